@@ -1,0 +1,1 @@
+"""Talking to a Solana cluster: transport, typed RPC calls, wallet, sending transactions."""

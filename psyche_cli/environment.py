@@ -1,0 +1,86 @@
+"""Everything of the outside world that a command touches, in one object that tests replace."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from psyche_cli.cluster.transport import Transport
+
+
+class Clock(Protocol):
+    """Time as this package uses it. Seconds throughout."""
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back; only differences mean something."""
+        ...
+
+    def unix_time(self) -> float:
+        """Seconds since 1970-01-01 UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def monotonic(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    def unix_time(self) -> float:
+        """Seconds since 1970-01-01 UTC."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def _open_http_transport(url: str) -> Transport:
+    from psyche_cli.cluster.http import HttpTransport
+
+    return HttpTransport(url)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Streams, environment variables, home folder, clock and the way to an RPC endpoint.
+
+    ``open_transport`` takes an RPC URL and returns the transport that talks to it.
+    """
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    variables: Mapping[str, str]
+    home: Path
+    clock: Clock
+    open_transport: Callable[[str], Transport]
+
+    @classmethod
+    def of_this_process(cls) -> Environment:
+        """The real one."""
+        return cls(
+            stdin=sys.stdin,
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+            variables=os.environ,
+            home=Path.home(),
+            clock=SystemClock(),
+            open_transport=_open_http_transport,
+        )
+
+    @property
+    def default_wallet_path(self) -> Path:
+        """Where the Solana tools keep a user's keypair when told nothing else."""
+        return self.home / ".config" / "solana" / "id.json"

@@ -1,0 +1,1 @@
+"""The embedded local validator: LiteSVM behind Solana's JSON-RPC and PubSub."""

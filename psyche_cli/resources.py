@@ -1,0 +1,28 @@
+"""The data files that travel with the package: IDLs, example run configurations, built on-chain programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _folder(name: str) -> Path:
+    """The folder inside an installed package, or beside it in a source checkout."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def idl_path(program: str) -> Path:
+    """The IDL of ``coordinator``, ``authorizer`` or ``treasurer`` (legacy Anchor format, JSON)."""
+    return _folder("idl") / f"{program}.json"
+
+
+def example_config_paths() -> list[Path]:
+    """The example run configurations (TOML), by file name."""
+    return sorted(_folder("configs").glob("*.toml"))
+
+
+def program_path(program: str) -> Path:
+    """The SBPF build of ``coordinator``, ``authorizer`` or ``treasurer`` for the local validator."""
+    return _PACKAGE / "localnet" / "programs" / f"{program}.so"

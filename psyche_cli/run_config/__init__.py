@@ -1,0 +1,1 @@
+"""The run configuration file: schema, rules with names, values ready to encode."""
