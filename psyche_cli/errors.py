@@ -42,7 +42,7 @@
     └── Interrupted               130  Ctrl-C
 
 The code of an error is its class name in snake case. It is part of the JSON output and does not change once released.
-Foreign exceptions are translated into this tree where they enter: HTTP in ``cluster.transport``, TOML in ``run_config``,
+Foreign exceptions are translated into this tree where they enter: HTTP in ``cluster.http``, TOML in ``run_config``,
 click in ``app``. Anything else that reaches ``app.main`` is a bug of ours and ends in ``ExitCode.INTERNAL``.
 """
 
@@ -52,7 +52,7 @@ import re
 from enum import IntEnum
 from typing import ClassVar, TypeAlias
 
-ContextValue: TypeAlias = "str | int | bool | None | list[str] | list[dict[str, str]]"
+ContextValue: TypeAlias = "str | int | bool | list[str] | list[dict[str, str]] | None"
 
 
 class ExitCode(IntEnum):

@@ -10,7 +10,7 @@ class Transport(Protocol):
 
     @property
     def label(self) -> str:
-        """The endpoint as it may be shown: scheme, host and port, never path, query or credentials (keys live there)."""
+        """The endpoint as it may be shown: scheme, host and port, never path or query (keys live there)."""
         ...
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
