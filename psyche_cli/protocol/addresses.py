@@ -1,0 +1,128 @@
+"""Run ids, public keys in text form, and every address that the programs derive.
+
+All derived addresses are canonical (``find_program_address``): the seeds below, then the highest bump that leaves the
+curve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import InvalidPublicKey, InvalidRunId, UsageError
+from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
+
+MAX_SEED_BYTES = 32
+MAX_RUN_ID_BYTES = MAX_SEED_BYTES
+JOIN_SCOPE = b"CoordinatorJoinRun"
+ANYONE = SYSTEM
+"""The grantee of an authorization that lets every wallet join: the system program's id, 32 zero bytes."""
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_SHORTEST_KEY = 32
+_LONGEST_KEY = 44
+
+
+def check_run_id(text: str) -> str:
+    """The run id as given, if an instance address can be derived from it: 1 to 32 bytes of UTF-8.
+
+    The bound is that of one address seed. Raises InvalidRunId.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidRunId("The run id is not valid UTF-8.", hint="Check the terminal's character encoding.") from None
+    if size == 0:
+        raise InvalidRunId("The run id is empty.", hint="A run id is 1 to 32 bytes of UTF-8.", bytes=0)
+    if size > MAX_RUN_ID_BYTES:
+        raise InvalidRunId(
+            f"The run id is {size} bytes long, at most {MAX_RUN_ID_BYTES} are allowed.",
+            hint="Choose a shorter one. Letters outside ASCII count as two to four bytes.",
+            bytes=size,
+            maximum=MAX_RUN_ID_BYTES,
+        )
+    return text
+
+
+def parse_pubkey(text: str, what: str) -> Pubkey:
+    """The public key (32 bytes) that a base58 text stands for.
+
+    ``what`` is how the error calls the text, such as ``--authorizer``. A text that is too long to be a public key is
+    never repeated in the error: it may be a private key. Raises InvalidPublicKey.
+    """
+
+    def refuse(reason: str) -> InvalidPublicKey:
+        return InvalidPublicKey(
+            f"{what} is not a public key: {reason}.",
+            hint="A public key is the base58 form of 32 bytes, 32 to 44 letters and digits.",
+            what=what,
+        )
+
+    if not text:
+        raise refuse("it is empty")
+    if len(text) > _LONGEST_KEY:
+        raise refuse(f"it has {len(text)} characters, at most {_LONGEST_KEY} are possible")
+    for position, character in enumerate(text):
+        if character not in _BASE58:
+            raise refuse(f"{character!r} at position {position + 1} of {text!r} is not in the base58 alphabet")
+    if len(text) < _SHORTEST_KEY:
+        raise refuse(f"{text!r} has {len(text)} characters, at least {_SHORTEST_KEY} are needed")
+    size = _base58_size(text)
+    if size != Pubkey.LENGTH:
+        raise refuse(f"{text!r} stands for {size} bytes, a public key has {Pubkey.LENGTH}")
+    return Pubkey.from_string(text)
+
+
+def _base58_size(text: str) -> int:
+    """How many bytes a base58 text stands for: each leading ``1`` is one zero byte, the rest is one big number."""
+    number = 0
+    for character in text:
+        number = number * 58 + _BASE58.index(character)
+    zeros = len(text) - len(text.lstrip("1"))
+    return zeros + (number.bit_length() + 7) // 8
+
+
+def instance_address(run_id: str, programs: ProgramIds = PUBLISHED) -> Pubkey:
+    """The CoordinatorInstance of a run: coordinator program, ``"coordinator"``, run id. Raises InvalidRunId."""
+    seeds = [b"coordinator", check_run_id(run_id).encode()]
+    return Pubkey.find_program_address(seeds, programs.coordinator)[0]
+
+
+def treasurer_index(run_id: str) -> int:
+    """The index (u64) under which clients put a run's treasurer: the first 8 bytes of sha256(run id), little-endian.
+
+    A convention of the clients only; the treasurer program takes any index.
+    """
+    return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:8], "little")
+
+
+def treasurer_run_address(index: int, programs: ProgramIds = PUBLISHED) -> Pubkey:
+    """The treasurer's Run: treasurer program, ``"Run"``, index as u64. Raises UsageError for an index outside u64."""
+    if not 0 <= index < 2**64:
+        raise UsageError(f"The treasurer index {index} is outside 0 to {2**64 - 1}.", index=index)
+    return Pubkey.find_program_address([b"Run", index.to_bytes(8, "little")], programs.treasurer)[0]
+
+
+def authorization_address(
+    grantor: Pubkey, grantee: Pubkey, programs: ProgramIds = PUBLISHED, scope: bytes = JOIN_SCOPE
+) -> Pubkey:
+    """An Authorization: authorizer program, ``"Authorization"``, grantor, grantee, scope.
+
+    Raises UsageError for a scope of more than 32 bytes, which cannot be a seed.
+    """
+    if len(scope) > MAX_SEED_BYTES:
+        raise UsageError(f"The scope is {len(scope)} bytes long, at most {MAX_SEED_BYTES} are allowed.")
+    seeds = [b"Authorization", bytes(grantor), bytes(grantee), scope]
+    return Pubkey.find_program_address(seeds, programs.authorizer)[0]
+
+
+def participant_address(run: Pubkey, user: Pubkey, programs: ProgramIds = PUBLISHED) -> Pubkey:
+    """A treasurer Participant: treasurer program, ``"Participant"``, address of the treasurer's Run, user."""
+    return Pubkey.find_program_address([b"Participant", bytes(run), bytes(user)], programs.treasurer)[0]
+
+
+def associated_token_address(owner: Pubkey, mint: Pubkey) -> Pubkey:
+    """The token account that a wallet or program address has by convention for a mint of the classic SPL Token."""
+    seeds = [bytes(owner), bytes(SPL_TOKEN), bytes(mint)]
+    return Pubkey.find_program_address(seeds, ASSOCIATED_TOKEN)[0]
