@@ -1,0 +1,118 @@
+"""RPC endpoints by URL or by name, and what of them may be shown.
+
+Providers put access keys into the path, the query or the user info of an RPC URL, so only scheme, host and port ever
+reach a message.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from psyche_cli.errors import UsageError
+
+# The names that the Solana CLI understands for --url. "localhost" is spelt as an address because the local validators
+# listen on IPv4 only, and a name may resolve to ::1 first.
+_MONIKERS = {
+    "localhost": "http://127.0.0.1:8899",
+    "devnet": "https://api.devnet.solana.com",
+    "testnet": "https://api.testnet.solana.com",
+    "mainnet-beta": "https://api.mainnet-beta.solana.com",
+}
+_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
+_LAST_PORT = 65535
+_HINT = "Give a URL such as http://127.0.0.1:8899, or localhost, devnet, testnet or mainnet-beta."
+
+
+def endpoint_label(url: str) -> str:
+    """The endpoint as it may be shown: ``scheme://host:port``, the port only when the URL gives one.
+
+    Never raises: of a text that is no URL nothing is shown.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "an invalid URL"
+    if not host or "://" not in url:
+        return "an invalid URL"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" if port is None else f"{parts.scheme}://{shown}:{port}"
+
+
+def check_rpc_url(text: str) -> str:
+    """The URL that ``text`` means: itself without surrounding ``"`` characters, or the one of a cluster name.
+
+    Cluster names are those of the Solana CLI: localhost, devnet, testnet, mainnet-beta, or their first letters.
+    Raises UsageError for another scheme than http or https, a missing host, an impossible port, or blanks inside.
+    """
+    return _check_url(text, schemes=("http", "https"), name="RPC URL")
+
+
+def check_websocket_url(text: str) -> str:
+    """The same for a PubSub endpoint: ``ws://`` or ``wss://``, no cluster names."""
+    return _check_url(text, schemes=("ws", "wss"), name="WebSocket URL")
+
+
+def derive_ws_url(rpc_url: str) -> str:
+    """The PubSub endpoint that belongs to an RPC endpoint, as the Solana tools derive it.
+
+    http becomes ws and https becomes wss. A port, when given, becomes the next one, which is where a validator
+    listens. Path and query stay. Raises UsageError when there is no next port.
+    """
+    url = check_rpc_url(rpc_url)
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if parts.port is not None:
+        if parts.port == _LAST_PORT:
+            raise UsageError(
+                f"no WebSocket port follows the RPC port of {endpoint_label(url)}", hint="Give --ws-rpc as well."
+            )
+        netloc = f"{netloc.rpartition(':')[0]}:{parts.port + 1}"
+    return urlunsplit(parts._replace(scheme=_WEBSOCKET_SCHEMES[parts.scheme], netloc=netloc))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the endpoint is on this machine, so that no proxy can be meant for it."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _check_url(text: str, *, schemes: tuple[str, str], name: str) -> str:
+    url = text.strip().strip('"').strip()
+    if schemes[0] == "http":
+        url = _moniker_url(url)
+    if not url:
+        raise UsageError(f"the {name} is empty", hint=_HINT)
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise UsageError(f"the {name} has blanks or control characters in it", hint=_HINT)
+    if "://" not in url:
+        raise UsageError(f"the {name} does not begin with {schemes[0]}:// or {schemes[1]}://", hint=_HINT)
+    parts = _split(url, name)
+    if parts.scheme not in schemes:
+        raise UsageError(
+            f"{endpoint_label(url)} is not a {name}: the scheme must be {schemes[0]} or {schemes[1]}", hint=_HINT
+        )
+    if parts.fragment:
+        raise UsageError(f"{endpoint_label(url)} is not a {name}: it has a fragment (#...)", hint=_HINT)
+    return url
+
+
+def _moniker_url(text: str) -> str:
+    for moniker, url in _MONIKERS.items():
+        if text in (moniker, moniker[0]):
+            return url
+    return text
+
+
+def _split(url: str, name: str) -> SplitResult:
+    """The parts of a URL with a host and, if any, a port that exists."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"the {name} has an invalid host or port", hint=_HINT) from error
+    if not parts.hostname:
+        raise UsageError(f"the {name} has no host", hint=_HINT)
+    if port == 0:
+        raise UsageError(f"the {name} has port 0", hint=_HINT)
+    return parts

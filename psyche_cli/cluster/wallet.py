@@ -1,0 +1,204 @@
+"""The keypair that signs: where it comes from, and how it stays secret.
+
+A wallet's key never appears in a message, a repr, a pickle or a traceback with local variables.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from psyche_cli.errors import WalletError, WalletMalformed, WalletNotFound
+
+if TYPE_CHECKING:
+    from psyche_cli.environment import Environment
+
+RAW_KEY_VARIABLE = "RAW_WALLET_PRIVATE_KEY"
+
+_SEED_BYTES = 32
+_KEYPAIR_BYTES = 64
+_LARGEST_FILE = 64 * 1024
+_LONGEST_BASE58 = 128
+_BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_NOT_BASE58 = re.compile(f"[^{_BASE58_ALPHABET}]")
+_FORMAT_HINT = (
+    "A keypair is a JSON array of 64 numbers as solana-keygen writes it, or the base58 text of the same 64 bytes."
+)
+
+
+class Wallet:
+    """An ed25519 keypair and where it came from (``origin``, for messages). Equal when the addresses are.
+
+    Also used for keypairs that live for one transaction only, such as that of a new coordinator account.
+    """
+
+    __slots__ = ("_secret_bytes", "_sign", "address", "origin")
+
+    address: Pubkey
+    origin: str
+
+    def __init__(self, keypair: Keypair, origin: str) -> None:
+        # The repr of a solders Keypair is the secret key. Only bound methods are kept: theirs tells nothing.
+        self._sign: Callable[[bytes], Signature] = keypair.sign_message
+        self._secret_bytes: Callable[[], bytes] = keypair.__bytes__
+        self.address = keypair.pubkey()
+        self.origin = origin
+
+    @classmethod
+    def generate(cls, origin: str = "a new keypair") -> Wallet:
+        """A keypair from the operating system's randomness."""
+        return cls(Keypair(), origin)
+
+    def sign_message(self, message: bytes) -> Signature:
+        """The 64-byte ed25519 signature of ``message``."""
+        return self._sign(message)
+
+    def write_keypair_file(self, path: Path) -> None:
+        """Write the 64 bytes as a JSON array to a new file that only its owner may read (mode 0600).
+
+        Raises WalletError when the file exists already or cannot be written.
+        """
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as error:
+            raise WalletError(
+                f"{path} exists already and is not overwritten", hint="Choose another path.", path=str(path)
+            ) from error
+        except OSError as error:
+            raise WalletError(f"cannot write {path}: {error.strerror}", path=str(path)) from error
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(json.dumps(list(self._secret_bytes())) + "\n")
+
+    def __eq__(self, other: object) -> bool:
+        return self.address == other.address if isinstance(other, Wallet) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.address)
+
+    def __repr__(self) -> str:
+        return f"Wallet({self.address})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Wallet cannot be copied or pickled")
+
+
+def load_wallet(environment: Environment, path: Path | None, notify: Callable[[str], None]) -> Wallet:
+    """The wallet that signs, from the first of these that is given.
+
+    The environment variable RAW_WALLET_PRIVATE_KEY (JSON array or base58), the keypair file at ``path`` (from the flag
+    or WALLET_PRIVATE_KEY_PATH, resolved by the caller), the default keypair file of the Solana tools. ``notify`` takes
+    one sentence whenever the choice or the file could surprise.
+
+    Raises WalletNotFound, or WalletMalformed with what exactly is wrong and without any part of a key.
+    """
+    raw = environment.variables.get(RAW_KEY_VARIABLE, "").strip()
+    if raw:
+        if path is not None:
+            notify(f"{RAW_KEY_VARIABLE} is set, so {path} is not used.")
+        return _parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}")
+    if path is not None:
+        if path.parts[:1] == ("~",):
+            path = environment.home.joinpath(*path.parts[1:])
+        return _load_file(path, notify)
+    default = environment.default_wallet_path
+    if not default.exists():
+        raise WalletNotFound(
+            f"no wallet was given, and the default one {default} does not exist",
+            hint=f"Give -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}.",
+            path=str(default),
+        )
+    notify(f"Using the default wallet {default}.")
+    return _load_file(default, notify)
+
+
+def _load_file(path: Path, notify: Callable[[str], None]) -> Wallet:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(_LARGEST_FILE + 1)
+    except FileNotFoundError as error:
+        raise WalletNotFound(f"the wallet file {path} does not exist", path=str(path)) from error
+    except IsADirectoryError as error:
+        raise WalletMalformed(
+            f"the wallet {path} is a folder, not a file", hint="Give the keypair file itself.", path=str(path)
+        ) from error
+    except OSError as error:
+        raise WalletError(f"cannot read the wallet file {path}: {error.strerror}", path=str(path)) from error
+    origin = f"the wallet file {path}"
+    if len(content) > _LARGEST_FILE:
+        raise WalletMalformed(f"{origin} is larger than {_LARGEST_FILE} bytes", hint=_FORMAT_HINT, path=str(path))
+    try:
+        text = content.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        # Without a cause: the exception would carry the content.
+        text = None
+    if text is None:
+        raise WalletMalformed(f"{origin} is not a text file", hint=_FORMAT_HINT, path=str(path))
+    wallet = _parse_keypair(text, origin)
+    if stat.S_IMODE(mode) & 0o077:
+        notify(f"Other users of this machine may read {origin}: chmod 600 would keep it private.")
+    return wallet
+
+
+def _parse_keypair(text: str, origin: str) -> Wallet:
+    """A keypair from the text of a file or variable. Nothing raised here has a cause, which would hold the text."""
+    if not text:
+        raise _malformed(f"{origin} is empty")
+    secret = _bytes_from_json(text, origin) if text.startswith("[") else _bytes_from_base58(text, origin)
+    if len(secret) == _SEED_BYTES:
+        raise _malformed(f"{origin} holds 32 bytes, a seed or a public key alone, where a keypair has 64")
+    if len(secret) != _KEYPAIR_BYTES:
+        unit = "numbers" if text.startswith("[") else "bytes"
+        raise _malformed(f"{origin} holds {len(secret)} {unit} where a keypair has 64")
+    keypair = Keypair.from_seed(secret[:_SEED_BYTES])
+    if bytes(keypair.pubkey()) != secret[_SEED_BYTES:]:
+        raise _malformed(f"the halves of {origin} do not match: the public key is not that of the secret key")
+    return Wallet(keypair, origin)
+
+
+def _bytes_from_json(text: str, origin: str) -> bytes:
+    problem = ""
+    values: object = None
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        problem = f"line {error.lineno} column {error.colno}"
+    except (ValueError, RecursionError):
+        problem = "numbers too long or lists too deep"
+    if problem:
+        raise _malformed(f"{origin} begins as a JSON array but is not valid JSON ({problem})")
+    assert isinstance(values, list)  # valid JSON that begins with "["
+    for position, value in enumerate(values, start=1):
+        if type(value) is not int:
+            raise _malformed(f"{origin}: element {position} of the array is not a whole number")
+        if not 0 <= value <= 255:
+            raise _malformed(f"{origin}: number {position} of the array is not between 0 and 255")
+    return bytes(values)
+
+
+def _bytes_from_base58(text: str, origin: str) -> bytes:
+    if len(text) > _LONGEST_BASE58:
+        raise _malformed(f"{origin} is neither a JSON array nor base58 text of 64 bytes: {len(text)} characters")
+    wrong = _NOT_BASE58.search(text)
+    if wrong:
+        raise _malformed(
+            f"{origin} is neither a JSON array nor base58 text: character {wrong.start() + 1} is not of base58"
+        )
+    number = 0
+    for character in text:
+        number = number * 58 + _BASE58_ALPHABET.index(character)
+    zeros = len(text) - len(text.lstrip("1"))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _malformed(message: str) -> WalletMalformed:
+    return WalletMalformed(message, hint=_FORMAT_HINT)
