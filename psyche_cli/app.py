@@ -1,0 +1,199 @@
+"""The command line: assembles the verbs, runs one, renders its result, and ends in an exit code.
+
+Nothing heavy is imported here, so that ``--help`` answers at once: every verb imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+import itertools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from psyche_cli import __version__
+from psyche_cli.commands import VERBS
+from psyche_cli.commands.options import VARIABLES
+from psyche_cli.errors import ExitCode, Interrupted, PsycheError, UsageError
+from psyche_cli.render import Renderer, talk
+from psyche_cli.results import Document, OperationResult, PlainText
+
+if TYPE_CHECKING:
+    from psyche_cli.environment import Environment
+
+PROGRAM = "psyche-cli"
+
+Output = Annotated[
+    Literal["human", "json"],
+    typer.Option("--output", help="What stdout holds: text for people, or one JSON document.", case_sensitive=False),
+]
+
+
+def run() -> None:
+    """The console script: this process's arguments and environment."""
+    from psyche_cli.environment import Environment
+
+    try:
+        code = main(sys.argv[1:], Environment.of_this_process())
+    except BrokenPipeError:
+        # The reader (`| head`) has gone. Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.INTERNAL
+    sys.exit(code)
+
+
+def main(argv: Sequence[str], environment: Environment) -> ExitCode:
+    """Run one command line and return its exit code. Never raises but for a broken pipe."""
+    renderer = Renderer(environment, command=_verb(argv), as_json=_wants_json(argv))
+    try:
+        result = _invoke(argv, environment)
+        if isinstance(result, OperationResult | Document | PlainText):
+            renderer.result(result)
+        return ExitCode(result) if isinstance(result, int) else ExitCode.OK
+    except PsycheError as error:
+        renderer.error(error)
+        return error.exit_code
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        renderer.error(Interrupted("Interrupted."))
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        renderer.error(_bug(error))
+        if "PSYCHE_CLI_TRACEBACK" in environment.variables:
+            import traceback
+
+            environment.stderr.write(traceback.format_exc())
+        return ExitCode.INTERNAL
+
+
+def _bug(error: Exception) -> PsycheError:
+    return PsycheError(
+        f"psyche-cli itself failed ({type(error).__name__}). This is a bug.",
+        hint="Set PSYCHE_CLI_TRACEBACK=1 and run it again to see where, then report it.",
+        exception=type(error).__name__,
+    )
+
+
+def _invoke(argv: Sequence[str], environment: Environment) -> Any:
+    """Run the verb and return its result, or the exit code with which typer ended (help, version)."""
+    try:
+        with contextlib.redirect_stdout(environment.stdout), contextlib.redirect_stderr(environment.stderr):
+            command = typer.main.get_command(build())
+            return command.main(
+                args=list(argv),
+                prog_name=PROGRAM,
+                standalone_mode=False,
+                obj=environment,
+                default_map=_defaults(command, environment.variables),
+            )
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else PROGRAM
+        raise UsageError(_sentence(error), hint=f"See: {path} --help") from error
+
+
+def _sentence(error: typer.TyperException) -> str:
+    text = error.format_message().strip() or "This command needs a subcommand."
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _verb(argv: Sequence[str]) -> str:
+    return next((word for word in argv if not word.startswith("-")), "")
+
+
+def _wants_json(argv: Sequence[str]) -> bool:
+    """Whether stdout must be JSON, from the raw words: a usage error is reported before they are parsed."""
+    words = [word.lower() for word in argv]
+    asked = "--output=json" in words or ("--output", "json") in itertools.pairwise(words)
+    return asked or _verb(argv).startswith("json-dump-")
+
+
+def build() -> typer.Typer:
+    """The Typer application with all verbs."""
+    app = typer.Typer(
+        name=PROGRAM,
+        help="Administer Psyche training runs on Solana, on any cluster or on the embedded local validator.",
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    for verb in VERBS:
+        module = importlib.import_module(f"psyche_cli.commands.{verb.replace('-', '_')}")
+        if isinstance(getattr(module, "app", None), typer.Typer):
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command(verb, epilog=f"Example: {module.EXAMPLE}")(with_output(module.command))
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    del version  # its callback has done the work
+
+
+def with_output(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with an ``--output`` option added, and with a word on stderr about values from the environment.
+
+    The value of the option is read by ``main`` from the raw words; here it is only declared and checked.
+    """
+
+    @functools.wraps(command)
+    def wrapper(ctx: typer.Context, *args: Any, output: str, **kwargs: Any) -> Any:
+        del output
+        _tell_variables(ctx)
+        return command(ctx, *args, **kwargs)
+
+    signature = inspect.signature(command, eval_str=True)
+    added = inspect.Parameter("output", inspect.Parameter.KEYWORD_ONLY, default="human", annotation=Output)
+    parameters = [*signature.parameters.values(), added]
+    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper
+
+
+def _tell_variables(ctx: typer.Context) -> None:
+    """Say which options took their value from an environment variable: some of the published names are very general."""
+    names = [
+        f"{flag} ({VARIABLES[flag]})"
+        for parameter in ctx.command.params
+        for flag in parameter.opts
+        if flag in VARIABLES and _came_from_map(ctx, parameter.name)
+    ]
+    if names:
+        talk(ctx.obj, f"From the environment: {', '.join(names)}.")
+
+
+def _came_from_map(ctx: typer.Context, name: str | None) -> bool:
+    source = ctx.get_parameter_source(name or "")
+    return source is not None and source.name == "DEFAULT_MAP"
+
+
+def _defaults(command: Any, variables: Mapping[str, str]) -> dict[str, Any]:
+    """What the environment variables say, in the form of click's default map: verb to parameter to value."""
+    found: dict[str, Any] = {}
+    for parameter in command.params:
+        for flag in parameter.opts:
+            value = variables.get(VARIABLES.get(flag, ""), "")
+            if value:
+                found[parameter.name] = value
+    for name, child in getattr(command, "commands", {}).items():
+        found[name] = _defaults(child, variables)
+    return found

@@ -1,0 +1,36 @@
+"""``psyche-cli join-authorization-create``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from psyche_cli.commands.options import LOCAL_RPC, Rpc, WalletPath, WsRpc, option
+from psyche_cli.results import OperationResult
+
+EXAMPLE = "psyche-cli join-authorization-create --permissionless"
+
+
+def command(
+    ctx: typer.Context,
+    *,
+    authorizer: Annotated[
+        str | None,
+        option("--authorizer", help="Public key that may join, or whose delegates may.", show_default=False),
+    ] = None,
+    permissionless: Annotated[bool, option("--permissionless", help="Let everybody join.")] = False,
+    rpc: Rpc = LOCAL_RPC,
+    ws_rpc: WsRpc = None,
+    wallet: WalletPath = None,
+) -> OperationResult:
+    """Let somebody, or everybody, join the runs whose join authority is the wallet.
+
+    Creates the authorization and activates it in one transaction. Repeating it changes nothing.
+    """
+    from psyche_cli.operations.join_authorization_create import choose_grantee, create_join_authorization
+    from psyche_cli.session import signing_session
+
+    grantee = choose_grantee(authorizer, permissionless=permissionless)
+    with signing_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc, wallet_path=wallet) as session:
+        return create_join_authorization(session, grantee)

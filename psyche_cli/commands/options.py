@@ -1,0 +1,72 @@
+"""The options that several commands share, and the environment variables that stand in for options.
+
+The names of both are those of the published Psyche client. An option on the command line beats its variable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+VARIABLES: Final = {
+    "--rpc": "RPC",
+    "--ws-rpc": "WS_RPC",
+    "--wallet-private-key-path": "WALLET_PRIVATE_KEY_PATH",
+    "--run-id": "RUN_ID",
+    "--treasurer-index": "TREASURER_INDEX",
+    "--treasurer-collateral-mint": "TREASURER_COLLATERAL_MINT",
+    "--client-version": "CLIENT_VERSION",
+    "--config-path": "CONFIG_PATH",
+    "--restart-from-step": "RESTART_FROM_STEP",
+    "--switch-to-hub": "SWITCH_TO_HUB",
+    "--resume": "RESUME",
+    "--earning-rate-total-shared": "EARNING_RATE_TOTAL_SHARED",
+    "--slashing-rate-per-client": "SLASHING_RATE_PER_CLIENT",
+    "--collateral-amount": "COLLATERAL_AMOUNT",
+    "--authorizer": "AUTHORIZER",
+    "--address": "ADDRESS",
+}
+"""Option to environment variable. ``app`` gives a command the variable's value where the option is absent."""
+
+
+def option(*names: str, help: str, **settings: Any) -> Any:
+    """A Typer option whose help names its environment variable, if it has one.
+
+    ``settings`` go to ``typer.Option`` as they are.
+    """
+    variable = next((VARIABLES[name] for name in names if name in VARIABLES), None)
+    text = f"{help} [env: {variable}]" if variable else help
+    return typer.Option(*names, help=text, **settings)
+
+
+LOCAL_RPC: Final = "http://127.0.0.1:8899"
+"""Where a local validator listens."""
+
+Rpc = Annotated[str, option("--rpc", help="RPC URL of the cluster, or localhost, devnet, mainnet-beta.")]
+WsRpc = Annotated[
+    str | None,
+    option("--ws-rpc", help="PubSub URL; derived from --rpc when absent.", show_default=False),
+]
+WalletPath = Annotated[
+    Path | None,
+    option(
+        "--wallet-private-key-path",
+        "-w",
+        help="Solana keypair file that signs and pays; ~/.config/solana/id.json when absent. "
+        "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) beats it.",
+        show_default=False,
+    ),
+]
+RunId = Annotated[str, option("--run-id", "-r", help="Run id, 1 to 32 bytes.", show_default=False)]
+TreasurerIndex = Annotated[
+    int | None,
+    option(
+        "--treasurer-index",
+        help="Index of the run's treasurer, if it was created with an own one. Derived from the run id when absent.",
+        min=0,
+        max=2**64 - 1,
+        show_default=False,
+    ),
+]

@@ -1,0 +1,44 @@
+"""``psyche-cli run-authorizer``: the name that the older guides use for ``join-authorization-create``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyche_cli.commands.options import LOCAL_RPC
+from psyche_cli.results import OperationResult
+
+EXAMPLE = "psyche-cli run-authorizer rpc=http://127.0.0.1:8899 grantor=grantor.json grantee=PUBKEY"
+
+
+def command(
+    ctx: typer.Context,
+    *,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="The older recipe's way to say it."),
+    ] = None,
+    rpc: Annotated[str | None, typer.Option("--rpc", help=f"RPC URL of the cluster; {LOCAL_RPC} when absent.")] = None,
+    grantor: Annotated[
+        Path | None,
+        typer.Option("--grantor", help="Keypair file of the join authority; the default wallet when absent."),
+    ] = None,
+    grantee: Annotated[
+        str | None,
+        typer.Option("--grantee", help="Public key or keypair file of who may join; everybody when absent."),
+    ] = None,
+) -> OperationResult:
+    """Let somebody, or by default everybody, join the runs of a join authority.
+
+    Does what join-authorization-create does, under the name and with the defaults of the older recipe: everybody, on a
+    local validator, by the default keypair.
+    """
+    from psyche_cli.operations.join_authorization_create import create_join_authorization
+    from psyche_cli.operations.recipe import read_recipe
+    from psyche_cli.session import signing_session
+
+    recipe = read_recipe(settings or [], rpc=rpc, grantor=grantor, grantee=grantee)
+    with signing_session(ctx.obj, rpc=recipe.rpc or LOCAL_RPC, wallet_path=recipe.grantor) as session:
+        return create_join_authorization(session, recipe.grantee)

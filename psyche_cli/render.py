@@ -1,0 +1,131 @@
+"""The one place that prints: results and data to stdout, errors, warnings and progress to stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TextIO
+
+from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
+
+if TYPE_CHECKING:
+    from psyche_cli.environment import Environment
+    from psyche_cli.errors import PsycheError
+
+ENVELOPE_VERSION = 1
+"""Version of the JSON envelope. It grows when a key changes its meaning or goes away, not when one is added."""
+
+
+def json_text(value: JsonValue) -> str:
+    """JSON with sorted keys and 2 spaces of indent; Decimals exact, NaN and infinities as null."""
+    import simplejson
+
+    text: str = simplejson.dumps(value, indent=2, sort_keys=True, use_decimal=True, ignore_nan=True, ensure_ascii=False)
+    return text
+
+
+def talk(environment: Environment, line: str) -> None:
+    """Print one line of progress or advice to stderr."""
+    environment.stderr.write(_printable(line) + "\n")
+    environment.stderr.flush()
+
+
+class Renderer:
+    """Prints for one invocation: ``as_json`` is whether stdout must be JSON, ``command`` the verb for the envelope."""
+
+    def __init__(self, environment: Environment, *, command: str, as_json: bool) -> None:
+        self._environment = environment
+        self._stdout = environment.stdout
+        self._command = command
+        self._as_json = as_json
+
+    def result(self, result: Result) -> None:
+        """Print what a command returned."""
+        if isinstance(result, Document):
+            self._out(json_text(result.value))
+        elif isinstance(result, PlainText):
+            self._out(self._envelope({"data": result.data}) if self._as_json else result.text.rstrip("\n"))
+        elif self._as_json:
+            self._out(self._envelope(_machine_view(result)))
+        else:
+            self._human(result)
+
+    def error(self, error: PsycheError) -> None:
+        """Print a failure: a sentence and a hint on stderr, and with JSON output the envelope on stdout."""
+        if self._as_json:
+            description: dict[str, JsonValue] = {
+                "code": error.code,
+                "message": error.message,
+                "hint": error.hint,
+                "context": dict(error.context),
+            }
+            self._out(self._envelope({"error": description}, exit_code=int(error.exit_code)))
+        self.talk(f"Error: {error.message}")
+        for line in _more_lines(error):
+            self.talk(line)
+        if error.hint:
+            self.talk(f"Hint: {error.hint}")
+
+    def talk(self, line: str) -> None:
+        """Print one line of progress or advice to stderr."""
+        talk(self._environment, line)
+
+    def _envelope(self, content: Mapping[str, JsonValue], exit_code: int = 0) -> str:
+        head: dict[str, JsonValue] = {
+            "schema_version": ENVELOPE_VERSION,
+            "command": self._command,
+            "ok": exit_code == 0,
+            "exit_code": exit_code,
+        }
+        return json_text({**head, **content})
+
+    def _out(self, text: str) -> None:
+        self._stdout.write(text + "\n")
+        self._stdout.flush()
+
+    def _human(self, result: OperationResult) -> None:
+        for warning in result.warnings:
+            self.talk(f"Warning: {warning}")
+        rows = [*result.details, *((f"transaction ({t.label})", t.signature) for t in result.transactions)]
+        _print_rows(self._stdout, result.summary, rows)
+        for step in result.next_steps:
+            self.talk(f"Next: {step}")
+
+
+def _printable(text: str) -> str:
+    """The text without control characters: names, logs and RPC messages come from strangers and reach a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _machine_view(result: OperationResult) -> dict[str, JsonValue]:
+    transactions: list[JsonValue] = [
+        {"label": t.label, "signature": t.signature, "slot": t.slot, "logs": list(t.logs)} for t in result.transactions
+    ]
+    return {
+        "summary": result.summary,
+        "data": result.data,
+        "transactions": transactions,
+        "warnings": list(result.warnings),
+    }
+
+
+def _more_lines(error: PsycheError) -> list[str]:
+    """What belongs under the sentence, a line each: the broken rules, or the logs of a program that refused."""
+    problems = error.context.get("problems")
+    if isinstance(problems, list):
+        return [f"  - {p['message'] if isinstance(p, dict) else p}" for p in problems]
+    logs = error.context.get("logs")
+    if isinstance(logs, list):
+        return ["Program logs:", *(f"  {line}" for line in logs)] if logs else []
+    return []
+
+
+def _print_rows(stream: TextIO, title: str, rows: list[tuple[str, str]]) -> None:
+    """Title and aligned rows; bold and dim on a terminal, plain and never wrapped elsewhere."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    console.print(Text(_printable(title), style="bold"))
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, value in rows:
+        console.print(Text.assemble("  ", (label.ljust(width), "dim"), "  ", _printable(value)))

@@ -1,0 +1,55 @@
+"""What a command returns. It prints nothing: ``render`` turns it into text or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+JsonValue: TypeAlias = "str | int | float | Decimal | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+
+
+@dataclass(frozen=True)
+class TransactionRecord:
+    """A transaction that landed: what it did in a few words, its base58 signature, its slot and its program logs."""
+
+    label: str
+    signature: str
+    slot: int
+    logs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OperationResult:
+    """The outcome of a command that succeeded.
+
+    ``summary`` is one line for a person, ``details`` are label and value pairs under it. ``data`` is the same for a
+    program: integers in lamports or base units, Decimals in whole tokens. ``next_steps`` are commands to type
+    next.
+    """
+
+    summary: str
+    data: Mapping[str, JsonValue]
+    details: tuple[tuple[str, str], ...] = ()
+    transactions: tuple[TransactionRecord, ...] = ()
+    warnings: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON document that is the whole output of a command, whatever the output format."""
+
+    value: JsonValue
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """A text that is the whole output of a command; ``data`` is what stands for it in JSON output."""
+
+    text: str
+    data: Mapping[str, JsonValue]
+
+
+Result: TypeAlias = OperationResult | Document | PlainText
