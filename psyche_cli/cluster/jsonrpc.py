@@ -1,0 +1,78 @@
+"""JSON-RPC 2.0 envelopes: one request out, one answer in, checked."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn, TypeAlias
+
+from psyche_cli.errors import BadRpcResponse, ContextValue, RpcError
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+_HINTS = {
+    -32601: "The endpoint does not offer this method. Use another endpoint.",
+    -32005: "The endpoint lags behind the cluster. Wait, or use another endpoint.",
+}
+
+
+def encode_request(request_id: int, method: str, params: list[Json]) -> bytes:
+    """The body of one request."""
+    envelope = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+    return json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode("utf-8")
+
+
+def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> Json:
+    """The ``result`` of an answer.
+
+    Raises RpcError for an error object, with ``rpc_code``, the endpoint's message, and ``rpc_data`` (its data as JSON
+    text, absent without data); BadRpcResponse for anything that is not an answer to this request.
+    """
+    answer = _parse(body, method, endpoint)
+    if not isinstance(answer, dict):
+        raise bad_response(method, endpoint, "it is not a JSON object")
+    error = answer.get("error")
+    answer_id = answer.get("id")
+    # An endpoint that could not read the request cannot know its id: such an error comes with the id null.
+    if type(answer_id) is not int and not (answer_id is None and error is not None):
+        raise bad_response(method, endpoint, "it has no id")
+    if answer_id is not None and answer_id != request_id:
+        raise bad_response(method, endpoint, f"it has the id {answer_id} where {request_id} was asked")
+    if error is not None:
+        raise _rpc_error(error, method, endpoint)
+    if "result" not in answer:
+        raise bad_response(method, endpoint, "it has neither a result nor an error")
+    return answer["result"]
+
+
+def bad_response(method: str, endpoint: str, reason: str) -> BadRpcResponse:
+    """The error for an answer that is not what ``method`` promises."""
+    return BadRpcResponse(
+        f"the answer of {endpoint} to {method} makes no sense: {reason}",
+        hint="Is this the URL of a Solana JSON-RPC endpoint?",
+        endpoint=endpoint,
+        method=method,
+    )
+
+
+def _parse(body: bytes, method: str, endpoint: str) -> Json:
+    try:
+        answer: Json = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise bad_response(method, endpoint, "it is not JSON") from error
+    return answer
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _rpc_error(error: Json, method: str, endpoint: str) -> RpcError | BadRpcResponse:
+    if not isinstance(error, dict):
+        return bad_response(method, endpoint, "its error is not an object")
+    code, message = error.get("code"), error.get("message")
+    if type(code) is not int or not isinstance(message, str):
+        return bad_response(method, endpoint, "its error has no code or message")
+    context: dict[str, ContextValue] = {"rpc_code": code, "method": method, "endpoint": endpoint}
+    if error.get("data") is not None:
+        context["rpc_data"] = json.dumps(error["data"], separators=(",", ":"))
+    return RpcError(f"{endpoint} refused {method}: {message} ({code})", hint=_HINTS.get(code, ""), **context)
