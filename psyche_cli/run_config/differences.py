@@ -1,0 +1,67 @@
+"""What an update changes, key by key."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psyche_cli.run_config.schema import ROOTS, leaves
+from psyche_cli.run_config.types import Array, Float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key (dotted path) whose value changes; None stands for an absent value."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str) -> list[Difference]:
+    """What is other in ``after``, in its order of keys.
+
+    Both are in the form of ``load.RunConfig``; ``prefix`` says which part they are (``config``, ``model``, ``metadata``)
+    and starts every key. Where one variant takes the place of another, the whole choice is one difference. Values of f32
+    fields are compared as the chain stores them, rounded to 32 bits.
+    """
+    return list(_below(before, after, prefix, _float32_keys()))
+
+
+def _below(before: Any, after: Any, key: str, float32: frozenset[str]) -> list[Difference]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and ("." not in key or before.keys() == after.keys()):
+        names = dict.fromkeys((*after, *before))
+        return [d for n in names for d in _below(before.get(n), after.get(n), f"{key}.{n}", float32)]
+    same = _rounded(before) == _rounded(after) if key in float32 else _plain(before) == _plain(after)
+    return [] if same else [Difference(key, before, after)]
+
+
+def _float32_keys() -> frozenset[str]:
+    found = set()
+    for root, kind in ROOTS.items():
+        for path, leaf in leaves(kind, root):
+            item = leaf.item if isinstance(leaf, Array) else leaf
+            if item == Float(32):
+                found.add(path)
+    return frozenset(found)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple | list) else value
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_rounded(item) for item in value]
+    return value if value is None else round_to_float32(value)
+
+
+def round_to_float32(number: float) -> float:
+    """The number as 32 bits hold it: 0.999 becomes 0.9990000128746033.
+
+    Raises OverflowError beyond the range of an f32, which the file's checks exclude.
+    """
+    rounded: float = struct.unpack("<f", struct.pack("<f", number))[0]
+    return rounded

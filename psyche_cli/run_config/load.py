@@ -1,0 +1,147 @@
+"""Reading a run configuration file. TOML's and the file system's errors become ConfigurationError here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psyche_cli.errors import ConfigurationError
+from psyche_cli.run_config.advice import run_advice
+from psyche_cli.run_config.problems import Problem, configuration_error
+from psyche_cli.run_config.reader import BAD, Reader, did_you_mean, shortened
+from psyche_cli.run_config.rules import check_config, check_model, check_run
+from psyche_cli.run_config.schema import ROOTS, SERVER_KEYS
+
+FILE_SIZE_MAX = 1 << 20
+"""Bytes. A configuration has some 2 kB; what is much larger is another file."""
+
+_HINT = "Every key is described in docs/run-config.md; `psyche-cli config-example` prints a complete file."
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The content of a configuration file, complete and of the right types.
+
+    ``config`` maps every key of ``[config]`` to its integer. ``model`` is ``{"LLM": {...}}``: a variant without payload
+    is its name (``"HfLlama"``), one with payload ``{"Hub": {"repo_id": ..., "revision": None}}``; absent options are
+    None; numbers for f32 fields are the file's own, not yet rounded. ``warnings`` says what is allowed but should be
+    known.
+    """
+
+    config: dict[str, int]
+    model: dict[str, Any]
+    source: Path
+    warnings: tuple[Problem, ...] = ()
+
+
+def load_run_config(path: Path, *, check_rules: bool = True) -> RunConfig:
+    """Read and check a configuration file.
+
+    With ``check_rules`` also what the coordinator program would refuse is a problem, and advice is among the warnings.
+
+    Raises ConfigurationError, whose ``context["problems"]`` names everything that is wrong with the file at once.
+    """
+    document = _parse(_read(path), path)
+    reader = Reader()
+    sound: dict[str, Any] = {}
+    for name, kind in ROOTS.items():
+        if name in document:
+            sound[name] = _without_bad(reader.read(kind, document[name], name))
+        else:
+            reader.note(name, "MissingTable", f"the table [{name}] is missing")
+    _look_at_other_keys(document, reader)
+    problems = list(reader.problems)
+    config, model = sound.get("config"), sound.get("model")
+    if check_rules:
+        if problems:
+            problems += check_config(config) if isinstance(config, dict) else []
+            problems += check_model(model) if isinstance(model, dict) else []
+        else:
+            problems += check_run(sound["config"], sound["model"])
+    if problems:
+        raise configuration_error(problems, subject=str(path), hint=_HINT, source=path)
+    advice = run_advice(sound["config"], sound["model"]) if check_rules else []
+    return RunConfig(sound["config"], sound["model"], path, (*reader.warnings, *advice))
+
+
+def _read(path: Path) -> str:
+    """The file as text. Reads at most ``FILE_SIZE_MAX`` bytes, so a pipe or a device does no harm."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(FILE_SIZE_MAX + 1)
+    except IsADirectoryError as error:
+        raise _unreadable(path, "is a folder, not a file") from error
+    except FileNotFoundError as error:
+        raise _unreadable(path, "does not exist") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
+        raise _unreadable(path, f"cannot be read ({reason})") from error
+    if len(content) > FILE_SIZE_MAX:
+        raise _unreadable(path, f"is larger than {FILE_SIZE_MAX} bytes, so it is no run configuration")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, f"is not UTF-8 (byte {error.start})", rule="NotUtf8") from error
+
+
+def _unreadable(path: Path, what: str, *, rule: str = "Unreadable") -> ConfigurationError:
+    message = f"The configuration file {path} {what}."
+    return _one_problem(
+        path, rule, message, hint="Give --config-path a TOML file with the tables [config] and [model]."
+    )
+
+
+def _one_problem(path: Path, rule: str, message: str, *, hint: str) -> ConfigurationError:
+    return ConfigurationError(message, hint=hint, problems=[Problem("", rule, message).as_dict()], path=str(path))
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    import tomli
+
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        # The line and column are attributes in newer versions of tomli only; the text has had them always.
+        message = f"The configuration file {path} is not valid TOML: {_one_line(str(error))}."
+        raise _one_problem(path, "Syntax", message, hint=_line_hint(text, str(error))) from error
+    except (ValueError, RecursionError) as error:
+        message = f"The configuration file {path} is not valid TOML: a number or a nesting in it is far too large."
+        raise _one_problem(path, "Syntax", message, hint=_HINT) from error
+
+
+def _one_line(reason: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason)
+
+
+def _line_hint(text: str, reason: str) -> str:
+    """The offending line, if the parser says which one it is."""
+    found = re.search(r"at line (\d+)", reason)
+    lines = text.splitlines()
+    if found is None or int(found[1]) > len(lines):
+        return _HINT
+    return f"Line {found[1]} is {shortened(lines[int(found[1]) - 1])}."
+
+
+def _look_at_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
+    for name in document:
+        if name in ROOTS:
+            continue
+        if name in SERVER_KEYS:
+            message = f"{name} is passed over: it belongs to a server's state file, not to a run's configuration"
+            reader.warnings.append(Problem(name, "IgnoredKey", message))
+        else:
+            near = did_you_mean(name, [root for root in ROOTS if root not in document] or ROOTS)
+            message = f"{shortened(name)} is no known key{near}: a file has the tables [config] and [model]"
+            reader.note(name, "UnknownKey", message)
+
+
+def _without_bad(value: Any) -> Any:
+    """The value without the parts that a problem was noted about; None when nothing is left."""
+    if value is BAD:
+        return None
+    if isinstance(value, dict):
+        return {name: _without_bad(item) for name, item in value.items() if item is not BAD}
+    return value

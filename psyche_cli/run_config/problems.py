@@ -1,0 +1,50 @@
+"""What can be said against a run configuration, and how it becomes one error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from psyche_cli.errors import ConfigurationError
+
+_NAMED_IN_MESSAGE = 3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken rule, or one piece of advice.
+
+    ``key`` is the dotted path in the file (``config.epoch_time``; empty when the file as a whole is meant). ``rule`` is
+    a stable name: the program's own internal one for what the chain checks, ours for the rest. ``message`` says what was
+    found and what is allowed, and names the key itself.
+    """
+
+    key: str
+    rule: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The form in which an error's context and the JSON output carry it."""
+        return {"key": self.key, "rule": self.rule, "message": self.message}
+
+
+def configuration_error(
+    problems: Sequence[Problem], *, subject: str, hint: str = "", source: Path | None = None
+) -> ConfigurationError:
+    """The error that carries all of ``problems`` (at least one).
+
+    ``subject`` is what they were found in (a file name, "The configuration of run X"). The message counts them and
+    names the first three keys; ``context["problems"]`` lists all of them and ``context["path"]`` is ``source``.
+    """
+    keys = list(dict.fromkeys(problem.key for problem in problems if problem.key))
+    named = ", ".join(keys[:_NAMED_IN_MESSAGE])
+    left = len(keys) - _NAMED_IN_MESSAGE
+    where = f": {named}" + (f" and {left} more" if left > 0 else "") if named else ""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return ConfigurationError(
+        f"{subject} has {count}{where}.",
+        hint=hint,
+        problems=[problem.as_dict() for problem in problems],
+        path=str(source) if source is not None else None,
+    )

@@ -1,0 +1,246 @@
+"""From the values of a parsed TOML file to checked ones, by the descriptions in ``types`` and ``schema``.
+
+Nothing here raises for a bad value: every problem is noted and reading goes on, so that one look at a file finds all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from psyche_cli.run_config.problems import Problem
+from psyche_cli.run_config.schema import IGNORED_KEYS, RETIRED_KEYS
+from psyche_cli.run_config.types import (
+    TOML_INTEGER_MAX,
+    Array,
+    Boolean,
+    Choice,
+    Field,
+    FieldType,
+    Float,
+    Integer,
+    Table,
+    Text,
+    Variant,
+)
+
+_SHOWN_VALUE = 60
+
+
+class _Bad:
+    """Stands for a value that a problem was noted about."""
+
+
+BAD = _Bad()
+
+
+class Reader:
+    """Reads values and collects what is wrong with them in ``problems`` and what is merely odd in ``warnings``."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+
+    def read(self, kind: FieldType, value: Any, key: str) -> Any:
+        """The value in the form that the rest of the package uses, or ``BAD``.
+
+        Integers, texts and booleans as they are; numbers as float; arrays as lists; tables as dicts with every key
+        (None for an absent optional one, and ``BAD`` for a bad one); a choice as its name or ``{name: payload}``.
+        """
+        if isinstance(kind, Integer):
+            return self._integer(kind, value, key)
+        if isinstance(kind, Float):
+            return self._float(kind, value, key)
+        if isinstance(kind, Boolean):
+            return value if isinstance(value, bool) else self._wrong_type(key, "true or false", value)
+        if isinstance(kind, Text):
+            return self._text(kind, value, key)
+        if isinstance(kind, Array):
+            return self._array(kind, value, key)
+        if isinstance(kind, Table):
+            return self._table(kind, value, key)
+        return self._choice(kind, value, key)
+
+    def note(self, key: str, rule: str, message: str) -> _Bad:
+        """Remember a problem and give ``BAD`` in place of the value."""
+        self.problems.append(Problem(key, rule, message))
+        return BAD
+
+    def _wrong_type(self, key: str, expected: str, value: Any) -> _Bad:
+        return self.note(key, "WrongType", f"{key} must be {expected}, but it is {described(value)}")
+
+    def _integer(self, kind: Integer, value: Any, key: str) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return self._wrong_type(key, f"an integer from 0 to {kind.maximum}", value)
+        if not 0 <= value <= kind.maximum:
+            return self.note(
+                key,
+                "OutOfRange",
+                f"{key} = {shortened(value)} is out of range: it is a {kind.name}, from 0 to {kind.maximum}",
+            )
+        return value
+
+    def _float(self, kind: Float, value: Any, key: str) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return self._wrong_type(key, "a number", value)
+        if isinstance(value, int) and not -TOML_INTEGER_MAX - 1 <= value <= TOML_INTEGER_MAX:
+            return self.note(key, "OutOfRange", f"{key} = {shortened(value)} is beyond TOML's 64-bit integers")
+        number = float(value)
+        if not math.isfinite(number):
+            return self.note(key, "NotFinite", f"{key} = {number} is not a finite number")
+        if kind.bits == 32 and not fits_float32(number):
+            return self.note(
+                key, "OutOfRange", f"{key} = {number} is out of range: it is an f32, at most 3.4028235e38 in magnitude"
+            )
+        return number
+
+    def _text(self, kind: Text, value: Any, key: str) -> Any:
+        if not isinstance(value, str):
+            return self._wrong_type(key, "a text", value)
+        size = len(value.encode())
+        if size > kind.capacity:
+            return self.note(
+                key,
+                "TextTooLong",
+                f"{key} has {size} bytes, but at most {kind.capacity} fit: {shortened(value)}",
+            )
+        if "\0" in value:
+            return self.note(key, "TextHoldsNul", f"{key} holds a NUL character, where the program would cut it off")
+        return value
+
+    def _array(self, kind: Array, value: Any, key: str) -> Any:
+        expected = f"an array of exactly {kind.length} {_plural(kind.item)}"
+        if not isinstance(value, list):
+            return self._wrong_type(key, expected, value)
+        if len(value) != kind.length:
+            return self.note(key, "WrongLength", f"{key} must be {expected}, but it has {len(value)}")
+        items = [self.read(kind.item, item, f"{key}[{index}]") for index, item in enumerate(value)]
+        return BAD if any(item is BAD for item in items) else items
+
+    def _table(self, kind: Table, value: Any, key: str) -> Any:
+        if not isinstance(value, dict):
+            return self._wrong_type(key, "a table", value)
+        fields = {field.key: field for field in kind.fields}
+        for name in value:
+            if name not in fields:
+                self._strange_key(f"{key}.{name}", name, [known for known in fields if known not in value] or fields)
+        return {name: self._field(field, value, f"{key}.{name}") for name, field in fields.items()}
+
+    def _field(self, field: Field, table: Mapping[str, Any], key: str) -> Any:
+        if field.key in table:
+            return self.read(field.type, table[field.key], key)
+        if field.optional:
+            return None
+        return self.note(key, "MissingKey", f"{key} is missing: {field.meaning} ({field.type.name})")
+
+    def _strange_key(self, key: str, name: str, candidates: Iterable[str]) -> None:
+        if key in IGNORED_KEYS:
+            self.warnings.append(Problem(key, "IgnoredKey", f"{key} is passed over: no program reads it any more"))
+        elif key in RETIRED_KEYS:
+            self.note(key, "RetiredKey", f"{key} is retired: {RETIRED_KEYS[key]}")
+        else:
+            self.note(key, "UnknownKey", f"{key} is no known key{did_you_mean(name, candidates)}")
+
+    def _choice(self, kind: Choice, value: Any, key: str) -> Any:
+        variants = {variant.name: variant for variant in kind.variants}
+        if isinstance(value, str):
+            variant = variants.get(value)
+            if variant is None:
+                return self._unknown_variant(kind, value, key)
+            if variant.payload is not None:
+                return self.note(
+                    key, "WrongType", f'{key} = "{value}" lacks its value: write {_how_to_write(variant, value)}'
+                )
+            return value
+        if not isinstance(value, dict):
+            return self._wrong_type(key, kind.name, value)
+        if len(value) != 1:
+            return self._not_one_variant(kind, value, key)
+        ((name, payload),) = value.items()
+        variant = variants.get(name)
+        if variant is None:
+            return self._unknown_variant(kind, name, key)
+        if variant.payload is None:
+            return self.note(key, "WrongType", f'{key}.{name} takes no value: write "{name}" as a text')
+        content = self.read(variant.payload, payload, f"{key}.{name}")
+        return BAD if content is BAD else {name: content}
+
+    def _not_one_variant(self, kind: Choice, value: Mapping[str, Any], key: str) -> _Bad:
+        if not value:
+            return self.note(key, "UnknownVariant", f"{key} is an empty table, but must be {kind.name}")
+        names = ", ".join(shortened(name) for name in value)
+        return self.note(
+            key, "UnknownVariant", f"{key} must be exactly {kind.name}, but it has {len(value)} keys: {names}"
+        )
+
+    def _unknown_variant(self, kind: Choice, name: str, key: str) -> _Bad:
+        names = [variant.name for variant in kind.variants]
+        advice = did_you_mean(name, names)
+        return self.note(
+            key, "UnknownVariant", f"{key} = {shortened(name)} is not known{advice}; it must be {kind.name}"
+        )
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """``", did you mean X?"``-like words for the candidate nearest to ``name``, or nothing."""
+    known = list(candidates)
+    same = [candidate for candidate in known if candidate.lower() == name.lower()]
+    if same:
+        return f" (did you mean {same[0]}? Capitals matter)"
+    near = difflib.get_close_matches(name[:_SHOWN_VALUE], known, n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def described(value: Any) -> str:
+    """What a TOML value is, for a sentence: ``the text "abc"``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"the text {shortened(value)}"
+    if isinstance(value, int):
+        return f"the integer {shortened(value)}"
+    if isinstance(value, float):
+        return f"the number {value}"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "an array"
+    return "a date or time"
+
+
+def shortened(value: str | int) -> str:
+    """The value in at most some 60 characters; texts in double quotes, without control characters."""
+    if isinstance(value, int):
+        # A decimal text of an integer this size is refused by Python itself, and helps nobody.
+        return str(value) if value.bit_length() <= 128 else f"an integer of {value.bit_length()} bits"
+    text = value if len(value) <= _SHOWN_VALUE else value[:_SHOWN_VALUE] + "…"
+    return '"' + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text) + '"'
+
+
+def fits_float32(number: float) -> bool:
+    """Whether a finite number stays finite when it is rounded to 32 bits."""
+    try:
+        struct.pack("<f", number)
+    except OverflowError:
+        return False
+    return True
+
+
+def _plural(kind: Integer | Float) -> str:
+    return f"integers from 0 to {kind.maximum}" if isinstance(kind, Integer) else "numbers"
+
+
+def _how_to_write(variant: Variant, name: str) -> str:
+    if isinstance(variant.payload, Text):
+        return f'{{ {name} = "…" }}'
+    if isinstance(variant.payload, Array):
+        return f"{{ {name} = [ … ] }}"
+    keys = (
+        ", ".join(field.key for field in variant.payload.fields if not field.optional)
+        if isinstance(variant.payload, Table)
+        else ""
+    )
+    return f"{{ {name} = {{ … }} }} with {keys}"

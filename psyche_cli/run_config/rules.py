@@ -1,0 +1,247 @@
+"""What the coordinator program checks before it takes a configuration, and again before it resumes a run.
+
+The program answers eleven different faults of ``config`` (and the cold-start rule) with the one code 6004, and four of
+``model`` with 6005, so they are checked here first and named. The rules are data, in the program's order; the names of
+those for ``config`` are the program's internal ones. Every function takes values in the form of ``load.RunConfig``,
+from a file or decoded from an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from psyche_cli.run_config.problems import Problem
+
+CLIENTS_MAX = 256
+"""Clients that an epoch can hold."""
+
+WITNESSES_MAX = 32
+"""Witnesses that a round can hold."""
+
+NAME_CAPACITY = 64
+DESCRIPTION_CAPACITY = 280
+CLIENT_VERSION_CAPACITY = 96
+U64_MAX = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Bound:
+    """``key`` must stand in ``relation`` to ``limit``: a number, or another key of ``config``."""
+
+    rule: str
+    key: str
+    relation: Literal["at least", "at most", "less than"]
+    limit: int | str
+
+    def holds(self, value: int, limit: int) -> bool:
+        """Whether the value is within the bound."""
+        if self.relation == "at least":
+            return value >= limit
+        return value <= limit if self.relation == "at most" else value < limit
+
+
+CONFIG_RULES: tuple[Bound, ...] = (
+    Bound("EpochTime", "epoch_time", "at least", 1),
+    Bound("WarmupTime", "warmup_time", "less than", "epoch_time"),
+    Bound("MaxRoundTrainTime", "max_round_train_time", "at least", 1),
+    Bound("MaxRoundTrainTime", "max_round_train_time", "less than", "epoch_time"),
+    Bound("RoundWitnessTime", "round_witness_time", "at least", 1),
+    Bound("MinClients", "min_clients", "at least", 1),
+    Bound("InitMinClients", "init_min_clients", "at least", "min_clients"),
+    Bound("InitMinClients", "init_min_clients", "at most", CLIENTS_MAX),
+    Bound("GlobalBatchSize", "global_batch_size_start", "at least", 1),
+    Bound("GlobalBatchSize", "global_batch_size_end", "at least", 1),
+    Bound("GlobalBatchSize", "global_batch_size_end", "at least", "global_batch_size_start"),
+    Bound("TotalSteps", "total_steps", "at least", 1),
+    Bound("WitnessNodes", "witness_nodes", "at most", "min_clients"),
+    Bound("WitnessNodes", "witness_nodes", "at most", WITNESSES_MAX),
+    Bound("CooldownTime", "cooldown_time", "at least", 1),
+    Bound("WaitingForMembersExtraTime", "waiting_for_members_extra_time", "at least", 1),
+)
+"""Error 6004. Rules of the same name stand together."""
+
+
+@dataclass(frozen=True)
+class ModelRule:
+    """A demand on the value at ``path`` below ``model.LLM``, if the model has that path (variants are part of it)."""
+
+    rule: str
+    path: str
+    demand: Literal["not zero", "not empty", "refused"]
+
+
+MODEL_RULES: tuple[ModelRule, ...] = (
+    ModelRule("MaxSeqLen", "max_seq_len", "not zero"),
+    ModelRule("DataLocation", "data_location.Server", "not empty"),
+    ModelRule("DataLocation", "data_location.Http.location.SingleUrl", "not empty"),
+    ModelRule("DataLocation", "data_location.Http.location.NumberedFiles.url_template", "not empty"),
+    ModelRule("DataLocation", "data_location.Http.location.NumberedFiles.num_files", "not zero"),
+    ModelRule("DataLocation", "data_location.Http.location.Gcp.bucket_name", "not empty"),
+    ModelRule("DataLocation", "data_location.WeightedHttp", "not empty"),
+    ModelRule("DataLocation", "data_location.Preprocessed", "not empty"),
+    ModelRule("Checkpoint", "checkpoint.Ephemeral", "refused"),
+    ModelRule("Checkpoint", "checkpoint.Hub.repo_id", "not empty"),
+    ModelRule("Checkpoint", "checkpoint.P2P.repo_id", "not empty"),
+    ModelRule("Checkpoint", "checkpoint.Gcs.bucket", "not empty"),
+    ModelRule("Checkpoint", "checkpoint.P2PGcs.bucket", "not empty"),
+    ModelRule("Optimizer", "optimizer.Dummy", "refused"),
+)
+"""Error 6005."""
+
+COLD_START = "ColdStart"
+"""Error 6004: the re-warmup of the learning rate must fit into the rounds of an epoch."""
+
+PROGRESS = "Progress"
+"""Error 6005 in an update, 6006 on resume: the step must not be 0."""
+
+RULE_NAMES: tuple[str, ...] = (
+    *dict.fromkeys(bound.rule for bound in CONFIG_RULES),
+    *dict.fromkeys(rule.rule for rule in MODEL_RULES),
+    COLD_START,
+    PROGRESS,
+)
+"""All of them, in the program's order."""
+
+
+def check_config(config: Mapping[str, int]) -> list[Problem]:
+    """The bounds that the values of ``config`` break, in the program's order (error 6004).
+
+    A bound whose keys are not all present is passed over, so that the sound part of a faulty file can be checked too.
+    """
+    return list(_broken_bounds(config))
+
+
+def _broken_bounds(config: Mapping[str, int]) -> Iterator[Problem]:
+    for bound in CONFIG_RULES:
+        limit_key = bound.limit if isinstance(bound.limit, str) else None
+        if bound.key not in config or (limit_key is not None and limit_key not in config):
+            continue
+        value = config[bound.key]
+        limit = config[limit_key] if limit_key is not None else int(bound.limit)
+        if not bound.holds(value, limit):
+            shown = f"config.{limit_key} = {limit}" if limit_key is not None else str(limit)
+            yield Problem(
+                f"config.{bound.key}",
+                bound.rule,
+                f"config.{bound.key} = {value}, but it must be {bound.relation} {shown}",
+            )
+
+
+def check_model(model: Mapping[str, Any]) -> list[Problem]:
+    """The rules that ``model`` breaks, in the program's order (error 6005)."""
+    problems = []
+    for rule in MODEL_RULES:
+        value = value_at(model.get("LLM"), rule.path)
+        key = f"model.LLM.{rule.path}"
+        if value is None:
+            continue
+        if rule.demand == "refused":
+            where, _, variant = key.rpartition(".")
+            problems.append(Problem(where, rule.rule, f'{where} = "{variant}", but the program refuses this one'))
+        elif rule.demand == "not zero" and value == 0:
+            problems.append(Problem(key, rule.rule, f"{key} = 0, but it must be at least 1"))
+        elif rule.demand == "not empty" and (value == "" or str(value).startswith("\0")):
+            problems.append(Problem(key, rule.rule, f'{key} = "", but it must not be empty'))
+    return problems
+
+
+def value_at(value: Any, path: str) -> Any:
+    """What is at a dotted path, or None when the value takes another way (another variant, an absent key).
+
+    A variant without payload, which is a bare text, gives the text itself for its own name.
+    """
+    for name in path.split("."):
+        if isinstance(value, Mapping) and name in value:
+            value = value[name]
+        elif value != name:
+            return None
+    return value
+
+
+def check_cold_start(config: Mapping[str, int], model: Mapping[str, Any]) -> list[Problem]:
+    """Whether ``cold_start_warmup_steps`` fits into the rounds of one epoch (error 6004); 0 steps always do.
+
+    The rounds are estimated as floor((epoch_time − warmup_time) / max_round_train_time). Where that cannot be computed
+    (a run without configuration has all three 0) the program aborts, so that is a problem too.
+    """
+    steps = value_at(model.get("LLM"), "cold_start_warmup_steps")
+    if not steps:
+        return []
+    epoch, warmup, train = (config[key] for key in ("epoch_time", "warmup_time", "max_round_train_time"))
+    key = "model.LLM.cold_start_warmup_steps"
+    formula = (
+        f"(config.epoch_time = {epoch} - config.warmup_time = {warmup}) / config.max_round_train_time = {train}, "
+        "rounded down"
+    )
+    if train == 0 or epoch < warmup:
+        return [Problem(key, COLD_START, f"{key} = {steps} cannot be checked against {formula}: it must be 0")]
+    rounds = (epoch - warmup) // train
+    if steps > rounds:
+        return [Problem(key, COLD_START, f"{key} = {steps}, but it must be at most {rounds}: {formula}")]
+    return []
+
+
+def check_progress(progress: Mapping[str, int]) -> list[Problem]:
+    """Whether the step of a run's progress (keys ``epoch``, ``step``, ``epoch_start_data_index``) is at least 1."""
+    if progress["step"] == 0:
+        return [Problem("progress.step", PROGRESS, "progress.step = 0, but it must be at least 1")]
+    return []
+
+
+def check_run(config: Mapping[str, int], model: Mapping[str, Any]) -> list[Problem]:
+    """All that the program would refuse in a complete ``config`` and ``model``, in its order.
+
+    The cold-start rule is left out where the config rules that it is computed from are broken already.
+    """
+    problems = [*check_config(config), *check_model(model)]
+    if not {problem.rule for problem in problems} & {"EpochTime", "WarmupTime", "MaxRoundTrainTime"}:
+        problems += check_cold_start(config, model)
+    return problems
+
+
+def is_unset(config: Mapping[str, int]) -> bool:
+    """Whether a decoded ``config`` was never set: a new run has only zeros."""
+    return not any(config.values())
+
+
+def check_metadata(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    num_parameters: int | None = None,
+    vocab_size: int | None = None,
+) -> list[Problem]:
+    """Whether the given parts of a run's metadata fit: 64 and 280 bytes of UTF-8 without NUL, and two u64."""
+    return [
+        *_check_text("metadata.name", name, NAME_CAPACITY),
+        *_check_text("metadata.description", description, DESCRIPTION_CAPACITY),
+        *_check_u64("metadata.num_parameters", num_parameters),
+        *_check_u64("metadata.vocab_size", vocab_size),
+    ]
+
+
+def check_client_version(text: str) -> list[Problem]:
+    """Whether a client version fits into its 96 bytes; the program aborts without a code if it does not."""
+    return _check_text("client_version", text, CLIENT_VERSION_CAPACITY)
+
+
+def _check_text(key: str, text: str | None, capacity: int) -> list[Problem]:
+    if text is None:
+        return []
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return [Problem(key, "NotUtf8", f"{key} is not valid UTF-8")]
+    if size > capacity:
+        return [Problem(key, "TextTooLong", f"{key} has {size} bytes, but at most {capacity} fit")]
+    if "\0" in text:
+        return [Problem(key, "TextHoldsNul", f"{key} holds a NUL character, where the program would cut it off")]
+    return []
+
+
+def _check_u64(key: str, value: int | None) -> list[Problem]:
+    if value is None or 0 <= value <= U64_MAX:
+        return []
+    return [Problem(key, "OutOfRange", f"{key} = {value} is out of range: it is a u64, from 0 to {U64_MAX}")]
