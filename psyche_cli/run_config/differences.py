@@ -23,9 +23,9 @@ class Difference:
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str) -> list[Difference]:
     """What is other in ``after``, in its order of keys.
 
-    Both are in the form of ``load.RunConfig``; ``prefix`` says which part they are (``config``, ``model``, ``metadata``)
-    and starts every key. Where one variant takes the place of another, the whole choice is one difference. Values of f32
-    fields are compared as the chain stores them, rounded to 32 bits.
+    Both are in the form of ``load.RunConfig``; ``prefix`` says which part they are (``config``, ``model``,
+    ``metadata``) and starts every key. Where one variant takes the place of another, the whole choice is one difference.
+    Values of f32 fields are compared as the chain stores them, rounded to 32 bits.
     """
     return list(_below(before, after, prefix, _float32_keys()))
 

@@ -15,9 +15,9 @@ _NAMED_IN_MESSAGE = 3
 class Problem:
     """One broken rule, or one piece of advice.
 
-    ``key`` is the dotted path in the file (``config.epoch_time``; empty when the file as a whole is meant). ``rule`` is
-    a stable name: the program's own internal one for what the chain checks, ours for the rest. ``message`` says what was
-    found and what is allowed, and names the key itself.
+    ``key`` is the dotted path in the file (``config.epoch_time``; empty when the whole file is meant). ``rule`` is
+    a stable name: the program's own internal one for what the chain checks, ours for the rest. ``message`` says what
+    was found and what is allowed, and names the key itself.
     """
 
     key: str
