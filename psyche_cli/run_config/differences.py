@@ -24,8 +24,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str
     """What is other in ``after``, in its order of keys.
 
     Both are in the form of ``load.RunConfig``; ``prefix`` says which part they are (``config``, ``model``,
-    ``metadata``) and starts every key. Where one variant takes the place of another, the whole choice is one difference.
-    Values of f32 fields are compared as the chain stores them, rounded to 32 bits.
+    ``metadata``) and starts every key. Where one variant takes the place of another, the whole choice is one
+    difference. Values of f32 fields are compared as the chain stores them, rounded to 32 bits.
     """
     return list(_below(before, after, prefix, _float32_keys()))
 
