@@ -10,6 +10,24 @@ from psyche_cli.errors import ConfigurationError
 
 _NAMED_IN_MESSAGE = 3
 
+FILE_PROBLEM_NAMES = (
+    "Unreadable",
+    "NotUtf8",
+    "Syntax",
+    "MissingTable",
+    "MissingKey",
+    "UnknownKey",
+    "RetiredKey",
+    "WrongType",
+    "WrongLength",
+    "OutOfRange",
+    "NotFinite",
+    "UnknownVariant",
+    "TextTooLong",
+    "TextHoldsNul",
+)
+"""The names of what can be wrong with a file before any rule of the program is looked at."""
+
 
 @dataclass(frozen=True)
 class Problem:
