@@ -27,18 +27,18 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
     the mint's smallest unit, or is above 2^64 - 1 base units.
     """
     if len(text) > _LONGEST_TEXT:
-        raise InvalidAmount(f"the {what} is {len(text)} characters long, at most {_LONGEST_TEXT} are read", hint=_HINT)
+        raise InvalidAmount(f"The {what} is {len(text)} characters long, at most {_LONGEST_TEXT} are read.", hint=_HINT)
     if _NEGATIVE.fullmatch(text):
-        raise InvalidAmount(f"the {what} {text} is negative", hint=_HINT, text=text)
+        raise InvalidAmount(f"The {what} {text} is negative.", hint=_HINT, text=text)
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise InvalidAmount(f"the {what} {text!r} is not a decimal number", hint=_HINT, text=text)
+        raise InvalidAmount(f"The {what} {text!r} is not a decimal number.", hint=_HINT, text=text)
     whole, fraction, exponent = match[1], match[2] or "", int(match[3] or "0")
 
     digits = (whole + fraction).strip("0")
     if not digits:
         if not allow_zero:
-            raise InvalidAmount(f"the {what} is zero", hint="Give an amount above zero.", text=text)
+            raise InvalidAmount(f"The {what} is zero.", hint="Give an amount above zero.", text=text)
         return 0
     # The amount is int(digits) * 10^power base units. Powers are compared before anything is raised to them: an
     # exponent of a hundred digits is an error to report, not a number to compute.
@@ -47,7 +47,7 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
     if power < 0:
         unit = format_amount(1, decimals)
         raise InvalidAmount(
-            f"the {what} {text} has more than {decimals} decimals, the smallest unit is {unit}",
+            f"The {what} {text} has more than {decimals} decimals, the smallest unit is {unit}.",
             hint=f"Give at most {decimals} decimals." if decimals else "Give a whole number.",
             text=text,
             decimals=decimals,
@@ -56,7 +56,7 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
     base_units: int = int(digits) * 10 ** min(power, largest_power)
     if base_units > U64_MAX:
         raise InvalidAmount(
-            f"the {what} {text} is too large, the largest is {format_amount(U64_MAX, decimals)}",
+            f"The {what} {text} is too large, the largest is {format_amount(U64_MAX, decimals)}.",
             text=text,
             decimals=decimals,
         )
@@ -79,5 +79,5 @@ def format_amount(base_units: int, decimals: int) -> str:
 
 
 def format_sol(lamports: int) -> str:
-    """Lamports as SOL with the unit, such as ``0.83024448 SOL``. Negative for what was paid in a difference."""
-    return f"{format_amount(lamports, SOL_DECIMALS)} SOL"
+    """Lamports as SOL without the unit, such as ``0.83024448``."""
+    return format_amount(lamports, SOL_DECIMALS)

@@ -191,7 +191,7 @@ class TransactionDelivery:
         self._raise_send_error_if_never_sent()
         signature = str(self._transaction.signature)
         raise TransactionUnknown(
-            f"transaction {signature} was sent, and whether it landed could not be learnt {why}",
+            f"Transaction {signature} was sent, and whether it landed could not be learnt {why}.",
             hint=LOOK_UP,
             **self._context(),
         )
@@ -200,7 +200,7 @@ class TransactionDelivery:
         self._raise_send_error_if_never_sent()
         signature = str(self._transaction.signature)
         raise TransactionExpired(
-            f"transaction {signature} was sent but did not land before its blockhash expired, and never will",
+            f"Transaction {signature} was sent but did not land before its blockhash expired, and never will.",
             hint="Nothing happened and nothing was paid. Repeating it is safe.",
             **self._context(),
         )

@@ -65,7 +65,7 @@ def derive_ws_url(rpc_url: str) -> str:
     if parts.port is not None:
         if parts.port == _LAST_PORT:
             raise UsageError(
-                f"no WebSocket port follows the RPC port of {endpoint_label(url)}", hint="Give --ws-rpc as well."
+                f"No WebSocket port follows the RPC port of {endpoint_label(url)}.", hint="Give --ws-rpc as well."
             )
         netloc = f"{netloc.rpartition(':')[0]}:{parts.port + 1}"
     return urlunsplit(parts._replace(scheme=_WEBSOCKET_SCHEMES[parts.scheme], netloc=netloc))
@@ -82,18 +82,18 @@ def _check_url(text: str, *, schemes: tuple[str, str], name: str) -> str:
     if schemes[0] == "http":
         url = _moniker_url(url)
     if not url:
-        raise UsageError(f"the {name} is empty", hint=_HINT)
+        raise UsageError(f"The {name} is empty.", hint=_HINT)
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise UsageError(f"the {name} has blanks or control characters in it", hint=_HINT)
+        raise UsageError(f"The {name} has blanks or control characters in it.", hint=_HINT)
     if "://" not in url:
-        raise UsageError(f"the {name} does not begin with {schemes[0]}:// or {schemes[1]}://", hint=_HINT)
+        raise UsageError(f"The {name} does not begin with {schemes[0]}:// or {schemes[1]}://.", hint=_HINT)
     parts = _split(url, name)
     if parts.scheme not in schemes:
         raise UsageError(
-            f"{endpoint_label(url)} is not a {name}: the scheme must be {schemes[0]} or {schemes[1]}", hint=_HINT
+            f"The {name} {endpoint_label(url)} must have the scheme {schemes[0]} or {schemes[1]}.", hint=_HINT
         )
     if parts.fragment:
-        raise UsageError(f"{endpoint_label(url)} is not a {name}: it has a fragment (#...)", hint=_HINT)
+        raise UsageError(f"The {name} {endpoint_label(url)} has a fragment (#...).", hint=_HINT)
     return url
 
 
@@ -110,9 +110,9 @@ def _split(url: str, name: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the {name} has an invalid host or port", hint=_HINT) from error
+        raise UsageError(f"The {name} has an invalid host or port.", hint=_HINT) from error
     if not parts.hostname:
-        raise UsageError(f"the {name} has no host", hint=_HINT)
+        raise UsageError(f"The {name} has no host.", hint=_HINT)
     if port == 0:
-        raise UsageError(f"the {name} has port 0", hint=_HINT)
+        raise UsageError(f"The {name} has port 0.", hint=_HINT)
     return parts

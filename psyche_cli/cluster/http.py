@@ -45,7 +45,7 @@ class HttpTransport:
         except (ValueError, OSError, ImportError) as error:
             # A proxy or certificate variable of the environment that cannot be used. Its value may hold a password.
             raise UsageError(
-                f"cannot prepare a connection to {self._label}: a proxy or certificate setting is unusable",
+                f"Cannot prepare a connection to {self._label}: a proxy or certificate setting is unusable.",
                 hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from error
 
@@ -70,7 +70,7 @@ class HttpTransport:
         if not exchange.finished.wait(timeout):
             exchange.abandoned = True
             raise TimedOut(
-                f"no answer from {self._label} within {timeout:g} seconds", endpoint=self._label, request_sent=True
+                f"No answer from {self._label} within {timeout:g} seconds.", endpoint=self._label, request_sent=True
             )
         if exchange.error is not None:
             raise exchange.error
@@ -106,11 +106,11 @@ class HttpTransport:
                 exchange.answer += chunk
                 if len(exchange.answer) > LARGEST_ANSWER:
                     raise BadRpcResponse(
-                        f"the answer of {self._label} is larger than {LARGEST_ANSWER} bytes", endpoint=self._label
+                        f"The answer of {self._label} is larger than {LARGEST_ANSWER} bytes.", endpoint=self._label
                     )
                 if exchange.abandoned or time.monotonic() > exchange.deadline:
                     raise TimedOut(
-                        f"the answer of {self._label} was not complete within {timeout:g} seconds",
+                        f"The answer of {self._label} was not complete within {timeout:g} seconds.",
                         endpoint=self._label,
                         request_sent=True,
                     )
@@ -123,7 +123,7 @@ class HttpTransport:
         if response.has_redirect_location:
             hint = "Redirects are not followed. Give the final URL."
         return HttpStatusError(
-            f"{self._label} answered with HTTP status {status} {response.reason_phrase}".rstrip(),
+            f"{self._label} answered with HTTP status {status} {response.reason_phrase}".rstrip() + ".",
             hint=hint,
             endpoint=self._label,
             status=status,
@@ -135,26 +135,28 @@ class HttpTransport:
         label = self._label
         if isinstance(error, httpx.ConnectTimeout):
             return TimedOut(
-                f"no connection to {label} within {min(timeout, _CONNECT_SECONDS):g} seconds",
+                f"No connection to {label} within {min(timeout, _CONNECT_SECONDS):g} seconds.",
                 hint=_CONNECT_HINT,
                 endpoint=label,
                 request_sent=False,
             )
         if isinstance(error, httpx.TimeoutException):
-            return TimedOut(f"no answer from {label} within {timeout:g} seconds", endpoint=label, request_sent=True)
+            return TimedOut(f"No answer from {label} within {timeout:g} seconds.", endpoint=label, request_sent=True)
         if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
             return Unreachable(
-                f"cannot connect to {label}: {error}",
+                f"Cannot connect to {label}: {error}.",
                 hint=_CONNECT_HINT,
                 endpoint=label,
                 request_sent=False,
             )
         if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
-            return Unreachable(f"{label} is not a URL that can be asked", endpoint=label, request_sent=False)
+            return Unreachable(f"The URL of {label} cannot be asked.", endpoint=label, request_sent=False)
         if isinstance(error, httpx.DecodingError):
-            return BadRpcResponse(f"the answer of {label} is wrongly compressed", endpoint=label)
+            return BadRpcResponse(f"The answer of {label} is wrongly compressed.", endpoint=label)
         return Unreachable(
-            f"the connection to {label} broke: {error or type(error).__name__}", endpoint=label, request_sent=True
+            f"The connection to {label} broke: {str(error).rstrip('.') or type(error).__name__}.",
+            endpoint=label,
+            request_sent=True,
         )
 
 

@@ -47,7 +47,7 @@ def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> J
 def bad_response(method: str, endpoint: str, reason: str) -> BadRpcResponse:
     """The error for an answer that is not what ``method`` promises."""
     return BadRpcResponse(
-        f"the answer of {endpoint} to {method} makes no sense: {reason}",
+        f"The answer of {endpoint} to {method} makes no sense: {reason}.",
         hint="Is this the URL of a Solana JSON-RPC endpoint?",
         endpoint=endpoint,
         method=method,
@@ -75,4 +75,4 @@ def _rpc_error(error: Json, method: str, endpoint: str) -> RpcError | BadRpcResp
     context: dict[str, ContextValue] = {"rpc_code": code, "method": method, "endpoint": endpoint}
     if error.get("data") is not None:
         context["rpc_data"] = json.dumps(error["data"], separators=(",", ":"))
-    return RpcError(f"{endpoint} refused {method}: {message} ({code})", hint=_HINTS.get(code, ""), **context)
+    return RpcError(f"{endpoint} refused {method}: {message} ({code}).", hint=_HINTS.get(code, ""), **context)

@@ -131,7 +131,7 @@ class Sender:
                     raise self._refusal(simulation.err, simulation.logs, signed, sent=False)
             if self._clock.monotonic() - started >= _BLOCKHASH_PATIENCE:
                 raise TimedOut(
-                    f"{self._rpc.label} gave no usable new blockhash within {_BLOCKHASH_PATIENCE:g} seconds",
+                    f"{self._rpc.label} gave no usable new blockhash within {_BLOCKHASH_PATIENCE:g} seconds.",
                     hint="Nothing was sent. Does the cluster make progress?",
                     endpoint=self._rpc.label,
                 )
@@ -149,12 +149,12 @@ class Sender:
 def _interrupted(label: str, under_way: TransactionDelivery | None) -> Interrupted:
     """What Ctrl-C means for the transaction."""
     if under_way is None or not under_way.perhaps_sent:
-        return Interrupted(f"interrupted before {label} was sent", hint="Nothing happened.", sent=False)
+        return Interrupted(f"Interrupted before {label} was sent.", hint="Nothing happened.", sent=False)
     signature = str(under_way.signature)
     if under_way.landed:
-        return Interrupted(f"interrupted after {label} had landed as {signature}", sent=True, signature=signature)
+        return Interrupted(f"Interrupted after {label} had landed as {signature}.", sent=True, signature=signature)
     return Interrupted(
-        f"interrupted while {label} was under way as {signature}: it may still land",
+        f"Interrupted while {label} was under way as {signature}: it may still land.",
         hint=LOOK_UP,
         sent=True,
         signature=signature,

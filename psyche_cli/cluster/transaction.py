@@ -68,7 +68,7 @@ def sign_transaction(
     raw = bytes(Transaction.populate(message, signatures))
     if len(raw) > LARGEST_TRANSACTION:
         raise TransactionTooLarge(
-            f"the transaction has {len(raw)} bytes, at most {LARGEST_TRANSACTION} are possible",
+            f"The transaction has {len(raw)} bytes, at most {LARGEST_TRANSACTION} are possible.",
             size=len(raw),
             limit=LARGEST_TRANSACTION,
         )
@@ -88,7 +88,7 @@ def _message(instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash
         keys.update(meta.pubkey for meta in instruction.accounts)
     if len(keys) > _MOST_ACCOUNTS:  # solders panics
         raise TransactionTooLarge(
-            f"the transaction touches {len(keys)} accounts, at most {_MOST_ACCOUNTS} can be expressed",
+            f"The transaction touches {len(keys)} accounts, at most {_MOST_ACCOUNTS} can be expressed.",
             accounts=len(keys),
         )
     return Message.new_with_blockhash(list(instructions), payer, blockhash)

@@ -128,25 +128,25 @@ def refusal(
     payer = str(transaction.account_keys[0])
     if err == "AccountNotFound":
         return InsufficientFunds(
-            f"the wallet {payer} holds no SOL on this cluster",
+            f"The wallet {payer} holds no SOL on this cluster.",
             hint="Fund it first. It pays the fee of every transaction.",
             wallet=payer,
         )
     if err == "InsufficientFundsForFee":
         return InsufficientFunds(
-            f"the wallet {payer} does not hold enough SOL for the transaction fee", hint="Fund it first.", wallet=payer
+            f"The wallet {payer} does not hold enough SOL for the transaction fee.", hint="Fund it first.", wallet=payer
         )
     if isinstance(err, dict) and "InsufficientFundsForRent" in err:
         account = _account_of(err["InsufficientFundsForRent"], transaction)
         return InsufficientFunds(
-            f"the account {account} would be left with less SOL than its rent-exempt minimum",
+            f"The account {account} would be left with less SOL than its rent-exempt minimum.",
             hint="The wallet must hold more SOL." if account == payer else "",
             account=account,
         )
     if isinstance(err, dict) and "InstructionError" in err:
         return describe_failure(err, logs, transaction.program_ids)
     name = err if isinstance(err, str) else json.dumps(err, separators=(",", ":"))
-    return ProgramRefused(f"the cluster refuses the transaction: {name}", transaction_error=name)
+    return ProgramRefused(f"The cluster refuses the transaction: {name}.", transaction_error=name)
 
 
 def _account_of(detail: Json, transaction: SignedTransaction) -> str:
@@ -160,11 +160,11 @@ def describe_any_failure(err: Json, logs: Sequence[str], program_ids: Sequence[P
     """Tell an instruction error by its numbers alone, for programs that nothing is known of."""
     index, what = _instruction_error(err)
     if index is None:
-        return ProgramRefused("the transaction fails with an error of unknown form", transaction_error=json.dumps(err))
+        return ProgramRefused("The transaction fails with an error of unknown form.", transaction_error=json.dumps(err))
     program = str(program_ids[index]) if 0 <= index < len(program_ids) else "(unknown)"
     name = what if isinstance(what, str) else json.dumps(what)
     return ProgramRefused(
-        f"instruction {index + 1} of {len(program_ids)}, of program {program}, fails: {name}",
+        f"Instruction {index + 1} of {len(program_ids)}, of program {program}, fails: {name}.",
         hint=f"Its last words: {logs[-1]}" if logs else "",
         program=program,
         transaction_error=json.dumps(err),

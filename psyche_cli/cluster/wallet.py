@@ -71,10 +71,10 @@ class Wallet:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise WalletError(
-                f"{path} exists already and is not overwritten", hint="Choose another path.", path=str(path)
+                f"The file {path} exists already and is not overwritten.", hint="Choose another path.", path=str(path)
             ) from error
         except OSError as error:
-            raise WalletError(f"cannot write {path}: {error.strerror}", path=str(path)) from error
+            raise WalletError(f"Cannot write {path}: {error.strerror}.", path=str(path)) from error
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(json.dumps(list(self._secret_bytes())) + "\n")
 
@@ -112,7 +112,7 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
     default = environment.default_wallet_path
     if not default.exists():
         raise WalletNotFound(
-            f"no wallet was given, and the default one {default} does not exist",
+            f"No wallet was given, and the default one {default} does not exist.",
             hint=f"Give -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}.",
             path=str(default),
         )
@@ -126,23 +126,23 @@ def _load_file(path: Path, notify: Callable[[str], None]) -> Wallet:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(_LARGEST_FILE + 1)
     except FileNotFoundError as error:
-        raise WalletNotFound(f"the wallet file {path} does not exist", path=str(path)) from error
+        raise WalletNotFound(f"The wallet file {path} does not exist.", path=str(path)) from error
     except IsADirectoryError as error:
         raise WalletMalformed(
-            f"the wallet {path} is a folder, not a file", hint="Give the keypair file itself.", path=str(path)
+            f"The wallet {path} is a folder, not a file.", hint="Give the keypair file itself.", path=str(path)
         ) from error
     except OSError as error:
-        raise WalletError(f"cannot read the wallet file {path}: {error.strerror}", path=str(path)) from error
+        raise WalletError(f"Cannot read the wallet file {path}: {error.strerror}.", path=str(path)) from error
     origin = f"the wallet file {path}"
     if len(content) > _LARGEST_FILE:
-        raise WalletMalformed(f"{origin} is larger than {_LARGEST_FILE} bytes", hint=_FORMAT_HINT, path=str(path))
+        raise _malformed(f"{origin} is larger than {_LARGEST_FILE} bytes")
     try:
         text = content.decode("utf-8").strip()
     except UnicodeDecodeError:
         # Without a cause: the exception would carry the content.
         text = None
     if text is None:
-        raise WalletMalformed(f"{origin} is not a text file", hint=_FORMAT_HINT, path=str(path))
+        raise _malformed(f"{origin} is not a text file")
     wallet = _parse_keypair(text, origin)
     if stat.S_IMODE(mode) & 0o077:
         notify(f"Other users of this machine may read {origin}: chmod 600 would keep it private.")
@@ -179,9 +179,9 @@ def _bytes_from_json(text: str, origin: str) -> bytes:
     assert isinstance(values, list)  # valid JSON that begins with "["
     for position, value in enumerate(values, start=1):
         if type(value) is not int:
-            raise _malformed(f"{origin}: element {position} of the array is not a whole number")
+            raise _malformed(f"in {origin}, element {position} of the array is not a whole number")
         if not 0 <= value <= 255:
-            raise _malformed(f"{origin}: number {position} of the array is not between 0 and 255")
+            raise _malformed(f"in {origin}, number {position} of the array is not between 0 and 255")
     return bytes(values)
 
 
@@ -201,4 +201,4 @@ def _bytes_from_base58(text: str, origin: str) -> bytes:
 
 
 def _malformed(message: str) -> WalletMalformed:
-    return WalletMalformed(message, hint=_FORMAT_HINT)
+    return WalletMalformed(f"{message[0].upper()}{message[1:]}.", hint=_FORMAT_HINT)
