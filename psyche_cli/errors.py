@@ -18,6 +18,7 @@
     │   ├── NotAuthority
     │   ├── WrongRunState
     │   ├── InsufficientFunds
+    │   ├── AlreadyExists
     │   ├── NothingToDo
     │   ├── TransactionTooLarge
     │   └── ProgramRefused
@@ -164,6 +165,10 @@ class WrongRunState(Refused):
 
 class InsufficientFunds(Refused):
     """Not enough lamports or tokens."""
+
+
+class AlreadyExists(Refused):
+    """What was to be created exists: a run id, a treasurer index, a vault."""
 
 
 class NothingToDo(Refused):

@@ -24,8 +24,8 @@ def command(
 ) -> OperationResult:
     """Pause a run, or with --resume start it.
 
-    A run in training pauses at the end of its epoch, and that epoch pays no rewards. One that waits for members or warms
-    up pauses at once.
+    A run in training pauses at the end of its epoch, and that epoch pays no rewards. One that waits for members or
+    warms up pauses at once.
     """
     from psyche_cli.operations.set_paused import set_paused
     from psyche_cli.session import signing_session

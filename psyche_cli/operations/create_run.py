@@ -1,0 +1,262 @@
+"""Create a run: its accounts, its authorities, and with a collateral mint its treasurer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import format_sol
+from psyche_cli.cluster.wallet import Wallet
+from psyche_cli.errors import AccountNotFound, AlreadyExists, InsufficientFunds, UsageError
+from psyche_cli.operations.receipts import record
+from psyche_cli.protocol.accounts import INSTANCE_SIZE, TREASURER_RUN_SIZE, decode_mint
+from psyche_cli.protocol.addresses import (
+    associated_token_address,
+    check_run_id,
+    instance_address,
+    parse_pubkey,
+    treasurer_index,
+    treasurer_run_address,
+)
+from psyche_cli.protocol.instructions import COORDINATOR_ACCOUNT_SIZE, Instructions
+from psyche_cli.protocol.raw_account import RawAccount
+from psyche_cli.results import JsonValue, OperationResult
+from psyche_cli.run_config.problems import configuration_error
+from psyche_cli.run_config.rules import check_client_version, check_metadata
+from psyche_cli.session import Session, SigningSession
+
+TOKEN_ACCOUNT_SIZE = 165
+LAMPORTS_PER_SIGNATURE = 5_000
+
+
+@dataclass(frozen=True)
+class TreasurerPlan:
+    """The treasurer's Run that will be created, its vault, and the mint that it pays in."""
+
+    index: int
+    run: Pubkey
+    vault: Pubkey
+    mint: Pubkey
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """Everything that is decided about a run before it is created."""
+
+    run_id: str
+    instance: Pubkey
+    main_authority: Pubkey
+    join_authority: Pubkey
+    client_version: str
+    metadata: dict[str, object] | None
+    treasurer: TreasurerPlan | None
+
+
+def create_run(
+    session: SigningSession,
+    *,
+    run_id: str,
+    client_version: str = "latest",
+    join_authority: str | None = None,
+    collateral_mint: str | None = None,
+    treasurer_index: int | None = None,
+    name: str | None = None,
+    description: str | None = None,
+) -> OperationResult:
+    """Create a run in one transaction; the wallet pays, and becomes its main authority.
+
+    One transaction, because anybody could initialise a coordinator account that was created alone. What it locks is told
+    before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists, AccountNotFound, WrongOwner,
+    InsufficientFunds.
+    """
+    new = _decide(session, run_id, client_version, join_authority, collateral_mint, treasurer_index, name, description)
+    _require_free(session, new)
+    account = Wallet.generate("the new coordinator account")
+    account_rent = session.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_SIZE)
+    other_rent = _other_rent(session, new)
+    _require_lamports(session, account_rent + other_rent)
+    instructions = plan(session.instructions, new, account.address, account_rent)
+    receipt = session.sender.send(instructions, session.wallet, extra_signers=(account,), label="create run")
+    return OperationResult(
+        summary=f"Created run {run_id}. It is Uninitialized: configure it next.",
+        data={
+            "run_id": run_id,
+            "coordinator_instance": str(new.instance),
+            "coordinator_account": str(account.address),
+            "main_authority": str(new.main_authority),
+            "join_authority": str(new.join_authority),
+            "client_version": client_version,
+            "locked_lamports": account_rent + other_rent,
+            "treasurer": _treasurer_data(new.treasurer),
+        },
+        details=(
+            ("instance", str(new.instance)),
+            ("coordinator account", str(account.address)),
+            ("main authority", str(new.main_authority) + (" (through the treasurer)" if new.treasurer else "")),
+            ("join authority", str(new.join_authority)),
+            ("client version", client_version),
+            *_treasurer_details(new.treasurer),
+            ("locked for storage", f"{format_sol(account_rent + other_rent)} SOL"),
+        ),
+        transactions=(record("create run", receipt),),
+        next_steps=(f"psyche-cli update-config --run-id {run_id} --config-path FILE",),
+    )
+
+
+def plan(instructions: Instructions, new: NewRun, account: Pubkey, account_rent: int) -> list[Instruction]:
+    """The instructions of the one transaction: create the account, initialise it, and describe it if asked."""
+    payer = new.main_authority
+    create = instructions.create_coordinator_account(payer=payer, account=account, lamports=account_rent)
+    if new.treasurer is None:
+        initialise = instructions.init_coordinator(
+            payer=payer,
+            run_id=new.run_id,
+            account=account,
+            main_authority=payer,
+            join_authority=new.join_authority,
+            client_version=new.client_version,
+        )
+        describe = instructions.update
+        route = {"authority": payer, "instance": new.instance, "account": account}
+    else:
+        initialise = instructions.run_create(
+            payer=payer,
+            index=new.treasurer.index,
+            collateral_mint=new.treasurer.mint,
+            run_id=new.run_id,
+            account=account,
+            main_authority=payer,
+            join_authority=new.join_authority,
+            client_version=new.client_version,
+        )
+        describe = instructions.run_update
+        route = {"authority": payer, "run": new.treasurer.run, "instance": new.instance, "account": account}
+    return [create, initialise, *([describe(**route, metadata=new.metadata)] if new.metadata else [])]
+
+
+def _decide(
+    session: SigningSession,
+    run_id: str,
+    client_version: str,
+    join_authority: str | None,
+    collateral_mint: str | None,
+    index: int | None,
+    name: str | None,
+    description: str | None,
+) -> NewRun:
+    check_run_id(run_id)
+    problems = check_client_version(client_version) + check_metadata(name=name, description=description)
+    if problems:
+        raise configuration_error(problems, subject="What describes the run")
+    if index is not None and collateral_mint is None:
+        raise UsageError(
+            "--treasurer-index needs --treasurer-collateral-mint.",
+            hint="Give the mint of the token that rewards are paid in, or leave --treasurer-index out.",
+        )
+    wallet = session.wallet.address
+    metadata: dict[str, object] = {
+        "name": name or "",
+        "description": description or "",
+        "num_parameters": 0,
+        "vocab_size": 0,
+    }
+    return NewRun(
+        run_id=run_id,
+        instance=instance_address(run_id, session.programs),
+        main_authority=wallet,
+        join_authority=parse_pubkey(join_authority, "--join-authority") if join_authority else wallet,
+        client_version=client_version,
+        metadata=metadata if name or description else None,
+        treasurer=_plan_treasurer(session, run_id, index, collateral_mint) if collateral_mint else None,
+    )
+
+
+def _plan_treasurer(session: Session, run_id: str, given_index: int | None, mint_text: str) -> TreasurerPlan:
+    mint = parse_pubkey(mint_text, "--treasurer-collateral-mint")
+    index = treasurer_index(run_id) if given_index is None else given_index
+    run = treasurer_run_address(index, session.programs)
+    return TreasurerPlan(index=index, run=run, vault=associated_token_address(run, mint), mint=mint)
+
+
+def _require_free(session: Session, new: NewRun) -> None:
+    """The run's addresses must be free, and its mint must be one: one round trip tells."""
+    wanted = [new.instance]
+    if new.treasurer is not None:
+        wanted += [new.treasurer.run, new.treasurer.vault, new.treasurer.mint]
+    found = session.rpc.accounts(wanted)
+    if _is_taken(found[0]):
+        raise AlreadyExists(
+            f"A run {new.run_id!r} exists already on {session.rpc.label}.",
+            hint="Choose another --run-id, or look at it: psyche-cli json-dump-run.",
+            instance=str(new.instance),
+        )
+    if new.treasurer is None:
+        return
+    if _is_taken(found[1]):
+        raise AlreadyExists(
+            f"A treasurer with index {new.treasurer.index} exists already.",
+            hint="Choose another --treasurer-index, and give it to every later command too.",
+            treasurer_run=str(new.treasurer.run),
+        )
+    if found[2] is not None:
+        raise AlreadyExists(
+            f"The vault of this treasurer exists already ({new.treasurer.vault}), and the program insists on making it.",
+            hint="Somebody made it beforehand. Choose another --treasurer-index.",
+            vault=str(new.treasurer.vault),
+        )
+    if found[3] is None:
+        raise AccountNotFound(
+            f"There is no token mint {new.treasurer.mint} on {session.rpc.label}.",
+            hint="Check --treasurer-collateral-mint and --rpc.",
+            address=str(new.treasurer.mint),
+        )
+    decode_mint(found[3])
+
+
+def _is_taken(raw: RawAccount | None) -> bool:
+    """Whether an account is in use. Lamports alone, which anybody may send, do not take an address."""
+    return raw is not None and len(raw.data) > 0
+
+
+def _other_rent(session: Session, new: NewRun) -> int:
+    sizes = [INSTANCE_SIZE] + ([TREASURER_RUN_SIZE, TOKEN_ACCOUNT_SIZE] if new.treasurer else [])
+    return sum(session.rpc.rent_exempt_minimum(size) for size in sizes)
+
+
+def _require_lamports(session: SigningSession, rent: int) -> None:
+    """Say what will be locked, and refuse if the wallet has not that much and the fee of two signatures."""
+    needed = rent + 2 * LAMPORTS_PER_SIGNATURE
+    balance = session.rpc.balance(session.wallet.address)
+    session.notify(f"This locks {format_sol(rent)} SOL of rent; the wallet holds {format_sol(balance)} SOL.")
+    if balance < needed:
+        raise InsufficientFunds(
+            f"The wallet {session.wallet.address} holds {format_sol(balance)} SOL, "
+            f"less than the {format_sol(needed)} SOL of rent and fees.",
+            hint="Send SOL to the wallet first; on a local validator: psyche-cli localnet --airdrop PUBKEY=SOL.",
+            balance=balance,
+            needed=needed,
+        )
+
+
+def _treasurer_data(treasurer: TreasurerPlan | None) -> JsonValue:
+    if treasurer is None:
+        return None
+    return {
+        "index": treasurer.index,
+        "run": str(treasurer.run),
+        "vault": str(treasurer.vault),
+        "collateral_mint": str(treasurer.mint),
+    }
+
+
+def _treasurer_details(treasurer: TreasurerPlan | None) -> tuple[tuple[str, str], ...]:
+    if treasurer is None:
+        return ()
+    return (
+        ("treasurer run", str(treasurer.run)),
+        ("treasurer index", str(treasurer.index)),
+        ("collateral mint", str(treasurer.mint)),
+        ("vault", str(treasurer.vault)),
+    )

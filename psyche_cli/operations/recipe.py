@@ -1,0 +1,55 @@
+"""The arguments of the older ``run_authorizer`` recipe: ``rpc=URL grantor=FILE grantee=KEY``, or options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.cluster.wallet import keypair_file_address
+from psyche_cli.errors import UsageError
+from psyche_cli.protocol.addresses import ANYONE, parse_pubkey
+
+_NAMES = ("rpc", "grantor", "grantee")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Endpoint, keypair file of the join authority, and who may join. None: the default."""
+
+    rpc: str | None
+    grantor: Path | None
+    grantee: Pubkey
+
+
+def read_recipe(
+    settings: Sequence[str], *, rpc: str | None = None, grantor: Path | None = None, grantee: str | None = None
+) -> Recipe:
+    """Read ``name=value`` words and the options of the same names; the same thing said twice is an error.
+
+    The grantee is a public key or the path of a keypair file, whose public half is taken. Raises UsageError,
+    InvalidPublicKey, WalletError.
+    """
+    given = {"rpc": rpc, "grantor": str(grantor) if grantor else None, "grantee": grantee}
+    for word in settings:
+        name, equals, value = word.partition("=")
+        if not equals or name not in _NAMES:
+            raise UsageError(
+                f"{word!r} is not a setting of run-authorizer.",
+                hint="Settings are rpc=URL, grantor=FILE and grantee=PUBKEY, each at most once.",
+            )
+        if given[name] is not None:
+            raise UsageError(f"{name} is given twice.", hint="Give each of rpc, grantor and grantee at most once.")
+        given[name] = value
+    return Recipe(
+        rpc=given["rpc"] or None,
+        grantor=Path(given["grantor"]) if given["grantor"] else None,
+        grantee=_grantee(given["grantee"]) if given["grantee"] else ANYONE,
+    )
+
+
+def _grantee(text: str) -> Pubkey:
+    path = Path(text).expanduser()
+    return keypair_file_address(path) if path.is_file() else parse_pubkey(text, "grantee")

@@ -1,0 +1,103 @@
+"""Pause a run, or start it."""
+
+from __future__ import annotations
+
+from psyche_cli.errors import WrongRunState
+from psyche_cli.operations.administration import Change, instructions_for
+from psyche_cli.operations.receipts import record
+from psyche_cli.operations.runs import find_run
+from psyche_cli.protocol.coordinator_account import CoordinatorAccount
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.results import OperationResult
+from psyche_cli.run_config.problems import configuration_error
+from psyche_cli.run_config.rules import check_run, is_unset
+from psyche_cli.session import SigningSession
+
+
+def set_paused(
+    session: SigningSession, *, run_id: str, paused: bool, treasurer_index: int | None = None
+) -> OperationResult:
+    """Pause or resume a run, through its treasurer if it has one.
+
+    Raises NotAuthority, WrongRunState or ConfigurationError where the program would refuse, before anything is sent.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    run.require_authority(session.wallet.address)
+    check = check_pause if paused else check_resume
+    check(run.run_id, run.account)
+    label = "pause" if paused else "resume"
+    instructions = instructions_for(Change(paused=paused), run, session.wallet.address, session.instructions)
+    receipt = session.sender.send(instructions, session.wallet, label=label)
+    after = find_run(session, run_id, treasurer_index).account
+    return OperationResult(
+        summary=_summary(run_id, paused, after),
+        data={
+            "run_id": run_id,
+            "paused": paused,
+            "state_before": run.account.run_state.text,
+            "state": after.run_state.text,
+            "pending_pause": after.pending_pause,
+            "treasurer": run.treasury is not None,
+        },
+        details=(
+            ("state before", run.account.run_state.text),
+            ("state now", after.run_state.text + (" (pause pending)" if after.pending_pause else "")),
+        ),
+        transactions=(record(label, receipt),),
+        next_steps=(f"psyche-cli json-dump-run --run-id {run_id}",),
+    )
+
+
+def check_pause(run_id: str, account: CoordinatorAccount) -> None:
+    """Raises WrongRunState where pausing is refused: a halted run is not running."""
+    state = account.run_state
+    if state.halted:
+        raise WrongRunState(
+            f"Run {run_id!r} cannot be paused: it is {state.text}, so it is not running.",
+            hint="Start it with: psyche-cli set-paused --resume." if state != RunState.FINISHED else "",
+            state=state.text,
+        )
+
+
+def check_resume(run_id: str, account: CoordinatorAccount) -> None:
+    """Raises where starting is refused.
+
+    WrongRunState: the run is not halted, has finished, or has done all its steps. ConfigurationError: its configuration
+    is missing or breaks rules, which are named.
+    """
+    state = account.run_state
+    if state == RunState.FINISHED or not state.halted:
+        advice = "A pause that is pending cannot be taken back: wait until the run is Paused."
+        raise WrongRunState(
+            f"Run {run_id!r} cannot be resumed: it is {state.text}, not Paused.",
+            hint=advice if account.pending_pause else "",
+            state=state.text,
+        )
+    if is_unset(account.config):
+        raise WrongRunState(
+            f"Run {run_id!r} cannot be resumed: it has no configuration yet.",
+            hint=f"Give it one: psyche-cli update-config --run-id {run_id} --config-path FILE.",
+            state=state.text,
+        )
+    problems = check_run(account.config, account.model)
+    if problems:
+        raise configuration_error(
+            problems,
+            subject=f"Run {run_id!r} cannot be resumed: its configuration",
+            hint=f"Mend the file and send it: psyche-cli update-config --run-id {run_id} --config-path FILE.",
+        )
+    step, total = account.progress["step"], account.config["total_steps"]
+    if state == RunState.PAUSED and step >= total:
+        raise WrongRunState(
+            f"Run {run_id!r} cannot be resumed: it has done all its steps ({step} of {total}).",
+            hint="Raise total_steps in the configuration to train on.",
+            state=state.text,
+        )
+
+
+def _summary(run_id: str, paused: bool, after: CoordinatorAccount) -> str:
+    if not paused:
+        return f"Resumed run {run_id}: it is {after.run_state.text} now."
+    if after.pending_pause:
+        return f"Run {run_id} will pause when this epoch ends; it pays no rewards for this epoch."
+    return f"Paused run {run_id}."

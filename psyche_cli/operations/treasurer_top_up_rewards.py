@@ -1,0 +1,72 @@
+"""Transfer collateral into a run's treasury."""
+
+from __future__ import annotations
+
+from psyche_cli.amounts import format_amount, parse_amount, ui_decimal
+from psyche_cli.errors import AccountNotFound, InsufficientFunds
+from psyche_cli.operations.receipts import record
+from psyche_cli.operations.runs import find_run, token_amount
+from psyche_cli.protocol.addresses import associated_token_address
+from psyche_cli.results import OperationResult
+from psyche_cli.session import SigningSession
+
+
+def top_up_rewards(
+    session: SigningSession, *, run_id: str, collateral_amount: str, treasurer_index: int | None = None
+) -> OperationResult:
+    """Transfer ``collateral_amount`` (whole tokens, exact decimals) from the wallet's token account to the vault.
+
+    Anybody may top up any run. Raises Refused for a run without treasurer, InvalidAmount, AccountNotFound when the
+    wallet has no account of that token, InsufficientFunds.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    treasury = run.require_treasury()
+    mint = treasury.mint
+    amount = parse_amount(collateral_amount, mint.decimals, "--collateral-amount")
+    source = associated_token_address(session.wallet.address, mint.address)
+    [raw_source] = session.rpc.accounts([source])
+    if raw_source is None:
+        raise AccountNotFound(
+            f"The wallet {session.wallet.address} has no account of the collateral token {mint.address}.",
+            hint=f"Send tokens to the wallet first; its associated token account is {source}.",
+            address=str(source),
+            mint=str(mint.address),
+        )
+    balance = token_amount(raw_source)
+    if amount > balance:
+        raise InsufficientFunds(
+            f"The wallet holds {format_amount(balance, mint.decimals)} of the collateral token, "
+            f"less than {format_amount(amount, mint.decimals)}.",
+            hint="Give a smaller --collateral-amount, or send tokens to the wallet first.",
+            balance=balance,
+            amount=amount,
+            token_account=str(source),
+        )
+    instruction = session.instructions.transfer_tokens(
+        source=source,
+        mint=mint.address,
+        destination=treasury.vault,
+        owner=session.wallet.address,
+        amount=amount,
+        decimals=mint.decimals,
+    )
+    receipt = session.sender.send([instruction], session.wallet, label="top up")
+    vault_after = session.rpc.token_account_balance(treasury.vault).base_units
+    return OperationResult(
+        summary=f"Transferred {format_amount(amount, mint.decimals)} to the treasury of run {run_id}.",
+        data={
+            "run_id": run_id,
+            "collateral_mint": str(mint.address),
+            "decimals": mint.decimals,
+            "transferred": {"base_units": amount, "amount": ui_decimal(amount, mint.decimals)},
+            "vault": str(treasury.vault),
+            "vault_balance": {"base_units": vault_after, "amount": ui_decimal(vault_after, mint.decimals)},
+        },
+        details=(
+            ("collateral mint", str(mint.address)),
+            ("from", str(source)),
+            ("to vault", str(treasury.vault)),
+            ("vault holds now", format_amount(vault_after, mint.decimals)),
+        ),
+        transactions=(record("top up", receipt),),
+    )

@@ -1,0 +1,227 @@
+"""Configure a run: from a file, and piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from solders.instruction import Instruction
+
+from psyche_cli.cluster.transaction import LARGEST_TRANSACTION, transaction_size
+from psyche_cli.errors import NothingToDo, WrongRunState
+from psyche_cli.operations.administration import Change, instructions_for
+from psyche_cli.operations.receipts import record
+from psyche_cli.operations.runs import Run, find_run
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.results import JsonValue, OperationResult, TransactionRecord
+from psyche_cli.run_config.batch_size import data_index_for_step
+from psyche_cli.run_config.differences import Difference, differences
+from psyche_cli.run_config.load import RunConfig, load_run_config
+from psyche_cli.run_config.problems import configuration_error
+from psyche_cli.run_config.rules import check_client_version, check_metadata, check_run, is_unset
+from psyche_cli.session import SigningSession
+
+
+@dataclass(frozen=True)
+class ConfigChanges:
+    """What the owner asked for, checked as far as it can be without the run. None: left as it is."""
+
+    file: RunConfig | None
+    metadata: Mapping[str, Any]
+    restart_from_step: int | None
+    switch_to_hub: bool
+    client_version: str | None
+
+    @classmethod
+    def gather(
+        cls,
+        *,
+        config_path: Path | None = None,
+        restart_from_step: int | None = None,
+        switch_to_hub: bool = False,
+        name: str | None = None,
+        description: str | None = None,
+        num_parameters: int | None = None,
+        vocab_size: int | None = None,
+        client_version: str | None = None,
+    ) -> ConfigChanges:
+        """Read the file and check every text and number. Raises ConfigurationError, or NothingToDo if all is absent."""
+        metadata = {
+            "name": name,
+            "description": description,
+            "num_parameters": num_parameters,
+            "vocab_size": vocab_size,
+        }
+        given = {key: value for key, value in metadata.items() if value is not None}
+        if not (config_path or given or restart_from_step is not None or switch_to_hub or client_version is not None):
+            raise NothingToDo(
+                "Nothing to update was given.",
+                hint="Give --config-path FILE, or one of the options that psyche-cli update-config --help lists.",
+            )
+        problems = check_metadata(**given)
+        if client_version is not None:
+            problems += check_client_version(client_version)
+        if problems:
+            raise configuration_error(problems, subject="What the options say")
+        return cls(
+            file=load_run_config(config_path) if config_path else None,
+            metadata=given,
+            restart_from_step=restart_from_step,
+            switch_to_hub=switch_to_hub,
+            client_version=client_version,
+        )
+
+
+def update_config(
+    session: SigningSession, *, run_id: str, changes: ConfigChanges, treasurer_index: int | None = None
+) -> OperationResult:
+    """Bring a run's configuration to what was asked for; what is so already is not sent.
+
+    Goes in one transaction where it fits into 1,232 bytes, else in two: first the metadata, which may change at any
+    time, then everything else together. So an interruption between them never leaves a run half configured.
+
+    Raises NotAuthority, WrongRunState, ConfigurationError before anything is sent.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    run.require_authority(session.wallet.address)
+    change, changed = plan(run, changes)
+    if not changed:
+        return _result(run_id, changes, changed, ())
+    _require_state(run, change)
+    transactions = _send(session, run, change)
+    return _result(run_id, changes, changed, transactions, run.account.run_state)
+
+
+def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
+    """What to send, and what that changes key by key. A part that would change nothing is left out.
+
+    Raises ConfigurationError when the values, with those that stay, break the program's rules.
+    """
+    account = run.account
+    metadata = {**account.metadata, **changes.metadata}
+    config = changes.file.config if changes.file else account.config
+    model = changes.file.model if changes.file else account.model
+    if changes.switch_to_hub:
+        model = _switched_to_hub(model)
+    progress = dict(account.progress)
+    if changes.restart_from_step is not None:
+        progress |= _restart(run, changes.restart_from_step, config, model)
+    parts = {
+        "metadata": (account.metadata, metadata),
+        "config": (account.config, config),
+        "model": (account.model, model),
+        "progress": (account.progress, progress),
+    }
+    found = {name: differences(before, after, name) for name, (before, after) in parts.items()}
+    changed = [difference for part in found.values() for difference in part]
+    change = Change(**{name: parts[name][1] for name in parts if found[name]})
+    if changes.client_version not in (None, account.client_version):
+        change = replace(change, client_version=changes.client_version)
+        changed.append(Difference("client_version", account.client_version, changes.client_version))
+    if change.config is not None or change.model is not None:
+        problems = check_run(config, model)
+        if problems:
+            raise configuration_error(problems, subject=f"The configuration that run {run.run_id!r} would get")
+    return change, changed
+
+
+def split(change: Change) -> list[Change]:
+    """The change in two halves, each of which fits into a transaction: the metadata alone, then all the rest.
+
+    The rest stays together, because a run must not be left with half of a new configuration.
+    """
+    if change.metadata is None:
+        return [change]
+    return [Change(metadata=change.metadata), replace(change, metadata=None)]
+
+
+def _send(session: SigningSession, run: Run, change: Change) -> tuple[TransactionRecord, ...]:
+    wallet = session.wallet
+
+    def instructions(part: Change) -> list[Instruction]:
+        return instructions_for(part, run, wallet.address, session.instructions)
+
+    whole = instructions(change)
+    if transaction_size(whole, wallet.address) <= LARGEST_TRANSACTION:
+        return (record("update", session.sender.send(whole, wallet, label="update")),)
+    session.notify("This is too large for one transaction: the metadata goes first, then everything else together.")
+    halves = [instructions(part) for part in split(change)]
+    for half in halves:
+        session.sender.simulate(half, wallet)
+    labels = ("update metadata", "update configuration")
+    return tuple(
+        record(label, session.sender.send(half, wallet, label=label))
+        for label, half in zip(labels, halves, strict=True)
+    )
+
+
+def _require_state(run: Run, change: Change) -> None:
+    state = run.account.run_state
+    if state == RunState.FINISHED and change.tables:
+        raise WrongRunState(f"Run {run.run_id!r} has finished: it cannot be configured any more.", state=state.text)
+    if change.needs_halted_run and not state.halted:
+        raise WrongRunState(
+            f"Run {run.run_id!r} is {state.text}: only name, description and the like may change now.",
+            hint=f"Pause it first: psyche-cli set-paused --run-id {run.run_id}. In training that takes until the epoch ends.",
+            state=state.text,
+        )
+
+
+def _switched_to_hub(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The model with its checkpoint in the hub repository (or bucket) that it names, instead of among peers."""
+    origins = {"P2P": "Hub", "Dummy": "Hub", "P2PGcs": "Gcs"}
+    llm = model["LLM"]
+    checkpoint = llm["checkpoint"]
+    if isinstance(checkpoint, str):
+        return model
+    [(kind, repository)] = checkpoint.items()
+    return {"LLM": {**llm, "checkpoint": {origins.get(kind, kind): repository}}}
+
+
+def _restart(run: Run, step: int, config: Mapping[str, int], model: Mapping[str, Any]) -> dict[str, int]:
+    if is_unset(config):
+        raise WrongRunState(
+            f"Run {run.run_id!r} has no configuration yet, so the data index of step {step} is unknown.",
+            hint="Give --config-path FILE as well.",
+        )
+    if step > config["total_steps"]:
+        raise WrongRunState(
+            f"Step {step} lies beyond the last one: total_steps is {config['total_steps']}.",
+            hint="Give a smaller --restart-from-step, or a configuration with more steps.",
+        )
+    return {"step": step, "epoch_start_data_index": data_index_for_step(step, config, model)}
+
+
+def _result(
+    run_id: str,
+    changes: ConfigChanges,
+    changed: Sequence[Difference],
+    transactions: tuple[TransactionRecord, ...],
+    state: RunState | None = None,
+) -> OperationResult:
+    warnings = [problem.message for problem in (changes.file.warnings if changes.file else ())]
+    if changes.restart_from_step is not None and state == RunState.UNINITIALIZED:
+        warnings.append("The first start of a run sets its step to 1: give --restart-from-step again after a pause.")
+    listed: list[JsonValue] = [{"key": d.key, "before": d.before, "after": d.after} for d in changed]
+    count = "1 value" if len(changed) == 1 else f"{len(changed)} values"
+    return OperationResult(
+        summary=f"Updated {count} of run {run_id}." if changed else f"Run {run_id} has these values already.",
+        data={"run_id": run_id, "changed": listed},
+        details=tuple((d.key, f"{_shown(d.before)} -> {_shown(d.after)}") for d in changed),
+        transactions=transactions,
+        warnings=tuple(warnings),
+        next_steps=(f"psyche-cli set-paused --run-id {run_id} --resume",) if state and state.halted else (),
+    )
+
+
+def _shown(value: object) -> str:
+    """A value on one line: texts quoted, choices as Variant(key=value, ...)."""
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_shown(item)}" for name, item in value.items())
+    return str(value)

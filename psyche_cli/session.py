@@ -1,0 +1,83 @@
+"""What every operation on a cluster starts from: an endpoint, and for writes a wallet and a sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from psyche_cli.cluster.endpoints import check_rpc_url, check_websocket_url, derive_ws_url
+from psyche_cli.cluster.rpc import RpcClient
+from psyche_cli.cluster.sender import Sender
+from psyche_cli.cluster.wallet import Wallet, load_wallet
+from psyche_cli.environment import Environment
+from psyche_cli.protocol.instructions import Instructions
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.render import talk
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open RPC endpoint, the ids of the programs there, and a way to tell the user something meanwhile."""
+
+    rpc: RpcClient
+    ws_url: str
+    programs: ProgramIds
+    notify: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SigningSession(Session):
+    """A session that can write: with the wallet that signs and pays."""
+
+    wallet: Wallet
+    sender: Sender
+    instructions: Instructions
+
+
+@contextmanager
+def reading_session(environment: Environment, *, rpc: str, ws_rpc: str | None = None) -> Iterator[Session]:
+    """A session without a wallet. Raises UsageError for a URL that cannot be meant."""
+    with _connected(environment, rpc) as client:
+        yield Session(
+            rpc=client,
+            ws_url=_websocket_url(rpc, ws_rpc),
+            programs=PUBLISHED,
+            notify=lambda line: talk(environment, line),
+        )
+
+
+@contextmanager
+def signing_session(
+    environment: Environment, *, rpc: str, ws_rpc: str | None = None, wallet_path: Path | None = None
+) -> Iterator[SigningSession]:
+    """A session with the wallet that ``wallet_path`` or the environment names. Raises UsageError, WalletError."""
+
+    def notify(line: str) -> None:
+        talk(environment, line)
+
+    wallet = load_wallet(environment, wallet_path, notify)
+    with _connected(environment, rpc) as client:
+        yield SigningSession(
+            rpc=client,
+            ws_url=_websocket_url(rpc, ws_rpc),
+            programs=PUBLISHED,
+            notify=notify,
+            wallet=wallet,
+            sender=Sender(client, environment.clock, notify),
+            instructions=Instructions(PUBLISHED),
+        )
+
+
+@contextmanager
+def _connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
+    transport = environment.open_transport(check_rpc_url(rpc))
+    try:
+        yield RpcClient(transport, environment.clock)
+    finally:
+        transport.close()
+
+
+def _websocket_url(rpc: str, ws_rpc: str | None) -> str:
+    return check_websocket_url(ws_rpc) if ws_rpc else derive_ws_url(check_rpc_url(rpc))

@@ -1,0 +1,85 @@
+"""Take a run from nothing to "waiting for members", funded and inspected, with nothing but the command line.
+
+Starts a local validator on free ports, works in a temporary folder that is also the home folder of every command, and
+leaves neither processes nor files behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CLI = Path(sys.executable).with_name("psyche-cli")
+READY_SECONDS = 30
+
+
+class Demo:
+    """Runs commands in a folder, printing each with its output as a terminal would show it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.variables = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+
+    def run(self, *words: str) -> str:
+        """Run one psyche-cli command to its end and return its stdout. Exits if it fails."""
+        print(f"\n$ {shlex.join(('psyche-cli', *words))}", flush=True)
+        done = subprocess.run(
+            [CLI, *words], cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, text=True, check=False
+        )
+        print(done.stdout, end="", flush=True)
+        if done.returncode != 0:
+            sys.exit(f"The command ended with exit code {done.returncode}.")
+        return done.stdout
+
+    def start_validator(self, *words: str) -> tuple[subprocess.Popen[str], str]:
+        """Start the local validator and return its process and RPC URL once it is ready."""
+        command = ("localnet", "--rpc-port", "0", "--quiet", "--output", "json", *words)
+        print(f"\n$ {shlex.join(('psyche-cli', *command))} &", flush=True)
+        process = subprocess.Popen(
+            [CLI, *command], cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            sys.exit(f"The local validator ended with exit code {process.wait(READY_SECONDS)}.")
+        print(line, end="", flush=True)
+        return process, json.loads(line)["data"]["rpc_url"]
+
+
+def play(demo: Demo) -> None:
+    """The whole life, one command after the other."""
+    owner = str(demo.folder / "owner.json")
+    address = json.loads(demo.run("localnet", "new-wallet", owner, "--output", "json"))["data"]["address"]
+    validator, rpc = demo.start_validator("--airdrop", f"{address}=100")
+    demo.variables |= {"RPC": rpc, "WALLET_PRIVATE_KEY_PATH": owner, "RUN_ID": "demo"}
+    try:
+        made = demo.run("localnet", "new-mint", "--decimals", "6", "--amount", "1000000", "--output", "json")
+        mint = json.loads(made)["data"]["mint"]
+        demo.run("join-authorization-create", "--permissionless")
+        demo.run("create-run", "--treasurer-collateral-mint", mint, "--name", "Demo run")
+        demo.run("update-config", "--config-path", str(ROOT / "configs" / "minimal.toml"))
+        demo.run("treasurer-top-up-rewards", "--collateral-amount", "1000.25")
+        demo.run("set-future-epoch-rates", "--earning-rate", "12.5", "--slashing-rate", "0")
+        demo.run("set-paused", "--resume")
+        demo.run("json-dump-user", "--address", address)
+        demo.run("json-dump-run")
+    finally:
+        validator.terminate()
+        validator.wait(READY_SECONDS)
+
+
+def main() -> None:
+    """Play it in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="psyche-demo-") as folder:
+        play(Demo(Path(folder)))
+    print("\nThe run waits for members. The validator is stopped and the temporary folder is gone.")
+
+
+if __name__ == "__main__":
+    main()
