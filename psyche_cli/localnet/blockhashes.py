@@ -1,0 +1,96 @@
+"""The chain of blocks: one per slot, each with a blockhash that stays usable for 150 blocks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from solders.hash import Hash
+
+MAX_AGE: Final = 150
+"""A transaction is accepted while at most this many blocks were produced after its blockhash."""
+
+SLOT_HASHES: Final = 512
+"""Entries of the SlotHashes sysvar."""
+
+MAX_BLOCKS_AT_ONCE: Final = SLOT_HASHES
+"""Of a longer jump in time only the last slots get blocks; those before count as skipped."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block. ``unix_time`` is in seconds; ``height`` counts blocks, ``slot`` counts slots."""
+
+    slot: int
+    height: int
+    parent_slot: int
+    blockhash: Hash
+    previous_blockhash: Hash
+    unix_time: int
+
+
+class BlockChain:
+    """Blocks from genesis on; the newest ``capacity`` of them can be looked up."""
+
+    def __init__(
+        self, genesis_hash: Hash, unix_time: int, *, slot: int = 0, height: int = 0, capacity: int = 20_000
+    ) -> None:
+        self.genesis_hash = genesis_hash
+        self._capacity = max(capacity, SLOT_HASHES)
+        self._blocks: OrderedDict[int, Block] = OrderedDict()
+        self._usable: OrderedDict[Hash, int] = OrderedDict()
+        self._recent: deque[tuple[int, Hash]] = deque(maxlen=SLOT_HASHES)
+        self.tip = Block(slot, height, max(slot - 1, 0), genesis_hash, Hash.default(), unix_time)
+        self._add(self.tip)
+
+    def _add(self, block: Block) -> list[Hash]:
+        self.tip = block
+        self._blocks[block.slot] = block
+        if len(self._blocks) > self._capacity:
+            self._blocks.popitem(last=False)
+        self._recent.appendleft((block.slot, block.blockhash))
+        self._usable[block.blockhash] = block.height
+        expired = []
+        while next(iter(self._usable.values())) < block.height - MAX_AGE:
+            expired.append(self._usable.popitem(last=False)[0])
+        return expired
+
+    def append(self, slot: int, unix_time: int) -> list[Hash]:
+        """Produce the block of ``slot`` on top of the tip; return the blockhashes that are now too old to be used."""
+        parent = self.tip
+        digest = sha256(bytes(parent.blockhash) + slot.to_bytes(8, "little")).digest()
+        return self._add(
+            Block(
+                slot, parent.height + 1, parent.slot, Hash(digest), parent.blockhash, max(unix_time, parent.unix_time)
+            )
+        )
+
+    def last_valid_height(self, blockhash: Hash) -> int | None:
+        """The last block height at which a transaction with this blockhash can land; None when it no longer can."""
+        height = self._usable.get(blockhash)
+        return None if height is None else height + MAX_AGE
+
+    def is_usable(self, blockhash: Hash) -> bool:
+        """Whether at most 150 blocks were produced after this one."""
+        return blockhash in self._usable
+
+    def block(self, slot: int) -> Block | None:
+        """The block of a slot, while it is remembered."""
+        return self._blocks.get(slot)
+
+    def slots(self, first: int, last: int) -> list[int]:
+        """The slots with remembered blocks from ``first`` to ``last``, both included."""
+        if last - first < len(self._blocks):
+            return [slot for slot in range(first, last + 1) if slot in self._blocks]
+        return [slot for slot in self._blocks if first <= slot <= last]
+
+    @property
+    def first_slot(self) -> int:
+        """The oldest remembered block's slot."""
+        return next(iter(self._blocks))
+
+    def slot_hashes(self) -> list[tuple[int, Hash]]:
+        """The newest 512 slots with their blockhashes, newest first: the SlotHashes sysvar."""
+        return list(self._recent)

@@ -1,0 +1,41 @@
+"""What every RPC method gets: the bank, and how to wrap an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet.bank import Bank
+from psyche_cli.localnet.genesis import faucet_keypair
+from psyche_cli.localnet.rpc_fault import Json
+from psyche_cli.localnet.rpc_params import Params
+
+API_VERSION: Final = "2.2.0"
+FEATURE_SET: Final = 0
+
+
+def _no_log(line: str) -> None:  # noqa: ARG001 -- the signature is that of a log
+    return None
+
+
+@dataclass
+class RpcContext:
+    """The bank, the faucet's key, the node's name, and where one-line notes for the operator go."""
+
+    bank: Bank
+    log: Callable[[str], None] = _no_log
+    faucet: Keypair = field(default_factory=faucet_keypair)
+    identity: Pubkey = field(default_factory=lambda: faucet_keypair().pubkey())
+    airdrops: int = 0
+
+    def with_context(self, value: Json) -> Json:
+        """A value with the slot it belongs to."""
+        return {"context": {"apiVersion": API_VERSION, "slot": self.bank.slot}, "value": value}
+
+
+Method: TypeAlias = Callable[[RpcContext, Params], Json]
+MethodTable: TypeAlias = Mapping[str, Method]
