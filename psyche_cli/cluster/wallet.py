@@ -120,6 +120,11 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
     return _load_file(default, notify)
 
 
+def keypair_file_address(path: Path) -> Pubkey:
+    """The public half of a keypair file. Raises WalletNotFound, WalletMalformed."""
+    return _load_file(path, lambda _: None).address
+
+
 def _load_file(path: Path, notify: Callable[[str], None]) -> Wallet:
     try:
         with path.open("rb") as file:
