@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from psyche_cli import __version__
-from psyche_cli.cluster.endpoints import endpoint_label, is_loopback
+from psyche_cli.cluster.endpoints import check_rpc_url, endpoint_label, is_loopback
 from psyche_cli.errors import BadRpcResponse, HttpStatusError, PsycheError, TimedOut, Unreachable, UsageError
 
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -31,11 +31,18 @@ _STATUS_HINTS = {
 
 
 class HttpTransport:
-    """One RPC endpoint over HTTP/1.1 with a kept connection. May be used from several threads."""
+    """One RPC endpoint over HTTP/1.1 with a kept connection. May be used from several threads.
+
+    A proxy and certificates may come from the usual environment variables; for an endpoint on this machine they are
+    ignored. Raises UsageError for a URL that cannot be meant, or when such a variable is unusable.
+    """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._label = endpoint_label(url)
+        self._label = endpoint_label(check_rpc_url(url))
+        try:
+            self._url = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise UsageError(f"The RPC URL of {self._label} is not valid.") from error
         try:
             self._client = httpx.Client(
                 follow_redirects=False,
@@ -149,8 +156,6 @@ class HttpTransport:
                 endpoint=label,
                 request_sent=False,
             )
-        if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
-            return Unreachable(f"The URL of {label} cannot be asked.", endpoint=label, request_sent=False)
         if isinstance(error, httpx.DecodingError):
             return BadRpcResponse(f"The answer of {label} is wrongly compressed.", endpoint=label)
         return Unreachable(

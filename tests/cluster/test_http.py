@@ -1,0 +1,307 @@
+"""HTTP for real: a server on loopback that answers well, badly, slowly or not at all."""
+
+import gzip
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+
+import pytest
+
+from psyche_cli.cluster import http
+from psyche_cli.cluster.http import HttpTransport
+from psyche_cli.errors import BadRpcResponse, HttpStatusError, NetworkError, TimedOut, Unreachable, UsageError
+
+Talk = Callable[[socket.socket, threading.Event], None]
+Serve = Callable[[Talk], str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start servers that talk as told on every connection, and return their URLs."""
+    stop = threading.Event()
+    threads: list[threading.Thread] = []
+    listeners: list[socket.socket] = []
+
+    def start(talk: Talk) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(0.05)
+        listeners.append(listener)
+
+        def accept() -> None:
+            while not stop.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                thread = threading.Thread(target=converse, args=(connection,))
+                threads.append(thread)
+                thread.start()
+
+        def converse(connection: socket.socket) -> None:
+            connection.settimeout(5)
+            # The client may go away at any time.
+            with closing(connection), suppress(OSError):
+                talk(connection, stop)
+
+        threads.append(threading.Thread(target=accept))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/SECRET?key=SECRET"
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+    for listener in listeners:
+        listener.close()
+
+
+def read_request(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Head and body of one request; both empty when the client hung up."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            return b"", b""
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    [length] = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head, body
+
+
+def answering(payload: bytes, *headers: str, status: str = "200 OK", requests: list[bytes] | None = None) -> Talk:
+    """Answer every request of a connection the same way."""
+
+    def talk(connection: socket.socket, stop: threading.Event) -> None:
+        while True:
+            head, body = read_request(connection)
+            if not head:
+                return
+            if requests is not None:
+                requests.append(head + b"\n" + body)
+            lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(payload)}", *headers]
+            connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
+
+    return talk
+
+
+def raw(answer: bytes) -> Talk:
+    """Answer with these bytes and hang up."""
+
+    def talk(connection: socket.socket, stop: threading.Event) -> None:
+        read_request(connection)
+        connection.sendall(answer)
+
+    return talk
+
+
+def dripping(head: bytes, drops: bytes) -> Talk:
+    """Send ``head`` at once and then one byte every 20 ms, far more often than any timeout of a socket operation."""
+
+    def talk(connection: socket.socket, stop: threading.Event) -> None:
+        read_request(connection)
+        connection.sendall(head)
+        for drop in drops:
+            if stop.wait(0.02):
+                return
+            connection.sendall(bytes([drop]))
+
+    return talk
+
+
+def failure(url: str, timeout: float = 5.0) -> NetworkError:
+    with closing(HttpTransport(url)) as transport, pytest.raises(NetworkError) as caught:
+        transport.send(b"{}", timeout=timeout)
+    error = caught.value
+    assert "SECRET" not in f"{error.message} {error.hint} {error.context}"
+    return error
+
+
+def test_a_request_is_posted_and_answered_over_one_kept_connection(serve: Serve) -> None:
+    connections = []
+    requests: list[bytes] = []
+
+    def talk(connection: socket.socket, stop: threading.Event) -> None:
+        connections.append(connection)
+        answering(b'{"a": "\xc3\xa9"}', requests=requests)(connection, stop)
+
+    url = serve(talk)
+    with closing(HttpTransport(url)) as transport:
+        for body in (b"first", b"second"):
+            assert transport.send(body, timeout=5) == b'{"a": "\xc3\xa9"}'
+        assert transport.label == url.removesuffix("/SECRET?key=SECRET")
+    assert len(connections) == 1
+    assert requests[0].startswith(b"POST /SECRET?key=SECRET HTTP/1.1\r\n")
+    assert b"\r\ncontent-type: application/json" in requests[0].lower()
+    assert [request.rpartition(b"\n")[2] for request in requests] == [b"first", b"second"]
+
+
+def test_a_compressed_answer_is_unfolded(serve: Serve) -> None:
+    url = serve(answering(gzip.compress(b"plain" * 100), "Content-Encoding: gzip"))
+    with closing(HttpTransport(url)) as transport:
+        assert transport.send(b"{}", timeout=5) == b"plain" * 100
+
+
+def test_a_wrongly_compressed_answer_is_told(serve: Serve) -> None:
+    error = failure(serve(answering(b"not gzip at all", "Content-Encoding: gzip")))
+    assert isinstance(error, BadRpcResponse)
+    assert "wrongly compressed" in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retry_after", "hint"),
+    [
+        ("429 Too Many Requests", ["Retry-After: 7"], 7, "limits the rate"),
+        ("429 Too Many Requests", [], None, "limits the rate"),
+        ("503 Service Unavailable", ["Retry-After: Wed, 21 Oct 2026 07:28:00 GMT"], None, "overloaded or down"),
+        ("503 Service Unavailable", ["Retry-After: 99999999999999"], None, "overloaded or down"),
+        ("403 Forbidden", [], None, "access key"),
+        ("500 Internal Server Error", [], None, ""),
+        ("302 Found", ["Location: http://127.0.0.1:1/SECRET"], None, "Redirects are not followed"),
+        ("307 Temporary Redirect", ["Location: /SECRET"], None, "Redirects are not followed"),
+        ("204 No Content", [], None, ""),
+    ],
+)
+def test_every_other_status_is_an_error(
+    serve: Serve, status: str, headers: list[str], retry_after: int | None, hint: str
+) -> None:
+    payload = b"" if status.startswith("204") else b"SECRET"
+    requests: list[bytes] = []
+    error = failure(serve(answering(payload, *headers, status=status, requests=requests)))
+    assert isinstance(error, HttpStatusError)
+    assert error.context["status"] == int(status[:3])
+    assert error.context["retry_after"] == retry_after
+    assert error.message.endswith(f"answered with HTTP status {status}.")
+    assert hint in error.hint
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "drops"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n", b"x" * 400),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Slow: " + b"x" * 400 + b"\r\nContent-Length: 0\r\n\r\n"),
+        (b"", b"HTTP/1.1 200 " + b"O" * 400 + b"\r\nContent-Length: 0\r\n\r\n"),
+    ],
+    ids=["body", "header", "status line"],
+)
+def test_the_timeout_holds_for_an_answer_that_drips(serve: Serve, head: bytes, drops: bytes) -> None:
+    # Were each socket operation timed alone, the whole answer would come through without any error.
+    error = failure(serve(dripping(head, drops)), timeout=0.3)
+    assert isinstance(error, TimedOut)
+    assert error.context["request_sent"] is True
+
+
+def test_a_server_that_never_answers_times_out(serve: Serve) -> None:
+    def silent(connection: socket.socket, stop: threading.Event) -> None:
+        read_request(connection)
+        stop.wait()
+
+    error = failure(serve(silent), timeout=0.2)
+    assert isinstance(error, TimedOut)
+    assert error.message.endswith("within 0.2 seconds.")
+
+
+def test_after_a_timeout_the_transport_still_works(serve: Serve) -> None:
+    turns = iter([False, True])
+
+    def talk(connection: socket.socket, stop: threading.Event) -> None:
+        if next(turns):
+            answering(b"fine")(connection, stop)
+        stop.wait()
+
+    with closing(HttpTransport(serve(talk))) as transport:
+        with pytest.raises(TimedOut):
+            transport.send(b"{}", timeout=0.2)
+        assert transport.send(b"{}", timeout=5) == b"fine"
+
+
+def test_a_refused_connection_never_sent_anything() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    error = failure(f"http://127.0.0.1:{port}/SECRET")
+    assert isinstance(error, Unreachable)
+    assert error.context == {"endpoint": f"http://127.0.0.1:{port}", "request_sent": False}
+    assert "refused" in error.message
+    assert error.hint
+
+
+def test_a_host_that_does_not_exist_is_unreachable() -> None:
+    error = failure("http://no-such-host.invalid/SECRET")
+    assert isinstance(error, Unreachable)
+    assert error.context["request_sent"] is False
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"complete garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ntruncated",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Len",
+    ],
+    ids=["hangs up", "garbage", "truncated body", "truncated chunk", "truncated head"],
+)
+def test_a_broken_answer_may_have_been_processed(serve: Serve, answer: bytes) -> None:
+    error = failure(serve(raw(answer)))
+    assert isinstance(error, Unreachable)
+    assert error.context["request_sent"] is True
+    assert "broke" in error.message
+
+
+def test_an_endless_answer_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert http.LARGEST_ANSWER == 64 * 1024 * 1024
+
+    def endless(connection: socket.socket, stop: threading.Event) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not stop.is_set():
+            connection.sendall(bytes(1 << 20))
+
+    error = failure(serve(endless), timeout=60)
+    assert isinstance(error, BadRpcResponse)
+    assert "larger than 67108864 bytes" in error.message
+
+
+def test_a_closed_transport_does_not_pretend(serve: Serve) -> None:
+    transport = HttpTransport(serve(answering(b"fine")))
+    transport.close()
+    with pytest.raises(Unreachable):
+        transport.send(b"{}", timeout=5)
+
+
+@pytest.mark.parametrize("url", ["http://[::1/SECRET", "ws://host/SECRET", "SECRET", "http://xn--é.example/SECRET"])
+def test_an_impossible_url_is_refused_before_anything_is_asked(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        HttpTransport(url)
+    assert "SECRET" not in f"{caught.value.message} {caught.value.hint} {caught.value.context}"
+
+
+def test_no_proxy_is_used_for_loopback_and_one_is_for_the_rest(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[bytes] = []
+    proxy = serve(answering(b"from the proxy", requests=requests)).removesuffix("/SECRET?key=SECRET")
+    for name in ("NO_PROXY", "no_proxy", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    monkeypatch.setenv("http_proxy", proxy)
+    with closing(HttpTransport(serve(answering(b"direct")))) as transport:
+        assert transport.send(b"{}", timeout=5) == b"direct"
+    with closing(HttpTransport("http://rpc.example/")) as transport:
+        assert transport.send(b"{}", timeout=5) == b"from the proxy"
+    assert len(requests) == 1
+
+
+def test_an_unusable_proxy_setting_is_told_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://SECRET@proxy")
+    monkeypatch.setenv("https_proxy", "gopher://SECRET@proxy")
+    with pytest.raises(UsageError) as caught:
+        HttpTransport("https://rpc.example/SECRET")
+    assert caught.value.message == (
+        "Cannot prepare a connection to https://rpc.example: a proxy or certificate setting is unusable."
+    )
+    assert "HTTPS_PROXY" in caught.value.hint
