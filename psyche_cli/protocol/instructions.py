@@ -22,6 +22,7 @@ from psyche_cli.protocol.addresses import (
     participant_address,
     treasurer_run_address,
 )
+from psyche_cli.protocol.layout import COORDINATOR_ACCOUNT_SIZE
 from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
 from psyche_cli.resources import idl_path
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     from psyche_cli.protocol.anchor_values import AnchorValues
 
-COORDINATOR_ACCOUNT_SIZE = 119_160
-"""Bytes of a coordinator account: discriminator and memory image."""
 MAX_CLIENT_VERSION_BYTES = 96
 
 Table = Mapping[str, object]
