@@ -19,7 +19,7 @@ ADVICE_NAMES = (
 """The names under which advice is given."""
 
 
-def run_advice(config: Mapping[str, int], model: Mapping[str, Any]) -> list[Problem]:
+def run_advice(config: Mapping[str, Any], model: Mapping[str, Any]) -> list[Problem]:
     """What an owner should know of this configuration before it is sent. Says nothing of what ``rules`` refuses."""
     llm = model["LLM"]
     return [
@@ -31,7 +31,7 @@ def run_advice(config: Mapping[str, int], model: Mapping[str, Any]) -> list[Prob
     ]
 
 
-def _verification(config: Mapping[str, int]) -> list[Problem]:
+def _verification(config: Mapping[str, Any]) -> list[Problem]:
     percent = config["verification_percent"]
     if percent == 0:
         return []
@@ -44,7 +44,7 @@ def _verification(config: Mapping[str, int]) -> list[Problem]:
     return [Problem(key, "VerificationPercent", f"{key} = {percent}, but it should stay 0: {result}")]
 
 
-def _join_limit(config: Mapping[str, int]) -> list[Problem]:
+def _join_limit(config: Mapping[str, Any]) -> list[Problem]:
     limit, needed = config["global_batch_size_end"], config["init_min_clients"]
     if limit >= needed:
         return []
@@ -65,7 +65,7 @@ def _checkpoint(llm: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
-def _learning_rate(config: Mapping[str, int], llm: Mapping[str, Any]) -> list[Problem]:
+def _learning_rate(config: Mapping[str, Any], llm: Mapping[str, Any]) -> list[Problem]:
     key = "model.LLM.lr_schedule"
     decay = value_at(llm, "lr_schedule.WarmupStableDecay")
     if decay is not None:

@@ -15,15 +15,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from psyche_cli.errors import ConfigurationError
+from psyche_cli.run_config.problems import Problem, configuration_error
 
 _U64_MAX = 2**64 - 1
 
 
-def batch_size(tokens: int, config: Mapping[str, int]) -> int:
+def batch_size(tokens: int, config: Mapping[str, Any]) -> int:
     """Sequences of the step that starts after ``tokens`` tokens (u64), by the coordinator program's formula."""
-    start, end = config["global_batch_size_start"], config["global_batch_size_end"]
-    warmup = config["global_batch_size_warmup_tokens"]
+    start: int = config["global_batch_size_start"]
+    end: int = config["global_batch_size_end"]
+    warmup: int = config["global_batch_size_warmup_tokens"]
     if tokens >= warmup:
         return end
     size = start + (end - start) * (float(tokens) / float(warmup))
@@ -31,7 +32,7 @@ def batch_size(tokens: int, config: Mapping[str, int]) -> int:
     return whole + 1 if size - whole >= 0.5 else whole
 
 
-def data_index_for_step(step: int, config: Mapping[str, int], model: Mapping[str, Any]) -> int:
+def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str, Any]) -> int:
     """The sequence at which ``step`` starts when a run goes through all steps before it, as for a restart.
 
     0 for the steps 0 and 1, and, as in the published client, for steps after ``total_steps``. The configuration must
@@ -52,15 +53,16 @@ def data_index_for_step(step: int, config: Mapping[str, int], model: Mapping[str
         index += count * size
         left -= count
         if index * max_seq_len > _U64_MAX:
-            raise ConfigurationError(
-                f"Step {step} lies beyond 2^64 tokens, more than the program can count.",
-                hint="Lower total_steps, the batch sizes or max_seq_len.",
-                problems=[],
+            message = f"step {step} lies beyond 2^64 tokens, more than the program can count"
+            raise configuration_error(
+                [Problem("progress.step", "DataIndex", message)],
+                subject="The step to restart from",
+                hint="Choose an earlier step, or lower the batch sizes or max_seq_len.",
             )
     return index
 
 
-def _steps_of_size(size: int, index: int, left: int, config: Mapping[str, int], max_seq_len: int) -> int:
+def _steps_of_size(size: int, index: int, left: int, config: Mapping[str, Any], max_seq_len: int) -> int:
     """How many of the next ``left`` steps from ``index`` on have the batch size ``size``: at least 1."""
     if size == 0:
         return left  # A size of 0 (which the rules exclude) never moves on.

@@ -11,7 +11,7 @@ from typing import Any
 from psyche_cli.errors import ConfigurationError
 from psyche_cli.run_config.advice import run_advice
 from psyche_cli.run_config.problems import Problem, configuration_error
-from psyche_cli.run_config.reader import BAD, Reader, did_you_mean, shortened
+from psyche_cli.run_config.reader import BAD, Reader, did_you_mean, printable, shortened
 from psyche_cli.run_config.rules import check_config, check_model, check_run
 from psyche_cli.run_config.schema import ROOTS, SERVER_KEYS
 
@@ -105,15 +105,11 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         # The line and column are attributes in newer versions of tomli only; the text has had them always.
-        message = f"The configuration file {path} is not valid TOML: {_one_line(str(error))}."
+        message = f"The configuration file {path} is not valid TOML: {printable(str(error), 200)}."
         raise _one_problem(path, "Syntax", message, hint=_line_hint(text, str(error))) from error
     except (ValueError, RecursionError) as error:
         message = f"The configuration file {path} is not valid TOML: a number or a nesting in it is far too large."
         raise _one_problem(path, "Syntax", message, hint=_HINT) from error
-
-
-def _one_line(reason: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason)
 
 
 def _line_hint(text: str, reason: str) -> str:
@@ -135,7 +131,7 @@ def _look_at_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
         else:
             near = did_you_mean(name, [root for root in ROOTS if root not in document] or ROOTS)
             message = f"{shortened(name)} is no known key{near}: a file has the tables [config] and [model]"
-            reader.note(name, "UnknownKey", message)
+            reader.note(printable(name), "UnknownKey", message)
 
 
 def _without_bad(value: Any) -> Any:

@@ -126,7 +126,9 @@ class Reader:
         fields = {field.key: field for field in kind.fields}
         for name in value:
             if name not in fields:
-                self._strange_key(f"{key}.{name}", name, [known for known in fields if known not in value] or fields)
+                self._strange_key(
+                    f"{key}.{printable(name)}", name, [known for known in fields if known not in value] or fields
+                )
         return {name: self._field(field, value, f"{key}.{name}") for name, field in fields.items()}
 
     def _field(self, field: Field, table: Mapping[str, Any], key: str) -> Any:
@@ -216,8 +218,13 @@ def shortened(value: str | int) -> str:
     if isinstance(value, int):
         # A decimal text of an integer this size is refused by Python itself, and helps nobody.
         return str(value) if value.bit_length() <= 128 else f"an integer of {value.bit_length()} bits"
-    text = value if len(value) <= _SHOWN_VALUE else value[:_SHOWN_VALUE] + "…"
-    return '"' + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text) + '"'
+    return f'"{printable(value)}"'
+
+
+def printable(text: str, length: int = _SHOWN_VALUE) -> str:
+    """The text in at most ``length`` characters (and a mark if cut), none of which does anything to a terminal."""
+    short = text if len(text) <= length else text[:length] + "…"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
 
 
 def fits_float32(number: float) -> bool:

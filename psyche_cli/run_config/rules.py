@@ -105,7 +105,7 @@ RULE_NAMES: tuple[str, ...] = (
 """All of them, in the program's order."""
 
 
-def check_config(config: Mapping[str, int]) -> list[Problem]:
+def check_config(config: Mapping[str, Any]) -> list[Problem]:
     """The bounds that the values of ``config`` break, in the program's order (error 6004).
 
     A bound whose keys are not all present is passed over, so that the sound part of a faulty file can be checked too.
@@ -113,7 +113,7 @@ def check_config(config: Mapping[str, int]) -> list[Problem]:
     return list(_broken_bounds(config))
 
 
-def _broken_bounds(config: Mapping[str, int]) -> Iterator[Problem]:
+def _broken_bounds(config: Mapping[str, Any]) -> Iterator[Problem]:
     for bound in CONFIG_RULES:
         limit_key = bound.limit if isinstance(bound.limit, str) else None
         if bound.key not in config or (limit_key is not None and limit_key not in config):
@@ -160,7 +160,7 @@ def value_at(value: Any, path: str) -> Any:
     return value
 
 
-def check_cold_start(config: Mapping[str, int], model: Mapping[str, Any]) -> list[Problem]:
+def check_cold_start(config: Mapping[str, Any], model: Mapping[str, Any]) -> list[Problem]:
     """Whether ``cold_start_warmup_steps`` fits into the rounds of one epoch (error 6004); 0 steps always do.
 
     The rounds are estimated as floor((epoch_time − warmup_time) / max_round_train_time). Where that cannot be computed
@@ -183,14 +183,14 @@ def check_cold_start(config: Mapping[str, int], model: Mapping[str, Any]) -> lis
     return []
 
 
-def check_progress(progress: Mapping[str, int]) -> list[Problem]:
+def check_progress(progress: Mapping[str, Any]) -> list[Problem]:
     """Whether the step of a run's progress (keys ``epoch``, ``step``, ``epoch_start_data_index``) is at least 1."""
     if progress["step"] == 0:
         return [Problem("progress.step", PROGRESS, "progress.step = 0, but it must be at least 1")]
     return []
 
 
-def check_run(config: Mapping[str, int], model: Mapping[str, Any]) -> list[Problem]:
+def check_run(config: Mapping[str, Any], model: Mapping[str, Any]) -> list[Problem]:
     """All that the program would refuse in a complete ``config`` and ``model``, in its order.
 
     The cold-start rule is left out where the config rules that it is computed from are broken already.
@@ -201,7 +201,7 @@ def check_run(config: Mapping[str, int], model: Mapping[str, Any]) -> list[Probl
     return problems
 
 
-def is_unset(config: Mapping[str, int]) -> bool:
+def is_unset(config: Mapping[str, Any]) -> bool:
     """Whether a decoded ``config`` was never set: a new run has only zeros."""
     return not any(config.values())
 
