@@ -62,10 +62,11 @@ def instructions_for(change: Change, run: Run, authority: Pubkey, instructions: 
                 client_version=change.client_version,
             )
         ]
-    owner = {"authority": authority, "instance": instance, "account": account}
+    owner: dict[str, Any] = {"authority": authority, "instance": instance, "account": account}
     parts = []
     if change.tables:
-        parts.append(instructions.update(**owner, **change.tables))
+        tables: dict[str, Any] = change.tables
+        parts.append(instructions.update(**owner, **tables))
     if change.earning_rate is not None or change.slashing_rate is not None:
         parts.append(
             instructions.set_future_epoch_rates(

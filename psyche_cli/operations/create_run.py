@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -11,7 +12,6 @@ from psyche_cli.amounts import format_sol
 from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.errors import AccountNotFound, AlreadyExists, InsufficientFunds, UsageError
 from psyche_cli.operations.receipts import record
-from psyche_cli.protocol.accounts import INSTANCE_SIZE, TREASURER_RUN_SIZE, decode_mint
 from psyche_cli.protocol.addresses import (
     associated_token_address,
     check_run_id,
@@ -20,14 +20,17 @@ from psyche_cli.protocol.addresses import (
     treasurer_index,
     treasurer_run_address,
 )
-from psyche_cli.protocol.instructions import COORDINATOR_ACCOUNT_SIZE, Instructions
+from psyche_cli.protocol.instructions import Instructions
+from psyche_cli.protocol.layout import COORDINATOR_ACCOUNT_SIZE
 from psyche_cli.protocol.raw_account import RawAccount
+from psyche_cli.protocol.token_accounts import TOKEN_ACCOUNT_SIZE, decode_mint
 from psyche_cli.results import JsonValue, OperationResult
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata
 from psyche_cli.session import Session, SigningSession
 
-TOKEN_ACCOUNT_SIZE = 165
+INSTANCE_SIZE = 173
+TREASURER_RUN_SIZE = 200
 LAMPORTS_PER_SIGNATURE = 5_000
 
 
@@ -67,8 +70,8 @@ def create_run(
 ) -> OperationResult:
     """Create a run in one transaction; the wallet pays, and becomes its main authority.
 
-    One transaction, because anybody could initialise a coordinator account that was created alone. What it locks is told
-    before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists, AccountNotFound, WrongOwner,
+    One transaction, because anybody could initialise a coordinator account that was created alone. What it locks is
+    told before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists, AccountNotFound, WrongOwner,
     InsufficientFunds.
     """
     new = _decide(session, run_id, client_version, join_authority, collateral_mint, treasurer_index, name, description)
@@ -109,31 +112,22 @@ def plan(instructions: Instructions, new: NewRun, account: Pubkey, account_rent:
     """The instructions of the one transaction: create the account, initialise it, and describe it if asked."""
     payer = new.main_authority
     create = instructions.create_coordinator_account(payer=payer, account=account, lamports=account_rent)
+    shared: dict[str, Any] = {
+        "payer": payer,
+        "run_id": new.run_id,
+        "account": account,
+        "join_authority": new.join_authority,
+        "client_version": new.client_version,
+        "main_authority": payer,
+    }
+    owner: dict[str, Any] = {"authority": payer, "instance": new.instance, "account": account, "metadata": new.metadata}
     if new.treasurer is None:
-        initialise = instructions.init_coordinator(
-            payer=payer,
-            run_id=new.run_id,
-            account=account,
-            main_authority=payer,
-            join_authority=new.join_authority,
-            client_version=new.client_version,
-        )
-        describe = instructions.update
-        route = {"authority": payer, "instance": new.instance, "account": account}
+        initialise = instructions.init_coordinator(**shared)
+        describe = [instructions.update(**owner)] if new.metadata else []
     else:
-        initialise = instructions.run_create(
-            payer=payer,
-            index=new.treasurer.index,
-            collateral_mint=new.treasurer.mint,
-            run_id=new.run_id,
-            account=account,
-            main_authority=payer,
-            join_authority=new.join_authority,
-            client_version=new.client_version,
-        )
-        describe = instructions.run_update
-        route = {"authority": payer, "run": new.treasurer.run, "instance": new.instance, "account": account}
-    return [create, initialise, *([describe(**route, metadata=new.metadata)] if new.metadata else [])]
+        initialise = instructions.run_create(**shared, index=new.treasurer.index, collateral_mint=new.treasurer.mint)
+        describe = [instructions.run_update(**owner, run=new.treasurer.run)] if new.metadata else []
+    return [create, initialise, *describe]
 
 
 def _decide(
@@ -202,7 +196,7 @@ def _require_free(session: Session, new: NewRun) -> None:
         )
     if found[2] is not None:
         raise AlreadyExists(
-            f"The vault of this treasurer exists already ({new.treasurer.vault}), and the program insists on making it.",
+            f"The vault {new.treasurer.vault} exists already, and the program insists on creating it.",
             hint="Somebody made it beforehand. Choose another --treasurer-index.",
             vault=str(new.treasurer.vault),
         )

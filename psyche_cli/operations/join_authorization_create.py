@@ -11,7 +11,7 @@ from psyche_cli.operations.receipts import record
 from psyche_cli.protocol.accounts import Authorization, decode_authorization
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address, parse_pubkey
 from psyche_cli.protocol.instructions import Instructions
-from psyche_cli.results import OperationResult
+from psyche_cli.results import OperationResult, TransactionRecord
 from psyche_cli.session import SigningSession
 
 
@@ -35,7 +35,7 @@ def create_join_authorization(session: SigningSession, grantee: Pubkey) -> Opera
     raw = session.rpc.account(address)
     existing = None if raw is None else decode_authorization(raw, session.programs)
     instructions = plan(session.instructions, grantor, grantee, address, existing)
-    transactions = ()
+    transactions: tuple[TransactionRecord, ...] = ()
     if instructions:
         label = "activate" if existing else "create and activate"
         transactions = (record(label, session.sender.send(instructions, session.wallet, label=label)),)

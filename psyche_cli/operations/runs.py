@@ -6,15 +6,8 @@ from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import AccountNotFound, NotAuthority, NotFound, Refused, RunNotFound, UsageError
-from psyche_cli.protocol.accounts import (
-    CoordinatorInstance,
-    TokenMint,
-    TreasurerRun,
-    decode_instance,
-    decode_mint,
-    decode_treasurer_run,
-)
+from psyche_cli.errors import AccountNotFound, NotAuthority, Refused, RunNotFound, UsageError
+from psyche_cli.protocol.accounts import CoordinatorInstance, TreasurerRun, decode_instance, decode_treasurer_run
 from psyche_cli.protocol.addresses import (
     associated_token_address,
     check_run_id,
@@ -24,6 +17,7 @@ from psyche_cli.protocol.addresses import (
 )
 from psyche_cli.protocol.coordinator_account import CoordinatorAccount, decode_coordinator_account
 from psyche_cli.protocol.raw_account import RawAccount
+from psyche_cli.protocol.token_accounts import TokenMint, decode_mint, decode_token_account
 from psyche_cli.session import Session
 
 
@@ -63,7 +57,7 @@ class Run:
         if self.treasury is None:
             hint += " If the run was created with its own --treasurer-index, give that too."
         raise NotAuthority(
-            f"The wallet {wallet} does not administer run {self.run_id!r}: its main authority is {self.main_authority}.",
+            f"The wallet {wallet} does not administer run {self.run_id!r}: {self.main_authority} does.",
             hint=hint,
             wallet=str(wallet),
             main_authority=str(self.main_authority),
@@ -73,7 +67,7 @@ class Run:
         """The treasury. Raises Refused for a run without one."""
         if self.treasury is None:
             raise Refused(
-                f"Run {self.run_id!r} has no treasurer: its main authority is the wallet {self.instance.main_authority}.",
+                f"Run {self.run_id!r} has no treasurer: its main authority is {self.instance.main_authority}.",
                 hint="Only a run created with --treasurer-collateral-mint pays rewards. "
                 "If it was created with its own --treasurer-index, give that.",
                 run_id=self.run_id,
@@ -129,6 +123,11 @@ def find_run(session: Session, run_id: str, given_index: int | None = None) -> R
         _existing(raw_account, instance.coordinator_account, "coordinator account"), session.programs
     )
     return Run(run_id=run_id, instance=instance, account=account, treasury=treasury)
+
+
+def token_amount(raw: RawAccount | None) -> int:
+    """What a token account holds, in base units; 0 for one that does not exist."""
+    return 0 if raw is None else decode_token_account(raw).amount
 
 
 def _existing(raw: RawAccount | None, address: Pubkey, what: str) -> RawAccount:

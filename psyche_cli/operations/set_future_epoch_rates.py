@@ -48,17 +48,17 @@ def set_future_epoch_rates(
     change = Change(earning_rate=rates.earning, slashing_rate=rates.slashing)
     instructions = instructions_for(change, run, session.wallet.address, session.instructions)
     receipt = session.sender.send(instructions, session.wallet, label="set rates")
-    before = run.account.future_rates
+    before = run.account.future_epoch_rates
     now = Rates(
-        earning=before.earning if rates.earning is None else rates.earning,
-        slashing=before.slashing if rates.slashing is None else rates.slashing,
+        earning=before.earning_rate_total_shared if rates.earning is None else rates.earning,
+        slashing=before.slashing_rate_per_client if rates.slashing is None else rates.slashing,
     )
     unit = "tokens" if run.treasury else "points"
     shown = [
         (label, f"{format_amount(old, decimals)} -> {format_amount(new or 0, decimals)} {unit}")
         for label, old, new in (
-            ("earning rate (shared)", before.earning, now.earning),
-            ("slashing rate (per client)", before.slashing, now.slashing),
+            ("earning rate (shared)", before.earning_rate_total_shared, now.earning),
+            ("slashing rate (per client)", before.slashing_rate_per_client, now.slashing),
         )
     ]
     return OperationResult(
@@ -69,8 +69,8 @@ def set_future_epoch_rates(
             "decimals": decimals,
             "earning_rate_total_shared": _both(now.earning, decimals),
             "slashing_rate_per_client": _both(now.slashing, decimals),
-            "earning_rate_total_shared_before": _both(before.earning, decimals),
-            "slashing_rate_per_client_before": _both(before.slashing, decimals),
+            "earning_rate_total_shared_before": _both(before.earning_rate_total_shared, decimals),
+            "slashing_rate_per_client_before": _both(before.slashing_rate_per_client, decimals),
         },
         details=(*shown, *_funding(run.treasury, now.earning)),
         transactions=(record("set rates", receipt),),

@@ -51,7 +51,7 @@ def set_paused(
 def check_pause(run_id: str, account: CoordinatorAccount) -> None:
     """Raises WrongRunState where pausing is refused: a halted run is not running."""
     state = account.run_state
-    if state.halted:
+    if state.is_halted:
         raise WrongRunState(
             f"Run {run_id!r} cannot be paused: it is {state.text}, so it is not running.",
             hint="Start it with: psyche-cli set-paused --resume." if state != RunState.FINISHED else "",
@@ -66,7 +66,7 @@ def check_resume(run_id: str, account: CoordinatorAccount) -> None:
     is missing or breaks rules, which are named.
     """
     state = account.run_state
-    if state == RunState.FINISHED or not state.halted:
+    if state == RunState.FINISHED or not state.is_halted:
         advice = "A pause that is pending cannot be taken back: wait until the run is Paused."
         raise WrongRunState(
             f"Run {run_id!r} cannot be resumed: it is {state.text}, not Paused.",

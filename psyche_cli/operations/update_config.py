@@ -54,7 +54,7 @@ class ConfigChanges:
             "num_parameters": num_parameters,
             "vocab_size": vocab_size,
         }
-        given = {key: value for key, value in metadata.items() if value is not None}
+        given: dict[str, Any] = {key: value for key, value in metadata.items() if value is not None}
         if not (config_path or given or restart_from_step is not None or switch_to_hub or client_version is not None):
             raise NothingToDo(
                 "Nothing to update was given.",
@@ -102,13 +102,13 @@ def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
     account = run.account
     metadata = {**account.metadata, **changes.metadata}
     config = changes.file.config if changes.file else account.config
-    model = changes.file.model if changes.file else account.model
+    model: Mapping[str, Any] = changes.file.model if changes.file else account.model
     if changes.switch_to_hub:
         model = _switched_to_hub(model)
     progress = dict(account.progress)
     if changes.restart_from_step is not None:
         progress |= _restart(run, changes.restart_from_step, config, model)
-    parts = {
+    parts: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         "metadata": (account.metadata, metadata),
         "config": (account.config, config),
         "model": (account.model, model),
@@ -116,7 +116,8 @@ def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
     }
     found = {name: differences(before, after, name) for name, (before, after) in parts.items()}
     changed = [difference for part in found.values() for difference in part]
-    change = Change(**{name: parts[name][1] for name in parts if found[name]})
+    tables: dict[str, Any] = {name: after for name, (_, after) in parts.items() if found[name]}
+    change = Change(**tables)
     if changes.client_version not in (None, account.client_version):
         change = replace(change, client_version=changes.client_version)
         changed.append(Difference("client_version", account.client_version, changes.client_version))
@@ -150,21 +151,18 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Transactio
     halves = [instructions(part) for part in split(change)]
     for half in halves:
         session.sender.simulate(half, wallet)
-    labels = ("update metadata", "update configuration")
-    return tuple(
-        record(label, session.sender.send(half, wallet, label=label))
-        for label, half in zip(labels, halves, strict=True)
-    )
+    labelled = zip(("update metadata", "update configuration"), halves, strict=True)
+    return tuple(record(label, session.sender.send(half, wallet, label=label)) for label, half in labelled)
 
 
 def _require_state(run: Run, change: Change) -> None:
     state = run.account.run_state
     if state == RunState.FINISHED and change.tables:
         raise WrongRunState(f"Run {run.run_id!r} has finished: it cannot be configured any more.", state=state.text)
-    if change.needs_halted_run and not state.halted:
+    if change.needs_halted_run and not state.is_halted:
         raise WrongRunState(
             f"Run {run.run_id!r} is {state.text}: only name, description and the like may change now.",
-            hint=f"Pause it first: psyche-cli set-paused --run-id {run.run_id}. In training that takes until the epoch ends.",
+            hint=f"Pause it first: psyche-cli set-paused --run-id {run.run_id}. In training that takes an epoch.",
             state=state.text,
         )
 
@@ -212,7 +210,7 @@ def _result(
         details=tuple((d.key, f"{_shown(d.before)} -> {_shown(d.after)}") for d in changed),
         transactions=transactions,
         warnings=tuple(warnings),
-        next_steps=(f"psyche-cli set-paused --run-id {run_id} --resume",) if state and state.halted else (),
+        next_steps=(f"psyche-cli set-paused --run-id {run_id} --resume",) if state and state.is_halted else (),
     )
 
 

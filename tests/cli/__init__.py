@@ -1,0 +1,1 @@
+"""The command line, through ``app.main`` over an in-process validator, and as real processes."""

@@ -1,0 +1,131 @@
+"""A command line whose streams, clock, home folder and cluster are the test's own."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.app import main
+from psyche_cli.cluster.rpc import RpcClient
+from psyche_cli.cluster.transport import Transport
+from psyche_cli.cluster.wallet import Wallet
+from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.errors import ExitCode
+from psyche_cli.localnet.dispatcher import Dispatcher
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
+
+SOL = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one command ended."""
+
+    code: ExitCode
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """stdout as JSON. Fails the test if it is not exactly one JSON document."""
+        return json.loads(self.stdout)
+
+    @property
+    def data(self) -> Any:
+        """The data of a success with ``--output json``."""
+        assert self.code is ExitCode.OK, self.stderr
+        return self.json["data"]
+
+
+@dataclass
+class Chain:
+    """An in-process validator with its own wallets."""
+
+    dispatcher: Dispatcher
+    home: Path
+    requests: list[str] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, home: Path, **wallets_sol: int) -> tuple[Chain, dict[str, Path]]:
+        """A validator, and a keypair file per name, funded with that many SOL at genesis."""
+        files, balances = {}, {}
+        for name, sol in wallets_sol.items():
+            wallet = Wallet.generate()
+            files[name] = home / f"{name}.json"
+            wallet.write_keypair_file(files[name])
+            balances[wallet.address] = sol * SOL
+        return cls(create_dispatcher(Genesis(balances=balances)), home), files
+
+    def transport(self, url: str) -> Transport:
+        """What the environment opens for any URL: this chain, with its requests written down."""
+        return RecordingTransport(InProcessTransport(self.dispatcher, label=url), self.requests)
+
+    @property
+    def rpc(self) -> RpcClient:
+        """A client for looking at the chain from a test."""
+        return RpcClient(InProcessTransport(self.dispatcher), SystemClock())
+
+    @property
+    def sent(self) -> int:
+        """How many transactions were sent so far."""
+        return self.requests.count("sendTransaction")
+
+
+class RecordingTransport:
+    """Writes down the method of every request that passes."""
+
+    def __init__(self, inner: Transport, methods: list[str]) -> None:
+        self._inner, self._methods = inner, methods
+
+    @property
+    def label(self) -> str:
+        return self._inner.label
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        self._methods.append(json.loads(body)["method"])
+        return self._inner.send(body, timeout=timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+@dataclass
+class CommandLine:
+    """Calls ``app.main`` as the console script does."""
+
+    home: Path
+    open_transport: Callable[[str], Transport]
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *words: object, variables: Mapping[str, str] | None = None) -> Outcome:
+        """Run one command line."""
+        stdout, stderr = io.StringIO(), io.StringIO()
+        environment = Environment(
+            stdin=io.StringIO(),
+            stdout=stdout,
+            stderr=stderr,
+            variables={**self.variables, **(variables or {})},
+            home=self.home,
+            clock=SystemClock(),
+            open_transport=self.open_transport,
+        )
+        code = main([str(word) for word in words], environment)
+        return Outcome(code, stdout.getvalue(), stderr.getvalue())
+
+    def json(self, *words: object) -> Any:
+        """Run one command line with ``--output json`` and return the data of its success."""
+        return self(*words, "--output", "json").data
+
+
+def address_of(path: Path) -> Pubkey:
+    """The public key of a keypair file."""
+    from psyche_cli.cluster.wallet import keypair_file_address
+
+    return keypair_file_address(path)

@@ -1,0 +1,198 @@
+"""stdout is JSON in every case, stderr is talk, and exit codes are those of the table."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from psyche_cli.app import main
+from psyche_cli.cluster.transport import Transport
+from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.errors import ExitCode, HttpStatusError, PsycheError, TimedOut, Unreachable
+from tests.cli.conftest import MINIMAL, House
+from tests.cli.harness import CommandLine
+
+ADDRESS = "So11111111111111111111111111111111111111112"
+EVERY_COMMAND: list[tuple[object, ...]] = [
+    ("run-authorizer", "--grantor", "owner.json"),
+    ("join-authorization-create", "--permissionless"),
+    ("create-run", "--run-id", "new"),
+    ("update-config", "--run-id", "test", "--config-path", MINIMAL, "--name", "x"),
+    ("set-paused", "--run-id", "test", "--resume"),
+    ("set-future-epoch-rates", "--run-id", "test", "--earning-rate", "1"),
+    ("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1"),
+    ("json-dump-run", "--run-id", "test"),
+    ("json-dump-user", "--run-id", "test", "--address", ADDRESS),
+]
+
+
+class Faulty:
+    """A transport that fails from its ``healthy``-th request on, in a given way."""
+
+    label = "faulty"
+
+    def __init__(self, inner: Transport, fault: Callable[[], bytes], healthy: int) -> None:
+        self._inner, self._fault, self._healthy = inner, fault, healthy
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        self._healthy -= 1
+        return self._inner.send(body, timeout=timeout) if self._healthy >= 0 else self._fault()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def raising(error: PsycheError) -> Callable[[], bytes]:
+    def fault() -> bytes:
+        raise error
+
+    return fault
+
+
+FAULTS: dict[str, Callable[[], bytes]] = {
+    "unreachable": raising(Unreachable("Nobody is there.")),
+    "timeout": raising(TimedOut("Too slow.")),
+    "status 500": raising(HttpStatusError("It failed.", status=500)),
+    "not JSON": lambda: b"<html>",
+    "not RPC": lambda: b"[]",
+    "null result": lambda: b'{"jsonrpc":"2.0","id":1,"result":null}',
+    "error object": lambda: b'{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"\\u001b[31mInternal"}}',
+    "not even bytes of text": lambda: b"\xff\xfe\x00",
+}
+
+
+class FastClock(SystemClock):
+    """A clock that only moves when somebody sleeps, so that no retry takes real time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 0.001
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize("healthy", [0, 1, 3])
+def test_every_command_prints_json_whatever_the_endpoint_does(
+    house: House, monkeypatch: pytest.MonkeyPatch, fault: Callable[[], bytes], healthy: int
+) -> None:
+    house.run(treasurer=True)
+    monkeypatch.chdir(house.owner.parent)
+    for words in EVERY_COMMAND:
+        stdout, stderr = io.StringIO(), io.StringIO()
+        environment = Environment(
+            stdin=io.StringIO(),
+            stdout=stdout,
+            stderr=stderr,
+            variables=house.cli.variables,
+            home=house.cli.home,
+            clock=FastClock(),
+            open_transport=lambda url: Faulty(house.chain.transport(url), fault, healthy),
+        )
+        code = main([*map(str, words), "--output", "json"], environment)
+        document = json.loads(stdout.getvalue())
+        assert code in (ExitCode.OK, ExitCode.NETWORK, ExitCode.UNKNOWN, ExitCode.REFUSED), stderr.getvalue()
+        if code is not ExitCode.OK:
+            assert document["ok"] is False
+            assert document["exit_code"] == code
+            assert stderr.getvalue().count("Error: ") == 1
+        assert "\x1b" not in stdout.getvalue() + stderr.getvalue()
+
+
+def test_the_envelope_of_success_and_failure(house: House) -> None:
+    success = house.cli("join-authorization-create", "--permissionless", "--output", "json")
+    assert set(success.json) == {
+        "schema_version", "command", "ok", "exit_code", "summary", "data", "transactions", "warnings",
+    }  # fmt: skip
+    assert success.json["command"] == "join-authorization-create"
+    assert set(success.json["transactions"][0]) == {"label", "signature", "slot", "logs"}
+    failure = house.cli("set-paused", "--run-id", "none", "--output", "json")
+    assert set(failure.json) == {"schema_version", "command", "ok", "exit_code", "error"}
+    assert set(failure.json["error"]) == {"code", "message", "hint", "context"}
+    before_dispatch = house.cli("set-paused", "--output=JSON")
+    assert set(before_dispatch.json) == set(failure.json)
+
+
+def test_human_output_goes_to_stdout_and_talk_to_stderr(house: House) -> None:
+    outcome = house.cli("join-authorization-create", "--permissionless")
+    assert outcome.stdout.startswith("Created an authorization of everybody to join.\n")
+    assert "Sending" in outcome.stderr
+    assert "Sending" not in outcome.stdout
+
+
+def test_names_from_the_chain_cannot_command_the_terminal(house: House) -> None:
+    run_id = house.run()
+    outcome = house.cli("update-config", "--run-id", run_id, "--name", "\x1b]0;gotcha\x07\x1b[2J")
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert "\x1b" not in outcome.stdout + outcome.stderr
+    assert "\x1b" not in house.cli("json-dump-run", "--run-id", run_id).stdout
+
+
+def test_values_from_the_environment_are_told_and_yield_to_options(house: House) -> None:
+    run_id = house.run()
+    variables = {"RUN_ID": run_id, "RPC": '"http://127.0.0.1:8899"'}
+    outcome = house.cli("json-dump-run", variables=variables)
+    assert outcome.json["coordinator_account"]["run_id"] == run_id
+    assert outcome.stderr == "From the environment: --run-id (RUN_ID), --rpc (RPC).\n"
+    assert house.cli("json-dump-run", "--run-id", "none", variables=variables).code is ExitCode.NOT_FOUND
+
+
+def test_flags_in_the_environment_take_true_and_false(house: House) -> None:
+    run_id = house.run()
+    assert house.cli("set-paused", "--run-id", run_id, variables={"RESUME": "false"}).code is ExitCode.REFUSED
+    assert house.cli("set-paused", "--run-id", run_id, variables={"RESUME": "true"}).code is ExitCode.OK
+    assert house.cli("set-paused", "--run-id", run_id, variables={"RESUME": "perhaps"}).code is ExitCode.USAGE
+
+
+def test_the_raw_key_beats_the_path(house: House, tmp_path: Path) -> None:
+    variables = {"RAW_WALLET_PRIVATE_KEY": house.stranger.read_text(), "WALLET_PRIVATE_KEY_PATH": str(house.owner)}
+    outcome = house.cli("create-run", "--run-id", "test", "--output", "json", variables=variables)
+    from tests.cli.harness import address_of
+
+    assert outcome.data["main_authority"] == str(address_of(house.stranger))
+    assert "RAW_WALLET_PRIVATE_KEY" in outcome.stderr
+
+
+def test_the_default_wallet_is_told(house: House) -> None:
+    default = house.cli.home / ".config" / "solana" / "id.json"
+    default.parent.mkdir(parents=True)
+    default.write_text(house.owner.read_text())
+    default.chmod(0o600)
+    outcome = house.cli("create-run", "--run-id", "test", variables={"WALLET_PRIVATE_KEY_PATH": ""})
+    assert outcome.code is ExitCode.OK
+    assert "Using the default wallet" in outcome.stderr
+
+
+def test_a_bug_of_ours_ends_in_internal(house: House) -> None:
+    def broken(url: str) -> Transport:
+        raise ZeroDivisionError(url)
+
+    outcome = CommandLine(house.cli.home, broken)("json-dump-run", "--run-id", "x")
+    assert outcome.code is ExitCode.INTERNAL
+    assert outcome.json["error"]["context"] == {"exception": "ZeroDivisionError"}
+    assert "Traceback" not in outcome.stderr
+
+
+def test_ctrl_c_ends_in_interrupted(house: House) -> None:
+    def interrupted(url: str) -> Transport:
+        raise KeyboardInterrupt
+
+    outcome = CommandLine(house.cli.home, interrupted)("json-dump-run", "--run-id", "x")
+    assert outcome.code is ExitCode.INTERRUPTED
+    assert outcome.json["error"]["code"] == "interrupted"
+
+
+def test_version_and_help_succeed(house: House) -> None:
+    from psyche_cli import __version__
+
+    assert house.cli("--version").stdout == f"psyche-cli {__version__}\n"
+    assert "create-run" in house.cli("--help").stdout
+    assert house.cli().code is ExitCode.USAGE
