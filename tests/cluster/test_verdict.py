@@ -1,0 +1,190 @@
+"""What answers mean for a transaction: tables of every case."""
+
+import json
+from typing import Any
+
+import pytest
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from psyche_cli.cluster.jsonrpc import Json
+from psyche_cli.cluster.rpc_types import SignatureStatus
+from psyche_cli.cluster.transaction import SignedTransaction
+from psyche_cli.cluster.verdict import (
+    Delivery,
+    Fate,
+    delivery,
+    describe_any_failure,
+    fate,
+    preflight_error,
+    preflight_logs,
+    refusal,
+)
+from psyche_cli.errors import (
+    BadRpcResponse,
+    HttpStatusError,
+    InsufficientFunds,
+    NetworkError,
+    ProgramRefused,
+    RpcError,
+    TimedOut,
+    Unreachable,
+)
+
+PAYER, OTHER, PROGRAM = (Pubkey.new_unique() for _ in range(3))
+SIGNED = SignedTransaction(b"", Signature.default(), 1, (PROGRAM, PROGRAM), (PAYER, OTHER, PROGRAM))
+CUSTOM: Json = {"InstructionError": [1, {"Custom": 6015}]}
+
+
+@pytest.mark.parametrize(
+    ("reached", "wanted", "decided"),
+    [
+        ("processed", "processed", True),
+        ("processed", "confirmed", False),
+        ("processed", "finalized", False),
+        ("confirmed", "processed", True),
+        ("confirmed", "confirmed", True),
+        ("confirmed", "finalized", False),
+        ("finalized", "processed", True),
+        ("finalized", "confirmed", True),
+        ("finalized", "finalized", True),
+    ],
+)
+def test_a_status_decides_from_the_commitment_on(reached: str, wanted: str, decided: bool) -> None:
+    assert fate(SignatureStatus(1, None, reached), wanted) is (Fate.LANDED if decided else Fate.PENDING)
+    assert fate(SignatureStatus(1, CUSTOM, reached), wanted) is (Fate.FAILED if decided else Fate.PENDING)
+
+
+def test_an_unknown_signature_decides_nothing() -> None:
+    assert fate(None, "processed") is Fate.PENDING
+
+
+def rpc_error(code: int, message: str = "no", data: Any = None) -> RpcError:
+    error = RpcError(message, rpc_code=code)
+    if data is not None:
+        error.context["rpc_data"] = json.dumps(data)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "judged"),
+    [
+        (Unreachable("refused", request_sent=False), Delivery.NOT_TAKEN),
+        (Unreachable("broke", request_sent=True), Delivery.UNCLEAR),
+        (Unreachable("broke"), Delivery.UNCLEAR),
+        (TimedOut("no connection", request_sent=False), Delivery.NOT_TAKEN),
+        (TimedOut("no answer", request_sent=True), Delivery.UNCLEAR),
+        (HttpStatusError("", status=429), Delivery.NOT_TAKEN),
+        (HttpStatusError("", status=403), Delivery.REFUSED),
+        (HttpStatusError("", status=413), Delivery.REFUSED),
+        (HttpStatusError("", status=301), Delivery.REFUSED),
+        (HttpStatusError("", status=500), Delivery.UNCLEAR),
+        (HttpStatusError("", status=502), Delivery.UNCLEAR),
+        (HttpStatusError("", status=503), Delivery.UNCLEAR),
+        (HttpStatusError(""), Delivery.UNCLEAR),
+        (BadRpcResponse("garbage"), Delivery.UNCLEAR),
+        (NetworkError("other"), Delivery.UNCLEAR),
+        (rpc_error(-32005), Delivery.NOT_TAKEN),
+        (rpc_error(-32016), Delivery.NOT_TAKEN),
+        (rpc_error(429), Delivery.NOT_TAKEN),
+        *[(rpc_error(code), Delivery.REFUSED) for code in (-32600, -32601, -32602, -32003, -32006, -32013, -32015)],
+        (rpc_error(-32603, "internal"), Delivery.UNCLEAR),
+        (rpc_error(-32002, "preflight", {"err": CUSTOM}), Delivery.REFUSED),
+        (rpc_error(-32002, "preflight", {"err": "BlockhashNotFound"}), Delivery.NOT_TAKEN),
+        (rpc_error(-32002, "preflight", {"err": "AlreadyProcessed"}), Delivery.ARRIVED),
+        (rpc_error(-32002, "This transaction has already been processed"), Delivery.ARRIVED),
+        (rpc_error(-32603, "This transaction has already been processed"), Delivery.ARRIVED),
+        (rpc_error(-32002, "preflight"), Delivery.UNCLEAR),
+        (rpc_error(-32002, "preflight", [1]), Delivery.UNCLEAR),
+        (rpc_error(-32000, "other", {"err": CUSTOM}), Delivery.UNCLEAR),
+    ],
+)
+def test_failed_attempts_to_send(error: NetworkError, judged: Delivery) -> None:
+    assert delivery(error) is judged
+
+
+def test_a_preflight_failure_holds_error_and_logs() -> None:
+    error = rpc_error(-32002, data={"err": CUSTOM, "logs": ["a", 5, "b"]})
+    assert preflight_error(error) == CUSTOM
+    assert preflight_logs(error) == ("a", "b")
+    assert preflight_logs(rpc_error(-32002, data={"err": CUSTOM, "logs": None})) == ()
+    assert preflight_logs(rpc_error(-32002)) == ()
+
+
+@pytest.mark.parametrize(
+    ("err", "kind", "message"),
+    [
+        ("AccountNotFound", InsufficientFunds, f"The wallet {PAYER} holds no SOL on this cluster."),
+        (
+            "InsufficientFundsForFee",
+            InsufficientFunds,
+            f"The wallet {PAYER} does not hold enough SOL for the transaction fee.",
+        ),
+        (
+            {"InsufficientFundsForRent": {"account_index": 0}},
+            InsufficientFunds,
+            f"The account {PAYER} would be left with less SOL than its rent-exempt minimum.",
+        ),
+        (
+            {"InsufficientFundsForRent": {"account_index": 1}},
+            InsufficientFunds,
+            f"The account {OTHER} would be left with less SOL than its rent-exempt minimum.",
+        ),
+        (
+            {"InsufficientFundsForRent": {"account_index": 3}},
+            InsufficientFunds,
+            "The account (unknown) would be left with less SOL than its rent-exempt minimum.",
+        ),
+        (
+            {"InsufficientFundsForRent": None},
+            InsufficientFunds,
+            "The account (unknown) would be left with less SOL than its rent-exempt minimum.",
+        ),
+        ("SanitizeFailure", ProgramRefused, "The cluster refuses the transaction: SanitizeFailure."),
+        (
+            {"DuplicateInstruction": 1},
+            ProgramRefused,
+            'The cluster refuses the transaction: {"DuplicateInstruction":1}.',
+        ),
+        (CUSTOM, ProgramRefused, f'Instruction 2 of 2, of program {PROGRAM}, fails: {{"Custom": 6015}}.'),
+    ],
+)
+def test_refusals(err: Any, kind: type[Exception], message: str) -> None:
+    error = refusal(err, ["a log"], SIGNED, describe_any_failure)
+    assert type(error) is kind
+    assert error.message == message
+
+
+def test_what_a_program_returned_is_described_by_whoever_knows_it() -> None:
+    seen: list[Any] = []
+
+    def describe(*arguments: Any) -> ProgramRefused:
+        seen.append(arguments)
+        return ProgramRefused("described")
+
+    assert refusal(CUSTOM, ["a log"], SIGNED, describe).message == "described"
+    assert seen == [(CUSTOM, ["a log"], (PROGRAM, PROGRAM))]
+
+
+@pytest.mark.parametrize(
+    ("err", "message"),
+    [
+        ({"InstructionError": [0, "InvalidAccountData"]}, f"Instruction 1 of 1, of program {PROGRAM}, fails: Invalid"),
+        ({"InstructionError": [9, "x"]}, "Instruction 10 of 1, of program (unknown), fails: x."),
+        ({"InstructionError": [-1, "x"]}, "Instruction 0 of 1, of program (unknown), fails: x."),
+        ({"InstructionError": ["0", "x"]}, "The transaction fails with an error of unknown form."),
+        ({"InstructionError": [0]}, "The transaction fails with an error of unknown form."),
+        ({"InstructionError": 5}, "The transaction fails with an error of unknown form."),
+        ("Other", "The transaction fails with an error of unknown form."),
+    ],
+)
+def test_errors_of_unknown_programs_are_told_by_number(err: Any, message: str) -> None:
+    error = describe_any_failure(err, [], [PROGRAM])
+    assert error.message.startswith(message)
+    assert error.hint == ""
+    assert error.context["transaction_error"] == json.dumps(err)
+
+
+def test_the_last_words_of_an_unknown_program_are_the_hint() -> None:
+    error = describe_any_failure(CUSTOM, ["first", "Program failed: custom program error"], [PROGRAM, PROGRAM])
+    assert error.hint == "Its last words: Program failed: custom program error"
