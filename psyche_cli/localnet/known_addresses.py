@@ -6,16 +6,18 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
-SYSTEM_PROGRAM: Final = Pubkey.default()
-TOKEN_PROGRAM: Final = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-TOKEN_2022_PROGRAM: Final = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, SYSTEM, TOKEN_2022
+
+SYSTEM_PROGRAM: Final = SYSTEM
+TOKEN_PROGRAM: Final = SPL_TOKEN
+TOKEN_2022_PROGRAM: Final = TOKEN_2022
 NATIVE_MINT: Final = Pubkey.from_string("So11111111111111111111111111111111111111112")
 LOOKUP_TABLE_PROGRAM: Final = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 
 PSYCHE_PROGRAMS: Final[dict[str, Pubkey]] = {
-    "coordinator": Pubkey.from_string("4SHugWqSXwKE5fqDchkJcPEqnoZE22VYKtSTVm7axbT7"),
-    "authorizer": Pubkey.from_string("PsyAUmhpmiUouWsnJdNGFSX8vZ6rWjXjgDPHsgqPGyw"),
-    "treasurer": Pubkey.from_string("EnU7DRx5az5YWxaxgqEGbXSYtudcfnjXewyBRRZCjJPw"),
+    "coordinator": PUBLISHED.coordinator,
+    "authorizer": PUBLISHED.authorizer,
+    "treasurer": PUBLISHED.treasurer,
 }
 """The ids that the Psyche programs declare, by the names that ``--bpf-program`` accepts for them."""
 

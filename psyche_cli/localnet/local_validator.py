@@ -1,0 +1,132 @@
+"""The local validator as one object: build the chain, serve it, in the foreground or in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from psyche_cli.environment import Clock, SystemClock
+from psyche_cli.errors import LocalnetError
+from psyche_cli.localnet.bank import Bank
+from psyche_cli.localnet.dispatcher import Dispatcher
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.history import DEFAULT_CAPACITY
+from psyche_cli.localnet.ports import DEFAULT_RPC_PORT
+from psyche_cli.localnet.rpc_context import RpcContext
+from psyche_cli.localnet.server import LocalServer
+from psyche_cli.localnet.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
+
+
+def _silent(line: str) -> None:
+    """Drop a line of log."""
+
+
+@dataclass(frozen=True)
+class LocalnetOptions:
+    """What a local validator is told at its start.
+
+    ``rpc_port`` 0 takes any free pair of ports. ``slot_seconds`` 0 lets slots pass only when warped. ``log`` gets one
+    line per transaction and per refused request. ``history_capacity`` counts transactions.
+    """
+
+    genesis: Genesis = field(default_factory=Genesis)
+    rpc_port: int = DEFAULT_RPC_PORT
+    slot_seconds: float = DEFAULT_SLOT_SECONDS
+    clock_mode: ClockMode = field(default_factory=ClockMode)
+    clock: Clock = field(default_factory=SystemClock)
+    first_slot: int = 1
+    history_capacity: int = DEFAULT_CAPACITY
+    log: Callable[[str], None] = _silent
+
+
+def create_server(options: LocalnetOptions) -> LocalServer:
+    """Load the programs and take the ports. Raises BadProgram, PortInUse or UsageError."""
+    timekeeper = Timekeeper(options.clock, slot_seconds=options.slot_seconds, mode=options.clock_mode)
+    bank = Bank(options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity)
+    return LocalServer(Dispatcher(RpcContext(bank, log=options.log)), rpc_port=options.rpc_port)
+
+
+class LocalValidator:
+    """A local validator in a thread of this process, on any free pair of ports unless told otherwise.
+
+    ::
+
+        with LocalValidator() as validator:
+            client = solana.rpc.api.Client(validator.rpc_url)
+
+    Raises on entering what :func:`create_server` raises.
+    """
+
+    def __init__(self, options: LocalnetOptions | None = None) -> None:
+        self._options = options or LocalnetOptions(rpc_port=0)
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._server: LocalServer | None = None
+
+    def __enter__(self) -> LocalValidator:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def rpc_url(self) -> str:
+        """Where JSON-RPC is answered."""
+        return self._started().rpc_url
+
+    @property
+    def ws_url(self) -> str:
+        """Where PubSub is answered."""
+        return self._started().ws_url
+
+    def _started(self) -> LocalServer:
+        if self._server is None:
+            raise LocalnetError("The local validator is not running.", hint="Use it in a with statement.")
+        return self._server
+
+    def start(self) -> None:
+        """Start serving; returns when the first request can be answered."""
+        self._thread = threading.Thread(target=self._run, name="local-validator", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def close(self) -> None:
+        """Stop serving and give the ports back."""
+        if self._thread is None:
+            return
+        if self._loop is not None and self._stop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+        self._server = None
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        started = asyncio.Event()
+        # The VM belongs to the thread that makes it.
+        self._server = create_server(self._options)
+        serving = asyncio.create_task(self._server.serve(started, self._stop))
+        await started.wait()
+        self._ready.set()
+        await serving

@@ -1,0 +1,66 @@
+"""The two neighbouring ports on 127.0.0.1: JSON-RPC, and PubSub on the next one."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Final
+
+from psyche_cli.errors import LocalnetError, PortInUse, UsageError
+
+HOST: Final = "127.0.0.1"
+DEFAULT_RPC_PORT: Final = 8899
+_ATTEMPTS: Final = 100
+
+
+def bind_pair(rpc_port: int) -> tuple[socket.socket, socket.socket]:
+    """Two bound sockets, the second on the port after the first; ``rpc_port`` 0 takes any free pair.
+
+    Raises PortInUse, UsageError (no such port) or LocalnetError (not allowed).
+    """
+    if not 0 <= rpc_port <= 65534:
+        raise UsageError(
+            f"The RPC port {rpc_port} cannot be used.", hint="Give a port from 1 to 65534, or 0 for any free pair."
+        )
+    if rpc_port:
+        first = _bind(rpc_port)
+        try:
+            return first, _bind(rpc_port + 1)
+        except LocalnetError:
+            first.close()
+            raise
+    for _ in range(_ATTEMPTS):
+        first = _bind(0)
+        port = first.getsockname()[1]
+        try:
+            if port < 65535:
+                return first, _bind(port + 1)
+        except PortInUse:
+            pass
+        first.close()
+    raise PortInUse(f"No two neighbouring free ports were found on {HOST}.", hint="Choose one with --rpc-port.", port=0)
+
+
+def _bind(port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Lets a validator start again at once; a port that someone listens on stays refused.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((HOST, port))
+        bound.listen(1024)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(
+                f"Port {port} on {HOST} is in use by another process.",
+                hint="Stop that process, or choose another port with --rpc-port (PubSub takes the one after it); "
+                "--rpc-port 0 takes any free pair.",
+                port=port,
+            ) from error
+        raise LocalnetError(
+            f"Port {port} on {HOST} cannot be opened: {error.strerror}.",
+            hint="Choose another port with --rpc-port.",
+            port=port,
+        ) from error
+    bound.setblocking(False)
+    return bound

@@ -1,0 +1,118 @@
+"""What a rehearsal needs before its first command: a funded wallet, a collateral token. Works on any cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from solders.instruction import AccountMeta, Instruction
+from solders.system_program import CreateAccountParams, create_account
+
+from psyche_cli.amounts import SOL_DECIMALS, format_amount, parse_amount, ui_decimal
+from psyche_cli.cluster.rpc import RpcClient
+from psyche_cli.cluster.wallet import Wallet
+from psyche_cli.environment import Clock, Environment
+from psyche_cli.errors import TimedOut, UsageError
+from psyche_cli.localnet.parsed_accounts import MINT_BYTES
+from psyche_cli.protocol.addresses import associated_token_address
+from psyche_cli.protocol.programs import SPL_TOKEN
+from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.session import SigningSession, reading_session
+
+MAX_DECIMALS: Final = 255
+_INITIALIZE_MINT_2: Final = 20
+_MINT_TO_CHECKED: Final = 14
+_NO_FREEZE_AUTHORITY: Final = b"\0"
+_AIRDROP_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.2
+
+
+def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> OperationResult:
+    """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, ask the faucet for them.
+
+    Raises WalletError when the file exists, InvalidAmount, NetworkError.
+    """
+    lamports = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
+    wallet = Wallet.generate(str(path))
+    wallet.write_keypair_file(path)
+    details = [("file", str(path))]
+    data: dict[str, str | int] = {"address": str(wallet.address), "path": str(path)}
+    if lamports is not None:
+        with reading_session(environment, rpc=rpc) as session:
+            _airdrop(session.rpc, environment.clock, wallet, lamports)
+            balance = session.rpc.balance(wallet.address)
+        details.append(("balance", f"{format_amount(balance, SOL_DECIMALS)} SOL"))
+        data["lamports"] = balance
+    return OperationResult(summary=str(wallet.address), data=data, details=tuple(details))
+
+
+def _airdrop(rpc: RpcClient, clock: Clock, wallet: Wallet, lamports: int) -> None:
+    signature = rpc.request_airdrop(wallet.address, lamports)
+    deadline = clock.monotonic() + _AIRDROP_SECONDS
+    while rpc.signature_status(signature) is None:
+        if clock.monotonic() > deadline:
+            raise TimedOut(
+                f"The airdrop {signature} did not land within {_AIRDROP_SECONDS:.0f} seconds.",
+                hint="The wallet file is there; ask the faucet again.",
+            )
+        clock.sleep(_POLL_SECONDS)
+
+
+def new_mint(session: SigningSession, *, decimals: int, amount: str) -> OperationResult:
+    """Create an SPL mint of the wallet's, and ``amount`` whole tokens (exact decimals) in its associated account.
+
+    One transaction. Raises InvalidAmount, UsageError and what sending raises.
+    """
+    if not 0 <= decimals <= MAX_DECIMALS:
+        raise UsageError(f"A mint cannot have {decimals} decimals.", hint=f"Give 0 to {MAX_DECIMALS}.")
+    base_units = parse_amount(amount, decimals, "--amount", allow_zero=True)
+    owner, mint = session.wallet, Wallet.generate("the new mint")
+    holder = associated_token_address(owner.address, mint.address)
+    instructions = [
+        create_account(
+            CreateAccountParams(
+                from_pubkey=owner.address,
+                to_pubkey=mint.address,
+                lamports=session.rpc.rent_exempt_minimum(MINT_BYTES),
+                space=MINT_BYTES,
+                owner=SPL_TOKEN,
+            )
+        ),
+        Instruction(
+            SPL_TOKEN,
+            bytes([_INITIALIZE_MINT_2, decimals]) + bytes(owner.address) + _NO_FREEZE_AUTHORITY,
+            [AccountMeta(mint.address, is_signer=False, is_writable=True)],
+        ),
+        session.instructions.create_associated_token_account(
+            payer=owner.address, owner=owner.address, mint=mint.address
+        ),
+    ]
+    if base_units:
+        instructions.append(
+            Instruction(
+                SPL_TOKEN,
+                bytes([_MINT_TO_CHECKED]) + base_units.to_bytes(8, "little") + bytes([decimals]),
+                [
+                    AccountMeta(mint.address, is_signer=False, is_writable=True),
+                    AccountMeta(holder, is_signer=False, is_writable=True),
+                    AccountMeta(owner.address, is_signer=True, is_writable=False),
+                ],
+            )
+        )
+    receipt = session.sender.send(instructions, owner, [mint], label="new mint")
+    return OperationResult(
+        summary=f"Created the mint {mint.address} with {decimals} decimals.",
+        data={
+            "mint": str(mint.address),
+            "token_account": str(holder),
+            "owner": str(owner.address),
+            "decimals": decimals,
+            "minted": {"base_units": base_units, "amount": ui_decimal(base_units, decimals)},
+        },
+        details=(
+            ("mint", str(mint.address)),
+            ("token account", str(holder)),
+            ("minted", format_amount(base_units, decimals)),
+        ),
+        transactions=(TransactionRecord("new mint", str(receipt.signature), receipt.slot, tuple(receipt.logs)),),
+    )
