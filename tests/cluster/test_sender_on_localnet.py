@@ -13,6 +13,7 @@ from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.environment import SystemClock
 from psyche_cli.errors import InsufficientFunds, ProgramRefused, Unreachable
 from psyche_cli.localnet.dispatcher import Dispatcher
+from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
 
 SOL = 10**9
@@ -60,7 +61,7 @@ class HurriedClock(SystemClock):
 
 @pytest.fixture(scope="module")
 def dispatcher() -> Dispatcher:
-    return create_dispatcher()
+    return create_dispatcher(Genesis(programs={}))
 
 
 @pytest.fixture
