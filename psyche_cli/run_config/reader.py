@@ -241,13 +241,7 @@ def _plural(kind: Integer | Float) -> str:
 
 
 def _how_to_write(variant: Variant, name: str) -> str:
-    if isinstance(variant.payload, Text):
-        return f'{{ {name} = "…" }}'
-    if isinstance(variant.payload, Array):
-        return f"{{ {name} = [ … ] }}"
-    keys = (
-        ", ".join(field.key for field in variant.payload.fields if not field.optional)
-        if isinstance(variant.payload, Table)
-        else ""
-    )
-    return f"{{ {name} = {{ … }} }} with {keys}"
+    if isinstance(variant.payload, Table):
+        keys = ", ".join(field.key for field in variant.payload.fields if not field.optional)
+        return f"{{ {name} = {{ … }} }} with {keys}"
+    return f"{{ {name} = [ … ] }}" if isinstance(variant.payload, Array) else f'{{ {name} = "…" }}'

@@ -126,6 +126,10 @@ def test_a_run_of_four_billion_steps_is_no_matter() -> None:
     assert constant // 7 < grown < constant
 
 
+def test_a_batch_size_of_0_which_the_rules_exclude_never_moves_on() -> None:
+    assert data_index_for_step(90, ramp(0, 4, 1000, total_steps=100), model(1)) == 0
+
+
 def test_more_tokens_than_the_program_can_count() -> None:
     config = ramp(65535, 65535, 0, total_steps=2**32 - 1)
     assert data_index_for_step(65537, config, model(2**32 - 1)) == 65535 * 65536
