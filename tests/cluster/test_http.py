@@ -4,7 +4,7 @@ import gzip
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -192,6 +192,34 @@ def test_the_timeout_holds_for_an_answer_that_drips(serve: Serve, head: bytes, d
     error = failure(serve(dripping(head, drops)), timeout=0.3)
     assert isinstance(error, TimedOut)
     assert error.context["request_sent"] is True
+
+
+def test_after_a_timeout_the_rest_of_the_answer_is_not_waited_for(serve: Serve) -> None:
+    hung_up = threading.Event()
+
+    def drip(connection: socket.socket, stop: threading.Event) -> None:
+        try:
+            dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 1000)(connection, stop)
+        except OSError:
+            hung_up.set()
+
+    with closing(HttpTransport(serve(drip))) as transport:
+        with pytest.raises(TimedOut):
+            transport.send(b"{}", timeout=0.2)
+        assert hung_up.wait(10)
+
+
+def test_a_host_that_takes_no_connection_never_saw_the_request() -> None:
+    # A full backlog: Linux leaves further connections unanswered, as a firewall would.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
+        for _ in range(3):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        error = failure(f"http://127.0.0.1:{listener.getsockname()[1]}/SECRET", timeout=0.6)
+    assert isinstance(error, TimedOut)
+    assert error.message.endswith("within 0.3 seconds.")
+    assert error.context["request_sent"] is False
 
 
 def test_a_server_that_never_answers_times_out(serve: Serve) -> None:

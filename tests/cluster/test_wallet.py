@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_cli.cluster.wallet import Wallet, load_wallet
+from psyche_cli.cluster.wallet import Wallet, keypair_file_address, load_wallet
 from psyche_cli.environment import Environment
 from psyche_cli.errors import PsycheError, WalletError, WalletMalformed, WalletNotFound
 
@@ -54,6 +54,12 @@ def test_a_keypair_file_is_read(tmp_path: Path) -> None:
     signature = wallet.sign_message(b"message")
     assert signature.verify(wallet.address, b"message")
     assert not signature.verify(wallet.address, b"massage")
+
+
+def test_the_address_of_a_keypair_file(tmp_path: Path) -> None:
+    assert str(keypair_file_address(write(tmp_path / "key.json", array(KEYPAIR), mode=0o644))) == ADDRESS
+    with pytest.raises(WalletMalformed):
+        keypair_file_address(write(tmp_path / "key.json", array(KEYPAIR[:63])))
 
 
 def test_a_keypair_file_may_hold_base58(tmp_path: Path) -> None:
