@@ -105,6 +105,11 @@ RULE_NAMES: tuple[str, ...] = (
 """All of them, in the program's order."""
 
 
+def _broken(key: str, rule: str, message: str) -> Problem:
+    """A broken rule of the program. The message names the rule: on-chain nothing does."""
+    return Problem(key, rule, f"{message} (rule {rule})")
+
+
 def check_config(config: Mapping[str, Any]) -> list[Problem]:
     """The bounds that the values of ``config`` break, in the program's order (error 6004).
 
@@ -122,7 +127,7 @@ def _broken_bounds(config: Mapping[str, Any]) -> Iterator[Problem]:
         limit = config[limit_key] if limit_key is not None else int(bound.limit)
         if not bound.holds(value, limit):
             shown = f"config.{limit_key} = {limit}" if limit_key is not None else str(limit)
-            yield Problem(
+            yield _broken(
                 f"config.{bound.key}",
                 bound.rule,
                 f"config.{bound.key} = {value}, but it must be {bound.relation} {shown}",
@@ -139,11 +144,11 @@ def check_model(model: Mapping[str, Any]) -> list[Problem]:
             continue
         if rule.demand == "refused":
             where, _, variant = key.rpartition(".")
-            problems.append(Problem(where, rule.rule, f'{where} = "{variant}", but the program refuses this one'))
+            problems.append(_broken(where, rule.rule, f'{where} = "{variant}", but the program refuses this one'))
         elif rule.demand == "not zero" and value == 0:
-            problems.append(Problem(key, rule.rule, f"{key} = 0, but it must be at least 1"))
+            problems.append(_broken(key, rule.rule, f"{key} = 0, but it must be at least 1"))
         elif rule.demand == "not empty" and (value == "" or str(value).startswith("\0")):
-            problems.append(Problem(key, rule.rule, f'{key} = "", but it must not be empty'))
+            problems.append(_broken(key, rule.rule, f'{key} = "", but it must not be empty'))
     return problems
 
 
@@ -176,17 +181,17 @@ def check_cold_start(config: Mapping[str, Any], model: Mapping[str, Any]) -> lis
         "rounded down"
     )
     if train == 0 or epoch < warmup:
-        return [Problem(key, COLD_START, f"{key} = {steps} cannot be checked against {formula}: it must be 0")]
+        return [_broken(key, COLD_START, f"{key} = {steps} cannot be checked against {formula}: it must be 0")]
     rounds = (epoch - warmup) // train
     if steps > rounds:
-        return [Problem(key, COLD_START, f"{key} = {steps}, but it must be at most {rounds}: {formula}")]
+        return [_broken(key, COLD_START, f"{key} = {steps}, but it must be at most {rounds}: {formula}")]
     return []
 
 
 def check_progress(progress: Mapping[str, Any]) -> list[Problem]:
     """Whether the step of a run's progress (keys ``epoch``, ``step``, ``epoch_start_data_index``) is at least 1."""
     if progress["step"] == 0:
-        return [Problem("progress.step", PROGRESS, "progress.step = 0, but it must be at least 1")]
+        return [_broken("progress.step", PROGRESS, "progress.step = 0, but it must be at least 1")]
     return []
 
 
