@@ -196,9 +196,9 @@ class CoordinatorAccount:
         return self._reader.table(self._state.metadata, "state.metadata")
 
     @cached_property
-    def config(self) -> dict[str, PlainValue]:
+    def config(self) -> dict[str, int]:
         """The 14 values of the run configuration's table ``config``."""
-        return self._reader.table(self._coordinator.config, "state.coordinator.config")
+        return self._reader.integers(self._coordinator.config)
 
     @cached_property
     def model(self) -> dict[str, PlainValue]:
@@ -208,9 +208,9 @@ class CoordinatorAccount:
         return model
 
     @cached_property
-    def progress(self) -> dict[str, PlainValue]:
+    def progress(self) -> dict[str, int]:
         """epoch, step, epoch_start_data_index."""
-        return self._reader.table(self._coordinator.progress, "state.coordinator.progress")
+        return self._reader.integers(self._coordinator.progress)
 
     @property
     def epoch(self) -> int:

@@ -54,6 +54,11 @@ class MemoryReader:
         names = [field[0] for field in part._fields_ if not field[0].startswith("_")]
         return {name: self.value(getattr(part, name), f"{path}.{name}") for name in names}
 
+    def integers(self, part: Any) -> dict[str, int]:
+        """A structure of nothing but integers as a dict of its fields."""
+        names = [field[0] for field in part._fields_ if not field[0].startswith("_")]
+        return {name: int(getattr(part, name)) for name in names}
+
     def variant(self, part: Any, path: str) -> str:
         """The name of the variant that a payload-free enum holds."""
         return str(part.variants[self.tag(part, path)])
