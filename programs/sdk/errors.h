@@ -1,0 +1,43 @@
+/* Error codes as Anchor programs give them, and the log lines that clients parse. */
+#pragma once
+#include "sdk/types.h"
+
+typedef struct {
+    u32 code;
+    const char *name;
+    const char *message;
+} Error;
+
+#define TEXT_OF_(value) #value
+#define TEXT_OF(value) TEXT_OF_(value)
+#define HERE __FILE_NAME__ ":" TEXT_OF(__LINE__)
+
+/* Ends a function with an error of its own: "AnchorError thrown in <here>. Error Code: ...". */
+#define THROW(error) return error_thrown(&(error), HERE)
+
+/* What a failing require! or overflow check is in Rust: the transaction fails without an error code. */
+#define ABORT(reason) abort_because(HERE, reason)
+
+Status error_thrown(const Error *error, const char *where);
+/* "AnchorError caused by account: <account>. ..." */
+Status error_of_account(const Error *error, const char *account);
+/* The same, followed by the two keys that should have been equal. */
+Status error_of_keys(const Error *error, const char *account, const Pubkey *found, const Pubkey *expected);
+/* "AnchorError occurred. ...": neither place nor account. */
+Status error_occurred(const Error *error);
+
+void abort_because(const char *where, const char *reason) __attribute__((noreturn));
+
+/* Errors of the Solana runtime that are not numbered by a program. */
+#define RUNTIME_ERROR(number) ((Status)(number) << 32)
+Status runtime_error_of_account(u64 number, const char *name, const char *message, const char *account);
+
+/* Errors of the framework itself (below 6000). */
+extern const Error INSTRUCTION_MISSING, INSTRUCTION_FALLBACK_NOT_FOUND, INSTRUCTION_DID_NOT_DESERIALIZE;
+extern const Error CONSTRAINT_MUT, CONSTRAINT_RAW, CONSTRAINT_OWNER, CONSTRAINT_SEEDS, CONSTRAINT_ASSOCIATED,
+    CONSTRAINT_CLOSE, CONSTRAINT_TOKEN_OWNER;
+extern const Error ACCOUNT_DISCRIMINATOR_ALREADY_SET, ACCOUNT_DISCRIMINATOR_NOT_FOUND, ACCOUNT_DISCRIMINATOR_MISMATCH,
+    ACCOUNT_DID_NOT_DESERIALIZE, ACCOUNT_NOT_ENOUGH_KEYS, ACCOUNT_OWNED_BY_WRONG_PROGRAM, INVALID_PROGRAM_ID,
+    INVALID_PROGRAM_EXECUTABLE, ACCOUNT_NOT_SIGNER, ACCOUNT_NOT_SYSTEM_OWNED, ACCOUNT_NOT_INITIALIZED,
+    ACCOUNT_REALLOC_EXCEEDS_LIMIT;
+extern const Error DECLARED_PROGRAM_ID_MISMATCH, TRYING_TO_INIT_PAYER;

@@ -1,0 +1,71 @@
+#include "sdk/system.h"
+
+/* Each account costs as much as this many bytes of data in addition to its own. */
+#define ACCOUNT_OVERHEAD 128
+#define RENT_YEARS 2 /* the exemption threshold; a double in the sysvar, and 2.0 on every cluster */
+
+enum { SYSTEM_CREATE_ACCOUNT = 0, SYSTEM_ASSIGN = 1, SYSTEM_TRANSFER = 2, SYSTEM_ALLOCATE = 8 };
+
+u64 rent_exempt_minimum(u64 data_length) {
+    Rent rent;
+    sol_get_rent_sysvar(&rent);
+    return (data_length + ACCOUNT_OVERHEAD) * rent.lamports_per_byte_year * RENT_YEARS;
+}
+
+void invoke(const Invocation *invocation, const Instruction *instruction, const SignerSeeds *signer) {
+    sol_invoke_signed_c(instruction, invocation->accounts, invocation->account_count, signer, signer ? 1 : 0);
+}
+
+void transfer_lamports(const Invocation *invocation, const Account *from, const Account *to, u64 lamports) {
+    u8 data[12];
+    store_u32(data, SYSTEM_TRANSFER);
+    store_u64(data + 4, lamports);
+    AccountMeta metas[] = {{from->info->key, true, true}, {to->info->key, true, false}};
+    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
+    invoke(invocation, &instruction, NULL);
+}
+
+static void create_empty(const Invocation *invocation, const NewAccount *new_account, u64 lamports) {
+    u8 data[52];
+    store_u32(data, SYSTEM_CREATE_ACCOUNT);
+    store_u64(data + 4, lamports);
+    store_u64(data + 12, new_account->data_length);
+    pubkey_copy((Pubkey *)(data + 20), new_account->owner);
+    AccountMeta metas[] = {{new_account->payer->info->key, true, true}, {new_account->account->info->key, true, true}};
+    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
+    invoke(invocation, &instruction, &new_account->signer);
+}
+
+static void allocate(const Invocation *invocation, const NewAccount *new_account) {
+    u8 data[12];
+    store_u32(data, SYSTEM_ALLOCATE);
+    store_u64(data + 4, new_account->data_length);
+    AccountMeta metas[] = {{new_account->account->info->key, true, true}};
+    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
+    invoke(invocation, &instruction, &new_account->signer);
+}
+
+static void assign(const Invocation *invocation, const NewAccount *new_account) {
+    u8 data[36];
+    store_u32(data, SYSTEM_ASSIGN);
+    pubkey_copy((Pubkey *)(data + 4), new_account->owner);
+    AccountMeta metas[] = {{new_account->account->info->key, true, true}};
+    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
+    invoke(invocation, &instruction, &new_account->signer);
+}
+
+Status create_account(const Invocation *invocation, const NewAccount *new_account) {
+    u64 needed = rent_exempt_minimum(new_account->data_length);
+    u64 present = *new_account->account->info->lamports;
+    if (present == 0) {
+        create_empty(invocation, new_account, needed);
+        return OK;
+    }
+    if (pubkey_equals(new_account->payer->info->key, new_account->account->info->key))
+        THROW(TRYING_TO_INIT_PAYER);
+    if (needed > present)
+        transfer_lamports(invocation, new_account->payer, new_account->account, needed - present);
+    allocate(invocation, new_account);
+    assign(invocation, new_account);
+    return OK;
+}
