@@ -25,7 +25,7 @@ def command(
         option("--restart-from-step", help="Set the step to go on from, with its data index.", min=1, max=2**32 - 1),
     ] = None,
     switch_to_hub: Annotated[
-        bool, option("--switch-to-hub", help="Take the checkpoint from its hub repository again instead of from peers.")
+        bool, option("--switch-to-hub", help="Take the checkpoint from its repository or bucket, not from peers.")
     ] = False,
     name: Annotated[str | None, option("--name", help="Name shown to people, up to 64 bytes.")] = None,
     description: Annotated[str | None, option("--description", help="Description, up to 280 bytes.")] = None,
