@@ -355,6 +355,13 @@ def test_an_account_that_is_too_large_in_plain_base64_is_refused() -> None:
         rpc.account(A)
 
 
+def test_a_frame_that_announces_too_much_is_refused_by_its_header() -> None:
+    packed = zstandard.ZstdCompressor(write_content_size=True).compress(bytes(LARGEST_ACCOUNT * 20))
+    rpc, _ = client("getMultipleAccounts", valued([account_of_packed(packed[:20])]))
+    with pytest.raises(BadRpcResponse, match="larger than an account can be"):
+        rpc.account(A)
+
+
 def test_a_truncated_frame_is_refused() -> None:
     packed = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(range(256)) * 4)
     rpc, _ = client("getMultipleAccounts", valued([account_of_packed(packed[:-5])]))

@@ -118,8 +118,9 @@ def test_an_unreadable_path_is_an_error_of_the_wallet(tmp_path: Path) -> None:
         load(tmp_path, tmp_path / ("a" * 300))
 
 
-def test_a_file_that_others_may_read_is_used_with_a_warning(tmp_path: Path) -> None:
-    path = write(tmp_path / "key.json", array(KEYPAIR), mode=0o644)
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o602])
+def test_a_file_that_others_may_read_is_used_with_a_warning(tmp_path: Path, mode: int) -> None:
+    path = write(tmp_path / "key.json", array(KEYPAIR), mode=mode)
     wallet, notes = load(tmp_path, path)
     assert str(wallet.address) == ADDRESS
     assert notes == [f"Other users of this machine may read the wallet file {path}: chmod 600 would keep it private."]
