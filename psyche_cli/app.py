@@ -124,6 +124,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        context_settings={"max_content_width": 110},
     )
     app.callback()(_root)
     for verb in VERBS:

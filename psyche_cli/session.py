@@ -13,6 +13,7 @@ from psyche_cli.cluster.sender import Sender
 from psyche_cli.cluster.wallet import Wallet, load_wallet
 from psyche_cli.environment import Environment
 from psyche_cli.protocol.instructions import Instructions
+from psyche_cli.protocol.program_errors import failure_describer
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.render import talk
 
@@ -65,7 +66,7 @@ def signing_session(
             programs=PUBLISHED,
             notify=notify,
             wallet=wallet,
-            sender=Sender(client, environment.clock, notify),
+            sender=Sender(client, environment.clock, notify, describe_failure=failure_describer(PUBLISHED)),
             instructions=Instructions(PUBLISHED),
         )
 

@@ -6,8 +6,8 @@ A module is named as its verb and has ``command`` and ``EXAMPLE``, or is a group
 from typing import Final
 
 VERBS: Final = (
-    "run-authorizer",
     "join-authorization-create",
+    "run-authorizer",
     "create-run",
     "update-config",
     "set-paused",

@@ -18,26 +18,33 @@ def command(
     run_id: RunId,
     client_version: Annotated[
         str,
-        option("--client-version", "-c", help="Training client that members must run."),
+        option("--client-version", "-c", metavar="TEXT", help="Training client that members must run."),
     ] = "latest",
     join_authority: Annotated[
         str | None,
-        option("--join-authority", help="Who lets members join; the wallet's own key when absent."),
+        option("--join-authority", metavar="PUBKEY", help="Who lets members join; the wallet's own key when absent."),
     ] = None,
     treasurer_collateral_mint: Annotated[
         str | None,
-        option("--treasurer-collateral-mint", help="Mint of the reward token; makes a run with a treasurer."),
+        option(
+            "--treasurer-collateral-mint",
+            metavar="PUBKEY",
+            help="Mint of the reward token; makes a run with a treasurer.",
+        ),
     ] = None,
     treasurer_index: TreasurerIndex = None,
-    name: Annotated[str | None, option("--name", help="Name shown to people, up to 64 bytes.")] = None,
-    description: Annotated[str | None, option("--description", help="Description, up to 280 bytes.")] = None,
+    name: Annotated[str | None, option("--name", metavar="TEXT", help="Name shown to people, up to 64 bytes.")] = None,
+    description: Annotated[
+        str | None, option("--description", metavar="TEXT", help="Description, up to 280 bytes.")
+    ] = None,
     rpc: Rpc = LOCAL_RPC,
     ws_rpc: WsRpc = None,
     wallet: WalletPath = None,
 ) -> OperationResult:
-    """Create a run, in one transaction. It starts Uninitialized: configure it next.
+    """Create a run.
 
-    Locks about 0.83 SOL of rent, which close-run would give back for a run without a treasurer.
+    In one transaction. The run starts Uninitialized: configure it next. Locks about 0.83 SOL of rent, which close-run
+    would give back for a run without a treasurer.
     """
     from psyche_cli.operations.create_run import create_run
     from psyche_cli.session import signing_session

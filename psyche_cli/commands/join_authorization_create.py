@@ -17,16 +17,22 @@ def command(
     *,
     authorizer: Annotated[
         str | None,
-        option("--authorizer", help="Public key that may join, or whose delegates may.", show_default=False),
+        option(
+            "--authorizer",
+            metavar="PUBKEY",
+            help="Public key that may join, or whose delegates may.",
+            show_default=False,
+        ),
     ] = None,
     permissionless: Annotated[bool, option("--permissionless", help="Let everybody join.")] = False,
     rpc: Rpc = LOCAL_RPC,
     ws_rpc: WsRpc = None,
     wallet: WalletPath = None,
 ) -> OperationResult:
-    """Let somebody, or everybody, join the runs whose join authority is the wallet.
+    """Let somebody, or everybody, join your runs.
 
-    Creates the authorization and activates it in one transaction. Repeating it changes nothing.
+    Your runs are those whose join authority is the wallet. Creates the authorization and activates it in one
+    transaction. Repeating it changes nothing.
     """
     from psyche_cli.operations.join_authorization_create import choose_grantee, create_join_authorization
     from psyche_cli.session import signing_session

@@ -18,7 +18,10 @@ def command(
     rpc: Rpc = LOCAL_RPC,
     ws_rpc: WsRpc = None,
 ) -> Document:
-    """Print everything about a run as one JSON document. Needs no wallet."""
+    """Print everything about a run, as JSON.
+
+    Needs no wallet.
+    """
     from psyche_cli.operations.json_dump import dump_run
     from psyche_cli.session import reading_session
 

@@ -17,13 +17,24 @@ def command(
     *,
     run_id: RunId,
     address: Annotated[
-        str, option("--address", "--wallet", "--user", help="Public key of the member to look at.", show_default=False)
+        str,
+        option(
+            "--address",
+            "--wallet",
+            "--user",
+            metavar="PUBKEY",
+            help="Public key of the member to look at.",
+            show_default=False,
+        ),
     ],
     treasurer_index: TreasurerIndex = None,
     rpc: Rpc = LOCAL_RPC,
     ws_rpc: WsRpc = None,
 ) -> Document:
-    """Print everything about one member of a run as one JSON document. Needs no wallet."""
+    """Print everything about one member, as JSON.
+
+    Needs no wallet.
+    """
     from psyche_cli.operations.json_dump import dump_user
     from psyche_cli.session import reading_session
 

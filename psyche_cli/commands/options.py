@@ -44,26 +44,28 @@ def option(*names: str, help: str, **settings: Any) -> Any:
 LOCAL_RPC: Final = "http://127.0.0.1:8899"
 """Where a local validator listens."""
 
-Rpc = Annotated[str, option("--rpc", help="RPC URL of the cluster, or localhost, devnet, mainnet-beta.")]
+Rpc = Annotated[str, option("--rpc", metavar="URL", help="RPC URL of the cluster, or localhost, devnet, mainnet-beta.")]
 WsRpc = Annotated[
     str | None,
-    option("--ws-rpc", help="PubSub URL; derived from --rpc when absent.", show_default=False),
+    option("--ws-rpc", metavar="URL", help="PubSub URL; derived from --rpc when absent.", show_default=False),
 ]
 WalletPath = Annotated[
     Path | None,
     option(
         "--wallet-private-key-path",
         "-w",
+        metavar="FILE",
         help="Solana keypair file that signs and pays; ~/.config/solana/id.json when absent. "
         "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) beats it.",
         show_default=False,
     ),
 ]
-RunId = Annotated[str, option("--run-id", "-r", help="Run id, 1 to 32 bytes.", show_default=False)]
+RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.", show_default=False)]
 TreasurerIndex = Annotated[
     int | None,
     option(
         "--treasurer-index",
+        metavar="N",
         help="Index of the run's treasurer, if it was created with an own one. Derived from the run id when absent.",
         min=0,
         max=2**64 - 1,

@@ -20,17 +20,23 @@ def command(
         list[str] | None,
         typer.Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="The older recipe's way to say it."),
     ] = None,
-    rpc: Annotated[str | None, typer.Option("--rpc", help=f"RPC URL of the cluster; {LOCAL_RPC} when absent.")] = None,
+    rpc: Annotated[
+        str | None, typer.Option("--rpc", metavar="URL", help=f"RPC URL of the cluster; {LOCAL_RPC} when absent.")
+    ] = None,
     grantor: Annotated[
         Path | None,
-        typer.Option("--grantor", help="Keypair file of the join authority; the default wallet when absent."),
+        typer.Option(
+            "--grantor", metavar="FILE", help="Keypair file of the join authority; the default wallet when absent."
+        ),
     ] = None,
     grantee: Annotated[
         str | None,
-        typer.Option("--grantee", help="Public key or keypair file of who may join; everybody when absent."),
+        typer.Option(
+            "--grantee", metavar="PUBKEY", help="Public key or keypair file of who may join; everybody when absent."
+        ),
     ] = None,
 ) -> OperationResult:
-    """Let somebody, or by default everybody, join the runs of a join authority.
+    """The same, by the name of the older recipe.
 
     Does what join-authorization-create does, under the name and with the defaults of the older recipe: everybody, on a
     local validator, by the default keypair.

@@ -18,20 +18,31 @@ def command(
     run_id: RunId,
     earning_rate: Annotated[
         str | None,
-        option("--earning-rate-total-shared", "--earning-rate", help="What all members of an epoch earn together."),
+        option(
+            "--earning-rate-total-shared",
+            "--earning-rate",
+            metavar="AMOUNT",
+            help="What all members of an epoch earn together.",
+        ),
     ] = None,
     slashing_rate: Annotated[
         str | None,
-        option("--slashing-rate-per-client", "--slashing-rate", help="What an ejected member loses per epoch."),
+        option(
+            "--slashing-rate-per-client",
+            "--slashing-rate",
+            metavar="AMOUNT",
+            help="What an ejected member loses per epoch.",
+        ),
     ] = None,
     treasurer_index: TreasurerIndex = None,
     rpc: Rpc = LOCAL_RPC,
     ws_rpc: WsRpc = None,
     wallet: WalletPath = None,
 ) -> OperationResult:
-    """Set the reward rates that hold from the next epoch on.
+    """Set the rewards of the epochs to come.
 
-    For a run with a treasurer the rates are amounts of its collateral token, such as 12.5; without one, whole points.
+    The rates hold from the next epoch on. For a run with a treasurer the rates are amounts of its collateral token,
+    such as 12.5; without one, whole points.
     """
     from psyche_cli.operations.set_future_epoch_rates import set_future_epoch_rates
     from psyche_cli.session import signing_session

@@ -17,14 +17,21 @@ def command(
     *,
     run_id: RunId,
     collateral_amount: Annotated[
-        str, option("--collateral-amount", help="How much of the collateral token to transfer, such as 1000.25.")
+        str,
+        option(
+            "--collateral-amount",
+            metavar="AMOUNT",
+            help="How much of the collateral token to transfer, such as 1000.25.",
+        ),
     ],
     treasurer_index: TreasurerIndex = None,
     rpc: Rpc = LOCAL_RPC,
     ws_rpc: WsRpc = None,
     wallet: WalletPath = None,
 ) -> OperationResult:
-    """Transfer collateral from the wallet to the run's treasury, out of which members are paid.
+    """Transfer collateral to a run's treasury.
+
+    From the wallet's own token account. Members are paid out of the treasury when they claim.
 
     There is no way back: the treasury pays only to members who claim what they earned.
     """

@@ -18,32 +18,44 @@ def command(
     *,
     run_id: RunId,
     config_path: Annotated[
-        Path | None, option("--config-path", help="Run configuration (TOML); replaces config and model as a whole.")
+        Path | None,
+        option("--config-path", metavar="FILE", help="Run configuration (TOML); replaces config and model as a whole."),
     ] = None,
     restart_from_step: Annotated[
         int | None,
-        option("--restart-from-step", help="Set the step to go on from, with its data index.", min=1, max=2**32 - 1),
+        option(
+            "--restart-from-step",
+            metavar="N",
+            help="Set the step to go on from, with its data index.",
+            min=1,
+            max=2**32 - 1,
+        ),
     ] = None,
     switch_to_hub: Annotated[
         bool, option("--switch-to-hub", help="Take the checkpoint from its repository or bucket, not from peers.")
     ] = False,
-    name: Annotated[str | None, option("--name", help="Name shown to people, up to 64 bytes.")] = None,
-    description: Annotated[str | None, option("--description", help="Description, up to 280 bytes.")] = None,
+    name: Annotated[str | None, option("--name", metavar="TEXT", help="Name shown to people, up to 64 bytes.")] = None,
+    description: Annotated[
+        str | None, option("--description", metavar="TEXT", help="Description, up to 280 bytes.")
+    ] = None,
     num_parameters: Annotated[
-        int | None, option("--num-parameters", help="Number of parameters, for people.", min=0, max=2**64 - 1)
+        int | None,
+        option("--num-parameters", metavar="N", help="Number of parameters, for people.", min=0, max=2**64 - 1),
     ] = None,
     vocab_size: Annotated[
-        int | None, option("--vocab-size", help="Size of the vocabulary, for people.", min=0, max=2**64 - 1)
+        int | None,
+        option("--vocab-size", metavar="N", help="Size of the vocabulary, for people.", min=0, max=2**64 - 1),
     ] = None,
     client_version: Annotated[
-        str | None, option("--client-version", help="Version of the training client that members must run.")
+        str | None,
+        option("--client-version", metavar="TEXT", help="Version of the training client that members must run."),
     ] = None,
     treasurer_index: TreasurerIndex = None,
     rpc: Rpc = LOCAL_RPC,
     ws_rpc: WsRpc = None,
     wallet: WalletPath = None,
 ) -> OperationResult:
-    """Configure a run that is not in training: from a file, and piece by piece.
+    """Configure a run, from a file and by options.
 
     The file is checked here first, and every rule that it breaks is named. Name, description and the like may change at
     any time; everything else only while the run is Uninitialized or Paused.
