@@ -9,6 +9,7 @@ from psyche_cli.errors import BadRpcResponse, ContextValue, RpcError
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
+_LONGEST_MESSAGE = 500
 _HINTS = {
     -32601: "The endpoint does not offer this method. Use another endpoint.",
     -32005: "The endpoint lags behind the cluster. Wait, or use another endpoint.",
@@ -75,4 +76,5 @@ def _rpc_error(error: Json, method: str, endpoint: str) -> RpcError | BadRpcResp
     context: dict[str, ContextValue] = {"rpc_code": code, "method": method, "endpoint": endpoint}
     if error.get("data") is not None:
         context["rpc_data"] = json.dumps(error["data"], separators=(",", ":"))
-    return RpcError(f"{endpoint} refused {method}: {message} ({code}).", hint=_HINTS.get(code, ""), **context)
+    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
+    return RpcError(f"{endpoint} refused {method}: {shown} ({code}).", hint=_HINTS.get(code, ""), **context)

@@ -123,7 +123,7 @@ def refusal(
 ) -> PsycheError:
     """The error to raise for a transaction that failed, in simulation or on-chain.
 
-    What the runtime refuses before any program runs is told here, what a program returned by ``describe_failure``.
+    Missing SOL is told here, where it is known whose; everything else by ``describe_failure``.
     """
     payer = str(transaction.account_keys[0])
     if err == "AccountNotFound":
@@ -143,10 +143,7 @@ def refusal(
             hint="The wallet must hold more SOL." if account == payer else "",
             account=account,
         )
-    if isinstance(err, dict) and "InstructionError" in err:
-        return describe_failure(err, logs, transaction.program_ids)
-    name = err if isinstance(err, str) else json.dumps(err, separators=(",", ":"))
-    return ProgramRefused(f"The cluster refuses the transaction: {name}.", transaction_error=name)
+    return describe_failure(err, logs, transaction.program_ids)
 
 
 def _account_of(detail: Json, transaction: SignedTransaction) -> str:
@@ -157,10 +154,11 @@ def _account_of(detail: Json, transaction: SignedTransaction) -> str:
 
 
 def describe_any_failure(err: Json, logs: Sequence[str], program_ids: Sequence[Pubkey]) -> PsycheError:
-    """Tell an instruction error by its numbers alone, for programs that nothing is known of."""
+    """Tell an error by its names and numbers alone, for programs that nothing is known of."""
     index, what = _instruction_error(err)
     if index is None:
-        return ProgramRefused("The transaction fails with an error of unknown form.", transaction_error=json.dumps(err))
+        name = err if isinstance(err, str) else json.dumps(err)
+        return ProgramRefused(f"The cluster refuses the transaction: {name}.", transaction_error=json.dumps(err))
     program = str(program_ids[index]) if 0 <= index < len(program_ids) else "(unknown)"
     name = what if isinstance(what, str) else json.dumps(what)
     return ProgramRefused(

@@ -387,6 +387,13 @@ def test_an_error_object_keeps_code_message_and_data() -> None:
     assert len(cluster.calls) == 1
 
 
+def test_an_overlong_message_is_cut() -> None:
+    rpc, _ = client("getBalance", RpcFault(-32603, "x" * 100_000))
+    with pytest.raises(RpcError) as caught:
+        rpc.balance(A)
+    assert caught.value.message == f"scripted://cluster refused getBalance: {'x' * 500}... (-32603)."
+
+
 def test_an_error_may_come_without_an_id() -> None:
     rpc, _ = client(
         "getBalance", RawAnswer(b'{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}')

@@ -15,6 +15,8 @@ from psyche_cli.errors import InsufficientFunds, ProgramRefused, Unreachable
 from psyche_cli.localnet.dispatcher import Dispatcher
 from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
+from psyche_cli.protocol.program_errors import failure_describer
+from psyche_cli.protocol.programs import PUBLISHED
 
 SOL = 10**9
 FEE = 5000
@@ -103,6 +105,15 @@ def test_a_transfer_of_too_much_is_refused_in_simulation_and_costs_nothing(rpc: 
         send(rpc, wallet, payment(wallet, Pubkey.new_unique(), 11 * SOL))
     assert caught.value.context["sent"] is False
     assert rpc.balance(wallet.address) == 10 * SOL
+
+
+def test_the_refusal_is_told_by_those_who_know_the_programs(rpc: RpcClient, wallet: Wallet) -> None:
+    sender = Sender(rpc, SystemClock(), lambda line: None, describe_failure=failure_describer(PUBLISHED))
+    with pytest.raises(ProgramRefused) as caught:
+        sender.send([payment(wallet, Pubkey.new_unique(), 11 * SOL)], wallet)
+    assert caught.value.message.startswith("The system program refuses: ")
+    assert caught.value.context["program_code"] == 1
+    assert caught.value.context["sent"] is False
 
 
 def test_a_wallet_without_sol_is_told(rpc: RpcClient) -> None:

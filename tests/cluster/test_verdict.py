@@ -144,7 +144,7 @@ def test_a_preflight_failure_holds_error_and_logs() -> None:
         (
             {"DuplicateInstruction": 1},
             ProgramRefused,
-            'The cluster refuses the transaction: {"DuplicateInstruction":1}.',
+            'The cluster refuses the transaction: {"DuplicateInstruction": 1}.',
         ),
         (CUSTOM, ProgramRefused, f'Instruction 2 of 2, of program {PROGRAM}, fails: {{"Custom": 6015}}.'),
     ],
@@ -155,7 +155,7 @@ def test_refusals(err: Any, kind: type[Exception], message: str) -> None:
     assert error.message == message
 
 
-def test_what_a_program_returned_is_described_by_whoever_knows_it() -> None:
+def test_all_but_missing_sol_is_described_by_whoever_knows_the_programs() -> None:
     seen: list[Any] = []
 
     def describe(*arguments: Any) -> ProgramRefused:
@@ -163,7 +163,8 @@ def test_what_a_program_returned_is_described_by_whoever_knows_it() -> None:
         return ProgramRefused("described")
 
     assert refusal(CUSTOM, ["a log"], SIGNED, describe).message == "described"
-    assert seen == [(CUSTOM, ["a log"], (PROGRAM, PROGRAM))]
+    assert refusal("Other", [], SIGNED, describe).message == "described"
+    assert seen == [(CUSTOM, ["a log"], (PROGRAM, PROGRAM)), ("Other", [], (PROGRAM, PROGRAM))]
 
 
 @pytest.mark.parametrize(
@@ -172,10 +173,10 @@ def test_what_a_program_returned_is_described_by_whoever_knows_it() -> None:
         ({"InstructionError": [0, "InvalidAccountData"]}, f"Instruction 1 of 1, of program {PROGRAM}, fails: Invalid"),
         ({"InstructionError": [9, "x"]}, "Instruction 10 of 1, of program (unknown), fails: x."),
         ({"InstructionError": [-1, "x"]}, "Instruction 0 of 1, of program (unknown), fails: x."),
-        ({"InstructionError": ["0", "x"]}, "The transaction fails with an error of unknown form."),
-        ({"InstructionError": [0]}, "The transaction fails with an error of unknown form."),
-        ({"InstructionError": 5}, "The transaction fails with an error of unknown form."),
-        ("Other", "The transaction fails with an error of unknown form."),
+        ({"InstructionError": ["0", "x"]}, 'The cluster refuses the transaction: {"InstructionError": ["0", "x"]}.'),
+        ({"InstructionError": [0]}, 'The cluster refuses the transaction: {"InstructionError": [0]}.'),
+        ({"InstructionError": 5}, 'The cluster refuses the transaction: {"InstructionError": 5}.'),
+        ("Other", "The cluster refuses the transaction: Other."),
     ],
 )
 def test_errors_of_unknown_programs_are_told_by_number(err: Any, message: str) -> None:
