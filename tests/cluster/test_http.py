@@ -1,12 +1,16 @@
 """HTTP for real: a server on loopback that answers well, badly, slowly or not at all."""
 
+import base64
 import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 
 import pytest
+from solders.keypair import Keypair
 
 from psyche_cli.cluster import http
 from psyche_cli.cluster.http import HttpTransport
@@ -254,6 +258,55 @@ def test_a_refused_connection_never_sent_anything() -> None:
     assert error.context == {"endpoint": f"http://127.0.0.1:{port}", "request_sent": False}
     assert "refused" in error.message
     assert error.hint
+
+
+def der(tag: int, *parts: bytes) -> bytes:
+    """One DER element of fewer than 65,536 bytes."""
+    content = b"".join(parts)
+    size = len(content)
+    length = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")
+    return bytes([tag]) + length + content
+
+
+def pem(kind: str, content: bytes) -> str:
+    return f"-----BEGIN {kind}-----\n{base64.b64encode(content).decode()}\n-----END {kind}-----\n"
+
+
+def self_signed_certificate(path: Path) -> Path:
+    """A key and a certificate that nobody has reason to trust: Ed25519, signed by itself, valid 2020 to 2049."""
+    keypair = Keypair()
+    algorithm = der(0x30, bytes.fromhex("06032b6570"))
+    name = der(0x30, der(0x31, der(0x30, bytes.fromhex("0603550403"), der(0x0C, b"127.0.0.1"))))
+    validity = der(0x30, der(0x17, b"200101000000Z"), der(0x17, b"491231235959Z"))
+    public = der(0x30, algorithm, der(0x03, b"\0", bytes(keypair.pubkey())))
+    version = der(0xA0, der(0x02, b"\x02"))
+    content = der(0x30, version, der(0x02, b"\x01"), algorithm, name, validity, name, public)
+    signature = der(0x03, b"\0", bytes(keypair.sign_message(content)))
+    private = der(0x30, der(0x02, b"\0"), algorithm, der(0x04, der(0x04, keypair.secret())))
+    path.write_text(pem("PRIVATE KEY", private) + pem("CERTIFICATE", der(0x30, content, algorithm, signature)))
+    return path
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(serve: Serve, tmp_path: Path) -> None:
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(self_signed_certificate(tmp_path / "server.pem"))
+
+    def talk(connection: socket.socket, stop: threading.Event) -> None:
+        with server_side.wrap_socket(connection, server_side=True) as secured:
+            answering(b"fine")(secured, stop)
+
+    url = serve(talk).replace("http:", "https:")
+    error = failure(url)
+    assert isinstance(error, Unreachable)
+    assert "CERTIFICATE_VERIFY_FAILED" in error.message
+    assert error.context["request_sent"] is False
+    # The server is sound: whoever trusts this certificate gets an answer.
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
+    trusting.check_hostname = False
+    port = int(url.split(":")[2].split("/")[0])
+    with socket.create_connection(("127.0.0.1", port)) as plain, trusting.wrap_socket(plain) as secured:
+        secured.sendall(b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}")
+        assert secured.recv(100).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_host_that_does_not_exist_is_unreachable() -> None:
