@@ -86,7 +86,7 @@ def _invoke(argv: Sequence[str], environment: Environment) -> Any:
     try:
         with contextlib.redirect_stdout(environment.stdout), contextlib.redirect_stderr(environment.stderr):
             command = typer.main.get_command(build())
-            return command.main(
+            result = command.main(
                 args=list(argv),
                 prog_name=PROGRAM,
                 standalone_mode=False,
@@ -97,6 +97,9 @@ def _invoke(argv: Sequence[str], environment: Environment) -> Any:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else PROGRAM
         raise UsageError(_sentence(error), hint=f"See: {path} --help") from error
+    if result == ExitCode.INTERRUPTED:  # typer's answer to Ctrl-C
+        raise Interrupted("Interrupted.")
+    return result
 
 
 def _sentence(error: typer.TyperException) -> str:

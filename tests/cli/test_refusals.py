@@ -52,9 +52,9 @@ def test_no_default_wallet(house: House) -> None:
     [
         (lambda key: json.dumps(key[:63]), "63"),
         (lambda key: json.dumps([*key[:32], *reversed(key[32:])]), "match"),
-        (lambda key: json.dumps([*key[:63], 256]), "256"),
+        (lambda key: json.dumps([*key[:63], 256]), "number 64"),
         (lambda _: "0OIl" * 22, "base58"),
-        (lambda _: "{}", "keypair"),
+        (lambda _: "{}", "neither a JSON array nor base58"),
         (lambda _: "", "empty"),
     ],
     ids=["63 numbers", "mismatched halves", "no byte", "bad base58", "not an array", "empty"],
@@ -154,7 +154,7 @@ def test_configuring_a_run_that_waits_for_members(house: House, tmp_path: Path) 
     run_id = house.run()
     house.cli.json("set-paused", "--run-id", run_id, "--resume")
     other = tmp_path / "other.toml"
-    other.write_text(MINIMAL.read_text().replace("total_steps =", "total_steps = 1"))
+    other.write_text(MINIMAL.read_text().replace("total_steps = ", "total_steps = 1"))
     words = ("update-config", "--run-id", run_id)
     assert "Waiting for members" in refused(house, ExitCode.REFUSED, *words, "--config-path", other)
     assert "Waiting for members" in refused(house, ExitCode.REFUSED, *words, "--client-version", "v2")
@@ -287,9 +287,7 @@ def test_authorizer_and_permissionless_exclude_each_other(house: House) -> None:
 # The command line itself
 
 
-@pytest.mark.parametrize(
-    "words", [("nonsense",), ("create-run",), ("create-run", "--nonsense"), ("set-paused", "--run-id")]
-)
+@pytest.mark.parametrize("words", [("nonsense",), ("create-run",), ("create-run", "--nonsense"), ("set-paused", "x")])
 def test_usage_errors_point_to_the_help(house: House, words: tuple[str, ...]) -> None:
     refused(house, ExitCode.USAGE, *words)
     assert "--help" in house.cli(*words).stderr
