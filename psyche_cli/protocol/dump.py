@@ -1,7 +1,7 @@
 """The two JSON documents of the published client, ``json-dump-run`` and ``json-dump-user``, key for key.
 
-Amounts of collateral are in whole tokens and exact (Decimal); points, lamports and rates are integers. Numbers that JSON
-has no word for (NaN, infinity) become None. The keys are sorted by whoever prints the document.
+Amounts of collateral are in whole tokens and exact (Decimal); points, lamports and rates are integers. Numbers that
+JSON has no word for (NaN, infinity) become None. The keys are sorted by whoever prints the document.
 """
 
 from __future__ import annotations

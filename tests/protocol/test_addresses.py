@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
@@ -202,12 +202,14 @@ def test_a_private_key_given_by_mistake_is_not_repeated() -> None:
 
 
 @given(st.binary(min_size=32, max_size=32))
+@settings(deadline=None)
 def test_every_public_key_is_read_back(raw: bytes) -> None:
     key = Pubkey.from_bytes(raw)
     assert parse_pubkey(str(key), "key") == key
 
 
 @given(st.text(max_size=60))
+@settings(deadline=None)
 def test_any_other_text_is_refused_in_our_words(text: str) -> None:
     try:
         key = parse_pubkey(text, "key")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
@@ -315,6 +315,7 @@ LINES = st.lists(
 
 
 @given(JSON, LINES)
+@settings(deadline=None)
 def test_nothing_that_a_node_may_send_makes_it_raise(err: object, logs: list[str]) -> None:
     failure = explain(json.loads(json.dumps(err)), logs)
     assert failure.sentence
