@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Final
 
 from psyche_cli.localnet import rpc_accounts, rpc_cluster, rpc_history, rpc_tokens, rpc_transactions
@@ -61,7 +62,7 @@ class Dispatcher:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         identity = request.get("id")
-        if isinstance(identity, (dict, list, bool)) or request.get("jsonrpc", "2.0") != "2.0":
+        if not _is_identity(identity) or request.get("jsonrpc", "2.0") != "2.0":
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         try:
             answer = {"jsonrpc": "2.0", "result": self._call(request["method"], request.get("params")), "id": identity}
@@ -87,6 +88,13 @@ class Dispatcher:
             raise
         except BaseException as panic:  # pyo3's PanicException derives from BaseException
             raise RuntimeError(f"the VM panicked: {panic}") from panic
+
+
+def _is_identity(value: Json) -> bool:
+    """Whether this can be the id of a request: text, a finite number or null."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, (str, int)) and not isinstance(value, bool))
 
 
 def _failure(identity: Json, fault: RpcFault) -> Json:

@@ -6,7 +6,7 @@ from typing import Final
 
 from psyche_cli.localnet.rpc_context import API_VERSION, FEATURE_SET, Method, MethodTable, RpcContext
 from psyche_cli.localnet.rpc_fault import Json, RpcFault, invalid_params
-from psyche_cli.localnet.rpc_params import Params
+from psyche_cli.localnet.rpc_params import Params, pubkey_of
 
 _NO_SNAPSHOT: Final = -32008
 _MAX_FEE_ACCOUNTS: Final = 128
@@ -112,6 +112,15 @@ def _get_block_commitment(_context: RpcContext, params: Params) -> Json:
     return {"commitment": None, "totalStake": 0}
 
 
+def _get_inflation_reward(_context: RpcContext, params: Params) -> Json:
+    return [None for address in params.items(0) if pubkey_of(address)]
+
+
+def _get_block_production(context: RpcContext, _params: Params) -> Json:
+    slots = {"firstSlot": context.bank.chain.first_slot, "lastSlot": context.bank.slot}
+    return context.with_context({"byIdentity": {}, "range": slots})
+
+
 def _constant(value: Json) -> Method:
     return lambda _context, _params: value
 
@@ -135,6 +144,8 @@ METHODS: Final[MethodTable] = {
     "getHighestSnapshotSlot": _get_highest_snapshot_slot,
     "getStakeMinimumDelegation": _get_stake_minimum_delegation,
     "getBlockCommitment": _get_block_commitment,
+    "getInflationReward": _get_inflation_reward,
+    "getBlockProduction": _get_block_production,
     "getHealth": _constant("ok"),
     "getVersion": _constant({"solana-core": API_VERSION, "feature-set": FEATURE_SET}),
     "getVoteAccounts": _constant({"current": [], "delinquent": []}),

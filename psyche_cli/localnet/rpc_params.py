@@ -10,7 +10,8 @@ from solders.signature import Signature
 
 from psyche_cli.localnet.rpc_fault import MIN_CONTEXT_SLOT_NOT_REACHED, Json, RpcFault, invalid_params
 
-_COMMITMENTS: Final = {"processed", "confirmed", "finalized", "recent", "single", "singleGossip", "root", "max"}
+# A tuple: what a client sends need not be hashable.
+_COMMITMENTS: Final = ("processed", "confirmed", "finalized", "recent", "single", "singleGossip", "root", "max")
 MAX_U64: Final = 2**64 - 1
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -34,8 +35,9 @@ _ANY_ORIGIN: Final = {
 class QueuedConnection:
     """One WebSocket and what is still to be sent to it. A subscriber that lets the queue overflow is dropped."""
 
-    def __init__(self, websocket: web.WebSocketResponse) -> None:
+    def __init__(self, websocket: web.WebSocketResponse, abort: Callable[[], None]) -> None:
         self._websocket = websocket
+        self._abort = abort
         self._queue: deque[str] = deque()
         self._queued_bytes = 0
         self._wake = asyncio.Event()
@@ -50,6 +52,8 @@ class QueuedConnection:
         if self._queued_bytes > MAX_QUEUED_BYTES or len(self._queue) > MAX_QUEUED_MESSAGES:
             self.overflown = True
             self._queue.clear()
+            # The sender may hang in the middle of a message that nobody reads: only this frees it.
+            self._abort()
         self._wake.set()
 
     async def send_queued(self) -> None:
@@ -145,7 +149,7 @@ class LocalServer:
         if not websocket.can_prepare(request).ok:
             return web.Response(status=426, text="This port speaks WebSocket only.\n", headers={"Upgrade": "websocket"})
         await websocket.prepare(request)
-        connection = QueuedConnection(websocket)
+        connection = QueuedConnection(websocket, lambda: _abort(request))
         reader = asyncio.create_task(self._read(websocket, connection))
         writer = asyncio.create_task(connection.send_queued())
         tasks: set[asyncio.Task[object]] = {reader, writer}
@@ -158,9 +162,7 @@ class LocalServer:
                 task.cancel()
             self._sessions -= tasks
             await asyncio.gather(*tasks, return_exceptions=True)
-            if connection.overflown and request.transport is not None:
-                request.transport.abort()
-            else:
+            if not connection.overflown:
                 await websocket.close()
         return websocket
 
@@ -168,3 +170,9 @@ class LocalServer:
         async for message in websocket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 self._pubsub.handle(connection, message.data)
+
+
+def _abort(request: web.BaseRequest) -> None:
+    """Cut a connection off without a farewell."""
+    if request.transport is not None:
+        request.transport.abort()

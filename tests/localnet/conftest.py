@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from tests.localnet.harness import Chain, start_chain
+
+
+@pytest.fixture
+def chain() -> Chain:
+    return start_chain()
+
+
+@pytest.fixture(scope="module")
+def validator() -> Iterator[LocalValidator]:
+    """A local validator on real sockets, without the Psyche programs, with fast slots."""
+    with LocalValidator(LocalnetOptions(Genesis(programs={}), rpc_port=0, slot_seconds=0.02)) as running:
+        yield running

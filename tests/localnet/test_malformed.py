@@ -1,0 +1,112 @@
+"""Requests that are not JSON-RPC, or not quite: each gets its answer, and the next one is served."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from psyche_cli.localnet.dispatcher import all_methods
+from tests.localnet.harness import Chain, start_chain
+
+HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"getHealth"}'
+HEALTHY = {"jsonrpc": "2.0", "result": "ok", "id": 1}
+
+
+def answer(chain: Chain, body: bytes) -> Any:
+    answered = chain.dispatcher.handle(body)
+    assert json.loads(chain.dispatcher.handle(HEALTH)) == HEALTHY
+    return json.loads(answered) if answered else None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b"{", b"}", b"nonsense", b"\xff\xfe\x00", b'{"a":NaN}', b"[" * 100_000, b'"' + b"a" * 1000, b"[1,]"],
+)
+def test_not_json(chain: Chain, body: bytes) -> None:
+    assert answer(chain, body) == {"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": None}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [None, 1, "getHealth", True, {}, [], {"id": 1}, {"method": 1, "id": 1}, {"method": "getHealth", "id": {}},
+     {"method": "getHealth", "id": 1, "jsonrpc": "1.0"}, {"method": "getHealth", "id": True}],
+)  # fmt: skip
+def test_not_a_request(chain: Chain, request_: Any) -> None:
+    failed = answer(chain, json.dumps(request_).encode())
+    assert failed["error"] == {"code": -32600, "message": "Invalid request"}
+    assert failed["id"] is None
+
+
+def test_unknown_method(chain: Chain) -> None:
+    failed = answer(chain, b'{"jsonrpc":"2.0","id":"x","method":"getNothing","params":[]}')
+    assert failed == {"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": "x"}
+
+
+@pytest.mark.parametrize("params", [{}, {"address": "x"}, "text", 5, True])
+def test_params_must_be_positional(chain: Chain, params: Any) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 3, "method": "getBalance", "params": params}).encode()
+    assert answer(chain, body)["error"]["code"] == -32602
+
+
+@pytest.mark.parametrize("params", ['"params":null,', '"params":[],', ""])
+def test_absent_null_and_empty_params_are_the_same(chain: Chain, params: str) -> None:
+    assert answer(chain, f'{{"jsonrpc":"2.0",{params}"id":1,"method":"getHealth"}}'.encode()) == HEALTHY
+
+
+def test_batch_answers_each_and_leaves_notifications_out(chain: Chain) -> None:
+    batch = [
+        {"jsonrpc": "2.0", "id": 1, "method": "getHealth"},
+        {"jsonrpc": "2.0", "method": "getHealth"},
+        7,
+        {"jsonrpc": "2.0", "id": None, "method": "getNothing"},
+        {"jsonrpc": "2.0", "id": "last", "method": "getSlot"},
+    ]
+    answers = answer(chain, json.dumps(batch).encode())
+    assert [(item["id"], item.get("result"), item.get("error", {}).get("code")) for item in answers] == [
+        (1, "ok", None),
+        (None, None, -32600),
+        (None, None, -32601),
+        ("last", 1, None),
+    ]
+
+
+def test_notification_gets_no_answer(chain: Chain) -> None:
+    assert answer(chain, b'{"jsonrpc":"2.0","method":"getHealth"}') is None
+    assert answer(chain, b'[{"jsonrpc":"2.0","method":"getHealth"}]') is None
+
+
+SHARED = start_chain()
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=50),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
+    max_leaves=8,
+)
+options = st.dictionaries(
+    st.sampled_from(
+        ["encoding", "commitment", "filters", "dataSlice", "limit", "before", "accounts", "minContextSlot"]
+    ),
+    json_values,
+    max_size=3,
+)
+params = st.lists(json_values | options | st.just("11111111111111111111111111111111"), max_size=4)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(all_methods())), params)
+def test_any_params_of_any_method_give_a_result_or_a_known_error(method: str, params: list[Any]) -> None:
+    answer = SHARED.call(method, *params)
+    if "error" in answer:
+        code = answer["error"]["code"]
+        assert code != -32603 or answer["error"]["message"].startswith("airdrop request failed"), (answer, SHARED.log)
+        assert -32700 <= code <= -32000
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_get_an_answer(body: bytes) -> None:
+    SHARED.dispatcher.handle(body)
+    assert json.loads(SHARED.dispatcher.handle(HEALTH)) == HEALTHY

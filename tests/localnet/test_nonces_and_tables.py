@@ -1,0 +1,159 @@
+"""Durable nonces and address look-up tables."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from solders.account import Account
+from solders.address_lookup_table_account import AddressLookupTableAccount
+from solders.hash import Hash
+from solders.keypair import Keypair
+from solders.message import Message, MessageV0
+from solders.pubkey import Pubkey
+from solders.system_program import (
+    AdvanceNonceAccountParams,
+    CreateLookupTableParams,
+    ExtendLookupTableParams,
+    advance_nonce_account,
+    create_lookup_table,
+    create_nonce_account,
+    extend_lookup_table,
+)
+from solders.transaction import VersionedTransaction
+
+from tests.localnet.harness import FEE, SOL, Chain, move, text
+
+BASE64 = {"encoding": "base64"}
+
+
+@pytest.fixture
+def nonce(chain: Chain) -> Pubkey:
+    account = Keypair()
+    payer = chain.payer.pubkey()
+    chain.send(chain.sign(*create_nonce_account(payer, account.pubkey(), payer, 1_447_680), others=(account,)))
+    return account.pubkey()
+
+
+def nonce_value(chain: Chain, nonce: Pubkey) -> Hash:
+    account = chain.value("getAccountInfo", str(nonce), {"encoding": "jsonParsed"})
+    assert account["data"]["program"] == "nonce"
+    return Hash.from_string(account["data"]["parsed"]["info"]["blockhash"])
+
+
+def with_nonce(chain: Chain, nonce: Pubkey, value: Hash, to: Pubkey, lamports: int) -> VersionedTransaction:
+    payer = chain.payer
+    advance = advance_nonce_account(AdvanceNonceAccountParams(nonce_pubkey=nonce, authorized_pubkey=payer.pubkey()))
+    message = Message.new_with_blockhash([advance, move(payer, to, lamports)], payer.pubkey(), value)
+    return VersionedTransaction(message, [payer])
+
+
+def test_nonce_outlives_blockhashes_and_works_once(chain: Chain, nonce: Pubkey) -> None:
+    to, value = Pubkey.new_unique(), nonce_value(chain, nonce)
+    transaction = with_nonce(chain, nonce, value, to, SOL)
+    chain.pass_slots(10_000)
+    chain.send(transaction)
+    assert chain.balance(to) == SOL
+    assert nonce_value(chain, nonce) != value
+    assert chain.error("sendTransaction", text(transaction), BASE64)["data"]["err"] == "BlockhashNotFound"
+    chain.send(transaction, skipPreflight=True)
+    assert chain.balance(to) == SOL
+
+
+def test_failed_transaction_uses_its_nonce_up(chain: Chain, nonce: Pubkey) -> None:
+    to, value = Pubkey.new_unique(), nonce_value(chain, nonce)
+    before = chain.balance(chain.payer.pubkey())
+    signature = chain.send(with_nonce(chain, nonce, value, to, 1000 * SOL), skipPreflight=True)
+    assert chain.status(signature)["err"] == {"InstructionError": [1, {"Custom": 1}]}
+    assert chain.balance(chain.payer.pubkey()) == before - FEE
+    following = nonce_value(chain, nonce)
+    assert following != value
+    chain.send(with_nonce(chain, nonce, following, to, SOL))
+    assert chain.balance(to) == SOL
+
+
+def test_nonces_advance_alike_after_success_and_failure(chain: Chain, nonce: Pubkey) -> None:
+    """What the bank writes after a failure is what the VM would have written."""
+    account = base64.b64decode(chain.value("getAccountInfo", str(nonce), BASE64)["data"][0])
+    value, to = nonce_value(chain, nonce), Pubkey.new_unique()
+    chain.send(with_nonce(chain, nonce, value, to, 1000 * SOL), skipPreflight=True)
+    after_failure = nonce_value(chain, nonce)
+    bank = chain.dispatcher.context.bank
+    existing = bank.account(nonce)
+    assert existing is not None
+    bank.set_account(nonce, Account(existing.lamports, account, existing.owner))
+    chain.send(with_nonce(chain, nonce, value, to, SOL))
+    assert nonce_value(chain, nonce) == after_failure
+
+
+def test_nonce_of_a_stranger_does_not_stand_in(chain: Chain, nonce: Pubkey) -> None:
+    stranger = Keypair()
+    chain.send(chain.transfer(stranger.pubkey(), SOL))
+    advance = advance_nonce_account(AdvanceNonceAccountParams(nonce_pubkey=nonce, authorized_pubkey=stranger.pubkey()))
+    message = Message.new_with_blockhash([advance], stranger.pubkey(), nonce_value(chain, nonce))
+    refused = VersionedTransaction(message, [stranger])
+    assert chain.error("sendTransaction", text(refused), BASE64)["data"]["err"] == "BlockhashNotFound"
+
+
+def make_table(chain: Chain, addresses: list[Pubkey]) -> AddressLookupTableAccount:
+    payer = chain.payer.pubkey()
+    create, table = create_lookup_table(
+        CreateLookupTableParams(authority_address=payer, payer_address=payer, recent_slot=chain.result("getSlot"))
+    )
+    extend = extend_lookup_table(
+        ExtendLookupTableParams(
+            lookup_table_address=table, authority_address=payer, payer_address=payer, new_addresses=addresses
+        )
+    )
+    chain.send(chain.sign(create, extend))
+    return AddressLookupTableAccount(table, addresses)
+
+
+def through_table(chain: Chain, table: AddressLookupTableAccount, to: Pubkey) -> VersionedTransaction:
+    message = MessageV0.try_compile(chain.payer.pubkey(), [move(chain.payer, to, SOL)], [table], chain.blockhash())
+    assert len(message.address_table_lookups) == 1
+    return VersionedTransaction(message, [chain.payer])
+
+
+def test_looked_up_account_is_written_and_shown(chain: Chain) -> None:
+    to = Pubkey.new_unique()
+    table = make_table(chain, [Pubkey.new_unique(), to])
+    chain.pass_slots(1)
+    signature = chain.send(through_table(chain, table, to))
+    assert chain.balance(to) == SOL
+    options = {"maxSupportedTransactionVersion": 0}
+    result = chain.result("getTransaction", signature, options)
+    assert result["meta"]["loadedAddresses"] == {"writable": [str(to)], "readonly": []}
+    assert result["meta"]["postBalances"][-1] == SOL
+    [lookup] = result["transaction"]["message"]["addressTableLookups"]
+    assert lookup == {"accountKey": str(table.key), "writableIndexes": [1], "readonlyIndexes": []}
+    parsed = chain.result("getTransaction", signature, {**options, "encoding": "jsonParsed"})
+    assert parsed["transaction"]["message"]["accountKeys"][-1] == {
+        "pubkey": str(to),
+        "signer": False,
+        "writable": True,
+        "source": "lookupTable",
+    }
+    assert [item["signature"] for item in chain.result("getSignaturesForAddress", str(to))] == [signature]
+    assert chain.value("getAccountInfo", str(table.key), {"encoding": "jsonParsed"})["data"]["parsed"]["info"][
+        "addresses"
+    ] == [str(address) for address in table.addresses]
+
+
+def test_table_extended_in_the_same_slot_cannot_be_used_yet(chain: Chain) -> None:
+    to = Pubkey.new_unique()
+    table = make_table(chain, [to])
+    error = chain.error("sendTransaction", text(through_table(chain, table, to)), BASE64)
+    assert error["data"]["err"] == "InvalidAddressLookupTableIndex"
+
+
+def test_unknown_and_wrong_tables(chain: Chain) -> None:
+    to = Pubkey.new_unique()
+    for key, expected in (
+        (Pubkey.new_unique(), "AddressLookupTableNotFound"),
+        (chain.payer.pubkey(), "InvalidAddressLookupTableOwner"),
+    ):
+        refused = through_table(chain, AddressLookupTableAccount(key, [to]), to)
+        assert chain.error("sendTransaction", text(refused), BASE64)["data"]["err"] == expected
+        chain.send(refused, skipPreflight=True)
+        assert chain.balance(to) == 0

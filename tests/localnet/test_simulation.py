@@ -1,0 +1,98 @@
+"""simulateTransaction: every option, and that nothing stays."""
+
+from __future__ import annotations
+
+import base64
+
+from solders.hash import Hash
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+from psyche_cli.localnet import base58
+from tests.localnet.harness import FEE, SOL, Chain, text
+
+
+def test_success_reports_and_changes_nothing(chain: Chain) -> None:
+    to = Pubkey.new_unique()
+    payer = str(chain.payer.pubkey())
+    value = chain.value(
+        "simulateTransaction",
+        text(chain.transfer(to, SOL)),
+        {
+            "encoding": "base64",
+            "accounts": {"encoding": "base64", "addresses": [str(to), payer]},
+            "innerInstructions": True,
+        },
+    )
+    assert value["err"] is None
+    assert value["unitsConsumed"] > 0
+    assert value["innerInstructions"] == []
+    assert [account["lamports"] for account in value["accounts"]] == [SOL, 99 * SOL - FEE]
+    assert chain.balance(to) == 0
+    assert chain.balance(chain.payer.pubkey()) == 100 * SOL
+
+
+def test_failure_has_its_error_and_logs(chain: Chain) -> None:
+    value = chain.value(
+        "simulateTransaction", text(chain.transfer(Pubkey.new_unique(), 1000 * SOL)), {"encoding": "base64"}
+    )
+    assert value["err"] == {"InstructionError": [0, {"Custom": 1}]}
+    assert value["logs"]
+    assert value["accounts"] is None
+
+
+def test_accounts_are_null_after_a_failure(chain: Chain) -> None:
+    to = Pubkey.new_unique()
+    value = chain.value(
+        "simulateTransaction",
+        text(chain.transfer(to, 1000 * SOL)),
+        {"encoding": "base64", "accounts": {"addresses": [str(to)]}},
+    )
+    assert value["accounts"] == [None]
+
+
+def test_signatures_matter_only_when_asked(chain: Chain) -> None:
+    genuine = chain.transfer(Pubkey.new_unique(), SOL)
+    unsigned = text(VersionedTransaction.populate(genuine.message, [Signature.default()]))
+    assert chain.value("simulateTransaction", unsigned, {"encoding": "base64"})["err"] is None
+    error = chain.error("simulateTransaction", unsigned, {"encoding": "base64", "sigVerify": True})
+    assert error["code"] == -32003
+    assert chain.value("simulateTransaction", text(genuine), {"encoding": "base64", "sigVerify": True})["err"] is None
+
+
+def test_blockhash_replacement(chain: Chain) -> None:
+    old = text(chain.transfer(Pubkey.new_unique(), SOL, at=Hash.new_unique()))
+    assert chain.value("simulateTransaction", old, {"encoding": "base64"})["err"] == "BlockhashNotFound"
+    value = chain.value("simulateTransaction", old, {"encoding": "base64", "replaceRecentBlockhash": True})
+    assert value["err"] is None
+    assert value["replacementBlockhash"] == chain.value("getLatestBlockhash")
+    both = {"encoding": "base64", "replaceRecentBlockhash": True, "sigVerify": True}
+    assert chain.error("simulateTransaction", old, both)["code"] == -32602
+
+
+def test_landed_transaction_simulates_as_processed(chain: Chain) -> None:
+    transaction = chain.transfer(Pubkey.new_unique(), SOL)
+    chain.send(transaction)
+    assert chain.value("simulateTransaction", text(transaction), {"encoding": "base64"})["err"] == "AlreadyProcessed"
+
+
+def test_too_many_or_wrong_accounts(chain: Chain) -> None:
+    transaction = text(chain.transfer(Pubkey.new_unique(), SOL))
+    many = {"encoding": "base64", "accounts": {"addresses": [str(Pubkey.new_unique())] * 4}}
+    assert chain.error("simulateTransaction", transaction, many)["message"] == "Too many accounts provided; max 3"
+    wrong = {"encoding": "base64", "accounts": {"addresses": ["nothing"]}}
+    assert chain.error("simulateTransaction", transaction, wrong)["code"] == -32602
+    unsupported = {"encoding": "base64", "accounts": {"addresses": [], "encoding": "base58"}}
+    assert chain.error("simulateTransaction", transaction, unsupported)["message"] == "base58 encoding not supported"
+
+
+def test_simulation_takes_base58_and_account_slices(chain: Chain) -> None:
+    to = Pubkey.new_unique()
+    value = chain.value(
+        "simulateTransaction",
+        base58.encode(bytes(chain.transfer(to, SOL))),
+        {"accounts": {"addresses": [str(to)], "encoding": "base64+zstd"}},
+    )
+    assert value["accounts"][0]["data"][1] == "base64+zstd"
+    assert base64.b64decode(value["accounts"][0]["data"][0])
