@@ -19,7 +19,7 @@ import typer
 
 from psyche_cli import __version__
 from psyche_cli.commands import VERBS
-from psyche_cli.commands.options import VARIABLES
+from psyche_cli.commands.options import EXPECTED_VARIABLES, VARIABLES
 from psyche_cli.errors import ExitCode, Interrupted, PsycheError, UsageError
 from psyche_cli.render import Renderer, talk
 from psyche_cli.results import Document, OperationResult, PlainText
@@ -50,9 +50,11 @@ def run() -> None:
 
 def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     """Run one command line and return its exit code. Never raises but for a broken pipe."""
-    renderer = Renderer(environment, command=_verb(argv), as_json=_wants_json(argv))
+    tree = typer.main.get_command(build())
+    verb = _verb(argv, tree)
+    renderer = Renderer(environment, command=verb, as_json=_wants_json(argv, verb))
     try:
-        result = _invoke(argv, environment)
+        result = _invoke(tree, argv, environment)
         if isinstance(result, OperationResult | Document | PlainText):
             renderer.result(result)
         return ExitCode(result) if isinstance(result, int) else ExitCode.OK
@@ -81,11 +83,10 @@ def _bug(error: Exception) -> PsycheError:
     )
 
 
-def _invoke(argv: Sequence[str], environment: Environment) -> Any:
+def _invoke(command: Any, argv: Sequence[str], environment: Environment) -> Any:
     """Run the verb and return its result, or the exit code with which typer ended (help, version)."""
     try:
         with contextlib.redirect_stdout(environment.stdout), contextlib.redirect_stderr(environment.stderr):
-            command = typer.main.get_command(build())
             result = command.main(
                 args=list(argv),
                 prog_name=PROGRAM,
@@ -107,15 +108,21 @@ def _sentence(error: typer.TyperException) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def _verb(argv: Sequence[str]) -> str:
-    return next((word for word in argv if not word.startswith("-")), "")
+def _verb(argv: Sequence[str], tree: Any) -> str:
+    """The command that the raw words call, such as ``localnet new-mint``; the first word if it is no command."""
+    names: list[str] = []
+    for word in argv:
+        tree = getattr(tree, "commands", {}).get(word, tree)
+        if tree.name == word:
+            names.append(word)
+    return " ".join(names) or next((word for word in argv if not word.startswith("-")), "")
 
 
-def _wants_json(argv: Sequence[str]) -> bool:
+def _wants_json(argv: Sequence[str], verb: str) -> bool:
     """Whether stdout must be JSON, from the raw words: a usage error is reported before they are parsed."""
     words = [word.lower() for word in argv]
     asked = "--output=json" in words or ("--output", "json") in itertools.pairwise(words)
-    return asked or _verb(argv).startswith("json-dump-")
+    return asked or verb.startswith("json-dump-")
 
 
 def build() -> typer.Typer:
@@ -174,12 +181,12 @@ def with_output(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tell_variables(ctx: typer.Context) -> None:
-    """Say which options took their value from an environment variable: some of the published names are very general."""
+    """Say which options took their value from an environment variable whose name is very general."""
     names = [
         f"{flag} ({VARIABLES[flag]})"
         for parameter in ctx.command.params
         for flag in parameter.opts
-        if flag in VARIABLES and _came_from_map(ctx, parameter.name)
+        if flag in VARIABLES.keys() - EXPECTED_VARIABLES and _came_from_map(ctx, parameter.name)
     ]
     if names:
         talk(ctx.obj, f"From the environment: {', '.join(names)}.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -27,15 +28,21 @@ class Demo:
         self.variables = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
 
     def run(self, *words: str) -> str:
-        """Run one psyche-cli command to its end and return its stdout. Exits if it fails."""
+        """Run one psyche-cli command to its end and return what it printed. Exits if it fails."""
         print(f"\n$ {shlex.join(('psyche-cli', *words))}", flush=True)
+        command = [CLI, *words]
         done = subprocess.run(
-            [CLI, *words], cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, text=True, check=False
+            command, cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         print(done.stdout, end="", flush=True)
         if done.returncode != 0:
             sys.exit(f"The command ended with exit code {done.returncode}.")
         return done.stdout
+
+    def set(self, **variables: str) -> None:
+        """Set environment variables for the commands that follow."""
+        print("\n$ export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()))
+        self.variables |= variables
 
     def start_validator(self, *words: str) -> tuple[subprocess.Popen[str], str]:
         """Start the local validator and return its process and RPC URL once it is ready."""
@@ -54,16 +61,14 @@ class Demo:
 
 def play(demo: Demo) -> None:
     """The whole life, one command after the other."""
-    owner = str(demo.folder / "owner.json")
-    address = json.loads(demo.run("localnet", "new-wallet", owner, "--output", "json"))["data"]["address"]
+    address = public_key_in(demo.run("localnet", "new-wallet", "owner.json"))
     validator, rpc = demo.start_validator("--airdrop", f"{address}=100")
-    demo.variables |= {"RPC": rpc, "WALLET_PRIVATE_KEY_PATH": owner, "RUN_ID": "demo"}
+    demo.set(RPC=rpc, WALLET_PRIVATE_KEY_PATH="owner.json", RUN_ID="demo")
     try:
-        made = demo.run("localnet", "new-mint", "--decimals", "6", "--amount", "1000000", "--output", "json")
-        mint = json.loads(made)["data"]["mint"]
+        mint = public_key_in(demo.run("localnet", "new-mint", "--decimals", "6", "--amount", "1000000"))
         demo.run("join-authorization-create", "--permissionless")
         demo.run("create-run", "--treasurer-collateral-mint", mint, "--name", "Demo run")
-        demo.run("update-config", "--config-path", str(ROOT / "configs" / "minimal.toml"))
+        demo.run("update-config", "--config-path", os.path.relpath(ROOT / "configs" / "minimal.toml", demo.folder))
         demo.run("treasurer-top-up-rewards", "--collateral-amount", "1000.25")
         demo.run("set-future-epoch-rates", "--earning-rate", "12.5", "--slashing-rate", "0")
         demo.run("set-paused", "--resume")
@@ -72,6 +77,14 @@ def play(demo: Demo) -> None:
     finally:
         validator.terminate()
         validator.wait(READY_SECONDS)
+
+
+def public_key_in(text: str) -> str:
+    """The first public key that a command printed."""
+    found = re.search(r"\b[1-9A-HJ-NP-Za-km-z]{32,44}\b", text)
+    if found is None:
+        sys.exit("The command printed no public key.")
+    return found[0]
 
 
 def main() -> None:

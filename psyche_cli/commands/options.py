@@ -31,6 +31,11 @@ VARIABLES: Final = {
 """Option to environment variable. ``app`` gives a command the variable's value where the option is absent."""
 
 
+EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--ws-rpc", "--wallet-private-key-path", "--run-id"})
+"""Options that people set in the environment on purpose. The other variables have names so general that a stray one may
+be meant for another program, so it is told when one takes effect."""
+
+
 def option(*names: str, help: str, **settings: Any) -> Any:
     """A Typer option whose help names its environment variable, if it has one.
 

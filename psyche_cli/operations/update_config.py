@@ -215,11 +215,15 @@ def _result(
 
 
 def _shown(value: object) -> str:
-    """A value on one line: texts quoted, choices as Variant(key=value, ...)."""
+    """A value on one line: texts quoted, tables as (key=value, ...), choices as Variant(...)."""
     if value is None:
         return "none"
     if isinstance(value, str):
         return repr(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={_shown(item)}" for name, item in value.items())
-    return str(value)
+    if not isinstance(value, Mapping):
+        return str(value)
+    [first, *more] = value
+    if not more and first[:1].isupper():
+        inner = _shown(value[first])
+        return first + (inner if inner.startswith("(") else f"({inner})")
+    return "(" + ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) + ")"

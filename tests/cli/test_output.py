@@ -136,13 +136,24 @@ def test_names_from_the_chain_cannot_command_the_terminal(house: House) -> None:
     assert "\x1b" not in house.cli("json-dump-run", "--run-id", run_id).stdout
 
 
-def test_values_from_the_environment_are_told_and_yield_to_options(house: House) -> None:
+def test_values_from_the_environment_yield_to_options(house: House) -> None:
     run_id = house.run()
     variables = {"RUN_ID": run_id, "RPC": '"http://127.0.0.1:8899"'}
     outcome = house.cli("json-dump-run", variables=variables)
     assert outcome.json["coordinator_account"]["run_id"] == run_id
-    assert outcome.stderr == "From the environment: --run-id (RUN_ID), --rpc (RPC).\n"
+    assert outcome.stderr == ""
     assert house.cli("json-dump-run", "--run-id", "none", variables=variables).code is ExitCode.NOT_FOUND
+
+
+def test_variables_with_general_names_are_told(house: House) -> None:
+    outcome = house.cli("json-dump-user", "--run-id", house.run(), variables={"ADDRESS": ADDRESS})
+    assert outcome.json["address"] == ADDRESS
+    assert outcome.stderr == "From the environment: --address (ADDRESS).\n"
+
+
+def test_the_envelope_names_the_whole_command(house: House, tmp_path: Path) -> None:
+    outcome = house.cli("localnet", "new-wallet", tmp_path / "new.json", "--output", "json")
+    assert outcome.json["command"] == "localnet new-wallet"
 
 
 def test_flags_in_the_environment_take_true_and_false(house: House) -> None:
