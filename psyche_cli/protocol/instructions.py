@@ -1,16 +1,13 @@
 """Every instruction of the three programs, and the few of other programs that a run needs.
 
-The bytes come from AnchorPy and the IDLs in ``idl/``; the values go in as plain Python (see ``anchor_values``).
-AnchorPy is imported, and a program's IDL parsed, when the first instruction of that program is made.
+The bytes come from AnchorPy and the IDLs in ``idl/`` (see ``anchor_programs``); the values go in as plain Python (see
+``anchor_values``). AnchorPy is imported when the first instruction is made.
 """
 
 from __future__ import annotations
 
-import json
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psyche_cli.errors import UsageError
 from psyche_cli.protocol.addresses import (
@@ -22,28 +19,17 @@ from psyche_cli.protocol.addresses import (
     participant_address,
     treasurer_run_address,
 )
+from psyche_cli.protocol.anchor_programs import AnchorPrograms
 from psyche_cli.protocol.layout import COORDINATOR_ACCOUNT_SIZE
 from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
-from psyche_cli.resources import idl_path
 
 if TYPE_CHECKING:
     from solders.instruction import Instruction
     from solders.pubkey import Pubkey
 
-    from psyche_cli.protocol.anchor_values import AnchorValues
-
 MAX_CLIENT_VERSION_BYTES = 96
 
 Table = Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class _Program:
-    """One program as AnchorPy knows it: its instructions by name, their arguments, the converter of values."""
-
-    make: Mapping[str, Any]
-    arguments: Mapping[str, Sequence[tuple[str, object]]]
-    values: AnchorValues
 
 
 class Instructions:
@@ -56,49 +42,11 @@ class Instructions:
 
     def __init__(self, programs: ProgramIds = PUBLISHED) -> None:
         self.programs = programs
-        self._loaded: dict[str, _Program] = {}
+        self._anchor = AnchorPrograms(programs)
 
     def build(self, program: str, name: str, accounts: Mapping[str, Pubkey], arguments: Table) -> Instruction:
         """Any instruction of ``coordinator``, ``authorizer`` or ``treasurer``, by its snake-case names in the IDL."""
-        from anchorpy.program.context import Context
-
-        loaded = self._load(program)
-        values = [
-            loaded.values.convert(kind, arguments[key], "" if key == "params" else key)
-            for key, kind in loaded.arguments[name]
-        ]
-        instruction: Instruction = loaded.make[name](*values, ctx=Context(accounts=dict(accounts)))
-        return instruction
-
-    def _load(self, program: str) -> _Program:
-        if program not in self._loaded:
-            from anchorpy.program.core import Program
-            from anchorpy.provider import Provider, Wallet
-            from anchorpy_core.idl import Idl
-            from pyheck import snake
-
-            from psyche_cli.protocol.anchor_values import AnchorValues
-
-            text = idl_path(program).read_text(encoding="utf-8")
-            idl = json.loads(text)
-            with warnings.catch_warnings():
-                # sumtypes, under AnchorPy, passes attrs an argument that attrs calls deprecated.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                # Encoding needs no connection and no wallet; without a provider AnchorPy would read the user's own.
-                client: Any = Program(
-                    Idl.from_json(text),
-                    getattr(self.programs, program),
-                    Provider(None, Wallet.dummy()),  # type: ignore[arg-type]
-                )
-            self._loaded[program] = _Program(
-                make=client.instruction,
-                arguments={
-                    snake(instruction["name"]): [(snake(arg["name"]), arg["type"]) for arg in instruction["args"]]
-                    for instruction in idl["instructions"]
-                },
-                values=AnchorValues(idl, client.type, snake),
-            )
-        return self._loaded[program]
+        return self._anchor.instruction(program, name, accounts, arguments)
 
     # Coordinator: for the run's main authority.
 
@@ -488,7 +436,10 @@ def _proofs(proof: Table, participant_bloom: Table, broadcast_bloom: Table, merk
 
 def _client_version(text: str) -> str:
     """A version that the coordinator stores whole: more than 96 bytes are cut by one instruction and abort another."""
-    size = len(text.encode())
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise UsageError("The client version is not valid UTF-8.") from None
     if size > MAX_CLIENT_VERSION_BYTES:
         raise UsageError(
             f"The client version is {size} bytes long, at most {MAX_CLIENT_VERSION_BYTES} are allowed.",

@@ -248,6 +248,10 @@ def test_numbers_that_json_does_not_have() -> None:
     assert model["lr_schedule"]["Cosine"]["warmup_init_lr"] is None
     assert model["optimizer"]["Distro"]["clip_grad_norm"] is None
     json.dumps(dump, allow_nan=False)
+    put(image, 936, struct.pack("<Iff", 1, 0.5, float("nan")))
+    put(image, 956, struct.pack("<I", 0))
+    dump = run_dump(INSTANCE, account(image))
+    assert dump["coordinator_account"]["setup"]["model"]["LLM"]["optimizer"]["AdamW"]["betas"] == [0.5, None]
 
 
 def test_printed_amounts_are_plain_numbers() -> None:

@@ -11,6 +11,7 @@ import pytest
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
+from psyche_cli.errors import UsageError
 from psyche_cli.protocol.addresses import (
     associated_token_address,
     authorization_address,
@@ -326,13 +327,13 @@ def test_every_instruction_of_the_idls_is_among_the_cases() -> None:
 
 
 def test_a_client_version_longer_than_the_account_holds_is_refused(instructions: Instructions) -> None:
-    from psyche_cli.errors import UsageError
-
     longest = "é" * 48
     made = instructions.update_client_version(**OWNER, new_version=longest)
     assert made.data[12:] == longest.encode()
     with pytest.raises(UsageError, match="97 bytes long, at most 96"):
         instructions.update_client_version(**OWNER, new_version=longest + "x")
+    with pytest.raises(UsageError, match="not valid UTF-8"):
+        instructions.update_client_version(**OWNER, new_version="\udcff")
 
 
 def test_instructions_follow_the_program_ids() -> None:
