@@ -35,8 +35,8 @@ from psyche_cli.protocol.programs import PUBLISHED, SYSTEM, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.protocol.images import ADDRESS, V1_VALUES, put, put_u64, raw, v1_image
 
-# Real accounts, where the machine has them. The tests are complete without.
-REAL = Path("/work/shared/data")
+# Real accounts, where a folder beside the checkout has them. The tests are complete without.
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 REAL_V1 = [path.read_bytes() for path in [REAL / "coordinator-account-v1.bin"] if path.exists()]
 REAL_V0 = [path.read_bytes() for path in [REAL / "coordinator-account-v0.bin"] if path.exists()]
 
