@@ -19,7 +19,7 @@ import typer
 
 from psyche_cli import __version__
 from psyche_cli.commands import VERBS
-from psyche_cli.commands.options import EXPECTED_VARIABLES, VARIABLES
+from psyche_cli.commands.options import EXPECTED_VARIABLES, VARIABLES, came_from_variable
 from psyche_cli.errors import ExitCode, Interrupted, PsycheError, UsageError
 from psyche_cli.render import Renderer, talk
 from psyche_cli.results import Document, OperationResult, PlainText
@@ -186,15 +186,10 @@ def _tell_variables(ctx: typer.Context) -> None:
         f"{flag} ({VARIABLES[flag]})"
         for parameter in ctx.command.params
         for flag in parameter.opts
-        if flag in VARIABLES.keys() - EXPECTED_VARIABLES and _came_from_map(ctx, parameter.name)
+        if flag in VARIABLES.keys() - EXPECTED_VARIABLES and came_from_variable(ctx, parameter.name)
     ]
     if names:
         talk(ctx.obj, f"From the environment: {', '.join(names)}.")
-
-
-def _came_from_map(ctx: typer.Context, name: str | None) -> bool:
-    source = ctx.get_parameter_source(name or "")
-    return source is not None and source.name == "DEFAULT_MAP"
 
 
 def _defaults(command: Any, variables: Mapping[str, str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ READY_SECONDS = 30
 
 
 class Demo:
-    """Runs commands in a folder, printing each with its output as a terminal would show it."""
+    """Runs commands with ``folder`` as home, printing each with its output as a terminal would show it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -30,9 +30,9 @@ class Demo:
     def run(self, *words: str) -> str:
         """Run one psyche-cli command to its end and return what it printed. Exits if it fails."""
         print(f"\n$ {shlex.join(('psyche-cli', *words))}", flush=True)
-        command = [CLI, *words]
+        command = [str(CLI), *words]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=ROOT, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         print(done.stdout, end="", flush=True)
         if done.returncode != 0:
@@ -48,9 +48,7 @@ class Demo:
         """Start the local validator and return its process and RPC URL once it is ready."""
         command = ("localnet", "--rpc-port", "0", "--quiet", "--output", "json", *words)
         print(f"\n$ {shlex.join(('psyche-cli', *command))} &", flush=True)
-        process = subprocess.Popen(
-            [CLI, *command], cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen([CLI, *command], cwd=ROOT, env=self.variables, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
@@ -61,14 +59,15 @@ class Demo:
 
 def play(demo: Demo) -> None:
     """The whole life, one command after the other."""
-    address = public_key_in(demo.run("localnet", "new-wallet", "owner.json"))
+    owner = str(demo.folder / "owner.json")
+    address = public_key_in(demo.run("localnet", "new-wallet", owner))
     validator, rpc = demo.start_validator("--airdrop", f"{address}=100")
-    demo.set(RPC=rpc, WALLET_PRIVATE_KEY_PATH="owner.json", RUN_ID="demo")
+    demo.set(RPC=rpc, WALLET_PRIVATE_KEY_PATH=owner, RUN_ID="demo")
     try:
         mint = public_key_in(demo.run("localnet", "new-mint", "--decimals", "6", "--amount", "1000000"))
         demo.run("join-authorization-create", "--permissionless")
         demo.run("create-run", "--treasurer-collateral-mint", mint, "--name", "Demo run")
-        demo.run("update-config", "--config-path", os.path.relpath(ROOT / "configs" / "minimal.toml", demo.folder))
+        demo.run("update-config", "--config-path", "configs/minimal.toml")
         demo.run("treasurer-top-up-rewards", "--collateral-amount", "1000.25")
         demo.run("set-future-epoch-rates", "--earning-rate", "12.5", "--slashing-rate", "0")
         demo.run("set-paused", "--resume")

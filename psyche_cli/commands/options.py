@@ -46,6 +46,12 @@ def option(*names: str, help: str, **settings: Any) -> Any:
     return typer.Option(*names, help=text, **settings)
 
 
+def came_from_variable(ctx: typer.Context, parameter: str | None) -> bool:
+    """Whether a parameter has its value from an environment variable, through click's default map."""
+    source = ctx.get_parameter_source(parameter or "")
+    return source is not None and source.name == "DEFAULT_MAP"
+
+
 LOCAL_RPC: Final = "http://127.0.0.1:8899"
 """Where a local validator listens."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from psyche_cli.commands.options import LOCAL_RPC
+from psyche_cli.commands.options import LOCAL_RPC, came_from_variable, option
 from psyche_cli.results import OperationResult
 
 EXAMPLE = "psyche-cli run-authorizer rpc=http://127.0.0.1:8899 grantor=grantor.json grantee=PUBKEY"
@@ -21,12 +20,16 @@ def command(
         typer.Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="The older recipe's way to say it."),
     ] = None,
     rpc: Annotated[
-        str | None, typer.Option("--rpc", metavar="URL", help=f"RPC URL of the cluster; {LOCAL_RPC} when absent.")
+        str | None, option("--rpc", metavar="URL", help=f"RPC URL of the cluster; {LOCAL_RPC} when absent.")
     ] = None,
     grantor: Annotated[
-        Path | None,
-        typer.Option(
-            "--grantor", metavar="FILE", help="Keypair file of the join authority; the default wallet when absent."
+        str | None,
+        option(
+            "--grantor",
+            "--wallet-private-key-path",
+            "-w",
+            metavar="FILE",
+            help="Keypair file of the join authority; the default wallet when absent.",
         ),
     ] = None,
     grantee: Annotated[
@@ -45,6 +48,8 @@ def command(
     from psyche_cli.operations.recipe import read_recipe
     from psyche_cli.session import signing_session
 
-    recipe = read_recipe(settings or [], rpc=rpc, grantor=grantor, grantee=grantee)
+    options = {"rpc": rpc, "grantor": grantor, "grantee": grantee}
+    variables = {name: options.pop(name) for name in ("rpc", "grantor") if came_from_variable(ctx, name)}
+    recipe = read_recipe(settings or [], options, variables)
     with signing_session(ctx.obj, rpc=recipe.rpc or LOCAL_RPC, wallet_path=recipe.grantor) as session:
         return create_join_authorization(session, recipe.grantee)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,14 +25,14 @@ class Recipe:
 
 
 def read_recipe(
-    settings: Sequence[str], *, rpc: str | None = None, grantor: Path | None = None, grantee: str | None = None
+    settings: Sequence[str], options: Mapping[str, str | None], variables: Mapping[str, str | None]
 ) -> Recipe:
     """Read ``name=value`` words and the options of the same names; the same thing said twice is an error.
 
-    The grantee is a public key or the path of a keypair file, whose public half is taken. Raises UsageError,
-    InvalidPublicKey, WalletError.
+    Both beat ``variables``, which come from the environment. The grantee is a public key or the path of a keypair file,
+    whose public half is taken. Raises UsageError, InvalidPublicKey, WalletError.
     """
-    given = {"rpc": rpc, "grantor": str(grantor) if grantor else None, "grantee": grantee}
+    given = {name: value for name, value in options.items() if value is not None}
     for word in settings:
         name, equals, value = word.partition("=")
         if not equals or name not in _NAMES:
@@ -40,13 +40,14 @@ def read_recipe(
                 f"{word!r} is not a setting of run-authorizer.",
                 hint="Settings are rpc=URL, grantor=FILE and grantee=PUBKEY, each at most once.",
             )
-        if given[name] is not None:
+        if name in given:
             raise UsageError(f"{name} is given twice.", hint="Give each of rpc, grantor and grantee at most once.")
         given[name] = value
+    meant = {name: given.get(name) or variables.get(name) for name in _NAMES}
     return Recipe(
-        rpc=given["rpc"] or None,
-        grantor=Path(given["grantor"]) if given["grantor"] else None,
-        grantee=_grantee(given["grantee"]) if given["grantee"] else ANYONE,
+        rpc=meant["rpc"],
+        grantor=Path(meant["grantor"]) if meant["grantor"] else None,
+        grantee=_grantee(meant["grantee"]) if meant["grantee"] else ANYONE,
     )
 
 

@@ -225,5 +225,5 @@ def _shown(value: object) -> str:
     [first, *more] = value
     if not more and first[:1].isupper():
         inner = _shown(value[first])
-        return first + (inner if inner.startswith("(") else f"({inner})")
+        return f"{first}{inner}" if inner.startswith("(") else f"{first}({inner})"
     return "(" + ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) + ")"
