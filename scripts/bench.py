@@ -6,6 +6,8 @@ Prints figures, judges nothing. ``--repeat N`` sets how many processes each figu
 from __future__ import annotations
 
 import argparse
+import hashlib
+import io
 import json
 import os
 import statistics
@@ -14,7 +16,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psyche_cli.protocol.raw_account import RawAccount
 
 ROOT = Path(__file__).resolve().parent.parent
 CLI = str(Path(sys.executable).with_name("psyche-cli"))
@@ -36,12 +43,13 @@ class Table:
     def __init__(self) -> None:
         self.base = 0.0
 
-    def add(self, label: str, taken: list[float], note: str = "") -> float:
-        """Print one line: median, slowest, and the ratio to ``base`` once that is known."""
+    def add(self, label: str, taken: list[float], note: str = "", *, process: bool = True) -> None:
+        """Print one line: median and slowest, and for a process the ratio to ``base`` once that is known."""
         median = statistics.median(taken)
-        ratio = f"{median / self.base:8.1f} x" if self.base else " " * 10
-        print(f"{label:<58} {median:10.2f} ms {ratio}   slowest {taken[-1]:9.2f} ms  {note}", flush=True)
-        return median
+        if not self.base:
+            self.base = median
+        ratio = f"{median / self.base:7.1f} x" if process else ""
+        print(f"{label:<50} {median:9.2f} ms {ratio:>9}   slowest {taken[-1]:8.2f} ms   {note}".rstrip(), flush=True)
 
 
 class Bench:
@@ -76,9 +84,8 @@ class Bench:
 
     def start_up(self) -> None:
         """Processes that end at once."""
-        self.table.base = self.table.add(
-            "python -c pass", milliseconds(lambda: self.process(sys.executable, "-c", "pass"), self.repeat)
-        )
+        nothing = milliseconds(lambda: self.process(sys.executable, "-c", "pass"), self.repeat)
+        self.table.add("python -c pass", nothing, "what the ratios are to")
         self.table.add("psyche-cli --help", milliseconds(lambda: self.cli("--help"), self.repeat), "aim: under 120 ms")
         self.table.add(
             "psyche-cli create-run --help", milliseconds(lambda: self.cli("create-run", "--help"), self.repeat)
@@ -121,7 +128,7 @@ class Bench:
         from psyche_cli.protocol.addresses import instance_address
         from psyche_cli.session import signing_session
 
-        environment = Environment.of_this_process()
+        environment = replace(Environment.of_this_process(), stderr=io.StringIO())
         with signing_session(environment, rpc=rpc, wallet_path=Path(owner)) as session:
             raw = session.rpc.account(instance_address("bench"))
             assert raw is not None
@@ -138,11 +145,46 @@ class Bench:
                 session.sender.send([instruction], session.wallet, label="rates")
 
             send()
-            with Path(os.devnull).open("w") as quiet:
-                sys.stderr, stderr = quiet, sys.stderr
-                taken = milliseconds(send, 50)
-                sys.stderr = stderr
-        self.table.add("send to confirmed, in one process (50 times)", taken)
+            self.table.add("send to confirmed (blockhash to logs)", milliseconds(send, 50), process=False)
+
+    def decoding(self) -> None:
+        """Reading the 119,160 bytes of a coordinator account with 256 clients in each of its lists."""
+        from psyche_cli.protocol.accounts import CoordinatorInstance
+        from psyche_cli.protocol.coordinator_account import decode_coordinator_account
+        from psyche_cli.protocol.dump import run_dump
+        from psyche_cli.render import json_text
+
+        raw = full_account()
+        key = raw.address
+        instance = CoordinatorInstance(key, 0, 255, key, key, key, "bench")
+
+        def look() -> None:
+            account = decode_coordinator_account(raw)
+            assert (account.run_state, account.step, account.config, len(account.model)) is not None
+
+        self.table.add("decode: state, step, config, model", milliseconds(look, 200), "aim: < 1 ms", process=False)
+        dump = milliseconds(lambda: run_dump(instance, decode_coordinator_account(raw)), 100)
+        self.table.add("decode and dump 256 clients", dump, "aim: < 5 ms", process=False)
+        text = milliseconds(lambda: json_text(run_dump(instance, decode_coordinator_account(raw))), 50)
+        self.table.add("the same, to JSON text", text, process=False)
+
+
+def full_account() -> RawAccount:
+    """A coordinator account whose three lists of clients are full."""
+    from psyche_cli.protocol.account_checks import account_discriminator
+    from psyche_cli.protocol.layout import MAX_CLIENTS, CoordinatorImage
+    from psyche_cli.protocol.programs import PUBLISHED
+    from psyche_cli.protocol.raw_account import RawAccount
+
+    image = CoordinatorImage()
+    image.version = 1
+    epoch_state, clients = image.state.coordinator.epoch_state, image.state.clients_state.clients
+    for vector in (epoch_state.clients, epoch_state.exited_clients, clients):
+        vector.len = MAX_CLIENTS
+        for index in range(MAX_CLIENTS):
+            vector.data[index].id.signer[:] = hashlib.sha256(bytes([index])).digest()
+    data = account_discriminator("CoordinatorAccount") + bytes(image)
+    return RawAccount(PUBLISHED.coordinator, PUBLISHED.coordinator, 0, data)
 
 
 def main() -> None:
@@ -154,6 +196,7 @@ def main() -> None:
         bench = Bench(Path(folder), repeat)
         bench.start_up()
         bench.validator()
+        bench.decoding()
 
 
 if __name__ == "__main__":
