@@ -50,6 +50,7 @@ def run() -> None:
 
 def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     """Run one command line and return its exit code. Never raises but for a broken pipe."""
+    argv = argv or ("--help",)
     tree = typer.main.get_command(build())
     verb = _verb(argv, tree)
     renderer = Renderer(environment, command=verb, as_json=_wants_json(argv, verb))

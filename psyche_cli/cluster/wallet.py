@@ -65,9 +65,13 @@ class Wallet:
     def write_keypair_file(self, path: Path) -> None:
         """Write the 64 bytes as a JSON array to a new file that only its owner may read (mode 0600).
 
-        Raises WalletError when the file exists already or cannot be written.
+        Folders that are missing on the way are made, as ``solana-keygen`` does. Raises WalletError when the file exists
+        already or cannot be written.
         """
+        if path.parent.exists() and not path.parent.is_dir():
+            raise WalletError(f"Cannot write {path}: {path.parent} is not a folder.", path=str(path))
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise WalletError(
@@ -113,7 +117,8 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
     if not default.exists():
         raise WalletNotFound(
             f"No wallet was given, and the default one {default} does not exist.",
-            hint=f"Give -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}.",
+            hint=f"Give -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}. "
+            "To make one: psyche-cli localnet new-wallet FILE.",
             path=str(default),
         )
     notify(f"Using the default wallet {default}.")

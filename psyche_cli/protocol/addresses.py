@@ -62,12 +62,12 @@ def parse_pubkey(text: str, what: str) -> Pubkey:
     if not text:
         raise refuse("it is empty")
     if len(text) > _LONGEST_KEY:
-        raise refuse(f"it has {len(text)} characters, at most {_LONGEST_KEY} are possible")
+        raise refuse(f"it is {len(text)} characters long, at most {_LONGEST_KEY} are possible")
     for position, character in enumerate(text):
         if character not in _BASE58:
             raise refuse(f"{character!r} at position {position + 1} of {text!r} is not in the base58 alphabet")
     if len(text) < _SHORTEST_KEY:
-        raise refuse(f"{text!r} has {len(text)} characters, at least {_SHORTEST_KEY} are needed")
+        raise refuse(f"{text!r} is too short, at least {_SHORTEST_KEY} characters are needed")
     size = _base58_size(text)
     if size != Pubkey.LENGTH:
         raise refuse(f"{text!r} stands for {size} bytes, a public key has {Pubkey.LENGTH}")

@@ -259,8 +259,17 @@ def test_a_keypair_file_is_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_keypair_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    with pytest.raises(WalletError, match=r"Cannot write .*: No such file or directory\."):
-        Wallet.generate().write_keypair_file(tmp_path / "absent" / "new.json")
+    (tmp_path / "file").touch()
+    with pytest.raises(WalletError, match=r"Cannot write .*: Not a directory\."):
+        Wallet.generate().write_keypair_file(tmp_path / "file" / "below" / "new.json")
+    with pytest.raises(WalletError, match="is not a folder"):
+        Wallet.generate().write_keypair_file(tmp_path / "file" / "new.json")
+
+
+def test_missing_folders_of_a_keypair_file_are_made(tmp_path: Path) -> None:
+    wallet = Wallet.generate()
+    wallet.write_keypair_file(tmp_path / "a" / "b" / "new.json")
+    assert keypair_file_address(tmp_path / "a" / "b" / "new.json") == wallet.address
 
 
 @given(st.binary(min_size=32, max_size=32))

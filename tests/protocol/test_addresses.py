@@ -177,9 +177,9 @@ def test_a_run_id_that_is_no_text_is_refused() -> None:
     ("text", "reason"),
     [
         ("", "it is empty"),
-        ("abc", "'abc' has 3 characters, at least 32 are needed"),
+        ("abc", "'abc' is too short, at least 32 characters are needed"),
         ("0" * 32, "'0' at position 1"),
-        ("6rgmvnG3y5hSXH9quku9MM2N2PTGp5UGRVZUtgaVQAu o", "it has 45 characters"),
+        ("6rgmvnG3y5hSXH9quku9MM2N2PTGp5UGRVZUtgaVQAu o", "it is 45 characters long"),
         ("6rgmvnG3y5hSXH9quku9MM2N2PTGp5UGRVZUtgaVQA o", "' ' at position 43"),
         ("z" * 44, "stands for 33 bytes, a public key has 32"),
         ("z" * 32, "stands for 24 bytes, a public key has 32"),
