@@ -24,7 +24,7 @@ from psyche_cli.localnet.account_index import AccountIndex
 from psyche_cli.localnet.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
 from psyche_cli.localnet.genesis import Genesis, create_vm
 from psyche_cli.localnet.history import DEFAULT_CAPACITY, History, ProcessedMessages, TransactionRecord
-from psyche_cli.localnet.known_addresses import LOOKUP_TABLE_PROGRAM, SYSTEM_PROGRAM
+from psyche_cli.localnet.known_addresses import LOOKUP_TABLE_PROGRAM, SYSTEM_PROGRAM, SYSVAR_OWNER
 from psyche_cli.localnet.outcomes import inner_instructions, return_data
 from psyche_cli.localnet.parsed_accounts import (
     NONCE_BYTES,
@@ -83,6 +83,17 @@ class Simulation:
     accounts: dict[Pubkey, Account]
 
 
+@dataclass(frozen=True)
+class BankState:
+    """Everything that ``Bank.restore`` brings back. Sysvars are not in ``accounts``: time makes them."""
+
+    accounts: dict[Pubkey, Account]
+    records: tuple[TransactionRecord, ...]
+    total: int
+    processed: ProcessedMessages
+    warped_seconds: int
+
+
 class Bank:
     """One chain. To be used by one thread."""
 
@@ -103,6 +114,7 @@ class Bank:
         self.chain.append(max(first_slot, 1), timekeeper.unix_time())
         self.epoch_schedule = self._vm.get_epoch_schedule()
         self._set_sysvars()
+        self.at_genesis = self.save()
 
     # -- time
 
@@ -111,14 +123,14 @@ class Bank:
         """The current slot."""
         return self.chain.tip.slot
 
-    def catch_up(self) -> None:
+    def catch_up(self, *, back_in_time: bool = False) -> None:
         """Begin the slots that are due. Called before every request and, by the server, every slot."""
         due = self._first_slot + self.timekeeper.slots_due() - self._slots_due_at_start
         if due <= self.slot:
             return
         now = self.timekeeper.unix_time()
         for slot in range(max(self.slot + 1, due - MAX_BLOCKS_AT_ONCE + 1), due + 1):
-            self._processed.forget(self.chain.append(slot, now))
+            self._processed.forget(self.chain.append(slot, now, back_in_time=back_in_time))
             for listener in self.listeners:
                 listener.on_block(self.chain.tip)
         self._set_sysvars()
@@ -165,6 +177,35 @@ class Bank:
         self.accounts.record(address, account.owner if account.lamports else None)
         for listener in self.listeners:
             listener.on_account(address)
+
+    def save(self) -> BankState:
+        """The present state, for ``restore``."""
+        accounts = {}
+        for address in self.accounts.addresses():
+            account = self.account(address)
+            if account is not None and account.owner != SYSVAR_OWNER:
+                accounts[address] = account
+        return BankState(
+            accounts=accounts,
+            records=tuple(self.history.records()),
+            total=self.history.total,
+            processed=self._processed.copy(),
+            warped_seconds=self.timekeeper.warped_seconds,
+        )
+
+    def restore(self, state: BankState) -> None:
+        """Go back to a saved state: accounts, history, warped time. Slots and blockhashes go on, in a new slot."""
+        for address in [*self.accounts.addresses()]:
+            if address not in state.accounts and self.accounts.owner_of(address) != SYSVAR_OWNER:
+                self.set_account(address, Account(0, b"", SYSTEM_PROGRAM))
+        for address, account in state.accounts.items():
+            if self.account(address) != account:
+                self.set_account(address, account)
+        self.history.replace(state.records, state.total)
+        self._processed = state.processed.copy()
+        self.timekeeper.unwarp_time(state.warped_seconds)
+        self.timekeeper.warp_slots(1)
+        self.catch_up(back_in_time=True)
 
     def check(self, wire: WireTransaction) -> None:
         """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected."""

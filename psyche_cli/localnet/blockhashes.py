@@ -57,15 +57,15 @@ class BlockChain:
             expired.append(self._usable.popitem(last=False)[0])
         return expired
 
-    def append(self, slot: int, unix_time: int) -> list[Hash]:
-        """Produce the block of ``slot`` on top of the tip; return the blockhashes that are now too old to be used."""
+    def append(self, slot: int, unix_time: int, *, back_in_time: bool = False) -> list[Hash]:
+        """Produce the block of ``slot`` on top of the tip; return the blockhashes that are now too old to be used.
+
+        Time stands still rather than go back, unless ``back_in_time``.
+        """
         parent = self.tip
+        time = unix_time if back_in_time else max(unix_time, parent.unix_time)
         digest = sha256(bytes(parent.blockhash) + slot.to_bytes(8, "little")).digest()
-        return self._add(
-            Block(
-                slot, parent.height + 1, parent.slot, Hash(digest), parent.blockhash, max(unix_time, parent.unix_time)
-            )
-        )
+        return self._add(Block(slot, parent.height + 1, parent.slot, Hash(digest), parent.blockhash, time))
 
     def last_valid_height(self, blockhash: Hash) -> int | None:
         """The last block height at which a transaction with this blockhash can land; None when it no longer can."""

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Final
 
-from psyche_cli.localnet import rpc_accounts, rpc_cluster, rpc_history, rpc_tokens, rpc_transactions
+from psyche_cli.localnet import rpc_accounts, rpc_cluster, rpc_control, rpc_history, rpc_tokens, rpc_transactions
 from psyche_cli.localnet.rpc_context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc_fault import (
     INTERNAL_ERROR,
@@ -25,6 +25,7 @@ _TABLES: Final[tuple[MethodTable, ...]] = (
     rpc_transactions.METHODS,
     rpc_history.METHODS,
     rpc_cluster.METHODS,
+    rpc_control.METHODS,
 )
 
 
@@ -33,7 +34,7 @@ def all_methods() -> dict[str, str]:
     return {name: table_of for table_of, table in zip(_SUBJECTS, _TABLES, strict=True) for name in table}
 
 
-_SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster")
+_SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster", "control")
 
 
 class Dispatcher:

@@ -95,9 +95,18 @@ class History:
         """Transactions of one slot in order of execution."""
         return list(self._by_slot.get(slot, ()))
 
-    def newest_slot(self) -> int | None:
-        """The slot of the newest transaction."""
-        return next(reversed(self._by_signature.values())).slot if self._by_signature else None
+    def records(self) -> list[TransactionRecord]:
+        """All remembered transactions, oldest first."""
+        return list(self._by_signature.values())
+
+    def replace(self, records: Iterable[TransactionRecord], total: int) -> None:
+        """Remember these, oldest first, in place of everything; ``total`` counts those since genesis."""
+        self._by_signature.clear()
+        self._by_address.clear()
+        self._by_slot.clear()
+        for record in records:
+            self.add(record)
+        self.total = total
 
 
 class ProcessedMessages:
@@ -112,6 +121,12 @@ class ProcessedMessages:
     def add(self, wire: WireTransaction) -> None:
         """Note an executed transaction."""
         self._by_blockhash.setdefault(wire.recent_blockhash, set()).add(wire.message_hash)
+
+    def copy(self) -> ProcessedMessages:
+        """The same, independent of what is added here later."""
+        copied = ProcessedMessages()
+        copied._by_blockhash = {blockhash: set(hashes) for blockhash, hashes in self._by_blockhash.items()}
+        return copied
 
     def forget(self, blockhashes: Iterable[Hash]) -> None:
         """Drop what belongs to blockhashes that are too old to be used."""

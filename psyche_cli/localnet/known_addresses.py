@@ -14,6 +14,8 @@ TOKEN_2022_PROGRAM: Final = TOKEN_2022
 NATIVE_MINT: Final = Pubkey.from_string("So11111111111111111111111111111111111111112")
 LOOKUP_TABLE_PROGRAM: Final = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 
+SYSVAR_OWNER: Final = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
+
 PSYCHE_PROGRAMS: Final[dict[str, Pubkey]] = {
     "coordinator": PUBLISHED.coordinator,
     "authorizer": PUBLISHED.authorizer,

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.bank import Bank
+from psyche_cli.localnet.bank import Bank, BankState
 from psyche_cli.localnet.genesis import faucet_keypair
 from psyche_cli.localnet.rpc_fault import Json
 from psyche_cli.localnet.rpc_params import Params
@@ -31,6 +31,8 @@ class RpcContext:
     faucet: Keypair = field(default_factory=faucet_keypair)
     identity: Pubkey = field(default_factory=lambda: faucet_keypair().pubkey())
     airdrops: int = 0
+    snapshots: dict[int, BankState] = field(default_factory=dict)
+    snapshots_taken: int = 0
 
     def with_context(self, value: Json) -> Json:
         """A value with the slot it belongs to."""

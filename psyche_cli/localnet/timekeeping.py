@@ -72,6 +72,15 @@ class Timekeeper:
             return int(self._started_unix + elapsed * self._mode.value) + self._warped_seconds
         return int(self._clock.unix_time()) + self._warped_seconds
 
+    @property
+    def warped_seconds(self) -> int:
+        """How far warps have moved the time so far."""
+        return self._warped_seconds
+
+    def unwarp_time(self, warped_seconds: int) -> None:
+        """Go back to an earlier value of ``warped_seconds``; slots that were warped stay passed."""
+        self._warped_seconds = warped_seconds
+
     def warp_slots(self, slots: int) -> None:
         """Let this many slots pass at once; the time stays."""
         self._warped_slots += slots

@@ -115,6 +115,13 @@ CASES: list[Case] = [
     ("getTransactionCount", r.GetTransactionCountResp, list),
     ("getVersion", r.GetVersionResp, list),
     ("getVoteAccounts", r.GetVoteAccountsResp, list),
+    ("localnet_warpSlots", None, lambda: [1]),
+    ("localnet_warpSeconds", None, lambda: [1]),
+    ("localnet_setAccount", None, lambda: ["11111111111111111111111111111113", {"lamports": 1}]),
+    ("localnet_takeSnapshot", None, list),
+    ("localnet_restoreSnapshot", None, lambda: [1]),
+    ("localnet_dropSnapshot", None, lambda: [1]),
+    ("localnet_reset", None, list),
     ("minimumLedgerSlot", r.MinimumLedgerSlotResp, list),
 ]  # fmt: skip
 
