@@ -50,7 +50,9 @@ def _objects(images: dict[Path, bytes], folders: Sequence[str]) -> list[ObjectFi
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the programs into the package, or with ``--check`` compare what is there with a rebuild."""
     parser = argparse.ArgumentParser(prog="build-programs", description="Build the on-chain programs from programs/.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a committed program differs from its sources")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if a committed program differs from its sources"
+    )
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR", help="where the .so files lie")
     options = parser.parse_args(arguments)
     try:
@@ -62,9 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, program in programs.items():
         path: Path = options.output / f"{name}.so"
         digest = hashlib.sha256(program.image).hexdigest()[:16]
-        sys.stdout.write(
-            f"{name}.so  {len(program.image):6} bytes  code {program.code_size}, constants {program.constants_size}, sha256 {digest}\n"
-        )
+        parts = f"code {program.code_size}, constants {program.constants_size}"
+        sys.stdout.write(f"{name}.so  {len(program.image):6} bytes  ({parts})  sha256 {digest}\n")
         if options.check:
             committed = path.read_bytes() if path.exists() else b""
             if committed != program.image:

@@ -14,14 +14,16 @@ ZIG_VERSION = "0.15.2"
 # -mcpu=v2: no 32-bit arithmetic, which SBPF v0 understands differently. -bpf-stack-size: the VM's stack frames have
 # 4 KiB; a larger frame becomes a compile error. Optimisation settings are part of the committed bytes: keep them.
 FLAGS = (
-    "-target bpfel-freestanding -mcpu=v2 -std=c11 -O2 -g0 -ffreestanding -fno-builtin -fno-jump-tables -fno-stack-protector "
-    "-fno-sanitize=all -fwrapv -fno-strict-aliasing -ffunction-sections -fdata-sections -mllvm -bpf-stack-size=4096 "
-    "-Wall -Wextra -Werror"
-).split()
+    *("-target", "bpfel-freestanding", "-mcpu=v2", "-std=c11", "-O2", "-g0"),
+    *("-ffreestanding", "-fno-builtin", "-fno-jump-tables", "-fno-stack-protector", "-fno-sanitize=all"),
+    *("-fwrapv", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections"),
+    *("-mllvm", "-bpf-stack-size=4096"),
+    *("-Wall", "-Wextra", "-Werror"),
+)
 
 
 def check_compiler() -> None:
-    """Raise ``BuildError`` unless this Python has ``ziglang`` in exactly the version that the programs are built with."""
+    """Raise ``BuildError`` unless this Python has ``ziglang`` in exactly the version that makes the committed bytes."""
     try:
         found = subprocess.run(
             [sys.executable, "-m", "ziglang", "version"], capture_output=True, text=True, check=True
@@ -32,7 +34,7 @@ def check_compiler() -> None:
         ) from error
     if found != ZIG_VERSION:
         raise BuildError(
-            f"found ziglang {found}, but the programs are built with {ZIG_VERSION}: `pip install ziglang=={ZIG_VERSION}`"
+            f"found ziglang {found}, but the programs need {ZIG_VERSION}: `pip install ziglang=={ZIG_VERSION}`"
         )
 
 

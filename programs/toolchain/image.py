@@ -1,9 +1,9 @@
 """Writing the shared object that Solana's loader accepts.
 
-The loader insists on: one ``.text`` and one ``.rodata`` recognised by name, with addresses equal to file offsets; sections
-in file order without overlap; ``.dynsym`` and ``.dynstr``; a dynamic table that names them; and for each syscall one
-``R_BPF_64_32`` relocation against its name. It is asked for nothing else: addresses are final, so no other relocation is
-needed.
+The loader insists on: one ``.text`` and one ``.rodata`` recognised by name, with addresses equal to file offsets;
+sections in file order without overlap; ``.dynsym`` and ``.dynstr``; a dynamic table that names them; and for each call
+of a syscall one ``R_BPF_64_32`` relocation against its name. It is asked for nothing else: addresses are final, so no
+other relocation is needed.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def write_image(
     """
     image = bytearray(content)
     sections = [_SectionEntry("", 0, 0, 0, 0, 0, align=0)]
-    sections.append(_loaded(".text", _SHT_PROGBITS, code, flags=_SHF_ALLOC | _SHF_EXECINSTR, align=8))
+    sections.append(_loaded(".text", _SHT_PROGBITS, code, _SHF_ALLOC | _SHF_EXECINSTR, align=8))
     if constants[1] > constants[0]:
         sections.append(_loaded(".rodata", _SHT_PROGBITS, constants, align=16))
     dynamic_index = len(sections)
@@ -103,9 +103,9 @@ def write_image(
     image[dynamic[0] : dynamic[1]] = b"".join(struct.pack("<QQ", *entry) for entry in entries)
 
     sections.append(
-        _loaded(".dynamic", _SHT_DYNAMIC, dynamic, flags=_SHF_ALLOC | _SHF_WRITE, link=dynstr_index, align=8, entry_size=16)
+        _loaded(".dynamic", _SHT_DYNAMIC, dynamic, _SHF_ALLOC | _SHF_WRITE, link=dynstr_index, align=8, entry_size=16)
     )
-    sections.append(_loaded(".dynsym", _SHT_DYNSYM, dynsym, link=dynstr_index, info=1, align=8, entry_size=_SYMBOL_SIZE))
+    sections.append(_loaded(".dynsym", _SHT_DYNSYM, dynsym, link=dynstr_index, info=1, align=8, entry_size=24))
     sections.append(_loaded(".dynstr", _SHT_STRTAB, dynstr))
     if relocations:
         sections.append(_loaded(".rel.dyn", _SHT_REL, rel, link=dynsym_index, align=8, entry_size=_RELOCATION_SIZE))
@@ -121,7 +121,8 @@ def write_image(
 
     image[:_ELF_HEADER_SIZE] = struct.pack(
         "<16sHHIQQQIHHHHHH", ELF_MAGIC + b"\x01", _ET_DYN, EM_BPF, 1, entrypoint[1], _ELF_HEADER_SIZE, table_offset, 0,
-        _ELF_HEADER_SIZE, _PROGRAM_HEADER_SIZE, _PROGRAM_HEADERS, _SECTION_HEADER_SIZE, len(sections), len(sections) - 1,
+        _ELF_HEADER_SIZE, _PROGRAM_HEADER_SIZE, _PROGRAM_HEADERS,
+        _SECTION_HEADER_SIZE, len(sections), len(sections) - 1,
     )  # fmt: skip
     image[_ELF_HEADER_SIZE:HEADERS_SIZE] = (
         _program_header(_PT_LOAD, _PF_R | _PF_X, code)
@@ -154,7 +155,15 @@ def _append(image: bytearray, data: bytes, *, align: int) -> Span:
 
 
 def _loaded(
-    name: str, type_: int, span: Span, *, flags: int = _SHF_ALLOC, link: int = 0, info: int = 0, align: int = 1, entry_size: int = 0
+    name: str,
+    type_: int,
+    span: Span,
+    flags: int = _SHF_ALLOC,
+    *,
+    link: int = 0,
+    info: int = 0,
+    align: int = 1,
+    entry_size: int = 0,
 ) -> _SectionEntry:
     start, end = span
     return _SectionEntry(name, type_, flags, start, start, end - start, link, info, align, entry_size)

@@ -1,7 +1,8 @@
 """What the Solana VM (SBPF v0) executes: checks and the one rewrite that compiled code needs.
 
-SBPF v0 is 64-bit BPF without signed division, atomics and 32-bit jumps. It does have 32-bit arithmetic, but with another
-meaning than Linux BPF (results are sign-extended), so code must be compiled with ``-mcpu=v2``, which never uses it.
+SBPF v0 is 64-bit BPF without signed division, atomics and 32-bit jumps. It does have 32-bit arithmetic, but with
+another meaning than Linux BPF (results are sign-extended), so code must be compiled with ``-mcpu=v2``, which never uses
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,19 @@ EXIT = 0x95
 _ALU64_OPERATIONS = range(0x00, 0xD0, 0x10)  # add sub mul div or and lsh rsh neg mod xor mov arsh
 _ARITHMETIC = frozenset(operation | 0x07 | source for operation in _ALU64_OPERATIONS for source in (0, 0x08)) - {0x8F}
 _BYTE_SWAPS = frozenset({0xD4, 0xDC})
-_CONDITIONS = (0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0xA0, 0xB0, 0xC0, 0xD0)  # eq gt ge set ne sgt sge lt le slt sle
+_CONDITIONS = (
+    0x10,
+    0x20,
+    0x30,
+    0x40,
+    0x50,
+    0x60,
+    0x70,
+    0xA0,
+    0xB0,
+    0xC0,
+    0xD0,
+)  # eq gt ge set ne sgt sge lt le slt sle
 _JUMPS = frozenset({0x05} | {condition | 0x05 | source for condition in _CONDITIONS for source in (0, 0x08)})
 _MEMORY = frozenset({0x61, 0x69, 0x71, 0x79, 0x62, 0x6A, 0x72, 0x7A, 0x63, 0x6B, 0x73, 0x7B})
 ALLOWED = _ARITHMETIC | _BYTE_SWAPS | _JUMPS | _MEMORY | {LOAD_IMMEDIATE_64, CALL, CALL_REGISTER, EXIT}

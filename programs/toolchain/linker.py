@@ -18,12 +18,31 @@ R_BPF_64_64, R_BPF_64_ABS64, R_BPF_64_32 = 1, 2, 10
 PROGRAM_START = 0x1_0000_0000  # where the VM maps the file: an address is this plus the offset in the file
 ENTRYPOINT = "entrypoint"
 
-# A real cluster refuses to deploy a program that names any other syscall; LiteSVM would accept it, so it is checked here.
+# A real cluster refuses to deploy a program that names any other syscall; LiteSVM accepts it, so it is checked here.
 SYSCALLS = frozenset(
-    """abort sol_panic_ sol_log_ sol_log_64_ sol_log_pubkey sol_log_compute_units_ sol_log_data sol_sha256 sol_keccak256
-    sol_create_program_address sol_try_find_program_address sol_get_clock_sysvar sol_get_rent_sysvar sol_memcpy_
-    sol_memmove_ sol_memset_ sol_memcmp_ sol_invoke_signed_c sol_set_return_data sol_get_return_data
-    sol_get_stack_height""".split()
+    {
+        "abort",
+        "sol_panic_",
+        "sol_log_",
+        "sol_log_64_",
+        "sol_log_pubkey",
+        "sol_log_compute_units_",
+        "sol_log_data",
+        "sol_sha256",
+        "sol_keccak256",
+        "sol_create_program_address",
+        "sol_try_find_program_address",
+        "sol_get_clock_sysvar",
+        "sol_get_rent_sysvar",
+        "sol_memcpy_",
+        "sol_memmove_",
+        "sol_memset_",
+        "sol_memcmp_",
+        "sol_invoke_signed_c",
+        "sol_set_return_data",
+        "sol_get_return_data",
+        "sol_get_stack_height",
+    }
 )
 _BUILTIN_TRAP = "__bpf_trap"  # what LLVM 21 and later call for __builtin_trap and unreachable code
 

@@ -55,7 +55,7 @@ class Section:
 
     @property
     def is_writable(self) -> bool:
-        """Holds data that the program could change. Pointers in constants do not count: they are final after linking."""
+        """Holds data that the program could change. Pointers in constants do not count: linking makes them final."""
         constant_with_pointers = self.name.startswith(".data.rel.ro")
         return not constant_with_pointers and (self.zero_filled or bool(self.flags & SHF_WRITE))
 
@@ -108,7 +108,12 @@ def read_object(name: str, image: bytes) -> ObjectFile:
             data = bytearray(header.size) if zero_filled else bytearray(_content(image, header))
             sections[index] = Section(name, header.name, header.flags, max(1, header.align), data, zero_filled)
 
-    symbols = [symbol for header in headers if header.type == SHT_SYMTAB for symbol in _symbols(name, image, headers, header, sections)]
+    symbols = [
+        symbol
+        for header in headers
+        if header.type == SHT_SYMTAB
+        for symbol in _symbols(name, image, headers, header, sections)
+    ]
     for header in headers:
         if header.info not in sections:
             continue

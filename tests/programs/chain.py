@@ -42,7 +42,7 @@ Code = int | str | None
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a transaction: ``code`` is None for success, a program's error code, or the runtime's word for it."""
+    """What became of a transaction. ``code``: None for success, a program's error code, or the runtime's word."""
 
     code: Code
     logs: tuple[str, ...]

@@ -402,5 +402,3 @@ class RunAccounts:
         if isinstance(step, steps.FreeCoordinator):
             accounts = [accounts[0], meta(self.authority, "w"), meta(self.instance, "w"), accounts[2]]
         return instruction(COORDINATOR, name, accounts, arguments)
-
-

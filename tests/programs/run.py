@@ -31,7 +31,9 @@ class Run:
         self.chain = chain
         authority = chain.payer.pubkey()
         account = wallet(f"coordinator account of {run_id}").pubkey()
-        self.accounts = RunAccounts(authority, authorization_address(authority, SYSTEM), instance_address(run_id), account)
+        self.accounts = RunAccounts(
+            authority, authorization_address(authority, SYSTEM), instance_address(run_id), account
+        )
         chain.put(account, bytes(COORDINATOR_ACCOUNT_SIZE), COORDINATOR)
         metas = [meta(authority, "sw"), meta(self.accounts.instance, "w"), meta(account, "w"), meta(SYSTEM)]
         arguments = bytes(authority) * 2 + borsh_string(run_id) + borsh_string("latest")
@@ -39,12 +41,12 @@ class Run:
         if not chain.exists(self.accounts.authorization):
             permit_everybody(chain)
 
-    def send(self, step: Step, signer: bytes | None = None) -> Outcome:
-        """Execute ``step`` at the chain's present time, signed by a wallet or by the authority."""
-        wallet_key = self.accounts.authority if signer is None else Pubkey(signer)
+    def send(self, step: Step, signer: bytes = b"") -> Outcome:
+        """Execute ``step`` at the chain's present time, signed by a wallet, or else by the authority."""
+        wallet_key = Pubkey(signer) if signer else self.accounts.authority
         return self.chain.send(self.accounts.encode(step, wallet_key))
 
-    def must(self, step: Step, signer: bytes | None = None) -> Outcome:
+    def must(self, step: Step, signer: bytes = b"") -> Outcome:
         outcome = self.send(step, signer)
         assert outcome.code is None, (step, outcome.code, outcome.logs)
         return outcome

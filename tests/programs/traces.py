@@ -41,7 +41,9 @@ def checkpoint_value(short: str) -> str | Table:
     return {KINDS[kind]: {name: repo, detail: None}}
 
 
-def model_value(checkpoint: str, max_seq_len: int, cold_start_warmup_steps: int, optimizer: str | Table = "Dummy") -> Table:
+def model_value(
+    checkpoint: str, max_seq_len: int, cold_start_warmup_steps: int, optimizer: str | Table = "Dummy"
+) -> Table:
     return {
         "LLM": {
             "max_seq_len": max_seq_len,
@@ -72,27 +74,27 @@ def _number(word: str) -> int | None:
     return None if word == "-" else int(word)
 
 
-def parse(op: Sequence[str]) -> tuple[steps.Instruction, bytes | None]:
-    """The instruction that a recorded operation stands for, and who signs it (None: the main authority)."""
+def parse(op: Sequence[str]) -> tuple[steps.Instruction, bytes]:
+    """The instruction that a recorded operation stands for, and who signs it (nothing: the main authority)."""
     name, *words = op
     match name:
         case "tick":
-            return steps.Tick(), None
+            return steps.Tick(), b""
         case "pause":
-            return steps.SetPaused(words[0] == "1"), None
+            return steps.SetPaused(words[0] == "1"), b""
         case "rates":
-            return steps.SetFutureEpochRates(_number(words[0]), _number(words[1])), None
+            return steps.SetFutureEpochRates(_number(words[0]), _number(words[1])), b""
         case "config":
-            return steps.Update(config=dict(zip(CONFIG_KEYS, map(int, words), strict=True))), None
+            return steps.Update(config=dict(zip(CONFIG_KEYS, map(int, words), strict=True))), b""
         case "model":
             optimizer = DISTRO if words[3] == "distro" else "Dummy"
-            return steps.Update(model=model_value(words[0], int(words[1]), int(words[2]), optimizer)), None
+            return steps.Update(model=model_value(words[0], int(words[1]), int(words[2]), optimizer)), b""
         case "progress":
             names = ("epoch", "step", "epoch_start_data_index")
-            return steps.Update(progress=dict(zip(names, map(int, words), strict=True))), None
+            return steps.Update(progress=dict(zip(names, map(int, words), strict=True))), b""
         case "metadata":
             metadata = {"name": "name", "description": "", "num_parameters": 0, "vocab_size": 0}
-            return steps.Update(metadata=metadata), None
+            return steps.Update(metadata=metadata), b""
     signer = client(words[0])
     match name:
         case "join":
