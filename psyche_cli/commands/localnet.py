@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from psyche_cli.commands.options import LOCAL_RPC, Rpc, option
 from psyche_cli.errors import UsageError
-from psyche_cli.results import OperationResult
+from psyche_cli.results import OperationResult, PlainText
 
 EXAMPLE = "psyche-cli localnet --airdrop PUBKEY=100"
 _PAIR_OPTIONS: Final = ("--bpf-program",)
@@ -110,7 +110,7 @@ def new_wallet(
     ] = None,
     rpc: Rpc = LOCAL_RPC,
     output: Output = "human",
-) -> OperationResult:
+) -> PlainText:
     """Create a Solana keypair file that only you may read, and print its public key."""
     del output
     from psyche_cli.localnet.provisions import new_wallet

@@ -16,7 +16,8 @@ from psyche_cli.errors import TimedOut, UsageError
 from psyche_cli.localnet.parsed_accounts import MINT_BYTES
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.programs import SPL_TOKEN
-from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.render import talk
+from psyche_cli.results import OperationResult, PlainText, TransactionRecord
 from psyche_cli.session import SigningSession, reading_session
 
 MAX_DECIMALS: Final = 255
@@ -27,23 +28,23 @@ _AIRDROP_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
 
 
-def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> OperationResult:
+def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText:
     """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, ask the faucet for them.
 
-    Raises WalletError when the file exists, InvalidAmount, NetworkError.
+    The text is the public key alone, for ``$(...)``. Raises WalletError when the file exists, InvalidAmount, NetworkError.
     """
     lamports = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
     wallet = Wallet.generate(str(path))
     wallet.write_keypair_file(path)
-    details = [("file", str(path))]
+    talk(environment, f"Wrote a new keypair to {path}.")
     data: dict[str, str | int] = {"address": str(wallet.address), "path": str(path)}
     if lamports is not None:
         with reading_session(environment, rpc=rpc) as session:
             _airdrop(session.rpc, environment.clock, wallet, lamports)
             balance = session.rpc.balance(wallet.address)
-        details.append(("balance", f"{format_amount(balance, SOL_DECIMALS)} SOL"))
+        talk(environment, f"It holds {format_amount(balance, SOL_DECIMALS)} SOL.")
         data["lamports"] = balance
-    return OperationResult(summary=str(wallet.address), data=data, details=tuple(details))
+    return PlainText(text=str(wallet.address), data=data)
 
 
 def _airdrop(rpc: RpcClient, clock: Clock, wallet: Wallet, lamports: int) -> None:
