@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.clients.localnet import Cluster, running_localnet
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A new local validator process."""
+    with running_localnet(tmp_path_factory.mktemp("localnet")) as running:
+        yield running
