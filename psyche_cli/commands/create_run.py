@@ -46,17 +46,17 @@ def command(
     In one transaction. The run starts Uninitialized: configure it next. Locks about 0.83 SOL of rent, which close-run
     would give back for a run without a treasurer.
     """
-    from psyche_cli.operations.create_run import create_run
+    from psyche_cli.operations.create_run import RunRequest, create_run
     from psyche_cli.session import signing_session
 
+    request = RunRequest(
+        run_id=run_id,
+        client_version=client_version,
+        join_authority=join_authority,
+        collateral_mint=treasurer_collateral_mint,
+        treasurer_index=treasurer_index,
+        name=name,
+        description=description,
+    )
     with signing_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc, wallet_path=wallet) as session:
-        return create_run(
-            session,
-            run_id=run_id,
-            client_version=client_version,
-            join_authority=join_authority,
-            collateral_mint=treasurer_collateral_mint,
-            treasurer_index=treasurer_index,
-            name=name,
-            description=description,
-        )
+        return create_run(session, request)

@@ -22,6 +22,7 @@ from psyche_cli.protocol.addresses import (
 )
 from psyche_cli.protocol.instructions import Instructions
 from psyche_cli.protocol.layout import COORDINATOR_ACCOUNT_SIZE
+from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.protocol.raw_account import RawAccount
 from psyche_cli.protocol.token_accounts import TOKEN_ACCOUNT_SIZE, decode_mint
 from psyche_cli.results import JsonValue, OperationResult
@@ -32,6 +33,22 @@ from psyche_cli.session import Session, SigningSession
 INSTANCE_SIZE = 173
 TREASURER_RUN_SIZE = 200
 LAMPORTS_PER_SIGNATURE = 5_000
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the owner asked for, as it was typed. None: the default, or none.
+
+    ``collateral_mint`` makes a run with a treasurer; ``treasurer_index`` chooses its index (u64).
+    """
+
+    run_id: str
+    client_version: str = "latest"
+    join_authority: str | None = None
+    collateral_mint: str | None = None
+    treasurer_index: int | None = None
+    name: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,24 +74,14 @@ class NewRun:
     treasurer: TreasurerPlan | None
 
 
-def create_run(
-    session: SigningSession,
-    *,
-    run_id: str,
-    client_version: str = "latest",
-    join_authority: str | None = None,
-    collateral_mint: str | None = None,
-    treasurer_index: int | None = None,
-    name: str | None = None,
-    description: str | None = None,
-) -> OperationResult:
+def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
     """Create a run in one transaction; the wallet pays, and becomes its main authority.
 
     One transaction, because anybody could initialise a coordinator account that was created alone. What it locks is
     told before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists, AccountNotFound, WrongOwner,
     InsufficientFunds.
     """
-    new = _decide(session, run_id, client_version, join_authority, collateral_mint, treasurer_index, name, description)
+    new = decide(request, session.wallet.address, session.programs)
     _require_free(session, new)
     account = Wallet.generate("the new coordinator account")
     account_rent = session.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_SIZE)
@@ -83,14 +90,14 @@ def create_run(
     instructions = plan(session.instructions, new, account.address, account_rent)
     receipt = session.sender.send(instructions, session.wallet, extra_signers=(account,), label="create run")
     return OperationResult(
-        summary=f"Created run {run_id}. It is Uninitialized: configure it next.",
+        summary=f"Created run {new.run_id}. It is Uninitialized: configure it next.",
         data={
-            "run_id": run_id,
+            "run_id": new.run_id,
             "coordinator_instance": str(new.instance),
             "coordinator_account": str(account.address),
             "main_authority": str(new.main_authority),
             "join_authority": str(new.join_authority),
-            "client_version": client_version,
+            "client_version": new.client_version,
             "locked_lamports": account_rent + other_rent,
             "treasurer": _treasurer_data(new.treasurer),
         },
@@ -99,12 +106,12 @@ def create_run(
             ("coordinator account", str(account.address)),
             ("main authority", str(new.main_authority) + (" (through the treasurer)" if new.treasurer else "")),
             ("join authority", str(new.join_authority)),
-            ("client version", client_version),
+            ("client version", new.client_version),
             *_treasurer_details(new.treasurer),
             ("locked for storage", f"{format_sol(account_rent + other_rent)} SOL"),
         ),
         transactions=(record("create run", receipt),),
-        next_steps=(f"psyche-cli update-config --run-id {run_id} --config-path FILE",),
+        next_steps=(f"psyche-cli update-config --run-id {new.run_id} --config-path FILE",),
     )
 
 
@@ -130,47 +137,45 @@ def plan(instructions: Instructions, new: NewRun, account: Pubkey, account_rent:
     return [create, initialise, *describe]
 
 
-def _decide(
-    session: SigningSession,
-    run_id: str,
-    client_version: str,
-    join_authority: str | None,
-    collateral_mint: str | None,
-    index: int | None,
-    name: str | None,
-    description: str | None,
-) -> NewRun:
-    check_run_id(run_id)
-    problems = check_client_version(client_version) + check_metadata(name=name, description=description)
+def decide(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRun:
+    """Check what was asked for, as far as that needs no cluster, and derive every address.
+
+    Raises InvalidRunId, InvalidPublicKey, UsageError, ConfigurationError.
+    """
+    run_id = check_run_id(request.run_id)
+    problems = check_client_version(request.client_version)
+    problems += check_metadata(name=request.name, description=request.description)
     if problems:
         raise configuration_error(problems, subject="What describes the run")
-    if index is not None and collateral_mint is None:
+    if request.treasurer_index is not None and request.collateral_mint is None:
         raise UsageError(
             "--treasurer-index needs --treasurer-collateral-mint.",
             hint="Give the mint of the token that rewards are paid in, or leave --treasurer-index out.",
         )
-    wallet = session.wallet.address
+    given = request.join_authority
     metadata: dict[str, object] = {
-        "name": name or "",
-        "description": description or "",
+        "name": request.name or "",
+        "description": request.description or "",
         "num_parameters": 0,
         "vocab_size": 0,
     }
     return NewRun(
         run_id=run_id,
-        instance=instance_address(run_id, session.programs),
+        instance=instance_address(run_id, programs),
         main_authority=wallet,
-        join_authority=parse_pubkey(join_authority, "--join-authority") if join_authority else wallet,
-        client_version=client_version,
-        metadata=metadata if name or description else None,
-        treasurer=_plan_treasurer(session, run_id, index, collateral_mint) if collateral_mint else None,
+        join_authority=wallet if given is None else parse_pubkey(given, "--join-authority"),
+        client_version=request.client_version,
+        metadata=metadata if request.name or request.description else None,
+        treasurer=_plan_treasurer(request, programs),
     )
 
 
-def _plan_treasurer(session: Session, run_id: str, given_index: int | None, mint_text: str) -> TreasurerPlan:
-    mint = parse_pubkey(mint_text, "--treasurer-collateral-mint")
-    index = treasurer_index(run_id) if given_index is None else given_index
-    run = treasurer_run_address(index, session.programs)
+def _plan_treasurer(request: RunRequest, programs: ProgramIds) -> TreasurerPlan | None:
+    if request.collateral_mint is None:
+        return None
+    mint = parse_pubkey(request.collateral_mint, "--treasurer-collateral-mint")
+    index = treasurer_index(request.run_id) if request.treasurer_index is None else request.treasurer_index
+    run = treasurer_run_address(index, programs)
     return TreasurerPlan(index=index, run=run, vault=associated_token_address(run, mint), mint=mint)
 
 

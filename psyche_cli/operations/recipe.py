@@ -43,6 +43,9 @@ def read_recipe(
         if name in given:
             raise UsageError(f"{name} is given twice.", hint="Give each of rpc, grantor and grantee at most once.")
         given[name] = value
+    for name, value in given.items():
+        if not value:  # an unset shell variable must not come to mean everybody
+            raise UsageError(f"{name} is empty.", hint=f"Leave {name} out if its default is meant.")
     meant = {name: given.get(name) or variables.get(name) for name in _NAMES}
     return Recipe(
         rpc=meant["rpc"],

@@ -262,7 +262,7 @@ def test_points_are_whole(house: House) -> None:
     ],
     ids=lambda words: " ".join(words),
 )
-@pytest.mark.parametrize("key", ["abc", "0" * 32, "1" * 45, "é" * 40])
+@pytest.mark.parametrize("key", ["", "abc", "0" * 32, "1" * 45, "é" * 40])
 def test_bad_public_keys(house: House, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], key: str) -> None:
     monkeypatch.chdir(house.owner.parent)
     refused(house, ExitCode.USAGE, *words, key)
