@@ -1,13 +1,13 @@
-"""Recorded operations on a run, in compact JSON, and what the model makes of them.
+"""Operations on a run in compact JSON, and what the model makes of them.
 
-An operation is ``{"clock": [unix_timestamp, slot], "op": [name, argument, ...], "result": ..., "changed": {...}}``: the
-result is ``"ok"``, an error code or ``"panic"``, and ``changed`` holds those parts of the state's digest (see
-``digest``) that differ from the operation before. All arguments are texts. Client N has the wallet sha256("client-N").
+An operation is ``{"clock": [unix_timestamp, slot], "op": [name, argument, ...]}``, all arguments being texts; its
+result is ``"ok"``, an error code or ``"panic"``. Client N has the wallet sha256("client-N").
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
@@ -170,6 +170,7 @@ def digest(state: CoordinatorState) -> dict[str, Any]:
     """All of a state that operations change, in short. Random seeds are texts, as JSON numbers cannot hold them."""
     epoch = state.epoch
     return {
+        "nonce": state.nonce,
         "rs": int(state.run_state),
         "ts": state.run_state_start_timestamp,
         "pp": int(state.pending_pause),
@@ -228,13 +229,7 @@ def replay(operations: Iterable[Operation]) -> Iterator[tuple[Operation, Outcome
         state = outcome.state
 
 
-def record(timed_operations: Iterable[tuple[list[int], list[str]]]) -> list[Operation]:
-    """What the model makes of operations, in the recorded form."""
-    before: dict[str, Any] = {}
-    recorded = []
-    for operation, outcome in replay({"clock": clock, "op": op} for clock, op in timed_operations):
-        after = digest(outcome.state)
-        changed = {key: value for key, value in after.items() if before.get(key) != value}
-        recorded.append({**operation, "result": result_of(outcome), "changed": changed})
-        before = after
-    return recorded
+def fingerprint(outcome: Outcome) -> str:
+    """8 hex digits that stand for the digest of the state afterwards and for the log."""
+    text = json.dumps([digest(outcome.state), outcome.log], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
