@@ -14,7 +14,7 @@ from psyche_cli.errors import UsageError
 from psyche_cli.results import OperationResult, PlainText
 
 EXAMPLE = "psyche-cli localnet --airdrop PUBKEY=100"
-_PAIR_OPTIONS: Final = ("--bpf-program",)
+_PAIR_OPTIONS: Final = ("--bpf-program", "--account")
 _BETWEEN: Final = "\0"
 
 
@@ -82,6 +82,51 @@ def serve(
         list[str] | None,
         typer.Option("--airdrop", metavar="PUBKEY=SOL", help="Fund an address at the start. Repeatable."),
     ] = None,
+    mint: Annotated[
+        str | None, typer.Option("--mint", metavar="PUBKEY", help="An address that gets 500,000,000 SOL at the start.")
+    ] = None,
+    faucet_sol: Annotated[str, typer.Option("--faucet-sol", metavar="SOL", help="What the faucet holds.")] = "1000000",
+    account: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--account",
+            metavar="ADDRESS FILE.json",
+            help="Load an account that `solana account --output json` wrote; ADDRESS - takes the file's. Repeatable.",
+        ),
+    ] = None,
+    clone: Annotated[
+        list[str] | None,
+        typer.Option("--clone", "-c", metavar="ADDRESS", help="Copy an account from the cluster at --url. Repeatable."),
+    ] = None,
+    clone_upgradeable_program: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--clone-upgradeable-program",
+            metavar="ADDRESS",
+            help="Copy a program from the cluster at --url; it replaces a stand-in of the same id. Repeatable.",
+        ),
+    ] = None,
+    url: Annotated[
+        str, typer.Option("--url", "-u", metavar="URL", help="Where to clone from: a URL, devnet or mainnet-beta.")
+    ] = "mainnet-beta",
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", "-l", metavar="DIR", help="Keep the chain in this folder and continue it next time."),
+    ] = None,
+    # Not named "reset": a parameter may not have the name of a subcommand.
+    from_genesis: Annotated[bool, typer.Option("--reset", "-r", help="Throw away what --ledger holds.")] = False,
+    slot_time: Annotated[
+        float,
+        typer.Option("--slot-time", metavar="SECONDS", help="Length of a slot; 0 lets slots pass only when warped."),
+    ] = 0.4,
+    clock: Annotated[
+        str,
+        typer.Option("--clock", metavar="now|fixed:UNIX|scale:N", help="The cluster's time: the machine's, or not."),
+    ] = "now",
+    warp_slot: Annotated[int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="The first slot.", min=1)] = 1,
+    log: Annotated[
+        bool, typer.Option("--log", help="Print every request and what programs log on stderr, too.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no line per transaction on stderr.")] = False,
     output: Output = "human",
 ) -> None:
@@ -89,15 +134,34 @@ def serve(
     if ctx.invoked_subcommand is not None:
         return
     from psyche_cli.localnet.foreground import run_in_foreground
-    from psyche_cli.localnet.genesis import Genesis
     from psyche_cli.localnet.local_validator import LocalnetOptions
-    from psyche_cli.localnet.option_texts import airdrop_balances, program_files
+    from psyche_cli.localnet.option_texts import GenesisTexts, check_slot_time, read_genesis
+    from psyche_cli.localnet.timekeeping import ClockMode
 
-    genesis = Genesis(
-        programs=program_files(_pairs("--bpf-program", bpf_program)), balances=airdrop_balances(airdrop or ())
+    if from_genesis and ledger is None:
+        raise UsageError("--reset without --ledger has nothing to throw away.", hint="Give --ledger DIR, too.")
+    texts = GenesisTexts(
+        programs=_pairs("--bpf-program", bpf_program),
+        airdrops=airdrop or [],
+        mint=mint,
+        faucet_sol=faucet_sol,
+        accounts=_pairs("--account", account),
+        clones=clone or [],
+        cloned_programs=clone_upgradeable_program or [],
+        url=url,
     )
-    options = LocalnetOptions(genesis=genesis, rpc_port=rpc_port)
-    run_in_foreground(ctx.obj, options, as_json=output == "json", quiet=quiet)
+    options = LocalnetOptions(
+        genesis=read_genesis(ctx.obj, texts),
+        rpc_port=rpc_port,
+        slot_seconds=check_slot_time(slot_time),
+        clock_mode=ClockMode.parse(clock),
+        clock=ctx.obj.clock,
+        first_slot=warp_slot,
+        log_requests=log,
+        ledger=ledger,
+        reset=from_genesis,
+    )
+    run_in_foreground(ctx.obj, options, as_json=output == "json", quiet=quiet and not log)
 
 
 @app.command("new-wallet", epilog="Example: psyche-cli localnet new-wallet owner.json --airdrop 100")
@@ -144,3 +208,96 @@ def new_mint(
 
     with signing_session(ctx.obj, rpc=rpc, wallet_path=wallet) as session:
         return new_mint(session, decimals=decimals, amount=amount)
+
+
+@app.command("warp", epilog="Example: psyche-cli localnet warp 3600")
+def warp(
+    ctx: typer.Context,
+    *,
+    seconds: Annotated[int | None, typer.Argument(help="Seconds to let pass, and the slots in them.", min=0)] = None,
+    slots: Annotated[
+        int | None, typer.Option("--slots", help="Slots to let pass without time; 151 expire every blockhash.", min=0)
+    ] = None,
+    rpc: Rpc = LOCAL_RPC,
+    output: Output = "human",
+) -> OperationResult:
+    """Let time pass at once on a running local validator."""
+    del output
+    if seconds is None and slots is None:
+        raise UsageError("Nothing was said about how far to warp.", hint="Give SECONDS or --slots.")
+    from psyche_cli.localnet.remote_control import warp
+    from psyche_cli.session import reading_session
+
+    with reading_session(ctx.obj, rpc=rpc) as session:
+        return warp(session, seconds=seconds, slots=slots)
+
+
+@app.command("reset", epilog="Example: psyche-cli localnet reset")
+def reset(ctx: typer.Context, *, rpc: Rpc = LOCAL_RPC, output: Output = "human") -> OperationResult:
+    """Take a running local validator back to its genesis."""
+    del output
+    from psyche_cli.localnet.remote_control import reset
+    from psyche_cli.session import reading_session
+
+    with reading_session(ctx.obj, rpc=rpc) as session:
+        return reset(session)
+
+
+@app.command("snapshot", epilog="Example: psyche-cli localnet snapshot")
+def snapshot(ctx: typer.Context, *, rpc: Rpc = LOCAL_RPC, output: Output = "human") -> OperationResult:
+    """Remember the state of a running local validator, and print the number to restore it by."""
+    del output
+    from psyche_cli.localnet.remote_control import take_snapshot
+    from psyche_cli.session import reading_session
+
+    with reading_session(ctx.obj, rpc=rpc) as session:
+        return take_snapshot(session)
+
+
+@app.command("restore", epilog="Example: psyche-cli localnet restore 1")
+def restore(
+    ctx: typer.Context,
+    *,
+    number: Annotated[int, typer.Argument(help="The snapshot's number.", min=1)],
+    rpc: Rpc = LOCAL_RPC,
+    output: Output = "human",
+) -> OperationResult:
+    """Take a running local validator back to a snapshot."""
+    del output
+    from psyche_cli.localnet.remote_control import restore_snapshot
+    from psyche_cli.session import reading_session
+
+    with reading_session(ctx.obj, rpc=rpc) as session:
+        return restore_snapshot(session, number)
+
+
+@app.command("set-account", epilog="Example: psyche-cli localnet set-account ADDRESS account.json")
+def set_account(
+    ctx: typer.Context,
+    *,
+    address: Annotated[str, typer.Argument(help="The account's address.")],
+    file: Annotated[Path, typer.Argument(help="A file that `solana account --output json` wrote.")],
+    rpc: Rpc = LOCAL_RPC,
+    output: Output = "human",
+) -> OperationResult:
+    """Write an account of a running local validator, past all rules."""
+    del output
+    from psyche_cli.localnet.remote_control import set_account
+    from psyche_cli.session import reading_session
+
+    with reading_session(ctx.obj, rpc=rpc) as session:
+        return set_account(session, address, file)
+
+
+@app.command("programs", epilog="Example: psyche-cli localnet programs --export programs")
+def programs(
+    ctx: typer.Context,
+    *,
+    export: Annotated[Path, typer.Option("--export", metavar="DIR", help="Folder to write the programs to.")],
+    output: Output = "human",
+) -> OperationResult:
+    """Write the Psyche stand-ins as .so files, and print the flags with which solana-test-validator loads them."""
+    del ctx, output
+    from psyche_cli.localnet.program_export import export_programs
+
+    return export_programs(export)

@@ -70,6 +70,10 @@ class BankListener(Protocol):
         """A slot began."""
         ...
 
+    def on_restore(self) -> None:
+        """An earlier state was restored; every account that is different now was told before."""
+        ...
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -98,7 +102,13 @@ class Bank:
     """One chain. To be used by one thread."""
 
     def __init__(
-        self, genesis: Genesis, timekeeper: Timekeeper, *, first_slot: int = 1, history_capacity: int = DEFAULT_CAPACITY
+        self,
+        genesis: Genesis,
+        timekeeper: Timekeeper,
+        *,
+        first_slot: int = 1,
+        first_height: int = 1,
+        history_capacity: int = DEFAULT_CAPACITY,
     ) -> None:
         self.genesis = genesis
         self.timekeeper = timekeeper
@@ -110,7 +120,9 @@ class Bank:
         self._vm, self.accounts = create_vm(genesis)
         self._first_slot = first_slot
         self._slots_due_at_start = timekeeper.slots_due()
-        self.chain = BlockChain(genesis.blockhash, timekeeper.unix_time(), slot=max(first_slot - 1, 0))
+        self.chain = BlockChain(
+            genesis.blockhash, timekeeper.unix_time(), slot=max(first_slot, 1) - 1, height=max(first_height, 1) - 1
+        )
         self.chain.append(max(first_slot, 1), timekeeper.unix_time())
         self.epoch_schedule = self._vm.get_epoch_schedule()
         self._set_sysvars()
@@ -193,10 +205,16 @@ class Bank:
             warped_seconds=self.timekeeper.warped_seconds,
         )
 
-    def restore(self, state: BankState) -> None:
-        """Go back to a saved state: accounts, history, warped time. Slots and blockhashes go on, in a new slot."""
+    def restore(self, state: BankState, *, keep_programs: bool = False) -> None:
+        """Go back to a saved state: accounts, history, warped time. Slots and blockhashes go on, in a new slot.
+
+        With ``keep_programs``, programs of which the state says nothing stay.
+        """
         for address in [*self.accounts.addresses()]:
-            if address not in state.accounts and self.accounts.owner_of(address) != SYSVAR_OWNER:
+            if address in state.accounts or self.accounts.owner_of(address) == SYSVAR_OWNER:
+                continue
+            account = self.account(address)
+            if not (keep_programs and account is not None and account.executable):
                 self.set_account(address, Account(0, b"", SYSTEM_PROGRAM))
         for address, account in state.accounts.items():
             if self.account(address) != account:
@@ -206,6 +224,8 @@ class Bank:
         self.timekeeper.unwarp_time(state.warped_seconds)
         self.timekeeper.warp_slots(1)
         self.catch_up(back_in_time=True)
+        for listener in self.listeners:
+            listener.on_restore()
 
     def check(self, wire: WireTransaction) -> None:
         """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from hashlib import sha256
@@ -37,12 +38,14 @@ class BlockChain:
     def __init__(
         self, genesis_hash: Hash, unix_time: int, *, slot: int = 0, height: int = 0, capacity: int = 20_000
     ) -> None:
+        """Begin at genesis or, with a later ``slot``, go on from there with blockhashes that were never used."""
         self.genesis_hash = genesis_hash
         self._capacity = max(capacity, SLOT_HASHES)
         self._blocks: OrderedDict[int, Block] = OrderedDict()
         self._usable: OrderedDict[Hash, int] = OrderedDict()
         self._recent: deque[tuple[int, Hash]] = deque(maxlen=SLOT_HASHES)
-        self.tip = Block(slot, height, max(slot - 1, 0), genesis_hash, Hash.default(), unix_time)
+        first = genesis_hash if slot == 0 else Hash(os.urandom(32))
+        self.tip = Block(slot, height, max(slot - 1, 0), first, Hash.default(), unix_time)
         self._add(self.tip)
 
     def _add(self, block: Block) -> list[Hash]:

@@ -72,6 +72,9 @@ class Dispatcher:
         except Exception as error:
             self.context.log(f"{request['method']}: internal error: {type(error).__name__}: {error}")
             answer = _failure(identity, RpcFault(INTERNAL_ERROR, "Internal error"))
+        if self.context.log_requests:
+            outcome = f"error {answer['error']['code']}: {answer['error']['message']}" if "error" in answer else "ok"
+            self.context.log(f"{request['method']}: {outcome}")
         # A request without an id is a notification: it is obeyed, and not answered.
         return answer if "id" in request else None
 

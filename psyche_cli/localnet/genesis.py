@@ -42,10 +42,12 @@ def psyche_programs() -> dict[Pubkey, Path]:
 class Genesis:
     """Programs (ELF files) by address, accounts by address, balances in lamports by address, the faucet's lamports.
 
-    ``blockhash`` is the genesis hash, by default another one for each validator.
+    ``code`` are programs too, as ELF bytes; they beat ``programs`` at the same address. ``blockhash`` is the genesis
+    hash, by default another one for each validator.
     """
 
     programs: Mapping[Pubkey, Path] = field(default_factory=psyche_programs)
+    code: Mapping[Pubkey, bytes] = field(default_factory=dict)
     accounts: Mapping[Pubkey, Account] = field(default_factory=dict)
     balances: Mapping[Pubkey, int] = field(default_factory=dict)
     faucet_lamports: int = DEFAULT_FAUCET_LAMPORTS
@@ -70,13 +72,16 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
     )
     vm.set_epoch_schedule(EpochSchedule.without_warmup())
     for address, path in genesis.programs.items():
-        add_program_file(vm, address, path)
+        if address not in genesis.code:
+            add_program_file(vm, address, path)
+    for address, code in genesis.code.items():
+        add_program(vm, address, code, f"The program cloned as {address}")
     for address, account in genesis.accounts.items():
         vm.set_account(address, account)
     for address, lamports in {**genesis.balances, faucet_keypair().pubkey(): genesis.faucet_lamports}.items():
         vm.set_account(address, Account(lamports, b"", SYSTEM_PROGRAM))
     index = AccountIndex()
-    for address in (*GENESIS_ADDRESSES, *genesis.programs, *genesis.accounts, *genesis.balances):
+    for address in (*GENESIS_ADDRESSES, *genesis.programs, *genesis.code, *genesis.accounts, *genesis.balances):
         existing = vm.get_account(address)
         index.record(address, existing.owner if existing is not None else None)
     index.record(faucet_keypair().pubkey(), SYSTEM_PROGRAM)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.bank import Bank
+from psyche_cli.localnet.blockhashes import MAX_AGE
 from psyche_cli.localnet.dispatcher import Dispatcher
 from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.history import DEFAULT_CAPACITY
-from psyche_cli.localnet.ports import DEFAULT_RPC_PORT
+from psyche_cli.localnet.ports import DEFAULT_RPC_PORT, bind_pair
 from psyche_cli.localnet.rpc_context import RpcContext
 from psyche_cli.localnet.server import LocalServer
 from psyche_cli.localnet.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
+
+if TYPE_CHECKING:
+    from psyche_cli.localnet.ledger import Ledger
 
 
 def _silent(line: str) -> None:
@@ -28,8 +34,9 @@ def _silent(line: str) -> None:
 class LocalnetOptions:
     """What a local validator is told at its start.
 
-    ``rpc_port`` 0 takes any free pair of ports. ``slot_seconds`` 0 lets slots pass only when warped. ``log`` gets one
-    line per transaction and per refused request. ``history_capacity`` counts transactions.
+    ``rpc_port`` 0 takes any free pair of ports. ``slot_seconds`` 0 lets slots pass only when warped. ``log`` gets a
+    line per transaction, and with ``log_requests`` also per request and per line of program log. ``history_capacity``
+    counts transactions. ``ledger`` is a folder to keep the chain in; with ``reset`` what it holds is thrown away.
     """
 
     genesis: Genesis = field(default_factory=Genesis)
@@ -40,13 +47,64 @@ class LocalnetOptions:
     first_slot: int = 1
     history_capacity: int = DEFAULT_CAPACITY
     log: Callable[[str], None] = _silent
+    log_requests: bool = False
+    ledger: Path | None = None
+    reset: bool = False
 
 
 def create_server(options: LocalnetOptions) -> LocalServer:
-    """Load the programs and take the ports. Raises BadProgram, PortInUse or UsageError."""
+    """Load the programs, continue the ledger if there is one, take the ports.
+
+    Raises BadProgram, PortInUse, UsageError or LocalnetError.
+    """
+    ports = bind_pair(options.rpc_port)
+    try:
+        ledger, bank = _create_bank(options)
+    except BaseException:
+        for bound in ports:
+            bound.close()
+        raise
+    context = RpcContext(bank, log=options.log, log_requests=options.log_requests)
+    return LocalServer(Dispatcher(context), ports, on_stop=ledger.close if ledger else None)
+
+
+def _create_bank(options: LocalnetOptions) -> tuple[Ledger | None, Bank]:
     timekeeper = Timekeeper(options.clock, slot_seconds=options.slot_seconds, mode=options.clock_mode)
-    bank = Bank(options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity)
-    return LocalServer(Dispatcher(RpcContext(bank, log=options.log)), rpc_port=options.rpc_port)
+    if options.ledger is None:
+        bank = Bank(
+            options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity
+        )
+        return None, bank
+    from psyche_cli.localnet.ledger import Ledger
+
+    ledger = Ledger(options.ledger, reset=options.reset, log=options.log)
+    try:
+        return ledger, continue_or_begin(ledger, options, timekeeper)
+    except BaseException:
+        ledger.close()
+        raise
+
+
+def continue_or_begin(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) -> Bank:
+    """The chain that the ledger holds, or a new one, from now on written to it. Raises LocalnetError, BadProgram."""
+    stored = ledger.load()
+    if stored is None:
+        bank = Bank(
+            options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity
+        )
+    else:
+        # Heights go on where every blockhash of the former life is too old, as its clients will see.
+        bank = Bank(
+            replace(options.genesis, blockhash=stored.genesis_hash),
+            timekeeper,
+            first_slot=max(stored.slot + 1, options.first_slot),
+            first_height=stored.height + MAX_AGE + 1,
+            history_capacity=options.history_capacity,
+        )
+        bank.restore(stored.state, keep_programs=True)
+        options.log(f"ledger: continuing at slot {bank.slot} with {bank.history.total} transactions")
+    ledger.attach(bank)
+    return bank
 
 
 class LocalValidator:

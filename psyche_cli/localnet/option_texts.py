@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import SOL_DECIMALS, parse_amount
+from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
-from psyche_cli.localnet.genesis import psyche_programs
+from psyche_cli.localnet.genesis import LAMPORTS_PER_SOL, Genesis, psyche_programs
 from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.protocol.addresses import parse_pubkey
+
+MINT_LAMPORTS: Final = 500_000_000 * LAMPORTS_PER_SOL
+"""What solana-test-validator gives the address of its --mint."""
+
+MAX_SLOT_SECONDS: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class GenesisTexts:
+    """The options that say what a chain starts with, as they were typed."""
+
+    programs: Sequence[tuple[str, Path]] = ()
+    airdrops: Sequence[str] = ()
+    mint: str | None = None
+    faucet_sol: str = "1000000"
+    accounts: Sequence[tuple[str, Path]] = ()
+    clones: Sequence[str] = ()
+    cloned_programs: Sequence[str] = ()
+    url: str = ""
+
+
+def read_genesis(environment: Environment, texts: GenesisTexts) -> Genesis:
+    """What the texts mean; fetches what is to be cloned.
+
+    Raises UsageError, LocalnetError, and for clones AccountNotFound and NetworkError.
+    """
+    balances = airdrop_balances(texts.airdrops)
+    if texts.mint is not None:
+        mint = parse_pubkey(texts.mint, "--mint")
+        balances[mint] = balances.get(mint, 0) + MINT_LAMPORTS
+    faucet_lamports = parse_amount(texts.faucet_sol, SOL_DECIMALS, "--faucet-sol", allow_zero=True)
+    programs = program_files(texts.programs)
+    accounts, code = {}, {}
+    if texts.accounts or texts.clones or texts.cloned_programs:
+        from psyche_cli.localnet.account_sources import accounts_from_files, cloned_accounts, cloned_programs
+        from psyche_cli.session import reading_session
+
+        if texts.clones or texts.cloned_programs:
+            addresses = [parse_pubkey(text, "--clone") for text in texts.clones]
+            program_ids = [parse_pubkey(text, "--clone-upgradeable-program") for text in texts.cloned_programs]
+            with reading_session(environment, rpc=texts.url) as session:
+                accounts.update(cloned_accounts(session.rpc, addresses))
+                code = cloned_programs(session.rpc, program_ids)
+        accounts.update(accounts_from_files(texts.accounts))
+    return Genesis(programs=programs, code=code, accounts=accounts, balances=balances, faucet_lamports=faucet_lamports)
 
 
 def program_files(replacements: Iterable[tuple[str, Path]]) -> dict[Pubkey, Path]:
@@ -37,3 +86,12 @@ def airdrop_balances(texts: Iterable[str]) -> dict[Pubkey, int]:
         address = parse_pubkey(address_text, "--airdrop")
         balances[address] = balances.get(address, 0) + parse_amount(amount, SOL_DECIMALS, "--airdrop")
     return balances
+
+
+def check_slot_time(seconds: float) -> float:
+    """The length of a slot, if a slot can have it. Raises UsageError."""
+    if seconds == 0 or (math.isfinite(seconds) and 0.001 <= seconds <= MAX_SLOT_SECONDS):
+        return seconds
+    raise UsageError(
+        f"A slot cannot last {seconds} seconds.", hint=f"Give 0.001 to {MAX_SLOT_SECONDS:.0f}, or 0 for warps only."
+    )

@@ -31,7 +31,8 @@ _POLL_SECONDS: Final = 0.2
 def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText:
     """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, ask the faucet for them.
 
-    The text is the public key alone, for ``$(...)``. Raises WalletError when the file exists, InvalidAmount, NetworkError.
+    The text is the public key alone, for ``$(...)``. Raises WalletError when the file exists, InvalidAmount and
+    NetworkError.
     """
     lamports = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
     wallet = Wallet.generate(str(path))

@@ -234,6 +234,9 @@ class PubSub:
         for subscription in self._interested(("root", None)):
             subscription.notify(block.slot)
 
+    def on_restore(self) -> None:
+        """The accounts that changed were told of; signatures and logs of the past are nobody's news."""
+
 
 def _answer(connection: Connection, identity: Json, result: Json) -> None:
     content = {"error": result.to_json()} if isinstance(result, RpcFault) else {"result": result}

@@ -58,6 +58,9 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
     else:
         verdict = "ok" if record.error is None else transaction_error_text(record.error)
         context.log(f"slot {record.slot} {wire.signature}: {verdict}")
+        if context.log_requests:
+            for line in record.logs:
+                context.log(f"    {line}")
     return str(wire.signature)
 
 

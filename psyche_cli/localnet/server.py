@@ -12,7 +12,7 @@ from typing import Final
 from aiohttp import WSMsgType, web
 
 from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.ports import HOST, bind_pair
+from psyche_cli.localnet.ports import HOST
 from psyche_cli.localnet.pubsub import PubSub
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -69,12 +69,19 @@ class QueuedConnection:
 
 
 class LocalServer:
-    """Serves one dispatcher and one PubSub until stopped. ``rpc_port`` 0 takes any free pair of ports."""
+    """Serves one dispatcher and one PubSub on two bound sockets until stopped, then calls ``on_stop``."""
 
-    def __init__(self, dispatcher: Dispatcher, *, rpc_port: int) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        ports: tuple[socket.socket, socket.socket],
+        *,
+        on_stop: Callable[[], None] | None = None,
+    ) -> None:
         self._dispatcher = dispatcher
         self._pubsub = PubSub(dispatcher.context)
-        self._rpc_socket, self._ws_socket = bind_pair(rpc_port)
+        self._on_stop = on_stop
+        self._rpc_socket, self._ws_socket = ports
         self.rpc_port: int = self._rpc_socket.getsockname()[1]
         self.ws_port: int = self._ws_socket.getsockname()[1]
         self._sessions: set[asyncio.Task[object]] = set()
@@ -111,6 +118,8 @@ class LocalServer:
             await websockets.shutdown(_SHUTDOWN_SECONDS)
             with contextlib.suppress(asyncio.CancelledError):
                 await ticker
+            if self._on_stop is not None:
+                self._on_stop()
 
     @staticmethod
     async def _listen(loop: asyncio.AbstractEventLoop, server: web.Server, bound: socket.socket) -> asyncio.Server:

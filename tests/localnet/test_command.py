@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.hash import Hash
+from solders.instruction import Instruction
 from solders.keypair import Keypair
+from solders.message import Message
 from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
 
 from psyche_cli.cluster.http import HttpTransport
 from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
-from tests.localnet.harness import some_program
+from tests.localnet.harness import some_program, text
 
 WAIT = 30.0
 
@@ -37,13 +41,24 @@ class Running:
         url: str = json.loads(self.line)["data"]["rpc_url"]
         return url
 
-    def value(self, method: str, *params: Any) -> Any:
+    def result(self, method: str, *params: Any) -> Any:
         transport = HttpTransport(self.rpc_url)
         try:
             body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-            return json.loads(transport.send(body, timeout=WAIT))["result"]["value"]
+            return json.loads(transport.send(body, timeout=WAIT))["result"]
         finally:
             transport.close()
+
+    def value(self, method: str, *params: Any) -> Any:
+        return self.result(method, *params)["value"]
+
+    def send(self, payer: Keypair, *instructions: Instruction) -> str:
+        blockhash = Hash.from_string(self.value("getLatestBlockhash")["blockhash"])
+        message = Message.new_with_blockhash(list(instructions), payer.pubkey(), blockhash)
+        signature: str = self.result(
+            "sendTransaction", text(VersionedTransaction(message, [payer])), {"encoding": "base64"}
+        )
+        return signature
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Exit code, the rest of stdout, stderr."""

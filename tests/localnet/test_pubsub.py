@@ -18,6 +18,7 @@ from solders.signature import Signature
 from solders.system_program import CreateAccountParams, create_account
 
 from psyche_cli.localnet import server as server_module
+from psyche_cli.localnet.ports import bind_pair
 from psyche_cli.localnet.pubsub import PubSub
 from psyche_cli.localnet.server import LocalServer, QueuedConnection
 from tests.localnet.harness import SOL, Chain, start_chain, text
@@ -53,7 +54,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(chain: Chain) -> AsyncIterator[LocalServer]:
-    server = LocalServer(chain.dispatcher, rpc_port=0)
+    server = LocalServer(chain.dispatcher, bind_pair(0))
     started, stop = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(server.serve(started, stop))
     await started.wait()

@@ -1,0 +1,77 @@
+"""The extra RPC methods of a running local validator, as operations of the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from psyche_cli.errors import LocalnetError, RpcError
+from psyche_cli.localnet.rpc_fault import METHOD_NOT_FOUND
+from psyche_cli.protocol.addresses import parse_pubkey
+from psyche_cli.results import OperationResult
+from psyche_cli.session import Session
+
+
+def _call(session: Session, method: str, *params: Any) -> Any:
+    try:
+        return session.rpc.request(method, params, retry=False)
+    except RpcError as error:
+        if error.context.get("rpc_code") != METHOD_NOT_FOUND:
+            raise
+        raise LocalnetError(
+            f"{session.rpc.label} is not a local validator of psyche-cli.",
+            hint="Start one with: psyche-cli localnet",
+        ) from error
+
+
+def warp(session: Session, *, seconds: int | None, slots: int | None) -> OperationResult:
+    """Let ``seconds`` (and the slots in them) or ``slots`` (without time) pass at once. Raises LocalnetError."""
+    moved: Any = None
+    if seconds is not None:
+        moved = _call(session, "localnet_warpSeconds", seconds)
+    if slots is not None:
+        moved = _call(session, "localnet_warpSlots", slots)
+    return OperationResult(
+        summary=f"The local validator is at slot {moved['slot']}, Unix time {moved['unixTimestamp']}.",
+        data={
+            "slot": moved["slot"],
+            "block_height": moved["blockHeight"],
+            "unix_timestamp": moved["unixTimestamp"],
+        },
+    )
+
+
+def reset(session: Session) -> OperationResult:
+    """Go back to genesis. Raises LocalnetError."""
+    _call(session, "localnet_reset")
+    return OperationResult(summary="The local validator is back at genesis.", data={})
+
+
+def take_snapshot(session: Session) -> OperationResult:
+    """Remember the state. Raises LocalnetError."""
+    number = int(_call(session, "localnet_takeSnapshot"))
+    return OperationResult(
+        summary=f"Snapshot {number}.",
+        data={"snapshot": number},
+        next_steps=(f"psyche-cli localnet restore {number}",),
+    )
+
+
+def restore_snapshot(session: Session, number: int) -> OperationResult:
+    """Go back to a snapshot. Raises LocalnetError, RpcError when there is no such snapshot."""
+    _call(session, "localnet_restoreSnapshot", number)
+    return OperationResult(summary=f"The local validator is back at snapshot {number}.", data={"snapshot": number})
+
+
+def set_account(session: Session, address: str, path: Path) -> OperationResult:
+    """Write an account from a file that ``solana account --output json`` wrote. Raises LocalnetError, UsageError."""
+    try:
+        account = json.loads(path.read_bytes())["account"]
+    except OSError as error:
+        raise LocalnetError(f"The account file {path} cannot be read: {error.strerror}.", path=str(path)) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise LocalnetError(f"{path} does not hold an account.", path=str(path)) from error
+    where = parse_pubkey(address, "ADDRESS")
+    _call(session, "localnet_setAccount", str(where), account)
+    return OperationResult(summary=f"Set the account {where}.", data={"address": str(where)})

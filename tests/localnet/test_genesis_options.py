@@ -1,0 +1,165 @@
+"""What a chain can start with: accounts from files and other clusters, mint, faucet, slots; and the export."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from solders.account import Account
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from tests.localnet.harness import MEMO, SOL, some_program
+from tests.localnet.test_command import run, running
+
+UPGRADEABLE_LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
+
+
+def write_account(path: Path, address: Pubkey, lamports: int, data: bytes, owner: Pubkey) -> None:
+    content = {
+        "pubkey": str(address),
+        "account": {
+            "lamports": lamports,
+            "data": [base64.b64encode(data).decode(), "base64"],
+            "owner": str(owner),
+            "executable": False,
+            "rentEpoch": 18446744073709551615,
+            "space": len(data),
+        },
+    }
+    path.write_text(json.dumps(content))
+
+
+def test_accounts_from_files_mint_faucet_and_first_slot(tmp_path: Path) -> None:
+    owner, inside, elsewhere, mint = (Pubkey.new_unique() for _ in range(4))
+    file = tmp_path / "account.json"
+    write_account(file, inside, 3 * SOL, b"content", owner)
+    words = ("--account", "-", str(file), "--account", str(elsewhere), str(file), "--mint", str(mint))
+    with running(
+        tmp_path, *words, "--faucet-sol", "12.5", "--warp-slot", "5000", "--clock", "fixed:86400"
+    ) as validator:
+        accounts = validator.value("getMultipleAccounts", [str(inside), str(elsewhere)])
+        assert [account["lamports"] for account in accounts] == [3 * SOL, 3 * SOL]
+        assert base64.b64decode(accounts[0]["data"][0]) == b"content"
+        assert validator.value("getBalance", str(mint)) == 500_000_000 * SOL
+        largest = {item["lamports"] for item in validator.value("getLargestAccounts")}
+        assert 12_500_000_000 in largest
+        assert validator.result("getSlot") >= 5000
+        assert validator.result("getBlockTime", 5000) == 86400
+
+
+def test_clones_from_another_cluster(tmp_path: Path) -> None:
+    account, program, program_data, plain = (Pubkey.new_unique() for _ in range(4))
+    code = some_program()
+    # An upgradeable program as clusters hold it: a pointer, and a 45-byte header before the code, room after it.
+    pointer = (2).to_bytes(4, "little") + bytes(program_data)
+    data = (3).to_bytes(4, "little") + bytes(41) + code + bytes(1000)
+    source = Genesis(
+        programs={},
+        accounts={
+            account: Account(5 * SOL, b"cloned", plain),
+            program: Account(SOL, pointer, UPGRADEABLE_LOADER),
+            program_data: Account(SOL, data, UPGRADEABLE_LOADER),
+        },
+    )
+    with LocalValidator(LocalnetOptions(source, rpc_port=0)) as origin:
+        words = ("--url", origin.rpc_url, "--clone", str(account))
+        programs = ("--clone-upgradeable-program", str(program), "--clone-upgradeable-program", str(MEMO))
+        with running(tmp_path, *words, *programs) as validator:
+            copied = validator.value("getAccountInfo", str(account), {"encoding": "base64"})
+            assert (copied["lamports"], copied["owner"], copied["data"][0]) == (5 * SOL, str(plain), "Y2xvbmVk")
+            payer = Keypair()
+            validator.result("requestAirdrop", str(payer.pubkey()), SOL)
+            signature = validator.send(payer, Instruction(program, b"hello", []))
+            assert validator.value("getSignatureStatuses", [signature])[0]["err"] is None
+        missing = run(tmp_path, "--rpc-port", "0", "--url", origin.rpc_url, "--clone", str(plain))
+        assert missing.returncode == 5
+        assert str(plain) in missing.stderr
+        wrong = run(tmp_path, "--rpc-port", "0", *words[:2], "--clone-upgradeable-program", str(account))
+        assert wrong.returncode == 11
+        assert "is not a program" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "expected"),
+    [
+        (("--reset",), 2, "--ledger"),
+        (("--slot-time", "-1"), 2, "slot"),
+        (("--slot-time", "nan"), 2, "slot"),
+        (("--clock", "yesterday"), 2, "clock"),
+        (("--warp-slot", "0"), 2, "warp-slot"),
+        (("--mint", "nobody"), 2, "--mint"),
+        (("--faucet-sol", "much"), 2, "--faucet-sol"),
+        (("--account", "-"), 2, "two values"),
+        (("--account", "-", "absent.json"), 11, "cannot be read"),
+        (("--clone", "11111111111111111111111111111111", "--url", "http://127.0.0.1:1"), 10, "127.0.0.1:1"),
+    ],
+)
+def test_wrong_options(tmp_path: Path, words: tuple[str, ...], code: int, expected: str) -> None:
+    refused = run(tmp_path, "--rpc-port", "0", *words)
+    assert (refused.returncode, refused.stdout) == (code, "")
+    assert expected in refused.stderr
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"account":{}}', '{"account":{"lamports":1}}', '{"account":5}'])
+def test_files_that_hold_no_account(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "account.json"
+    file.write_text(content)
+    refused = run(tmp_path, "--rpc-port", "0", "--account", "-", str(file))
+    assert refused.returncode == 11
+    assert "does not hold an account" in refused.stderr
+
+
+def test_remote_control_from_the_command_line(tmp_path: Path) -> None:
+    file, address = tmp_path / "account.json", Pubkey.new_unique()
+    write_account(file, address, SOL, b"set", Pubkey.new_unique())
+    with running(tmp_path, "--quiet", "--clock", "fixed:1000") as validator:
+        rpc = ("--rpc", validator.rpc_url, "--output", "json")
+        assert json.loads(run(tmp_path, "warp", "3600", *rpc).stdout)["data"]["unix_timestamp"] == 4600
+        before = validator.result("getSlot")
+        assert json.loads(run(tmp_path, "warp", "--slots", "1000", *rpc).stdout)["data"]["slot"] >= before + 1000
+        assert run(tmp_path, "warp", *rpc).returncode == 2
+        snapshot = json.loads(run(tmp_path, "snapshot", *rpc).stdout)["data"]["snapshot"]
+        assert run(tmp_path, "set-account", str(address), str(file), *rpc).returncode == 0
+        assert validator.value("getBalance", str(address)) == SOL
+        assert run(tmp_path, "restore", str(snapshot), *rpc).returncode == 0
+        assert validator.value("getBalance", str(address)) == 0
+        assert run(tmp_path, "restore", "99", *rpc).returncode == 10
+        assert run(tmp_path, "reset", *rpc).returncode == 0
+        assert validator.result("getTransactionCount") == 0
+
+
+def test_log_shows_requests_and_program_logs(tmp_path: Path) -> None:
+    with running(tmp_path, "--log") as validator:
+        payer = Keypair()
+        validator.result("requestAirdrop", str(payer.pubkey()), SOL)
+        validator.send(payer, Instruction(MEMO, b"hello", []))
+        _, _, talk = validator.stop()
+    assert "requestAirdrop: ok" in talk
+    assert "getLatestBlockhash: ok" in talk
+    assert f"    Program {MEMO} success" in talk
+
+
+def test_export_of_the_programs(tmp_path: Path) -> None:
+    folder = tmp_path / "programs"
+    done = run(tmp_path, "programs", "--export", str(folder), "--output", "json")
+    data = json.loads(done.stdout)["data"]
+    assert {item["name"]: item["id"] for item in data["programs"]} == {
+        name: str(address) for name, address in PSYCHE_PROGRAMS.items()
+    }
+    for item in data["programs"]:
+        content = Path(item["path"]).read_bytes()
+        assert content.startswith(b"\x7fELF")
+        assert hashlib.sha256(content).hexdigest() == item["sha256"]
+    flags = data["solana_test_validator_flags"]
+    assert flags[:3] == ["--bpf-program", str(PSYCHE_PROGRAMS["coordinator"]), str(folder / "coordinator.so")]
+    # The same flags start this validator.
+    with running(tmp_path, *flags) as validator:
+        assert validator.result("getHealth") == "ok"
