@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from psyche_cli.environment import Clock, SystemClock
-from psyche_cli.errors import LocalnetError
+from psyche_cli.errors import LocalnetError, RpcError
 from psyche_cli.localnet.bank import Bank
 from psyche_cli.localnet.blockhashes import MAX_AGE
 from psyche_cli.localnet.dispatcher import Dispatcher
@@ -19,11 +20,14 @@ from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.history import DEFAULT_CAPACITY
 from psyche_cli.localnet.ports import DEFAULT_RPC_PORT, bind_pair
 from psyche_cli.localnet.rpc_context import RpcContext
+from psyche_cli.localnet.rpc_fault import Json
 from psyche_cli.localnet.server import LocalServer
 from psyche_cli.localnet.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
 
 if TYPE_CHECKING:
     from psyche_cli.localnet.ledger import Ledger
+
+_CALL_SECONDS: Final = 30.0
 
 
 def _silent(line: str) -> None:
@@ -145,6 +149,24 @@ class LocalValidator:
     def ws_url(self) -> str:
         """Where PubSub is answered."""
         return self._started().ws_url
+
+    def call(self, method: str, *params: Json) -> Json:
+        """The result of one RPC method, such as ``call("localnet_warpSeconds", 3600)``. From any thread.
+
+        Raises RpcError with the method's code and text when it refuses.
+        """
+        from psyche_cli.cluster.http import HttpTransport
+
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        transport = HttpTransport(self.rpc_url)
+        try:
+            answer = json.loads(transport.send(json.dumps(body).encode(), timeout=_CALL_SECONDS))
+        finally:
+            transport.close()
+        if "error" in answer:
+            error = answer["error"]
+            raise RpcError(f"{method}: {error['message']}", rpc_code=error["code"])
+        return answer["result"]
 
     def _started(self) -> LocalServer:
         if self._server is None:
