@@ -9,7 +9,7 @@ import pytest
 
 from psyche_cli.lifecycle.instructions import SetPaused, Tick, Update
 from psyche_cli.lifecycle.states import EpochRates, Round
-from psyche_cli.protocol.run_states import RunState
+from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.lifecycle.recording import client
 from tests.lifecycle.stages import (
     Run,
@@ -172,6 +172,22 @@ def test_an_epoch_whose_time_is_up_runs_two_more_rounds() -> None:
     assert run.state.epoch.last_step == 4
     run.play_round().is_at(RunState.ROUND_TRAIN).play_round().is_at(RunState.COOLDOWN)
     assert run.state.step == 4
+
+
+@pytest.mark.parametrize(("step", "last_step"), [(0, 0), (1, 4)])
+def test_a_last_step_below_4_is_not_written_down(step: int, last_step: int) -> None:
+    run = training(epoch_time=21).wait(9)
+    run.state = run.state.with_progress(step=step)  # No run trains at step 0; the program has the rule all the same.
+    assert run.play_round().state.epoch.last_step == last_step
+
+
+def test_unhealthy_clients_leave_in_warmup_at_height_0() -> None:
+    run = warmup(0, 1, 2)
+    clients = (replace(run.state.epoch.clients[0], state=ClientState.DROPPED), *run.state.epoch.clients[1:])
+    run.state = replace(run.state, epoch=replace(run.state.epoch, clients=clients)).with_current_round(Round(height=5))
+    run.wait(1).tick().is_at(RunState.WARMUP)
+    assert list(run.members()) == ["1", "2"]
+    assert run.state.epoch.exited_clients == (replace(clients[0], exited_height=0),)
 
 
 def test_the_epoch_timeout_counts_from_the_set_up() -> None:
