@@ -151,11 +151,15 @@ def _llm(data: bytes) -> Table:
     }
 
 
+def _repo_keys(checkpoint_kind: str) -> tuple[str, str]:
+    return ("bucket", "prefix") if checkpoint_kind.endswith("Gcs") else ("repo_id", "revision")
+
+
 def _checkpoint(data: bytes) -> str | Table:
     kind = CHECKPOINTS[u32(data, 436)]
     if kind == "Ephemeral":
         return kind
-    name, detail = ("bucket", "prefix") if kind.endswith("Gcs") else ("repo_id", "revision")
+    name, detail = _repo_keys(kind)
     return {kind: {name: text(data, 505, 64), detail: text(data, 441, 64) if data[440] else None}}
 
 
@@ -260,7 +264,7 @@ def checkpoint_bytes(checkpoint: str | Table) -> bytes:
     if isinstance(checkpoint, str):
         return bytes([CHECKPOINTS.index(checkpoint)])
     ((kind, repo),) = checkpoint.items()
-    name, detail = repo.values()
+    name, detail = (repo[key] for key in _repo_keys(kind))
     return bytes([CHECKPOINTS.index(kind)]) + fixed(name, 64) + option(None if detail is None else fixed(detail, 64))
 
 
