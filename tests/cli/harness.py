@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from solders.pubkey import Pubkey
 
@@ -106,22 +106,31 @@ class CommandLine:
 
     def __call__(self, *words: object, variables: Mapping[str, str] | None = None) -> Outcome:
         """Run one command line."""
-        stdout, stderr = io.StringIO(), io.StringIO()
-        environment = Environment(
-            stdin=io.StringIO(),
-            stdout=stdout,
-            stderr=stderr,
-            variables={**self.variables, **(variables or {})},
-            home=self.home,
-            clock=SystemClock(),
-            open_transport=self.open_transport,
-        )
+        environment = environment_of(self, variables)
         code = main([str(word) for word in words], environment)
-        return Outcome(code, stdout.getvalue(), stderr.getvalue())
+        return Outcome(code, _text(environment.stdout), _text(environment.stderr))
 
     def json(self, *words: object) -> Any:
         """Run one command line with ``--output json`` and return the data of its success."""
         return self(*words, "--output", "json").data
+
+
+def environment_of(cli: CommandLine, variables: Mapping[str, str] | None = None) -> Environment:
+    """What a command of this command line runs in, with streams in memory."""
+    return Environment(
+        stdin=io.StringIO(),
+        stdout=io.StringIO(),
+        stderr=io.StringIO(),
+        variables={**cli.variables, **(variables or {})},
+        home=cli.home,
+        clock=SystemClock(),
+        open_transport=cli.open_transport,
+    )
+
+
+def _text(stream: TextIO) -> str:
+    assert isinstance(stream, io.StringIO)
+    return stream.getvalue()
 
 
 def address_of(path: Path) -> Pubkey:

@@ -209,3 +209,35 @@ def test_rent_is_told_before_anything_is_signed(house: House) -> None:
     assert outcome.code == 0
     rent, sending = (outcome.stderr.index(text) for text in ("This locks 0.83", "Sending"))
     assert rent < sending
+
+
+def test_lamports_sent_beforehand_do_not_block_a_run(house: House) -> None:
+    """Anybody may fund the addresses of a run that is yet to be created."""
+    from psyche_cli.protocol.addresses import instance_address, treasurer_index, treasurer_run_address
+
+    for address in (instance_address("test"), treasurer_run_address(treasurer_index("test"))):
+        house.chain.rpc.request_airdrop(address, 1_000_000)
+    house.run(treasurer=True)
+    assert house.dump()["treasurer_run"]["total_claimed_earned_points"] == 0
+
+
+def test_a_vault_made_beforehand_asks_for_another_index(house: House, owner_address: str) -> None:
+    from solders.pubkey import Pubkey
+
+    from psyche_cli.protocol.addresses import treasurer_index, treasurer_run_address
+    from psyche_cli.protocol.instructions import Instructions
+    from psyche_cli.session import signing_session
+    from tests.cli.harness import environment_of
+
+    mint = house.new_mint()
+    with signing_session(environment_of(house.cli), rpc="http://127.0.0.1:1", wallet_path=house.owner) as session:
+        run = treasurer_run_address(treasurer_index("test"))
+        instruction = Instructions().create_associated_token_account(
+            payer=Pubkey.from_string(owner_address), owner=run, mint=Pubkey.from_string(mint)
+        )
+        session.sender.send([instruction], session.wallet)
+    words = ("create-run", "--run-id", "test", "--treasurer-collateral-mint", mint)
+    refused = house.cli(*words)
+    assert refused.code == 6
+    assert "--treasurer-index" in refused.stderr
+    house.cli.json(*words, "--treasurer-index", 1)
