@@ -1,0 +1,38 @@
+"""``docs/local-validator.md`` names every method and every option, and no others."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer
+
+from psyche_cli.commands.localnet import app
+from psyche_cli.localnet.dispatcher import all_methods
+from psyche_cli.localnet.pubsub import PubSub
+from tests.localnet.harness import start_chain
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "local-validator.md").read_text(encoding="utf-8")
+
+
+def test_methods_stand_with_their_subjects() -> None:
+    documented = {}
+    for subject, cell in re.findall(r"^\| (\w+) \| (`get.*|`send.*) \|$", PAGE, re.MULTILINE):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", cell), subject))
+    control = dict.fromkeys(re.findall(r"`(localnet_\w+) \[", PAGE), "control")
+    assert {**documented, **control} == all_methods()
+
+
+def test_subscriptions_are_named() -> None:
+    methods = PubSub(start_chain().dispatcher.context).methods()
+    subscribing = {name for name in methods if name.endswith("Subscribe")}
+    assert {name for name in re.findall(r"`(\w+)`", PAGE) if name.endswith("Subscribe")} == subscribing
+    assert {name.replace("Unsubscribe", "Subscribe") for name in methods if name.endswith("Unsubscribe")} == subscribing
+
+
+def test_options_are_named() -> None:
+    options = {
+        name for parameter in typer.main.get_command(app).params for name in parameter.opts if name.startswith("--")
+    }
+    missing = {name for name in options - {"--help", "--install-completion", "--show-completion"} if name not in PAGE}
+    assert missing == set()
