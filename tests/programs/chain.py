@@ -95,7 +95,10 @@ class Chain:
         self.set_clock(1000, 1)
 
     def fund(self, address: Pubkey, lamports: int) -> None:
-        self.put(address, lamports=lamports)
+        """Set the lamports of an account, whatever else it holds."""
+        account = self.svm.get_account(address)
+        owner = SYSTEM if account is None else account.owner
+        self.put(address, self.data(address), owner, lamports)
 
     def put(self, address: Pubkey, data: bytes = b"", owner: Pubkey = SYSTEM, lamports: int | None = None) -> None:
         rent = self.svm.minimum_balance_for_rent_exemption(len(data))
