@@ -59,17 +59,7 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
 
     The VM checks neither signatures nor blockhashes nor duplicates: the bank does.
     """
-    vm = (
-        LiteSVM.default()
-        .with_builtins(None)
-        .with_lamports(LAMPORTS_PER_SOL)
-        .with_sysvars()
-        .with_precompiles(None)
-        .with_spl_programs()
-        .with_sigverify(False)
-        .with_blockhash_check(False)
-        .with_transaction_history(0)
-    )
+    vm = LiteSVM().with_sigverify(False).with_blockhash_check(False).with_transaction_history(0)
     vm.set_epoch_schedule(EpochSchedule.without_warmup())
     for address, path in genesis.programs.items():
         if address not in genesis.code:
