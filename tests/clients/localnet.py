@@ -28,7 +28,8 @@ class Cluster:
 @contextmanager
 def running_localnet(home: Path, *, slot_seconds: float = SLOT_SECONDS) -> Iterator[Cluster]:
     """``psyche-cli localnet`` on free ports with the stand-ins loaded, stopped at the end."""
-    command = [sys.executable, "-m", "tests.clients.serve", str(slot_seconds)]
+    options = ["--rpc-port", "0", "--slot-time", str(slot_seconds), "--output", "json"]
+    command = [sys.executable, "-m", "psyche_cli", "localnet", *options]
     environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
     talk = home / "localnet.log"
     with talk.open("w") as log:

@@ -1,0 +1,57 @@
+"""The JavaScript clients, installed from the pinned lock file, run their sessions against ``psyche-cli localnet``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.clients.localnet import running_localnet
+from tests.clients.node import FOLDER, install_clients, node_bin
+
+SLOT_SECONDS = 0.2
+"""web3.js keeps a blockhash for 30 seconds, which must not be longer than 150 slots. For expiry the sessions warp."""
+
+SESSION_SECONDS = 300.0
+LEAST_STEPS = 25
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of node, once the clients are installed."""
+    folder = node_bin()
+    install_clients(folder, tmp_path_factory.mktemp("npm-cache"))
+    return folder
+
+
+@pytest.mark.parametrize("session", ["web3js.mjs", "kit.mjs"])
+def test_session(node: Path, tmp_path: Path, session: str) -> None:
+    with running_localnet(tmp_path, slot_seconds=SLOT_SECONDS) as cluster:
+        ended = subprocess.run(
+            [str(node / "node"), str(FOLDER / session), cluster.rpc_url, cluster.ws_url],
+            cwd=FOLDER,
+            env={"PATH": str(node), "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=SESSION_SECONDS,
+            check=False,
+        )
+    reports = [json.loads(line) for line in ended.stdout.splitlines()]
+    failed = [report["failed"] for report in reports if "failed" in report]
+    assert (ended.returncode, failed) == (0, []), ended.stderr
+    planned: list[str] = reports[0]["planned"]
+    assert [report["done"] for report in reports[1:]] == planned
+    assert len(set(planned)) == len(planned) >= LEAST_STEPS
+
+
+def test_versions_are_exact_and_the_lock_names_no_registry() -> None:
+    wanted = json.loads((FOLDER / "package.json").read_text())["dependencies"]
+    locked = json.loads((FOLDER / "package-lock.json").read_text())["packages"]
+    assert locked[""]["dependencies"] == wanted
+    for name, version in wanted.items():
+        assert locked[f"node_modules/{name}"]["version"] == version
+    installed = [package for path, package in locked.items() if path]
+    assert all(package["integrity"].startswith("sha512-") for package in installed)
+    assert not any("resolved" in package for package in installed)
