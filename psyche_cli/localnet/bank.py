@@ -234,10 +234,14 @@ class Bank:
             raise TransactionRejected("TooManyAccountLocks")
         if len(set(keys)) < len(keys):
             raise TransactionRejected("AccountLoadedTwice")
-        if not self.chain.is_usable(wire.recent_blockhash) and not self._nonce_is_current(wire):
+        if not self.may_land(wire):
             raise TransactionRejected("BlockhashNotFound")
         if wire in self._processed:
             raise TransactionRejected("AlreadyProcessed")
+
+    def may_land(self, wire: WireTransaction) -> bool:
+        """Whether its blockhash is young enough, or is the current value of the nonce account that it advances."""
+        return self.chain.is_usable(wire.recent_blockhash) or self._nonce_is_current(wire)
 
     def _nonce_is_current(self, wire: WireTransaction) -> bool:
         """Whether the blockhash is the value of the nonce account that the transaction advances, by its authority."""

@@ -56,9 +56,14 @@ class Subscription:
 
     def notify(self, result: Json) -> None:
         """Send a notification."""
-        params = {"result": result, "subscription": self.identity}
-        message = {"jsonrpc": "2.0", "method": f"{self.topic[0]}Notification", "params": params}
-        self.connection.push(json.dumps(message, separators=(",", ":")))
+        self.notify_text(_compact(result))
+
+    def notify_text(self, result: str) -> None:
+        """Send a notification whose result is JSON text already."""
+        self.connection.push(
+            f'{{"jsonrpc":"2.0","method":"{self.topic[0]}Notification",'
+            f'"params":{{"result":{result},"subscription":{self.identity}}}}}'
+        )
 
 
 class PubSub:
@@ -153,7 +158,7 @@ class PubSub:
         return subscription
 
     def _cancel(self, connection: Connection, identity: Json) -> Json:
-        subscription = self._connections.get(connection, {}).get(identity) if isinstance(identity, int) else None
+        subscription = self._connections.get(connection, {}).get(identity) if type(identity) is int else None
         if subscription is None:
             return invalid_params("Invalid subscription id.")
         self._drop(subscription)
@@ -221,11 +226,20 @@ class PubSub:
             return
         bank = self._context.bank
         account = bank.account(address) or Account(0, b"", SYSTEM_PROGRAM)
+        # Many may watch one large account: it is written once for each form that they want it in.
+        texts: dict[tuple[str, AccountView], str] = {}
         for subscription in self._interested(topic):
-            subscription.notify(self._with_slot(subscription.view.account(account, bank.mint_decimals)))
+            key = ("account", subscription.view)
+            if key not in texts:
+                texts[key] = _compact(self._with_slot(subscription.view.account(account, bank.mint_decimals)))
+            subscription.notify_text(texts[key])
         for subscription in self._interested(program_topic):
-            if all(test(account) for test in subscription.tests):
-                subscription.notify(self._with_slot(subscription.view.keyed(address, account, bank.mint_decimals)))
+            if not all(test(account) for test in subscription.tests):
+                continue
+            key = ("program", subscription.view)
+            if key not in texts:
+                texts[key] = _compact(self._with_slot(subscription.view.keyed(address, account, bank.mint_decimals)))
+            subscription.notify_text(texts[key])
 
     def on_block(self, block: Block) -> None:
         """Notify of a new slot, which is its own root: nothing here is ever rolled back."""
@@ -240,4 +254,8 @@ class PubSub:
 
 def _answer(connection: Connection, identity: Json, result: Json) -> None:
     content = {"error": result.to_json()} if isinstance(result, RpcFault) else {"result": result}
-    connection.push(json.dumps({"jsonrpc": "2.0", **content, "id": identity}, separators=(",", ":")))
+    connection.push(_compact({"jsonrpc": "2.0", **content, "id": identity}))
+
+
+def _compact(content: Json) -> str:
+    return json.dumps(content, separators=(",", ":"))

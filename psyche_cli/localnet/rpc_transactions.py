@@ -9,6 +9,7 @@ from typing import Final
 from solders.compute_budget import set_compute_unit_limit
 from solders.message import Message, from_bytes_versioned
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
@@ -160,9 +161,13 @@ def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
         message = from_bytes_versioned(base64.b64decode(text, validate=True))
     except (ValueError, TypeError, binascii.Error) as error:
         raise invalid_params(f"failed to deserialize a message: {error}") from error
-    if not context.bank.chain.is_usable(message.recent_blockhash):
-        return context.with_context(None)
-    return context.with_context(LAMPORTS_PER_SIGNATURE * message.header.num_required_signatures)
+    signatures = message.header.num_required_signatures
+    try:
+        unsigned = VersionedTransaction.populate(message, [Signature.default()] * signatures)
+        may_land = context.bank.may_land(parse_transaction(bytes(unsigned)))
+    except RpcFault as fault:
+        raise invalid_params("invalid message") from fault
+    return context.with_context(LAMPORTS_PER_SIGNATURE * signatures if may_land else None)
 
 
 def _request_airdrop(context: RpcContext, params: Params) -> Json:

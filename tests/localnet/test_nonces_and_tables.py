@@ -52,7 +52,10 @@ def test_nonce_outlives_blockhashes_and_works_once(chain: Chain, nonce: Pubkey) 
     to, value = Pubkey.new_unique(), nonce_value(chain, nonce)
     transaction = with_nonce(chain, nonce, value, to, SOL)
     chain.pass_slots(10_000)
+    message = base64.b64encode(bytes(transaction.message)).decode()
+    assert chain.value("getFeeForMessage", message) == FEE
     chain.send(transaction)
+    assert chain.value("getFeeForMessage", message) is None
     assert chain.balance(to) == SOL
     assert nonce_value(chain, nonce) != value
     assert chain.error("sendTransaction", text(transaction), BASE64)["data"]["err"] == "BlockhashNotFound"

@@ -198,6 +198,7 @@ def test_slots_and_roots() -> None:
         ('{"id":1,"method":"signatureSubscribe","params":["x"]}', -32602),
         ('{"id":1,"method":"accountUnsubscribe","params":[]}', -32602),
         ('{"id":1,"method":"accountUnsubscribe","params":["x"]}', -32602),
+        ('{"id":1,"method":"accountUnsubscribe","params":[true]}', -32602),
     ],
 )
 def test_wrong_messages_get_errors(message: str, code: int) -> None:
