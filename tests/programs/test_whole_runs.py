@@ -12,7 +12,17 @@ from psyche_cli.lifecycle import instructions as steps
 from psyche_cli.lifecycle.states import Identity
 from psyche_cli.protocol.run_states import ClientState, RunState
 
-from .chain import COORDINATOR, SOL, SYSTEM, TOKEN, TREASURER, Chain, instruction, meta, participant_address, token_address
+from .chain import (
+    COORDINATOR,
+    SOL,
+    TOKEN,
+    TREASURER,
+    Chain,
+    instruction,
+    meta,
+    participant_address,
+    token_address,
+)
 from .coordinator_bytes import RunAccounts, rate_arguments, update_arguments
 from .run import Run
 from .traces import client
