@@ -113,7 +113,8 @@ def it_is_healthy(session: Session) -> None:
 
 
 def slots_and_heights_grow(session: Session) -> None:
-    slot, height = session.client.get_slot().value, session.client.get_block_height().value
+    height = session.client.get_block_height().value
+    slot = session.client.get_slot().value
     assert session.client.get_slot(Processed).value >= slot
     while session.client.get_slot(Confirmed).value <= slot:
         time.sleep(0.01)
