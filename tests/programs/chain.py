@@ -91,7 +91,8 @@ class Chain:
             svm.add_program_from_file(program, PROGRAMS_FOLDER / f"{name}.so")
         self.svm = svm
         self.payer = Keypair.from_seed(bytes(32))
-        self.fund(self.payer.pubkey(), 1_000_000 * SOL)
+        self.payer_key = self.payer.pubkey()  # which solders computes anew each time
+        self.fund(self.payer_key, 1_000_000 * SOL)
         self.set_clock(1000, 1)
 
     def fund(self, address: Pubkey, lamports: int) -> None:
@@ -119,7 +120,7 @@ class Chain:
 
     def send(self, *instructions: Instruction) -> Outcome:
         """Execute the instructions in one transaction, paid by ``payer``."""
-        message = Message.new_with_blockhash(list(instructions), self.payer.pubkey(), Hash.default())
+        message = Message.new_with_blockhash(list(instructions), self.payer_key, Hash.default())
         count = message.header.num_required_signatures
         return outcome_of(self.svm.send_transaction(Transaction.populate(message, [Signature.default()] * count)))
 

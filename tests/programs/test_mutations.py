@@ -137,7 +137,7 @@ class Attack:
     def _judge(self, call: Call, metas: list[AccountMeta], arguments: bytes) -> None:
         """Every change is one that the instruction makes, in an account of its own, for a signer with the right."""
         world = self.world
-        signers = {world.chain.payer.pubkey(), *(account.pubkey for account in metas if account.is_signer)}
+        signers = {world.chain.payer_key, *(account.pubkey for account in metas if account.is_signer)}
         after = Snapshot.take(world, self.watched)
         for address, permissions in self.may_change.items():
             if after.accounts[address] != self.before.accounts[address]:

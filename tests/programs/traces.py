@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 from psyche_cli.lifecycle import instructions as steps
 from psyche_cli.lifecycle.bloom import bloom_of, wallet_item
@@ -58,6 +59,7 @@ def model_value(
     }
 
 
+@lru_cache(maxsize=4096)
 def seen(participants: str) -> BloomFilter:
     """A filter of the clients whose numbers are listed, with commas between; ``-`` is an empty one without keys."""
     if participants == "-":
