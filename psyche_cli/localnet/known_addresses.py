@@ -14,6 +14,12 @@ TOKEN_2022_PROGRAM: Final = TOKEN_2022
 NATIVE_MINT: Final = Pubkey.from_string("So11111111111111111111111111111111111111112")
 LOOKUP_TABLE_PROGRAM: Final = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 
+MEMO_PROGRAMS: Final = frozenset(
+    {
+        Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"),
+        Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"),
+    }
+)
 SYSVAR_OWNER: Final = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 
 PSYCHE_PROGRAMS: Final[dict[str, Pubkey]] = {

@@ -26,7 +26,7 @@ from psyche_cli.localnet.rpc_fault import (
     invalid_params,
 )
 from psyche_cli.localnet.rpc_params import Config, Params, hash_of, pubkey_of
-from psyche_cli.localnet.transaction_view import named_inner_instructions
+from psyche_cli.localnet.transaction_view import parsed_inner_instructions
 from psyche_cli.localnet.wire import WireTransaction, decode_text, parse_transaction
 
 _TEXT_ENCODINGS: Final = ("base58", "base64")
@@ -117,7 +117,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
         value["accounts"] = [_account_after(context, simulation, address, keys, view) for address in addresses]
     value["innerInstructions"] = None
     if config.flag("innerInstructions"):
-        value["innerInstructions"] = named_inner_instructions(simulation.inner_instructions, tuple(keys))
+        value["innerInstructions"] = parsed_inner_instructions(simulation.inner_instructions, tuple(keys))
     value["replacementBlockhash"] = None
     if replace:
         value["replacementBlockhash"] = latest_blockhash(context)

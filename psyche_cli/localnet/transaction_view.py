@@ -9,16 +9,12 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.localnet import base58
 from psyche_cli.localnet.history import TransactionRecord
+from psyche_cli.localnet.known_addresses import MEMO_PROGRAMS
+from psyche_cli.localnet.parsed_instructions import parsed_instruction
 from psyche_cli.localnet.rpc_fault import UNSUPPORTED_TRANSACTION_VERSION, Json, RpcFault
 from psyche_cli.localnet.wire import WireTransaction
 
 ENCODINGS: Final = ("json", "jsonParsed", "base64", "base58")
-_MEMO_PROGRAMS: Final = frozenset(
-    {
-        Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"),
-        Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"),
-    }
-)
 
 
 def status_of(error: Json) -> Json:
@@ -108,34 +104,34 @@ def _keys_with_roles(record: TransactionRecord, wire: WireTransaction) -> Json:
 
 
 def _parsed_message(record: TransactionRecord, wire: WireTransaction) -> Json:
-    """No program's instruction data is interpreted: all are given as clients know them of unknown programs."""
+    keys = record.keys
     return {
         "accountKeys": _keys_with_roles(record, wire),
         "recentBlockhash": str(wire.recent_blockhash),
         "instructions": [
-            {
-                "programId": str(record.keys[instruction.program_id_index]),
-                "accounts": [str(record.keys[account]) for account in bytes(instruction.accounts)],
-                "data": base58.encode(bytes(instruction.data)),
-                "stackHeight": None,
-            }
+            parsed_instruction(
+                keys[instruction.program_id_index],
+                [keys[account] for account in bytes(instruction.accounts)],
+                bytes(instruction.data),
+                None,
+            )
             for instruction in wire.message.instructions
         ],
     }
 
 
-def named_inner_instructions(inner: Json, keys: tuple[Pubkey, ...]) -> Json:
-    """Inner instructions with addresses in place of indexes, as jsonParsed has them."""
+def parsed_inner_instructions(inner: Json, keys: tuple[Pubkey, ...]) -> Json:
+    """Inner instructions as jsonParsed has them."""
     return [
         {
             "index": outer["index"],
             "instructions": [
-                {
-                    "programId": str(keys[item["programIdIndex"]]),
-                    "accounts": [str(keys[account]) for account in item["accounts"]],
-                    "data": item["data"],
-                    "stackHeight": item["stackHeight"],
-                }
+                parsed_instruction(
+                    keys[item["programIdIndex"]],
+                    [keys[account] for account in item["accounts"]],
+                    base58.decode(item["data"]),
+                    item["stackHeight"],
+                )
                 for item in outer["instructions"]
             ],
         }
@@ -153,7 +149,7 @@ def meta_view(record: TransactionRecord, wire: WireTransaction, encoding: str) -
         "fee": record.fee,
         "preBalances": list(record.pre_balances),
         "postBalances": list(record.post_balances),
-        "innerInstructions": named_inner_instructions(inner, record.keys) if parsed else inner,
+        "innerInstructions": parsed_inner_instructions(inner, record.keys) if parsed else inner,
         "logMessages": list(record.logs),
         "preTokenBalances": record.pre_token_balances,
         "postTokenBalances": record.post_token_balances,
@@ -176,7 +172,7 @@ def memo_of(record: TransactionRecord) -> str | None:
     """The texts of its memo instructions, each with its length in bytes, as getSignaturesForAddress shows them."""
     memos = []
     for instruction in record.wire.message.instructions:
-        if record.keys[instruction.program_id_index] in _MEMO_PROGRAMS:
+        if record.keys[instruction.program_id_index] in MEMO_PROGRAMS:
             data = bytes(instruction.data)
             memos.append(f"[{len(data)}] {data.decode('utf-8', 'replace')}")
     return "; ".join(memos) or None
