@@ -46,7 +46,7 @@ typedef struct {
 
 typedef struct {
     u64 lamports_per_byte_year;
-    u64 exemption_threshold_bits; /* a double: the years of rent to be held, always 2.0 */
+    u64 exemption_threshold_bits; /* a double: the years of rent to be held */
     u8 burn_percent;
 } Rent;
 

@@ -2,14 +2,25 @@
 
 /* Each account costs as much as this many bytes of data in addition to its own. */
 #define ACCOUNT_OVERHEAD 128
-#define RENT_YEARS 2 /* the exemption threshold; a double in the sysvar, and 2.0 on every cluster */
 
 enum { SYSTEM_CREATE_ACCOUNT = 0, SYSTEM_ASSIGN = 1, SYSTEM_TRANSFER = 2, SYSTEM_ALLOCATE = 8 };
 
+#define DOUBLE_MANTISSA_BITS 52
+#define DOUBLE_EXPONENT_BIAS 1023
+#define DOUBLE_EXPONENT_MASK 0x7ffull
+
+/* The whole part of a double from 1.0 to 2^52. */
+static u64 whole_part(u64 bits) {
+    u64 exponent = (bits >> DOUBLE_MANTISSA_BITS & DOUBLE_EXPONENT_MASK) - DOUBLE_EXPONENT_BIAS;
+    u64 mantissa = (bits & ((1ull << DOUBLE_MANTISSA_BITS) - 1)) | 1ull << DOUBLE_MANTISSA_BITS;
+    return mantissa >> (DOUBLE_MANTISSA_BITS - exponent);
+}
+
+/* The threshold has no fraction on any cluster: it is 2.0, and 1.0 where the newer rent parameters hold. */
 u64 rent_exempt_minimum(u64 data_length) {
     Rent rent;
     sol_get_rent_sysvar(&rent);
-    return (data_length + ACCOUNT_OVERHEAD) * rent.lamports_per_byte_year * RENT_YEARS;
+    return (data_length + ACCOUNT_OVERHEAD) * rent.lamports_per_byte_year * whole_part(rent.exemption_threshold_bits);
 }
 
 void invoke(const Invocation *invocation, const Instruction *instruction, const SignerSeeds *signer) {
