@@ -1,0 +1,36 @@
+"""``python -m scripts.benchmarks [--repeat N] [SECTION ...]``."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from scripts.benchmarks import commands, decoding, programs, validator
+from scripts.benchmarks.shell import Shell
+from scripts.benchmarks.table import Table
+
+SECTIONS = ("commands", "decoding", "programs", "validator")
+
+
+def main() -> None:
+    """Measure the sections that are asked for, by default all."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Print what things cost on this machine.")
+    parser.add_argument("--repeat", type=int, default=9, metavar="N", help="processes per figure (default 9)")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    arguments = parser.parse_args()
+    wanted = arguments.sections or SECTIONS
+    table = Table()
+    with tempfile.TemporaryDirectory(prefix="psyche-bench-") as folder:
+        if "commands" in wanted:
+            commands.measure(Shell(Path(folder)), table, arguments.repeat)
+        if "decoding" in wanted:
+            decoding.measure(table)
+        if "programs" in wanted:
+            programs.measure(table)
+        if "validator" in wanted:
+            validator.measure(Shell(Path(folder)), table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The local validator under load, beside the bare virtual machine that does its work."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+from solders.hash import Hash
+from solders.keypair import Keypair
+from solders.litesvm import LiteSVM
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
+from solders.transaction import Transaction
+
+from scripts.benchmarks.shell import Shell
+from scripts.benchmarks.table import Table, milliseconds, percentile
+
+CONNECTIONS = 16
+PER_CONNECTION = 500
+BLOCKHASH_EVERY = 100
+READS = 2000
+
+
+class Client:
+    """One kept-alive HTTP connection that speaks JSON-RPC."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._http = HTTPConnection(parts.hostname or "", parts.port)
+
+    def call(self, method: str, *params: object) -> object:
+        """The result of a method. Fails on an error."""
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        self._http.request("POST", "/", body, {"Content-Type": "application/json"})
+        answer = json.loads(self._http.getresponse().read())
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def blockhash(self) -> Hash:
+        """The latest blockhash."""
+        latest = self.call("getLatestBlockhash")
+        assert isinstance(latest, dict)
+        return Hash.from_string(latest["value"]["blockhash"])
+
+
+def measure(shell: Shell, table: Table) -> None:
+    """Transactions a second, latency of reads, and memory."""
+    table.section("local validator under load")
+    bare = _bare_vm(2000)
+    table.figure("bare LiteSVM, transfers in process", bare, "tx/s", "signatures checked")
+    payers = [Keypair() for _ in range(CONNECTIONS)]
+    airdrops = [word for payer in payers for word in ("--airdrop", f"{payer.pubkey()}=1000")]
+    with shell.validator(*airdrops) as validator:
+        before = validator.resident_kilobytes()
+        rate = _load(validator.rpc_url, payers)
+        share = f"{rate / bare:.2f} of bare; aim: 2,000"
+        table.figure(f"over HTTP, {CONNECTIONS} connections", rate, "tx/s", share)
+        client = Client(validator.rpc_url)
+        address = str(payers[0].pubkey())
+        for method, params in (("getBalance", [address]), ("getAccountInfo", [address]), ("getLatestBlockhash", [])):
+            taken = milliseconds(lambda m=method, p=params: client.call(m, *p), READS)  # type: ignore[misc]  # defaults
+            print(f"{method:<46} p50 {percentile(taken, 0.5):6.2f} ms   p99 {percentile(taken, 0.99):6.2f} ms")
+        after = validator.resident_kilobytes()
+        table.figure("memory at the start", before / 1024, "MiB")
+        table.figure(f"memory after {CONNECTIONS * PER_CONNECTION:,} transactions", after / 1024, "MiB")
+
+
+def _load(url: str, payers: list[Keypair]) -> float:
+    """Confirmed transactions a second; each sender's last one is looked up, which covers all before it."""
+
+    def send_all(payer: Keypair) -> None:
+        client = Client(url)
+        signature: object = None
+        for number in range(PER_CONNECTION):
+            if number % BLOCKHASH_EVERY == 0:
+                blockhash = client.blockhash()
+            raw = _transfer(payer, number + 1, blockhash)
+            signature = client.call("sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64"})
+        status = client.call("getSignatureStatuses", [signature])
+        assert isinstance(status, dict)
+        assert status["value"][0]["err"] is None
+
+    threads = [threading.Thread(target=send_all, args=(payer,)) for payer in payers]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return CONNECTIONS * PER_CONNECTION / (time.perf_counter() - start)
+
+
+def _bare_vm(count: int) -> float:
+    """Transfers a second in the VM alone, signatures checked."""
+    vm = LiteSVM()
+    payer = Keypair()
+    vm.airdrop(payer.pubkey(), 10**12)
+    transactions = [_signed(payer, number + 1, vm.latest_blockhash()) for number in range(count)]
+    start = time.perf_counter()
+    for transaction in transactions:
+        vm.send_transaction(transaction)
+    return count / (time.perf_counter() - start)
+
+
+RECEIVER = Pubkey.from_bytes(bytes([9] * 32))
+
+
+def _signed(payer: Keypair, number: int, blockhash: Hash) -> Transaction:
+    instruction = transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=RECEIVER, lamports=1_000_000 + number))
+    return Transaction([payer], Message.new_with_blockhash([instruction], payer.pubkey(), blockhash), blockhash)
+
+
+def _transfer(payer: Keypair, number: int, blockhash: Hash) -> bytes:
+    return bytes(_signed(payer, number, blockhash))
