@@ -103,6 +103,7 @@ class Comparison:
             step, signer = aim.step(state)
             clock = aim.clock()
             state = self._compare(state, step, signer, clock, f"seed {seed}, step {number}")
+        assert_unused_slots_are_zero(self.run.raw)
 
     def _start_afresh(self) -> CoordinatorState:
         self.chain.put(self.run.accounts.account, self._fresh, COORDINATOR)
@@ -343,6 +344,15 @@ def _places(state: CoordinatorState, round_: Round, index: int) -> tuple[int, in
         return 0, 0, steps.Committee.TRAINER
     position = selection.committee_position(index)
     return selection.witness_position(index), position, selection.committee(position)
+
+
+def assert_unused_slots_are_zero(data: bytes) -> None:
+    """What lies behind the length of each list, as clearing and removing leave it in the published program."""
+    lists = [(_STORED_ROUNDS_OFFSET + _ROUND_SIZE * number, 440, 32) for number in range(4)]
+    for start, size, capacity in (*lists, (57496, 72, 256), (75936, 72, 256), (94424, 96, 256)):
+        end = start + size * capacity
+        used = size * u64(data, end)
+        assert not any(data[start + used : end]), start
 
 
 def program_lines(logs: tuple[str, ...]) -> tuple[str, ...]:

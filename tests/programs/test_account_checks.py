@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from solders.pubkey import Pubkey
 
-from .chain import ABORT, AUTHORIZER, COORDINATOR, TREASURER, Code, Outcome, meta, wallet
+from .chain import ABORT, AUTHORIZER, COORDINATOR, TOKEN, TREASURER, Code, Outcome, meta, wallet
 from .world import Call, Slot, World
 
 STRANGER = wallet("stranger").pubkey()
@@ -25,6 +25,7 @@ NAMES = {
     3005: "AccountNotEnoughKeys",
     3007: "AccountOwnedByWrongProgram",
     3008: "InvalidProgramId",
+    3009: "InvalidProgramExecutable",
     3010: "AccountNotSigner",
     3011: "AccountNotSystemOwned",
     3012: "AccountNotInitialized",
@@ -165,11 +166,23 @@ def test_extra_accounts_are_ignored(world: World) -> None:
     world.chain.must(call.instruction([*call.metas, *extra, *call.metas]))
 
 
-def test_programs_must_be_executable(world: World) -> None:
+def test_programs_are_told_from_each_other(world: World) -> None:
+    for call, at, slot in cases(world):
+        if slot.kind == "program":
+            outcome = world.chain.send(replaced(call, at, AUTHORIZER).instruction())
+            assert_blamed(outcome, 3008, slot.name)
+            assert outcome.logs[-6:-2] == (
+                *("Program log: Left:", f"Program log: {AUTHORIZER}", "Program log: Right:"),
+                f"Program log: {slot.address}",
+            )
+
+
+def test_programs_must_be_executable() -> None:
     lone = World("other", 8)
     call = lone.participant_claim()
-    assert lone.chain.send(call.instruction()).code is None
-    assert_blamed(lone.chain.send(replaced(call, 6, COORDINATOR).instruction()), 3008, "token_program")
+    lone.chain.must(call.instruction())
+    lone.chain.put(TOKEN, b"", FOREIGN_OWNER)
+    assert_blamed(lone.chain.send(call.instruction()), 3009, "token_program")
 
 
 # --- conditions between accounts -------------------------------------------------------------------------------------

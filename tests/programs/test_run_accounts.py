@@ -7,6 +7,7 @@ import struct
 import pytest
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
+from solders.rent import Rent
 from solders.system_program import CreateAccountParams, create_account
 
 from psyche_cli.lifecycle import instructions as steps
@@ -138,6 +139,23 @@ def test_lamports_sent_ahead_do_not_block_an_instance(chain: Chain, account: Pub
     assert chain.lamports(address) == max(gift, INSTANCE_RENT)
     assert before - chain.lamports(chain.payer.pubkey()) == max(0, INSTANCE_RENT - gift) + 5000
     assert len(chain.data(address)) == 173
+
+
+@pytest.mark.parametrize(("rate", "threshold"), [(3480, 2.0), (6960, 1.0), (5, 64.0)])
+def test_rent_is_what_the_cluster_says(chain: Chain, account: Pubkey, rate: int, threshold: float) -> None:
+    chain.svm.set_rent(Rent(rate, threshold, 50))
+    chain.must(init(chain, account, "test"))
+    assert chain.lamports(instance_address("test")) == int((173 + 128) * rate * threshold)
+
+
+def test_payer_cannot_be_the_new_account(chain: Chain, account: Pubkey) -> None:
+    built = init(chain, account, "test")
+    metas = list(built.accounts)
+    metas[0] = meta(instance_address("test"), "sw")
+    chain.fund(instance_address("test"), 10**9)
+    outcome = chain.send(type(built)(COORDINATOR, bytes(built.data), metas))
+    assert outcome.code == 4101
+    assert outcome.said("Error Code: TryingToInitPayerAsProgramAccount. Error Number: 4101.")
 
 
 def test_payer_without_lamports(chain: Chain, account: Pubkey) -> None:
