@@ -23,13 +23,12 @@ from .chain import (
     participant_address,
     token_address,
 )
+from .compute_units import DEFAULT_LIMIT, crowded_training, treasurer_and_authorizer
 from .coordinator_bytes import RunAccounts, rate_arguments, update_arguments
 from .run import Run
 from .traces import client
 from .training import Training
 from .world import GOOD_CONFIG, GOOD_MODEL, World, token_account_data, token_amount
-
-COMPUTE_LIMIT = 200_000
 
 
 def start(clients: int, *, earning: int = 1000, slashing: int = 0, **config: int) -> Training:
@@ -303,21 +302,7 @@ def test_without_pauses_the_weights_go_to_the_hub_when_nobody_stays() -> None:
 
 @pytest.fixture(scope="module")
 def crowd() -> Training:
-    """A run of 256 clients that has gone through an epoch and everything in it."""
-    training = start(256)
-    training.warm_up()
-    training.train(2)
-    training.witness_round(seen=lambda wallet: wallet != training.wallets[200])
-    training.end_round()
-    assert training.report(training.wallets[200], training.wallets[255]).code is None
-    training.train_until_cooldown()
-    assert training.report(training.wallets[100], training.wallets[255]).code is not None
-    training.must(steps.Checkpoint({"Hub": {"repo_id": "a/b", "revision": None}}), training.wallets[255])
-    training.cool_down()
-    training.join()
-    training.must(steps.SetFutureEpochRates(1, 1))
-    training.tick(3)
-    return training
+    return crowded_training()
 
 
 def test_256_clients_are_paid_and_no_257th_fits(crowd: Training) -> None:
@@ -341,6 +326,6 @@ def test_the_list_is_full_at_256_whatever_the_batch_size() -> None:
 
 
 def test_every_instruction_fits_the_default_compute_limit(crowd: Training) -> None:
-    used = crowd.compute_units
-    assert {"JoinRun", "Tick", "Witness", "WarmupWitness", "HealthCheck", "Checkpoint", "SetPaused"} <= set(used)
-    assert max(used.values()) < COMPUTE_LIMIT, dict(used)
+    used = {**crowd.compute_units, **treasurer_and_authorizer()}
+    assert len(used) == 20
+    assert max(used.values()) < DEFAULT_LIMIT, used

@@ -119,13 +119,13 @@ class World:
         chain.put(self.account, bytes(COORDINATOR_ACCOUNT_SIZE), COORDINATOR)
         chain.put(self.user_tokens, token_account_data(self.mint, self.user), TOKEN)
         setup = [self.run_create(), self.participant_create(), self.authorization_create()]
-        for call in (*setup, self.authorization_grantor_update()):
-            chain.must(call.instruction())
+        self.created = {call.name: chain.must(call.instruction()) for call in setup}
+        chain.must(self.authorization_grantor_update().instruction())
         # A second run, whose main authority is the wallet itself.
         self.plain_account = wallet("plain account").pubkey()
         self.plain_instance = instance_address("plain")
         chain.put(self.plain_account, bytes(COORDINATOR_ACCOUNT_SIZE), COORDINATOR)
-        chain.must(self.init_coordinator().instruction())
+        self.created["init_coordinator"] = chain.must(self.init_coordinator().instruction())
 
     # --- slots ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,79 @@
+"""``python -m tests.programs.compute_units``: what each instruction costs with 256 clients (default limit: 200,000)."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from psyche_cli.lifecycle import instructions as steps
+
+from .chain import Chain, option
+from .coordinator_bytes import update_arguments
+from .run import Run
+from .test_treasurer import earn, fill_vault
+from .traces import client
+from .training import Training
+from .world import GOOD_CONFIG, GOOD_MODEL, World
+
+CLIENTS = 256
+DEFAULT_LIMIT = 200_000
+
+
+def crowded_training() -> Training:
+    """A run of 256 clients that has gone through an epoch with everything in it: a health check of either outcome,
+    a checkpoint, another start, a pause."""
+    run = Run(Chain())
+    training = Training(run.chain, run.accounts, [client(number) for number in range(CLIENTS)])
+    training.must(steps.Update(config={**GOOD_CONFIG, "init_min_clients": CLIENTS}, model=GOOD_MODEL))
+    training.must(steps.UpdateClientVersion("latest"))
+    training.must(steps.SetFutureEpochRates(1000, 0))
+    training.must(steps.SetPaused(False))
+    training.join()
+    training.warm_up()
+    training.train(2)
+    silent, last = training.wallets[200], training.wallets[-1]
+    training.witness_round(seen=lambda wallet: wallet != silent)
+    training.end_round()
+    assert training.report(silent, last).code is None
+    training.train_until_cooldown()
+    assert training.report(training.wallets[100], last).code == 6014
+    training.must(steps.Checkpoint({"Hub": {"repo_id": "a/b", "revision": None}}), last)
+    training.cool_down()
+    training.join()
+    training.tick(GOOD_CONFIG["waiting_for_members_extra_time"])
+    return training
+
+
+def treasurer_and_authorizer() -> dict[str, int]:
+    """The other two programs' instructions, inner calls included."""
+    world = World()
+    earn(world, 10)
+    fill_vault(world, 10)
+    everything = update_arguments(steps.Update(config=GOOD_CONFIG, model=GOOD_MODEL)) + bytes(2) + b"\1\0"
+    used = {name: outcome.compute_units for name, outcome in world.created.items()}
+    for call in (
+        world.run_update(everything + option(None)),
+        world.participant_claim(10),
+        world.authorization_grantor_update(active=False),
+        world.authorization_grantee_update(world.user, world.payer),
+        world.authorization_grantee_update(clear=True),
+        world.authorization_close(),
+        world.authorization_create(),
+        world.free_coordinator(),
+    ):
+        used[call.name] = max(used.get(call.name, 0), world.chain.must(call.instruction()).compute_units)
+    return used
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def main() -> None:
+    units = {snake(name): used for name, used in crowded_training().compute_units.items()} | treasurer_and_authorizer()
+    for name, used in sorted(units.items(), key=lambda entry: -entry[1]):
+        sys.stdout.write(f"{name:32} {used:7}\n")
+
+
+if __name__ == "__main__":
+    main()
