@@ -314,6 +314,7 @@ async function logsAreWatched({ friend }) {
   const { value } = await told(request, async () => {
     const memo = getAddMemoInstruction({ memo: 'hello' }, { programAddress: LEGACY_MEMO_PROGRAM_ADDRESS_V3 });
     signature = await send(await signed(payment(2n), memo));
+    session.memo = signature;
   });
   assert.deepEqual([value.signature, value.err], [signature, null]);
   assert.match(value.logs.join('\n'), /Memo \(len 5\): "hello"/);
@@ -412,6 +413,7 @@ async function tokenAccountsAreFound({ friend, mint }) {
 
 async function aTokenTransferShowsBalances() {
   const signature = await settle(tokenPayment(500_000n));
+  session.tokenTransfer = signature;
   const { meta } = await rpc.getTransaction(signature, { maxSupportedTransactionVersion: 0 }).send();
   const amounts = (balances) => balances.map((each) => each.uiTokenAmount.amount).sort();
   assert.deepEqual(amounts(meta.preTokenBalances), ['1500000', '3500000']);
@@ -426,6 +428,25 @@ async function tokensAreBurntAndAnAccountIsClosed({ friend, mint, his }) {
   );
   assert.equal(await balance(friend.address), before + 2_039_280n);
   assert.equal((await fetchMaybeToken(rpc, his)).exists, false);
+}
+
+// -- instructions in plain words
+
+async function instructionsOf(signature) {
+  const options = { encoding: 'jsonParsed', maxSupportedTransactionVersion: 0 };
+  return (await rpc.getTransaction(signature, options).send()).transaction.message.instructions;
+}
+
+async function instructionsOfKnownProgramsAreParsed({ wallet, mint, own, his }) {
+  const [payment, memo] = await instructionsOf(session.memo);
+  assert.deepEqual([payment.program, payment.parsed.type], ['system', 'transfer']);
+  assert.deepEqual([memo.program, memo.parsed], ['spl-memo', 'hello']);
+  const [transfer] = await instructionsOf(session.tokenTransfer);
+  assert.equal(transfer.program, 'spl-token');
+  assert.equal(transfer.parsed.type, 'transferChecked');
+  const { tokenAmount, ...accounts } = transfer.parsed.info;
+  assert.deepEqual(accounts, { source: own, mint, destination: his, authority: wallet.address });
+  assert.deepEqual([tokenAmount.amount, tokenAmount.uiAmountString], ['500000', '0.5']);
 }
 
 // -- look-up tables
@@ -571,6 +592,7 @@ await run(
     tokenAccountsAreFound,
     aTokenTransferShowsBalances,
     tokensAreBurntAndAnAccountIsClosed,
+    instructionsOfKnownProgramsAreParsed,
     aLookUpTableIsCreated,
     aTransactionUsesIt,
     aNonceAccountIsCreated,
