@@ -7,9 +7,7 @@ final; there are no forks.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final, Protocol
 
 from solders.account import Account
@@ -24,27 +22,17 @@ from psyche_cli.localnet.account_index import AccountIndex
 from psyche_cli.localnet.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
 from psyche_cli.localnet.genesis import Genesis, create_vm
 from psyche_cli.localnet.history import DEFAULT_CAPACITY, History, ProcessedMessages, TransactionRecord
-from psyche_cli.localnet.known_addresses import LOOKUP_TABLE_PROGRAM, SYSTEM_PROGRAM, SYSVAR_OWNER
-from psyche_cli.localnet.outcomes import inner_instructions, return_data
-from psyche_cli.localnet.parsed_accounts import (
-    NONCE_BYTES,
-    TOKEN_PROGRAMS,
-    is_mint,
-    is_token_account,
-    lookup_table_addresses,
-    mint_decimals,
-    token_amount,
-    token_base_units,
-    token_mint,
-    token_owner,
-)
+from psyche_cli.localnet.known_addresses import SYSTEM_PROGRAM, SYSVAR_OWNER
+from psyche_cli.localnet.loaded_keys import LoadedKeys, load_keys
+from psyche_cli.localnet.nonces import nonce_is_current, used_up
+from psyche_cli.localnet.outcomes import inner_instructions, return_data, token_balances, transaction_error
+from psyche_cli.localnet.parsed_accounts import TOKEN_PROGRAMS, is_mint, mint_decimals
 from psyche_cli.localnet.rpc_fault import Json
 from psyche_cli.localnet.timekeeping import Timekeeper
 from psyche_cli.localnet.wire import MAX_ACCOUNT_LOCKS, WireTransaction
 
 LAMPORTS_PER_SIGNATURE: Final = 5000
 _NEVER_EXECUTED: Final = Signature.default()
-_DURABLE_NONCE: Final = b"DURABLE_NONCE"
 
 
 class TransactionRejected(Exception):
@@ -229,7 +217,7 @@ class Bank:
 
     def check(self, wire: WireTransaction) -> None:
         """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected."""
-        keys = self._loaded_keys(wire)[0]
+        keys = self.load_keys(wire).keys
         if len(keys) > MAX_ACCOUNT_LOCKS:
             raise TransactionRejected("TooManyAccountLocks")
         if len(set(keys)) < len(keys):
@@ -241,27 +229,16 @@ class Bank:
 
     def may_land(self, wire: WireTransaction) -> bool:
         """Whether its blockhash is young enough, or is the current value of the nonce account that it advances."""
-        return self.chain.is_usable(wire.recent_blockhash) or self._nonce_is_current(wire)
-
-    def _nonce_is_current(self, wire: WireTransaction) -> bool:
-        """Whether the blockhash is the value of the nonce account that the transaction advances, by its authority."""
-        if wire.nonce_account is None:
-            return False
-        account = self.account(wire.nonce_account)
-        if account is None or account.owner != SYSTEM_PROGRAM or len(account.data) != NONCE_BYTES:
-            return False
-        data = account.data
-        return (
-            data[:8] == b"\1\0\0\0\1\0\0\0"
-            and data[40:72] == bytes(wire.recent_blockhash)
-            and Pubkey(data[8:40]) in wire.nonce_authority_signs
-        )
+        if self.chain.is_usable(wire.recent_blockhash):
+            return True
+        nonce = wire.nonce_account
+        return nonce is not None and nonce_is_current(wire, self.account(nonce))
 
     def execute(self, wire: WireTransaction) -> TransactionRecord:
         """Check and execute a transaction; its record says whether it succeeded. Raises TransactionRejected."""
         self.check(wire)
-        keys, looked_up_writable, looked_up_readonly = self._loaded_keys(wire)
-        writable = self._writable(wire, keys, looked_up_writable)
+        loaded = self.load_keys(wire)
+        keys, writable = loaded.keys, loaded.writable
         tokens = [key for key in keys if key not in writable and self.accounts.owner_of(key) in TOKEN_PROGRAMS]
         before = {key: self.account(key) for key in (*writable, *tokens)}
         pre_balances = [self.balance(key) for key in keys]
@@ -269,12 +246,12 @@ class Bank:
         result = self._vm.send_transaction(wire.transaction)
         failed = isinstance(result, FailedTransactionMetadata)
         meta = result.meta() if isinstance(result, FailedTransactionMetadata) else result
-        error = self._error(result, wire) if isinstance(result, FailedTransactionMetadata) else None
+        error = transaction_error(result, wire, self.account) if isinstance(result, FailedTransactionMetadata) else None
         if failed and meta.signature() == _NEVER_EXECUTED:
             raise TransactionRejected(error)
         by_nonce = not self.chain.is_usable(wire.recent_blockhash)
         if by_nonce and failed and wire.nonce_account is not None:
-            self._advance_nonce(wire.nonce_account, wire.recent_blockhash)
+            self._use_nonce_up(wire.nonce_account, wire.recent_blockhash)
 
         after = {key: self._settled(key) for key in writable}
         post_balances = [self.balance(key) for key in keys]
@@ -287,16 +264,16 @@ class Bank:
             raw=wire.raw,
             slot=tip.slot,
             unix_time=tip.unix_time,
-            keys=tuple(keys),
-            looked_up_writable=looked_up_writable,
-            looked_up_readonly=looked_up_readonly,
+            keys=keys,
+            looked_up_writable=loaded.looked_up_writable,
+            looked_up_readonly=loaded.looked_up_readonly,
             error=error,
             # Programs move lamports about, only the fee leaves.
             fee=sum(pre_balances) - sum(post_balances),
             pre_balances=tuple(pre_balances),
             post_balances=tuple(post_balances),
-            pre_token_balances=self._token_balances(keys, before),
-            post_token_balances=self._token_balances(keys, {**before, **after}),
+            pre_token_balances=token_balances(keys, before, self.mint_decimals),
+            post_token_balances=token_balances(keys, {**before, **after}, self.mint_decimals),
             logs=tuple(meta.logs()),
             inner_instructions=inner_instructions(meta),
             units=meta.compute_units_consumed(),
@@ -319,7 +296,7 @@ class Bank:
         if isinstance(result, SimulatedTransactionInfo):
             accounts = dict(result.post_accounts())
         else:
-            error = self._error(result, wire)
+            error = transaction_error(result, wire, self.account)
         return Simulation(
             error=error,
             logs=tuple(meta.logs()),
@@ -329,37 +306,11 @@ class Bank:
             accounts=accounts,
         )
 
-    def loaded_keys(self, wire: WireTransaction) -> list[Pubkey]:
-        """All addresses of a transaction, those of look-up tables last."""
-        return self._loaded_keys(wire)[0]
+    def load_keys(self, wire: WireTransaction) -> LoadedKeys:
+        """All accounts of a transaction, those of look-up tables included."""
+        return load_keys(wire, self.account)
 
     # -- parts of an execution
-
-    def _loaded_keys(self, wire: WireTransaction) -> tuple[list[Pubkey], int, int]:
-        """All addresses of a transaction; how many of them are looked up writable, and how many read-only.
-
-        A look-up that cannot be resolved gives no addresses: the VM refuses such a transaction with the right error.
-        """
-        writable: list[Pubkey] = []
-        readonly: list[Pubkey] = []
-        for table, writable_indexes, readonly_indexes in wire.lookups:
-            account = self.account(table)
-            if account is None or account.owner != LOOKUP_TABLE_PROGRAM:
-                return wire.static_keys, 0, 0
-            addresses = lookup_table_addresses(account.data)
-            if max(writable_indexes + readonly_indexes, default=0) >= len(addresses):
-                return wire.static_keys, 0, 0
-            writable += [addresses[index] for index in writable_indexes]
-            readonly += [addresses[index] for index in readonly_indexes]
-        return [*wire.static_keys, *writable, *readonly], len(writable), len(readonly)
-
-    def _writable(self, wire: WireTransaction, keys: list[Pubkey], looked_up_writable: int) -> list[Pubkey]:
-        static = len(wire.static_keys)
-        return [
-            key
-            for index, key in enumerate(keys)
-            if (wire.is_static_key_writable(index) if index < static else index < static + looked_up_writable)
-        ]
 
     def _settled(self, address: Pubkey) -> Account | None:
         """An account after a transaction. One left without lamports loses its data and owner, as on a cluster."""
@@ -370,42 +321,8 @@ class Bank:
             self._vm.set_account(address, Account(0, b"", SYSTEM_PROGRAM))
         return None
 
-    def _advance_nonce(self, address: Pubkey, used: Hash) -> None:
-        """Use a nonce up although its transaction failed: LiteSVM rolls the advance back with the rest."""
+    def _use_nonce_up(self, address: Pubkey, used: Hash) -> None:
+        """Advance a nonce although its transaction failed: LiteSVM rolls the advance back with the rest."""
         account = self._vm.get_account(address)
-        if account is None or account.data[40:72] != bytes(used):
-            return
-        following = sha256(_DURABLE_NONCE + bytes(used)).digest()
-        data = account.data[:40] + following + account.data[72:]
-        self._vm.set_account(
-            address, Account(account.lamports, data, account.owner, account.executable, account.rent_epoch)
-        )
-
-    def _error(self, failed: FailedTransactionMetadata, wire: WireTransaction) -> Json:
-        error = json.loads(failed.to_json())["err"]
-        if error == "InvalidProgramForExecution":
-            keys = wire.static_keys
-            programs = {keys[instruction.program_id_index] for instruction in wire.message.instructions}
-            if any(self.account(program) is None for program in programs):
-                return "ProgramAccountNotFound"
-        return error
-
-    def _token_balances(self, keys: list[Pubkey], accounts: dict[Pubkey, Account | None]) -> Json:
-        balances = []
-        for index, key in enumerate(keys):
-            account = accounts.get(key)
-            if account is None or not is_token_account(account):
-                continue
-            mint = token_mint(account.data)
-            decimals = self.mint_decimals(mint)
-            if decimals is not None:
-                balances.append(
-                    {
-                        "accountIndex": index,
-                        "mint": str(mint),
-                        "owner": str(token_owner(account.data)),
-                        "programId": str(account.owner),
-                        "uiTokenAmount": token_amount(token_base_units(account.data), decimals),
-                    }
-                )
-        return balances
+        if account is not None:
+            self._vm.set_account(address, used_up(account, used))

@@ -11,35 +11,36 @@ the whole machine the newest lines may be missing; what is left is consistent.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import fcntl
-import json
 import os
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import zstandard
 from solders.account import Account
 from solders.hash import Hash
 from solders.pubkey import Pubkey
-from solders.signature import Signature
 
 from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.bank import Bank, BankState
 from psyche_cli.localnet.blockhashes import Block
 from psyche_cli.localnet.history import ProcessedMessages, TransactionRecord
+from psyche_cli.localnet.ledger_lines import (
+    account_from_json,
+    account_to_json,
+    encode_line,
+    intact_lines,
+    record_from_json,
+    record_to_json,
+)
 from psyche_cli.localnet.rpc_fault import Json
 
 FORMAT: Final = 1
 TIP_EVERY_SLOTS: Final = 25
 """How often the current slot is written down while nothing else happens."""
 
-_COMPRESS_FROM_BYTES: Final = 512
-_MAX_ACCOUNT_BYTES: Final = 10 * 1024 * 1024
 _LEAST_GROWTH: Final = 16 * 1024 * 1024
 _NAME: Final = "ledger-{}.jsonl"
 
@@ -104,20 +105,20 @@ class Ledger:
         if not files:
             return None
         self._number, path = files[-1]
-        accounts: dict[Pubkey, Account] = {}
+        accounts: dict[Pubkey, Account | None] = {}
         records: list[TransactionRecord] = []
         header: Json = None
         good = 0
-        for line, end in _intact_lines(path):
+        for line, end in intact_lines(path):
             good = end
             if header is None:
                 header = line
                 continue
             for written in line.get("accounts", ()):
-                address, account = _account_from(written)
+                address, account = account_from_json(written)
                 accounts[address] = account
             if "transaction" in line:
-                records.append(_record_from(line["transaction"]))
+                records.append(record_from_json(line["transaction"]))
                 header["total"] += line.get("new", 0)
             if "tip" in line:
                 header["slot"], header["height"], header["warped"] = line["tip"]
@@ -138,7 +139,7 @@ class Ledger:
             slot=header["slot"] + TIP_EVERY_SLOTS,
             height=header["height"] + TIP_EVERY_SLOTS,
             state=BankState(
-                accounts={address: account for address, account in accounts.items() if account.lamports},
+                accounts={address: account for address, account in accounts.items() if account is not None},
                 records=tuple(records),
                 total=header["total"],
                 processed=ProcessedMessages(),
@@ -168,7 +169,7 @@ class Ledger:
         """Write an executed transaction with the accounts that it changed."""
         self._append(
             {
-                "transaction": _record_to(record),
+                "transaction": record_to_json(record),
                 "new": 1,
                 "accounts": [self._account_line(address) for address in record.changed],
                 "tip": self._tip(),
@@ -202,14 +203,14 @@ class Ledger:
         return [bank.slot, bank.chain.tip.height, bank.timekeeper.warped_seconds]
 
     def _account_line(self, address: Pubkey) -> Json:
-        return _account_to(address, self._attached().account(address))
+        return account_to_json(address, self._attached().account(address))
 
     def _append(self, content: Json) -> None:
         if self._incomplete or self._size > self._base_size + max(_LEAST_GROWTH, 4 * self._base_size):
             self._write_base()
             return
         assert self._file is not None
-        line = _line(content)
+        line = encode_line(content)
         try:
             _write_all(self._file, line)
         except OSError as error:
@@ -239,7 +240,7 @@ class Ledger:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
             try:
                 for content in self._base_lines(header, state):
-                    line = _line(content)
+                    line = encode_line(content)
                     _write_all(descriptor, line)
                     size += len(line)
                 os.fsync(descriptor)
@@ -264,9 +265,9 @@ class Ledger:
         for address, account in state.accounts.items():
             # Programs that the start provides come from there again.
             if not (account.executable and provided.get(address) == account):
-                yield {"accounts": [_account_to(address, account)]}
+                yield {"accounts": [account_to_json(address, account)]}
         for record in state.records:
-            yield {"transaction": _record_to(record)}
+            yield {"transaction": record_to_json(record)}
 
 
 def _unusable(folder: Path, error: OSError) -> LocalnetError:
@@ -281,66 +282,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _line(content: Json) -> bytes:
-    text = json.dumps(content, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def _intact_lines(path: Path) -> Iterator[tuple[Json, int]]:
-    """Each line's content and the offset of its end, up to the first line that is not intact."""
-    end = 0
-    with path.open("rb") as file:
-        for line in file:
-            text = line[9:-1]
-            if not line.endswith(b"\n") or line[:8] != b"%08x" % zlib.crc32(text):
-                return
-            end += len(line)
-            yield json.loads(text), end
-
-
-def _account_to(address: Pubkey, account: Account | None) -> Json:
-    if account is None:
-        return [str(address), 0]
-    data, packed = account.data, False
-    if len(data) >= _COMPRESS_FROM_BYTES:
-        data, packed = zstandard.ZstdCompressor(level=1).compress(data), True
-    text = base64.b64encode(data).decode()
-    return [str(address), account.lamports, str(account.owner), account.executable, account.rent_epoch, packed, text]
-
-
-def _account_from(written: Json) -> tuple[Pubkey, Account]:
-    address = Pubkey.from_string(written[0])
-    if not written[1]:
-        return address, Account(0, b"", Pubkey.default())
-    _, lamports, owner, executable, rent_epoch, packed, text = written
-    data = base64.b64decode(text)
-    if packed:
-        data = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_ACCOUNT_BYTES)
-    return address, Account(lamports, data, Pubkey.from_string(owner), executable, rent_epoch)
-
-
-def _record_to(record: TransactionRecord) -> Json:
-    written = {field.name: getattr(record, field.name) for field in fields(record)}
-    return {
-        **written,
-        "signature": str(record.signature),
-        "raw": base64.b64encode(record.raw).decode(),
-        "keys": [str(key) for key in record.keys],
-        "changed": [str(key) for key in record.changed],
-    }
-
-
-def _record_from(written: Json) -> TransactionRecord:
-    lists = {name: tuple(written[name]) for name in ("pre_balances", "post_balances", "logs")}
-    keys = {name: tuple(Pubkey.from_string(key) for key in written[name]) for name in ("keys", "changed")}
-    return TransactionRecord(
-        **{
-            **written,
-            **lists,
-            **keys,
-            "signature": Signature.from_string(written["signature"]),
-            "raw": base64.b64decode(written["raw"]),
-        }
-    )

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from solders.transaction_metadata import TransactionMetadata
+from solders.account import Account
+from solders.pubkey import Pubkey
+from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
 
 from psyche_cli.localnet import base58
+from psyche_cli.localnet.parsed_accounts import (
+    DecimalsOf,
+    is_token_account,
+    token_amount,
+    token_base_units,
+    token_mint,
+    token_owner,
+)
 from psyche_cli.localnet.rpc_fault import Json
+from psyche_cli.localnet.wire import WireTransaction
 
 
 def inner_instructions(meta: TransactionMetadata) -> Json:
@@ -40,3 +53,39 @@ def return_data(meta: TransactionMetadata) -> Json:
     if not data:
         return None
     return {"programId": str(returned.program_id), "data": [base64.b64encode(data).decode(), "base64"]}
+
+
+def transaction_error(
+    failed: FailedTransactionMetadata, wire: WireTransaction, account_of: Callable[[Pubkey], Account | None]
+) -> Json:
+    """Why a transaction failed, as clusters say it."""
+    error = json.loads(failed.to_json())["err"]
+    if error == "InvalidProgramForExecution":
+        # LiteSVM says the same of a program that is none and of one that is not there.
+        keys = wire.static_keys
+        programs = {keys[instruction.program_id_index] for instruction in wire.message.instructions}
+        if any(account_of(program) is None for program in programs):
+            return "ProgramAccountNotFound"
+    return error
+
+
+def token_balances(keys: Sequence[Pubkey], accounts: Mapping[Pubkey, Account | None], decimals_of: DecimalsOf) -> Json:
+    """The token accounts among ``keys`` with their balances."""
+    balances = []
+    for index, key in enumerate(keys):
+        account = accounts.get(key)
+        if account is None or not is_token_account(account):
+            continue
+        mint = token_mint(account.data)
+        decimals = decimals_of(mint)
+        if decimals is not None:
+            balances.append(
+                {
+                    "accountIndex": index,
+                    "mint": str(mint),
+                    "owner": str(token_owner(account.data)),
+                    "programId": str(account.owner),
+                    "uiTokenAmount": token_amount(token_base_units(account.data), decimals),
+                }
+            )
+    return balances

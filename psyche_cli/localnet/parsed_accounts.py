@@ -22,7 +22,6 @@ MINT_BYTES: Final = 82
 NONCE_BYTES: Final = 80
 LOOKUP_TABLE_META_BYTES: Final = 56
 TOKEN_PROGRAMS: Final = frozenset({TOKEN_PROGRAM, TOKEN_2022_PROGRAM})
-_NEVER: Final = 2**64 - 1
 _STATES: Final = {1: "initialized", 2: "frozen"}
 DecimalsOf = Callable[[Pubkey], "int | None"]
 

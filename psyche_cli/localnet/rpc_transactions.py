@@ -106,7 +106,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
     addresses = [] if wanted is None else [pubkey_of(text) for text in wanted.items("addresses")]
     simulation = context.bank.simulate(wire) if replace else _checked_simulation(context, wire)
     value = _simulation_view(simulation)
-    keys = context.bank.loaded_keys(wire)
+    keys = context.bank.load_keys(wire).keys
     value["accounts"] = None
     if wanted is not None:
         view = AccountView.of(wanted, default="base64")
@@ -117,7 +117,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
         value["accounts"] = [_account_after(context, simulation, address, keys, view) for address in addresses]
     value["innerInstructions"] = None
     if config.flag("innerInstructions"):
-        value["innerInstructions"] = parsed_inner_instructions(simulation.inner_instructions, tuple(keys))
+        value["innerInstructions"] = parsed_inner_instructions(simulation.inner_instructions, keys)
     value["replacementBlockhash"] = None
     if replace:
         value["replacementBlockhash"] = latest_blockhash(context)
@@ -125,7 +125,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
 
 
 def _account_after(
-    context: RpcContext, simulation: Simulation, address: Pubkey, keys: list[Pubkey], view: AccountView
+    context: RpcContext, simulation: Simulation, address: Pubkey, keys: tuple[Pubkey, ...], view: AccountView
 ) -> Json:
     """An account as the simulation left it; null after an error and for accounts that the transaction does not name."""
     if simulation.error is not None or address not in keys:
