@@ -11,8 +11,8 @@ static bool is_hub(u32 tag) { return tag == CHECKPOINT_HUB || tag == CHECKPOINT_
 static bool is_gcs(u32 tag) { return tag == CHECKPOINT_GCS || tag == CHECKPOINT_P2P_GCS; }
 static bool is_peers(u32 tag) { return tag == CHECKPOINT_P2P || tag == CHECKPOINT_P2P_GCS; }
 
-/* The kind of the checkpoint after `submitted` was reported; CHECKPOINT_COUNT when nothing changes. While the weights are
-   with the peers, either kind of store may be reported; otherwise only the one that is in use. */
+/* The kind of the checkpoint after `submitted` was reported; CHECKPOINT_COUNT when nothing changes. While the
+   weights are with the peers, either kind of store may be reported; otherwise only the one that is in use. */
 static u32 recorded_kind(u32 current, u32 submitted) {
     if (submitted == CHECKPOINT_HUB && (is_hub(current) || is_peers(current)))
         return is_peers(current) ? CHECKPOINT_P2P : CHECKPOINT_HUB;

@@ -1,5 +1,5 @@
-/* IEEE 754 double arithmetic on non-negative numbers, in integers: the VM has no floating point, and the batch size must
-   come out as it does in the published program. Each operation rounds once, to the nearest, ties to even. */
+/* IEEE 754 double arithmetic on non-negative numbers, in integers: the VM has no floating point, and the batch size
+   must come out as it does in the published program. Each operation rounds once, to the nearest, ties to even. */
 #pragma once
 #include "sdk/types.h"
 

@@ -20,7 +20,8 @@ static Status initialise_account(const Account *account, const Bytes *run_id, co
     content->version = COORDINATOR_ACCOUNT_VERSION;
     content->nonce = 0;
     sol_memset_(content->state.client_version, 0, CLIENT_VERSION_SIZE);
-    sol_memcpy_(content->state.client_version, client_version->data, at_most(client_version->length, CLIENT_VERSION_SIZE));
+    u64 version_length = at_most(client_version->length, CLIENT_VERSION_SIZE);
+    sol_memcpy_(content->state.client_version, client_version->data, version_length);
     sol_memset_(content->state.coordinator.run_id, 0, RUN_ID_SIZE);
     sol_memcpy_(content->state.coordinator.run_id, run_id->data, at_most(run_id->length, RUN_ID_SIZE));
     return OK;

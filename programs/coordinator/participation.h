@@ -1,4 +1,5 @@
-/* What the instructions of a run's clients begin with: accounts, nonce, and the look-up of the signer among the members. */
+/* What the instructions of a run's clients begin with: accounts, nonce, and the look-up of the signer among the
+   members. */
 #pragma once
 #include "coordinator/context.h"
 

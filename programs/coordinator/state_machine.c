@@ -12,8 +12,8 @@
 
 typedef enum { TICKED, EPOCH_END_SUCCESS, EPOCH_END_FAILURE } TickResult;
 
-/* A moment that began at `start` is over after `duration` seconds, but never in the very second in which it began: so at
-   most one timed transition happens in any second. */
+/* A moment that began at `start` is over after `duration` seconds, but never in the very second in which it began:
+   so at most one timed transition happens in any second. */
 static bool has_elapsed(const Context *context, u64 start, u64 duration) {
     return start != context->now && context->now >= checked_add(start, duration);
 }
@@ -33,7 +33,7 @@ static RunState waiting_or_finished(const Coordinator *coordinator) {
     return coordinator->progress.step < coordinator->config.total_steps ? WAITING_FOR_MEMBERS : FINISHED;
 }
 
-/* --- rounds -------------------------------------------------------------------------------------------------------- */
+/* --- rounds ------------------------------------------------------------------------------------------------------- */
 
 u64 expected_witnesses(const Coordinator *coordinator) {
     if (coordinator->config.witness_nodes != 0)
@@ -86,7 +86,7 @@ static void start_cooldown(Context *context) {
     change_state(context, COOLDOWN);
 }
 
-/* --- checkpoints follow the epochs --------------------------------------------------------------------------------- */
+/* --- checkpoints follow the epochs -------------------------------------------------------------------------------- */
 
 /* After an epoch the newest weights are with the clients. */
 static void checkpoint_to_peers(Checkpoint *checkpoint) {
@@ -104,7 +104,7 @@ static void checkpoint_to_store(Checkpoint *checkpoint) {
         checkpoint->tag = CHECKPOINT_GCS;
 }
 
-/* --- ticks, state by state ----------------------------------------------------------------------------------------- */
+/* --- ticks, state by state ---------------------------------------------------------------------------------------- */
 
 static void start_epoch(Context *context) {
     EpochState *epoch = context->epoch;
@@ -240,7 +240,7 @@ static Status tick_state(Context *context, TickResult *result) {
     }
 }
 
-/* --- the run around the state machine ------------------------------------------------------------------------------ */
+/* --- the run around the state machine ----------------------------------------------------------------------------- */
 
 /* What happens once an epoch: its rates are fixed when Warmup begins, and with the first round those who have joined so
    far are no longer pending (to stay, they join again before the next epoch). */

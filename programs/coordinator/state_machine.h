@@ -10,10 +10,11 @@ void start_round(Context *context);
 
 /* How many witnesses a round waits for. */
 u64 expected_witnesses(const Coordinator *coordinator);
-/* How many of `received` witnesses must agree (two thirds, of the configured number if there is one). Aborts for none. */
+/* How many of `received` witnesses must agree (two thirds, of the configured number if there is one). Aborts for
+   none. */
 u64 witness_quorum(const Config *config, u64 received);
 
-/* Main authority's switch: pausing is immediate before training and takes effect at the epoch's end during it (6015 when
-   halted); resuming goes to WaitingForMembers, or to Finished when no steps are left (6018 unless paused). */
+/* Main authority's switch: pausing is immediate before training and takes effect at the epoch's end during it (6015
+   when halted); resuming goes to WaitingForMembers, or to Finished when no steps are left (6018 unless paused). */
 Status pause_run(Context *context);
 Status resume_run(Context *context);

@@ -22,14 +22,14 @@
 
 #define COORDINATOR_ACCOUNT_VERSION 1
 
-/* --- identities ---------------------------------------------------------------------------------------------------- */
+/* --- identities --------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     Pubkey signer; /* wallet */
     u8 p2p_identity[32];
 } NodeIdentity;
 
-/* --- model --------------------------------------------------------------------------------------------------------- */
+/* --- model -------------------------------------------------------------------------------------------------------- */
 
 typedef enum { MODEL_LLM } ModelTag;
 
@@ -55,7 +55,15 @@ typedef struct {
     Repo repo; /* of every kind but Ephemeral */
 } Checkpoint;
 
-typedef enum { DATA_DUMMY, DATA_SERVER, DATA_LOCAL, DATA_HTTP, DATA_WEIGHTED_HTTP, DATA_PREPROCESSED, DATA_COUNT } DataTag;
+typedef enum {
+    DATA_DUMMY,
+    DATA_SERVER,
+    DATA_LOCAL,
+    DATA_HTTP,
+    DATA_WEIGHTED_HTTP,
+    DATA_PREPROCESSED,
+    DATA_COUNT
+} DataTag;
 typedef enum { HTTP_SINGLE_URL, HTTP_NUMBERED_FILES, HTTP_GCP, HTTP_COUNT } HttpTag;
 typedef enum { SHUFFLE_NONE, SHUFFLE_SEEDED, SHUFFLE_COUNT } ShuffleTag;
 #define ARCHITECTURE_COUNT 4
@@ -180,7 +188,7 @@ typedef struct {
     Llm llm;
 } Model;
 
-/* --- run ----------------------------------------------------------------------------------------------------------- */
+/* --- run ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     char name[SHORT_STRING];
@@ -224,7 +232,7 @@ typedef enum {
     PAUSED
 } RunState;
 
-/* --- epoch --------------------------------------------------------------------------------------------------------- */
+/* --- epoch -------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     u64 position;
@@ -294,7 +302,7 @@ typedef struct {
     u8 pending_pause;
 } Coordinator;
 
-/* --- all clients that have ever joined ----------------------------------------------------------------------------- */
+/* --- all clients that have ever joined ---------------------------------------------------------------------------- */
 
 typedef struct {
     NodeIdentity id;
@@ -321,7 +329,7 @@ typedef struct {
     EpochRates future_epoch_rates;
 } Members;
 
-/* --- the whole ----------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     RunMetadata metadata;

@@ -105,7 +105,8 @@ Status require_pda(const Account *account, const Bytes *seeds, u64 count, const 
     return check_address(account, &expected);
 }
 
-Status require_canonical_pda(const Account *account, const Bytes *seeds, u64 count, const Pubkey *program_id, u8 *bump) {
+Status require_canonical_pda(const Account *account, const Bytes *seeds, u64 count, const Pubkey *program_id,
+                             u8 *bump) {
     Pubkey expected;
     if (sol_try_find_program_address(seeds, count, program_id, &expected, bump) != 0)
         ABORT("Unable to find a viable program address bump seed");

@@ -1,8 +1,10 @@
-/* Arithmetic that ends the transaction instead of wrapping around: the published programs are built with overflow checks. */
+/* Arithmetic that ends the transaction instead of wrapping around: the published programs are built with overflow
+   checks. */
 #pragma once
 #include "sdk/errors.h"
 
-/* Hides a value from the optimiser, which would turn the checks into 128-bit multiplications that the VM has not got. */
+/* Hides a value from the optimiser, which would turn the checks into 128-bit multiplications that the VM has not
+   got. */
 #define OPAQUE(variable) __asm__ volatile("" : "+r"(variable))
 
 #define checked_add(a, b) checked_add_at(a, b, HERE)

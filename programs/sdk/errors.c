@@ -3,7 +3,8 @@
 #include "sdk/syscalls.h"
 
 const Error INSTRUCTION_MISSING = {100, "InstructionMissing", "8 byte instruction identifier not provided"};
-const Error INSTRUCTION_FALLBACK_NOT_FOUND = {101, "InstructionFallbackNotFound", "Fallback functions are not supported"};
+const Error INSTRUCTION_FALLBACK_NOT_FOUND = {101, "InstructionFallbackNotFound",
+    "Fallback functions are not supported"};
 const Error INSTRUCTION_DID_NOT_DESERIALIZE = {102, "InstructionDidNotDeserialize",
                                                "The program could not deserialize the given instruction"};
 const Error CONSTRAINT_MUT = {2000, "ConstraintMut", "A mut constraint was violated"};

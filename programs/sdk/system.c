@@ -27,41 +27,54 @@ void invoke(const Invocation *invocation, const Instruction *instruction, const 
     sol_invoke_signed_c(instruction, invocation->accounts, invocation->account_count, signer, signer ? 1 : 0);
 }
 
+/* Instruction data of the system program. */
+typedef struct __attribute__((packed)) {
+    u32 tag;
+    u64 lamports;
+} TransferData;
+
+typedef struct __attribute__((packed)) {
+    u32 tag;
+    u64 lamports;
+    u64 data_length;
+    Pubkey owner;
+} CreateAccountData;
+
+typedef struct __attribute__((packed)) {
+    u32 tag;
+    u64 data_length;
+} AllocateData;
+
+typedef struct __attribute__((packed)) {
+    u32 tag;
+    Pubkey owner;
+} AssignData;
+
 void transfer_lamports(const Invocation *invocation, const Account *from, const Account *to, u64 lamports) {
-    u8 data[12];
-    store_u32(data, SYSTEM_TRANSFER);
-    store_u64(data + 4, lamports);
+    TransferData data = {SYSTEM_TRANSFER, lamports};
     AccountMeta metas[] = {{from->info->key, true, true}, {to->info->key, true, false}};
-    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
+    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), (const u8 *)&data, sizeof(data)};
     invoke(invocation, &instruction, NULL);
 }
 
 static void create_empty(const Invocation *invocation, const NewAccount *new_account, u64 lamports) {
-    u8 data[52];
-    store_u32(data, SYSTEM_CREATE_ACCOUNT);
-    store_u64(data + 4, lamports);
-    store_u64(data + 12, new_account->data_length);
-    pubkey_copy((Pubkey *)(data + 20), new_account->owner);
+    CreateAccountData data = {SYSTEM_CREATE_ACCOUNT, lamports, new_account->data_length, *new_account->owner};
     AccountMeta metas[] = {{new_account->payer->info->key, true, true}, {new_account->account->info->key, true, true}};
-    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
+    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), (const u8 *)&data, sizeof(data)};
     invoke(invocation, &instruction, &new_account->signer);
 }
 
 static void allocate(const Invocation *invocation, const NewAccount *new_account) {
-    u8 data[12];
-    store_u32(data, SYSTEM_ALLOCATE);
-    store_u64(data + 4, new_account->data_length);
+    AllocateData data = {SYSTEM_ALLOCATE, new_account->data_length};
     AccountMeta metas[] = {{new_account->account->info->key, true, true}};
-    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
+    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), (const u8 *)&data, sizeof(data)};
     invoke(invocation, &instruction, &new_account->signer);
 }
 
 static void assign(const Invocation *invocation, const NewAccount *new_account) {
-    u8 data[36];
-    store_u32(data, SYSTEM_ASSIGN);
-    pubkey_copy((Pubkey *)(data + 4), new_account->owner);
+    AssignData data = {SYSTEM_ASSIGN, *new_account->owner};
     AccountMeta metas[] = {{new_account->account->info->key, true, true}};
-    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
+    Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), (const u8 *)&data, sizeof(data)};
     invoke(invocation, &instruction, &new_account->signer);
 }
 

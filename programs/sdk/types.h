@@ -61,7 +61,8 @@ INLINE bool pubkey_equals(const Pubkey *a, const Pubkey *b) {
 }
 
 INLINE bool pubkey_is_zero(const Pubkey *key) {
-    return (load_u64(key->bytes) | load_u64(key->bytes + 8) | load_u64(key->bytes + 16) | load_u64(key->bytes + 24)) == 0;
+    const u8 *bytes = key->bytes;
+    return (load_u64(bytes) | load_u64(bytes + 8) | load_u64(bytes + 16) | load_u64(bytes + 24)) == 0;
 }
 
 INLINE void pubkey_copy(Pubkey *to, const Pubkey *from) {

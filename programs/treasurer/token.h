@@ -8,7 +8,8 @@ typedef struct {
     bool has_delegate;
 } TokenAccount;
 
-/* Take the next account: an initialised one of the classic token program (3012, 3007, runtime errors for bad content). */
+/* Take the next account: an initialised one of the classic token program (3012, 3007, runtime errors for bad
+   content). */
 Status take_mint(Invocation *invocation, const char *name, Account *account);
 Status take_token_account(Invocation *invocation, const char *name, Account *account, TokenAccount *token);
 
