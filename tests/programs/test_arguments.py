@@ -371,3 +371,46 @@ def test_decode_of_a_fresh_account(run: Run) -> None:
     written = {8: 1, **dict(enumerate(fresh[:8])), **{376 + i: b for i, b in enumerate(b"fresh")}}
     written |= {119050 + i: byte for i, byte in enumerate(b"latest")}
     assert {offset: byte for offset, byte in enumerate(fresh) if byte} == written
+
+
+# --- known instructions ----------------------------------------------------------------------------------------------
+
+KNOWN_DATA = {
+    "set_future_epoch_rates": "ef15a057c7c8b6810140420f000000000000",
+    "set_paused": "5b3c7dc0b0e1a6da00",
+    "update_client_version": "c1152e3c33020dfb020000007632",
+    "free_coordinator": "59d8d7e5dff24a20",
+    "checkpoint": "d5c813ccf08fb8fc026f72672f7265706f" + "00" * 57,
+    "authorization_create": (
+        "149dc4b3e7df6d6666c4d728fb28e09b8972593b421181c727d921eb3162bbbfb7d6eca704911402"
+        "12000000436f6f7264696e61746f724a6f696e52756e"
+    ),
+    "authorization_grantee_update": (
+        "ba6f7fc75990c14300010000005704de18fc6045e4d08c3a261162795689ba6a0383964109350f8fad3c4ad972"
+    ),
+    "authorization_close": "81d0f820c8855717",
+    "run_update": "33562e740d42149d0000000001420000000000000000010000",
+    "participant_create": "32b18e2875b046b5",
+    "tick": "5c4f2c0865503f0f",
+    "join_run": "48a07d666a86f64b" + "11" * 64,
+    "participant_claim": "a096e8563b6bad260000000000000000",
+    "authorization_grantor_update": "1d7441a161bd3af901",
+}
+
+
+def test_known_instruction_data_is_understood(world: World) -> None:
+    """As the published client encodes it: the program takes it for the instruction that it is, arguments included."""
+    calls = {call.name: call for call in world.every_call()}
+    for name, data in KNOWN_DATA.items():
+        built = calls[name].instruction()
+        outcome = world.chain.send(type(built)(built.program_id, bytes.fromhex(data), built.accounts[:0]))
+        title = "".join(word.capitalize() for word in name.split("_"))
+        assert outcome.said(f"Program log: Instruction: {title}")
+        assert outcome.code == 3005, name  # all arguments read, no account given
+
+
+def test_known_rates_take_effect() -> None:
+    world = World()
+    call = world.owner_call("set_future_epoch_rates", bytes.fromhex(KNOWN_DATA["set_future_epoch_rates"])[8:])
+    world.chain.must(call.instruction())
+    assert decode(world.chain.data(world.plain_account)).future_epoch_rates.earning_rate_total_shared == 1_000_000
