@@ -1,9 +1,8 @@
-"""``python -m tests.programs.compute_units``: what each instruction costs with 256 clients (default limit: 200,000)."""
+"""What each instruction costs with 256 clients; ``scripts/bench programs`` prints it. The default limit is 200,000."""
 
 from __future__ import annotations
 
 import re
-import sys
 
 from psyche_cli.lifecycle import instructions as steps
 
@@ -69,11 +68,7 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def main() -> None:
+def most_used() -> dict[str, int]:
+    """The most compute units that each of the 20 instructions takes, dearest first."""
     units = {snake(name): used for name, used in crowded_training().compute_units.items()} | treasurer_and_authorizer()
-    for name, used in sorted(units.items(), key=lambda entry: -entry[1]):
-        sys.stdout.write(f"{name:32} {used:7}\n")
-
-
-if __name__ == "__main__":
-    main()
+    return dict(sorted(units.items(), key=lambda entry: -entry[1]))
