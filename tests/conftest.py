@@ -1,8 +1,48 @@
-"""Hypothesis without a time limit for an example: the machine may be busy."""
+"""How the random tests are driven: their seed, which every run prints, and how long they go on.
+
+Hypothesis has no time limit for an example, because the machine may be busy.
+"""
 
 from __future__ import annotations
 
+import random
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+DEFAULT_INSTRUCTIONS = 20_000
 
 settings.register_profile("busy-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy-machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--instructions",
+        type=int,
+        default=DEFAULT_INSTRUCTIONS,
+        help="random instructions that programs are tried with",
+    )
+    parser.addoption("--random-seed", type=int, default=None, help="seed of the program tests' random sequences")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Set on the controller of pytest-xdist, from which the workers get their options.
+    if config.option.random_seed is None:
+        config.option.random_seed = random.SystemRandom().randrange(2**32)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"random sequences: --random-seed {config.option.random_seed} --instructions {config.option.instructions}"
+
+
+@pytest.fixture
+def instruction_budget(request: pytest.FixtureRequest) -> int:
+    """How many random instructions a comparison executes."""
+    return int(request.config.getoption("instructions"))
+
+
+@pytest.fixture
+def random_seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this run's random sequences."""
+    return int(request.config.getoption("random_seed"))

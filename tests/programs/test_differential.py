@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 
 from psyche_cli.protocol.run_states import RunState
@@ -12,9 +13,10 @@ from .differential import Comparison
 SEQUENCE_LENGTH = 250
 
 
-def test_program_and_model_agree(instruction_budget: int) -> None:
+def test_program_and_model_agree(instruction_budget: int, random_seed: int) -> None:
     comparison = Comparison()
 
+    @with_seed(random_seed)
     @settings(
         max_examples=-(-instruction_budget // SEQUENCE_LENGTH),
         deadline=None,

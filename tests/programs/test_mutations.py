@@ -178,15 +178,14 @@ def _kind(code: Code) -> str:
 
 
 @pytest.mark.parametrize("paused", [False, True])
-def test_no_damaged_instruction_makes_a_wrong_write(instruction_budget: int, *, paused: bool) -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    attack = Attack(seed, paused=paused)
+def test_no_damaged_instruction_makes_a_wrong_write(instruction_budget: int, random_seed: int, *, paused: bool) -> None:
+    attack = Attack(random_seed, paused=paused)
     count = MUTATIONS_PER_INSTRUCTION * instruction_budget // 2
     for number in range(count):
         try:
             attack.strike()
         except AssertionError as error:
-            raise AssertionError(f"seed {seed}, mutation {number}: {error}") from error
+            raise AssertionError(f"seed {random_seed}, mutation {number}: {error}") from error
     assert sum(attack.results.values()) == count
     assert attack.results["ok"] > count // 20
     assert attack.results["error"] > count // 2
