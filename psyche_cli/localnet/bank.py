@@ -27,6 +27,7 @@ from psyche_cli.localnet.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.nonces import nonce_is_current, used_up
 from psyche_cli.localnet.outcomes import inner_instructions, return_data, token_balances, transaction_error
 from psyche_cli.localnet.parsed_accounts import TOKEN_PROGRAMS, is_mint, mint_decimals
+from psyche_cli.localnet.rent import may_become, rent_error
 from psyche_cli.localnet.rpc_fault import Json
 from psyche_cli.localnet.timekeeping import Timekeeper
 from psyche_cli.localnet.wire import MAX_ACCOUNT_LOCKS, WireTransaction
@@ -226,6 +227,14 @@ class Bank:
             raise TransactionRejected("BlockhashNotFound")
         if wire in self._processed:
             raise TransactionRejected("AlreadyProcessed")
+        payer = self.account(keys[0])
+        fee = LAMPORTS_PER_SIGNATURE * wire.message.header.num_required_signatures
+        if (
+            payer is not None
+            and payer.lamports >= fee
+            and not may_become(payer, payer.lamports - fee, len(payer.data), self.rent_exempt_minimum)
+        ):
+            raise TransactionRejected({"InsufficientFundsForRent": {"account_index": 0}})
 
     def may_land(self, wire: WireTransaction) -> bool:
         """Whether its blockhash is young enough, or is the current value of the nonce account that it advances."""
@@ -249,8 +258,12 @@ class Bank:
         error = transaction_error(result, wire, self.account) if isinstance(result, FailedTransactionMetadata) else None
         if failed and meta.signature() == _NEVER_EXECUTED:
             raise TransactionRejected(error)
+        if error is None:
+            error = rent_error(keys, before, {key: self.account(key) for key in writable}, self.rent_exempt_minimum)
+            if error is not None:
+                self._roll_back(keys[0], before, writable, wire)
         by_nonce = not self.chain.is_usable(wire.recent_blockhash)
-        if by_nonce and failed and wire.nonce_account is not None:
+        if by_nonce and error is not None and wire.nonce_account is not None:
             self._use_nonce_up(wire.nonce_account, wire.recent_blockhash)
 
         after = {key: self._settled(key) for key in writable}
@@ -295,6 +308,10 @@ class Bank:
         error: Json = None
         if isinstance(result, SimulatedTransactionInfo):
             accounts = dict(result.post_accounts())
+            keys = self.load_keys(wire).keys
+            before = {key: self.account(key) for key in accounts}
+            after = {key: account if account.lamports else None for key, account in accounts.items()}
+            error = rent_error(keys, before, after, self.rent_exempt_minimum)
         else:
             error = transaction_error(result, wire, self.account)
         return Simulation(
@@ -303,7 +320,7 @@ class Bank:
             units=meta.compute_units_consumed(),
             return_data=return_data(meta),
             inner_instructions=inner_instructions(meta),
-            accounts=accounts,
+            accounts={} if error is not None else accounts,
         )
 
     def load_keys(self, wire: WireTransaction) -> LoadedKeys:
@@ -320,6 +337,17 @@ class Bank:
         if account.data or account.owner != SYSTEM_PROGRAM:
             self._vm.set_account(address, Account(0, b"", SYSTEM_PROGRAM))
         return None
+
+    def _roll_back(
+        self, payer: Pubkey, before: dict[Pubkey, Account | None], written: tuple[Pubkey, ...], wire: WireTransaction
+    ) -> None:
+        """Undo a transaction that the VM executed, all but its fee."""
+        for key in written:
+            self._vm.set_account(key, before[key] or Account(0, b"", SYSTEM_PROGRAM))
+        account = before[payer]
+        if account is not None:
+            fee = LAMPORTS_PER_SIGNATURE * wire.message.header.num_required_signatures
+            self._vm.set_account(payer, Account(account.lamports - fee, account.data, account.owner))
 
     def _use_nonce_up(self, address: Pubkey, used: Hash) -> None:
         """Advance a nonce although its transaction failed: LiteSVM rolls the advance back with the rest."""

@@ -70,7 +70,7 @@ class Dispatcher:
         except RpcFault as fault:
             answer = _failure(identity, fault)
         except Exception as error:
-            self.context.log(f"{request['method']}: internal error: {type(error).__name__}: {error}")
+            self.context.notice(f"{request['method']}: internal error: {type(error).__name__}: {error}")
             answer = _failure(identity, RpcFault(INTERNAL_ERROR, "Internal error"))
         if self.context.log_requests:
             outcome = f"error {answer['error']['code']}: {answer['error']['message']}" if "error" in answer else "ok"

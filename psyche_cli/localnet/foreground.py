@@ -22,8 +22,7 @@ def run_in_foreground(environment: Environment, options: LocalnetOptions, *, as_
             environment.stderr.write(line + "\n")
             environment.stderr.flush()
 
-    if not quiet:
-        options = replace(options, log=log)
+    options = replace(options, notice=log) if quiet else replace(options, notice=log, log=log)
     asyncio.run(_serve(environment, options, as_json=as_json))
 
 

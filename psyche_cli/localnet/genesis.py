@@ -21,7 +21,13 @@ from solders.pubkey import Pubkey
 from psyche_cli import resources
 from psyche_cli.errors import BadProgram
 from psyche_cli.localnet.account_index import AccountIndex
-from psyche_cli.localnet.known_addresses import GENESIS_ADDRESSES, PSYCHE_PROGRAMS, SYSTEM_PROGRAM
+from psyche_cli.localnet.known_addresses import (
+    GENESIS_ADDRESSES,
+    NATIVE_MINT,
+    PSYCHE_PROGRAMS,
+    SYSTEM_PROGRAM,
+    TOKEN_PROGRAM,
+)
 
 LAMPORTS_PER_SOL: Final = 1_000_000_000
 DEFAULT_FAUCET_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
@@ -66,16 +72,29 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
             add_program_file(vm, address, path)
     for address, code in genesis.code.items():
         add_program(vm, address, code, f"The program cloned as {address}")
-    for address, account in genesis.accounts.items():
+    for address, account in {NATIVE_MINT: _native_mint(), **genesis.accounts}.items():
         vm.set_account(address, account)
     for address, lamports in {**genesis.balances, faucet_keypair().pubkey(): genesis.faucet_lamports}.items():
         vm.set_account(address, Account(lamports, b"", SYSTEM_PROGRAM))
     index = AccountIndex()
-    for address in (*GENESIS_ADDRESSES, *genesis.programs, *genesis.code, *genesis.accounts, *genesis.balances):
+    for address in (
+        *GENESIS_ADDRESSES,
+        NATIVE_MINT,
+        *genesis.programs,
+        *genesis.code,
+        *genesis.accounts,
+        *genesis.balances,
+    ):
         existing = vm.get_account(address)
         index.record(address, existing.owner if existing is not None else None)
     index.record(faucet_keypair().pubkey(), SYSTEM_PROGRAM)
     return vm, index
+
+
+def _native_mint() -> Account:
+    """The mint of wrapped SOL: 9 decimals, nobody's authority, a supply that is not counted."""
+    nobody, supply, decimals, initialized = bytes(36), bytes(8), b"\x09", b"\x01"
+    return Account(1_461_600, nobody + supply + decimals + initialized + nobody, TOKEN_PROGRAM)
 
 
 def add_program_file(vm: LiteSVM, address: Pubkey, path: Path) -> None:

@@ -39,8 +39,9 @@ class LocalnetOptions:
     """What a local validator is told at its start.
 
     ``rpc_port`` 0 takes any free pair of ports. ``slot_seconds`` 0 lets slots pass only when warped. ``log`` gets a
-    line per transaction, and with ``log_requests`` also per request and per line of program log. ``history_capacity``
-    counts transactions. ``ledger`` is a folder to keep the chain in; with ``reset`` what it holds is thrown away.
+    line per transaction, and with ``log_requests`` also per request and per line of program log; ``notice`` gets what
+    must not be missed: damage of a ledger, mistakes of the validator itself. ``history_capacity`` counts transactions.
+    ``ledger`` is a folder to keep the chain in; with ``reset`` what it holds is thrown away.
     """
 
     genesis: Genesis = field(default_factory=Genesis)
@@ -51,6 +52,7 @@ class LocalnetOptions:
     first_slot: int = 1
     history_capacity: int = DEFAULT_CAPACITY
     log: Callable[[str], None] = _silent
+    notice: Callable[[str], None] = _silent
     log_requests: bool = False
     ledger: Path | None = None
     reset: bool = False
@@ -68,7 +70,7 @@ def create_server(options: LocalnetOptions) -> LocalServer:
         for bound in ports:
             bound.close()
         raise
-    context = RpcContext(bank, log=options.log, log_requests=options.log_requests)
+    context = RpcContext(bank, log=options.log, notice=options.notice, log_requests=options.log_requests)
     return LocalServer(Dispatcher(context), ports, on_stop=ledger.close if ledger else None)
 
 
@@ -81,7 +83,7 @@ def _create_bank(options: LocalnetOptions) -> tuple[Ledger | None, Bank]:
         return None, bank
     from psyche_cli.localnet.ledger import Ledger
 
-    ledger = Ledger(options.ledger, reset=options.reset, log=options.log)
+    ledger = Ledger(options.ledger, reset=options.reset, log=options.notice)
     try:
         return ledger, continue_or_begin(ledger, options, timekeeper)
     except BaseException:
@@ -106,7 +108,7 @@ def continue_or_begin(ledger: Ledger, options: LocalnetOptions, timekeeper: Time
             history_capacity=options.history_capacity,
         )
         bank.restore(stored.state, keep_programs=True)
-        options.log(f"ledger: continuing at slot {bank.slot} with {bank.history.total} transactions")
+        options.notice(f"ledger: continuing at slot {bank.slot} with {bank.history.total} transactions")
     ledger.attach(bank)
     return bank
 

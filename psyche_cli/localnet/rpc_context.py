@@ -24,13 +24,15 @@ def _no_log(line: str) -> None:  # noqa: ARG001 -- the signature is that of a lo
 
 @dataclass
 class RpcContext:
-    """The bank, the faucet's key, the node's name, and where one-line notes for the operator go.
+    """The bank, the faucet's key, the node's name, and where lines for the operator go.
 
-    With ``log_requests`` those tell of every request and of what programs log.
+    ``log`` gets a line per transaction, and with ``log_requests`` also per request and per line of program log.
+    ``notice`` gets what must not be missed: mistakes of the validator itself.
     """
 
     bank: Bank
     log: Callable[[str], None] = _no_log
+    notice: Callable[[str], None] = _no_log
     log_requests: bool = False
     faucet: Keypair = field(default_factory=faucet_keypair)
     identity: Pubkey = field(default_factory=lambda: faucet_keypair().pubkey())

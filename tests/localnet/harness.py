@@ -128,7 +128,7 @@ def start_chain(*, mode: ClockMode | None = None, slot_seconds: float = 0.5, his
     timekeeper = Timekeeper(clock, slot_seconds=slot_seconds, mode=mode)
     genesis = Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
     bank = Bank(genesis, timekeeper, history_capacity=history_capacity)
-    return Chain(Dispatcher(RpcContext(bank, log=log.append)), clock, payer, log)
+    return Chain(Dispatcher(RpcContext(bank, log=log.append, notice=log.append)), clock, payer, log)
 
 
 def move(sender: Keypair, to: Pubkey, lamports: int) -> Instruction:

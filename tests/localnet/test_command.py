@@ -144,7 +144,7 @@ def test_transactions_are_told_on_stderr_unless_quiet(tmp_path: Path) -> None:
     for words, told in (((), True), (("--quiet",), False)):
         with running(tmp_path, *words) as validator:
             transport = HttpTransport(validator.rpc_url)
-            body = {"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [to, 5]}
+            body = {"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [to, 1_000_000]}
             signature = json.loads(transport.send(json.dumps(body).encode(), timeout=WAIT))["result"]
             transport.close()
             code, rest, talk = validator.stop()
@@ -228,3 +228,20 @@ def test_new_wallet_and_mint_on_a_validator(tmp_path: Path) -> None:
         finer = run(tmp_path, "new-mint", "-w", str(file), "--decimals", "0", "--amount", "0.5", *words)
         assert finer.returncode == 2
         assert json.loads(finer.stdout)["error"]["code"] == "invalid_amount"
+
+
+def test_damaged_ledger_is_told_even_when_quiet(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    words = ("--quiet", "--ledger", str(ledger))
+    with running(tmp_path, *words) as validator:
+        validator.result("requestAirdrop", str(Pubkey.new_unique()), 1_000_000)
+        assert validator.stop()[0] == 0
+    [file] = ledger.glob("ledger-*.jsonl")
+    with file.open("ab") as end:
+        end.write(b"half a li")
+    with running(tmp_path, *words) as validator:
+        assert validator.result("getTransactionCount") == 1
+        code, rest, talk = validator.stop()
+    assert (code, rest) == (0, "")
+    assert "the last 9 bytes" in talk
+    assert "continuing at slot" in talk

@@ -39,13 +39,15 @@ class Life:
         self.log: list[str] = []
         self.ledger = Ledger(folder, reset=reset, log=self.log.append)
         genesis = Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
-        options = LocalnetOptions(genesis, clock=clock, log=self.log.append)
+        options = LocalnetOptions(genesis, clock=clock, notice=self.log.append)
         try:
             self.bank: Bank = continue_or_begin(self.ledger, options, Timekeeper(clock, slot_seconds=0.5))
         except BaseException:
             self.ledger.close()
             raise
-        self.chain = Chain(Dispatcher(RpcContext(self.bank, log=self.log.append)), clock, payer, self.log)
+        self.chain = Chain(
+            Dispatcher(RpcContext(self.bank, log=self.log.append, notice=self.log.append)), clock, payer, self.log
+        )
 
     def end(self) -> None:
         self.ledger.close()

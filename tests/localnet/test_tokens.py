@@ -20,6 +20,7 @@ from spl.token.instructions import (
     transfer_checked,
 )
 
+from psyche_cli.localnet.known_addresses import NATIVE_MINT
 from psyche_cli.localnet.parsed_accounts import token_amount
 from tests.localnet.harness import Chain
 from tests.localnet.tokens import NewMint, new_mint
@@ -145,9 +146,8 @@ def test_closed_token_account_disappears_everywhere(chain: Chain, mint: NewMint)
     chain.send(chain.sign(burn(destroy), close_account(close)))
     assert chain.value("getAccountInfo", str(mint.holder), PARSED) is None
     assert chain.value("getTokenAccountsByOwner", str(owner), {"mint": str(mint.address)}, PARSED) == []
-    assert [found["pubkey"] for found in chain.result("getProgramAccounts", str(TOKEN_PROGRAM_ID), PARSED)] == [
-        str(mint.address)
-    ]
+    held = {found["pubkey"] for found in chain.result("getProgramAccounts", str(TOKEN_PROGRAM_ID), PARSED)}
+    assert held == {str(mint.address), str(NATIVE_MINT)}
     assert chain.balance(receiver) == 2_039_280
 
 
@@ -165,3 +165,14 @@ def test_wrong_addresses(chain: Chain, mint: NewMint) -> None:
     unknown = chain.error("getTokenAccountsByOwner", payer, {"programId": nowhere})
     assert unknown["message"] == "Invalid param: unrecognized Token program id"
     assert chain.error("getTokenAccountsByOwner", payer, {})["code"] == -32602
+
+
+def test_mint_of_wrapped_sol_exists(chain: Chain) -> None:
+    info = chain.value("getAccountInfo", str(NATIVE_MINT), PARSED)["data"]["parsed"]["info"]
+    assert info == {
+        "mintAuthority": None,
+        "supply": "0",
+        "decimals": 9,
+        "isInitialized": True,
+        "freezeAuthority": None,
+    }
