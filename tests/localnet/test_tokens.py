@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
+from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
+from solders.rpc.responses import GetTransactionResp
 from spl.token.constants import TOKEN_PROGRAM_ID
 from spl.token.instructions import (
     ApproveParams,
@@ -22,7 +25,7 @@ from spl.token.instructions import (
 
 from psyche_cli.localnet.known_addresses import NATIVE_MINT
 from psyche_cli.localnet.parsed_accounts import token_amount
-from tests.localnet.harness import Chain
+from tests.localnet.harness import Chain, text
 from tests.localnet.tokens import NewMint, new_mint
 
 PARSED = {"encoding": "jsonParsed"}
@@ -36,7 +39,7 @@ def mint(chain: Chain) -> NewMint:
 
 
 @pytest.mark.parametrize(
-    ("amount", "decimals", "text", "number"),
+    ("amount", "decimals", "written", "number"),
     [
         (0, 0, "0", 0.0),
         (7, 0, "7", 7.0),
@@ -46,12 +49,12 @@ def mint(chain: Chain) -> NewMint:
         (100, 2, "1", 1.0),
     ],
 )
-def test_amount_in_its_four_forms(amount: int, decimals: int, text: str, number: float) -> None:
+def test_amount_in_its_four_forms(amount: int, decimals: int, written: str, number: float) -> None:
     assert token_amount(amount, decimals) == {
         "amount": str(amount),
         "decimals": decimals,
         "uiAmount": number,
-        "uiAmountString": text,
+        "uiAmountString": written,
     }
 
 
@@ -176,3 +179,26 @@ def test_mint_of_wrapped_sol_exists(chain: Chain) -> None:
         "isInitialized": True,
         "freezeAuthority": None,
     }
+
+
+def test_return_data_and_inner_instructions_of_simulation_and_execution(chain: Chain, mint: NewMint) -> None:
+    size_of_account = (165).to_bytes(8, "little")
+    asking = Instruction(TOKEN_PROGRAM_ID, bytes([21]), [AccountMeta(mint.address, is_signer=False, is_writable=False)])
+    expected = {"programId": str(TOKEN_PROGRAM_ID), "data": [base64.b64encode(size_of_account).decode(), "base64"]}
+    assert (
+        chain.value("simulateTransaction", text(chain.sign(asking)), {"encoding": "base64"})["returnData"] == expected
+    )
+    signature = chain.send(chain.sign(asking))
+    assert chain.result("getTransaction", signature)["meta"]["returnData"] == expected
+    parsed = GetTransactionResp.from_json(chain.raw("getTransaction", signature))
+    assert isinstance(parsed, GetTransactionResp)
+
+    creating = chain.sign(create_associated_token_account(chain.payer.pubkey(), Pubkey.new_unique(), mint.address))
+    options = {"encoding": "base64", "innerInstructions": True}
+    [inner] = chain.value("simulateTransaction", text(creating), options)["innerInstructions"]
+    assert [item["parsed"]["type"] for item in inner["instructions"]] == [
+        "getAccountDataSize",
+        "createAccount",
+        "initializeImmutableOwner",
+        "initializeAccount3",
+    ]
