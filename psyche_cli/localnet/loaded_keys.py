@@ -28,8 +28,9 @@ def load_keys(wire: WireTransaction, account_of: Callable[[Pubkey], Account | No
 
     Those that cannot be resolved give no addresses: the VM refuses such a transaction with the right error.
     """
-    own = tuple(wire.static_keys)
-    own_writable = tuple(key for index, key in enumerate(own) if wire.is_static_key_writable(index))
+    own, own_writable = wire.static_keys, wire.static_writable_keys
+    if wire.version == "legacy":
+        return LoadedKeys(own, own_writable)
     writable: list[Pubkey] = []
     readonly: list[Pubkey] = []
     for table, writable_indexes, readonly_indexes in wire.lookups:

@@ -54,9 +54,9 @@ class WireTransaction:
         return self.message.recent_blockhash
 
     @cached_property
-    def static_keys(self) -> list[Pubkey]:
+    def static_keys(self) -> tuple[Pubkey, ...]:
         """The addresses inside the message, the fee payer first."""
-        return self.message.account_keys
+        return tuple(self.message.account_keys)
 
     @property
     def version(self) -> int | str:
@@ -80,6 +80,11 @@ class WireTransaction:
         if index < signers:
             return index < signers - header.num_readonly_signed_accounts
         return index < len(self.static_keys) - header.num_readonly_unsigned_accounts
+
+    @cached_property
+    def static_writable_keys(self) -> tuple[Pubkey, ...]:
+        """Those of ``static_keys`` that the message asks to write."""
+        return tuple(key for index, key in enumerate(self.static_keys) if self.is_static_key_writable(index))
 
     @cached_property
     def nonce_account(self) -> Pubkey | None:
