@@ -14,7 +14,7 @@ from tests.lifecycle.recording import digest, fingerprint, replay, result_of
 from tests.lifecycle.test_properties import TABLE
 from tests.lifecycle.write_recordings import RECORDINGS
 
-PROGRAM_TRACES = Path("/work/shared/protocol/traces.json")
+PROGRAM_TRACES = Path(__file__).resolve().parents[3] / "shared" / "protocol" / "traces.json"
 
 
 def own_recordings() -> list[dict[str, Any]]:
