@@ -44,3 +44,8 @@ class Table:
     def figure(self, label: str, value: float, unit: str, note: str = "") -> None:
         """Print a figure that is no time."""
         print(f"{label:<46} {value:9,.0f} {unit:<14} {note}".rstrip(), flush=True)
+
+    def compare(self, label: str, value: float, bare: float, unit: str, note: str = "") -> None:
+        """Print a figure beside the same one of bare LiteSVM, and their ratio."""
+        numbers = f"{value:11,.2f} {unit:<5} bare {bare:11,.3f}   {value / bare:7.2f} x"
+        print(f"{label:<38} {numbers}   {note}".rstrip(), flush=True)
