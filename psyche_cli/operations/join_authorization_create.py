@@ -7,7 +7,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import UsageError
-from psyche_cli.operations.receipts import record
+from psyche_cli.operations.receipts import look_after, record
 from psyche_cli.protocol.accounts import Authorization, decode_authorization
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address, parse_pubkey
 from psyche_cli.protocol.instructions import Instructions
@@ -39,7 +39,7 @@ def create_join_authorization(session: SigningSession, grantee: Pubkey) -> Opera
     if instructions:
         label = "activate" if existing else "create and activate"
         transactions = (record(label, session.sender.send(instructions, session.wallet, label=label)),)
-    lamports = session.rpc.balance(address)
+    lamports = look_after(lambda: session.rpc.balance(address)) or 0
     who = "everybody" if grantee == ANYONE else str(grantee)
     done = "Activated the authorization" if existing else "Created an authorization"
     return OperationResult(

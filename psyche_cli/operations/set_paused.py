@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psyche_cli.errors import WrongRunState
 from psyche_cli.operations.administration import Change, instructions_for
-from psyche_cli.operations.receipts import record
+from psyche_cli.operations.receipts import look_after, record
 from psyche_cli.operations.runs import find_run
 from psyche_cli.protocol.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.run_states import RunState
@@ -28,20 +28,21 @@ def set_paused(
     label = "pause" if paused else "resume"
     instructions = instructions_for(Change(paused=paused), run, session.wallet.address, session.instructions)
     receipt = session.sender.send(instructions, session.wallet, label=label)
-    after = find_run(session, run_id, treasurer_index).account
+    seen = look_after(lambda: find_run(session, run_id, treasurer_index).account)
+    state = seen.run_state.text if seen else "not known: the endpoint no longer answers"
     return OperationResult(
-        summary=_summary(run_id, paused, after),
+        summary=_summary(run_id, paused, seen),
         data={
             "run_id": run_id,
             "paused": paused,
             "state_before": run.account.run_state.text,
-            "state": after.run_state.text,
-            "pending_pause": after.pending_pause,
+            "state": seen.run_state.text if seen else None,
+            "pending_pause": seen.pending_pause if seen else None,
             "treasurer": run.treasury is not None,
         },
         details=(
             ("state before", run.account.run_state.text),
-            ("state now", after.run_state.text + (" (pause pending)" if after.pending_pause else "")),
+            ("state now", state + (" (pause pending)" if seen and seen.pending_pause else "")),
         ),
         transactions=(record(label, receipt),),
         next_steps=(f"psyche-cli json-dump-run --run-id {run_id}",),
@@ -95,9 +96,9 @@ def check_resume(run_id: str, account: CoordinatorAccount) -> None:
         )
 
 
-def _summary(run_id: str, paused: bool, after: CoordinatorAccount) -> str:
+def _summary(run_id: str, paused: bool, seen: CoordinatorAccount | None) -> str:
     if not paused:
-        return f"Resumed run {run_id}: it is {after.run_state.text} now."
-    if after.pending_pause:
+        return f"Resumed run {run_id}" + (f": it is {seen.run_state.text} now." if seen else ".")
+    if seen and seen.pending_pause:
         return f"Run {run_id} will pause when this epoch ends; it pays no rewards for this epoch."
-    return f"Paused run {run_id}."
+    return f"Paused run {run_id}." if seen else f"Asked run {run_id} to pause."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psyche_cli.amounts import format_amount, parse_amount, ui_decimal
 from psyche_cli.errors import AccountNotFound, InsufficientFunds
-from psyche_cli.operations.receipts import record
+from psyche_cli.operations.receipts import look_after, record
 from psyche_cli.operations.runs import find_run, token_amount
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.results import OperationResult
@@ -51,7 +51,8 @@ def top_up_rewards(
         decimals=mint.decimals,
     )
     receipt = session.sender.send([instruction], session.wallet, label="top up")
-    vault_after = session.rpc.token_account_balance(treasury.vault).base_units
+    vault = look_after(lambda: session.rpc.token_account_balance(treasury.vault))
+    held = vault.base_units if vault else treasury.vault_amount + amount
     return OperationResult(
         summary=f"Transferred {format_amount(amount, mint.decimals)} to the treasury of run {run_id}.",
         data={
@@ -60,13 +61,13 @@ def top_up_rewards(
             "decimals": mint.decimals,
             "transferred": {"base_units": amount, "amount": ui_decimal(amount, mint.decimals)},
             "vault": str(treasury.vault),
-            "vault_balance": {"base_units": vault_after, "amount": ui_decimal(vault_after, mint.decimals)},
+            "vault_balance": {"base_units": held, "amount": ui_decimal(held, mint.decimals)},
         },
         details=(
             ("collateral mint", str(mint.address)),
             ("from", str(source)),
             ("to vault", str(treasury.vault)),
-            ("vault holds now", format_amount(vault_after, mint.decimals)),
+            ("vault holds now", format_amount(held, mint.decimals)),
         ),
         transactions=(record("top up", receipt),),
     )

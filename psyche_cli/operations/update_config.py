@@ -10,7 +10,7 @@ from typing import Any
 from solders.instruction import Instruction
 
 from psyche_cli.cluster.transaction import LARGEST_TRANSACTION, transaction_size
-from psyche_cli.errors import NothingToDo, WrongRunState
+from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
 from psyche_cli.operations.administration import Change, instructions_for
 from psyche_cli.operations.receipts import record
 from psyche_cli.operations.runs import Run, find_run
@@ -151,8 +151,14 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Transactio
     halves = [instructions(part) for part in split(change)]
     for half in halves:
         session.sender.simulate(half, wallet)
-    labelled = zip(("update metadata", "update configuration"), halves, strict=True)
-    return tuple(record(label, session.sender.send(half, wallet, label=label)) for label, half in labelled)
+    first = record("update metadata", session.sender.send(halves[0], wallet, label="update metadata"))
+    try:
+        second = session.sender.send(halves[1], wallet, label="update configuration")
+    except PsycheError as error:
+        error.hint = f"{error.hint} The metadata was updated before, in {first.signature}.".strip()
+        error.context["landed"] = [first.signature]
+        raise
+    return (first, record("update configuration", second))
 
 
 def _require_state(run: Run, change: Change) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from psyche_cli.cluster.transport import Transport
-from psyche_cli.errors import ExitCode
+from psyche_cli.errors import ExitCode, RpcError, Unreachable
 from tests.cli.conftest import House
 from tests.cli.harness import CommandLine, Outcome
+from tests.cli.test_life import largest_config
 
 
 class Meddling:
@@ -74,8 +76,6 @@ def test_a_transaction_that_fails_on_chain_names_its_signature(house: House) -> 
 
 def test_an_answer_that_gets_lost_pays_once(house: House) -> None:
     """The endpoint takes the payment and then drops the connection: the same bytes again, one payment."""
-    from psyche_cli.errors import Unreachable
-
     run_id = house.run(treasurer=True)
     lost = iter([True])
 
@@ -92,3 +92,71 @@ def test_an_answer_that_gets_lost_pays_once(house: House) -> None:
     outcome = dropping("treasurer-top-up-rewards", "--run-id", run_id, "--collateral-amount", "5", "--output", "json")
     assert outcome.code is ExitCode.OK, outcome.stderr
     assert house.dump()["treasurer_run"]["funded_collateral_amount"] == 5
+
+
+class GoingDark(Meddling):
+    """Answers nothing any more once a transaction has been looked up in the ledger."""
+
+    fault: BaseException = Unreachable("Nobody is there any more.")
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        if self._meddle is None:
+            raise self.fault
+        answer = self._inner.send(body, timeout=timeout)
+        if json.loads(body)["method"] == "getTransaction":
+            self._meddle = None
+        return answer
+
+
+class CtrlC(GoingDark):
+    """The user presses Ctrl-C at the same point."""
+
+    fault = KeyboardInterrupt()
+
+
+@pytest.mark.parametrize("kind", [GoingDark, CtrlC])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "5"),
+        ("set-paused", "--run-id", "test", "--resume"),
+        ("join-authorization-create", "--permissionless"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_happens_after_the_landing_changes_no_verdict(
+    house: House, words: tuple[str, ...], kind: type[GoingDark]
+) -> None:
+    """Whoever is told that a payment failed repeats it."""
+    house.run(treasurer=True)
+    dark = CommandLine(
+        house.cli.home, lambda url: kind(house.chain.transport(url), "", lambda: None), house.cli.variables
+    )
+    outcome = dark(*words, "--output", "json")
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert len(outcome.json["transactions"]) == 1
+
+
+def test_a_second_half_that_fails_tells_of_the_first(house: House, tmp_path: Path) -> None:
+    run_id = house.run(treasurer=True, configured=False)
+    big = tmp_path / "big.toml"
+    big.write_text(largest_config())
+    sends = iter(range(10))
+
+    class SecondSendLost(Meddling):
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            if json.loads(body)["method"] == "sendTransaction" and next(sends) > 0:
+                raise RpcError("No.", rpc_code=-32003)
+            return self._inner.send(body, timeout=timeout)
+
+    late = CommandLine(
+        house.cli.home, lambda url: SecondSendLost(house.chain.transport(url), "", lambda: None), house.cli.variables
+    )
+    words = ("--config-path", big, "--name", "n" * 64, "--description", "d" * 280, "--client-version", "v" * 96)
+    outcome = late("update-config", "--run-id", run_id, *words, "--output", "json")
+    assert outcome.code is ExitCode.NETWORK, outcome.stderr
+    [signature] = outcome.json["error"]["context"]["landed"]
+    assert signature in outcome.json["error"]["hint"]
+    setup = house.dump()["coordinator_account"]["setup"]
+    assert setup["metadata"]["name"] == "n" * 64
+    assert setup["client_version"] == "latest"
