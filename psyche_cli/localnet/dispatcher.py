@@ -44,28 +44,33 @@ class Dispatcher:
         self.context = context
         self._methods = {name: method for table in _TABLES for name, method in table.items()}
 
-    def handle(self, body: bytes) -> bytes:
-        """Answer one request body: a request or a batch. Empty when it holds nothing but notifications."""
+    def handle(self, body: bytes, *, steerable: bool = True) -> bytes:
+        """Answer one request body: a request or a batch. Empty when it holds nothing but notifications.
+
+        Without ``steerable``, the methods that no cluster has (``localnet_...``) are refused.
+        """
         try:
             request = json.loads(body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
         self.context.bank.catch_up()
         if not isinstance(request, list):
-            answer = self._answer(request)
+            answer = self._answer(request, steerable)
             return b"" if answer is None else _encode(answer)
         if not request:
             return _encode(_failure(None, RpcFault(INVALID_REQUEST, "Invalid request")))
-        answers = [answer for answer in map(self._answer, request) if answer is not None]
+        answers = [answer for item in request if (answer := self._answer(item, steerable)) is not None]
         return _encode(answers) if answers else b""
 
-    def _answer(self, request: Json) -> Json:
+    def _answer(self, request: Json, steerable: bool) -> Json:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         identity = request.get("id")
         if not _is_identity(identity) or request.get("jsonrpc", "2.0") != "2.0":
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         try:
+            if not steerable and request["method"] in rpc_control.METHODS:
+                raise RpcFault(INVALID_REQUEST, f"{request['method']} is refused to web pages from elsewhere")
             answer = {"jsonrpc": "2.0", "result": self._call(request["method"], request.get("params")), "id": identity}
         except RpcFault as fault:
             answer = _failure(identity, fault)

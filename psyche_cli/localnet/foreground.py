@@ -9,6 +9,7 @@ import signal
 from dataclasses import replace
 
 from psyche_cli.environment import Environment
+from psyche_cli.localnet.connections import raise_file_limit
 from psyche_cli.localnet.local_validator import LocalnetOptions, create_server
 from psyche_cli.localnet.server import LocalServer
 
@@ -22,6 +23,7 @@ def run_in_foreground(environment: Environment, options: LocalnetOptions, *, as_
             environment.stderr.write(line + "\n")
             environment.stderr.flush()
 
+    raise_file_limit()
     options = replace(options, notice=log) if quiet else replace(options, notice=log, log=log)
     asyncio.run(_serve(environment, options, as_json=as_json))
 

@@ -10,6 +10,9 @@ from psyche_cli.errors import LocalnetError, PortInUse, UsageError
 
 HOST: Final = "127.0.0.1"
 DEFAULT_RPC_PORT: Final = 8899
+BACKLOG: Final = 1024
+"""Connections that may wait to be accepted."""
+
 _ATTEMPTS: Final = 100
 
 
@@ -47,7 +50,7 @@ def _bind(port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((HOST, port))
-        bound.listen(1024)
+        bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
         if error.errno == errno.EADDRINUSE:

@@ -8,11 +8,13 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
+from psyche_cli.localnet.connections import BoundedServer, Connections
 from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.ports import HOST
+from psyche_cli.localnet.ports import BACKLOG, HOST
 from psyche_cli.localnet.pubsub import PubSub
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -20,6 +22,7 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 
 MAX_QUEUED_BYTES: Final = 32 * 1024 * 1024
 MAX_QUEUED_MESSAGES: Final = 50_000
+_ACCEPTED_AT_ONCE: Final = 16
 _BODY_SECONDS: Final = 30.0
 _PING_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 1.0
@@ -30,6 +33,9 @@ _ANY_ORIGIN: Final = {
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
+
+
+_LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class QueuedConnection:
@@ -85,6 +91,7 @@ class LocalServer:
         self.rpc_port: int = self._rpc_socket.getsockname()[1]
         self.ws_port: int = self._ws_socket.getsockname()[1]
         self._sessions: set[asyncio.Task[object]] = set()
+        self._connections = Connections()
 
     @property
     def rpc_url(self) -> str:
@@ -100,8 +107,8 @@ class LocalServer:
         """Answer requests from ``started`` until ``stop``."""
         loop = asyncio.get_running_loop()
         # anchorpy announces gzip for bodies that are plain JSON: take bodies as they are.
-        http = web.Server(self._answer_http, auto_decompress=False)
-        websockets = web.Server(self._answer_websocket)
+        http = BoundedServer(self._answer_http, self._connections, auto_decompress=False)
+        websockets = BoundedServer(self._answer_websocket, self._connections)
         listeners = [await self._listen(loop, http, self._rpc_socket)]
         listeners.append(await self._listen(loop, websockets, self._ws_socket))
         ticker = asyncio.create_task(self._tick())
@@ -123,7 +130,10 @@ class LocalServer:
 
     @staticmethod
     async def _listen(loop: asyncio.AbstractEventLoop, server: web.Server, bound: socket.socket) -> asyncio.Server:
-        return await loop.create_server(server, sock=bound)
+        listener = await loop.create_server(server, sock=bound, backlog=_ACCEPTED_AT_ONCE)
+        # That was to bound how many are accepted before the first of them is looked at; more of them may wait.
+        bound.listen(BACKLOG)
+        return listener
 
     async def _tick(self) -> None:
         """Begin slots when they are due, so that subscribers hear of them without anybody asking."""
@@ -133,15 +143,16 @@ class LocalServer:
             bank.catch_up()
 
     async def _answer_http(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            body = await self._body_of(request)
+        except asyncio.TimeoutError:
+            return web.Response(status=408, headers=_ANY_ORIGIN)
+        except (ConnectionError, web.RequestPayloadError):
+            # Nobody is there any more, or what comes is not HTTP.
+            return web.Response(status=400, headers=_ANY_ORIGIN)
+        self._connections.spoke(request.protocol)
         if request.method == "POST":
-            if request.content.is_eof():
-                body = await request.read()
-            else:
-                try:
-                    body = await asyncio.wait_for(request.read(), _BODY_SECONDS)
-                except asyncio.TimeoutError:
-                    return web.Response(status=408, headers=_ANY_ORIGIN)
-            answer = self._dispatcher.handle(body)
+            answer = self._dispatcher.handle(body, steerable=_is_of_this_machine(request))
             return web.Response(body=answer, content_type="application/json", headers=_ANY_ORIGIN)
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_ANY_ORIGIN)
@@ -151,6 +162,14 @@ class LocalServer:
             status=405, text="Used HTTP Method is not allowed. POST or OPTIONS is required\n", headers=_ANY_ORIGIN
         )
 
+    @staticmethod
+    async def _body_of(request: web.BaseRequest) -> bytes:
+        if request.method != "POST":
+            return b""
+        if request.content.is_eof():
+            return await request.read()
+        return await asyncio.wait_for(request.read(), _BODY_SECONDS)
+
     async def _answer_websocket(self, request: web.BaseRequest) -> web.StreamResponse:
         websocket = web.WebSocketResponse(
             timeout=_CLOSE_SECONDS, heartbeat=_PING_SECONDS, max_msg_size=MAX_BODY_BYTES, compress=False
@@ -158,6 +177,7 @@ class LocalServer:
         if not websocket.can_prepare(request).ok:
             return web.Response(status=426, text="This port speaks WebSocket only.\n", headers={"Upgrade": "websocket"})
         await websocket.prepare(request)
+        self._connections.spoke(request.protocol)
         connection = QueuedConnection(websocket, lambda: _abort(request))
         reader = asyncio.create_task(self._read(websocket, connection))
         writer = asyncio.create_task(connection.send_queued())
@@ -179,6 +199,21 @@ class LocalServer:
         async for message in websocket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 self._pubsub.handle(connection, message.data)
+
+
+def _is_of_this_machine(request: web.BaseRequest) -> bool:
+    """Whether a request does not come from a web page, or from one that this machine serves.
+
+    Browsers say which site a page is of, whatever address the site's name has been pointed to.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    try:
+        host = urlsplit(origin).hostname
+    except ValueError:
+        return False
+    return host in _LOCAL_HOSTS or (host or "").endswith(".localhost")
 
 
 def _abort(request: web.BaseRequest) -> None:

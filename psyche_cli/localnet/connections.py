@@ -1,0 +1,84 @@
+"""How many sockets may be open, and which of them have to go: one that says nothing must not keep others out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
+
+from aiohttp import web
+
+SILENT_SECONDS: Final = 60.0
+"""How long a new connection may take to send its first request."""
+
+_FILES_FOR_OTHERS: Final = 256
+_WANTED_FILES: Final = 65_536
+Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def raise_file_limit() -> None:
+    """Allow this process as many open files as the system lets it have: every client's socket is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, _WANTED_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        # Some systems allow less than their hard limit says.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def most_connections() -> int:
+    """How many connections leave this process enough open files for everything else."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(soft // 2, soft - _FILES_FOR_OTHERS)
+
+
+class Connections:
+    """The open connections of all servers that share it, at most ``limit`` (as many as files allow, unless given)."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = most_connections() if limit is None else limit
+        self._open: dict[Any, asyncio.Transport] = {}
+        self._silent: dict[Any, asyncio.TimerHandle] = {}
+
+    def opened(self, connection: Any, transport: asyncio.Transport) -> None:
+        """Count a new connection. Beyond the limit, the longest silent one is cut off: at worst the new one."""
+        self._open[connection] = transport
+        self._silent[connection] = asyncio.get_running_loop().call_later(SILENT_SECONDS, transport.abort)
+        if len(self._open) > self._limit:
+            longest = next(iter(self._silent))
+            self._open[longest].abort()
+            self.closed(longest)
+
+    def spoke(self, connection: Any) -> None:
+        """Note that a connection sent a whole request."""
+        silent = self._silent.pop(connection, None)
+        if silent is not None:
+            silent.cancel()
+
+    def closed(self, connection: Any) -> None:
+        """Forget a connection."""
+        self.spoke(connection)
+        self._open.pop(connection, None)
+
+
+class BoundedServer(web.Server):
+    """aiohttp's server with a bound on connections, and on the time that a new one may be silent."""
+
+    def __init__(self, handler: Handler, connections: Connections, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._bound = connections
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
+        """Called by aiohttp for every new connection."""
+        super().connection_made(handler, transport)
+        self._bound.opened(handler, transport)
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        """Called by aiohttp when a connection ended."""
+        super().connection_lost(handler, exc)
+        self._bound.closed(handler)

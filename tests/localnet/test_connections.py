@@ -1,0 +1,90 @@
+"""Sockets that are held open, cut off or too many do not keep anybody else out, and leave no trace on stderr."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from psyche_cli.localnet import connections
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from tests.localnet.test_server import is_healthy, port_of
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
+
+
+def small_validator() -> LocalValidator:
+    return LocalValidator(LocalnetOptions(Genesis(programs={}), rpc_port=0))
+
+
+def hold(url: str, content: bytes, count: int) -> list[socket.socket]:
+    held = []
+    for _ in range(count):
+        held.append(socket.create_connection(("127.0.0.1", port_of(url)), timeout=10))
+        held[-1].sendall(content)
+    return held
+
+
+def is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize("content", [b"", b"POST / HT", HEAD], ids=["silent", "half a head", "half a body"])
+@pytest.mark.parametrize("url", [lambda it: it.rpc_url, lambda it: it.ws_url], ids=["rpc", "pubsub"])
+def test_unfinished_requests_make_room_for_others(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, url: Callable[[LocalValidator], str]
+) -> None:
+    monkeypatch.setattr(connections, "most_connections", lambda: 10)
+    with small_validator() as validator:
+        held = hold(url(validator), content, 40)
+        assert all(is_closed(connection) for connection in held[:30])
+        assert is_healthy(validator)
+        for connection in held:
+            connection.close()
+
+
+def test_connections_that_spoke_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "most_connections", lambda: 10)
+    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with small_validator() as validator:
+        [regular] = hold(validator.rpc_url, request, 1)
+        assert regular.recv(65536).startswith(b"HTTP/1.1 200")
+        held = hold(validator.rpc_url, b"P", 40)
+        assert is_closed(held[0])
+        regular.sendall(request)
+        assert regular.recv(65536).startswith(b"HTTP/1.1 200")
+        for connection in (regular, *held):
+            connection.close()
+
+
+def test_silent_connection_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SILENT_SECONDS", 0.01)
+    with small_validator() as validator:
+        [held] = hold(validator.rpc_url, b"POST / HTTP/1.1\r\nX-Slow: ", 1)
+        assert is_closed(held)
+        held.close()
+
+
+def test_bodies_that_are_cut_off_are_no_event(capfd: pytest.CaptureFixture[str]) -> None:
+    with small_validator() as validator:
+        for connection in hold(validator.rpc_url, HEAD, 20):
+            connection.close()
+        chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}"
+        for connection in hold(validator.rpc_url, chunked, 20):
+            connection.sendall(b"not a chunk\r\n")
+            connection.close()
+        assert is_healthy(validator)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_most_connections_leave_files_for_others() -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = connections.most_connections()
+    assert most > 0
+    assert soft == resource.RLIM_INFINITY or most < soft
