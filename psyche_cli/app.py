@@ -6,6 +6,7 @@ Nothing heavy is imported here, so that ``--help`` answers at once: every verb i
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import importlib
 import inspect
@@ -23,11 +24,14 @@ from psyche_cli.commands.options import EXPECTED_VARIABLES, VARIABLES, came_from
 from psyche_cli.errors import ExitCode, Interrupted, PsycheError, UsageError
 from psyche_cli.render import Renderer, talk
 from psyche_cli.results import Document, OperationResult, PlainText
+from psyche_cli.secrecy import Secrets
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
 
 PROGRAM = "psyche-cli"
+
+_OUTPUT_FAULTS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 Output = Annotated[
     Literal["human", "json"],
@@ -41,19 +45,40 @@ def run() -> None:
 
     try:
         code = main(sys.argv[1:], Environment.of_this_process())
-    except BrokenPipeError:
-        # The reader (`| head`) has gone. Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.INTERNAL
+    except KeyboardInterrupt:  # so early that there is no output format yet, or for the second time
+        code = ExitCode.INTERRUPTED
+    _forget_unwritten_output()
     sys.exit(code)
 
 
+def _forget_unwritten_output() -> None:
+    """After a write that failed (and was told) Python would try once more at exit, and complain."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: Sequence[str], environment: Environment) -> ExitCode:
-    """Run one command line and return its exit code. Never raises but for a broken pipe."""
+    """Run one command line and return its exit code. Never raises."""
     argv = argv or ("--help",)
     tree = typer.main.get_command(build())
     verb = _verb(argv, tree)
-    renderer = Renderer(environment, command=verb, as_json=_wants_json(argv, verb))
+    secrets = Secrets((*argv, *(environment.variables.get(name, "") for name in VARIABLES.values())))
+    renderer = Renderer(environment, command=verb, as_json=_wants_json(argv, verb), secrets=secrets)
+    try:
+        return _run(tree, argv, environment, renderer)
+    except OSError as error:
+        if error.errno != errno.EPIPE:  # the reader (`| head`) has gone, as readers do
+            renderer.talk(f"Error: The output could not be written: {error.strerror}.")
+            renderer.talk("Hint: Only the report is lost. What was sent, as the lines above say, has been sent.")
+        return ExitCode.INTERNAL
+
+
+def _run(tree: Any, argv: Sequence[str], environment: Environment, renderer: Renderer) -> ExitCode:
+    """The same, but raises the OSError of an output that cannot be written."""
     try:
         result = _invoke(tree, argv, environment)
         if isinstance(result, OperationResult | Document | PlainText):
@@ -62,12 +87,12 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     except PsycheError as error:
         renderer.error(error)
         return error.exit_code
-    except BrokenPipeError:
-        raise
     except KeyboardInterrupt:
         renderer.error(Interrupted("Interrupted."))
         return ExitCode.INTERRUPTED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OUTPUT_FAULTS and error.filename is None:
+            raise
         renderer.error(_bug(error))
         if "PSYCHE_CLI_TRACEBACK" in environment.variables:
             import traceback
@@ -113,10 +138,11 @@ def _verb(argv: Sequence[str], tree: Any) -> str:
     """The command that the raw words call, such as ``localnet new-mint``; the first word if it is no command."""
     names: list[str] = []
     for word in argv:
-        tree = getattr(tree, "commands", {}).get(word, tree)
-        if tree.name == word:
+        child = getattr(tree, "commands", {}).get(word)
+        if child is not None:
             names.append(word)
-    return " ".join(names) or next((word for word in argv if not word.startswith("-")), "")
+            tree = child
+    return " ".join(names) or ("" if argv[0].startswith("-") else argv[0])
 
 
 def _wants_json(argv: Sequence[str], verb: str) -> bool:

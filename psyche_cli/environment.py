@@ -52,6 +52,14 @@ def _open_http_transport(url: str) -> Transport:
     return HttpTransport(url)
 
 
+def _home() -> Path:
+    """The user's home folder; the root where there is none, as for a container's user without a name."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.sep)
+
+
 @dataclass(frozen=True)
 class Environment:
     """Streams, environment variables, home folder, clock and the way to an RPC endpoint.
@@ -69,13 +77,14 @@ class Environment:
 
     @classmethod
     def of_this_process(cls) -> Environment:
-        """The real one."""
+        """The real one. A stream that the caller closed is a null device, so that no socket takes its number."""
+        nowhere = Path(os.devnull)
         return cls(
-            stdin=sys.stdin,
-            stdout=sys.stdout,
-            stderr=sys.stderr,
+            stdin=sys.stdin or nowhere.open(encoding="utf-8"),
+            stdout=sys.stdout or nowhere.open("w", encoding="utf-8"),
+            stderr=sys.stderr or nowhere.open("w", encoding="utf-8"),
             variables=os.environ,
-            home=Path.home(),
+            home=_home(),
             clock=SystemClock(),
             open_transport=_open_http_transport,
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
+from psyche_cli.secrecy import Secrets
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
@@ -15,37 +18,50 @@ ENVELOPE_VERSION = 1
 """Version of the JSON envelope. It grows when a key changes its meaning or goes away, not when one is added."""
 
 
-def json_text(value: JsonValue) -> str:
+def json_text(value: JsonValue, *, ascii_only: bool = False) -> str:
     """JSON with sorted keys and 2 spaces of indent; Decimals exact, NaN and infinities as null."""
     import simplejson
 
-    text: str = simplejson.dumps(value, indent=2, sort_keys=True, use_decimal=True, ignore_nan=True, ensure_ascii=False)
+    text: str = simplejson.dumps(
+        value, indent=2, sort_keys=True, use_decimal=True, ignore_nan=True, ensure_ascii=ascii_only
+    )
     return text
 
 
 def talk(environment: Environment, line: str) -> None:
-    """Print one line of progress or advice to stderr."""
-    environment.stderr.write(_printable(line) + "\n")
-    environment.stderr.flush()
+    """Print one line of progress or advice to stderr.
+
+    Where nobody can listen (a full disk, a reader that has gone) the line is lost, and the command goes on.
+    """
+    with contextlib.suppress(OSError):
+        environment.stderr.write(_printable(line) + "\n")
+        environment.stderr.flush()
 
 
 class Renderer:
-    """Prints for one invocation: ``as_json`` is whether stdout must be JSON, ``command`` the verb for the envelope."""
+    """Prints for one invocation.
 
-    def __init__(self, environment: Environment, *, command: str, as_json: bool) -> None:
+    ``as_json`` is whether stdout must be JSON, ``command`` the verb for the envelope, ``secrets`` what no error may
+    repeat. An OSError says that stdout cannot be written.
+    """
+
+    def __init__(self, environment: Environment, *, command: str, as_json: bool, secrets: Secrets) -> None:
         self._environment = environment
         self._stdout = environment.stdout
         self._command = command
         self._as_json = as_json
+        self._secrets = secrets
 
     def result(self, result: Result) -> None:
         """Print what a command returned."""
         if isinstance(result, Document):
-            self._out(json_text(result.value))
+            self._json(result.value)
+        elif isinstance(result, PlainText) and not self._as_json:
+            self._out(_fitting(result.text.rstrip("\n"), self._stdout))
         elif isinstance(result, PlainText):
-            self._out(self._envelope({"data": result.data}) if self._as_json else result.text.rstrip("\n"))
+            self._envelope({"data": result.data})
         elif self._as_json:
-            self._out(self._envelope(_machine_view(result)))
+            self._envelope(_machine_view(result))
         else:
             self._human(result)
 
@@ -58,25 +74,39 @@ class Renderer:
                 "hint": error.hint,
                 "context": dict(error.context),
             }
-            self._out(self._envelope({"error": description}, exit_code=int(error.exit_code)))
-        self.talk(f"Error: {error.message}")
+            self._envelope({"error": self._without_secrets(description)}, exit_code=int(error.exit_code))
+        self.talk(self._secrets.hidden(f"Error: {error.message}"))
         for line in _more_lines(error):
-            self.talk(line)
+            self.talk(self._secrets.hidden(line))
         if error.hint:
-            self.talk(f"Hint: {error.hint}")
+            self.talk(self._secrets.hidden(f"Hint: {error.hint}"))
 
     def talk(self, line: str) -> None:
         """Print one line of progress or advice to stderr."""
         talk(self._environment, line)
 
-    def _envelope(self, content: Mapping[str, JsonValue], exit_code: int = 0) -> str:
+    def _without_secrets(self, value: JsonValue) -> JsonValue:
+        if isinstance(value, str):
+            return self._secrets.hidden(value)
+        if isinstance(value, Mapping):
+            return {key: self._without_secrets(inner) for key, inner in value.items()}
+        return [self._without_secrets(inner) for inner in value] if isinstance(value, list) else value
+
+    def _envelope(self, content: Mapping[str, JsonValue], exit_code: int = 0) -> None:
         head: dict[str, JsonValue] = {
             "schema_version": ENVELOPE_VERSION,
-            "command": self._command,
+            "command": self._secrets.hidden(self._command),
             "ok": exit_code == 0,
             "exit_code": exit_code,
         }
-        return json_text({**head, **content})
+        self._json({**head, **content})
+
+    def _json(self, value: JsonValue) -> None:
+        """JSON is UTF-8. Where stdout is not, or the text has lone surrogates, all but ASCII is escaped."""
+        text = json_text(value)
+        if not text.isascii() and not _is_utf8(text, self._stdout):
+            text = json_text(value, ascii_only=True)
+        self._out(text)
 
     def _out(self, text: str) -> None:
         self._stdout.write(text + "\n")
@@ -89,6 +119,20 @@ class Renderer:
         _print_rows(self._stdout, result.summary, rows)
         for step in result.next_steps:
             self.talk(f"Next: {step}")
+
+
+def _is_utf8(text: str, stream: TextIO) -> bool:
+    try:
+        text.encode("utf-8")
+        return codecs.lookup(stream.encoding or "utf-8").name == "utf-8"
+    except (UnicodeEncodeError, LookupError):
+        return False
+
+
+def _fitting(text: str, stream: TextIO) -> str:
+    """The text with ``?`` for what the stream's encoding has no character for."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, errors="replace").decode(encoding)
 
 
 def _printable(text: str) -> str:
@@ -125,7 +169,7 @@ def _print_rows(stream: TextIO, title: str, rows: list[tuple[str, str]]) -> None
     from rich.text import Text
 
     console = Console(file=stream, highlight=False, soft_wrap=True)
-    console.print(Text(_printable(title), style="bold"))
+    console.print(Text(_fitting(_printable(title), stream), style="bold"))
     width = max((len(label) for label, _ in rows), default=0)
     for label, value in rows:
-        console.print(Text.assemble("  ", (label.ljust(width), "dim"), "  ", _printable(value)))
+        console.print(Text.assemble("  ", (label.ljust(width), "dim"), "  ", _fitting(_printable(value), stream)))

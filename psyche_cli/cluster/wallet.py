@@ -30,6 +30,7 @@ _LARGEST_FILE = 64 * 1024
 _LONGEST_BASE58 = 128
 _BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _NOT_BASE58 = re.compile(f"[^{_BASE58_ALPHABET}]")
+_KEY_AS_PATH = re.compile(rf"\[[\d,\s]*\]?|[{_BASE58_ALPHABET}]{{80,}}")
 _FORMAT_HINT = (
     "A keypair is a JSON array of 64 numbers as solana-keygen writes it, or the base58 text of the same 64 bytes."
 )
@@ -104,6 +105,8 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
 
     Raises WalletNotFound, or WalletMalformed with what exactly is wrong and without any part of a key.
     """
+    if path is not None:
+        _refuse_key_as_path(path)
     raw = environment.variables.get(RAW_KEY_VARIABLE, "").strip()
     if raw:
         if path is not None:
@@ -114,7 +117,7 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
             path = environment.home.joinpath(*path.parts[1:])
         return _load_file(path, notify)
     default = environment.default_wallet_path
-    if not default.exists():
+    if not _exists(default):
         raise WalletNotFound(
             f"No wallet was given, and the default one {default} does not exist.",
             hint=f"Give -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}. "
@@ -123,6 +126,24 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
         )
     notify(f"Using the default wallet {default}.")
     return _load_file(default, notify)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a file; also True where that may not even be asked, which opening it will tell."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
+def _refuse_key_as_path(path: Path) -> None:
+    """A key in the place of a path would be repeated by every message about the file."""
+    if _KEY_AS_PATH.fullmatch(str(path)):
+        raise WalletMalformed(
+            "What was given as the wallet file is a private key, not the path of a file.",
+            hint=f"Put the key into a file that only you may read, or into the variable {RAW_KEY_VARIABLE}. "
+            "Command lines can be seen by other users and stay in the shell's history.",
+        )
 
 
 def keypair_file_address(path: Path) -> Pubkey:

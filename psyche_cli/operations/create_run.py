@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from solders.instruction import Instruction
@@ -111,7 +112,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
             ("locked for storage", f"{format_sol(account_rent + other_rent)} SOL"),
         ),
         transactions=(record("create run", receipt),),
-        next_steps=(f"psyche-cli update-config --run-id {new.run_id} --config-path FILE",),
+        next_steps=(f"psyche-cli update-config --run-id {quote(new.run_id)} --config-path FILE",),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from psyche_cli.cluster.sender import Receipt
-from psyche_cli.errors import NetworkError
+from psyche_cli.errors import PsycheError
 from psyche_cli.results import TransactionRecord
 
 _Value = TypeVar("_Value")
@@ -18,12 +18,12 @@ def record(label: str, receipt: Receipt) -> TransactionRecord:
 
 
 def look_after(read: Callable[[], _Value]) -> _Value | None:
-    """What ``read`` finds, or None when the endpoint does not answer or the user has had enough (Ctrl-C).
+    """What ``read`` finds, or None when the endpoint fails or lies, or the user has had enough (Ctrl-C).
 
     For looking at the outcome of a transaction that has landed: whoever takes a failed look for a failed transaction
     repeats a payment.
     """
     try:
         return read()
-    except (NetworkError, KeyboardInterrupt):
+    except (PsycheError, KeyboardInterrupt):
         return None

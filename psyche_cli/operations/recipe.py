@@ -55,5 +55,9 @@ def read_recipe(
 
 
 def _grantee(text: str) -> Pubkey:
-    path = Path(text).expanduser()
-    return keypair_file_address(path) if path.is_file() else parse_pubkey(text, "grantee")
+    try:
+        path = Path(text).expanduser()
+        is_file = path.is_file()
+    except (OSError, RuntimeError):  # too long for a path, or ~ with a user that does not exist
+        is_file = False
+    return keypair_file_address(path) if is_file else parse_pubkey(text, "grantee")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from psyche_cli.errors import WrongRunState
 from psyche_cli.operations.administration import Change, instructions_for
 from psyche_cli.operations.receipts import look_after, record
@@ -45,7 +47,7 @@ def set_paused(
             ("state now", state + (" (pause pending)" if seen and seen.pending_pause else "")),
         ),
         transactions=(record(label, receipt),),
-        next_steps=(f"psyche-cli json-dump-run --run-id {run_id}",),
+        next_steps=(f"psyche-cli json-dump-run --run-id {quote(run_id)}",),
     )
 
 
@@ -77,7 +79,7 @@ def check_resume(run_id: str, account: CoordinatorAccount) -> None:
     if is_unset(account.config):
         raise WrongRunState(
             f"Run {run_id!r} cannot be resumed: it has no configuration yet.",
-            hint=f"Give it one: psyche-cli update-config --run-id {run_id} --config-path FILE.",
+            hint=f"Give it one: psyche-cli update-config --run-id {quote(run_id)} --config-path FILE.",
             state=state.text,
         )
     problems = check_run(account.config, account.model)
@@ -85,7 +87,7 @@ def check_resume(run_id: str, account: CoordinatorAccount) -> None:
         raise configuration_error(
             problems,
             subject=f"Run {run_id!r} cannot be resumed: its configuration",
-            hint=f"Mend the file and send it: psyche-cli update-config --run-id {run_id} --config-path FILE.",
+            hint=f"Mend the file and send it: psyche-cli update-config --run-id {quote(run_id)} --config-path FILE.",
         )
     step, total = account.progress["step"], account.config["total_steps"]
     if state == RunState.PAUSED and step >= total:

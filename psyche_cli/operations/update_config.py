@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from solders.instruction import Instruction
@@ -168,7 +169,8 @@ def _require_state(run: Run, change: Change) -> None:
     if change.needs_halted_run and not state.is_halted:
         raise WrongRunState(
             f"Run {run.run_id!r} is {state.text}: only name, description and the like may change now.",
-            hint=f"Pause it first: psyche-cli set-paused --run-id {run.run_id}. In training that takes an epoch.",
+            hint=f"Pause it first: psyche-cli set-paused --run-id {quote(run.run_id)}. "
+            "In training that takes an epoch.",
             state=state.text,
         )
 
@@ -216,7 +218,7 @@ def _result(
         details=tuple((d.key, f"{_shown(d.before)} -> {_shown(d.after)}") for d in changed),
         transactions=transactions,
         warnings=tuple(warnings),
-        next_steps=(f"psyche-cli set-paused --run-id {run_id} --resume",) if state and state.is_halted else (),
+        next_steps=(f"psyche-cli set-paused --run-id {quote(run_id)} --resume",) if state and state.is_halted else (),
     )
 
 

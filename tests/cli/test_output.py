@@ -156,6 +156,11 @@ def test_the_envelope_names_the_whole_command(house: House, tmp_path: Path) -> N
     assert outcome.json["command"] == "localnet new-wallet"
 
 
+def test_the_envelope_names_a_command_once(house: House) -> None:
+    assert house.cli("set-paused", "--run-id", "set-paused", "--output", "json").json["command"] == "set-paused"
+    assert house.cli("--output", "json").json["command"] == ""
+
+
 def test_flags_in_the_environment_take_true_and_false(house: House) -> None:
     run_id = house.run()
     assert house.cli("set-paused", "--run-id", run_id, variables={"RESUME": "false"}).code is ExitCode.REFUSED

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.cluster.transport import Transport
-from psyche_cli.errors import ExitCode, RpcError, Unreachable
+from psyche_cli.errors import ExitCode, RpcError, Unreachable, WrongOwner
 from tests.cli.conftest import House
 from tests.cli.harness import CommandLine, Outcome
 from tests.cli.test_life import largest_config
@@ -114,7 +114,13 @@ class CtrlC(GoingDark):
     fault = KeyboardInterrupt()
 
 
-@pytest.mark.parametrize("kind", [GoingDark, CtrlC])
+class GoingAstray(GoingDark):
+    """Behind the same URL, another cluster begins to answer."""
+
+    fault = WrongOwner("Not that program's.")
+
+
+@pytest.mark.parametrize("kind", [GoingDark, CtrlC, GoingAstray])
 @pytest.mark.parametrize(
     "words",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,27 @@ def test_a_mint_that_is_none(house: House, owner_address: str) -> None:
 def test_treasurer_index_without_mint_or_beyond_u64(house: House) -> None:
     refused(house, ExitCode.USAGE, "create-run", "--run-id", "x", "--treasurer-index", "1")
     refused(house, ExitCode.USAGE, "create-run", "--run-id", "x", "--treasurer-index", str(2**64))
+
+
+def test_a_default_wallet_that_may_not_even_be_looked_for(house: House, tmp_path: Path) -> None:
+    """As a name too long for the file system says, whoever runs the test."""
+    home = tmp_path / ("x" * 300)
+    outcome = replace(house.cli, home=home, variables={})("set-paused", "--run-id", "test")
+    assert outcome.code is ExitCode.WALLET
+    assert "id.json" in outcome.stderr
+
+
+@pytest.mark.parametrize("grantee", ["~nobody-of-this-name", "x" * 5000])
+def test_a_grantee_that_cannot_be_a_path(house: House, grantee: str) -> None:
+    assert "is not a public key" in refused(house, ExitCode.USAGE, "run-authorizer", f"grantee={grantee}")
+
+
+def test_advice_can_be_pasted_into_a_shell(house: House) -> None:
+    outcome = house.cli("create-run", "--run-id", "my run; ls")
+    assert "--run-id 'my run; ls' --config-path FILE" in outcome.stderr
+    outcome = house.cli("set-paused", "--run-id", "my run; ls", "--resume")
+    assert outcome.code is ExitCode.REFUSED
+    assert "--run-id 'my run; ls' --config-path FILE" in outcome.stderr
 
 
 def test_authorizer_and_permissionless_exclude_each_other(house: House) -> None:

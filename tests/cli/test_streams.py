@@ -1,0 +1,151 @@
+"""stdout that is full, closed, or cannot hold every character; stderr that nobody reads."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from psyche_cli.app import main
+from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.errors import ExitCode, NetworkError
+from tests.cli.conftest import House
+from tests.cli.harness import environment_of
+
+NAME = "Grüße 世界 🚀"
+
+
+class Broken(io.StringIO):
+    """A stream that cannot be written."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def write(self, _: str) -> int:
+        raise OSError(self._number, os.strerror(self._number))
+
+
+def run_on(house: House, *words: str, stdout: io.TextIOBase | None = None, stderr: io.TextIOBase | None = None) -> int:
+    """Run a command with these streams in place of the usual ones."""
+    usual = environment_of(house.cli)
+    environment = Environment(
+        stdin=usual.stdin,
+        stdout=stdout or usual.stdout,  # type: ignore[arg-type]  # a TextIO by its methods
+        stderr=stderr or usual.stderr,  # type: ignore[arg-type]
+        variables=usual.variables,
+        home=usual.home,
+        clock=SystemClock(),
+        open_transport=usual.open_transport,
+    )
+    return main(words, environment)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_json_is_whole_whatever_stdout_can_encode(house: House, encoding: str) -> None:
+    house.run()
+    house.cli.json("update-config", "--run-id", "test", "--name", NAME)
+    for words in (("json-dump-run", "--run-id", "test"), ("update-config", "--run-id", "test", "--name", "ü")):
+        stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        assert run_on(house, *words, "--output", "json", stdout=stdout) == ExitCode.OK
+        content = stdout.buffer.getvalue()
+        document = json.loads(content.decode("utf-8"))
+        shown = document.get("coordinator_account", document.get("data"))
+        assert (NAME if "setup" in shown else "ü") in json.dumps(shown, ensure_ascii=False)
+
+
+def test_text_replaces_what_stdout_cannot_encode(house: House) -> None:
+    house.run()
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    assert run_on(house, "update-config", "--run-id", "test", "--name", NAME, stdout=stdout) == ExitCode.OK
+    assert b"'' -> 'Gr??e ?? ?'" in stdout.buffer.getvalue()
+
+
+def test_json_of_a_lone_surrogate_is_utf8(house: House) -> None:
+    """An endpoint may put one into its message, and a shell into a file name."""
+
+    def refuse(url: str) -> None:
+        raise NetworkError("\ud800", rpc_data="\udcff")
+
+    house.cli.open_transport = refuse  # type: ignore[assignment]  # never returns
+    outcome = house.cli("json-dump-run", "--run-id", "test")
+    assert json.loads(outcome.stdout.encode("utf-8"))["error"]["message"] == "\ud800"
+
+
+@pytest.mark.parametrize("output", ["human", "json"])
+@pytest.mark.parametrize("words", [("set-paused", "--run-id", "test", "--resume"), ("set-paused", "--run-id", "none")])
+def test_a_full_disk_is_told_once_and_nothing_is_undone(house: House, output: str, words: tuple[str, ...]) -> None:
+    house.run()
+    stderr = io.StringIO()
+    code = run_on(house, *words, "--output", output, stdout=Broken(errno.ENOSPC), stderr=stderr)
+    lost = "Error: The output could not be written: No space left on device.\n"
+    if output == "human" and "none" in words:  # has nothing to say on stdout
+        assert code == ExitCode.NOT_FOUND
+    else:
+        assert code == ExitCode.INTERNAL
+        assert stderr.getvalue().count("Error: ") == 1
+        assert lost in stderr.getvalue()
+    assert house.chain.sent == (3 if "test" in words else 2)
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
+def test_a_command_goes_on_when_nobody_reads_stderr(house: House, number: int) -> None:
+    house.run()
+    stdout = io.StringIO()
+    words = ("set-paused", "--run-id", "test", "--resume", "--output", "json")
+    assert run_on(house, *words, stdout=stdout, stderr=Broken(number)) == ExitCode.OK
+    assert json.loads(stdout.getvalue())["data"]["state"] == "Waiting for members"
+
+
+def closed(*descriptors: int) -> Callable[[], None]:
+    def close() -> None:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    return close
+
+
+def process(
+    *words: str, home: Path, stdout: int = subprocess.PIPE, close: tuple[int, ...] = (), **more: str
+) -> subprocess.CompletedProcess[str]:
+    """The command line as a process, with some of its descriptors closed."""
+    return subprocess.run(
+        [sys.executable, "-m", "psyche_cli", *words],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), **more},
+        cwd=Path(__file__).resolve().parents[2],
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=closed(*close),
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [("config-example",), ("config-example", "--output", "json"), ("--help",), ("--version",)]
+)
+def test_a_process_with_a_full_stdout(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = process(*words, home=tmp_path, stdout=full.fileno())
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "Error: The output could not be written: No space left on device."
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("close", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_process_with_closed_streams(tmp_path: Path, close: tuple[int, ...]) -> None:
+    done = process("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:1", home=tmp_path, close=close)
+    assert done.returncode == ExitCode.NETWORK
+    assert "Traceback" not in done.stderr
+    done = process("config-example", "--list", home=tmp_path, close=close)
+    assert done.returncode == ExitCode.OK
+    assert done.stderr == ""
