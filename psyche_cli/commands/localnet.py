@@ -123,7 +123,9 @@ def serve(
         str,
         typer.Option("--clock", metavar="now|fixed:UNIX|scale:N", help="The cluster's time: the machine's, or not."),
     ] = "now",
-    warp_slot: Annotated[int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="The first slot.", min=1)] = 1,
+    warp_slot: Annotated[
+        int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="The first slot.", min=1, max=10**15)
+    ] = 1,
     log: Annotated[
         bool, typer.Option("--log", help="Print every request and what programs log on stderr, too.")
     ] = False,

@@ -20,7 +20,7 @@ from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTra
 
 from psyche_cli.localnet.account_index import AccountIndex
 from psyche_cli.localnet.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
-from psyche_cli.localnet.genesis import Genesis, create_vm
+from psyche_cli.localnet.genesis import Genesis, create_vm, programs_last, put_account
 from psyche_cli.localnet.history import DEFAULT_CAPACITY, History, ProcessedMessages, TransactionRecord
 from psyche_cli.localnet.known_addresses import SYSTEM_PROGRAM, SYSVAR_OWNER
 from psyche_cli.localnet.loaded_keys import LoadedKeys, load_keys
@@ -173,8 +173,11 @@ class Bank:
     # -- writing
 
     def set_account(self, address: Pubkey, account: Account) -> None:
-        """Create, overwrite or (with 0 lamports) remove an account, past all rules."""
-        self._vm.set_account(address, account if account.lamports else Account(0, b"", SYSTEM_PROGRAM))
+        """Create, overwrite or (with 0 lamports) remove an account, past all rules.
+
+        Raises AccountRefused for a program or a sysvar that the VM cannot use.
+        """
+        put_account(self._vm, address, account if account.lamports else Account(0, b"", SYSTEM_PROGRAM))
         self.accounts.record(address, account.owner if account.lamports else None)
         for listener in self.listeners:
             listener.on_account(address)
@@ -205,7 +208,7 @@ class Bank:
             account = self.account(address)
             if not (keep_programs and account is not None and account.executable):
                 self.set_account(address, Account(0, b"", SYSTEM_PROGRAM))
-        for address, account in state.accounts.items():
+        for address, account in programs_last(state.accounts):
             if self.account(address) != account:
                 self.set_account(address, account)
         self.history.replace(state.records, state.total)
@@ -216,17 +219,21 @@ class Bank:
         for listener in self.listeners:
             listener.on_restore()
 
-    def check(self, wire: WireTransaction) -> None:
-        """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected."""
+    def check(self, wire: WireTransaction, *, any_blockhash: bool = False) -> None:
+        """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected.
+
+        With ``any_blockhash``, neither the age of its blockhash nor a former execution speaks against it.
+        """
         keys = self.load_keys(wire).keys
         if len(keys) > MAX_ACCOUNT_LOCKS:
             raise TransactionRejected("TooManyAccountLocks")
         if len(set(keys)) < len(keys):
             raise TransactionRejected("AccountLoadedTwice")
-        if not self.may_land(wire):
-            raise TransactionRejected("BlockhashNotFound")
-        if wire in self._processed:
-            raise TransactionRejected("AlreadyProcessed")
+        if not any_blockhash:
+            if not self.may_land(wire):
+                raise TransactionRejected("BlockhashNotFound")
+            if wire in self._processed:
+                raise TransactionRejected("AlreadyProcessed")
         payer = self.account(keys[0])
         fee = LAMPORTS_PER_SIGNATURE * wire.message.header.num_required_signatures
         if (

@@ -61,7 +61,9 @@ class Genesis:
 
 
 def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
-    """A VM with the built-in and SPL programs and everything that ``genesis`` names. Raises BadProgram.
+    """A VM with the built-in and SPL programs and everything that ``genesis`` names.
+
+    Raises BadProgram, also for an account that is a program or sysvar which the VM cannot use.
 
     The VM checks neither signatures nor blockhashes nor duplicates: the bank does.
     """
@@ -72,8 +74,15 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
             add_program_file(vm, address, path)
     for address, code in genesis.code.items():
         add_program(vm, address, code, f"The program cloned as {address}")
-    for address, account in {NATIVE_MINT: _native_mint(), **genesis.accounts}.items():
-        vm.set_account(address, account)
+    for address, account in programs_last({NATIVE_MINT: _native_mint(), **genesis.accounts}):
+        try:
+            put_account(vm, address, account)
+        except AccountRefused as error:
+            raise BadProgram(
+                f"The account {address} cannot be loaded: {error}.",
+                hint="A program has to be complete: one of the upgradeable loader needs its program data account, too.",
+                address=str(address),
+            ) from error
     for address, lamports in {**genesis.balances, faucet_keypair().pubkey(): genesis.faucet_lamports}.items():
         vm.set_account(address, Account(lamports, b"", SYSTEM_PROGRAM))
     index = AccountIndex()
@@ -89,6 +98,25 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
         index.record(address, existing.owner if existing is not None else None)
     index.record(faucet_keypair().pubkey(), SYSTEM_PROGRAM)
     return vm, index
+
+
+class AccountRefused(Exception):
+    """An account that the VM cannot hold: a program that is none, a sysvar of another form."""
+
+
+def put_account(vm: LiteSVM, address: Pubkey, account: Account) -> None:
+    """Write an account. Raises AccountRefused."""
+    try:
+        vm.set_account(address, account)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # pyo3's PanicException derives from BaseException
+        raise AccountRefused(f"the VM does not accept it ({str(error).rstrip('.')})") from error
+
+
+def programs_last(accounts: Mapping[Pubkey, Account]) -> list[tuple[Pubkey, Account]]:
+    """Accounts in an order in which the VM takes them: an upgradeable program after the account that has its code."""
+    return sorted(accounts.items(), key=lambda item: item[1].executable)
 
 
 def _native_mint() -> Account:

@@ -261,9 +261,10 @@ class Ledger:
 
     def _base_lines(self, header: Json, state: BankState) -> Iterator[Json]:
         yield header
-        provided = self._attached().at_genesis.accounts
+        bank = self._attached()
+        provided = {key: it for key, it in bank.at_genesis.accounts.items() if key not in bank.genesis.accounts}
         for address, account in state.accounts.items():
-            # Programs that the start provides come from there again.
+            # Programs that every start provides come from there again.
             if not (account.executable and provided.get(address) == account):
                 yield {"accounts": [account_to_json(address, account)]}
         for record in state.records:

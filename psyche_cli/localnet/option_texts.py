@@ -10,9 +10,9 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.amounts import SOL_DECIMALS, parse_amount
+from psyche_cli.amounts import SOL_DECIMALS, U64_MAX, parse_amount
 from psyche_cli.environment import Environment
-from psyche_cli.errors import UsageError
+from psyche_cli.errors import InvalidAmount, UsageError
 from psyche_cli.localnet.genesis import LAMPORTS_PER_SOL, Genesis, psyche_programs
 from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.protocol.addresses import parse_pubkey
@@ -46,6 +46,9 @@ def read_genesis(environment: Environment, texts: GenesisTexts) -> Genesis:
     if texts.mint is not None:
         mint = parse_pubkey(texts.mint, "--mint")
         balances[mint] = balances.get(mint, 0) + MINT_LAMPORTS
+    for address, lamports in balances.items():
+        if lamports > U64_MAX:
+            raise InvalidAmount(f"All that {address} is to get, {lamports} lamports, is more than an account holds.")
     faucet_lamports = parse_amount(texts.faucet_sol, SOL_DECIMALS, "--faucet-sol", allow_zero=True)
     programs = program_files(texts.programs)
     accounts, code = {}, {}

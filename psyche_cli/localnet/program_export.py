@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import shutil
 from pathlib import Path
 
@@ -37,5 +38,5 @@ def export_programs(folder: Path) -> OperationResult:
         summary=f"Wrote {len(programs)} programs to {folder}.",
         data={"programs": programs, "solana_test_validator_flags": list(flags)},
         details=tuple(details),
-        next_steps=(f"solana-test-validator --reset {' '.join(flags)}",),
+        next_steps=(f"solana-test-validator --reset {shlex.join(flags)}",),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final
 
 from solders.account import Account
 
+from psyche_cli.localnet import base58
+from psyche_cli.localnet.genesis import AccountRefused
 from psyche_cli.localnet.known_addresses import SYSTEM_PROGRAM
 from psyche_cli.localnet.rpc_accounts import MAX_ACCOUNT_BYTES
 from psyche_cli.localnet.rpc_context import MethodTable, RpcContext
@@ -42,13 +43,17 @@ def _moved(context: RpcContext) -> Json:
 
 
 def _set_account(context: RpcContext, params: Params) -> Json:
-    """``[address, account]``, the account as getAccountInfo returns it (base64); 0 lamports removes it."""
-    context.bank.set_account(params.pubkey(0), account_from_json(params.required(1)))
+    """``[address, account]``, the account as getAccountInfo returns it (not jsonParsed); 0 lamports removes it."""
+    address, account = params.pubkey(0), account_from_json(params.required(1))
+    try:
+        context.bank.set_account(address, account)
+    except AccountRefused as error:
+        raise invalid_params(f"Invalid params: the account {address}: {error}.") from error
     return None
 
 
 def account_from_json(content: Json) -> Account:
-    """An account in the form of getAccountInfo with base64. Raises RpcFault."""
+    """An account in the form of getAccountInfo with base64, base64+zstd or base58. Raises RpcFault."""
     options = Config(content)
     lamports = options.unsigned("lamports")
     if lamports is None:
@@ -56,12 +61,7 @@ def account_from_json(content: Json) -> Account:
     data = options.raw("data")
     if data is None:
         data = ["", "base64"]
-    if not (isinstance(data, list) and len(data) == 2 and isinstance(data[0], str) and data[1] == "base64"):
-        raise invalid_params('Invalid params: data: expected [TEXT, "base64"].')
-    try:
-        content_bytes = base64.b64decode(data[0], validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise invalid_params(f"Invalid params: data: {error}.") from error
+    content_bytes = _account_data(data)
     if len(content_bytes) > MAX_ACCOUNT_BYTES:
         raise invalid_params(f"Invalid params: an account holds at most {MAX_ACCOUNT_BYTES} bytes.")
     owner = options.text("owner")
@@ -72,6 +72,34 @@ def account_from_json(content: Json) -> Account:
         executable=options.flag("executable"),
         rent_epoch=options.unsigned("rentEpoch") or 0,
     )
+
+
+def _account_data(data: Json) -> bytes:
+    if not (isinstance(data, list) and len(data) == 2 and all(isinstance(item, str) for item in data)):
+        raise invalid_params('Invalid params: data: expected [TEXT, "base64"].')
+    text, encoding = data
+    try:
+        if encoding == "base58":
+            return base58.decode(text)
+        if encoding == "base64":
+            return base64.b64decode(text, validate=True)
+        if encoding == "base64+zstd":
+            return _unpacked(base64.b64decode(text, validate=True))
+    except ValueError as error:
+        raise invalid_params(f"Invalid params: data: {error}.") from error
+    raise invalid_params("Invalid params: data: expected the encoding base58, base64 or base64+zstd.")
+
+
+def _unpacked(packed: bytes) -> bytes:
+    # 17 ms, which no start should pay for.
+    import zstandard
+
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(packed) as unpacked:
+            # One byte more than an account may have is enough to refuse it.
+            return unpacked.read(MAX_ACCOUNT_BYTES + 1)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"not zstd: {error}") from error
 
 
 def _reset(context: RpcContext, params: Params) -> Json:

@@ -46,6 +46,7 @@ def _options(params: Params, index: int) -> Config:
 
 def _get_transaction(context: RpcContext, params: Params) -> Json:
     signature, config = params.signature(0), _options(params, 1)
+    config.require_confirmed()
     encoding = config.choice("encoding", ENCODINGS, default="json")
     max_version = config.unsigned("maxSupportedTransactionVersion", most=255)
     record = context.bank.history.find(signature)
@@ -60,6 +61,7 @@ def _get_transaction(context: RpcContext, params: Params) -> Json:
 
 def _get_signatures_for_address(context: RpcContext, params: Params) -> Json:
     address, config = params.pubkey(0), params.config(1)
+    config.require_confirmed()
     config.require_slot(context.bank.slot)
     limit = config.unsigned("limit")
     if limit is None:
@@ -105,6 +107,7 @@ def _block(context: RpcContext, slot: int) -> Block:
 
 def _get_block(context: RpcContext, params: Params) -> Json:
     slot, config = params.unsigned(0), _options(params, 1)
+    config.require_confirmed()
     block = _block(context, slot)
     encoding = config.choice("encoding", ENCODINGS, default="json")
     details = config.choice("transactionDetails", ("full", "accounts", "signatures", "none"), default="full")
@@ -132,8 +135,13 @@ def _get_blocks(context: RpcContext, params: Params) -> Json:
     first = params.unsigned(0)
     last = params.raw(1)
     # The second position holds the last slot or, when it is left out, the options.
-    newest = context.bank.slot
-    end = newest if last is None or isinstance(last, dict) else min(params.unsigned(1), newest)
+    if isinstance(last, dict):
+        last, config = None, params.config(1)
+    else:
+        config = params.config(2)
+    config.require_confirmed()
+    config.require_slot(context.bank.slot)
+    end = min(first + _MAX_BLOCKS if last is None else params.unsigned(1), context.bank.slot)
     if end - first > _MAX_BLOCKS:
         raise invalid_params(f"Slot range too large; max {_MAX_BLOCKS}")
     return context.bank.chain.slots(first, end)
@@ -141,6 +149,7 @@ def _get_blocks(context: RpcContext, params: Params) -> Json:
 
 def _get_blocks_with_limit(context: RpcContext, params: Params) -> Json:
     first, limit = params.unsigned(0), params.unsigned(1)
+    params.config(2).require_confirmed()
     if limit > _MAX_BLOCKS:
         raise invalid_params(f"Limit too large; max {_MAX_BLOCKS}")
     return context.bank.chain.slots(first, context.bank.slot)[:limit]

@@ -12,6 +12,7 @@ from psyche_cli.localnet.rpc_fault import MIN_CONTEXT_SLOT_NOT_REACHED, Json, Rp
 
 # A tuple: what a client sends need not be hashable.
 _COMMITMENTS: Final = ("processed", "confirmed", "finalized", "recent", "single", "singleGossip", "root", "max")
+_BELOW_CONFIRMED: Final = ("processed", "recent")
 MAX_U64: Final = 2**64 - 1
 
 
@@ -115,6 +116,11 @@ class Config:
     def raw(self, name: str) -> Json:
         """The option as it came."""
         return self._options.get(name)
+
+    def require_confirmed(self) -> None:
+        """Refuse the commitment that clusters do not offer for what is already history. Raises RpcFault."""
+        if self._options.get("commitment") in _BELOW_CONFIRMED:
+            raise invalid_params("Method does not support commitment below `confirmed`")
 
     def require_slot(self, slot: int) -> None:
         """Refuse when ``minContextSlot`` lies ahead of ``slot``. Raises RpcFault (-32016)."""

@@ -49,6 +49,8 @@ def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
 def _get_token_supply(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
     params.config(1)
+    if context.bank.account(address) is None:
+        raise invalid_params("Invalid param: could not find account")
     data = _mint(context, address).data
     return context.with_context(token_amount(mint_supply(data), mint_decimals(data)))
 

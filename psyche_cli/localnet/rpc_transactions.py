@@ -75,10 +75,10 @@ def _preflight(context: RpcContext, wire: WireTransaction) -> None:
         )
 
 
-def _checked_simulation(context: RpcContext, wire: WireTransaction) -> Simulation:
-    """Simulate as execution would go: with the blockhash and duplicate checks."""
+def _checked_simulation(context: RpcContext, wire: WireTransaction, *, any_blockhash: bool = False) -> Simulation:
+    """Simulate as execution would go: with all its checks or, with ``any_blockhash``, as if the blockhash were new."""
     try:
-        context.bank.check(wire)
+        context.bank.check(wire, any_blockhash=any_blockhash)
     except TransactionRejected as rejected:
         return Simulation(rejected.error, (), 0, None, [], {})
     return context.bank.simulate(wire)
@@ -104,7 +104,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
         raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
     wanted = config.config("accounts")
     addresses = [] if wanted is None else [pubkey_of(text) for text in wanted.items("addresses")]
-    simulation = context.bank.simulate(wire) if replace else _checked_simulation(context, wire)
+    simulation = _checked_simulation(context, wire, any_blockhash=replace)
     value = _simulation_view(simulation)
     keys = context.bank.load_keys(wire).keys
     value["accounts"] = None
@@ -114,7 +114,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
             raise invalid_params("base58 encoding not supported")
         if len(addresses) > len(keys):
             raise invalid_params(f"Too many accounts provided; max {len(keys)}")
-        value["accounts"] = [_account_after(context, simulation, address, keys, view) for address in addresses]
+        value["accounts"] = [_account_after(context, simulation, address, view) for address in addresses]
     value["innerInstructions"] = None
     if config.flag("innerInstructions"):
         value["innerInstructions"] = parsed_inner_instructions(simulation.inner_instructions, keys)
@@ -124,11 +124,9 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
     return context.with_context(value)
 
 
-def _account_after(
-    context: RpcContext, simulation: Simulation, address: Pubkey, keys: tuple[Pubkey, ...], view: AccountView
-) -> Json:
-    """An account as the simulation left it; null after an error and for accounts that the transaction does not name."""
-    if simulation.error is not None or address not in keys:
+def _account_after(context: RpcContext, simulation: Simulation, address: Pubkey, view: AccountView) -> Json:
+    """An account as the simulation left it, or as it is if the transaction does not write it; null after an error."""
+    if simulation.error is not None:
         return None
     account = simulation.accounts.get(address) or context.bank.account(address)
     return None if account is None or not account.lamports else view.account(account, context.bank.mint_decimals)

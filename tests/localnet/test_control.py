@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import pytest
+import zstandard
 from solders.account import Account
 from solders.hash import Hash
 from solders.instruction import Instruction
@@ -14,6 +15,8 @@ from solders.pubkey import Pubkey
 from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.rpc_control import MAX_SNAPSHOTS
 from tests.localnet.harness import FEE, SOL, START, Chain, some_program, text
+
+UPGRADEABLE_LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
 
 
 def test_warp_seconds_moves_time_slots_and_expires_blockhashes(chain: Chain) -> None:
@@ -67,11 +70,57 @@ def test_account_is_set_as_it_is_read(chain: Chain) -> None:
 
 @pytest.mark.parametrize(
     "account",
-    [None, {}, {"lamports": -1}, {"lamports": 1, "data": "text"}, {"lamports": 1, "data": ["x", "base58"]},
+    [None, {}, {"lamports": -1}, {"lamports": 1, "data": "text"}, {"lamports": 1, "data": ["0", "base58"]},
+     {"lamports": 1, "data": ["", "base32"]},
      {"lamports": 1, "data": ["!", "base64"]}, {"lamports": 1, "owner": "x"}, {"lamports": 1, "executable": "no"}],
 )  # fmt: skip
 def test_wrong_accounts(chain: Chain, account: Any) -> None:
     assert chain.error("localnet_setAccount", str(Pubkey.new_unique()), account)["code"] == -32602
+
+
+@pytest.mark.parametrize(
+    ("address", "account"),
+    [
+        (str(Pubkey.new_unique()), {"lamports": 1, "executable": True}),
+        (str(Pubkey.new_unique()), {"lamports": 1, "executable": True, "owner": UPGRADEABLE_LOADER}),
+        ("SysvarC1ock11111111111111111111111111111111", {"lamports": 1, "data": ["AAAA", "base64"]}),
+    ],
+)  # fmt: skip
+def test_accounts_that_the_vm_cannot_use(chain: Chain, address: str, account: Any) -> None:
+    before = chain.value("getAccountInfo", address)
+    error = chain.error("localnet_setAccount", address, account)
+    assert error["code"] == -32602
+    assert "the VM does not accept it" in error["message"]
+    assert chain.value("getAccountInfo", address) == before
+    chain.pass_slots(1)
+    chain.send(chain.transfer(Pubkey.new_unique(), SOL))
+
+
+def test_packed_account_beyond_the_largest_is_refused(chain: Chain) -> None:
+    bomb = zstandard.ZstdCompressor().compress(bytes(50_000_000))
+    for packed in (bomb, b"not packed"):
+        account = {"lamports": 1, "data": [base64.b64encode(packed).decode(), "base64+zstd"]}
+        assert chain.error("localnet_setAccount", str(Pubkey.new_unique()), account)["code"] == -32602
+
+
+def test_upgradeable_program_comes_back_with_a_snapshot(chain: Chain) -> None:
+    program, code_at = Pubkey.new_unique(), Pubkey.new_unique()
+    code = (3).to_bytes(4, "little") + bytes(41) + some_program()
+    upgradeable = Pubkey.from_string(UPGRADEABLE_LOADER)
+    bank = chain.dispatcher.context.bank
+    empty = chain.result("localnet_takeSnapshot")
+    bank.set_account(code_at, Account(SOL, code, upgradeable))
+    bank.set_account(program, Account(SOL, (2).to_bytes(4, "little") + bytes(code_at), upgradeable, executable=True))
+    # Now the program is the older one of the two in the bank's list.
+    bank.set_account(code_at, Account(0, b"", upgradeable))
+    bank.set_account(code_at, Account(SOL, code, upgradeable))
+    full = chain.result("localnet_takeSnapshot")
+    chain.result("localnet_restoreSnapshot", empty)
+    assert chain.value("getAccountInfo", str(program)) is None
+    chain.result("localnet_restoreSnapshot", full)
+    chain.pass_slots(1)
+    signature = chain.send(chain.sign(Instruction(program, b"memo", [])))
+    assert chain.status(signature)["err"] is None
 
 
 def test_snapshot_brings_back_accounts_history_and_time(chain: Chain) -> None:

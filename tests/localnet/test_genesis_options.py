@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shlex
 from pathlib import Path
 
 import pytest
+import zstandard
 from solders.account import Account
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from psyche_cli.localnet import base58
+from psyche_cli.localnet.account_sources import accounts_from_files
 from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
@@ -95,6 +99,8 @@ def test_clones_from_another_cluster(tmp_path: Path) -> None:
         (("--slot-time", "nan"), 2, "slot"),
         (("--clock", "yesterday"), 2, "clock"),
         (("--warp-slot", "0"), 2, "warp-slot"),
+        (("--warp-slot", str(2**64 - 1)), 2, "warp-slot"),
+        (("--mint", str(MEMO), "--airdrop", f"{MEMO}=18000000000"), 2, "more than an account holds"),
         (("--mint", "nobody"), 2, "--mint"),
         (("--faucet-sol", "much"), 2, "--faucet-sol"),
         (("--account", "-"), 2, "two values"),
@@ -115,6 +121,48 @@ def test_files_that_hold_no_account(tmp_path: Path, content: str) -> None:
     refused = run(tmp_path, "--rpc-port", "0", "--account", "-", str(file))
     assert refused.returncode == 11
     assert "does not hold an account" in refused.stderr
+
+
+@pytest.mark.parametrize("encoding", ["base58", "base64", "base64+zstd"])
+def test_account_files_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    file, address, content = tmp_path / "account.json", Pubkey.new_unique(), b"content " * 10
+    write_account(file, address, SOL, content, Pubkey.new_unique())
+    written = json.loads(file.read_text())
+    packed = zstandard.ZstdCompressor().compress(content) if encoding.endswith("zstd") else content
+    text = base58.encode(packed) if encoding == "base58" else base64.b64encode(packed).decode()
+    written["account"]["data"] = [text, encoding]
+    file.write_text(json.dumps(written))
+    assert accounts_from_files([("-", file)])[address].data == content
+
+
+def test_upgradeable_program_from_files_in_any_order(tmp_path: Path) -> None:
+    program, code_at = Pubkey.new_unique(), Pubkey.new_unique()
+    program_file, code_file = tmp_path / "program.json", tmp_path / "code.json"
+    pointer = (2).to_bytes(4, "little") + bytes(code_at)
+    code = (3).to_bytes(4, "little") + bytes(41) + some_program()
+    write_account(program_file, program, SOL, pointer, UPGRADEABLE_LOADER)
+    program_file.write_text(program_file.read_text().replace('"executable": false', '"executable": true'))
+    write_account(code_file, code_at, SOL, code, UPGRADEABLE_LOADER)
+    words = (
+        "--account",
+        "-",
+        str(program_file),
+        "--account",
+        "-",
+        str(code_file),
+        "--ledger",
+        str(tmp_path / "ledger"),
+    )
+    payer = Keypair()
+    for words_of_start in (words, words[-2:]):
+        with running(tmp_path, *words_of_start) as validator:
+            validator.result("requestAirdrop", str(payer.pubkey()), SOL)
+            signature = validator.send(payer, Instruction(program, b"hello", []))
+            assert validator.value("getSignatureStatuses", [signature])[0]["err"] is None
+    lonely = run(tmp_path, "--rpc-port", "0", *words[:3])
+    assert lonely.returncode == 11
+    assert f"The account {program} cannot be loaded" in lonely.stderr
+    assert "upgradeable" in lonely.stderr
 
 
 def test_remote_control_from_the_command_line(tmp_path: Path) -> None:
@@ -148,7 +196,7 @@ def test_log_shows_requests_and_program_logs(tmp_path: Path) -> None:
 
 
 def test_export_of_the_programs(tmp_path: Path) -> None:
-    folder = tmp_path / "programs"
+    folder = tmp_path / "all programs"
     done = run(tmp_path, "programs", "--export", str(folder), "--output", "json")
     data = json.loads(done.stdout)["data"]
     assert {item["name"]: item["id"] for item in data["programs"]} == {
@@ -160,6 +208,9 @@ def test_export_of_the_programs(tmp_path: Path) -> None:
         assert hashlib.sha256(content).hexdigest() == item["sha256"]
     flags = data["solana_test_validator_flags"]
     assert flags[:3] == ["--bpf-program", str(PSYCHE_PROGRAMS["coordinator"]), str(folder / "coordinator.so")]
+    said = run(tmp_path, "programs", "--export", str(folder))
+    [command] = [line for line in said.stderr.splitlines() if "solana-test-validator" in line]
+    assert shlex.split(command.partition(": ")[2]) == ["solana-test-validator", "--reset", *flags]
     # The same flags start this validator.
     with running(tmp_path, *flags) as validator:
         assert validator.result("getHealth") == "ok"

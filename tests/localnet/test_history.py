@@ -73,6 +73,33 @@ def test_signatures_of_an_address_page_by_page(chain: Chain) -> None:
     assert chain.result("getSignaturesForAddress", str(Pubkey.new_unique())) == []
 
 
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("getTransaction", [str(Signature.default())]),
+        ("getSignaturesForAddress", [str(Pubkey.default())]),
+        ("getBlock", [1]),
+        ("getBlocks", [1]),
+        ("getBlocks", [1, 1]),
+        ("getBlocks", [1, None]),
+        ("getBlocksWithLimit", [1, 1]),
+    ],
+)
+def test_history_begins_at_confirmed(chain: Chain, method: str, params: list[object]) -> None:
+    error = chain.error(method, *params, {"commitment": "processed"})
+    assert error == {"code": -32602, "message": "Method does not support commitment below `confirmed`"}
+    for commitment in ("confirmed", "finalized", None):
+        chain.result(method, *params, {"commitment": commitment})
+
+
+def test_open_range_of_blocks_is_cut_and_a_given_one_is_refused(chain: Chain) -> None:
+    chain.result("localnet_warpSlots", 1_000_000)
+    assert chain.result("getBlocks", 0) == [0, 1]
+    assert chain.result("getBlocks", 0, {"minContextSlot": 5}) == [0, 1]
+    assert chain.error("getBlocks", 0, 1_000_000)["message"] == "Slot range too large; max 500000"
+    assert chain.error("getBlocks", 0, None, {"minContextSlot": 10**9})["code"] == -32016
+
+
 def test_memo_and_failure_show_in_signatures(chain: Chain) -> None:
     signature = chain.send(chain.sign(Instruction(MEMO, "für Ada".encode(), [])))
     chain.send(chain.transfer(Pubkey.new_unique(), 1000 * SOL), skipPreflight=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 
 from solders.hash import Hash
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from psyche_cli.localnet import base58
-from tests.localnet.harness import FEE, SOL, Chain, text
+from tests.localnet.harness import FEE, SOL, Chain, move, text
 
 
 def test_success_reports_and_changes_nothing(chain: Chain) -> None:
@@ -75,6 +76,29 @@ def test_landed_transaction_simulates_as_processed(chain: Chain) -> None:
     transaction = chain.transfer(Pubkey.new_unique(), SOL)
     chain.send(transaction)
     assert chain.value("simulateTransaction", text(transaction), {"encoding": "base64"})["err"] == "AlreadyProcessed"
+
+
+def test_accounts_that_the_transaction_does_not_write_are_shown_as_they_are(chain: Chain) -> None:
+    to, other = Pubkey.new_unique(), Pubkey.new_unique()
+    chain.send(chain.transfer(other, 3 * SOL))
+    addresses = [str(other), str(Pubkey.new_unique()), str(to)]
+    options = {"encoding": "base64", "accounts": {"addresses": addresses}}
+    shown = chain.value("simulateTransaction", text(chain.transfer(to, SOL)), options)["accounts"]
+    assert [account and account["lamports"] for account in shown] == [3 * SOL, None, SOL]
+
+
+def test_blockhash_replacement_leaves_the_other_checks(chain: Chain) -> None:
+    replace = {"encoding": "base64", "replaceRecentBlockhash": True}
+    many = chain.sign(*(move(chain.payer, Pubkey.new_unique(), SOL) for _ in range(10)))
+    assert chain.value("simulateTransaction", text(many), replace)["err"] is None
+    almost_all = chain.transfer(Pubkey.new_unique(), 100 * SOL - FEE - 1)
+    assert chain.value("simulateTransaction", text(almost_all), replace)["err"] == {
+        "InsufficientFundsForRent": {"account_index": 0}
+    }
+    poor = Keypair()
+    chain.result("localnet_setAccount", str(poor.pubkey()), {"lamports": 2_000_000})
+    leaves_dust = chain.transfer(chain.payer.pubkey(), 2_000_000 - FEE, payer=poor)
+    assert chain.value("simulateTransaction", text(leaves_dust), replace)["err"] is None
 
 
 def test_too_many_or_wrong_accounts(chain: Chain) -> None:

@@ -160,7 +160,7 @@ def test_wrong_addresses(chain: Chain, mint: NewMint) -> None:
         ("getTokenAccountBalance", nowhere, "Invalid param: could not find account"),
         ("getTokenAccountBalance", payer, "Invalid param: not a Token account"),
         ("getTokenAccountBalance", str(mint.address), "Invalid param: not a Token account"),
-        ("getTokenSupply", nowhere, "Invalid param: could not find mint"),
+        ("getTokenSupply", nowhere, "Invalid param: could not find account"),
         ("getTokenSupply", str(mint.holder), "Invalid param: not a Token mint"),
         ("getTokenLargestAccounts", payer, "Invalid param: not a Token mint"),
     ):
