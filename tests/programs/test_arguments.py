@@ -28,7 +28,7 @@ from .coordinator_bytes import (
     witness_bytes,
 )
 from .run import Run
-from .traces import DISTRO, model_value
+from .traces import ADAMW, DISTRO, model_value
 from .world import GOOD_CONFIG, GOOD_MODEL, World
 
 NAN32, NAN64 = b"\0\0\xc0\x7f", bytes(6) + b"\xf8\x7f"
@@ -270,6 +270,29 @@ def test_invalid_tags_are_refused(world: World) -> None:
             assert outcome.code == 102, (offset, value)
 
 
+def test_invalid_tags_of_less_frequent_variants_are_refused(world: World) -> None:
+    start = model_bytes(GOOD_MODEL).index(b"\2/data")
+    http = {
+        "location": {"SingleUrl": "u"},
+        "token_size_in_bytes": "FourBytes",
+        "shuffle": {"Seeded": [7] * 32},
+    }
+    served = model_bytes({"LLM": {**GOOD_MODEL["LLM"], "data_location": {"Http": http}}})
+    adam = model_bytes({"LLM": {**GOOD_MODEL["LLM"], "optimizer": ADAMW}})
+    location, token_size, shuffle = start + 1, start + 2 + 192, start + 3 + 192
+    for model, offset, value, first_invalid in (
+        (served, location, 0, 3),
+        (served, token_size, 1, 2),
+        (served, shuffle, 1, 2),
+        (adam, len(adam) - 5, 1, 2),  # whether there is a gradient norm to clip to
+    ):
+        assert model[offset] == value
+        for tag in (first_invalid, 255):
+            damaged = model[:offset] + bytes([tag]) + model[offset + 1 :]
+            outcome = world.chain.send(world.owner_call("update", b"\0\0" + option(damaged) + b"\0").instruction())
+            assert outcome.code == 102, (offset, tag)
+
+
 @pytest.mark.parametrize("number", [2, 255])
 def test_booleans_are_0_or_1(world: World, number: int) -> None:
     value = bytes([number])
@@ -306,6 +329,37 @@ def test_not_a_number_is_refused(world: World, sign: int) -> None:
         assert outcome.code == 102
     infinity = schedule_with(struct.pack("<d", float("-inf" if sign else "inf")))
     world.chain.must(world.owner_call("update", b"\0\0" + option(infinity) + b"\0").instruction())
+
+
+RATES = {"base_lr": 3.5, "warmup_init_lr": 4.5, "final_lr": 5.5}
+DECAY = {"base_lr": 3.5, "warmup_init_lr": 4.5, "cosine_decay_final_lr": 6.5, "linear_decay_final_lr": 7.5}
+DECAY_STEPS = {"warmup_steps": 1, "stable_steps": 1, "cosine_decay_steps": 1, "linear_decay_steps": 1}
+CLIPPED = {"Distro": {**DISTRO["Distro"], "clip_grad_norm": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "form", "numbers"),
+    [
+        ("lr_schedule", {"Linear": {**RATES, "warmup_steps": 1, "total_steps": 2}}, "<d", (3.5, 4.5, 5.5)),
+        ("lr_schedule", {"Cosine": {**RATES, "warmup_steps": 1, "total_steps": 2}}, "<d", (3.5, 4.5, 5.5)),
+        ("lr_schedule", {"WarmupStableDecay": {**DECAY, **DECAY_STEPS}}, "<d", (3.5, 4.5, 6.5, 7.5)),
+        ("optimizer", ADAMW, "<f", (0.5, 0.75, 0.125, 0.25, 1.0)),
+        ("optimizer", CLIPPED, "<f", (1.0, 0.5, 0.25)),
+    ],
+    ids=["linear", "cosine", "decay", "adamw", "distro"],
+)
+def test_not_a_number_is_refused_wherever_a_float_is(
+    world: World, part: str, value: Table, form: str, numbers: tuple[float, ...]
+) -> None:
+    """In arrays and in options too."""
+    model = model_bytes({"LLM": {**GOOD_MODEL["LLM"], part: value}})
+    world.chain.must(world.owner_call("update", b"\0\0" + option(model) + b"\0").instruction())
+    for number in numbers:
+        packed = struct.pack(form, number)
+        assert model.count(packed) == 1, number
+        damaged = model.replace(packed, NAN64 if form == "<d" else NAN32)
+        outcome = world.chain.send(world.owner_call("update", b"\0\0" + option(damaged) + b"\0").instruction())
+        assert outcome.code == 102, number
 
 
 def test_witness_metadata_is_checked_for_its_form(world: World) -> None:
@@ -379,6 +433,13 @@ KNOWN_DATA = {
     "set_future_epoch_rates": "ef15a057c7c8b6810140420f000000000000",
     "set_paused": "5b3c7dc0b0e1a6da00",
     "update_client_version": "c1152e3c33020dfb020000007632",
+    "init_coordinator": (
+        "14399449e8857a195704de18fc6045e4d08c3a261162795689ba6a0383964109350f8fad3c4ad972"
+        "66c4d728fb28e09b8972593b421181c727d921eb3162bbbfb7d6eca704911402"
+        "0400000074657374060000006c6174657374"
+    ),
+    "witness": "d5f495198edf1527" + "00" * 16 + "01" + "00" * 805,
+    "warmup_witness": "d3e87ae83f16375e" + "00" * 16 + "01" + "00" * 416,
     "free_coordinator": "59d8d7e5dff24a20",
     "checkpoint": "d5c813ccf08fb8fc026f72672f7265706f" + "00" * 57,
     "authorization_create": (

@@ -257,6 +257,20 @@ def test_too_few_clients_end_the_epoch() -> None:
     assert list(training.earned.values()) == [500, 500, 0]
 
 
+def test_unhealthy_clients_leave_in_warmup_and_may_end_it() -> None:
+    """No instruction makes a client unhealthy during Warmup, but the rule exists."""
+    training = start(3, min_clients=2)
+    first, second, third = training.wallets
+    assert training.tick(3) == RunState.WARMUP
+    set_client_state(training, second, ClientState.DROPPED)
+    assert training.tick(1) == RunState.WARMUP
+    set_client_state(training, third, ClientState.WITHDRAWN)
+    assert training.tick(1) == RunState.WAITING_FOR_MEMBERS
+    exited = [(c.id.signer, c.exited_height) for c in training.state.epoch.exited_clients]
+    assert exited == [(second, 0), (third, 0)]
+    assert training.earned == {first: 1000, second: 0, third: 0}
+
+
 def test_ejected_clients_are_slashed_in_the_order_of_joining_only() -> None:
     training = start(5, slashing=7)
     first, second, third, fourth, _ = training.wallets
