@@ -73,7 +73,7 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     except OSError as error:
         if error.errno != errno.EPIPE:  # the reader (`| head`) has gone, as readers do
             renderer.talk(f"Error: The output could not be written: {error.strerror}.")
-            renderer.talk("Hint: Only the report is lost. What was sent, as the lines above say, has been sent.")
+            renderer.talk("Hint: Only the report is lost: if the lines above say that something was sent, it was.")
         return ExitCode.INTERNAL
 
 

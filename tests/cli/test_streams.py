@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,20 +103,13 @@ def test_a_command_goes_on_when_nobody_reads_stderr(house: House, number: int) -
     assert json.loads(stdout.getvalue())["data"]["state"] == "Waiting for members"
 
 
-def closed(*descriptors: int) -> Callable[[], None]:
-    def close() -> None:
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-    return close
-
-
 def process(
     *words: str, home: Path, stdout: int = subprocess.PIPE, close: tuple[int, ...] = (), **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """The command line as a process, with some of its descriptors closed."""
+    """The command line as a process, with some of its descriptors closed, which a shell does."""
+    closing = " ".join(f"{descriptor}>&-" for descriptor in close)
     return subprocess.run(
-        [sys.executable, "-m", "psyche_cli", *words],
+        ["/bin/sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-m", "psyche_cli", *words],
         stdout=stdout,
         stderr=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "HOME": str(home), **more},
@@ -125,7 +117,6 @@ def process(
         text=True,
         timeout=60,
         check=False,
-        preexec_fn=closed(*close),
     )
 
 
