@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from solders.pubkey import Pubkey
 
-from .chain import ABORT, AUTHORIZER, COORDINATOR, TOKEN, TREASURER, Code, Outcome, meta, wallet
+from .chain import ABORT, AUTHORIZER, COORDINATOR, SOL, SYSTEM, TOKEN, TREASURER, Code, Outcome, meta, wallet
 from .world import Call, Slot, World
 
 STRANGER = wallet("stranger").pubkey()
@@ -100,6 +100,23 @@ def test_accounts_that_must_be_writable(world: World) -> None:
         assert_blamed(world.chain.send(call.instruction(metas)), 2000, slot.name)
         count += 1
     assert count == 23
+
+
+def test_accounts_beside_a_creation_must_be_writable() -> None:
+    """A payer too, where the new account has got its rent beforehand and nothing is left to pay."""
+    count = 0
+    for call, at, slot in cases(World()):
+        new = [other for other in call.slots if other.kind == "new"]
+        if not new or "w" not in slot.flags or slot in new or (call.name, slot.name) == ("run_create", "payer"):
+            continue  # run_create's payer is handed on as writable to the program that creates the vault
+        world = World()
+        for other in new:
+            world.chain.put(other.address, b"", SYSTEM, SOL)
+        metas = call.metas
+        metas[at] = meta(slot.address, slot.flags.replace("w", ""))
+        assert_blamed(world.chain.send(call.instruction(metas)), 2000, slot.name)
+        count += 1
+    assert count == 6
 
 
 def test_accounts_that_do_not_exist(world: World) -> None:

@@ -318,6 +318,17 @@ def test_resume_of_a_fresh_run_names_what_is_missing(run: Run) -> None:
     assert run.send(steps.SetPaused(False)).code == 6018
 
 
+def test_resume_checks_the_cold_start_once_more(run: Run) -> None:
+    """Updates do not let such a pair in; an earlier build of the program might have."""
+    run.must(steps.Update(config=GOOD_CONFIG, model=GOOD_MODEL))
+    data = bytearray(run.raw)
+    struct.pack_into("<I", data, 428, 5)  # cold_start_warmup_steps
+    run.chain.put(run.accounts.account, bytes(data), COORDINATOR)
+    outcome = run.send(steps.SetPaused(False))
+    assert outcome.code == 6004
+    assert outcome.said("cold_start_warmup_steps (5) exceeds estimated training rounds per epoch ")
+
+
 def test_another_slashing_rate_leaves_the_earning_rate(run: Run) -> None:
     run.must(steps.SetFutureEpochRates(5, 6))
     run.must(steps.SetFutureEpochRates(None, 7))
