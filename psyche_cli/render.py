@@ -168,7 +168,8 @@ def _print_rows(stream: TextIO, title: str, rows: list[tuple[str, str]]) -> None
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    # The width means nothing where lines are never wrapped; but of itself rich takes COLUMNS=0 to leave no room at all.
+    console = Console(file=stream, highlight=False, soft_wrap=True, width=80)
     console.print(Text(_fitting(_printable(title), stream), style="bold"))
     width = max((len(label) for label, _ in rows), default=0)
     for label, value in rows:

@@ -128,6 +128,14 @@ def test_human_output_goes_to_stdout_and_talk_to_stderr(house: House) -> None:
     assert "Sending" not in outcome.stdout
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "20"])
+def test_no_terminal_is_too_narrow(house: House, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    outcome = house.cli("join-authorization-create", "--permissionless")
+    assert outcome.stdout.startswith("Created an authorization of everybody to join.\n  grantor (join authority)  ")
+    assert len(outcome.stdout.splitlines()) == 7
+
+
 def test_names_from_the_chain_cannot_command_the_terminal(house: House) -> None:
     run_id = house.run()
     outcome = house.cli("update-config", "--run-id", run_id, "--name", "\x1b]0;gotcha\x07\x1b[2J")
