@@ -102,6 +102,15 @@ def test_halves_round_up(bench: Bench) -> None:
     assert batch_size(bench, 65534, 65535, 4, 3) == 65535
 
 
+def test_every_rounding_is_a_doubles(bench: Bench) -> None:
+    """Exact halves, or nearly, on which the last bit of a quotient or a product decides."""
+    assert batch_size(bench, 1, 226, 3690, 2009) == 123  # 123.5, but the quotient is rounded down
+    assert batch_size(bench, 485, 56576, 6, 5) == 47228
+    assert batch_size(bench, 2327, 60874, 477699287991683, 288531283782361) == 37690
+    assert batch_size(bench, 28246, 53991, 543917110617340, 356952866282201) == 45142
+    assert batch_size(bench, 36001, 57636, 51233216265675, 49965114240703) == 57101
+
+
 @given(data=st.data())
 def test_ramp_equals_double_arithmetic(bench: Bench, data: st.DataObject) -> None:
     end = data.draw(st.integers(0, 65535), label="end")
