@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from solders.compute_budget import set_compute_unit_limit
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.message import Message
@@ -19,6 +21,7 @@ from psyche_cli.errors import TransactionTooLarge
 # What fits into one network packet of 1,280 bytes beside the headers of IPv6 and UDP.
 LARGEST_TRANSACTION = 1232
 
+_MARK_BASE = 200_000
 _SIGNATURE_BYTES = 64
 _MOST_ACCOUNTS = 256
 
@@ -36,6 +39,16 @@ class SignedTransaction:
     last_valid_block_height: int
     program_ids: tuple[Pubkey, ...]
     account_keys: tuple[Pubkey, ...]
+
+
+def distinguishing_mark() -> Instruction:
+    """An instruction that makes a payment differ from every other of the same amount; it changes nothing else.
+
+    Two processes that sign the same transfer with the same blockhash make one and the same transaction: it would pay
+    once, and both would report it. The mark is a compute unit limit far above what a transfer takes, with 17 random
+    bits. It costs nothing as long as no price per unit is set.
+    """
+    return set_compute_unit_limit(_MARK_BASE + secrets.randbits(17))
 
 
 def transaction_size(instructions: Sequence[Instruction], payer: Pubkey) -> int:

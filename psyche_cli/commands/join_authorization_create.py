@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from psyche_cli.commands.options import LOCAL_RPC, Rpc, WalletPath, WsRpc, option
+from psyche_cli.commands.options import LOCAL_RPC, Rpc, WalletPath, WsRpc, came_from_variable, option
 from psyche_cli.results import OperationResult
 
 EXAMPLE = "psyche-cli join-authorization-create --permissionless"
@@ -37,6 +37,8 @@ def command(
     from psyche_cli.operations.join_authorization_create import choose_grantee, create_join_authorization
     from psyche_cli.session import signing_session
 
+    if permissionless and came_from_variable(ctx, "authorizer"):
+        authorizer = None  # what is said on the command line beats the environment
     grantee = choose_grantee(authorizer, permissionless=permissionless)
     with signing_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc, wallet_path=wallet) as session:
         return create_join_authorization(session, grantee)

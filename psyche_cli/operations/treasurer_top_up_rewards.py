@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from psyche_cli.amounts import format_amount, parse_amount, ui_decimal
+from psyche_cli.cluster.transaction import distinguishing_mark
 from psyche_cli.errors import AccountNotFound, InsufficientFunds
 from psyche_cli.operations.receipts import look_after, record
 from psyche_cli.operations.runs import find_run, token_amount
@@ -50,7 +51,7 @@ def top_up_rewards(
         amount=amount,
         decimals=mint.decimals,
     )
-    receipt = session.sender.send([instruction], session.wallet, label="top up")
+    receipt = session.sender.send([distinguishing_mark(), instruction], session.wallet, label="top up")
     vault = look_after(lambda: session.rpc.token_account_balance(treasury.vault))
     held = vault.base_units if vault else treasury.vault_amount + amount
     return OperationResult(

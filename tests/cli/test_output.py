@@ -159,6 +159,13 @@ def test_variables_with_general_names_are_told(house: House) -> None:
     assert outcome.stderr == "From the environment: --address (ADDRESS).\n"
 
 
+def test_permissionless_beats_an_authorizer_of_the_environment(house: House) -> None:
+    outcome = house.cli(
+        "join-authorization-create", "--permissionless", "--output", "json", variables={"AUTHORIZER": ADDRESS}
+    )
+    assert outcome.data["permissionless"] is True
+
+
 def test_the_envelope_names_the_whole_command(house: House, tmp_path: Path) -> None:
     outcome = house.cli("localnet", "new-wallet", tmp_path / "new.json", "--output", "json")
     assert outcome.json["command"] == "localnet new-wallet"

@@ -166,3 +166,16 @@ def test_a_second_half_that_fails_tells_of_the_first(house: House, tmp_path: Pat
     setup = house.dump()["coordinator_account"]["setup"]
     assert setup["metadata"]["name"] == "n" * 64
     assert setup["client_version"] == "latest"
+
+
+def test_equal_payments_at_once_are_two_payments(house: House) -> None:
+    """Another process tops up by the same amount between our signing and our sending, on the same blockhash."""
+    run_id = house.run(treasurer=True)
+    words = ("treasurer-top-up-rewards", "--run-id", run_id, "--collateral-amount", "5", "--output", "json")
+    late = CommandLine(
+        house.cli.home,
+        lambda url: Meddling(house.chain.transport(url), "sendTransaction", lambda: house.cli(*words)),
+        house.cli.variables,
+    )
+    assert late(*words).code is ExitCode.OK
+    assert house.dump()["treasurer_run"]["funded_collateral_amount"] == 10
