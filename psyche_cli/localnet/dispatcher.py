@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Final
 
 from psyche_cli.localnet import rpc_accounts, rpc_cluster, rpc_control, rpc_history, rpc_tokens, rpc_transactions
@@ -16,6 +15,7 @@ from psyche_cli.localnet.rpc_fault import (
     Json,
     RpcFault,
     invalid_params,
+    is_identity,
 )
 from psyche_cli.localnet.rpc_params import Params
 
@@ -66,7 +66,7 @@ class Dispatcher:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         identity = request.get("id")
-        if not _is_identity(identity) or request.get("jsonrpc", "2.0") != "2.0":
+        if not is_identity(identity) or request.get("jsonrpc", "2.0") != "2.0":
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         try:
             if not steerable and request["method"] in rpc_control.METHODS:
@@ -97,13 +97,6 @@ class Dispatcher:
             raise
         except BaseException as panic:  # pyo3's PanicException derives from BaseException
             raise RuntimeError(f"the VM panicked: {panic}") from panic
-
-
-def _is_identity(value: Json) -> bool:
-    """Whether this can be the id of a request: text, a finite number or null."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or (isinstance(value, (str, int)) and not isinstance(value, bool))
 
 
 def _failure(identity: Json, fault: RpcFault) -> Json:

@@ -41,17 +41,21 @@ FORMAT: Final = 1
 TIP_EVERY_SLOTS: Final = 25
 """How often the current slot is written down while nothing else happens."""
 
+TIP_EVERY_SECONDS: Final = 60
+"""The same in seconds of the cluster's clock, which may run fast."""
+
 _LEAST_GROWTH: Final = 16 * 1024 * 1024
 _NAME: Final = "ledger-{}.jsonl"
 
 
 @dataclass(frozen=True)
 class StoredChain:
-    """What a ledger says: the state, and the slot and height that were certainly not exceeded when it ended."""
+    """What a ledger says: the state; and the slot, height and Unix time that were not exceeded when it ended."""
 
     genesis_hash: Hash
     slot: int
     height: int
+    unix_time: int
     state: BankState
 
 
@@ -72,6 +76,7 @@ class Ledger:
         self._incomplete = False
         self._bank: Bank | None = None
         self._tip_slot = 0
+        self._tip_time = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -121,7 +126,8 @@ class Ledger:
                 records.append(record_from_json(line["transaction"]))
                 header["total"] += line.get("new", 0)
             if "tip" in line:
-                header["slot"], header["height"], header["warped"] = line["tip"]
+                # Older ledgers know no time.
+                header["slot"], header["height"], header["warped"], header["time"] = (*line["tip"], 0)[:4]
         if header is None or header.get("format") != FORMAT:
             raise LocalnetError(
                 f"{path} is not a ledger of this version.",
@@ -138,6 +144,7 @@ class Ledger:
             genesis_hash=Hash.from_string(header["genesis"]),
             slot=header["slot"] + TIP_EVERY_SLOTS,
             height=header["height"] + TIP_EVERY_SLOTS,
+            unix_time=header.get("time", 0) + TIP_EVERY_SECONDS,
             state=BankState(
                 accounts={address: account for address, account in accounts.items() if account is not None},
                 records=tuple(records),
@@ -181,8 +188,8 @@ class Ledger:
         self._append({"accounts": [self._account_line(address)], "tip": self._tip()})
 
     def on_block(self, block: Block) -> None:
-        """Write the slot down now and then, so that slots never go back after a start."""
-        if block.slot >= self._tip_slot + TIP_EVERY_SLOTS:
+        """Write the slot and time down now and then, so that neither goes back after a start."""
+        if block.slot >= self._tip_slot + TIP_EVERY_SLOTS or block.unix_time >= self._tip_time + TIP_EVERY_SECONDS:
             try:
                 self._append({"tip": self._tip()})
             except LocalnetError as error:
@@ -199,8 +206,9 @@ class Ledger:
 
     def _tip(self) -> Json:
         bank = self._attached()
-        self._tip_slot = bank.slot
-        return [bank.slot, bank.chain.tip.height, bank.timekeeper.warped_seconds]
+        tip = bank.chain.tip
+        self._tip_slot, self._tip_time = tip.slot, tip.unix_time
+        return [tip.slot, tip.height, bank.timekeeper.warped_seconds, tip.unix_time]
 
     def _account_line(self, address: Pubkey) -> Json:
         return account_to_json(address, self._attached().account(address))
@@ -224,13 +232,14 @@ class Ledger:
     def _write_base(self) -> None:
         bank = self._attached()
         state = bank.save()
-        slot, height, warped = self._tip()
+        slot, height, warped, time = self._tip()
         header = {
             "format": FORMAT,
             "genesis": str(bank.chain.genesis_hash),
             "slot": slot,
             "height": height,
             "warped": warped,
+            "time": time,
             "total": state.total,
         }
         path = self._folder / _NAME.format(self._number + 1)

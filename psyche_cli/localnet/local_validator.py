@@ -99,6 +99,7 @@ def continue_or_begin(ledger: Ledger, options: LocalnetOptions, timekeeper: Time
             options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity
         )
     else:
+        timekeeper.go_on_from(stored.unix_time - stored.state.warped_seconds)
         # Heights go on where every blockhash of the former life is too old, as its clients will see.
         bank = Bank(
             replace(options.genesis, blockhash=stored.genesis_hash),

@@ -25,6 +25,7 @@ from psyche_cli.localnet.rpc_fault import (
     Json,
     RpcFault,
     invalid_params,
+    is_identity,
 )
 from psyche_cli.localnet.rpc_params import Params, pubkey_of
 
@@ -103,7 +104,11 @@ class PubSub:
             self._handle_one(connection, item)
 
     def _handle_one(self, connection: Connection, request: Json) -> None:
-        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+        if (
+            not isinstance(request, dict)
+            or not isinstance(request.get("method"), str)
+            or not is_identity(request.get("id"))
+        ):
             _answer(connection, None, RpcFault(INVALID_REQUEST, "Invalid request"))
             return
         identity, name = request.get("id"), request["method"]

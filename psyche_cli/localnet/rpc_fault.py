@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
@@ -38,3 +39,10 @@ class RpcFault(Exception):
 def invalid_params(message: str) -> RpcFault:
     """-32602, the answer to a parameter that is missing, malformed or out of range."""
     return RpcFault(INVALID_PARAMS, message)
+
+
+def is_identity(value: Json) -> bool:
+    """Whether this can be the id of a request: text, a finite number or null."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, (str, int)) and not isinstance(value, bool))

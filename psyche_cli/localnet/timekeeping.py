@@ -77,6 +77,11 @@ class Timekeeper:
         """How far warps have moved the time so far."""
         return self._warped_seconds
 
+    def go_on_from(self, unix_time: int) -> None:
+        """Let a clock that runs N times as fast begin no earlier than where it was; the others know their time."""
+        if self._mode.kind == "scale":
+            self._started_unix = max(self._started_unix, float(unix_time))
+
     def unwarp_time(self, warped_seconds: int) -> None:
         """Go back to an earlier value of ``warped_seconds``; slots that were warped stay passed."""
         self._warped_seconds = warped_seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +26,15 @@ from psyche_cli.localnet.rpc_context import RpcContext
 from psyche_cli.localnet.server import LocalServer
 from psyche_cli.localnet.timekeeping import Timekeeper
 from tests.localnet.harness import SOL, move, text
+
+MOST_GROWTH_MEGABYTES = 64
+"""A history of 500, duplicates of 60 seconds, and the load's own copy of 32,000 transactions for the replay."""
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has had so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 class Load:
@@ -135,6 +145,9 @@ def mutated_requests(seed: int, count: int) -> Iterator[bytes]:
 
 def main() -> None:
     """The whole of it, with figures on stdout."""
+    # Once to warm up: what the allocator keeps is no growth.
+    asyncio.run(Load(16, 500).run())
+    before = peak_megabytes()
     load = Load(16, 2000)
     rate = asyncio.run(load.run())
     assert len(load.executed) == 32_000
@@ -144,6 +157,9 @@ def main() -> None:
     begin = time.perf_counter()
     for body in mutated_requests(1, 100_000):
         load.dispatcher.handle(body)
+    growth = peak_megabytes() - before
+    assert growth < MOST_GROWTH_MEGABYTES, growth
+    sys.stdout.write(f"most memory above that after the first 8,000 transactions: {growth:.0f} MB\n")
     sys.stdout.write(f"100,000 mutated requests: {100_000 / (time.perf_counter() - begin):,.0f} per second\n")
 
 

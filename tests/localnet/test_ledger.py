@@ -27,7 +27,7 @@ from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.ledger import Ledger
 from psyche_cli.localnet.local_validator import LocalnetOptions, continue_or_begin
 from psyche_cli.localnet.rpc_context import RpcContext
-from psyche_cli.localnet.timekeeping import Timekeeper
+from psyche_cli.localnet.timekeeping import ClockMode, Timekeeper
 from tests.localnet.harness import FEE, SOL, Chain, HandClock, move, text
 from tests.localnet.test_command import running
 
@@ -35,13 +35,15 @@ from tests.localnet.test_command import running
 class Life:
     """One run of a validator with a ledger, in process."""
 
-    def __init__(self, folder: Path, payer: Keypair, clock: HandClock, *, reset: bool = False) -> None:
+    def __init__(
+        self, folder: Path, payer: Keypair, clock: HandClock, *, reset: bool = False, mode: ClockMode | None = None
+    ) -> None:
         self.log: list[str] = []
         self.ledger = Ledger(folder, reset=reset, log=self.log.append)
         genesis = Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
         options = LocalnetOptions(genesis, clock=clock, notice=self.log.append)
         try:
-            self.bank: Bank = continue_or_begin(self.ledger, options, Timekeeper(clock, slot_seconds=0.5))
+            self.bank: Bank = continue_or_begin(self.ledger, options, Timekeeper(clock, slot_seconds=0.5, mode=mode))
         except BaseException:
             self.ledger.close()
             raise
@@ -100,6 +102,25 @@ def test_everything_is_there_again(tmp_path: Path, payer: Keypair, clock: HandCl
     assert chain.result("getBlockHeight") > old_blockhash["lastValidBlockHeight"] > height
     chain.send(chain.transfer(to, SOL))
     second.end()
+
+
+@pytest.mark.parametrize("slots", [1, 30])
+def test_fast_clock_goes_on_where_it_was(tmp_path: Path, payer: Keypair, clock: HandClock, slots: int) -> None:
+    fast = ClockMode("scale", 10_000)
+    times = []
+    for warp in (0, 86_400, 0):
+        life = Life(tmp_path, payer, clock, mode=fast)
+        life.chain.result("localnet_warpSeconds", warp)
+        for _ in range(slots):
+            life.chain.pass_slots(1)
+            times.append(life.chain.result("getBlockTime", life.chain.result("getSlot")))
+        life.end()
+    assert times == sorted(set(times))
+    # No more than what passed: the slots, the warp, and what may be missing of the end of each life.
+    assert times[-1] - times[0] < 3 * (slots + 2) * 5000 + 86_400 + 2 * 60
+    life = Life(tmp_path, payer, clock)
+    assert life.chain.result("getBlockTime", life.chain.result("getSlot")) == int(clock.unix_time()) + 86_400
+    life.end()
 
 
 def test_slots_never_go_back(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:

@@ -190,6 +190,8 @@ def test_slots_and_roots() -> None:
         ("5", -32600),
         ("[]", -32600),
         ('{"id":1}', -32600),
+        ('{"id":{},"method":"slotSubscribe"}', -32600),
+        ('{"id":1e999,"method":"slotSubscribe"}', -32600),
         ('{"id":1,"method":"getSlot"}', -32601),
         ('{"id":1,"method":"accountSubscribe"}', -32602),
         ('{"id":1,"method":"accountSubscribe","params":{}}', -32602),

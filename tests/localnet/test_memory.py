@@ -1,0 +1,71 @@
+"""Memory: what is forgotten is given back, whatever is thrown at the validator for however long."""
+
+from __future__ import annotations
+
+import gc
+import json
+import tracemalloc
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet import bank
+from psyche_cli.localnet.blockhashes import BlockChain
+from psyche_cli.localnet.pubsub import PubSub
+from tests.localnet.harness import SOL, Chain, start_chain
+from tests.localnet.load import mutated_requests
+
+ROUNDS = 40
+ALLOWED_GROWTH = 64 * 1024
+"""Bytes: a small part of what the 1,600 transactions of the second half would take if they were kept."""
+
+
+class Listener:
+    """A subscriber that forgets what it hears."""
+
+    def push(self, text: str) -> None:
+        pass
+
+
+def live(chain: Chain, pubsub: PubSub, bodies: Iterator[bytes], to: list[Pubkey]) -> None:
+    """Transactions, subscriptions of clients that go away, nonsense; the blockhash window passes by in 8 rounds."""
+    address = str(chain.payer.pubkey())
+    for number in range(20):
+        chain.send(chain.transfer(to[number % len(to)], 1_000_000 + number))
+        chain.send(chain.transfer(to[0], 1000 * SOL + number), skipPreflight=True)
+    for _ in range(20):
+        listener = Listener()
+        for method, topic in (("account", address), ("logs", "all"), ("signature", "1" * 64), ("program", address)):
+            pubsub.handle(listener, json.dumps({"id": 1, "method": f"{method}Subscribe", "params": [topic]}))
+        pubsub.disconnect(listener)
+        chain.dispatcher.handle(next(bodies))
+    chain.log.clear()
+    chain.pass_slots(20)
+
+
+def test_nothing_grows_beyond_the_bounded_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank, "BlockChain", partial(BlockChain, capacity=600))
+    chain = start_chain(history_capacity=100)
+    pubsub = PubSub(chain.dispatcher.context)
+    to = [Pubkey.new_unique() for _ in range(5)]
+    chain.result("localnet_setAccount", str(chain.payer.pubkey()), {"lamports": 10**15})
+    # Steering changes what the bound is; it has tests of its own.
+    bodies = (body for body in mutated_requests(3, 10_000) if b"localnet_" not in body and b"Airdrop" not in body)
+    tracemalloc.start()
+    try:
+        for _ in range(ROUNDS):
+            live(chain, pubsub, bodies, to)
+        gc.collect()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(ROUNDS):
+            live(chain, pubsub, bodies, to)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < ALLOWED_GROWTH
+    assert len(pubsub) == 0
+    assert len(chain.dispatcher.context.bank.history.records()) == 100
+    assert chain.result("getTransactionCount") == 2 * ROUNDS * 40
