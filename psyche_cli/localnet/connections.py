@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import resource
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 SILENT_SECONDS: Final = 60.0
 """How long a new connection may take to send its first request."""
@@ -64,6 +66,28 @@ class Connections:
         """Forget a connection."""
         self.spoke(connection)
         self._open.pop(connection, None)
+
+
+class _LinePerRecord(logging.Handler):
+    def __init__(self, report: Callable[[str, bool], None]) -> None:
+        super().__init__()
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        of_client = isinstance(error, (HttpProcessingError, web.RequestPayloadError, ConnectionError))
+        what = "" if error is None else f": {type(error).__name__}"
+        self._report(f"http: {record.getMessage()}{what}", not of_client)
+
+
+def http_logger(report: Callable[[str, bool], None]) -> logging.Logger:
+    """A logger for aiohttp that gives ``report`` a line, and whether it tells of our mistake or of a client's.
+
+    Of its own, aiohttp writes a traceback to stderr for everything that is not HTTP.
+    """
+    logger = logging.Logger("psyche_cli.localnet.http", logging.WARNING)
+    logger.addHandler(_LinePerRecord(report))
+    return logger
 
 
 class BoundedServer(web.Server):

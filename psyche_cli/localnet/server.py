@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
-from psyche_cli.localnet.connections import BoundedServer, Connections
+from psyche_cli.localnet.connections import BoundedServer, Connections, http_logger
 from psyche_cli.localnet.dispatcher import Dispatcher
 from psyche_cli.localnet.ports import BACKLOG, HOST
 from psyche_cli.localnet.pubsub import PubSub
@@ -107,8 +107,9 @@ class LocalServer:
         """Answer requests from ``started`` until ``stop``."""
         loop = asyncio.get_running_loop()
         # anchorpy announces gzip for bodies that are plain JSON: take bodies as they are.
-        http = BoundedServer(self._answer_http, self._connections, auto_decompress=False)
-        websockets = BoundedServer(self._answer_websocket, self._connections)
+        logger = http_logger(self._report)
+        http = BoundedServer(self._answer_http, self._connections, auto_decompress=False, logger=logger)
+        websockets = BoundedServer(self._answer_websocket, self._connections, logger=logger)
         listeners = [await self._listen(loop, http, self._rpc_socket)]
         listeners.append(await self._listen(loop, websockets, self._ws_socket))
         ticker = asyncio.create_task(self._tick())
@@ -127,6 +128,13 @@ class LocalServer:
                 await ticker
             if self._on_stop is not None:
                 self._on_stop()
+
+    def _report(self, line: str, mistake_of_ours: bool) -> None:
+        context = self._dispatcher.context
+        if mistake_of_ours:
+            context.notice(line)
+        elif context.log_requests:
+            context.log(line)
 
     @staticmethod
     async def _listen(loop: asyncio.AbstractEventLoop, server: web.Server, bound: socket.socket) -> asyncio.Server:

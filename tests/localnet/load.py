@@ -27,8 +27,8 @@ from psyche_cli.localnet.server import LocalServer
 from psyche_cli.localnet.timekeeping import Timekeeper
 from tests.localnet.harness import SOL, move, text
 
-MOST_GROWTH_MEGABYTES = 64
-"""A history of 500, duplicates of 60 seconds, and the load's own copy of 32,000 transactions for the replay."""
+MOST_GROWTH_MEGABYTES = 96
+"""A history of 500, duplicates of 60 seconds, the load's own 32,000 transactions, a second VM to replay them."""
 
 
 def peak_megabytes() -> float:

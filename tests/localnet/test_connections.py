@@ -30,9 +30,13 @@ def hold(url: str, content: bytes, count: int) -> list[socket.socket]:
 
 def is_closed(connection: socket.socket) -> bool:
     try:
-        return connection.recv(1) == b""
+        while connection.recv(65536):
+            pass
     except ConnectionError:
-        return True
+        pass
+    except TimeoutError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("content", [b"", b"POST / HT", HEAD], ids=["silent", "half a head", "half a body"])
@@ -81,6 +85,37 @@ def test_bodies_that_are_cut_off_are_no_event(capfd: pytest.CaptureFixture[str])
             connection.close()
         assert is_healthy(validator)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: nonsense\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01 that is TLS\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_no_event(capfd: pytest.CaptureFixture[str], content: bytes) -> None:
+    with small_validator() as validator:
+        for url in (validator.rpc_url, validator.ws_url):
+            [connection] = hold(url, content, 1)
+            connection.shutdown(socket.SHUT_WR)
+            assert is_closed(connection)
+            connection.close()
+        assert is_healthy(validator)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_http_log_tells_mistakes_of_ours_from_those_of_clients() -> None:
+    told: list[tuple[str, bool]] = []
+    logger = connections.http_logger(lambda line, ours: told.append((line, ours)))
+    for error in (ConnectionResetError(), ValueError()):
+        logger.error("Error handling request from %s", "127.0.0.1", exc_info=error)
+    assert told == [
+        ("http: Error handling request from 127.0.0.1: ConnectionResetError", False),
+        ("http: Error handling request from 127.0.0.1: ValueError", True),
+    ]
 
 
 def test_most_connections_leave_files_for_others() -> None:
