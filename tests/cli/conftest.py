@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ class House:
             self.cli.json("update-config", "--run-id", run_id, "--config-path", MINIMAL)
         return run_id
 
-    def dump(self, run_id: str = "test"):  # type: ignore[no-untyped-def]  # any JSON
+    def dump(self, run_id: str = "test") -> Any:
         """The JSON dump of a run."""
         return self.cli("json-dump-run", "--run-id", run_id).json
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import MINIMAL, House
@@ -105,7 +107,7 @@ def test_a_chosen_treasurer_index(house: House) -> None:
     house.cli.json("update-config", "--run-id", "test", "--config-path", MINIMAL, "--treasurer-index", 2**64 - 1)
 
 
-def test_an_update_too_large_for_one_transaction_is_split(house: House, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_an_update_too_large_for_one_transaction_is_split(house: House, tmp_path: Path) -> None:
     run_id = house.run(treasurer=True, configured=False)
     big = tmp_path / "big.toml"
     big.write_text(largest_config())

@@ -60,7 +60,7 @@ def test_no_default_wallet(house: House) -> None:
     ],
     ids=["63 numbers", "mismatched halves", "no byte", "bad base58", "not an array", "empty"],
 )
-def test_malformed_keys(house: House, tmp_path: Path, content, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_malformed_keys(house: House, tmp_path: Path, content: Callable[[list[int]], str], reason: str) -> None:
     key = json.loads(house.owner.read_text())
     text = content(key)
     file = tmp_path / "bad.json"
@@ -317,8 +317,6 @@ def test_usage_errors_point_to_the_help(house: House, words: tuple[str, ...]) ->
 
 def test_an_account_of_another_owner_or_size_is_named(house: House) -> None:
     """A run whose coordinator account is not one: somebody initialised an instance with another account's address."""
-    from dataclasses import replace
-
     from psyche_cli.protocol.accounts import decode_instance
     from psyche_cli.protocol.addresses import instance_address
 
@@ -329,8 +327,6 @@ def test_an_account_of_another_owner_or_size_is_named(house: House) -> None:
     bank = house.chain.dispatcher.context.bank
     account = bank.account(stored)
     assert account is not None
-    del replace
-
     from solders.account import Account
 
     bank.set_account(stored, Account(account.lamports, account.data[:-1], account.owner))
