@@ -1,9 +1,12 @@
-"""Parallel load and mutated requests, smaller than ``python -m tests.localnet.load`` but of the same kind."""
+"""Parallel load and mutated requests: small ones whose failure is easy to read, then the full ones in a process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 from tests.localnet.harness import start_chain
 from tests.localnet.load import Load, mutated_requests
@@ -32,3 +35,13 @@ def test_mutated_requests_never_end_in_an_internal_error() -> None:
             for item in decoded if isinstance(decoded, list) else [decoded]:
                 assert item.get("error", {}).get("message") != "Internal error", (body, chain.log)
     assert chain.result("getHealth") == "ok"
+
+
+def test_the_full_load() -> None:
+    """16 connections x 2,000 transactions and 100,000 mutated requests, with bounded memory; about 20 seconds."""
+    command = [sys.executable, "-m", "tests.localnet.load"]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "16 connections x 2,000 transactions" in done.stdout
+    assert "100,000 mutated requests" in done.stdout
