@@ -97,7 +97,8 @@ def _run(tree: Any, argv: Sequence[str], environment: Environment, renderer: Ren
         if "PSYCHE_CLI_TRACEBACK" in environment.variables:
             import traceback
 
-            environment.stderr.write(traceback.format_exc())
+            for line in traceback.format_exc().splitlines():
+                renderer.talk(line)
         return ExitCode.INTERNAL
 
 

@@ -75,15 +75,15 @@ class Renderer:
                 "context": dict(error.context),
             }
             self._envelope({"error": self._without_secrets(description)}, exit_code=int(error.exit_code))
-        self.talk(self._secrets.hidden(f"Error: {error.message}"))
+        self.talk(f"Error: {error.message}")
         for line in _more_lines(error):
-            self.talk(self._secrets.hidden(line))
+            self.talk(line)
         if error.hint:
-            self.talk(self._secrets.hidden(f"Hint: {error.hint}"))
+            self.talk(f"Hint: {error.hint}")
 
     def talk(self, line: str) -> None:
-        """Print one line of progress or advice to stderr."""
-        talk(self._environment, line)
+        """Print one line to stderr, without what must not be repeated."""
+        talk(self._environment, self._secrets.hidden(line))
 
     def _without_secrets(self, value: JsonValue) -> JsonValue:
         if isinstance(value, str):

@@ -65,8 +65,8 @@ def check_pause(run_id: str, account: CoordinatorAccount) -> None:
 def check_resume(run_id: str, account: CoordinatorAccount) -> None:
     """Raises where starting is refused.
 
-    WrongRunState: the run is not halted, has finished, or has done all its steps. ConfigurationError: its configuration
-    is missing or breaks rules, which are named.
+    WrongRunState: the run is not halted, has finished, was never configured, or has no steps left. ConfigurationError:
+    its configuration breaks rules, which are named.
     """
     state = account.run_state
     if state == RunState.FINISHED or not state.is_halted:
@@ -89,11 +89,12 @@ def check_resume(run_id: str, account: CoordinatorAccount) -> None:
             subject=f"Run {run_id!r} cannot be resumed: its configuration",
             hint=f"Mend the file and send it: psyche-cli update-config --run-id {quote(run_id)} --config-path FILE.",
         )
-    step, total = account.progress["step"], account.config["total_steps"]
-    if state == RunState.PAUSED and step >= total:
+    # The first start sets the step to 1, and a run ends when its step reaches total_steps.
+    step, total = account.step if state == RunState.PAUSED else 1, account.config["total_steps"]
+    if step >= total:
         raise WrongRunState(
-            f"Run {run_id!r} cannot be resumed: it has done all its steps ({step} of {total}).",
-            hint="Raise total_steps in the configuration to train on.",
+            f"Run {run_id!r} cannot be resumed: it has no steps left (step {step}, total_steps {total}).",
+            hint="Raise total_steps in the configuration.",
             state=state.text,
         )
 

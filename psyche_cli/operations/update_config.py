@@ -129,14 +129,12 @@ def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
     return change, changed
 
 
-def split(change: Change) -> list[Change]:
-    """The change in two halves, each of which fits into a transaction: the metadata alone, then all the rest.
+def split(change: Change) -> tuple[Change, Change]:
+    """The change in two parts, each of which fits into a transaction: the metadata alone, then all the rest.
 
     The rest stays together, because a run must not be left with half of a new configuration.
     """
-    if change.metadata is None:
-        return [change]
-    return [Change(metadata=change.metadata), replace(change, metadata=None)]
+    return Change(metadata=change.metadata), replace(change, metadata=None)
 
 
 def _send(session: SigningSession, run: Run, change: Change) -> tuple[TransactionRecord, ...]:
@@ -146,7 +144,7 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Transactio
         return instructions_for(part, run, wallet.address, session.instructions)
 
     whole = instructions(change)
-    if transaction_size(whole, wallet.address) <= LARGEST_TRANSACTION:
+    if change.metadata is None or transaction_size(whole, wallet.address) <= LARGEST_TRANSACTION:
         return (record("update", session.sender.send(whole, wallet, label="update")),)
     session.notify("This is too large for one transaction: the metadata goes first, then everything else together.")
     halves = [instructions(part) for part in split(change)]

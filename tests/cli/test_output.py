@@ -210,6 +210,8 @@ def test_a_bug_of_ours_ends_in_internal(house: House) -> None:
     assert outcome.code is ExitCode.INTERNAL
     assert outcome.json["error"]["context"] == {"exception": "ZeroDivisionError"}
     assert "Traceback" not in outcome.stderr
+    told = CommandLine(house.cli.home, broken, {"PSYCHE_CLI_TRACEBACK": "1"})("json-dump-run", "--run-id", "x")
+    assert "Traceback" in told.stderr
 
 
 def test_ctrl_c_ends_in_interrupted(house: House) -> None:

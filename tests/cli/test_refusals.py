@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,19 @@ def test_resume_without_configuration(house: House) -> None:
     assert "no configuration" in refused(house, ExitCode.REFUSED, "set-paused", "--resume", "--run-id", run_id)
 
 
+@pytest.mark.parametrize("started", [False, True], ids=["never started", "paused"])
+def test_resume_of_a_run_without_steps_left(house: House, tmp_path: Path, started: bool) -> None:
+    run_id = house.run()
+    if started:
+        house.cli.json("set-paused", "--run-id", run_id, "--resume")
+        house.cli.json("set-paused", "--run-id", run_id)
+    short = tmp_path / "short.toml"
+    short.write_text(re.sub(r"total_steps = \d+", "total_steps = 1", MINIMAL.read_text()))
+    house.cli.json("update-config", "--run-id", run_id, "--config-path", short)
+    message = refused(house, ExitCode.REFUSED, "set-paused", "--resume", "--run-id", run_id)
+    assert "no steps left" in message
+
+
 def test_pausing_what_does_not_run(house: House) -> None:
     run_id = house.run()
     assert "Uninitialized" in refused(house, ExitCode.REFUSED, "set-paused", "--run-id", run_id)
@@ -200,8 +214,6 @@ def test_faulty_configuration_files(house: House, tmp_path: Path, old: str, new:
 
 
 def test_every_broken_rule_is_named_with_key_value_and_bound(house: House, tmp_path: Path) -> None:
-    import re
-
     file = tmp_path / "run.toml"
     text = re.sub(r"witness_nodes = \d+", "witness_nodes = 33", MINIMAL.read_text())
     file.write_text(re.sub(r"min_clients = \d+", "min_clients = 0", text))

@@ -50,7 +50,7 @@ class Load:
         self.bank.listeners.append(self)
 
     def on_transaction(self, record: object) -> None:
-        self.executed.append(record.raw)  # type: ignore[attr-defined]
+        self.executed.append(record.raw)  # type: ignore[attr-defined]  # given as object
 
     def on_account(self, address: Pubkey) -> None:
         raise AssertionError("nobody sets accounts here")
@@ -90,7 +90,7 @@ class Load:
         blockhash = Hash.default()
         for count in range(self.transactions):
             if count % 50 == 0:
-                latest: dict[str, dict[str, str]] = await call("getLatestBlockhash")  # type: ignore[assignment]
+                latest: dict[str, dict[str, str]] = await call("getLatestBlockhash")  # type: ignore[assignment]  # JSON
                 blockhash = Hash.from_string(latest["value"]["blockhash"])
             message = Message.new_with_blockhash([move(wallet, to, 1_000_000 + count)], wallet.pubkey(), blockhash)
             transaction = VersionedTransaction(message, [wallet])
