@@ -1,28 +1,51 @@
 """Fixtures for the tests of other projects that talk to the Psyche programs.
 
-Name it in ``conftest.py``::
+Name it in the pytest settings of the project, in ``pyproject.toml``::
 
-    pytest_plugins = ["psyche_cli.localnet.pytest_plugin"]
+    [tool.pytest.ini_options]
+    addopts = ["-p", "psyche_cli.localnet.pytest_plugin"]
 """
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+if TYPE_CHECKING:
+    from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+
+_ANCHORPY_PLUGIN: Final = "pytest_anchorpy"
+_NEEDED_BY_ANCHORPY: Final = ("pytest_asyncio", "pytest_xprocess")
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """Block AnchorPy's own pytest plugin where it cannot be imported.
+
+    AnchorPy registers its plugin with pytest without depending on the packages that it imports, so with AnchorPy
+    installed pytest would not start. Plugins named with ``-p`` are registered before those of installed packages are
+    imported; a ``conftest.py`` comes too late.
+    """
+    if plugin is sys.modules[__name__] and not all(importlib.util.find_spec(name) for name in _NEEDED_BY_ANCHORPY):
+        manager.set_blocked(_ANCHORPY_PLUGIN)
 
 
 @pytest.fixture(scope="session")
 def psyche_localnet_options() -> LocalnetOptions:
     """What the validator of this session is started with. Override it in your ``conftest.py``."""
+    from psyche_cli.localnet.local_validator import LocalnetOptions
+
     return LocalnetOptions(rpc_port=0)
 
 
 @pytest.fixture(scope="session")
 def psyche_localnet_session(psyche_localnet_options: LocalnetOptions) -> Iterator[LocalValidator]:
     """One validator for the whole session, on free ports, in a thread of this process."""
+    from psyche_cli.localnet.local_validator import LocalValidator
+
     with LocalValidator(psyche_localnet_options) as validator:
         yield validator
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 from psyche_cli.errors import RpcError
 from psyche_cli.localnet.local_validator import LocalValidator
 
-CONFTEST = """
-pytest_plugins = ["psyche_cli.localnet.pytest_plugin"]
-"""
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "local-validator.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^```(?:toml|python)\n# (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+"""What the page says to put into which file."""
 
 TESTS = """
 SOMEBODY = "Vote111111111111111111111111111111111111112"
@@ -37,20 +38,50 @@ def test_second_starts_as_the_first_did(psyche_localnet):
 """
 
 
-def test_fixtures_work_in_another_project(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "test_theirs.py").write_text(TESTS)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:pytest_anchorpy", "-p", "no:cacheprovider", str(tmp_path)],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+def pytest_in(project: Path, *words: str, python_path: str = "") -> subprocess.CompletedProcess[str]:
+    """pytest as the project's owner runs it, with no settings but the project's."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(project), "PYTHONPATH": python_path}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *words],
+        cwd=project,
+        env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
+
+
+def test_what_the_page_says_works_when_pasted_into_an_empty_project(tmp_path: Path) -> None:
+    assert FILES.keys() == {"pyproject.toml", "test_something.py", "conftest.py"}
+    for name in ("pyproject.toml", "test_something.py"):
+        (tmp_path / name).write_text(FILES[name], encoding="utf-8")
+    done = pytest_in(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "1 passed" in done.stdout
+    (tmp_path / "conftest.py").write_text(FILES["conftest.py"], encoding="utf-8")
+    (tmp_path / "test_theirs.py").write_text(TESTS, encoding="utf-8")
+    done = pytest_in(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
+def test_without_the_plugin_pytest_does_not_start_because_of_anchorpy(tmp_path: Path) -> None:
+    """The reason for all this: when AnchorPy's plugin can be imported by itself one day, the page can be simpler."""
+    (tmp_path / "test_theirs.py").write_text("def test(): pass", encoding="utf-8")
+    assert "ModuleNotFoundError: No module named 'pytest_asyncio'" in pytest_in(tmp_path).stderr
+
+
+def test_where_anchorpys_plugin_can_be_imported_it_is_not_blocked(tmp_path: Path) -> None:
+    """With stand-ins for the packages that it needs, which the test environment does not have."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "pytest_asyncio.py").write_text("from pytest import fixture\n")
+    (packages / "pytest_xprocess.py").write_text("def getrootdir(config): ...\n")
+    (packages / "xprocess.py").write_text("class ProcessStarter: ...\nclass XProcess: ...\nclass XProcessInfo: ...\n")
+    (tmp_path / "pyproject.toml").write_text(FILES["pyproject.toml"], encoding="utf-8")
+    registered = "PLUGIN registered: <module 'anchorpy.pytest_plugin'"
+    assert registered in pytest_in(tmp_path, "--trace-config", python_path=str(packages)).stdout
+    assert registered not in pytest_in(tmp_path, "--trace-config").stdout
 
 
 def test_call_raises_what_the_method_refuses(validator: LocalValidator) -> None:
