@@ -5,7 +5,6 @@ Nothing heavy is imported here, so that ``--help`` answers at once: every verb i
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 import importlib
@@ -22,9 +21,8 @@ from psyche_cli import __version__
 from psyche_cli.commands import VERBS
 from psyche_cli.commands.options import EXPECTED_VARIABLES, VARIABLES, came_from_variable
 from psyche_cli.errors import ExitCode, Interrupted, PsycheError, UsageError
-from psyche_cli.render import Renderer, talk
+from psyche_cli.render import Renderer, in_place_of_stdout
 from psyche_cli.results import Document, OperationResult, PlainText
-from psyche_cli.secrecy import Secrets
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
@@ -44,7 +42,9 @@ def run() -> None:
     from psyche_cli.environment import Environment
 
     try:
-        code = main(sys.argv[1:], Environment.of_this_process())
+        environment = Environment.of_this_process()
+        sys.stderr = environment.diagnostics.as_stream()  # for threads that outlive main, too
+        code = main(sys.argv[1:], environment)
     except KeyboardInterrupt:  # so early that there is no output format yet, or for the second time
         code = ExitCode.INTERRUPTED
     _forget_unwritten_output()
@@ -66,14 +66,20 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     argv = argv or ("--help",)
     tree = typer.main.get_command(build())
     verb = _verb(argv, tree)
-    secrets = Secrets((*argv, *(environment.variables.get(name, "") for name in VARIABLES.values())))
-    renderer = Renderer(environment, command=verb, as_json=_wants_json(argv, verb), secrets=secrets)
+    environment.redactor.learn_words(argv)
+    environment.redactor.learn_words(
+        f"{flag}={environment.variables.get(name, '')}" for flag, name in VARIABLES.items()
+    )
+    renderer = Renderer(environment, command=verb, as_json=_wants_json(argv, verb))
     try:
-        return _run(tree, argv, environment, renderer)
+        with environment.diagnostics.in_place_of_stderr():
+            return _run(tree, argv, environment, renderer)
     except OSError as error:
         if error.errno != errno.EPIPE:  # the reader (`| head`) has gone, as readers do
-            renderer.talk(f"Error: The output could not be written: {error.strerror}.")
-            renderer.talk("Hint: Only the report is lost: if the lines above say that something was sent, it was.")
+            environment.diagnostics.line(f"Error: The output could not be written: {error.strerror}.")
+            environment.diagnostics.line(
+                "Hint: Only the report is lost: if the lines above say that something was sent, it was."
+            )
         return ExitCode.INTERNAL
 
 
@@ -97,8 +103,7 @@ def _run(tree: Any, argv: Sequence[str], environment: Environment, renderer: Ren
         if "PSYCHE_CLI_TRACEBACK" in environment.variables:
             import traceback
 
-            for line in traceback.format_exc().splitlines():
-                renderer.talk(line)
+            environment.diagnostics.lines(traceback.format_exc())
         return ExitCode.INTERNAL
 
 
@@ -113,7 +118,7 @@ def _bug(error: Exception) -> PsycheError:
 def _invoke(command: Any, argv: Sequence[str], environment: Environment) -> Any:
     """Run the verb and return its result, or the exit code with which typer ended (help, version)."""
     try:
-        with contextlib.redirect_stdout(environment.stdout), contextlib.redirect_stderr(environment.stderr):
+        with in_place_of_stdout(environment):
             result = command.main(
                 args=list(argv),
                 prog_name=PROGRAM,
@@ -217,7 +222,7 @@ def _tell_variables(ctx: typer.Context) -> None:
         if flag in VARIABLES.keys() - EXPECTED_VARIABLES and came_from_variable(ctx, parameter.name)
     ]
     if names:
-        talk(ctx.obj, f"From the environment: {', '.join(names)}.")
+        ctx.obj.diagnostics.line(f"From the environment: {', '.join(names)}.")
 
 
 def _defaults(command: Any, variables: Mapping[str, str]) -> dict[str, Any]:

@@ -6,12 +6,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
+
+from psyche_cli.diagnostics import Diagnostics
+from psyche_cli.redaction import Redactor
 
 if TYPE_CHECKING:
     from psyche_cli.cluster.transport import Transport
+
+
+RAW_KEY_VARIABLE: Final = "RAW_WALLET_PRIVATE_KEY"
+"""The environment variable that holds a private key itself."""
 
 
 class Clock(Protocol):
@@ -64,7 +71,8 @@ def _home() -> Path:
 class Environment:
     """Streams, environment variables, home folder, clock and the way to an RPC endpoint.
 
-    ``open_transport`` takes an RPC URL and returns the transport that talks to it.
+    ``open_transport`` takes an RPC URL and returns the transport that talks to it. ``redactor`` knows the secrets of
+    this invocation, and ``diagnostics`` is the way to ``stderr``.
     """
 
     stdin: TextIO
@@ -74,6 +82,16 @@ class Environment:
     home: Path
     clock: Clock
     open_transport: Callable[[str], Transport]
+    redactor: Redactor = field(default_factory=Redactor, init=False, repr=False, compare=False)
+    diagnostics: Diagnostics = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "diagnostics", Diagnostics(self.stderr, self.redactor))
+        for name, value in self.variables.items():
+            if name == RAW_KEY_VARIABLE:
+                self.redactor.learn_secret(value)
+            elif name.upper().endswith("_PROXY"):
+                self.redactor.learn_url(value)
 
     @classmethod
     def of_this_process(cls) -> Environment:

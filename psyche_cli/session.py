@@ -15,7 +15,6 @@ from psyche_cli.environment import Environment
 from psyche_cli.protocol.instructions import Instructions
 from psyche_cli.protocol.program_errors import failure_describer
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
-from psyche_cli.render import talk
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def reading_session(environment: Environment, *, rpc: str, ws_rpc: str | None = 
             rpc=client,
             ws_url=_websocket_url(rpc, ws_rpc),
             programs=PUBLISHED,
-            notify=lambda line: talk(environment, line),
+            notify=environment.diagnostics.line,
         )
 
 
@@ -55,9 +54,7 @@ def signing_session(
 ) -> Iterator[SigningSession]:
     """A session with the wallet that ``wallet_path`` or the environment names. Raises UsageError, WalletError."""
 
-    def notify(line: str) -> None:
-        talk(environment, line)
-
+    notify = environment.diagnostics.line
     wallet = load_wallet(environment, wallet_path, notify)
     with _connected(environment, rpc) as client:
         yield SigningSession(
@@ -73,7 +70,9 @@ def signing_session(
 
 @contextmanager
 def _connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
-    transport = environment.open_transport(check_rpc_url(rpc))
+    url = check_rpc_url(rpc)
+    environment.redactor.learn_url(url)
+    transport = environment.open_transport(url)
     try:
         yield RpcClient(transport, environment.clock)
     finally:

@@ -17,12 +17,12 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli.environment import RAW_KEY_VARIABLE
 from psyche_cli.errors import WalletError, WalletMalformed, WalletNotFound
+from psyche_cli.redaction import Redactor, holds_key, is_seed
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
-
-RAW_KEY_VARIABLE = "RAW_WALLET_PRIVATE_KEY"
 
 _SEED_BYTES = 32
 _KEYPAIR_BYTES = 64
@@ -30,7 +30,7 @@ _LARGEST_FILE = 64 * 1024
 _LONGEST_BASE58 = 128
 _BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _NOT_BASE58 = re.compile(f"[^{_BASE58_ALPHABET}]")
-_KEY_AS_PATH = re.compile(rf"\[[\d,\s]*\]?|[{_BASE58_ALPHABET}]{{80,}}")
+_ARRAY_AS_PATH = re.compile(r"\[[\d,\s]*\]?")
 _FORMAT_HINT = (
     "A keypair is a JSON array of 64 numbers as solana-keygen writes it, or the base58 text of the same 64 bytes."
 )
@@ -62,6 +62,10 @@ class Wallet:
     def sign_message(self, message: bytes) -> Signature:
         """The 64-byte ed25519 signature of ``message``."""
         return self._sign(message)
+
+    def hide_in(self, redactor: Redactor) -> None:
+        """Teach ``redactor`` every form of the key. It keeps hashes of parts, so the key stays here alone."""
+        redactor.learn_key(self._secret_bytes())
 
     def write_keypair_file(self, path: Path) -> None:
         """Write the 64 bytes as a JSON array to a new file that only its owner may read (mode 0600).
@@ -105,17 +109,18 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
 
     Raises WalletNotFound, or WalletMalformed with what exactly is wrong and without any part of a key.
     """
+    redactor = environment.redactor
     if path is not None:
         _refuse_key_as_path(path)
     raw = environment.variables.get(RAW_KEY_VARIABLE, "").strip()
     if raw:
         if path is not None:
             notify(f"{RAW_KEY_VARIABLE} is set, so {path} is not used.")
-        return _parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}")
+        return _parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}", redactor)
     if path is not None:
         if path.parts[:1] == ("~",):
             path = environment.home.joinpath(*path.parts[1:])
-        return _load_file(path, notify)
+        return _load_file(path, notify, redactor)
     default = environment.default_wallet_path
     if not _exists(default):
         raise WalletNotFound(
@@ -125,7 +130,7 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
             path=str(default),
         )
     notify(f"Using the default wallet {default}.")
-    return _load_file(default, notify)
+    return _load_file(default, notify, redactor)
 
 
 def _exists(path: Path) -> bool:
@@ -138,7 +143,8 @@ def _exists(path: Path) -> bool:
 
 def _refuse_key_as_path(path: Path) -> None:
     """A key in the place of a path would be repeated by every message about the file."""
-    if _KEY_AS_PATH.fullmatch(str(path)):
+    text = str(path)
+    if _ARRAY_AS_PATH.fullmatch(text) or holds_key(text) or (is_seed(text) and not _exists(path)):
         raise WalletMalformed(
             "What was given as the wallet file is a private key, not the path of a file.",
             hint=f"Put the key into a file that only you may read, or into the variable {RAW_KEY_VARIABLE}. "
@@ -146,12 +152,12 @@ def _refuse_key_as_path(path: Path) -> None:
         )
 
 
-def keypair_file_address(path: Path) -> Pubkey:
-    """The public half of a keypair file. Raises WalletNotFound, WalletMalformed."""
-    return _load_file(path, lambda _: None).address
+def keypair_file_address(path: Path, redactor: Redactor) -> Pubkey:
+    """The public half of a keypair file; ``redactor`` learns the other. Raises WalletNotFound, WalletMalformed."""
+    return _load_file(path, lambda _: None, redactor).address
 
 
-def _load_file(path: Path, notify: Callable[[str], None]) -> Wallet:
+def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) -> Wallet:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -174,13 +180,13 @@ def _load_file(path: Path, notify: Callable[[str], None]) -> Wallet:
         text = None
     if text is None:
         raise _malformed(f"{origin} is not a text file")
-    wallet = _parse_keypair(text, origin)
+    wallet = _parse_keypair(text, origin, redactor)
     if stat.S_IMODE(mode) & 0o077:
         notify(f"Other users of this machine may read {origin}: chmod 600 would keep it private.")
     return wallet
 
 
-def _parse_keypair(text: str, origin: str) -> Wallet:
+def _parse_keypair(text: str, origin: str, redactor: Redactor) -> Wallet:
     """A keypair from the text of a file or variable. Nothing raised here has a cause, which would hold the text."""
     if not text:
         raise _malformed(f"{origin} is empty")
@@ -193,7 +199,9 @@ def _parse_keypair(text: str, origin: str) -> Wallet:
     keypair = Keypair.from_seed(secret[:_SEED_BYTES])
     if bytes(keypair.pubkey()) != secret[_SEED_BYTES:]:
         raise _malformed(f"the halves of {origin} do not match: the public key is not that of the secret key")
-    return Wallet(keypair, origin)
+    wallet = Wallet(keypair, origin)
+    wallet.hide_in(redactor)
+    return wallet
 
 
 def _bytes_from_json(text: str, origin: str) -> bytes:

@@ -50,6 +50,6 @@ def command(
 
     options = {"rpc": rpc, "grantor": grantor, "grantee": grantee}
     variables = {name: options.pop(name) for name in ("rpc", "grantor") if came_from_variable(ctx, name)}
-    recipe = read_recipe(settings or [], options, variables)
+    recipe = read_recipe(settings or [], options, variables, ctx.obj.redactor)
     with signing_session(ctx.obj, rpc=recipe.rpc or LOCAL_RPC, wallet_path=recipe.grantor) as session:
         return create_join_authorization(session, recipe.grantee)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
 from dataclasses import replace
@@ -12,17 +11,13 @@ from psyche_cli.environment import Environment
 from psyche_cli.localnet.connections import raise_file_limit
 from psyche_cli.localnet.local_validator import LocalnetOptions, create_server
 from psyche_cli.localnet.server import LocalServer
+from psyche_cli.render import print_line
 
 
 def run_in_foreground(environment: Environment, options: LocalnetOptions, *, as_json: bool, quiet: bool) -> None:
     """Serve until told to stop. Raises BadProgram, PortInUse or UsageError before the ready line."""
 
-    def log(line: str) -> None:
-        # A log that nobody reads any more must not stop the service.
-        with contextlib.suppress(OSError, ValueError):
-            environment.stderr.write(line + "\n")
-            environment.stderr.flush()
-
+    log = environment.diagnostics.line
     raise_file_limit()
     options = replace(options, notice=log) if quiet else replace(options, notice=log, log=log)
     asyncio.run(_serve(environment, options, as_json=as_json))
@@ -36,8 +31,7 @@ async def _serve(environment: Environment, options: LocalnetOptions, *, as_json:
     server = create_server(options)
     serving = asyncio.create_task(server.serve(started, stop))
     await started.wait()
-    environment.stdout.write(ready_line(server, as_json=as_json) + "\n")
-    environment.stdout.flush()
+    print_line(environment, ready_line(server, as_json=as_json))
     await serving
 
 

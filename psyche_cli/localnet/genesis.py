@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -175,7 +174,6 @@ def _elf_problem(code: bytes) -> str:
 @contextmanager
 def _panic_text_hidden() -> Iterator[None]:
     """Keep the Rust panic report, which goes straight to file descriptor 2, off the user's terminal."""
-    sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

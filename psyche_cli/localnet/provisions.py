@@ -16,7 +16,7 @@ from psyche_cli.errors import TimedOut, UsageError
 from psyche_cli.localnet.parsed_accounts import MINT_BYTES
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.programs import SPL_TOKEN
-from psyche_cli.render import talk
+from psyche_cli.redaction import holds_key, is_seed
 from psyche_cli.results import OperationResult, PlainText, TransactionRecord
 from psyche_cli.session import SigningSession, reading_session
 
@@ -32,18 +32,24 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
     """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, ask the faucet for them.
 
     The text is the public key alone, for ``$(...)``. Raises WalletError when the file exists, InvalidAmount and
-    NetworkError.
+    NetworkError; UsageError for a key in place of the path.
     """
     lamports = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
+    if holds_key(str(path)) or is_seed(str(path)):
+        raise UsageError(
+            "What was given as the file to create is a key, not the path of a file.",
+            hint="Give the name of a file that does not exist yet, such as owner.json.",
+        )
     wallet = Wallet.generate(str(path))
+    wallet.hide_in(environment.redactor)
     wallet.write_keypair_file(path)
-    talk(environment, f"Wrote a new keypair to {path}.")
+    environment.diagnostics.line(f"Wrote a new keypair to {path}.")
     data: dict[str, str | int] = {"address": str(wallet.address), "path": str(path)}
     if lamports is not None:
         with reading_session(environment, rpc=rpc) as session:
             _airdrop(session.rpc, environment.clock, wallet, lamports)
             balance = session.rpc.balance(wallet.address)
-        talk(environment, f"It holds {format_amount(balance, SOL_DECIMALS)} SOL.")
+        environment.diagnostics.line(f"It holds {format_amount(balance, SOL_DECIMALS)} SOL.")
         data["lamports"] = balance
     return PlainText(text=str(wallet.address), data=data)
 

@@ -11,6 +11,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.cluster.wallet import keypair_file_address
 from psyche_cli.errors import UsageError
 from psyche_cli.protocol.addresses import ANYONE, parse_pubkey
+from psyche_cli.redaction import Redactor
 
 _NAMES = ("rpc", "grantor", "grantee")
 
@@ -25,12 +26,15 @@ class Recipe:
 
 
 def read_recipe(
-    settings: Sequence[str], options: Mapping[str, str | None], variables: Mapping[str, str | None]
+    settings: Sequence[str],
+    options: Mapping[str, str | None],
+    variables: Mapping[str, str | None],
+    redactor: Redactor,
 ) -> Recipe:
     """Read ``name=value`` words and the options of the same names; the same thing said twice is an error.
 
     Both beat ``variables``, which come from the environment. The grantee is a public key or the path of a keypair file,
-    whose public half is taken. Raises UsageError, InvalidPublicKey, WalletError.
+    whose public half is taken; ``redactor`` learns the other. Raises UsageError, InvalidPublicKey, WalletError.
     """
     given = {name: value for name, value in options.items() if value is not None}
     for word in settings:
@@ -50,14 +54,14 @@ def read_recipe(
     return Recipe(
         rpc=meant["rpc"],
         grantor=Path(meant["grantor"]) if meant["grantor"] else None,
-        grantee=_grantee(meant["grantee"]) if meant["grantee"] else ANYONE,
+        grantee=_grantee(meant["grantee"], redactor) if meant["grantee"] else ANYONE,
     )
 
 
-def _grantee(text: str) -> Pubkey:
+def _grantee(text: str, redactor: Redactor) -> Pubkey:
     try:
         path = Path(text).expanduser()
         is_file = path.is_file()
     except (OSError, RuntimeError):  # too long for a path, or ~ with a user that does not exist
         is_file = False
-    return keypair_file_address(path) if is_file else parse_pubkey(text, "grantee")
+    return keypair_file_address(path, redactor) if is_file else parse_pubkey(text, "grantee")

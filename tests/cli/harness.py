@@ -136,5 +136,6 @@ def _text(stream: TextIO) -> str:
 def address_of(path: Path) -> Pubkey:
     """The public key of a keypair file."""
     from psyche_cli.cluster.wallet import keypair_file_address
+    from psyche_cli.redaction import Redactor
 
-    return keypair_file_address(path)
+    return keypair_file_address(path, Redactor())

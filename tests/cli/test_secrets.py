@@ -9,7 +9,7 @@ import pytest
 from solders.keypair import Keypair
 
 from psyche_cli.errors import ExitCode
-from psyche_cli.secrecy import Secrets
+from psyche_cli.redaction import Redactor
 from tests.cli.conftest import House
 
 KEYPAIR = Keypair.from_seed(bytes(range(32)))
@@ -69,10 +69,13 @@ def test_a_key_in_place_of_a_path_is_explained(house: House, tmp_path: Path) -> 
 
 
 def test_what_looks_alike_and_is_no_secret_stays() -> None:
-    secrets = Secrets(["create-run", "-w", "/home/me/id.json", "--rpc", "http://127.0.0.1:8899/"])
+    redactor = Redactor()
+    redactor.learn_words(["create-run", "-w", "/home/me/id.json", "--rpc", "http://127.0.0.1:8899/"])
+    redactor.learn_key(bytes(KEYPAIR))
     for text in (
         f"Transaction {KEYPAIR.sign_message(b'x')} failed on-chain.",
         "There is no run 'x' on http://127.0.0.1:8899.",
         "The wallet file /home/me/id.json does not exist.",
+        f"The wallet {KEYPAIR.pubkey()} is not the authority.",
     ):
-        assert secrets.hidden(text) == text
+        assert redactor.redacted(text) == text

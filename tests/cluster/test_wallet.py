@@ -18,6 +18,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.cluster.wallet import Wallet, keypair_file_address, load_wallet
 from psyche_cli.environment import Environment
 from psyche_cli.errors import PsycheError, WalletError, WalletMalformed, WalletNotFound
+from psyche_cli.redaction import Redactor
 
 SEED = bytes(range(1, 33))
 # The Ed25519 public key of that seed, in the base58 of Solana addresses.
@@ -57,9 +58,9 @@ def test_a_keypair_file_is_read(tmp_path: Path) -> None:
 
 
 def test_the_address_of_a_keypair_file(tmp_path: Path) -> None:
-    assert str(keypair_file_address(write(tmp_path / "key.json", array(KEYPAIR), mode=0o644))) == ADDRESS
+    assert str(keypair_file_address(write(tmp_path / "key.json", array(KEYPAIR), mode=0o644), Redactor())) == ADDRESS
     with pytest.raises(WalletMalformed):
-        keypair_file_address(write(tmp_path / "key.json", array(KEYPAIR[:63])))
+        keypair_file_address(write(tmp_path / "key.json", array(KEYPAIR[:63])), Redactor())
 
 
 def test_a_keypair_file_may_hold_base58(tmp_path: Path) -> None:
@@ -269,7 +270,7 @@ def test_a_keypair_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_missing_folders_of_a_keypair_file_are_made(tmp_path: Path) -> None:
     wallet = Wallet.generate()
     wallet.write_keypair_file(tmp_path / "a" / "b" / "new.json")
-    assert keypair_file_address(tmp_path / "a" / "b" / "new.json") == wallet.address
+    assert keypair_file_address(tmp_path / "a" / "b" / "new.json", Redactor()) == wallet.address
 
 
 @given(st.binary(min_size=32, max_size=32))
