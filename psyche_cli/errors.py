@@ -50,10 +50,12 @@ click in ``app``. Anything else that reaches ``app.main`` is a bug of ours and e
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar, TypeAlias
 
 ContextValue: TypeAlias = "str | int | bool | list[str] | list[dict[str, str]] | None"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 class ExitCode(IntEnum):
@@ -77,21 +79,60 @@ class ExitCode(IntEnum):
 class PsycheError(Exception):
     """An expected failure: one sentence that says what happened, and one that says what to do.
 
-    ``context`` holds what a program would want to know of it (addresses, codes, bounds), ready for JSON.
+    What decides anything is a typed attribute. Here, of every error, that is what it left on the chain:
+
+    ``sent``       whether any transaction of the command may have reached the cluster. False is a promise: nothing has,
+                   and nothing will, so repeating the command cannot do anything twice. None: the error comes from
+                   where no transaction is sent.
+    ``signature``  base58, of the transaction that the error is about, or else of the last one that may have been sent.
+                   Present whenever ``sent`` is True.
+    ``landed``     base58 signatures of the command's transactions that certainly landed without an error.
+    ``logs``       the log of the transaction that failed, in simulation or on-chain; None where none failed.
+
+    ``details`` are further facts for whoever reads the JSON (addresses, bounds); the code never reads them.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
 
-    def __init__(self, message: str, *, hint: str = "", **context: ContextValue) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        sent: bool | None = None,
+        signature: str | None = None,
+        landed: Sequence[str] = (),
+        logs: Sequence[str] | None = None,
+        **details: ContextValue,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.context = context
+        self.sent = sent
+        self.signature = signature
+        self.landed = tuple(landed)
+        self.logs = None if logs is None else tuple(logs)
+        self.details = details
+
+    @property
+    def context(self) -> dict[str, ContextValue]:
+        """Everything that is known of the error, for JSON: the details and the typed attributes that are set."""
+        typed: dict[str, ContextValue] = {
+            "sent": self.sent,
+            "signature": self.signature,
+            "landed": list(self.landed) or None,
+            "logs": None if self.logs is None else list(self.logs),
+        }
+        return {**self.details, **_present(typed)}
 
     @property
     def code(self) -> str:
         """The stable name of this kind of error: its class name in snake case."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+
+def _present(values: dict[str, ContextValue]) -> dict[str, ContextValue]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 class UsageError(PsycheError):
@@ -226,9 +267,30 @@ class TransactionUnknown(PsycheError):
 
 
 class NetworkError(PsycheError):
-    """The RPC endpoint did not do its part."""
+    """The RPC endpoint did not do its part.
+
+    ``request_sent`` is False when the endpoint certainly never saw the request; in all other cases it may have, whether
+    that is known (True) or not (None).
+    """
 
     exit_code = ExitCode.NETWORK
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        request_sent: bool | None = None,
+        **details: ContextValue,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.details = details
+        self.request_sent = request_sent
+
+    @property
+    def context(self) -> dict[str, ContextValue]:
+        """The same with ``request_sent``."""
+        return {**super().context, **_present({"request_sent": self.request_sent})}
 
 
 class Unreachable(NetworkError):
@@ -240,11 +302,46 @@ class TimedOut(NetworkError):
 
 
 class HttpStatusError(NetworkError):
-    """An HTTP status other than 200, such as 429 or 503. ``context["status"]`` holds it."""
+    """An HTTP ``status`` other than 200. ``retry_after`` is what the endpoint asks for, in whole seconds, or None."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int,
+        retry_after: int | None = None,
+        **details: ContextValue,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.details = details
+        self.status = status
+        self.retry_after = retry_after
+
+    @property
+    def context(self) -> dict[str, ContextValue]:
+        """The same with ``status`` and ``retry_after``, the latter also when it is null."""
+        return {**super().context, "status": self.status, "retry_after": self.retry_after}
 
 
 class RpcError(NetworkError):
-    """A JSON-RPC error object. ``context["rpc_code"]`` holds its code."""
+    """A JSON-RPC error object: its number ``rpc_code`` and its ``rpc_data``, as JSON that was read (None without)."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", rpc_code: int, rpc_data: Json = None, **details: ContextValue
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.details = details
+        self.rpc_code = rpc_code
+        self.rpc_data = rpc_data
+
+    @property
+    def context(self) -> dict[str, ContextValue]:
+        """The same with ``rpc_code`` and, where there is any, ``rpc_data`` as JSON text."""
+        import json  # not at the top: nothing else that --help imports needs it
+
+        data = None if self.rpc_data is None else json.dumps(self.rpc_data, separators=(",", ":"))
+        return {**super().context, "rpc_code": self.rpc_code, **_present({"rpc_data": data})}
 
 
 class BadRpcResponse(NetworkError):

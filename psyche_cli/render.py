@@ -158,10 +158,7 @@ def _more_lines(error: PsycheError) -> list[str]:
     problems = error.context.get("problems")
     if isinstance(problems, list):
         return [f"  - {p['message'] if isinstance(p, dict) else p}" for p in problems]
-    logs = error.context.get("logs")
-    if isinstance(logs, list):
-        return ["Program logs:", *(f"  {line}" for line in logs)] if logs else []
-    return []
+    return ["Program logs:", *(f"  {line}" for line in error.logs)] if error.logs else []
 
 
 def _print_rows(stream: TextIO, title: str, rows: list[tuple[str, str]]) -> None:

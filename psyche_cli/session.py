@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from psyche_cli.cluster.deadline import Deadline
 from psyche_cli.cluster.endpoints import check_rpc_url, check_websocket_url, derive_ws_url
 from psyche_cli.cluster.rpc import RpcClient
-from psyche_cli.cluster.sender import Sender
+from psyche_cli.cluster.sender import WRITING_SECONDS, Sender
 from psyche_cli.cluster.wallet import Wallet, load_wallet
 from psyche_cli.environment import Environment
 from psyche_cli.protocol.instructions import Instructions
@@ -52,20 +53,27 @@ def reading_session(environment: Environment, *, rpc: str, ws_rpc: str | None = 
 def signing_session(
     environment: Environment, *, rpc: str, ws_rpc: str | None = None, wallet_path: Path | None = None
 ) -> Iterator[SigningSession]:
-    """A session with the wallet that ``wallet_path`` or the environment names. Raises UsageError, WalletError."""
+    """A session with the wallet that ``wallet_path`` or the environment names, which ends within WRITING_SECONDS.
+
+    Every error of what is done with it says by ``sent`` and ``signature`` whether a transaction may have reached the
+    cluster, and so does Ctrl-C, which becomes Interrupted. Raises UsageError, WalletError.
+    """
 
     notify = environment.diagnostics.line
     wallet = load_wallet(environment, wallet_path, notify)
-    with _connected(environment, rpc) as client:
-        yield SigningSession(
-            rpc=client,
-            ws_url=_websocket_url(rpc, ws_rpc),
-            programs=PUBLISHED,
-            notify=notify,
-            wallet=wallet,
-            sender=Sender(client, environment.clock, notify, describe_failure=failure_describer(PUBLISHED)),
-            instructions=Instructions(PUBLISHED),
-        )
+    with _connected(environment, rpc) as connected:
+        client = connected.within(Deadline(environment.clock, WRITING_SECONDS))
+        sender = Sender(client, environment.clock, notify, describe_failure=failure_describer(PUBLISHED))
+        with sender.accounting():
+            yield SigningSession(
+                rpc=client,
+                ws_url=_websocket_url(rpc, ws_rpc),
+                programs=PUBLISHED,
+                notify=notify,
+                wallet=wallet,
+                sender=sender,
+                instructions=Instructions(PUBLISHED),
+            )
 
 
 @contextmanager

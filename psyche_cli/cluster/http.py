@@ -69,14 +69,16 @@ class HttpTransport:
         socket operation only, so an endpoint that drips bytes could hold a caller for ever: the exchange runs in a
         thread of its own, which is left behind when the time is over.
 
-        Raises Unreachable or TimedOut, both with ``context["request_sent"]`` False when the endpoint certainly never
-        saw the request; HttpStatusError with ``status`` and ``retry_after`` (whole seconds or None); BadRpcResponse for
-        an answer that is too large or wrongly compressed.
+        Raises Unreachable or TimedOut, both with ``request_sent`` False when the endpoint certainly never saw the
+        request; HttpStatusError; BadRpcResponse for an answer that is too large or wrongly compressed.
         """
         exchange = _Exchange()
         threading.Thread(target=self._run, args=(exchange, body, timeout), daemon=True, name="rpc-exchange").start()
-        if not exchange.finished.wait(timeout):
-            exchange.abandoned = True
+        try:
+            exchange.finished.wait(timeout)
+        finally:  # also after Ctrl-C
+            exchange.abandoned = not exchange.finished.is_set()
+        if exchange.abandoned:
             raise TimedOut(
                 f"No answer from {self._label} within {timeout:g} seconds.", endpoint=self._label, request_sent=True
             )

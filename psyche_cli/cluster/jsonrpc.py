@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
-from psyche_cli.errors import BadRpcResponse, ContextValue, RpcError
-
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+from psyche_cli.errors import BadRpcResponse, Json, RpcError
 
 _LONGEST_MESSAGE = 500
 _HINTS = {
@@ -25,8 +23,7 @@ def encode_request(request_id: int, method: str, params: list[Json]) -> bytes:
 def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> Json:
     """The ``result`` of an answer.
 
-    Raises RpcError for an error object, with ``rpc_code``, the endpoint's message, and ``rpc_data`` (its data as JSON
-    text, absent without data); BadRpcResponse for anything that is not an answer to this request.
+    Raises RpcError for an error object, BadRpcResponse for anything that is not an answer to this request.
     """
     answer = _parse(body, method, endpoint)
     if not isinstance(answer, dict):
@@ -73,8 +70,12 @@ def _rpc_error(error: Json, method: str, endpoint: str) -> RpcError | BadRpcResp
     code, message = error.get("code"), error.get("message")
     if type(code) is not int or not isinstance(message, str):
         return bad_response(method, endpoint, "its error has no code or message")
-    context: dict[str, ContextValue] = {"rpc_code": code, "method": method, "endpoint": endpoint}
-    if error.get("data") is not None:
-        context["rpc_data"] = json.dumps(error["data"], separators=(",", ":"))
     shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
-    return RpcError(f"{endpoint} refused {method}: {shown} ({code}).", hint=_HINTS.get(code, ""), **context)
+    return RpcError(
+        f"{endpoint} refused {method}: {shown} ({code}).",
+        hint=_HINTS.get(code, ""),
+        rpc_code=code,
+        rpc_data=error.get("data"),
+        endpoint=endpoint,
+        method=method,
+    )

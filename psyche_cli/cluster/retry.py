@@ -37,9 +37,8 @@ class RetryPolicy:
         if deadline is None:
             return None
         delay = min(self.first_delay * self.factor**attempt, self.longest_delay)
-        retry_after = error.context.get("retry_after")
-        if isinstance(retry_after, int):
-            delay = max(delay, float(retry_after))
+        if isinstance(error, HttpStatusError) and error.retry_after is not None:
+            delay = max(delay, float(error.retry_after))
         return delay if elapsed + delay < deadline else None
 
     def _deadline(self, error: NetworkError) -> float | None:
@@ -47,10 +46,9 @@ class RetryPolicy:
         if isinstance(error, Unreachable):
             return self.unreachable_deadline
         if isinstance(error, TimedOut):
-            never_connected = error.context.get("request_sent") is False
-            return self.unreachable_deadline if never_connected else self.busy_deadline
-        if isinstance(error, HttpStatusError) and error.context.get("status") in _BUSY_STATUSES:
+            return self.unreachable_deadline if error.request_sent is False else self.busy_deadline
+        if isinstance(error, HttpStatusError) and error.status in _BUSY_STATUSES:
             return self.busy_deadline
-        if isinstance(error, RpcError) and error.context.get("rpc_code") in _BUSY_RPC_CODES:
+        if isinstance(error, RpcError) and error.rpc_code in _BUSY_RPC_CODES:
             return self.busy_deadline
         return None

@@ -12,7 +12,8 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.cluster.jsonrpc import Json, bad_response, decode_answer, encode_request
+from psyche_cli.cluster.deadline import Deadline
+from psyche_cli.cluster.jsonrpc import bad_response, decode_answer, encode_request
 from psyche_cli.cluster.retry import RetryPolicy
 from psyche_cli.cluster.rpc_types import (
     Blockhash,
@@ -36,7 +37,7 @@ from psyche_cli.cluster.rpc_types import (
 )
 from psyche_cli.cluster.transport import Transport
 from psyche_cli.environment import Clock
-from psyche_cli.errors import NetworkError
+from psyche_cli.errors import Json, NetworkError, TimedOut
 from psyche_cli.protocol.raw_account import RawAccount
 
 ACCOUNTS_PER_CALL = 100
@@ -48,10 +49,11 @@ _Value = TypeVar("_Value")
 class RpcClient:
     """Asks one endpoint at one commitment (processed, confirmed or finalized).
 
-    ``timeout`` is in seconds and bounds one attempt, ``retry`` says how long reads are repeated. Every call raises a
-    NetworkError when the endpoint does not do its part: Unreachable, TimedOut, HttpStatusError, RpcError (a JSON-RPC
-    error object) or BadRpcResponse (an answer that the method does not allow). Calls that change something are never
-    repeated here; their methods say so.
+    ``timeout`` is in seconds and bounds one attempt, ``retry`` says how long reads are repeated. With a ``deadline``,
+    no attempt and no pause before another one goes beyond it; when it has passed, every call raises TimedOut without
+    asking. Every call raises a NetworkError when the endpoint does not do its part: Unreachable, TimedOut,
+    HttpStatusError, RpcError (a JSON-RPC error object) or BadRpcResponse (an answer that the method does not allow).
+    Calls that change something are never repeated here; their methods say so.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class RpcClient:
         commitment: str = "confirmed",
         timeout: float = REQUEST_TIMEOUT,
         retry: RetryPolicy | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._commitment = commitment
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
+        self._deadline = deadline
         self._ids = count(1)
 
     @property
@@ -83,26 +87,51 @@ class RpcClient:
         """Close the transport."""
         self._transport.close()
 
+    @property
+    def deadline(self) -> Deadline | None:
+        """The moment by which every call has returned, if there is one."""
+        return self._deadline
+
+    def within(self, deadline: Deadline) -> RpcClient:
+        """The same endpoint, asked until ``deadline`` at the latest."""
+        return RpcClient(self._transport, self._clock, self._commitment, self._timeout, self._retry, deadline)
+
     def without_retries(self, timeout: float | None = None) -> RpcClient:
-        """The same endpoint asked once per call, for loops that have a rhythm and a deadline of their own."""
+        """The same endpoint asked once per call, for loops that have a rhythm of their own."""
         never = RetryPolicy(unreachable_deadline=0.0, busy_deadline=0.0)
-        return RpcClient(self._transport, self._clock, self._commitment, timeout or self._timeout, never)
+        return RpcClient(
+            self._transport, self._clock, self._commitment, timeout or self._timeout, never, self._deadline
+        )
 
     def request(self, method: str, params: Sequence[Json] = (), *, retry: bool = True) -> Json:
         """The result of any method, unchecked. With ``retry``, transient failures are repeated."""
         started = self._clock.monotonic()
         attempt = 0
         while True:
+            timeout = self._attempt_seconds(method)
             request_id = next(self._ids)
             try:
-                answer = self._transport.send(encode_request(request_id, method, list(params)), timeout=self._timeout)
+                answer = self._transport.send(encode_request(request_id, method, list(params)), timeout=timeout)
                 return decode_answer(answer, request_id, method, self.label)
             except NetworkError as error:
                 delay = self._retry.delay(error, attempt, self._clock.monotonic() - started) if retry else None
-                if delay is None:
+                if delay is None or (self._deadline is not None and delay >= self._deadline.remaining):
                     raise
             self._clock.sleep(delay)
             attempt += 1
+
+    def _attempt_seconds(self, method: str) -> float:
+        if self._deadline is None:
+            return self._timeout
+        if self._deadline.passed:
+            raise TimedOut(
+                f"The {self._deadline.seconds:g} seconds for the whole command were over before {self.label} was asked "
+                f"({method}).",
+                hint="The endpoint is slow. Use another one, or try again later.",
+                endpoint=self.label,
+                request_sent=False,
+            )
+        return min(self._timeout, self._deadline.remaining)
 
     # --- accounts -----------------------------------------------------------------------------------------------
 
@@ -158,9 +187,10 @@ class RpcClient:
         """The number of blocks below the latest one."""
         return self._call("getBlockHeight", [self._options()], as_u64)
 
-    def chain_position(self) -> ChainPosition:
-        """Slot and block height of one node at one moment."""
-        return self._call("getEpochInfo", [self._options()], _read_position)
+    def chain_position(self, commitment: str | None = None) -> ChainPosition:
+        """Slot and block height of one node's latest block at a commitment, by default the client's."""
+        options: Json = {"commitment": commitment or self._commitment}
+        return self._call("getEpochInfo", [options], _read_position)
 
     def genesis_hash(self) -> Hash:
         """The hash that identifies the cluster."""

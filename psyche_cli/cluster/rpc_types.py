@@ -9,7 +9,7 @@ import zstandard
 from solders.hash import Hash, ParseHashError
 from solders.pubkey import Pubkey
 
-from psyche_cli.cluster.jsonrpc import Json
+from psyche_cli.errors import Json
 from psyche_cli.protocol.raw_account import RawAccount
 
 LARGEST_ACCOUNT = 10 * 1024 * 1024

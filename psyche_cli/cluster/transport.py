@@ -18,7 +18,8 @@ class Transport(Protocol):
 
         ``timeout`` is in seconds of wall-clock time, for everything together.
 
-        Raises Unreachable, TimedOut or HttpStatusError.
+        Raises Unreachable or TimedOut, whose ``request_sent`` is False only when the endpoint certainly never saw the
+        request, or HttpStatusError.
         """
         ...
 

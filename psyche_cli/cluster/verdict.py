@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.cluster.jsonrpc import Json
 from psyche_cli.cluster.rpc_types import COMMITMENTS, SignatureStatus
 from psyche_cli.cluster.transaction import SignedTransaction
 from psyche_cli.errors import (
     HttpStatusError,
     InsufficientFunds,
+    Json,
     NetworkError,
     ProgramRefused,
     PsycheError,
@@ -48,74 +48,41 @@ def fate(status: SignatureStatus | None, commitment: str) -> Fate:
 class Delivery(Enum):
     """What a failed sendTransaction says about the bytes."""
 
-    ARRIVED = auto()
-    """The cluster has them."""
     UNCLEAR = auto()
-    """They may have arrived. Only the signature's status can tell."""
+    """They may have been taken. Only the signature's status can tell."""
     NOT_TAKEN = auto()
-    """They certainly did not, and another attempt may do better."""
+    """They certainly were not, and another attempt may do better."""
     REFUSED = auto()
-    """They certainly did not, and another attempt would end the same."""
+    """They certainly were not, and another attempt would end the same."""
 
 
-_PREFLIGHT_FAILURE = -32002
+# Bad request, unauthorized, forbidden, not found, method not allowed, content too large, unsupported media type.
+_REFUSING_STATUSES = frozenset({400, 401, 403, 404, 405, 413, 415})
 # Invalid request, unknown method, invalid parameters; and of the transaction: bad signature, failed precompile, wrong
 # number of signatures, unsupported version.
-_REFUSING_CODES = frozenset({-32600, -32601, -32602, -32003, -32006, -32013, -32015})
-# Node is behind, minimum context slot not reached, rate limit.
-_BUSY_CODES = frozenset({-32005, -32016, 429})
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERRORS = 500
+_REFUSING_RPC_CODES = frozenset({-32600, -32601, -32602, -32003, -32006, -32013, -32015})
 
 
 def delivery(error: NetworkError) -> Delivery:
-    """Judge a failure of sendTransaction. In doubt the answer is UNCLEAR, which is always safe."""
-    if isinstance(error, (Unreachable, TimedOut)):
-        return Delivery.NOT_TAKEN if error.context.get("request_sent") is False else Delivery.UNCLEAR
-    if isinstance(error, HttpStatusError):
-        return _http_delivery(error.context.get("status"))
-    if isinstance(error, RpcError):
-        return _rpc_delivery(error)
-    return Delivery.UNCLEAR
+    """Judge a failure of sendTransaction. In doubt the answer is UNCLEAR, which is always safe.
 
+    Behind a URL there may be a gateway with many nodes, which asks a second one when the first is slow, or several at
+    once, and passes on whichever answer it likes. So an answer proves that nothing was taken only if it is about the
+    request as such, so that no node could have taken it: the seven HTTP statuses that refuse a request unread or
+    unauthorised, and the JSON-RPC codes for a malformed request or for bytes that no node accepts.
 
-def _http_delivery(status: object) -> Delivery:
-    if status == _TOO_MANY_REQUESTS:
+    Everything else may come from one node while another has taken the bytes, or from the gateway itself after a node
+    has: other HTTP statuses (202, 204, redirects, 408, 409, 429, 499, 5xx), "node is behind" (-32005), "minimum context
+    slot not reached" (-32016), a rate limit inside a JSON-RPC error (429), internal errors, and the refusals of
+    preflight (-32002), which depend on the state that a node has seen: a stale blockhash, even a program's error.
+    """
+    if isinstance(error, (Unreachable, TimedOut)) and error.request_sent is False:
         return Delivery.NOT_TAKEN
-    # A gateway may have passed the request on before it failed.
-    return Delivery.REFUSED if isinstance(status, int) and status < _SERVER_ERRORS else Delivery.UNCLEAR
-
-
-def _rpc_delivery(error: RpcError) -> Delivery:
-    code = error.context.get("rpc_code")
-    refusal = preflight_error(error)
-    if refusal == "AlreadyProcessed" or "already been processed" in error.message:
-        return Delivery.ARRIVED
-    if code in _BUSY_CODES or refusal == "BlockhashNotFound":
-        return Delivery.NOT_TAKEN
-    if code in _REFUSING_CODES or refusal is not None:
+    if isinstance(error, HttpStatusError) and error.status in _REFUSING_STATUSES:
+        return Delivery.REFUSED
+    if isinstance(error, RpcError) and error.rpc_code in _REFUSING_RPC_CODES:
         return Delivery.REFUSED
     return Delivery.UNCLEAR
-
-
-def preflight_error(error: RpcError) -> Json:
-    """The transaction error inside a preflight failure, or None for any other error."""
-    if error.context.get("rpc_code") != _PREFLIGHT_FAILURE:
-        return None
-    data = _rpc_data(error)
-    return data.get("err") if data else None
-
-
-def preflight_logs(error: RpcError) -> tuple[str, ...]:
-    """The logs inside a preflight failure, as far as there are any."""
-    logs = _rpc_data(error).get("logs")
-    return tuple(line for line in logs if isinstance(line, str)) if isinstance(logs, list) else ()
-
-
-def _rpc_data(error: RpcError) -> dict[str, Json]:
-    text = error.context.get("rpc_data")
-    data: Json = json.loads(text) if isinstance(text, str) else None
-    return data if isinstance(data, dict) else {}
 
 
 def refusal(
@@ -163,7 +130,7 @@ def describe_any_failure(err: Json, logs: Sequence[str], program_ids: Sequence[P
     name = what if isinstance(what, str) else json.dumps(what)
     return ProgramRefused(
         f"Instruction {index + 1} of {len(program_ids)}, of program {program}, fails: {name}.",
-        hint=f"Its last words: {logs[-1]}" if logs else "",
+        hint=f"Last log line: {logs[-1]}" if logs else "",
         program=program,
         transaction_error=json.dumps(err),
     )

@@ -17,7 +17,7 @@ def _call(session: Session, method: str, *params: Any) -> Any:
     try:
         return session.rpc.request(method, params, retry=False)
     except RpcError as error:
-        if error.context.get("rpc_code") != METHOD_NOT_FOUND:
+        if error.rpc_code != METHOD_NOT_FOUND:
             raise
         raise LocalnetError(
             f"{session.rpc.label} is not a local validator of psyche-cli.",

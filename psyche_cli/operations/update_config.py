@@ -155,7 +155,6 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Transactio
         second = session.sender.send(halves[1], wallet, label="update configuration")
     except PsycheError as error:
         error.hint = f"{error.hint} The metadata was updated before, in {first.signature}.".strip()
-        error.context["landed"] = [first.signature]
         raise
     return (first, record("update configuration", second))
 

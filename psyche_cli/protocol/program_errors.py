@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psyche_cli.errors import ContextValue, ProgramRefused, PsycheError
+from psyche_cli.errors import ProgramRefused, PsycheError
 from psyche_cli.protocol import error_tables
 from psyche_cli.resources import idl_path
 
@@ -58,16 +58,17 @@ class ProgramFailure:
 
     def as_error(self) -> ProgramRefused:
         """The error to raise for it."""
-        context: dict[str, ContextValue] = {
-            "program": self.program_name,
-            "program_id": self.program_id,
-            "program_code": self.code,
-            "program_error": self.name,
-            "instruction_index": self.instruction_index,
-            "account": self.account,
-            "details": list(self.details),
-        }
-        return ProgramRefused(self.sentence, hint=self.hint, **context)
+        return ProgramRefused(
+            self.sentence,
+            hint=self.hint,
+            program=self.program_name,
+            program_id=self.program_id,
+            program_code=self.code,
+            program_error=self.name,
+            instruction_index=self.instruction_index,
+            account=self.account,
+            details=list(self.details),
+        )
 
 
 def failure_describer(programs: ProgramIds) -> Callable[[object, Sequence[str], Sequence[Pubkey]], PsycheError]:

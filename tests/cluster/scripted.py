@@ -11,6 +11,8 @@ from solders.hash import Hash
 from solders.transaction import Transaction
 
 Handler = Callable[[list[Any]], Any]
+FINALITY = 32
+"""Slots from a block to its finality."""
 
 
 @dataclass
@@ -53,7 +55,8 @@ class RawAnswer(Exception):
 class ScriptedCluster:
     """A transport with a handler for each method. By default every transaction lands the moment it is sent.
 
-    Slots pass with the clock, 0.4 seconds each, and every slot has a block and a blockhash of its own.
+    Slots pass with the clock, 0.4 seconds each, and every slot has a block and a blockhash of its own. A block is
+    confirmed at once and finalized 32 slots later.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -65,7 +68,7 @@ class ScriptedCluster:
         self.closed = False
         self.handlers: dict[str, Handler] = {
             "getLatestBlockhash": self._latest_blockhash,
-            "getEpochInfo": lambda params: {"absoluteSlot": self.slot + 50, "blockHeight": self.slot},
+            "getEpochInfo": lambda params: self.position(FINALITY if params[0]["commitment"] == "finalized" else 0),
             "simulateTransaction": lambda params: self.valued({"err": None, "logs": ["simulated"], "unitsConsumed": 9}),
             "sendTransaction": self.accept,
             "getSignatureStatuses": lambda params: self.status(bool(self.sent)),
@@ -99,6 +102,9 @@ class ScriptedCluster:
     @property
     def slot(self) -> int:
         return 100 + int((self.clock.now - self.started) / 0.4 + 1e-6)
+
+    def position(self, behind: int = 0) -> Any:
+        return {"absoluteSlot": self.slot - behind + 50, "blockHeight": self.slot - behind}
 
     def count(self, method: str) -> int:
         return sum(1 for name, _ in self.calls if name == method)

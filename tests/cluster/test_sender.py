@@ -1,6 +1,7 @@
 """Every way in which a transaction can go: a scripted cluster, and a clock that only waiting moves."""
 
 import base64
+import contextlib
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import Transaction
 
-from psyche_cli.cluster.delivery import Rhythm
+from psyche_cli.cluster.deadline import Deadline
 from psyche_cli.cluster.rpc import RpcClient
-from psyche_cli.cluster.sender import Receipt, Sender
+from psyche_cli.cluster.sender import WRITING_SECONDS, Receipt, Sender
 from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.errors import (
     BadRpcResponse,
@@ -45,7 +46,7 @@ SLOW = TimedOut("slow", request_sent=True)
 class Stage:
     """A sender before a scripted cluster, and what the user was told."""
 
-    def __init__(self, deadline: float = Rhythm.deadline, **settings: Any) -> None:
+    def __init__(self, deadline: float = WRITING_SECONDS, **settings: Any) -> None:
         self.clock = FakeClock()
         self.cluster = ScriptedCluster(self.clock)
         self.notes: list[str] = []
@@ -286,7 +287,8 @@ def test_without_a_usable_blockhash_nothing_is_sent() -> None:
     stage.on("simulateTransaction", simulation("BlockhashNotFound"))
     error = stage.fails(TimedOut)
     assert "no usable new blockhash within 15 seconds" in error.message
-    assert error.hint.startswith("Nothing was sent.")
+    assert error.hint.startswith("The transaction was not sent.")
+    assert error.context == {"endpoint": "scripted://cluster", "sent": False}
     assert stage.cluster.count("sendTransaction") == 0
 
 
@@ -360,25 +362,21 @@ def test_a_failure_without_logs_is_still_a_failure() -> None:
 # --- never sent -----------------------------------------------------------------------------------------------------
 
 
-def test_a_preflight_refusal_that_was_not_asked_for_is_the_programs_refusal() -> None:
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 415])
+def test_an_http_status_that_proves_that_nothing_was_taken_ends_it(status: int) -> None:
     stage = Stage()
-    stage.on("sendTransaction", RpcFault(-32002, "preflight", {"err": CUSTOM, "logs": ["a log"]}))
-    error = stage.fails(ProgramRefused)
-    assert error.context["sent"] is False
-    assert error.context["logs"] == ["a log"]
-    assert "signature" not in error.context
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind"),
-    [(RpcFault(-32601, "Method not found"), RpcError), (HttpStatusError("no", status=403), HttpStatusError)],
-)
-def test_a_final_refusal_of_the_first_attempt_ends_it(answer: Any, kind: type[PsycheError]) -> None:
-    stage = Stage()
-    stage.on("sendTransaction", answer)
-    stage.fails(kind)
+    stage.on("sendTransaction", HttpStatusError("no", status=status))
+    error = stage.fails(HttpStatusError)
     assert stage.cluster.count("sendTransaction") == 1
     assert stage.cluster.count("getSignatureStatuses") == 0
+    assert error.context == {"sent": False, "status": status, "retry_after": None}
+
+
+def test_a_json_rpc_refusal_of_the_request_itself_ends_it() -> None:
+    stage = Stage()
+    stage.on("sendTransaction", RpcFault(-32601, "Method not found"))
+    assert stage.fails(RpcError).sent is False
+    assert stage.cluster.count("sendTransaction") == 1
 
 
 def test_an_endpoint_lost_before_anything_left_means_nothing_was_sent() -> None:
@@ -386,16 +384,52 @@ def test_an_endpoint_lost_before_anything_left_means_nothing_was_sent() -> None:
     for method in ("sendTransaction", "getSignatureStatuses", "getEpochInfo"):
         stage.on(method, Unreachable("refused", hint="Is it running?", request_sent=False))
     error = stage.fails(Unreachable)
-    assert error.hint == "Is it running? Nothing was sent."
+    assert error.hint == "Is it running? The transaction was not sent."
+    assert error.context == {"sent": False, "request_sent": False}
     assert 5 <= stage.elapsed < 7
 
 
-def test_an_endpoint_that_takes_nothing_until_the_blockhash_expired_means_nothing_was_sent() -> None:
+def test_an_endpoint_that_cannot_be_connected_to_for_sending_means_nothing_was_sent() -> None:
     stage = Stage()
-    stage.on("sendTransaction", RpcFault(-32005, "Node is behind"))
-    error = stage.fails(RpcError)
-    assert error.hint.endswith("Nothing was sent.")
-    assert 60 <= stage.elapsed < 64
+    stage.on("sendTransaction", REFUSED)
+    error = stage.fails(Unreachable)
+    assert error.sent is False
+    assert 73 <= stage.elapsed < 84, "when the end of the blockhash is finalized, and a second look later"
+
+
+# --- perhaps sent ---------------------------------------------------------------------------------------------------
+
+MAY_HIDE_A_PAYMENT = [
+    *[HttpStatusError("gateway", status=status) for status in (202, 204, 302, 408, 409, 429, 499, 500, 502, 503)],
+    *[RpcFault(-32005, "Node is behind by 42 slots"), RpcFault(-32016, "Minimum context slot"), RpcFault(429, "Busy")],
+    RpcFault(-32002, "Blockhash not found", {"err": "BlockhashNotFound"}),
+    RpcFault(-32002, "preflight", {"err": CUSTOM, "logs": ["a log"]}),
+]
+
+
+@pytest.mark.parametrize("answer", MAY_HIDE_A_PAYMENT, ids=str)
+def test_a_gateway_that_executes_and_then_fails_never_hides_the_payment(answer: Any) -> None:
+    stage = Stage()
+    stage.accepting_then(answer)
+    assert stage.send().slot == 77
+    assert len(stage.cluster.sent) == 1
+
+
+@pytest.mark.parametrize("answer", MAY_HIDE_A_PAYMENT, ids=str)
+@pytest.mark.parametrize("later", [None, HttpStatusError("no", status=403), REFUSED], ids=["again", "403", "refused"])
+def test_once_the_bytes_may_have_left_no_later_refusal_makes_them_unsent(answer: Any, later: Any) -> None:
+    stage = Stage()
+    stage.on("sendTransaction", answer, *([] if later is None else [later]))
+    stage.on("getSignatureStatuses", HttpStatusError("gone", status=404))
+    error = stage.fails(TransactionUnknown)
+    assert (error.sent, error.signature) == (True, stage.signature)
+    stage = Stage()
+    stage.on("sendTransaction", answer, *([] if later is None else [later]))
+    stage.on("getSignatureStatuses", stage.status(False))
+    error = stage.fails(TransactionExpired)
+    assert error.context["sent"] is True
+    assert error.context["signature"] == stage.signature
+    assert error.hint.startswith("No attempt to send it succeeded: ")
 
 
 # --- expired --------------------------------------------------------------------------------------------------------
@@ -406,12 +440,13 @@ def test_a_transaction_that_never_lands_expires_with_its_blockhash() -> None:
     stage.on("getSignatureStatuses", stage.status(False))
     error = stage.fails(TransactionExpired)
     assert error.context == {
+        "sent": True,
         "signature": stage.signature,
         "last_valid_block_height": 250,
         "endpoint": "scripted://cluster",
     }
-    # 151 blocks of 0.4 seconds.
-    assert 60.4 <= stage.elapsed < 64
+    # 151 blocks of 0.4 seconds, 32 until the last is finalized, and a second look 5 seconds later.
+    assert 60.4 + 12.8 + 5 <= stage.elapsed < 82
     assert_one_transaction(stage)
     *_, (method, params) = stage.cluster.calls
     assert (method, params[1]) == ("getSignatureStatuses", {"searchTransactionHistory": True})
@@ -430,6 +465,27 @@ def test_a_blockhash_lives_up_to_and_including_its_last_block_height() -> None:
     stage.on("getSignatureStatuses", stage.status(False, slot=300))
     stage.fails(TransactionExpired)
     assert heights == [250] * 5 + [251]
+    assert {params[0]["commitment"] for method, params in stage.cluster.calls if method == "getEpochInfo"} == {
+        "finalized"
+    }
+
+
+def test_one_look_is_not_enough() -> None:
+    # The node that answers first is on a minority fork and does not know the transaction.
+    stage = Stage()
+    stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
+    stage.on("getSignatureStatuses", *[stage.status(False, slot=300)] * 12, stage.status(True))
+    assert stage.send().slot == 77
+
+
+def test_a_look_that_finds_something_begins_the_two_looks_anew() -> None:
+    stage = Stage()
+    stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
+    unknown, pending = stage.status(False, slot=300), stage.status(True, "processed")
+    stage.on("getSignatureStatuses", *[unknown] * 9, pending, *[unknown] * 4, pending, unknown)
+    stage.fails(TransactionExpired)
+    answers = stage.cluster.count("getSignatureStatuses")
+    assert answers >= 9 + 1 + 4 + 1 + 6
 
 
 def test_a_transaction_found_in_the_last_look_has_landed() -> None:
@@ -457,7 +513,7 @@ def test_a_node_that_lags_behind_the_expiry_cannot_declare_it() -> None:
     # not know the transaction. It has landed in one of those.
     stage = Stage()
     behind = stage.status(False, slot=120)
-    stage.on("getSignatureStatuses", *[behind] * 90, stage.status(True))
+    stage.on("getSignatureStatuses", *[behind] * 110, stage.status(True))
     assert stage.send().slot == 77
 
 
@@ -518,6 +574,88 @@ def test_a_deadline_ends_in_unknown_with_the_signature() -> None:
     assert 10 <= stage.elapsed < 11.1
 
 
+BUSY = HttpStatusError("busy", status=429, retry_after=30)
+
+
+@pytest.mark.parametrize("retry_after", [1, 29, 30, 31, 119, 9999])
+@pytest.mark.parametrize("methods", [("getSignatureStatuses",), ("sendTransaction", "getSignatureStatuses")])
+def test_no_retry_after_goes_beyond_the_deadline(methods: tuple[str, ...], retry_after: int) -> None:
+    stage = Stage()
+    for method in (*methods, "getEpochInfo"):
+        stage.on(method, HttpStatusError("busy", status=429, retry_after=retry_after))
+    assert stage.fails(TransactionUnknown).signature == stage.signature
+    assert 119 < stage.elapsed <= 120
+
+
+def test_after_the_longest_pause_there_is_time_for_a_last_look() -> None:
+    stage = Stage()
+
+    def status(params: list[Any]) -> Any:
+        if stage.elapsed < 114:
+            raise BUSY
+        return stage.cluster.status(True)
+
+    stage.on("getSignatureStatuses", status)
+    assert stage.send().slot == 77
+    assert 114 <= stage.elapsed <= 120
+
+
+def slowly(stage: Stage, method: str, seconds: float) -> None:
+    """Let every answer to ``method`` take so long, or as long as is waited for it."""
+    inner = stage.cluster.handlers[method]
+
+    def handler(params: list[Any]) -> Any:
+        allowed = stage.cluster.timeouts[-1]
+        stage.clock.now += min(seconds, allowed)
+        if seconds > allowed:
+            raise SLOW
+        return inner(params)
+
+    stage.cluster.handlers[method] = handler
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3, 4.9, 20, 10_000])
+@pytest.mark.parametrize("silent", ["sendTransaction", "getSignatureStatuses", "getEpochInfo", "getTransaction"])
+def test_a_slow_endpoint_does_not_stretch_the_deadline(silent: str, seconds: float) -> None:
+    stage = Stage()
+    if silent != "getTransaction":
+        stage.on("getSignatureStatuses", stage.status(False, slot=1))
+    slowly(stage, silent, seconds)
+    with contextlib.suppress(TransactionUnknown):
+        stage.send()
+    assert stage.elapsed <= 120
+
+
+def test_what_is_prepared_too_slowly_is_not_sent_any_more() -> None:
+    stage = Stage()
+    slowly(stage, "getLatestBlockhash", 9.5)
+    slowly(stage, "simulateTransaction", 9.5)
+    stage.on("simulateTransaction", *[simulation("BlockhashNotFound")] * 4, simulation(None))
+    stage.sender = Sender(RpcClient(stage.cluster, stage.clock), stage.clock, stage.notes.append, deadline_seconds=10)
+    error = stage.fails(TimedOut)
+    assert error.sent is False
+    assert stage.cluster.count("sendTransaction") == 0
+    assert stage.elapsed <= 10
+
+
+def test_one_deadline_for_two_transactions() -> None:
+    stage = Stage()
+    rpc = RpcClient(stage.cluster, stage.clock).within(Deadline(stage.clock, 120))
+    stage.sender = Sender(rpc, stage.clock, stage.notes.append)
+
+    def status(params: list[Any]) -> Any:
+        if stage.elapsed < 60 or len(set(stage.cluster.sent)) > 1:
+            raise BUSY
+        return stage.cluster.status(True)
+
+    stage.on("getSignatureStatuses", status)
+    first = stage.send()
+    error = stage.fails(TransactionUnknown)
+    assert error.signature == stage.signature != str(first.signature)
+    assert error.landed == (str(first.signature),)
+    assert stage.elapsed <= 120
+
+
 def test_an_endpoint_lost_after_sending_ends_in_unknown() -> None:
     stage = Stage()
     stage.accepting_then(None, REFUSED)
@@ -570,7 +708,7 @@ def test_ctrl_c_while_the_logs_are_fetched_says_that_it_landed() -> None:
     stage.on("getTransaction", KeyboardInterrupt())
     error = stage.fails(Interrupted)
     assert error.message == f"Interrupted after payment had landed as {stage.signature}."
-    assert error.context == {"sent": True, "signature": stage.signature}
+    assert error.context == {"sent": True, "signature": stage.signature, "landed": [stage.signature]}
 
 
 # --- anything at all ------------------------------------------------------------------------------------------------
@@ -579,6 +717,7 @@ NOISE = st.sampled_from(
     [
         *[REFUSED, BROKEN, SLOW, RawAnswer(b"\x00"), RpcFault(-32603, "x"), RpcFault(-32005, "behind")],
         *[HttpStatusError("busy", status=429, retry_after=2), HttpStatusError("down", status=503)],
+        *[HttpStatusError("no", status=403), HttpStatusError("moved", status=302, retry_after=9999)],
     ]
 )
 
@@ -603,8 +742,7 @@ def test_whatever_the_network_does_the_verdict_is_true(sends: Any, polls: Any, l
     def send(params: list[Any]) -> Any:
         gets_through, answer = next(attempts, (True, None))
         # What is certainly not sent cannot get through.
-        certain = answer is REFUSED or getattr(answer, "context", {}).get("status") == 429
-        certain = certain or (isinstance(answer, RpcFault) and answer.error["code"] == -32005)
+        certain = answer is REFUSED or (isinstance(answer, HttpStatusError) and answer.status == 403)
         signature = stage.cluster.accept(params)
         if (gets_through or answer is None) and not certain:
             arrived.append(stage.elapsed)
@@ -620,18 +758,20 @@ def test_whatever_the_network_does_the_verdict_is_true(sends: Any, polls: Any, l
 
     stage.on("sendTransaction", send)
     stage.on("getSignatureStatuses", status)
+    outcome: Receipt | PsycheError
     try:
-        stage.send()
-    except ProgramRefused:
+        outcome = stage.send()
+    except PsycheError as error:
+        outcome = error
+    if isinstance(outcome, (Receipt, ProgramRefused)):
         assert landed()
-        assert err is not None
-    except TransactionExpired:
-        assert not landed()
-    except NetworkError:
+        assert isinstance(outcome, Receipt) is (err is None)
+    elif isinstance(outcome, NetworkError):
         assert not arrived
-    except TransactionUnknown:
-        pass
+        assert outcome.sent is False
     else:
-        assert landed()
-        assert err is None
+        assert isinstance(outcome, (TransactionExpired, TransactionUnknown))
+        assert not (isinstance(outcome, TransactionExpired) and landed())
+        assert (outcome.sent, outcome.signature) == (True, stage.signature)
     assert_one_transaction(stage)
+    assert stage.elapsed <= WRITING_SECONDS + 1e-6

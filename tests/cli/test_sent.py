@@ -1,0 +1,114 @@
+"""Every error of a command that writes says whether anything was sent, wherever it comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from psyche_cli.cluster.transport import Transport
+from psyche_cli.errors import ExitCode, HttpStatusError, Unreachable
+from tests.cli.conftest import House
+from tests.cli.harness import CommandLine
+from tests.cli.test_life import largest_config
+
+
+class Failing:
+    """Raises ``fault`` instead of answering the requests for which ``when`` (method, how many before it) is true.
+
+    With ``executes``, the validator has done what was asked before.
+    """
+
+    def __init__(
+        self, inner: Transport, fault: BaseException, when: Callable[[str, int], bool], *, executes: bool = False
+    ) -> None:
+        self._inner, self._fault, self._when, self._executes = inner, fault, when, executes
+        self._seen: list[str] = []
+
+    @property
+    def label(self) -> str:
+        return self._inner.label
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        method = json.loads(body)["method"]
+        fails = self._when(method, self._seen.count(method))
+        self._seen.append(method)
+        if not fails or self._executes:
+            answer = self._inner.send(body, timeout=timeout)
+        if fails:
+            raise self._fault
+        return answer
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def failing(
+    house: House, fault: BaseException, when: Callable[[str, int], bool], *, executes: bool = False
+) -> CommandLine:
+    return CommandLine(
+        house.cli.home,
+        lambda url: Failing(house.chain.transport(url), fault, when, executes=executes),
+        house.cli.variables,
+    )
+
+
+RESUME = ("set-paused", "--run-id", "test", "--resume", "--output", "json")
+
+
+@pytest.mark.parametrize("method", ["getMultipleAccounts", "getLatestBlockhash", "simulateTransaction"])
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(KeyboardInterrupt(), ExitCode.INTERRUPTED), (HttpStatusError("No.", status=500), ExitCode.NETWORK)],
+    ids=["Ctrl-C", "HTTP 500"],
+)
+def test_what_fails_before_the_sending_says_that_nothing_was_sent(
+    house: House, method: str, fault: BaseException, code: ExitCode
+) -> None:
+    house.run()
+    outcome = failing(house, fault, lambda asked, _before: asked == method)(*RESUME)
+    assert outcome.code is code
+    context = outcome.json["error"]["context"]
+    assert context["sent"] is False
+    assert "signature" not in context
+
+
+@pytest.mark.parametrize("status", [202, 204, 302, 408, 409, 429, 499])
+def test_a_gateway_that_executes_and_answers_otherwise_has_executed(house: House, status: int) -> None:
+    house.run()
+    fault = HttpStatusError("Odd.", status=status)
+    outcome = failing(house, fault, lambda asked, _before: asked == "sendTransaction", executes=True)(*RESUME)
+    assert outcome.code is ExitCode.OK, outcome.stderr
+
+
+@pytest.mark.parametrize("executes", [False, True])
+def test_ctrl_c_while_it_is_sent_names_the_signature(house: House, executes: bool) -> None:
+    house.run()
+    outcome = failing(house, KeyboardInterrupt(), lambda asked, _before: asked == "sendTransaction", executes=executes)(
+        *RESUME
+    )
+    assert outcome.code is ExitCode.INTERRUPTED
+    context = outcome.json["error"]["context"]
+    assert context["sent"] is True
+    assert f"Sending resume: {context['signature']}" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "fault", [KeyboardInterrupt(), Unreachable("Gone.", request_sent=False)], ids=["Ctrl-C", "unreachable"]
+)
+def test_what_fails_between_two_transactions_names_the_first(
+    house: House, tmp_path: Path, fault: BaseException
+) -> None:
+    run_id = house.run(treasurer=True, configured=False)
+    big = tmp_path / "big.toml"
+    big.write_text(largest_config())
+    words = ("--config-path", big, "--name", "n" * 64, "--description", "d" * 280, "--client-version", "v" * 96)
+    # Two simulations try both halves first; the fourth is the second half's own.
+    late = failing(house, fault, lambda asked, before: asked == "simulateTransaction" and before >= 3)
+    outcome = late("update-config", "--run-id", run_id, *words, "--output", "json")
+    context = outcome.json["error"]["context"]
+    assert context["sent"] is True
+    assert context["landed"] == [context["signature"]]
+    assert house.dump()["coordinator_account"]["setup"]["metadata"]["name"] == "n" * 64
