@@ -1,0 +1,49 @@
+"""The lock files in ``requirements/`` satisfy what pyproject.toml asks for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import tomli
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomli.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
+
+
+def pins(name: str) -> dict[str, list[Version]]:
+    """Every pinned version of each package; a package may have one per range of Python versions."""
+    found: dict[str, list[Version]] = {}
+    for package, version in PIN.findall((ROOT / "requirements" / name).read_text(encoding="utf-8")):
+        found.setdefault(canonicalize_name(package), []).append(Version(version))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "asked"),
+    [
+        ("run.txt", PROJECT["dependencies"]),
+        ("dev.txt", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]),
+    ],
+)
+def test_every_requirement_is_pinned_within_its_range(file: str, asked: list[str]) -> None:
+    pinned = pins(file)
+    for requirement in map(Requirement, asked):
+        versions = pinned.get(canonicalize_name(requirement.name), [])
+        assert versions, f"{requirement.name} is missing: run scripts/lock"
+        assert all(requirement.specifier.contains(version) for version in versions), f"{requirement}: run scripts/lock"
+
+
+@pytest.mark.parametrize("file", ["run.txt", "dev.txt"])
+def test_every_pin_has_a_hash(file: str) -> None:
+    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / file).read_text(encoding="utf-8"))
+    assert all("--hash=sha256:" in block for block in blocks if PIN.match(block))
+
+
+def test_the_lock_names_no_package_index() -> None:
+    assert "://" not in "".join(path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt"))
