@@ -17,6 +17,9 @@ from psyche_cli.lifecycle.transitions import pause_now, wait_for_members_or_fini
 from psyche_cli.lifecycle.turn import Turn
 from psyche_cli.protocol.run_states import RunState
 
+_NUL = "\0"
+"""Where the program's log ends a stored text."""
+
 
 def update(state: CoordinatorState, instruction: Update, turn: Turn) -> CoordinatorState:
     """Replace metadata, config, model and progress, each as a whole and in this order.
@@ -52,7 +55,7 @@ def update_client_version(state: CoordinatorState, instruction: UpdateClientVers
         raise Refusal(ErrorCode.UPDATE_CONFIG_NOT_HALTED)
     if len(instruction.new_version.encode()) > CLIENT_VERSION_CAPACITY:
         raise Abort("the client version does not fit into its bytes")
-    turn.say(f"new version: {instruction.new_version}")
+    turn.say(f"new version: {instruction.new_version.partition(_NUL)[0]}")
     return replace(state, client_version=stored_text(instruction.new_version, CLIENT_VERSION_CAPACITY))
 
 

@@ -208,7 +208,7 @@ def initial_state(run_id: str, client_version: str) -> CoordinatorState:
 
 def stored_text(text: str, capacity: int) -> str:
     """A text as it reads after it was stored in ``capacity`` bytes padded with NUL; cut inside a character too."""
-    return text.encode()[:capacity].strip(b"\0").decode(errors="replace")
+    return text.encode()[:capacity].rstrip(b"\0").decode(errors="replace")
 
 
 _CONFIG_KEYS = (

@@ -105,12 +105,12 @@ def _coordinator_account(account: CoordinatorAccount) -> JsonValue:
             },
         },
         "nonce": account.nonce,
-        "run_id": account.run_id,
+        "run_id": _published(account.run_id),
         "setup": {
-            "client_version": account.client_version,
+            "client_version": _published(account.client_version),
             "config": account.config,
-            "metadata": account.metadata,
-            "model": _finite(account.model),
+            "metadata": _published(account.metadata),
+            "model": _published(account.model),
         },
         "status": {
             "epoch": account.epoch,
@@ -162,12 +162,14 @@ def _tokens(base_units: int, mint: TokenMint) -> Decimal:
     return Decimal(text if "." in text else text + ".0")
 
 
-def _finite(value: PlainValue) -> JsonValue:
-    """The value with None for what is no finite number."""
+def _published(value: PlainValue) -> JsonValue:
+    """The value as the published client shows it: None for a number that is not finite, texts without leading NULs."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, str):
+        return value.lstrip("\0")
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: _published(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_finite(inner) for inner in value]
+        return [_published(inner) for inner in value]
     return value

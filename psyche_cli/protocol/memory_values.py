@@ -122,5 +122,8 @@ class MemoryReader:
 
 
 def fixed_string(part: Any) -> str:
-    """A fixed string without the NULs at its ends; invalid UTF-8 becomes U+FFFD."""
-    return bytes(part).strip(b"\0").decode("utf-8", errors="replace")
+    """A fixed string without its padding of NULs; invalid UTF-8 becomes U+FFFD.
+
+    A NUL at the beginning stays, for the programs take such a string for an empty one.
+    """
+    return bytes(part).rstrip(b"\0").decode("utf-8", errors="replace")

@@ -101,7 +101,7 @@ def test_every_field_of_an_account_is_taken_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "capacity", "stored"), [("abc", 2, "ab"), ("é" * 3, 5, "éé\ufffd"), ("\0a\0b\0", 9, "a\0b"), ("", 4, "")]
+    ("text", "capacity", "stored"), [("abc", 2, "ab"), ("é" * 3, 5, "éé\ufffd"), ("\0a\0b\0", 9, "\0a\0b"), ("", 4, "")]
 )
 def test_texts_as_they_read_after_they_were_stored(text: str, capacity: int, stored: str) -> None:
     assert stored_text(text, capacity) == stored
@@ -188,6 +188,15 @@ def test_log_of_a_pause_and_a_new_version() -> None:
     run.do(UpdateClientVersion("2.0"))
     assert run.last.log == ("Instruction: UpdateClientVersion", "new version: 2.0")
     assert run.state.client_version == "2.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "logged", "stored"), [("a\0b", "a", "a\0b"), ("a\0", "a", "a"), ("\0a", "", "\0a"), ("\0\0", "", "")]
+)
+def test_the_log_of_a_new_version_ends_at_its_first_nul(version: str, logged: str, stored: str) -> None:
+    run = uninitialized().do(UpdateClientVersion(version))
+    assert run.last.log[-1] == f"new version: {logged}"
+    assert run.state.client_version == stored
 
 
 def test_the_log_of_a_refusal_ends_where_it_happened() -> None:

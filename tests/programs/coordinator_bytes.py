@@ -94,7 +94,7 @@ def f32(data: bytes, offset: int) -> float:
 
 
 def text(data: bytes, offset: int, size: int) -> str:
-    return data[offset : offset + size].strip(b"\0").decode(errors="surrogateescape")
+    return data[offset : offset + size].rstrip(b"\0").decode(errors="surrogateescape")
 
 
 # --- the account -----------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ _DATA_LOCATIONS: tuple[str | Table, ...] = (
         }
     },
 )
-_CHECKPOINTS = ("eph", "dummy:", "dummy:x", "hub:", "hub:a/b", "p2p:q", "gcs:buck", "gcs:", "p2pgcs:z")
+_CHECKPOINTS = ("eph", "dummy:", "dummy:x", "hub:", "hub:a/b", "hub:\0a", "p2p:q", "gcs:buck", "gcs:", "p2pgcs:z")
 _STORED_ROUNDS_OFFSET, _ROUND_SIZE = 1048, 14112
 
 

@@ -224,7 +224,7 @@ def test_display_ids_are_the_first_four_bytes_in_hex() -> None:
     [
         (b"", ""),
         (b"abc", "abc"),
-        (b"\0abc\0", "abc"),
+        (b"\0abc\0", "\0abc"),
         (b"a\0b", "a\0b"),
         (b"x" * 32, "x" * 32),
         (b"a\xffb", "a\ufffdb"),

@@ -118,6 +118,19 @@ def test_the_published_example() -> None:
     assert dump == json.loads(text)
 
 
+def test_texts_are_shown_without_the_nuls_at_their_ends() -> None:
+    image = v1_image()
+    for offset in (16, 376, 505, 119_050):  # name, run id, repository and client version
+        put(image, offset, b"\0a\0b\0".ljust(32, b"\0"))
+    decoded = account(image)
+    shown: Any = run_dump(INSTANCE, decoded)["coordinator_account"]
+    setup = shown["setup"]
+    checkpoint = setup["model"]["LLM"]["checkpoint"]["Hub"]
+    texts = (shown["run_id"], setup["client_version"], setup["metadata"]["name"], checkpoint["repo_id"])
+    assert texts == ("a\0b",) * 4
+    assert decoded.run_id == decoded.client_version == decoded.metadata["name"] == "\0a\0b"
+
+
 def busy_image() -> bytearray:
     """A run in training with two clients, of which one has left the epoch."""
     image = v1_image()
