@@ -4,28 +4,17 @@
 #include "sdk/arithmetic.h"
 #include "sdk/system.h"
 
-#define MAX_GROWTH 10240 /* bytes in one instruction */
+/* The published program reads the delegates into a list that takes room for twice as many whenever it is full. Room for
+   512 of them, and what it needs besides, is the most that its 32 KiB of memory hold; so an authorization never gets a
+   513th. Recordings of that program come from a build without this limit, and reach longer lists with instructions that
+   no transaction has room for. */
+#define MOST_DELEGATES 512
+#define TRANSACTION_SIZE 1232
 
-/* Gives the account a new length and exactly the lamports that the length needs. When it grows, the payer adds what is
-   missing; when it shrinks, everything above the need goes to the payer. */
-static Status resize(const Invocation *invocation, const Account *payer, const Account *account, u64 length) {
-    u64 present_length = account->info->data_length;
-    u64 *lamports = account->info->lamports;
-    if (length == present_length)
-        return OK;
-    u64 needed = rent_exempt_minimum(length);
-    if (length > present_length) {
-        if (length - present_length > MAX_GROWTH)
-            return error_of_account(&ACCOUNT_REALLOC_EXCEEDS_LIMIT, account->name);
-        if (needed > *lamports)
-            transfer_lamports(invocation, payer, account, needed - *lamports);
-    } else {
-        u64 freed = checked_sub(*lamports, needed);
-        *payer->info->lamports = checked_add(*payer->info->lamports, freed);
-        *lamports -= freed;
-    }
-    set_data_length(account->info, length);
-    return OK;
+static void require_memory(const Invocation *invocation, u64 present_length, u64 new_length) {
+    u64 most = MOST_DELEGATES * PUBKEY_SIZE;
+    if (present_length <= most && new_length > most && invocation->data.length <= TRANSACTION_SIZE)
+        abort_out_of_memory();
 }
 
 Status authorization_grantee_update(Invocation *invocation, Reader *arguments) {
@@ -41,12 +30,13 @@ Status authorization_grantee_update(Invocation *invocation, Reader *arguments) {
     TRY(take_program(invocation, "system_program", &SYSTEM_PROGRAM_ID, &system_program));
 
     TRY(require_writable(&payer));
-    TRY(require_condition(pubkey_equals(authorization.grantee, grantee.info->key), &grantee));
     u64 kept_length = clear ? 0 : authorization.delegates.length;
     u64 delegates_length = checked_add(kept_length, added.length);
     u64 new_length = AUTHORIZATION_BASE_SIZE + authorization.scope.length + delegates_length;
-    TRY(resize(invocation, &payer, &account, new_length));
+    TRY(resize_account(&payer, &account, new_length));
     TRY(require_writable(&account));
+    TRY(require_condition(pubkey_equals(authorization.grantee, grantee.info->key), &account));
+    require_memory(invocation, authorization.delegates.length, delegates_length);
     authorization_set_delegates(&authorization, kept_length, &added);
     return OK;
 }

@@ -53,7 +53,7 @@ Status authorization_create(Invocation *invocation, Reader *arguments) {
         &payer, &account, AUTHORIZATION_BASE_SIZE + authorization.scope.length, &AUTHORIZER_PROGRAM_ID,
         {seeds, COUNT_OF(seeds)},
     };
-    TRY(create_account(invocation, &new_account));
+    TRY(create_account(&new_account));
     TRY(require_writable(&payer));
     write_new_authorization(&account, &authorization);
     return OK;
@@ -89,7 +89,7 @@ Status authorization_close(Invocation *invocation, Reader *arguments) {
 
     if (authorization.active)
         THROW(AUTHORIZATION_ACTIVE_IS_TRUE);
-    i64 closing_time = authorization.grantor_update_unix_timestamp + SECONDS_BEFORE_CLOSING;
+    i64 closing_time = saturating_add(authorization.grantor_update_unix_timestamp, SECONDS_BEFORE_CLOSING);
     if (authorization.delegates.length != 0 && unix_timestamp() < closing_time)
         THROW(CLOSING_CONDITIONS_NOT_REACHED_YET);
     close_account(&account, &spill);

@@ -19,8 +19,8 @@ Status owner_accounts(Invocation *invocation, CoordinatorAccount **account) {
     TRY(take_coordinator_instance(invocation, &instance_account, &instance));
     TRY(take_zero_copy(invocation, "coordinator_account", &COORDINATOR_ACCOUNT_TYPE, &coordinator_account));
 
-    TRY(require_condition(pubkey_equals(authority.info->key, instance.main_authority), &authority));
     TRY(require_instance_pda(&instance_account, &instance));
+    TRY(require_condition(pubkey_equals(authority.info->key, instance.main_authority), &instance_account));
     TRY(require_coordinator_account(&coordinator_account, &instance));
     *account = coordinator_account_of(&coordinator_account);
     return OK;

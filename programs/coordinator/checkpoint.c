@@ -29,7 +29,7 @@ Status checkpoint(Invocation *invocation, Reader *arguments) {
     const Pubkey *wallet;
     TRY(open_as_member(invocation, &context, &wallet));
     if (find_epoch_client(context.epoch, wallet) == NULL)
-        THROW(SIGNER_NOT_A_CLIENT);
+        return error_occurred(&SIGNER_NOT_A_CLIENT); /* where all others name the place, as published */
 
     Checkpoint *current = &context.coordinator->model.llm.checkpoint;
     u32 kind = recorded_kind(current->tag, submitted.tag);

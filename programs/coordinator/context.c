@@ -73,9 +73,14 @@ void change_state(Context *context, RunState state) {
     context->coordinator->run_state = (u8)state;
 }
 
-Round *current_round(Coordinator *coordinator) {
+Round *find_current_round(Coordinator *coordinator) {
     EpochState *epoch = &coordinator->epoch_state;
-    if (epoch->rounds_head >= STORED_ROUNDS)
+    return epoch->rounds_head < STORED_ROUNDS ? &epoch->rounds[epoch->rounds_head] : NULL;
+}
+
+Round *current_round(Coordinator *coordinator) {
+    Round *round = find_current_round(coordinator);
+    if (round == NULL)
         ABORT("index out of bounds");
-    return &epoch->rounds[epoch->rounds_head];
+    return round;
 }

@@ -28,4 +28,7 @@ void log_run_state(const char *label, u8 run_state);
 /* Enters another state now. Entering the state that the run is already in is a bug, and aborts. */
 void change_state(Context *context, RunState state);
 
+/* The round at the head of the ring; NULL when the head lies outside of it, which no real instruction leads to. */
+Round *find_current_round(Coordinator *coordinator);
+/* The same, where there must be one: aborts. */
 Round *current_round(Coordinator *coordinator);

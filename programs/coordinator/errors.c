@@ -12,6 +12,7 @@ const Error SIGNER_NOT_A_CLIENT = {6007, "SignerNotAClient", "Signer not a clien
 const Error SIGNER_MISMATCH = {6008, "SignerMismatch", "Signer mismatch"};
 const Error CLOSE_COORDINATOR_NOT_HALTED = {6009, "CloseCoordinatorNotHalted",
     "Cannot close coordinator account when not halted"};
+const Error NO_ACTIVE_ROUND = {6010, "CoordinatorErrorNoActiveRound", "Coordinator error: No active round"};
 const Error INVALID_WITNESS = {6011, "CoordinatorErrorInvalidWitness", "Coordinator error: Invalid witness"};
 const Error INVALID_RUN_STATE = {6012, "CoordinatorErrorInvalidRunState", "Coordinator error: Invalid run state"};
 const Error DUPLICATE_WITNESS = {6013, "CoordinatorErrorDuplicateWitness", "Coordinator error: Duplicate witness"};

@@ -19,14 +19,13 @@ typedef struct {
 /* The client that had this index when the round began. Those who left since then are at the end of the exited list, and
    had the highest indices. NULL when there is none. */
 static const EpochClient *client_at(const EpochState *epoch, const Round *round, u64 index) {
-    if (index < epoch->clients.length)
+    if (index < LENGTH_OF(&epoch->clients))
         return &epoch->clients.data[index];
     if (index >= round->clients_len)
         return NULL;
     u64 from_end = round->clients_len - index;
-    if (from_end > epoch->exited_clients.length)
-        return NULL;
-    return &epoch->exited_clients.data[epoch->exited_clients.length - from_end];
+    u64 exited = LENGTH_OF(&epoch->exited_clients);
+    return from_end <= exited ? &epoch->exited_clients.data[exited - from_end] : NULL;
 }
 
 /* 6021 unless the accusation names a client of that round who is still in the epoch, and its right place. */
@@ -55,7 +54,8 @@ static u64 trainer_score(const Round *round, const Pubkey *wallet) {
     Bytes parts[] = {pubkey_bytes(wallet)};
     sol_sha256(parts, COUNT_OF(parts), digest);
     u64 score = 0;
-    for (u64 i = 0; i < round->witnesses.length; i++)
+    u64 length = LENGTH_OF(&round->witnesses);
+    for (u64 i = 0; i < length; i++)
         score += bloom_contains(&round->witnesses.data[i].participant_bloom, digest);
     return score;
 }
@@ -72,7 +72,10 @@ Status health_check(Invocation *invocation, Reader *arguments) {
     TRY(open_as_member(invocation, &context, &wallet));
 
     REQUIRE_NOT_HALTED(&context);
-    if (current_round(context.coordinator)->height < LEAST_HEIGHT)
+    const Round *round = find_current_round(context.coordinator);
+    if (round == NULL)
+        THROW(NO_ACTIVE_ROUND);
+    if (round->height < LEAST_HEIGHT)
         THROW(INVALID_HEALTH_CHECK);
     u32 head = context.epoch->rounds_head;
     const Round *previous = &context.epoch->rounds[(head + STORED_ROUNDS - 1) % STORED_ROUNDS];

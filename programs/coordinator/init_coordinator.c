@@ -51,7 +51,7 @@ Status init_coordinator(Invocation *invocation, Reader *arguments) {
     NewAccount new_instance = {
         &payer, &instance_account, COORDINATOR_INSTANCE_SIZE, &COORDINATOR_PROGRAM_ID, {seeds, COUNT_OF(seeds)},
     };
-    TRY(create_account(invocation, &new_instance));
+    TRY(create_account(&new_instance));
 
     TRY(require_writable(&payer));
     TRY(require_writable(&coordinator_account));

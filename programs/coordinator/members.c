@@ -3,20 +3,23 @@
 
 u64 count_pending(const Members *members) {
     u64 count = 0;
-    for (u64 i = 0; i < members->members.length; i++)
+    u64 length = LENGTH_OF(&members->members);
+    for (u64 i = 0; i < length; i++)
         count += is_pending(members, &members->members.data[i]);
     return count;
 }
 
 Member *find_member(Members *members, const Pubkey *wallet) {
-    for (u64 i = 0; i < members->members.length; i++)
+    u64 length = LENGTH_OF(&members->members);
+    for (u64 i = 0; i < length; i++)
         if (pubkey_equals(&members->members.data[i].id.signer, wallet))
             return &members->members.data[i];
     return NULL;
 }
 
 EpochClient *find_epoch_client(EpochState *epoch, const Pubkey *wallet) {
-    for (u64 i = 0; i < epoch->clients.length; i++)
+    u64 length = LENGTH_OF(&epoch->clients);
+    for (u64 i = 0; i < length; i++)
         if (pubkey_equals(&epoch->clients.data[i].id.signer, wallet))
             return &epoch->clients.data[i];
     return NULL;
@@ -29,7 +32,7 @@ Status require_member(Members *members, const Pubkey *wallet) {
 }
 
 static void add_exited(EpochState *epoch, const EpochClient *client, u32 height) {
-    if (epoch->exited_clients.length == MAX_CLIENTS)
+    if (epoch->exited_clients.length >= MAX_CLIENTS)
         ABORT("exited client list is full");
     EpochClient *exited = &epoch->exited_clients.data[epoch->exited_clients.length++];
     *exited = *client;
@@ -39,7 +42,8 @@ static void add_exited(EpochState *epoch, const EpochClient *client, u32 height)
 void move_unhealthy_to_exited(EpochState *epoch, u32 height) {
     EpochClientList *clients = &epoch->clients;
     u64 kept = 0;
-    for (u64 i = 0; i < clients->length; i++) {
+    u64 length = LENGTH_OF(clients);
+    for (u64 i = 0; i < length; i++) {
         EpochClient *client = &clients->data[i];
         if (client->state != HEALTHY) {
             add_exited(epoch, client, height);
@@ -49,20 +53,21 @@ void move_unhealthy_to_exited(EpochState *epoch, u32 height) {
             clients->data[kept] = *client;
         kept++;
     }
-    sol_memset_(&clients->data[kept], 0, (clients->length - kept) * sizeof(EpochClient));
+    sol_memset_(&clients->data[kept], 0, (length - kept) * sizeof(EpochClient));
     clients->length = kept;
 }
 
 void withdraw_all(EpochState *epoch) {
-    for (u64 i = 0; i < epoch->clients.length; i++)
+    u64 length = LENGTH_OF(&epoch->clients);
+    for (u64 i = 0; i < length; i++)
         if (epoch->clients.data[i].state == HEALTHY)
             epoch->clients.data[i].state = WITHDRAWN;
 }
 
 /* Both lists are in the order in which wallets first joined, so one walk over both finds every match. */
 bool any_client_stays(const EpochState *epoch, const Members *members) {
-    u64 next = 0;
-    for (u64 i = 0; i < members->members.length && next < epoch->clients.length; i++) {
+    u64 next = 0, clients = LENGTH_OF(&epoch->clients), length = LENGTH_OF(&members->members);
+    for (u64 i = 0; i < length && next < clients; i++) {
         const Member *member = &members->members.data[i];
         if (!pubkey_equals(&member->id.signer, &epoch->clients.data[next].id.signer))
             continue;
@@ -74,7 +79,8 @@ bool any_client_stays(const EpochState *epoch, const Members *members) {
 }
 
 void enlist_pending(EpochState *epoch, const Members *members) {
-    for (u64 i = 0; i < members->members.length; i++) {
+    u64 length = LENGTH_OF(&members->members);
+    for (u64 i = 0; i < length; i++) {
         const Member *member = &members->members.data[i];
         if (!is_pending(members, member))
             continue;

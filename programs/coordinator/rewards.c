@@ -3,7 +3,7 @@
 
 /* The client under the cursor, if it is this member's; the cursor then moves on. */
 static const EpochClient *next_if_same(const EpochClientList *list, u64 *cursor, const Member *member) {
-    if (*cursor >= list->length)
+    if (*cursor >= LENGTH_OF(list))
         return NULL;
     const EpochClient *client = &list->data[*cursor];
     if (!pubkey_equals(&client->id.signer, &member->id.signer))
@@ -20,7 +20,8 @@ void distribute_rewards(Context *context) {
     const EpochRates *rates = &context->members->current_epoch_rates;
     u64 share = finished->length != 0 ? rates->earning_rate_total_shared / finished->length : 0;
     u64 next_finished = 0, next_exited = 0;
-    for (u64 i = 0; i < context->members->members.length; i++) {
+    u64 length = LENGTH_OF(&context->members->members);
+    for (u64 i = 0; i < length; i++) {
         Member *member = &context->members->members.data[i];
         const EpochClient *client = next_if_same(finished, &next_finished, member);
         if (client != NULL && client->state == HEALTHY)

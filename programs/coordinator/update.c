@@ -57,7 +57,7 @@ Status update_client_version(Invocation *invocation, Reader *arguments) {
     sol_memcpy_(account->state.client_version, version.data, version.length);
     LogLine line;
     line_start(&line, "new version: ");
-    line_bytes(&line, version.data, version.length);
+    line_fixed_text(&line, account->state.client_version, CLIENT_VERSION_SIZE);
     line_end(&line);
     return OK;
 }

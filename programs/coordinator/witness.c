@@ -46,9 +46,10 @@ static void skip_witness_metadata(Reader *reader) {
 /* 6013 when a stored witness is the signer's own. */
 static Status require_first_witness(const Context *context, const Round *round, const Pubkey *wallet) {
     const EpochClientList *clients = &context->epoch->clients;
-    for (u64 i = 0; i < round->witnesses.length; i++) {
+    u64 length = LENGTH_OF(&round->witnesses);
+    for (u64 i = 0; i < length; i++) {
         u64 index = round->witnesses.data[i].proof.index;
-        if (index >= clients->length)
+        if (index >= LENGTH_OF(clients))
             ABORT("index out of bounds: a stored witness names no client of the epoch");
         if (pubkey_equals(&clients->data[index].id.signer, wallet))
             THROW(DUPLICATE_WITNESS);
@@ -76,7 +77,7 @@ static Status require_valid_proof(const Context *context, const Round *round, co
     CommitteeSelection selection;
     TRY(select_committees(context->coordinator, round, &selection));
     const EpochClientList *clients = &context->epoch->clients;
-    if (proof->index >= clients->length || !pubkey_equals(&clients->data[proof->index].id.signer, wallet))
+    if (proof->index >= LENGTH_OF(clients) || !pubkey_equals(&clients->data[proof->index].id.signer, wallet))
         THROW(INVALID_WITNESS);
     u64 position = witness_position(&selection, proof->index);
     if (proof->position != position || proof->witness != true || !is_witness_position(&selection, position))
@@ -97,7 +98,9 @@ Status witness(Invocation *invocation, Reader *arguments) {
     u8 run_state = context.coordinator->run_state;
     if (run_state != ROUND_TRAIN && run_state != ROUND_WITNESS)
         THROW(INVALID_RUN_STATE);
-    Round *round = current_round(context.coordinator);
+    Round *round = find_current_round(context.coordinator);
+    if (round == NULL)
+        THROW(NO_ACTIVE_ROUND);
     TRY(require_valid_proof(&context, round, &given.proof, wallet));
     TRY(require_first_witness(&context, round, wallet));
     TRY(store_witness(round, &given));

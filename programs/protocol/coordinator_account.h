@@ -346,6 +346,16 @@ typedef struct {
     u64 nonce;
 } CoordinatorAccount;
 
+/* How many elements a list has that is about to be walked. Aborts when the stored length exceeds the capacity, as slicing
+   does in Rust; real instructions never store such a length. */
+#define LENGTH_OF(list) length_within((list)->length, COUNT_OF((list)->data), HERE)
+
+INLINE u64 length_within(u64 length, u64 capacity, const char *where) {
+    if (length > capacity)
+        abort_because(where, "range end index out of range");
+    return length;
+}
+
 #define COORDINATOR_ACCOUNT_SIZE (DISCRIMINATOR_SIZE + sizeof(CoordinatorAccount))
 
 extern const AccountType COORDINATOR_ACCOUNT_TYPE;

@@ -1,4 +1,5 @@
 #include "sdk/accounts.h"
+#include "sdk/arithmetic.h"
 
 const Pubkey SYSTEM_PROGRAM_ID = {{0}};
 
@@ -6,7 +7,7 @@ static Status take(Invocation *invocation, const char *name, Account *account) {
     account->name = name;
     if (invocation->accounts_taken == invocation->account_count)
         return ACCOUNT_NOT_ENOUGH_KEYS.code;
-    account->info = &invocation->accounts[invocation->accounts_taken++];
+    account->info = invocation->listed[invocation->accounts_taken++];
     return OK;
 }
 
@@ -57,8 +58,12 @@ static Status check_discriminator(const Account *account, u64 discriminator) {
 
 Status take_owned(Invocation *invocation, const char *name, const Pubkey *owner, Account *account) {
     TRY(take_any(invocation, name, account));
+    return require_owned(account, owner);
+}
+
+Status require_owned(const Account *account, const Pubkey *owner) {
     if (pubkey_equals(account->info->owner, &SYSTEM_PROGRAM_ID) && *account->info->lamports == 0)
-        return error_of_account(&ACCOUNT_NOT_INITIALIZED, name);
+        return error_of_account(&ACCOUNT_NOT_INITIALIZED, account->name);
     return check_owner(account, owner);
 }
 
@@ -75,6 +80,20 @@ Status take_zero_copy(Invocation *invocation, const char *name, const AccountTyp
 
 Status require_writable(const Account *account) {
     return account->info->is_writable ? OK : error_of_account(&CONSTRAINT_MUT, account->name);
+}
+
+Status require_signer(const Account *account) {
+    return account->info->is_signer ? OK : error_of_account(&CONSTRAINT_SIGNER, account->name);
+}
+
+Status require_executable(const Account *account) {
+    return account->info->is_executable ? OK : error_of_account(&CONSTRAINT_EXECUTABLE, account->name);
+}
+
+Status require_has_one(const Account *account, const Pubkey *stored, const Account *other) {
+    if (pubkey_equals(stored, other->info->key))
+        return OK;
+    return error_of_keys(&CONSTRAINT_HAS_ONE, account->name, stored, other->info->key);
 }
 
 Status require_condition(bool holds, const Account *account) {
@@ -114,7 +133,7 @@ Status require_canonical_pda(const Account *account, const Bytes *seeds, u64 cou
 }
 
 void close_account(const Account *account, const Account *recipient) {
-    *recipient->info->lamports += *account->info->lamports;
+    *recipient->info->lamports = checked_add(*recipient->info->lamports, *account->info->lamports);
     *account->info->lamports = 0;
     pubkey_copy(account->info->owner, &SYSTEM_PROGRAM_ID);
     set_data_length(account->info, 0);

@@ -1,8 +1,10 @@
 /* Account checks in the order and with the codes of the Anchor framework.
  *
  * Anchor first takes every account in list order (the take_ functions: right signature, owner, discriminator), then
- * creates those that are to be created, then checks the remaining conditions account by account: resize, seeds,
- * associated token address, writable, equalities, owner, close. Handlers here call the functions in that order.
+ * creates those that are to be created, then checks the remaining conditions account by account, in list order: zeroed,
+ * resize, seeds, associated token address, writable, signer, has one, equalities, owner, rent, executable, close.
+ * Handlers here call the functions in that order. A condition between two accounts blames the one that declares it: what
+ * an authority must equal is a condition on the account that stores the authority.
  */
 #pragma once
 #include "sdk/errors.h"
@@ -35,14 +37,19 @@ Status take_new(Invocation *invocation, const char *name, Account *account);
 Status take_signer(Invocation *invocation, const char *name, Account *account);         /* 3010 */
 Status take_system_account(Invocation *invocation, const char *name, Account *account); /* 3011 */
 Status take_program(Invocation *invocation, const char *name, const Pubkey *id, Account *account); /* 3008, 3009 */
-/* An account that exists and belongs to `owner` (3012, 3007). */
+/* An account that exists and belongs to `owner`, or one that was taken already (3012, 3007). */
 Status take_owned(Invocation *invocation, const char *name, const Pubkey *owner, Account *account);
+Status require_owned(const Account *account, const Pubkey *owner);
 /* A Borsh account: 3012, 3007, 3001, 3002. The caller decodes it (3003). */
 Status take_typed(Invocation *invocation, const char *name, const AccountType *type, Account *account);
 /* A zero-copy account: 3007 (also when it does not exist), 3001, 3002. */
 Status take_zero_copy(Invocation *invocation, const char *name, const AccountType *type, Account *account);
 
 Status require_writable(const Account *account);                          /* 2000 */
+Status require_signer(const Account *account);                            /* 2002 */
+Status require_executable(const Account *account);                        /* 2007 */
+/* The key that `account` stores is that of `other` (2001). */
+Status require_has_one(const Account *account, const Pubkey *stored, const Account *other);
 Status require_condition(bool holds, const Account *account);             /* 2003 */
 Status require_owner(const Account *account, const Pubkey *owner);        /* 2004 */
 Status require_close_to(const Account *account, const Account *recipient); /* 2011 */
@@ -51,5 +58,6 @@ Status require_pda(const Account *account, const Bytes *seeds, u64 count, const 
 /* The account is the canonical PDA of these seeds (2006); gives its bump. Aborts when a seed exceeds 32 bytes. */
 Status require_canonical_pda(const Account *account, const Bytes *seeds, u64 count, const Pubkey *program_id, u8 *bump);
 
-/* Moves all lamports to `recipient`, empties the account and gives it back to the system program. */
+/* Moves all lamports to `recipient`, empties the account and gives it back to the system program. Aborts when the
+   recipient would have more lamports than fit in 64 bits. */
 void close_account(const Account *account, const Account *recipient);

@@ -33,6 +33,9 @@ INLINE u64 checked_mul_at(u64 a, u64 b, const char *where) {
     return a * b;
 }
 
+/* The sum, or the largest number if it is larger. `addend` is not negative. */
+INLINE i64 saturating_add(i64 value, i64 addend) { return value > I64_MAX - addend ? I64_MAX : value + addend; }
+
 INLINE u64 checked_div_at(u64 a, u64 b, const char *where) {
     if (b == 0)
         abort_because(where, "attempt to divide by zero");

@@ -1,4 +1,5 @@
 #include "sdk/dispatch.h"
+#include "sdk/idl.h"
 #include "sdk/log.h"
 
 Status dispatch(u8 *input, const ProgramEntry *program) {
@@ -7,7 +8,7 @@ Status dispatch(u8 *input, const ProgramEntry *program) {
     if (!pubkey_equals(invocation.program_id, program->program_id))
         return error_occurred(&DECLARED_PROGRAM_ID_MISMATCH);
     if (invocation.data.length < DISCRIMINATOR_SIZE)
-        return error_occurred(&INSTRUCTION_MISSING);
+        return error_occurred(&INSTRUCTION_FALLBACK_NOT_FOUND);
     Reader arguments = reader_of(invocation.data);
     u64 discriminator = read_u64(&arguments);
     for (u64 i = 0; i < program->instruction_count; i++) {
@@ -17,5 +18,9 @@ Status dispatch(u8 *input, const ProgramEntry *program) {
             return entry->handler(&invocation, &arguments);
         }
     }
+    if (discriminator == IDL_INSTRUCTION)
+        return idl_instruction(&invocation, &arguments);
+    if (discriminator == EVENT_INSTRUCTION)
+        return error_occurred(&EVENT_INSTRUCTION_STUB);
     return error_occurred(&INSTRUCTION_FALLBACK_NOT_FOUND);
 }

@@ -2,24 +2,35 @@
 #include "sdk/log.h"
 #include "sdk/syscalls.h"
 
-const Error INSTRUCTION_MISSING = {100, "InstructionMissing", "8 byte instruction identifier not provided"};
 const Error INSTRUCTION_FALLBACK_NOT_FOUND = {101, "InstructionFallbackNotFound",
-    "Fallback functions are not supported"};
+                                               "Fallback functions are not supported"};
 const Error INSTRUCTION_DID_NOT_DESERIALIZE = {102, "InstructionDidNotDeserialize",
                                                "The program could not deserialize the given instruction"};
+const Error IDL_INSTRUCTION_INVALID_PROGRAM = {1001, "IdlInstructionInvalidProgram",
+                                               "Invalid program given to the IDL instruction"};
+const Error IDL_ACCOUNT_NOT_EMPTY = {1002, "IdlAccountNotEmpty",
+                                     "IDL account must be empty in order to resize, try closing first"};
+const Error EVENT_INSTRUCTION_STUB = {1500, "EventInstructionStub",
+                                      "The program was compiled without `event-cpi` feature"};
 const Error CONSTRAINT_MUT = {2000, "ConstraintMut", "A mut constraint was violated"};
+const Error CONSTRAINT_HAS_ONE = {2001, "ConstraintHasOne", "A has one constraint was violated"};
+const Error CONSTRAINT_SIGNER = {2002, "ConstraintSigner", "A signer constraint was violated"};
 const Error CONSTRAINT_RAW = {2003, "ConstraintRaw", "A raw constraint was violated"};
 const Error CONSTRAINT_OWNER = {2004, "ConstraintOwner", "An owner constraint was violated"};
+const Error CONSTRAINT_RENT_EXEMPT = {2005, "ConstraintRentExempt", "A rent exemption constraint was violated"};
 const Error CONSTRAINT_SEEDS = {2006, "ConstraintSeeds", "A seeds constraint was violated"};
+const Error CONSTRAINT_EXECUTABLE = {2007, "ConstraintExecutable", "An executable constraint was violated"};
 const Error CONSTRAINT_ASSOCIATED = {2009, "ConstraintAssociated", "An associated constraint was violated"};
 const Error CONSTRAINT_CLOSE = {2011, "ConstraintClose", "A close constraint was violated"};
+const Error CONSTRAINT_ZERO = {2013, "ConstraintZero", "Expected zero account discriminant"};
 const Error CONSTRAINT_TOKEN_OWNER = {2015, "ConstraintTokenOwner", "A token owner constraint was violated"};
+const Error REQUIRE_GTE_VIOLATED = {2506, "RequireGteViolated", "A require_gte expression was violated"};
 const Error ACCOUNT_DISCRIMINATOR_ALREADY_SET = {3000, "AccountDiscriminatorAlreadySet",
                                                  "The account discriminator was already set on this account"};
 const Error ACCOUNT_DISCRIMINATOR_NOT_FOUND = {3001, "AccountDiscriminatorNotFound",
-                                               "No 8 byte discriminator was found on the account"};
+                                               "No discriminator was found on the account"};
 const Error ACCOUNT_DISCRIMINATOR_MISMATCH = {3002, "AccountDiscriminatorMismatch",
-                                              "8 byte discriminator did not match what was expected"};
+                                              "Account discriminator did not match what was expected"};
 const Error ACCOUNT_DID_NOT_DESERIALIZE = {3003, "AccountDidNotDeserialize", "Failed to deserialize the account"};
 const Error ACCOUNT_NOT_ENOUGH_KEYS = {3005, "AccountNotEnoughKeys",
                                        "Not enough account keys given to the instruction"};
@@ -54,6 +65,13 @@ static void log_error(const char *origin, const char *place, const Error *error)
     line_end(&line);
 }
 
+static void log_keys(const Pubkey *left, const Pubkey *right) {
+    log_text("Left:");
+    sol_log_pubkey(left);
+    log_text("Right:");
+    sol_log_pubkey(right);
+}
+
 Status error_thrown(const Error *error, const char *where) {
     log_error("AnchorError thrown in ", where, error);
     return error->code;
@@ -66,10 +84,20 @@ Status error_of_account(const Error *error, const char *account) {
 
 Status error_of_keys(const Error *error, const char *account, const Pubkey *found, const Pubkey *expected) {
     log_error("AnchorError caused by account: ", account, error);
-    log_text("Left:");
-    sol_log_pubkey(found);
-    log_text("Right:");
-    sol_log_pubkey(expected);
+    log_keys(found, expected);
+    return error->code;
+}
+
+Status error_thrown_of_keys(const Error *error, const char *where, const Pubkey *left, const Pubkey *right) {
+    log_error("AnchorError thrown in ", where, error);
+    log_keys(left, right);
+    return error->code;
+}
+
+Status error_thrown_of_numbers(const Error *error, const char *where, u64 left, u64 right) {
+    log_error("AnchorError thrown in ", where, error);
+    log_number("Left: ", left);
+    log_number("Right: ", right);
     return error->code;
 }
 
@@ -100,5 +128,10 @@ void abort_because(const char *where, const char *reason) {
     line_text(&line, ": ");
     line_text(&line, reason);
     line_end(&line);
+    abort();
+}
+
+void abort_out_of_memory(void) {
+    log_text("Error: memory allocation failed, out of memory");
     abort();
 }

@@ -40,10 +40,11 @@ void read_input(u8 *input, Invocation *invocation) {
         if (duplicate_of == NOT_A_DUPLICATE) {
             input = read_account(input, account);
         } else {
-            if (i < MAX_ACCOUNTS)
-                *account = invocation->accounts[duplicate_of];
+            account = i < MAX_ACCOUNTS ? invocation->listed[duplicate_of] : &skipped;
             input += DUPLICATE_SIZE;
         }
+        if (i < MAX_ACCOUNTS)
+            invocation->listed[i] = account;
     }
     invocation->account_count = count < MAX_ACCOUNTS ? count : MAX_ACCOUNTS;
     invocation->accounts_taken = 0;
@@ -52,7 +53,11 @@ void read_input(u8 *input, Invocation *invocation) {
     invocation->program_id = (const Pubkey *)(invocation->data.data + invocation->data.length);
 }
 
+#define LENGTH_BEFORE_DATA (DATA_OFFSET - DATA_LENGTH_OFFSET)
+
 void set_data_length(AccountInfo *account, u64 length) {
     account->data_length = length;
-    store_u64(account->data - (DATA_OFFSET - DATA_LENGTH_OFFSET), length);
+    store_u64(account->data - LENGTH_BEFORE_DATA, length);
 }
+
+void refresh_data_length(AccountInfo *account) { account->data_length = load_u64(account->data - LENGTH_BEFORE_DATA); }

@@ -20,6 +20,13 @@ void line_bytes(LogLine *line, const u8 *text, u64 length) {
 
 void line_text(LogLine *line, const char *text) { line_bytes(line, (const u8 *)text, text_length(text)); }
 
+void line_fixed_text(LogLine *line, const char *text, u64 capacity) {
+    u64 length = 0;
+    while (length < capacity && text[length] != 0)
+        length++;
+    line_bytes(line, (const u8 *)text, length);
+}
+
 void line_start(LogLine *line, const char *text) {
     line->length = 0;
     line_text(line, text);

@@ -13,6 +13,8 @@ typedef _Bool bool;
 #define false ((bool)0)
 #define NULL ((void *)0)
 #define U16_MAX 0xffffu
+#define U32_MAX 0xffffffffu
+#define I64_MAX 0x7fffffffffffffffll
 #define U64_MAX 0xffffffffffffffffull
 
 #define INLINE static inline __attribute__((always_inline))

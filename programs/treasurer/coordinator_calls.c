@@ -23,8 +23,7 @@ static void put_string(Writer *writer, const Bytes *text) {
     put(writer, text->data, text->length);
 }
 
-void call_coordinator(const Invocation *invocation, const CoordinatorAuthority *authority, u64 discriminator,
-                      const Bytes *arguments) {
+void call_coordinator(const CoordinatorAuthority *authority, u64 discriminator, const Bytes *arguments) {
     Writer data = {SCRATCH, 0};
     put(&data, &discriminator, sizeof(discriminator));
     put(&data, arguments->data, arguments->length);
@@ -34,10 +33,11 @@ void call_coordinator(const Invocation *invocation, const CoordinatorAuthority *
         {authority->account->info->key, true, false},
     };
     Instruction instruction = {&COORDINATOR_PROGRAM_ID, metas, COUNT_OF(metas), data.start, data.length};
-    invoke(invocation, &instruction, &authority->signer);
+    const Account *accounts[] = {authority->run, authority->instance, authority->account};
+    invoke(&instruction, accounts, COUNT_OF(accounts), &authority->signer);
 }
 
-void call_init_coordinator(const Invocation *invocation, const NewCoordinator *coordinator) {
+void call_init_coordinator(const NewCoordinator *coordinator) {
     u64 discriminator = CALL_INIT_COORDINATOR;
     Writer data = {SCRATCH, 0};
     put(&data, &discriminator, sizeof(discriminator));
@@ -52,5 +52,6 @@ void call_init_coordinator(const Invocation *invocation, const NewCoordinator *c
         {&SYSTEM_PROGRAM_ID, false, false},
     };
     Instruction instruction = {&COORDINATOR_PROGRAM_ID, metas, COUNT_OF(metas), data.start, data.length};
-    invoke(invocation, &instruction, NULL);
+    const Account *accounts[] = {coordinator->payer, coordinator->instance, coordinator->account};
+    invoke(&instruction, accounts, COUNT_OF(accounts), NULL);
 }

@@ -15,8 +15,7 @@ typedef struct {
 } CoordinatorAuthority;
 
 /* Calls an instruction of the main authority: the discriminator followed by `arguments`. */
-void call_coordinator(const Invocation *invocation, const CoordinatorAuthority *authority, u64 discriminator,
-                      const Bytes *arguments);
+void call_coordinator(const CoordinatorAuthority *authority, u64 discriminator, const Bytes *arguments);
 
 typedef struct {
     const Account *payer;
@@ -28,4 +27,4 @@ typedef struct {
     Bytes client_version;
 } NewCoordinator;
 
-void call_init_coordinator(const Invocation *invocation, const NewCoordinator *coordinator);
+void call_init_coordinator(const NewCoordinator *coordinator);

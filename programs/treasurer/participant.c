@@ -26,7 +26,7 @@ Status participant_create(Invocation *invocation, Reader *reader) {
     NewAccount new_participant = {
         &payer, &participant_account, PARTICIPANT_SIZE, &TREASURER_PROGRAM_ID, {seeds, COUNT_OF(seeds)},
     };
-    TRY(create_account(invocation, &new_participant));
+    TRY(create_account(&new_participant));
     TRY(require_writable(&payer));
     Participant *participant = (Participant *)participant_account.info->data;
     participant->discriminator = PARTICIPANT_TYPE.discriminator;
@@ -37,7 +37,8 @@ Status participant_create(Invocation *invocation, Reader *reader) {
 /* What the wallet has earned in the run so far; 0 for one that never joined. */
 static u64 earned_points(const CoordinatorAccount *account, const Pubkey *wallet) {
     const MemberList *members = &account->state.clients_state.members;
-    for (u64 i = 0; i < members->length; i++)
+    u64 length = LENGTH_OF(members);
+    for (u64 i = 0; i < length; i++)
         if (pubkey_equals(&members->data[i].id.signer, wallet))
             return members->data[i].earned;
     return 0;
@@ -121,6 +122,6 @@ Status participant_claim(Invocation *invocation, Reader *reader) {
     TokenTransfer payout = {
         &accounts.run_collateral, &accounts.user_collateral, &accounts.run, points, {seeds, RUN_SEED_COUNT},
     };
-    transfer_tokens(invocation, &payout);
+    transfer_tokens(&payout);
     return OK;
 }

@@ -35,13 +35,13 @@ static Status take_accounts(Invocation *invocation, RunCreateAccounts *accounts)
     return take_program(invocation, "system_program", &SYSTEM_PROGRAM_ID, &accounts->system_program);
 }
 
-static Status create_run(const Invocation *invocation, const RunCreateAccounts *accounts, u64 index, u8 *bump) {
+static Status create_run(const RunCreateAccounts *accounts, u64 index, u8 *bump) {
     Bytes seeds[] = {RUN_SEED, BYTES_OF_VALUE(index), {bump, sizeof(*bump)}};
     TRY(require_canonical_pda(&accounts->run, seeds, COUNT_OF(seeds) - 1, &TREASURER_PROGRAM_ID, bump));
     NewAccount new_run = {
         &accounts->payer, &accounts->run, TREASURER_RUN_SIZE, &TREASURER_PROGRAM_ID, {seeds, COUNT_OF(seeds)},
     };
-    return create_account(invocation, &new_run);
+    return create_account(&new_run);
 }
 
 Status run_create(Invocation *invocation, Reader *reader) {
@@ -56,9 +56,12 @@ Status run_create(Invocation *invocation, Reader *reader) {
     RunCreateAccounts accounts;
     TRY(take_accounts(invocation, &accounts));
     u8 bump;
-    TRY(create_run(invocation, &accounts, arguments.index, &bump));
-    NewTokenAccount vault = {&accounts.payer, &accounts.run_collateral, &accounts.run, &accounts.collateral_mint};
-    create_associated_token_account(invocation, &vault);
+    TRY(create_run(&accounts, arguments.index, &bump));
+    NewTokenAccount vault = {
+        &accounts.payer,           &accounts.run_collateral, &accounts.run,
+        &accounts.collateral_mint, &accounts.system_program, &accounts.token_program,
+    };
+    create_associated_token_account(&vault);
     TRY(require_writable(&accounts.payer));
     TRY(require_writable(&accounts.coordinator_instance));
     TRY(require_writable(&accounts.coordinator_account));
@@ -79,6 +82,6 @@ Status run_create(Invocation *invocation, Reader *reader) {
         &accounts.payer,         &accounts.coordinator_instance, &accounts.coordinator_account, accounts.run.info->key,
         arguments.join_authority, arguments.run_id,               arguments.client_version,
     };
-    call_init_coordinator(invocation, &coordinator);
+    call_init_coordinator(&coordinator);
     return OK;
 }

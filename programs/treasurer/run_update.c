@@ -66,7 +66,7 @@ Status run_update(Invocation *invocation, Reader *reader) {
     TRY(take_zero_copy(invocation, "coordinator_account", &COORDINATOR_ACCOUNT_TYPE, &coordinator_account));
     TRY(take_program(invocation, "coordinator_program", &COORDINATOR_PROGRAM_ID, &coordinator_program));
 
-    TRY(require_condition(pubkey_equals(authority.info->key, &run->main_authority), &authority));
+    TRY(require_condition(pubkey_equals(authority.info->key, &run->main_authority), &run_account));
     TRY(require_condition(pubkey_equals(&run->coordinator_instance, instance_account.info->key), &run_account));
     TRY(require_condition(pubkey_equals(&run->coordinator_account, coordinator_account.info->key), &run_account));
     TRY(require_writable(&coordinator_account));
@@ -85,6 +85,6 @@ Status run_update(Invocation *invocation, Reader *reader) {
     };
     for (u64 i = 0; i < COUNT_OF(calls); i++)
         if (calls[i].arguments->length != 0)
-            call_coordinator(invocation, &caller, calls[i].discriminator, calls[i].arguments);
+            call_coordinator(&caller, calls[i].discriminator, calls[i].arguments);
     return OK;
 }

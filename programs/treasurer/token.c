@@ -66,18 +66,24 @@ void associated_token_address(const Pubkey *owner, const Pubkey *mint, Pubkey *a
         ABORT("Unable to find a viable program address bump seed");
 }
 
-void create_associated_token_account(const Invocation *invocation, const NewTokenAccount *new_account) {
+void create_associated_token_account(const NewTokenAccount *new_account) {
+    Pubkey address;
+    associated_token_address(new_account->owner->info->key, new_account->mint->info->key, &address);
     u8 data[] = {ASSOCIATED_TOKEN_CREATE};
     AccountMeta metas[] = {
-        {new_account->payer->info->key, true, true}, {new_account->token_account->info->key, true, false},
+        {new_account->payer->info->key, true, true}, {&address, true, false},
         {new_account->owner->info->key, false, false}, {new_account->mint->info->key, false, false},
         {&SYSTEM_PROGRAM_ID, false, false}, {&TOKEN_PROGRAM_ID, false, false},
     };
     Instruction instruction = {&ASSOCIATED_TOKEN_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
-    invoke(invocation, &instruction, NULL);
+    const Account *accounts[] = {
+        new_account->payer, new_account->token_account,  new_account->owner,
+        new_account->mint,  new_account->system_program, new_account->token_program,
+    };
+    invoke(&instruction, accounts, COUNT_OF(accounts), NULL);
 }
 
-void transfer_tokens(const Invocation *invocation, const TokenTransfer *transfer) {
+void transfer_tokens(const TokenTransfer *transfer) {
     u8 data[1 + sizeof(u64)];
     data[0] = TOKEN_TRANSFER;
     store_u64(data + 1, transfer->amount);
@@ -87,5 +93,6 @@ void transfer_tokens(const Invocation *invocation, const TokenTransfer *transfer
         {transfer->owner->info->key, false, true},
     };
     Instruction instruction = {&TOKEN_PROGRAM_ID, metas, COUNT_OF(metas), data, sizeof(data)};
-    invoke(invocation, &instruction, &transfer->signer);
+    const Account *accounts[] = {transfer->from, transfer->to, transfer->owner};
+    invoke(&instruction, accounts, COUNT_OF(accounts), &transfer->signer);
 }

@@ -17,11 +17,12 @@ Status take_token_account(Invocation *invocation, const char *name, Account *acc
 void associated_token_address(const Pubkey *owner, const Pubkey *mint, Pubkey *address);
 
 typedef struct {
-    const Account *payer, *token_account, *owner, *mint;
+    const Account *payer, *token_account, *owner, *mint, *system_program, *token_program;
 } NewTokenAccount;
 
-/* Creates the associated token account; fails in the callee when it exists. */
-void create_associated_token_account(const Invocation *invocation, const NewTokenAccount *new_account);
+/* Creates the token account at the associated address; fails in the callee when it exists. The associated address is
+   what the callee is asked for: when `token_account` is another, the account is missing. */
+void create_associated_token_account(const NewTokenAccount *new_account);
 
 typedef struct {
     const Account *from, *to, *owner;
@@ -30,4 +31,4 @@ typedef struct {
 } TokenTransfer;
 
 /* Moves tokens, the owner signing as a PDA; fails in the callee when there are too few. */
-void transfer_tokens(const Invocation *invocation, const TokenTransfer *transfer);
+void transfer_tokens(const TokenTransfer *transfer);
