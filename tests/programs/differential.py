@@ -233,7 +233,7 @@ class Aim:
         return steps.SetFutureEpochRates(*rates), b""
 
     def _version(self, _: CoordinatorState) -> tuple[steps.Instruction, bytes]:
-        return steps.UpdateClientVersion(self.rng.choice(("", "latest", "ü" * 48, "x" * 97))), b""
+        return steps.UpdateClientVersion(self.rng.choice(("", "latest", "ü" * 48, "x" * 97, "a\0b", "\0a"))), b""
 
     def _good_config(self, _: CoordinatorState) -> tuple[steps.Instruction, bytes]:
         return steps.Update(config=self._config(sane=True)), b""

@@ -21,16 +21,16 @@ from psyche_cli.protocol.coordinator_account import decode_coordinator_account
 from psyche_cli.protocol.raw_account import RawAccount
 from psyche_cli.run_config import rules
 
-from .chain import ABORT, COORDINATOR, Chain, Code, Outcome
+from .chain import ABORT, COORDINATOR, Chain, Code
 from .coordinator_bytes import Table, config_bytes, decode
-from .differential import program_lines
+from .recorded_rules import CONFIG_REFUSED, MODEL_LOGS, MODEL_REFUSED, complaint
 from .run import Run
 from .traces import ADAMW, DISTRO
 from .world import GOOD_CONFIG, GOOD_MODEL
 
 U64_MAX, U32_MAX, U16_MAX, U8_MAX = 2**64 - 1, 2**32 - 1, 2**16 - 1, 2**8 - 1
 CONFIG_OFFSET = 968
-CONFIG_REFUSED, MODEL_REFUSED, HALTED = 6004, 6005, 6015
+HALTED = 6015
 
 BASE = GOOD_CONFIG | {"init_min_clients": 40, "min_clients": 36, "witness_nodes": 8, "global_batch_size_start": 64}
 
@@ -82,12 +82,6 @@ MODEL_VALUES: dict[str, tuple[Any, ...]] = {
     ),
     "optimizer": ("Dummy", ADAMW, DISTRO),
 }
-MODEL_LOGS = {
-    "MaxSeqLen": "model check failed: max_seq_len is 0.",
-    "DataLocation": "model check failed: bad LLM training data location.",
-    "Checkpoint": "model check failed: bad checkpoint",
-    "Optimizer": "model check failed: bad optimizer",
-}
 
 
 def configs() -> Iterator[dict[str, int]]:
@@ -136,11 +130,6 @@ def with_config(data: bytes, config: dict[str, int]) -> bytes:
     return data[:CONFIG_OFFSET] + stored + data[CONFIG_OFFSET + len(stored) :]
 
 
-def complaint(outcome: Outcome) -> str:
-    """The rule of the model that the log names."""
-    return next((rule for rule, line in MODEL_LOGS.items() if line in program_lines(outcome.logs)), "")
-
-
 def test_every_value_that_the_tests_start_from_is_accepted(run: Run) -> None:
     assert tuple(CONFIG_VALUES) == tuple(BASE)
     run.must(steps.Update(config=BASE, model=GOOD_MODEL))
@@ -185,9 +174,9 @@ def test_the_program_refuses_the_models_that_the_rules_refuse(run: Run) -> None:
         put(run, configured)
         outcome = run.send(steps.Update(model=model))
         assert outcome.code == (MODEL_REFUSED if problems else None), (model, problems)
-        assert complaint(outcome) == (problems[0].rule if problems else ""), (model, problems)
+        assert complaint(outcome.logs) == (problems[0].rule if problems else ""), (model, problems)
         assert rules.check_run(BASE, model) == problems
-        refused[complaint(outcome)] += 1
+        refused[complaint(outcome.logs)] += 1
         for rule in rules.MODEL_RULES:
             refused[rule.path] += [problem.key for problem in problems] == [reported(rule)]
     assert all(refused[rule.path] for rule in rules.MODEL_RULES), refused
