@@ -19,7 +19,7 @@ from psyche_cli.localnet.dispatcher import Dispatcher
 from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.history import DEFAULT_CAPACITY
 from psyche_cli.localnet.ports import DEFAULT_RPC_PORT, bind_pair
-from psyche_cli.localnet.rpc_context import RpcContext
+from psyche_cli.localnet.rpc_context import RpcContext, no_log
 from psyche_cli.localnet.rpc_fault import Json
 from psyche_cli.localnet.server import LocalServer
 from psyche_cli.localnet.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from psyche_cli.localnet.ledger import Ledger
 
 _CALL_SECONDS: Final = 30.0
-
-
-def _silent(line: str) -> None:
-    """Drop a line of log."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +47,8 @@ class LocalnetOptions:
     clock: Clock = field(default_factory=SystemClock)
     first_slot: int = 1
     history_capacity: int = DEFAULT_CAPACITY
-    log: Callable[[str], None] = _silent
-    notice: Callable[[str], None] = _silent
+    log: Callable[[str], None] = no_log
+    notice: Callable[[str], None] = no_log
     log_requests: bool = False
     ledger: Path | None = None
     reset: bool = False

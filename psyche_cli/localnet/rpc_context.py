@@ -18,8 +18,8 @@ API_VERSION: Final = "2.2.0"
 FEATURE_SET: Final = 0
 
 
-def _no_log(line: str) -> None:  # noqa: ARG001 -- the signature is that of a log
-    return None
+def no_log(line: str) -> None:
+    """Drop a line of log."""
 
 
 @dataclass
@@ -31,14 +31,19 @@ class RpcContext:
     """
 
     bank: Bank
-    log: Callable[[str], None] = _no_log
-    notice: Callable[[str], None] = _no_log
+    log: Callable[[str], None] = no_log
+    notice: Callable[[str], None] = no_log
     log_requests: bool = False
     faucet: Keypair = field(default_factory=faucet_keypair)
     identity: Pubkey = field(default_factory=lambda: faucet_keypair().pubkey())
     airdrops: int = 0
     snapshots: dict[int, BankState] = field(default_factory=dict)
     snapshots_taken: int = 0
+
+    @property
+    def is_logging(self) -> bool:
+        """Whether anybody reads the log, so that a line is worth composing."""
+        return self.log is not no_log
 
     def with_context(self, value: Json) -> Json:
         """A value with the slot it belongs to."""

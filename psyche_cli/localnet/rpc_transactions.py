@@ -13,6 +13,7 @@ from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
+from psyche_cli.amounts import format_sol
 from psyche_cli.localnet.bank import LAMPORTS_PER_SIGNATURE, Simulation, TransactionRejected
 from psyche_cli.localnet.encoding import AccountView
 from psyche_cli.localnet.error_texts import transaction_error_text
@@ -26,6 +27,7 @@ from psyche_cli.localnet.rpc_fault import (
     invalid_params,
 )
 from psyche_cli.localnet.rpc_params import Config, Params, hash_of, pubkey_of
+from psyche_cli.localnet.transaction_log import dropped_line, executed_line
 from psyche_cli.localnet.transaction_view import parsed_inner_instructions
 from psyche_cli.localnet.wire import WireTransaction, decode_text, parse_transaction
 
@@ -55,10 +57,11 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
             raise TransactionRejected("SignatureFailure")
         record = context.bank.execute(wire)
     except TransactionRejected as rejected:
-        context.log(f"dropped {wire.signature}: {transaction_error_text(rejected.error)}")
+        if context.is_logging:
+            context.log(dropped_line(wire, context.bank.load_keys(wire).keys, rejected.error))
     else:
-        verdict = "ok" if record.error is None else transaction_error_text(record.error)
-        context.log(f"slot {record.slot} {wire.signature}: {verdict}")
+        if context.is_logging:
+            context.log(executed_line(record, wire))
         if context.log_requests:
             for line in record.logs:
                 context.log(f"    {line}")
@@ -171,6 +174,9 @@ def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
 def _request_airdrop(context: RpcContext, params: Params) -> Json:
     recipient, lamports = params.pubkey(0), params.unsigned(1)
     params.config(2)
+    held = context.bank.balance(context.faucet.pubkey())
+    if lamports + LAMPORTS_PER_SIGNATURE > held:
+        raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, which is less than the amount and the fee")
     # Equal airdrops within one blockhash would be duplicates; another compute unit limit makes each unlike the others.
     context.airdrops = (context.airdrops + 1) % 1_000_000
     instructions = [
@@ -182,15 +188,15 @@ def _request_airdrop(context: RpcContext, params: Params) -> Json:
     try:
         record = context.bank.execute(parse_transaction(bytes(transaction)))
     except TransactionRejected as rejected:
-        raise _airdrop_failed(rejected.error) from rejected
+        raise _airdrop_failed(transaction_error_text(rejected.error)) from rejected
     if record.error is not None:
-        raise _airdrop_failed(record.error)
-    context.log(f"slot {record.slot} {record.signature}: airdrop of {lamports} lamports to {recipient}")
+        raise _airdrop_failed(transaction_error_text(record.error))
+    context.log(f"slot {record.slot}  airdrop of {format_sol(lamports)} SOL to {recipient}  ok  {record.signature}")
     return str(record.signature)
 
 
-def _airdrop_failed(error: Json) -> RpcFault:
-    return RpcFault(INTERNAL_ERROR, f"airdrop request failed: {transaction_error_text(error)}")
+def _airdrop_failed(reason: str) -> RpcFault:
+    return RpcFault(INTERNAL_ERROR, f"airdrop request failed: {reason}")
 
 
 METHODS: Final[MethodTable] = {

@@ -39,7 +39,7 @@ def test_expired_transaction_sent_without_preflight_never_lands(chain: Chain) ->
     assert signature == str(transaction.signatures[0])
     assert chain.status(signature) is None
     assert chain.balance(to) == 0
-    assert chain.log == [f"dropped {signature}: Blockhash not found"]
+    assert chain.log == [f"dropped  system::transfer  by {chain.payer.pubkey()}  Blockhash not found  {signature}"]
 
 
 def test_unknown_blockhash(chain: Chain) -> None:
