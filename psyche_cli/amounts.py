@@ -9,6 +9,7 @@ from psyche_cli.errors import InvalidAmount
 
 U64_MAX = 2**64 - 1
 SOL_DECIMALS = 9
+LAMPORTS_PER_SOL = 10**SOL_DECIMALS
 
 _LONGEST_TEXT = 128
 _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")

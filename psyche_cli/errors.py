@@ -221,7 +221,32 @@ class TransactionTooLarge(Refused):
 
 
 class ProgramRefused(Refused):
-    """A program returned an error, in simulation (nothing was paid) or on-chain (the fee was)."""
+    """A program returned an error, in simulation (nothing was paid) or on-chain (the fee was).
+
+    ``program`` is its name or, where that is not known, its address; empty when the runtime refused the transaction.
+    ``program_code`` is the number that the program returned, None for errors without one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        program: str = "",
+        program_code: int | None = None,
+        sent: bool | None = None,
+        signature: str | None = None,
+        **details: ContextValue,
+    ) -> None:
+        super().__init__(message, hint=hint, sent=sent, signature=signature)
+        self.details = details
+        self.program = program
+        self.program_code = program_code
+
+    @property
+    def context(self) -> dict[str, ContextValue]:
+        """The same with ``program`` and ``program_code``, the latter also when it is null."""
+        return {**super().context, "program": self.program, "program_code": self.program_code}
 
 
 class AccountError(PsycheError):

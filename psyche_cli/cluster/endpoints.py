@@ -6,20 +6,25 @@ reach a message.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from psyche_cli.errors import UsageError
 
+LOCAL_RPC_URL = "http://127.0.0.1:8899"
+"""Where a local validator listens unless told otherwise."""
+
 # The names that the Solana CLI understands for --url. "localhost" is spelt as an address because the local validators
 # listen on IPv4 only, and a name may resolve to ::1 first.
 _MONIKERS = {
-    "localhost": "http://127.0.0.1:8899",
+    "localhost": LOCAL_RPC_URL,
     "devnet": "https://api.devnet.solana.com",
     "testnet": "https://api.testnet.solana.com",
     "mainnet-beta": "https://api.mainnet-beta.solana.com",
 }
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 _LAST_PORT = 65535
+_LOOPBACK_IPV4 = re.compile(r"127(\.[0-9]{1,3}){3}")
 _HINT = "Give a URL such as http://127.0.0.1:8899, or localhost, devnet, testnet or mainnet-beta."
 
 
@@ -74,7 +79,7 @@ def derive_ws_url(rpc_url: str) -> str:
 def is_loopback(url: str) -> bool:
     """Whether the endpoint is on this machine, so that no proxy can be meant for it."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    return host in ("localhost", "::1") or _LOOPBACK_IPV4.fullmatch(host) is not None
 
 
 def _check_url(text: str, *, schemes: tuple[str, str], name: str) -> str:

@@ -194,6 +194,6 @@ class Sender:
             self._clock.sleep(min(_BLOCKHASH_PAUSE, deadline.remaining))
 
     def _refusal(self, err: Json, logs: Sequence[str], signed: SignedTransaction) -> PsycheError:
-        error = refusal(err, logs, signed, self._describe_failure)
+        error = refusal(err, logs, signed, self._describe_failure, self._rpc.label)
         error.logs = tuple(logs)
         return error

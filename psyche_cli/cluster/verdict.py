@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.cluster.funding import how_to_fund
 from psyche_cli.cluster.rpc_types import COMMITMENTS, SignatureStatus
 from psyche_cli.cluster.transaction import SignedTransaction
 from psyche_cli.errors import (
@@ -61,6 +62,8 @@ _REFUSING_STATUSES = frozenset({400, 401, 403, 404, 405, 413, 415})
 # Invalid request, unknown method, invalid parameters; and of the transaction: bad signature, failed precompile, wrong
 # number of signatures, unsupported version.
 _REFUSING_RPC_CODES = frozenset({-32600, -32601, -32602, -32003, -32006, -32013, -32015})
+_TOO_FEW_LAMPORTS = ("system", 1)
+"""Program and code of a transfer, or of the rent of a new account, beyond what the payer holds."""
 
 
 def delivery(error: NetworkError) -> Delivery:
@@ -86,31 +89,35 @@ def delivery(error: NetworkError) -> Delivery:
 
 
 def refusal(
-    err: Json, logs: Sequence[str], transaction: SignedTransaction, describe_failure: DescribeFailure
+    err: Json, logs: Sequence[str], transaction: SignedTransaction, describe_failure: DescribeFailure, endpoint: str
 ) -> PsycheError:
-    """The error to raise for a transaction that failed, in simulation or on-chain.
+    """The error to raise for a transaction that failed at ``endpoint`` (its label), in simulation or on-chain.
 
-    Missing SOL is told here, where it is known whose; everything else by ``describe_failure``.
+    Missing SOL is reported here, where it is known whose; everything else by ``describe_failure``.
     """
     payer = str(transaction.account_keys[0])
+    fund = how_to_fund(payer, endpoint)
     if err == "AccountNotFound":
         return InsufficientFunds(
             f"The wallet {payer} holds no SOL on this cluster.",
-            hint="Fund it first. It pays the fee of every transaction.",
+            hint=fund,
             wallet=payer,
         )
     if err == "InsufficientFundsForFee":
         return InsufficientFunds(
-            f"The wallet {payer} does not hold enough SOL for the transaction fee.", hint="Fund it first.", wallet=payer
+            f"The wallet {payer} does not hold enough SOL for the transaction fee.", hint=fund, wallet=payer
         )
     if isinstance(err, dict) and "InsufficientFundsForRent" in err:
         account = _account_of(err["InsufficientFundsForRent"], transaction)
         return InsufficientFunds(
             f"The account {account} would be left with less SOL than its rent-exempt minimum.",
-            hint="The wallet must hold more SOL." if account == payer else "",
+            hint=fund if account == payer else "",
             account=account,
         )
-    return describe_failure(err, logs, transaction.program_ids)
+    error = describe_failure(err, logs, transaction.program_ids)
+    if isinstance(error, ProgramRefused) and (error.program, error.program_code) == _TOO_FEW_LAMPORTS:
+        error.hint = fund
+    return error
 
 
 def _account_of(detail: Json, transaction: SignedTransaction) -> str:

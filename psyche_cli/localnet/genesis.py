@@ -18,6 +18,7 @@ from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
 
 from psyche_cli import resources
+from psyche_cli.amounts import LAMPORTS_PER_SOL
 from psyche_cli.errors import BadProgram
 from psyche_cli.localnet.account_index import AccountIndex
 from psyche_cli.localnet.known_addresses import (
@@ -28,7 +29,6 @@ from psyche_cli.localnet.known_addresses import (
     TOKEN_PROGRAM,
 )
 
-LAMPORTS_PER_SOL: Final = 1_000_000_000
 DEFAULT_FAUCET_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
 _ELF_MACHINES: Final = {247, 263}  # EM_BPF, EM_SBPF
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.amounts import SOL_DECIMALS, U64_MAX, parse_amount
+from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS, U64_MAX, parse_amount
 from psyche_cli.environment import Environment
 from psyche_cli.errors import InvalidAmount, UsageError
-from psyche_cli.localnet.genesis import LAMPORTS_PER_SOL, Genesis, psyche_programs
+from psyche_cli.localnet.genesis import Genesis, psyche_programs
 from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.protocol.addresses import parse_pubkey
 

@@ -10,6 +10,7 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
+from psyche_cli.cluster.funding import how_to_fund
 from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.errors import AccountNotFound, AlreadyExists, InsufficientFunds, UsageError
 from psyche_cli.operations.receipts import record
@@ -234,7 +235,7 @@ def _require_lamports(session: SigningSession, rent: int) -> None:
         raise InsufficientFunds(
             f"The wallet {session.wallet.address} holds {format_sol(balance)} SOL, "
             f"less than the {format_sol(needed)} SOL of rent and fees.",
-            hint="Send SOL to the wallet first; on a local validator: psyche-cli localnet --airdrop PUBKEY=SOL.",
+            hint=how_to_fund(session.wallet.address, session.rpc.label, needed - balance),
             balance=balance,
             needed=needed,
         )

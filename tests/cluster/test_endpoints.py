@@ -126,6 +126,7 @@ def test_no_port_follows_the_last_one() -> None:
     [
         ("http://127.0.0.1:8899", True),
         ("http://127.1.2.3", True),
+        ("http://127.example", False),
         ("http://localhost", True),
         ("http://[::1]:80", True),
         ("https://rpc.example", False),

@@ -1,6 +1,7 @@
 """What answers mean for a transaction: tables of every case."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,9 +29,12 @@ from psyche_cli.errors import (
     TimedOut,
     Unreachable,
 )
+from psyche_cli.protocol.program_errors import failure_describer
+from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, SYSTEM
 
 PAYER, OTHER, PROGRAM = (Pubkey.new_unique() for _ in range(3))
 SIGNED = SignedTransaction(b"", Signature.default(), 1, (PROGRAM, PROGRAM), (PAYER, OTHER, PROGRAM))
+ENDPOINT = "https://rpc.example"
 CUSTOM: Json = {"InstructionError": [1, {"Custom": 6015}]}
 
 
@@ -138,9 +142,36 @@ def test_failed_attempts_to_send(error: NetworkError, judged: Delivery) -> None:
     ],
 )
 def test_refusals(err: Any, kind: type[Exception], message: str) -> None:
-    error = refusal(err, ["a log"], SIGNED, describe_any_failure)
+    error = refusal(err, ["a log"], SIGNED, describe_any_failure, ENDPOINT)
     assert type(error) is kind
     assert error.message == message
+
+
+FUND = f"Fund it first: psyche-cli localnet airdrop {PAYER} 10"
+
+
+@pytest.mark.parametrize(
+    ("err", "hint"),
+    [
+        ("AccountNotFound", FUND),
+        ("InsufficientFundsForFee", FUND),
+        ({"InsufficientFundsForRent": {"account_index": 0}}, FUND),
+        ({"InsufficientFundsForRent": {"account_index": 1}}, ""),
+        ({"InstructionError": [0, {"Custom": 1}]}, FUND),
+    ],
+)
+def test_missing_sol_comes_with_what_to_do(err: Any, hint: str) -> None:
+    signed = replace(SIGNED, program_ids=(SYSTEM, SYSTEM))
+    describe = failure_describer(PUBLISHED)
+    assert refusal(err, [], signed, describe, "http://127.0.0.1:8899").hint == hint
+    elsewhere = refusal(err, [], signed, describe, ENDPOINT).hint
+    assert elsewhere == (f"Send SOL to {PAYER} on this cluster first." if hint else "")
+
+
+def test_another_program_that_returns_the_same_code_is_not_short_of_sol() -> None:
+    signed = replace(SIGNED, program_ids=(SPL_TOKEN, SPL_TOKEN))
+    error = refusal({"InstructionError": [0, {"Custom": 1}]}, [], signed, failure_describer(PUBLISHED), ENDPOINT)
+    assert "SOL" not in error.hint
 
 
 def test_all_but_missing_sol_is_described_by_whoever_knows_the_programs() -> None:
@@ -150,8 +181,8 @@ def test_all_but_missing_sol_is_described_by_whoever_knows_the_programs() -> Non
         seen.append(arguments)
         return ProgramRefused("described")
 
-    assert refusal(CUSTOM, ["a log"], SIGNED, describe).message == "described"
-    assert refusal("Other", [], SIGNED, describe).message == "described"
+    assert refusal(CUSTOM, ["a log"], SIGNED, describe, ENDPOINT).message == "described"
+    assert refusal("Other", [], SIGNED, describe, ENDPOINT).message == "described"
     assert seen == [(CUSTOM, ["a log"], (PROGRAM, PROGRAM)), ("Other", [], (PROGRAM, PROGRAM))]
 
 

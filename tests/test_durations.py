@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psyche_cli.durations import format_duration, parse_duration
+from psyche_cli.errors import UsageError
+
+YEAR = 365 * 86400
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("0s", 0),
+        ("45s", 45),
+        ("90", 90),
+        ("90m", 5400),
+        ("1h", 3600),
+        ("1h30m", 5400),
+        ("1h0m1s", 3601),
+        ("2d", 172800),
+        ("1d1h1m1s", 90061),
+        ("007", 7),
+    ],
+)
+def test_durations(text: str, seconds: int) -> None:
+    assert parse_duration(text, "DURATION", most=YEAR) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "s", "-1", "+1", "1.5h", "1h 30m", "30m1h", "1m1m", "1x", "1H", "١", "1e3", "1_000", "0x10", "1h30"],
+)
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(UsageError, match="DURATION is not a duration") as refused:
+        parse_duration(text, "DURATION", most=YEAR)
+    assert "1h30m" in refused.value.hint
+
+
+@pytest.mark.parametrize("text", ["9" * 33, "9" * 5000])
+def test_a_long_text_is_not_repeated(text: str) -> None:
+    with pytest.raises(UsageError, match=f"of {len(text)} characters"):
+        parse_duration(text, "DURATION", most=YEAR)
+
+
+def test_bounds_are_told_in_the_same_form() -> None:
+    assert parse_duration("365d", "DURATION", most=YEAR) == YEAR
+    with pytest.raises(UsageError, match="at most 31536000 are allowed") as refused:
+        parse_duration("31536001", "DURATION", most=YEAR)
+    assert refused.value.hint == "Give at most 365d."
+
+
+@given(st.integers(0, 10 * YEAR))
+def test_written_and_read_again(seconds: int) -> None:
+    assert parse_duration(format_duration(seconds), "DURATION", most=10 * YEAR) == seconds
+    assert parse_duration(str(seconds), "DURATION", most=10 * YEAR) == seconds
