@@ -22,15 +22,20 @@ ENVELOPE_VERSION = 1
 """Version of the JSON envelope. It grows when a key changes its meaning or goes away, not when one is added."""
 
 
-def json_text(value: JsonValue, *, ascii_only: bool = False) -> str:
-    """JSON with sorted keys and 2 spaces of indent; Decimals exact, NaN and infinities as null.
+def json_text(value: JsonValue, *, ascii_only: bool = False, one_line: bool = False) -> str:
+    """JSON with sorted keys and 2 spaces of indent (or in one line); Decimals exact, NaN and infinities as null.
 
     What is not printable is escaped, with ``ascii_only`` also what is not ASCII.
     """
     import simplejson
 
     text: str = simplejson.dumps(
-        value, indent=2, sort_keys=True, use_decimal=True, ignore_nan=True, ensure_ascii=ascii_only
+        value,
+        indent=None if one_line else 2,
+        sort_keys=True,
+        use_decimal=True,
+        ignore_nan=True,
+        ensure_ascii=ascii_only,
     )
     return escaped_json(text)
 
@@ -48,6 +53,11 @@ def in_place_of_stdout(environment: Environment) -> Iterator[None]:
     stream = LineStream(lambda line: print_line(environment, line), like=environment.stdout)
     with contextlib.closing(stream), contextlib.redirect_stdout(stream):
         yield
+
+
+def one_line_json(command: str, result: OperationResult) -> str:
+    """The JSON document of a result in one line, for a command that goes on after it: readers wait for the line end."""
+    return json_text(_envelope(command, _machine_view(result)), ascii_only=True, one_line=True)
 
 
 class Renderer:
@@ -94,13 +104,7 @@ class Renderer:
             self._diagnostics.line(f"Hint: {error.hint}")
 
     def _envelope(self, content: Mapping[str, JsonValue], exit_code: int = 0) -> None:
-        head: dict[str, JsonValue] = {
-            "schema_version": ENVELOPE_VERSION,
-            "command": self._command,
-            "ok": exit_code == 0,
-            "exit_code": exit_code,
-        }
-        self._json({**head, **content})
+        self._json(_envelope(self._command, content, exit_code))
 
     def _json(self, value: JsonValue) -> None:
         """JSON is UTF-8. Where stdout is not, all but ASCII is escaped."""
@@ -139,6 +143,16 @@ def _is_utf8(stream: TextIO) -> bool:
         return codecs.lookup(stream.encoding or "utf-8").name == "utf-8"
     except LookupError:
         return False
+
+
+def _envelope(command: str, content: Mapping[str, JsonValue], exit_code: int = 0) -> dict[str, JsonValue]:
+    head: dict[str, JsonValue] = {
+        "schema_version": ENVELOPE_VERSION,
+        "command": command,
+        "ok": exit_code == 0,
+        "exit_code": exit_code,
+    }
+    return {**head, **content}
 
 
 def _machine_view(result: OperationResult) -> dict[str, JsonValue]:

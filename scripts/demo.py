@@ -46,7 +46,8 @@ class Demo:
 
     def start_validator(self, *words: str) -> tuple[subprocess.Popen[str], str]:
         """Start the local validator and return its process and RPC URL once it is ready."""
-        command = ("localnet", "--rpc-port", "0", "--quiet", "--output", "json", *words)
+        ready_file = self.folder / "ready.json"
+        command = ("localnet", "--rpc-port", "0", "--quiet", "--ready-file", str(ready_file), *words)
         print(f"\n$ {shlex.join(('psyche-cli', *command))} &", flush=True)
         process = subprocess.Popen([CLI, *command], cwd=ROOT, env=self.variables, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
@@ -54,7 +55,7 @@ class Demo:
         if not line:
             sys.exit(f"The local validator ended with exit code {process.wait(READY_SECONDS)}.")
         print(line, end="", flush=True)
-        return process, json.loads(line)["data"]["rpc_url"]
+        return process, json.loads(ready_file.read_text(encoding="utf-8"))["data"]["rpc_url"]
 
 
 def play(demo: Demo) -> None:

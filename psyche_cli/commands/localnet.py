@@ -126,6 +126,14 @@ def serve(
     warp_slot: Annotated[
         int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="The first slot.", min=1, max=10**15)
     ] = 1,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ready-file",
+            metavar="FILE",
+            help="Let FILE exist while the validator answers: one JSON document with its URLs.",
+        ),
+    ] = None,
     log: Annotated[
         bool, typer.Option("--log", help="Print every request and what programs log on stderr, too.")
     ] = False,
@@ -163,16 +171,21 @@ def serve(
         ledger=ledger,
         reset=from_genesis,
     )
-    run_in_foreground(ctx.obj, options, as_json=output == "json", quiet=quiet and not log)
+    run_in_foreground(ctx.obj, options, as_json=output == "json", quiet=quiet and not log, ready_file=ready_file)
 
 
 @app.command("new-wallet", epilog="Example: psyche-cli localnet new-wallet owner.json --airdrop 100")
 def new_wallet(
     ctx: typer.Context,
     *,
-    file: Annotated[Path, typer.Argument(help="The keypair file to create; it must not exist yet.")],
+    file: Annotated[Path, typer.Argument(help="The keypair file to create. It is never overwritten.")],
     airdrop: Annotated[
-        str | None, typer.Option("--airdrop", metavar="SOL", help="Ask the cluster's faucet for this much.")
+        str | None,
+        typer.Option(
+            "--airdrop",
+            metavar="SOL",
+            help="Let the wallet hold this much: the cluster's faucet gives what it lacks. FILE may exist then.",
+        ),
     ] = None,
     rpc: Rpc = LOCAL_RPC,
     output: Output = "human",
@@ -182,6 +195,26 @@ def new_wallet(
     from psyche_cli.localnet.provisions import new_wallet
 
     return new_wallet(ctx.obj, file, rpc=rpc, airdrop=airdrop)
+
+
+@app.command("airdrop", epilog="Example: psyche-cli localnet airdrop owner.json 10")
+def airdrop(
+    ctx: typer.Context,
+    *,
+    recipient: Annotated[
+        str, typer.Argument(metavar="PUBKEY|FILE", help="Who gets it: a public key, or a keypair file.")
+    ],
+    sol: Annotated[str, typer.Argument(metavar="SOL", help="How much, an exact decimal number.")],
+    rpc: Rpc = LOCAL_RPC,
+    output: Output = "human",
+) -> OperationResult:
+    """Ask the faucet of a local validator, devnet or testnet for SOL, and wait until it is there."""
+    del output
+    from psyche_cli.operations.localnet.airdrop import airdrop
+    from psyche_cli.session import reading_session
+
+    with reading_session(ctx.obj, rpc=rpc) as session:
+        return airdrop(session, ctx.obj, recipient, sol)
 
 
 @app.command("new-mint", epilog="Example: psyche-cli localnet new-mint -w owner.json --decimals 6 --amount 1000000")
@@ -212,11 +245,33 @@ def new_mint(
         return new_mint(session, decimals=decimals, amount=amount)
 
 
-@app.command("warp", epilog="Example: psyche-cli localnet warp 3600")
+@app.command("wait", epilog="Example: psyche-cli localnet wait --timeout 2m")
+def wait(
+    ctx: typer.Context,
+    *,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="DURATION", help="How long at most: seconds, or such as 90s, 2m.")
+    ] = "60",
+    rpc: Rpc = LOCAL_RPC,
+    output: Output = "human",
+) -> OperationResult:
+    """Wait until a local validator that was just started answers; exit code 10 when it does not in time."""
+    del output
+    from psyche_cli.operations.localnet.wait import wait_until_healthy
+    from psyche_cli.session import reading_session
+
+    with reading_session(ctx.obj, rpc=rpc) as session:
+        return wait_until_healthy(session, ctx.obj.clock, timeout)
+
+
+@app.command("warp", epilog="Example: psyche-cli localnet warp 1h30m")
 def warp(
     ctx: typer.Context,
     *,
-    seconds: Annotated[int | None, typer.Argument(help="Seconds to let pass, and the slots in them.", min=0)] = None,
+    duration: Annotated[
+        str | None,
+        typer.Argument(help="Time to let pass, and the slots in it: seconds, or such as 45s, 90m, 1h30m, 2d."),
+    ] = None,
     slots: Annotated[
         int | None, typer.Option("--slots", help="Slots to let pass without time; 151 expire every blockhash.", min=0)
     ] = None,
@@ -225,13 +280,11 @@ def warp(
 ) -> OperationResult:
     """Let time pass at once on a running local validator."""
     del output
-    if seconds is None and slots is None:
-        raise UsageError("Nothing was said about how far to warp.", hint="Give SECONDS or --slots.")
     from psyche_cli.localnet.remote_control import warp
     from psyche_cli.session import reading_session
 
     with reading_session(ctx.obj, rpc=rpc) as session:
-        return warp(session, seconds=seconds, slots=slots)
+        return warp(session, duration=duration, slots=slots)
 
 
 @app.command("reset", epilog="Example: psyche-cli localnet reset")

@@ -3,41 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 from psyche_cli.environment import Environment
 from psyche_cli.localnet.connections import raise_file_limit
 from psyche_cli.localnet.local_validator import LocalnetOptions, create_server
 from psyche_cli.localnet.server import LocalServer
-from psyche_cli.render import print_line
+from psyche_cli.operations.localnet.ready_file import ReadyFile, reserve_ready_file
+from psyche_cli.render import one_line_json, print_line
+from psyche_cli.results import OperationResult
 
 
-def run_in_foreground(environment: Environment, options: LocalnetOptions, *, as_json: bool, quiet: bool) -> None:
-    """Serve until told to stop. Raises BadProgram, PortInUse or UsageError before the ready line."""
+def run_in_foreground(
+    environment: Environment, options: LocalnetOptions, *, as_json: bool, quiet: bool, ready_file: Path | None = None
+) -> None:
+    """Serve until told to stop. ``ready_file`` exists, with the JSON of the ready line, while requests are answered.
+
+    Raises BadProgram, PortInUse, UsageError or LocalnetError before the ready line.
+    """
 
     log = environment.diagnostics.line
     raise_file_limit()
     options = replace(options, notice=log) if quiet else replace(options, notice=log, log=log)
-    asyncio.run(_serve(environment, options, as_json=as_json))
+    with reserve_ready_file(ready_file) as file:
+        asyncio.run(_serve(environment, options, file, as_json=as_json))
 
 
-async def _serve(environment: Environment, options: LocalnetOptions, *, as_json: bool) -> None:
+async def _serve(environment: Environment, options: LocalnetOptions, file: ReadyFile | None, *, as_json: bool) -> None:
     stop, started = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Under nohup, a terminal that is closed is not to stop the service.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
     server = create_server(options)
     serving = asyncio.create_task(server.serve(started, stop))
     await started.wait()
-    print_line(environment, ready_line(server, as_json=as_json))
+    ready = ready_result(server)
+    document = one_line_json("localnet", ready)
+    if file is not None:
+        file.publish(document)
+    print_line(environment, document if as_json else ready.summary)
     await serving
 
 
-def ready_line(server: LocalServer, *, as_json: bool) -> str:
-    """The one line on stdout, for a person or (one JSON object) for a program."""
-    if not as_json:
-        return f"Local validator ready: RPC {server.rpc_url}, PubSub {server.ws_url} (Ctrl-C stops it)"
-    data = {"rpc_url": server.rpc_url, "ws_url": server.ws_url}
-    return json.dumps({"schema_version": 1, "command": "localnet", "ok": True, "exit_code": 0, "data": data})
+def ready_result(server: LocalServer) -> OperationResult:
+    """What the ready line says: where the validator answers, and the process that serves."""
+    return OperationResult(
+        summary=f"Local validator ready: RPC {server.rpc_url}, PubSub {server.ws_url} (Ctrl-C stops it)",
+        data={"rpc_url": server.rpc_url, "ws_url": server.ws_url, "pid": os.getpid()},
+    )

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Final
 
 from solders.instruction import AccountMeta, Instruction
+from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountParams, create_account
 
-from psyche_cli.amounts import SOL_DECIMALS, format_amount, parse_amount, ui_decimal
-from psyche_cli.cluster.rpc import RpcClient
-from psyche_cli.cluster.wallet import Wallet
-from psyche_cli.environment import Clock, Environment
-from psyche_cli.errors import TimedOut, UsageError
+from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_amount, ui_decimal
+from psyche_cli.cluster.wallet import Wallet, keypair_file_address
+from psyche_cli.environment import Environment
+from psyche_cli.errors import UsageError
 from psyche_cli.localnet.parsed_accounts import MINT_BYTES
+from psyche_cli.operations.localnet.airdrop import request_sol
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.programs import SPL_TOKEN
-from psyche_cli.redaction import holds_key, is_seed
+from psyche_cli.redaction import Redactor, holds_key, is_seed
 from psyche_cli.results import OperationResult, PlainText, TransactionRecord
 from psyche_cli.session import SigningSession, reading_session
 
@@ -24,46 +25,54 @@ MAX_DECIMALS: Final = 255
 _INITIALIZE_MINT_2: Final = 20
 _MINT_TO_CHECKED: Final = 14
 _NO_FREEZE_AUTHORITY: Final = b"\0"
-_AIRDROP_SECONDS: Final = 60.0
-_POLL_SECONDS: Final = 0.2
 
 
 def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText:
-    """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, ask the faucet for them.
+    """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, let its address hold that much.
 
-    The text is the public key alone, for ``$(...)``. Raises WalletError when the file exists, InvalidAmount and
-    NetworkError; UsageError for a key in place of the path.
+    With ``airdrop`` the file may exist: its key is kept, and the faucet is asked for what the address lacks, so a
+    repetition changes nothing. The text is the public key alone, for ``$(...)``. Raises WalletError when the file
+    exists and no airdrop is asked for, or is no keypair; InvalidAmount, UsageError for a key in place of the path, and
+    what ``request_sol`` raises.
     """
-    lamports = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
+    wanted = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
     if holds_key(str(path)) or is_seed(str(path)):
         raise UsageError(
             "What was given as the file to create is a key, not the path of a file.",
             hint="Give the name of a file that does not exist yet, such as owner.json.",
         )
-    wallet = Wallet.generate(str(path))
-    wallet.hide_in(environment.redactor)
-    wallet.write_keypair_file(path)
-    environment.diagnostics.line(f"Wrote a new keypair to {path}.")
-    data: dict[str, str | int] = {"address": str(wallet.address), "path": str(path)}
-    if lamports is not None:
+    tell = environment.diagnostics.line
+    exists = wanted is not None and _exists(path)
+    if exists:
+        address = keypair_file_address(path, environment.redactor)
+        tell(f"{path} already exists; its key is kept.")
+    else:
+        address = _create_keypair_file(path, environment.redactor)
+        tell(f"Wrote a new keypair to {path}.")
+    data: dict[str, str | int | bool] = {"address": str(address), "path": str(path), "created": not exists}
+    if wanted is not None:
         with reading_session(environment, rpc=rpc) as session:
-            _airdrop(session.rpc, environment.clock, wallet, lamports)
-            balance = session.rpc.balance(wallet.address)
-        environment.diagnostics.line(f"It holds {format_amount(balance, SOL_DECIMALS)} SOL.")
+            balance = session.rpc.balance(address)
+            if balance < wanted:
+                balance = request_sol(session.rpc, environment.clock, address, wanted - balance).balance
+        tell(f"It holds {format_sol(balance)} SOL.")
         data["lamports"] = balance
-    return PlainText(text=str(wallet.address), data=data)
+    return PlainText(text=str(address), data=data)
 
 
-def _airdrop(rpc: RpcClient, clock: Clock, wallet: Wallet, lamports: int) -> None:
-    signature = rpc.request_airdrop(wallet.address, lamports)
-    deadline = clock.monotonic() + _AIRDROP_SECONDS
-    while rpc.signature_status(signature) is None:
-        if clock.monotonic() > deadline:
-            raise TimedOut(
-                f"The airdrop {signature} did not land within {_AIRDROP_SECONDS:.0f} seconds.",
-                hint="The wallet file is there; ask the faucet again.",
-            )
-        clock.sleep(_POLL_SECONDS)
+def _exists(path: Path) -> bool:
+    """Whether there is a file. Where not even that may be asked, creating one will say why."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _create_keypair_file(path: Path, redactor: Redactor) -> Pubkey:
+    wallet = Wallet.generate(str(path))
+    wallet.hide_in(redactor)
+    wallet.write_keypair_file(path)
+    return wallet.address
 
 
 def new_mint(session: SigningSession, *, decimals: int, amount: str) -> OperationResult:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from psyche_cli.errors import LocalnetError, RpcError
+from psyche_cli.durations import parse_duration
+from psyche_cli.errors import LocalnetError, RpcError, UsageError
+from psyche_cli.localnet.rpc_control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
 from psyche_cli.localnet.rpc_fault import METHOD_NOT_FOUND
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult
@@ -25,10 +27,18 @@ def _call(session: Session, method: str, *params: Any) -> Any:
         ) from error
 
 
-def warp(session: Session, *, seconds: int | None, slots: int | None) -> OperationResult:
-    """Let ``seconds`` (and the slots in them) or ``slots`` (without time) pass at once. Raises LocalnetError."""
+def warp(session: Session, *, duration: str | None, slots: int | None) -> OperationResult:
+    """Let a ``duration`` such as ``90m`` (and the slots in it) or ``slots`` (without time) pass at once.
+
+    Raises UsageError, LocalnetError.
+    """
+    if duration is None and slots is None:
+        raise UsageError("Neither a duration nor --slots was given.", hint="Give a duration such as 90m, or --slots N.")
+    if slots is not None and slots > MAX_WARP_SLOTS:
+        raise UsageError(f"--slots {slots} is too many, at most {MAX_WARP_SLOTS} can be warped at once.")
     moved: Any = None
-    if seconds is not None:
+    if duration is not None:
+        seconds = parse_duration(duration, "DURATION", most=MAX_WARP_SECONDS)
         moved = _call(session, "localnet_warpSeconds", seconds)
     if slots is not None:
         moved = _call(session, "localnet_warpSlots", slots)

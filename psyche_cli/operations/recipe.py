@@ -8,9 +8,9 @@ from pathlib import Path
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.cluster.wallet import keypair_file_address
 from psyche_cli.errors import UsageError
-from psyche_cli.protocol.addresses import ANYONE, parse_pubkey
+from psyche_cli.operations.recipients import read_recipient
+from psyche_cli.protocol.addresses import ANYONE
 from psyche_cli.redaction import Redactor
 
 _NAMES = ("rpc", "grantor", "grantee")
@@ -54,14 +54,5 @@ def read_recipe(
     return Recipe(
         rpc=meant["rpc"],
         grantor=Path(meant["grantor"]) if meant["grantor"] else None,
-        grantee=_grantee(meant["grantee"], redactor) if meant["grantee"] else ANYONE,
+        grantee=read_recipient(meant["grantee"], "grantee", redactor) if meant["grantee"] else ANYONE,
     )
-
-
-def _grantee(text: str, redactor: Redactor) -> Pubkey:
-    try:
-        path = Path(text).expanduser()
-        is_file = path.is_file()
-    except (OSError, RuntimeError):  # too long for a path, or ~ with a user that does not exist
-        is_file = False
-    return keypair_file_address(path, redactor) if is_file else parse_pubkey(text, "grantee")

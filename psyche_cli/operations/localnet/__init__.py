@@ -1,0 +1,1 @@
+"""What the ``localnet`` verbs do."""

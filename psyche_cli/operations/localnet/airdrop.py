@@ -1,0 +1,97 @@
+"""``localnet airdrop``: SOL from the faucet of a cluster, awaited until it has landed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount, ui_decimal
+from psyche_cli.cluster.rpc import RpcClient
+from psyche_cli.cluster.verdict import Fate, fate
+from psyche_cli.environment import Clock, Environment
+from psyche_cli.errors import LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
+from psyche_cli.operations.recipients import read_recipient
+from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.session import Session
+
+DEADLINE_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.2
+_REQUEST_SECONDS: Final = 10.0
+_METHOD_NOT_FOUND: Final = -32601
+
+
+@dataclass(frozen=True)
+class Airdrop:
+    """An airdrop that has landed: its signature and slot, and the recipient's balance in lamports after it."""
+
+    signature: Signature
+    slot: int
+    balance: int
+
+
+def airdrop(session: Session, environment: Environment, recipient: str, sol: str) -> OperationResult:
+    """Ask the faucet to give ``recipient`` (a public key or a keypair file) ``sol`` (exact decimal) more.
+
+    Raises InvalidAmount, InvalidPublicKey, WalletError, and what ``request_sol`` raises.
+    """
+    lamports = parse_amount(sol, SOL_DECIMALS, "amount")
+    address = read_recipient(recipient, "The recipient", environment.redactor)
+    given = request_sol(session.rpc, environment.clock, address, lamports)
+    return OperationResult(
+        summary=f"Airdropped {format_sol(lamports)} SOL to {address}.",
+        data={
+            "address": str(address),
+            "lamports": lamports,
+            "balance": {"lamports": given.balance, "sol": ui_decimal(given.balance, SOL_DECIMALS)},
+        },
+        details=(("balance", f"{format_sol(given.balance)} SOL"),),
+        transactions=(TransactionRecord("airdrop", str(given.signature), given.slot),),
+    )
+
+
+def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) -> Airdrop:
+    """Ask the faucet once, and wait until its transaction has landed at the client's commitment.
+
+    Raises LocalnetError when the cluster has no faucet, NetworkError when the faucet refuses or does not answer,
+    ProgramRefused when its transaction failed, and TransactionUnknown when it did not land within 60 seconds.
+    """
+    try:
+        signature = rpc.request_airdrop(address, lamports)
+    except RpcError as error:
+        if error.rpc_code != _METHOD_NOT_FOUND:
+            raise
+        raise LocalnetError(
+            f"{rpc.label} has no faucet.",
+            hint="Only local validators, devnet and testnet give SOL away. Check --rpc.",
+            endpoint=rpc.label,
+        ) from error
+    slot = _landing_slot(rpc, clock, signature)
+    return Airdrop(signature, slot, rpc.balance(address))
+
+
+def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
+    deadline = clock.monotonic() + DEADLINE_SECONDS
+    while (left := deadline - clock.monotonic()) > 0:
+        try:
+            status = rpc.without_retries(min(left, _REQUEST_SECONDS)).signature_status(signature)
+        except NetworkError:
+            status = None  # the next answer may tell
+        if status is not None and (verdict := fate(status, rpc.commitment)) is not Fate.PENDING:
+            if verdict is Fate.FAILED:
+                raise ProgramRefused(
+                    f"The airdrop {signature} failed on-chain: {json.dumps(status.err)}.",
+                    sent=True,
+                    signature=str(signature),
+                )
+            return status.slot
+        clock.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock.monotonic())))
+    raise TransactionUnknown(
+        f"The airdrop {signature} has not landed within {DEADLINE_SECONDS:.0f} seconds; it may still do so.",
+        hint="Look at the balance before asking again.",
+        sent=True,
+        signature=str(signature),
+    )

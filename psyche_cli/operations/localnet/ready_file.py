@@ -1,0 +1,117 @@
+"""``localnet --ready-file``: a file that is there while the validator answers, and says where."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from psyche_cli.errors import LocalnetError, UsageError
+
+_LARGEST_FILE: Final = 64 * 1024
+
+
+class ReadyFile:
+    """A ready file that is not there yet: ``publish`` makes it appear, whole, under its path.
+
+    The process holds a lock on it for as long as it runs, so that the file of a process that was killed can be told
+    from one in use.
+    """
+
+    def __init__(self, path: Path, descriptor: int, hidden: Path) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._hidden = hidden
+
+    def publish(self, text: str) -> None:
+        """Write the ``text`` and a line end, and let the file appear. Raises LocalnetError."""
+        try:
+            with os.fdopen(os.dup(self._descriptor), "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+            self._hidden.replace(self._path)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def close(self) -> None:
+        """Remove the file, unless another one has taken its place."""
+        for path in (self._path, self._hidden):
+            _remove_if_same(path, self._descriptor)
+        os.close(self._descriptor)
+
+
+@contextmanager
+def reserve_ready_file(path: Path | None) -> Iterator[ReadyFile | None]:
+    """A ready file to publish at ``path`` within the block, removed at its end; None for None.
+
+    What a killed validator left there is removed at once. Raises UsageError when something else is there, and
+    LocalnetError when a running validator uses the file or it cannot be written.
+    """
+    if path is None:
+        yield None
+        return
+    _clear(path)
+    try:
+        descriptor, hidden = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    file = ReadyFile(path, descriptor, Path(hidden))
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def _clear(path: Path) -> None:
+    """Remove the ready file of a validator that was killed; refuse to remove anything else."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        if not _is_ready_file(descriptor):
+            raise UsageError(
+                f"{path} already exists and is not a ready file; it is not overwritten.",
+                hint="Give another path with --ready-file.",
+                path=str(path),
+            )
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LocalnetError(
+                f"The ready file {path} is in use by another local validator.",
+                hint="Stop that one, or give another path with --ready-file.",
+                path=str(path),
+            ) from error
+        _remove_if_same(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_ready_file(descriptor: int) -> bool:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return False
+    try:
+        content = json.loads(os.read(descriptor, _LARGEST_FILE))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.get("command") == "localnet"
+
+
+def _remove_if_same(path: Path, descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        if os.path.samestat(path.stat(), os.fstat(descriptor)):
+            path.unlink()
+
+
+def _unwritable(path: Path, error: OSError) -> LocalnetError:
+    return LocalnetError(f"The ready file {path} cannot be written: {error.strerror}.", path=str(path))

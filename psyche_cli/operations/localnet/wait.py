@@ -1,0 +1,44 @@
+"""``localnet wait``: returns when a validator answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from psyche_cli.cluster.endpoints import is_loopback
+from psyche_cli.durations import format_duration, parse_duration
+from psyche_cli.environment import Clock
+from psyche_cli.errors import NetworkError, TimedOut, UsageError
+from psyche_cli.results import OperationResult
+from psyche_cli.session import Session
+
+_LONGEST_WAIT: Final = 7 * 86400
+_LONGEST_REQUEST: Final = 5.0
+_PAUSE: Final = 0.1
+
+
+def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> OperationResult:
+    """Ask ``getHealth`` until the answer is ``ok``, for at most ``timeout`` (such as ``60`` or ``2m``) by the clock.
+
+    Whatever else the endpoint does meanwhile (refuse connections, hang, answer with errors) is waited out. Raises
+    UsageError, and TimedOut with the last failure.
+    """
+    seconds = parse_duration(timeout, "--timeout", most=_LONGEST_WAIT)
+    if seconds == 0:
+        raise UsageError("--timeout is zero.", hint="Give at least 1 second.")
+    label = session.rpc.label
+    deadline = clock.monotonic() + seconds
+    failure = "it was not asked"
+    while (left := deadline - clock.monotonic()) > 0:
+        try:
+            health = session.rpc.without_retries(min(left, _LONGEST_REQUEST)).request("getHealth")
+            if health == "ok":
+                return OperationResult(summary=f"{label} is ready.", data={"endpoint": label})
+            failure = "its getHealth did not answer ok."
+        except NetworkError as error:
+            failure = error.message
+        clock.sleep(min(_PAUSE, max(0.0, deadline - clock.monotonic())))
+    raise TimedOut(
+        f"{label} was not ready within {format_duration(seconds)}: {failure}",
+        hint="Start a local validator with: psyche-cli localnet" if is_loopback(label) else "Check --rpc.",
+        endpoint=label,
+    )

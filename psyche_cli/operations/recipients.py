@@ -1,0 +1,31 @@
+"""An address that may be given as a keypair file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.cluster.wallet import keypair_file_address
+from psyche_cli.errors import InvalidPublicKey
+from psyche_cli.protocol.addresses import parse_pubkey
+from psyche_cli.redaction import Redactor
+
+
+def read_recipient(text: str, what: str, redactor: Redactor) -> Pubkey:
+    """The public key that ``text`` is, or that of the keypair file at the path ``text``.
+
+    ``what`` names the text in messages; ``redactor`` learns the key in the file. Raises InvalidPublicKey, WalletError.
+    """
+    try:
+        path = Path(text).expanduser()
+        is_file = path.is_file()
+    except (OSError, RuntimeError, ValueError):  # too long for a path, ~ with a user that does not exist, a NUL
+        is_file = False
+    if is_file:
+        return keypair_file_address(path, redactor)
+    try:
+        return parse_pubkey(text, what)
+    except InvalidPublicKey as error:
+        error.hint += " Or give the path of a keypair file that exists."
+        raise
