@@ -6,12 +6,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from psyche_cli.diagnostics import Diagnostics
 from psyche_cli.redaction import Redactor
+from psyche_cli.request_log import RequestLog
 
 if TYPE_CHECKING:
     from psyche_cli.cluster.transport import Transport
@@ -67,12 +69,22 @@ def _home() -> Path:
         return Path(os.sep)
 
 
+@dataclass
+class OutputOptions:
+    """What the command line asks of the output. Filled in while it is read."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
 @dataclass(frozen=True)
 class Environment:
-    """Streams, environment variables, home folder, clock and the way to an RPC endpoint.
+    """Streams, environment variables, home folder, clock, signals, and the way to an RPC endpoint, for one invocation.
 
-    ``open_transport`` takes an RPC URL and returns the transport that talks to it. ``redactor`` knows the secrets of
-    this invocation, and ``diagnostics`` is the way to ``stderr``.
+    ``open_transport`` takes an RPC URL and returns the transport that talks to it. ``stop_signals`` is the span in
+    which a signal raises StopRequested. ``redactor`` knows the secrets of this invocation, ``diagnostics`` is the way
+    to ``stderr``, ``requests`` sees what is asked of endpoints.
     """
 
     stdin: TextIO
@@ -82,11 +94,15 @@ class Environment:
     home: Path
     clock: Clock
     open_transport: Callable[[str], Transport]
+    stop_signals: AbstractContextManager[None] = field(default_factory=nullcontext)
+    output: OutputOptions = field(default_factory=OutputOptions, init=False)
     redactor: Redactor = field(default_factory=Redactor, init=False, repr=False, compare=False)
     diagnostics: Diagnostics = field(init=False, repr=False, compare=False)
+    requests: RequestLog = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "diagnostics", Diagnostics(self.stderr, self.redactor))
+        object.__setattr__(self, "requests", RequestLog(self.clock, self.detail))
         for name, value in self.variables.items():
             if name == RAW_KEY_VARIABLE:
                 self.redactor.learn_secret(value)
@@ -94,8 +110,11 @@ class Environment:
                 self.redactor.learn_url(value)
 
     @classmethod
-    def of_this_process(cls) -> Environment:
-        """The real one. A stream that the caller closed is a null device, so that no socket takes its number."""
+    def of_this_process(cls, stop_signals: AbstractContextManager[None] | None = None) -> Environment:
+        """The real one. A stream that the caller closed is a null device, so that no socket takes its number.
+
+        ``stop_signals`` is the span in which signals raise StopRequested; without it, they do as they do anyway.
+        """
         nowhere = Path(os.devnull)
         return cls(
             stdin=sys.stdin or nowhere.open(encoding="utf-8"),
@@ -105,7 +124,18 @@ class Environment:
             home=_home(),
             clock=SystemClock(),
             open_transport=_open_http_transport,
+            stop_signals=stop_signals or nullcontext(),
         )
+
+    def progress(self, line: str) -> None:
+        """Write a line of progress or advice to stderr, unless ``--quiet`` was given."""
+        if not self.output.quiet:
+            self.diagnostics.line(line)
+
+    def detail(self, line: str) -> None:
+        """Write a line to stderr that only ``--verbose`` asks for."""
+        if self.output.verbose:
+            self.diagnostics.line(line)
 
     @property
     def default_wallet_path(self) -> Path:

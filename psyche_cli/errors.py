@@ -6,7 +6,8 @@
     ├── UsageError                  2  an option or argument that cannot be meant
     │   ├── InvalidPublicKey
     │   ├── InvalidRunId
-    │   └── InvalidAmount
+    │   ├── InvalidAmount
+    │   └── NothingToDo
     ├── ConfigurationError          3  a run configuration that is unreadable, incomplete or breaks a rule
     ├── WalletError                 4  a wallet that is missing, unreadable or malformed
     │   ├── WalletNotFound
@@ -19,7 +20,6 @@
     │   ├── WrongRunState
     │   ├── InsufficientFunds
     │   ├── AlreadyExists
-    │   ├── NothingToDo
     │   ├── TransactionTooLarge
     │   └── ProgramRefused
     ├── AccountError                7  an account that exists but is not what was expected
@@ -40,7 +40,9 @@
     ├── LocalnetError              11  the local validator
     │   ├── PortInUse
     │   └── BadProgram
-    └── Interrupted               130  Ctrl-C
+    └── Interrupted               130  Ctrl-C, SIGINT
+        ├── Terminated            143  SIGTERM
+        └── HungUp                129  SIGHUP: the terminal went away
 
 The code of an error is its class name in snake case. It is part of the JSON output and does not change once released.
 Foreign exceptions are translated into this tree where they enter: HTTP in ``cluster.http``, TOML in ``run_config``,
@@ -50,9 +52,12 @@ click in ``app``. Anything else that reaches ``app.main`` is a bug of ours and e
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar, TypeAlias
+
+from psyche_cli.stop_signals import StopRequested
 
 ContextValue: TypeAlias = "str | int | bool | list[str] | list[dict[str, str]] | None"
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -73,7 +78,9 @@ class ExitCode(IntEnum):
     UNKNOWN = 9
     NETWORK = 10
     LOCALNET = 11
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class PsycheError(Exception):
@@ -153,6 +160,10 @@ class InvalidAmount(UsageError):
     """An amount that is not a number, is negative, too large, or finer than the mint's smallest unit."""
 
 
+class NothingToDo(UsageError):
+    """The command was given nothing to change."""
+
+
 class ConfigurationError(PsycheError):
     """A run configuration file that cannot be read, or values that break one or more rules.
 
@@ -210,10 +221,6 @@ class InsufficientFunds(Refused):
 
 class AlreadyExists(Refused):
     """What was to be created exists: a run id, a treasurer index, a vault."""
-
-
-class NothingToDo(Refused):
-    """The command was given nothing to change."""
 
 
 class TransactionTooLarge(Refused):
@@ -388,6 +395,40 @@ class BadProgram(LocalnetError):
 
 
 class Interrupted(PsycheError):
-    """The user pressed Ctrl-C."""
+    """A signal asked the process to stop before the command was done; this class itself is for Ctrl-C (SIGINT).
+
+    The exit codes are those that a shell shows for the signals.
+    """
 
     exit_code = ExitCode.INTERRUPTED
+
+    @staticmethod
+    def by(
+        stop: KeyboardInterrupt,
+        message: str,
+        *,
+        hint: str = "",
+        sent: bool | None = None,
+        signature: str | None = None,
+        method: str | None = None,
+    ) -> Interrupted:
+        """The error of the signal that raised ``stop``; a KeyboardInterrupt of Python itself is Ctrl-C.
+
+        ``method`` names the RPC request that may have been carried out where no transaction was sent.
+        """
+        number = stop.signal_number if isinstance(stop, StopRequested) else signal.SIGINT
+        kind = {signal.SIGTERM: Terminated, signal.SIGHUP: HungUp}.get(signal.Signals(number), Interrupted)
+        details: dict[str, str] = {"method": method} if method else {}
+        return kind(message, hint=hint, sent=sent, signature=signature, landed=(), logs=None, **details)
+
+
+class Terminated(Interrupted):
+    """SIGTERM: a supervisor, ``timeout`` or ``kill`` ended the process."""
+
+    exit_code = ExitCode.TERMINATED
+
+
+class HungUp(Interrupted):
+    """SIGHUP: the terminal or the connection went away."""
+
+    exit_code = ExitCode.HUNG_UP

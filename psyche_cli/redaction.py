@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from psyche_cli.lazy_pattern import LazyPattern
+
 HIDDEN: Final = "(not shown)"
 
 SHORTEST: Final = 8
@@ -22,18 +24,20 @@ _KEYPAIR_BYTES: Final = 64
 _SEED_BYTES: Final = 32
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # 64 bytes in base58 are 87 or 88 characters. A few less is a key that was not copied whole.
-_KEY_TEXT: Final = re.compile(f"(?<![{_BASE58}])[{_BASE58}]{{80,90}}(?![{_BASE58}])")
+_KEY_TEXT: Final = LazyPattern(f"(?<![{_BASE58}])[{_BASE58}]{{80,90}}(?![{_BASE58}])")
 # A digest such as that of a client's image has 64 hexadecimal digits as well, but says what it is.
-_HEX_KEY: Final = re.compile(r"(?<![0-9A-Za-z:])(?:0x)?([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?)(?![0-9A-Za-z])")
-_BASE64_KEY: Final = re.compile(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-]{43}=)(?![\w+/=-])", re.ASCII)
-_PHRASE: Final = re.compile(r"(?<!\S)[a-z]{3,8}(?:[ \t\n]+[a-z]{3,8}){11,23}(?!\S)")
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_HEX_KEY: Final = LazyPattern(r"(?<![0-9A-Za-z:])(?:0x)?([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?)(?![0-9A-Za-z])")
+_BASE64_KEY: Final = LazyPattern(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-]{43}=)(?![\w+/=-])", re.ASCII)
+_PHRASE: Final = LazyPattern(r"(?<!\S)[a-z]{3,8}(?:[ \t\n]+[a-z]{3,8}){11,23}(?!\S)")
+_URL: Final = LazyPattern(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _URL_OPTIONS: Final = ("--rpc", "--ws-rpc", "--url", "-u", "rpc")
 # Numbers in a row, however they are separated: JSON, the debug forms of languages, words that a shell split.
-_NUMBERS: Final = re.compile(
+_NUMBERS: Final = LazyPattern(
     r"""(?<![0-9])(?<![0-9]\.)[0-9]{1,3}(?:[\s,;'"()\[\]{}|]+[0-9]{1,3})+(?!\.?[0-9])""",
 )
-_NUMBER: Final = re.compile(r"[0-9]+")
+_NUMBER: Final = LazyPattern(r"[0-9]+")
+_SHORTEST_KEY: Final = 43
+"""Characters of the shortest form of a key or a phrase, other than numbers: a seed in base64."""
 _LONGEST_BASE58: Final = 90
 _NUMBERS_OF_A_KEY: Final = 12
 _NUMBERS_IN_A_ROW: Final = 3
@@ -92,12 +96,15 @@ class Redactor:
                 self.learn_url(value)
             for url in _URL.findall(word):
                 self.learn_url(url)
+            if len(word) < _SHORTEST_KEY:
+                continue
             for key in (*_KEY_TEXT.findall(word), *_HEX_KEY.findall(word), *_BASE64_KEY.findall(word)):
                 self.learn_secret(key)
         # An array or a phrase without quotes arrives as many words.
         line = " ".join(words)
-        for phrase in _PHRASE.findall(line):
-            self.learn_secret(phrase)
+        if len(line) >= _SHORTEST_KEY:
+            for phrase in _PHRASE.findall(line):
+                self.learn_secret(phrase)
         for numbers in _NUMBERS.findall(line):
             if len(_NUMBER.findall(numbers)) >= _NUMBERS_OF_A_KEY:
                 self.learn_secret(numbers)
@@ -121,6 +128,8 @@ class Redactor:
 
     def learn_url(self, url: str) -> None:
         """Learn the user info, the path segments and the query values of a URL, as they are and in other encodings."""
+        if not url:
+            return
         before, scheme_end, after = url.strip().strip("\"'").partition("://")
         rest = after if scheme_end else before
         authority = re.split(r"[/?#]", rest, maxsplit=1)[0]

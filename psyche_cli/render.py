@@ -6,11 +6,9 @@ Nothing that passes has a secret in it or acts on a terminal, and no markup is i
 from __future__ import annotations
 
 import codecs
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
-from psyche_cli.diagnostics import LineStream
 from psyche_cli.printable import escaped_json, fitting, printable
 from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
 
@@ -47,14 +45,6 @@ def print_line(environment: Environment, text: str) -> None:
     environment.stdout.flush()
 
 
-@contextlib.contextmanager
-def in_place_of_stdout(environment: Environment) -> Iterator[None]:
-    """Take what libraries write to ``sys.stdout``, such as help."""
-    stream = LineStream(lambda line: print_line(environment, line), like=environment.stdout)
-    with contextlib.closing(stream), contextlib.redirect_stdout(stream):
-        yield
-
-
 def one_line_json(command: str, result: OperationResult) -> str:
     """The JSON document of a result in one line, for a command that goes on after it: readers wait for the line end."""
     return json_text(_envelope(command, _machine_view(result)), ascii_only=True, one_line=True)
@@ -70,6 +60,7 @@ class Renderer:
     def __init__(self, environment: Environment, *, command: str, as_json: bool) -> None:
         self._stdout = environment.stdout
         self._diagnostics = environment.diagnostics
+        self._progress = environment.progress
         self._redacted = environment.redactor.redacted
         self._command = command
         self._as_json = as_json
@@ -135,7 +126,7 @@ class Renderer:
         shown = [(self._shown(label), self._shown(value)) for label, value in rows]
         _print_rows(self._stdout, self._shown(result.summary), shown)
         for step in result.next_steps:
-            self._diagnostics.line(f"Next: {step}")
+            self._progress(f"Next: {step}")
 
 
 def _is_utf8(stream: TextIO) -> bool:

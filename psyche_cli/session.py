@@ -45,7 +45,7 @@ def reading_session(environment: Environment, *, rpc: str, ws_rpc: str | None = 
             rpc=client,
             ws_url=_websocket_url(rpc, ws_rpc),
             programs=PUBLISHED,
-            notify=environment.diagnostics.line,
+            notify=environment.progress,
         )
 
 
@@ -56,20 +56,19 @@ def signing_session(
     """A session with the wallet that ``wallet_path`` or the environment names, which ends within WRITING_SECONDS.
 
     Every error of what is done with it says by ``sent`` and ``signature`` whether a transaction may have reached the
-    cluster, and so does Ctrl-C, which becomes Interrupted. Raises UsageError, WalletError.
+    cluster, and so does a signal to stop, which becomes Interrupted. Raises UsageError, WalletError.
     """
-
-    notify = environment.diagnostics.line
-    wallet = load_wallet(environment, wallet_path, notify)
+    # Which wallet pays, and who else can read it, is no progress that --quiet leaves out.
+    wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
     with _connected(environment, rpc) as connected:
         client = connected.within(Deadline(environment.clock, WRITING_SECONDS))
-        sender = Sender(client, environment.clock, notify, describe_failure=failure_describer(PUBLISHED))
+        sender = Sender(client, environment.clock, environment.progress, describe_failure=failure_describer(PUBLISHED))
         with sender.accounting():
             yield SigningSession(
                 rpc=client,
                 ws_url=_websocket_url(rpc, ws_rpc),
                 programs=PUBLISHED,
-                notify=notify,
+                notify=environment.progress,
                 wallet=wallet,
                 sender=sender,
                 instructions=Instructions(PUBLISHED),
@@ -80,7 +79,7 @@ def signing_session(
 def _connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
     url = check_rpc_url(rpc)
     environment.redactor.learn_url(url)
-    transport = environment.open_transport(url)
+    transport = environment.requests.watch(environment.open_transport(url))
     try:
         yield RpcClient(transport, environment.clock)
     finally:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from psyche_cli.app import PROGRAM, build, main
+from psyche_cli.app import main
+from psyche_cli.command_line import PROGRAM
+from psyche_cli.commands import SECTIONS, Verb
 from psyche_cli.environment import Environment, SystemClock
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
@@ -24,12 +24,13 @@ exit codes they end in, is in [output.md](output.md).
 """
 
 
-def verbs(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every command of the tree, as the words that call it; a group comes before what is in it."""
-    for name, child in command.commands.items():
-        yield (*path, name)
-        if hasattr(child, "commands"):
-            yield from verbs(child, (*path, name))
+def verbs() -> Iterator[tuple[tuple[str, ...], Verb]]:
+    """Every verb with the words that call it; a group comes before what is in it."""
+    for section in SECTIONS:
+        for verb in section.verbs:
+            yield (verb.name,), verb
+            for child in verb.verbs:
+                yield (verb.name, child.name), child
 
 
 def help_text(words: tuple[str, ...]) -> str:
@@ -54,10 +55,7 @@ def help_text(words: tuple[str, ...]) -> str:
 
 def reference() -> str:
     """The whole document."""
-    sections = [
-        f"## {' '.join(words)}\n\n```text\n{help_text(words)}\n```\n"
-        for words in verbs(typer.main.get_command(build()))
-    ]
+    sections = [f"## {' '.join(words)}\n\n```text\n{help_text(words)}\n```\n" for words, _ in verbs()]
     return "\n".join([HEAD, *sections])
 
 

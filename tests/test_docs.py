@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
-import typer
 
-from psyche_cli.app import build
+from psyche_cli.command_line import root_command
+from psyche_cli.commands import Verb
 from psyche_cli.commands.options import VARIABLES
 from psyche_cli.errors import ExitCode, PsycheError
 
 ROOT = Path(__file__).resolve().parent.parent
 WRITER = runpy.run_path(str(ROOT / "scripts" / "write_command_docs.py"))
-VERBS = list(WRITER["verbs"](typer.main.get_command(build())))
+TABLE: list[tuple[tuple[str, ...], Verb]] = list(WRITER["verbs"]())
+VERBS = [words for words, _ in TABLE]
 
 
 def words_of(verb: tuple[str, ...]) -> str:
@@ -35,11 +37,17 @@ def test_every_command_has_help_an_example_and_a_place_in_the_readme(verb: tuple
     assert f"`{words_of(verb)}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("words", "verb"), TABLE, ids=[words_of(words) for words in VERBS])
+def test_the_table_of_verbs_says_what_help_says(words: tuple[str, ...], verb: Verb) -> None:
+    first_paragraph = WRITER["help_text"](words).split("\n\n")[1]
+    assert first_paragraph.strip() == f"{verb.summary}."
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=words_of)
 def test_every_option_has_help(verb: tuple[str, ...]) -> None:
-    command = typer.main.get_command(build())
+    command: Any = root_command()
     for word in verb:
-        command = command.commands[word]  # type: ignore[attr-defined]  # a group
+        command = command.get_command(None, word)
     for parameter in command.params:
         assert getattr(parameter, "help", None), parameter.name
 

@@ -90,7 +90,7 @@ class Sender:
         have reached the cluster. ``sent`` is False with TransactionTooLarge, with a NetworkError, and with
         ProgramRefused, InsufficientFunds or another Refused when it was the simulation that failed. It is True when
         the transaction failed on-chain (the fee was paid), with TransactionExpired (it never will land) and
-        TransactionUnknown (it may). Interrupted (Ctrl-C) may come with either.
+        TransactionUnknown (it may). Interrupted (by a signal) may come with either.
         """
         with self.accounting(label):
             deadline = self._deadline()
@@ -106,15 +106,15 @@ class Sender:
 
     @contextmanager
     def accounting(self, label: str = "anything") -> Iterator[None]:
-        """Let every error that passes say what was sent, and make Ctrl-C such an error.
+        """Let every error that passes say what was sent, and make a signal to stop such an error.
 
         For everything around the sending, too: whoever looks, sends, and looks again may fail in between. ``label``
         says what an interruption found not yet sent.
         """
         try:
             yield
-        except KeyboardInterrupt:
-            raise self._account_for(self._interrupted(label)) from None
+        except KeyboardInterrupt as stop:
+            raise self._account_for(self._interrupted(stop, label)) from None
         except PsycheError as error:
             self._account_for(error)
             raise
@@ -127,17 +127,19 @@ class Sender:
             error.landed = tuple(str(delivery.signature) for delivery in gone if delivery.fate is Fate.LANDED)
         return error
 
-    def _interrupted(self, label: str) -> Interrupted:
-        """What Ctrl-C means for the last transaction."""
+    def _interrupted(self, stop: KeyboardInterrupt, label: str) -> Interrupted:
+        """What a signal means for the last transaction."""
         last = self._deliveries[-1] if self._deliveries else None
         if last is None or not last.perhaps_sent:
-            return Interrupted(f"Interrupted before {label} was sent.")
+            return Interrupted.by(stop, f"Interrupted before {label} was sent.")
         if last.fate is Fate.LANDED:
-            return Interrupted(f"Interrupted after {last.label} had landed as {last.signature}.")
+            return Interrupted.by(stop, f"Interrupted after {last.label} had landed as {last.signature}.")
         if last.fate is Fate.FAILED:
-            return Interrupted(f"Interrupted after {last.label} had failed on-chain as {last.signature}.")
-        return Interrupted(
-            f"Interrupted while {last.label} was under way as {last.signature}: it may still land.", hint=LOOK_UP
+            return Interrupted.by(stop, f"Interrupted after {last.label} had failed on-chain as {last.signature}.")
+        return Interrupted.by(
+            stop,
+            f"Interrupted while {last.label} was under way as {last.signature}: it may still land.",
+            hint=LOOK_UP,
         )
 
     def _deadline(self) -> Deadline:

@@ -7,21 +7,22 @@ from typing import Annotated
 import typer
 
 from psyche_cli.commands.options import option
+from psyche_cli.commands.sessions import plain
 from psyche_cli.results import PlainText
 
-EXAMPLE = "psyche-cli config-example small-llama > run.toml"
 
-
+@plain(example="psyche-cli config-example small-llama > run.toml")
 def command(
-    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Which one; see --list.")] = "minimal",
     *,
     show_list: Annotated[bool, option("--list", help="List the names, each with what it is for.")] = False,
 ) -> PlainText:
-    """Print an example run configuration (TOML, commented), to be edited and given to update-config."""
+    """Print an example run configuration.
+
+    In TOML and commented, to be edited and given to update-config.
+    """
     from psyche_cli.run_config.examples import find_example, list_examples
 
-    del ctx  # Needs nothing of the outside world.
     if show_list:
         examples = list_examples()
         width = max((len(example.name) for example in examples), default=0)

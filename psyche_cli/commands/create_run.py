@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from psyche_cli.commands.options import LOCAL_RPC, Rpc, RunId, TreasurerIndex, WalletPath, WsRpc, option
-from psyche_cli.results import OperationResult
-
-EXAMPLE = "psyche-cli create-run --run-id my-run --join-authority PUBKEY --treasurer-collateral-mint PUBKEY"
+from psyche_cli.commands.options import RunId, TreasurerIndex, option
+from psyche_cli.commands.sessions import Writing, writes
 
 
+@writes(example="psyche-cli create-run --run-id my-run --join-authority PUBKEY --treasurer-collateral-mint PUBKEY")
 def command(
-    ctx: typer.Context,
     *,
     run_id: RunId,
     client_version: Annotated[
@@ -37,17 +33,13 @@ def command(
     description: Annotated[
         str | None, option("--description", metavar="TEXT", help="Description, up to 280 bytes.")
     ] = None,
-    rpc: Rpc = LOCAL_RPC,
-    ws_rpc: WsRpc = None,
-    wallet: WalletPath = None,
-) -> OperationResult:
+) -> Writing:
     """Create a run.
 
     In one transaction. The run starts Uninitialized: configure it next. Locks about 0.83 SOL of rent, which close-run
     would give back for a run without a treasurer.
     """
     from psyche_cli.operations.create_run import RunRequest, create_run
-    from psyche_cli.session import signing_session
 
     request = RunRequest(
         run_id=run_id,
@@ -58,5 +50,4 @@ def command(
         name=name,
         description=description,
     )
-    with signing_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc, wallet_path=wallet) as session:
-        return create_run(session, request)
+    return lambda session: create_run(session, request)

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from psyche_cli.commands.options import LOCAL_RPC, Rpc, WalletPath, WsRpc, came_from_variable, option
-from psyche_cli.results import OperationResult
-
-EXAMPLE = "psyche-cli join-authorization-create --permissionless"
+from psyche_cli.commands.options import came_from_variable, option
+from psyche_cli.commands.sessions import Writing, writes
 
 
+@writes(example="psyche-cli join-authorization-create --permissionless")
 def command(
     ctx: typer.Context,
     *,
@@ -25,20 +24,15 @@ def command(
         ),
     ] = None,
     permissionless: Annotated[bool, option("--permissionless", help="Let everybody join.")] = False,
-    rpc: Rpc = LOCAL_RPC,
-    ws_rpc: WsRpc = None,
-    wallet: WalletPath = None,
-) -> OperationResult:
+) -> Writing:
     """Let somebody, or everybody, join your runs.
 
     Your runs are those whose join authority is the wallet. Creates the authorization and activates it in one
     transaction. Repeating it changes nothing.
     """
     from psyche_cli.operations.join_authorization_create import choose_grantee, create_join_authorization
-    from psyche_cli.session import signing_session
 
     if permissionless and came_from_variable(ctx, "authorizer"):
         authorizer = None  # what is said on the command line beats the environment
     grantee = choose_grantee(authorizer, permissionless=permissionless)
-    with signing_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc, wallet_path=wallet) as session:
-        return create_join_authorization(session, grantee)
+    return lambda session: create_join_authorization(session, grantee)

@@ -6,7 +6,7 @@ The names of both are those of the published Psyche client. An option on the com
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -28,7 +28,7 @@ VARIABLES: Final = {
     "--authorizer": "AUTHORIZER",
     "--address": "ADDRESS",
 }
-"""Option to environment variable. ``app`` gives a command the variable's value where the option is absent."""
+"""Option to environment variable, whose value a command gets where the option is absent."""
 
 
 EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--ws-rpc", "--wallet-private-key-path", "--run-id"})
@@ -48,8 +48,21 @@ def option(*names: str, help: str, **settings: Any) -> Any:
 
 def came_from_variable(ctx: typer.Context, parameter: str | None) -> bool:
     """Whether a parameter has its value from an environment variable, through click's default map."""
+    return _source(ctx, parameter) == "DEFAULT_MAP"
+
+
+def came_from_command_line(ctx: typer.Context, parameter: str | None) -> bool:
+    """Whether the user typed a parameter."""
+    return _source(ctx, parameter) == "COMMANDLINE"
+
+
+def _source(ctx: typer.Context, parameter: str | None) -> str:
     source = ctx.get_parameter_source(parameter or "")
-    return source is not None and source.name == "DEFAULT_MAP"
+    return source.name if source else ""
+
+
+BETWEEN_PAIRED_WORDS: Final = "\0"
+"""Stands between the two words of a paired option's value: Typer has no repeatable options of two words."""
 
 
 LOCAL_RPC: Final = "http://127.0.0.1:8899"
@@ -83,3 +96,52 @@ TreasurerIndex = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _set_format(ctx: typer.Context, value: str) -> str:
+    if came_from_command_line(ctx, "output"):
+        ctx.obj.output.as_json = value == "json"
+    return value
+
+
+def _set_flag(ctx: typer.Context, param: typer.CallbackParam, value: bool) -> bool:
+    if value:
+        setattr(ctx.obj.output, str(param.name), True)
+    return value
+
+
+def output_options(
+    *,
+    output: Annotated[
+        Literal["human", "json"],
+        typer.Option(
+            "--output",
+            help="What stdout holds: text for people, or one JSON document.",
+            case_sensitive=False,
+            callback=_set_format,
+            expose_value=False,
+        ),
+    ] = "human",
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            help="No progress and no advice on stderr. Warnings and errors remain.",
+            callback=_set_flag,
+            expose_value=False,
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Each request to the endpoint on stderr, with its duration.",
+            callback=_set_flag,
+            expose_value=False,
+        ),
+    ] = False,
+) -> None:
+    """The options of ``psyche-cli`` itself and of every verb. They take effect as they are read: the last one wins."""
+    del output, quiet, verbose

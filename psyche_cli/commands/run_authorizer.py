@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from psyche_cli.commands.options import LOCAL_RPC, came_from_variable, option
+from psyche_cli.commands.sessions import plain
 from psyche_cli.results import OperationResult
 
-EXAMPLE = "psyche-cli run-authorizer rpc=http://127.0.0.1:8899 grantor=grantor.json grantee=PUBKEY"
 
-
+@plain(example="psyche-cli run-authorizer rpc=http://127.0.0.1:8899 grantor=grantor.json grantee=PUBKEY")
 def command(
     ctx: typer.Context,
     *,

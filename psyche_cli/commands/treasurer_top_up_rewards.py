@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from psyche_cli.commands.options import LOCAL_RPC, Rpc, RunId, TreasurerIndex, WalletPath, WsRpc, option
-from psyche_cli.results import OperationResult
-
-EXAMPLE = "psyche-cli treasurer-top-up-rewards --run-id my-run --collateral-amount 1000.25"
+from psyche_cli.commands.options import RunId, TreasurerIndex, option
+from psyche_cli.commands.sessions import Writing, writes
 
 
+@writes(example="psyche-cli treasurer-top-up-rewards --run-id my-run --collateral-amount 1000.25")
 def command(
-    ctx: typer.Context,
     *,
     run_id: RunId,
     collateral_amount: Annotated[
@@ -25,10 +21,7 @@ def command(
         ),
     ],
     treasurer_index: TreasurerIndex = None,
-    rpc: Rpc = LOCAL_RPC,
-    ws_rpc: WsRpc = None,
-    wallet: WalletPath = None,
-) -> OperationResult:
+) -> Writing:
     """Transfer collateral to a run's treasury.
 
     From the wallet's own token account. Members are paid out of the treasury when they claim.
@@ -36,9 +29,7 @@ def command(
     There is no way back: the treasury pays only to members who claim what they earned.
     """
     from psyche_cli.operations.treasurer_top_up_rewards import top_up_rewards
-    from psyche_cli.session import signing_session
 
-    with signing_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc, wallet_path=wallet) as session:
-        return top_up_rewards(
-            session, run_id=run_id, treasurer_index=treasurer_index, collateral_amount=collateral_amount
-        )
+    return lambda session: top_up_rewards(
+        session, run_id=run_id, treasurer_index=treasurer_index, collateral_amount=collateral_amount
+    )

@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from psyche_cli.commands.options import LOCAL_RPC, Rpc, RunId, TreasurerIndex, WalletPath, WsRpc, option
-from psyche_cli.results import OperationResult
-
-EXAMPLE = "psyche-cli update-config --run-id my-run --config-path run.toml"
+from psyche_cli.commands.options import RunId, TreasurerIndex, option
+from psyche_cli.commands.sessions import Writing, writes
 
 
+@writes(example="psyche-cli update-config --run-id my-run --config-path run.toml")
 def command(
-    ctx: typer.Context,
     *,
     run_id: RunId,
     config_path: Annotated[
@@ -51,17 +47,13 @@ def command(
         option("--client-version", metavar="TEXT", help="Version of the training client that members must run."),
     ] = None,
     treasurer_index: TreasurerIndex = None,
-    rpc: Rpc = LOCAL_RPC,
-    ws_rpc: WsRpc = None,
-    wallet: WalletPath = None,
-) -> OperationResult:
+) -> Writing:
     """Configure a run, from a file and by options.
 
     The file is checked here first, and every rule that it breaks is named. Name, description and the like may change at
     any time; everything else only while the run is Uninitialized or Paused.
     """
     from psyche_cli.operations.update_config import ConfigChanges, update_config
-    from psyche_cli.session import signing_session
 
     changes = ConfigChanges.gather(
         config_path=config_path,
@@ -73,5 +65,4 @@ def command(
         vocab_size=vocab_size,
         client_version=client_version,
     )
-    with signing_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc, wallet_path=wallet) as session:
-        return update_config(session, run_id=run_id, treasurer_index=treasurer_index, changes=changes)
+    return lambda session: update_config(session, run_id=run_id, treasurer_index=treasurer_index, changes=changes)

@@ -179,8 +179,8 @@ def test_configuring_a_run_that_waits_for_members(house: House, tmp_path: Path) 
 
 def test_nothing_to_update_and_no_rate(house: House) -> None:
     run_id = house.run()
-    refused(house, ExitCode.REFUSED, "update-config", "--run-id", run_id)
-    refused(house, ExitCode.REFUSED, "set-future-epoch-rates", "--run-id", run_id)
+    refused(house, ExitCode.USAGE, "update-config", "--run-id", run_id)
+    refused(house, ExitCode.USAGE, "set-future-epoch-rates", "--run-id", run_id)
 
 
 def test_a_wallet_too_poor_for_the_rent(house: House, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ NAMES = ["finetune-adamw", "large-wsd", "minimal", "numbered-files", "small-llam
 
 def run(*arguments: str) -> PlainText:
     app = typer.Typer(add_completion=False)
-    app.command()(config_example.command)
+    app.command()(config_example.command.function)
     result = typer.main.get_command(app).main(args=list(arguments), standalone_mode=False)
     assert isinstance(result, PlainText)
     return result

@@ -1,0 +1,90 @@
+"""What one invocation asked of RPC endpoints: for ``--verbose``, and to say after an interruption whether it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from psyche_cli.cluster.transport import Transport
+    from psyche_cli.environment import Clock
+
+_SEND: Final = "sendTransaction"
+_SIGNATURE_BYTES: Final = 64
+
+
+class WriteRequest(NamedTuple):
+    """A request that may have changed something, whether or not it was answered."""
+
+    method: str
+    params: Any
+
+    @property
+    def signature(self) -> str | None:
+        """The base58 signature of the transaction; None for a request that carries none."""
+        if self.method != _SEND:
+            return None
+        import base64
+
+        from solders.signature import Signature
+
+        # One byte holds the number of signatures; the first one identifies the transaction.
+        return str(Signature.from_bytes(base64.b64decode(self.params[0])[1 : 1 + _SIGNATURE_BYTES]))
+
+
+class RequestLog:
+    """Watches the transports of one invocation.
+
+    ``report`` gets a line per request: the endpoint's label, the method, the duration in milliseconds.
+    """
+
+    def __init__(self, clock: Clock, report: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._report = report
+        self._writes: list[WriteRequest] = []
+
+    @property
+    def writes(self) -> tuple[WriteRequest, ...]:
+        """The requests that may have changed something, in the order in which they were made."""
+        return tuple(self._writes)
+
+    def watch(self, transport: Transport) -> Transport:
+        """The same transport, with its requests seen here."""
+        return _WatchedTransport(transport, self._exchange)
+
+    def _exchange(self, transport: Transport, body: bytes, timeout: float) -> bytes:
+        import json
+
+        request = json.loads(body)
+        method = request["method"]
+        if _changes_something(method):
+            self._writes.append(WriteRequest(method, request["params"]))
+        started = self._clock.monotonic()
+        failure = ", no answer"
+        try:
+            answer = transport.send(body, timeout=timeout)
+            failure = ""
+            return answer
+        finally:
+            milliseconds = (self._clock.monotonic() - started) * 1000
+            self._report(f"{transport.label} {method}: {milliseconds:.0f} ms{failure}")
+
+
+class _WatchedTransport:
+    def __init__(self, inner: Transport, exchange: Callable[[Transport, bytes, float], bytes]) -> None:
+        self._inner = inner
+        self._exchange = exchange
+
+    @property
+    def label(self) -> str:
+        return self._inner.label
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        return self._exchange(self._inner, body, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _changes_something(method: str) -> bool:
+    return method in (_SEND, "requestAirdrop") or method.startswith("localnet_")
