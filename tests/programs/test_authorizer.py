@@ -165,6 +165,32 @@ def test_320_delegates_at_once_and_not_one_more(world: World) -> None:
     assert delegates(world) == []
 
 
+def test_the_513th_delegate_does_not_fit_in_memory(world: World) -> None:
+    """Nor in the published program's, which by then asks for room for 1,024 of them."""
+    chain, update = world.chain, world.authorization_grantee_update
+    keys = [wallet(f"one of many {number}").pubkey() for number in range(36)]  # as many as a transaction holds
+    for _ in range(14):
+        chain.must(update(*keys).instruction())
+    chain.must(update(*keys[:8]).instruction())
+    assert len(delegates(world)) == 512
+    outcome = chain.send(update(keys[0]).instruction())
+    assert outcome.code == ABORT
+    assert outcome.said("Program log: Error: memory allocation failed, out of memory")
+    assert chain.send(update(*keys).instruction()).code == ABORT
+    chain.must(world.authorization_grantor_update(active=False).instruction())
+    chain.must(update().instruction())
+    chain.must(update(*keys, clear=True).instruction())
+    assert delegates(world) == keys
+
+
+def test_account_that_pays_for_itself_loses_its_balance(world: World) -> None:
+    """The freed rent is first added to the payer, then the account's balance is set."""
+    world.chain.must(world.authorization_grantee_update(*NEW_KEYS[:2]).instruction())
+    call = world.authorization_grantee_update(clear=True)
+    metas = [meta(world.authorization, "sw"), *call.metas[1:]]
+    assert world.chain.send(call.instruction(metas)).code == "UnbalancedInstruction"
+
+
 def test_account_below_its_rent_cannot_shrink(world: World) -> None:
     world.chain.must(world.authorization_grantee_update(*NEW_KEYS[:2]).instruction())
     data = struct.pack("<I", 2) + b"".join(map(bytes, NEW_KEYS[:2]))
