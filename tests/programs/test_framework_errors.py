@@ -28,8 +28,9 @@ from .chain import (
     meta,
     wallet,
 )
-from .declarations import IDL_DISCRIMINATOR, declarations, idl_declarations
+from .declarations import declarations
 from .framework import Declared, verdict
+from .idl_declarations import IDL_DISCRIMINATOR, idl_declarations
 from .recorded_answers import comparable
 from .world import World, token_account_data
 
