@@ -25,6 +25,7 @@ _SEED_BYTES: Final = 32
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # 64 bytes in base58 are 87 or 88 characters. A few less is a key that was not copied whole.
 _KEY_TEXT: Final = LazyPattern(f"(?<![{_BASE58}])[{_BASE58}]{{80,90}}(?![{_BASE58}])")
+_LONG_TEXT: Final = LazyPattern(f"[{_BASE58}]{{80,}}")
 # A digest such as that of a client's image has 64 hexadecimal digits as well, but says what it is.
 _HEX_KEY: Final = LazyPattern(r"(?<![0-9A-Za-z:])(?:0x)?([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?)(?![0-9A-Za-z])")
 _BASE64_KEY: Final = LazyPattern(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-]{43}=)(?![\w+/=-])", re.ASCII)
@@ -50,6 +51,20 @@ def holds_key(text: str) -> bool:
     """
     numbers = any(len(_NUMBER.findall(row)) >= _NUMBERS_OF_A_KEY for row in _NUMBERS.findall(text))
     return numbers or any(shape.search(text) for shape in (_KEY_TEXT, _HEX_KEY, _BASE64_KEY, _PHRASE))
+
+
+def holds_keypair(text: str) -> bool:
+    """Whether a private key is in the text for certain: 64 bytes whose second half is the public key of the first."""
+    from solders.keypair import Keypair
+
+    candidates = (
+        *_KEY_TEXT.findall(text),
+        *_NUMBERS.findall(text),
+        *_HEX_KEY.findall(text),
+        *_BASE64_KEY.findall(text),
+    )
+    keys = (key for key in map(_key_bytes, candidates) if len(key) == _KEYPAIR_BYTES)
+    return any(bytes(Keypair.from_seed(key[:_SEED_BYTES])) == key for key in keys)
 
 
 def is_seed(text: str) -> bool:
@@ -98,7 +113,7 @@ class Redactor:
                 self.learn_url(url)
             if len(word) < _SHORTEST_KEY:
                 continue
-            for key in (*_KEY_TEXT.findall(word), *_HEX_KEY.findall(word), *_BASE64_KEY.findall(word)):
+            for key in (*_LONG_TEXT.findall(word), *_HEX_KEY.findall(word), *_BASE64_KEY.findall(word)):
                 self.learn_secret(key)
         # An array or a phrase without quotes arrives as many words.
         line = " ".join(words)

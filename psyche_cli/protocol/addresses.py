@@ -22,6 +22,7 @@ ANYONE = SYSTEM
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _SHORTEST_KEY = 32
 _LONGEST_KEY = 44
+_LONGEST_SHOWN = 20
 
 
 def check_run_id(text: str) -> str:
@@ -48,8 +49,8 @@ def check_run_id(text: str) -> str:
 def parse_pubkey(text: str, what: str) -> Pubkey:
     """The public key (32 bytes) that a base58 text stands for.
 
-    ``what`` is how the error calls the text, such as ``--authorizer``. A text that is too long to be a public key is
-    never repeated in the error: it may be a private key. Raises InvalidPublicKey.
+    ``what`` is how the error calls the text, such as ``--authorizer``. Only a short text is repeated in the error:
+    another may be a private key, or a part of one. Raises InvalidPublicKey.
     """
 
     def refuse(reason: str) -> InvalidPublicKey:
@@ -59,18 +60,19 @@ def parse_pubkey(text: str, what: str) -> Pubkey:
             what=what,
         )
 
+    shown, of = (repr(text), f" of {text!r}") if len(text) <= _LONGEST_SHOWN else ("it", "")
     if not text:
         raise refuse("it is empty")
     if len(text) > _LONGEST_KEY:
         raise refuse(f"it is {len(text)} characters long, at most {_LONGEST_KEY} are possible")
     for position, character in enumerate(text):
         if character not in _BASE58:
-            raise refuse(f"{character!r} at position {position + 1} of {text!r} is not in the base58 alphabet")
+            raise refuse(f"{character!r} at position {position + 1}{of} is not in the base58 alphabet")
     if len(text) < _SHORTEST_KEY:
-        raise refuse(f"{text!r} is too short, at least {_SHORTEST_KEY} characters are needed")
+        raise refuse(f"{shown} is too short, at least {_SHORTEST_KEY} characters are needed")
     size = _base58_size(text)
     if size != Pubkey.LENGTH:
-        raise refuse(f"{text!r} stands for {size} bytes, a public key has {Pubkey.LENGTH}")
+        raise refuse(f"{shown} stands for {size} bytes, a public key has {Pubkey.LENGTH}")
     return Pubkey.from_string(text)
 
 

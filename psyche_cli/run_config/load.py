@@ -9,16 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from psyche_cli.errors import ConfigurationError
+from psyche_cli.printable import printable
 from psyche_cli.run_config.advice import run_advice
 from psyche_cli.run_config.problems import Problem, configuration_error
-from psyche_cli.run_config.reader import BAD, Reader, did_you_mean, printable, shortened
+from psyche_cli.run_config.reader import BAD, Reader, did_you_mean, key_name
 from psyche_cli.run_config.rules import check_config, check_model, check_run
-from psyche_cli.run_config.schema import ROOTS, SERVER_KEYS
+from psyche_cli.run_config.schema import ROOTS, SERVER_KEYS, leaves
+from psyche_cli.run_config.types import Boolean, Float, Integer
+from psyche_cli.secret_files import kind_of_secret_file
 
 FILE_SIZE_MAX = 1 << 20
 """Bytes. A configuration has some 2 kB; what is much larger is another file."""
 
 _HINT = "Every key is described in docs/run-config.md; `psyche-cli config-example` prints a complete file."
+_PATH_HINT = "Give --config-path a TOML file with the tables [config] and [model]."
+_DECLARED_TWICE = "A key or a table is declared twice"
+# A header of one of the two tables, or a key of one: whoever has written that meant a run configuration.
+_OUR_TABLE = re.compile(r"^[ \t]*(?:\[[ \t]*)?(?:config|model)[ \t]*(?:[].]|=[ \t]*\{)", re.MULTILINE)
+# A key and a few characters. Where those cannot be a text, the line may be shown.
+_SETTING = re.compile(r"\s*(\w+)\s*(?:=.{0,24})?", re.ASCII)
+_PLAIN_KEYS = frozenset(
+    path.rpartition(".")[2]
+    for name, root in ROOTS.items()
+    for path, kind in leaves(root, name)
+    if isinstance(kind, Integer | Float | Boolean)
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +104,7 @@ def _read(path: Path) -> str:
 
 def _unreadable(path: Path, what: str, *, rule: str = "Unreadable") -> ConfigurationError:
     message = f"The configuration file {path} {what}."
-    return _one_problem(
-        path, rule, message, hint="Give --config-path a TOML file with the tables [config] and [model]."
-    )
+    return _one_problem(path, rule, message, hint=_PATH_HINT)
 
 
 def _one_problem(path: Path, rule: str, message: str, *, hint: str) -> ConfigurationError:
@@ -99,26 +112,38 @@ def _one_problem(path: Path, rule: str, message: str, *, hint: str) -> Configura
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
+    """The tables of the file. Of a file that is not plainly a run configuration, no error shows anything."""
     import tomli
 
+    ours = _OUR_TABLE.search(text) is not None
+    kind = "" if ours else kind_of_secret_file(text)
+    if kind:
+        message = f"{path} is {kind}, not a run configuration."
+        raise _one_problem(path, "OtherFile", message, hint=_PATH_HINT)
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         # The line and column are attributes in newer versions of tomli only; the text has had them always.
-        message = f"The configuration file {path} is not valid TOML: {printable(str(error), 200)}."
-        raise _one_problem(path, "Syntax", message, hint=_line_hint(text, str(error))) from error
-    except (ValueError, RecursionError) as error:
-        message = f"The configuration file {path} is not valid TOML: a number or a nesting in it is far too large."
-        raise _one_problem(path, "Syntax", message, hint=_HINT) from error
+        reason, _, position = str(error).rpartition(" (at ")
+    except (ValueError, RecursionError):
+        reason, position = "a number or a nesting in it is far too large", ""
+    # Outside the except block: the exception of tomli carries the file, and would be the cause of ours.
+    if reason.startswith(("Cannot ", "Duplicate ")):
+        reason = "A key or a table is declared twice"  # tomli quotes it
+    where = f" (at {position}" if position else ""
+    message = f"The configuration file {path} is not valid TOML{f': {printable(reason)}' if ours else ''}{where}."
+    raise _one_problem(path, "Syntax", message, hint=_line_hint(text, position) if ours else _PATH_HINT)
 
 
-def _line_hint(text: str, reason: str) -> str:
-    """The offending line, if the parser says which one it is."""
-    found = re.search(r"at line (\d+)", reason)
+def _line_hint(text: str, position: str) -> str:
+    """The offending line, if the parser says which one it is and the line cannot be more than a number's."""
+    found = re.match(r"line (\d+)", position)
     lines = text.splitlines()
-    if found is None or int(found[1]) > len(lines):
+    line = lines[int(found[1]) - 1] if found and int(found[1]) <= len(lines) else ""
+    setting = _SETTING.fullmatch(line)
+    if found is None or setting is None or setting[1] not in _PLAIN_KEYS:
         return _HINT
-    return f"Line {found[1]} is {shortened(lines[int(found[1]) - 1])}."
+    return f'Line {found[1]} is "{printable(line)}".'
 
 
 def _look_at_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
@@ -130,8 +155,8 @@ def _look_at_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
             reader.warnings.append(Problem(name, "IgnoredKey", message))
         else:
             near = did_you_mean(name, [root for root in ROOTS if root not in document] or ROOTS)
-            message = f"{shortened(name)} is no known key{near}: a file has the tables [config] and [model]"
-            reader.note(printable(name), "UnknownKey", message)
+            message = f"{key_name(name)} is no known key{near}: a file has the tables [config] and [model]"
+            reader.note(key_name(name), "UnknownKey", message)
 
 
 def _without_bad(value: Any) -> Any:

@@ -13,6 +13,7 @@ _NAMED_IN_MESSAGE = 3
 FILE_PROBLEM_NAMES = (
     "Unreadable",
     "NotUtf8",
+    "OtherFile",
     "Syntax",
     "MissingTable",
     "MissingKey",
@@ -25,6 +26,7 @@ FILE_PROBLEM_NAMES = (
     "UnknownVariant",
     "TextTooLong",
     "TextHoldsNul",
+    "PrivateKey",
 )
 """The names of what can be wrong with a file before any rule of the program is looked at."""
 

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from psyche_cli.printable import printable
+from psyche_cli.redaction import holds_keypair
 from psyche_cli.run_config.problems import Problem
 from psyche_cli.run_config.schema import IGNORED_KEYS, RETIRED_KEYS
 from psyche_cli.run_config.types import (
@@ -27,7 +29,10 @@ from psyche_cli.run_config.types import (
     Variant,
 )
 
-_SHOWN_VALUE = 60
+_LONGEST_SHOWN_VALUE = 24
+_LONGEST_SHOWN_KEY = 40
+_LONGEST_SHOWN_INTEGER = 72
+_COMPARED = 60
 
 
 class _Bad:
@@ -79,7 +84,7 @@ class Reader:
             return self.note(
                 key,
                 "OutOfRange",
-                f"{key} = {shortened(value)} is out of range: it is a {kind.name}, from 0 to {kind.maximum}",
+                f"{key} = {quoted(value)} is out of range: it is a {kind.name}, from 0 to {kind.maximum}",
             )
         return value
 
@@ -87,7 +92,7 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return self._wrong_type(key, "a number", value)
         if isinstance(value, int) and not -TOML_INTEGER_MAX - 1 <= value <= TOML_INTEGER_MAX:
-            return self.note(key, "OutOfRange", f"{key} = {shortened(value)} is beyond TOML's 64-bit integers")
+            return self.note(key, "OutOfRange", f"{key} = {quoted(value)} is beyond TOML's 64-bit integers")
         number = float(value)
         if not math.isfinite(number):
             return self.note(key, "NotFinite", f"{key} = {number} is not a finite number")
@@ -105,10 +110,12 @@ class Reader:
             return self.note(
                 key,
                 "TextTooLong",
-                f"{key} has {size} bytes, but at most {kind.capacity} fit: {shortened(value)}",
+                f"{key} has {size} bytes, but at most {kind.capacity} fit",
             )
         if "\0" in value:
             return self.note(key, "TextHoldsNul", f"{key} holds a NUL character, where the program would cut it off")
+        if holds_keypair(value):
+            return self.note(key, "PrivateKey", f"{key} holds a private key, which everybody could read on-chain")
         return value
 
     def _array(self, kind: Array, value: Any, key: str) -> Any:
@@ -127,7 +134,7 @@ class Reader:
         for name in value:
             if name not in fields:
                 self._strange_key(
-                    f"{key}.{printable(name)}", name, [known for known in fields if known not in value] or fields
+                    f"{key}.{key_name(name)}", name, [known for known in fields if known not in value] or fields
                 )
         return {name: self._field(field, value, f"{key}.{name}") for name, field in fields.items()}
 
@@ -173,7 +180,7 @@ class Reader:
     def _not_one_variant(self, kind: Choice, value: Mapping[str, Any], key: str) -> _Bad:
         if not value:
             return self.note(key, "UnknownVariant", f"{key} is an empty table, but must be {kind.name}")
-        names = ", ".join(shortened(name) for name in value)
+        names = ", ".join(key_name(name) for name in value)
         return self.note(
             key, "UnknownVariant", f"{key} must be exactly {kind.name}, but it has {len(value)} keys: {names}"
         )
@@ -181,9 +188,7 @@ class Reader:
     def _unknown_variant(self, kind: Choice, name: str, key: str) -> _Bad:
         names = [variant.name for variant in kind.variants]
         advice = did_you_mean(name, names)
-        return self.note(
-            key, "UnknownVariant", f"{key} = {shortened(name)} is not known{advice}; it must be {kind.name}"
-        )
+        return self.note(key, "UnknownVariant", f"{key} = {quoted(name)} is not known{advice}; it must be {kind.name}")
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
@@ -192,7 +197,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     same = [candidate for candidate in known if candidate.lower() == name.lower()]
     if same:
         return f" (did you mean {same[0]}? Capitals matter)"
-    near = difflib.get_close_matches(name[:_SHOWN_VALUE], known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name[:_COMPARED], known, n=1, cutoff=0.6)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
@@ -201,9 +206,9 @@ def described(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"the text {shortened(value)}"
+        return f"the text {quoted(value)}" if len(value) <= _LONGEST_SHOWN_VALUE else quoted(value)
     if isinstance(value, int):
-        return f"the integer {shortened(value)}"
+        return f"the integer {quoted(value)}"
     if isinstance(value, float):
         return f"the number {value}"
     if isinstance(value, dict):
@@ -213,18 +218,20 @@ def described(value: Any) -> str:
     return "a date or time"
 
 
-def shortened(value: str | int) -> str:
-    """The value in at most some 60 characters; texts in double quotes, without control characters."""
+def quoted(value: str | int) -> str:
+    """The value, texts in double quotes; of one that is longer than any that is right, its length alone.
+
+    What is long may be a key that was pasted into the wrong place.
+    """
     if isinstance(value, int):
-        # A decimal text of an integer this size is refused by Python itself, and helps nobody.
-        return str(value) if value.bit_length() <= 128 else f"an integer of {value.bit_length()} bits"
-    return f'"{printable(value)}"'
+        bits = value.bit_length()
+        return str(value) if bits <= _LONGEST_SHOWN_INTEGER else f"an integer of {bits} bits"
+    return f'"{printable(value)}"' if len(value) <= _LONGEST_SHOWN_VALUE else f"a text of {len(value)} characters"
 
 
-def printable(text: str, length: int = _SHOWN_VALUE) -> str:
-    """The text in at most ``length`` characters (and a mark if cut), none of which does anything to a terminal."""
-    short = text if len(text) <= length else text[:length] + "…"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
+def key_name(name: str) -> str:
+    """The name of a key in a file, as far as it can be one."""
+    return printable(name) if len(name) <= _LONGEST_SHOWN_KEY else f"(a key of {len(name)} characters)"
 
 
 def fits_float32(number: float) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from psyche_cli.redaction import holds_keypair
 from psyche_cli.run_config.problems import Problem
 
 CLIENTS_MAX = 256
@@ -243,6 +244,8 @@ def _check_text(key: str, text: str | None, capacity: int) -> list[Problem]:
         return [Problem(key, "TextTooLong", f"{key} has {size} bytes, but at most {capacity} fit")]
     if "\0" in text:
         return [Problem(key, "TextHoldsNul", f"{key} holds a NUL character, where the program would cut it off")]
+    if holds_keypair(text):
+        return [Problem(key, "PrivateKey", f"{key} holds a private key, which everybody could read on-chain")]
     return []
 
 

@@ -247,7 +247,7 @@ def test_keys_of_a_servers_state_file_are_passed_over_with_a_warning(tmp_path: P
 
 def test_strange_names_of_keys_are_made_fit_to_print(tmp_path: Path) -> None:
     found = problems_of(tmp_path, {**document(), "a\x1b[31m": 1, "k" * 70: 2})
-    assert [key for key, _, _ in found] == ["a\N{REPLACEMENT CHARACTER}[31m", "k" * 60 + "…"]
+    assert [key for key, _, _ in found] == ["a\N{REPLACEMENT CHARACTER}[31m", "(a key of 70 characters)"]
     ((key, _, message),) = problems_of(tmp_path, with_value("config.\nabc", 1))
     assert key == "config.\N{REPLACEMENT CHARACTER}abc"
     assert message.isprintable()
