@@ -11,9 +11,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
+<<<<<<< HEAD
 from psyche_cli.lazy_pattern import LazyPattern
+=======
+from psyche_cli.errors import UsageError
+>>>>>>> 10bfa41 (Refuse a key typed as the path of a new file or folder; name a keypair given as an account file)
 
 HIDDEN: Final = "(not shown)"
 
@@ -70,6 +75,19 @@ def holds_keypair(text: str) -> bool:
 def is_seed(text: str) -> bool:
     """Whether a text is the base58 form of 32 bytes: a seed or a public key."""
     return len(_from_base58(text)) == _SEED_BYTES
+
+
+def refuse_key_as_path(path: Path, what: str) -> None:
+    """Raise UsageError where a key was typed as the path of a new file or folder, whose name would publish it.
+
+    ``what`` says what the path is for, such as "the ledger folder".
+    """
+    if holds_key(str(path)) or is_seed(str(path)):
+        raise UsageError(
+            f"What was given as {what} is a key, not a path.",
+            hint="Keys belong into files that only you may read: command lines can be seen by other users, and stay in "
+            "the shell's history.",
+        )
 
 
 class Redactor:

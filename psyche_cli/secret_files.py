@@ -1,4 +1,4 @@
-"""Tells a file with secrets that was given by mistake: a keypair, a PEM key, a recovery phrase, an environment file."""
+"""Recognises a file with secrets that was given by mistake: a keypair, a recovery phrase, an environment file."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import typer
 from psyche_cli.commands.options import BETWEEN_PAIRED_WORDS, LOCAL_RPC, Rpc, option
 from psyche_cli.commands.sessions import Reading, Writing, plain, reads, writes
 from psyche_cli.errors import UsageError
+from psyche_cli.redaction import refuse_key_as_path
 from psyche_cli.results import OperationResult, PlainText
 
 
@@ -109,6 +110,8 @@ def serve(
 
     if reset and ledger is None:
         raise UsageError("--reset without --ledger has nothing to throw away.", hint="Give --ledger DIR, too.")
+    if ledger is not None:
+        refuse_key_as_path(ledger, "the ledger folder")
     texts = GenesisTexts(
         programs=_pairs("--bpf-program", bpf_program),
         airdrops=airdrop or [],

@@ -16,6 +16,7 @@ from psyche_cli.localnet.rpc_control import account_from_json
 from psyche_cli.localnet.rpc_fault import Json, RpcFault
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.protocol.raw_account import RawAccount
+from psyche_cli.secret_files import kind_of_secret_file
 
 _UPGRADEABLE_LOADER: Final = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
 _PROGRAM_STATE: Final = 2
@@ -32,20 +33,40 @@ def accounts_from_files(pairs: Iterable[tuple[str, Path]]) -> dict[Pubkey, Accou
 
 
 def _account_from_file(address: str, path: Path) -> tuple[Pubkey, Account]:
+    content = read_account_file(path)
     try:
-        content: Json = json.loads(path.read_bytes())
         account = account_from_json(content["account"])
         if address == "-":
             address = content["pubkey"]
+    except (TypeError, KeyError, RpcFault):
+        raise no_account_in(path) from None
+    return parse_pubkey(address, "--account"), account
+
+
+def read_account_file(path: Path) -> Json:
+    """The JSON object in a file that ``solana account --output json`` wrote. Raises LocalnetError, quoting nothing."""
+    try:
+        content = path.read_bytes()
     except OSError as error:
         raise LocalnetError(f"The account file {path} cannot be read: {error.strerror}.", path=str(path)) from error
-    except (ValueError, TypeError, KeyError, RpcFault) as error:
-        raise LocalnetError(
-            f"{path} does not hold an account.",
-            hint="Write it with: solana account ADDRESS --output json --output-file FILE",
-            path=str(path),
-        ) from error
-    return parse_pubkey(address, "--account"), account
+    except ValueError:
+        raise LocalnetError("The account file's path is not a usable one.") from None
+    try:
+        document: Json = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or "account" not in document:
+        raise no_account_in(path, kind_of_secret_file(content.decode("utf-8", errors="replace")))
+    return document
+
+
+def no_account_in(path: Path, kind: str = "") -> LocalnetError:
+    """The error for a file that holds something else; ``kind`` says what, where that is known."""
+    return LocalnetError(
+        f"{path} is {kind}, not an account." if kind else f"{path} does not hold an account.",
+        hint="Write it with: solana account ADDRESS --output json --output-file FILE",
+        path=str(path),
+    )
 
 
 def cloned_accounts(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey, Account]:

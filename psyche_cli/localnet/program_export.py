@@ -10,14 +10,16 @@ from pathlib import Path
 from psyche_cli import resources
 from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.redaction import refuse_key_as_path
 from psyche_cli.results import JsonValue, OperationResult
 
 
 def export_programs(folder: Path) -> OperationResult:
     """Copy the three stand-ins to ``folder`` and tell their ids, checksums and solana-test-validator's flags.
 
-    Raises LocalnetError.
+    Raises LocalnetError; UsageError for a key in place of the folder.
     """
+    refuse_key_as_path(folder, "the folder to write to")
     programs: list[JsonValue] = []
     details, flags = [], []
     try:

@@ -17,7 +17,7 @@ from psyche_cli.localnet.parsed_accounts import MINT_BYTES
 from psyche_cli.operations.localnet.airdrop import request_sol
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.programs import SPL_TOKEN
-from psyche_cli.redaction import Redactor, holds_key, is_seed
+from psyche_cli.redaction import Redactor, refuse_key_as_path
 from psyche_cli.results import OperationResult, PlainText, TransactionRecord
 from psyche_cli.session import SigningSession, reading_session
 
@@ -36,11 +36,7 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
     what ``request_sol`` raises.
     """
     wanted = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
-    if holds_key(str(path)) or is_seed(str(path)):
-        raise UsageError(
-            "What was given as the file to create is a key, not the path of a file.",
-            hint="Give the name of a file that does not exist yet, such as owner.json.",
-        )
+    refuse_key_as_path(path, "the file to create")
     tell = environment.diagnostics.line
     exists = wanted is not None and _exists(path)
     if exists:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from psyche_cli.durations import parse_duration
 from psyche_cli.errors import LocalnetError, RpcError, UsageError
 from psyche_cli.localnet.rpc_control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
+=======
+from psyche_cli.errors import LocalnetError, RpcError
+from psyche_cli.localnet.account_sources import read_account_file
+>>>>>>> 10bfa41 (Refuse a key typed as the path of a new file or folder; name a keypair given as an account file)
 from psyche_cli.localnet.rpc_fault import METHOD_NOT_FOUND
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult
@@ -76,12 +80,7 @@ def restore_snapshot(session: Session, number: int) -> OperationResult:
 
 def set_account(session: Session, address: str, path: Path) -> OperationResult:
     """Write an account from a file that ``solana account --output json`` wrote. Raises LocalnetError, UsageError."""
-    try:
-        account = json.loads(path.read_bytes())["account"]
-    except OSError as error:
-        raise LocalnetError(f"The account file {path} cannot be read: {error.strerror}.", path=str(path)) from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise LocalnetError(f"{path} does not hold an account.", path=str(path)) from error
+    account = read_account_file(path)["account"]
     where = parse_pubkey(address, "ADDRESS")
     _call(session, "localnet_setAccount", str(where), account)
     return OperationResult(summary=f"Set the account {where}.", data={"address": str(where)})
