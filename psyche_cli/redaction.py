@@ -14,11 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-<<<<<<< HEAD
-from psyche_cli.lazy_pattern import LazyPattern
-=======
 from psyche_cli.errors import UsageError
->>>>>>> 10bfa41 (Refuse a key typed as the path of a new file or folder; name a keypair given as an account file)
+from psyche_cli.lazy_pattern import LazyPattern
 
 HIDDEN: Final = "(not shown)"
 
@@ -34,7 +31,7 @@ _LONG_TEXT: Final = LazyPattern(f"[{_BASE58}]{{80,}}")
 # A digest such as that of a client's image has 64 hexadecimal digits as well, but says what it is.
 _HEX_KEY: Final = LazyPattern(r"(?<![0-9A-Za-z:])(?:0x)?([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?)(?![0-9A-Za-z])")
 _BASE64_KEY: Final = LazyPattern(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-]{43}=)(?![\w+/=-])", re.ASCII)
-_PHRASE: Final = LazyPattern(r"(?<!\S)[a-z]{3,8}(?:[ \t\n]+[a-z]{3,8}){11,23}(?!\S)")
+_PHRASE: Final = LazyPattern(r"(?<![^\s=\"'])[a-z]{3,8}(?:[ \t\n]+[a-z]{3,8}){11,23}(?![^\s\"'])")
 _URL: Final = LazyPattern(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _URL_OPTIONS: Final = ("--rpc", "--ws-rpc", "--url", "-u", "rpc")
 # Numbers in a row, however they are separated: JSON, the debug forms of languages, words that a shell split.
@@ -220,9 +217,9 @@ def _rows(numbers: Sequence[str]) -> list[str]:
 def _key_bytes(text: str) -> bytes:
     """The keypair or seed that a text is the base58, hexadecimal, base64 or decimal form of; empty if it is none."""
     try:
-        numbers = _NUMBER.findall(text)
-        if len(numbers) in (_KEYPAIR_BYTES, _SEED_BYTES):
-            return bytes(map(int, numbers))
+        if _NUMBERS.fullmatch(text.strip("[]")):
+            data = bytes(map(int, _NUMBER.findall(text)))
+            return data if len(data) in (_KEYPAIR_BYTES, _SEED_BYTES) else b""
         if _HEX_KEY.fullmatch(text):
             return bytes.fromhex(text.removeprefix("0x"))
         if _BASE64_KEY.fullmatch(text):
@@ -271,5 +268,7 @@ def _url_forms(text: str) -> set[str]:
     for form in plain:
         encoded = quote(form, safe="", errors="replace")
         forms |= {encoded, quote(form, errors="replace"), quote(encoded), dumps(form)[1:-1], repr(form)[1:-1]}
+        # What is left where the header of an answer takes ASCII only, or takes bytes for characters.
         forms |= {escape(form), form.encode("ascii", "ignore").decode("ascii")}
+        forms.add(form.encode("utf-8", "replace").decode("latin-1"))
     return forms | {form.upper() for form in forms} | {form.lower() for form in forms}

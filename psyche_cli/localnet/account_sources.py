@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from solders.account import Account
 from solders.pubkey import Pubkey
@@ -33,34 +33,38 @@ def accounts_from_files(pairs: Iterable[tuple[str, Path]]) -> dict[Pubkey, Accou
 
 
 def _account_from_file(address: str, path: Path) -> tuple[Pubkey, Account]:
-    content = read_account_file(path)
-    try:
-        account = account_from_json(content["account"])
-        if address == "-":
-            address = content["pubkey"]
-    except (TypeError, KeyError, RpcFault):
-        raise no_account_in(path) from None
-    return parse_pubkey(address, "--account"), account
+    document = read_account_file(path)
+    if address == "-":
+        own = document.get("pubkey")
+        if not isinstance(own, str):
+            raise _no_account_in(path)
+        address = own
+    return parse_pubkey(address, "--account"), account_from_json(document["account"])
 
 
-def read_account_file(path: Path) -> Json:
-    """The JSON object in a file that ``solana account --output json`` wrote. Raises LocalnetError, quoting nothing."""
+def read_account_file(path: Path) -> dict[str, Json]:
+    """The JSON object in a file that ``solana account --output json`` wrote.
+
+    Its ``account`` is one that ``account_from_json`` takes. Raises LocalnetError, which quotes nothing of the file.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise LocalnetError(f"The account file {path} cannot be read: {error.strerror}.", path=str(path)) from error
     except ValueError:
-        raise LocalnetError("The account file's path is not a usable one.") from None
+        raise LocalnetError("The path of the account file is not usable.") from None
     try:
-        document: Json = json.loads(content)
-    except (ValueError, RecursionError):
+        document: Any = json.loads(content)
+        account_from_json(document["account"])
+    except (ValueError, TypeError, KeyError, RecursionError, RpcFault):
         document = None
-    if not isinstance(document, dict) or "account" not in document:
-        raise no_account_in(path, kind_of_secret_file(content.decode("utf-8", errors="replace")))
+    # Outside the except block: the exception may carry the file, and would be the cause of ours.
+    if not isinstance(document, dict):
+        raise _no_account_in(path, kind_of_secret_file(content.decode("utf-8", errors="replace")))
     return document
 
 
-def no_account_in(path: Path, kind: str = "") -> LocalnetError:
+def _no_account_in(path: Path, kind: str = "") -> LocalnetError:
     """The error for a file that holds something else; ``kind`` says what, where that is known."""
     return LocalnetError(
         f"{path} is {kind}, not an account." if kind else f"{path} does not hold an account.",

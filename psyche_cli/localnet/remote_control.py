@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from psyche_cli.durations import parse_duration
 from psyche_cli.errors import LocalnetError, RpcError, UsageError
-from psyche_cli.localnet.rpc_control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
-=======
-from psyche_cli.errors import LocalnetError, RpcError
 from psyche_cli.localnet.account_sources import read_account_file
->>>>>>> 10bfa41 (Refuse a key typed as the path of a new file or folder; name a keypair given as an account file)
+from psyche_cli.localnet.rpc_control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
 from psyche_cli.localnet.rpc_fault import METHOD_NOT_FOUND
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult

@@ -1,0 +1,109 @@
+"""There is one door to stderr, ``diagnostics``, and one to stdout, ``render``; nothing else writes to a stream."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "psyche_cli"
+
+STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
+PRINTING_CALLS = {
+    *("print", "echo", "secho", "pprint", "Console", "print_exc", "print_exception", "print_stack", "print_tb"),
+    *("StreamHandler", "basicConfig", "redirect_stdout", "redirect_stderr", "displayhook", "excepthook", "writelines"),
+}
+DESCRIPTORS = {1, 2}
+
+ALLOWED = {
+    ("app.py", "sys.stdout"): "flushed at the end, to know whether all was written",
+    ("app.py", "sys.stderr"): "replaced by the door, once for the process",
+    ("app.py", "typer.echo"): "the version, through the door in the place of sys.stdout",
+    ("app.py", "os.dup2"): "what could not be written is not tried once more",
+    ("environment.py", "sys.stdout"): "the real streams come in here",
+    ("environment.py", "sys.stderr"): "the real streams come in here",
+    ("environment.py", "self.stderr"): "is given to the door",
+    ("diagnostics.py", "self._stream.write"): "the door to stderr",
+    ("diagnostics.py", "redirect_stderr"): "the door to stderr, for everybody else",
+    ("render.py", "environment.stdout"): "the door to stdout",
+    ("render.py", "environment.stdout.write"): "the door to stdout",
+    ("render.py", "self._stdout.write"): "the door to stdout",
+    ("render.py", "redirect_stdout"): "the door to stdout, for everybody else",
+    ("render.py", "Console"): "gets safe text only",
+    ("render.py", "console.print"): "gets safe text only",
+    ("cluster/wallet.py", "file.write"): "a keypair file",
+    ("localnet/genesis.py", "os.dup2"): "silences a panic of the VM",
+    ("localnet/genesis.py", "os.dup"): "silences a panic of the VM",
+    ("localnet/ledger.py", "os.write"): "the ledger file",
+}
+"""Everything in the package that could write, by file and what it is, with the reason why it may."""
+
+
+def uses(tree: ast.AST) -> set[str]:
+    """What in a module writes to a stream, or could hand one on."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in STREAMS:
+            found.add(ast.unparse(node))
+        if isinstance(node, ast.ImportFrom) and node.module == "sys":
+            found |= {f"sys.{alias.name}" for alias in node.names if alias.name in STREAMS}
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        last = name.rpartition(".")[2]
+        if last in PRINTING_CALLS:
+            found.add(last if last in ("Console", "redirect_stdout", "redirect_stderr") else name)
+        elif last == "write" or name in ("os.dup", "os.dup2") or _opens_descriptor(node, name):
+            found.add(name)
+    return found
+
+
+def _opens_descriptor(call: ast.Call, name: str) -> bool:
+    first = call.args[0] if call.args else None
+    if name not in ("open", "io.open", "os.fdopen") or not isinstance(first, ast.Constant):
+        return False
+    return first.value in DESCRIPTORS or "/dev/std" in str(first.value)
+
+
+def test_nothing_but_the_two_doors_writes_to_a_stream() -> None:
+    found = {
+        (path.relative_to(PACKAGE).as_posix(), use)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for use in uses(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert found - ALLOWED.keys() == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "print('x')",
+        "sys.stderr.write('x')",
+        "from sys import stderr",
+        "environment.stderr.flush()",
+        "typer.echo('x')",
+        "click.secho('x', err=True)",
+        "traceback.print_exc()",
+        "logging.basicConfig()",
+        "os.write(2, b'x')",
+        "open(2, 'w')",
+        "out = ctx.obj.stdout",
+        "rich.print('x')",
+        "sys.__stderr__",
+    ],
+)
+def test_every_way_around_the_doors_is_noticed(line: str) -> None:
+    assert uses(ast.parse(line))
+
+
+@pytest.mark.parametrize("name", ["diagnostics", "redaction", "printable", "secret_files"])
+def test_the_doors_stand_on_the_ground_floor(name: str) -> None:
+    ground = {"diagnostics", "redaction", "printable", "errors", "results"}
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    imported = {
+        node.module.removeprefix("psyche_cli.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("psyche_cli")
+    }
+    assert imported <= ground

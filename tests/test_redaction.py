@@ -1,0 +1,264 @@
+"""Nothing that is known to be secret passes the redactor, in whatever form; what merely looks alike does."""
+
+from __future__ import annotations
+
+import base64
+import json
+import string
+from collections.abc import Callable
+from hashlib import sha256
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from psyche_cli.redaction import HIDDEN, SHORTEST, Redactor, holds_key, holds_keypair, is_seed
+
+seeds = st.integers(0, 2**64).map(lambda number: sha256(str(number).encode()).digest())
+texts = st.text(max_size=30)
+
+FORMS: dict[str, Callable[[bytes], str]] = {
+    "base58": lambda key: str(Keypair.from_bytes(key)),
+    "seed in base58": lambda key: str(Pubkey(key[:32])),
+    "JSON": lambda key: json.dumps(list(key)),
+    "JSON without blanks": lambda key: json.dumps(list(key), separators=(",", ":")),
+    "indented JSON": lambda key: json.dumps(list(key), indent=2),
+    "seed in JSON": lambda key: json.dumps(list(key[:32])),
+    "words": lambda key: " ".join(map(str, key)),
+    "quoted words": lambda key: ", ".join(repr(f"{byte},") for byte in key),
+    "hexadecimal": lambda key: key.hex(),
+    "capital hexadecimal": lambda key: key[:32].hex().upper(),
+    "prefixed hexadecimal": lambda key: f"0x{key.hex()}",
+    "base64": lambda key: base64.b64encode(key).decode(),
+    "seed in base64": lambda key: base64.b64encode(key[:32]).decode(),
+    "URL-safe base64": lambda key: base64.urlsafe_b64encode(key).decode().rstrip("="),
+    "base64 of more": lambda key: base64.b64encode(b"{" + key + b"}").decode()[2:-6],
+}
+
+
+def keypair(seed: bytes) -> bytes:
+    return bytes(Keypair.from_seed(seed))
+
+
+def numbers_in_a_row(text: str, count: int = 3) -> set[tuple[str, ...]]:
+    numbers = "".join(c if c in string.digits else " " for c in text).split()
+    return set(zip(*(numbers[i:] for i in range(count)), strict=False))
+
+
+def leaked(secret: str, shown: str) -> list[str]:
+    """What of a secret is in a text: runs of eight characters."""
+    runs = (secret[i : i + SHORTEST] for i in range(len(secret) - SHORTEST + 1))
+    return [run for run in runs if run in shown]
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@given(seed=seeds, before=texts, after=texts, cut=st.integers(0, 20))
+def test_a_loaded_key_is_hidden_in_every_form(
+    form: Callable[[bytes], str], seed: bytes, before: str, after: str, cut: int
+) -> None:
+    key = keypair(seed)
+    redactor = Redactor()
+    redactor.learn_key(key)
+    secret = form(key)
+    whole = redactor.redacted(f"{before} {secret} {after}")
+    part = redactor.redacted(f"{before} {secret[cut : cut + 40]} {after}")
+    for shown in (whole, part):
+        assert HIDDEN in shown
+        if "," in secret or " " in secret:
+            # Numbers of one digit are in every text: no three in a row of the key's.
+            rows = numbers_in_a_row(" ".join(map(str, key)))
+            assert not rows & numbers_in_a_row(shown) - numbers_in_a_row(f"{before} . {after}")
+        else:
+            assert not leaked(secret, shown)
+
+
+@given(seed=seeds, message=st.binary(max_size=50))
+def test_public_keys_and_signatures_stay(seed: bytes, message: bytes) -> None:
+    pair = Keypair.from_seed(seed)
+    redactor = Redactor()
+    redactor.learn_key(bytes(pair))
+    redactor.learn_secret(str(pair))
+    text = f"Transaction {pair.sign_message(message)} of {pair.pubkey()} failed."
+    assert redactor.redacted(text) == text
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@given(seed=seeds)
+def test_a_key_in_the_environment_is_hidden_in_every_other_form(form: Callable[[bytes], str], seed: bytes) -> None:
+    key = keypair(seed)
+    redactor = Redactor()
+    redactor.learn_secret(form(key) + "\n")
+    assume(str(Keypair.from_bytes(key))[:1] != "1")
+    shown = redactor.redacted(form(key))
+    assert not leaked(form(key).strip("[]"), shown) or "," in shown
+    if form(key) in (str(Keypair.from_bytes(key)), json.dumps(list(key)), key.hex()):
+        assert not leaked(key[:32].hex(), redactor.redacted(key[:32].hex()))
+        assert not leaked(str(Pubkey(key[:32])), redactor.redacted(str(Pubkey(key[:32]))))
+
+
+def test_a_secret_variable_is_hidden_whatever_it_holds() -> None:
+    redactor = Redactor()
+    redactor.learn_secret("not a key, but somebody thought so")
+    assert redactor.redacted("It is: not a key, but somebody") == f"It is: {HIDDEN}"
+
+
+@pytest.mark.parametrize("form", [name for name in FORMS if name not in ("seed in base58", "base64 of more")])
+@given(seed=seeds, split=st.booleans(), before=st.sampled_from(["-w", "--run-id", "x", "update-config"]))
+def test_a_key_that_was_typed_is_hidden(form: str, seed: bytes, split: bool, before: str) -> None:
+    secret = FORMS[form](keypair(seed))
+    words = [before, *(secret.split() if split else [secret])]
+    redactor = Redactor()
+    redactor.learn_words(words)
+    shown = redactor.redacted(f"Got unexpected extra arguments ({' '.join(words)})")
+    if "," in secret or " " in secret:
+        assert not numbers_in_a_row(secret) & numbers_in_a_row(shown)
+    else:
+        assert not leaked(secret, shown)
+
+
+@pytest.mark.parametrize(
+    "name", ["-w={}", "--wallet={}", "keys/{}", "keys/{}.json", "grantor={}", "'{}'", "{}{}", "x{}"]
+)
+def test_a_key_inside_a_word_is_hidden(name: str) -> None:
+    secret = str(Keypair.from_seed(bytes(range(32))))
+    word = name.replace("{}", secret)
+    redactor = Redactor()
+    redactor.learn_words([word])
+    assert not leaked(secret, redactor.redacted(word))
+    assert not leaked(secret, redactor.redacted(secret[5:60]))
+
+
+PHRASE = "letter advice cage absurd amount doctor acoustic avoid sausage winner thank yellow"
+
+
+@pytest.mark.parametrize("words", [["-w", PHRASE], ["-w", *PHRASE.split()], [f"--wallet={PHRASE}"]])
+def test_a_recovery_phrase_is_hidden(words: list[str]) -> None:
+    redactor = Redactor()
+    redactor.learn_words(words)
+    shown = redactor.redacted(f"The wallet file {PHRASE} does not exist.")
+    assert "sausage" not in shown
+    assert shown.startswith("The wallet file ")
+
+
+def test_ordinary_words_teach_nothing() -> None:
+    redactor = Redactor()
+    image = "sha256:" + "ab12" * 16
+    words = ["create-run", "--run-id", "my-run", "--client-version", image, "--rpc", "http://127.0.0.1:8899/"]
+    words += [
+        "--airdrop",
+        "So11111111111111111111111111111111111111112=1",
+        "-w",
+        "/home/me/keys/id.json",
+        "--rpc=devnet",
+    ]
+    redactor.learn_words(words)
+    text = " ".join(words) + " 1, 2, 3, 4"
+    assert redactor.redacted(text) == text
+
+
+# --- URLs -----------------------------------------------------------------------------------------------------------
+
+# What may stand in a segment or value without being encoded.
+long_parts = st.text(
+    st.characters(codec="utf-8", exclude_characters="/?&#;=@:%+\\\"'", categories=("L", "N", "P", "S")),
+    min_size=SHORTEST,
+    max_size=40,
+)
+ECHOES: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "decoded": unquote,
+    "encoded": lambda text: quote(unquote(text), safe=""),
+    "encoded twice": lambda text: quote(quote(unquote(text), safe="")),
+    "in JSON": lambda text: json.dumps(unquote(text))[1:-1],
+    "in capitals": lambda text: unquote(text).upper(),
+    "in small letters": lambda text: unquote(text).lower(),
+    "without what is not ASCII": lambda text: unquote(text).encode("ascii", "ignore").decode(),
+    "as bytes that are no text": lambda text: unquote(text).encode().decode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+@given(segment=long_parts, value=long_parts, user=long_parts, encoded=st.booleans(), cut=st.integers(0, 5))
+def test_every_long_part_of_a_url_is_hidden(
+    echo: Callable[[str], str], segment: str, value: str, user: str, encoded: bool, cut: int
+) -> None:
+    if encoded:
+        segment, value, user = (quote(part, safe="") for part in (segment, value, user))
+    redactor = Redactor()
+    redactor.learn_url(f"https://{user}:{user}@rpc.example.org:8899/v2/{segment}/?k={value}&{value}")
+    for secret in map(echo, (segment, value, user)):
+        shown = redactor.redacted(f"<b>404</b> GET /v2/{secret}/x cut {secret[cut:]} and {secret[: SHORTEST + cut]}")
+        assert not leaked(secret, shown)
+        assert shown.startswith("<b>404</b> GET /")
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "shown"),
+    [
+        ("https://rpc.example.org/abc", "https://rpc.example.org/abc", f"https://rpc.example.org/{HIDDEN}"),
+        ("https://u:pw@rpc.example.org", "https://u:pw@rpc.example.org", "https://rpc.example.org"),
+        ("https://u:pw@rpc.example.org/", "at u:pw@rpc.example.org!", "at rpc.example.org!"),
+        ("https://rpc.example.org/?key=ab", "'https://rpc.example.org/?key=ab'", f"'https://rpc.example.org/{HIDDEN}'"),
+        ("https://rpc.example.org/v1/abc", "POST /v1/abc HTTP/1.1", "POST /v1/abc HTTP/1.1"),
+        ("https://rpc.example.org/v1/abcd", "POST /v1/abcd HTTP/1.1", "POST /v1/abcd HTTP/1.1"),
+        ("https://rpc.example.org/v1/a/b/c/d", "POST /v1/a/b/c/d HTTP/1.1", f"POST /{HIDDEN} HTTP/1.1"),
+        ("rpc.example.org/SECRETSECRET", "No host SECRETSECRET", f"No host {HIDDEN}"),
+        ("http://127.0.0.1:8899/", "http://127.0.0.1:8899/", "http://127.0.0.1:8899/"),
+        ("", "", ""),
+    ],
+)
+def test_short_parts_are_hidden_where_the_url_is_whole(url: str, text: str, shown: str) -> None:
+    redactor = Redactor()
+    redactor.learn_url(url)
+    assert redactor.redacted(text) == shown
+
+
+@pytest.mark.parametrize("option", ["--rpc", "--ws-rpc", "--url", "-u"])
+def test_a_url_without_its_scheme_is_known_by_its_option(option: str) -> None:
+    for words in ([option, "rpc.example.org/SECRETSECRET"], [f"{option}=rpc.example.org/SECRETSECRET"]):
+        redactor = Redactor()
+        redactor.learn_words(words)
+        assert "SECRETSECRET" not in redactor.redacted("'rpc.example.org/SECRETSECRET' has no scheme")
+
+
+@given(st.lists(st.text(max_size=60), max_size=5), st.text(max_size=60))
+def test_no_words_are_too_strange(words: list[str], text: str) -> None:
+    redactor = Redactor()
+    redactor.learn_words(words)
+    for word in words:
+        redactor.learn_url(word)
+        redactor.learn_secret(word)
+    assert not [run for word in words for run in leaked(word.strip().strip("\"'"), redactor.redacted(text))]
+
+
+# --- what it keeps --------------------------------------------------------------------------------------------------
+
+
+@given(seeds)
+def test_the_redactor_itself_holds_no_key(seed: bytes) -> None:
+    key = keypair(seed)
+    redactor = Redactor()
+    redactor.learn_key(key)
+    redactor.learn_secret(str(Keypair.from_bytes(key)))
+    held = [getattr(redactor, name) for name in Redactor.__slots__]
+    assert not any(
+        leaked(form(key), repr([redactor, held])) for name, form in FORMS.items() if "base" in name or "hex" in name
+    )
+
+
+@given(seeds)
+def test_keys_are_recognised(seed: bytes) -> None:
+    key = keypair(seed)
+    for form in (str(Keypair.from_bytes(key)), json.dumps(list(key)), key.hex(), base64.b64encode(key).decode()):
+        assert holds_key(form)
+        assert holds_key(f"keys/{form}") or form.endswith("==")
+        assert holds_keypair(f"my key: {form}")
+    assert is_seed(str(Pubkey(key[:32])))
+    signature = str(Keypair.from_seed(seed).sign_message(b"x"))
+    assert not holds_keypair(signature)
+    for text in ("owner.json", "/home/me/id.json", "devnet", "", "1, 2, 3", "sha256:" + "a" * 64):
+        assert not holds_key(text)
+        assert not is_seed(text)
