@@ -1,11 +1,12 @@
 """AnchorPy behind one door: from names and plain values to an instruction.
 
 AnchorPy is slow to import and to prepare a program (some 200 ms and up to 40 ms), so it is imported when the first
-instruction is made, and a program prepared when its first instruction is.
+instruction is made, and a program prepared when its first instruction is, once per process.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,6 @@ class AnchorPrograms:
 
     def __init__(self, programs: ProgramIds) -> None:
         self._programs = programs
-        self._loaded: dict[str, _Program] = {}
 
     def instruction(
         self, program: str, name: str, accounts: Mapping[str, Pubkey], arguments: Mapping[str, object]
@@ -50,7 +50,7 @@ class AnchorPrograms:
         """
         from anchorpy.program.context import Context
 
-        loaded = self._load(program)
+        loaded = _prepared(program, getattr(self._programs, program))
         values = [
             loaded.values.convert(kind, arguments[key], "" if key == _WHOLE_ARGUMENT else key)
             for key, kind in loaded.arguments[name]
@@ -58,32 +58,29 @@ class AnchorPrograms:
         made: Instruction = loaded.make[name](*values, ctx=Context(accounts=dict(accounts)))
         return made
 
-    def _load(self, program: str) -> _Program:
-        if program not in self._loaded:
-            self._loaded[program] = self._prepare(program)
-        return self._loaded[program]
 
-    def _prepare(self, program: str) -> _Program:
-        from anchorpy.program.core import Program
-        from anchorpy.provider import Provider, Wallet
-        from anchorpy_core.idl import Idl
-        from pyheck import snake
+@functools.cache
+def _prepared(program: str, program_id: Pubkey) -> _Program:
+    from anchorpy.program.core import Program
+    from anchorpy.provider import Provider, Wallet
+    from anchorpy_core.idl import Idl
+    from pyheck import snake
 
-        from psyche_cli.protocol.anchor_values import AnchorValues
+    from psyche_cli.protocol.anchor_values import AnchorValues
 
-        text = idl_path(program).read_text(encoding="utf-8")
-        idl = json.loads(text)
-        # Encoding needs no connection and no wallet; without a provider AnchorPy would read the user's own wallet.
-        provider = Provider(None, Wallet.dummy())  # type: ignore[arg-type]  # None instead of a connection
-        with warnings.catch_warnings():
-            # sumtypes, under AnchorPy, passes attrs an argument that attrs calls deprecated.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            client: Any = Program(Idl.from_json(text), getattr(self._programs, program), provider)
-        return _Program(
-            make=client.instruction,
-            arguments={
-                snake(instruction["name"]): [(snake(arg["name"]), arg["type"]) for arg in instruction["args"]]
-                for instruction in idl["instructions"]
-            },
-            values=AnchorValues(idl, client.type, snake),
-        )
+    text = idl_path(program).read_text(encoding="utf-8")
+    idl = json.loads(text)
+    # Encoding needs no connection and no wallet; without a provider AnchorPy would read the user's own wallet.
+    provider = Provider(None, Wallet.dummy())  # type: ignore[arg-type]  # None instead of a connection
+    with warnings.catch_warnings():
+        # sumtypes, under AnchorPy, passes attrs an argument that attrs calls deprecated.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client: Any = Program(Idl.from_json(text), program_id, provider)
+    return _Program(
+        make=client.instruction,
+        arguments={
+            snake(instruction["name"]): [(snake(arg["name"]), arg["type"]) for arg in instruction["args"]]
+            for instruction in idl["instructions"]
+        },
+        values=AnchorValues(idl, client.type, snake),
+    )

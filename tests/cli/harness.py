@@ -15,7 +15,7 @@ from psyche_cli.app import main
 from psyche_cli.cluster.rpc import RpcClient
 from psyche_cli.cluster.transport import Transport
 from psyche_cli.cluster.wallet import Wallet
-from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.environment import Clock, Environment, SystemClock
 from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.dispatcher import Dispatcher
 from psyche_cli.localnet.genesis import Genesis
@@ -103,6 +103,7 @@ class CommandLine:
     home: Path
     open_transport: Callable[[str], Transport]
     variables: dict[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=SystemClock)
 
     def __call__(self, *words: object, variables: Mapping[str, str] | None = None) -> Outcome:
         """Run one command line."""
@@ -123,7 +124,7 @@ def environment_of(cli: CommandLine, variables: Mapping[str, str] | None = None)
         stderr=io.StringIO(),
         variables={**cli.variables, **(variables or {})},
         home=cli.home,
-        clock=SystemClock(),
+        clock=cli.clock,
         open_transport=cli.open_transport,
     )
 

@@ -1,0 +1,381 @@
+"""The line between the command and the validator: it loses, delays, repeats and distorts, as its schedule says.
+
+It also keeps the truth: which bytes may have left, and what the chain made of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from solders.signature import Signature
+from solders.transaction import Transaction
+
+from psyche_cli.errors import HttpStatusError, TimedOut, Unreachable
+from psyche_cli.localnet.dispatcher import Dispatcher
+
+from .clock import ScheduleClock
+
+SLOT_SECONDS = 0.4
+FINALITY = 32
+PROVING_STATUSES = (400, 401, 403, 404, 405, 413, 415)
+PROVING_CODES = (-32600, -32601, -32602, -32003, -32006, -32013, -32015)
+OTHER_STATUSES = (202, 204, 302, 408, 409, 425, 429, 499, 500, 502, 503, 504, 520)
+OTHER_CODES = (-32005, -32016, 429, -32603, -32004, -32700, -32000)
+PREFLIGHT = ("BlockhashNotFound", "AlreadyProcessed", "AccountInUse", {"InstructionError": [0, {"Custom": 6000}]})
+_MOST_REPETITIONS = 3
+LABEL = "http://127.0.0.1:8899"
+
+# What can happen to a request. The first group never reaches the validator, of the second a coin decides.
+BEFORE = ("refused", "no connection", "proving status", "proving code")
+EITHER = (
+    *("silence", "broken", "status", "code", "preflight", "garbage", "truncated", "empty"),
+    *("wrong id", "no id", "wrong type"),
+)
+SENDING_ONLY = ("dropped", "late", "very late", "twice")
+ALWAYS = ("slow",)
+
+
+@dataclass(frozen=True)
+class Fork:
+    """From ``start`` to ``end`` a node does not see what landed since ``start``. With ``learns_votes`` it knows all the
+    same how far the majority has got."""
+
+    start: float
+    end: float
+    learns_votes: bool
+
+
+@dataclass
+class Mood:
+    """What goes wrong with one group of requests: a kind of ``kinds``, at this ``rate``, ``lasting`` times."""
+
+    kinds: list[str]
+    rate: float
+    lasting: int
+
+    @classmethod
+    def draw(cls, chance: random.Random, kinds: tuple[str, ...]) -> Mood:
+        return cls(
+            kinds=chance.sample(kinds, chance.choice((1, 1, 2, 4))),
+            rate=chance.choice((0.3, 0.7, 1.0, 1.0)),
+            lasting=chance.choice((1, 2, 5, 1000, 1000)),
+        )
+
+    def next_fault(self, chance: random.Random) -> str | None:
+        if self.lasting <= 0 or chance.random() >= self.rate:
+            return None
+        self.lasting -= 1
+        return chance.choice(self.kinds)
+
+
+def _draw_following(chance: random.Random, kinds: tuple[str, ...]) -> Mood | None:
+    """Nothing goes wrong with half of those who ask what became of it; a quarter never learns."""
+    if chance.random() < 0.5:
+        return None
+    if chance.random() < 0.5:
+        return Mood([chance.choice(("refused", "no connection", "silence", "broken", "status"))], 1.0, 1000)
+    return Mood.draw(chance, kinds)
+
+
+FOLLOWING = ("getSignatureStatuses", "getEpochInfo", "getTransaction")
+
+
+class Schedule:
+    """What goes wrong, decided by a seed."""
+
+    def __init__(self, seed: str) -> None:
+        chance = self.chance = random.Random(seed)
+        general = (*BEFORE, *EITHER, *EITHER, *ALWAYS)
+        self.moods = {
+            "send": Mood.draw(chance, (*general, *EITHER, *SENDING_ONLY, "status", "status", "code"))
+            if chance.random() < 0.8
+            else None,
+            "follow": _draw_following(chance, general),
+            "other": Mood.draw(chance, general) if chance.random() < 0.15 else None,
+        }
+        # What becomes of all bytes that leave: nothing special, they vanish, or they land in the last moment.
+        self.way = chance.choices(("", "dropped", "very late"), (86, 7, 7))[0]
+        self.statuses = OTHER_STATUSES if chance.random() < 0.4 else (chance.choice(OTHER_STATUSES),)
+        self.retry_after = chance.choice(([None], [None, 0, 1, 7], [30], [30, 9999]))
+        # Whether blocks become final one after the other, as on a cluster. Where they are at once there are no forks.
+        self.gradual = chance.random() < (1.0 if self.way == "very late" else 0.5)
+        self.fork_seconds = chance.uniform(0, 13) if self.gradual and chance.random() < 0.5 else 0.0
+        self.fork_learns_votes = chance.random() < 0.5
+        self.fork_delay = chance.choice((0.0, 58.0)) if self.way != "very late" else 58.0
+        self.node_count = chance.choice((1, 1, 2, 3))
+        self.lag = chance.choice((0.0, 0.0, 2.0, 10.0, 40.0))
+        self.silent_from = chance.randrange(14) if chance.random() < 0.1 else None
+        self.interrupt_request = chance.randrange(16) if chance.random() < 0.1 else None
+        self.interrupt_sleep = chance.randrange(12) if chance.random() < 0.08 else None
+
+    def fault(self, method: str) -> str | None:
+        """What happens to the next request."""
+        group = "send" if method == "sendTransaction" else "follow" if method in FOLLOWING else "other"
+        mood = self.moods[group]
+        return None if mood is None else mood.next_fault(self.chance)
+
+
+class FaultyLine:
+    """A transport to a validator of this process that follows a schedule."""
+
+    label = LABEL
+
+    def __init__(self, dispatcher: Dispatcher, clock: ScheduleClock, schedule: Schedule) -> None:
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._schedule = schedule
+        self._chance = schedule.chance
+        self._bank = dispatcher.context.bank
+        self._bank.catch_up()
+        self._slots_before = self._bank.slot - self._bank.timekeeper.slots_due()
+        self._slots_without_block = self._bank.slot - self._bank.chain.tip.height
+        self._queue: list[tuple[float, bytes]] = []
+        self._first_send: float | None = None
+        self._requests = 0
+        self._handled: dict[Signature, int] = {}
+        self.asked: list[str] = []
+        """Signatures of the transactions that were to be sent, in order."""
+        self.left: set[str] = set()
+        """Those of them whose bytes have left."""
+        self.log: list[str] = []
+
+    def close(self) -> None:
+        return None
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        assert timeout > 0
+        started = self._clock.now
+        try:
+            return self._exchange(body, timeout)
+        finally:
+            assert self._clock.now <= started + timeout + 1e-9, "the line is slower than a transport may be"
+
+    def drain(self) -> None:
+        """Let everything that is under way arrive."""
+        self._clock.now = max([self._clock.now, *(due for due, _ in self._queue)])
+        self._land_due()
+
+    # --- one request ----------------------------------------------------------------------------------------------
+
+    def _exchange(self, body: bytes, timeout: float) -> bytes:
+        self._land_due()
+        request = json.loads(body)
+        method = request["method"]
+        signature = None
+        if method == "sendTransaction":
+            signature = str(_signature_of(request))
+            self.asked.append(signature)
+            if self._first_send is None:
+                self._first_send = self._clock.now
+        number, self._requests = self._requests, self._requests + 1
+        if number == self._schedule.interrupt_request:
+            return self._interrupted(body, signature, timeout)
+        silent = self._schedule.silent_from is not None and number >= self._schedule.silent_from
+        kind = "silence" if silent else self._schedule.fault(method)
+        self.log.append(f"{self._clock.now:.2f} {method}: {kind or 'ok'}")
+        if signature is not None and kind not in BEFORE:
+            self.left.add(signature)
+        if kind in BEFORE:
+            return self._not_even_there(kind, request, timeout)
+        if signature is not None and self._schedule.way:
+            return self._astray(kind, body, request, timeout)
+        if kind is None:
+            return self._answer(body, request)
+        if kind in SENDING_ONLY:
+            return self._odd_way(kind, body, request, signature)
+        if kind == "slow":
+            self._clock.now += self._chance.uniform(0, timeout)
+            return self._answer(body, request)
+        executes = self._chance.random() < 0.5
+        answer = self._answer(body, request) if executes else b"{}"
+        self.log[-1] += ", executed" if executes else ", not executed"
+        if kind == "silence":
+            self._clock.now += timeout
+            raise TimedOut("No answer.", endpoint=LABEL, request_sent=True)
+        return self._spoilt(kind, answer, request)
+
+    def _interrupted(self, body: bytes, signature: str | None, timeout: float) -> bytes:
+        executes = self._chance.random() < 0.5
+        self.log.append(f"{self._clock.now:.2f} Ctrl-C, {'executed' if executes else 'not executed'}")
+        self._clock.now += self._chance.uniform(0, timeout)
+        if executes:
+            self._handle(body)
+            if signature is not None:
+                self.left.add(signature)
+        raise KeyboardInterrupt
+
+    def _not_even_there(self, kind: str, request: Any, timeout: float) -> bytes:
+        if kind == "refused":
+            raise Unreachable("Connection refused.", endpoint=LABEL, request_sent=False)
+        if kind == "no connection":
+            self._clock.now += timeout / 2
+            raise TimedOut("No connection.", endpoint=LABEL, request_sent=False)
+        if kind == "proving status":
+            raise self._status(PROVING_STATUSES)
+        return _error(request, self._chance.choice(PROVING_CODES), "Refused")
+
+    def _astray(self, kind: str | None, body: bytes, request: Any, timeout: float) -> bytes:
+        """The bytes take the schedule's own way, whatever is answered."""
+        answer = self._odd_way(self._schedule.way, body, request, self.asked[-1])
+        if kind is None or kind in SENDING_ONLY or kind in ALWAYS:
+            return answer
+        if kind == "silence":
+            self._clock.now += timeout
+            raise TimedOut("No answer.", endpoint=LABEL, request_sent=True)
+        return self._spoilt(kind, answer, request)
+
+    def _odd_way(self, kind: str, body: bytes, request: Any, signature: str | None) -> bytes:
+        now = self._clock.now
+        if kind == "twice":
+            self._handle(body)
+            return self._answer(body, request)
+        if kind == "late":
+            self._queue.append((now + self._chance.uniform(0.1, 30), body))
+        elif kind == "very late":
+            self._queue.append((now + self._life_left(request) - self._chance.randrange(5) * SLOT_SECONDS, body))
+        return _result(request, signature)
+
+    def _spoilt(self, kind: str, answer: bytes, request: Any) -> bytes:
+        if kind == "broken":
+            raise Unreachable("The connection broke.", endpoint=LABEL, request_sent=True)
+        if kind == "status":
+            raise self._status(self._schedule.statuses)
+        if kind == "code":
+            return _error(request, self._chance.choice(OTHER_CODES), "Busy")
+        if kind == "preflight":
+            return _error(request, -32002, "Preflight", {"err": self._chance.choice(PREFLIGHT), "logs": []})
+        if kind == "garbage":
+            return bytes(self._chance.randrange(256) for _ in range(20))
+        if kind == "truncated":
+            return answer[: len(answer) // 2]
+        if kind == "empty":
+            return b""
+        if kind == "wrong id":
+            return _result({"id": request["id"] + 1}, None)
+        if kind == "no id":
+            return b'{"jsonrpc":"2.0","result":null}'
+        return _result(request, self._chance.choice(([], {}, "x", True, {"value": {}})))
+
+    def _status(self, choices: tuple[int, ...]) -> HttpStatusError:
+        status, retry_after = self._chance.choice(choices), self._chance.choice(self._schedule.retry_after)
+        return HttpStatusError(f"HTTP status {status}.", endpoint=LABEL, status=status, retry_after=retry_after)
+
+    # --- the validator, and what a node sees of it ------------------------------------------------------------------
+
+    def _handle(self, body: bytes) -> bytes:
+        """Let the validator answer. What it has refused to execute again twice, it is not bothered with any more."""
+        if b'"sendTransaction"' in body:
+            request = json.loads(body)
+            signature = _signature_of(request)
+            self._handled[signature] = self._handled.get(signature, 0) + 1
+            if self._handled[signature] > _MOST_REPETITIONS and self._bank.history.find(signature) is not None:
+                return _result(request, str(signature))
+        return self._dispatcher.handle(body)
+
+    def _land_due(self) -> None:
+        now = self._clock.now
+        for due, body in sorted(self._queue, key=lambda item: item[0]):
+            if due <= now:
+                self._clock.now = due
+                self._handle(body)
+                self._queue.remove((due, body))
+        self._clock.now = now
+
+    def _life_left(self, request: Any) -> float:
+        """Seconds until the last block in which the transaction may land."""
+        chain = self._bank.chain
+        wanted = Transaction.from_bytes(base64.b64decode(request["params"][0])).message.recent_blockhash
+        last = chain.last_valid_height(wanted)
+        return 0.0 if last is None else max(last - chain.tip.height, 5) * SLOT_SECONDS
+
+    def _answer(self, body: bytes, request: Any) -> bytes:
+        """What the node that answers says."""
+        method, params = request["method"], request["params"]
+        # These two make up most of a long wait; making a block for each would take most of the time.
+        if method == "getSignatureStatuses":
+            return _result(request, self._status_view(params[0][0]))
+        if method == "getEpochInfo":
+            return _result(request, self._position_view(params[0]["commitment"]))
+        answer = self._handle(body)
+        if method == "getLatestBlockhash":
+            return _result(request, self._blockhash_view(json.loads(answer)["result"]))
+        if method == "getTransaction" and not self._sees(params[0], *self._node()):
+            return _result(request, None)
+        return answer
+
+    def _node(self) -> tuple[int, Fork | None]:
+        """How many slots the node that answers lags behind, and the fork it is on now, if any."""
+        schedule = self._schedule
+        node = self._chance.randrange(schedule.node_count)
+        lag = int(schedule.lag / SLOT_SECONDS) if node == 1 else 0
+        if self._first_send is None or node == 1 or not schedule.fork_seconds:
+            return lag, None
+        now = self._clock.now
+        # Right away, or where it hurts most: around the end of the blockhash's life.
+        start = self._first_send + schedule.fork_delay
+        fork = Fork(start, start + schedule.fork_seconds, schedule.fork_learns_votes)
+        return lag, fork if fork.start <= now < fork.end else None
+
+    @property
+    def _slot(self) -> int:
+        """The slot of the clock's time, whether or not its block was made already."""
+        return self._slots_before + self._bank.timekeeper.slots_due()
+
+    def _age(self, slot: int) -> int:
+        return self._slot - slot
+
+    def _sees(self, signature: str, lag: int, fork: Fork | None) -> bool:
+        record = self._bank.history.find(Signature.from_string(signature))
+        if record is None or self._age(record.slot) < lag:
+            return False
+        return fork is None or self._age(record.slot) * SLOT_SECONDS > self._clock.now - fork.start
+
+    def _status_view(self, signature: str) -> Any:
+        lag, fork = self._node()
+        status = None
+        record = self._bank.history.find(Signature.from_string(signature))
+        if record is not None and self._sees(signature, lag, fork):
+            age = self._age(record.slot) - lag if self._schedule.gradual else FINALITY
+            reached = "processed" if age < 1 else "confirmed" if age < FINALITY else "finalized"
+            status = {
+                "slot": record.slot,
+                "confirmations": None if age >= FINALITY else age,
+                "err": record.error,
+                "confirmationStatus": reached,
+            }
+        return {"context": {"slot": self._slot - lag}, "value": [status]}
+
+    def _position_view(self, commitment: str) -> Any:
+        lag, fork = self._node()
+        behind = lag + (FINALITY if self._schedule.gradual and commitment == "finalized" else 0)
+        if fork is not None and not fork.learns_votes:
+            behind += int((self._clock.now - fork.start) / SLOT_SECONDS)
+        slot = max(self._slot - behind, 0)
+        return {"absoluteSlot": slot, "blockHeight": max(slot - self._slots_without_block, 0)}
+
+    def _blockhash_view(self, result: Any) -> Any:
+        lag, _ = self._node()
+        block = self._bank.chain.block(self._bank.slot - lag)
+        if block is not None:
+            result["context"]["slot"] = block.slot
+            result["value"] = {"blockhash": str(block.blockhash), "lastValidBlockHeight": block.height + 150}
+        return result
+
+
+def _signature_of(request: Any) -> Signature:
+    return Transaction.from_bytes(base64.b64decode(request["params"][0])).signatures[0]
+
+
+def _result(request: Any, result: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode()
+
+
+def _error(request: Any, code: int, message: str, data: Any = None) -> bytes:
+    error = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": error}).encode()

@@ -1,0 +1,116 @@
+"""Random faults between the command line and the validator: every verdict must be true, whatever happens.
+
+5,000 schedules over all verbs that write. After each the user does what the verdict permits: repeats the command if it
+says that nothing was sent, or that what was sent has expired. The seed is in the head of every test run; with
+``--random-seed`` the same schedules come again. A failure names its schedule, and lists what happened to each request.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from psyche_cli.cluster.sender import WRITING_SECONDS
+from psyche_cli.errors import ExitCode
+from tests.cli.harness import Outcome
+
+from .line import FaultyLine, Schedule
+from .world import Scenario, World, build_world
+
+CHUNKS = 20
+SCHEDULES = 250
+"""In each chunk; a chunk is what one worker runs."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return build_world(tmp_path_factory.mktemp("faults"))
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_every_verdict_is_true(world: World, random_seed: int, chunk: int) -> None:
+    wrong = []
+    for number in range(SCHEDULES):
+        seed = f"{random_seed}:{chunk}:{number}"
+        scenario = choose_scenario(world, seed)
+        line, outcome, elapsed = try_command(world, scenario, seed)
+        faults = [*judge(world, scenario, line, outcome, elapsed)]
+        if faults:
+            wrong.append("\n  ".join([f"{seed} {scenario.name}, {outcome.code.name}:", *faults, *line.log[-30:]]))
+    assert not wrong, f"{len(wrong)} of {SCHEDULES} schedules:\n" + "\n".join(wrong[:5])
+
+
+def choose_scenario(world: World, seed: str) -> Scenario:
+    weights = [scenario.weight for scenario in world.scenarios]
+    return random.Random(f"{seed} scenario").choices(world.scenarios, weights)[0]
+
+
+def try_command(world: World, scenario: Scenario, seed: str) -> tuple[FaultyLine, Outcome, float]:
+    """Run the command from the start state under the schedule of this seed; what it said, and how long it took."""
+    world.restore()
+    schedule = Schedule(seed)
+    line = FaultyLine(world.dispatcher, world.clock, schedule)
+    world.clock.interrupt_in = schedule.interrupt_sleep
+    started = world.clock.now
+    outcome = world.command(lambda _url: line, *scenario.words)
+    elapsed = world.clock.now - started
+    world.clock.interrupt_in = None
+    line.drain()
+    return line, outcome, elapsed
+
+
+def judge(world: World, scenario: Scenario, line: FaultyLine, outcome: Outcome, elapsed: float) -> Iterator[str]:
+    """What is wrong with an outcome, a sentence each."""
+    if elapsed > WRITING_SECONDS + 1e-6:
+        yield f"it took {elapsed:.1f} seconds"
+    try:
+        document = json.loads(outcome.stdout)
+    except ValueError:
+        yield f"stdout is not one JSON document: {outcome.stdout[:200]!r}"
+        return
+    executed = executions(world)
+    if outcome.code is ExitCode.OK:
+        claimed = [transaction["signature"] for transaction in document["transactions"]]
+        if len(claimed) != scenario.transactions or claimed != [*executed]:
+            yield f"it claims {claimed}, and executed were {[*executed]}"
+        return
+    yield from judge_error(outcome, document["error"], line, executed)
+    permitted = document["error"]["context"].get("sent") is not True or outcome.code is ExitCode.EXPIRED
+    if permitted and line.asked:  # otherwise nothing is different from before
+        again = world.command(world.transport, *scenario.words)
+        if again.code is not ExitCode.OK:
+            yield f"what was permitted to be repeated fails: {again.stderr}"
+        if len(executions(world)) != scenario.transactions:
+            yield f"after the permitted repetition {len(executions(world))} transactions were executed"
+
+
+def judge_error(outcome: Outcome, error: Any, line: FaultyLine, executed: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with an error: its class, and what it says about what was sent."""
+    sent, signature = error["context"].get("sent"), error["context"].get("signature")
+    landed = error["context"].get("landed", [])
+    if outcome.code not in (ExitCode.NETWORK, ExitCode.EXPIRED, ExitCode.UNKNOWN, ExitCode.INTERRUPTED):
+        yield f"no fault of the line explains the error {error['code']}: {error['message']}"
+    if not isinstance(sent, bool):
+        yield "it does not say whether anything was sent"
+    if sent is False and (line.left or executed):
+        yield f"it says that nothing was sent; {line.left} may have left, {[*executed]} were executed"
+    if sent is True and signature not in line.asked[-1:] + landed:
+        yield f"it names {signature}, and to be sent were {line.asked}"
+    if outcome.code in (ExitCode.EXPIRED, ExitCode.UNKNOWN) and sent is not True:
+        yield "it is the verdict on what was sent, and says that nothing was"
+    if outcome.code is ExitCode.EXPIRED and signature in executed:
+        yield f"it says that {signature} has expired, and it was executed"
+    if not set(landed) <= set(executed):
+        yield f"it says that {landed} landed, and executed were {[*executed]}"
+
+
+def executions(world: World) -> dict[str, Any]:
+    """Signature to error of every transaction since the start state, in order."""
+    known = {record.signature for record in world.start.records}
+    return {
+        str(record.signature): record.error for record in world.bank.history.records() if record.signature not in known
+    }

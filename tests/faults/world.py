@@ -1,0 +1,127 @@
+"""The chain that every fault schedule starts from, and the writing verbs that are tried on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from psyche_cli.cluster.transport import Transport
+from psyche_cli.cluster.wallet import Wallet
+from psyche_cli.localnet.bank import Bank, BankState
+from psyche_cli.localnet.dispatcher import Dispatcher
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
+from tests.cli.conftest import MINIMAL
+from tests.cli.harness import SOL, CommandLine, Outcome
+from tests.cli.test_life import largest_config
+
+from .clock import ScheduleClock
+
+GRANTEE = "GrAntee1111111111111111111111111111111111111"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A command line that writes, how many transactions it takes, and how often it is tried among the others."""
+
+    name: str
+    words: tuple[str, ...]
+    transactions: int = 1
+    weight: int = 3
+
+
+@dataclass
+class World:
+    """An in-process validator with the real programs, on a clock of its own, and a state to return to."""
+
+    dispatcher: Dispatcher
+    clock: ScheduleClock
+    home: Path
+    variables: dict[str, str]
+    scenarios: tuple[Scenario, ...]
+    start: BankState
+
+    @property
+    def bank(self) -> Bank:
+        return self.dispatcher.context.bank
+
+    def command(self, open_transport: Callable[[str], Transport], *words: str) -> Outcome:
+        """Run one command line with JSON output."""
+        cli = CommandLine(self.home, open_transport, self.variables, self.clock)
+        return cli(*words, "--output", "json")
+
+    def transport(self, url: str) -> Transport:
+        """The validator without faults."""
+        return InProcessTransport(self.dispatcher, label=url)
+
+    def restore(self) -> None:
+        """Back to the start; time goes on."""
+        if self.bank.history.total != self.start.total:
+            self.bank.restore(self.start)
+
+
+def build_world(home: Path) -> World:
+    """Runs in every state that a writing verb asks for: with a treasurer and without, configured, running."""
+    wallet = Wallet.generate()
+    wallet.write_keypair_file(home / "owner.json")
+    clock = ScheduleClock()
+    dispatcher = create_dispatcher(Genesis(balances={wallet.address: 1000 * SOL}), clock=clock)
+    variables = {"WALLET_PRIVATE_KEY_PATH": str(home / "owner.json")}
+    world = World(dispatcher, clock, home, variables, (), dispatcher.context.bank.at_genesis)
+
+    def run(*words: str) -> Outcome:
+        outcome = world.command(world.transport, *words)
+        assert outcome.code == 0, outcome.stderr
+        return outcome
+
+    mint = run("localnet", "new-mint", "--amount", "1000000").data["mint"]
+    for kind, extra in {"plain": (), "funded": ("--treasurer-collateral-mint", mint)}.items():
+        for state in ("blank", "halted", "running"):
+            run_id = f"{kind}-{state}"
+            run("create-run", "--run-id", run_id, *extra)
+            if state != "blank":
+                run("update-config", "--run-id", run_id, "--config-path", str(MINIMAL))
+            if state == "running":
+                run("set-paused", "--run-id", run_id, "--resume")
+    (home / "largest.toml").write_text(largest_config())
+    world.scenarios = _scenarios(mint, home / "largest.toml")
+    world.start = world.bank.save()
+    return world
+
+
+def _scenarios(mint: str, largest: Path) -> tuple[Scenario, ...]:
+    split = (
+        "--config-path",
+        str(largest),
+        "--name",
+        "n" * 64,
+        "--description",
+        "d" * 280,
+        "--client-version",
+        "v" * 96,
+    )
+    both = [
+        scenario
+        for kind in ("plain", "funded")
+        for scenario in (
+            Scenario(f"resume {kind}", ("set-paused", "--run-id", f"{kind}-halted", "--resume")),
+            Scenario(f"pause {kind}", ("set-paused", "--run-id", f"{kind}-running")),
+            Scenario(f"rates {kind}", ("set-future-epoch-rates", "--run-id", f"{kind}-halted", "--earning-rate", "7")),
+            Scenario(f"version {kind}", ("update-config", "--run-id", f"{kind}-halted", "--client-version", "v2")),
+            Scenario(
+                f"configure {kind}", ("update-config", "--run-id", f"{kind}-blank", "--config-path", str(MINIMAL))
+            ),
+            Scenario(f"configure {kind} in two", ("update-config", "--run-id", f"{kind}-blank", *split), 2, weight=2),
+        )
+    ]
+    return (
+        *both,
+        Scenario("authorize all", ("join-authorization-create", "--permissionless")),
+        Scenario("authorize one", ("join-authorization-create", "--authorizer", GRANTEE)),
+        Scenario("authorize by recipe", ("run-authorizer", f"grantee={GRANTEE}")),
+        Scenario("create", ("create-run", "--run-id", "new", "--name", "A name")),
+        Scenario("create funded", ("create-run", "--run-id", "new", "--treasurer-collateral-mint", mint)),
+        Scenario("top up", ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5")),
+        Scenario("new mint", ("localnet", "new-mint", "--amount", "10")),
+    )
