@@ -5,6 +5,7 @@ Verbs are built from the table in ``commands`` when they are called, so nothing 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import itertools
@@ -311,8 +312,9 @@ class Group(_Level, TyperGroup):
                 formatter.write_dl([(verb.name.ljust(width), f"{verb.summary}.") for verb in section.verbs])
 
 
+@functools.cache
 def root_command() -> Group:
-    """``psyche-cli`` itself."""
+    """``psyche-cli`` itself. Holds nothing of one invocation, so one is enough for all of a process."""
     return Group(
         name=PROGRAM,
         sections=SECTIONS,
