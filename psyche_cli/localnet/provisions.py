@@ -45,13 +45,13 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
     else:
         address = _create_keypair_file(path, environment.redactor)
         tell(f"Wrote a new keypair to {path}.")
-    data: dict[str, str | int | bool] = {"address": str(address), "path": str(path), "created": not exists}
+    data: dict[str, str | int | bool | None] = {"address": str(address), "path": str(path), "created": not exists}
     if wanted is not None:
         with reading_session(environment, rpc=rpc) as session:
-            balance = session.rpc.balance(address)
-            if balance < wanted:
+            balance: int | None = session.rpc.balance(address)
+            if balance is not None and balance < wanted:
                 balance = request_sol(session.rpc, environment.clock, address, wanted - balance).balance
-        tell(f"It holds {format_sol(balance)} SOL.")
+        tell("It was funded." if balance is None else f"It holds {format_sol(balance)} SOL.")
         data["lamports"] = balance
     return PlainText(text=str(address), data=data)
 

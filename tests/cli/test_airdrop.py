@@ -14,7 +14,7 @@ from solders.signature import Signature
 
 from psyche_cli.cluster.rpc import RpcClient
 from psyche_cli.cluster.wallet import Wallet
-from psyche_cli.errors import ExitCode, NetworkError, ProgramRefused, TransactionUnknown, Unreachable
+from psyche_cli.errors import ExitCode, HttpStatusError, NetworkError, ProgramRefused, TransactionUnknown, Unreachable
 from psyche_cli.operations.localnet.airdrop import DEADLINE_SECONDS, request_sol
 from tests.cli.conftest import House
 from tests.cli.harness import address_of
@@ -187,7 +187,7 @@ def status(confirmation: str, err: Any = None) -> dict[str, Any]:
     return {"slot": 7, "confirmations": None, "err": err, "confirmationStatus": confirmation}
 
 
-def ask(statuses: Callable[[int], Any]) -> tuple[Cluster, FakeClock, Callable[[], int]]:
+def ask(statuses: Callable[[int], Any]) -> tuple[Cluster, FakeClock, Callable[[], int | None]]:
     def answer(method: str, asked: int) -> Any:
         if method == "requestAirdrop":
             return {"result": SIGNATURE}
@@ -244,3 +244,35 @@ def test_a_cluster_without_a_faucet() -> None:
     with pytest.raises(Exception, match="scripted has no faucet") as refused:
         request_sol(RpcClient(Cluster(answer), clock), clock, Pubkey.new_unique(), 1)
     assert "devnet" in refused.value.hint  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sent"),
+    [
+        (Unreachable("Refused.", request_sent=False), False),
+        (HttpStatusError("No.", status=403), False),
+        (HttpStatusError("Gateway.", status=504), True),
+        (Unreachable("Broke.", request_sent=True), True),
+    ],
+)
+def test_a_request_that_fails_says_whether_sol_may_have_been_given(fault: NetworkError, sent: bool) -> None:
+    def answer(method: str, asked: int) -> Any:
+        raise fault
+
+    clock = FakeClock()
+    with pytest.raises(NetworkError) as failed:
+        request_sol(RpcClient(Cluster(answer), clock), clock, Pubkey.new_unique(), 1)
+    assert failed.value.context["sent"] is sent
+
+
+def test_a_balance_that_cannot_be_read_afterwards_does_not_turn_success_into_failure() -> None:
+    def answer(method: str, asked: int) -> Any:
+        if method == "requestAirdrop":
+            return {"result": SIGNATURE}
+        if method == "getBalance":
+            raise HttpStatusError("No.", status=500)
+        return {"result": {"context": {"slot": 1}, "value": [status("confirmed")]}}
+
+    clock = FakeClock()
+    given = request_sol(RpcClient(Cluster(answer), clock), clock, Pubkey.new_unique(), 1)
+    assert (str(given.signature), given.balance) == (SIGNATURE, None)

@@ -11,9 +11,10 @@ from solders.signature import Signature
 
 from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount, ui_decimal
 from psyche_cli.cluster.rpc import RpcClient
-from psyche_cli.cluster.verdict import Fate, fate
+from psyche_cli.cluster.verdict import Delivery, Fate, delivery, fate
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
+from psyche_cli.operations.receipts import look_after
 from psyche_cli.operations.recipients import read_recipient
 from psyche_cli.results import OperationResult, TransactionRecord
 from psyche_cli.session import Session
@@ -26,11 +27,14 @@ _METHOD_NOT_FOUND: Final = -32601
 
 @dataclass(frozen=True)
 class Airdrop:
-    """An airdrop that has landed: its signature and slot, and the recipient's balance in lamports after it."""
+    """An airdrop that has landed: its signature and slot, and the recipient's balance in lamports after it.
+
+    The balance is None when the endpoint does not report it any more.
+    """
 
     signature: Signature
     slot: int
-    balance: int
+    balance: int | None
 
 
 def airdrop(session: Session, environment: Environment, recipient: str, sol: str) -> OperationResult:
@@ -46,9 +50,11 @@ def airdrop(session: Session, environment: Environment, recipient: str, sol: str
         data={
             "address": str(address),
             "lamports": lamports,
-            "balance": {"lamports": given.balance, "sol": ui_decimal(given.balance, SOL_DECIMALS)},
+            "balance": None
+            if given.balance is None
+            else {"lamports": given.balance, "sol": ui_decimal(given.balance, SOL_DECIMALS)},
         },
-        details=(("balance", f"{format_sol(given.balance)} SOL"),),
+        details=(("balance", "not known" if given.balance is None else f"{format_sol(given.balance)} SOL"),),
         transactions=(TransactionRecord("airdrop", str(given.signature), given.slot),),
     )
 
@@ -57,20 +63,23 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
     """Ask the faucet once, and wait until its transaction has landed at the client's commitment.
 
     Raises LocalnetError when the cluster has no faucet, NetworkError when the faucet refuses or does not answer,
-    ProgramRefused when its transaction failed, and TransactionUnknown when it did not land within 60 seconds.
+    ProgramRefused when its transaction failed, and TransactionUnknown when it did not land within 60 seconds. Each says
+    by ``sent`` whether SOL may have been given.
     """
     try:
         signature = rpc.request_airdrop(address, lamports)
-    except RpcError as error:
-        if error.rpc_code != _METHOD_NOT_FOUND:
+    except NetworkError as error:
+        error.sent = delivery(error) is Delivery.UNCLEAR
+        if not isinstance(error, RpcError) or error.rpc_code != _METHOD_NOT_FOUND:
             raise
         raise LocalnetError(
             f"{rpc.label} has no faucet.",
             hint="Only local validators, devnet and testnet give SOL away. Check --rpc.",
+            sent=False,
             endpoint=rpc.label,
         ) from error
     slot = _landing_slot(rpc, clock, signature)
-    return Airdrop(signature, slot, rpc.balance(address))
+    return Airdrop(signature, slot, look_after(lambda: rpc.balance(address)))
 
 
 def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
