@@ -11,6 +11,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli.cluster.deadline import Deadline
 from psyche_cli.cluster.retry import RetryPolicy
 from psyche_cli.cluster.rpc import RpcClient
 from psyche_cli.cluster.rpc_types import (
@@ -535,3 +536,28 @@ def test_every_request_has_an_id_of_its_own() -> None:
 def test_a_policy_says_nothing_of_errors_that_it_does_not_know() -> None:
     assert RetryPolicy().delay(NetworkError("other"), 0, 0.0) is None
     assert issubclass(NetworkError, PsycheError)
+
+
+def test_no_attempt_and_no_pause_goes_beyond_the_deadline() -> None:
+    rpc, cluster = client("getBalance", status(503, retry_after=4))
+    bounded = rpc.within(Deadline(cluster.clock, 10))
+    started = cluster.clock.now
+    with pytest.raises(HttpStatusError):
+        bounded.balance(A)
+    assert cluster.clock.now - started == 8
+    assert cluster.timeouts == [10.0, 6.0, 2.0]
+
+
+def test_after_the_deadline_nothing_is_asked() -> None:
+    rpc, cluster = client("getBalance", cluster_value(5))
+    bounded = rpc.within(Deadline(cluster.clock, 10)).without_retries()
+    assert bounded.balance(A) == 5
+    cluster.clock.sleep(10)
+    with pytest.raises(TimedOut, match="10 seconds for the whole command were over") as caught:
+        bounded.balance(A)
+    assert caught.value.request_sent is False
+    assert cluster.count("getBalance") == 1
+
+
+def cluster_value(value: int) -> Any:
+    return {"context": {"slot": 1}, "value": value}

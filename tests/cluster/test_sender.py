@@ -711,6 +711,15 @@ def test_ctrl_c_while_the_logs_are_fetched_says_that_it_landed() -> None:
     assert error.context == {"sent": True, "signature": stage.signature, "landed": [stage.signature]}
 
 
+def test_ctrl_c_while_the_logs_of_a_failure_are_fetched_says_that_it_failed() -> None:
+    stage = Stage()
+    stage.on("getSignatureStatuses", stage.status(True, err=CUSTOM))
+    stage.on("getTransaction", KeyboardInterrupt())
+    error = stage.fails(Interrupted)
+    assert error.message == f"Interrupted after payment had failed on-chain as {stage.signature}."
+    assert error.context == {"sent": True, "signature": stage.signature}
+
+
 # --- anything at all ------------------------------------------------------------------------------------------------
 
 NOISE = st.sampled_from(
