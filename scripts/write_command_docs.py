@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from psyche_cli.app import main
-from psyche_cli.command_line import PROGRAM
+from psyche_cli.command_tree import PROGRAM
 from psyche_cli.commands import SECTIONS, Verb
 from psyche_cli.environment import Environment, SystemClock
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.command_line import root_command
+from psyche_cli.command_tree import root_command
 from psyche_cli.commands import Verb
 from psyche_cli.commands.options import VARIABLES
 from psyche_cli.errors import ExitCode, PsycheError

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from psyche_cli.commands.options import RunId, TreasurerIndex, option
 from psyche_cli.commands.sessions import Writing, writes
+from psyche_cli.errors import NothingToDo
 
 
 @writes(example="psyche-cli set-future-epoch-rates --run-id my-run --earning-rate 12.5 --slashing-rate 0")
@@ -37,6 +38,10 @@ def command(
     The rates hold from the next epoch on. For a run with a treasurer the rates are amounts of its collateral token,
     such as 12.5; without one, whole points.
     """
+    if earning_rate is None and slashing_rate is None:
+        raise NothingToDo(
+            "No rate was given.", hint="Give --earning-rate-total-shared, --slashing-rate-per-client, or both."
+        )
     from psyche_cli.operations.set_future_epoch_rates import set_future_epoch_rates
 
     return lambda session: set_future_epoch_rates(

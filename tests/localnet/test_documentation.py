@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from psyche_cli.command_line import root_command
+from psyche_cli.command_tree import root_command
 from psyche_cli.localnet.dispatcher import all_methods
 from psyche_cli.localnet.pubsub import PubSub
 from tests.localnet.harness import start_chain

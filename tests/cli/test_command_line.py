@@ -1,0 +1,231 @@
+"""How a command line is read: once, and with an answer in the right place and form whatever is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from psyche_cli import __version__
+from psyche_cli.commands import SECTIONS
+from psyche_cli.errors import ExitCode
+from tests.cli.conftest import House
+
+JSON = ("--output", "json")
+
+
+# Usage errors
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("localnet", "nonsense"),
+        ("create-run",),
+        ("create-run", "--nonsense"),
+        ("create-run", "--run-id"),
+        ("set-paused", "--run-id", "x", "more"),
+        ("set-paused", "--run-id", "x", "--treasurer-index", "many"),
+        ("set-paused", "--output", "xml"),
+        ("update-config", "--run-id", "x"),
+        ("set-future-epoch-rates", "--run-id", "x"),
+        ("join-authorization-create",),
+        ("run-authorizer", "nonsense"),
+        ("config-example", "nonsense"),
+        ("localnet", "warp"),
+        ("localnet", "restore", "0"),
+        ("localnet", "programs"),
+        ("localnet", "--bpf-program", "coordinator"),
+        ("localnet", "--reset"),
+        ("localnet", "--slot-time", "-1"),
+    ],
+    ids=" ".join,
+)
+def test_every_misuse_ends_in_2(house: House, words: tuple[str, ...]) -> None:
+    outcome = house.cli(*words)
+    assert outcome.code is ExitCode.USAGE, outcome.stderr
+    assert outcome.stdout == ""
+    as_json = house.cli(*words, *JSON)
+    assert as_json.json["exit_code"] == ExitCode.USAGE
+
+
+def test_a_misuse_is_reported_before_the_wallet_is_looked_for(house: House) -> None:
+    for words in (("update-config", "--run-id", "x"), ("set-future-epoch-rates", "--run-id", "x")):
+        assert house.cli(*words, "-w", "/nonexistent").code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (("set-paused", "--run-id"), "set-paused"),
+        (("set-paused", "--run-id", "--resume"), "set-paused"),
+        (("set-paused", "--nonsense"), "set-paused"),
+        (("set-paused",), "set-paused"),
+        (("localnet", "new-wallet"), "localnet new-wallet"),
+        (("localnet", "--rpc-port"), "localnet"),
+        (("localnet", "nonsense"), "localnet"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_hint_names_the_help_of_the_verb(house: House, words: tuple[str, ...], path: str) -> None:
+    assert house.cli(*words, *JSON).json["error"]["hint"] == f"See: psyche-cli {path} --help"
+
+
+def test_an_option_is_not_taken_for_the_value_of_another(house: House) -> None:
+    outcome = house.cli("create-run", "--run-id", "--name", "--output", "json")
+    assert outcome.json["error"]["message"] == "Option '--run-id' requires an argument."
+    assert house.chain.requests == []
+    # What the environment says was not mistyped.
+    assert house.cli("set-paused", variables={"RUN_ID": "--resume"}).code is ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("word", ["close-run", "delete-run", "status", "pause"])
+def test_another_word_gets_no_suggestion(house: House, word: str) -> None:
+    outcome = house.cli(word)
+    assert outcome.stderr == f"Error: No such command '{word}'.\nHint: See: psyche-cli --help\n"
+
+
+def test_a_misspelling_gets_one(house: House) -> None:
+    assert "'creat-run'. Did you mean 'create-run'?" in house.cli("creat-run").stderr
+    assert "'localnet' restor" not in house.cli("localnet", "restor").stderr
+    assert "'restor'. Did you mean 'restore'?" in house.cli("localnet", "restor").stderr
+    assert "--rn-id. Did you mean '--run-id'?" in house.cli("set-paused", "--rn-id", "x").stderr
+    assert "mean" not in house.cli("set-paused", "--pause").stderr
+
+
+# Which verb it is
+
+
+def test_the_value_of_an_option_is_not_the_name_of_a_verb(house: House, tmp_path: Path) -> None:
+    """``localnet --ledger reset`` serves from a folder named reset."""
+    words = ("localnet", "--ledger", str(tmp_path / "reset"), "--slot-time", "-1")
+    assert house.cli(*words, *JSON).json["command"] == "localnet"
+    assert house.cli("localnet", "--ledger", "reset", "--slot-time", "-1", *JSON).json["command"] == "localnet"
+    assert house.cli("set-paused", "--run-id", "create-run", *JSON).json["command"] == "set-paused"
+    assert house.cli("config-example", "json-dump-run").stdout == ""
+
+
+def test_options_of_a_group_before_a_verb_are_refused(house: House) -> None:
+    outcome = house.cli("localnet", "--ledger", "folder", "reset")
+    assert outcome.code is ExitCode.USAGE
+    assert "--ledger before 'reset' would have no effect" in outcome.stderr
+    assert house.chain.requests == []
+
+
+def test_a_group_alone_is_not_a_verb(house: House) -> None:
+    outcome = house.cli(*JSON)
+    assert outcome.code is ExitCode.USAGE
+    assert outcome.json["command"] == ""
+
+
+# --output, --quiet, --verbose
+
+
+@pytest.mark.parametrize(
+    ("words", "as_json"),
+    [
+        (("--output", "json", "config-example"), True),
+        (("--output=json", "config-example"), True),
+        (("config-example", "--output", "JSON"), True),
+        (("config-example", "--output", "json", "--output", "human"), False),
+        (("config-example", "--output", "human", "--output", "json"), True),
+        (("--output", "json", "config-example", "--output", "human"), False),
+        (("--output", "human", "config-example", "--output=json"), True),
+        (("config-example", "--", "--output=json"), None),
+        (("nonsense", "--output", "json", "--output", "human"), False),
+        (("nonsense", "--output", "human", "--output", "json"), True),
+        (("--output", "json", "nonsense"), True),
+        (("--output", "json", "set-paused", "--nonsense"), True),
+        (("--output", "json", "set-paused", "--nonsense", "--output", "human"), False),
+        (("json-dump-run", "--nonsense"), True),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_last_output_wins_wherever_it_stands(house: House, words: tuple[str, ...], as_json: bool | None) -> None:
+    outcome = house.cli(*words)
+    if as_json is None:
+        assert outcome.code is ExitCode.USAGE
+    elif as_json:
+        assert "schema_version" in outcome.json
+    else:
+        assert "schema_version" not in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--version", *JSON), (*JSON, "--version"), ("-V", "--output=json"), ("--version", "set-paused", *JSON)],
+    ids=" ".join,
+)
+def test_the_version_as_json(house: House, words: tuple[str, ...]) -> None:
+    outcome = house.cli(*words)
+    assert outcome.data == {"version": __version__}
+
+
+@pytest.mark.parametrize("words", [("--help", *JSON), (*JSON, "--help"), ("--help", "nonsense", *JSON)], ids=" ".join)
+def test_help_as_json_lists_the_commands(house: House, words: tuple[str, ...]) -> None:
+    data = house.cli(*words).data
+    assert {entry["section"] for entry in data["commands"]} == {section.title for section in SECTIONS}
+    assert "--output" in [name for option in data["options"] for name in option["names"]]
+
+
+def test_help_of_a_verb_as_json(house: House) -> None:
+    for words in (("set-paused", "--help"), ("--help", "set-paused"), ("set-paused", "--resume", "--help")):
+        outcome = house.cli(*words, *JSON)
+        assert outcome.json["command"] == "set-paused"
+        options = {option["names"][0]: option for option in outcome.data["options"]}
+        assert options["--run-id"]["required"] is True
+        assert options["--run-id"]["variable"] == "RUN_ID"
+        assert options["--resume"]["value"] is None
+        assert outcome.data["text"].startswith("Usage: psyche-cli set-paused")
+
+
+def test_help_needs_nothing_else_on_the_line(house: House) -> None:
+    """Not the options that the verb requires, and no values that it understands."""
+    for words in (("create-run", "--help"), ("create-run", "--treasurer-index", "x", "--help")):
+        outcome = house.cli(*words)
+        assert outcome.code is ExitCode.OK, outcome.stderr
+        assert outcome.stdout.startswith("Usage: psyche-cli create-run")
+
+
+def test_help_shows_the_nouns_as_sections(house: House) -> None:
+    shown = house.cli("--help").stdout
+    titles = re.findall(r"^(\S[^\n]*):$", shown, re.MULTILINE)
+    assert titles == ["Options", *(section.title for section in SECTIONS)]
+    for section in SECTIONS:
+        for verb in section.verbs:
+            assert re.search(rf"^  {verb.name} +{re.escape(verb.summary[:30])}", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("place", ["root", "verb"])
+def test_quiet_leaves_out_progress_and_advice(house: House, place: str) -> None:
+    words: tuple[str, ...] = ("create-run", "--run-id", "x")
+    quiet = ("--quiet", *words) if place == "root" else (*words, "-q")
+    outcome = house.cli(*quiet)
+    assert outcome.code is ExitCode.OK
+    assert outcome.stderr == ""
+    loud = house.cli("create-run", "--run-id", "y")
+    assert "Sending" in loud.stderr
+    assert "Next: " in loud.stderr
+
+
+def test_quiet_leaves_errors_and_warnings(house: House) -> None:
+    house.owner.chmod(0o644)
+    outcome = house.cli("set-paused", "--run-id", "none", "--quiet", "-w", house.owner)
+    assert outcome.stderr.startswith("Other users of this machine may read")
+    assert "Error: There is no run 'none'" in outcome.stderr
+
+
+@pytest.mark.parametrize("words", [("-v", "json-dump-run"), ("json-dump-run", "--verbose")], ids=" ".join)
+def test_verbose_shows_each_request(house: House, words: tuple[str, ...]) -> None:
+    run_id = house.run()
+    house.chain.requests.clear()
+    outcome = house.cli(*words, "--run-id", run_id, "--rpc", "http://127.0.0.1:8899/secret-path?key=secret-value")
+    lines = outcome.stderr.splitlines()
+    assert len(lines) == len(house.chain.requests)
+    for line, method in zip(lines, house.chain.requests, strict=True):
+        assert re.fullmatch(rf"http://127.0.0.1:8899\S*.* {method}: \d+ ms", line)
+    assert "secret" not in outcome.stderr
+    assert json.loads(outcome.stdout)["coordinator_account"]["run_id"] == run_id

@@ -1,0 +1,344 @@
+"""SIGINT, SIGTERM and SIGHUP at any moment of a real process: a document, an exit code, no traceback."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from solders.transaction import Transaction
+
+from tests.cli.conftest import House
+
+PATIENCE = 120
+CLI = [sys.executable, "-m", "psyche_cli"]
+ROOT = Path(__file__).resolve().parents[2]
+
+SIGNALS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated"), signal.SIGHUP: (129, "hung_up")}
+each_signal = pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+
+
+def start(home: Path, *command: object, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(word) for word in command],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert "Traceback" not in stderr
+    assert "Exception ignored" not in stderr
+    return process.returncode, stdout, stderr
+
+
+@contextlib.contextmanager
+def silent_endpoint() -> Iterator[tuple[str, socket.socket]]:
+    """Takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(PATIENCE)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", listening
+
+
+@dataclass
+class Gateway:
+    """A real HTTP endpoint in front of a chain. It falls silent when ``silent_at`` is asked, and sets ``reached``."""
+
+    house: House
+    silent_at: str
+    reached: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
+    body: bytes = b""
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[str]:
+        gateway = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if json.loads(body)["method"] == gateway.silent_at:
+                    gateway.body = body
+                    gateway.reached.set()
+                    gateway.release.wait(PATIENCE)
+                    self.close_connection = True
+                    return
+                answer = gateway.house.chain.transport("gateway").send(body, timeout=10)
+                self.send_response(200)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            self.release.set()
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+# While an endpoint is silent
+
+
+@each_signal
+def test_a_read_says_that_nothing_was_sent(tmp_path: Path, number: signal.Signals) -> None:
+    code, name = SIGNALS[number]
+    with silent_endpoint() as (url, listening):
+        process = start(tmp_path, *CLI, "json-dump-run", "--run-id", "x", "--rpc", url)
+        with listening.accept()[0]:
+            process.send_signal(number)
+            returned, stdout, stderr = finish(process)
+    assert returned == code
+    document = json.loads(stdout)
+    assert document["exit_code"] == code
+    assert document["error"]["code"] == name
+    assert document["error"]["context"] == {"sent": False}
+    assert "Nothing was sent." in stderr
+
+
+@each_signal
+def test_a_write_that_only_looked_says_that_nothing_was_sent(
+    house: House, tmp_path: Path, number: signal.Signals
+) -> None:
+    code, name = SIGNALS[number]
+    with silent_endpoint() as (url, listening):
+        words = ("set-paused", "--run-id", "x", "--rpc", url, "-w", house.owner, "--output", "json")
+        process = start(tmp_path, *CLI, *words)
+        with listening.accept()[0]:
+            process.send_signal(number)
+            returned, stdout, stderr = finish(process)
+    assert returned == code
+    error = json.loads(stdout)["error"]
+    assert error["code"] == name
+    assert error["context"]["sent"] is False
+    assert "Interrupted before anything was sent." in stderr
+
+
+@each_signal
+@pytest.mark.parametrize("silent_at", ["sendTransaction", "getSignatureStatuses"])
+def test_a_write_under_way_names_its_signature(
+    house: House, tmp_path: Path, number: signal.Signals, silent_at: str
+) -> None:
+    code, name = SIGNALS[number]
+    house.run()
+    gateway = Gateway(house, silent_at)
+    with gateway.serving() as url:
+        words = ("set-paused", "--run-id", "test", "--resume", "--rpc", url, "-w", house.owner, "--output", "json")
+        process = start(tmp_path, *CLI, *words)
+        assert gateway.reached.wait(PATIENCE)
+        process.send_signal(number)
+        returned, stdout, stderr = finish(process)
+    assert returned == code
+    error = json.loads(stdout)["error"]
+    assert error["code"] == name
+    assert error["context"]["sent"] is True
+    parameter = json.loads(gateway.body)["params"][0]
+    if silent_at == "sendTransaction":
+        signature = str(Transaction.from_bytes(base64.b64decode(parameter)).signatures[0])
+    else:
+        signature = parameter[0]
+    assert error["context"]["signature"] == signature
+    assert signature in stderr
+
+
+@each_signal
+def test_a_request_that_changes_something_without_a_transaction_is_named(
+    house: House, tmp_path: Path, number: signal.Signals
+) -> None:
+    gateway = Gateway(house, "localnet_reset")
+    with gateway.serving() as url:
+        process = start(tmp_path, *CLI, "localnet", "reset", "--rpc", url, "--output", "json")
+        assert gateway.reached.wait(PATIENCE)
+        process.send_signal(number)
+        returned, stdout, _ = finish(process)
+    assert returned == SIGNALS[number][0]
+    error = json.loads(stdout)["error"]
+    assert error["context"] == {"method": "localnet_reset"}
+    assert error["hint"] == "It may have been carried out."
+
+
+def test_text_for_people(tmp_path: Path) -> None:
+    with silent_endpoint() as (url, listening):
+        process = start(tmp_path, *CLI, "localnet", "snapshot", "--rpc", url)
+        with listening.accept()[0]:
+            process.send_signal(signal.SIGTERM)
+            returned, stdout, stderr = finish(process)
+    assert (returned, stdout) == (143, "")
+    assert stderr.startswith("Error: Interrupted ")
+
+
+@each_signal
+def test_an_ignored_signal_stays_ignored(tmp_path: Path, number: signal.Signals) -> None:
+    """As under nohup, or in the background of a script."""
+    other = signal.SIGTERM if number is not signal.SIGTERM else signal.SIGHUP
+    with silent_endpoint() as (url, listening):
+        shell = ("sh", "-c", f'trap "" {number.name.removeprefix("SIG")}; exec "$@"', "sh")
+        process = start(tmp_path, *shell, *CLI, "json-dump-run", "--run-id", "x", "--rpc", url)
+        with listening.accept()[0]:
+            process.send_signal(number)
+            process.send_signal(other)
+            returned, stdout, _ = finish(process)
+    assert returned == SIGNALS[other][0]
+    assert json.loads(stdout)["error"]["code"] == SIGNALS[other][1]
+
+
+def test_a_second_signal_ends_a_process_that_cannot_get_rid_of_its_report(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    with silent_endpoint() as (url, listening):
+        process = start(tmp_path, *CLI, "json-dump-run", "--run-id", "x", "--rpc", url, stdout=writing)
+        with listening.accept()[0]:
+            while process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.1)
+            returned, _, _ = finish(process)
+    os.close(writing)
+    os.close(reading)
+    assert returned == 130
+
+
+# From the first moment on
+
+AT_AN_IMPORT = """
+import os, re, signal, sys  # what a console script has imported, too
+from psyche_cli.__main__ import run
+number, left = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+def count(event, _):
+    global left
+    if event == "import":
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), number)
+sys.addaudithook(count)
+run()
+"""
+
+
+def interrupted_at(moment: int, number: signal.Signals, home: Path, *words: str) -> tuple[int, str, str]:
+    """A command to which a signal comes while it imports its ``moment``-th module."""
+    return finish(start(home, sys.executable, "-c", AT_AN_IMPORT, int(number), moment, *words, "--output", "json"))
+
+
+def test_ctrl_c_before_the_handlers_are_in_place(tmp_path: Path) -> None:
+    assert interrupted_at(1, signal.SIGINT, tmp_path, "config-example") == (130, "", "")
+
+
+@pytest.mark.parametrize("moment", [2, 3, 5, 10, 20, 40, 80])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_while_the_command_line_is_imported(tmp_path: Path, number: signal.Signals, moment: int) -> None:
+    returned, stdout, _ = interrupted_at(moment, number, tmp_path, "config-example")
+    document = json.loads(stdout)
+    assert (returned, document["error"]["code"]) == SIGNALS[number]
+    assert document["error"]["context"] == {"sent": False}
+
+
+@pytest.mark.parametrize("moment", [130, 180, 250, 350, 450, 550])
+def test_a_signal_while_a_verb_imports_what_it_needs(tmp_path: Path, moment: int) -> None:
+    """The signal is kept until the import is over. Where that was the last one, the command ends as it does alone."""
+    words = ("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:1")
+    returned, stdout, _ = interrupted_at(moment, signal.SIGTERM, tmp_path, *words)
+    document = json.loads(stdout)
+    assert (returned, document["error"]["code"]) in (SIGNALS[signal.SIGTERM], (10, "unreachable"))
+    assert returned == 143 or moment > 350
+    assert document["exit_code"] == returned
+
+
+# The handlers themselves, in a process of their own
+
+
+def driven(tmp_path: Path, script: str) -> tuple[int, str, str]:
+    head = "import io, json, os, signal, sys, time\nfrom psyche_cli.stop_signals import *\n"
+    return finish(start(tmp_path, sys.executable, "-c", head + script))
+
+
+def test_a_decided_outcome_is_not_changed(tmp_path: Path) -> None:
+    """SIGTERM while the report of a success is being written."""
+    script = """
+from psyche_cli.app import main
+from psyche_cli.environment import Environment
+from dataclasses import replace
+signals = StopSignals()
+signals.install()
+class Output(io.StringIO):
+    def write(self, text):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().write(text)
+environment = replace(Environment.of_this_process(signals), stdout=Output())
+code = main(["config-example", "--output", "json"], environment)
+print(int(code), json.loads(environment.stdout.getvalue())["exit_code"])
+"""
+    assert driven(tmp_path, script) == (0, "0 0\n", "")
+
+
+def test_a_signal_in_a_destructor_is_raised_afterwards(tmp_path: Path) -> None:
+    script = """
+class Object:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)
+signals = StopSignals()
+signals.install()
+try:
+    with signals:
+        Object()
+        for _ in range(6000):
+            time.sleep(0.01)
+except StopRequested as stop:
+    print(stop.signal_number)
+"""
+    assert driven(tmp_path, script) == (0, "2\n", "")
+
+
+def test_the_same_request_delivered_twice_is_one(tmp_path: Path) -> None:
+    """As ``timeout`` does it, and a terminal that closes; a later one ends the process."""
+    script = """
+import psyche_cli.stop_signals
+now = 100.0
+psyche_cli.stop_signals.time = type("Clock", (), {"monotonic": staticmethod(lambda: now)})
+signals = StopSignals()
+signals.install()
+os.kill(os.getpid(), signal.SIGTERM)
+now += SAME_REQUEST_SECONDS / 2
+os.kill(os.getpid(), signal.SIGTERM)
+print("still here", flush=True)
+now += SAME_REQUEST_SECONDS
+os.kill(os.getpid(), signal.SIGHUP)
+print("unreachable", flush=True)
+"""
+    assert driven(tmp_path, script) == (129, "still here\n", "")
+
+
+def test_the_handlers_import_next_to_nothing() -> None:
+    script = "import sys, signal; before = set(sys.modules); import psyche_cli.stop_signals, psyche_cli.__main__; "
+    script += "print(sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "['__future__', 'psyche_cli', 'psyche_cli.__main__', 'psyche_cli.stop_signals']\n"

@@ -1,0 +1,69 @@
+"""Suggestions are for slips of the fingers, never for another word."""
+
+from __future__ import annotations
+
+import pytest
+
+from psyche_cli.commands import SECTIONS
+from psyche_cli.spelling import distance, near_misspellings
+
+VERBS = [verb.name for section in SECTIONS for verb in section.verbs]
+LOCALNET = [verb.name for section in SECTIONS for group in section.verbs for verb in group.verbs]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("creat-run", "create-run"),
+        ("craete-run", "create-run"),
+        ("createrun", "create-run"),
+        ("json-dump-rum", "json-dump-run"),
+        ("json-dump-uesr", "json-dump-user"),
+        ("treasuer-top-up-reward", "treasurer-top-up-rewards"),
+        ("join-athorizaton-create", "join-authorization-create"),
+        ("set-pause", "set-paused"),
+        ("localent", "localnet"),
+    ],
+)
+def test_a_slip_of_the_fingers_is_recognised(word: str, meant: str) -> None:
+    assert near_misspellings(word, VERBS) == [meant]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "close-run",
+        "delete-run",
+        "status",
+        "pause",
+        "unset-paused",
+        "reset-paused",
+        "run",
+        "dump",
+        "resume",
+        "help",
+        "x",
+    ],
+)
+def test_another_word_is_not_taken_for_a_verb(word: str) -> None:
+    assert near_misspellings(word, VERBS) == []
+
+
+def test_a_verb_of_another_meaning_is_not_suggested_though_it_looks_alike() -> None:
+    assert near_misspellings("get-account", LOCALNET) == []
+    assert near_misspellings("wake", LOCALNET) == []
+    assert near_misspellings("--pause", ["--resume", "--run-id"]) == []
+
+
+def test_the_nearest_comes_first() -> None:
+    assert near_misspellings("json-dump-runs", ["json-dump-rund", "json-dump-run", "json-dump-burns"]) == [
+        "json-dump-run",
+        "json-dump-rund",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "steps"), [("", "", 0), ("", "ab", 2), ("ab", "ba", 1), ("abc", "abd", 1), ("abcd", "badc", 2)]
+)
+def test_distance(one: str, other: str, steps: int) -> None:
+    assert distance(one, other) == distance(other, one) == steps
