@@ -53,9 +53,11 @@ def uses(tree: ast.AST) -> set[str]:
         receiver, _, last = name.rpartition(".")
         if last in PRINTING_CALLS and receiver not in files:
             found.add(last if last in ("Console", "redirect_stdout", "redirect_stderr") else name)
-        elif (last == "write" and receiver and receiver not in files) or name in ("os.dup", "os.dup2"):
-            found.add(name)
-        elif _opens_descriptor(node, name):
+        elif (
+            (last == "write" and receiver and receiver not in files)
+            or name in ("os.dup", "os.dup2")
+            or _opens_descriptor(node, name)
+        ):
             found.add(name)
     return found
 
