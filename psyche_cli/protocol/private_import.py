@@ -1,0 +1,60 @@
+"""Modules of a package without the package's own ``__init__.py``, which may import far more than they need.
+
+They are loaded a second time, for their importer alone. ``sys.modules`` knows nothing of them: whoever imports the
+package meanwhile or later, in whatever thread, gets the whole of it.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping, Sequence
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
+
+
+class PrivateModules:
+    """Loads modules of one installed ``package`` and what these import from it; ``__init__.py`` files are not run.
+
+    Inside, only ``from package.module import name`` is understood. Raises ImportError for anything else.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._loaded: dict[str, ModuleType] = {}
+
+    def load(self, name: str) -> ModuleType:
+        """The module of this full name."""
+        if name in self._loaded:
+            return self._loaded[name]
+        spec = PathFinder.find_spec(name, self._folders(name.rpartition(".")[0]))
+        if spec is None or spec.loader is None:
+            raise ImportError(f"there is no module {name}", name=name)
+        module = module_from_spec(spec)
+        # The import statement calls the __import__ of its module's builtins.
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._import}
+        self._loaded[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    def _folders(self, package: str) -> Sequence[str]:
+        """Where the modules of a package are."""
+        parent = package.rpartition(".")[0]
+        spec = PathFinder.find_spec(package, self._folders(parent)) if parent else find_spec(package)
+        if spec is None or spec.submodule_search_locations is None:
+            raise ImportError(f"there is no package {package}", name=package)
+        return spec.submodule_search_locations
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        if not level and name != self._package and not name.startswith(f"{self._package}."):
+            return __import__(name, globals, locals, fromlist or (), level)
+        if level or not fromlist:
+            raise ImportError(f"an import of {name} that is not understood", name=name)
+        return self.load(name)
