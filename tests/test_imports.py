@@ -1,27 +1,43 @@
-"""``--help`` answers at once because it imports next to nothing."""
+"""What commands import: ``--help`` next to nothing, a read nothing that only writes need, and none of them pytest."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from psyche_cli.cluster.wallet import Wallet
+from psyche_cli.errors import ExitCode
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 
 HEAVY = ("solders", "anchorpy", "solana", "httpx", "aiohttp", "pydantic", "rich", "zstandard", "simplejson", "tomli")
 PROBE = """
 import sys
 from psyche_cli.app import main
 from psyche_cli.environment import Environment
-main(sys.argv[1:], Environment.of_this_process())
-print(sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+code = main(sys.argv[1:], Environment.of_this_process())
+print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+sys.exit(code)
 """
+
+
+def packages_loaded_by(*words: str, code: int = 0, home: Path | None = None) -> set[str]:
+    """The packages that a command line of a process of its own has imported."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"} if home else None
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == code, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("create-run", "--help"), ("localnet", "--help")])
 def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
-    done = subprocess.run([sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=True)
-    loaded = done.stderr
-    assert not [name for name in HEAVY if f"'{name}'" in loaded], loaded
+    assert not packages_loaded_by(*words) & {*HEAVY}
 
 
 @pytest.mark.parametrize(
@@ -46,8 +62,17 @@ def test_only_the_verb_that_is_called_is_imported(words: tuple[str, ...], verbs:
 
 
 def test_reading_does_not_import_what_only_writing_needs() -> None:
-    probe = PROBE.replace("main(sys.argv[1:]", "main(['json-dump-run', '--run-id', 'x', '--rpc', 'http://127.0.0.1:9']")
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
-    assert "'httpx'" in done.stderr
-    assert "'anchorpy'" not in done.stderr
-    assert "'aiohttp'" not in done.stderr
+    loaded = packages_loaded_by("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:9", code=ExitCode.NETWORK)
+    assert "solders" in loaded
+    assert not loaded & {"anchorpy", "construct", "solana", "aiohttp", "rich", "pytest", "_pytest"}
+
+
+def test_writing_imports_of_anchorpy_no_more_than_its_coder_and_nothing_of_pytest(tmp_path: Path) -> None:
+    owner = Wallet.generate()
+    owner.write_keypair_file(tmp_path / "owner.json")
+    with LocalValidator(LocalnetOptions(Genesis(balances={owner.address: 10**10}), rpc_port=0)) as validator:
+        words = ["--run-id", "speedy", "--rpc", validator.rpc_url, "-w", str(tmp_path / "owner.json")]
+        loaded = packages_loaded_by("create-run", *words, home=tmp_path)
+        loaded |= packages_loaded_by("set-future-epoch-rates", "--earning-rate", "5", *words, home=tmp_path)
+    assert {"anchorpy_core", "construct"} <= loaded
+    assert not loaded & {"anchorpy", "aiohttp", "jsonrpcclient", "websockets", "pytest", "_pytest"}

@@ -1,8 +1,8 @@
 """AnchorPy behind one door: from names and plain values to an instruction.
 
 Of AnchorPy only the instruction coder is loaded, when the first instruction is made, and it is prepared for one
-instruction at a time. ``import anchorpy`` would take ten times as long: its ``__init__.py`` imports an RPC client, and a
-pytest plugin, which imports pytest where that is installed.
+instruction at a time. ``import anchorpy`` would take several times as long: its ``__init__.py`` imports an RPC client,
+and a pytest plugin, which imports pytest where that is installed.
 """
 
 from __future__ import annotations

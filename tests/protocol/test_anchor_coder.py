@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
@@ -35,7 +36,9 @@ WORDS = "aZ09 ~/é中🦙"
 @pytest.fixture(scope="module")
 def whole_programs() -> dict[str, Any]:
     provider = Provider(None, Wallet.dummy())  # type: ignore[arg-type]  # None instead of a connection
-    with pytest.warns(DeprecationWarning):  # sumtypes, under AnchorPy, passes attrs an argument that is deprecated
+    with warnings.catch_warnings():
+        # sumtypes, under AnchorPy, passes attrs an argument that attrs calls deprecated.
+        warnings.simplefilter("ignore", DeprecationWarning)
         return {
             program: Program(Idl.from_json(json.dumps(idl)), getattr(PUBLISHED, program), provider)
             for program, idl in IDLS.items()
