@@ -1,12 +1,14 @@
 """The bank: the state of the chain, and the one place where transactions are executed.
 
 It owns the LiteSVM. Everything that a cluster does around its VM happens here: blockhash age, duplicates, account
-locks, durable nonces, slots and their sysvars, the account index, the history. A transaction that was executed is
-final; there are no forks.
+locks, durable nonces, slots and their sysvars, the account index, the history. Every change is recorded in the journal
+before anybody can see it; one that cannot be recorded is undone. A transaction that was executed is final; there are
+no forks.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -22,7 +24,8 @@ from psyche_cli.localnet.account_index import AccountIndex
 from psyche_cli.localnet.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
 from psyche_cli.localnet.genesis import Genesis, create_vm, programs_last, put_account
 from psyche_cli.localnet.history import DEFAULT_CAPACITY, History, ProcessedMessages, TransactionRecord
-from psyche_cli.localnet.known_addresses import SYSTEM_PROGRAM, SYSVAR_OWNER
+from psyche_cli.localnet.journal import BankState, ChainTime, Journal, NoJournal, NotRecorded
+from psyche_cli.localnet.known_addresses import SYSTEM_PROGRAM, SYSVAR_OWNER, TIME_SYSVARS
 from psyche_cli.localnet.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.nonces import nonce_is_current, used_up
 from psyche_cli.localnet.outcomes import inner_instructions, return_data, token_balances, transaction_error
@@ -34,6 +37,7 @@ from psyche_cli.localnet.wire import MAX_ACCOUNT_LOCKS, WireTransaction
 
 LAMPORTS_PER_SIGNATURE: Final = 5000
 _NEVER_EXECUTED: Final = Signature.default()
+_NO_ACCOUNT: Final = Account(0, b"", SYSTEM_PROGRAM)
 
 
 class TransactionRejected(Exception):
@@ -76,17 +80,6 @@ class Simulation:
     accounts: dict[Pubkey, Account]
 
 
-@dataclass(frozen=True)
-class BankState:
-    """Everything that ``Bank.restore`` brings back. Sysvars are not in ``accounts``: time makes them."""
-
-    accounts: dict[Pubkey, Account]
-    records: tuple[TransactionRecord, ...]
-    total: int
-    processed: ProcessedMessages
-    warped_seconds: int
-
-
 class Bank:
     """One chain. To be used by one thread."""
 
@@ -102,6 +95,7 @@ class Bank:
         self.genesis = genesis
         self.timekeeper = timekeeper
         self.listeners: list[BankListener] = []
+        self.journal: Journal = NoJournal()
         self.history = History(history_capacity)
         self._processed = ProcessedMessages()
         self._vm: LiteSVM
@@ -124,14 +118,56 @@ class Bank:
         """The current slot."""
         return self.chain.tip.slot
 
+    @property
+    def time(self) -> ChainTime:
+        """Where the chain is."""
+        tip = self.chain.tip
+        return ChainTime(tip.slot, tip.height, tip.unix_time, self.timekeeper.warped_seconds)
+
     def catch_up(self, *, back_in_time: bool = False) -> None:
-        """Begin the slots that are due. Called before every request and, by the server, every slot."""
-        due = self._first_slot + self.timekeeper.slots_due() - self._slots_due_at_start
-        if due <= self.slot:
+        """Begin the slots that are due. Called before every request and, by the server, every slot.
+
+        While the journal cannot record, slots stand still.
+        """
+        with suppress(NotRecorded):
+            self._advance(back_in_time=back_in_time)
+
+    def warp_seconds(self, seconds: int) -> None:
+        """Let so many seconds pass at once, and the slots that fit into them, at least one. Raises NotRecorded."""
+        self._warp(seconds=seconds, slots=1 if self.timekeeper.slots_in(seconds) == 0 else 0)
+
+    def warp_slots(self, slots: int) -> None:
+        """Let so many slots pass at once; the time stays. Raises NotRecorded."""
+        self._warp(seconds=0, slots=slots)
+
+    def _warp(self, *, seconds: int, slots: int) -> None:
+        before = self.timekeeper.warped
+        self.timekeeper.warp_seconds(seconds)
+        self.timekeeper.warp_slots(slots)
+        try:
+            self._advance()
+        except NotRecorded:
+            self.timekeeper.warped = before
+            raise
+
+    def _time_due(self) -> ChainTime:
+        """Where the chain should be by now."""
+        tip = self.chain.tip
+        slot = max(tip.slot, self._first_slot + self.timekeeper.slots_due() - self._slots_due_at_start)
+        return ChainTime(
+            slot,
+            tip.height + min(slot - tip.slot, MAX_BLOCKS_AT_ONCE),
+            self.timekeeper.unix_time(),
+            self.timekeeper.warped_seconds,
+        )
+
+    def _advance(self, *, back_in_time: bool = False) -> None:
+        due = self._time_due()
+        if due.slot == self.slot and self.journal.problem is None:
             return
-        now = self.timekeeper.unix_time()
-        for slot in range(max(self.slot + 1, due - MAX_BLOCKS_AT_ONCE + 1), due + 1):
-            self._processed.forget(self.chain.append(slot, now, back_in_time=back_in_time))
+        self.journal.advance(due)
+        for slot in range(due.slot - (due.height - self.chain.tip.height) + 1, due.slot + 1):
+            self._processed.forget(self.chain.append(slot, due.unix_time, back_in_time=back_in_time))
             for listener in self.listeners:
                 listener.on_block(self.chain.tip)
         self._set_sysvars()
@@ -175,10 +211,23 @@ class Bank:
     def set_account(self, address: Pubkey, account: Account) -> None:
         """Create, overwrite or (with 0 lamports) remove an account, past all rules.
 
-        Raises AccountRefused for a program or a sysvar that the VM cannot use.
+        Raises AccountRefused for a program or a sysvar that the VM cannot use, NotRecorded.
         """
-        put_account(self._vm, address, account if account.lamports else Account(0, b"", SYSTEM_PROGRAM))
+        before = self.account(address)
+        self._put(address, account)
+        try:
+            self.journal.account(address, self.account(address))
+        except BaseException:
+            self._put(address, before or _NO_ACCOUNT)
+            raise
+        self._announce(address)
+        self.journal.settle()
+
+    def _put(self, address: Pubkey, account: Account) -> None:
+        put_account(self._vm, address, account if account.lamports else _NO_ACCOUNT)
         self.accounts.record(address, account.owner if account.lamports else None)
+
+    def _announce(self, address: Pubkey) -> None:
         for listener in self.listeners:
             listener.on_account(address)
 
@@ -187,7 +236,7 @@ class Bank:
         accounts = {}
         for address in self.accounts.addresses():
             account = self.account(address)
-            if account is not None and account.owner != SYSVAR_OWNER:
+            if account is not None and address not in TIME_SYSVARS:
                 accounts[address] = account
         return BankState(
             accounts=accounts,
@@ -200,21 +249,29 @@ class Bank:
     def restore(self, state: BankState, *, keep_programs: bool = False) -> None:
         """Go back to a saved state: accounts, history, warped time. Slots and blockhashes go on, in a new slot.
 
-        With ``keep_programs``, programs of which the state says nothing stay.
+        With ``keep_programs``, programs of which the state says nothing stay. Raises NotRecorded.
         """
+        before = self.timekeeper.warped
+        self.timekeeper.unwarp_time(state.warped_seconds)
+        self.timekeeper.warp_slots(1)
+        try:
+            self.journal.replace(state, self._time_due())
+        except BaseException:
+            self.timekeeper.warped = before
+            raise
         for address in [*self.accounts.addresses()]:
             if address in state.accounts or self.accounts.owner_of(address) == SYSVAR_OWNER:
                 continue
             account = self.account(address)
             if not (keep_programs and account is not None and account.executable):
-                self.set_account(address, Account(0, b"", SYSTEM_PROGRAM))
+                self._put(address, _NO_ACCOUNT)
+                self._announce(address)
         for address, account in programs_last(state.accounts):
-            if self.account(address) != account:
-                self.set_account(address, account)
+            if address not in TIME_SYSVARS and self.account(address) != account:
+                self._put(address, account)
+                self._announce(address)
         self.history.replace(state.records, state.total)
         self._processed = state.processed.copy()
-        self.timekeeper.unwarp_time(state.warped_seconds)
-        self.timekeeper.warp_slots(1)
         self.catch_up(back_in_time=True)
         for listener in self.listeners:
             listener.on_restore()
@@ -251,7 +308,10 @@ class Bank:
         return nonce is not None and nonce_is_current(wire, self.account(nonce))
 
     def execute(self, wire: WireTransaction) -> TransactionRecord:
-        """Check and execute a transaction; its record says whether it succeeded. Raises TransactionRejected."""
+        """Check and execute a transaction; its record says whether it succeeded.
+
+        Raises TransactionRejected, or NotRecorded, and then nothing has changed.
+        """
         self.check(wire)
         loaded = self.load_keys(wire)
         keys, writable = loaded.keys, loaded.writable
@@ -268,16 +328,14 @@ class Bank:
         if error is None:
             error = rent_error(keys, before, {key: self.account(key) for key in writable}, self.rent_exempt_minimum)
             if error is not None:
-                self._roll_back(keys[0], before, writable, wire)
+                self._put_back(before, writable)
+                self._charge(keys[0], LAMPORTS_PER_SIGNATURE * wire.message.header.num_required_signatures)
         by_nonce = not self.chain.is_usable(wire.recent_blockhash)
         if by_nonce and error is not None and wire.nonce_account is not None:
             self._use_nonce_up(wire.nonce_account, wire.recent_blockhash)
 
         after = {key: self._settled(key) for key in writable}
         post_balances = [self.balance(key) for key in keys]
-        for key in writable:
-            account = after[key]
-            self.accounts.record(key, account.owner if account is not None else None)
         tip = self.chain.tip
         record = TransactionRecord(
             signature=wire.signature,
@@ -300,11 +358,20 @@ class Bank:
             return_data=return_data(meta),
             changed=tuple(key for key in writable if before[key] != after[key]),
         )
+        try:
+            self.journal.transaction(record, {key: after[key] for key in record.changed})
+        except BaseException:
+            self._put_back(before, writable)
+            raise
+        for key in writable:
+            account = after[key]
+            self.accounts.record(key, account.owner if account is not None else None)
         if not by_nonce:
             self._processed.add(wire)
         self.history.add(record)
         for listener in self.listeners:
             listener.on_transaction(record)
+        self.journal.settle()
         return record
 
     def simulate(self, wire: WireTransaction) -> Simulation:
@@ -342,18 +409,19 @@ class Bank:
         if account is None or account.lamports:
             return account
         if account.data or account.owner != SYSTEM_PROGRAM:
-            self._vm.set_account(address, Account(0, b"", SYSTEM_PROGRAM))
+            self._vm.set_account(address, _NO_ACCOUNT)
         return None
 
-    def _roll_back(
-        self, payer: Pubkey, before: dict[Pubkey, Account | None], written: tuple[Pubkey, ...], wire: WireTransaction
-    ) -> None:
-        """Undo a transaction that the VM executed, all but its fee."""
+    def _put_back(self, before: dict[Pubkey, Account | None], written: tuple[Pubkey, ...]) -> None:
+        """Undo what the VM did to the accounts that a transaction may write."""
         for key in written:
-            self._vm.set_account(key, before[key] or Account(0, b"", SYSTEM_PROGRAM))
-        account = before[payer]
+            if self.account(key) != before[key]:
+                self._vm.set_account(key, before[key] or _NO_ACCOUNT)
+
+    def _charge(self, payer: Pubkey, fee: int) -> None:
+        """Take a fee of so many lamports."""
+        account = self.account(payer)
         if account is not None:
-            fee = LAMPORTS_PER_SIGNATURE * wire.message.header.num_required_signatures
             self._vm.set_account(payer, Account(account.lamports - fee, account.data, account.owner))
 
     def _use_nonce_up(self, address: Pubkey, used: Hash) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Final
 
 from psyche_cli.localnet import rpc_accounts, rpc_cluster, rpc_control, rpc_history, rpc_tokens, rpc_transactions
+from psyche_cli.localnet.journal import NotRecorded
 from psyche_cli.localnet.rpc_context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc_fault import (
     INTERNAL_ERROR,
@@ -16,6 +17,7 @@ from psyche_cli.localnet.rpc_fault import (
     RpcFault,
     invalid_params,
     is_identity,
+    node_unhealthy,
 )
 from psyche_cli.localnet.rpc_params import Params
 
@@ -74,6 +76,8 @@ class Dispatcher:
             answer = {"jsonrpc": "2.0", "result": self._call(request["method"], request.get("params")), "id": identity}
         except RpcFault as fault:
             answer = _failure(identity, fault)
+        except NotRecorded as refused:
+            answer = _failure(identity, node_unhealthy(str(refused)))
         except Exception as error:
             self.context.notice(f"{request['method']}: internal error: {type(error).__name__}: {error}")
             answer = _failure(identity, RpcFault(INTERNAL_ERROR, "Internal error"))

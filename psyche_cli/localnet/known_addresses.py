@@ -22,6 +22,14 @@ MEMO_PROGRAMS: Final = frozenset(
 )
 SYSVAR_OWNER: Final = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 
+TIME_SYSVARS: Final = frozenset(
+    {
+        Pubkey.from_string("SysvarC1ock11111111111111111111111111111111"),
+        Pubkey.from_string("SysvarS1otHashes111111111111111111111111111"),
+    }
+)
+"""Sysvars that the bank sets at the beginning of every slot."""
+
 PSYCHE_PROGRAMS: Final[dict[str, Pubkey]] = {
     "coordinator": PUBLISHED.coordinator,
     "authorizer": PUBLISHED.authorizer,

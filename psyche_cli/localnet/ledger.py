@@ -1,294 +1,252 @@
 """The chain on disk: stop, kill, start again, continue.
 
-A ledger folder holds one file, ``ledger-N.jsonl``. Its first lines are a complete state (a header, every account, the
-remembered transactions); each further line is one thing that happened since, written before the client hears of it.
-Every line begins with a CRC-32, so a line that was cut off by a kill is recognised and dropped. When the file has
-grown much longer than the state, a new complete state is written beside it and put in its place at once.
+The ledger is the bank's journal. Each change becomes a line of the ledger file before anybody can see it. If the line
+cannot be written, the change does not happen and the validator is read-only until a line can be written again. When
+the file has grown much longer than the state, a new one that begins with the present state takes its place.
 
-It survives the death of the process at any moment. Only complete states are synced to the disk, so after a failure of
-the whole machine the newest lines may be missing; what is left is consistent.
+A line survives the death of the process at any moment. Only complete states and clean stops are synced to the disk,
+so after a failure of the whole machine the newest lines may be missing; what is left is consistent.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from solders.account import Account
-from solders.hash import Hash
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import LocalnetError
-from psyche_cli.localnet.bank import Bank, BankState
-from psyche_cli.localnet.blockhashes import Block
-from psyche_cli.localnet.history import ProcessedMessages, TransactionRecord
-from psyche_cli.localnet.ledger_lines import (
-    account_from_json,
-    account_to_json,
-    encode_line,
-    intact_lines,
-    record_from_json,
-    record_to_json,
-)
+from psyche_cli.localnet.bank import Bank
+from psyche_cli.localnet.history import TransactionRecord
+from psyche_cli.localnet.journal import BankState, ChainTime, NotRecorded
+from psyche_cli.localnet.ledger_folder import LedgerFile, LedgerFolder, unusable
+from psyche_cli.localnet.ledger_lines import account_to_json, record_to_json
+from psyche_cli.localnet.ledger_reader import Damage, LedgerContent, StoredChain, read_ledger
 from psyche_cli.localnet.rpc_fault import Json
 
-FORMAT: Final = 1
-TIP_EVERY_SLOTS: Final = 25
-"""How often the current slot is written down while nothing else happens."""
+SLOTS_AHEAD: Final = 25
+"""For how many slots ahead the time of the chain is written down at once."""
 
-TIP_EVERY_SECONDS: Final = 60
+SECONDS_AHEAD: Final = 60
 """The same in seconds of the cluster's clock, which may run fast."""
 
-_LEAST_GROWTH: Final = 16 * 1024 * 1024
-_NAME: Final = "ledger-{}.jsonl"
-
-
-@dataclass(frozen=True)
-class StoredChain:
-    """What a ledger says: the state; and the slot, height and Unix time that were not exceeded when it ended."""
-
-    genesis_hash: Hash
-    slot: int
-    height: int
-    unix_time: int
-    state: BankState
+COMPACT_AFTER_BYTES: Final = 16 * 1024 * 1024
+"""How much a file grows at least before a new one takes its place."""
 
 
 class Ledger:
-    """A ledger folder, in use by this process only. A listener of the bank once attached.
+    """A ledger folder, in use by this process only; the journal of one bank once attached.
 
-    ``log`` gets a line about anything that the operator should know, such as a line that was cut off.
+    ``notice`` gets a line about anything that the operator should know, such as what was not intact.
     """
 
-    def __init__(self, folder: Path, *, reset: bool, log: Callable[[str], None]) -> None:
-        """Take the folder. Raises LocalnetError when it cannot be written or another process uses it."""
-        self._folder = folder
-        self._log = log
-        self._file: int | None = None
-        self._number = 0
-        self._size = 0
-        self._base_size = 0
-        self._incomplete = False
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        reset: bool,
+        notice: Callable[[str], None],
+        compact_after: int = COMPACT_AFTER_BYTES,
+    ) -> None:
+        """Lock the folder. Raises LocalnetError when it cannot be written or another process uses it."""
+        self._folder = LedgerFolder(folder)
+        self._reset = reset
+        self._notice = notice
+        self._compact_after = compact_after
         self._bank: Bank | None = None
-        self._tip_slot = 0
-        self._tip_time = 0
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise _unusable(folder, error) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise LocalnetError(
-                f"The ledger {folder} is in use by another local validator.",
-                hint="Stop that one, or give another folder with --ledger.",
-                path=str(folder),
-            ) from error
-        if reset:
-            for _, path in self._files():
-                path.unlink()
-
-    def _files(self) -> list[tuple[int, Path]]:
-        found = []
-        for path in self._folder.glob("ledger-*.jsonl"):
-            with contextlib.suppress(ValueError):
-                found.append((int(path.stem.removeprefix("ledger-")), path))
-        return sorted(found)
+        self._file: LedgerFile | None = None
+        self._number = 0
+        self._replaced: list[Path] = []
+        self._compact_at = 0
+        self._until = ChainTime(0, 0, 0, 0)
+        self._longest_failed = 0
+        self.problem: str | None = None
+        """Why nothing can be written at present; None while the ledger works."""
 
     # -- reading
 
     def load(self) -> StoredChain | None:
-        """What the folder holds, or None when it is new. Raises LocalnetError when it cannot be understood."""
-        files = self._files()
-        if not files:
+        """What the folder holds, or None for a new chain. What is not intact is set aside, and a notice says so.
+
+        Raises LocalnetError when the folder holds no complete state, or something else.
+        """
+        files = self._folder.files()
+        self._replaced = [path for _, path in files]
+        if files:
+            self._number = files[-1][0]
+        if self._reset or not files:
             return None
-        self._number, path = files[-1]
-        accounts: dict[Pubkey, Account | None] = {}
-        records: list[TransactionRecord] = []
-        header: Json = None
-        good = 0
-        for line, end in intact_lines(path):
-            good = end
-            if header is None:
-                header = line
-                continue
-            for written in line.get("accounts", ()):
-                address, account = account_from_json(written)
-                accounts[address] = account
-            if "transaction" in line:
-                records.append(record_from_json(line["transaction"]))
-                header["total"] += line.get("new", 0)
-            if "tip" in line:
-                # Older ledgers know no time.
-                header["slot"], header["height"], header["warped"], header["time"] = (*line["tip"], 0)[:4]
-        if header is None or header.get("format") != FORMAT:
-            raise LocalnetError(
-                f"{path} is not a ledger of this version.",
-                hint="Start anew with --reset, or give another folder with --ledger.",
-                path=str(path),
+        path = files[-1][1]
+        content = read_ledger(path)
+        self._folder.require_leftovers(self._replaced[:-1], path, content.replaces)
+        if content.damage is not None:
+            self._notice(self._set_aside(path, content, content.damage))
+        elif not content.closed:
+            self._notice(
+                f"ledger: {path} was not closed by a clean stop. Its {content.chain.state.total} transactions "
+                "are intact; if the machine failed, newer ones may be missing"
             )
-        size = path.stat().st_size
-        if good < size:
-            self._log(
-                f"ledger: the last {size - good} bytes of {path} are damaged and dropped; "
-                f"going on from slot {header['slot']} with {header['total']} transactions"
-            )
-        return StoredChain(
-            genesis_hash=Hash.from_string(header["genesis"]),
-            slot=header["slot"] + TIP_EVERY_SLOTS,
-            height=header["height"] + TIP_EVERY_SLOTS,
-            unix_time=header.get("time", 0) + TIP_EVERY_SECONDS,
-            state=BankState(
-                accounts={address: account for address, account in accounts.items() if account is not None},
-                records=tuple(records),
-                total=header["total"],
-                processed=ProcessedMessages(),
-                warped_seconds=header["warped"],
-            ),
+        return content.chain
+
+    def _set_aside(self, path: Path, content: LedgerContent, damage: Damage) -> str:
+        copy = self._folder.set_aside(path, damage.offset)
+        where = f"line {damage.line} (byte {damage.offset})"
+        if damage.torn:
+            what = f"{path} ends in an incomplete line, as after a kill or a power failure: {where}"
+        else:
+            what = f"{path} is damaged: {where} is not intact or does not follow the one before it"
+        return (
+            f"ledger: {what}. The chain goes on without the {damage.bytes_after} bytes from there on "
+            f"({damage.lines_after} lines), which are kept in {copy.name}; "
+            f"{content.chain.state.total} transactions remain"
         )
 
     # -- writing
 
     def attach(self, bank: Bank) -> None:
-        """Write the bank's present state, and from now on whatever happens."""
+        """Write the bank's present state, and from now on whatever happens. Raises LocalnetError."""
         self._bank = bank
-        self._write_base()
-        # First of all listeners: nobody hears of what is not written yet.
-        bank.listeners.insert(0, self)
+        try:
+            self._write_base(bank.save(), bank.time)
+        except OSError as error:
+            raise unusable(self._folder.path, error) from error
+        bank.journal = self
 
     def close(self) -> None:
-        """Sync and give the folder free."""
+        """Say in the file that it ends here, sync it, and release the folder."""
         if self._file is not None:
-            with contextlib.suppress(OSError):
-                os.fsync(self._file)
-            os.close(self._file)
-            self._file = None
-        os.close(self._lock)
-
-    def on_transaction(self, record: TransactionRecord) -> None:
-        """Write an executed transaction with the accounts that it changed."""
-        self._append(
-            {
-                "transaction": record_to_json(record),
-                "new": 1,
-                "accounts": [self._account_line(address) for address in record.changed],
-                "tip": self._tip(),
-            }
-        )
-
-    def on_account(self, address: Pubkey) -> None:
-        """Write an account that was set by hand."""
-        self._append({"accounts": [self._account_line(address)], "tip": self._tip()})
-
-    def on_block(self, block: Block) -> None:
-        """Write the slot and time down now and then, so that neither goes back after a start."""
-        if block.slot >= self._tip_slot + TIP_EVERY_SLOTS or block.unix_time >= self._tip_time + TIP_EVERY_SECONDS:
             try:
-                self._append({"tip": self._tip()})
-            except LocalnetError as error:
-                # Nobody waits for this line: the next transaction that cannot be written is refused.
-                self._log(f"ledger: {error.message}")
+                self._file.append({"closed": self._attached().history.total})
+                self._file.sync()
+            except OSError as error:
+                self._notice(f"ledger: {self._folder.path} could not be closed properly: {error.strerror}")
+            self._file.close()
+            self._file = None
+        self._folder.release()
 
-    def on_restore(self) -> None:
-        """Begin anew with the restored state."""
-        self._write_base()
+    def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:
+        """Write an executed transaction with the accounts that it changes. Raises NotRecorded."""
+        changed = [account_to_json(address, account) for address, account in accounts.items()]
+        self._append({"transaction": record_to_json(record), "accounts": changed})
+
+    def account(self, address: Pubkey, account: Account | None) -> None:
+        """Write an account that is set by hand. Raises NotRecorded."""
+        self._append({"accounts": [account_to_json(address, account)]})
+
+    def advance(self, time: ChainTime) -> None:
+        """See that the file allows for ``time``. After a failure, write again. Raises NotRecorded."""
+        until = self._until
+        if self.problem is not None:
+            self._recover(time)
+        elif (
+            time.slot > until.slot
+            or time.height > until.height
+            or time.unix_time > until.unix_time
+            or time.warped_seconds != until.warped_seconds
+        ):
+            self._append({"until": _as_json(ahead := _ahead_of(time))})
+            self._until = ahead
+
+    def replace(self, state: BankState, time: ChainTime) -> None:
+        """Begin a new file with ``state``. Raises NotRecorded."""
+        try:
+            self._write_base(state, time)
+        except OSError as error:
+            raise NotRecorded(f"the ledger cannot be written ({error.strerror}); nothing was changed") from error
+
+    def settle(self) -> None:
+        """Begin a new file when the present one has grown much longer than its base."""
+        assert self._file is not None
+        if self._file.size <= self._compact_at:
+            return
+        bank = self._attached()
+        try:
+            self._write_base(bank.save(), bank.time)
+        except OSError as error:
+            self._compact_at = self._file.size + self._compact_after
+            self._notice(f"ledger: {self._folder.path} grows on, as it cannot be compacted: {error.strerror}")
 
     def _attached(self) -> Bank:
         assert self._bank is not None
         return self._bank
 
-    def _tip(self) -> Json:
-        bank = self._attached()
-        tip = bank.chain.tip
-        self._tip_slot, self._tip_time = tip.slot, tip.unix_time
-        return [tip.slot, tip.height, bank.timekeeper.warped_seconds, tip.unix_time]
-
-    def _account_line(self, address: Pubkey) -> Json:
-        return account_to_json(address, self._attached().account(address))
-
     def _append(self, content: Json) -> None:
-        if self._incomplete or self._size > self._base_size + max(_LEAST_GROWTH, 4 * self._base_size):
-            self._write_base()
-            return
         assert self._file is not None
-        line = encode_line(content)
         try:
-            _write_all(self._file, line)
+            self._file.append(content)
         except OSError as error:
-            # The file must not end in half a line; what it misses now comes with the next complete state.
-            self._incomplete = True
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file, self._size)
-            raise _unusable(self._folder, error) from error
-        self._size += len(line)
+            self._longest_failed = max(self._longest_failed, len(str(content)))
+            if self.problem is None:
+                self._notice(
+                    f"ledger: {self._folder.path} cannot be written: {error.strerror}. The validator is read-only: "
+                    "until it can be written again, transactions are refused and slots stand still"
+                )
+            self.problem = _problem(error)
+            raise NotRecorded(f"{self.problem}; nothing was executed") from error
+        self._works()
 
-    def _write_base(self) -> None:
-        bank = self._attached()
-        state = bank.save()
-        slot, height, warped, time = self._tip()
-        header = {
-            "format": FORMAT,
-            "genesis": str(bank.chain.genesis_hash),
-            "slot": slot,
-            "height": height,
-            "warped": warped,
-            "time": time,
-            "total": state.total,
-        }
-        path = self._folder / _NAME.format(self._number + 1)
-        draft = path.with_suffix(".draft")
-        size = 0
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-            try:
-                for content in self._base_lines(header, state):
-                    line = encode_line(content)
-                    _write_all(descriptor, line)
-                    size += len(line)
-                os.fsync(descriptor)
-                draft.rename(path)
-            except BaseException:
-                os.close(descriptor)
-                raise
-        except OSError as error:
-            self._incomplete = True
-            raise _unusable(self._folder, error) from error
+    def _works(self) -> None:
+        self._longest_failed = 0
+        if self.problem is not None:
+            self.problem = None
+            self._notice(f"ledger: {self._folder.path} can be written again; the validator continues")
+
+    def _recover(self, time: ChainTime) -> None:
+        assert self._file is not None
+        if self._file.is_deleted():
+            self.replace(self._attached().save(), time)
+            return
+        ahead = _ahead_of(time)
+        # Room for this line alone would not be room for what failed.
+        self._append({"until": _as_json(ahead), "padding": "." * self._longest_failed})
+        self._until = ahead
+
+    def _write_base(self, state: BankState, time: ChainTime) -> None:
+        until = _ahead_of(time)
+        lines = self._base_lines(state, until, self._folder.fingerprints(self._replaced))
+        file = self._folder.replace(self._number + 1, lines, self._replaced)
         if self._file is not None:
-            os.close(self._file)
-        self._file, self._size, self._base_size, self._incomplete = descriptor, size, size, False
+            self._file.close()
         self._number += 1
-        for number, old in self._files():
-            if number < self._number:
-                old.unlink()
+        self._file, self._until = file, until
+        self._replaced = [self._folder.file(self._number)]
+        self._compact_at = file.size + max(self._compact_after, 4 * file.size)
+        self._works()
 
-    def _base_lines(self, header: Json, state: BankState) -> Iterator[Json]:
-        yield header
+    def _base_lines(self, state: BankState, until: ChainTime, replaces: list[Json]) -> Iterator[Json]:
         bank = self._attached()
         provided = {key: it for key, it in bank.at_genesis.accounts.items() if key not in bank.genesis.accounts}
-        for address, account in state.accounts.items():
-            # Programs that every start provides come from there again.
-            if not (account.executable and provided.get(address) == account):
-                yield {"accounts": [account_to_json(address, account)]}
+        # Programs that every start provides come from there again.
+        kept = {
+            address: account
+            for address, account in state.accounts.items()
+            if not (account.executable and provided.get(address) == account)
+        }
+        yield {
+            "genesis": str(bank.chain.genesis_hash),
+            "until": _as_json(until),
+            "total": state.total,
+            "accounts": len(kept),
+            "transactions": len(state.records),
+            "replaces": replaces,
+        }
+        for address, account in kept.items():
+            yield {"accounts": [account_to_json(address, account)]}
         for record in state.records:
             yield {"transaction": record_to_json(record)}
+        yield {"base": "complete"}
 
 
-def _unusable(folder: Path, error: OSError) -> LocalnetError:
-    return LocalnetError(
-        f"The ledger {folder} cannot be written: {error.strerror}.",
-        hint="Make room or set its permissions, or give another folder with --ledger.",
-        path=str(folder),
+def _ahead_of(time: ChainTime) -> ChainTime:
+    return ChainTime(
+        time.slot + SLOTS_AHEAD, time.height + SLOTS_AHEAD, time.unix_time + SECONDS_AHEAD, time.warped_seconds
     )
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _as_json(time: ChainTime) -> Json:
+    return [time.slot, time.height, time.unix_time, time.warped_seconds]
+
+
+def _problem(error: OSError) -> str:
+    return f"the ledger cannot be written ({error.strerror}), and until it can, the validator is read-only"

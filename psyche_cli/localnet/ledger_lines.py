@@ -1,13 +1,16 @@
-"""The lines of a ledger file: a CRC-32 in hexadecimal, a blank, JSON; and accounts and transactions as JSON."""
+"""The lines of a ledger file: each is sealed with a checksum of itself and of all lines before it.
+
+The first line names the format. Every other one is the BLAKE2b-128 digest, in hexadecimal, of the digest before it and
+of its own text; a space; and its text, a JSON object. So a line that was changed, removed, repeated or moved does not
+follow the one before it.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-import zlib
-from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
+from hashlib import blake2b
 from typing import Final
 
 import zstandard
@@ -18,26 +21,36 @@ from solders.signature import Signature
 from psyche_cli.localnet.history import TransactionRecord
 from psyche_cli.localnet.rpc_fault import Json
 
+FORMAT: Final = 2
+FORMAT_LINE: Final = b"psyche-cli ledger, format %d\n" % FORMAT
+_DIGEST_BYTES: Final = 16
+_DIGEST_DIGITS: Final = 2 * _DIGEST_BYTES
 _COMPRESS_FROM_BYTES: Final = 512
 _MAX_ACCOUNT_BYTES: Final = 10 * 1024 * 1024
 
 
-def encode_line(content: Json) -> bytes:
-    """One line."""
+def digest_of(text: bytes, previous: bytes = b"") -> bytes:
+    """The checksum of a line's text after a line with the checksum ``previous``."""
+    return blake2b(previous + text, digest_size=_DIGEST_BYTES).digest()
+
+
+FORMAT_DIGEST: Final = digest_of(FORMAT_LINE)
+
+
+def seal(content: Json, previous: bytes) -> tuple[bytes, bytes]:
+    """One line that follows the line with the checksum ``previous``, and its own checksum."""
     text = json.dumps(content, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+    digest = digest_of(text, previous)
+    return b"%b %b\n" % (digest.hex().encode(), text), digest
 
 
-def intact_lines(path: Path) -> Iterator[tuple[Json, int]]:
-    """Each line's content and the offset of its end, up to the first line that is not intact."""
-    end = 0
-    with path.open("rb") as file:
-        for line in file:
-            text = line[9:-1]
-            if not line.endswith(b"\n") or line[:8] != b"%08x" % zlib.crc32(text):
-                return
-            end += len(line)
-            yield json.loads(text), end
+def unseal(line: bytes, previous: bytes) -> tuple[bytes, bytes] | None:
+    """A line's text and checksum; None when it is not intact or does not follow the one before it."""
+    text = line[_DIGEST_DIGITS + 1 : -1]
+    digest = digest_of(text, previous)
+    if line != b"%b %b\n" % (digest.hex().encode(), text):
+        return None
+    return text, digest
 
 
 def account_to_json(address: Pubkey, account: Account | None) -> Json:

@@ -16,7 +16,7 @@ from psyche_cli.errors import LocalnetError, RpcError
 from psyche_cli.localnet.bank import Bank
 from psyche_cli.localnet.blockhashes import MAX_AGE
 from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.genesis import AccountRefused, Genesis
 from psyche_cli.localnet.history import DEFAULT_CAPACITY
 from psyche_cli.localnet.ports import DEFAULT_RPC_PORT, bind_pair
 from psyche_cli.localnet.rpc_context import RpcContext, no_log
@@ -79,7 +79,7 @@ def _create_bank(options: LocalnetOptions) -> tuple[Ledger | None, Bank]:
         return None, bank
     from psyche_cli.localnet.ledger import Ledger
 
-    ledger = Ledger(options.ledger, reset=options.reset, log=options.notice)
+    ledger = Ledger(options.ledger, reset=options.reset, notice=options.notice)
     try:
         return ledger, continue_or_begin(ledger, options, timekeeper)
     except BaseException:
@@ -94,17 +94,24 @@ def continue_or_begin(ledger: Ledger, options: LocalnetOptions, timekeeper: Time
         bank = Bank(
             options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity
         )
+        options.notice("ledger: beginning a new chain")
     else:
-        timekeeper.go_on_from(stored.unix_time - stored.state.warped_seconds)
+        timekeeper.go_on_from(stored.until.unix_time - stored.until.warped_seconds)
         # Heights go on where every blockhash of the former life is too old, as its clients will see.
         bank = Bank(
             replace(options.genesis, blockhash=stored.genesis_hash),
             timekeeper,
-            first_slot=max(stored.slot + 1, options.first_slot),
-            first_height=stored.height + MAX_AGE + 1,
+            first_slot=max(stored.until.slot + 1, options.first_slot),
+            first_height=stored.until.height + MAX_AGE + 1,
             history_capacity=options.history_capacity,
         )
-        bank.restore(stored.state, keep_programs=True)
+        try:
+            bank.restore(stored.state, keep_programs=True)
+        except AccountRefused as error:
+            raise LocalnetError(
+                f"An account of the ledger cannot be loaded: {error}.",
+                hint="Use the version of psyche-cli that wrote it, or begin a new chain with --reset.",
+            ) from error
         options.notice(f"ledger: continuing at slot {bank.slot} with {bank.history.total} transactions")
     ledger.attach(bank)
     return bank

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from psyche_cli.localnet.rpc_context import API_VERSION, FEATURE_SET, Method, MethodTable, RpcContext
-from psyche_cli.localnet.rpc_fault import Json, RpcFault, invalid_params
+from psyche_cli.localnet.rpc_fault import Json, RpcFault, invalid_params, node_unhealthy
 from psyche_cli.localnet.rpc_params import Params, pubkey_of
 
 _NO_SNAPSHOT: Final = -32008
@@ -121,6 +121,14 @@ def _get_block_production(context: RpcContext, _params: Params) -> Json:
     return context.with_context({"byIdentity": {}, "range": slots})
 
 
+def _get_health(context: RpcContext, params: Params) -> Json:
+    params.config(0)
+    problem = context.bank.journal.problem
+    if problem is not None:
+        raise node_unhealthy(problem)
+    return "ok"
+
+
 def _constant(value: Json) -> Method:
     return lambda _context, _params: value
 
@@ -146,7 +154,7 @@ METHODS: Final[MethodTable] = {
     "getBlockCommitment": _get_block_commitment,
     "getInflationReward": _get_inflation_reward,
     "getBlockProduction": _get_block_production,
-    "getHealth": _constant("ok"),
+    "getHealth": _get_health,
     "getVersion": _constant({"solana-core": API_VERSION, "feature-set": FEATURE_SET}),
     "getVoteAccounts": _constant({"current": [], "delinquent": []}),
     "getRecentPerformanceSamples": _constant([]),

@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.bank import Bank, BankState
+from psyche_cli.localnet.bank import Bank
 from psyche_cli.localnet.genesis import faucet_keypair
+from psyche_cli.localnet.journal import BankState
 from psyche_cli.localnet.rpc_fault import Json
 from psyche_cli.localnet.rpc_params import Params
 

@@ -22,22 +22,17 @@ MAX_SNAPSHOTS: Final = 32
 
 def _warp_slots(context: RpcContext, params: Params) -> Json:
     """``[slots]``: let slots pass at once, the time stays."""
-    context.bank.timekeeper.warp_slots(params.unsigned(0, most=MAX_WARP_SLOTS))
+    context.bank.warp_slots(params.unsigned(0, most=MAX_WARP_SLOTS))
     return _moved(context)
 
 
 def _warp_seconds(context: RpcContext, params: Params) -> Json:
     """``[seconds]``: let time pass at once, and the slots that fit into it, at least one."""
-    timekeeper = context.bank.timekeeper
-    due = timekeeper.slots_due()
-    timekeeper.warp_seconds(params.unsigned(0, most=MAX_WARP_SECONDS))
-    if timekeeper.slots_due() == due:
-        timekeeper.warp_slots(1)
+    context.bank.warp_seconds(params.unsigned(0, most=MAX_WARP_SECONDS))
     return _moved(context)
 
 
 def _moved(context: RpcContext) -> Json:
-    context.bank.catch_up()
     tip = context.bank.chain.tip
     return {"slot": tip.slot, "blockHeight": tip.height, "unixTimestamp": tip.unix_time}
 

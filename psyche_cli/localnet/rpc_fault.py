@@ -16,6 +16,7 @@ INTERNAL_ERROR: Final = -32603
 PREFLIGHT_FAILURE: Final = -32002
 SIGNATURE_VERIFICATION_FAILURE: Final = -32003
 BLOCK_NOT_AVAILABLE: Final = -32004
+NODE_UNHEALTHY: Final = -32005
 SLOT_SKIPPED: Final = -32007
 UNSUPPORTED_TRANSACTION_VERSION: Final = -32015
 MIN_CONTEXT_SLOT_NOT_REACHED: Final = -32016
@@ -39,6 +40,11 @@ class RpcFault(Exception):
 def invalid_params(message: str) -> RpcFault:
     """-32602, the answer to a parameter that is missing, malformed or out of range."""
     return RpcFault(INVALID_PARAMS, message)
+
+
+def node_unhealthy(reason: str) -> RpcFault:
+    """-32005, the answer of a node that cannot take transactions at present: nothing was executed."""
+    return RpcFault(NODE_UNHEALTHY, f"Node is unhealthy: {reason}", {"numSlotsBehind": None})
 
 
 def is_identity(value: Json) -> bool:

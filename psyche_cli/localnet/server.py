@@ -165,7 +165,8 @@ class LocalServer:
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_ANY_ORIGIN)
         if request.method == "GET" and request.path == "/health":
-            return web.Response(text="ok", headers=_ANY_ORIGIN)
+            healthy = self._dispatcher.context.bank.journal.problem is None
+            return web.Response(text="ok" if healthy else "unknown", headers=_ANY_ORIGIN)
         return web.Response(
             status=405, text="Used HTTP Method is not allowed. POST or OPTIONS is required\n", headers=_ANY_ORIGIN
         )

@@ -77,6 +77,15 @@ class Timekeeper:
         """How far warps have moved the time so far."""
         return self._warped_seconds
 
+    @property
+    def warped(self) -> tuple[int, int]:
+        """How many seconds and slots warps have added so far; set it to take warps back."""
+        return self._warped_seconds, self._warped_slots
+
+    @warped.setter
+    def warped(self, seconds_and_slots: tuple[int, int]) -> None:
+        self._warped_seconds, self._warped_slots = seconds_and_slots
+
     def go_on_from(self, unix_time: int) -> None:
         """Let a clock that runs N times as fast begin no earlier than where it was; the others know their time."""
         if self._mode.kind == "scale":
@@ -93,4 +102,8 @@ class Timekeeper:
     def warp_seconds(self, seconds: int) -> None:
         """Let this many seconds pass at once, and the slots that fit into them."""
         self._warped_seconds += seconds
-        self._warped_slots += int(seconds / (self.slot_seconds or DEFAULT_SLOT_SECONDS))
+        self._warped_slots += self.slots_in(seconds)
+
+    def slots_in(self, seconds: int) -> int:
+        """How many slots fit into so many seconds."""
+        return int(seconds / (self.slot_seconds or DEFAULT_SLOT_SECONDS))

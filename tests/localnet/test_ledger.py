@@ -39,7 +39,7 @@ class Life:
         self, folder: Path, payer: Keypair, clock: HandClock, *, reset: bool = False, mode: ClockMode | None = None
     ) -> None:
         self.log: list[str] = []
-        self.ledger = Ledger(folder, reset=reset, log=self.log.append)
+        self.ledger = Ledger(folder, reset=reset, notice=self.log.append)
         genesis = Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
         options = LocalnetOptions(genesis, clock=clock, notice=self.log.append)
         try:
@@ -258,7 +258,7 @@ def test_failing_disk_refuses_transactions_until_it_works_again(
 def test_one_process_at_a_time(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     life = Life(tmp_path, payer, clock)
     with pytest.raises(LocalnetError, match="in use by another"):
-        Ledger(tmp_path, reset=False, log=print)
+        Ledger(tmp_path, reset=False, notice=print)
     life.end()
     Life(tmp_path, payer, clock).end()
 
@@ -266,7 +266,7 @@ def test_one_process_at_a_time(tmp_path: Path, payer: Keypair, clock: HandClock)
 def test_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalnetError, match="cannot be written"):
-        Ledger(tmp_path / "file" / "ledger", reset=False, log=print)
+        Ledger(tmp_path / "file" / "ledger", reset=False, notice=print)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
