@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=DEFAULT_INSTRUCTIONS,
         help="random instructions that programs are tried with",
     )
+    parser.addoption("--full", action="store_true", help="the large counts: more kills, full disks and damaged ledgers")
     parser.addoption("--random-seed", type=int, default=None, help="seed of the program tests' random sequences")
 
 
@@ -46,3 +47,9 @@ def instruction_budget(request: pytest.FixtureRequest) -> int:
 def random_seed(request: pytest.FixtureRequest) -> int:
     """The seed of this run's random sequences."""
     return int(request.config.getoption("random_seed"))
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether the large counts are wanted."""
+    return bool(request.config.getoption("full"))

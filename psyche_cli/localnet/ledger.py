@@ -84,8 +84,8 @@ class Ledger:
             self._notice(self._set_aside(path, content, content.damage))
         elif not content.closed:
             self._notice(
-                f"ledger: {path} was not closed by a clean stop. Its {content.chain.state.total} transactions "
-                "are intact; if the machine failed, newer ones may be missing"
+                f"ledger: {path} was not closed by a clean stop. It is intact, with "
+                f"{_count(content.chain.state.total, 'transaction')}; if the machine failed, newer ones may be missing"
             )
         return content.chain
 
@@ -97,9 +97,9 @@ class Ledger:
         else:
             what = f"{path} is damaged: {where} is not intact or does not follow the one before it"
         return (
-            f"ledger: {what}. The chain goes on without the {damage.bytes_after} bytes from there on "
-            f"({damage.lines_after} lines), which are kept in {copy.name}; "
-            f"{content.chain.state.total} transactions remain"
+            f"ledger: {what}. The chain continues with {_count(content.chain.state.total, 'transaction')}, without "
+            f"the {_count(damage.bytes_after, 'byte')} from there on ({_count(damage.lines_after, 'line')}), "
+            f"which are kept in {copy}"
         )
 
     # -- writing
@@ -242,6 +242,10 @@ def _ahead_of(time: ChainTime) -> ChainTime:
     return ChainTime(
         time.slot + SLOTS_AHEAD, time.height + SLOTS_AHEAD, time.unix_time + SECONDS_AHEAD, time.warped_seconds
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _as_json(time: ChainTime) -> Json:

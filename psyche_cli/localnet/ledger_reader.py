@@ -144,7 +144,7 @@ class _Content:
         if "transaction" in line:
             self._records.append(record_from_json(line["transaction"]))
             self._total += self._has_base
-        for written in line["accounts"] if "accounts" in line else ():
+        for written in line.get("accounts", ()):
             address, account = account_from_json(written)
             if account is None:
                 self._accounts.pop(address, None)

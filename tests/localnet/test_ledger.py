@@ -1,58 +1,21 @@
-"""The chain on disk: clean stops, kills in the middle of writes, damage, and two at once."""
+"""The chain on disk: what is there again after a stop, what is refused, and two validators at once."""
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import signal
-import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from solders.account import Account
-from solders.hash import Hash
 from solders.keypair import Keypair
-from solders.message import Message
 from solders.pubkey import Pubkey
-from solders.transaction import VersionedTransaction
 
-from psyche_cli.cluster.http import HttpTransport
-from psyche_cli.errors import LocalnetError, Unreachable
-from psyche_cli.localnet import ledger as ledger_module
-from psyche_cli.localnet.bank import Bank
-from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.ledger import Ledger
-from psyche_cli.localnet.local_validator import LocalnetOptions, continue_or_begin
-from psyche_cli.localnet.rpc_context import RpcContext
-from psyche_cli.localnet.timekeeping import ClockMode, Timekeeper
-from tests.localnet.harness import FEE, SOL, Chain, HandClock, move, text
-from tests.localnet.test_command import running
-
-
-class Life:
-    """One run of a validator with a ledger, in process."""
-
-    def __init__(
-        self, folder: Path, payer: Keypair, clock: HandClock, *, reset: bool = False, mode: ClockMode | None = None
-    ) -> None:
-        self.log: list[str] = []
-        self.ledger = Ledger(folder, reset=reset, notice=self.log.append)
-        genesis = Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
-        options = LocalnetOptions(genesis, clock=clock, notice=self.log.append)
-        try:
-            self.bank: Bank = continue_or_begin(self.ledger, options, Timekeeper(clock, slot_seconds=0.5, mode=mode))
-        except BaseException:
-            self.ledger.close()
-            raise
-        self.chain = Chain(
-            Dispatcher(RpcContext(self.bank, log=self.log.append, notice=self.log.append)), clock, payer, self.log
-        )
-
-    def end(self) -> None:
-        self.ledger.close()
+from psyche_cli.localnet.ledger_lines import FORMAT_DIGEST, FORMAT_LINE, seal
+from psyche_cli.localnet.timekeeping import ClockMode
+from tests.localnet.harness import FEE, SOL, HandClock
+from tests.localnet.lives import Life, as_killed, file_of
 
 
 @pytest.fixture
@@ -63,11 +26,6 @@ def payer() -> Keypair:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-def file_of(folder: Path) -> Path:
-    [path] = folder.glob("ledger-*.jsonl")
-    return path
 
 
 def test_everything_is_there_again(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
@@ -174,7 +132,14 @@ def test_file_cut_at_any_byte_gives_a_consistent_earlier_state(
         ends.append(path.stat().st_size)
     life.end()
     content = path.read_bytes()
-    cuts = {base, *ends, *(end - 1 for end in ends), *random.Random(1).sample(range(base, len(content)), 20)}
+    cuts = {
+        base,
+        *ends,
+        *(end - 1 for end in ends),
+        len(content),
+        len(content) - 1,
+        *random.Random(1).sample(range(base, len(content)), 20),
+    }
     for cut in sorted(cuts):
         folder = tmp_path / f"cut-{cut}"
         folder.mkdir()
@@ -184,41 +149,165 @@ def test_file_cut_at_any_byte_gives_a_consistent_earlier_state(
         assert life.chain.result("getTransactionCount") == survived
         assert life.chain.balance(to) == sum(SOL + number for number in range(survived))
         assert life.chain.balance(payer.pubkey()) + life.chain.balance(to) == 100 * SOL - survived * FEE
-        assert any("damaged and dropped" in line for line in life.log) is (cut not in {base, *ends})
+        kept = {copy.read_bytes() for copy in folder.glob("*.damaged-from-byte-*")}
+        whole_lines = content[:cut].rfind(b"\n") + 1
+        if cut == len(content):
+            assert not life.log[0].startswith("ledger: /")
+        elif cut == whole_lines:
+            assert f"was not closed by a clean stop. It is intact, with {survived} transaction" in life.log[0]
+        else:
+            assert "ends in an incomplete line" in life.log[0]
+            assert f"The chain continues with {survived} transaction" in life.log[0]
+        assert kept == ({content[whole_lines:cut]} - {b""})
         life.end()
 
 
-def test_flipped_byte_ends_the_history_before_it(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+def test_flipped_byte_ends_the_chain_before_it_and_nothing_is_deleted(
+    tmp_path: Path, payer: Keypair, clock: HandClock
+) -> None:
     to = Pubkey.new_unique()
     life = Life(tmp_path, payer, clock)
     life.chain.send(life.chain.transfer(to, SOL))
     path = file_of(tmp_path)
     middle = path.stat().st_size
     life.chain.send(life.chain.transfer(to, 2 * SOL))
+    life.chain.send(life.chain.transfer(to, 4 * SOL))
     life.end()
     content = bytearray(path.read_bytes())
     content[middle + 100] ^= 1
     path.write_bytes(content)
     life = Life(tmp_path, payer, clock)
     assert life.chain.balance(to) == SOL
+    [kept] = tmp_path.glob("*.damaged-from-byte-*")
+    assert kept.read_bytes() == content[middle:]
+    lines = bytes(content[:middle]).count(b"\n")
+    assert life.log[0] == (
+        f"ledger: {path} is damaged: line {lines + 1} (byte {middle}) is not intact or does not follow the one "
+        f"before it. The chain continues with 1 transaction, without the {len(content) - middle:,} bytes from there "
+        f"on (3 lines), which are kept in {kept}"
+    )
     life.end()
 
 
-def test_file_of_another_kind_is_refused_and_left_alone(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    path = tmp_path / "ledger-4.jsonl"
-    path.write_text("something else\n")
-    with pytest.raises(LocalnetError, match="not a ledger") as refused:
-        Life(tmp_path, payer, clock)
-    assert "--reset" in refused.value.hint
-    assert path.read_text() == "something else\n"
+def test_same_name_of_other_damage_is_not_overwritten(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path / "first", payer, clock)
+    path = file_of(tmp_path / "first")
+    offset = path.stat().st_size
+    life.end()
+    broken = path.read_bytes()[:-2]
+    path.write_bytes(broken)
+    taken = path.with_name(f"{path.stem}.damaged-from-byte-{offset}")
+    taken.write_bytes(b"of an earlier accident")
+    Life(tmp_path / "first", payer, clock).end()
+    assert taken.read_bytes() == b"of an earlier accident"
+    assert taken.with_name(f"{taken.name}.2").read_bytes() == broken[offset:]
 
 
-def test_long_journal_is_replaced_by_a_state(
-    tmp_path: Path, payer: Keypair, clock: HandClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledger_module, "_LEAST_GROWTH", 20_000)
+def test_incomplete_base_is_refused_and_left_alone(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     to = Pubkey.new_unique()
     life = Life(tmp_path, payer, clock)
+    for number in range(10):
+        life.chain.send(life.chain.transfer(to, SOL + number))
+    life.end()
+    Life(tmp_path, payer, clock).end()  # now the ten transactions are in the base
+    path = file_of(tmp_path)
+    content = path.read_bytes()
+    damaged = bytearray(content)
+    damaged[content.index(b'{"transaction"') + 50] ^= 1
+    path.write_bytes(damaged)
+    line = content[: content.index(b'{"transaction"')].count(b"\n") + 1
+    accounts = content[: content.index(b'{"transaction"')].count(b'{"accounts":[[')
+    with pytest.raises(LocalnetError, match="is incomplete") as refused:
+        Life(tmp_path, payer, clock)
+    assert refused.value.exit_code == 11
+    where = f"line {line} is missing, damaged or out of place, after {accounts} of {accounts} accounts and 0 of 10"
+    assert where in refused.value.message
+    assert "Restore the file" in refused.value.hint
+    assert "--reset" in refused.value.hint
+    assert [entry.name for entry in sorted(tmp_path.iterdir())] == [path.name, "lock"]
+    assert path.read_bytes() == damaged
+    life = Life(tmp_path, payer, clock, reset=True)
+    assert life.chain.balance(to) == 0
+    life.end()
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        (b"", "is empty", "Restore"),
+        (b"something else\n", "is not a ledger", "another folder"),
+        (b"\x00" * 5000, "is not a ledger", "--reset"),
+        (b'0a1b2c3d {"format":1,"genesis":"x"}\n', "has format 1 of an earlier psyche-cli", "--reset"),
+        (b"psyche-cli ledger, format 3\n{}\n", "by a newer psyche-cli, in format 3", "Upgrade"),
+        (b"psyche-cli ledger, format 2\n", "is incomplete: line 2 is missing", "Restore"),
+    ],
+)
+def test_other_file_is_refused_and_left_alone(
+    tmp_path: Path, payer: Keypair, clock: HandClock, content: bytes, message: str, hint: str
+) -> None:
+    path = tmp_path / "ledger-4.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(LocalnetError, match=message) as refused:
+        Life(tmp_path, payer, clock)
+    assert hint in refused.value.hint
+    assert path.read_bytes() == content
+    Life(tmp_path, payer, clock, reset=True).end()
+    assert file_of(tmp_path).name == "ledger-5.jsonl"
+
+
+def test_intact_line_of_another_meaning_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    line, _ = seal({"header": "of another kind"}, FORMAT_DIGEST)
+    path = tmp_path / "ledger-1.jsonl"
+    path.write_bytes(FORMAT_LINE + line)
+    with pytest.raises(LocalnetError, match=r"Line 2 .* is intact, but cannot be decoded"):
+        Life(tmp_path, payer, clock)
+
+
+def test_file_that_cannot_be_read_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    (tmp_path / "ledger-1.jsonl").mkdir()
+    with pytest.raises(LocalnetError, match="cannot be read: Is a directory"):
+        Life(tmp_path, payer, clock)
+
+
+def test_second_chain_in_the_folder_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path / "own", payer, clock)
+    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
+    own = file_of(tmp_path / "own")
+    backup = own.read_bytes()
+    life.end()
+    Life(tmp_path / "own", payer, clock).end()
+    newer = file_of(tmp_path / "own")
+    # A copy of before the clean stop is not what the newer file replaced.
+    own.write_bytes(backup)
+    before = newer.read_bytes()
+    with pytest.raises(LocalnetError, match=f"more than one chain: {newer.name} did not replace {own.name}"):
+        Life(tmp_path / "own", payer, clock)
+    assert (own.read_bytes(), newer.read_bytes()) == (backup, before)
+
+
+def test_kill_between_the_new_file_and_the_removal_of_the_old_one(
+    tmp_path: Path, payer: Keypair, clock: HandClock
+) -> None:
+    to = Pubkey.new_unique()
+    life = Life(tmp_path, payer, clock)
+    life.chain.send(life.chain.transfer(to, SOL))
+    life.end()
+    old = file_of(tmp_path)
+    content = old.read_bytes()
+    life = Life(tmp_path, payer, clock)
+    life.chain.send(life.chain.transfer(to, SOL + 1))
+    life.end()
+    old.write_bytes(content)
+    (tmp_path / "ledger-3.draft").write_bytes(content[:1000])
+    life = Life(tmp_path, payer, clock)
+    assert life.chain.balance(to) == 2 * SOL + 1
+    life.end()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["ledger-3.jsonl", "lock"]
+
+
+def test_long_journal_is_replaced_by_a_state(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    to = Pubkey.new_unique()
+    life = Life(tmp_path, payer, clock, compact_after=20_000)
     first = file_of(tmp_path)
     for number in range(100):
         life.chain.send(life.chain.transfer(to, SOL // 100 + number))
@@ -230,28 +319,50 @@ def test_long_journal_is_replaced_by_a_state(
     life.end()
 
 
-def test_failing_disk_refuses_transactions_until_it_works_again(
-    tmp_path: Path, payer: Keypair, clock: HandClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_journal_that_cannot_be_replaced_grows_on(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     to = Pubkey.new_unique()
-    life = Life(tmp_path, payer, clock)
-    life.chain.send(life.chain.transfer(to, SOL))
-    real_write = os.write
-
-    def half_then_full(descriptor: int, data: bytes) -> int:
-        if len(data) < 100:
-            raise OSError(28, "No space left on device")
-        return real_write(descriptor, data[: len(data) // 2])
-
-    monkeypatch.setattr(os, "write", half_then_full)
-    error = life.chain.error("sendTransaction", text(life.chain.transfer(to, 2 * SOL)), {"encoding": "base64"})
-    assert error["code"] == -32603
-    assert any("No space left on device" in line for line in life.log)
-    monkeypatch.undo()
-    life.chain.send(life.chain.transfer(to, 4 * SOL))
+    life = Life(tmp_path, payer, clock, compact_after=20_000)
+    first = file_of(tmp_path)
+    (tmp_path / "ledger-2.draft").mkdir()
+    for number in range(100):
+        life.chain.send(life.chain.transfer(to, SOL // 100 + number))
+    assert file_of(tmp_path) == first
+    assert any("grows on, as it cannot be compacted: Is a directory" in line for line in life.log)
+    (tmp_path / "ledger-2.draft").rmdir()
+    for number in range(50):
+        life.chain.send(life.chain.transfer(to, SOL // 100 + 100 + number))
+    assert file_of(tmp_path).name == "ledger-2.jsonl"
     life.end()
     life = Life(tmp_path, payer, clock)
-    assert life.chain.balance(to) == 7 * SOL
+    assert life.chain.balance(to) == sum(SOL // 100 + number for number in range(150))
+    life.end()
+
+
+def test_sysvar_and_removal_survive_two_starts(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    rent, gone = Pubkey.from_string("SysvarRent111111111111111111111111111111111"), Pubkey.new_unique()
+    life = Life(tmp_path, payer, clock)
+    before = life.bank.account(rent)
+    assert before is not None
+    changed = Account(before.lamports, (7).to_bytes(8, "little") + before.data[8:], before.owner)
+    life.bank.set_account(rent, changed)
+    life.bank.set_account(gone, Account(7, b"x", Pubkey.new_unique()))
+    life.bank.set_account(gone, Account(0, b"", Pubkey.new_unique()))
+    for _ in range(2):
+        life.end()
+        life = Life(tmp_path, payer, clock)
+        assert life.bank.account(rent) == changed
+        assert life.bank.account(gone) is None
+    life.end()
+
+
+def test_warp_survives_a_kill(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path / "used", payer, clock)
+    # Less than what is written down ahead of time.
+    times = [life.chain.result("localnet_warpSeconds", 3)["unixTimestamp"] for _ in range(4)]
+    again = Life(as_killed(tmp_path / "used", tmp_path / "killed"), payer, clock)
+    assert again.bank.timekeeper.warped_seconds == 12
+    assert again.bank.time.unix_time == times[-1]
+    again.end()
     life.end()
 
 
@@ -267,47 +378,3 @@ def test_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalnetError, match="cannot be written"):
         Ledger(tmp_path / "file" / "ledger", reset=False, notice=print)
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_killed_process_has_every_confirmed_transaction(tmp_path: Path, seed: int) -> None:
-    payer, to = Keypair(), Pubkey.new_unique()
-    words = ("--quiet", "--ledger", str(tmp_path / "ledger"), "--airdrop", f"{payer.pubkey()}=1000")
-    confirmed = 0
-    with running(tmp_path, *words) as validator:
-        transport = HttpTransport(validator.rpc_url)
-
-        def call(method: str, *params: Any) -> Any:
-            body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-            return json.loads(transport.send(body, timeout=10))["result"]
-
-        blockhash = Hash.from_string(call("getLatestBlockhash")["value"]["blockhash"])
-        chance, stop_at = random.Random(seed), random.Random(seed).randrange(20, 200)
-        pid = validator.process.pid
-        try:
-            for number in range(400):
-                transaction = sign(payer, to, 1_000_000 + number, blockhash)
-                if number == stop_at:
-                    # Somewhere between this request's arrival and its answer.
-                    os.kill(pid, signal.SIGKILL) if chance.random() < 0.5 else _kill_soon(pid)
-                call("sendTransaction", transaction, {"encoding": "base64"})
-                confirmed += 1
-        except Unreachable:
-            pass
-        transport.close()
-        validator.process.wait(10)
-    assert confirmed < 400
-    with running(tmp_path, *words) as again:
-        balance = again.value("getBalance", str(to))
-        landed = next(count for count in range(402) if sum(1_000_000 + n for n in range(count)) == balance)
-        assert landed in (confirmed, confirmed + 1)
-        assert again.value("getBalance", str(payer.pubkey())) == 1000 * SOL - balance - landed * FEE
-
-
-def _kill_soon(pid: int) -> None:
-    threading.Timer(0.002, os.kill, (pid, signal.SIGKILL)).start()
-
-
-def sign(payer: Keypair, to: Pubkey, lamports: int, blockhash: Hash) -> str:
-    message = Message.new_with_blockhash([move(payer, to, lamports)], payer.pubkey(), blockhash)
-    return text(VersionedTransaction(message, [payer]))

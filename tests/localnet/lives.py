@@ -1,0 +1,74 @@
+"""A validator with a ledger, in process, one life after another; and a disk that is full."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from solders.keypair import Keypair
+
+from psyche_cli.localnet.bank import Bank
+from psyche_cli.localnet.dispatcher import Dispatcher
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.ledger import COMPACT_AFTER_BYTES, Ledger
+from psyche_cli.localnet.local_validator import LocalnetOptions, continue_or_begin
+from psyche_cli.localnet.rpc_context import RpcContext
+from psyche_cli.localnet.timekeeping import ClockMode, Timekeeper
+from tests.localnet.harness import SOL, Chain, HandClock
+
+
+class Life:
+    """One run of a validator with a ledger."""
+
+    def __init__(
+        self,
+        folder: Path,
+        payer: Keypair,
+        clock: HandClock,
+        *,
+        reset: bool = False,
+        mode: ClockMode | None = None,
+        compact_after: int = COMPACT_AFTER_BYTES,
+    ) -> None:
+        self.log: list[str] = []
+        self.ledger = Ledger(folder, reset=reset, notice=self.log.append, compact_after=compact_after)
+        genesis = Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
+        options = LocalnetOptions(genesis, clock=clock, notice=self.log.append)
+        try:
+            self.bank: Bank = continue_or_begin(self.ledger, options, Timekeeper(clock, slot_seconds=0.5, mode=mode))
+        except BaseException:
+            self.ledger.close()
+            raise
+        self.chain = Chain(
+            Dispatcher(RpcContext(self.bank, log=self.log.append, notice=self.log.append)), clock, payer, self.log
+        )
+
+    def end(self) -> None:
+        """Stop cleanly."""
+        self.ledger.close()
+
+
+def file_of(folder: Path) -> Path:
+    """The one ledger file of a folder."""
+    [path] = folder.glob("ledger-*.jsonl")
+    return path
+
+
+@contextmanager
+def full_disk(path: Path, *, spare: int = 0) -> Iterator[None]:
+    """For as long as the block lasts, no file of this process can grow beyond ``path`` and ``spare`` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + spare, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def as_killed(folder: Path, copy: Path) -> Path:
+    """A copy of a ledger folder that is in use: what a kill at this moment would leave."""
+    shutil.copytree(folder, copy)
+    return copy

@@ -1,0 +1,264 @@
+"""A disk that is full, in process: what cannot be written does not happen, and it goes on when there is room."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from solders.account import Account
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.system_program import CreateAccountParams, create_account, create_nonce_account
+
+from psyche_cli.errors import LocalnetError
+from psyche_cli.localnet.history import TransactionRecord
+from psyche_cli.localnet.known_addresses import MEMO_PROGRAMS
+from tests.localnet.harness import SOL, HandClock, text
+from tests.localnet.lives import Life, as_killed, file_of, full_disk
+from tests.localnet.test_nonces_and_tables import nonce_value, with_nonce
+
+UNHEALTHY = -32005
+
+
+class Heard:
+    """A listener that should hear nothing."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def on_transaction(self, record: TransactionRecord) -> None:
+        self.events.append("transaction")
+
+    def on_account(self, address: Pubkey) -> None:
+        self.events.append("account")
+
+    def on_block(self, block: object) -> None:
+        self.events.append("block")
+
+    def on_restore(self) -> None:
+        self.events.append("restore")
+
+
+@pytest.fixture
+def payer() -> Keypair:
+    return Keypair()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+def visible(life: Life) -> object:
+    """Everything that a client can see."""
+    state = life.bank.save()
+    return (
+        state.accounts,
+        state.records,
+        state.total,
+        life.bank.time,
+        life.bank.chain.tip,
+        life.bank.timekeeper.warped,
+        sorted(map(str, life.bank.accounts.addresses())),
+    )
+
+
+def account_json(data: bytes, *, executable: bool = False) -> Any:
+    return {"lamports": SOL, "data": [base64.b64encode(data).decode(), "base64"], "executable": executable}
+
+
+@pytest.mark.parametrize("spare", [0, 1, 40])
+def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, clock: HandClock, spare: int) -> None:
+    to, new, kept = Pubkey.new_unique(), Keypair(), Keypair()
+    life = Life(tmp_path / "used", payer, clock)
+    chain = life.chain
+    chain.send(chain.transfer(kept.pubkey(), 10 * SOL))
+    chain.send(chain.transfer(to, SOL))
+    snapshot = chain.result("localnet_takeSnapshot")
+    chain.send(chain.transfer(to, 2 * SOL))
+    life.bank.listeners.append(heard := Heard())
+    path = file_of(tmp_path / "used")
+    blockhash = chain.blockhash()
+    create = create_account(
+        CreateAccountParams(
+            from_pubkey=payer.pubkey(), to_pubkey=new.pubkey(), lamports=SOL, space=1000, owner=Pubkey.new_unique()
+        )
+    )
+    memo = next(iter(MEMO_PROGRAMS))
+    transactions = [
+        chain.transfer(to, 4 * SOL, at=blockhash),
+        chain.transfer(Pubkey.new_unique(), SOL, at=blockhash),
+        chain.sign(create, others=(new,), at=blockhash),
+        # Everything of an account, which is then none; and a transfer that fails and costs its fee.
+        chain.transfer(to, 10 * SOL - 5000, payer=kept, at=blockhash),
+        chain.transfer(to, 1000 * SOL, at=blockhash),
+        # The VM executes it, and only the bank's own rule about rent fails it.
+        chain.transfer(Pubkey.new_unique(), 1, at=blockhash),
+    ]
+    before = visible(life)
+    with full_disk(path, spare=spare):
+        for transaction in transactions:
+            error = chain.error("sendTransaction", text(transaction), {"encoding": "base64", "skipPreflight": True})
+            assert error["code"] == UNHEALTHY
+            assert error["message"].startswith("Node is unhealthy: the ledger cannot be written (File too large)")
+            assert error["message"].endswith("nothing was executed")
+            assert error["data"] == {"numSlotsBehind": None}
+            assert chain.status(str(transaction.signatures[0])) is None
+        for method, *params in (
+            ("requestAirdrop", str(to), SOL),
+            ("localnet_setAccount", str(Pubkey.new_unique()), account_json(b"x" * 500)),
+            ("localnet_setAccount", str(to), {"lamports": 0}),
+            ("localnet_setAccount", str(memo), account_json(b"")),
+            ("localnet_warpSeconds", 3600),
+            ("localnet_warpSlots", 200),
+        ):
+            assert chain.error(method, *params)["code"] == UNHEALTHY, method
+        clock.sleep(1000)
+        health = chain.error("getHealth")
+        assert health["code"] == UNHEALTHY
+        assert "until it can, the validator is read-only" in health["message"]
+        assert visible(life) == before
+        assert heard.events == []
+    [notice] = [line for line in life.log if "cannot be written" in line]
+    assert notice == (
+        f"ledger: {tmp_path / 'used'} cannot be written: File too large. The validator is read-only: "
+        "until it can be written again, transactions are refused and slots stand still"
+    )
+    killed = Life(as_killed(tmp_path / "used", tmp_path / "killed"), payer, HandClock())
+    assert killed.chain.result("getTransactionCount") == 3
+    assert killed.chain.balance(to) == 3 * SOL
+    killed.end()
+
+    # There is room again: nothing has to be done but to ask for something.
+    assert chain.result("getHealth") == "ok"
+    assert sum(line.endswith("can be written again; the validator continues") for line in life.log) == 1
+    assert chain.result("getSlot") > 2000
+    chain.result("localnet_restoreSnapshot", snapshot)
+    for lamports in range(5):
+        chain.send(chain.transfer(to, SOL + lamports))
+    seen = visible(life)
+    killed = Life(as_killed(tmp_path / "used", tmp_path / "killed-later"), payer, clock)
+    assert killed.bank.save().records == life.bank.save().records
+    assert killed.bank.slot > life.bank.slot
+    assert killed.chain.balance(to) == 6 * SOL + 10
+    killed.end()
+    assert visible(life) == seen
+    life.end()
+
+
+def test_restore_that_finds_no_room_changes_nothing(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    to, big = Pubkey.new_unique(), Pubkey.new_unique()
+    life = Life(tmp_path, payer, clock)
+    life.bank.set_account(big, Account(SOL, bytes(range(256)) * 40, Pubkey.new_unique()))
+    snapshot = life.chain.result("localnet_takeSnapshot")
+    life.chain.send(life.chain.transfer(to, SOL))
+    (tmp_path / "ledger-2.draft").mkdir()
+    before = visible(life)
+    for method, *params in (("localnet_restoreSnapshot", snapshot), ("localnet_reset",)):
+        error = life.chain.error(method, *params)
+        assert error["code"] == UNHEALTHY
+        assert error["message"].endswith("the ledger cannot be written (Is a directory); nothing was changed")
+    assert visible(life) == before
+    # Lines can still be written.
+    assert life.chain.result("getHealth") == "ok"
+    life.chain.send(life.chain.transfer(to, 2 * SOL))
+    (tmp_path / "ledger-2.draft").rmdir()
+    life.chain.result("localnet_restoreSnapshot", snapshot)
+    assert life.chain.balance(to) == 0
+    life.end()
+    life = Life(tmp_path, payer, clock)
+    assert life.chain.balance(to) == 0
+    life.end()
+
+
+def test_nonce_is_not_used_up_by_what_was_not_written(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    to, account = Pubkey.new_unique(), Keypair()
+    life = Life(tmp_path, payer, clock)
+    chain, nonce = life.chain, account.pubkey()
+    instructions = create_nonce_account(payer.pubkey(), nonce, payer.pubkey(), 1_447_680)
+    chain.send(chain.sign(*instructions, others=(account,)))
+    value = nonce_value(chain, nonce)
+    chain.pass_slots(200)
+    # The first succeeds. The second fails, and the bank itself advances its nonce.
+    for lamports in (SOL, 1000 * SOL):
+        spending = with_nonce(chain, nonce, value, to, lamports)
+        with full_disk(file_of(tmp_path)):
+            options = {"encoding": "base64", "skipPreflight": True}
+            assert chain.error("sendTransaction", text(spending), options)["code"] == UNHEALTHY
+            assert nonce_value(chain, nonce) == value
+        chain.send(spending, skipPreflight=True)
+        assert nonce_value(chain, nonce) != value
+        value = nonce_value(chain, nonce)
+    assert chain.balance(to) == SOL
+    life.end()
+
+
+def test_slots_stand_still_until_their_time_can_be_written(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path / "used", payer, clock)
+    with full_disk(file_of(tmp_path / "used")):
+        slots = []
+        for _ in range(60):
+            life.chain.pass_slots(1)
+            slots.append(life.chain.result("getSlot"))
+        # What was written down ahead of time passes, and no slot more.
+        assert slots[:10] == list(range(2, 12))
+        assert slots[-30:] == [slots[-1]] * 30
+        blockhash = life.chain.blockhash()
+        as_killed(tmp_path / "used", tmp_path / "killed")
+    killed = Life(tmp_path / "killed", payer, clock)
+    killed.end()
+    assert killed.bank.slot > slots[-1]
+    life.chain.pass_slots(1)
+    assert life.chain.result("getSlot") == 62
+    assert life.chain.value("isBlockhashValid", str(blockhash)) is True
+    assert any(line.endswith("the validator continues") for line in life.log)
+    life.end()
+
+
+def test_start_without_room_leaves_the_ledger_as_it_was(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path, payer, clock)
+    for number in range(3):
+        life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL + number))
+    life.end()
+    path = file_of(tmp_path)
+    content = path.read_bytes()
+    for reset in (False, True):
+        with full_disk(path, spare=-len(content) + 300), pytest.raises(LocalnetError, match="File too large") as error:
+            Life(tmp_path, payer, clock, reset=reset)
+        assert "Make room" in error.value.hint
+        assert [entry.name for entry in sorted(tmp_path.iterdir())] == [path.name, "lock"]
+        assert path.read_bytes() == content
+    life = Life(tmp_path, payer, clock)
+    assert life.chain.result("getTransactionCount") == 3
+    life.end()
+
+
+def test_deleted_folder_makes_it_read_only_until_it_is_back(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    to, folder = Pubkey.new_unique(), tmp_path / "ledger"
+    life = Life(folder, payer, clock)
+    life.chain.send(life.chain.transfer(to, SOL))
+    shutil.rmtree(folder)
+    error = life.chain.error("sendTransaction", text(life.chain.transfer(to, 2 * SOL)), {"encoding": "base64"})
+    assert error["message"].startswith("Node is unhealthy: the ledger cannot be written (its file was deleted)")
+    assert life.chain.error("getHealth")["code"] == UNHEALTHY
+    folder.mkdir()
+    assert life.chain.result("getHealth") == "ok"
+    life.chain.send(life.chain.transfer(to, 4 * SOL))
+    life.end()
+    life = Life(folder, payer, clock)
+    assert life.chain.balance(to) == 5 * SOL
+    life.end()
+
+
+def test_close_without_room_says_so(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path, payer, clock)
+    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
+    with full_disk(file_of(tmp_path)):
+        life.end()
+    assert life.log[-1] == f"ledger: {tmp_path} could not be closed properly: File too large"
+    life = Life(tmp_path, payer, clock)
+    assert "was not closed by a clean stop. It is intact, with 1 transaction;" in life.log[0]
+    life.end()
