@@ -1,0 +1,43 @@
+"""A process to be killed: it executes transactions as fast as it can, and prints the signature of each when it has."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from tests.localnet.harness import HandClock
+from tests.localnet.lives import Life
+
+COMPACT_AFTER = 30_000
+"""So that every dozen of transactions a new file takes the place of the old one."""
+
+RECEIVER = Pubkey.from_bytes(bytes([7] * 32))
+FIRST_LAMPORTS = 1_000_000
+"""What the first transfer of a chain moves; each later one moves a lamport more."""
+
+
+def payer() -> Keypair:
+    return Keypair.from_seed(bytes([3] * 32))
+
+
+def main(folder: Path) -> None:
+    def say(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    say("starting")
+    clock = HandClock()
+    life = Life(folder, payer(), clock, compact_after=COMPACT_AFTER)
+    number = life.bank.history.total
+    while True:
+        say(life.chain.send(life.chain.transfer(RECEIVER, FIRST_LAMPORTS + number)))
+        number += 1
+        if number % 20 == 0:
+            life.chain.pass_slots(30)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,194 @@
+"""Real processes: killed under load, killed while files are replaced, and with a disk that fills up.
+
+Whatever was answered as landed is there after the next start. ``--full`` does it 50 times, 50 times and 20 times.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from psyche_cli.localnet.ledger import Ledger
+from tests.localnet import fast_writer
+from tests.localnet.harness import FEE, SOL, HandClock
+from tests.localnet.lives import Life, file_of
+from tests.localnet.senders import UNHEALTHY, Client, Sender, ledger_words, load, moment, total_landed
+from tests.localnet.test_command import Running, environment, running
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def check_all(validator: Running, senders: list[Sender]) -> None:
+    client = Client(validator.rpc_url)
+    for sender in senders:
+        sender.check(client)
+    assert client.result("getTransactionCount") == total_landed(senders)
+    client.close()
+
+
+def test_killed_under_load_it_has_every_confirmed_transaction(tmp_path: Path, full: bool) -> None:
+    kills, chance = 50 if full else 3, random.Random(5)
+    senders = [Sender() for _ in range(16)]
+    words = ledger_words(str(tmp_path / "ledger"), senders)
+    slot = 0
+    for _ in range(kills):
+        with running(tmp_path, *words) as validator:
+            check_all(validator, senders)
+            assert validator.result("getSlot") > slot
+            slot = validator.result("getSlot")
+
+            def kill(process: subprocess.Popen[str] = validator.process) -> None:
+                time.sleep(moment(chance))
+                process.kill()
+
+            load(validator, senders, landed=total_landed(senders) + chance.randrange(1, 300), then=kill)
+    with running(tmp_path, *words) as validator:
+        check_all(validator, senders)
+    assert total_landed(senders) >= kills
+
+
+def test_killed_while_files_are_replaced_it_has_every_confirmed_transaction(tmp_path: Path, full: bool) -> None:
+    kills, chance = 50 if full else 5, random.Random(6)
+    folder, payer = tmp_path / "ledger", fast_writer.payer()
+    confirmed: list[str] = []
+    for number in range(kills):
+        command = [sys.executable, "-m", "tests.localnet.fast_writer", str(folder)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment(tmp_path))
+        assert process.stdout is not None
+        assert process.stdout.readline() == "starting\n"
+        if number % 4 == 3:
+            # Somewhere in its start, in which the state is written anew.
+            time.sleep(chance.random() * 0.2)
+        else:
+            confirmed += [process.stdout.readline().strip() for _ in range(chance.randrange(1, 150))]
+            time.sleep(moment(chance))
+        process.kill()
+        rest, _ = process.communicate()
+        confirmed += rest.splitlines()
+        check_copy(folder, tmp_path / "copy", confirmed)
+    life = Life(folder, payer, HandClock())
+    landed = life.bank.history.total
+    moved = sum(fast_writer.FIRST_LAMPORTS + number for number in range(landed))
+    assert life.chain.balance(fast_writer.RECEIVER) == moved
+    assert life.chain.balance(payer.pubkey()) == 100 * SOL - moved - FEE * landed
+    life.end()
+
+
+def check_copy(folder: Path, copy: Path, confirmed: list[str]) -> None:
+    """Raise AssertionError unless the ledger that a kill left has these transactions and at most one more."""
+    if not folder.exists():
+        assert not confirmed
+        return
+    shutil.copytree(folder, copy)
+    log: list[str] = []
+    ledger = Ledger(copy, reset=False, notice=log.append)
+    stored = ledger.load()
+    ledger.close()
+    shutil.rmtree(copy)
+    if stored is None:
+        assert not confirmed
+        return
+    landed = [str(record.signature) for record in stored.state.records]
+    assert landed[: len(confirmed)] == confirmed
+    assert stored.state.total == len(landed)
+    # It may have been killed between executing and printing.
+    assert len(landed) <= len(confirmed) + 1
+    confirmed += landed[len(confirmed) :]
+    assert not any("is damaged" in line for line in log), log
+
+
+class LimitedValidator:
+    """A validator process with a ledger, whose disk a test can fill and empty."""
+
+    def __init__(self, home: Path, words: list[str]) -> None:
+        command = [sys.executable, "-m", "tests.localnet.limited_validator", "localnet", "--rpc-port", "0"]
+        self.process = subprocess.Popen(
+            [*command, "--output", "json", "--slot-time", "0.05", *words],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(home),
+        )
+        assert self.process.stdout is not None
+        self.running = Running(self.process, self.process.stdout.readline())
+
+    def limit(self, size: str) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{size}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "limited\n"
+
+    def kill(self) -> str:
+        """Kill it; what it had written to stderr."""
+        self.process.kill()
+        return self.process.communicate()[1]
+
+
+def test_full_disk_loses_nothing_that_was_answered(tmp_path: Path, full: bool) -> None:
+    disks, chance = 20 if full else 3, random.Random(8)
+    folder = tmp_path / "ledger"
+    senders = [Sender() for _ in range(6)]
+    words = ledger_words(str(folder), senders)
+    slot = 0
+    for number in range(disks):
+        validator = LimitedValidator(tmp_path, words)
+        try:
+            check_all(validator.running, senders)
+            assert validator.running.result("getSlot") > slot
+            fill_the_disk(validator, file_of(folder), senders, chance)
+            if number % 2:
+                validator.limit("-")
+                send_more(validator.running, senders, total_landed(senders) + 20)
+                check_all(validator.running, senders)
+                assert validator.running.result("getHealth") == "ok"
+            slot = validator.running.result("getSlot")
+        finally:
+            said = validator.kill()
+        # A small line may have fitted in while a long one did not.
+        assert said.count("cannot be written: File too large. The validator is read-only") >= 1
+        assert said.count("can be written again; the validator continues") >= number % 2
+    with running(tmp_path, *words) as again:
+        check_all(again, senders)
+        assert again.result("getSlot") > slot
+    assert all(sender.refused for sender in senders)
+
+
+def send_more(validator: Running, senders: list[Sender], landed: int) -> None:
+    load(validator, senders, landed=landed, enough=lambda: total_landed(senders) >= landed)
+
+
+def fill_the_disk(validator: LimitedValidator, path: Path, senders: list[Sender], chance: random.Random) -> None:
+    """Send until nothing more can be written, and see that all is refused and nothing of it visible."""
+    before = {sender.to: len(sender.refused) for sender in senders}
+    load(
+        validator.running,
+        senders,
+        landed=total_landed(senders) + chance.randrange(30, 200),
+        then=lambda: validator.limit(str(path.stat().st_size + chance.choice([0, chance.randrange(4000)]))),
+        enough=lambda: all(len(sender.refused) > before[sender.to] + 2 for sender in senders),
+    )
+    check_all(validator.running, senders)
+    # What a transaction found no room in may have been enough for a shorter line.
+    validator.limit(str(path.stat().st_size))
+    client = Client(validator.running.rpc_url)
+    to = str(senders[0].to)
+    for method, *params in (
+        ("requestAirdrop", to, SOL),
+        ("localnet_setAccount", to, {"lamports": SOL, "data": ["", "base64"]}),
+        ("localnet_warpSeconds", 3600),
+        ("localnet_warpSlots", 1000),
+    ):
+        answer = client.call(method, *params)
+        assert "error" in answer, (method, json.dumps(answer))
+        assert answer["error"]["code"] == UNHEALTHY
+    assert client.call("getHealth")["error"]["code"] == UNHEALTHY
+    client.close()
+    check_all(validator.running, senders)
