@@ -60,8 +60,8 @@ def measure(shell: Shell, table: Table) -> None:
     with shell.validator(*airdrops) as validator:
         table.compare("time to ready", validator.ready_after, bare_start, "ms", "aim: under 500")
         started_with = validator.resident_kilobytes()
-        rate = _load(validator.rpc_url, payers)
-        table.compare(f"transfers, {CONNECTIONS} connections", rate, _bare_transfers(2000), "tx/s", "aim: 2,000")
+        rate, bare_rate = _load(validator.rpc_url, payers), _bare_transfers(2000)
+        table.compare(f"transfers, {CONNECTIONS} connections", rate, bare_rate, "tx/s", "aim: 2,000")
         client = Client(validator.rpc_url)
         address = str(payers[0].pubkey())
         vm = LiteSVM()
@@ -77,6 +77,11 @@ def measure(shell: Shell, table: Table) -> None:
         table.compare(
             f"memory after {CONNECTIONS * PER_CONNECTION:,} transactions", after, bare_kilobytes / 1024, "MiB"
         )
+    ledger = ("--ledger", str(shell.folder / "ledger"), *airdrops)
+    with shell.validator(*ledger) as validator:
+        table.compare("the same transfers with a ledger", _load(validator.rpc_url, payers), bare_rate, "tx/s")
+    with shell.validator(*ledger) as validator:
+        table.compare("time to ready with that ledger", validator.ready_after, bare_start, "ms")
 
 
 def _bare_process(shell: Shell) -> tuple[float, int]:

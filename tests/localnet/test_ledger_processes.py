@@ -18,7 +18,7 @@ from tests.localnet import fast_writer
 from tests.localnet.harness import FEE, SOL, HandClock
 from tests.localnet.lives import Life, file_of
 from tests.localnet.senders import UNHEALTHY, Client, Sender, ledger_words, load, moment, total_landed
-from tests.localnet.test_command import Running, environment, running
+from tests.localnet.test_command import Running, environment, run, running
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -192,3 +192,20 @@ def fill_the_disk(validator: LimitedValidator, path: Path, senders: list[Sender]
     assert client.call("getHealth")["error"]["code"] == UNHEALTHY
     client.close()
     check_all(validator.running, senders)
+
+
+def test_damaged_base_ends_the_command_with_11(tmp_path: Path) -> None:
+    with running(tmp_path, "--ledger", str(tmp_path / "ledger")) as validator:
+        code, _, said = validator.stop()
+    assert code == 0
+    assert "ledger: beginning a new chain" in said
+    path = file_of(tmp_path / "ledger")
+    content = path.read_bytes()
+    damaged = content[:300] + bytes([content[300] ^ 1]) + content[301:]
+    path.write_bytes(damaged)
+    done = run(tmp_path, "--rpc-port", "0", "--output", "json", "--ledger", str(tmp_path / "ledger"))
+    assert done.returncode == 11
+    error = json.loads(done.stdout)["error"]
+    assert f"The base state of the ledger {path} is incomplete" in error["message"]
+    assert "Restore the file from a copy" in error["hint"]
+    assert path.read_bytes() == damaged
