@@ -55,6 +55,7 @@ class Ledger:
         self._notice = notice
         self._compact_after = compact_after
         self._bank: Bank | None = None
+        self._stored: LedgerContent | None = None
         self._file: LedgerFile | None = None
         self._number = 0
         self._replaced: list[Path] = []
@@ -87,6 +88,7 @@ class Ledger:
                 f"ledger: {path} was not closed by a clean stop. It is intact, with "
                 f"{_count(content.chain.state.total, 'transaction')}; if the machine failed, newer ones may be missing"
             )
+        self._stored = content
         return content.chain
 
     def _set_aside(self, path: Path, content: LedgerContent, damage: Damage) -> str:
@@ -105,13 +107,17 @@ class Ledger:
     # -- writing
 
     def attach(self, bank: Bank) -> None:
-        """Write the bank's present state, and from now on whatever happens. Raises LocalnetError."""
+        """Write down whatever happens to the bank, which holds what ``load`` returned. Raises LocalnetError."""
         self._bank = bank
         try:
-            self._write_base(bank.save(), bank.time)
+            if self._stored is None:
+                self._write_base(bank.save(), bank.time)
+            else:
+                self._continue(self._stored, bank.time)
         except OSError as error:
             raise unusable(self._folder.path, error) from error
         bank.journal = self
+        self.settle()
 
     def close(self) -> None:
         """Say in the file that it ends here, sync it, and release the folder."""
@@ -211,8 +217,24 @@ class Ledger:
         self._number += 1
         self._file, self._until = file, until
         self._replaced = [self._folder.file(self._number)]
-        self._compact_at = file.size + max(self._compact_after, 4 * file.size)
+        self._compact_at = self._grown(file.size)
         self._works()
+
+    def _continue(self, stored: LedgerContent, time: ChainTime) -> None:
+        until = _ahead_of(time)
+        file = LedgerFile.reopen(stored.path, stored.end, stored.digest)
+        try:
+            file.append({"until": _as_json(until)})
+        except OSError:
+            file.close()
+            raise
+        self._file, self._until = file, until
+        self._folder.remove(self._replaced[:-1])
+        self._replaced = [stored.path]
+        self._compact_at = self._grown(stored.base_end)
+
+    def _grown(self, base_bytes: int) -> int:
+        return base_bytes + max(self._compact_after, 4 * base_bytes)
 
     def _base_lines(self, state: BankState, until: ChainTime, replaces: list[Json]) -> Iterator[Json]:
         bank = self._attached()

@@ -22,20 +22,32 @@ _FINGERPRINT_BYTES: Final = 4096
 
 
 class LedgerFile:
-    """A new file to which lines are appended; those that were appended survive the death of the process."""
+    """A file to which lines are appended; those that were appended survive the death of the process."""
 
-    def __init__(self, path: Path) -> None:
-        """Create it, with the line that names the format. Raises OSError."""
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        self._digest = FORMAT_DIGEST
-        self._torn = False
-        self.size = 0
+    def __init__(self, descriptor: int, size: int, digest: bytes) -> None:
+        """A file whose first ``size`` bytes are whole lines, the last one with the checksum ``digest``."""
+        self._descriptor = descriptor
+        self._digest = digest
+        self._torn = True
+        self.size = size
         """Bytes of whole lines."""
+
+    @classmethod
+    def create(cls, path: Path) -> LedgerFile:
+        """A new file with the line that names the format, in the place of any other. Raises OSError."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        file = cls(descriptor, 0, FORMAT_DIGEST)
         try:
-            self._write(FORMAT_LINE)
+            file._write(FORMAT_LINE)
         except OSError:
-            os.close(self._descriptor)
+            os.close(descriptor)
             raise
+        return file
+
+    @classmethod
+    def reopen(cls, path: Path, size: int, digest: bytes) -> LedgerFile:
+        """A file that is there, to go on after its first ``size`` bytes. Raises OSError."""
+        return cls(os.open(path, os.O_WRONLY | os.O_APPEND), size, digest)
 
     def append(self, content: Json) -> None:
         """Write one line. Raises OSError, and then the file holds what it held before."""
@@ -138,7 +150,7 @@ class LedgerFolder:
         draft = path.with_suffix(".draft")
         file: LedgerFile | None = None
         try:
-            file = LedgerFile(draft)
+            file = LedgerFile.create(draft)
             for line in lines:
                 file.append(line)
             file.sync()
@@ -150,10 +162,14 @@ class LedgerFolder:
                 draft.unlink(missing_ok=True)
             raise
         self._sync_names()
+        self.remove(replaced)
+        return file
+
+    def remove(self, replaced: Iterable[Path]) -> None:
+        """Delete files that another one replaces. One that cannot be deleted now is a leftover for the next start."""
         for old in replaced:
             with contextlib.suppress(OSError):
                 old.unlink()
-        return file
 
     def set_aside(self, path: Path, offset: int) -> Path:
         """Copy the end of a file from ``offset`` on into a file of its own, and sync it. Raises LocalnetError."""

@@ -2,8 +2,8 @@
 
 After the format's line comes the base, a complete state: a header that counts what follows, every account, the
 remembered transactions, and a line that ends it. A base with anything missing or changed is refused. Then comes the
-journal, a line for each thing that happened since, and at a clean stop a closing line. The first line of the journal
-that is not intact ends what can be believed: all later lines build on it.
+journal, a line for each thing that happened since, and at a clean stop a closing line, which is always the last. The
+first line of the journal that is not intact ends what can be believed: all later lines build on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from solders.account import Account
 from solders.hash import Hash
@@ -35,6 +35,7 @@ from psyche_cli.localnet.rpc_fault import Json
 _ANY_FORMAT: Final = re.compile(rb"psyche-cli ledger, format (\d{1,9})\n")
 _FORMAT_1: Final = re.compile(rb'[0-9a-f]{8} \{"format":1,')
 _LONGEST_FIRST_LINE: Final = 100
+_BLOCK_BYTES: Final = 1 << 20
 _RESTORE_OR_RESET: Final = "Restore the file from a copy, or discard the chain and begin a new one with --reset."
 
 
@@ -63,11 +64,19 @@ class Damage:
 
 @dataclass(frozen=True)
 class LedgerContent:
-    """What a file holds. ``replaces`` are the fingerprints of the files whose place it took."""
+    """What a file holds.
 
+    ``end`` is where the next line goes, in the place of a closing line, and ``digest`` the checksum of the line before
+    it; ``base_end`` is where the journal begins. ``replaces`` are the fingerprints of the files whose place it took.
+    """
+
+    path: Path
     chain: StoredChain
     closed: bool
     damage: Damage | None
+    end: int
+    digest: bytes
+    base_end: int
     replaces: list[Json]
 
 
@@ -79,31 +88,42 @@ def read_ledger(path: Path) -> LedgerContent:
             if first != FORMAT_LINE:
                 raise _other_format(path, first)
             content = _Content(path)
-            line_number, end, digest = 1, len(first), FORMAT_DIGEST
+            number, end, digest, base_end = 1, len(first), FORMAT_DIGEST, 0
+            closing_bytes = 0
             for line in file:
-                unsealed = None if content.closed else unseal(line, digest)
+                unsealed = None if closing_bytes else unseal(line, digest)
                 if unsealed is None:
                     break
-                line_number += 1
+                number += 1
+                content.take(unsealed[0], number)
+                if content.closed:
+                    closing_bytes = len(line)
+                    continue
                 digest = unsealed[1]
                 end += len(line)
-                content.take(unsealed[0], line_number)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(end)
-            content.require_base(line_number + 1)
-            damage = None
-            if end < size:
-                newlines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-                file.seek(size - 1)
-                lines = newlines + (file.read(1) != b"\n")
-                damage = Damage(line_number + 1, end, size - end, lines, torn=newlines == 0)
+                base_end = base_end or (end if content.has_base else 0)
+            content.require_base(number + 1)
+            damage = _damage(file, number + 1, end + closing_bytes)
     except OSError as error:
         raise LocalnetError(
             f"The ledger {path} cannot be read: {error.strerror}.",
             hint="Set its permissions or restore it, or give another folder with --ledger.",
             path=str(path),
         ) from error
-    return LedgerContent(content.stored_chain(), content.closed, damage, content.header["replaces"])
+    return LedgerContent(
+        path, content.stored_chain(), content.closed, damage, end, digest, base_end, content.header["replaces"]
+    )
+
+
+def _damage(file: BinaryIO, line: int, offset: int) -> Damage | None:
+    size = file.seek(0, os.SEEK_END)
+    if offset == size:
+        return None
+    file.seek(offset)
+    newlines = sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
+    file.seek(size - 1)
+    unfinished = file.read(1) != b"\n"
+    return Damage(line, offset, size - offset, newlines + unfinished, torn=newlines == 0)
 
 
 class _Content:
@@ -118,7 +138,7 @@ class _Content:
         self._records: list[TransactionRecord] = []
         self._until = ChainTime(0, 0, 0, 0)
         self._total = 0
-        self._has_base = False
+        self.has_base = False
 
     def take(self, text: bytes, number: int) -> None:
         """Add the text of an intact line. Raises LocalnetError when it makes no sense here."""
@@ -143,7 +163,7 @@ class _Content:
             return
         if "transaction" in line:
             self._records.append(record_from_json(line["transaction"]))
-            self._total += self._has_base
+            self._total += self.has_base
         for written in line.get("accounts", ()):
             address, account = account_from_json(written)
             if account is None:
@@ -153,7 +173,7 @@ class _Content:
         if "base" in line:
             if self._counts() != (self.header["accounts"], self.header["transactions"]):
                 raise ValueError("the base does not hold what its header counts")
-            self._has_base = True
+            self.has_base = True
         self.closed = "closed" in line
 
     def _counts(self) -> tuple[int, int]:
@@ -161,7 +181,7 @@ class _Content:
 
     def require_base(self, damaged_line: int) -> None:
         """Raise LocalnetError unless the whole base was there; ``damaged_line`` is the first that was not."""
-        if self._has_base:
+        if self.has_base:
             return
         reason = f"line {damaged_line} is missing, damaged or out of place"
         if self.header is not None:

@@ -46,6 +46,10 @@ class Life:
             Dispatcher(RpcContext(self.bank, log=self.log.append, notice=self.log.append)), clock, payer, self.log
         )
 
+    def begin_new_file(self) -> None:
+        """Have everything so far in the base of a new ledger file."""
+        self.chain.result("localnet_restoreSnapshot", self.chain.result("localnet_takeSnapshot"))
+
     def end(self) -> None:
         """Stop cleanly."""
         self.ledger.close()

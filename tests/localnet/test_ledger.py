@@ -15,7 +15,7 @@ from psyche_cli.localnet.ledger import Ledger
 from psyche_cli.localnet.ledger_lines import FORMAT_DIGEST, FORMAT_LINE, seal
 from psyche_cli.localnet.timekeeping import ClockMode
 from tests.localnet.harness import FEE, SOL, HandClock
-from tests.localnet.lives import Life, as_killed, file_of
+from tests.localnet.lives import Life, as_killed, file_of, full_disk
 
 
 @pytest.fixture
@@ -208,8 +208,8 @@ def test_incomplete_base_is_refused_and_left_alone(tmp_path: Path, payer: Keypai
     life = Life(tmp_path, payer, clock)
     for number in range(10):
         life.chain.send(life.chain.transfer(to, SOL + number))
+    life.begin_new_file()
     life.end()
-    Life(tmp_path, payer, clock).end()  # now the ten transactions are in the base
     path = file_of(tmp_path)
     content = path.read_bytes()
     damaged = bytearray(content)
@@ -274,10 +274,11 @@ def test_second_chain_in_the_folder_is_refused(tmp_path: Path, payer: Keypair, c
     life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
     own = file_of(tmp_path / "own")
     backup = own.read_bytes()
+    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
+    life.begin_new_file()
     life.end()
-    Life(tmp_path / "own", payer, clock).end()
     newer = file_of(tmp_path / "own")
-    # A copy of before the clean stop is not what the newer file replaced.
+    # A copy of before the last transaction is not what the newer file replaced.
     own.write_bytes(backup)
     before = newer.read_bytes()
     with pytest.raises(LocalnetError, match=f"more than one chain: {newer.name} did not replace {own.name}"):
@@ -291,16 +292,16 @@ def test_kill_between_the_new_file_and_the_removal_of_the_old_one(
     to = Pubkey.new_unique()
     life = Life(tmp_path, payer, clock)
     life.chain.send(life.chain.transfer(to, SOL))
-    life.end()
     old = file_of(tmp_path)
     content = old.read_bytes()
-    life = Life(tmp_path, payer, clock)
+    life.begin_new_file()
     life.chain.send(life.chain.transfer(to, SOL + 1))
     life.end()
     old.write_bytes(content)
     (tmp_path / "ledger-3.draft").write_bytes(content[:1000])
     life = Life(tmp_path, payer, clock)
     assert life.chain.balance(to) == 2 * SOL + 1
+    life.begin_new_file()
     life.end()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["ledger-3.jsonl", "lock"]
 
@@ -338,6 +339,30 @@ def test_journal_that_cannot_be_replaced_grows_on(tmp_path: Path, payer: Keypair
     life.end()
 
 
+def test_start_continues_the_file_and_needs_hardly_any_room(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    to, total = Pubkey.new_unique(), 0
+    for number in range(4):
+        life = Life(tmp_path, payer, clock)
+        assert life.chain.balance(to) == total
+        for lamports in range(20):
+            total += SOL // 100 + lamports
+            life.chain.send(life.chain.transfer(to, SOL // 100 + lamports))
+        path = file_of(tmp_path)
+        assert path.name == "ledger-1.jsonl"
+        life.end()
+        assert path.read_bytes().count(b'{"closed":') == 1
+        if number:
+            # Not the room that another base would take.
+            with full_disk(path, spare=200):
+                life = Life(tmp_path, payer, clock)
+            life.end()
+    life = Life(tmp_path, payer, clock, compact_after=1000)
+    # It had grown, and so a new file takes its place at once.
+    assert file_of(tmp_path).name == "ledger-2.jsonl"
+    assert life.chain.balance(to) == total
+    life.end()
+
+
 def test_sysvar_and_removal_survive_two_starts(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     rent, gone = Pubkey.from_string("SysvarRent111111111111111111111111111111111"), Pubkey.new_unique()
     life = Life(tmp_path, payer, clock)
@@ -348,6 +373,7 @@ def test_sysvar_and_removal_survive_two_starts(tmp_path: Path, payer: Keypair, c
     life.bank.set_account(gone, Account(7, b"x", Pubkey.new_unique()))
     life.bank.set_account(gone, Account(0, b"", Pubkey.new_unique()))
     for _ in range(2):
+        life.begin_new_file()
         life.end()
         life = Life(tmp_path, payer, clock)
         assert life.bank.account(rent) == changed

@@ -57,6 +57,7 @@ def write_ledger(folder: Path, chance: random.Random) -> Written:
     for number in range(8):
         life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL + number))
     life.bank.set_account(Pubkey.new_unique(), Account(5, chance.randbytes(3000), owner))
+    life.begin_new_file()
     life.end()
 
     life = Life(folder, payer, clock)
@@ -68,8 +69,10 @@ def write_ledger(folder: Path, chance: random.Random) -> Written:
         chains[path.stat().st_size] = contents(life.bank.save())
         slots[path.stat().st_size] = life.bank.slot
 
+    content = path.read_bytes()
+    base_end = line_at(content, content.index(b'{"base":'))[1]
+    chains[base_end], slots[base_end] = contents(life.bank.save()), 1
     note()
-    base_end = path.stat().st_size
     somebody = Pubkey.new_unique()
     for number in range(24):
         kind = number % 6
