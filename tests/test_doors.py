@@ -32,7 +32,7 @@ ALLOWED = {
     ("render.py", "console.print"): "gets safe text only",
     ("localnet/genesis.py", "os.dup2"): "silences a panic of the VM",
     ("localnet/genesis.py", "os.dup"): "silences a panic of the VM",
-    ("localnet/ledger.py", "os.write"): "the ledger file",
+    ("localnet/ledger_folder.py", "os.write"): "the ledger file",
     ("operations/localnet/ready_file.py", "os.dup"): "the ready file",
 }
 """Everything in the package that could write to a stream, by file and what it is, with the reason why it may."""
