@@ -8,10 +8,11 @@ from pathlib import Path
 
 from psyche_cli.cluster.transport import Transport
 from psyche_cli.cluster.wallet import Wallet
-from psyche_cli.localnet.bank import Bank, BankState
+from psyche_cli.localnet.bank import Bank
 from psyche_cli.localnet.dispatcher import Dispatcher
 from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
+from psyche_cli.localnet.journal import BankState
 from tests.cli.conftest import MINIMAL
 from tests.cli.harness import SOL, CommandLine, Outcome
 from tests.cli.test_life import largest_config
