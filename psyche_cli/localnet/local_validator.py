@@ -112,7 +112,7 @@ def continue_or_begin(ledger: Ledger, options: LocalnetOptions, timekeeper: Time
                 f"An account of the ledger cannot be loaded: {error}.",
                 hint="Use the version of psyche-cli that wrote it, or begin a new chain with --reset.",
             ) from error
-        options.notice(f"ledger: continuing at slot {bank.slot} with {bank.history.total} transactions")
+        options.notice(f"ledger: continuing at slot {bank.slot}, transactions so far: {bank.history.total}")
     ledger.attach(bank)
     return bank
 
