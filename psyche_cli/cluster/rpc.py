@@ -99,9 +99,8 @@ class RpcClient:
     def without_retries(self, timeout: float | None = None) -> RpcClient:
         """The same endpoint asked once per call, for loops that have a rhythm of their own."""
         never = RetryPolicy(unreachable_deadline=0.0, busy_deadline=0.0)
-        return RpcClient(
-            self._transport, self._clock, self._commitment, timeout or self._timeout, never, self._deadline
-        )
+        seconds = self._timeout if timeout is None else timeout
+        return RpcClient(self._transport, self._clock, self._commitment, seconds, never, self._deadline)
 
     def request(self, method: str, params: Sequence[Json] = (), *, retry: bool = True) -> Json:
         """The result of any method, unchecked. With ``retry``, transient failures are repeated."""

@@ -130,7 +130,7 @@ def _treasurer_run(run: TreasurerRun, mint: TokenMint, vault_amount: int, accoun
         "address": str(run.address),
         "burn_collateral_amount_per_epoch": _tokens(burn, mint),
         "collateral_mint": str(run.collateral_mint),
-        "estimated_funded_epochs_count": float(surplus) / float(burn) if burn else None,
+        "estimated_funded_epochs_count": float(surplus) / float(burn) if burn > 0 else None,
         "funded_collateral_amount": _tokens(vault_amount, mint),
         "index": run.index,
         "join_authority": str(run.join_authority),

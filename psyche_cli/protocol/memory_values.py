@@ -99,12 +99,12 @@ class MemoryReader:
         tag = int(part.tag)
         if tag > 1:
             self._refuse(part, path, f"holds option tag {tag}, it must be 0 or 1", tag)
-        return self.value(part.Some, path) if tag else None
+        return self.value(part.Some, path) if tag == 1 else None
 
     def _flag(self, part: Any, path: str) -> PlainValue:
         value = int(part.value)
         if not part.strict:
-            return 1 if value else 0
+            return 0 if value == 0 else 1
         if value > 1:
             self._refuse(part, path, f"holds {value}, it must be 0 or 1", value)
         return value == 1

@@ -44,7 +44,7 @@ def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str
         return 0
     max_seq_len: int = model["LLM"]["max_seq_len"]
     index, left = 0, step - 1
-    while left:
+    while left > 0:
         size = batch_size(index * max_seq_len, config)
         # Sizes never shrink while tokens grow, so all steps of one size are taken at once.
         count = left

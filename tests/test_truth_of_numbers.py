@@ -1,0 +1,138 @@
+"""No number is asked for its truth where 0 is a value like any other: a state, an index, an amount, a rate.
+
+``if state:`` reads like "if there is a state", and is false for the state whose number is 0. Types tell such tests from
+harmless ones, so mypy's are asked.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from mypy import build, nodes, types
+from mypy.config_parser import parse_config_file
+from mypy.find_sources import create_source_list
+from mypy.options import Options
+
+ROOT = Path(__file__).resolve().parent.parent
+STRICT_ROOMS = ("psyche_cli.operations", "psyche_cli.commands", "psyche_cli.protocol", "psyche_cli.run_config")
+"""Where no number at all is asked; elsewhere only an enum or a number that may be None is a fault."""
+
+NUMBERS = {"builtins.int", "builtins.float", "decimal.Decimal"}
+_PLACE = tuple[int, int, "int | None", "int | None"]
+
+
+def faults(result: build.BuildResult) -> Iterator[str]:
+    for module, state in result.graph.items():
+        if state.tree is None or state.path is None or not module.startswith("psyche_cli"):
+            continue
+        found: dict[_PLACE, types.Type] = {}
+        for expression in expressions(state.tree):
+            kind = result.types.get(expression)
+            if kind is not None:
+                found[expression.line, expression.column, expression.end_line, expression.end_column] = kind
+        for place in sorted(set(asked(ast.parse(Path(state.path).read_text(encoding="utf-8"))))):
+            if place in found and is_fault(found[place], strict=module.startswith(STRICT_ROOMS)):
+                yield f"{state.path}:{place[0]}: {found[place]}"
+
+
+def is_fault(kind: types.Type, *, strict: bool) -> bool:
+    proper = types.get_proper_type(kind)
+    items = [types.get_proper_type(item) for item in proper.items] if isinstance(proper, types.UnionType) else [proper]
+    numbers = [item.type for item in items if isinstance(item, types.Instance) and is_number(item.type)]
+    return bool(numbers) and (strict or len(items) > 1 or any(number.is_enum for number in numbers))
+
+
+def is_number(info: nodes.TypeInfo) -> bool:
+    names = {base.fullname for base in info.mro}
+    return bool(names & NUMBERS) and "builtins.bool" not in names
+
+
+def asked(tree: ast.AST) -> Iterator[tuple[int, int, int | None, int | None]]:
+    """The places of all expressions whose truth decides something."""
+    for node in ast.walk(tree):
+        conditions: list[ast.expr] = []
+        if isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
+            conditions = [node.test]
+        elif isinstance(node, ast.BoolOp):
+            conditions = [] if is_zero(node.values[-1]) else node.values[:-1]
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            conditions = [node.operand]
+        elif isinstance(node, ast.comprehension):
+            conditions = node.ifs
+        for condition in conditions:
+            yield from below(condition)
+
+
+def is_zero(expression: ast.expr) -> bool:
+    """``number or 0`` gives 0 for 0, so it is harmless."""
+    return isinstance(expression, ast.Constant) and expression.value == 0
+
+
+def below(condition: ast.expr) -> Iterator[tuple[int, int, int | None, int | None]]:
+    if isinstance(condition, ast.BoolOp):
+        for value in condition.values:
+            yield from below(value)
+    else:
+        yield condition.lineno, condition.col_offset, condition.end_lineno, condition.end_col_offset
+
+
+def expressions(tree: nodes.MypyFile) -> Iterator[nodes.Expression]:
+    """All expressions of a module. mypy's own visitors are compiled and cannot be subclassed here."""
+    seen: set[int] = set()
+    left: list[object] = list(tree.defs)
+    while left:
+        node = left.pop()
+        if isinstance(node, list | tuple):
+            left += node
+        elif isinstance(node, nodes.TypeInfo):
+            left.append(node.defn)
+        elif isinstance(node, nodes.Node) and id(node) not in seen:
+            seen.add(id(node))
+            if isinstance(node, nodes.Expression):
+                yield node
+            left += children(node)
+
+
+def children(node: nodes.Node) -> list[object]:
+    references = {"node", "_node", "info", "analyzed", "fullname"}
+    names = [
+        name
+        for name in dir(type(node))
+        if name not in references and inspect.isgetsetdescriptor(getattr(type(node), name, None))
+    ]
+    values = [getattr(node, name, None) for name in names]
+    return [value for value in values if isinstance(value, nodes.Node | list | tuple)]
+
+
+def checked(source: str | Path) -> build.BuildResult:
+    """The package ``source`` with a type for every expression; of other packages nothing is read."""
+    options = Options()
+    parse_config_file(options, lambda: None, str(ROOT / "pyproject.toml"), io.StringIO(), io.StringIO())
+    options.export_types = options.preserve_asts = True
+    options.incremental = False
+    options.follow_imports = "skip"
+    return build.build(create_source_list([str(source)], options), options)
+
+
+def test_no_number_is_asked_for_its_truth() -> None:
+    found = list(faults(checked(ROOT / "psyche_cli")))
+    assert not found, "compare with None or with 0 instead:\n" + "\n".join(found)
+
+
+def test_a_state_that_may_be_none_is_found(tmp_path: Path) -> None:
+    package = tmp_path / "psyche_cli"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "bad.py").write_text(
+        "from enum import IntEnum\n"
+        "class State(IntEnum):\n    NEW = 0\n"
+        "def told(state: State | None, index: int | None, name: str | None, wanted: bool | None) -> object:\n"
+        "    if state and state == State.NEW:\n        return index or 7\n"
+        "    return name or wanted\n"
+    )
+    found = [line.rpartition("bad.py:")[2] for line in faults(checked(package))]
+    assert [line.split(":")[0] for line in found] == ["5", "6"]
