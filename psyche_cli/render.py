@@ -9,6 +9,7 @@ import codecs
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
+from psyche_cli.exact_numbers import with_strings
 from psyche_cli.printable import escaped_json, fitting, printable
 from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
 
@@ -98,8 +99,11 @@ class Renderer:
         self._json(_envelope(self._command, content, exit_code))
 
     def _json(self, value: JsonValue) -> None:
-        """JSON is UTF-8. Where stdout is not, all but ASCII is escaped."""
-        value = self._without_secrets(value)
+        """Print a document, with strings beside the numbers that doubles do not hold.
+
+        JSON is UTF-8. Where stdout is not, all but ASCII is escaped.
+        """
+        value = with_strings(self._without_secrets(value))
         text = json_text(value)
         if not text.isascii() and not _is_utf8(self._stdout):
             text = json_text(value, ascii_only=True)
@@ -162,7 +166,8 @@ def _more_lines(error: PsycheError) -> list[str]:
     """What belongs under the sentence, a line each: the broken rules, or the logs of a program that refused."""
     problems = error.context.get("problems")
     if isinstance(problems, list):
-        return [f"  - {p['message'] if isinstance(p, dict) else p}" for p in problems]
+        lines = [p["message"] if isinstance(p, dict) else p for p in problems]
+        return [f"  - {line}" for line in lines if line != error.message]
     return ["Program logs:", *(f"  {line}" for line in error.logs)] if error.logs else []
 
 

@@ -13,12 +13,19 @@ from psyche_cli.session import Session
 
 
 def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> Document:
-    """Everything about a run, in two round trips."""
+    """Everything about a run, in two round trips.
+
+    The published document has the treasurer's index as a number only, a hash that is nearly always beyond what a double
+    holds. So its digits stand beside it, whatever its size.
+    """
     run = find_run(session, run_id, treasurer_index)
     treasury = run.treasury
     if treasury is None:
         return Document(run_dump(run.instance, run.account))
-    return Document(run_dump(run.instance, run.account, treasury.run, treasury.mint, treasury.vault_amount))
+    document = run_dump(run.instance, run.account, treasury.run, treasury.mint, treasury.vault_amount)
+    treasurer = document["treasurer_run"]
+    assert isinstance(treasurer, dict)  # the run has one
+    return Document({**document, "treasurer_run": {**treasurer, "index_string": str(treasury.run.index)}})
 
 
 def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> Document:
