@@ -64,7 +64,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 
 class ExitCode(IntEnum):
-    """How a process of ``psyche-cli`` ends. Documented in ``docs/exit-codes.md``."""
+    """How a process of ``psyche-cli`` ends. Documented in ``docs/output.md``."""
 
     OK = 0
     INTERNAL = 1
@@ -153,7 +153,7 @@ class InvalidPublicKey(UsageError):
 
 
 class InvalidRunId(UsageError):
-    """A run id that is empty or longer than 32 bytes of UTF-8."""
+    """A run id that is empty, longer than 32 bytes of UTF-8, or, for a new run, one that cannot be typed again."""
 
 
 class InvalidAmount(UsageError):

@@ -91,3 +91,46 @@ def test_nothing_needs_what_users_do_not_have() -> None:
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and path.suffix in {".py", ".c", ".h", ".md", ".toml", ".json", ""}:
                 assert "../shared" not in path.read_text(encoding="utf-8", errors="replace"), path
+
+
+FOLDERS = ("psyche_cli", "tests", "scripts", "docs", "configs", "idl", "programs", "changelog.d")
+NAMED_PATH = re.compile(rf"(?<![\w./$-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*\w")
+NAMED_FILE = re.compile(r"(?<![\w./$<*{-])[\w-]+\.(?:md)\b")
+NAMED_MODULE = re.compile(r"``(?:psyche_cli\.)?([a-z_]+(?:\.[a-z_]+)+)``")
+NOT_WRITTEN_YET = re.compile(r"your_verb|programs/(?:sbf|build)")
+
+
+def prose() -> dict[Path, str]:
+    """What the project writes for people: its pages, and the docstrings and comments of its modules."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    modules = [path for folder in ("psyche_cli", "scripts") for path in (ROOT / folder).rglob("*.py")]
+    return {path: path.read_text(encoding="utf-8") for path in (*pages, *modules)}
+
+
+def test_files_that_are_named_exist() -> None:
+    """Also where no link says so, as in a docstring."""
+    names = {path.name for folder in FOLDERS for path in (ROOT / folder).rglob("*")} | {p.name for p in ROOT.iterdir()}
+    missing = []
+    for page, text in prose().items():
+        for found in NAMED_PATH.findall(text):
+            if not (ROOT / found).exists() and not NOT_WRITTEN_YET.search(found):
+                missing.append(f"{page.relative_to(ROOT)}: {found}")
+        missing += [f"{page.relative_to(ROOT)}: {name}" for name in NAMED_FILE.findall(text) if name not in names]
+    assert not missing
+
+
+def test_modules_that_docstrings_name_exist() -> None:
+    """``cluster.http`` is a module, or a name in one."""
+    rooms = {path.name for path in (ROOT / "psyche_cli").iterdir() if path.is_dir()}
+    missing = []
+    for page, text in prose().items():
+        for found in NAMED_MODULE.findall(text):
+            parts = found.split(".")
+            if parts[0] not in rooms:
+                continue
+            module = ROOT.joinpath("psyche_cli", *parts)
+            inside = module.parent.with_suffix(".py")
+            named_inside = inside.exists() and re.search(rf"\b{parts[-1]}\b", inside.read_text(encoding="utf-8"))
+            if not (module.exists() or module.with_suffix(".py").exists() or named_inside):
+                missing.append(f"{page.relative_to(ROOT)}: {found}")
+    assert not missing
