@@ -20,6 +20,8 @@ from solders.signature import Signature
 from psyche_cli.environment import RAW_KEY_VARIABLE
 from psyche_cli.errors import WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.redaction import Redactor, holds_key, is_seed
+from psyche_cli.suggestions import shell_word
+from psyche_cli.texts import BYTE_ORDER_MARK, decoded
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
@@ -112,7 +114,7 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
     redactor = environment.redactor
     if path is not None:
         _refuse_key_as_path(path)
-    raw = environment.variables.get(RAW_KEY_VARIABLE, "").strip()
+    raw = environment.variables.get(RAW_KEY_VARIABLE, "").lstrip(BYTE_ORDER_MARK).strip()
     if raw:
         if path is not None:
             notify(f"{RAW_KEY_VARIABLE} is set, so {path} is not used.")
@@ -126,7 +128,7 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
         raise WalletNotFound(
             f"No wallet was given, and the default one {default} does not exist.",
             hint=f"Give -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}. "
-            "To make one: psyche-cli localnet new-wallet FILE.",
+            f"To make the default one: psyche-cli localnet new-wallet {shell_word(str(default))}",
             path=str(default),
         )
     notify(f"Using the default wallet {default}.")
@@ -174,7 +176,7 @@ def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) ->
     if len(content) > _LARGEST_FILE:
         raise _malformed(f"{origin} is larger than {_LARGEST_FILE} bytes")
     try:
-        text = content.decode("utf-8").strip()
+        text = decoded(content).strip()
     except UnicodeDecodeError:
         # Without a cause: the exception would carry the content.
         text = None

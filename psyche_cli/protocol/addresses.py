@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import InvalidPublicKey, InvalidRunId, UsageError
 from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
+from psyche_cli.texts import flaw_of_identifier
 
 MAX_SEED_BYTES = 32
 MAX_RUN_ID_BYTES = MAX_SEED_BYTES
@@ -42,6 +43,21 @@ def check_run_id(text: str) -> str:
             hint="Choose a shorter one. Letters outside ASCII count as two to four bytes.",
             bytes=size,
             maximum=MAX_RUN_ID_BYTES,
+        )
+    return text
+
+
+def check_new_run_id(text: str) -> str:
+    """The run id as given, if it may be that of a new run: one that people can read and type again.
+
+    Such an id is printable and visible, has no blanks at its ends, and is in Unicode's NFC form. ``check_run_id`` lets
+    every id pass that has an address, since other clients create runs under any. Raises InvalidRunId.
+    """
+    flaw = flaw_of_identifier(check_run_id(text))
+    if flaw is not None:
+        raise InvalidRunId(
+            f"The run id {text!a} {flaw}.",
+            hint="Choose one that can be typed again: later commands find the run by exactly these characters.",
         )
     return text
 

@@ -17,6 +17,8 @@ from psyche_cli.run_config.rules import check_config, check_model, check_run
 from psyche_cli.run_config.schema import ROOTS, SERVER_KEYS, leaves
 from psyche_cli.run_config.types import Boolean, Float, Integer
 from psyche_cli.secret_files import kind_of_secret_file
+from psyche_cli.suggestions import shell_word
+from psyche_cli.texts import decoded
 
 FILE_SIZE_MAX = 1 << 20
 """Bytes. A configuration has some 2 kB; what is much larger is another file."""
@@ -90,16 +92,18 @@ def _read(path: Path) -> str:
     except IsADirectoryError as error:
         raise _unreadable(path, "is a folder, not a file") from error
     except FileNotFoundError as error:
-        raise _unreadable(path, "does not exist") from error
+        message = f"The configuration file {path} does not exist."
+        hint = f"To begin with an example: psyche-cli config-example > {shell_word(str(path))}"
+        raise _one_problem(path, "Unreadable", message, hint=hint) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
         raise _unreadable(path, f"cannot be read ({reason})") from error
     if len(content) > FILE_SIZE_MAX:
         raise _unreadable(path, f"is larger than {FILE_SIZE_MAX} bytes, so it is no run configuration")
     try:
-        return content.decode("utf-8-sig")
+        return decoded(content)
     except UnicodeDecodeError as error:
-        raise _unreadable(path, f"is not UTF-8 (byte {error.start})", rule="NotUtf8") from error
+        raise _unreadable(path, f"is not {error.encoding.upper()} (byte {error.start})", rule="NotUtf8") from error
 
 
 def _unreadable(path: Path, what: str, *, rule: str = "Unreadable") -> ConfigurationError:

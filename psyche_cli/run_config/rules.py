@@ -8,12 +8,13 @@ from a file or decoded from an account.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from psyche_cli.redaction import holds_keypair
 from psyche_cli.run_config.problems import Problem
+from psyche_cli.texts import flaw_of_identifier, flaw_of_prose
 
 CLIENTS_MAX = 256
 """Clients that an epoch can hold."""
@@ -207,6 +208,14 @@ def check_run(config: Mapping[str, Any], model: Mapping[str, Any]) -> list[Probl
     return problems
 
 
+def has_steps_left(step: int, config: Mapping[str, Any]) -> bool:
+    """Whether a run at ``step`` has one to take: the program ends a run whose step has reached ``total_steps``.
+
+    A run that has never started is at step 1: the first start sets it so, whatever was stored before.
+    """
+    return step < int(config["total_steps"])
+
+
 def is_unset(config: Mapping[str, Any]) -> bool:
     """Whether a decoded ``config`` was never set: a new run has only zeros."""
     return not any(config.values())
@@ -219,21 +228,26 @@ def check_metadata(
     num_parameters: int | None = None,
     vocab_size: int | None = None,
 ) -> list[Problem]:
-    """Whether the given parts of a run's metadata fit: 64 and 280 bytes of UTF-8 without NUL, and two u64."""
+    """Whether the given parts of a run's metadata fit: 64 and 280 bytes of one line of UTF-8 text, and two u64."""
     return [
-        *_check_text("metadata.name", name, NAME_CAPACITY),
-        *_check_text("metadata.description", description, DESCRIPTION_CAPACITY),
+        *_check_text("metadata.name", name, NAME_CAPACITY, flaw_of_prose),
+        *_check_text("metadata.description", description, DESCRIPTION_CAPACITY, flaw_of_prose),
         *_check_u64("metadata.num_parameters", num_parameters),
         *_check_u64("metadata.vocab_size", vocab_size),
     ]
 
 
 def check_client_version(text: str) -> list[Problem]:
-    """Whether a client version fits into its 96 bytes; the program aborts without a code if it does not."""
-    return _check_text("client_version", text, CLIENT_VERSION_CAPACITY)
+    """Whether a client version can be stored (1 to 96 bytes) and typed again.
+
+    The program aborts without a code if it does not fit, and takes an empty one, which no client can have.
+    """
+    if not text:
+        return [Problem("client_version", "TextEmpty", "client_version must not be empty")]
+    return _check_text("client_version", text, CLIENT_VERSION_CAPACITY, flaw_of_identifier)
 
 
-def _check_text(key: str, text: str | None, capacity: int) -> list[Problem]:
+def _check_text(key: str, text: str | None, capacity: int, flaw_of: Callable[[str], str | None]) -> list[Problem]:
     if text is None:
         return []
     try:
@@ -246,7 +260,8 @@ def _check_text(key: str, text: str | None, capacity: int) -> list[Problem]:
         return [Problem(key, "TextHoldsNul", f"{key} holds a NUL character, where the program would cut it off")]
     if holds_keypair(text):
         return [Problem(key, "PrivateKey", f"{key} holds a private key, which everybody could read on-chain")]
-    return []
+    flaw = flaw_of(text)
+    return [] if flaw is None else [Problem(key, "TextNotTypable", f"{key} {flaw}")]
 
 
 def _check_u64(key: str, value: int | None) -> list[Problem]:

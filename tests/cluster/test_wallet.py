@@ -104,6 +104,27 @@ def test_without_any_wallet_the_ways_to_give_one_are_told(tmp_path: Path) -> Non
     assert "WALLET_PRIVATE_KEY_PATH" in caught.value.hint
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [array(KEYPAIR) + "\r\n", str(Keypair.from_bytes(KEYPAIR))], ids=["json", "base58"])
+def test_a_file_with_a_byte_order_mark(tmp_path: Path, encoding: str, text: str) -> None:
+    """As Windows PowerShell and Notepad write them."""
+    mark = "" if encoding in ("utf-8-sig", "utf-16") else "\ufeff"
+    path = write(tmp_path / "key.json", (mark + text).encode(encoding))
+    assert str(load(tmp_path, path)[0].address) == ADDRESS
+
+
+def test_a_variable_with_a_byte_order_mark(tmp_path: Path) -> None:
+    assert str(load(tmp_path, RAW_WALLET_PRIVATE_KEY="\ufeff" + array(KEYPAIR))[0].address) == ADDRESS
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"\xff\xfe1", b"\xfe\xff\xd8\x00", b"\xef\xbb\xbf", b"\xef\xbb\xbf\xff"]
+)
+def test_a_mark_without_a_key_behind_it(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(WalletMalformed):
+        load(tmp_path, write(tmp_path / "key.json", content))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WalletNotFound, match=r"The wallet file .*absent\.json does not exist\."):
         load(tmp_path, tmp_path / "absent.json")
