@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psyche_cli.cluster.deadline import Deadline
-from psyche_cli.cluster.endpoints import check_rpc_url, check_websocket_url, derive_ws_url
+from psyche_cli.cluster.endpoints import check_rpc_url
 from psyche_cli.cluster.rpc import RpcClient
 from psyche_cli.cluster.sender import WRITING_SECONDS, Sender
 from psyche_cli.cluster.wallet import Wallet, load_wallet
@@ -16,16 +16,20 @@ from psyche_cli.environment import Environment
 from psyche_cli.protocol.instructions import Instructions
 from psyche_cli.protocol.program_errors import failure_describer
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
 
 @dataclass(frozen=True)
 class Session:
-    """An open RPC endpoint, the ids of the programs there, and a way to tell the user something meanwhile."""
+    """An open RPC endpoint, the ids of the programs there, and a way to tell the user something meanwhile.
+
+    ``given`` is what commands that are suggested to the user must repeat.
+    """
 
     rpc: RpcClient
-    ws_url: str
     programs: ProgramIds
     notify: Callable[[str], None]
+    given: GivenOptions
 
 
 @dataclass(frozen=True)
@@ -38,20 +42,20 @@ class SigningSession(Session):
 
 
 @contextmanager
-def reading_session(environment: Environment, *, rpc: str, ws_rpc: str | None = None) -> Iterator[Session]:
+def reading_session(environment: Environment, *, rpc: str, given: GivenOptions = NOTHING_GIVEN) -> Iterator[Session]:
     """A session without a wallet. Raises UsageError for a URL that cannot be meant."""
     with _connected(environment, rpc) as client:
         yield Session(
             rpc=client,
-            ws_url=_websocket_url(rpc, ws_rpc),
             programs=PUBLISHED,
             notify=environment.progress,
+            given=given,
         )
 
 
 @contextmanager
 def signing_session(
-    environment: Environment, *, rpc: str, ws_rpc: str | None = None, wallet_path: Path | None = None
+    environment: Environment, *, rpc: str, wallet_path: Path | None = None, given: GivenOptions = NOTHING_GIVEN
 ) -> Iterator[SigningSession]:
     """A session with the wallet that ``wallet_path`` or the environment names, which ends within WRITING_SECONDS.
 
@@ -66,9 +70,9 @@ def signing_session(
         with sender.accounting():
             yield SigningSession(
                 rpc=client,
-                ws_url=_websocket_url(rpc, ws_rpc),
                 programs=PUBLISHED,
                 notify=environment.progress,
+                given=given,
                 wallet=wallet,
                 sender=sender,
                 instructions=Instructions(PUBLISHED),
@@ -84,7 +88,3 @@ def _connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
         yield RpcClient(transport, environment.clock)
     finally:
         transport.close()
-
-
-def _websocket_url(rpc: str, ws_rpc: str | None) -> str:
-    return check_websocket_url(ws_rpc) if ws_rpc else derive_ws_url(check_rpc_url(rpc))

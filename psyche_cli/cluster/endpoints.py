@@ -7,7 +7,7 @@ reach a message.
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit
 
 from psyche_cli.errors import UsageError
 
@@ -22,8 +22,6 @@ _MONIKERS = {
     "testnet": "https://api.testnet.solana.com",
     "mainnet-beta": "https://api.mainnet-beta.solana.com",
 }
-_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
-_LAST_PORT = 65535
 _LOOPBACK_IPV4 = re.compile(r"127(\.[0-9]{1,3}){3}")
 _HINT = "Give a URL such as http://127.0.0.1:8899, or localhost, devnet, testnet or mainnet-beta."
 
@@ -50,56 +48,25 @@ def check_rpc_url(text: str) -> str:
     Cluster names are those of the Solana CLI: localhost, devnet, testnet, mainnet-beta, or their first letters.
     Raises UsageError for another scheme than http or https, a missing host, an impossible port, or blanks inside.
     """
-    return _check_url(text, schemes=("http", "https"), name="RPC URL")
-
-
-def check_websocket_url(text: str) -> str:
-    """The same for a PubSub endpoint: ``ws://`` or ``wss://``, no cluster names."""
-    return _check_url(text, schemes=("ws", "wss"), name="WebSocket URL")
-
-
-def derive_ws_url(rpc_url: str) -> str:
-    """The PubSub endpoint that belongs to an RPC endpoint, as the Solana tools derive it.
-
-    http becomes ws and https becomes wss. A port, when given, becomes the next one, which is where a validator
-    listens. Path and query stay. Raises UsageError when there is no next port.
-    """
-    url = check_rpc_url(rpc_url)
-    parts = urlsplit(url)
-    netloc = parts.netloc
-    if parts.port is not None:
-        if parts.port == _LAST_PORT:
-            raise UsageError(
-                f"No WebSocket port follows the RPC port of {endpoint_label(url)}.", hint="Give --ws-rpc as well."
-            )
-        netloc = f"{netloc.rpartition(':')[0]}:{parts.port + 1}"
-    return urlunsplit(parts._replace(scheme=_WEBSOCKET_SCHEMES[parts.scheme], netloc=netloc))
+    url = _moniker_url(text.strip().strip('"').strip())
+    if not url:
+        raise UsageError("The RPC URL is empty.", hint=_HINT)
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise UsageError("The RPC URL has blanks or control characters in it.", hint=_HINT)
+    if "://" not in url:
+        raise UsageError("The RPC URL does not begin with http:// or https://.", hint=_HINT)
+    parts = _split(url)
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(f"The RPC URL {endpoint_label(url)} must have the scheme http or https.", hint=_HINT)
+    if parts.fragment:
+        raise UsageError(f"The RPC URL {endpoint_label(url)} has a fragment (#...).", hint=_HINT)
+    return url
 
 
 def is_loopback(url: str) -> bool:
     """Whether the endpoint is on this machine, so that no proxy can be meant for it."""
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or _LOOPBACK_IPV4.fullmatch(host) is not None
-
-
-def _check_url(text: str, *, schemes: tuple[str, str], name: str) -> str:
-    url = text.strip().strip('"').strip()
-    if schemes[0] == "http":
-        url = _moniker_url(url)
-    if not url:
-        raise UsageError(f"The {name} is empty.", hint=_HINT)
-    if any(character.isspace() or not character.isprintable() for character in url):
-        raise UsageError(f"The {name} has blanks or control characters in it.", hint=_HINT)
-    if "://" not in url:
-        raise UsageError(f"The {name} does not begin with {schemes[0]}:// or {schemes[1]}://.", hint=_HINT)
-    parts = _split(url, name)
-    if parts.scheme not in schemes:
-        raise UsageError(
-            f"The {name} {endpoint_label(url)} must have the scheme {schemes[0]} or {schemes[1]}.", hint=_HINT
-        )
-    if parts.fragment:
-        raise UsageError(f"The {name} {endpoint_label(url)} has a fragment (#...).", hint=_HINT)
-    return url
 
 
 def _moniker_url(text: str) -> str:
@@ -109,15 +76,15 @@ def _moniker_url(text: str) -> str:
     return text
 
 
-def _split(url: str, name: str) -> SplitResult:
+def _split(url: str) -> SplitResult:
     """The parts of a URL with a host and, if any, a port that exists."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"The {name} has an invalid host or port.", hint=_HINT) from error
+        raise UsageError("The RPC URL has an invalid host or port.", hint=_HINT) from error
     if not parts.hostname:
-        raise UsageError(f"The {name} has no host.", hint=_HINT)
+        raise UsageError("The RPC URL has no host.", hint=_HINT)
     if port == 0:
-        raise UsageError(f"The {name} has port 0.", hint=_HINT)
+        raise UsageError("The RPC URL has port 0.", hint=_HINT)
     return parts

@@ -21,6 +21,9 @@ from psyche_cli.errors import TransactionTooLarge
 # What fits into one network packet of 1,280 bytes beside the headers of IPv6 and UDP.
 LARGEST_TRANSACTION = 1232
 
+LAMPORTS_PER_SIGNATURE = 5_000
+"""What a transaction costs that buys no priority."""
+
 _MARK_BASE = 200_000
 _SIGNATURE_BYTES = 64
 _MOST_ACCOUNTS = 256
@@ -60,6 +63,11 @@ def transaction_size(instructions: Sequence[Instruction], payer: Pubkey) -> int:
     message = _message(instructions, payer, Hash.default())
     # The number of signatures takes one byte up to 127 of them, far more than fit.
     return 1 + message.header.num_required_signatures * _SIGNATURE_BYTES + len(bytes(message))
+
+
+def transaction_fee(instructions: Sequence[Instruction], payer: Pubkey) -> int:
+    """Lamports that the cluster takes for the transaction, whether it succeeds or fails: 5,000 per signature."""
+    return _message(instructions, payer, Hash.default()).header.num_required_signatures * LAMPORTS_PER_SIGNATURE
 
 
 def sign_transaction(

@@ -35,4 +35,5 @@ def command(
     if permissionless and came_from_variable(ctx, "authorizer"):
         authorizer = None  # what is said on the command line beats the environment
     grantee = choose_grantee(authorizer, permissionless=permissionless)
-    return lambda session: create_join_authorization(session, grantee)
+    run_id = ctx.obj.variables.get("RUN_ID") or None
+    return lambda session: create_join_authorization(session, grantee, run_id)

@@ -12,7 +12,6 @@ import typer
 
 VARIABLES: Final = {
     "--rpc": "RPC",
-    "--ws-rpc": "WS_RPC",
     "--wallet-private-key-path": "WALLET_PRIVATE_KEY_PATH",
     "--run-id": "RUN_ID",
     "--treasurer-index": "TREASURER_INDEX",
@@ -31,7 +30,7 @@ VARIABLES: Final = {
 """Option to environment variable, whose value a command gets where the option is absent."""
 
 
-EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--ws-rpc", "--wallet-private-key-path", "--run-id"})
+EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--run-id"})
 """Options that people set in the environment on purpose. The other variables have names so general that a stray one may
 be meant for another program, so it is told when one takes effect."""
 
@@ -71,7 +70,7 @@ LOCAL_RPC: Final = "http://127.0.0.1:8899"
 Rpc = Annotated[str, option("--rpc", metavar="URL", help="RPC URL of the cluster, or localhost, devnet, mainnet-beta.")]
 WsRpc = Annotated[
     str | None,
-    option("--ws-rpc", metavar="URL", help="PubSub URL; derived from --rpc when absent.", show_default=False),
+    typer.Option("--ws-rpc", hidden=True, help="Accepted as the published client does, which makes no use of it."),
 ]
 WalletPath = Annotated[
     Path | None,

@@ -47,9 +47,15 @@ def command(
     from psyche_cli.operations.join_authorization_create import create_join_authorization
     from psyche_cli.operations.recipe import read_recipe
     from psyche_cli.session import signing_session
+    from psyche_cli.suggestions import GivenOptions
 
     options = {"rpc": rpc, "grantor": grantor, "grantee": grantee}
     variables = {name: options.pop(name) for name in ("rpc", "grantor") if came_from_variable(ctx, name)}
     recipe = read_recipe(settings or [], options, variables, ctx.obj.redactor)
-    with signing_session(ctx.obj, rpc=recipe.rpc or LOCAL_RPC, wallet_path=recipe.grantor) as session:
-        return create_join_authorization(session, recipe.grantee)
+    grantor_text = None if recipe.grantor is None else str(recipe.grantor)
+    given = GivenOptions(
+        rpc=None if recipe.rpc in (LOCAL_RPC, variables.get("rpc")) else recipe.rpc,
+        wallet=None if grantor_text == variables.get("grantor") else grantor_text,
+    )
+    with signing_session(ctx.obj, rpc=recipe.rpc or LOCAL_RPC, wallet_path=recipe.grantor, given=given) as session:
+        return create_join_authorization(session, recipe.grantee, ctx.obj.variables.get("RUN_ID") or None)

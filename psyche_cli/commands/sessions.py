@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
-from psyche_cli.commands.options import LOCAL_RPC, Rpc, WalletPath, WsRpc
+from psyche_cli.commands.options import LOCAL_RPC, Rpc, WalletPath, WsRpc, came_from_command_line
 
 if TYPE_CHECKING:
     from psyche_cli.results import Result
     from psyche_cli.session import Session, SigningSession
+    from psyche_cli.suggestions import GivenOptions
 
 Reading: TypeAlias = "Callable[[Session], Result]"
 """What a verb does with an open endpoint."""
@@ -52,16 +53,17 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
 
 
 def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Reading]], Declaration]:
-    """A verb that needs an endpoint. ``--rpc``, and with ``websocket`` ``--ws-rpc``, are added to its options."""
+    """A verb that needs an endpoint. Its options get ``--rpc``, and with ``websocket`` the idle ``--ws-rpc``."""
 
     def declare(function: Callable[..., Reading]) -> Declaration:
         own = _parameters(function)
 
         def run(ctx: typer.Context, *, rpc: str, ws_rpc: str | None = None, **values: Any) -> Result:
+            _mention(ctx, ws_rpc)
             read = function(ctx, **values) if "ctx" in own else function(**values)
             from psyche_cli.session import reading_session
 
-            with reading_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc) as session:
+            with reading_session(ctx.obj, rpc=rpc, given=given_options(ctx)) as session:
                 return read(session)
 
         added = {"rpc": _RPC, "ws_rpc": _WS_RPC} if websocket else {"rpc": _RPC}
@@ -82,10 +84,11 @@ def writes(
         def run(
             ctx: typer.Context, *, rpc: str, ws_rpc: str | None = None, wallet: Path | None, **values: Any
         ) -> Result:
+            _mention(ctx, ws_rpc)
             write = function(ctx, **values) if "ctx" in own else function(**values)
             from psyche_cli.session import signing_session
 
-            with signing_session(ctx.obj, rpc=rpc, ws_rpc=ws_rpc, wallet_path=wallet) as session:
+            with signing_session(ctx.obj, rpc=rpc, wallet_path=wallet, given=given_options(ctx)) as session:
                 return write(session)
 
         added = {"rpc": _RPC, "ws_rpc": _WS_RPC} if websocket else {"rpc": _RPC}
@@ -94,6 +97,26 @@ def writes(
         )
 
     return declare
+
+
+def _mention(ctx: typer.Context, ws_rpc: str | None) -> None:
+    if ws_rpc is not None:
+        ctx.obj.progress("--ws-rpc is accepted for scripts of the published client, and has no effect here.")
+
+
+def given_options(ctx: typer.Context) -> GivenOptions:
+    """The options that commands suggested by this one must repeat: what was typed, and is not the default anyway."""
+    from psyche_cli.suggestions import GivenOptions
+
+    def typed(parameter: str) -> Any:
+        return ctx.params.get(parameter) if came_from_command_line(ctx, parameter) else None
+
+    rpc, wallet = typed("rpc"), typed("wallet")
+    if rpc == LOCAL_RPC and not ctx.obj.variables.get("RPC"):
+        rpc = None
+    return GivenOptions(
+        rpc=rpc, wallet=None if wallet is None else str(wallet), treasurer_index=typed("treasurer_index")
+    )
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

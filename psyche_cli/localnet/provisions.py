@@ -14,9 +14,11 @@ from psyche_cli.cluster.wallet import Wallet, keypair_file_address
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
 from psyche_cli.localnet.parsed_accounts import MINT_BYTES
+from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.localnet.airdrop import request_sol
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.programs import SPL_TOKEN
+from psyche_cli.protocol.token_accounts import TOKEN_ACCOUNT_SIZE
 from psyche_cli.redaction import Redactor, refuse_key_as_path
 from psyche_cli.results import OperationResult, PlainText, TransactionRecord
 from psyche_cli.session import SigningSession, reading_session
@@ -81,12 +83,13 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     base_units = parse_amount(amount, decimals, "--amount", allow_zero=True)
     owner, mint = session.wallet, Wallet.generate("the new mint")
     holder = associated_token_address(owner.address, mint.address)
+    mint_rent = session.rpc.rent_exempt_minimum(MINT_BYTES)
     instructions = [
         create_account(
             CreateAccountParams(
                 from_pubkey=owner.address,
                 to_pubkey=mint.address,
-                lamports=session.rpc.rent_exempt_minimum(MINT_BYTES),
+                lamports=mint_rent,
                 space=MINT_BYTES,
                 owner=SPL_TOKEN,
             )
@@ -112,6 +115,7 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
                 ],
             )
         )
+    require_lamports(session, instructions, rent=mint_rent + session.rpc.rent_exempt_minimum(TOKEN_ACCOUNT_SIZE))
     receipt = session.sender.send(instructions, owner, [mint], label="new mint")
     return OperationResult(
         summary=f"Created the mint {mint.address} with {decimals} decimals.",

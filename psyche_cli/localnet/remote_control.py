@@ -64,7 +64,7 @@ def take_snapshot(session: Session) -> OperationResult:
     return OperationResult(
         summary=f"Snapshot {number}.",
         data={"snapshot": number},
-        next_steps=(f"psyche-cli localnet restore {number}",),
+        next_steps=(session.given.command("localnet restore", str(number)),),
     )
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from shlex import quote
+from pathlib import Path
 from typing import Any
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
-from psyche_cli.cluster.funding import how_to_fund
 from psyche_cli.cluster.wallet import Wallet
-from psyche_cli.errors import AccountNotFound, AlreadyExists, InsufficientFunds, UsageError
-from psyche_cli.operations.receipts import record
+from psyche_cli.errors import AccountNotFound, AlreadyExists, UsageError
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.receipts import look_after, record, send_creation
+from psyche_cli.operations.runs import Run, find_run
 from psyche_cli.protocol.addresses import (
     associated_token_address,
-    check_run_id,
+    check_new_run_id,
     instance_address,
     parse_pubkey,
     treasurer_index,
@@ -30,11 +32,11 @@ from psyche_cli.protocol.token_accounts import TOKEN_ACCOUNT_SIZE, decode_mint
 from psyche_cli.results import JsonValue, OperationResult
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata
-from psyche_cli.session import Session, SigningSession
+from psyche_cli.session import SigningSession
 
 INSTANCE_SIZE = 173
 TREASURER_RUN_SIZE = 200
-LAMPORTS_PER_SIGNATURE = 5_000
+CONFIG_FILE = "run.toml"
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,21 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
     """Create a run in one transaction; the wallet pays, and becomes its main authority.
 
     One transaction, because anybody could initialise a coordinator account that was created alone. What it locks is
-    told before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists, AccountNotFound, WrongOwner,
-    InsufficientFunds.
+    reported before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists (also when another process
+    creates the run at the same moment), AccountNotFound, WrongOwner, InsufficientFunds.
     """
     new = decide(request, session.wallet.address, session.programs)
-    _require_free(session, new)
+    rents = _require_free(session, new)
     account = Wallet.generate("the new coordinator account")
     account_rent = session.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_SIZE)
-    other_rent = _other_rent(session, new)
-    _require_lamports(session, account_rent + other_rent)
     instructions = plan(session.instructions, new, account.address, account_rent)
-    receipt = session.sender.send(instructions, session.wallet, extra_signers=(account,), label="create run")
+    rent = account_rent + rents
+    require_lamports(session, instructions, rent=rent)
+    send = session.sender.send
+    receipt = send_creation(
+        lambda: send(instructions, session.wallet, extra_signers=(account,), label="create run"),
+        lambda: _find_taken(session, new),
+    )
     return OperationResult(
         summary=f"Created run {new.run_id}. It is Uninitialized: configure it next.",
         data={
@@ -100,7 +106,8 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
             "main_authority": str(new.main_authority),
             "join_authority": str(new.join_authority),
             "client_version": new.client_version,
-            "locked_lamports": account_rent + other_rent,
+            "already_so": False,
+            "locked_lamports": rent,
             "treasurer": _treasurer_data(new.treasurer),
         },
         details=(
@@ -110,10 +117,10 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
             ("join authority", str(new.join_authority)),
             ("client version", new.client_version),
             *_treasurer_details(new.treasurer),
-            ("locked for storage", f"{format_sol(account_rent + other_rent)} SOL"),
+            ("locked for storage", f"{format_sol(rent)} SOL"),
         ),
         transactions=(record("create run", receipt),),
-        next_steps=(f"psyche-cli update-config --run-id {quote(new.run_id)} --config-path FILE",),
+        next_steps=_next_steps(session, new),
     )
 
 
@@ -144,7 +151,7 @@ def decide(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRun:
 
     Raises InvalidRunId, InvalidPublicKey, UsageError, ConfigurationError.
     """
-    run_id = check_run_id(request.run_id)
+    run_id = check_new_run_id(request.run_id)
     problems = check_client_version(request.client_version)
     problems += check_metadata(name=request.name, description=request.description)
     if problems:
@@ -181,64 +188,106 @@ def _plan_treasurer(request: RunRequest, programs: ProgramIds) -> TreasurerPlan 
     return TreasurerPlan(index=index, run=run, vault=associated_token_address(run, mint), mint=mint)
 
 
-def _require_free(session: Session, new: NewRun) -> None:
-    """The run's addresses must be free, and its mint must be one: one round trip tells."""
+def _require_free(session: SigningSession, new: NewRun) -> int:
+    """Raise unless the run can be created. The lamports of rent that its accounts take, but for the coordinator's.
+
+    What somebody has sent to one of their addresses beforehand counts towards its rent.
+    """
+    found = _look(session, new)
+    taken = _taken(session, new, found)
+    if taken is not None:
+        raise taken
+    sizes = [INSTANCE_SIZE]
+    if new.treasurer is not None:
+        mint = found[3]
+        if mint is None:
+            raise AccountNotFound(
+                f"There is no token mint {new.treasurer.mint} on {session.rpc.label}.",
+                hint="Check --treasurer-collateral-mint and --rpc.",
+                address=str(new.treasurer.mint),
+            )
+        decode_mint(mint)
+        sizes += [TREASURER_RUN_SIZE, TOKEN_ACCOUNT_SIZE]
+    held = [raw.lamports if raw else 0 for raw in found]
+    return sum(
+        max(session.rpc.rent_exempt_minimum(size) - lamports, 0) for size, lamports in zip(sizes, held, strict=False)
+    )
+
+
+def _look(session: SigningSession, new: NewRun) -> list[RawAccount | None]:
+    """The run's instance, and with a treasurer its Run, its vault and its mint, in one round trip."""
     wanted = [new.instance]
     if new.treasurer is not None:
         wanted += [new.treasurer.run, new.treasurer.vault, new.treasurer.mint]
-    found = session.rpc.accounts(wanted)
+    return session.rpc.accounts(wanted)
+
+
+def _find_taken(session: SigningSession, new: NewRun) -> AlreadyExists | None:
+    return _taken(session, new, _look(session, new))
+
+
+def _taken(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None]) -> AlreadyExists | None:
+    """The error that says which of the run's addresses is taken; None if all are free."""
     if _is_taken(found[0]):
-        raise AlreadyExists(
-            f"A run {new.run_id!r} exists already on {session.rpc.label}.",
-            hint="Choose another --run-id, or look at it: psyche-cli json-dump-run.",
-            instance=str(new.instance),
-        )
+        return _existing_run(session, new)
     if new.treasurer is None:
-        return
+        return None
     if _is_taken(found[1]):
-        raise AlreadyExists(
+        return AlreadyExists(
             f"A treasurer with index {new.treasurer.index} exists already.",
             hint="Choose another --treasurer-index, and give it to every later command too.",
             treasurer_run=str(new.treasurer.run),
         )
-    if found[2] is not None:
-        raise AlreadyExists(
+    if _is_taken(found[2]):
+        return AlreadyExists(
             f"The vault {new.treasurer.vault} exists already, and the program insists on creating it.",
             hint="Somebody made it beforehand. Choose another --treasurer-index.",
             vault=str(new.treasurer.vault),
         )
-    if found[3] is None:
-        raise AccountNotFound(
-            f"There is no token mint {new.treasurer.mint} on {session.rpc.label}.",
-            hint="Check --treasurer-collateral-mint and --rpc.",
-            address=str(new.treasurer.mint),
-        )
-    decode_mint(found[3])
+    return None
 
 
 def _is_taken(raw: RawAccount | None) -> bool:
-    """Whether an account is in use. Lamports alone, which anybody may send, do not take an address."""
-    return raw is not None and len(raw.data) > 0
+    return raw is not None and raw.is_taken
 
 
-def _other_rent(session: Session, new: NewRun) -> int:
-    sizes = [INSTANCE_SIZE] + ([TREASURER_RUN_SIZE, TOKEN_ACCOUNT_SIZE] if new.treasurer else [])
-    return sum(session.rpc.rent_exempt_minimum(size) for size in sizes)
+def _existing_run(session: SigningSession, new: NewRun) -> AlreadyExists:
+    """Tell a run that is as it was asked for, perhaps by an attempt whose answer got lost, from any other."""
+    look = session.given.command("json-dump-run", run_id=new.run_id)
+    index = None if new.treasurer is None else new.treasurer.index
+    run = look_after(lambda: find_run(session, new.run_id, index))
+    as_requested = run is not None and _is_as_requested(run, new)
+    return AlreadyExists(
+        f"A run {new.run_id!r} exists already on {session.rpc.label}"
+        + (", created by this wallet with these options." if as_requested else "."),
+        hint=f"There is nothing left to create. To look at it: {look}"
+        if as_requested
+        else f"Choose another --run-id, or look at it: {look}",
+        instance=str(new.instance),
+        as_requested=as_requested,
+    )
 
 
-def _require_lamports(session: SigningSession, rent: int) -> None:
-    """Say what will be locked, and refuse if the wallet has not that much and the fee of two signatures."""
-    needed = rent + 2 * LAMPORTS_PER_SIGNATURE
-    balance = session.rpc.balance(session.wallet.address)
-    session.notify(f"This locks {format_sol(rent)} SOL of rent; the wallet holds {format_sol(balance)} SOL.")
-    if balance < needed:
-        raise InsufficientFunds(
-            f"The wallet {session.wallet.address} holds {format_sol(balance)} SOL, "
-            f"less than the {format_sol(needed)} SOL of rent and fees.",
-            hint=how_to_fund(session.wallet.address, session.rpc.label, needed - balance),
-            balance=balance,
-            needed=needed,
-        )
+def _is_as_requested(run: Run, new: NewRun) -> bool:
+    """Whether a run has the authorities, the client version, the texts and the treasurer that were asked for."""
+    treasury, account = run.treasury, run.account
+    asked = new.metadata or {}
+    return (
+        run.main_authority == new.main_authority
+        and run.instance.join_authority == new.join_authority
+        and account.client_version == new.client_version
+        and all(account.metadata[key] == asked.get(key, "") for key in ("name", "description"))
+        and (None if treasury is None else treasury.run.collateral_mint)
+        == (None if new.treasurer is None else new.treasurer.mint)
+    )
+
+
+def _next_steps(session: SigningSession, new: NewRun) -> tuple[str, ...]:
+    """To configure the run; first to write a file, unless there is one of that name."""
+    configure = session.given.command("update-config", "--config-path", CONFIG_FILE, run_id=new.run_id)
+    if Path(CONFIG_FILE).exists():
+        return (configure,)
+    return (f"psyche-cli config-example > {CONFIG_FILE}", configure)
 
 
 def _treasurer_data(treasurer: TreasurerPlan | None) -> JsonValue:
@@ -246,6 +295,7 @@ def _treasurer_data(treasurer: TreasurerPlan | None) -> JsonValue:
         return None
     return {
         "index": treasurer.index,
+        "index_string": str(treasurer.index),
         "run": str(treasurer.run),
         "vault": str(treasurer.vault),
         "collateral_mint": str(treasurer.mint),

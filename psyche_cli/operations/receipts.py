@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from psyche_cli.cluster.sender import Receipt
-from psyche_cli.errors import PsycheError
+from psyche_cli.errors import AlreadyExists, ProgramRefused, PsycheError
 from psyche_cli.results import TransactionRecord
 
 _Value = TypeVar("_Value")
@@ -27,3 +27,21 @@ def look_after(read: Callable[[], _Value]) -> _Value | None:
         return read()
     except (PsycheError, KeyboardInterrupt):
         return None
+
+
+def send_creation(send: Callable[[], Receipt], find_taken: Callable[[], AlreadyExists | None]) -> Receipt:
+    """Send what creates accounts, and say so if somebody else created them in the meantime.
+
+    A program refuses a taken address in its own words, or with a bare number. ``find_taken`` looks once more and
+    returns the error to raise instead; it then tells, like the program's own, whether the transaction was sent.
+    """
+    try:
+        return send()
+    except ProgramRefused as refused:
+        taken = look_after(find_taken)
+        if taken is None:
+            raise
+        taken.sent, taken.signature, taken.logs = refused.sent, refused.signature, refused.logs
+        if refused.sent:
+            taken.hint = f"Transaction {refused.signature} failed on-chain, its fee was paid. {taken.hint}".strip()
+        raise taken from refused

@@ -16,7 +16,8 @@ from psyche_cli.protocol.addresses import (
     treasurer_run_address,
 )
 from psyche_cli.protocol.coordinator_account import CoordinatorAccount, decode_coordinator_account
-from psyche_cli.protocol.raw_account import RawAccount
+from psyche_cli.protocol.raw_account import RawAccount, taken
+from psyche_cli.protocol.run_states import RunState
 from psyche_cli.protocol.token_accounts import TokenMint, decode_mint, decode_token_account
 from psyche_cli.session import Session
 
@@ -48,6 +49,11 @@ class Run:
     def main_authority(self) -> Pubkey:
         """The wallet that administers the run: through the treasurer if it has one, else directly."""
         return self.treasury.run.main_authority if self.treasury else self.instance.main_authority
+
+    @property
+    def next_step(self) -> int:
+        """The step that the run takes next once it is resumed: the first start sets it to 1."""
+        return 1 if self.account.run_state == RunState.UNINITIALIZED else self.account.step
 
     def require_authority(self, wallet: Pubkey) -> None:
         """Raises NotAuthority unless the wallet is the one that administers the run."""
@@ -89,10 +95,10 @@ def find_run(session: Session, run_id: str, given_index: int | None = None) -> R
     treasurer_address = treasurer_run_address(index, session.programs)
     address = instance_address(run_id, session.programs)
     raw_instance, raw_treasurer = session.rpc.accounts([address, treasurer_address])
-    if raw_instance is None:
+    if raw_instance is None or not raw_instance.is_taken:
         raise RunNotFound(
             f"There is no run {run_id!r} on {session.rpc.label}.",
-            hint="Check --run-id and --rpc, or create it: psyche-cli create-run.",
+            hint="Check --run-id and --rpc. A run id counts with every blank and letter case.",
             run_id=run_id,
             instance=str(address),
         )
@@ -127,11 +133,12 @@ def find_run(session: Session, run_id: str, given_index: int | None = None) -> R
 
 def token_amount(raw: RawAccount | None) -> int:
     """What a token account holds, in base units; 0 for one that does not exist."""
-    return 0 if raw is None else decode_token_account(raw).amount
+    found = taken(raw)
+    return 0 if found is None else decode_token_account(found).amount
 
 
 def _existing(raw: RawAccount | None, address: Pubkey, what: str) -> RawAccount:
-    if raw is None:
+    if raw is None or not raw.is_taken:
         raise AccountNotFound(
             f"The run's {what} {address} does not exist.", hint="The run is not usable.", address=str(address)
         )

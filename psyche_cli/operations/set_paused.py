@@ -2,106 +2,146 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
-from psyche_cli.errors import WrongRunState
+from psyche_cli.errors import ProgramRefused, WrongRunState
 from psyche_cli.operations.administration import Change, instructions_for
+from psyche_cli.operations.collateral import amounts, obligations_of
+from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.receipts import look_after, record
-from psyche_cli.operations.runs import find_run
+from psyche_cli.operations.runs import Run, find_run
 from psyche_cli.protocol.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import OperationResult
+from psyche_cli.results import OperationResult, TransactionRecord
 from psyche_cli.run_config.problems import configuration_error
-from psyche_cli.run_config.rules import check_run, is_unset
+from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
 from psyche_cli.session import SigningSession
 
 
 def set_paused(
     session: SigningSession, *, run_id: str, paused: bool, treasurer_index: int | None = None
 ) -> OperationResult:
-    """Pause or resume a run, through its treasurer if it has one.
+    """Pause or resume a run, through its treasurer if it has one; one that is so already is left alone.
 
-    Raises NotAuthority, WrongRunState or ConfigurationError where the program would refuse, before anything is sent.
+    Raises NotAuthority, WrongRunState, ConfigurationError or InsufficientFunds where the program or the cluster would
+    refuse, before anything is sent.
     """
     run = find_run(session, run_id, treasurer_index)
     run.require_authority(session.wallet.address)
-    check = check_pause if paused else check_resume
-    check(run.run_id, run.account)
+    if is_so_already(paused, run.account):
+        return _result(session, run, run, paused)
+    if paused:
+        check_pause(run)
+    else:
+        check_resume(session, run)
     label = "pause" if paused else "resume"
     instructions = instructions_for(Change(paused=paused), run, session.wallet.address, session.instructions)
-    receipt = session.sender.send(instructions, session.wallet, label=label)
-    seen = look_after(lambda: find_run(session, run_id, treasurer_index).account)
-    state = seen.run_state.text if seen else "not known: the endpoint no longer answers"
-    return OperationResult(
-        summary=_summary(run_id, paused, seen),
-        data={
-            "run_id": run_id,
-            "paused": paused,
-            "state_before": run.account.run_state.text,
-            "state": seen.run_state.text if seen else None,
-            "pending_pause": seen.pending_pause if seen else None,
-            "treasurer": run.treasury is not None,
-        },
-        details=(
-            ("state before", run.account.run_state.text),
-            ("state now", state + (" (pause pending)" if seen and seen.pending_pause else "")),
-        ),
-        transactions=(record(label, receipt),),
-        next_steps=(f"psyche-cli json-dump-run --run-id {quote(run_id)}",),
-    )
+    require_lamports(session, instructions)
+    try:
+        receipt = session.sender.send(instructions, session.wallet, label=label)
+    except ProgramRefused as error:
+        # Somebody else may have been faster. What was sent and paid for remains a failure.
+        seen = None if error.sent else look_after(lambda: find_run(session, run_id, treasurer_index))
+        if seen is None or not is_so_already(paused, seen.account):
+            raise
+        return _result(session, seen, seen, paused)
+    seen = look_after(lambda: find_run(session, run_id, treasurer_index))
+    return _result(session, run, seen, paused, record(label, receipt))
 
 
-def check_pause(run_id: str, account: CoordinatorAccount) -> None:
+def is_so_already(paused: bool, account: CoordinatorAccount) -> bool:
+    """Whether a run is paused, or will be at the end of its epoch; or else, whether it runs and will go on."""
+    if paused:
+        return account.run_state == RunState.PAUSED or account.pending_pause
+    return not account.run_state.is_halted and not account.pending_pause
+
+
+def check_pause(run: Run) -> None:
     """Raises WrongRunState where pausing is refused: a halted run is not running."""
-    state = account.run_state
+    state = run.account.run_state
     if state.is_halted:
         raise WrongRunState(
-            f"Run {run_id!r} cannot be paused: it is {state.text}, so it is not running.",
-            hint="Start it with: psyche-cli set-paused --resume." if state != RunState.FINISHED else "",
+            f"Run {run.run_id!r} cannot be paused: it is {state.text}, so it is not running.",
+            hint="" if state == RunState.FINISHED else "It pauses only once it has been started.",
             state=state.text,
         )
 
 
-def check_resume(run_id: str, account: CoordinatorAccount) -> None:
+def check_resume(session: SigningSession, run: Run) -> None:
     """Raises where starting is refused.
 
-    WrongRunState: the run is not halted, has finished, was never configured, or has no steps left. ConfigurationError:
-    its configuration breaks rules, which are named.
+    WrongRunState: the run is about to pause, has finished, was never configured, or has no steps left.
+    ConfigurationError: its configuration breaks rules, which are named.
     """
-    state = account.run_state
+    account, state = run.account, run.account.run_state
     if state == RunState.FINISHED or not state.is_halted:
         advice = "A pause that is pending cannot be taken back: wait until the run is Paused."
         raise WrongRunState(
-            f"Run {run_id!r} cannot be resumed: it is {state.text}, not Paused.",
+            f"Run {run.run_id!r} cannot be resumed: it is {state.text}, not Paused.",
             hint=advice if account.pending_pause else "",
             state=state.text,
         )
+    configure = session.given.command("update-config", "--config-path", "run.toml", run_id=run.run_id)
     if is_unset(account.config):
         raise WrongRunState(
-            f"Run {run_id!r} cannot be resumed: it has no configuration yet.",
-            hint=f"Give it one: psyche-cli update-config --run-id {quote(run_id)} --config-path FILE.",
+            f"Run {run.run_id!r} cannot be resumed: it has no configuration yet.",
+            hint=f"Give it one: {configure}",
             state=state.text,
         )
     problems = check_run(account.config, account.model)
     if problems:
         raise configuration_error(
             problems,
-            subject=f"Run {run_id!r} cannot be resumed: its configuration",
-            hint=f"Mend the file and send it: psyche-cli update-config --run-id {quote(run_id)} --config-path FILE.",
+            subject=f"Run {run.run_id!r} cannot be resumed: its configuration",
+            hint=f"Fix the file and send it: {configure}",
         )
-    # The first start sets the step to 1, and a run ends when its step reaches total_steps.
-    step, total = account.step if state == RunState.PAUSED else 1, account.config["total_steps"]
-    if step >= total:
+    step = run.next_step
+    if not has_steps_left(step, account.config):
         raise WrongRunState(
-            f"Run {run_id!r} cannot be resumed: it has no steps left (step {step}, total_steps {total}).",
-            hint="Raise total_steps in the configuration.",
+            f"Run {run.run_id!r} cannot be resumed: it has no steps left "
+            f"(step {step}, total_steps {account.config['total_steps']}).",
+            hint=f"Raise total_steps in the configuration and send it: {configure}",
             state=state.text,
         )
 
 
-def _summary(run_id: str, paused: bool, seen: CoordinatorAccount | None) -> str:
+def _result(
+    session: SigningSession, run: Run, seen: Run | None, paused: bool, *transactions: TransactionRecord
+) -> OperationResult:
+    """What is so after the transaction, or was so without one; ``seen`` is the run afterwards, if it could be read."""
+    account = seen.account if seen else None
+    state = account.run_state.text if account else "not known: the endpoint no longer answers"
+    obligations = None if paused else obligations_of(seen or run)
+    return OperationResult(
+        summary=_summary(run.run_id, paused, account, already=not transactions),
+        data={
+            "run_id": run.run_id,
+            "paused": paused,
+            "already_so": not transactions,
+            "state_before": run.account.run_state.text,
+            "state": account.run_state.text if account else None,
+            "pending_pause": account.pending_pause if account else None,
+            "treasurer": run.treasury is not None,
+            "missing_collateral": amounts(obligations.missing, obligations.decimals) if obligations else None,
+        },
+        details=(
+            ("state before", run.account.run_state.text),
+            ("state now", state + (" (pause pending)" if account and account.pending_pause else "")),
+        ),
+        transactions=transactions,
+        warnings=obligations.warnings if obligations else (),
+        next_steps=(
+            *(obligations.next_steps(session.given, run.run_id) if obligations else ()),
+            session.given.command("json-dump-run", run_id=run.run_id),
+        ),
+    )
+
+
+def _summary(run_id: str, paused: bool, seen: CoordinatorAccount | None, *, already: bool) -> str:
     if not paused:
-        return f"Resumed run {run_id}" + (f": it is {seen.run_state.text} now." if seen else ".")
+        now = f"it is {seen.run_state.text} now" if seen else ""
+        return f"Run {run_id} is running already: {now}." if already else f"Resumed run {run_id}{now and ': '}{now}."
     if seen and seen.pending_pause:
-        return f"Run {run_id} will pause when this epoch ends; it pays no rewards for this epoch."
+        will = "will pause already" if already else "will pause"
+        return f"Run {run_id} {will} when this epoch ends; it pays no rewards for this epoch."
+    if already:
+        return f"Run {run_id} is paused already."
     return f"Paused run {run_id}." if seen else f"Asked run {run_id} to pause."

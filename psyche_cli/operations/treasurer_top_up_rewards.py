@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from psyche_cli.amounts import format_amount, parse_amount, ui_decimal
+from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.cluster.transaction import distinguishing_mark
 from psyche_cli.errors import AccountNotFound, InsufficientFunds
+from psyche_cli.operations.collateral import amounts, obligations_of
+from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.receipts import look_after, record
 from psyche_cli.operations.runs import find_run, token_amount
 from psyche_cli.protocol.addresses import associated_token_address
+from psyche_cli.protocol.raw_account import taken
 from psyche_cli.results import OperationResult
 from psyche_cli.session import SigningSession
 
@@ -26,7 +29,7 @@ def top_up_rewards(
     amount = parse_amount(collateral_amount, mint.decimals, "--collateral-amount")
     source = associated_token_address(session.wallet.address, mint.address)
     [raw_source] = session.rpc.accounts([source])
-    if raw_source is None:
+    if taken(raw_source) is None:
         raise AccountNotFound(
             f"The wallet {session.wallet.address} has no account of the collateral token {mint.address}.",
             hint=f"Send tokens to the wallet first; its associated token account is {source}.",
@@ -51,18 +54,23 @@ def top_up_rewards(
         amount=amount,
         decimals=mint.decimals,
     )
-    receipt = session.sender.send([distinguishing_mark(), instruction], session.wallet, label="top up")
+    instructions = [distinguishing_mark(), instruction]
+    require_lamports(session, instructions)
+    receipt = session.sender.send(instructions, session.wallet, label="top up")
     vault = look_after(lambda: session.rpc.token_account_balance(treasury.vault))
     held = vault.base_units if vault else treasury.vault_amount + amount
+    obligations = obligations_of(run, held=held)
+    assert obligations is not None  # the run has a treasury
     return OperationResult(
         summary=f"Transferred {format_amount(amount, mint.decimals)} to the treasury of run {run_id}.",
         data={
             "run_id": run_id,
             "collateral_mint": str(mint.address),
             "decimals": mint.decimals,
-            "transferred": {"base_units": amount, "amount": ui_decimal(amount, mint.decimals)},
+            "transferred": amounts(amount, mint.decimals),
             "vault": str(treasury.vault),
-            "vault_balance": {"base_units": held, "amount": ui_decimal(held, mint.decimals)},
+            "vault_balance": amounts(held, mint.decimals),
+            "missing_collateral": amounts(obligations.missing, mint.decimals),
         },
         details=(
             ("collateral mint", str(mint.address)),
@@ -71,4 +79,6 @@ def top_up_rewards(
             ("vault holds now", format_amount(held, mint.decimals)),
         ),
         transactions=(record("top up", receipt),),
+        warnings=obligations.warnings,
+        next_steps=obligations.next_steps(session.given, run_id),
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from solders.instruction import Instruction
@@ -13,6 +12,7 @@ from solders.instruction import Instruction
 from psyche_cli.cluster.transaction import LARGEST_TRANSACTION, transaction_size
 from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
 from psyche_cli.operations.administration import Change, instructions_for
+from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.receipts import record
 from psyche_cli.operations.runs import Run, find_run
 from psyche_cli.protocol.run_states import RunState
@@ -21,7 +21,7 @@ from psyche_cli.run_config.batch_size import data_index_for_step
 from psyche_cli.run_config.differences import Difference, differences
 from psyche_cli.run_config.load import RunConfig, load_run_config
 from psyche_cli.run_config.problems import configuration_error
-from psyche_cli.run_config.rules import check_client_version, check_metadata, check_run, is_unset
+from psyche_cli.run_config.rules import check_client_version, check_metadata, check_run, has_steps_left, is_unset
 from psyche_cli.session import SigningSession
 
 
@@ -59,7 +59,7 @@ class ConfigChanges:
         if not (config_path or given or restart_from_step is not None or switch_to_hub or client_version is not None):
             raise NothingToDo(
                 "Nothing to update was given.",
-                hint="Give --config-path FILE, or one of the options that psyche-cli update-config --help lists.",
+                hint="Give --config-path FILE, or an option with a new value. See: psyche-cli update-config --help",
             )
         problems = check_metadata(**given)
         if client_version is not None:
@@ -89,10 +89,10 @@ def update_config(
     run.require_authority(session.wallet.address)
     change, changed = plan(run, changes)
     if not changed:
-        return _result(run_id, changes, changed, ())
-    _require_state(run, change)
+        return _result(session, run, changes, change, changed)
+    _require_state(session, run, change)
     transactions = _send(session, run, change)
-    return _result(run_id, changes, changed, transactions, run.account.run_state)
+    return _result(session, run, changes, change, changed, *transactions)
 
 
 def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
@@ -145,9 +145,11 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Transactio
 
     whole = instructions(change)
     if change.metadata is None or transaction_size(whole, wallet.address) <= LARGEST_TRANSACTION:
+        require_lamports(session, whole)
         return (record("update", session.sender.send(whole, wallet, label="update")),)
     session.notify("This is too large for one transaction: the metadata goes first, then everything else together.")
     halves = [instructions(part) for part in split(change)]
+    require_lamports(session, *halves)
     for half in halves:
         session.sender.simulate(half, wallet)
     first = record("update metadata", session.sender.send(halves[0], wallet, label="update metadata"))
@@ -159,15 +161,15 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Transactio
     return (first, record("update configuration", second))
 
 
-def _require_state(run: Run, change: Change) -> None:
+def _require_state(session: SigningSession, run: Run, change: Change) -> None:
     state = run.account.run_state
     if state == RunState.FINISHED and change.tables:
         raise WrongRunState(f"Run {run.run_id!r} has finished: it cannot be configured any more.", state=state.text)
     if change.needs_halted_run and not state.is_halted:
         raise WrongRunState(
             f"Run {run.run_id!r} is {state.text}: only name, description and the like may change now.",
-            hint=f"Pause it first: psyche-cli set-paused --run-id {quote(run.run_id)}. "
-            "In training that takes an epoch.",
+            hint="In training a pause takes until the end of the epoch. "
+            f"Pause it first: {session.given.command('set-paused', run_id=run.run_id)}",
             state=state.text,
         )
 
@@ -189,34 +191,62 @@ def _restart(run: Run, step: int, config: Mapping[str, int], model: Mapping[str,
             f"Run {run.run_id!r} has no configuration yet, so the data index of step {step} is unknown.",
             hint="Give --config-path FILE as well.",
         )
-    if step > config["total_steps"]:
+    if not has_steps_left(step, config):
         raise WrongRunState(
-            f"Step {step} lies beyond the last one: total_steps is {config['total_steps']}.",
+            f"Step {step} leaves no steps to take: total_steps is {config['total_steps']}, and a run ends there.",
             hint="Give a smaller --restart-from-step, or a configuration with more steps.",
+            step=step,
+            total_steps=config["total_steps"],
         )
     return {"step": step, "epoch_start_data_index": data_index_for_step(step, config, model)}
 
 
 def _result(
-    run_id: str,
+    session: SigningSession,
+    run: Run,
     changes: ConfigChanges,
+    change: Change,
     changed: Sequence[Difference],
-    transactions: tuple[TransactionRecord, ...],
-    state: RunState | None = None,
+    *transactions: TransactionRecord,
 ) -> OperationResult:
-    warnings = [problem.message for problem in (changes.file.warnings if changes.file else ())]
-    if changes.restart_from_step is not None and state == RunState.UNINITIALIZED:
-        warnings.append("The first start of a run sets its step to 1: give --restart-from-step again after a pause.")
+    config = run.account.config if change.config is None else change.config
     listed: list[JsonValue] = [{"key": d.key, "before": d.before, "after": d.after} for d in changed]
     count = "1 value" if len(changed) == 1 else f"{len(changed)} values"
     return OperationResult(
-        summary=f"Updated {count} of run {run_id}." if changed else f"Run {run_id} has these values already.",
-        data={"run_id": run_id, "changed": listed},
+        summary=f"Updated {count} of run {run.run_id}." if changed else f"Run {run.run_id} has these values already.",
+        data={"run_id": run.run_id, "already_so": not transactions, "changed": listed},
         details=tuple((d.key, f"{_shown(d.before)} -> {_shown(d.after)}") for d in changed),
         transactions=transactions,
-        warnings=tuple(warnings),
-        next_steps=(f"psyche-cli set-paused --run-id {quote(run_id)} --resume",) if state and state.is_halted else (),
+        warnings=tuple(_warnings(run, changes, change, config)),
+        next_steps=_next_steps(session, run, change, config),
     )
+
+
+def _warnings(run: Run, changes: ConfigChanges, change: Change, config: Mapping[str, Any]) -> Iterator[str]:
+    for problem in changes.file.warnings if changes.file else ():
+        yield problem.message
+    step = _next_step(run, change)
+    if changes.restart_from_step is not None and run.account.run_state == RunState.UNINITIALIZED:
+        yield "The first start of a run sets its step to 1: give --restart-from-step again after a pause."
+    if not is_unset(config) and not has_steps_left(step, config):
+        yield f"The run has no steps left (step {step}, total_steps {config['total_steps']}): it cannot be resumed so."
+
+
+def _next_step(run: Run, change: Change) -> int:
+    """The step that the changed run takes next once it is resumed."""
+    if change.progress is None or run.account.run_state == RunState.UNINITIALIZED:
+        return run.next_step
+    return int(change.progress["step"])
+
+
+def _next_steps(session: SigningSession, run: Run, change: Change, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """To start a run that is ready for it, and to look at one that runs or has ended."""
+    state = run.account.run_state
+    if state == RunState.FINISHED or not state.is_halted:
+        return (session.given.command("json-dump-run", run_id=run.run_id),)
+    if is_unset(config) or not has_steps_left(_next_step(run, change), config):
+        return ()
+    return (session.given.command("set-paused", "--resume", run_id=run.run_id),)
 
 
 def _shown(value: object) -> str:

@@ -95,9 +95,7 @@ INSTRUCTION: dict[str, tuple[str, str]] = {
     "UninitializedAccount": ("An account is not initialised", ""),
 }
 
-_WAIT_FOR_PAUSE = (
-    "Pause the run (psyche-cli set-paused) and wait until its state is Paused: an epoch under way ends first."
-)
+_WAIT_FOR_PAUSE = "Pause the run (set-paused) and wait until its state is Paused: an epoch under way ends first."
 
 HINTS: dict[tuple[str, int], str] = {
     ("coordinator", 6000): "A finished run cannot be changed. Create a new one.",
@@ -154,7 +152,7 @@ ACCOUNT_HINTS: dict[tuple[int, str], str] = {
     (3007, "coordinator_account"): "It does not exist (any more), or belongs to another build of the program.",
     (3007, "collateral_mint"): "The collateral must be a mint of the classic SPL Token program.",
     (3012, "coordinator_instance"): "There is no run of this id on this cluster.",
-    (3012, "authorization"): "It has to be created first: psyche-cli join-authorization-create.",
+    (3012, "authorization"): "It has to be created first, with join-authorization-create.",
     (3012, "run"): "The run has no treasurer.",
     (3012, "participant"): "The user has to be registered with the treasurer first.",
     (3012, "collateral_mint"): "There is no such mint on this cluster.",

@@ -16,3 +16,13 @@ class RawAccount:
     lamports: int
     data: bytes
     executable: bool = False
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether something was created here. Lamports alone, which anybody may send to any address, are nothing."""
+        return len(self.data) > 0
+
+
+def taken(raw: RawAccount | None) -> RawAccount | None:
+    """The account if something was created at its address, else None."""
+    return raw if raw is not None and raw.is_taken else None

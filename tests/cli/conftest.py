@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.account import Account
+from solders.instruction import Instruction
 
-from tests.cli.harness import Chain, CommandLine, address_of
+from psyche_cli.protocol.accounts import decode_instance
+from psyche_cli.protocol.addresses import instance_address
+from psyche_cli.protocol.instructions import Instructions
+from psyche_cli.protocol.layout import DISCRIMINATOR_SIZE, CoordinatorImage
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.session import signing_session
+from tests.cli.harness import Chain, CommandLine, address_of, environment_of
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 MINIMAL = CONFIGS / "minimal.toml"
@@ -34,6 +43,41 @@ class House:
         if configured:
             self.cli.json("update-config", "--run-id", run_id, "--config-path", MINIMAL)
         return run_id
+
+    def send(self, *instructions: Instruction) -> None:
+        """Send a transaction of the owner's past the command line, as another client does."""
+        with signing_session(environment_of(self.cli), rpc="http://127.0.0.1:1", wallet_path=self.owner) as session:
+            session.sender.send(instructions, session.wallet)
+
+    def write_metadata(self, run_id: str, **values: object) -> None:
+        """Give a run without treasurer metadata that the command line would refuse."""
+        raw = self.chain.rpc.account(instance_address(run_id))
+        assert raw is not None
+        instance = decode_instance(raw)
+        metadata = {"name": "", "description": "", "num_parameters": 0, "vocab_size": 0, **values}
+        owner, account = address_of(self.owner), instance.coordinator_account
+        self.send(Instructions().update(authority=owner, instance=instance.address, account=account, metadata=metadata))
+
+    def edit(self, change: Callable[[Any], None], run_id: str = "test") -> None:
+        """Let ``change`` write into the image of a run's coordinator account: what takes members and time otherwise."""
+        raw = self.chain.rpc.account(instance_address(run_id))
+        assert raw is not None
+        address = decode_instance(raw).coordinator_account
+        bank = self.chain.dispatcher.context.bank
+        account = bank.account(address)
+        assert account is not None
+        data = bytearray(account.data)
+        change(CoordinatorImage.from_buffer(data, DISCRIMINATOR_SIZE))
+        bank.set_account(address, Account(account.lamports, bytes(data), account.owner))
+
+    def enter(self, state: RunState, *, pending_pause: bool = False) -> None:
+        """Put the run ``test`` into a state."""
+
+        def change(image: Any) -> None:
+            image.state.coordinator.run_state.value = state
+            image.state.coordinator.pending_pause.value = pending_pause
+
+        self.edit(change)
 
     def dump(self, run_id: str = "test") -> Any:
         """The JSON dump of a run."""

@@ -54,7 +54,7 @@ def test_a_second_authorization_changes_nothing(house: House) -> None:
     sent = house.chain.sent
     again = house.cli("join-authorization-create", "--permissionless", "--output", "json")
     assert again.json["transactions"] == []
-    assert again.data == {**first, "created": False}
+    assert again.data == {**first, "created": False, "already_so": True}
     assert house.chain.sent == sent
 
 

@@ -137,8 +137,10 @@ def test_no_terminal_is_too_narrow(house: House, monkeypatch: pytest.MonkeyPatch
 
 
 def test_names_from_the_chain_cannot_command_the_terminal(house: House) -> None:
+    """Other clients write any name."""
     run_id = house.run()
-    outcome = house.cli("update-config", "--run-id", run_id, "--name", "\x1b]0;gotcha\x07\x1b[2J")
+    house.write_metadata(run_id, name="\x1b]0;gotcha\x07\x1b[2J")
+    outcome = house.cli("update-config", "--run-id", run_id, "--name", "harmless")
     assert outcome.code is ExitCode.OK, outcome.stderr
     assert "\x1b" not in outcome.stdout + outcome.stderr
     assert "\x1b" not in house.cli("json-dump-run", "--run-id", run_id).stdout

@@ -1,17 +1,26 @@
-"""Somebody else changes the run between our look and our transaction: the program's own answer is told."""
+"""Somebody else changes the run between our look and our transaction."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from solders.account import Account
+from solders.pubkey import Pubkey
 
 from psyche_cli.cluster.transport import Transport
+from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.errors import ExitCode, RpcError, Unreachable, WrongOwner
+from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from psyche_cli.protocol.programs import SYSTEM
 from tests.cli.conftest import House
-from tests.cli.harness import CommandLine, Outcome
+from tests.cli.harness import SOL, CommandLine, Outcome, address_of
 from tests.cli.test_life import largest_config
 
 
@@ -52,15 +61,14 @@ def while_somebody_resumes(house: House, run_id: str, method: str, *words: str) 
 def test_a_simulation_that_fails_sends_nothing(house: House, treasurer: bool) -> None:
     run_id = house.run(treasurer=treasurer)
     sent = house.chain.sent
-    outcome = while_somebody_resumes(house, run_id, "simulateTransaction", "set-paused", "--resume")
+    outcome = while_somebody_resumes(house, run_id, "simulateTransaction", "update-config", "--client-version", "v2")
     assert outcome.code is ExitCode.REFUSED
     error = outcome.json["error"]
     assert error["code"] == "program_refused"
-    assert "CoordinatorErrorCannotResume" in error["message"]
-    assert "Cannot resume" in error["message"]
+    assert "UpdateConfigNotHalted" in error["message"]
     assert "coordinator" in error["message"]
     assert error["context"]["sent"] is False
-    assert any("Instruction: SetPaused" in line for line in error["context"]["logs"])
+    assert any("Instruction: UpdateClientVersion" in line for line in error["context"]["logs"])
     assert house.chain.sent == sent + 1, "only the other process sent"
 
 
@@ -179,3 +187,136 @@ def test_equal_payments_at_once_are_two_payments(house: House) -> None:
     )
     assert late(*words).code is ExitCode.OK
     assert house.dump()["treasurer_run"]["funded_collateral_amount"] == 10
+
+
+def raced(house: House, method: str, words: tuple[object, ...], winner: tuple[object, ...] = ()) -> Outcome:
+    """Run ``words`` while another process runs ``winner`` (the same words) just before our request of ``method``.
+
+    It has another blockhash, since equal transactions of one wallet would be a single one.
+    """
+
+    def meddle() -> None:
+        house.cli.json("localnet", "warp", "--slots", 1)
+        house.cli.json(*(winner or words))
+
+    late = CommandLine(
+        house.cli.home,
+        lambda url: Meddling(house.chain.transport(url), method, meddle),
+        house.cli.variables,
+    )
+    return late(*words, "--output", "json")
+
+
+METHODS = pytest.mark.parametrize(
+    ("method", "sent"), [("simulateTransaction", False), ("sendTransaction", True)], ids=["simulation", "on-chain"]
+)
+
+
+def assert_already_exists(house: House, outcome: Outcome, *, sent: bool) -> None:
+    assert outcome.code is ExitCode.REFUSED, outcome.stderr
+    error = outcome.json["error"]
+    assert error["code"] == "already_exists"
+    assert error["context"]["sent"] is sent
+    assert ("signature" in error["context"]) is sent
+    assert ("its fee was paid" in error["hint"]) is sent
+    assert error["context"]["logs"], "what the programs said is kept"
+
+
+@METHODS
+@pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
+@pytest.mark.parametrize("winner", ["owner", "stranger"])
+def test_the_loser_of_a_simultaneous_creation(
+    house: House, method: str, sent: bool, treasurer: bool, winner: str
+) -> None:
+    mint = ("--treasurer-collateral-mint", house.new_mint()) if treasurer else ()
+    words = ("create-run", "--run-id", "test", *mint)
+    before = house.chain.rpc.balance(address_of(house.owner))
+    outcome = raced(house, method, words, (*words, "-w", getattr(house, winner)))
+    assert_already_exists(house, outcome, sent=sent)
+    context = outcome.json["error"]["context"]
+    assert context["as_requested"] is (winner == "owner")
+    assert context["instance"] == house.dump()["coordinator_instance"]["address"]
+    paid = before - house.chain.rpc.balance(address_of(house.owner))
+    if winner == "stranger":
+        assert paid == (10_000 if sent else 0), "a fee at most"
+
+
+@METHODS
+def test_the_loser_of_a_race_for_a_treasurer_index(house: House, method: str, sent: bool) -> None:
+    words = ("create-run", "--treasurer-collateral-mint", house.new_mint(), "--treasurer-index", "5", "--run-id")
+    outcome = raced(house, method, (*words, "test"), (*words, "other"))
+    assert_already_exists(house, outcome, sent=sent)
+    assert "--treasurer-index" in outcome.json["error"]["hint"]
+
+
+def test_the_loser_of_a_simultaneous_authorization_has_what_it_wanted(house: House) -> None:
+    words = ("join-authorization-create", "--permissionless")
+    outcome = raced(house, "simulateTransaction", words)
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert outcome.data["already_so"] is True
+    assert outcome.json["transactions"] == []
+    assert house.chain.sent == 1
+
+
+def test_the_loser_of_a_simultaneous_authorization_that_paid_for_it(house: House) -> None:
+    words = ("join-authorization-create", "--permissionless")
+    outcome = raced(house, "sendTransaction", words)
+    assert_already_exists(house, outcome, sent=True)
+    again = house.cli(*words, "--output", "json")
+    assert again.data["already_so"] is True
+
+
+@pytest.mark.parametrize("treasurer", [False, True], ids=["directly", "through an inner call"])
+@pytest.mark.parametrize("resume", [False, True], ids=["pause", "resume"])
+def test_the_loser_of_a_simultaneous_pause_has_what_it_wanted(house: House, treasurer: bool, resume: bool) -> None:
+    run_id = house.run(treasurer=treasurer)
+    if not resume:
+        house.cli.json("set-paused", "--run-id", run_id, "--resume")
+    sent = house.chain.sent
+    outcome = raced(house, "simulateTransaction", ("set-paused", "--run-id", run_id, *(["--resume"] if resume else [])))
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert outcome.data["already_so"] is True
+    assert outcome.json["transactions"] == []
+    assert house.chain.sent == sent + 1, "only the other process sent"
+
+
+def test_a_refusal_for_another_reason_stays_what_it_is(house: House) -> None:
+    """The mint is closed in between, so to say: nobody took the run's addresses."""
+    mint = house.new_mint()
+    bank = house.chain.dispatcher.context.bank
+
+    def close() -> None:
+        bank.set_account(Pubkey.from_string(mint), Account(0, b"", SYSTEM))
+
+    late = CommandLine(
+        house.cli.home,
+        lambda url: Meddling(house.chain.transport(url), "simulateTransaction", close),
+        house.cli.variables,
+    )
+    outcome = late("create-run", "--run-id", "test", "--treasurer-collateral-mint", mint, "--output", "json")
+    assert outcome.json["error"]["code"] == "program_refused"
+
+
+def test_real_processes_create_one_run_at_once(tmp_path: Path) -> None:
+    """Eight processes, one validator over a socket: one run, and seven that say so."""
+    wallet = tmp_path / "owner.json"
+    key = Wallet.generate()
+    key.write_keypair_file(wallet)
+    options = LocalnetOptions(genesis=Genesis(balances={key.address: 100 * SOL}), rpc_port=0)
+    with LocalValidator(options) as validator:
+        command = [sys.executable, "-m", "psyche_cli", "create-run", "--run-id", "test", "-w", str(wallet)]
+        processes = [
+            subprocess.Popen(
+                [*command, "--rpc", validator.rpc_url, "--output", "json"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+                text=True,
+            )
+            for _ in range(8)
+        ]
+        documents = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
+    assert sorted(document["exit_code"] for document in documents) == [0] + [6] * 7
+    errors = [document["error"] for document in documents if not document["ok"]]
+    assert {error["code"] for error in errors} == {"already_exists"}
+    assert all(error["context"]["as_requested"] is True for error in errors)

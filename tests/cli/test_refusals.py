@@ -159,11 +159,101 @@ def test_resume_of_a_run_without_steps_left(house: House, tmp_path: Path, starte
     assert "no steps left" in message
 
 
-def test_pausing_what_does_not_run(house: House) -> None:
+@pytest.mark.parametrize("left", [0, -1])
+def test_a_restart_that_leaves_no_steps_is_neither_sent_nor_paid(house: House, left: int) -> None:
+    """The last step to restart from is the last one that can be resumed from."""
+    run_id = paused(house)
+    total = house.dump()["coordinator_account"]["setup"]["config"]["total_steps"]
+    words = ("update-config", "--run-id", run_id, "--restart-from-step")
+    message = refused(house, ExitCode.REFUSED, *words, total - left)
+    assert f"total_steps is {total}" in message
+    house.cli.json(*words, total - 1)
+    assert house.cli.json("set-paused", "--run-id", run_id, "--resume")["state"] == "Waiting for members"
+
+
+@pytest.mark.parametrize("total", [4, 5])
+def test_a_restart_counts_the_steps_of_the_new_configuration(house: House, tmp_path: Path, total: int) -> None:
+    run_id = paused(house)
+    file = with_total_steps(tmp_path, total)
+    words = ("update-config", "--run-id", run_id, "--config-path", file, "--restart-from-step", 4)
+    if total == 4:
+        refused(house, ExitCode.REFUSED, *words)
+    else:
+        house.cli.json(*words)
+        house.cli.json("set-paused", "--run-id", run_id, "--resume")
+
+
+def test_a_restart_without_configuration(house: House) -> None:
+    run_id = house.run(configured=False)
+    words = ("update-config", "--run-id", run_id, "--restart-from-step", "1")
+    assert "no configuration yet" in refused(house, ExitCode.REFUSED, *words)
+    outcome = house.cli(*words, "--config-path", MINIMAL, "--output", "json")
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    [warning] = outcome.json["warnings"]
+    assert "first start" in warning
+
+
+def test_a_restart_beyond_what_the_program_can_count(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "huge.toml"
+    text = re.sub(r"total_steps = \d+", "total_steps = 4294967295", MINIMAL.read_text())
+    text = re.sub(r"global_batch_size_(start|end) = \d+", r"global_batch_size_\1 = 65535", text)
+    text = re.sub(r"max_seq_len = \d+", "max_seq_len = 4294967295", text)
+    file.write_text(text)
+    words = ("update-config", "--run-id", paused(house), "--config-path", file, "--restart-from-step", 4294967294)
+    refused(house, ExitCode.CONFIGURATION, *words)
+
+
+def test_a_restart_of_a_run_that_runs(house: House) -> None:
+    run_id = paused(house)
+    house.cli.json("set-paused", "--run-id", run_id, "--resume")
+    words = ("update-config", "--run-id", run_id, "--restart-from-step", "3")
+    assert "Waiting for members" in refused(house, ExitCode.REFUSED, *words)
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["never started", "paused"])
+@pytest.mark.parametrize("total", [1, 2])
+def test_a_configuration_without_steps_left_is_warned_of(
+    house: House, tmp_path: Path, started: bool, total: int
+) -> None:
+    """It may be on its way to another step, so it is sent; the warning tells what resuming would."""
+    run_id = paused(house) if started else house.run()
+    file = with_total_steps(tmp_path, total)
+    outcome = house.cli("update-config", "--run-id", run_id, "--config-path", file, "--output", "json")
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    resumed = house.cli("set-paused", "--run-id", run_id, "--resume")
+    assert [("no steps left" in warning) for warning in outcome.json["warnings"]] == [True] * (total == 1)
+    assert resumed.code is (ExitCode.REFUSED if total == 1 else ExitCode.OK)
+
+
+def paused(house: House) -> str:
+    run_id = house.run()
+    house.cli.json("set-paused", "--run-id", run_id, "--resume")
+    house.cli.json("set-paused", "--run-id", run_id)
+    return run_id
+
+
+def with_total_steps(folder: Path, total: int) -> Path:
+    file = folder / "steps.toml"
+    file.write_text(re.sub(r"total_steps = \d+", f"total_steps = {total}", MINIMAL.read_text()))
+    return file
+
+
+def test_a_configuration_file_that_is_not_there_is_reported_once(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "my run.toml"
+    outcome = house.cli("update-config", "--run-id", "x", "--config-path", file)
+    assert outcome.stderr == (
+        f"Error: The configuration file {file} does not exist.\n"
+        f"Hint: To begin with an example: psyche-cli config-example > '{file}'\n"
+    )
+    file.write_text("[config\n")
+    for words in (("update-config", "--run-id", "x", "--config-path", file),):
+        lines = house.cli(*words).stderr.splitlines()
+        assert len(lines) == len(set(lines)) == 2, lines
+
+
+def test_pausing_what_never_ran(house: House) -> None:
     run_id = house.run()
     assert "Uninitialized" in refused(house, ExitCode.REFUSED, "set-paused", "--run-id", run_id)
-    house.cli.json("set-paused", "--run-id", run_id, "--resume")
-    assert "Waiting for members" in refused(house, ExitCode.REFUSED, "set-paused", "--resume", "--run-id", run_id)
 
 
 def test_configuring_a_run_that_waits_for_members(house: House, tmp_path: Path) -> None:
@@ -308,10 +398,10 @@ def test_a_grantee_that_cannot_be_a_path(house: House, grantee: str) -> None:
 
 def test_advice_can_be_pasted_into_a_shell(house: House) -> None:
     outcome = house.cli("create-run", "--run-id", "my run; ls")
-    assert "--run-id 'my run; ls' --config-path FILE" in outcome.stderr
+    assert "--run-id 'my run; ls' --config-path run.toml" in outcome.stderr
     outcome = house.cli("set-paused", "--run-id", "my run; ls", "--resume")
     assert outcome.code is ExitCode.REFUSED
-    assert "--run-id 'my run; ls' --config-path FILE" in outcome.stderr
+    assert "--run-id 'my run; ls' --config-path run.toml" in outcome.stderr
 
 
 def test_authorizer_and_permissionless_exclude_each_other(house: House) -> None:

@@ -6,8 +6,6 @@ from hypothesis import strategies as st
 
 from psyche_cli.cluster.endpoints import (
     check_rpc_url,
-    check_websocket_url,
-    derive_ws_url,
     endpoint_label,
     is_loopback,
 )
@@ -88,37 +86,6 @@ def test_impossible_urls_are_refused_without_showing_them(text: str, message: st
         check_rpc_url(text)
     assert caught.value.message == message
     assert "localhost" in caught.value.hint
-
-
-def test_websocket_urls() -> None:
-    assert check_websocket_url('"wss://rpc.example/key"') == "wss://rpc.example/key"
-    with pytest.raises(UsageError, match=r"The WebSocket URL https://rpc\.example must have the scheme ws or wss"):
-        check_websocket_url("https://rpc.example/SECRET")
-    with pytest.raises(UsageError, match="does not begin with ws:// or wss://"):
-        check_websocket_url("d")
-
-
-@pytest.mark.parametrize(
-    ("rpc_url", "ws_url"),
-    [
-        ("http://127.0.0.1:8899", "ws://127.0.0.1:8900"),
-        ("https://rpc.example", "wss://rpc.example"),
-        ("https://rpc.example/v2/key?a=b", "wss://rpc.example/v2/key?a=b"),
-        ("https://user:word@rpc.example:8443/key", "wss://user:word@rpc.example:8444/key"),
-        ("http://[::1]:8899", "ws://[::1]:8900"),
-        ("http://[::1]", "ws://[::1]"),
-        ("http://host:65534", "ws://host:65535"),
-        ("l", "ws://127.0.0.1:8900"),
-    ],
-)
-def test_the_websocket_url_follows_from_the_rpc_url(rpc_url: str, ws_url: str) -> None:
-    assert derive_ws_url(rpc_url) == ws_url
-
-
-def test_no_port_follows_the_last_one() -> None:
-    with pytest.raises(UsageError, match="No WebSocket port follows") as caught:
-        derive_ws_url("http://host:65535/SECRET")
-    assert "SECRET" not in caught.value.message + caught.value.hint
 
 
 @pytest.mark.parametrize(

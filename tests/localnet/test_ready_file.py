@@ -20,6 +20,7 @@ from psyche_cli.operations.localnet.wait import wait_until_healthy
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.results import OperationResult
 from psyche_cli.session import Session
+from psyche_cli.suggestions import NOTHING_GIVEN
 from tests.cluster.scripted import FakeClock
 from tests.localnet.test_command import run, running
 
@@ -153,7 +154,7 @@ class Endpoint:
     def close(self) -> None: ...
 
     def wait(self, timeout: str) -> OperationResult:
-        session = Session(RpcClient(self, self.clock), "ws://127.0.0.1:8900", PUBLISHED, lambda line: None)
+        session = Session(RpcClient(self, self.clock), PUBLISHED, lambda line: None, NOTHING_GIVEN)
         return wait_until_healthy(session, self.clock, timeout)
 
 

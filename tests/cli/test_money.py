@@ -1,0 +1,215 @@
+"""What a wallet must hold, to the lamport: the refusal here begins exactly where the cluster's would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from solders.account import Account
+from solders.system_program import TransferParams, transfer
+
+from psyche_cli.cluster.transport import Transport
+from psyche_cli.errors import ExitCode, PsycheError
+from psyche_cli.operations.funds import first_short_balance
+from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
+from psyche_cli.protocol.programs import SYSTEM
+from tests.cli.conftest import MINIMAL, House
+from tests.cli.harness import CommandLine, Outcome, address_of
+from tests.cli.test_life import largest_config
+
+FEE = 5_000
+RENT_EXEMPT = 890_880
+"""Of an account without data."""
+
+
+def rent(*sizes: int) -> int:
+    return sum((128 + size) * 6_960 for size in sizes)
+
+
+def holding(house: House, lamports: int) -> House:
+    """The owner's wallet holds exactly this much now."""
+    bank = house.chain.dispatcher.context.bank
+    bank.set_account(address_of(house.owner), Account(lamports, b"", SYSTEM))
+    return house
+
+
+def balance(house: House) -> int:
+    return house.chain.rpc.balance(address_of(house.owner))
+
+
+def prepared(house: House) -> House:
+    house.cli.json("create-run", "--run-id", "test", "--treasurer-collateral-mint", house.new_mint())
+    return house
+
+
+def plain(house: House) -> House:
+    return house
+
+
+def configured(house: House) -> House:
+    prepared(house).cli.json("update-config", "--run-id", "test", "--config-path", MINIMAL)
+    return house
+
+
+def running(house: House) -> House:
+    configured(house).cli.json("set-paused", "--run-id", "test", "--resume")
+    return house
+
+
+def with_mint(house: House) -> House:
+    house.cli.variables["TREASURER_COLLATERAL_MINT"] = house.new_mint()
+    return house
+
+
+CREATE = ("create-run", "--run-id", "test", "--client-version", "v1")
+VERBS: dict[str, tuple[Callable[[House], House], tuple[object, ...], int]] = {
+    "create-run": (plain, CREATE, rent(119_160, 173) + 2 * FEE),
+    "create-run with a name": (plain, (*CREATE, "--name", "n"), rent(119_160, 173) + 2 * FEE),
+    "create-run with a treasurer": (with_mint, CREATE, rent(119_160, 173, 200, 165) + 2 * FEE),
+    "join-authorization-create": (plain, ("join-authorization-create", "--permissionless"), rent(108) + FEE),
+    "run-authorizer": (plain, ("run-authorizer",), rent(108) + FEE),
+    "update-config": (prepared, ("update-config", "--run-id", "test", "--config-path", MINIMAL), FEE),
+    "set-paused": (running, ("set-paused", "--run-id", "test"), FEE),
+    "set-paused --resume": (configured, ("set-paused", "--run-id", "test", "--resume"), FEE),
+    "set-future-epoch-rates": (prepared, ("set-future-epoch-rates", "--run-id", "test", "--earning-rate", "1"), FEE),
+    "treasurer-top-up-rewards": (
+        prepared,
+        ("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1"),
+        FEE,
+    ),
+    "localnet new-mint": (plain, ("localnet", "new-mint", "--amount", "5"), rent(82, 165) + 2 * FEE),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_exactly_enough_is_enough(house: House, verb: str) -> None:
+    prepare, words, needed = VERBS[verb]
+    holding(prepare(house), needed)
+    outcome = house.cli(*words)
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert balance(house) == 0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_one_lamport_less_sends_nothing(house: House, verb: str) -> None:
+    prepare, words, needed = VERBS[verb]
+    holding(prepare(house), needed - 1)
+    refused_for_money(house, words, needed - 1, needed)
+
+
+@pytest.mark.parametrize("verb", ["create-run", "set-paused"])
+@pytest.mark.parametrize("left", [1, RENT_EXEMPT - 1])
+def test_a_wallet_may_not_be_left_with_less_than_an_account_must_hold(house: House, verb: str, left: int) -> None:
+    prepare, words, needed = VERBS[verb]
+    holds = needed + left
+    holding(prepare(house), holds)
+    if holds >= RENT_EXEMPT:
+        refused_for_money(house, words, holds, needed)
+    else:
+        assert house.cli(*words).code is ExitCode.OK, "a wallet below the minimum may become poorer"
+        return
+    holding(house, needed + RENT_EXEMPT)
+    assert house.cli(*words).code is ExitCode.OK
+    assert balance(house) == RENT_EXEMPT
+
+
+def refused_for_money(house: House, words: tuple[object, ...], holds: int, needed: int) -> Outcome:
+    sent, requests = house.chain.sent, len(house.chain.requests)
+    outcome = house.cli(*words, "--output", "json")
+    assert outcome.code is ExitCode.REFUSED, outcome.stderr
+    error = outcome.json["error"]
+    assert error["code"] == "insufficient_funds"
+    assert (error["context"]["balance"], error["context"]["needed"]) == (holds, needed)
+    assert house.chain.sent == sent
+    assert "simulateTransaction" not in house.chain.requests[requests:], "known without asking the programs"
+    return outcome
+
+
+@pytest.mark.parametrize("holds", [FEE, 2 * FEE - 1])
+def test_an_update_in_two_transactions_needs_both_fees(house: House, tmp_path: Path, holds: int) -> None:
+    """Else the first half would land, and the second could not be paid."""
+    house.run(treasurer=True, configured=False)
+    big = tmp_path / "big.toml"
+    big.write_text(largest_config())
+    words = (
+        "update-config", "--run-id", "test", "--config-path", big,
+        "--name", "n" * 64, "--description", "d" * 280, "--client-version", "v" * 96,
+    )  # fmt: skip
+    refused_for_money(holding(house, holds), words, holds, 2 * FEE)
+    assert house.dump()["coordinator_account"]["setup"]["metadata"]["name"] == ""
+    outcome = holding(house, 2 * FEE).cli(*words)
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert balance(house) == 0
+
+
+@pytest.mark.parametrize("gift", [1, 5_000_000])
+def test_what_somebody_sent_to_an_address_beforehand_counts_towards_its_rent(house: House, gift: int) -> None:
+    """Anybody may send lamports to the addresses of a run that does not exist yet."""
+    bank = house.chain.dispatcher.context.bank
+    bank.set_account(instance_address("test"), Account(gift, b"", SYSTEM))
+    bank.set_account(authorization_address(address_of(house.owner), ANYONE), Account(gift, b"", SYSTEM))
+    needed = rent(119_160) + max(rent(173) - gift, 0) + 2 * FEE
+    refused_for_money(holding(house, needed - 1), CREATE, needed - 1, needed)
+    assert holding(house, needed).cli(*CREATE).code is ExitCode.OK
+    assert balance(house) == 0
+    needed = max(rent(108) - gift, 0) + FEE
+    words = ("join-authorization-create", "--permissionless")
+    refused_for_money(holding(house, needed - 1), words, needed - 1, needed)
+    assert holding(house, needed).cli(*words).code is ExitCode.OK
+
+
+def test_lamports_at_an_address_are_no_run(house: House) -> None:
+    bank = house.chain.dispatcher.context.bank
+    bank.set_account(instance_address("test"), Account(RENT_EXEMPT, b"", SYSTEM))
+    assert house.cli("json-dump-run", "--run-id", "test").code is ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "balance_before", [0, 1, 5_000, 890_879, 890_880, 890_881, 895_879, 895_880, 900_000, 5_000_000]
+)
+@pytest.mark.parametrize("spent", [0, 1, 5_000, 890_879, 890_880])
+def test_the_rule_of_what_may_be_left_is_the_clusters(house: House, balance_before: int, spent: int) -> None:
+    """The real VM decides on a transfer of just so much."""
+    spent = min(spent, max(balance_before - FEE, 0))
+    holding(house, balance_before)
+    source, to = address_of(house.owner), address_of(house.stranger)
+    try:
+        house.send(transfer(TransferParams(from_pubkey=source, to_pubkey=to, lamports=spent)))
+        allowed = True
+    except PsycheError:
+        allowed = False
+    assert allowed is (first_short_balance(balance_before, (FEE, spent), RENT_EXEMPT) is None)
+
+
+def test_a_wallet_that_nobody_funded(house: House) -> None:
+    outcome = refused_for_money(holding(house, 0), CREATE, 0, rent(119_160, 173) + 2 * FEE)
+    assert str(address_of(house.owner)) in outcome.json["error"]["hint"]
+
+
+class Poorer:
+    """Takes the wallet's lamports away right after its balance was asked for."""
+
+    def __init__(self, inner: Transport, house: House) -> None:
+        self._inner, self._house = inner, house
+
+    @property
+    def label(self) -> str:
+        return self._inner.label
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        answer = self._inner.send(body, timeout=timeout)
+        if json.loads(body)["method"] == "getBalance":
+            holding(self._house, 1)
+        return answer
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_money_that_goes_away_in_between_is_missed_by_the_simulation(house: House) -> None:
+    poorer = CommandLine(house.cli.home, lambda url: Poorer(house.chain.transport(url), house), house.cli.variables)
+    outcome = poorer(*CREATE, "--output", "json")
+    assert outcome.json["error"]["code"] == "insufficient_funds"
+    assert house.chain.sent == 0
