@@ -53,8 +53,8 @@ class PrivateModules:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        if not level and name != self._package and not name.startswith(f"{self._package}."):
+        if level == 0 and name != self._package and not name.startswith(f"{self._package}."):
             return __import__(name, globals, locals, fromlist or (), level)
-        if level or not fromlist:
+        if level > 0 or not fromlist:
             raise ImportError(f"an import of {name} that is not understood", name=name)
         return self.load(name)

@@ -231,3 +231,16 @@ def test_version_and_help_succeed(house: House) -> None:
     assert house.cli("--version").stdout == f"psyche-cli {__version__}\n"
     assert "create-run" in house.cli("--help").stdout
     assert house.cli().stdout == house.cli("--help").stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("set-paused", "--run-id", "test", "--resume"), ("json-dump-run", "--run-id", "test")]
+)
+def test_scripts_of_the_published_client_may_pass_ws_rpc(house: House, words: tuple[str, ...]) -> None:
+    """It accepts the option everywhere and makes no use of it; here that is said, and no help offers it."""
+    house.run()
+    outcome = house.cli(*words, "--ws-rpc", "ws://127.0.0.1:8900", variables={"WS_RPC": "nonsense"})
+    assert outcome.code is ExitCode.OK
+    assert "--ws-rpc is accepted" in outcome.stderr
+    assert "ws" not in house.cli(*words, variables={"WS_RPC": "nonsense"}).stderr.lower()
+    assert "ws-rpc" not in house.cli(words[0], "--help").stdout
