@@ -26,6 +26,7 @@ FILE_PROBLEM_NAMES = (
     "UnknownVariant",
     "TextTooLong",
     "TextHoldsNul",
+    "TextNotTypable",
     "PrivateKey",
 )
 """The names of what can be wrong with a file before any rule of the program is looked at."""

@@ -28,6 +28,7 @@ from psyche_cli.run_config.types import (
     Text,
     Variant,
 )
+from psyche_cli.texts import flaw_of_prose
 
 _LONGEST_SHOWN_VALUE = 24
 _LONGEST_SHOWN_KEY = 40
@@ -116,6 +117,9 @@ class Reader:
             return self.note(key, "TextHoldsNul", f"{key} holds a NUL character, where the program would cut it off")
         if holds_keypair(value):
             return self.note(key, "PrivateKey", f"{key} holds a private key, which everybody could read on-chain")
+        flaw = flaw_of_prose(value)
+        if flaw is not None:
+            return self.note(key, "TextNotTypable", f"{key} {flaw}")
         return value
 
     def _array(self, kind: Array, value: Any, key: str) -> Any:

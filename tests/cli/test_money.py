@@ -213,3 +213,15 @@ def test_money_that_goes_away_in_between_is_missed_by_the_simulation(house: Hous
     outcome = poorer(*CREATE, "--output", "json")
     assert outcome.json["error"]["code"] == "insufficient_funds"
     assert house.chain.sent == 0
+
+
+def test_a_top_up_may_take_all_tokens_and_no_more(house: House) -> None:
+    """To the base unit; a wallet whose token account is empty then is told how much it holds."""
+    house.cli.json("create-run", "--run-id", "test", "--treasurer-collateral-mint", house.new_mint(amount="5.25"))
+    words = ("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount")
+    sent = house.chain.sent
+    refused = house.cli(*words, "5.250001", "--output", "json").json["error"]
+    assert (refused["code"], house.chain.sent) == ("insufficient_funds", sent)
+    assert house.cli.json(*words, "5.25")["vault_balance"]["base_units"] == 5_250_000
+    refused = house.cli(*words, "0.000001", "--output", "json").json["error"]
+    assert (refused["code"], refused["context"]["balance"]) == ("insufficient_funds", 0)

@@ -18,6 +18,7 @@ from psyche_cli.run_config.types import (
     Table,
     Text,
 )
+from psyche_cli.texts import flaw_of_prose
 
 _FLOAT32_MAX = 3.4028234663852886e38
 # What the program refuses although the type allows it.
@@ -26,8 +27,10 @@ _REFUSED = {("checkpoint", "Ephemeral"), ("optimizer", "Dummy")}
 
 def texts(capacity: int) -> st.SearchStrategy[str]:
     """Texts that fit and are not empty."""
-    alphabet = st.characters(exclude_characters="\0", codec="utf-8")
-    return st.text(alphabet, min_size=1, max_size=capacity).filter(lambda text: len(text.encode()) <= capacity)
+    alphabet = st.characters(categories=("L", "N", "P", "S"), codec="utf-8") | st.just(" ")
+    return st.text(alphabet, min_size=1, max_size=capacity).filter(
+        lambda text: len(text.encode()) <= capacity and flaw_of_prose(text) is None
+    )
 
 
 def values(kind: FieldType, key: str = "") -> st.SearchStrategy[Any]:
