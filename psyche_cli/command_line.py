@@ -16,6 +16,7 @@ from psyche_cli.results import PlainText
 from psyche_cli.spelling import near_misspellings
 
 if TYPE_CHECKING:
+    from psyche_cli.commands import Verb
     from psyche_cli.environment import Environment
     from psyche_cli.results import Result
 
@@ -25,8 +26,7 @@ _FORMATS: Final = ("human", "json")
 class CommandLine:
     """The words of one command line, and what is known of their meaning so far, also when they have none.
 
-    ``command`` are the names of the verb and of the groups before it, ``prints_document`` is whether the verb prints a
-    JSON document of its own.
+    ``command`` are the names of the verb and of the groups before it.
     """
 
     def __init__(self, words: Sequence[str], environment: Environment) -> None:
@@ -35,13 +35,20 @@ class CommandLine:
         self._context: typer.Context | None = None
         self._unread = self._words
         self.command = ""
-        self.prints_document = False
+        self._verb: Verb | None = None
 
     @property
     def wants_json(self) -> bool:
         """Whether ``--output`` asks for JSON. Words that could not be read count as far as they are recognisable."""
         asked = _format_in(self._unread)
         return self._environment.output.as_json if asked is None else asked == "json"
+
+    @property
+    def prints_document(self) -> bool:
+        """Whether the verb prints a JSON document of its own; before it was read, the first word that names a verb."""
+        named = (verb for word in self._unread for verb in root_command().verbs if verb.name == word)
+        verb = self._verb or next(named, None)
+        return verb is not None and verb.prints_document
 
     def read(self) -> None:
         """Find the verb and its values. Raises UsageError."""
@@ -61,7 +68,7 @@ class CommandLine:
             self._refuse_options_before(context, found.name)
             self._unread = words[1:]
             self.command = f"{self.command} {found.name}".lstrip()
-            self.prints_document = found.prints_document
+            self._verb = found
             name, command = found.name, command.load(found)
         self._unread = []
         if isinstance(command, Group) and not command.invoke_without_command and not asked_for(context):

@@ -248,6 +248,15 @@ def interrupted_at(moment: int, number: signal.Signals, home: Path, *words: str)
     return finish(start(home, sys.executable, "-c", AT_AN_IMPORT, int(number), moment, *words, "--output", "json"))
 
 
+def test_a_verb_that_prints_json_does_so_before_it_was_read(tmp_path: Path) -> None:
+    words = ("--output", "human", "json-dump-run", "--run-id", "x")
+    returned, stdout, _ = finish(start(tmp_path, sys.executable, "-c", AT_AN_IMPORT, int(signal.SIGTERM), 20, *words))
+    assert returned == json.loads(stdout)["exit_code"] == 143
+    others = ("set-paused", "--run-id", "json-dump-run")
+    returned, stdout, _ = finish(start(tmp_path, sys.executable, "-c", AT_AN_IMPORT, int(signal.SIGTERM), 20, *others))
+    assert (returned, stdout) == (143, "")
+
+
 def test_ctrl_c_before_the_handlers_are_in_place(tmp_path: Path) -> None:
     assert interrupted_at(1, signal.SIGINT, tmp_path, "config-example") == (130, "", "")
 
