@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from psyche_cli.command_line import CommandLine
-from psyche_cli.commands.options import VARIABLES
+from psyche_cli.commands.options import COMPLETION_VARIABLE, VARIABLES
 from psyche_cli.errors import ExitCode, Interrupted, PsycheError
-from psyche_cli.render import Renderer
+from psyche_cli.render import Renderer, print_line
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
@@ -37,7 +37,7 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     line = CommandLine(argv, environment)
     try:
         with environment.diagnostics.in_place_of_stderr():
-            outcome = _outcome(line, environment)
+            outcome = _outcome(line, argv, environment)
             as_json = line.wants_json or (line.prints_document and isinstance(outcome, PsycheError))
             renderer = Renderer(environment, command=line.command, as_json=as_json)
             if isinstance(outcome, PsycheError):
@@ -55,13 +55,24 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
         return ExitCode.INTERNAL
 
 
-def _outcome(line: CommandLine, environment: Environment) -> Result | PsycheError | None:
+def _print_completions(words: Sequence[str], environment: Environment) -> None:
+    """Answer a shell that asks what the last word may become."""
+    from psyche_cli.completion import completions
+
+    for word, help in completions(words, environment):
+        print_line(environment, f"{word} {help}")
+
+
+def _outcome(line: CommandLine, argv: Sequence[str], environment: Environment) -> Result | PsycheError | None:
     """What the verb returned or raised. Raises the OSError of an output that cannot be written."""
     outcome: Result | PsycheError | None = None
     try:
         with environment.stop_signals:
-            line.read()
-            outcome = line.run()
+            if COMPLETION_VARIABLE in environment.variables:
+                _print_completions(argv, environment)
+            else:
+                line.read()
+                outcome = line.run()
     except PsycheError as error:
         return error
     except KeyboardInterrupt as stop:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.cluster.wallet import Wallet
+from psyche_cli.commands.options import COMPLETION_VARIABLE
 from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
@@ -49,6 +50,8 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
         (("nonsense",), []),
         (("set-paused", "--help"), ["set_paused"]),
         (("localnet", "--help"), ["localnet"]),
+        (("COMPLETE", "set-"), []),
+        (("COMPLETE", "set-paused", "--"), ["set_paused"]),
     ],
 )
 def test_only_the_verb_that_is_called_is_imported(words: tuple[str, ...], verbs: list[str]) -> None:
@@ -57,7 +60,11 @@ def test_only_the_verb_that_is_called_is_imported(words: tuple[str, ...], verbs:
         "verbs = [name for name in sys.modules if name.startswith(rooms) and not name.endswith(shared)]\n"
         "print(sorted(verbs), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", probe, *words], capture_output=True, text=True, check=True)
+    environment = dict(os.environ)
+    if words[0] == "COMPLETE":
+        words, environment[COMPLETION_VARIABLE] = words[1:], "1"
+    command = [sys.executable, "-c", probe, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stderr.splitlines()[-1] == str([f"psyche_cli.commands.{verb}" for verb in verbs])
 
 

@@ -92,5 +92,6 @@ SECTIONS: Final = (
         "Local validator",
         (Verb("localnet", "Run a local validator, or control one", "localnet", "serve", verbs=_LOCALNET),),
     ),
+    Section("Shell", (Verb("completion", "Print a script that completes commands and options", "completion"),)),
 )
 """Every verb, by what it is about, in the order of a run's life."""

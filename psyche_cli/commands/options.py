@@ -30,6 +30,9 @@ VARIABLES: Final = {
 """Option to environment variable, whose value a command gets where the option is absent."""
 
 
+COMPLETION_VARIABLE: Final = "_PSYCHE_CLI_COMPLETE"
+"""Set by a shell that asks what the last word of the command line may become."""
+
 EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--run-id"})
 """Options that people set in the environment on purpose. The other variables have names so general that a stray one may
 be meant for another program, so it is told when one takes effect."""
