@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psyche_cli.amounts import format_amount, parse_amount
-from psyche_cli.errors import NothingToDo
 from psyche_cli.operations.administration import Change, instructions_for
 from psyche_cli.operations.collateral import Obligations, amounts, obligations_of
 from psyche_cli.operations.funds import require_lamports
@@ -41,12 +40,8 @@ def set_future_epoch_rates(
 
     The texts are amounts of the collateral token for a run with a treasurer, else whole points; None leaves a rate as
     it is. The new rates hold from the next time the run enters Warmup. A rate that is so already is not sent, and
-    nothing is if both are. Raises NothingToDo, InvalidAmount, NotAuthority, InsufficientFunds.
+    nothing is if both are. Raises InvalidAmount, NotAuthority, InsufficientFunds.
     """
-    if earning_rate is None and slashing_rate is None:
-        raise NothingToDo(
-            "No rate was given.", hint="Give --earning-rate-total-shared, --slashing-rate-per-client, or both."
-        )
     run = find_run(session, run_id, treasurer_index)
     run.require_authority(session.wallet.address)
     decimals = run.treasury.mint.decimals if run.treasury else 0
