@@ -92,7 +92,7 @@ class PsycheError(Exception):
                    and nothing will, so repeating the command cannot do anything twice. None: the error comes from
                    where no transaction is sent.
     ``signature``  base58, of the transaction that the error is about, or else of the last one that may have been sent.
-                   Present whenever ``sent`` is True.
+                   Present whenever ``sent`` is True, except for an airdrop that the faucet did not answer: it signs.
     ``landed``     base58 signatures of the command's transactions that certainly landed without an error.
     ``logs``       the log of the transaction that failed, in simulation or on-chain; None where none failed.
 

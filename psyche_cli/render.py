@@ -80,20 +80,19 @@ class Renderer:
             self._human(result)
 
     def error(self, error: PsycheError) -> None:
-        """Print a failure: a sentence and a hint on stderr, and with JSON output the envelope on stdout."""
-        if self._as_json:
-            description: dict[str, JsonValue] = {
-                "code": error.code,
-                "message": error.message,
-                "hint": error.hint,
-                "context": dict(error.context),
-            }
-            self._envelope({"error": description}, exit_code=int(error.exit_code))
-        self._diagnostics.line(f"Error: {error.message}")
-        for line in _more_lines(error):
-            self._diagnostics.line(line)
-        if error.hint:
-            self._diagnostics.line(f"Hint: {error.hint}")
+        """Print a failure: a sentence and a hint on stderr, and with JSON output the envelope on stdout.
+
+        stderr gets it also where stdout cannot be written.
+        """
+        try:
+            if self._as_json:
+                self._envelope({"error": _description(error)}, exit_code=int(error.exit_code))
+        finally:
+            self._diagnostics.line(f"Error: {error.message}")
+            for line in _more_lines(error):
+                self._diagnostics.line(line)
+            if error.hint:
+                self._diagnostics.line(f"Hint: {error.hint}")
 
     def _envelope(self, content: Mapping[str, JsonValue], exit_code: int = 0) -> None:
         self._json(_envelope(self._command, content, exit_code))
@@ -148,6 +147,10 @@ def _envelope(command: str, content: Mapping[str, JsonValue], exit_code: int = 0
         "exit_code": exit_code,
     }
     return {**head, **content}
+
+
+def _description(error: PsycheError) -> dict[str, JsonValue]:
+    return {"code": error.code, "message": error.message, "hint": error.hint, "context": dict(error.context)}
 
 
 def _machine_view(result: OperationResult) -> dict[str, JsonValue]:

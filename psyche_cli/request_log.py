@@ -1,4 +1,4 @@
-"""What one invocation asked of RPC endpoints: for ``--verbose``, and to say after an interruption whether it wrote."""
+"""What one invocation asked of RPC endpoints: for ``--verbose``, and to say whether it wrote when all else failed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from psyche_cli.environment import Clock
 
 _SEND: Final = "sendTransaction"
+_AIRDROP: Final = "requestAirdrop"
 _SIGNATURE_BYTES: Final = 64
 
 
@@ -18,6 +19,11 @@ class WriteRequest(NamedTuple):
 
     method: str
     params: Any
+
+    @property
+    def moves_money(self) -> bool:
+        """Whether a transaction comes of it, the command's own or one of the cluster's faucet."""
+        return self.method in (_SEND, _AIRDROP)
 
     @property
     def signature(self) -> str | None:
@@ -47,6 +53,19 @@ class RequestLog:
     def writes(self) -> tuple[WriteRequest, ...]:
         """The requests that may have changed something, in the order in which they were made."""
         return tuple(self._writes)
+
+    @property
+    def sent(self) -> bool | None:
+        """Whether a transaction may have reached a cluster; None when something else was asked that changes things."""
+        if not self._writes:
+            return False
+        return any(write.moves_money for write in self._writes) or None
+
+    @property
+    def signature(self) -> str | None:
+        """The base58 signature of the last transaction that may have been sent."""
+        signatures = [write.signature for write in self._writes if write.signature]
+        return signatures[-1] if signatures else None
 
     def watch(self, transport: Transport) -> Transport:
         """The same transport, with its requests seen here."""
@@ -87,4 +106,4 @@ class _WatchedTransport:
 
 
 def _changes_something(method: str) -> bool:
-    return method in (_SEND, "requestAirdrop") or method.startswith("localnet_")
+    return method in (_SEND, _AIRDROP) or method.startswith("localnet_")

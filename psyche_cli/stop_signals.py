@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-SAME_REQUEST_SECONDS = 0.2
-"""A signal that follows the first one within this time is the same request: ``timeout`` and terminals signal both the
-process and its group."""
+ENDING_SECONDS = 3.0
+"""What a process that was asked to stop gets for stopping and for its report. A further signal within this time changes
+nothing: it is the same request (``timeout`` and terminals signal both the process and its group) or an impatient one,
+and to give in would lose the report of what was sent."""
 
 _RETRY_SECONDS = 0.01
 
@@ -41,7 +42,8 @@ class StopSignals:
     """The handlers of a process's stop signals. Uses SIGALRM and the real-time interval timer as well.
 
     As a context manager it is the span in which a signal, or one that came before, raises StopRequested in the main
-    thread. Outside of it the first signal is only recorded. A second signal ends the process at once, anywhere.
+    thread. Outside of it the first signal is only recorded. One that comes more than ENDING_SECONDS after it ends the
+    process at once, anywhere.
     """
 
     def __init__(self) -> None:
@@ -78,7 +80,7 @@ class StopSignals:
             self._number = number
             self._received_at = time.monotonic()
             self._raise_when_safe(frame)
-        elif time.monotonic() - self._received_at > SAME_REQUEST_SECONDS:
+        elif time.monotonic() - self._received_at > ENDING_SECONDS:
             os._exit(128 + number)
 
     def _retry(self, _: int, frame: FrameType | None) -> None:

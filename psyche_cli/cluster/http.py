@@ -73,7 +73,16 @@ class HttpTransport:
         request; HttpStatusError; BadRpcResponse for an answer that is too large or wrongly compressed.
         """
         exchange = _Exchange()
-        threading.Thread(target=self._run, args=(exchange, body, timeout), daemon=True, name="rpc-exchange").start()
+        thread = threading.Thread(target=self._run, args=(exchange, body, timeout), daemon=True, name="rpc-exchange")
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise Unreachable(
+                f"Cannot ask {self._label}: the system does not let this process start another thread.",
+                hint="End other processes, or raise the limit on threads (ulimit -u).",
+                endpoint=self._label,
+                request_sent=False,
+            ) from error
         try:
             exchange.finished.wait(timeout)
         finally:  # also after Ctrl-C

@@ -210,7 +210,7 @@ def test_a_bug_of_ours_ends_in_internal(house: House) -> None:
 
     outcome = CommandLine(house.cli.home, broken)("json-dump-run", "--run-id", "x")
     assert outcome.code is ExitCode.INTERNAL
-    assert outcome.json["error"]["context"] == {"exception": "ZeroDivisionError"}
+    assert outcome.json["error"]["context"] == {"exception": "ZeroDivisionError", "sent": False}
     assert "Traceback" not in outcome.stderr
     told = CommandLine(house.cli.home, broken, {"PSYCHE_CLI_TRACEBACK": "1"})("json-dump-run", "--run-id", "x")
     assert "Traceback" in told.stderr

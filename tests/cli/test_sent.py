@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from solders.pubkey import Pubkey
+from solders.signature import Signature
 
 from psyche_cli.cluster.transport import Transport
 from psyche_cli.errors import ExitCode, HttpStatusError, Unreachable
@@ -43,6 +45,15 @@ class Failing:
 
     def close(self) -> None:
         self._inner.close()
+
+
+def a_panic() -> BaseException:
+    """What solders raises for a mistake: no Exception."""
+    try:
+        Pubkey.find_program_address([bytes(33)], Pubkey.default())
+    except BaseException as panic:
+        return panic
+    raise AssertionError("nothing was raised")
 
 
 def failing(
@@ -112,3 +123,55 @@ def test_what_fails_between_two_transactions_names_the_first(
     assert context["sent"] is True
     assert context["landed"] == [context["signature"]]
     assert house.dump()["coordinator_account"]["setup"]["metadata"]["name"] == "n" * 64
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError("x"), MemoryError(), a_panic()], ids=lambda f: type(f).__name__)
+def test_a_bug_of_ours_says_what_was_sent_before_it(house: House, fault: BaseException) -> None:
+    assert not isinstance(a_panic(), Exception)
+    house.run()
+    before = failing(house, fault, lambda asked, _before: asked == "simulateTransaction")(*RESUME)
+    assert before.code is ExitCode.INTERNAL
+    assert before.json["error"]["context"] == {"exception": type(fault).__name__, "sent": False}
+    after = failing(house, fault, lambda asked, _before: asked == "getSignatureStatuses")(*RESUME)
+    assert after.code is ExitCode.INTERNAL
+    context = after.json["error"]["context"]
+    assert context["sent"] is True
+    assert f"Sending resume: {context['signature']}" in after.stderr
+    assert f"after transaction {context['signature']} was sent" in after.json["error"]["message"]
+
+
+def test_a_bug_while_a_landed_transaction_is_looked_at_names_it(house: House) -> None:
+    house.run()
+    # The first two reads find the run, the next one looks at it after the transaction has landed.
+    outcome = failing(house, KeyError("x"), lambda asked, before: asked == "getMultipleAccounts" and before >= 2)(
+        *RESUME
+    )
+    assert outcome.code is ExitCode.INTERNAL
+    assert f"Sending resume: {outcome.json['error']['context']['signature']}" in outcome.stderr
+
+
+AIRDROP = ("localnet", "airdrop", "GrAntee1111111111111111111111111111111111111", "1", "--output", "json")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [KeyboardInterrupt(), ZeroDivisionError(), HttpStatusError("Odd.", status=202)],
+    ids=["Ctrl-C", "bug", "202"],
+)
+@pytest.mark.parametrize("executes", [False, True])
+def test_an_airdrop_that_the_faucet_did_not_answer_may_have_been_given(
+    house: House, fault: BaseException, executes: bool
+) -> None:
+    outcome = failing(house, fault, lambda asked, _before: asked == "requestAirdrop", executes=executes)(*AIRDROP)
+    assert outcome.code != ExitCode.OK
+    assert outcome.json["error"]["context"]["sent"] is True
+
+
+def test_ctrl_c_while_an_airdrop_is_awaited_names_its_signature(house: House) -> None:
+    outcome = failing(house, KeyboardInterrupt(), lambda asked, _before: asked == "getSignatureStatuses")(*AIRDROP)
+    assert outcome.code is ExitCode.INTERRUPTED
+    context = outcome.json["error"]["context"]
+    assert context["sent"] is True
+    record = house.chain.dispatcher.context.bank.history.find(Signature.from_string(context["signature"]))
+    assert record is not None
+    assert record.error is None

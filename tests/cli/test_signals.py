@@ -327,8 +327,8 @@ except StopRequested as stop:
     assert driven(tmp_path, script) == (0, "2\n", "")
 
 
-def test_the_same_request_delivered_twice_is_one(tmp_path: Path) -> None:
-    """As ``timeout`` does it, and a terminal that closes; a later one ends the process."""
+def test_a_further_signal_ends_a_process_only_when_it_had_time_to_end_itself(tmp_path: Path) -> None:
+    """``timeout`` and a terminal that closes signal twice, and so does an impatient user: no report is lost to that."""
     script = """
 import psyche_cli.stop_signals
 now = 100.0
@@ -336,10 +336,10 @@ psyche_cli.stop_signals.time = type("Clock", (), {"monotonic": staticmethod(lamb
 signals = StopSignals()
 signals.install()
 os.kill(os.getpid(), signal.SIGTERM)
-now += SAME_REQUEST_SECONDS / 2
+now += ENDING_SECONDS / 2
 os.kill(os.getpid(), signal.SIGTERM)
 print("still here", flush=True)
-now += SAME_REQUEST_SECONDS
+now += ENDING_SECONDS
 os.kill(os.getpid(), signal.SIGHUP)
 print("unreachable", flush=True)
 """

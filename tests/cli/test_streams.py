@@ -89,9 +89,45 @@ def test_a_full_disk_is_told_once_and_nothing_is_undone(house: House, output: st
         assert code == ExitCode.NOT_FOUND
     else:
         assert code == ExitCode.INTERNAL
-        assert stderr.getvalue().count("Error: ") == 1
-        assert lost in stderr.getvalue()
+        assert stderr.getvalue().count(lost) == 1
+        told = "Landed all the same: transaction (resume) " if "test" in words else "Error: There is no run 'none'"
+        assert told in stderr.getvalue()
     assert house.chain.sent == (3 if "test" in words else 2)
+
+
+class Odd(io.StringIO):
+    """A stream whose first writes fail as no stream should."""
+
+    def __init__(self, fault: Exception, times: int) -> None:
+        super().__init__()
+        self._fault, self._left = fault, times
+
+    def write(self, text: str) -> int:
+        if self._left:
+            self._left -= 1
+            raise self._fault
+        return super().write(text)
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("odd"), ValueError("odd"), RecursionError()], ids=repr)
+def test_a_bug_in_the_rendering_is_reported_with_what_was_sent(house: House, fault: Exception) -> None:
+    house.run()
+    stdout, stderr = Odd(fault, 1), io.StringIO()
+    code = run_on(house, "set-paused", "--run-id", "test", "--resume", "--output", "json", stdout=stdout, stderr=stderr)
+    assert code == ExitCode.INTERNAL
+    context = json.loads(stdout.getvalue())["error"]["context"]
+    assert context["sent"] is True
+    assert f"Sending resume: {context['signature']}" in stderr.getvalue()
+
+
+def test_a_closed_stdout_does_not_swallow_what_landed(house: House) -> None:
+    house.run()
+    stdout, stderr = io.StringIO(), io.StringIO()
+    stdout.close()
+    words = ("set-paused", "--run-id", "test", "--resume", "--output", "json", "--quiet")
+    assert run_on(house, *words, stdout=stdout, stderr=stderr) == ExitCode.INTERNAL
+    assert "Error: The output could not be written: I/O operation on closed file.\n" in stderr.getvalue()
+    assert "Landed all the same: transaction (resume) " in stderr.getvalue()
 
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])

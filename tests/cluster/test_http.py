@@ -386,3 +386,15 @@ def test_an_unusable_proxy_setting_is_told_without_showing_it(monkeypatch: pytes
         "Cannot prepare a connection to https://rpc.example: a proxy or certificate setting is unusable."
     )
     assert "HTTPS_PROXY" in caught.value.hint
+
+
+def test_a_process_that_may_have_no_more_threads_has_asked_nothing() -> None:
+    """The stack that is asked for here is larger than any address space."""
+    with closing(HttpTransport("http://127.0.0.1:9")) as transport:
+        usual = threading.stack_size(1 << 50)
+        try:
+            with pytest.raises(Unreachable, match="another thread") as caught:
+                transport.send(b"{}", timeout=5)
+        finally:
+            threading.stack_size(usual)
+    assert caught.value.request_sent is False

@@ -13,7 +13,7 @@ from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount, ui_decima
 from psyche_cli.cluster.rpc import RpcClient
 from psyche_cli.cluster.verdict import Delivery, Fate, delivery, fate
 from psyche_cli.environment import Clock, Environment
-from psyche_cli.errors import LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
+from psyche_cli.errors import Interrupted, LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
 from psyche_cli.operations.receipts import look_after
 from psyche_cli.operations.recipients import read_recipient
 from psyche_cli.results import OperationResult, TransactionRecord
@@ -23,6 +23,7 @@ DEADLINE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
 _REQUEST_SECONDS: Final = 10.0
 _METHOD_NOT_FOUND: Final = -32601
+_LOOK_AT_BALANCE: Final = "Look at the balance before asking again."
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
     """Ask the faucet once, and wait until its transaction has landed at the client's commitment.
 
     Raises LocalnetError when the cluster has no faucet, NetworkError when the faucet refuses or does not answer,
-    ProgramRefused when its transaction failed, and TransactionUnknown when it did not land within 60 seconds. Each says
-    by ``sent`` whether SOL may have been given.
+    ProgramRefused when its transaction failed, TransactionUnknown when it did not land within 60 seconds, and
+    Interrupted. Each says by ``sent`` whether SOL may have been given, and names the ``signature`` if the faucet did.
     """
     try:
         signature = rpc.request_airdrop(address, lamports)
@@ -78,7 +79,16 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
             sent=False,
             endpoint=rpc.label,
         ) from error
-    slot = _landing_slot(rpc, clock, signature)
+    try:
+        slot = _landing_slot(rpc, clock, signature)
+    except KeyboardInterrupt as stop:
+        raise Interrupted.by(
+            stop,
+            f"Interrupted while the airdrop was under way as {signature}: it may still land.",
+            hint=_LOOK_AT_BALANCE,
+            sent=True,
+            signature=str(signature),
+        ) from None
     return Airdrop(signature, slot, look_after(lambda: rpc.balance(address)))
 
 
@@ -100,7 +110,7 @@ def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
         clock.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock.monotonic())))
     raise TransactionUnknown(
         f"The airdrop {signature} has not landed within {DEADLINE_SECONDS:.0f} seconds; it may still do so.",
-        hint="Look at the balance before asking again.",
+        hint=_LOOK_AT_BALANCE,
         sent=True,
         signature=str(signature),
     )
