@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,13 +93,29 @@ def test_the_whole_administrative_life(shell: Shell) -> None:
     shell.run("set-paused", "--run-id", "plain")
 
 
-def test_the_older_recipe_as_a_script(shell: Shell) -> None:
-    script = [str(ROOT / "scripts" / "run_authorizer"), f"rpc={shell.variables['RPC']}", "grantor=owner.json"]
-    done = subprocess.run(
-        script, cwd=shell.home, env=shell.environment(), text=True, capture_output=True, timeout=PATIENCE, check=False
-    )
+def run_older_recipe(shell: Shell, checkout: Path, python: str) -> subprocess.CompletedProcess[str]:
+    """The script in a checkout that has no environment of its own, with an interpreter that has psyche-cli."""
+    (checkout / "scripts").mkdir(parents=True, exist_ok=True)
+    for name in ("environment", "run_authorizer"):
+        shutil.copy(ROOT / "scripts" / name, checkout / "scripts")
+    script = [str(checkout / "scripts" / "run_authorizer"), f"rpc={shell.variables['RPC']}", "grantor=owner.json"]
+    # Where an environment is set up all the same, it is not from the network.
+    environment = {**shell.environment(), "PSYCHE_CLI_PYTHON": python, "PIP_NO_INDEX": "1"}
+    return subprocess.run(script, cwd=shell.home, env=environment, text=True, capture_output=True, check=False)
+
+
+def test_the_older_recipe_as_a_script(shell: Shell, tmp_path: Path) -> None:
+    done = run_older_recipe(shell, tmp_path, sys.executable)
     assert done.returncode == 0, done.stderr
     assert "active" in done.stdout
+    assert [entry.name for entry in tmp_path.iterdir()] == ["scripts"]
+
+
+def test_the_older_recipe_says_when_its_interpreter_has_no_psyche_cli(shell: Shell, tmp_path: Path) -> None:
+    for python in ("no-such-python", "false"):
+        done = run_older_recipe(shell, tmp_path, python)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"PSYCHE_CLI_PYTHON is {python}" in done.stderr
 
 
 def test_a_refusal_as_a_process(shell: Shell) -> None:
