@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 CLI = Path(sys.executable).with_name("psyche-cli")
-PATIENCE = 60
 
 
 @dataclass

@@ -17,6 +17,7 @@ from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.errors import ExitCode, NetworkError
 from tests.cli.conftest import House
 from tests.cli.harness import environment_of
+from tests.patience import PATIENCE
 
 NAME = "Grüße 世界 🚀"
 
@@ -151,7 +152,7 @@ def process(
         env={"PATH": os.environ["PATH"], "HOME": str(home), **more},
         cwd=Path(__file__).resolve().parents[2],
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

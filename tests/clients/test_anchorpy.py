@@ -91,6 +91,7 @@ def fixed(text: str, size: int) -> list[int]:
 class Session:
     """The three programs through one provider, and what earlier steps left for later ones."""
 
+    cluster: Cluster
     provider: Provider
     feed: Feed
     wallet: Keypair = field(repr=False)
@@ -456,9 +457,7 @@ async def a_version_0_transaction_runs_an_instruction(session: Session) -> None:
     instructions, address = new_table(wallet.pubkey(), slot - 1, addresses)
     blockhash = (await session.client.get_latest_blockhash()).value.blockhash
     await session.provider.send(signed(wallet, blockhash, *instructions))
-    made = (await session.client.get_slot()).value
-    while (await session.client.get_slot()).value <= made:
-        await asyncio.sleep(0.01)  # A table's addresses are usable from the slot after the one that added them.
+    session.cluster.warp_slots(1)  # A table's addresses are usable from the slot after the one that added them.
     instruction = session.coordinator.instruction["update_client_version"]("v7", ctx=Context(session.as_owner()))
     blockhash = (await session.client.get_latest_blockhash()).value.blockhash
     table = AddressLookupTableAccount(address, addresses)
@@ -490,7 +489,10 @@ async def a_durable_transaction_is_signed(session: Session) -> None:
 
 async def an_old_transaction_is_expired(session: Session) -> None:
     stale, last_height = session.left["stale"]
-    with pytest.raises(TransactionExpiredBlockheightExceededError):
+    with (
+        session.cluster.slots_passing(session.client),
+        pytest.raises(TransactionExpiredBlockheightExceededError),
+    ):
         await session.client.confirm_transaction(stale.signatures[0], Confirmed, 0.1, last_height)
     with pytest.raises(RPCException) as caught:
         await session.provider.send(stale)
@@ -560,8 +562,9 @@ def test_session(cluster: Cluster) -> None:
     async def run() -> None:
         wallet = Keypair()
         async with AsyncClient(cluster.rpc_url, Confirmed) as client, connect(cluster.ws_url) as websocket:
-            session = Session(Provider(client, Wallet(wallet)), Feed(websocket), wallet)
+            session = Session(cluster, Provider(client, Wallet(wallet)), Feed(websocket), wallet)
             for step in STEPS:
+                cluster.warp_slots(1)
                 await step(session)
 
     asyncio.run(run())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -68,10 +67,8 @@ class Session:
 
     def blockhash(self) -> Hash:
         """Another one each time: with the same one, equal transfers would be one and the same transaction."""
-        while (latest := self.client.get_latest_blockhash().value.blockhash) == self.left.get("blockhash"):
-            time.sleep(0.01)
-        self.left["blockhash"] = latest
-        return latest
+        self.cluster.warp_slots(1)
+        return self.client.get_latest_blockhash().value.blockhash
 
     def transaction(self, *instructions: Instruction, others: tuple[Keypair, ...] = ()) -> VersionedTransaction:
         return signed(self.wallet, self.blockhash(), *instructions, others=others)
@@ -116,8 +113,8 @@ def slots_and_heights_grow(session: Session) -> None:
     height = session.client.get_block_height().value
     slot = session.client.get_slot().value
     assert session.client.get_slot(Processed).value >= slot
-    while session.client.get_slot(Confirmed).value <= slot:
-        time.sleep(0.01)
+    session.cluster.warp_slots(1)
+    assert session.client.get_slot(Confirmed).value > slot
     assert session.client.get_block_height().value > height
 
 
@@ -440,9 +437,7 @@ def a_look_up_table_is_created(session: Session) -> None:
 
 def a_version_0_transaction_uses_it(session: Session) -> None:
     table, friend = session.left["table"], session.friend.pubkey()
-    slot = session.client.get_slot().value
-    while session.client.get_slot().value <= slot:
-        time.sleep(0.01)  # A table's addresses are usable from the slot after the one that added them.
+    # A table's addresses are usable from the slot after the one that added them; signing passes one.
     transaction = signed_v0(session.wallet, session.blockhash(), pay(session.wallet, friend, SOL), tables=[table])
     signature = session.client.send_transaction(transaction, CONFIRMED).value
     assert session.balance(friend) == 6 * SOL
@@ -479,7 +474,10 @@ def a_nonce_account_is_created(session: Session) -> None:
 
 def an_old_transaction_expires_unconfirmed(session: Session) -> None:
     stale, last_height = session.left["stale"]
-    with pytest.raises(TransactionExpiredBlockheightExceededError):
+    with (
+        session.cluster.slots_passing(session.client),
+        pytest.raises(TransactionExpiredBlockheightExceededError),
+    ):
         session.client.confirm_transaction(stale.signatures[0], Confirmed, 0.1, last_valid_block_height=last_height)
     assert session.client.get_block_height().value > last_height
 

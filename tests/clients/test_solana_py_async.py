@@ -68,6 +68,7 @@ TOO_MUCH_ERROR = TransactionErrorInstructionError(0, InstructionErrorCustom(INSU
 class Session:
     """One client with an open WebSocket, its wallet, and what earlier steps left for later ones."""
 
+    cluster: Cluster
     client: AsyncClient
     feed: Feed
     wallet: Keypair = field(repr=False, default_factory=Keypair)
@@ -76,10 +77,8 @@ class Session:
 
     async def blockhash(self) -> Hash:
         """Another one each time: with the same one, equal transfers would be one and the same transaction."""
-        while (latest := (await self.client.get_latest_blockhash()).value.blockhash) == self.left.get("blockhash"):
-            await asyncio.sleep(0.01)
-        self.left["blockhash"] = latest
-        return latest
+        self.cluster.warp_slots(1)
+        return (await self.client.get_latest_blockhash()).value.blockhash
 
     async def transaction(self, *instructions: Instruction, others: tuple[Keypair, ...] = ()) -> VersionedTransaction:
         return signed(self.wallet, await self.blockhash(), *instructions, others=others)
@@ -208,6 +207,7 @@ async def no_more_is_told_after_unsubscribing(session: Session) -> None:
     await session.run(pay(session.wallet, friend, SOL))
     await feed.websocket.slot_subscribe()
     subscription = await feed.subscribed()
+    session.cluster.warp_slots(1)
     await feed.next(SlotNotification)
     await feed.websocket.slot_unsubscribe(subscription)
     assert (await feed.next(UnsubscribeResult)).result is True
@@ -236,12 +236,14 @@ async def slots_and_roots_are_told(session: Session) -> None:
     feed = session.feed
     await feed.websocket.slot_subscribe()
     slots = await feed.subscribed()
+    session.cluster.warp_slots(2)
     first, second = await feed.next(SlotNotification), await feed.next(SlotNotification)
     assert second.result.parent == first.result.slot < second.result.slot
     await feed.websocket.slot_unsubscribe(slots)
     assert (await feed.next(UnsubscribeResult)).result is True
     await feed.websocket.root_subscribe()
     roots = await feed.subscribed()
+    session.cluster.warp_slots(1)
     assert (await feed.next(RootNotification)).result >= second.result.root
     await feed.websocket.root_unsubscribe(roots)
     assert (await feed.next(UnsubscribeResult)).result is True
@@ -381,9 +383,7 @@ async def a_look_up_table_is_used(session: Session) -> None:
     slot = (await client.get_slot(Processed)).value - 1
     instructions, address = new_table(session.wallet.pubkey(), slot, [Pubkey.new_unique(), friend])
     await session.run(*instructions)
-    made = (await client.get_slot()).value
-    while (await client.get_slot()).value <= made:
-        await asyncio.sleep(0.01)  # A table's addresses are usable from the slot after the one that added them.
+    # A table's addresses are usable from the slot after the one that added them; signing passes one.
     table = AddressLookupTableAccount(address, [Pubkey.default(), friend])
     before = await session.balance(friend)
     transaction = signed_v0(session.wallet, await session.blockhash(), pay(session.wallet, friend, SOL), tables=[table])
@@ -410,7 +410,10 @@ async def a_nonce_account_is_created(session: Session) -> None:
 
 async def an_old_transaction_expires_unconfirmed(session: Session) -> None:
     stale, last_height = session.left["stale"]
-    with pytest.raises(TransactionExpiredBlockheightExceededError):
+    with (
+        session.cluster.slots_passing(session.client),
+        pytest.raises(TransactionExpiredBlockheightExceededError),
+    ):
         await session.client.confirm_transaction(stale.signatures[0], Confirmed, 0.1, last_height)
     assert await preflight_error(session, stale) == TransactionErrorFieldless.BlockhashNotFound
 
@@ -470,7 +473,7 @@ STEPS: Final[tuple[Callable[[Session], Awaitable[None]], ...]] = (
 def test_session(cluster: Cluster) -> None:
     async def run() -> None:
         async with AsyncClient(cluster.rpc_url, Confirmed) as client, connect(cluster.ws_url) as websocket:
-            session = Session(client, Feed(websocket))
+            session = Session(cluster, client, Feed(websocket))
             for step in STEPS:
                 await step(session)
 

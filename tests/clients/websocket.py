@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from solders.rpc.responses import SubscriptionResult
 
+from tests.patience import PATIENCE
+
 with warnings.catch_warnings():
     # It is written for the older interface of the websockets package, which says so when imported.
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -17,7 +19,6 @@ with warnings.catch_warnings():
 __all__ = ["Feed", "SolanaWsClientProtocol", "connect"]
 
 T = TypeVar("T")
-_PATIENCE_SECONDS = 20.0
 
 
 class Feed:
@@ -38,7 +39,7 @@ class Feed:
                 self._waiting.remove(message)
                 return message
         while True:
-            messages: list[Any] = list(await asyncio.wait_for(self.websocket.recv(), _PATIENCE_SECONDS))
+            messages: list[Any] = list(await asyncio.wait_for(self.websocket.recv(), PATIENCE))
             self._waiting.extend(messages)
             for message in messages:
                 if isinstance(message, kind):

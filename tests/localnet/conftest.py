@@ -16,6 +16,6 @@ def chain() -> Chain:
 
 @pytest.fixture(scope="module")
 def validator() -> Iterator[LocalValidator]:
-    """A local validator on real sockets, without the Psyche programs, with fast slots."""
-    with LocalValidator(LocalnetOptions(Genesis(programs={}), rpc_port=0, slot_seconds=0.02)) as running:
+    """A local validator on real sockets, without the Psyche programs; slots pass only when warped."""
+    with LocalValidator(LocalnetOptions(Genesis(programs={}), rpc_port=0, slot_seconds=0)) as running:
         yield running

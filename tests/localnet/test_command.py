@@ -25,8 +25,7 @@ from solders.transaction import VersionedTransaction
 from psyche_cli.cluster.http import HttpTransport
 from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
 from tests.localnet.harness import some_program, text
-
-WAIT = 30.0
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Running:
         transport = HttpTransport(self.rpc_url)
         try:
             body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-            return json.loads(transport.send(body, timeout=WAIT))["result"]
+            return json.loads(transport.send(body, timeout=PATIENCE))["result"]
         finally:
             transport.close()
 
@@ -63,7 +62,7 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Exit code, the rest of stdout, stderr."""
         self.process.send_signal(number)
-        rest, talk = self.process.communicate(timeout=WAIT)
+        rest, talk = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, rest, talk
 
 
@@ -96,7 +95,7 @@ def environment(home: Path) -> dict[str, str]:
 
 def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*words), capture_output=True, text=True, env=environment(home), timeout=WAIT, check=False
+        command(*words), capture_output=True, text=True, env=environment(home), timeout=PATIENCE, check=False
     )
 
 
@@ -145,7 +144,7 @@ def test_transactions_are_told_on_stderr_unless_quiet(tmp_path: Path) -> None:
         with running(tmp_path, *words) as validator:
             transport = HttpTransport(validator.rpc_url)
             body = {"jsonrpc": "2.0", "id": 1, "method": "requestAirdrop", "params": [to, 1_000_000]}
-            signature = json.loads(transport.send(json.dumps(body).encode(), timeout=WAIT))["result"]
+            signature = json.loads(transport.send(json.dumps(body).encode(), timeout=PATIENCE))["result"]
             transport.close()
             code, rest, talk = validator.stop()
         assert (code, rest) == (0, "")

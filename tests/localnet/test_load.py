@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.localnet.harness import start_chain
 from tests.localnet.load import Load, mutated_requests
+from tests.patience import PATIENCE
 
 
 def test_parallel_senders_leave_the_state_of_a_serial_replay_and_a_bounded_history() -> None:
@@ -41,7 +42,7 @@ def test_the_full_load() -> None:
     """16 connections x 2,000 transactions and 100,000 mutated requests, with bounded memory; about 20 seconds."""
     command = [sys.executable, "-m", "tests.localnet.load"]
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "16 connections x 2,000 transactions" in done.stdout
     assert "100,000 mutated requests" in done.stdout

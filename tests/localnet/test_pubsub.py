@@ -22,8 +22,7 @@ from psyche_cli.localnet.ports import bind_pair
 from psyche_cli.localnet.pubsub import PubSub
 from psyche_cli.localnet.server import LocalServer, QueuedConnection
 from tests.localnet.harness import SOL, Chain, start_chain, text
-
-WAIT = 10.0
+from tests.patience import PATIENCE
 
 
 class Client:
@@ -44,7 +43,7 @@ class Client:
         return identity
 
     async def next(self) -> Any:
-        return json.loads(await self.websocket.receive_str(timeout=WAIT))
+        return json.loads(await self.websocket.receive_str(timeout=PATIENCE))
 
     async def notification(self, method: str, identity: int) -> Any:
         message = await self.next()
@@ -235,11 +234,11 @@ def test_thousand_subscriptions_all_hear_and_none_is_left_behind() -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come about")
+    async def come_about() -> None:
+        while not condition():
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(come_about(), PATIENCE)
 
 
 def test_slow_subscriber_is_dropped_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.localnet.ports import bind_pair
 from tests.localnet.harness import some_program
+from tests.patience import PATIENCE
 
 HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"getHealth"}'
 
@@ -25,7 +26,7 @@ HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"getHealth"}'
 def post(url: str, body: bytes, **headers: str) -> tuple[int, bytes]:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json", **headers})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -44,13 +45,13 @@ def port_of(url: str) -> int:
 @pytest.fixture
 def raw(validator: LocalValidator) -> Iterator[socket.socket]:
     """A bare TCP connection to the RPC port."""
-    with socket.create_connection(("127.0.0.1", port_of(validator.rpc_url)), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port_of(validator.rpc_url)), timeout=PATIENCE) as connection:
         yield connection
 
 
 def test_answers_json_with_open_cors(validator: LocalValidator) -> None:
     request = urllib.request.Request(validator.rpc_url, data=HEALTH)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         assert answer.headers["Content-Type"].startswith("application/json")
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert json.load(answer)["result"] == "ok"
@@ -80,14 +81,14 @@ def test_only_pages_of_this_machine_may_steer(validator: LocalValidator, origin:
 
 
 def test_health_page_and_other_methods(validator: LocalValidator) -> None:
-    with urllib.request.urlopen(f"{validator.rpc_url}/health", timeout=10) as answer:
+    with urllib.request.urlopen(f"{validator.rpc_url}/health", timeout=PATIENCE) as answer:
         assert answer.read() == b"ok"
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(validator.rpc_url, timeout=10)
+        urllib.request.urlopen(validator.rpc_url, timeout=PATIENCE)
     assert refused.value.code == 405
     refused.value.close()
     options = urllib.request.Request(validator.rpc_url, method="OPTIONS")
-    with urllib.request.urlopen(options, timeout=10) as answer:
+    with urllib.request.urlopen(options, timeout=PATIENCE) as answer:
         assert answer.status == 204
     assert is_healthy(validator)
 
@@ -132,7 +133,7 @@ def test_broken_http_harms_nobody_else(validator: LocalValidator, raw: socket.so
 
 def test_many_half_open_connections(validator: LocalValidator) -> None:
     port = port_of(validator.rpc_url)
-    held = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(200)]
+    held = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) for _ in range(200)]
     try:
         for connection in held:
             connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")

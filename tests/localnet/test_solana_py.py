@@ -27,9 +27,11 @@ from spl.token.instructions import (
 )
 
 from psyche_cli.localnet.local_validator import LocalValidator
+from tests.clients.localnet import Cluster
 from tests.localnet.harness import FEE, SOL, move
 from tests.localnet.solana_websocket import connect
 from tests.localnet.tokens import new_mint
+from tests.patience import PATIENCE
 
 NO_PREFLIGHT = TxOpts(skip_preflight=True)
 
@@ -162,14 +164,18 @@ def test_sync_session(client: Client) -> None:
     assert client.get_supply().value.total > 0
 
 
-def test_sync_client_notices_expiry(client: Client) -> None:
+def test_sync_client_notices_expiry(client: Client, validator: LocalValidator) -> None:
     payer = Keypair()
     client.confirm_transaction(client.request_airdrop(payer.pubkey(), SOL).value)
     never = signed(payer, Hash.new_unique(), move(payer, Pubkey.new_unique(), 1))
     signature = client.send_transaction(never, NO_PREFLIGHT).value
-    height = client.get_block_height().value
-    with pytest.raises(TransactionExpiredBlockheightExceededError):
-        client.confirm_transaction(signature, last_valid_block_height=height + 10, sleep_seconds=0.01)
+    last = client.get_block_height().value + 10
+    cluster = Cluster(validator.rpc_url, validator.ws_url)
+    with (
+        cluster.slots_passing(client),
+        pytest.raises(TransactionExpiredBlockheightExceededError),
+    ):
+        client.confirm_transaction(signature, last_valid_block_height=last, sleep_seconds=0.01)
     assert client.get_signature_statuses([signature]).value == [None]
 
 
@@ -182,7 +188,7 @@ async def _async_session(validator: LocalValidator) -> None:
     async with AsyncClient(validator.rpc_url) as client, connect(validator.ws_url) as websocket:
 
         async def answer() -> Any:
-            [message] = await asyncio.wait_for(websocket.recv(), 10)
+            [message] = await asyncio.wait_for(websocket.recv(), PATIENCE)
             return message
 
         assert await client.is_connected()
@@ -231,6 +237,7 @@ async def _async_session(validator: LocalValidator) -> None:
 
         await websocket.slot_subscribe()
         await answer()
+        validator.call("localnet_warpSlots", 2)
         first, second = (await answer()).result, (await answer()).result
         assert second.slot == first.slot + 1
 
