@@ -20,7 +20,6 @@ def command(
             "--authorizer",
             metavar="PUBKEY",
             help="Public key that may join, or whose delegates may.",
-            show_default=False,
         ),
     ] = None,
     permissionless: Annotated[bool, option("--permissionless", help="Let everybody join.")] = False,

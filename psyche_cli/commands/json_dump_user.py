@@ -20,7 +20,6 @@ def command(
             "--user",
             metavar="PUBKEY",
             help="Public key of the member to look at.",
-            show_default=False,
         ),
     ],
     treasurer_index: TreasurerIndex = None,

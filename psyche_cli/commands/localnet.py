@@ -186,7 +186,6 @@ _TokenWallet = Annotated[
         "--wallet",
         "-w",
         help="Solana keypair file that pays, may mint, and receives the tokens.",
-        show_default=False,
     ),
 ]
 

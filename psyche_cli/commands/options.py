@@ -41,9 +41,12 @@ be meant for another program, so it is told when one takes effect."""
 def option(*names: str, help: str, **settings: Any) -> Any:
     """A Typer option whose help names its environment variable, if it has one.
 
-    ``settings`` go to ``typer.Option`` as they are.
+    ``settings`` go to ``typer.Option`` as they are. The default of an option with a variable belongs into its ``help``:
+    Typer would show the variable's value in its place, which may be the URL of an endpoint with its access key.
     """
     variable = next((VARIABLES[name] for name in names if name in VARIABLES), None)
+    if variable:
+        settings["show_default"] = False
     text = f"{help} [env: {variable}]" if variable else help
     return typer.Option(*names, help=text, **settings)
 
@@ -70,7 +73,14 @@ BETWEEN_PAIRED_WORDS: Final = "\0"
 LOCAL_RPC: Final = "http://127.0.0.1:8899"
 """Where a local validator listens."""
 
-Rpc = Annotated[str, option("--rpc", metavar="URL", help="RPC URL of the cluster, or localhost, devnet, mainnet-beta.")]
+Rpc = Annotated[
+    str,
+    option(
+        "--rpc",
+        metavar="URL",
+        help=f"RPC URL of the cluster, or localhost, devnet, mainnet-beta; {LOCAL_RPC} when absent.",
+    ),
+]
 WsRpc = Annotated[
     str | None,
     typer.Option("--ws-rpc", hidden=True, help="Accepted as the published client does, which makes no use of it."),
@@ -83,10 +93,9 @@ WalletPath = Annotated[
         metavar="FILE",
         help="Solana keypair file that signs and pays; ~/.config/solana/id.json when absent. "
         "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) beats it.",
-        show_default=False,
     ),
 ]
-RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.", show_default=False)]
+RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.")]
 TreasurerIndex = Annotated[
     int | None,
     option(
@@ -95,7 +104,6 @@ TreasurerIndex = Annotated[
         help="Index of the run's treasurer, if it was created with an own one. Derived from the run id when absent.",
         min=0,
         max=2**64 - 1,
-        show_default=False,
     ),
 ]
 
