@@ -14,7 +14,9 @@ def command(
     run_id: RunId,
     client_version: Annotated[
         str,
-        option("--client-version", "-c", metavar="TEXT", help="Training client that members must run; latest when absent."),
+        option(
+            "--client-version", "-c", metavar="TEXT", help="Training client that members must run; latest when absent."
+        ),
     ] = "latest",
     join_authority: Annotated[
         str | None,
