@@ -27,16 +27,21 @@ _SEED_BYTES: Final = 32
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # 64 bytes in base58 are 87 or 88 characters. A few less is a key that was not copied whole.
 _KEY_TEXT: Final = LazyPattern(f"(?<![{_BASE58}])[{_BASE58}]{{80,90}}(?![{_BASE58}])")
-_LONG_TEXT: Final = LazyPattern(f"[{_BASE58}]{{80,}}")
 # A digest such as that of a client's image has 64 hexadecimal digits as well, but says what it is.
 _HEX_KEY: Final = LazyPattern(r"(?<![0-9A-Za-z:])(?:0x)?([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?)(?![0-9A-Za-z])")
 _BASE64_KEY: Final = LazyPattern(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-]{43}=)(?![\w+/=-])", re.ASCII)
+# The same where it was pasted on to something else. Of a long path, only what has no slash may be base64.
+_LONG_TEXTS: Final = (
+    LazyPattern(f"[{_BASE58}]{{80,}}"),
+    LazyPattern(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{64,}"),
+    LazyPattern(r"[\w+/-]{86,}==|[\w+-]{86,}|[\w+/-]{43,}=(?![\w=])", re.ASCII),
+)
 _PHRASE: Final = LazyPattern(r"(?<![^\s=\"'])[a-z]{3,8}(?:[ \t\n]+[a-z]{3,8}){11,23}(?![^\s\"'])")
 _URL: Final = LazyPattern(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _URL_OPTIONS: Final = ("--rpc", "--ws-rpc", "--url", "-u", "rpc")
 # Numbers in a row, however they are separated: JSON, the debug forms of languages, words that a shell split.
 _NUMBERS: Final = LazyPattern(
-    r"""(?<![0-9])(?<![0-9]\.)[0-9]{1,3}(?:[\s,;'"()\[\]{}|]+[0-9]{1,3})+(?!\.?[0-9])""",
+    r"""(?<![0-9])(?<![0-9]\.)[0-9]{1,3}(?:(?:[\s,;'"()\[\]{}|]|\\[nrt])+[0-9]{1,3})+(?!\.?[0-9])""",
 )
 _NUMBER: Final = LazyPattern(r"[0-9]+")
 _SHORTEST_KEY: Final = 43
@@ -128,8 +133,9 @@ class Redactor:
                 self.learn_url(url)
             if len(word) < _SHORTEST_KEY:
                 continue
-            for key in (*_LONG_TEXT.findall(word), *_HEX_KEY.findall(word), *_BASE64_KEY.findall(word)):
-                self.learn_secret(key)
+            for shape in (*_LONG_TEXTS, _KEY_TEXT, _HEX_KEY, _BASE64_KEY):
+                for key in shape.findall(word):
+                    self.learn_secret(key)
         # An array or a phrase without quotes arrives as many words.
         line = " ".join(words)
         if len(line) >= _SHORTEST_KEY:

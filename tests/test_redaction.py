@@ -4,57 +4,25 @@ from __future__ import annotations
 
 import base64
 import json
-import string
 from collections.abc import Callable
 from hashlib import sha256
 from urllib.parse import quote, unquote
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.redaction import HIDDEN, SHORTEST, Redactor, holds_key, holds_keypair, is_seed
+from tests.secret_forms import FORMS, keypair, leaked, numbers_in_a_row
 
 seeds = st.integers(0, 2**64).map(lambda number: sha256(str(number).encode()).digest())
 texts = st.text(max_size=30)
 
-FORMS: dict[str, Callable[[bytes], str]] = {
-    "base58": lambda key: str(Keypair.from_bytes(key)),
-    "seed in base58": lambda key: str(Pubkey(key[:32])),
-    "JSON": lambda key: json.dumps(list(key)),
-    "JSON without blanks": lambda key: json.dumps(list(key), separators=(",", ":")),
-    "indented JSON": lambda key: json.dumps(list(key), indent=2),
-    "seed in JSON": lambda key: json.dumps(list(key[:32])),
-    "words": lambda key: " ".join(map(str, key)),
-    "quoted words": lambda key: ", ".join(repr(f"{byte},") for byte in key),
-    "hexadecimal": lambda key: key.hex(),
-    "capital hexadecimal": lambda key: key[:32].hex().upper(),
-    "prefixed hexadecimal": lambda key: f"0x{key.hex()}",
-    "base64": lambda key: base64.b64encode(key).decode(),
-    "seed in base64": lambda key: base64.b64encode(key[:32]).decode(),
-    "URL-safe base64": lambda key: base64.urlsafe_b64encode(key).decode().rstrip("="),
-    "base64 of more": lambda key: base64.b64encode(b"{" + key + b"}").decode()[2:-6],
-}
-
-
-def keypair(seed: bytes) -> bytes:
-    return bytes(Keypair.from_seed(seed))
-
-
-def numbers_in_a_row(text: str, count: int = 3) -> set[tuple[str, ...]]:
-    numbers = "".join(c if c in string.digits else " " for c in text).split()
-    return set(zip(*(numbers[i:] for i in range(count)), strict=False))
-
-
-def leaked(secret: str, shown: str) -> list[str]:
-    """What of a secret is in a text: runs of eight characters."""
-    runs = (secret[i : i + SHORTEST] for i in range(len(secret) - SHORTEST + 1))
-    return [run for run in runs if run in shown]
-
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@settings(max_examples=40)
 @given(seed=seeds, before=texts, after=texts, cut=st.integers(0, 20))
 def test_a_loaded_key_is_hidden_in_every_form(
     form: Callable[[bytes], str], seed: bytes, before: str, after: str, cut: int
@@ -86,6 +54,7 @@ def test_public_keys_and_signatures_stay(seed: bytes, message: bytes) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@settings(max_examples=40)
 @given(seed=seeds)
 def test_a_key_in_the_environment_is_hidden_in_every_other_form(form: Callable[[bytes], str], seed: bytes) -> None:
     key = keypair(seed)
@@ -106,6 +75,7 @@ def test_a_secret_variable_is_hidden_whatever_it_holds() -> None:
 
 
 @pytest.mark.parametrize("form", [name for name in FORMS if name not in ("seed in base58", "base64 of more")])
+@settings(max_examples=40)
 @given(seed=seeds, split=st.booleans(), before=st.sampled_from(["-w", "--run-id", "x", "update-config"]))
 def test_a_key_that_was_typed_is_hidden(form: str, seed: bytes, split: bool, before: str) -> None:
     secret = FORMS[form](keypair(seed))
@@ -181,6 +151,7 @@ ECHOES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+@settings(max_examples=40)
 @given(segment=long_parts, value=long_parts, user=long_parts, encoded=st.booleans(), cut=st.integers(0, 5))
 def test_every_long_part_of_a_url_is_hidden(
     echo: Callable[[str], str], segment: str, value: str, user: str, encoded: bool, cut: int

@@ -110,8 +110,9 @@ def serve(
 
     if reset and ledger is None:
         raise UsageError("--reset without --ledger has nothing to throw away.", hint="Give --ledger DIR, too.")
-    if ledger is not None:
-        refuse_key_as_path(ledger, "the ledger folder")
+    for path, what in ((ledger, "the ledger folder"), (ready_file, "the ready file")):
+        if path is not None:
+            refuse_key_as_path(path, what)
     texts = GenesisTexts(
         programs=_pairs("--bpf-program", bpf_program),
         airdrops=airdrop or [],

@@ -1,8 +1,8 @@
 """100,000 names and accounts as strangers could make them, through what decodes, dumps, reports and prints them.
 
 70,000 names go through the door alone, 50 at once: as data, rows, warnings, next steps, errors, logs. 30,000 mutated
-account images are decoded, and dumped or refused, and printed: 24,900 of the small accounts, 5,000 coordinator accounts,
-and 100 more of these through whole verbs. Both forms of output are printed for all but the last, which take turns.
+account images are decoded, and dumped or refused, and printed: 24,900 of the small ones, 5,000 of coordinators,
+and 100 of coordinators through whole verbs. Both forms of output are printed for all but the last, which take turns.
 """
 
 from __future__ import annotations

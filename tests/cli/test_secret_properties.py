@@ -1,0 +1,328 @@
+"""No run of eight characters of a key or of an RPC URL's path and query is ever printed, by any verb."""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets as randomness
+import string
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from solders.keypair import Keypair
+
+from psyche_cli.app import main
+from psyche_cli.commands import SECTIONS
+from psyche_cli.commands.options import VARIABLES
+from psyche_cli.environment import Environment
+from psyche_cli.errors import ExitCode
+from tests.cli.conftest import MINIMAL, House
+from tests.cli.harness import Chain, CommandLine, address_of
+from tests.cli.test_output import ADDRESS, FastClock
+from tests.secret_forms import FORMS, keypair, leaked, numbers_in_a_row
+
+VERBS: dict[str, list[str]] = {
+    "create-run": ["create-run", "--run-id", "new", "--client-version", "latest"],
+    "update-config": ["update-config", "--run-id", "test", "--config-path", str(MINIMAL), "--name", "x"],
+    "set-paused": ["set-paused", "--run-id", "test", "--resume"],
+    "json-dump-run": ["json-dump-run", "--run-id", "test"],
+    "json-dump-user": ["json-dump-user", "--run-id", "test", "--address", ADDRESS],
+    "set-future-epoch-rates": ["set-future-epoch-rates", "--run-id", "test", "--earning-rate", "1"],
+    "treasurer-top-up-rewards": ["treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1"],
+    "join-authorization-create": ["join-authorization-create", "--authorizer", ADDRESS],
+    "run-authorizer": ["run-authorizer", "grantee=" + ADDRESS],
+    "config-example": ["config-example", "minimal"],
+    # Never starts: no slot is that long.
+    "localnet": ["localnet", "--airdrop", f"{ADDRESS}=1", "--clone", ADDRESS, "--slot-time", "99999"],
+    "localnet new-wallet": ["localnet", "new-wallet", "new.json", "--airdrop", "1"],
+    "localnet airdrop": ["localnet", "airdrop", ADDRESS, "1"],
+    "localnet new-mint": ["localnet", "new-mint", "--decimals", "6", "--amount", "1"],
+    "localnet wait": ["localnet", "wait", "--timeout", "1"],
+    "localnet warp": ["localnet", "warp", "5"],
+    "localnet reset": ["localnet", "reset"],
+    "localnet snapshot": ["localnet", "snapshot"],
+    "localnet restore": ["localnet", "restore", "1"],
+    "localnet set-account": ["localnet", "set-account", ADDRESS, "account.json"],
+    "localnet programs": ["localnet", "programs", "--export", "programs"],
+}
+RESETS = ("localnet reset", "localnet restore")
+
+
+def test_every_verb_is_tried() -> None:
+    names = set()
+    for section in SECTIONS:
+        for verb in section.verbs:
+            names |= {verb.name, *(f"{verb.name} {below.name}" for below in verb.verbs)}
+    assert names == VERBS.keys()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    home = tmp_path_factory.mktemp("home")
+    chain, files = Chain.start(home, owner=10_000, stranger=100)
+    cli = CommandLine(home, chain.transport, {"WALLET_PRIVATE_KEY_PATH": str(files["owner"])})
+    house = House(chain, cli, files["owner"], files["stranger"])
+    house.run(treasurer=True)
+    account = {"lamports": 1, "data": ["", "base64"], "owner": ADDRESS}
+    (home / "account.json").write_text(json.dumps({"pubkey": ADDRESS, "account": account}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        yield house
+
+
+def shown_key_parts(key: bytes, shown: str) -> list[Any]:
+    """What of a private key is in a text, in whatever form; public keys and signatures are no part of one."""
+    found: list[Any] = [
+        part for name, form in FORMS.items() if "base" in name or "hex" in name for part in leaked(form(key), shown)
+    ]
+    return found + sorted(numbers_in_a_row(FORMS["words"](key)) & numbers_in_a_row(shown))
+
+
+# A seed alone in base58 looks like a public key; it is hidden where the key is known, which the other tests show.
+TYPED = [name for name in FORMS if name not in ("seed in base58", "base64 of more")]
+
+
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data())
+def test_a_key_typed_anywhere(house: House, data: st.DataObject) -> None:
+    key = keypair(randomness.token_bytes(32))
+    secret = FORMS[data.draw(st.sampled_from(TYPED))](key)
+    words = list(VERBS[data.draw(st.sampled_from([name for name in VERBS if name not in RESETS]))])
+    variables = {}
+    where = data.draw(st.sampled_from(["replace", "insert", "append", "option", "value", "split", "variable", "path"]))
+    at = data.draw(st.integers(0, len(words) - 1))
+    if where == "replace":
+        words[at] = secret
+    elif where == "insert":
+        words.insert(at, secret)
+    elif where == "append":
+        words[at] += secret
+    elif where == "option":
+        words.append(f"--{secret}")
+    elif where == "value":
+        words.append(f"{data.draw(st.sampled_from([*VARIABLES, '--nonsense', '--output', 'rpc', 'grantor']))}={secret}")
+    elif where == "split":
+        words += secret.split()
+    elif where == "variable":
+        variables[data.draw(st.sampled_from(sorted(VARIABLES.values())))] = secret
+    else:
+        words += ["-w", f"keys/{secret}/id.json"]
+    if data.draw(st.booleans()):
+        variables["RAW_WALLET_PRIVATE_KEY"] = str(Keypair.from_bytes(key))
+    words += data.draw(st.sampled_from([[], ["--output", "json"], ["--help"], ["--verbose"]]))
+    outcome = house.cli(*words, variables=variables)
+    assert not shown_key_parts(key, outcome.stdout + outcome.stderr), words
+    assert outcome.code is not ExitCode.INTERNAL
+
+
+@pytest.mark.parametrize("output", [(), ("--output", "json"), ("--verbose",)])
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_key_that_signs_is_never_shown(house: House, verb: str, output: tuple[str, ...], tmp_path: Path) -> None:
+    """Not of a wallet file or variable, also where half of it was typed as the name of something."""
+    key = bytes(json.loads(house.owner.read_text()))
+    half = FORMS["seed in base58"](key)
+    for form, extra in (("base58", []), ("JSON", ["--wallet", half]), ("base58", ["--run-id", half[:32]])):
+        raw = {"RAW_WALLET_PRIVATE_KEY": FORMS[form](key)}
+        for variables in ({}, raw):
+            outcome = house.cli(*VERBS[verb], *(extra if variables else ()), *output, variables=variables)
+            shown = outcome.stdout + outcome.stderr
+            assert not shown_key_parts(key, shown)
+            assert outcome.code is not ExitCode.INTERNAL, shown
+    if verb in ("json-dump-run", "join-authorization-create") and not extra:
+        assert str(address_of(house.owner)) in shown
+
+
+# --- endpoints ------------------------------------------------------------------------------------------------------
+
+
+class HastyClock(FastClock):
+    """A second passes whenever somebody looks: an endpoint that goes on failing is soon given up."""
+
+    def monotonic(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+class Echo:
+    """An RPC endpoint that serves a chain, and repeats what it knows of the URL wherever a client may look."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.mode, self.healthy = "", 0
+        echo = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                echo.healthy -= 1
+                status, reason, answer = 200, "OK", chain.dispatcher.handle(body)
+                if echo.healthy < 0:
+                    status, reason, answer = echo.faulty(self, json.loads(body), answer)
+                self.send_response(status, reason)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.port = self._server.server_address[1]
+
+    def faulty(self, request: BaseHTTPRequestHandler, call: Any, answer: bytes) -> tuple[int, str, bytes]:
+        """Status, reason phrase and body of an answer that repeats the URL."""
+        raw = request.path + " " + request.headers.get("authorization", "")
+        plain = unquote(raw)
+        error: dict[str, Any] = {"code": -32000, "message": "it failed"}
+        if self.mode == "reason":
+            return 403, raw, b""
+        if self.mode == "decoded reason":
+            return 404, plain.encode("latin-1", "ignore").decode("latin-1").replace("\n", " "), plain.encode()
+        if self.mode == "redirect":
+            return 301, raw, b""
+        if self.mode == "nonsense":
+            return 200, raw, f"<html>{plain}".encode()
+        if self.mode == "message":
+            error["message"] = f"No route {raw}, {plain}, {plain.upper()} or {quote(plain)}"
+        elif self.mode == "long message":
+            error["message"] = "x" * (500 - len(plain) // 2) + plain * 5
+        elif self.mode == "data":
+            error["data"] = {"path": [raw, plain], plain: raw, "logs": [f"Program log: {plain}"], "err": plain}
+        elif self.mode == "result":
+            result = json.loads(answer).get("result")
+            value = {"err": plain, "logs": [f"Program log: {plain}"], "unitsConsumed": 1}
+            result = {"context": {"slot": 1}, "value": value} if isinstance(result, dict) else plain
+            return 200, raw, json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode()
+        return 200, raw, json.dumps({"jsonrpc": "2.0", "id": call["id"], "error": error}).encode()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+MODES = ["none", "reason", "decoded reason", "redirect", "nonsense", "message", "long message", "data", "result"]
+
+
+@pytest.fixture(scope="module")
+def echo(house: House) -> Iterator[Echo]:
+    endpoint = Echo(house.chain)
+    yield endpoint
+    endpoint.close()
+
+
+def a_secret(source: random.Random) -> str:
+    """What may stand in a URL: letters and digits, and in every other one something that must be encoded."""
+    letters = string.ascii_letters + string.digits + "-_.~"
+    odd = " /?&#é日+%'\"<>\\" if source.random() < 0.5 else ""
+    text = "".join(source.choice(letters) for _ in range(source.randint(8, 40)))
+    at = source.randint(0, len(text))
+    return quote(text[:at] + "".join(source.sample(odd, min(len(odd), 3))) + text[at:], safe="")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_endpoint_that_echoes_its_url(house: House, echo: Echo, mode: str, random_seed: int) -> None:
+    source = random.Random(f"{random_seed} {mode}")
+    codes = set()
+    for name, line in VERBS.items():
+        if name in RESETS:
+            continue
+        for output in ((), ("--output", "json")):
+            echo.mode, echo.healthy = mode, 10**6 if mode == "none" else source.choice([0, 1, 2, 4])
+            user, path, value = (a_secret(source) for _ in range(3))
+            where = source.choice(["option", "variable"])
+            url = f"http://{user}:{user}@127.0.0.1:{echo.port}/v2/{path}/?api-key={value}"
+            words, variables = [*line, *output], {"WALLET_PRIVATE_KEY_PATH": str(house.owner)}
+            if name == "localnet":
+                words += ["--url", url]
+            elif name == "run-authorizer" and where == "option":
+                words.insert(1, f"rpc={url}")
+            elif name in ("config-example", "localnet programs") or where == "variable":
+                variables["RPC"] = url
+            else:
+                words += ["--rpc", url]
+            outcome = run_over_http(house, words, variables)
+            for secret in (user, path, value):
+                for form in {secret, unquote(secret), quote(unquote(secret)), unquote(secret).upper()}:
+                    assert not leaked(form, outcome[1]), (words, outcome[1])
+            assert outcome[0] is not ExitCode.INTERNAL, outcome[1]
+            codes.add(outcome[0])
+    assert ExitCode.OK in codes
+    assert mode == "none" or ExitCode.NETWORK in codes
+
+
+def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> tuple[ExitCode, str]:
+    """Run a command line with a transport of its own, as the console script does; its code, and all that it printed."""
+    import io
+
+    from psyche_cli.cluster.http import HttpTransport
+    from tests.cli.harness import _text
+
+    environment = Environment(
+        stdin=io.StringIO(),
+        stdout=io.StringIO(),
+        stderr=io.StringIO(),
+        variables=variables,
+        home=house.cli.home,
+        clock=HastyClock(),
+        open_transport=HttpTransport,
+    )
+    code = main(words, environment)
+    return code, _text(environment.stdout) + _text(environment.stderr)
+
+
+# --- what others write to stderr ------------------------------------------------------------------------------------
+
+LIBRARIES = """
+import logging, sys, threading, warnings
+from dataclasses import replace
+from psyche_cli.app import main
+from psyche_cli.environment import Environment
+
+def speak(url):
+    warnings.warn(f"warning about {url}")
+    logging.getLogger("asyncio").error("log of %s", url)
+    logging.getLogger("aiohttp").warning("log \\x1b[2J of %s", url)
+    thread = threading.Thread(target=open, args=(url,))
+    thread.start()
+    thread.join()
+    sys.stderr.write("half a line about " + url)
+    raise RuntimeError(url)
+
+environment = replace(Environment.of_this_process(), open_transport=speak)
+sys.exit(main(sys.argv[1:], environment))
+"""
+
+
+def test_libraries_write_through_the_door_too(tmp_path: Path) -> None:
+    url = "http://user:SECRETUSER@127.0.0.1:1/SECRETPATH?key=SECRETVALUE"
+    done = subprocess.run(
+        [sys.executable, "-c", LIBRARIES, "json-dump-run", "--run-id", "x", "--rpc", url],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"HOME": str(tmp_path), "PSYCHE_CLI_TRACEBACK": "1"},
+    )
+    assert done.returncode == ExitCode.INTERNAL
+    assert "SECRET" not in done.stdout + done.stderr
+    assert "\x1b" not in done.stderr
+    for said in (
+        "warning about http://",
+        "log of http://",
+        "half a line about",
+        "FileNotFoundError",
+        "RuntimeError: http",
+    ):
+        assert said in done.stderr
