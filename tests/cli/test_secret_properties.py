@@ -41,6 +41,7 @@ VERBS: dict[str, list[str]] = {
     "join-authorization-create": ["join-authorization-create", "--authorizer", ADDRESS],
     "run-authorizer": ["run-authorizer", "grantee=" + ADDRESS],
     "config-example": ["config-example", "minimal"],
+    "completion": ["completion", "bash"],
     # Never starts: no slot is that long.
     "localnet": ["localnet", "--airdrop", f"{ADDRESS}=1", "--clone", ADDRESS, "--slot-time", "99999"],
     "localnet new-wallet": ["localnet", "new-wallet", "new.json", "--airdrop", "1"],
@@ -249,7 +250,7 @@ def test_an_endpoint_that_echoes_its_url(house: House, echo: Echo, mode: str, ra
                 words += ["--url", url]
             elif name == "run-authorizer" and where == "option":
                 words.insert(1, f"rpc={url}")
-            elif name in ("config-example", "localnet programs") or where == "variable":
+            elif name in ("config-example", "completion", "localnet programs") or where == "variable":
                 variables["RPC"] = url
             else:
                 words += ["--rpc", url]
