@@ -71,7 +71,7 @@ def test_only_the_verb_that_is_called_is_imported(words: tuple[str, ...], verbs:
 def test_reading_does_not_import_what_only_writing_needs() -> None:
     loaded = packages_loaded_by("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:9", code=ExitCode.NETWORK)
     assert "solders" in loaded
-    assert not loaded & {"anchorpy", "construct", "solana", "aiohttp", "rich", "pytest", "_pytest"}
+    assert not loaded & {"anchorpy", "construct", "solana", "httpx", "aiohttp", "rich", "pytest", "_pytest"}
 
 
 def test_writing_imports_of_anchorpy_no_more_than_its_coder_and_nothing_of_pytest(tmp_path: Path) -> None:

@@ -1,19 +1,28 @@
-"""JSON-RPC over HTTP, and the border where httpx exceptions become ours."""
+"""JSON-RPC over HTTP, and the border where the exceptions of sockets and http.client become ours."""
 
 from __future__ import annotations
 
+import os
 import threading
-from dataclasses import dataclass, field
-
-import httpx
+from collections.abc import Mapping
+from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
 
 from psyche_cli import __version__
-from psyche_cli.cluster.endpoints import check_rpc_url, endpoint_label, is_loopback
+from psyche_cli.cluster.endpoints import check_rpc_url, endpoint_label
+from psyche_cli.cluster.http_body import ACCEPTED_CODINGS, WronglyCompressed, unpacked_pieces
+from psyche_cli.cluster.http_connection import Connection, Connections
 from psyche_cli.errors import BadRpcResponse, HttpStatusError, PsycheError, TimedOut, Unreachable, UsageError
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 
 _OK = 200
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Accept-Encoding": ACCEPTED_CODINGS,
+    "User-Agent": f"psyche-cli/{__version__}",
+}
 _CONNECT_HINT = "Is the URL right, and does the endpoint run?"
 _STATUS_HINTS = {
     401: "The endpoint wants an access key.",
@@ -28,33 +37,23 @@ _STATUS_HINTS = {
 
 
 class HttpTransport:
-    """One RPC endpoint over HTTP/1.1 with a kept connection. May be used from several threads.
+    """One RPC endpoint over HTTP/1.1 with kept connections. May be used from several threads.
 
-    A proxy and certificates may come from the usual environment variables; for an endpoint on this machine they are
-    ignored. Raises UsageError for a URL that cannot be meant, or when such a variable is unusable.
+    A proxy and certificates to trust may come from the usual environment ``variables``; an endpoint on this machine is
+    never asked through a proxy. Raises UsageError for an invalid URL, or when such a variable is unusable.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, variables: Mapping[str, str] = os.environ) -> None:
         self._label = endpoint_label(check_rpc_url(url))
         try:
-            self._url = httpx.URL(url)
-        except httpx.InvalidURL as error:
+            self._connections = Connections(url, variables)
+        except UnicodeError as error:
             raise UsageError(f"The RPC URL of {self._label} is not valid.") from error
-        local = is_loopback(url)
-        try:
-            self._client = httpx.Client(
-                follow_redirects=False,
-                trust_env=not local,
-                # Certificates are always verified where TLS can occur. Loading them takes 20 ms, so they are not loaded
-                # where it cannot: plain HTTP, without a proxy and without redirects.
-                verify=not (local and self._url.scheme == "http"),
-                headers={"user-agent": f"psyche-cli/{__version__}", "accept-encoding": "gzip"},
-            )
-        except (ValueError, OSError, ImportError) as error:
-            # A proxy or certificate variable of the environment that cannot be used. Its value may hold a password.
+        except (ValueError, OSError) as error:
+            # The value of the variable may hold a password.
             raise UsageError(
                 f"Cannot prepare a connection to {self._label}: a proxy or certificate setting is unusable.",
-                hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+                hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY (http:// proxies only), SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from error
 
     @property
@@ -65,9 +64,9 @@ class HttpTransport:
     def send(self, body: bytes, *, timeout: float) -> bytes:
         """Post one JSON-RPC request body and return the body of the answer, at most 64 MiB.
 
-        ``timeout`` is in seconds of wall-clock time, from the look-up of the host to the last byte. httpx bounds each
-        socket operation only, so an endpoint that drips bytes could hold a caller for ever: the exchange runs in a
-        thread of its own, which is left behind when the time is over.
+        ``timeout`` is in seconds of wall-clock time, from the look-up of the host to the last byte. A socket bounds
+        each operation only, and nothing bounds a look-up, so an endpoint that drips bytes could hold a caller for ever:
+        the exchange runs in a thread of its own, which is left behind when the time is over.
 
         Raises Unreachable or TimedOut, both with ``request_sent`` False when the endpoint certainly never saw the
         request; HttpStatusError; BadRpcResponse for an answer that is too large or wrongly compressed.
@@ -83,21 +82,15 @@ class HttpTransport:
                 endpoint=self._label,
                 request_sent=False,
             ) from error
-        try:
-            exchange.finished.wait(timeout)
-        finally:  # also after Ctrl-C
-            exchange.abandoned = not exchange.finished.is_set()
-        if exchange.abandoned:
-            raise TimedOut(
-                f"No answer from {self._label} within {timeout:g} seconds.", endpoint=self._label, request_sent=True
-            )
+        if not exchange.wait(timeout):
+            raise self._timed_out(timeout, timeout, request_sent=exchange.sending)
         if exchange.error is not None:
             raise exchange.error
         return bytes(exchange.answer)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
+        """Close the connections."""
+        self._connections.close()
 
     def _run(self, exchange: _Exchange, body: bytes, timeout: float) -> None:
         try:
@@ -105,82 +98,128 @@ class HttpTransport:
         except PsycheError as error:
             exchange.error = error
         except Exception as error:
-            exchange.error = self._translated(error, timeout)
+            exchange.error = self._translated(error, timeout, request_sent=exchange.sending)
         finally:
-            exchange.finished.set()
+            exchange.finish()
 
     def _exchange(self, exchange: _Exchange, body: bytes, timeout: float) -> None:
-        request = self._client.build_request(
-            "POST",
-            self._url,
-            content=body,
-            headers={"content-type": "application/json"},
-            timeout=httpx.Timeout(timeout, connect=_connect_seconds(timeout)),
-        )
-        response = self._client.send(request, stream=True)
+        connections = self._connections
+        connection = connections.take() or connections.open(_connect_seconds(timeout))
+        keep = False
         try:
-            if response.status_code != _OK:
-                raise self._status_error(response)
-            for chunk in response.iter_bytes():
-                exchange.answer += chunk
-                if len(exchange.answer) > LARGEST_ANSWER:
-                    raise BadRpcResponse(
-                        f"The answer of {self._label} is larger than {LARGEST_ANSWER} bytes.", endpoint=self._label
-                    )
-                if exchange.abandoned:
-                    return
+            if not exchange.begin_sending(connection):
+                return
+            response = connection.post(connections.target, body, {**connections.headers, **_HEADERS}, timeout=timeout)
+            with response:
+                if response.status != _OK:
+                    raise self._status_error(response)
+                for piece in unpacked_pieces(response):
+                    exchange.answer += piece
+                    if len(exchange.answer) > LARGEST_ANSWER:
+                        raise BadRpcResponse(
+                            f"The answer of {self._label} is larger than {LARGEST_ANSWER} bytes.", endpoint=self._label
+                        )
+            keep = not response.will_close
         finally:
-            response.close()
+            exchange.end_receiving()
+            if keep:
+                connections.keep(connection)
+            else:
+                connection.close()
 
-    def _status_error(self, response: httpx.Response) -> HttpStatusError:
-        status = response.status_code
+    def _status_error(self, response: HTTPResponse) -> HttpStatusError:
+        status = response.status
         hint = _STATUS_HINTS.get(status, "")
-        if response.has_redirect_location:
+        if status in _REDIRECTS and "location" in response.headers:
             hint = "Redirects are not followed. Give the final URL."
         return HttpStatusError(
-            f"{self._label} answered with HTTP status {status} {response.reason_phrase}".rstrip() + ".",
+            f"{self._label} answered with HTTP status {status} {response.reason}".rstrip() + ".",
             hint=hint,
             endpoint=self._label,
             status=status,
             retry_after=_whole_seconds(response.headers.get("retry-after", "")),
         )
 
-    def _translated(self, error: Exception, timeout: float) -> PsycheError:
-        """The error of ours for one of httpx (or of a closed client, or of the operating system)."""
+    def _translated(self, error: Exception, timeout: float, *, request_sent: bool) -> PsycheError:
+        """The error of ours for one of a socket, of TLS, of http.client, or of unpacking."""
         label = self._label
-        if isinstance(error, httpx.ConnectTimeout):
-            return TimedOut(
-                f"No connection to {label} within {_connect_seconds(timeout):g} seconds.",
-                hint=_CONNECT_HINT,
-                endpoint=label,
-                request_sent=False,
-            )
-        if isinstance(error, httpx.TimeoutException):
-            return TimedOut(f"No answer from {label} within {timeout:g} seconds.", endpoint=label, request_sent=True)
-        if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
-            return Unreachable(
-                f"Cannot connect to {label}: {error}.",
-                hint=_CONNECT_HINT,
-                endpoint=label,
-                request_sent=False,
-            )
-        if isinstance(error, httpx.DecodingError):
+        if isinstance(error, WronglyCompressed):
             return BadRpcResponse(f"The answer of {label} is wrongly compressed.", endpoint=label)
-        return Unreachable(
-            f"The connection to {label} broke: {str(error).rstrip('.') or type(error).__name__}.",
+        if isinstance(error, TimeoutError):
+            return self._timed_out(timeout, _connect_seconds(timeout), request_sent=request_sent)
+        reason = _reason(error)
+        if not request_sent:
+            return Unreachable(
+                f"Cannot connect to {label}: {reason}.", hint=_CONNECT_HINT, endpoint=label, request_sent=False
+            )
+        return Unreachable(f"The connection to {label} broke: {reason}.", endpoint=label, request_sent=True)
+
+    def _timed_out(self, timeout: float, connect_timeout: float, *, request_sent: bool) -> TimedOut:
+        label = self._label
+        if request_sent:
+            return TimedOut(f"No answer from {label} within {timeout:g} seconds.", endpoint=label, request_sent=True)
+        return TimedOut(
+            f"No connection to {label} within {connect_timeout:g} seconds.",
+            hint=_CONNECT_HINT,
             endpoint=label,
-            request_sent=True,
+            request_sent=False,
         )
 
 
-@dataclass
 class _Exchange:
-    """What the caller and the thread that talks for it share. Written by the thread until ``finished`` is set."""
+    """What the caller and the thread that talks for it share. The thread writes; the caller reads when it has waited.
 
-    finished: threading.Event = field(default_factory=threading.Event)
-    answer: bytearray = field(default_factory=bytearray)
-    error: PsycheError | None = None
-    abandoned: bool = False
+    ``sending`` is whether the request may have left.
+    """
+
+    def __init__(self) -> None:
+        self.answer = bytearray()
+        self.error: PsycheError | None = None
+        self.sending = False
+        self._connection: Connection | None = None
+        self._abandoned = False
+        self._finished = False
+        self._changed = threading.Condition()
+
+    def begin_sending(self, connection: Connection) -> bool:
+        """Called by the thread before the first byte: False when nobody waits for the answer any more."""
+        with self._changed:
+            self.sending = not self._abandoned
+            self._connection = connection
+            return self.sending
+
+    def end_receiving(self) -> None:
+        """Called by the thread before the connection may serve another exchange."""
+        with self._changed:
+            self._connection = None
+
+    def finish(self) -> None:
+        """Called by the thread at its end."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify()
+
+    def wait(self, timeout: float) -> bool:
+        """Called by the caller: whether the exchange ended within ``timeout`` seconds.
+
+        One that did not, or was interrupted, is abandoned: what has not been sent by then never will be.
+        """
+        with self._changed:
+            try:
+                self._changed.wait_for(lambda: self._finished, timeout)
+            finally:  # also after Ctrl-C
+                self._abandoned = not self._finished
+                if self._abandoned and self._connection is not None:
+                    self._connection.abort()
+            return self._finished
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected):
+        return "the answer is not HTTP"
+    if isinstance(error, HTTPException) and not isinstance(error, RemoteDisconnected):
+        return f"the answer ended early or is not HTTP ({type(error).__name__})"
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _connect_seconds(timeout: float) -> float:
