@@ -28,12 +28,11 @@ def run() -> NoReturn:
 
     # What is imported stays, so there is nothing to collect among it.
     gc.disable()
-    from psyche_cli.app import main
-    from psyche_cli.environment import Environment
+    from psyche_cli.cli.app import environment_of_this_process, main
 
     gc.freeze()
     gc.enable()
-    environment = Environment.of_this_process(stop_signals)
+    environment = environment_of_this_process(stop_signals)
     sys.stderr = environment.diagnostics.as_stream()  # for threads that outlive main, too
     code = main(sys.argv[1:], environment)
     stop_signals.ignore()

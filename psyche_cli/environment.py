@@ -16,7 +16,7 @@ from psyche_cli.redaction import Redactor
 from psyche_cli.request_log import RequestLog
 
 if TYPE_CHECKING:
-    from psyche_cli.cluster.transport import Transport
+    from psyche_cli.transport import Transport
 
 
 RAW_KEY_VARIABLE: Final = "RAW_WALLET_PRIVATE_KEY"
@@ -53,12 +53,6 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
-
-
-def _open_http_transport(url: str) -> Transport:
-    from psyche_cli.cluster.http import HttpTransport
-
-    return HttpTransport(url)
 
 
 def _home() -> Path:
@@ -110,7 +104,9 @@ class Environment:
                 self.redactor.learn_url(value)
 
     @classmethod
-    def of_this_process(cls, stop_signals: AbstractContextManager[None] | None = None) -> Environment:
+    def of_this_process(
+        cls, open_transport: Callable[[str], Transport], stop_signals: AbstractContextManager[None] | None = None
+    ) -> Environment:
         """The real one. A stream that the caller closed is a null device, so that no socket takes its number.
 
         ``stop_signals`` is the span in which signals raise StopRequested; without it, they do as they do anyway.
@@ -123,7 +119,7 @@ class Environment:
             variables=os.environ,
             home=_home(),
             clock=SystemClock(),
-            open_transport=_open_http_transport,
+            open_transport=open_transport,
             stop_signals=stop_signals or nullcontext(),
         )
 

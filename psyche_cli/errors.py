@@ -45,7 +45,7 @@
         └── HungUp                129  SIGHUP: the terminal went away
 
 The code of an error is its class name in snake case. It is part of the JSON output and does not change once released.
-Foreign exceptions are translated into this tree where they enter: HTTP in ``cluster.http``, TOML in ``run_config``,
+Foreign exceptions are translated into this tree where they enter: HTTP in ``solana.rpc.http``, TOML in ``run_config``,
 click in ``app``. Anything else that reaches ``app.main`` is a bug of ours and ends in ``ExitCode.INTERNAL``.
 """
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from psyche_cli.cluster.transport import Transport
     from psyche_cli.environment import Clock
+    from psyche_cli.transport import Transport
 
 _SEND: Final = "sendTransaction"
 _AIRDROP: Final = "requestAirdrop"

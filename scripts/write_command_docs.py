@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from psyche_cli.app import main
-from psyche_cli.command_tree import PROGRAM
-from psyche_cli.commands import SECTIONS, Verb
+from psyche_cli.cli.app import main
+from psyche_cli.cli.command_tree import PROGRAM
+from psyche_cli.cli.verbs import SECTIONS, Verb
 from psyche_cli.environment import Environment, SystemClock
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "commands.md"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.command_tree import root_command
-from psyche_cli.commands import Verb
-from psyche_cli.commands.options import VARIABLES
+from psyche_cli.cli.command_tree import root_command
+from psyche_cli.cli.options import VARIABLES
+from psyche_cli.cli.verbs import Verb
 from psyche_cli.errors import ExitCode, PsycheError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from psyche_cli.cluster.wallet import Wallet
-from psyche_cli.commands.options import COMPLETION_VARIABLE
+from psyche_cli.cli.options import COMPLETION_VARIABLE
 from psyche_cli.errors import ExitCode
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from psyche_cli.solana.wallet import Wallet
 
 HEAVY = ("solders", "anchorpy", "solana", "httpx", "aiohttp", "pydantic", "rich", "zstandard", "simplejson", "tomli")
 PROBE = """
 import sys
-from psyche_cli.app import main
+from psyche_cli.cli.app import environment_of_this_process, main
 from psyche_cli.environment import Environment
-code = main(sys.argv[1:], Environment.of_this_process())
+code = main(sys.argv[1:], environment_of_this_process())
 print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 sys.exit(code)
 """
@@ -56,7 +56,7 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
 )
 def test_only_the_verb_that_is_called_is_imported(words: tuple[str, ...], verbs: list[str]) -> None:
     probe = PROBE.rpartition("print")[0] + (
-        "rooms, shared = ('psyche_cli.commands.', 'psyche_cli.operations'), ('.options', '.sessions')\n"
+        "rooms, shared = ('psyche_cli.cli.commands.', 'psyche_cli.operations'), ('.options', '.sessions')\n"
         "verbs = [name for name in sys.modules if name.startswith(rooms) and not name.endswith(shared)]\n"
         "print(sorted(verbs), file=sys.stderr)"
     )
@@ -65,7 +65,7 @@ def test_only_the_verb_that_is_called_is_imported(words: tuple[str, ...], verbs:
         words, environment[COMPLETION_VARIABLE] = words[1:], "1"
     command = [sys.executable, "-c", probe, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert done.stderr.splitlines()[-1] == str([f"psyche_cli.commands.{verb}" for verb in verbs])
+    assert done.stderr.splitlines()[-1] == str([f"psyche_cli.cli.commands.{verb}" for verb in verbs])
 
 
 def test_reading_does_not_import_what_only_writing_needs() -> None:

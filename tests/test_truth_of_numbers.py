@@ -18,7 +18,7 @@ from mypy.find_sources import create_source_list
 from mypy.options import Options
 
 ROOT = Path(__file__).resolve().parent.parent
-STRICT_ROOMS = ("psyche_cli.operations", "psyche_cli.commands", "psyche_cli.protocol", "psyche_cli.run_config")
+STRICT_ROOMS = ("psyche_cli.operations", "psyche_cli.cli", "psyche_cli.protocol", "psyche_cli.run_config")
 """Where no number at all is asked; elsewhere only an enum or a number that may be None is a fault."""
 
 NUMBERS = {"builtins.int", "builtins.float", "decimal.Decimal"}

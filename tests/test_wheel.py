@@ -28,7 +28,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(installed: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """psyche-cli from the unpacked wheel, in a folder far from the sources."""
     probe = "import psyche_cli, sys; assert psyche_cli.__file__.startswith(sys.argv.pop(1)), psyche_cli.__file__\n"
-    probe += "from psyche_cli.app import run; run()"
+    probe += "from psyche_cli.__main__ import run; run()"
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(installed)}
     command = [sys.executable, "-c", probe, str(installed), *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import Unreachable
-from psyche_cli.localnet.bank import Bank
-from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.genesis import Genesis
-from psyche_cli.localnet.rpc_context import RpcContext
-from psyche_cli.localnet.timekeeping import Timekeeper
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.chain.timekeeping import Timekeeper
+from psyche_cli.localnet.rpc.context import RpcContext
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 
 
 class InProcessTransport:
-    """A ``psyche_cli.cluster.transport.Transport`` to a dispatcher of this process."""
+    """A ``psyche_cli.transport.Transport`` to a dispatcher of this process."""
 
     def __init__(self, dispatcher: Dispatcher, *, label: str = "in-process") -> None:
         self._dispatcher = dispatcher

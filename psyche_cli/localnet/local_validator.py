@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError, RpcError
-from psyche_cli.localnet.bank import Bank
-from psyche_cli.localnet.blockhashes import MAX_AGE
-from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.genesis import AccountRefused, Genesis
-from psyche_cli.localnet.history import DEFAULT_CAPACITY
-from psyche_cli.localnet.ports import DEFAULT_RPC_PORT, bind_pair
-from psyche_cli.localnet.rpc_context import RpcContext, no_log
-from psyche_cli.localnet.rpc_fault import Json
-from psyche_cli.localnet.server import LocalServer
-from psyche_cli.localnet.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.blockhashes import MAX_AGE
+from psyche_cli.localnet.chain.genesis import AccountRefused, Genesis
+from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY
+from psyche_cli.localnet.chain.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
+from psyche_cli.localnet.rpc.context import RpcContext, no_log
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.localnet.server.http import LocalServer
+from psyche_cli.localnet.server.ports import DEFAULT_RPC_PORT, bind_pair
 
 if TYPE_CHECKING:
-    from psyche_cli.localnet.ledger import Ledger
+    from psyche_cli.localnet.storage.ledger import Ledger
 
 _CALL_SECONDS: Final = 30.0
 
@@ -77,7 +77,7 @@ def _create_bank(options: LocalnetOptions) -> tuple[Ledger | None, Bank]:
             options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity
         )
         return None, bank
-    from psyche_cli.localnet.ledger import Ledger
+    from psyche_cli.localnet.storage.ledger import Ledger
 
     ledger = Ledger(options.ledger, reset=options.reset, notice=options.notice)
     try:
@@ -161,7 +161,7 @@ class LocalValidator:
 
         Raises RpcError with the method's code and text when it refuses.
         """
-        from psyche_cli.cluster.http import HttpTransport
+        from psyche_cli.solana.rpc.http import HttpTransport
 
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         transport = HttpTransport(self.rpc_url)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from solders.instruction import Instruction
 
 from psyche_cli.amounts import format_sol
-from psyche_cli.cluster.funding import how_to_fund
-from psyche_cli.cluster.transaction import transaction_fee
 from psyche_cli.errors import InsufficientFunds
-from psyche_cli.session import SigningSession
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.solana.funding import how_to_fund
+from psyche_cli.solana.sending.transaction import transaction_fee
 
 
 def require_lamports(session: SigningSession, *transactions: Sequence[Instruction], rent: int = 0) -> None:

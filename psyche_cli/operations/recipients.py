@@ -6,10 +6,10 @@ from pathlib import Path
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.cluster.wallet import keypair_file_address
 from psyche_cli.errors import InvalidPublicKey
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.redaction import Redactor
+from psyche_cli.solana.wallet import keypair_file_address
 
 
 def read_recipient(text: str, what: str, redactor: Redactor) -> Pubkey:

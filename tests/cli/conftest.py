@@ -9,12 +9,12 @@ import pytest
 from solders.account import Account
 from solders.instruction import Instruction
 
-from psyche_cli.protocol.accounts import decode_instance
+from psyche_cli.operations.sessions import signing_session
+from psyche_cli.protocol.accounts.small_accounts import decode_instance
 from psyche_cli.protocol.addresses import instance_address
-from psyche_cli.protocol.instructions import Instructions
-from psyche_cli.protocol.layout import DISCRIMINATOR_SIZE, CoordinatorImage
+from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.protocol.layouts.v1 import DISCRIMINATOR_SIZE, CoordinatorImage
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.session import signing_session
 from tests.cli.harness import Chain, CommandLine, address_of, environment_of
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

@@ -11,15 +11,15 @@ from typing import Any, TextIO
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.app import main
-from psyche_cli.cluster.rpc import RpcClient
-from psyche_cli.cluster.transport import Transport
-from psyche_cli.cluster.wallet import Wallet
+from psyche_cli.cli.app import main
 from psyche_cli.environment import Clock, Environment, SystemClock
 from psyche_cli.errors import ExitCode
-from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.wallet import Wallet
+from psyche_cli.transport import Transport
 
 SOL = 1_000_000_000
 
@@ -136,7 +136,7 @@ def _text(stream: TextIO) -> str:
 
 def address_of(path: Path) -> Pubkey:
     """The public key of a keypair file."""
-    from psyche_cli.cluster.wallet import keypair_file_address
     from psyche_cli.redaction import Redactor
+    from psyche_cli.solana.wallet import keypair_file_address
 
     return keypair_file_address(path, Redactor())

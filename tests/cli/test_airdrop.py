@@ -12,14 +12,14 @@ import pytest
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.cluster.rpc import RpcClient
-from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.errors import ExitCode, HttpStatusError, NetworkError, ProgramRefused, TransactionUnknown, Unreachable
 from psyche_cli.operations.localnet.airdrop import DEADLINE_SECONDS, request_sol
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.wallet import Wallet
 from tests.cli.conftest import House
 from tests.cli.harness import address_of
-from tests.cluster.scripted import FakeClock
 from tests.localnet.test_command import run, running
+from tests.solana.scripted import FakeClock
 
 
 def test_against_a_running_validator(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from psyche_cli import __version__
-from psyche_cli.commands import SECTIONS
+from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import House
 

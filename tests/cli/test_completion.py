@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from psyche_cli.commands import SECTIONS
-from psyche_cli.commands.options import COMPLETION_VARIABLE
+from psyche_cli.cli.options import COMPLETION_VARIABLE
+from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import House
 

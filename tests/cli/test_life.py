@@ -226,9 +226,9 @@ def test_lamports_sent_beforehand_do_not_block_a_run(house: House) -> None:
 def test_a_vault_made_beforehand_asks_for_another_index(house: House, owner_address: str) -> None:
     from solders.pubkey import Pubkey
 
+    from psyche_cli.operations.sessions import signing_session
     from psyche_cli.protocol.addresses import treasurer_index, treasurer_run_address
-    from psyche_cli.protocol.instructions import Instructions
-    from psyche_cli.session import signing_session
+    from psyche_cli.protocol.instructions.builder import Instructions
     from tests.cli.harness import environment_of
 
     mint = house.new_mint()

@@ -10,11 +10,11 @@ import pytest
 from solders.account import Account
 from solders.system_program import TransferParams, transfer
 
-from psyche_cli.cluster.transport import Transport
 from psyche_cli.errors import ExitCode, PsycheError
 from psyche_cli.operations.funds import first_short_balance
 from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
 from psyche_cli.protocol.programs import SYSTEM
+from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine, Outcome, address_of
 from tests.cli.test_life import largest_config

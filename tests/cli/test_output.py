@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from psyche_cli.app import main
-from psyche_cli.cluster.transport import Transport
+from psyche_cli.cli.app import main
 from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.errors import ExitCode, HttpStatusError, PsycheError, TimedOut, Unreachable
+from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine
 

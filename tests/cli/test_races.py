@@ -13,12 +13,12 @@ import pytest
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from psyche_cli.cluster.transport import Transport
-from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.errors import ExitCode, RpcError, Unreachable, WrongOwner
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.protocol.programs import SYSTEM
+from psyche_cli.solana.wallet import Wallet
+from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import SOL, CommandLine, Outcome, address_of
 from tests.cli.test_life import largest_config

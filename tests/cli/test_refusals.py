@@ -87,7 +87,7 @@ def test_no_error_shows_any_part_of_a_key(house: House, tmp_path: Path) -> None:
 
 
 def test_unreachable_endpoint_is_told_without_its_path(tmp_path: Path, house: House) -> None:
-    from psyche_cli.cluster.http import HttpTransport
+    from psyche_cli.solana.rpc.http import HttpTransport
 
     house.cli.open_transport = HttpTransport
     message = refused(
@@ -420,7 +420,7 @@ def test_usage_errors_point_to_the_help(house: House, words: tuple[str, ...]) ->
 
 def test_an_account_of_another_owner_or_size_is_named(house: House) -> None:
     """A run whose coordinator account is not one: somebody initialised an instance with another account's address."""
-    from psyche_cli.protocol.accounts import decode_instance
+    from psyche_cli.protocol.accounts.small_accounts import decode_instance
     from psyche_cli.protocol.addresses import instance_address
 
     run_id = house.run()

@@ -8,11 +8,11 @@ import sys
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.errors import ExitCode
 from psyche_cli.protocol.addresses import instance_address
-from psyche_cli.protocol.instructions import Instructions
-from psyche_cli.protocol.layout import COORDINATOR_ACCOUNT_SIZE
+from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_SIZE
+from psyche_cli.solana.wallet import Wallet
 from psyche_cli.suggestions import shell_word
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import address_of
@@ -79,7 +79,7 @@ def test_every_run_that_is_created_is_found(house: House, run_id: str) -> None:
 
 def create_as_others_do(house: House, run_id: str) -> None:
     """Send what the published client sends, which checks nothing but the length."""
-    from psyche_cli.session import signing_session
+    from psyche_cli.operations.sessions import signing_session
     from tests.cli.harness import environment_of
 
     owner, account, instructions = address_of(house.owner), Wallet.generate(), Instructions()

@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from solders.keypair import Keypair
 
-from psyche_cli.app import main
-from psyche_cli.commands import SECTIONS
-from psyche_cli.commands.options import VARIABLES
+from psyche_cli.cli.app import main
+from psyche_cli.cli.options import VARIABLES
+from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.environment import Environment
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import MINIMAL, House
@@ -268,7 +268,7 @@ def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> 
     """Run a command line with a transport of its own, as the console script does; its code, and all that it printed."""
     import io
 
-    from psyche_cli.cluster.http import HttpTransport
+    from psyche_cli.solana.rpc.http import HttpTransport
     from tests.cli.harness import _text
 
     environment = Environment(
@@ -289,7 +289,7 @@ def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> 
 LIBRARIES = """
 import logging, sys, threading, warnings
 from dataclasses import replace
-from psyche_cli.app import main
+from psyche_cli.cli.app import main
 from psyche_cli.environment import Environment
 
 def speak(url):

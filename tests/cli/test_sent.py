@@ -10,8 +10,8 @@ import pytest
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.cluster.transport import Transport
 from psyche_cli.errors import ExitCode, HttpStatusError, Unreachable
+from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import CommandLine
 from tests.cli.test_life import largest_config

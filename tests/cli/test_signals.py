@@ -292,7 +292,7 @@ def driven(tmp_path: Path, script: str) -> tuple[int, str, str]:
 def test_a_decided_outcome_is_not_changed(tmp_path: Path) -> None:
     """SIGTERM while the report of a success is being written."""
     script = """
-from psyche_cli.app import main
+from psyche_cli.cli.app import environment_of_this_process, main
 from psyche_cli.environment import Environment
 from dataclasses import replace
 signals = StopSignals()
@@ -301,7 +301,7 @@ class Output(io.StringIO):
     def write(self, text):
         os.kill(os.getpid(), signal.SIGTERM)
         return super().write(text)
-environment = replace(Environment.of_this_process(signals), stdout=Output())
+environment = replace(environment_of_this_process(signals), stdout=Output())
 code = main(["config-example", "--output", "json"], environment)
 print(int(code), json.loads(environment.stdout.getvalue())["exit_code"])
 """

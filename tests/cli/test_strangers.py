@@ -18,24 +18,24 @@ import pytest
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from psyche_cli.cluster.transport import Transport
+from psyche_cli.cli.render import Renderer
 from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.errors import ExitCode, PsycheError, RpcError
-from psyche_cli.protocol.account_checks import account_discriminator
-from psyche_cli.protocol.accounts import (
+from psyche_cli.operations.observe.dump_shapes import run_dump, user_dump
+from psyche_cli.protocol.accounts.account_checks import account_discriminator
+from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
+from psyche_cli.protocol.accounts.small_accounts import (
     CoordinatorInstance,
     decode_authorization,
     decode_instance,
     decode_participant,
     decode_treasurer_run,
 )
-from psyche_cli.protocol.coordinator_account import decode_coordinator_account
-from psyche_cli.protocol.dump import run_dump, user_dump
+from psyche_cli.protocol.accounts.token_accounts import TokenMint
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.protocol.raw_account import RawAccount
-from psyche_cli.protocol.token_accounts import TokenMint
-from psyche_cli.render import Renderer
 from psyche_cli.results import Document, OperationResult, PlainText, Result, TransactionRecord
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.transport import Transport
 from tests import strangers
 from tests.cli.conftest import House
 from tests.protocol.images import ADDRESS, raw, v1_image

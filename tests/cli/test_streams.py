@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from psyche_cli.app import main
+from psyche_cli.cli.app import main
 from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.errors import ExitCode, NetworkError
 from tests.cli.conftest import House

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from psyche_cli.cluster.wallet import Wallet
 from psyche_cli.errors import ExitCode
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.solana.wallet import Wallet
 from psyche_cli.suggestions import GivenOptions
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import SOL, Outcome, address_of

@@ -15,7 +15,7 @@ from solders.signature import Signature
 from solders.transaction import Transaction
 
 from psyche_cli.errors import HttpStatusError, TimedOut, Unreachable
-from psyche_cli.localnet.dispatcher import Dispatcher
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 
 from .clock import ScheduleClock
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.cluster.sender import WRITING_SECONDS
 from psyche_cli.errors import ExitCode
+from psyche_cli.solana.sending.sender import WRITING_SECONDS
 from tests.cli.harness import Outcome
 
 from .line import FaultyLine, Schedule

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from psyche_cli.cluster.transport import Transport
-from psyche_cli.cluster.wallet import Wallet
-from psyche_cli.localnet.bank import Bank
-from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.chain.journal import BankState
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
-from psyche_cli.localnet.journal import BankState
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.solana.wallet import Wallet
+from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL
 from tests.cli.harness import SOL, CommandLine, Outcome
 from tests.cli.test_life import largest_config

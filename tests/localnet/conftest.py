@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from tests.localnet.harness import Chain, start_chain
 

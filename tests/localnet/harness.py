@@ -16,11 +16,11 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from psyche_cli.localnet.bank import Bank
-from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.genesis import Genesis
-from psyche_cli.localnet.rpc_context import RpcContext
-from psyche_cli.localnet.timekeeping import ClockMode, Timekeeper
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
+from psyche_cli.localnet.rpc.context import RpcContext
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 
 SOL = 1_000_000_000
 FEE = 5000

@@ -6,7 +6,7 @@ import resource
 import sys
 import threading
 
-from psyche_cli.app import run
+from psyche_cli.__main__ import run
 
 
 def obey() -> None:

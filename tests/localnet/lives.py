@@ -10,13 +10,13 @@ from pathlib import Path
 
 from solders.keypair import Keypair
 
-from psyche_cli.localnet.bank import Bank
-from psyche_cli.localnet.dispatcher import Dispatcher
-from psyche_cli.localnet.genesis import Genesis
-from psyche_cli.localnet.ledger import COMPACT_AFTER_BYTES, Ledger
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
 from psyche_cli.localnet.local_validator import LocalnetOptions, continue_or_begin
-from psyche_cli.localnet.rpc_context import RpcContext
-from psyche_cli.localnet.timekeeping import ClockMode, Timekeeper
+from psyche_cli.localnet.rpc.context import RpcContext
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.localnet.storage.ledger import COMPACT_AFTER_BYTES, Ledger
 from tests.localnet.harness import SOL, Chain, HandClock
 
 

@@ -18,13 +18,13 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from psyche_cli.environment import SystemClock
-from psyche_cli.localnet.bank import Bank
-from psyche_cli.localnet.dispatcher import Dispatcher, all_methods
-from psyche_cli.localnet.genesis import Genesis, create_vm
-from psyche_cli.localnet.ports import bind_pair
-from psyche_cli.localnet.rpc_context import RpcContext
-from psyche_cli.localnet.server import LocalServer
-from psyche_cli.localnet.timekeeping import Timekeeper
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.genesis import Genesis, create_vm
+from psyche_cli.localnet.chain.timekeeping import Timekeeper
+from psyche_cli.localnet.rpc.context import RpcContext
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher, all_methods
+from psyche_cli.localnet.server.http import LocalServer
+from psyche_cli.localnet.server.ports import bind_pair
 from tests.localnet.harness import SOL, move, text
 
 MOST_GROWTH_MEGABYTES = 96

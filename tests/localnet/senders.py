@@ -16,8 +16,8 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from psyche_cli.cluster.http import HttpTransport
 from psyche_cli.errors import Unreachable
+from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import FEE, SOL, move, text
 from tests.localnet.test_command import Running
 

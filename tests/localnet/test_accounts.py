@@ -10,8 +10,8 @@ import zstandard
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet import base58
-from psyche_cli.localnet.rpc_params import MAX_U64
+from psyche_cli.localnet.rpc.params import MAX_U64
+from psyche_cli.solana import base58
 from tests.localnet.harness import SOL, Chain
 
 OWNER = Pubkey.new_unique()

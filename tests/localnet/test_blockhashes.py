@@ -7,7 +7,7 @@ import base64
 from solders.hash import Hash
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.blockhashes import MAX_AGE, MAX_BLOCKS_AT_ONCE, BlockChain
+from psyche_cli.localnet.chain.blockhashes import MAX_AGE, MAX_BLOCKS_AT_ONCE, BlockChain
 from tests.localnet.harness import Chain, text
 
 

@@ -22,8 +22,8 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from psyche_cli.cluster.http import HttpTransport
-from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import some_program, text
 from tests.patience import PATIENCE
 

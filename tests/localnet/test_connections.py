@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from psyche_cli.localnet import connections
-from psyche_cli.localnet.genesis import Genesis
+from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from psyche_cli.localnet.server import connections
 from tests.localnet.test_server import is_healthy, port_of
 from tests.patience import PATIENCE
 

@@ -12,8 +12,8 @@ from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
-from psyche_cli.localnet.rpc_control import MAX_SNAPSHOTS
+from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.localnet.rpc.methods.control import MAX_SNAPSHOTS
 from tests.localnet.harness import FEE, SOL, START, Chain, some_program, text
 
 UPGRADEABLE_LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from psyche_cli.command_tree import root_command
-from psyche_cli.localnet.dispatcher import all_methods
-from psyche_cli.localnet.pubsub import PubSub
+from psyche_cli.cli.command_tree import root_command
+from psyche_cli.localnet.rpc.dispatcher import all_methods
+from psyche_cli.localnet.server.pubsub import PubSub
 from tests.localnet.harness import start_chain
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "local-validator.md").read_text(encoding="utf-8")

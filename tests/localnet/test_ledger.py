@@ -11,9 +11,9 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import LocalnetError
-from psyche_cli.localnet.ledger import Ledger
-from psyche_cli.localnet.ledger_lines import FORMAT_DIGEST, FORMAT_LINE, seal
-from psyche_cli.localnet.timekeeping import ClockMode
+from psyche_cli.localnet.chain.timekeeping import ClockMode
+from psyche_cli.localnet.storage.ledger import Ledger
+from psyche_cli.localnet.storage.ledger_lines import FORMAT_DIGEST, FORMAT_LINE, seal
 from tests.localnet.harness import FEE, SOL, HandClock
 from tests.localnet.lives import Life, as_killed, file_of, full_disk
 

@@ -14,8 +14,8 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import LocalnetError
-from psyche_cli.localnet.journal import BankState
-from psyche_cli.localnet.ledger import Ledger
+from psyche_cli.localnet.chain.journal import BankState
+from psyche_cli.localnet.storage.ledger import Ledger
 from tests.localnet.harness import SOL, HandClock
 from tests.localnet.lives import Life, file_of
 

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from psyche_cli.localnet.ledger import Ledger
+from psyche_cli.localnet.storage.ledger import Ledger
 from tests.localnet import fast_writer
 from tests.localnet.harness import FEE, SOL, HandClock
 from tests.localnet.lives import Life, file_of

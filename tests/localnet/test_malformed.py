@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from psyche_cli.localnet.dispatcher import all_methods
+from psyche_cli.localnet.rpc.dispatcher import all_methods
 from tests.localnet.harness import Chain, start_chain
 
 HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"getHealth"}'

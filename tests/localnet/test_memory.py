@@ -11,9 +11,9 @@ from functools import partial
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet import bank
-from psyche_cli.localnet.blockhashes import BlockChain
-from psyche_cli.localnet.pubsub import PubSub
+from psyche_cli.localnet.chain import bank
+from psyche_cli.localnet.chain.blockhashes import BlockChain
+from psyche_cli.localnet.server.pubsub import PubSub
 from tests.localnet.harness import SOL, Chain, start_chain
 from tests.localnet.load import mutated_requests
 

@@ -17,10 +17,10 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.system_program import CreateAccountParams, create_account
 
-from psyche_cli.localnet import server as server_module
-from psyche_cli.localnet.ports import bind_pair
-from psyche_cli.localnet.pubsub import PubSub
-from psyche_cli.localnet.server import LocalServer, QueuedConnection
+from psyche_cli.localnet.server import http as server_module
+from psyche_cli.localnet.server.http import LocalServer, QueuedConnection
+from psyche_cli.localnet.server.ports import bind_pair
+from psyche_cli.localnet.server.pubsub import PubSub
 from tests.localnet.harness import SOL, Chain, start_chain, text
 from tests.patience import PATIENCE
 

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.cluster.rpc import RpcClient
 from psyche_cli.errors import ExitCode, LocalnetError, TimedOut, Unreachable, UsageError
 from psyche_cli.operations.localnet.ready_file import reserve_ready_file
 from psyche_cli.operations.localnet.wait import wait_until_healthy
+from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.results import OperationResult
-from psyche_cli.session import Session
+from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.suggestions import NOTHING_GIVEN
-from tests.cluster.scripted import FakeClock
 from tests.localnet.test_command import run, running
+from tests.solana.scripted import FakeClock
 
 READY = json.dumps({"command": "localnet"})
 

@@ -7,7 +7,7 @@ from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.rent import may_become
+from psyche_cli.localnet.chain.rent import may_become
 from tests.localnet.harness import FEE, SOL, Chain, move, text
 
 MINIMUM = 890_880

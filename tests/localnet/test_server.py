@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.errors import BadProgram, LocalnetError, PortInUse, UsageError
-from psyche_cli.localnet.genesis import Genesis
-from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
-from psyche_cli.localnet.ports import bind_pair
+from psyche_cli.localnet.server.ports import bind_pair
 from tests.localnet.harness import some_program
 from tests.patience import PATIENCE
 

@@ -10,7 +10,7 @@ import pytest
 from solders.rpc import responses as r
 from spl.token.constants import TOKEN_PROGRAM_ID
 
-from psyche_cli.localnet.dispatcher import all_methods
+from psyche_cli.localnet.rpc.dispatcher import all_methods
 from tests.localnet.harness import FEE, SOL, Chain, start_chain, text
 from tests.localnet.tokens import NewMint, new_mint
 

@@ -9,7 +9,7 @@ from solders.clock import Clock
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import UsageError
-from psyche_cli.localnet.timekeeping import ClockMode
+from psyche_cli.localnet.chain.timekeeping import ClockMode
 from tests.localnet.harness import START, Chain, start_chain
 
 CLOCK = "SysvarC1ock11111111111111111111111111111111"

@@ -12,7 +12,7 @@ from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.localnet.known_addresses import PSYCHE_PROGRAMS, SYSTEM_PROGRAM
+from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS, SYSTEM_PROGRAM
 from psyche_cli.resources import idl_path
 from tests.cli.conftest import MINIMAL
 from tests.localnet.harness import MEMO, SOL, Chain, move

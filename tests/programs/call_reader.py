@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.states import BloomFilter, Identity, WitnessRecord
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.states import BloomFilter, Identity, WitnessRecord
 
 from .chain import discriminator
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from psyche_cli.lifecycle import instructions as steps
+from psyche_cli.model import instructions as steps
 
 from .chain import Chain, option
 from .coordinator_bytes import update_arguments

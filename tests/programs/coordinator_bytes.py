@@ -13,8 +13,8 @@ from typing import Any
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.states import (
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.states import (
     BloomFilter,
     CoordinatorState,
     EpochClient,

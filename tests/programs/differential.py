@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.committee import CommitteeSelection
-from psyche_cli.lifecycle.coordinator_model import apply
-from psyche_cli.lifecycle.outcomes import Refusal
-from psyche_cli.lifecycle.states import CoordinatorState, Identity, Round, WitnessRecord
-from psyche_cli.lifecycle.turn import Clock
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.committee import CommitteeSelection
+from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.outcomes import Refusal
+from psyche_cli.model.states import CoordinatorState, Identity, Round, WitnessRecord
+from psyche_cli.model.turn import Clock
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import ABORT, COORDINATOR, Chain, Code

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.coordinator_model import apply
-from psyche_cli.lifecycle.states import CoordinatorState
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_config import rules
 from psyche_cli.run_config.problems import Problem

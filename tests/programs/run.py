@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.lifecycle.instructions import Instruction as Step
-from psyche_cli.lifecycle.states import CoordinatorState
+from psyche_cli.model.instructions import Instruction as Step
+from psyche_cli.model.states import CoordinatorState
 
 from .chain import (
     AUTHORIZER,

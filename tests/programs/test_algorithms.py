@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.committee import CommitteeSelection
-from psyche_cli.lifecycle.states import BloomFilter, Identity, WitnessRecord
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.committee import CommitteeSelection
+from psyche_cli.model.states import BloomFilter, Identity, WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import ABORT, COORDINATOR, Chain, Code

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.instruction import Instruction
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.states import WitnessRecord
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.states import WitnessRecord
 
 from .chain import COORDINATOR, Chain, instruction, meta, option
 from .coordinator_bytes import (

@@ -7,8 +7,8 @@ import struct
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.states import Identity
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.states import Identity
 
 from .chain import (
     ABORT,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-import psyche_cli.lifecycle
+import psyche_cli.model
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import ABORT
@@ -97,7 +97,7 @@ BROKEN_ALONE = {
 }
 # What the model takes from other rooms, and so shares with the command line.
 SHARED = {
-    "psyche_cli.protocol.coordinator_account",  # the account's types, for from_account
+    "psyche_cli.protocol.accounts.coordinator_account",  # the account's types, for from_account
     "psyche_cli.protocol.run_states",
     "psyche_cli.run_config.batch_size",
     "psyche_cli.run_config.rules",
@@ -163,14 +163,14 @@ def test_the_recorded_answers_pin_the_shared_rules(tally: Tally) -> None:
 
 def test_the_model_shares_with_the_command_line_what_the_document_says() -> None:
     found = set()
-    for path in Path(psyche_cli.lifecycle.__file__).parent.glob("*.py"):
+    for path in Path(psyche_cli.model.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module is not None:
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
                 found |= {name if node.module.count(".") == 1 else node.module for name in names}
             elif isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
-    ours = {name for name in found if name.startswith("psyche_cli.") and not name.startswith("psyche_cli.lifecycle")}
+    ours = {name for name in found if name.startswith("psyche_cli.") and not name.startswith("psyche_cli.model")}
     assert ours == SHARED
     text = DOCUMENT.read_text()
     assert [name for name in SHARED if f"`{name.removeprefix('psyche_cli.')}`" not in text] == []

@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 from solders.rent import Rent
 from solders.system_program import CreateAccountParams, create_account
 
-from psyche_cli.lifecycle import instructions as steps
+from psyche_cli.model import instructions as steps
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import (

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.states import Identity
-from psyche_cli.protocol.coordinator_account import decode_coordinator_account
-from psyche_cli.protocol.raw_account import RawAccount
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.states import Identity
+from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
 from psyche_cli.run_config import rules
+from psyche_cli.solana.raw_account import RawAccount
 
 from .chain import ABORT, COORDINATOR, Chain, Code
 from .coordinator_bytes import Table, config_bytes, decode

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from psyche_cli.lifecycle import instructions as steps
+from psyche_cli.model import instructions as steps
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import (

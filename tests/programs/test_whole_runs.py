@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.states import Identity
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.states import Identity
 from psyche_cli.protocol.run_states import ClientState, RunState
 
 from .chain import (

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.bloom import bloom_of, wallet_item
-from psyche_cli.lifecycle.states import BloomFilter, CoordinatorState, EpochClient, Identity, WitnessRecord
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.bloom import bloom_of, wallet_item
+from psyche_cli.model.states import BloomFilter, CoordinatorState, EpochClient, Identity, WitnessRecord
 
 from .coordinator_bytes import CONFIG_KEYS, Table
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.lifecycle import instructions as steps
-from psyche_cli.lifecycle.bloom import bloom_of, wallet_item
-from psyche_cli.lifecycle.committee import CommitteeSelection
-from psyche_cli.lifecycle.states import CoordinatorState, Identity, WitnessRecord
+from psyche_cli.model import instructions as steps
+from psyche_cli.model.bloom import bloom_of, wallet_item
+from psyche_cli.model.committee import CommitteeSelection
+from psyche_cli.model.states import CoordinatorState, Identity, WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import Chain, Outcome

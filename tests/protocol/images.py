@@ -8,7 +8,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.protocol.raw_account import RawAccount
+from psyche_cli.solana.raw_account import RawAccount
 
 ADDRESS = Pubkey.from_bytes(bytes([7] * 32))
 SIZE = 119_160

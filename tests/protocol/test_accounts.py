@@ -13,17 +13,17 @@ from solders.token.state import Mint, TokenAccountState
 from solders.token.state import TokenAccount as SplTokenAccount
 
 from psyche_cli.errors import AccountError, MalformedAccount, WrongDiscriminator, WrongOwner, WrongSize
-from psyche_cli.protocol.accounts import (
+from psyche_cli.protocol.accounts.small_accounts import (
     Authorization,
     decode_authorization,
     decode_instance,
     decode_participant,
     decode_treasurer_run,
 )
+from psyche_cli.protocol.accounts.token_accounts import TokenAccount, TokenMint, decode_mint, decode_token_account
 from psyche_cli.protocol.addresses import ANYONE
 from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, SYSTEM, TOKEN_2022, ProgramIds
-from psyche_cli.protocol.raw_account import RawAccount
-from psyche_cli.protocol.token_accounts import TokenAccount, TokenMint, decode_mint, decode_token_account
+from psyche_cli.solana.raw_account import RawAccount
 from tests.protocol.images import ADDRESS, raw
 
 

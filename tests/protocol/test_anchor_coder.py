@@ -18,9 +18,9 @@ from anchorpy_core.idl import Idl
 from pyheck import snake
 from solders.pubkey import Pubkey
 
-from psyche_cli.protocol.anchor_programs import AnchorPrograms
-from psyche_cli.protocol.anchor_values import AnchorValues
-from psyche_cli.protocol.private_import import PrivateModules
+from psyche_cli.protocol.instructions.anchor_programs import AnchorPrograms
+from psyche_cli.protocol.instructions.anchor_values import AnchorValues
+from psyche_cli.protocol.instructions.private_import import PrivateModules
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.resources import idl_path
 
@@ -134,7 +134,7 @@ def output_of(program: str) -> str:
 MAKE = """
 import sys
 from solders.pubkey import Pubkey
-from psyche_cli.protocol.instructions import Instructions
+from psyche_cli.protocol.instructions.builder import Instructions
 key = Pubkey.default()
 made = Instructions().set_paused(authority=key, instance=key, account=key, paused=True)
 """
@@ -163,7 +163,7 @@ def test_where_anchorpy_is_laid_out_differently_it_is_imported_as_a_whole() -> N
     broken = """
 import warnings
 warnings.simplefilter("ignore")
-from psyche_cli.protocol.private_import import PrivateModules
+from psyche_cli.protocol.instructions.private_import import PrivateModules
 def fail(self, name):
     raise ImportError(name)
 PrivateModules.load = fail

@@ -9,7 +9,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ConfigurationError, UsageError
-from psyche_cli.protocol.instructions import Instructions
+from psyche_cli.protocol.instructions.builder import Instructions
 
 GROUP = {"instance": Pubkey.default(), "account": Pubkey.default()}
 OWNER: dict[str, Any] = {"authority": Pubkey.default(), **GROUP}

@@ -22,8 +22,8 @@ from psyche_cli.errors import (
     WrongSize,
     WrongVersion,
 )
-from psyche_cli.protocol.account_checks import account_discriminator
-from psyche_cli.protocol.coordinator_account import (
+from psyche_cli.protocol.accounts.account_checks import account_discriminator
+from psyche_cli.protocol.accounts.coordinator_account import (
     CoordinatorAccount,
     EpochClient,
     EpochRates,

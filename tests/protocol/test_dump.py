@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.protocol.accounts import CoordinatorInstance, Participant, TreasurerRun
+from psyche_cli.operations.observe.dump_shapes import run_dump, user_dump
+from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
+from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, Participant, TreasurerRun
+from psyche_cli.protocol.accounts.token_accounts import TokenMint
 from psyche_cli.protocol.addresses import instance_address
-from psyche_cli.protocol.coordinator_account import CoordinatorAccount, decode_coordinator_account
-from psyche_cli.protocol.dump import run_dump, user_dump
-from psyche_cli.protocol.token_accounts import TokenMint
 from tests.protocol.images import ADDRESS, put, put_u64, raw, v1_image
 
 
@@ -268,7 +268,7 @@ def test_numbers_that_json_does_not_have() -> None:
 
 
 def test_printed_amounts_are_plain_numbers() -> None:
-    from psyche_cli.render import json_text
+    from psyche_cli.cli.render import json_text
 
     text = json_text(run_dump(INSTANCE, account(busy_image()), treasurer_run(), MINT, 0))
     assert '"funded_collateral_amount": 0.0,' in text

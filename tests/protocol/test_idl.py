@@ -17,13 +17,13 @@ from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.transaction import Transaction
 
-from psyche_cli.protocol.accounts import (
+from psyche_cli.protocol.accounts.small_accounts import (
     decode_authorization,
     decode_instance,
     decode_participant,
     decode_treasurer_run,
 )
-from psyche_cli.protocol.instructions import Instructions
+from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.resources import idl_path
 from tests.protocol.images import raw
@@ -63,7 +63,7 @@ DISCRIMINATORS = {
 
 def load(program: str) -> Any:
     with warnings.catch_warnings():
-        # As in psyche_cli.protocol.instructions.
+        # As in psyche_cli.protocol.instructions.builder.
         warnings.simplefilter("ignore", DeprecationWarning)
         idl = Idl.from_json(idl_path(program).read_text())
         return Program(idl, getattr(PUBLISHED, program), Provider(None, Wallet.dummy()))  # type: ignore[arg-type]  # no connection

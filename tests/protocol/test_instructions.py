@@ -19,7 +19,7 @@ from psyche_cli.protocol.addresses import (
     participant_address,
     treasurer_run_address,
 )
-from psyche_cli.protocol.instructions import Instructions
+from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
 from psyche_cli.resources import idl_path
 

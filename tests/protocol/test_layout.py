@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.protocol import layout, layout_model
-from psyche_cli.protocol.layout_kinds import OptionF32, OptionText64, TagOnly
+from psyche_cli.protocol.layouts import v1 as layout
+from psyche_cli.protocol.layouts import v1_model as layout_model
+from psyche_cli.protocol.layouts.kinds import OptionF32, OptionText64, TagOnly
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.protocol.leaf_table import ENUMS, LEAVES
 

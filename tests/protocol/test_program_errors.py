@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ProgramRefused
-from psyche_cli.protocol.program_errors import ProgramFailure, explain_failure, failure_describer
+from psyche_cli.protocol.errors.program_errors import ProgramFailure, explain_failure, failure_describer
 from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
 
 COORDINATOR, AUTHORIZER, TREASURER = str(PUBLISHED.coordinator), str(PUBLISHED.authorizer), str(PUBLISHED.treasurer)
@@ -291,7 +291,7 @@ def test_the_error_to_raise() -> None:
 
 def test_the_module_needs_no_solana_library() -> None:
     code = (
-        "import sys, psyche_cli.protocol.program_errors\n"
+        "import sys, psyche_cli.protocol.errors.program_errors\n"
         "heavy = {'solders', 'anchorpy', 'solana', 'spl', 'httpx'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
-from psyche_cli.protocol.coordinator_account import decode_coordinator_account
-from psyche_cli.protocol.instructions import Instructions
-from psyche_cli.protocol.layout import CoordinatorImage
-from psyche_cli.protocol.layout_kinds import Choice, FixedString, Flag, OptionOf, TagOnly
+from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
+from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.protocol.layouts.kinds import Choice, FixedString, Flag, OptionOf, TagOnly
+from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from tests.protocol.images import raw, v1_image
 
 OWNER: dict[str, Any] = {"authority": Pubkey.default(), "instance": Pubkey.default(), "account": Pubkey.default()}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from psyche_cli.commands import config_example
+from psyche_cli.cli.commands import config_example
 from psyche_cli.errors import UsageError
 from psyche_cli.resources import example_config_paths
 from psyche_cli.results import PlainText

@@ -10,14 +10,14 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount, ui_decimal
-from psyche_cli.cluster.rpc import RpcClient
-from psyche_cli.cluster.verdict import Delivery, Fate, delivery, fate
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import Interrupted, LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
-from psyche_cli.operations.receipts import look_after
 from psyche_cli.operations.recipients import read_recipient
+from psyche_cli.operations.sending import look_after
+from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult, TransactionRecord
-from psyche_cli.session import Session
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
 DEADLINE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2

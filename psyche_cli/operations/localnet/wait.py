@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from psyche_cli.cluster.endpoints import is_loopback
 from psyche_cli.durations import format_duration, parse_duration
 from psyche_cli.environment import Clock
 from psyche_cli.errors import NetworkError, TimedOut, UsageError
+from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult
-from psyche_cli.session import Session
+from psyche_cli.solana.endpoints import is_loopback
 
 _LONGEST_WAIT: Final = 7 * 86400
 _LONGEST_REQUEST: Final = 5.0

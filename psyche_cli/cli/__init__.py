@@ -1,0 +1,1 @@
+"""The command line: parses once, makes one call, renders the result."""

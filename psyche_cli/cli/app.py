@@ -1,0 +1,164 @@
+"""The command line: reads one, runs the verb, renders its result, and ends in an exit code.
+
+Nothing heavy is imported here, so that ``--help`` answers at once: every verb imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from psyche_cli.cli.command_line import CommandLine
+from psyche_cli.cli.options import COMPLETION_VARIABLE, VARIABLES
+from psyche_cli.cli.render import Renderer, print_line
+from psyche_cli.errors import ExitCode, Interrupted, PsycheError
+from psyche_cli.results import OperationResult
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from psyche_cli.environment import Environment
+    from psyche_cli.results import Result
+    from psyche_cli.transport import Transport
+
+_LOOK_UP = "Look the signature up in an explorer or with `solana confirm` before repeating."
+_OUTPUT_FAULTS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+
+
+def environment_of_this_process(stop_signals: AbstractContextManager[None] | None = None) -> Environment:
+    """The environment of a real process, which reaches endpoints over HTTP."""
+    from psyche_cli.environment import Environment
+
+    return Environment.of_this_process(_open_http_transport, stop_signals)
+
+
+def _open_http_transport(url: str) -> Transport:
+    from psyche_cli.solana.rpc.http import HttpTransport
+
+    return HttpTransport(url)
+
+
+def main(argv: Sequence[str], environment: Environment) -> ExitCode:
+    """Run one command line and return its exit code. Never raises."""
+    environment.redactor.learn_words(argv)
+    environment.redactor.learn_words(
+        f"{flag}={environment.variables[name]}" for flag, name in VARIABLES.items() if name in environment.variables
+    )
+    line = CommandLine(argv, environment)
+    outcome: Result | PsycheError | None = None
+    try:
+        with environment.diagnostics.in_place_of_stderr():
+            outcome = _outcome(line, argv, environment)
+            return _show(outcome, line, environment)
+    except (OSError, ValueError) as error:  # ValueError: the stream is closed
+        _report_lost_output(error, outcome, environment)
+        return ExitCode.INTERNAL
+
+
+def _show(outcome: Result | PsycheError | None, line: CommandLine, environment: Environment) -> ExitCode:
+    """Render an outcome, or, where that fails, that it does. Raises the OSError or ValueError of a broken stdout."""
+    as_json = line.wants_json or (line.prints_document and isinstance(outcome, PsycheError))
+    renderer = Renderer(environment, command=line.command, as_json=as_json)
+    if outcome is not None and not isinstance(outcome, PsycheError):
+        try:
+            renderer.result(outcome)
+        except OSError:
+            raise
+        except Exception as error:
+            outcome = _bug(error, environment)
+    if isinstance(outcome, PsycheError):
+        renderer.error(outcome)
+        return outcome.exit_code
+    return ExitCode.OK
+
+
+def _report_lost_output(
+    error: OSError | ValueError, outcome: Result | PsycheError | None, environment: Environment
+) -> None:
+    """Say on stderr that stdout is lost, and what landed. An error has been reported there anyway."""
+    landed = outcome.transactions if isinstance(outcome, OperationResult) else ()
+    if isinstance(error, OSError) and error.errno == errno.EPIPE and not landed:
+        return  # the reader (`| head`) has gone, as readers do
+    reason = error.strerror if isinstance(error, OSError) else error
+    environment.diagnostics.line(f"Error: The output could not be written: {reason}.")
+    for transaction in landed:
+        environment.diagnostics.line(f"Landed all the same: transaction ({transaction.label}) {transaction.signature}")
+    if not landed:
+        environment.diagnostics.line(
+            "Hint: Only the report is lost: if the lines above say that something was sent, it was."
+        )
+
+
+def _print_completions(words: Sequence[str], environment: Environment) -> None:
+    """Answer a shell that asks what the last word may become."""
+    from psyche_cli.cli.completion import completions
+
+    for word, help in completions(words, environment):
+        print_line(environment, f"{word} {help}")
+
+
+def _outcome(line: CommandLine, argv: Sequence[str], environment: Environment) -> Result | PsycheError | None:
+    """What the verb returned or raised. Raises the OSError of an output that cannot be written."""
+    outcome: Result | PsycheError | None = None
+    try:
+        with environment.stop_signals:
+            if COMPLETION_VARIABLE in environment.variables:
+                _print_completions(argv, environment)
+            else:
+                line.read()
+                outcome = line.run()
+    except PsycheError as error:
+        return error
+    except KeyboardInterrupt as stop:
+        # A signal in the moment after the verb returned does not undo what it did.
+        return outcome or _interrupted(stop, environment)
+    except BaseException as error:  # a panic of a Rust library is no Exception
+        if isinstance(error, OSError) and error.errno in _OUTPUT_FAULTS and error.filename is None:
+            raise
+        return _bug(error, environment)
+    return outcome
+
+
+def _interrupted(stop: KeyboardInterrupt, environment: Environment) -> PsycheError:
+    """What an interruption means that came while no transaction was under way."""
+    requests = environment.requests
+    if not requests.writes:
+        return Interrupted.by(stop, "Interrupted.", hint="Nothing was sent.", sent=False)
+    if not requests.signature:
+        method = requests.writes[-1].method
+        return Interrupted.by(
+            stop,
+            f"Interrupted after the request {method} was made.",
+            hint="It may have been carried out.",
+            sent=requests.sent,
+            method=method,
+        )
+    return Interrupted.by(
+        stop,
+        f"Interrupted after transaction {requests.signature} was sent.",
+        hint=_LOOK_UP,
+        sent=True,
+        signature=requests.signature,
+    )
+
+
+def _bug(error: BaseException, environment: Environment) -> PsycheError:
+    """The error for an exception that nobody expected, with what may have been sent before it."""
+    if "PSYCHE_CLI_TRACEBACK" in environment.variables:
+        import traceback
+
+        environment.diagnostics.lines("".join(traceback.format_exception(error)))
+    requests, name = environment.requests, type(error).__name__
+    after, advice = "", ""
+    if requests.signature:
+        after, advice = f" after transaction {requests.signature} was sent", f"{_LOOK_UP} "
+    elif requests.writes:
+        after = f" after the request {requests.writes[-1].method} was made"
+    return PsycheError(
+        f"psyche-cli itself failed ({name}){after}. This is a bug.",
+        hint=f"{advice}Set PSYCHE_CLI_TRACEBACK=1 and run it again to see where, then report it.",
+        sent=requests.sent,
+        signature=requests.signature,
+        exception=name,
+    )

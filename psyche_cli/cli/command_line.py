@@ -1,0 +1,170 @@
+"""Reads a command line once: which verb it calls, with what, and in which form the output is wanted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from psyche_cli import __version__
+from psyche_cli.cli.command_tree import PROGRAM, Group, asked_for, root_command, usage
+from psyche_cli.cli.options import EXPECTED_VARIABLES, VARIABLES, came_from_command_line, came_from_variable
+from psyche_cli.cli.spelling import near_misspellings
+from psyche_cli.errors import UsageError
+from psyche_cli.results import PlainText
+
+if TYPE_CHECKING:
+    from psyche_cli.cli.verbs import Verb
+    from psyche_cli.environment import Environment
+    from psyche_cli.results import Result
+
+_FORMATS: Final = ("human", "json")
+
+
+class CommandLine:
+    """The words of one command line, and what is known of their meaning so far, also when they have none.
+
+    ``command`` are the names of the verb and of the groups before it.
+    """
+
+    def __init__(self, words: Sequence[str], environment: Environment) -> None:
+        self._words = list(words) or ["--help"]
+        self._environment = environment
+        self._context: typer.Context | None = None
+        self._unread = self._words
+        self.command = ""
+        self._verb: Verb | None = None
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether ``--output`` asks for JSON. Words that could not be read count as far as they are recognisable."""
+        asked = _format_in(self._unread)
+        return self._environment.output.as_json if asked is None else asked == "json"
+
+    @property
+    def prints_document(self) -> bool:
+        """Whether the verb prints a JSON document of its own; before it was read, the first word that names a verb."""
+        named = (verb for word in self._unread for verb in root_command().verbs if verb.name == word)
+        verb = self._verb or next(named, None)
+        return verb is not None and verb.prints_document
+
+    def read(self) -> None:
+        """Find the verb and its values. Raises UsageError."""
+        command: Any = root_command()
+        name = PROGRAM
+        while True:
+            context = self._read_level(command, name)
+            self._context = context
+            words = [*context._protected_args, *context.args]
+            if not words or not isinstance(command, Group):
+                break
+            found = command.find(words[0])
+            if found is None and asked_for(context):
+                return
+            if found is None:
+                raise self._unknown_command(command, words[0])
+            self._refuse_options_before(context, found.name)
+            self._unread = words[1:]
+            self.command = f"{self.command} {found.name}".lstrip()
+            self._verb = found
+            name, command = found.name, command.load(found)
+        self._unread = []
+        if isinstance(command, Group) and not command.invoke_without_command and not asked_for(context):
+            raise UsageError("A command is missing.", hint=self._see_help())
+
+    def run(self) -> Result | None:
+        """Run what was read, and return its result; that of a verb that printed by itself is None."""
+        context = self._context
+        assert context is not None, "read first"
+        asked = asked_for(context)
+        if asked == "version":
+            return PlainText(f"{PROGRAM} {__version__}", {"version": __version__})
+        if asked == "help":
+            return PlainText(context.get_help(), usage(context))
+        self._report_variables(context)
+        with context:
+            result: Result | None = context.command.invoke(context)
+        return result
+
+    def _read_level(self, command: Any, name: str) -> typer.Context:
+        parent = self._context
+        try:
+            context: typer.Context = command.make_context(
+                name,
+                list(self._unread),
+                parent=parent,
+                obj=self._environment,
+                resilient_parsing=parent is not None and asked_for(parent) is not None,
+            )
+        except typer.TyperException as error:
+            raise UsageError(_sentence(error, command), hint=self._see_help()) from error
+        self._refuse_flags_as_values(context)
+        return context
+
+    def _refuse_flags_as_values(self, context: typer.Context) -> None:
+        """``--run-id --resume`` lacks a value; it does not name a run ``--resume``."""
+        if context.resilient_parsing:
+            return
+        parameters = context.command.get_params(context)
+        flags = {flag for parameter in parameters for flag in parameter.opts if flag.startswith("--")}
+        for parameter in parameters:
+            if context.params.get(str(parameter.name)) in flags and came_from_command_line(context, parameter.name):
+                raise UsageError(f"Option {parameter.opts[0]!r} requires an argument.", hint=self._see_help())
+
+    def _unknown_command(self, group: Group, word: str) -> UsageError:
+        known = [verb.name for verb in group.verbs]
+        message = f"No such command {word!r}.{_suggestion(word, known)}"
+        error = UsageError(message, hint=self._see_help())
+        self.command = self.command or word
+        return error
+
+    def _refuse_options_before(self, context: typer.Context, verb: str) -> None:
+        """Options of a group itself would be without effect on a verb of the group."""
+        idle = [
+            parameter.opts[0]
+            for parameter in context.command.params
+            if parameter.expose_value and came_from_command_line(context, parameter.name)
+        ]
+        if idle:
+            raise UsageError(
+                f"{', '.join(idle)} before {verb!r} would have no effect on it.",
+                hint=f"See: {PROGRAM} {self.command} {verb} --help",
+            )
+
+    def _see_help(self) -> str:
+        return f"See: {' '.join([PROGRAM, *self.command.split()])} --help"
+
+    def _report_variables(self, context: typer.Context) -> None:
+        """Say which options took their value from an environment variable whose name is very general."""
+        names = [
+            f"{flag} ({VARIABLES[flag]})"
+            for parameter in context.command.params
+            for flag in parameter.opts
+            if flag in VARIABLES.keys() - EXPECTED_VARIABLES and came_from_variable(context, parameter.name)
+        ]
+        if names:
+            self._environment.diagnostics.line(f"From the environment: {', '.join(names)}.")
+
+
+def _format_in(words: Sequence[str]) -> str | None:
+    """The last ``--output`` among words that could not be read."""
+    found = [word.partition("=")[2] for word in words if word.startswith("--output=")]
+    found += [value for name, value in itertools.pairwise(words) if name == "--output"]
+    formats = [value.lower() for value in found if value.lower() in _FORMATS]
+    return formats[-1] if formats else None
+
+
+def _sentence(error: typer.TyperException, command: Any) -> str:
+    unknown = getattr(error, "option_name", None)
+    if unknown is not None and hasattr(error, "possibilities"):
+        flags = [flag for parameter in command.params for flag in parameter.opts]
+        return f"No such option: {unknown}.{_suggestion(unknown, flags)}"
+    text = error.format_message().strip()
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _suggestion(word: str, known: Sequence[str]) -> str:
+    near = near_misspellings(word, known)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -1,0 +1,217 @@
+"""The tree of commands as Typer needs it, built level by level from the table in ``commands``.
+
+A verb is imported and built when it is called, so nothing of the others is imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.main import get_callback, get_params_convertors_ctx_param_name_from_function
+
+from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, VARIABLES, output_options
+from psyche_cli.cli.verbs import SECTIONS, Section, Verb
+from psyche_cli.results import JsonValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from psyche_cli.cli.sessions import Declaration
+    from psyche_cli.environment import Environment
+
+PROGRAM: Final = "psyche-cli"
+_HELP: Final = "Administer Psyche training runs on Solana, on any cluster or on the embedded local validator."
+_WIDEST_HELP: Final = 110
+
+
+def asked_for(context: typer.Context) -> str | None:
+    """What was asked for in place of running a verb: help, version or None."""
+    asked: str | None = context.meta.get("asked for")
+    return asked
+
+
+def _ask(what: str) -> Callable[[Any, Any, bool], bool]:
+    def callback(context: Any, _: Any, given: bool) -> bool:
+        if given:
+            context.meta.setdefault("asked for", what)
+            # What else is on the line need not be complete any more.
+            context.resilient_parsing = True
+        return given
+
+    return callback
+
+
+def _question(*names: str, help: str) -> TyperOption:
+    """An option that is answered in place of running a verb."""
+    return TyperOption(
+        param_decls=list(names),
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        help=help,
+        callback=_ask(names[0].strip("-")),
+    )
+
+
+def _defaults(parameters: Sequence[Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    """What the environment variables say, by parameter."""
+    return {
+        parameter.name: variables[VARIABLES[flag]]
+        for parameter in parameters
+        for flag in parameter.opts
+        if flag in VARIABLES and variables.get(VARIABLES[flag])
+    }
+
+
+class _Level:
+    """What verbs and groups of verbs have in common."""
+
+    params: list[Any]
+    _help_option: TyperOption | None
+
+    def get_help_option(self, _: Any) -> TyperOption:
+        """``--help``, which prints nothing: what it shows is the result of the command line."""
+        if self._help_option is None:
+            self._help_option = _question("--help", help="Show this message and exit.")
+        return self._help_option
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Read the words of this level, with the environment variables behind them."""
+        environment: Environment = extra["obj"]
+        extra["default_map"] = _defaults(self.params, environment.variables)
+        return super().make_context(info_name, args, parent, **extra)  # type: ignore[misc]  # of the Typer class
+
+
+class VerbCommand(_Level, TyperCommand):
+    """A verb."""
+
+
+class Group(_Level, TyperGroup):
+    """Verbs that are loaded when they are called. ``paired_options`` take two words each time they are given."""
+
+    def __init__(self, *, sections: Sequence[Section], paired_options: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(commands={}, **settings)
+        self._sections = sections
+        self._paired_options = paired_options
+
+    @property
+    def verbs(self) -> list[Verb]:
+        """All verbs of the group."""
+        return [verb for section in self._sections for verb in section.verbs]
+
+    def find(self, name: str) -> Verb | None:
+        """The verb of this name."""
+        return next((verb for verb in self.verbs if verb.name == name), None)
+
+    def load(self, verb: Verb) -> VerbCommand | Group:
+        """Import a verb and build its command."""
+        if verb.name not in self.commands:
+            self.commands[verb.name] = _build(verb)
+        command: VerbCommand | Group = self.commands[verb.name]  # type: ignore[assignment]  # nothing else is in there
+        return command
+
+    def list_commands(self, _: Any) -> list[str]:
+        """The names of the verbs, for Typer."""
+        return [verb.name for verb in self.verbs]
+
+    def get_command(self, _: Any, cmd_name: str) -> VerbCommand | Group | None:
+        """The command of this name, for Typer."""
+        verb = self.find(cmd_name)
+        return self.load(verb) if verb else None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Join the two words of each paired option, then parse as Typer does."""
+        joined: list[str] = []
+        rest = iter(args)
+        for word in rest:
+            name, equals, first = word.partition("=")
+            if name not in self._paired_options:
+                joined.append(word)
+                continue
+            pair = [first] if equals else []
+            pair += itertools.islice(rest, 2 - len(pair))
+            joined += [name, BETWEEN_PAIRED_WORDS.join(pair)]
+        return super().parse_args(ctx, joined)
+
+    def listing(self) -> list[JsonValue]:
+        """The verbs as data."""
+        return [
+            {"name": verb.name, "section": section.title, "summary": verb.summary}
+            for section in self._sections
+            for verb in section.verbs
+        ]
+
+    def format_commands(self, _: Any, formatter: Any) -> None:
+        """List the verbs by section, without loading them."""
+        width = max(len(verb.name) for verb in self.verbs)
+        for section in self._sections:
+            with formatter.section(section.title):
+                formatter.write_dl([(verb.name.ljust(width), f"{verb.summary}.") for verb in section.verbs])
+
+
+@functools.cache
+def root_command() -> Group:
+    """``psyche-cli`` itself. Holds nothing of one invocation, so one is enough for all of a process."""
+    return Group(
+        name=PROGRAM,
+        sections=SECTIONS,
+        params=[_question("--version", "-V", help="Print the version and exit."), *_output_options()],
+        help=_HELP,
+        rich_markup_mode=None,
+        context_settings={"max_content_width": _WIDEST_HELP},
+    )
+
+
+def _build(verb: Verb) -> VerbCommand | Group:
+    module = importlib.import_module(f"psyche_cli.cli.commands.{verb.module}")
+    declaration: Declaration = getattr(module, verb.declaration)
+    params, convertors, context_name = get_params_convertors_ctx_param_name_from_function(declaration.function)
+    settings: dict[str, Any] = {
+        "name": verb.name,
+        "params": [*params, *_output_options()],
+        "callback": get_callback(
+            callback=declaration.function,
+            params=params,
+            convertors=convertors,
+            context_param_name=context_name,
+            pretty_exceptions_short=False,
+        ),
+        "help": inspect.getdoc(declaration.function),
+        "epilog": f"Example: {declaration.example}",
+        "rich_markup_mode": None,
+    }
+    if not verb.verbs:
+        return VerbCommand(**settings)
+    sections = [Section("Commands", verb.verbs)]
+    return Group(sections=sections, paired_options=declaration.paired_options, invoke_without_command=True, **settings)
+
+
+def _output_options() -> list[Any]:
+    params, _, _ = get_params_convertors_ctx_param_name_from_function(output_options)
+    return [*params]
+
+
+def usage(context: typer.Context) -> dict[str, JsonValue]:
+    """Help as data."""
+    command: Any = context.command
+    options: list[JsonValue] = []
+    arguments: list[JsonValue] = []
+    for parameter in command.get_params(context):
+        shown: dict[str, JsonValue] = {"help": parameter.help, "required": parameter.required}
+        if parameter.param_type_name == "argument":
+            arguments.append({"name": parameter.human_readable_name, **shown})
+            continue
+        value = None if parameter.is_flag else parameter.make_metavar(context)
+        variable = next((VARIABLES[flag] for flag in parameter.opts if flag in VARIABLES), None)
+        options.append({"names": [*parameter.opts], "value": value, "variable": variable, **shown})
+    data: dict[str, JsonValue] = {"text": context.get_help(), "arguments": arguments, "options": options}
+    if isinstance(command, Group):
+        data["commands"] = command.listing()
+    return data

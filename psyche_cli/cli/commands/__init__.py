@@ -1,0 +1,1 @@
+"""The verbs' options. Each verb makes one call to ``operations`` and returns its result."""

@@ -1,0 +1,34 @@
+"""``psyche-cli config-example``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from psyche_cli.cli.options import option
+from psyche_cli.cli.sessions import plain
+from psyche_cli.results import PlainText
+
+
+@plain(example="psyche-cli config-example small-llama > run.toml")
+def command(
+    name: Annotated[str, typer.Argument(help="Which one; see --list.")] = "minimal",
+    *,
+    show_list: Annotated[bool, option("--list", help="List the names, each with what it is for.")] = False,
+) -> PlainText:
+    """Print an example run configuration.
+
+    In TOML and commented, to be edited and given to update-config.
+    """
+    from psyche_cli.run_config.examples import find_example, list_examples
+
+    if show_list:
+        examples = list_examples()
+        width = max((len(example.name) for example in examples), default=0)
+        return PlainText(
+            "\n".join(f"{example.name.ljust(width)}  {example.summary}" for example in examples),
+            {"examples": [{"name": example.name, "summary": example.summary} for example in examples]},
+        )
+    found = find_example(name)
+    return PlainText(found.text(), {"name": found.name, "summary": found.summary, "toml": found.text()})

@@ -1,0 +1,307 @@
+"""``psyche-cli localnet`` and the commands under it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, LOCAL_RPC, Rpc, option
+from psyche_cli.cli.sessions import Reading, Writing, plain, reads, writes
+from psyche_cli.errors import UsageError
+from psyche_cli.redaction import refuse_key_as_path
+from psyche_cli.results import OperationResult, PlainText
+
+
+def _pairs(name: str, values: list[str] | None) -> list[tuple[str, Path]]:
+    pairs = []
+    for value in values or ():
+        first, between, second = value.partition(BETWEEN_PAIRED_WORDS)
+        if not between:
+            raise UsageError(f"{name} needs two values, an address and a file.", hint="See: psyche-cli localnet --help")
+        pairs.append((first, Path(second)))
+    return pairs
+
+
+@plain(example="psyche-cli localnet --airdrop PUBKEY=100", paired_options=("--bpf-program", "--account"))
+def serve(
+    ctx: typer.Context,
+    *,
+    rpc_port: Annotated[
+        int, typer.Option("--rpc-port", help="Port of JSON-RPC; PubSub takes the next one. 0 takes any free pair.")
+    ] = 8899,
+    bpf_program: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bpf-program",
+            metavar="ADDRESS|NAME FILE.so",
+            help="Load a program; NAME (coordinator, authorizer, treasurer) replaces that stand-in. Repeatable.",
+        ),
+    ] = None,
+    airdrop: Annotated[
+        list[str] | None,
+        typer.Option("--airdrop", metavar="PUBKEY=SOL", help="Fund an address at the start. Repeatable."),
+    ] = None,
+    mint: Annotated[
+        str | None, typer.Option("--mint", metavar="PUBKEY", help="An address that gets 500,000,000 SOL at the start.")
+    ] = None,
+    faucet_sol: Annotated[str, typer.Option("--faucet-sol", metavar="SOL", help="What the faucet holds.")] = "1000000",
+    account: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--account",
+            metavar="ADDRESS FILE.json",
+            help="Load an account that `solana account --output json` wrote; ADDRESS - takes the file's. Repeatable.",
+        ),
+    ] = None,
+    clone: Annotated[
+        list[str] | None,
+        typer.Option("--clone", "-c", metavar="ADDRESS", help="Copy an account from the cluster at --url. Repeatable."),
+    ] = None,
+    clone_upgradeable_program: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--clone-upgradeable-program",
+            metavar="ADDRESS",
+            help="Copy a program from the cluster at --url; it replaces a stand-in of the same id. Repeatable.",
+        ),
+    ] = None,
+    url: Annotated[
+        str, typer.Option("--url", "-u", metavar="URL", help="Where to clone from: a URL, devnet or mainnet-beta.")
+    ] = "mainnet-beta",
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", "-l", metavar="DIR", help="Keep the chain in this folder and continue it next time."),
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", "-r", help="Throw away what --ledger holds.")] = False,
+    slot_time: Annotated[
+        float,
+        typer.Option("--slot-time", metavar="SECONDS", help="Length of a slot; 0 lets slots pass only when warped."),
+    ] = 0.4,
+    clock: Annotated[
+        str,
+        typer.Option("--clock", metavar="now|fixed:UNIX|scale:N", help="The cluster's time: the machine's, or not."),
+    ] = "now",
+    warp_slot: Annotated[
+        int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="The first slot.", min=1, max=10**15)
+    ] = 1,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ready-file",
+            metavar="FILE",
+            help="Let FILE exist while the validator answers: one JSON document with its URLs.",
+        ),
+    ] = None,
+    log: Annotated[
+        bool, typer.Option("--log", help="Print every request and what programs log on stderr, too.")
+    ] = False,
+) -> None:
+    """Run a local validator, or control one.
+
+    Serves Solana's JSON-RPC and PubSub on 127.0.0.1, with the Psyche programs loaded, until Ctrl-C. --quiet leaves out
+    the line per transaction on stderr; --verbose does what --log does.
+    """
+    from psyche_cli.cli.render import one_line_json, print_line
+    from psyche_cli.localnet.chain.timekeeping import ClockMode
+    from psyche_cli.localnet.local_validator import LocalnetOptions
+    from psyche_cli.operations.localnet.genesis_options import GenesisTexts, check_slot_time, read_genesis
+    from psyche_cli.operations.localnet.serve import run_in_foreground
+
+    if reset and ledger is None:
+        raise UsageError("--reset without --ledger has nothing to throw away.", hint="Give --ledger DIR, too.")
+    for path, what in ((ledger, "the ledger folder"), (ready_file, "the ready file")):
+        if path is not None:
+            refuse_key_as_path(path, what)
+    texts = GenesisTexts(
+        programs=_pairs("--bpf-program", bpf_program),
+        airdrops=airdrop or [],
+        mint=mint,
+        faucet_sol=faucet_sol,
+        accounts=_pairs("--account", account),
+        clones=clone or [],
+        cloned_programs=clone_upgradeable_program or [],
+        url=url,
+    )
+    options = LocalnetOptions(
+        genesis=read_genesis(ctx.obj, texts),
+        rpc_port=rpc_port,
+        slot_seconds=check_slot_time(slot_time),
+        clock_mode=ClockMode.parse(clock),
+        clock=ctx.obj.clock,
+        first_slot=warp_slot,
+        log_requests=log or ctx.obj.output.verbose,
+        ledger=ledger,
+        reset=reset,
+    )
+    output = ctx.obj.output
+    run_in_foreground(
+        ctx.obj,
+        options,
+        announce=lambda ready: print_line(
+            ctx.obj, one_line_json("localnet", ready) if output.as_json else ready.summary
+        ),
+        as_document=lambda ready: one_line_json("localnet", ready),
+        quiet=output.quiet and not log,
+        ready_file=ready_file,
+    )
+
+
+@plain(example="psyche-cli localnet new-wallet owner.json --airdrop 100")
+def new_wallet(
+    ctx: typer.Context,
+    *,
+    file: Annotated[Path, typer.Argument(help="The keypair file to create. It is never overwritten.")],
+    airdrop: Annotated[
+        str | None,
+        typer.Option(
+            "--airdrop",
+            metavar="SOL",
+            help="Let the wallet hold this much: the cluster's faucet gives what it lacks. FILE may exist then.",
+        ),
+    ] = None,
+    rpc: Rpc = LOCAL_RPC,
+) -> PlainText:
+    """Create a keypair file, and print its public key.
+
+    The file is in the format of the Solana tools, and only you may read it.
+    """
+    from psyche_cli.operations.localnet.wallets_and_mints import new_wallet
+
+    return new_wallet(ctx.obj, file, rpc=rpc, airdrop=airdrop)
+
+
+@reads(example="psyche-cli localnet airdrop owner.json 10", websocket=False)
+def airdrop(
+    ctx: typer.Context,
+    *,
+    recipient: Annotated[
+        str, typer.Argument(metavar="PUBKEY|FILE", help="Who gets it: a public key, or a keypair file.")
+    ],
+    sol: Annotated[str, typer.Argument(metavar="SOL", help="How much, an exact decimal number.")],
+) -> Reading:
+    """Ask the faucet for SOL, and wait until it is there.
+
+    A local validator has a faucet, and so have devnet and testnet.
+    """
+    from psyche_cli.operations.localnet.airdrop import airdrop
+
+    return lambda session: airdrop(session, ctx.obj, recipient, sol)
+
+
+_TokenWallet = Annotated[
+    Path | None,
+    option(
+        "--wallet-private-key-path",
+        "--wallet",
+        "-w",
+        help="Solana keypair file that pays, may mint, and receives the tokens.",
+    ),
+]
+
+
+@writes(
+    example="psyche-cli localnet new-mint -w owner.json --decimals 6 --amount 1000000",
+    websocket=False,
+    wallet=_TokenWallet,
+)
+def new_mint(
+    *,
+    decimals: Annotated[int, typer.Option("--decimals", help="Decimal places of the token, 0 to 255.")] = 6,
+    amount: Annotated[str, typer.Option("--amount", help="Whole tokens to mint to the wallet, exact decimals.")] = "0",
+) -> Writing:
+    """Create an SPL token: collateral to rehearse with.
+
+    The wallet pays, may mint, and receives --amount of it.
+    """
+    from psyche_cli.operations.localnet.wallets_and_mints import new_mint
+
+    return lambda session: new_mint(session, decimals=decimals, amount=amount)
+
+
+@reads(example="psyche-cli localnet wait --timeout 2m", websocket=False)
+def wait(
+    ctx: typer.Context,
+    *,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="DURATION", help="How long at most: seconds, or such as 90s, 2m.")
+    ] = "60",
+) -> Reading:
+    """Wait until a local validator that was just started answers.
+
+    Ends in exit code 10 when it does not in time.
+    """
+    from psyche_cli.operations.localnet.wait import wait_until_healthy
+
+    return lambda session: wait_until_healthy(session, ctx.obj.clock, timeout)
+
+
+@reads(example="psyche-cli localnet warp 1h30m", websocket=False)
+def warp(
+    *,
+    duration: Annotated[
+        str | None,
+        typer.Argument(help="Time to let pass, and the slots in it: seconds, or such as 45s, 90m, 1h30m, 2d."),
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option("--slots", help="Slots to let pass without time; 151 expire every blockhash.", min=0)
+    ] = None,
+) -> Reading:
+    """Let time pass at once."""
+    from psyche_cli.operations.localnet.control import warp
+
+    return lambda session: warp(session, duration=duration, slots=slots)
+
+
+@reads(example="psyche-cli localnet reset", websocket=False)
+def reset() -> Reading:
+    """Go back to genesis."""
+    from psyche_cli.operations.localnet.control import reset
+
+    return lambda session: reset(session)
+
+
+@reads(example="psyche-cli localnet snapshot", websocket=False)
+def snapshot() -> Reading:
+    """Remember the state, and print the number to restore it by."""
+    from psyche_cli.operations.localnet.control import take_snapshot
+
+    return lambda session: take_snapshot(session)
+
+
+@reads(example="psyche-cli localnet restore 1", websocket=False)
+def restore(
+    *,
+    number: Annotated[int, typer.Argument(help="The snapshot's number.", min=1)],
+) -> Reading:
+    """Go back to a snapshot."""
+    from psyche_cli.operations.localnet.control import restore_snapshot
+
+    return lambda session: restore_snapshot(session, number)
+
+
+@reads(example="psyche-cli localnet set-account ADDRESS account.json", websocket=False)
+def set_account(
+    *,
+    address: Annotated[str, typer.Argument(help="The account's address.")],
+    file: Annotated[Path, typer.Argument(help="A file that `solana account --output json` wrote.")],
+) -> Reading:
+    """Write an account, past all rules."""
+    from psyche_cli.operations.localnet.control import set_account
+
+    return lambda session: set_account(session, address, file)
+
+
+@plain(example="psyche-cli localnet programs --export programs")
+def programs(
+    *,
+    export: Annotated[Path, typer.Option("--export", metavar="DIR", help="Folder to write the programs to.")],
+) -> OperationResult:
+    """Write the Psyche programs as .so files.
+
+    Prints the flags with which solana-test-validator loads them.
+    """
+    from psyche_cli.operations.localnet.export_programs import export_programs
+
+    return export_programs(export)

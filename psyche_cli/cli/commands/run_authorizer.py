@@ -1,0 +1,61 @@
+"""``psyche-cli run-authorizer``: the name that the older guides use for ``join-authorization-create``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from psyche_cli.cli.options import LOCAL_RPC, came_from_variable, option
+from psyche_cli.cli.sessions import plain
+from psyche_cli.results import OperationResult
+
+
+@plain(example="psyche-cli run-authorizer rpc=http://127.0.0.1:8899 grantor=grantor.json grantee=PUBKEY")
+def command(
+    ctx: typer.Context,
+    *,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="The older recipe's way to say it."),
+    ] = None,
+    rpc: Annotated[
+        str | None, option("--rpc", metavar="URL", help=f"RPC URL of the cluster; {LOCAL_RPC} when absent.")
+    ] = None,
+    grantor: Annotated[
+        str | None,
+        option(
+            "--grantor",
+            "--wallet-private-key-path",
+            "-w",
+            metavar="FILE",
+            help="Keypair file of the join authority; the default wallet when absent.",
+        ),
+    ] = None,
+    grantee: Annotated[
+        str | None,
+        typer.Option(
+            "--grantee", metavar="PUBKEY", help="Public key or keypair file of who may join; everybody when absent."
+        ),
+    ] = None,
+) -> OperationResult:
+    """The same, by the name of the older recipe.
+
+    Does what join-authorization-create does, under the name and with the defaults of the older recipe: everybody, on a
+    local validator, by the default keypair.
+    """
+    from psyche_cli.operations.authorizations.create import create_join_authorization
+    from psyche_cli.operations.authorizations.older_recipe import read_recipe
+    from psyche_cli.operations.sessions import signing_session
+    from psyche_cli.suggestions import GivenOptions
+
+    options = {"rpc": rpc, "grantor": grantor, "grantee": grantee}
+    variables = {name: options.pop(name) for name in ("rpc", "grantor") if came_from_variable(ctx, name)}
+    recipe = read_recipe(settings or [], options, variables, ctx.obj.redactor)
+    grantor_text = None if recipe.grantor is None else str(recipe.grantor)
+    given = GivenOptions(
+        rpc=None if recipe.rpc in (LOCAL_RPC, variables.get("rpc")) else recipe.rpc,
+        wallet=None if grantor_text == variables.get("grantor") else grantor_text,
+    )
+    with signing_session(ctx.obj, rpc=recipe.rpc or LOCAL_RPC, wallet_path=recipe.grantor, given=given) as session:
+        return create_join_authorization(session, recipe.grantee, ctx.obj.variables.get("RUN_ID") or None)

@@ -1,0 +1,68 @@
+"""``psyche-cli update-config``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from psyche_cli.cli.options import RunId, TreasurerIndex, option
+from psyche_cli.cli.sessions import Writing, writes
+
+
+@writes(example="psyche-cli update-config --run-id my-run --config-path run.toml")
+def command(
+    *,
+    run_id: RunId,
+    config_path: Annotated[
+        Path | None,
+        option("--config-path", metavar="FILE", help="Run configuration (TOML); replaces config and model as a whole."),
+    ] = None,
+    restart_from_step: Annotated[
+        int | None,
+        option(
+            "--restart-from-step",
+            metavar="N",
+            help="Set the step to go on from, with its data index.",
+            min=1,
+            max=2**32 - 1,
+        ),
+    ] = None,
+    switch_to_hub: Annotated[
+        bool, option("--switch-to-hub", help="Take the checkpoint from its repository or bucket, not from peers.")
+    ] = False,
+    name: Annotated[str | None, option("--name", metavar="TEXT", help="Name shown to people, up to 64 bytes.")] = None,
+    description: Annotated[
+        str | None, option("--description", metavar="TEXT", help="Description, up to 280 bytes.")
+    ] = None,
+    num_parameters: Annotated[
+        int | None,
+        option("--num-parameters", metavar="N", help="Number of parameters, for people.", min=0, max=2**64 - 1),
+    ] = None,
+    vocab_size: Annotated[
+        int | None,
+        option("--vocab-size", metavar="N", help="Size of the vocabulary, for people.", min=0, max=2**64 - 1),
+    ] = None,
+    client_version: Annotated[
+        str | None,
+        option("--client-version", metavar="TEXT", help="Version of the training client that members must run."),
+    ] = None,
+    treasurer_index: TreasurerIndex = None,
+) -> Writing:
+    """Configure a run, from a file and by options.
+
+    The file is checked here first, and every rule that it breaks is named. Name, description and the like may change at
+    any time; everything else only while the run is Uninitialized or Paused.
+    """
+    from psyche_cli.operations.config.update_config import ConfigChanges, update_config
+
+    changes = ConfigChanges.gather(
+        config_path=config_path,
+        restart_from_step=restart_from_step,
+        switch_to_hub=switch_to_hub,
+        name=name,
+        description=description,
+        num_parameters=num_parameters,
+        vocab_size=vocab_size,
+        client_version=client_version,
+    )
+    return lambda session: update_config(session, run_id=run_id, treasurer_index=treasurer_index, changes=changes)

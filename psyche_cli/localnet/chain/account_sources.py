@@ -1,0 +1,121 @@
+"""Accounts that a chain starts with, from files and from other clusters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import AccountError, AccountNotFound, BadProgram, LocalnetError
+from psyche_cli.localnet.rpc.fault import Json, RpcFault
+from psyche_cli.localnet.rpc.methods.control import account_from_json
+from psyche_cli.protocol.addresses import parse_pubkey
+from psyche_cli.secret_files import kind_of_secret_file
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rpc.client import RpcClient
+
+_UPGRADEABLE_LOADER: Final = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
+_PROGRAM_STATE: Final = 2
+_PROGRAM_DATA_STATE: Final = 3
+_PROGRAM_DATA_HEADER: Final = 45
+
+
+def accounts_from_files(pairs: Iterable[tuple[str, Path]]) -> dict[Pubkey, Account]:
+    """Accounts in the JSON form that ``solana account --output json`` writes; address ``-`` takes the file's own.
+
+    Raises LocalnetError or UsageError.
+    """
+    return dict(_account_from_file(address, path) for address, path in pairs)
+
+
+def _account_from_file(address: str, path: Path) -> tuple[Pubkey, Account]:
+    document = read_account_file(path)
+    if address == "-":
+        own = document.get("pubkey")
+        if not isinstance(own, str):
+            raise _no_account_in(path)
+        address = own
+    return parse_pubkey(address, "--account"), account_from_json(document["account"])
+
+
+def read_account_file(path: Path) -> dict[str, Json]:
+    """The JSON object in a file that ``solana account --output json`` wrote.
+
+    Its ``account`` is one that ``account_from_json`` takes. Raises LocalnetError, which quotes nothing of the file.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LocalnetError(f"The account file {path} cannot be read: {error.strerror}.", path=str(path)) from error
+    except ValueError:
+        raise LocalnetError("The path of the account file is not usable.") from None
+    try:
+        document: Any = json.loads(content)
+        account_from_json(document["account"])
+    except (ValueError, TypeError, KeyError, RecursionError, RpcFault):
+        document = None
+    # Outside the except block: the exception may carry the file, and would be the cause of ours.
+    if not isinstance(document, dict):
+        raise _no_account_in(path, kind_of_secret_file(content.decode("utf-8", errors="replace")))
+    return document
+
+
+def _no_account_in(path: Path, kind: str = "") -> LocalnetError:
+    """The error for a file that holds something else; ``kind`` says what, where that is known."""
+    return LocalnetError(
+        f"{path} is {kind}, not an account." if kind else f"{path} does not hold an account.",
+        hint="Write it with: solana account ADDRESS --output json --output-file FILE",
+        path=str(path),
+    )
+
+
+def cloned_accounts(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey, Account]:
+    """Accounts as they are on another cluster. Raises AccountNotFound and what the RPC client raises."""
+    return {raw.address: _as_account(raw) for raw in _fetch(rpc, list(addresses))}
+
+
+def cloned_programs(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey, bytes]:
+    """ELF bytes of programs on another cluster, upgradeable ones or not. Raises BadProgram, AccountNotFound."""
+    code = {}
+    for program in _fetch(rpc, list(addresses)):
+        if program.owner == _UPGRADEABLE_LOADER and int.from_bytes(program.data[:4], "little") == _PROGRAM_STATE:
+            [data] = _fetch(rpc, [Pubkey(program.data[4:36])])
+            if int.from_bytes(data.data[:4], "little") != _PROGRAM_DATA_STATE:
+                raise BadProgram(f"The program {program.address} on {rpc.label} has no program data.")
+            code[program.address] = data.data[_PROGRAM_DATA_HEADER:]
+        elif program.executable:
+            code[program.address] = program.data
+        else:
+            raise BadProgram(
+                f"The account {program.address} on {rpc.label} is not a program.",
+                hint="Use --clone for other accounts.",
+                address=str(program.address),
+            )
+    return code
+
+
+def _fetch(rpc: RpcClient, addresses: list[Pubkey]) -> list[RawAccount]:
+    found = []
+    for address, raw in zip(addresses, rpc.accounts(addresses) if addresses else [], strict=True):
+        if raw is None:
+            raise AccountNotFound(
+                f"There is no account {address} on {rpc.label}.",
+                hint="Check the address and --url.",
+                address=str(address),
+            )
+        found.append(raw)
+    return found
+
+
+def _as_account(raw: RawAccount) -> Account:
+    if raw.executable:
+        raise AccountError(
+            f"The account {raw.address} is a program.",
+            hint="Use --clone-upgradeable-program for programs.",
+            address=str(raw.address),
+        )
+    return Account(raw.lamports, raw.data, raw.owner)

@@ -1,0 +1,185 @@
+"""What a local validator starts with, and the VM built from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from solders.account import Account
+from solders.epoch_schedule import EpochSchedule
+from solders.hash import Hash
+from solders.keypair import Keypair
+from solders.litesvm import LiteSVM
+from solders.pubkey import Pubkey
+
+from psyche_cli import resources
+from psyche_cli.amounts import LAMPORTS_PER_SOL
+from psyche_cli.errors import BadProgram
+from psyche_cli.localnet.chain.account_index import AccountIndex
+from psyche_cli.localnet.chain.known_addresses import (
+    GENESIS_ADDRESSES,
+    NATIVE_MINT,
+    PSYCHE_PROGRAMS,
+    SYSTEM_PROGRAM,
+    TOKEN_PROGRAM,
+)
+
+DEFAULT_FAUCET_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
+_ELF_MACHINES: Final = {247, 263}  # EM_BPF, EM_SBPF
+
+
+def faucet_keypair() -> Keypair:
+    """The key of the faucet of every local validator; it is worth nothing elsewhere."""
+    return Keypair.from_seed(sha256(b"psyche-cli localnet faucet").digest())
+
+
+def psyche_programs() -> dict[Pubkey, Path]:
+    """The stand-ins that travel with this package, at the ids that the Psyche programs declare."""
+    return {address: resources.program_path(name) for name, address in PSYCHE_PROGRAMS.items()}
+
+
+@dataclass(frozen=True)
+class Genesis:
+    """Programs (ELF files) by address, accounts by address, balances in lamports by address, the faucet's lamports.
+
+    ``code`` are programs too, as ELF bytes; they beat ``programs`` at the same address. ``blockhash`` is the genesis
+    hash, by default another one for each validator.
+    """
+
+    programs: Mapping[Pubkey, Path] = field(default_factory=psyche_programs)
+    code: Mapping[Pubkey, bytes] = field(default_factory=dict)
+    accounts: Mapping[Pubkey, Account] = field(default_factory=dict)
+    balances: Mapping[Pubkey, int] = field(default_factory=dict)
+    faucet_lamports: int = DEFAULT_FAUCET_LAMPORTS
+    blockhash: Hash = field(default_factory=lambda: Hash(os.urandom(32)))
+
+
+def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
+    """A VM with the built-in and SPL programs and everything that ``genesis`` names.
+
+    Raises BadProgram, also for an account that is a program or sysvar which the VM cannot use.
+
+    The VM checks neither signatures nor blockhashes nor duplicates: the bank does.
+    """
+    vm = LiteSVM().with_sigverify(False).with_blockhash_check(False).with_transaction_history(0)
+    vm.set_epoch_schedule(EpochSchedule.without_warmup())
+    for address, path in genesis.programs.items():
+        if address not in genesis.code:
+            add_program_file(vm, address, path)
+    for address, code in genesis.code.items():
+        add_program(vm, address, code, f"The program cloned as {address}")
+    for address, account in programs_last({NATIVE_MINT: _native_mint(), **genesis.accounts}):
+        try:
+            put_account(vm, address, account)
+        except AccountRefused as error:
+            raise BadProgram(
+                f"The account {address} cannot be loaded: {error}.",
+                hint="A program has to be complete: one of the upgradeable loader needs its program data account, too.",
+                address=str(address),
+            ) from error
+    for address, lamports in {**genesis.balances, faucet_keypair().pubkey(): genesis.faucet_lamports}.items():
+        vm.set_account(address, Account(lamports, b"", SYSTEM_PROGRAM))
+    index = AccountIndex()
+    for address in (
+        *GENESIS_ADDRESSES,
+        NATIVE_MINT,
+        *genesis.programs,
+        *genesis.code,
+        *genesis.accounts,
+        *genesis.balances,
+    ):
+        existing = vm.get_account(address)
+        index.record(address, existing.owner if existing is not None else None)
+    index.record(faucet_keypair().pubkey(), SYSTEM_PROGRAM)
+    return vm, index
+
+
+class AccountRefused(Exception):
+    """An account that the VM cannot hold: a program that is none, a sysvar of another form."""
+
+
+def put_account(vm: LiteSVM, address: Pubkey, account: Account) -> None:
+    """Write an account. Raises AccountRefused."""
+    try:
+        vm.set_account(address, account)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # pyo3's PanicException derives from BaseException
+        raise AccountRefused(f"the VM does not accept it ({str(error).rstrip('.')})") from error
+
+
+def programs_last(accounts: Mapping[Pubkey, Account]) -> list[tuple[Pubkey, Account]]:
+    """Accounts in an order in which the VM takes them: an upgradeable program after the account that has its code."""
+    return sorted(accounts.items(), key=lambda item: item[1].executable)
+
+
+def _native_mint() -> Account:
+    """The mint of wrapped SOL: 9 decimals, nobody's authority, a supply that is not counted."""
+    nobody, supply, decimals, initialized = bytes(36), bytes(8), b"\x09", b"\x01"
+    return Account(1_461_600, nobody + supply + decimals + initialized + nobody, TOKEN_PROGRAM)
+
+
+def add_program_file(vm: LiteSVM, address: Pubkey, path: Path) -> None:
+    """Load an ELF file as the program at ``address``. Raises BadProgram."""
+    try:
+        code = path.read_bytes()
+    except OSError as error:
+        raise BadProgram(
+            f"The program file {path} cannot be read: {error.strerror}.",
+            hint="Give the path of an SBPF shared object (.so), as built by cargo build-sbf.",
+            path=str(path),
+        ) from error
+    add_program(vm, address, code, str(path))
+
+
+def add_program(vm: LiteSVM, address: Pubkey, code: bytes, origin: str) -> None:
+    """Load ELF bytes as the program at ``address``; ``origin`` names them in errors. Raises BadProgram."""
+    if problem := _elf_problem(code):
+        raise BadProgram(
+            f"{origin} is not a Solana program: {problem}.",
+            hint="Give an SBPF shared object (.so), as built by cargo build-sbf.",
+            path=origin,
+        )
+    try:
+        with _panic_text_hidden():
+            vm.add_program(address, code)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # pyo3's PanicException derives from BaseException
+        raise BadProgram(
+            f"The VM does not accept {origin} as a program: {error}",
+            hint="Check that it was built for Solana (SBPF) and is complete.",
+            path=origin,
+        ) from error
+
+
+def _elf_problem(code: bytes) -> str:
+    if code[:4] != b"\x7fELF":
+        return "it does not start as an ELF file does" if code else "it is empty"
+    if len(code) < 64:
+        return f"its {len(code)} bytes are too few for an ELF header"
+    if code[4:6] != b"\x02\x01":
+        return "it is not a 64-bit little-endian ELF file"
+    machine = int.from_bytes(code[18:20], "little")
+    if machine not in _ELF_MACHINES:
+        return f"its machine type is {machine}, not SBPF (247 or 263)"
+    return ""
+
+
+@contextmanager
+def _panic_text_hidden() -> Iterator[None]:
+    """Keep the Rust panic report, which goes straight to file descriptor 2, off the user's terminal."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,134 @@
+"""What happened: executed transactions, by signature, by address and by slot, bounded in number."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from solders.hash import Hash
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from psyche_cli.localnet.chain.transaction_bytes import WireTransaction, parse_transaction
+from psyche_cli.localnet.rpc.fault import Json
+
+DEFAULT_CAPACITY: Final = 20_000
+
+
+@dataclass(frozen=True)
+class TransactionRecord:
+    """One executed transaction, successful (``error`` is None) or failed; amounts in lamports, in order of ``keys``.
+
+    ``keys`` are the message's own addresses, then the looked-up writable ones, then the looked-up read-only ones.
+    ``changed`` are the accounts that have another content than before.
+    """
+
+    signature: Signature
+    raw: bytes
+    slot: int
+    unix_time: int
+    keys: tuple[Pubkey, ...]
+    looked_up_writable: int
+    looked_up_readonly: int
+    error: Json
+    fee: int
+    pre_balances: tuple[int, ...]
+    post_balances: tuple[int, ...]
+    pre_token_balances: Json
+    post_token_balances: Json
+    logs: tuple[str, ...]
+    inner_instructions: Json
+    units: int
+    return_data: Json
+    changed: tuple[Pubkey, ...]
+
+    @property
+    def wire(self) -> WireTransaction:
+        """The transaction, decoded anew each time: only the bytes are kept."""
+        return parse_transaction(self.raw)
+
+
+class History:
+    """The newest ``capacity`` transactions."""
+
+    def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
+        self._capacity = capacity
+        self._by_signature: OrderedDict[Signature, TransactionRecord] = OrderedDict()
+        self._by_address: dict[Pubkey, deque[TransactionRecord]] = {}
+        self._by_slot: dict[int, deque[TransactionRecord]] = {}
+        self.total = 0
+        """Transactions since genesis, forgotten ones included."""
+
+    def add(self, record: TransactionRecord) -> None:
+        """Remember one more, and forget the oldest if there are too many."""
+        self.total += 1
+        self._by_signature[record.signature] = record
+        for key in record.keys:
+            self._by_address.setdefault(key, deque()).append(record)
+        self._by_slot.setdefault(record.slot, deque()).append(record)
+        if len(self._by_signature) > self._capacity:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, oldest = self._by_signature.popitem(last=False)
+        for key in oldest.keys:
+            records = self._by_address[key]
+            records.popleft()
+            if not records:
+                del self._by_address[key]
+        in_slot = self._by_slot[oldest.slot]
+        in_slot.popleft()
+        if not in_slot:
+            del self._by_slot[oldest.slot]
+
+    def find(self, signature: Signature) -> TransactionRecord | None:
+        """The transaction with this first signature."""
+        return self._by_signature.get(signature)
+
+    def of_address(self, address: Pubkey) -> list[TransactionRecord]:
+        """Transactions that name this address, newest first."""
+        return list(reversed(self._by_address.get(address, ())))
+
+    def of_slot(self, slot: int) -> list[TransactionRecord]:
+        """Transactions of one slot in order of execution."""
+        return list(self._by_slot.get(slot, ()))
+
+    def records(self) -> list[TransactionRecord]:
+        """All remembered transactions, oldest first."""
+        return list(self._by_signature.values())
+
+    def replace(self, records: Iterable[TransactionRecord], total: int) -> None:
+        """Remember these, oldest first, in place of everything; ``total`` counts those since genesis."""
+        self._by_signature.clear()
+        self._by_address.clear()
+        self._by_slot.clear()
+        for record in records:
+            self.add(record)
+        self.total = total
+
+
+class ProcessedMessages:
+    """Which messages were executed, for as long as their blockhash could let them in again."""
+
+    def __init__(self) -> None:
+        self._by_blockhash: dict[Hash, set[Hash]] = {}
+
+    def __contains__(self, wire: WireTransaction) -> bool:
+        return wire.message_hash in self._by_blockhash.get(wire.recent_blockhash, ())
+
+    def add(self, wire: WireTransaction) -> None:
+        """Note an executed transaction."""
+        self._by_blockhash.setdefault(wire.recent_blockhash, set()).add(wire.message_hash)
+
+    def copy(self) -> ProcessedMessages:
+        """The same, independent of what is added here later."""
+        copied = ProcessedMessages()
+        copied._by_blockhash = {blockhash: set(hashes) for blockhash, hashes in self._by_blockhash.items()}
+        return copied
+
+    def forget(self, blockhashes: Iterable[Hash]) -> None:
+        """Drop what belongs to blockhashes that are too old to be used."""
+        for blockhash in blockhashes:
+            self._by_blockhash.pop(blockhash, None)

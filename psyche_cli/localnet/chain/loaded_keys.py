@@ -1,0 +1,45 @@
+"""The accounts of a transaction: its own and those that its look-up tables name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet.chain.known_addresses import LOOKUP_TABLE_PROGRAM
+from psyche_cli.localnet.chain.transaction_bytes import WireTransaction
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import lookup_table_addresses
+
+
+@dataclass(frozen=True)
+class LoadedKeys:
+    """Addresses in the order in which instructions count them; which of them may be written; how many are looked up."""
+
+    keys: tuple[Pubkey, ...]
+    writable: tuple[Pubkey, ...]
+    looked_up_writable: int = 0
+    looked_up_readonly: int = 0
+
+
+def load_keys(wire: WireTransaction, account_of: Callable[[Pubkey], Account | None]) -> LoadedKeys:
+    """Resolve the look-ups of a transaction.
+
+    Those that cannot be resolved give no addresses: the VM refuses such a transaction with the right error.
+    """
+    own, own_writable = wire.static_keys, wire.static_writable_keys
+    if wire.version == "legacy":
+        return LoadedKeys(own, own_writable)
+    writable: list[Pubkey] = []
+    readonly: list[Pubkey] = []
+    for table, writable_indexes, readonly_indexes in wire.lookups:
+        account = account_of(table)
+        if account is None or account.owner != LOOKUP_TABLE_PROGRAM:
+            return LoadedKeys(own, own_writable)
+        addresses = lookup_table_addresses(account.data)
+        if max(writable_indexes + readonly_indexes, default=0) >= len(addresses):
+            return LoadedKeys(own, own_writable)
+        writable += [addresses[index] for index in writable_indexes]
+        readonly += [addresses[index] for index in readonly_indexes]
+    return LoadedKeys((*own, *writable, *readonly), (*own_writable, *writable), len(writable), len(readonly))

@@ -1,0 +1,91 @@
+"""What LiteSVM reports of an execution, in the RPC interface's form."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
+
+from psyche_cli.localnet.chain.transaction_bytes import WireTransaction
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import (
+    DecimalsOf,
+    is_token_account,
+    token_amount,
+    token_base_units,
+    token_mint,
+    token_owner,
+)
+from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.solana import base58
+
+
+def inner_instructions(meta: TransactionMetadata) -> Json:
+    """The instructions that programs invoked, by the index of the instruction that caused them."""
+    outer = []
+    for index, inner in enumerate(meta.inner_instructions()):
+        if not inner:
+            continue
+        instructions = []
+        for item in inner:
+            compiled = item.instruction()
+            instructions.append(
+                {
+                    "programIdIndex": compiled.program_id_index,
+                    "accounts": list(compiled.accounts),
+                    "data": base58.encode(bytes(compiled.data)),
+                    # stack_height() and return_data() are missing from solders' type stubs.
+                    "stackHeight": cast(Any, item).stack_height(),
+                }
+            )
+        outer.append({"index": index, "instructions": instructions})
+    return outer
+
+
+def return_data(meta: TransactionMetadata) -> Json:
+    """What the last program returned, or None."""
+    returned = cast(Any, meta).return_data()
+    data = bytes(returned.data)
+    if not data:
+        return None
+    return {"programId": str(returned.program_id), "data": [base64.b64encode(data).decode(), "base64"]}
+
+
+def transaction_error(
+    failed: FailedTransactionMetadata, wire: WireTransaction, account_of: Callable[[Pubkey], Account | None]
+) -> Json:
+    """Why a transaction failed, as clusters say it."""
+    error = json.loads(failed.to_json())["err"]
+    if error == "InvalidProgramForExecution":
+        # LiteSVM says the same of a program that is none and of one that is not there.
+        keys = wire.static_keys
+        programs = {keys[instruction.program_id_index] for instruction in wire.message.instructions}
+        if any(account_of(program) is None for program in programs):
+            return "ProgramAccountNotFound"
+    return error
+
+
+def token_balances(keys: Sequence[Pubkey], accounts: Mapping[Pubkey, Account | None], decimals_of: DecimalsOf) -> Json:
+    """The token accounts among ``keys`` with their balances."""
+    balances = []
+    for index, key in enumerate(keys):
+        account = accounts.get(key)
+        if account is None or not is_token_account(account):
+            continue
+        mint = token_mint(account.data)
+        decimals = decimals_of(mint)
+        if decimals is not None:
+            balances.append(
+                {
+                    "accountIndex": index,
+                    "mint": str(mint),
+                    "owner": str(token_owner(account.data)),
+                    "programId": str(account.owner),
+                    "uiTokenAmount": token_amount(token_base_units(account.data), decimals),
+                }
+            )
+    return balances

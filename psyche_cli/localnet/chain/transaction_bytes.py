@@ -1,0 +1,153 @@
+"""A transaction as it comes in: decoded, checked for its form, and read for what the bank must know of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from solders.hash import Hash
+from solders.message import Message, MessageV0
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM
+from psyche_cli.localnet.rpc.fault import INVALID_PARAMS, RpcFault, invalid_params
+from psyche_cli.solana import base58
+
+MAX_TRANSACTION_BYTES: Final = 1232
+MAX_ACCOUNT_LOCKS: Final = 64
+_MAX_BASE58: Final = 1683
+_MAX_BASE64: Final = 1644
+_ADVANCE_NONCE: Final = (4).to_bytes(4, "little")
+_TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
+
+
+@dataclass(frozen=True)
+class WireTransaction:
+    """A well-formed transaction with its bytes. Signatures and blockhash are not yet judged."""
+
+    raw: bytes
+    transaction: VersionedTransaction
+
+    @cached_property
+    def message(self) -> Message | MessageV0:
+        """The signed part."""
+        return self.transaction.message
+
+    @cached_property
+    def signature(self) -> Signature:
+        """The first signature, by which the transaction is known."""
+        return self.transaction.signatures[0]
+
+    @cached_property
+    def message_hash(self) -> Hash:
+        """What a duplicate is recognised by."""
+        return self.message.hash()
+
+    @cached_property
+    def recent_blockhash(self) -> Hash:
+        """The blockhash, or the durable nonce, that limits the transaction's life."""
+        return self.message.recent_blockhash
+
+    @cached_property
+    def static_keys(self) -> tuple[Pubkey, ...]:
+        """The addresses inside the message, the fee payer first."""
+        return tuple(self.message.account_keys)
+
+    @property
+    def version(self) -> int | str:
+        """0 or ``"legacy"``."""
+        return 0 if isinstance(self.message, MessageV0) else "legacy"
+
+    @property
+    def lookups(self) -> list[tuple[Pubkey, bytes, bytes]]:
+        """Look-up tables with the indexes used of them: writable, then read-only."""
+        if not isinstance(self.message, MessageV0):
+            return []
+        return [
+            (lookup.account_key, bytes(lookup.writable_indexes), bytes(lookup.readonly_indexes))
+            for lookup in self.message.address_table_lookups
+        ]
+
+    def is_static_key_writable(self, index: int) -> bool:
+        """Whether the message asks to write the account at this index of ``static_keys``."""
+        header = self.message.header
+        signers = header.num_required_signatures
+        if index < signers:
+            return index < signers - header.num_readonly_signed_accounts
+        return index < len(self.static_keys) - header.num_readonly_unsigned_accounts
+
+    @cached_property
+    def static_writable_keys(self) -> tuple[Pubkey, ...]:
+        """Those of ``static_keys`` that the message asks to write."""
+        return tuple(key for index, key in enumerate(self.static_keys) if self.is_static_key_writable(index))
+
+    @cached_property
+    def nonce_account(self) -> Pubkey | None:
+        """The nonce account whose value stands in for a blockhash, when the first instruction advances one."""
+        if not self.message.instructions:
+            return None
+        first = self.message.instructions[0]
+        keys = self.static_keys
+        accounts = bytes(first.accounts)
+        if (
+            keys[first.program_id_index] != SYSTEM_PROGRAM
+            or bytes(first.data)[:4] != _ADVANCE_NONCE
+            or len(accounts) < 3
+            or accounts[0] >= len(keys)
+            or not self.is_static_key_writable(accounts[0])
+        ):
+            return None
+        return keys[accounts[0]]
+
+    @property
+    def nonce_authority_signs(self) -> set[Pubkey]:
+        """The signers named by the first instruction (one of them must be the nonce account's authority)."""
+        signers = self.message.header.num_required_signatures
+        first = self.message.instructions[0]
+        return {self.static_keys[index] for index in bytes(first.accounts) if index < signers}
+
+    def signatures_verify(self) -> bool:
+        """Whether every signature is genuine."""
+        return all(self.transaction.verify_with_results())
+
+
+def decode_text(text: object, encoding: str) -> bytes:
+    """The bytes behind a base58 or base64 parameter of at most 1,232 bytes. Raises RpcFault (-32602)."""
+    if not isinstance(text, str):
+        raise invalid_params("Invalid params: invalid type: expected a string.")
+    limit = _MAX_BASE58 if encoding == "base58" else _MAX_BASE64
+    if len(text) > limit:
+        raise invalid_params(
+            f"{encoding} encoded {_TRANSACTION_TYPE} too large: {len(text)} bytes "
+            f"(max: encoded/raw {limit}/{MAX_TRANSACTION_BYTES})"
+        )
+    try:
+        raw = base58.decode(text) if encoding == "base58" else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise invalid_params(f"invalid {encoding} encoding: {error}") from error
+    if len(raw) > MAX_TRANSACTION_BYTES:
+        raise invalid_params(
+            f"decoded {_TRANSACTION_TYPE} too large: {len(raw)} bytes (max: {MAX_TRANSACTION_BYTES} bytes)"
+        )
+    return raw
+
+
+def parse_transaction(raw: bytes) -> WireTransaction:
+    """Decode and sanitize a transaction. Raises RpcFault (-32602)."""
+    try:
+        transaction = VersionedTransaction.from_bytes(raw)
+    except ValueError as error:
+        raise invalid_params(f"failed to deserialize {_TRANSACTION_TYPE}: {error}") from error
+    try:
+        transaction.sanitize()
+    except Exception as error:  # solders.SanitizeError is not importable by a stable name
+        raise RpcFault(
+            INVALID_PARAMS, "invalid transaction: Transaction failed to sanitize accounts offsets correctly"
+        ) from error
+    # Bytes after the transaction are tolerated, as by validators, but not kept.
+    return WireTransaction(bytes(transaction), transaction)

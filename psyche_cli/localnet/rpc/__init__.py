@@ -1,0 +1,1 @@
+"""JSON-RPC over the chain: dispatch, parameters, errors."""

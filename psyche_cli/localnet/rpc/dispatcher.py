@@ -1,0 +1,120 @@
+"""JSON-RPC 2.0 over the bank: bytes in, bytes out, no sockets."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from psyche_cli.localnet.chain.journal import NotRecorded
+from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
+from psyche_cli.localnet.rpc.fault import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    Json,
+    RpcFault,
+    invalid_params,
+    is_identity,
+    node_unhealthy,
+)
+from psyche_cli.localnet.rpc.methods import accounts as rpc_accounts
+from psyche_cli.localnet.rpc.methods import cluster as rpc_cluster
+from psyche_cli.localnet.rpc.methods import control as rpc_control
+from psyche_cli.localnet.rpc.methods import history as rpc_history
+from psyche_cli.localnet.rpc.methods import tokens as rpc_tokens
+from psyche_cli.localnet.rpc.methods import transactions as rpc_transactions
+from psyche_cli.localnet.rpc.params import Params
+
+_TABLES: Final[tuple[MethodTable, ...]] = (
+    rpc_accounts.METHODS,
+    rpc_tokens.METHODS,
+    rpc_transactions.METHODS,
+    rpc_history.METHODS,
+    rpc_cluster.METHODS,
+    rpc_control.METHODS,
+)
+
+
+def all_methods() -> dict[str, str]:
+    """Every method's name with the subject it belongs to, for the documentation and its test."""
+    return {name: table_of for table_of, table in zip(_SUBJECTS, _TABLES, strict=True) for name in table}
+
+
+_SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster", "control")
+
+
+class Dispatcher:
+    """Answers JSON-RPC requests. Every request sees the slots that are due by then."""
+
+    def __init__(self, context: RpcContext) -> None:
+        self.context = context
+        self._methods = {name: method for table in _TABLES for name, method in table.items()}
+
+    def handle(self, body: bytes, *, steerable: bool = True) -> bytes:
+        """Answer one request body: a request or a batch. Empty when it holds nothing but notifications.
+
+        Without ``steerable``, the methods that no cluster has (``localnet_...``) are refused.
+        """
+        try:
+            request = json.loads(body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
+        self.context.bank.catch_up()
+        if not isinstance(request, list):
+            answer = self._answer(request, steerable)
+            return b"" if answer is None else _encode(answer)
+        if not request:
+            return _encode(_failure(None, RpcFault(INVALID_REQUEST, "Invalid request")))
+        answers = [answer for item in request if (answer := self._answer(item, steerable)) is not None]
+        return _encode(answers) if answers else b""
+
+    def _answer(self, request: Json, steerable: bool) -> Json:
+        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+            return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
+        identity = request.get("id")
+        if not is_identity(identity) or request.get("jsonrpc", "2.0") != "2.0":
+            return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
+        try:
+            if not steerable and request["method"] in rpc_control.METHODS:
+                raise RpcFault(INVALID_REQUEST, f"{request['method']} is refused to web pages from elsewhere")
+            answer = {"jsonrpc": "2.0", "result": self._call(request["method"], request.get("params")), "id": identity}
+        except RpcFault as fault:
+            answer = _failure(identity, fault)
+        except NotRecorded as refused:
+            answer = _failure(identity, node_unhealthy(str(refused)))
+        except Exception as error:
+            self.context.notice(f"{request['method']}: internal error: {type(error).__name__}: {error}")
+            answer = _failure(identity, RpcFault(INTERNAL_ERROR, "Internal error"))
+        if self.context.log_requests:
+            outcome = f"error {answer['error']['code']}: {answer['error']['message']}" if "error" in answer else "ok"
+            self.context.log(f"{request['method']}: {outcome}")
+        # A request without an id is a notification: it is obeyed, and not answered.
+        return answer if "id" in request else None
+
+    def _call(self, name: str, params: Json) -> Json:
+        method = self._methods.get(name)
+        if method is None:
+            raise RpcFault(METHOD_NOT_FOUND, "Method not found")
+        if params is None:
+            params = []
+        if not isinstance(params, list):
+            raise invalid_params("Invalid params: expected a list of positional parameters.")
+        try:
+            return method(self.context, Params(params))
+        except (KeyboardInterrupt, SystemExit, Exception):
+            raise
+        except BaseException as panic:  # pyo3's PanicException derives from BaseException
+            raise RuntimeError(f"the VM panicked: {panic}") from panic
+
+
+def _failure(identity: Json, fault: RpcFault) -> Json:
+    return {"jsonrpc": "2.0", "error": fault.to_json(), "id": identity}
+
+
+def _encode(answer: Json) -> bytes:
+    return json.dumps(answer, separators=(",", ":")).encode()
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

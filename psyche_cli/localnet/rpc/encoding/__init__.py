@@ -1,0 +1,1 @@
+"""How accounts and transactions look in JSON."""

@@ -1,0 +1,71 @@
+"""Accounts as clients want them written: base58, base64, base64+zstd, jsonParsed, whole or a slice."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Final
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import DecimalsOf, parsed
+from psyche_cli.localnet.rpc.fault import INVALID_REQUEST, Json, RpcFault
+from psyche_cli.localnet.rpc.params import Config
+from psyche_cli.solana import base58
+
+_MAX_BASE58_BYTES: Final = 128
+_ENCODINGS: Final = ("binary", "base58", "base64", "base64+zstd", "jsonParsed")
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """How to write accounts. ``offset`` and ``length`` cut the data, in bytes; ``length`` None means whole."""
+
+    encoding: str
+    offset: int = 0
+    length: int | None = None
+
+    @classmethod
+    def of(cls, config: Config, *, default: str) -> AccountView:
+        """Read ``encoding`` and ``dataSlice``."""
+        cut = config.config("dataSlice")
+        encoding = config.choice("encoding", _ENCODINGS, default=default)
+        if cut is None:
+            return cls(encoding)
+        return cls(encoding, cut.unsigned("offset") or 0, cut.unsigned("length") or 0)
+
+    def data(self, data: bytes) -> Json:
+        """Account data in this view's (binary) encoding."""
+        if self.length is not None:
+            data = data[self.offset : self.offset + self.length]
+        if self.encoding in ("binary", "base58"):
+            if len(data) > _MAX_BASE58_BYTES:
+                raise RpcFault(
+                    INVALID_REQUEST,
+                    "Encoded binary (base 58) data should be less than 128 bytes, please use Base64 encoding.",
+                )
+            text = base58.encode(data)
+            return text if self.encoding == "binary" else [text, "base58"]
+        if self.encoding == "base64+zstd":
+            import zstandard
+
+            return [base64.b64encode(zstandard.ZstdCompressor(level=0).compress(data)).decode(), "base64+zstd"]
+        return [base64.b64encode(data).decode(), "base64"]
+
+    def account(self, account: Account, decimals_of: DecimalsOf) -> Json:
+        """The account object of the RPC interface."""
+        data = account.data
+        written = parsed(account, decimals_of) if self.encoding == "jsonParsed" else None
+        return {
+            "lamports": account.lamports,
+            "owner": str(account.owner),
+            "data": self.data(data) if written is None else written,
+            "executable": account.executable,
+            "rentEpoch": account.rent_epoch,
+            "space": len(data),
+        }
+
+    def keyed(self, address: Pubkey, account: Account, decimals_of: DecimalsOf) -> Json:
+        """The account object with its address."""
+        return {"pubkey": str(address), "account": self.account(account, decimals_of)}

@@ -1,0 +1,1 @@
+"""The JSON-RPC methods, a module per topic."""

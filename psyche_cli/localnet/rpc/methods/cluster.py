@@ -1,0 +1,166 @@
+"""RPC methods about the cluster as a whole: time, versions, and what CLIs ask for out of habit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from psyche_cli.localnet.rpc.context import API_VERSION, FEATURE_SET, Method, MethodTable, RpcContext
+from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params, node_unhealthy
+from psyche_cli.localnet.rpc.params import Params, pubkey_of
+
+_NO_SNAPSHOT: Final = -32008
+_MAX_FEE_ACCOUNTS: Final = 128
+_MAX_LEADERS: Final = 5000
+
+
+def _get_slot(context: RpcContext, params: Params) -> Json:
+    params.config(0).require_slot(context.bank.slot)
+    return context.bank.slot
+
+
+def _get_block_height(context: RpcContext, params: Params) -> Json:
+    params.config(0).require_slot(context.bank.slot)
+    return context.bank.chain.tip.height
+
+
+def _get_epoch_info(context: RpcContext, params: Params) -> Json:
+    params.config(0).require_slot(context.bank.slot)
+    bank = context.bank
+    epoch, index = bank.epoch_schedule.get_epoch_and_slot_index(bank.slot)
+    return {
+        "absoluteSlot": bank.slot,
+        "blockHeight": bank.chain.tip.height,
+        "epoch": epoch,
+        "slotIndex": index,
+        "slotsInEpoch": bank.epoch_schedule.get_slots_in_epoch(epoch),
+        "transactionCount": bank.history.total,
+    }
+
+
+def _get_epoch_schedule(context: RpcContext, _params: Params) -> Json:
+    schedule = context.bank.epoch_schedule
+    return {
+        "slotsPerEpoch": schedule.slots_per_epoch,
+        "leaderScheduleSlotOffset": schedule.leader_schedule_slot_offset,
+        "warmup": schedule.warmup,
+        "firstNormalEpoch": schedule.first_normal_epoch,
+        "firstNormalSlot": schedule.first_normal_slot,
+    }
+
+
+def _get_transaction_count(context: RpcContext, params: Params) -> Json:
+    params.config(0).require_slot(context.bank.slot)
+    return context.bank.history.total
+
+
+def _get_recent_prioritization_fees(context: RpcContext, params: Params) -> Json:
+    addresses = params.raw(0)
+    if isinstance(addresses, list) and len(addresses) > _MAX_FEE_ACCOUNTS:
+        raise invalid_params(f"Too many inputs provided; max {_MAX_FEE_ACCOUNTS}")
+    chain = context.bank.chain
+    slots = chain.slots(max(chain.tip.slot - 149, 0), chain.tip.slot)
+    return [{"slot": slot, "prioritizationFee": 0} for slot in slots]
+
+
+def _get_identity(context: RpcContext, _params: Params) -> Json:
+    return {"identity": str(context.identity)}
+
+
+def _get_slot_leader(context: RpcContext, _params: Params) -> Json:
+    return str(context.identity)
+
+
+def _get_slot_leaders(context: RpcContext, params: Params) -> Json:
+    limit = params.unsigned(1)
+    if not 0 < limit <= _MAX_LEADERS:
+        raise invalid_params(f"Invalid limit; max {_MAX_LEADERS}")
+    return [str(context.identity)] * limit
+
+
+def _get_genesis_hash(context: RpcContext, _params: Params) -> Json:
+    return str(context.bank.chain.genesis_hash)
+
+
+def _get_first_available_block(context: RpcContext, _params: Params) -> Json:
+    return context.bank.chain.first_slot
+
+
+def _get_cluster_nodes(context: RpcContext, _params: Params) -> Json:
+    return [
+        {
+            "pubkey": str(context.identity),
+            "gossip": None,
+            "tpu": None,
+            "rpc": None,
+            "version": API_VERSION,
+            "featureSet": FEATURE_SET,
+            "shredVersion": 0,
+        }
+    ]
+
+
+def _get_highest_snapshot_slot(_context: RpcContext, _params: Params) -> Json:
+    raise RpcFault(_NO_SNAPSHOT, "No snapshot")
+
+
+def _get_stake_minimum_delegation(context: RpcContext, _params: Params) -> Json:
+    return context.with_context(1)
+
+
+def _get_block_commitment(_context: RpcContext, params: Params) -> Json:
+    params.unsigned(0)
+    return {"commitment": None, "totalStake": 0}
+
+
+def _get_inflation_reward(_context: RpcContext, params: Params) -> Json:
+    return [None for address in params.items(0) if pubkey_of(address)]
+
+
+def _get_block_production(context: RpcContext, _params: Params) -> Json:
+    slots = {"firstSlot": context.bank.chain.first_slot, "lastSlot": context.bank.slot}
+    return context.with_context({"byIdentity": {}, "range": slots})
+
+
+def _get_health(context: RpcContext, params: Params) -> Json:
+    params.config(0)
+    problem = context.bank.journal.problem
+    if problem is not None:
+        raise node_unhealthy(problem)
+    return "ok"
+
+
+def _constant(value: Json) -> Method:
+    return lambda _context, _params: value
+
+
+METHODS: Final[MethodTable] = {
+    "getSlot": _get_slot,
+    "getBlockHeight": _get_block_height,
+    "getEpochInfo": _get_epoch_info,
+    "getEpochSchedule": _get_epoch_schedule,
+    "getTransactionCount": _get_transaction_count,
+    "getRecentPrioritizationFees": _get_recent_prioritization_fees,
+    "getIdentity": _get_identity,
+    "getSlotLeader": _get_slot_leader,
+    "getSlotLeaders": _get_slot_leaders,
+    "getGenesisHash": _get_genesis_hash,
+    "getFirstAvailableBlock": _get_first_available_block,
+    "minimumLedgerSlot": _get_first_available_block,
+    "getMaxRetransmitSlot": _get_slot,
+    "getMaxShredInsertSlot": _get_slot,
+    "getClusterNodes": _get_cluster_nodes,
+    "getHighestSnapshotSlot": _get_highest_snapshot_slot,
+    "getStakeMinimumDelegation": _get_stake_minimum_delegation,
+    "getBlockCommitment": _get_block_commitment,
+    "getInflationReward": _get_inflation_reward,
+    "getBlockProduction": _get_block_production,
+    "getHealth": _get_health,
+    "getVersion": _constant({"solana-core": API_VERSION, "feature-set": FEATURE_SET}),
+    "getVoteAccounts": _constant({"current": [], "delinquent": []}),
+    "getRecentPerformanceSamples": _constant([]),
+    "getLeaderSchedule": _constant({}),
+    "getInflationGovernor": _constant(
+        {"initial": 0.0, "terminal": 0.0, "taper": 0.0, "foundation": 0.0, "foundationTerm": 0.0}
+    ),
+    "getInflationRate": _constant({"total": 0.0, "validator": 0.0, "foundation": 0.0, "epoch": 0}),
+}

@@ -1,0 +1,144 @@
+"""RPC methods that no real cluster has: move time, set accounts, take and restore snapshots. For tests."""
+
+from __future__ import annotations
+
+import base64
+from typing import Final
+
+from solders.account import Account
+
+from psyche_cli.localnet.chain.genesis import AccountRefused
+from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM
+from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
+from psyche_cli.localnet.rpc.fault import Json, invalid_params
+from psyche_cli.localnet.rpc.methods.accounts import MAX_ACCOUNT_BYTES
+from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
+from psyche_cli.solana import base58
+
+MAX_WARP_SECONDS: Final = 100 * 365 * 86400
+MAX_WARP_SLOTS: Final = 10**10
+MAX_SNAPSHOTS: Final = 32
+
+
+def _warp_slots(context: RpcContext, params: Params) -> Json:
+    """``[slots]``: let slots pass at once, the time stays."""
+    context.bank.warp_slots(params.unsigned(0, most=MAX_WARP_SLOTS))
+    return _moved(context)
+
+
+def _warp_seconds(context: RpcContext, params: Params) -> Json:
+    """``[seconds]``: let time pass at once, and the slots that fit into it, at least one."""
+    context.bank.warp_seconds(params.unsigned(0, most=MAX_WARP_SECONDS))
+    return _moved(context)
+
+
+def _moved(context: RpcContext) -> Json:
+    tip = context.bank.chain.tip
+    return {"slot": tip.slot, "blockHeight": tip.height, "unixTimestamp": tip.unix_time}
+
+
+def _set_account(context: RpcContext, params: Params) -> Json:
+    """``[address, account]``, the account as getAccountInfo returns it (not jsonParsed); 0 lamports removes it."""
+    address, account = params.pubkey(0), account_from_json(params.required(1))
+    try:
+        context.bank.set_account(address, account)
+    except AccountRefused as error:
+        raise invalid_params(f"Invalid params: the account {address}: {error}.") from error
+    return None
+
+
+def account_from_json(content: Json) -> Account:
+    """An account in the form of getAccountInfo with base64, base64+zstd or base58. Raises RpcFault."""
+    options = Config(content)
+    lamports = options.unsigned("lamports")
+    if lamports is None:
+        raise invalid_params("Invalid params: lamports is missing.")
+    data = options.raw("data")
+    if data is None:
+        data = ["", "base64"]
+    content_bytes = _account_data(data)
+    if len(content_bytes) > MAX_ACCOUNT_BYTES:
+        raise invalid_params(f"Invalid params: an account holds at most {MAX_ACCOUNT_BYTES} bytes.")
+    owner = options.text("owner")
+    return Account(
+        lamports,
+        content_bytes,
+        SYSTEM_PROGRAM if owner is None else pubkey_of(owner),
+        executable=options.flag("executable"),
+        rent_epoch=options.unsigned("rentEpoch") or 0,
+    )
+
+
+def _account_data(data: Json) -> bytes:
+    if not (isinstance(data, list) and len(data) == 2 and all(isinstance(item, str) for item in data)):
+        raise invalid_params('Invalid params: data: expected [TEXT, "base64"].')
+    text, encoding = data
+    try:
+        if encoding == "base58":
+            return base58.decode(text)
+        if encoding == "base64":
+            return base64.b64decode(text, validate=True)
+        if encoding == "base64+zstd":
+            return _unpacked(base64.b64decode(text, validate=True))
+    except ValueError as error:
+        raise invalid_params(f"Invalid params: data: {error}.") from error
+    raise invalid_params("Invalid params: data: expected the encoding base58, base64 or base64+zstd.")
+
+
+def _unpacked(packed: bytes) -> bytes:
+    # 17 ms, which no start should pay for.
+    import zstandard
+
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(packed) as unpacked:
+            # One byte more than an account may have is enough to refuse it.
+            return unpacked.read(MAX_ACCOUNT_BYTES + 1)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"not zstd: {error}") from error
+
+
+def _reset(context: RpcContext, params: Params) -> Json:
+    """``[]``: back to genesis; snapshots are kept."""
+    params.config(0)
+    context.bank.restore(context.bank.at_genesis)
+    return None
+
+
+def _take_snapshot(context: RpcContext, params: Params) -> Json:
+    """``[]``: remember accounts, history and warped time; the number to restore it by."""
+    params.config(0)
+    if len(context.snapshots) >= MAX_SNAPSHOTS:
+        raise invalid_params(f"Too many snapshots; max {MAX_SNAPSHOTS}. Drop one with localnet_dropSnapshot.")
+    context.snapshots_taken += 1
+    context.snapshots[context.snapshots_taken] = context.bank.save()
+    return context.snapshots_taken
+
+
+def _restore_snapshot(context: RpcContext, params: Params) -> Json:
+    """``[number]``: go back to a snapshot, which stays."""
+    context.bank.restore(context.snapshots[_known_snapshot(context, params)])
+    return None
+
+
+def _drop_snapshot(context: RpcContext, params: Params) -> Json:
+    """``[number]``: forget a snapshot."""
+    del context.snapshots[_known_snapshot(context, params)]
+    return None
+
+
+def _known_snapshot(context: RpcContext, params: Params) -> int:
+    number = params.unsigned(0)
+    if number not in context.snapshots:
+        raise invalid_params(f"There is no snapshot {number}.")
+    return number
+
+
+METHODS: Final[MethodTable] = {
+    "localnet_warpSlots": _warp_slots,
+    "localnet_warpSeconds": _warp_seconds,
+    "localnet_setAccount": _set_account,
+    "localnet_reset": _reset,
+    "localnet_takeSnapshot": _take_snapshot,
+    "localnet_restoreSnapshot": _restore_snapshot,
+    "localnet_dropSnapshot": _drop_snapshot,
+}

@@ -1,0 +1,209 @@
+"""RPC methods that execute and simulate transactions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final
+
+from solders.compute_budget import set_compute_unit_limit
+from solders.message import Message, from_bytes_versioned
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.system_program import TransferParams, transfer
+from solders.transaction import VersionedTransaction
+
+from psyche_cli.amounts import format_sol
+from psyche_cli.localnet.chain.bank import LAMPORTS_PER_SIGNATURE, Simulation, TransactionRejected
+from psyche_cli.localnet.chain.transaction_bytes import WireTransaction, decode_text, parse_transaction
+from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
+from psyche_cli.localnet.rpc.encoding.accounts import AccountView
+from psyche_cli.localnet.rpc.encoding.transaction_view import parsed_inner_instructions
+from psyche_cli.localnet.rpc.error_texts import transaction_error_text
+from psyche_cli.localnet.rpc.fault import (
+    INTERNAL_ERROR,
+    PREFLIGHT_FAILURE,
+    SIGNATURE_VERIFICATION_FAILURE,
+    Json,
+    RpcFault,
+    invalid_params,
+)
+from psyche_cli.localnet.rpc.params import Config, Params, hash_of, pubkey_of
+from psyche_cli.localnet.rpc.transaction_log import dropped_line, executed_line
+
+_TEXT_ENCODINGS: Final = ("base58", "base64")
+_AIRDROP_UNITS: Final = 10_000
+
+
+def _read_transaction(params: Params, config: Config) -> WireTransaction:
+    encoding = config.choice("encoding", _TEXT_ENCODINGS, default="base58")
+    return parse_transaction(decode_text(params.required(0), encoding))
+
+
+def _send_transaction(context: RpcContext, params: Params) -> Json:
+    config = params.config(1)
+    wire = _read_transaction(params, config)
+    config.choice("preflightCommitment", ("processed", "confirmed", "finalized"), default="finalized")
+    config.unsigned("maxRetries")
+    config.require_slot(context.bank.slot)
+    genuine = wire.signatures_verify()
+    if not config.flag("skipPreflight"):
+        if not genuine:
+            raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
+        _preflight(context, wire)
+    try:
+        # A node that skips preflight passes everything on, and what is unfit is dropped on the way without a word.
+        if not genuine:
+            raise TransactionRejected("SignatureFailure")
+        record = context.bank.execute(wire)
+    except TransactionRejected as rejected:
+        if context.is_logging:
+            context.log(dropped_line(wire, context.bank.load_keys(wire).keys, rejected.error))
+    else:
+        if context.is_logging:
+            context.log(executed_line(record, wire))
+        if context.log_requests:
+            for line in record.logs:
+                context.log(f"    {line}")
+    return str(wire.signature)
+
+
+def _preflight(context: RpcContext, wire: WireTransaction) -> None:
+    simulation = _checked_simulation(context, wire)
+    if simulation.error is not None:
+        raise RpcFault(
+            PREFLIGHT_FAILURE,
+            f"Transaction simulation failed: {transaction_error_text(simulation.error)}",
+            {**_simulation_view(simulation), "accounts": None, "innerInstructions": None, "replacementBlockhash": None},
+        )
+
+
+def _checked_simulation(context: RpcContext, wire: WireTransaction, *, any_blockhash: bool = False) -> Simulation:
+    """Simulate as execution would go: with all its checks or, with ``any_blockhash``, as if the blockhash were new."""
+    try:
+        context.bank.check(wire, any_blockhash=any_blockhash)
+    except TransactionRejected as rejected:
+        return Simulation(rejected.error, (), 0, None, [], {})
+    return context.bank.simulate(wire)
+
+
+def _simulation_view(simulation: Simulation) -> Json:
+    return {
+        "err": simulation.error,
+        "logs": list(simulation.logs),
+        "unitsConsumed": simulation.units,
+        "returnData": simulation.return_data,
+    }
+
+
+def _simulate_transaction(context: RpcContext, params: Params) -> Json:
+    config = params.config(1)
+    wire = _read_transaction(params, config)
+    config.require_slot(context.bank.slot)
+    verify, replace = config.flag("sigVerify"), config.flag("replaceRecentBlockhash")
+    if verify and replace:
+        raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
+    if verify and not wire.signatures_verify():
+        raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
+    wanted = config.config("accounts")
+    addresses = [] if wanted is None else [pubkey_of(text) for text in wanted.items("addresses")]
+    simulation = _checked_simulation(context, wire, any_blockhash=replace)
+    value = _simulation_view(simulation)
+    keys = context.bank.load_keys(wire).keys
+    value["accounts"] = None
+    if wanted is not None:
+        view = AccountView.of(wanted, default="base64")
+        if view.encoding in ("binary", "base58"):
+            raise invalid_params("base58 encoding not supported")
+        if len(addresses) > len(keys):
+            raise invalid_params(f"Too many accounts provided; max {len(keys)}")
+        value["accounts"] = [_account_after(context, simulation, address, view) for address in addresses]
+    value["innerInstructions"] = None
+    if config.flag("innerInstructions"):
+        value["innerInstructions"] = parsed_inner_instructions(simulation.inner_instructions, keys)
+    value["replacementBlockhash"] = None
+    if replace:
+        value["replacementBlockhash"] = latest_blockhash(context)
+    return context.with_context(value)
+
+
+def _account_after(context: RpcContext, simulation: Simulation, address: Pubkey, view: AccountView) -> Json:
+    """An account as the simulation left it, or as it is if the transaction does not write it; null after an error."""
+    if simulation.error is not None:
+        return None
+    account = simulation.accounts.get(address) or context.bank.account(address)
+    return None if account is None or not account.lamports else view.account(account, context.bank.mint_decimals)
+
+
+def latest_blockhash(context: RpcContext) -> Json:
+    """The newest blockhash and the last block height at which it is accepted."""
+    blockhash = context.bank.chain.tip.blockhash
+    return {
+        "blockhash": str(blockhash),
+        "lastValidBlockHeight": context.bank.chain.last_valid_height(blockhash),
+    }
+
+
+def _get_latest_blockhash(context: RpcContext, params: Params) -> Json:
+    params.config(0).require_slot(context.bank.slot)
+    return context.with_context(latest_blockhash(context))
+
+
+def _is_blockhash_valid(context: RpcContext, params: Params) -> Json:
+    blockhash = hash_of(params.required(0))
+    params.config(1).require_slot(context.bank.slot)
+    return context.with_context(context.bank.chain.is_usable(blockhash))
+
+
+def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
+    text = params.required(0)
+    params.config(1).require_slot(context.bank.slot)
+    try:
+        message = from_bytes_versioned(base64.b64decode(text, validate=True))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise invalid_params(f"failed to deserialize a message: {error}") from error
+    signatures = message.header.num_required_signatures
+    try:
+        unsigned = VersionedTransaction.populate(message, [Signature.default()] * signatures)
+        may_land = context.bank.may_land(parse_transaction(bytes(unsigned)))
+    except RpcFault as fault:
+        raise invalid_params("invalid message") from fault
+    return context.with_context(LAMPORTS_PER_SIGNATURE * signatures if may_land else None)
+
+
+def _request_airdrop(context: RpcContext, params: Params) -> Json:
+    recipient, lamports = params.pubkey(0), params.unsigned(1)
+    params.config(2)
+    held = context.bank.balance(context.faucet.pubkey())
+    if lamports + LAMPORTS_PER_SIGNATURE > held:
+        raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, which is less than the amount and the fee")
+    # Equal airdrops within one blockhash would be duplicates; another compute unit limit makes each unlike the others.
+    context.airdrops = (context.airdrops + 1) % 1_000_000
+    instructions = [
+        set_compute_unit_limit(_AIRDROP_UNITS + context.airdrops),
+        transfer(TransferParams(from_pubkey=context.faucet.pubkey(), to_pubkey=recipient, lamports=lamports)),
+    ]
+    message = Message.new_with_blockhash(instructions, context.faucet.pubkey(), context.bank.chain.tip.blockhash)
+    transaction = VersionedTransaction(message, [context.faucet])
+    try:
+        record = context.bank.execute(parse_transaction(bytes(transaction)))
+    except TransactionRejected as rejected:
+        raise _airdrop_failed(transaction_error_text(rejected.error)) from rejected
+    if record.error is not None:
+        raise _airdrop_failed(transaction_error_text(record.error))
+    context.log(f"slot {record.slot}  airdrop of {format_sol(lamports)} SOL to {recipient}  ok  {record.signature}")
+    return str(record.signature)
+
+
+def _airdrop_failed(reason: str) -> RpcFault:
+    return RpcFault(INTERNAL_ERROR, f"airdrop request failed: {reason}")
+
+
+METHODS: Final[MethodTable] = {
+    "sendTransaction": _send_transaction,
+    "simulateTransaction": _simulate_transaction,
+    "getLatestBlockhash": _get_latest_blockhash,
+    "isBlockhashValid": _is_blockhash_valid,
+    "getFeeForMessage": _get_fee_for_message,
+    "requestAirdrop": _request_airdrop,
+}

@@ -1,0 +1,171 @@
+"""Reading a request's positional parameters, with the answers that clients know for wrong ones."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from solders.hash import Hash
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from psyche_cli.localnet.rpc.fault import MIN_CONTEXT_SLOT_NOT_REACHED, Json, RpcFault, invalid_params
+
+# A tuple: what a client sends need not be hashable.
+_COMMITMENTS: Final = ("processed", "confirmed", "finalized", "recent", "single", "singleGossip", "root", "max")
+_BELOW_CONFIRMED: Final = ("processed", "recent")
+MAX_U64: Final = 2**64 - 1
+
+
+def pubkey_of(text: object) -> Pubkey:
+    """A public key from its base58 text. Raises RpcFault."""
+    if not isinstance(text, str):
+        raise invalid_params("Invalid params: invalid type: expected a string.")
+    try:
+        return Pubkey.from_string(text)
+    except ValueError as error:
+        raise invalid_params(f"Invalid param: {'WrongSize' if _is_base58(text) else 'Invalid'}") from error
+
+
+def signature_of(text: object) -> Signature:
+    """A signature from its base58 text. Raises RpcFault."""
+    if not isinstance(text, str):
+        raise invalid_params("Invalid params: invalid type: expected a string.")
+    try:
+        return Signature.from_string(text)
+    except ValueError as error:
+        raise invalid_params(f"Invalid param: {'WrongSize' if _is_base58(text) else 'Invalid'}") from error
+
+
+def hash_of(text: object) -> Hash:
+    """A blockhash from its base58 text. Raises RpcFault."""
+    return Hash(bytes(pubkey_of(text)))
+
+
+def _is_base58(text: str) -> bool:
+    return bool(text) and text.isalnum() and text.isascii() and not set(text) & set("0OIl")
+
+
+def unsigned(value: object, name: str, *, most: int = MAX_U64) -> int:
+    """A whole number from 0 to ``most``. Raises RpcFault."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise invalid_params(f"Invalid params: {name}: expected a whole number from 0 to {most}.")
+    return value
+
+
+class Config:
+    """The options object that most methods take last. Absent and null options are the same."""
+
+    def __init__(self, options: Json) -> None:
+        if options is None:
+            options = {}
+        if not isinstance(options, dict):
+            raise invalid_params("Invalid params: invalid type: expected an options object.")
+        self._options: dict[str, Json] = options
+        commitment = options.get("commitment")
+        if commitment is not None and commitment not in _COMMITMENTS:
+            raise invalid_params(
+                f"Invalid params: unknown variant `{commitment}`, "
+                "expected one of `processed`, `confirmed`, `finalized`."
+            )
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A boolean option."""
+        value = self._options.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise invalid_params(f"Invalid params: {name}: invalid type: expected a boolean.")
+        return value
+
+    def unsigned(self, name: str, *, most: int = MAX_U64) -> int | None:
+        """A whole number, or None when absent."""
+        value = self._options.get(name)
+        return None if value is None else unsigned(value, name, most=most)
+
+    def text(self, name: str) -> str | None:
+        """A string, or None when absent."""
+        value = self._options.get(name)
+        if value is not None and not isinstance(value, str):
+            raise invalid_params(f"Invalid params: {name}: invalid type: expected a string.")
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...], *, default: str) -> str:
+        """One of some words."""
+        value = self._options.get(name)
+        if value is None:
+            return default
+        if value not in choices:
+            expected = ", ".join(f"`{choice}`" for choice in choices)
+            raise invalid_params(f"Invalid params: unknown variant `{value}`, expected one of {expected}.")
+        return str(value)
+
+    def config(self, name: str) -> Config | None:
+        """An options object inside this one, or None when absent."""
+        value = self._options.get(name)
+        return None if value is None else Config(value)
+
+    def items(self, name: str) -> list[Json]:
+        """A list; empty when absent."""
+        value = self._options.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise invalid_params(f"Invalid params: {name}: invalid type: expected a list.")
+        return value
+
+    def raw(self, name: str) -> Json:
+        """The option as it came."""
+        return self._options.get(name)
+
+    def require_confirmed(self) -> None:
+        """Refuse the commitment that clusters do not offer for what is already history. Raises RpcFault."""
+        if self._options.get("commitment") in _BELOW_CONFIRMED:
+            raise invalid_params("Method does not support commitment below `confirmed`")
+
+    def require_slot(self, slot: int) -> None:
+        """Refuse when ``minContextSlot`` lies ahead of ``slot``. Raises RpcFault (-32016)."""
+        least = self.unsigned("minContextSlot")
+        if least is not None and least > slot:
+            raise RpcFault(
+                MIN_CONTEXT_SLOT_NOT_REACHED, "Minimum context slot has not been reached", {"contextSlot": slot}
+            )
+
+
+class Params:
+    """A request's positional parameters; those beyond the end are null."""
+
+    def __init__(self, values: list[Json]) -> None:
+        self._values = values
+
+    def raw(self, index: int) -> Json:
+        """The parameter as it came; None when absent."""
+        return self._values[index] if index < len(self._values) else None
+
+    def required(self, index: int) -> Json:
+        """A parameter that must be there."""
+        if index >= len(self._values):
+            raise invalid_params(f"`params` should have at least {index + 1} argument(s)")
+        return self._values[index]
+
+    def pubkey(self, index: int) -> Pubkey:
+        """A public key that must be there."""
+        return pubkey_of(self.required(index))
+
+    def signature(self, index: int) -> Signature:
+        """A signature that must be there."""
+        return signature_of(self.required(index))
+
+    def unsigned(self, index: int, *, most: int = MAX_U64) -> int:
+        """A whole number that must be there."""
+        return unsigned(self.required(index), f"argument {index + 1}", most=most)
+
+    def items(self, index: int) -> list[Json]:
+        """A list that must be there."""
+        value = self.required(index)
+        if not isinstance(value, list):
+            raise invalid_params("Invalid params: invalid type: expected a list.")
+        return value
+
+    def config(self, index: int) -> Config:
+        """The options object; an empty one when absent."""
+        return Config(self.raw(index))

@@ -1,0 +1,117 @@
+"""The validator's own log: a transaction in one line, by what it does, who pays for it and how it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Final
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet.chain.history import TransactionRecord
+from psyche_cli.localnet.chain.known_addresses import LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS, PSYCHE_PROGRAMS
+from psyche_cli.localnet.chain.transaction_bytes import WireTransaction
+from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
+from psyche_cli.localnet.rpc.error_texts import transaction_error_text
+from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.protocol.errors.program_errors import explain_failure
+from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.resources import idl_path
+from psyche_cli.solana import base58
+
+_COMPUTE_BUDGET: Final = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
+_NAMES: Final[dict[Pubkey, str]] = {
+    **dict.fromkeys(MEMO_PROGRAMS, "memo"),
+    LOOKUP_TABLE_PROGRAM: "address-lookup-table",
+    _COMPUTE_BUDGET: "compute-budget",
+}
+_PSYCHE_NAMES: Final = {address: name for name, address in PSYCHE_PROGRAMS.items()}
+_MOST_INSTRUCTIONS: Final = 6
+
+
+def executed_line(record: TransactionRecord, wire: WireTransaction) -> str:
+    """A transaction that was executed, whether its programs succeeded or not; ``wire`` is the same transaction."""
+    what = _instructions(wire, record.keys, record.inner_instructions)
+    outcome = "ok" if record.error is None else f"failed: {_failure(record, wire)}"
+    payer = wire.static_keys[0]
+    return f"slot {record.slot}  {what}  by {payer}  {outcome}  {record.units:,} CU  {record.signature}"
+
+
+def dropped_line(wire: WireTransaction, keys: Sequence[Pubkey], error: Json) -> str:
+    """A transaction that was taken and cannot be executed, such as one whose blockhash is too old."""
+    what = _instructions(wire, keys, [])
+    return f"dropped  {what}  by {wire.static_keys[0]}  {transaction_error_text(error)}  {wire.signature}"
+
+
+def _failure(record: TransactionRecord, wire: WireTransaction) -> str:
+    """The node's sentence and, where a program returned a code, the program's name for it."""
+    sentence = transaction_error_text(record.error)
+    programs = [record.keys[instruction.program_id_index] for instruction in wire.message.instructions]
+    failure = explain_failure(record.error, record.logs, programs, PUBLISHED)
+    return sentence if failure.code is None else f"{sentence} ({failure.program_name}: {failure.name})"
+
+
+def _instructions(wire: WireTransaction, keys: Sequence[Pubkey], inner: Json) -> str:
+    """Every instruction by program and name; in brackets what the Psyche programs were asked to do by other programs.
+
+    Instructions that only set the compute budget are left out, unless there are no others.
+    """
+    calls = {outer["index"]: outer["instructions"] for outer in inner}
+    named, budget = [], []
+    for index, instruction in enumerate(wire.message.instructions):
+        if max(instruction.program_id_index, *bytes(instruction.accounts), 0) >= len(keys):
+            named.append("(unresolved look-up)")
+            continue
+        program = keys[instruction.program_id_index]
+        accounts = [keys[account] for account in bytes(instruction.accounts)]
+        name = _name(program, accounts, bytes(instruction.data))
+        if program == _COMPUTE_BUDGET:
+            budget.append(name)
+            continue
+        inside = list(_psyche_calls(calls.get(index, ()), keys))
+        named.append(f"{name} [{_joined(inside)}]" if inside else name)
+    return _joined(named or budget) or "no instructions"
+
+
+def _psyche_calls(instructions: Json, keys: Sequence[Pubkey]) -> Iterator[str]:
+    for instruction in instructions:
+        program = keys[instruction["programIdIndex"]]
+        if program in _PSYCHE_NAMES:
+            yield _name(program, (), base58.decode(instruction["data"]))
+
+
+def _joined(names: Sequence[str]) -> str:
+    """The names with repetitions counted, and cut after six."""
+    groups = [(name, len(list(group))) for name, group in itertools.groupby(names)]
+    shown = [name if count == 1 else f"{name} x{count}" for name, count in groups[:_MOST_INSTRUCTIONS]]
+    more = sum(count for _, count in groups[_MOST_INSTRUCTIONS:])
+    return " + ".join([*shown, f"{more} more"] if more else shown)
+
+
+def _name(program: Pubkey, accounts: Sequence[Pubkey], data: bytes) -> str:
+    """``coordinator::set_paused``, ``system::transfer``; the address of a program that is not known."""
+    if program in _PSYCHE_NAMES:
+        program_name = _PSYCHE_NAMES[program]
+        return f"{program_name}::{_discriminators(program_name).get(data[:8], 'unknown')}"
+    if program in _NAMES:
+        return _NAMES[program]
+    name = PUBLISHED.name_of(program)
+    parsed = parsed_instruction(program, accounts, data, None).get("parsed")
+    if parsed is not None:
+        return f"{name}::{_snake(parsed['type'])}"
+    return name if name == str(program) else f"{name}::unknown"
+
+
+@cache
+def _discriminators(program: str) -> dict[bytes, str]:
+    """The names of a Psyche program's instructions by the 8 bytes that an instruction's data begins with."""
+    names = [_snake(item["name"]) for item in json.loads(idl_path(program).read_text("utf-8"))["instructions"]]
+    return {hashlib.sha256(f"global:{name}".encode()).digest()[:8]: name for name in names}
+
+
+def _snake(camel: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", camel).lower()

@@ -1,0 +1,1 @@
+"""The ledger folder: what survives a restart of the local validator."""

@@ -1,0 +1,278 @@
+"""The chain on disk: stop, kill, start again, continue.
+
+The ledger is the bank's journal. Each change becomes a line of the ledger file before anybody can see it. If the line
+cannot be written, the change does not happen and the validator is read-only until a line can be written again. When
+the file has grown much longer than the state, a new one that begins with the present state takes its place.
+
+A line survives the death of the process at any moment. Only complete states and clean stops are synced to the disk,
+so after a failure of the whole machine the newest lines may be missing; what is left is consistent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.history import TransactionRecord
+from psyche_cli.localnet.chain.journal import BankState, ChainTime, NotRecorded
+from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.localnet.storage.ledger_folder import LedgerFile, LedgerFolder, unusable
+from psyche_cli.localnet.storage.ledger_lines import account_to_json, record_to_json
+from psyche_cli.localnet.storage.ledger_reader import Damage, LedgerContent, StoredChain, read_ledger
+
+SLOTS_AHEAD: Final = 25
+"""For how many slots ahead the time of the chain is written down at once."""
+
+SECONDS_AHEAD: Final = 60
+"""The same in seconds of the cluster's clock, which may run fast."""
+
+COMPACT_AFTER_BYTES: Final = 16 * 1024 * 1024
+"""How much a file grows at least before a new one takes its place."""
+
+
+class Ledger:
+    """A ledger folder, in use by this process only; the journal of one bank once attached.
+
+    ``notice`` gets a line about anything that the operator should know, such as what was not intact.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        reset: bool,
+        notice: Callable[[str], None],
+        compact_after: int = COMPACT_AFTER_BYTES,
+    ) -> None:
+        """Lock the folder. Raises LocalnetError when it cannot be written or another process uses it."""
+        self._folder = LedgerFolder(folder)
+        self._reset = reset
+        self._notice = notice
+        self._compact_after = compact_after
+        self._bank: Bank | None = None
+        self._stored: LedgerContent | None = None
+        self._file: LedgerFile | None = None
+        self._number = 0
+        self._replaced: list[Path] = []
+        self._compact_at = 0
+        self._until = ChainTime(0, 0, 0, 0)
+        self._longest_failed = 0
+        self.problem: str | None = None
+        """Why nothing can be written at present; None while the ledger works."""
+
+    # -- reading
+
+    def load(self) -> StoredChain | None:
+        """What the folder holds, or None for a new chain. What is not intact is set aside, and a notice says so.
+
+        Raises LocalnetError when the folder holds no complete state, or something else.
+        """
+        files = self._folder.files()
+        self._replaced = [path for _, path in files]
+        if files:
+            self._number = files[-1][0]
+        if self._reset or not files:
+            return None
+        path = files[-1][1]
+        content = read_ledger(path)
+        self._folder.require_leftovers(self._replaced[:-1], path, content.replaces)
+        if content.damage is not None:
+            self._notice(self._set_aside(path, content, content.damage))
+        elif not content.closed:
+            self._notice(
+                f"ledger: {path} was not closed by a clean stop. It is intact, with "
+                f"{_count(content.chain.state.total, 'transaction')}; if the machine failed, newer ones may be missing"
+            )
+        self._stored = content
+        return content.chain
+
+    def _set_aside(self, path: Path, content: LedgerContent, damage: Damage) -> str:
+        copy = self._folder.set_aside(path, damage.offset)
+        where = f"line {damage.line} (byte {damage.offset})"
+        if damage.torn:
+            what = f"{path} ends in an incomplete line, as after a kill or a power failure: {where}"
+        else:
+            what = f"{path} is damaged: {where} is not intact or does not follow the one before it"
+        return (
+            f"ledger: {what}. The chain continues with {_count(content.chain.state.total, 'transaction')}, without "
+            f"the {_count(damage.bytes_after, 'byte')} from there on ({_count(damage.lines_after, 'line')}), "
+            f"which are kept in {copy}"
+        )
+
+    # -- writing
+
+    def attach(self, bank: Bank) -> None:
+        """Write down whatever happens to the bank, which holds what ``load`` returned. Raises LocalnetError."""
+        self._bank = bank
+        try:
+            if self._stored is None:
+                self._write_base(bank.save(), bank.time)
+            else:
+                self._continue(self._stored, bank.time)
+        except OSError as error:
+            raise unusable(self._folder.path, error) from error
+        bank.journal = self
+        self.settle()
+
+    def close(self) -> None:
+        """Say in the file that it ends here, sync it, and release the folder."""
+        if self._file is not None:
+            try:
+                self._file.append({"closed": self._attached().history.total})
+                self._file.sync()
+            except OSError as error:
+                self._notice(f"ledger: {self._folder.path} could not be closed properly: {error.strerror}")
+            self._file.close()
+            self._file = None
+        self._folder.release()
+
+    def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:
+        """Write an executed transaction with the accounts that it changes. Raises NotRecorded."""
+        changed = [account_to_json(address, account) for address, account in accounts.items()]
+        self._append({"transaction": record_to_json(record), "accounts": changed})
+
+    def account(self, address: Pubkey, account: Account | None) -> None:
+        """Write an account that is set by hand. Raises NotRecorded."""
+        self._append({"accounts": [account_to_json(address, account)]})
+
+    def advance(self, time: ChainTime) -> None:
+        """See that the file allows for ``time``. After a failure, write again. Raises NotRecorded."""
+        until = self._until
+        if self.problem is not None:
+            self._recover(time)
+        elif (
+            time.slot > until.slot
+            or time.height > until.height
+            or time.unix_time > until.unix_time
+            or time.warped_seconds != until.warped_seconds
+        ):
+            self._append({"until": _as_json(ahead := _ahead_of(time))})
+            self._until = ahead
+
+    def replace(self, state: BankState, time: ChainTime) -> None:
+        """Begin a new file with ``state``. Raises NotRecorded."""
+        try:
+            self._write_base(state, time)
+        except OSError as error:
+            raise NotRecorded(f"the ledger cannot be written ({error.strerror}); nothing was changed") from error
+
+    def settle(self) -> None:
+        """Begin a new file when the present one has grown much longer than its base."""
+        assert self._file is not None
+        if self._file.size <= self._compact_at:
+            return
+        bank = self._attached()
+        try:
+            self._write_base(bank.save(), bank.time)
+        except OSError as error:
+            self._compact_at = self._file.size + self._compact_after
+            self._notice(f"ledger: {self._folder.path} grows on, as it cannot be compacted: {error.strerror}")
+
+    def _attached(self) -> Bank:
+        assert self._bank is not None
+        return self._bank
+
+    def _append(self, content: Json) -> None:
+        assert self._file is not None
+        try:
+            self._file.append(content)
+        except OSError as error:
+            self._longest_failed = max(self._longest_failed, len(str(content)))
+            if self.problem is None:
+                self._notice(
+                    f"ledger: {self._folder.path} cannot be written: {error.strerror}. The validator is read-only: "
+                    "until it can be written again, transactions are refused and slots stand still"
+                )
+            self.problem = _problem(error)
+            raise NotRecorded(f"{self.problem}; nothing was executed") from error
+        self._works()
+
+    def _works(self) -> None:
+        self._longest_failed = 0
+        if self.problem is not None:
+            self.problem = None
+            self._notice(f"ledger: {self._folder.path} can be written again; the validator continues")
+
+    def _recover(self, time: ChainTime) -> None:
+        assert self._file is not None
+        if self._file.is_deleted():
+            self.replace(self._attached().save(), time)
+            return
+        ahead = _ahead_of(time)
+        # Room for this line alone would not be room for what failed.
+        self._append({"until": _as_json(ahead), "padding": "." * self._longest_failed})
+        self._until = ahead
+
+    def _write_base(self, state: BankState, time: ChainTime) -> None:
+        until = _ahead_of(time)
+        lines = self._base_lines(state, until, self._folder.fingerprints(self._replaced))
+        file = self._folder.replace(self._number + 1, lines, self._replaced)
+        if self._file is not None:
+            self._file.close()
+        self._number += 1
+        self._file, self._until = file, until
+        self._replaced = [self._folder.file(self._number)]
+        self._compact_at = self._grown(file.size)
+        self._works()
+
+    def _continue(self, stored: LedgerContent, time: ChainTime) -> None:
+        until = _ahead_of(time)
+        file = LedgerFile.reopen(stored.path, stored.end, stored.digest)
+        try:
+            file.append({"until": _as_json(until)})
+        except OSError:
+            file.close()
+            raise
+        self._file, self._until = file, until
+        self._folder.remove(self._replaced[:-1])
+        self._replaced = [stored.path]
+        self._compact_at = self._grown(stored.base_end)
+
+    def _grown(self, base_bytes: int) -> int:
+        return base_bytes + max(self._compact_after, 4 * base_bytes)
+
+    def _base_lines(self, state: BankState, until: ChainTime, replaces: list[Json]) -> Iterator[Json]:
+        bank = self._attached()
+        provided = {key: it for key, it in bank.at_genesis.accounts.items() if key not in bank.genesis.accounts}
+        # Programs that every start provides come from there again.
+        kept = {
+            address: account
+            for address, account in state.accounts.items()
+            if not (account.executable and provided.get(address) == account)
+        }
+        yield {
+            "genesis": str(bank.chain.genesis_hash),
+            "until": _as_json(until),
+            "total": state.total,
+            "accounts": len(kept),
+            "transactions": len(state.records),
+            "replaces": replaces,
+        }
+        for address, account in kept.items():
+            yield {"accounts": [account_to_json(address, account)]}
+        for record in state.records:
+            yield {"transaction": record_to_json(record)}
+        yield {"base": "complete"}
+
+
+def _ahead_of(time: ChainTime) -> ChainTime:
+    return ChainTime(
+        time.slot + SLOTS_AHEAD, time.height + SLOTS_AHEAD, time.unix_time + SECONDS_AHEAD, time.warped_seconds
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _as_json(time: ChainTime) -> Json:
+    return [time.slot, time.height, time.unix_time, time.warped_seconds]
+
+
+def _problem(error: OSError) -> str:
+    return f"the ledger cannot be written ({error.strerror}), and until it can, the validator is read-only"

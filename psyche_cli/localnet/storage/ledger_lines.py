@@ -1,0 +1,103 @@
+"""The lines of a ledger file: each is sealed with a checksum of itself and of all lines before it.
+
+The first line names the format. Every other one is the BLAKE2b-128 digest, in hexadecimal, of the digest before it and
+of its own text; a space; and its text, a JSON object. So a line that was changed, removed, repeated or moved does not
+follow the one before it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import fields
+from hashlib import blake2b
+from typing import Final
+
+import zstandard
+from solders.account import Account
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from psyche_cli.localnet.chain.history import TransactionRecord
+from psyche_cli.localnet.rpc.fault import Json
+
+FORMAT: Final = 2
+FORMAT_LINE: Final = b"psyche-cli ledger, format %d\n" % FORMAT
+_DIGEST_BYTES: Final = 16
+_DIGEST_DIGITS: Final = 2 * _DIGEST_BYTES
+_COMPRESS_FROM_BYTES: Final = 512
+_MAX_ACCOUNT_BYTES: Final = 10 * 1024 * 1024
+
+
+def digest_of(text: bytes, previous: bytes = b"") -> bytes:
+    """The checksum of a line's text after a line with the checksum ``previous``."""
+    return blake2b(previous + text, digest_size=_DIGEST_BYTES).digest()
+
+
+FORMAT_DIGEST: Final = digest_of(FORMAT_LINE)
+
+
+def seal(content: Json, previous: bytes) -> tuple[bytes, bytes]:
+    """One line that follows the line with the checksum ``previous``, and its own checksum."""
+    text = json.dumps(content, separators=(",", ":")).encode()
+    digest = digest_of(text, previous)
+    return b"%b %b\n" % (digest.hex().encode(), text), digest
+
+
+def unseal(line: bytes, previous: bytes) -> tuple[bytes, bytes] | None:
+    """A line's text and checksum; None when it is not intact or does not follow the one before it."""
+    text = line[_DIGEST_DIGITS + 1 : -1]
+    digest = digest_of(text, previous)
+    if line != b"%b %b\n" % (digest.hex().encode(), text):
+        return None
+    return text, digest
+
+
+def account_to_json(address: Pubkey, account: Account | None) -> Json:
+    """An account, or the fact that there is none."""
+    if account is None:
+        return [str(address), 0]
+    data, packed = account.data, False
+    if len(data) >= _COMPRESS_FROM_BYTES:
+        data, packed = zstandard.ZstdCompressor(level=1).compress(data), True
+    text = base64.b64encode(data).decode()
+    return [str(address), account.lamports, str(account.owner), account.executable, account.rent_epoch, packed, text]
+
+
+def account_from_json(written: Json) -> tuple[Pubkey, Account | None]:
+    """What ``account_to_json`` wrote."""
+    address = Pubkey.from_string(written[0])
+    if not written[1]:
+        return address, None
+    _, lamports, owner, executable, rent_epoch, packed, text = written
+    data = base64.b64decode(text)
+    if packed:
+        data = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_ACCOUNT_BYTES)
+    return address, Account(lamports, data, Pubkey.from_string(owner), executable, rent_epoch)
+
+
+def record_to_json(record: TransactionRecord) -> Json:
+    """An executed transaction."""
+    written = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {
+        **written,
+        "signature": str(record.signature),
+        "raw": base64.b64encode(record.raw).decode(),
+        "keys": [str(key) for key in record.keys],
+        "changed": [str(key) for key in record.changed],
+    }
+
+
+def record_from_json(written: Json) -> TransactionRecord:
+    """What ``record_to_json`` wrote."""
+    lists = {name: tuple(written[name]) for name in ("pre_balances", "post_balances", "logs")}
+    keys = {name: tuple(Pubkey.from_string(key) for key in written[name]) for name in ("keys", "changed")}
+    return TransactionRecord(
+        **{
+            **written,
+            **lists,
+            **keys,
+            "signature": Signature.from_string(written["signature"]),
+            "raw": base64.b64decode(written["raw"]),
+        }
+    )

@@ -1,0 +1,37 @@
+"""Checked integers: the programs are built with overflow checks, so what does not fit aborts the transaction."""
+
+from __future__ import annotations
+
+from psyche_cli.model.outcomes import Abort
+
+U16_MAX = 2**16 - 1
+U32_MAX = 2**32 - 1
+U64_MAX = 2**64 - 1
+
+
+def add(left: int, right: int, maximum: int = U64_MAX) -> int:
+    """The sum; aborts above ``maximum``."""
+    return _checked(left + right, maximum, "add")
+
+
+def multiply(left: int, right: int, maximum: int = U64_MAX) -> int:
+    """The product; aborts above ``maximum``."""
+    return _checked(left * right, maximum, "multiply")
+
+
+def subtract(left: int, right: int) -> int:
+    """The difference; aborts below 0."""
+    return _checked(left - right, left, "subtract")
+
+
+def divide(left: int, right: int) -> int:
+    """The quotient, rounded down; aborts for a divisor of 0."""
+    if right == 0:
+        raise Abort("attempt to divide by zero")
+    return left // right
+
+
+def _checked(result: int, maximum: int, operation: str) -> int:
+    if not 0 <= result <= maximum:
+        raise Abort(f"attempt to {operation} with overflow")
+    return result

@@ -1,0 +1,123 @@
+"""Who does what in a round: committees, witnesses, and how many witnesses must agree.
+
+The clients of a round are shuffled twice, with the round's random seed: the first places of the witness shuffle are
+the witnesses; the places of the committee shuffle are tie breakers, verifiers and trainers, in that order. So everybody
+can compute everybody's duty, and an instruction proves one by naming the client's index and place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psyche_cli.model.instructions import Committee
+from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
+from psyche_cli.model.states import WITNESSES_MAX, EpochClient, Round, WitnessRecord
+
+_SHUFFLE_ROUNDS = 90
+_POSITIONS_PER_DIGEST = 256
+_WITNESS_SALT = b"witness"
+_COMMITTEE_SALT = b"committee"
+_QUORUM_FROM = 4
+_TWO_THIRDS = 2.0 / 3.0
+
+
+def swap_or_not(index: int, count: int, key: bytes) -> int:
+    """Where the swap-or-not shuffle of ``count`` elements under ``key`` (32 bytes) puts the element ``index``.
+
+    90 rounds, each pairing every place with its mirror around a pivot and swapping the pair or not. Aborts for an index
+    that is not below ``count``.
+    """
+    if index >= count:
+        raise Abort("an index beyond the end is to be shuffled")
+    for number in range(_SHUFFLE_ROUNDS):
+        prefix = key + bytes([number])
+        pivot = int.from_bytes(hashlib.sha256(prefix).digest()[:8], "little") % count
+        flip = (pivot + count - index) % count
+        place = max(index, flip)
+        block = (place // _POSITIONS_PER_DIGEST).to_bytes(4, "little")
+        source = hashlib.sha256(prefix + block).digest()
+        bit = place % _POSITIONS_PER_DIGEST
+        if source[bit // 8] >> (bit % 8) & 1:
+            index = flip
+    return index
+
+
+@dataclass(frozen=True)
+class CommitteeSelection:
+    """The duties of one round of ``total`` clients. ``witness_nodes`` 0 means all, at most 32."""
+
+    tie_breakers: int
+    verifiers: int
+    witness_nodes: int
+    total: int
+    seed: bytes
+
+    @classmethod
+    def of(cls, round_: Round, config: Mapping[str, int]) -> CommitteeSelection:
+        """The selection of a round. Refuses (6020) numbers that cannot be met."""
+        return cls.select(
+            tie_breakers=round_.tie_breaker_tasks,
+            witness_nodes=config["witness_nodes"],
+            verification_percent=config["verification_percent"],
+            total=round_.clients_len,
+            random_seed=round_.random_seed,
+        )
+
+    @classmethod
+    def select(
+        cls, *, tie_breakers: int, witness_nodes: int, verification_percent: int, total: int, random_seed: int
+    ) -> CommitteeSelection:
+        """The selection under these numbers. Refuses (6020) more duties than clients, or more than 100 percent."""
+        if total < tie_breakers or total < witness_nodes or verification_percent > 100:
+            raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_COMMITTEE_SELECTION)
+        verifiers = (total - tie_breakers) * verification_percent // 100
+        seed = hashlib.sha256(random_seed.to_bytes(8, "little")).digest()
+        return cls(tie_breakers, verifiers, witness_nodes, total, seed)
+
+    def witness_position(self, index: int) -> int:
+        """The place of the client ``index`` in the witness shuffle."""
+        return self._position(index, _WITNESS_SALT)
+
+    def is_witness(self, position: int) -> bool:
+        """Whether that place is a witness's."""
+        return position < (self.witness_nodes or WITNESSES_MAX)
+
+    def committee_position(self, index: int) -> int:
+        """The place of the client ``index`` in the committee shuffle."""
+        return self._position(index, _COMMITTEE_SALT)
+
+    def committee(self, position: int) -> Committee:
+        """Which committee that place belongs to."""
+        if position < self.tie_breakers:
+            return Committee.TIE_BREAKER
+        return Committee.VERIFIER if position < self.tie_breakers + self.verifiers else Committee.TRAINER
+
+    def proves_witness(self, record: WitnessRecord, clients: tuple[EpochClient, ...], signer: bytes) -> bool:
+        """Whether ``record`` proves that ``signer`` is one of the epoch's ``clients`` and a witness of this round."""
+        if record.index >= len(clients) or clients[record.index].id.signer != signer:
+            return False
+        position = self.witness_position(record.index)
+        return record.position == position and record.witness == 1 and self.is_witness(position)
+
+    def _position(self, index: int, salt: bytes) -> int:
+        return swap_or_not(index, self.total, hashlib.sha256(self.seed + salt).digest())
+
+
+def expected_witnesses(config: Mapping[str, int], clients: int) -> int:
+    """With how many witnesses a round has all that it waits for."""
+    return config["witness_nodes"] or min(clients, WITNESSES_MAX)
+
+
+def quorum(received: int, config: Mapping[str, int]) -> int:
+    """How many of the witnesses must agree: about two thirds of ``witness_nodes``, or of those received if that is 0.
+
+    Computed in 64-bit floats like the program; aborts for no witnesses at all.
+    """
+    nodes = config["witness_nodes"] or received
+    if nodes == 0:
+        raise Abort("there is no quorum of no witnesses")
+    if nodes < _QUORUM_FROM:
+        return min(nodes, 2)
+    return max(1, int(nodes * _TWO_THIRDS))

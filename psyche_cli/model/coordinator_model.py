@@ -1,0 +1,67 @@
+"""The coordinator program as a pure function of state, instruction, signer and clock."""
+
+from __future__ import annotations
+
+from psyche_cli.model import owner, participants
+from psyche_cli.model.instructions import (
+    Checkpoint,
+    FreeCoordinator,
+    HealthCheck,
+    Instruction,
+    JoinRun,
+    SetFutureEpochRates,
+    SetPaused,
+    Tick,
+    Update,
+    UpdateClientVersion,
+    WarmupWitness,
+    Witness,
+)
+from psyche_cli.model.outcomes import Abort, ErrorCode, Outcome, Refusal
+from psyche_cli.model.states import CoordinatorState
+from psyche_cli.model.turn import Clock, Turn
+
+
+def apply(state: CoordinatorState, instruction: Instruction, signer: bytes, clock: Clock) -> Outcome:
+    """What the program makes of ``instruction``, signed by the wallet ``signer`` (32 bytes), at the time of ``clock``.
+
+    Never raises. The conditions on accounts (who the main authority is, whether an authorization is valid) are taken
+    to be met; they are checked before the state machine is reached.
+    """
+    turn = Turn(signer, clock)
+    turn.say(f"Instruction: {type(instruction).__name__}")
+    try:
+        after = _execute(state, instruction, turn)
+    except Refusal as refusal:
+        return Outcome(state, tuple(turn.log), error=refusal.code)
+    except Abort as abort:
+        return Outcome(state, tuple(turn.log), abort=str(abort))
+    return Outcome(after, tuple(turn.log))
+
+
+def _execute(state: CoordinatorState, instruction: Instruction, turn: Turn) -> CoordinatorState:
+    if state.closed:
+        raise Refusal(ErrorCode.ACCOUNT_NOT_INITIALIZED)
+    match instruction:
+        case Update():
+            return owner.update(state, instruction, turn)
+        case UpdateClientVersion():
+            return owner.update_client_version(state, instruction, turn)
+        case SetFutureEpochRates():
+            return owner.set_future_epoch_rates(state, instruction, turn)
+        case SetPaused():
+            return owner.set_paused(state, instruction, turn)
+        case FreeCoordinator():
+            return owner.free_coordinator(state)
+        case JoinRun():
+            return participants.join_run(state, instruction, turn)
+        case Tick():
+            return participants.tick_run(state, turn)
+        case Witness():
+            return participants.witness(state, instruction, turn)
+        case WarmupWitness():
+            return participants.warmup_witness(state, instruction, turn)
+        case HealthCheck():
+            return participants.health_check(state, instruction, turn)
+        case Checkpoint():
+            return participants.checkpoint(state, instruction, turn)

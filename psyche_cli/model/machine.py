@@ -1,0 +1,171 @@
+"""The tick: how a run moves when time passes.
+
+It runs as an instruction of its own and at the end of most others. Every state has its rule; the wrapper around them
+does what concerns the list of pending clients: who is in, which rates hold, who has to join again, who is paid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from psyche_cli.model.arithmetic import U16_MAX, U32_MAX, add
+from psyche_cli.model.checkpoints import load_from_peers, load_from_repository
+from psyche_cli.model.committee import quorum
+from psyche_cli.model.outcomes import ErrorCode, Refusal
+from psyche_cli.model.rewards import distribute_rewards
+from psyche_cli.model.states import CLIENTS_MAX, CoordinatorState, EpochClient, EpochState, Identity
+from psyche_cli.model.transitions import (
+    change_state,
+    enter_cooldown,
+    epoch_timed_out,
+    move_unhealthy_to_exited,
+    next_data_index,
+    pause_now,
+    start_round,
+    steps_left,
+    timed_out,
+    wait_for_members_or_finish,
+    withdraw_healthy,
+)
+from psyche_cli.model.turn import Turn
+from psyche_cli.protocol.run_states import RunState
+
+_LAST_ROUNDS = 2
+"""Rounds that an epoch still runs after its time was found to be up."""
+
+_LAST_STEP_MIN = 4
+"""Lower last steps are not written down (compared with the run's step, not with the rounds of the epoch)."""
+
+
+def tick(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+    """Let time take effect. Refuses (6015) in a halted state."""
+    pending_ids: tuple[Identity, ...] = ()
+    if state.run_state == RunState.WAITING_FOR_MEMBERS:
+        state = replace(state, is_warmup_first_tick=True, is_training_first_tick=True)
+        pending_ids = tuple(client.id for client in state.clients if client.active == state.next_active)
+        turn.say(f"Pending active clients ids: {len(pending_ids)}")
+    turn.say(f"Pre-tick run state: {state.run_state.text}")
+    state, epoch_end = _tick_run(state, pending_ids, turn)
+    if epoch_end is None:
+        state = _first_ticks(state, turn)
+    else:
+        turn.say(f"Epoch end, sucecsss: {'true' if epoch_end else 'false'}")
+        state = distribute_rewards(state)
+    turn.say(f"Post-tick run state: {state.run_state.text}")
+    return state
+
+
+def _first_ticks(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+    """Once per epoch each: take the rates over on entry into Warmup; ask all to join again on entry into RoundTrain."""
+    if not state.epoch.first_round:
+        return state
+    if state.run_state == RunState.WARMUP and state.is_warmup_first_tick:
+        turn.say("New epoch just starting, save epoch rewards rate")
+        return replace(state, current_epoch_rates=state.future_epoch_rates, is_warmup_first_tick=False)
+    if state.run_state == RunState.ROUND_TRAIN and state.is_training_first_tick:
+        turn.say("New epoch just starting, save epoch active clients")
+        return replace(state, next_active=add(state.next_active, 1), is_training_first_tick=False)
+    return state
+
+
+def _tick_run(
+    state: CoordinatorState, pending_ids: tuple[Identity, ...], turn: Turn
+) -> tuple[CoordinatorState, bool | None]:
+    """The rule of the current state. Also whether an epoch ended: well (True), without enough clients (False), no."""
+    match state.run_state:
+        case RunState.WAITING_FOR_MEMBERS:
+            return _tick_waiting_for_members(state, pending_ids, turn.now), None
+        case RunState.WARMUP:
+            return _tick_warmup(state, turn)
+        case RunState.ROUND_TRAIN:
+            return _tick_round_train(state, turn.now), None
+        case RunState.ROUND_WITNESS:
+            return _tick_round_witness(state, turn), None
+        case RunState.COOLDOWN:
+            return _tick_cooldown(state, turn.now)
+        case _:
+            raise Refusal(ErrorCode.COORDINATOR_ERROR_HALTED)
+
+
+def _tick_waiting_for_members(state: CoordinatorState, pending_ids: tuple[Identity, ...], now: int) -> CoordinatorState:
+    """Warmup, with the clients that have joined, once they are enough and others had the extra time to join too."""
+    extra_time = state.config["waiting_for_members_extra_time"]
+    if len(pending_ids) < state.config["init_min_clients"] or not timed_out(state, extra_time, now):
+        return state
+    state = move_unhealthy_to_exited(state, state.current_round.height)
+    pending_wallets = {identity.signer for identity in pending_ids}
+    if not any(client.id.signer in pending_wallets for client in state.epoch.clients):
+        state = load_from_repository(state)
+    epoch = EpochState(
+        clients=tuple(EpochClient(identity) for identity in pending_ids[:CLIENTS_MAX]),
+        start_step=state.step,
+        start_timestamp=now,
+        first_round=True,
+        cold_start_epoch=state.epoch.cold_start_epoch,
+    )
+    return change_state(replace(state, epoch=epoch), RunState.WARMUP, now)
+
+
+def _tick_warmup(state: CoordinatorState, turn: Turn) -> tuple[CoordinatorState, bool | None]:
+    """The first round, once the time is up. (Leaving for want of clients cannot happen: nothing removes any here.)"""
+    if timed_out(state, state.config["warmup_time"], turn.now):
+        state = start_round(state, turn)
+    else:
+        state = move_unhealthy_to_exited(state, 0)
+    if len(state.epoch.clients) < state.config["min_clients"]:
+        return wait_for_members_or_finish(state, turn.now), False
+    return state, None
+
+
+def _tick_round_train(state: CoordinatorState, now: int) -> CoordinatorState:
+    """RoundWitness once the time is up. (That all witnesses are in is noticed when the last one comes.)"""
+    if timed_out(state, state.config["max_round_train_time"], now):
+        return change_state(state, RunState.ROUND_WITNESS, now)
+    return state
+
+
+def _tick_round_witness(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+    """Once the time is up the step is done; then the next round, or Cooldown if the epoch has to end."""
+    if not timed_out(state, state.config["round_witness_time"], turn.now):
+        return state
+    state = replace(state, epoch=replace(state.epoch, first_round=False))
+    state = state.with_progress(step=add(state.step, 1, U32_MAX))
+    witnesses = len(state.current_round.witnesses)
+    state = move_unhealthy_to_exited(state, state.current_round.height)
+    if witnesses == 0:
+        return enter_cooldown(withdraw_healthy(state), turn.now)
+    if epoch_timed_out(state, turn.now) and state.epoch.last_step == 0:
+        last_step = add(state.step, _LAST_ROUNDS, U32_MAX)
+        if last_step >= _LAST_STEP_MIN:
+            state = replace(state, epoch=replace(state.epoch, last_step=last_step))
+    if state.epoch.last_step != 0 and state.step == state.epoch.last_step:
+        return enter_cooldown(state, turn.now)
+    if _can_go_on(state, witnesses):
+        return start_round(state, turn)
+    return enter_cooldown(state, turn.now)
+
+
+def _can_go_on(state: CoordinatorState, witnesses: int) -> bool:
+    """Whether enough clients and witnesses are left, steps remain, and no pause is pending."""
+    return (
+        len(state.epoch.clients) >= state.config["min_clients"]
+        and witnesses >= quorum(witnesses, state.config)
+        and steps_left(state)
+        and not state.pending_pause
+    )
+
+
+def _tick_cooldown(state: CoordinatorState, now: int) -> tuple[CoordinatorState, bool | None]:
+    """Once the time is up the epoch ends. An uploaded checkpoint does not shorten it."""
+    if not timed_out(state, state.config["cooldown_time"], now):
+        return state, None
+    state = state.with_progress(
+        epoch_start_data_index=next_data_index(state),
+        epoch=add(state.progress["epoch"], 1, U16_MAX),
+    )
+    state = move_unhealthy_to_exited(state, state.current_round.height)
+    state = load_from_peers(state)
+    if state.pending_pause:
+        return replace(pause_now(state, now), pending_pause=False), True
+    state = wait_for_members_or_finish(state, now)
+    return replace(state, epoch=replace(state.epoch, cold_start_epoch=False)), True

@@ -1,0 +1,189 @@
+"""What the clients of a run may do: join, witness, report each other, hand in checkpoints, tick."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from psyche_cli.model import checkpoints, nonce
+from psyche_cli.model.bloom import contains, wallet_item
+from psyche_cli.model.committee import CommitteeSelection, expected_witnesses, quorum
+from psyche_cli.model.instructions import Checkpoint, Committee, HealthCheck, JoinRun, WarmupWitness, Witness
+from psyche_cli.model.machine import tick
+from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
+from psyche_cli.model.states import (
+    CLIENTS_MAX,
+    WITNESSES_MAX,
+    CoordinatorState,
+    EpochClient,
+    PendingClient,
+    Round,
+    WitnessRecord,
+)
+from psyche_cli.model.transitions import change_state, start_round
+from psyche_cli.model.turn import Turn
+from psyche_cli.protocol.run_states import ClientState, RunState
+
+_HEALTH_CHECK_FROM_HEIGHT = 2
+
+
+def join_run(state: CoordinatorState, instruction: JoinRun, turn: Turn) -> CoordinatorState:
+    """Take part in the next epoch; a client that is known only renews its identity and its readiness.
+
+    As many wallets as the largest batch has sequences may ever join (6022), and never more than 256 (6003). That the
+    authorization is valid is a condition on accounts, and not checked here.
+    """
+    identity = instruction.client_id
+    if identity.signer != turn.signer:
+        raise Refusal(ErrorCode.SIGNER_MISMATCH)
+    state = nonce.count(state, turn)
+    clients = list(state.clients)
+    index = _pending_index(state, turn.signer)
+    if index is not None:
+        clients[index] = replace(clients[index], id=identity, active=state.next_active)
+        turn.say(f"Existing client {identity.display_id} re-joined")
+    elif len(clients) == state.config["global_batch_size_end"]:
+        # Equal, not more: a limit that was lowered below the present number no longer limits.
+        raise Refusal(ErrorCode.MORE_CLIENTS_THAN_BATCHES)
+    elif len(clients) == CLIENTS_MAX:
+        raise Refusal(ErrorCode.CLIENTS_FULL)
+    else:
+        clients.append(PendingClient(identity, active=state.next_active))
+        turn.say(f"New client {identity.display_id} joined, {len(clients)} total clients")
+    state = replace(state, clients=tuple(clients))
+    return state if state.run_state.is_halted else tick(state, turn)
+
+
+def tick_run(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+    """A tick as an instruction of its own, which anybody may send."""
+    return tick(nonce.count(state, turn), turn)
+
+
+def witness(state: CoordinatorState, instruction: Witness, turn: Turn) -> CoordinatorState:
+    """A witness reports on the round; with the last expected one training ends. Late ones count for the quorum."""
+    record = instruction.record
+    state = _counted_for_client(state, turn)
+    _require_not_halted(state)
+    if state.run_state not in (RunState.ROUND_TRAIN, RunState.ROUND_WITNESS):
+        raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_RUN_STATE)
+    selection = CommitteeSelection.of(state.current_round, state.config)
+    if not selection.proves_witness(record, state.epoch.clients, turn.signer):
+        raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_WITNESS)
+    state = _store_witness(state, record, turn.signer)
+    if _all_witnesses_in(state) and state.run_state != RunState.ROUND_WITNESS:
+        state = change_state(state, RunState.ROUND_WITNESS, turn.now)
+    return tick(state, turn)
+
+
+def warmup_witness(state: CoordinatorState, instruction: WarmupWitness, turn: Turn) -> CoordinatorState:
+    """A client has loaded the model; with the last expected one the first round starts.
+
+    The proof is taken on trust: the index it names need not be the signer's, nor even exist.
+    """
+    state = _counted_for_client(state, turn)
+    _require_not_halted(state)
+    if state.run_state == RunState.ROUND_TRAIN:
+        return tick(state, turn)  # Too late to matter, but no fault of the client's.
+    if state.run_state != RunState.WARMUP:
+        raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_RUN_STATE)
+    state = _store_witness(state, instruction.record, turn.signer)
+    if _all_witnesses_in(state):
+        state = start_round(state, turn)
+    return tick(state, turn)
+
+
+def health_check(state: CoordinatorState, instruction: HealthCheck, turn: Turn) -> CoordinatorState:
+    """Report a trainer whom too few witnesses of the previous round saw; it is dropped at the end of this one."""
+    state = _counted_for_client(state, turn)
+    _require_not_halted(state)
+    previous = state.previous_round
+    if previous is None or state.current_round.height < _HEALTH_CHECK_FROM_HEIGHT:
+        raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_HEALTH_CHECK)
+    _check_committee_proof(state, instruction, previous)
+    if instruction.committee != Committee.TRAINER:
+        raise Abort("health checks of tie breakers and verifiers are not implemented")
+    item = wallet_item(instruction.accused.signer)
+    score = sum(contains(record.participant_bloom, item) for record in previous.witnesses)
+    if score >= quorum(len(previous.witnesses), state.config):
+        raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_HEALTH_CHECK)
+    clients = list(state.epoch.clients)
+    if clients[instruction.index].state == ClientState.HEALTHY:
+        clients[instruction.index] = replace(clients[instruction.index], state=ClientState.DROPPED)
+    return tick(replace(state, epoch=replace(state.epoch, clients=tuple(clients))), turn)
+
+
+def checkpoint(state: CoordinatorState, instruction: Checkpoint, turn: Turn) -> CoordinatorState:
+    """A client of the epoch has uploaded the model. Also while halted: the upload may outlast the epoch."""
+    state = _counted_for_client(state, turn)
+    if not any(client.id.signer == turn.signer for client in state.epoch.clients):
+        raise Refusal(ErrorCode.SIGNER_NOT_A_CLIENT)
+    state = checkpoints.submit(state, instruction.checkpoint)
+    if state.run_state.is_halted:
+        turn.say(f"Checkpoint recorded while halted (state: {state.run_state.text}), skipping tick")
+        return state
+    return tick(state, turn)
+
+
+def _pending_index(state: CoordinatorState, wallet: bytes) -> int | None:
+    return next((i for i, client in enumerate(state.clients) if client.id.signer == wallet), None)
+
+
+def _counted_for_client(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+    """Count the instruction; refuse (6007) a signer that never joined the run, though it need not be in this epoch."""
+    state = nonce.count(state, turn)
+    if _pending_index(state, turn.signer) is None:
+        raise Refusal(ErrorCode.SIGNER_NOT_A_CLIENT)
+    return state
+
+
+def _require_not_halted(state: CoordinatorState) -> None:
+    if state.run_state.is_halted:
+        raise Refusal(ErrorCode.COORDINATOR_ERROR_HALTED)
+
+
+def _store_witness(state: CoordinatorState, record: WitnessRecord, signer: bytes) -> CoordinatorState:
+    """Add to the current round's witnesses: one for each signer (6013), 32 in all (6017).
+
+    Whose a stored witness is follows from the index in its proof. In Warmup that index is unchecked: one that does not
+    exist aborts here, for every later witness.
+    """
+    current = state.current_round
+    for stored in current.witnesses:
+        if stored.index >= len(state.epoch.clients):
+            raise Abort("a stored witness has an index beyond the epoch's clients")
+        if state.epoch.clients[stored.index].id.signer == signer:
+            raise Refusal(ErrorCode.COORDINATOR_ERROR_DUPLICATE_WITNESS)
+    if len(current.witnesses) >= WITNESSES_MAX:
+        raise Refusal(ErrorCode.COORDINATOR_ERROR_WITNESSES_FULL)
+    return state.with_current_round(replace(current, witnesses=(*current.witnesses, record)))
+
+
+def _all_witnesses_in(state: CoordinatorState) -> bool:
+    return len(state.current_round.witnesses) == expected_witnesses(state.config, len(state.epoch.clients))
+
+
+def _check_committee_proof(state: CoordinatorState, instruction: HealthCheck, previous: Round) -> None:
+    """Refuses (6021) unless the accused was at that index and place in ``previous`` and is at that index still."""
+    invalid = Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_COMMITTEE_PROOF)
+    historical = _historical_client(state, instruction.index, previous)
+    if historical is None:
+        raise invalid
+    selection = CommitteeSelection.of(previous, state.config)
+    if historical.id.signer != instruction.accused.signer or instruction.index >= len(state.epoch.clients):
+        raise invalid
+    position = selection.committee_position(instruction.index)
+    if (instruction.position, instruction.committee) != (position, selection.committee(position)):
+        raise invalid
+
+
+def _historical_client(state: CoordinatorState, index: int, round_: Round) -> EpochClient | None:
+    """The client that is taken to have been at ``index`` in a past round.
+
+    That is the epoch's client there, or, past the end of the list, one of the exited ones, counted from their end.
+    """
+    if index >= round_.clients_len:
+        return None
+    if index < len(state.epoch.clients):
+        return state.epoch.clients[index]
+    exited = state.epoch.exited_clients
+    exited_index = len(exited) - 1 - (round_.clients_len - index - 1)
+    return exited[exited_index] if 0 <= exited_index < len(exited) else None

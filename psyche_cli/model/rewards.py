@@ -1,0 +1,33 @@
+"""Who is paid, and who loses points, when an epoch ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from psyche_cli.model.arithmetic import add
+from psyche_cli.model.states import CoordinatorState, PendingClient
+from psyche_cli.protocol.run_states import ClientState
+
+
+def distribute_rewards(state: CoordinatorState) -> CoordinatorState:
+    """Walk once over all clients that ever joined, with one cursor in the epoch's list and one in the exited one.
+
+    A client that is still Healthy earns its equal share, rounded down; the rest is given to nobody. One that was
+    Ejected is slashed (but nothing ejects today). Both lists are taken to be in the order of the walk: an exited client
+    that comes too early in its list makes those behind it be passed over.
+    """
+    finished, exited, rates = state.epoch.clients, state.epoch.exited_clients, state.current_epoch_rates
+    finished_at = exited_at = 0
+    clients: list[PendingClient] = []
+    for client in state.clients:
+        if finished_at < len(finished) and finished[finished_at].id.signer == client.id.signer:
+            if finished[finished_at].state == ClientState.HEALTHY:
+                share = rates.earning_rate_total_shared // len(finished)
+                client = replace(client, earned=add(client.earned, share))
+            finished_at += 1
+        if exited_at < len(exited) and exited[exited_at].id.signer == client.id.signer:
+            if exited[exited_at].state == ClientState.EJECTED:
+                client = replace(client, slashed=add(client.slashed, rates.slashing_rate_per_client))
+            exited_at += 1
+        clients.append(client)
+    return replace(state, clients=tuple(clients))

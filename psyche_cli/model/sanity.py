@@ -1,0 +1,59 @@
+"""The checks of config, model and progress as the program runs them: the first broken rule decides.
+
+The rules themselves are those of ``run_config.rules``. The program logs nothing about ``config``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from psyche_cli.model.arithmetic import divide, subtract
+from psyche_cli.model.outcomes import ErrorCode, Refusal
+from psyche_cli.model.states import PlainTable
+from psyche_cli.model.turn import Turn
+from psyche_cli.run_config import rules
+
+_MODEL_LOGS = {
+    "MaxSeqLen": "model check failed: max_seq_len is 0.",
+    "DataLocation": "model check failed: bad LLM training data location.",
+    "Checkpoint": "model check failed: bad checkpoint",
+    "Optimizer": "model check failed: bad optimizer",
+}
+
+
+def check_config(config: Mapping[str, int]) -> None:
+    """Refuses (6004) a config that breaks a rule."""
+    if rules.check_config(config):
+        raise Refusal(ErrorCode.CONFIG_SANITY_CHECK_FAILED)
+
+
+def check_model(model: PlainTable, turn: Turn) -> None:
+    """Refuses (6005) a model that breaks a rule, and logs which."""
+    problems = rules.check_model(model)
+    if problems:
+        turn.say(_MODEL_LOGS[problems[0].rule])
+        raise Refusal(ErrorCode.MODEL_SANITY_CHECK_FAILED)
+
+
+def check_cold_start(config: Mapping[str, int], model: PlainTable, turn: Turn) -> None:
+    """Refuses (6004) a re-warmup of the learning rate that is longer than an epoch; logs the numbers.
+
+    Aborts where the rounds of an epoch cannot be computed: a model may come before any config, when all times are 0.
+    """
+    steps: int = model["LLM"]["cold_start_warmup_steps"]
+    if steps == 0:
+        return
+    epoch, warmup, train = (config[key] for key in ("epoch_time", "warmup_time", "max_round_train_time"))
+    rounds = divide(subtract(epoch, warmup), train)
+    if steps > rounds:
+        turn.say(
+            f"cold_start_warmup_steps ({steps}) exceeds estimated training rounds per epoch "
+            f"((epoch_time={epoch} - warmup_time={warmup}) / max_round_train_time={train} = {rounds})"
+        )
+        raise Refusal(ErrorCode.CONFIG_SANITY_CHECK_FAILED)
+
+
+def check_progress(progress: Mapping[str, int], code: ErrorCode) -> None:
+    """Refuses a step of 0 with ``code``: the program uses another one in an update than on resume."""
+    if progress["step"] == 0:
+        raise Refusal(code)

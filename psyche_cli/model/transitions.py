@@ -1,0 +1,108 @@
+"""The steps that several rules share: changing state, timing out, starting a round, parting with clients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from psyche_cli.model.arithmetic import U32_MAX, add, multiply
+from psyche_cli.model.outcomes import Abort
+from psyche_cli.model.states import CLIENTS_MAX, STORED_ROUNDS, CoordinatorState, EpochClient, Round
+from psyche_cli.model.turn import Turn
+from psyche_cli.protocol.run_states import ClientState, RunState
+from psyche_cli.run_config.batch_size import batch_size
+
+
+def change_state(state: CoordinatorState, target: RunState, now: int) -> CoordinatorState:
+    """Enter ``target`` now. Aborts if the run is in it already."""
+    if state.run_state == target:
+        raise Abort(f"the run is already in the state {target.text}")
+    return replace(state, run_state=target, run_state_start_timestamp=now)
+
+
+def timed_out(state: CoordinatorState, duration: int, now: int) -> bool:
+    """Whether the current state has lasted ``duration`` seconds.
+
+    Never in the second in which it was entered, not even for a duration of 0: so at most one timed transition happens
+    per second. Aborts if start plus duration overflows.
+    """
+    return _elapsed(state.run_state_start_timestamp, duration, now)
+
+
+def epoch_timed_out(state: CoordinatorState, now: int) -> bool:
+    """Whether the epoch has lasted ``epoch_time`` seconds."""
+    return _elapsed(state.epoch.start_timestamp, state.config["epoch_time"], now)
+
+
+def _elapsed(start: int, duration: int, now: int) -> bool:
+    return start != now and now >= add(start, duration)
+
+
+def steps_left(state: CoordinatorState) -> bool:
+    """Whether the run goes on."""
+    return state.step < state.config["total_steps"]
+
+
+def wait_for_members_or_finish(state: CoordinatorState, now: int) -> CoordinatorState:
+    """Between two epochs, or after the last one."""
+    return change_state(state, RunState.WAITING_FOR_MEMBERS if steps_left(state) else RunState.FINISHED, now)
+
+
+def pause_now(state: CoordinatorState, now: int) -> CoordinatorState:
+    """Paused. All clients are withdrawn, and the next epoch is a cold start."""
+    state = change_state(withdraw_healthy(state), RunState.PAUSED, now)
+    return replace(state, epoch=replace(state.epoch, cold_start_epoch=True))
+
+
+def withdraw_healthy(state: CoordinatorState) -> CoordinatorState:
+    """Every Healthy client of the epoch becomes Withdrawn, and so earns nothing."""
+    clients = tuple(
+        replace(client, state=ClientState.WITHDRAWN) if client.state == ClientState.HEALTHY else client
+        for client in state.epoch.clients
+    )
+    return replace(state, epoch=replace(state.epoch, clients=clients))
+
+
+def move_unhealthy_to_exited(state: CoordinatorState, height: int) -> CoordinatorState:
+    """Clients that are not Healthy leave the epoch in the round of ``height``; the others move up."""
+    staying: list[EpochClient] = []
+    exited = list(state.epoch.exited_clients)
+    for client in state.epoch.clients:
+        if client.state == ClientState.HEALTHY:
+            staying.append(client)
+        elif len(exited) == CLIENTS_MAX:
+            raise Abort("the list of exited clients is full")
+        else:
+            exited.append(replace(client, exited_height=height))
+    return replace(state, epoch=replace(state.epoch, clients=tuple(staying), exited_clients=tuple(exited)))
+
+
+def next_data_index(state: CoordinatorState) -> int:
+    """The sequence at which the current round's batch ends. Aborts above 2^64 sequences or tokens."""
+    index = state.current_round.data_index
+    return add(index, batch_size(multiply(index, state.max_seq_len), state.config))
+
+
+def start_round(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+    """RoundTrain, in the next slot of the ring, or in the first one if the epoch begins."""
+    if state.epoch.first_round:
+        head, height, data_index = 0, 0, state.progress["epoch_start_data_index"]
+    else:
+        head = (state.epoch.rounds_head + 1) % STORED_ROUNDS
+        height = add(state.current_round.height, 1, U32_MAX)
+        data_index = next_data_index(state)
+    state = replace(state, epoch=replace(state.epoch, rounds_head=head))
+    state = state.with_current_round(
+        Round(
+            data_index=data_index,
+            random_seed=turn.clock.random_seed,
+            height=height,
+            clients_len=len(state.epoch.clients),
+        )
+    )
+    return change_state(state, RunState.ROUND_TRAIN, turn.now)
+
+
+def enter_cooldown(state: CoordinatorState, now: int) -> CoordinatorState:
+    """Cooldown. The witnesses of the last round are dropped."""
+    state = state.with_current_round(replace(state.current_round, witnesses=()))
+    return change_state(state, RunState.COOLDOWN, now)

@@ -1,0 +1,1 @@
+"""Who may join: authorizations of a join authority."""

@@ -1,0 +1,130 @@
+"""Let somebody, or everybody, join the runs of a join authority."""
+
+from __future__ import annotations
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import format_sol
+from psyche_cli.errors import AlreadyExists, ProgramRefused, UsageError
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.sending import look_after, record, send_creation
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_authorization
+from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address, parse_pubkey
+from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.solana.raw_account import taken
+
+NEW_AUTHORIZATION_SIZE = 108
+"""Bytes of an authorization without delegates, with the scope of joining."""
+
+
+def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
+    """Who is meant: one public key, or everybody. Raises UsageError unless exactly one of the two is said."""
+    if permissionless == (authorizer is not None):
+        raise UsageError(
+            "Say either --authorizer PUBKEY or --permissionless.",
+            hint="--permissionless lets everybody join; --authorizer only that key and the delegates that it names.",
+        )
+    return ANYONE if authorizer is None else parse_pubkey(authorizer, "--authorizer")
+
+
+def create_join_authorization(session: SigningSession, grantee: Pubkey, run_id: str | None = None) -> OperationResult:
+    """Bring the wallet's join authorization for a grantee into being, and make it active.
+
+    Creation and activation share a transaction. An authorization that is active already is left alone. ``run_id`` is
+    the run that the user works on, as far as that is known. Raises InsufficientFunds, and AlreadyExists when another
+    process creates it at the same moment.
+    """
+    grantor = session.wallet.address
+    address = authorization_address(grantor, grantee, session.programs)
+    existing = _find(session, address)
+    try:
+        transactions = _bring_about(session, grantee, address, existing)
+    except (AlreadyExists, ProgramRefused) as error:
+        # What was sent and paid for remains a failure.
+        seen = None if error.sent else look_after(lambda: _find(session, address))
+        if seen is None or not seen.active:
+            raise
+        existing, transactions = seen, ()
+    return _result(session, grantee, address, existing, transactions, run_id)
+
+
+def _find(session: SigningSession, address: Pubkey) -> Authorization | None:
+    raw = taken(session.rpc.account(address))
+    return None if raw is None else decode_authorization(raw, session.programs)
+
+
+def _bring_about(
+    session: SigningSession, grantee: Pubkey, address: Pubkey, existing: Authorization | None
+) -> tuple[TransactionRecord, ...]:
+    instructions = plan(session.instructions, session.wallet.address, grantee, address, existing)
+    if not instructions:
+        return ()
+    label = "activate" if existing else "create and activate"
+    rent = 0
+    if existing is None:
+        minimum = session.rpc.rent_exempt_minimum(NEW_AUTHORIZATION_SIZE)
+        rent = max(minimum - session.rpc.balance(address), 0)
+    require_lamports(session, instructions, rent=rent)
+
+    def find_taken() -> AlreadyExists | None:
+        if existing is not None or _find(session, address) is None:
+            return None
+        return AlreadyExists(
+            f"The authorization {address} exists already: somebody created it at the same moment.",
+            hint="Repeat the command: it activates the authorization if that is still needed.",
+            address=str(address),
+        )
+
+    send = session.sender.send
+    receipt = send_creation(lambda: send(instructions, session.wallet, label=label), find_taken)
+    return (record(label, receipt),)
+
+
+def _result(
+    session: SigningSession,
+    grantee: Pubkey,
+    address: Pubkey,
+    existing: Authorization | None,
+    transactions: tuple[TransactionRecord, ...],
+    run_id: str | None,
+) -> OperationResult:
+    grantor = session.wallet.address
+    lamports = look_after(lambda: session.rpc.balance(address))
+    who = "everybody" if grantee == ANYONE else str(grantee)
+    done = "Activated the authorization" if existing else "Created an authorization"
+    return OperationResult(
+        summary=f"{done} of {who} to join." if transactions else f"The authorization of {who} is active already.",
+        data={
+            "grantor": str(grantor),
+            "grantee": str(grantee),
+            "permissionless": grantee == ANYONE,
+            "address": str(address),
+            "active": True,
+            "created": existing is None,
+            "already_so": not transactions,
+            "lamports": 0 if lamports is None else lamports,
+        },
+        details=(
+            ("grantor (join authority)", str(grantor)),
+            ("grantee", str(grantee) + (" (everybody)" if grantee == ANYONE else "")),
+            ("authorization", str(address)),
+            ("active", "yes"),
+            ("rent", "not known" if lamports is None else f"{format_sol(lamports)} SOL"),
+        ),
+        transactions=transactions,
+        next_steps=() if run_id is None else (session.given.command("create-run", run_id=run_id),),
+    )
+
+
+def plan(
+    instructions: Instructions, grantor: Pubkey, grantee: Pubkey, address: Pubkey, existing: Authorization | None
+) -> list[Instruction]:
+    """The instructions still needed, from what exists: create and activate, only activate, or none."""
+    activate = instructions.authorization_grantor_update(grantor=grantor, authorization=address, active=True)
+    if existing is None:
+        create = instructions.authorization_create(payer=grantor, grantor=grantor, grantee=grantee, scope=JOIN_SCOPE)
+        return [create, activate]
+    return [] if existing.active else [activate]

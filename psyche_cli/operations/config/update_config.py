@@ -1,0 +1,264 @@
+"""Configure a run: from a file, and piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from solders.instruction import Instruction
+
+from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
+from psyche_cli.operations.change import Change, instructions_for
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.sending import record
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.results import JsonValue, OperationResult, TransactionRecord
+from psyche_cli.run_config.batch_size import data_index_for_step
+from psyche_cli.run_config.differences import Difference, differences
+from psyche_cli.run_config.load import RunConfig, load_run_config
+from psyche_cli.run_config.problems import configuration_error
+from psyche_cli.run_config.rules import check_client_version, check_metadata, check_run, has_steps_left, is_unset
+from psyche_cli.solana.sending.transaction import LARGEST_TRANSACTION, transaction_size
+
+
+@dataclass(frozen=True)
+class ConfigChanges:
+    """What the owner asked for, checked as far as it can be without the run. None: left as it is."""
+
+    file: RunConfig | None
+    metadata: Mapping[str, Any]
+    restart_from_step: int | None
+    switch_to_hub: bool
+    client_version: str | None
+
+    @classmethod
+    def gather(
+        cls,
+        *,
+        config_path: Path | None = None,
+        restart_from_step: int | None = None,
+        switch_to_hub: bool = False,
+        name: str | None = None,
+        description: str | None = None,
+        num_parameters: int | None = None,
+        vocab_size: int | None = None,
+        client_version: str | None = None,
+    ) -> ConfigChanges:
+        """Read the file and check every text and number. Raises ConfigurationError, or NothingToDo if all is absent."""
+        metadata = {
+            "name": name,
+            "description": description,
+            "num_parameters": num_parameters,
+            "vocab_size": vocab_size,
+        }
+        given: dict[str, Any] = {key: value for key, value in metadata.items() if value is not None}
+        if not (config_path or given or restart_from_step is not None or switch_to_hub or client_version is not None):
+            raise NothingToDo(
+                "Nothing to update was given.",
+                hint="Give --config-path FILE, or an option with a new value. See: psyche-cli update-config --help",
+            )
+        problems = check_metadata(**given)
+        if client_version is not None:
+            problems += check_client_version(client_version)
+        if problems:
+            raise configuration_error(problems, subject="What the options say")
+        return cls(
+            file=load_run_config(config_path) if config_path else None,
+            metadata=given,
+            restart_from_step=restart_from_step,
+            switch_to_hub=switch_to_hub,
+            client_version=client_version,
+        )
+
+
+def update_config(
+    session: SigningSession, *, run_id: str, changes: ConfigChanges, treasurer_index: int | None = None
+) -> OperationResult:
+    """Bring a run's configuration to what was asked for; what is so already is not sent.
+
+    Goes in one transaction where it fits into 1,232 bytes, else in two: first the metadata, which may change at any
+    time, then everything else together. So an interruption between them never leaves a run half configured.
+
+    Raises NotAuthority, WrongRunState, ConfigurationError before anything is sent.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    run.require_authority(session.wallet.address)
+    change, changed = plan(run, changes)
+    if not changed:
+        return _result(session, run, changes, change, changed)
+    _require_state(session, run, change)
+    transactions = _send(session, run, change)
+    return _result(session, run, changes, change, changed, *transactions)
+
+
+def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
+    """What to send, and what that changes key by key. A part that would change nothing is left out.
+
+    Raises ConfigurationError when the values, with those that stay, break the program's rules.
+    """
+    account = run.account
+    metadata = {**account.metadata, **changes.metadata}
+    config = changes.file.config if changes.file else account.config
+    model: Mapping[str, Any] = changes.file.model if changes.file else account.model
+    if changes.switch_to_hub:
+        model = _switched_to_hub(model)
+    progress = dict(account.progress)
+    if changes.restart_from_step is not None:
+        progress |= _restart(run, changes.restart_from_step, config, model)
+    parts: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+        "metadata": (account.metadata, metadata),
+        "config": (account.config, config),
+        "model": (account.model, model),
+        "progress": (account.progress, progress),
+    }
+    found = {name: differences(before, after, name) for name, (before, after) in parts.items()}
+    changed = [difference for part in found.values() for difference in part]
+    tables: dict[str, Any] = {name: after for name, (_, after) in parts.items() if found[name]}
+    change = Change(**tables)
+    if changes.client_version not in (None, account.client_version):
+        change = replace(change, client_version=changes.client_version)
+        changed.append(Difference("client_version", account.client_version, changes.client_version))
+    if change.config is not None or change.model is not None:
+        problems = check_run(config, model)
+        if problems:
+            raise configuration_error(problems, subject=f"The configuration that run {run.run_id!r} would get")
+    return change, changed
+
+
+def split(change: Change) -> tuple[Change, Change]:
+    """The change in two parts, each of which fits into a transaction: the metadata alone, then all the rest.
+
+    The rest stays together, because a run must not be left with half of a new configuration.
+    """
+    return Change(metadata=change.metadata), replace(change, metadata=None)
+
+
+def _send(session: SigningSession, run: Run, change: Change) -> tuple[TransactionRecord, ...]:
+    wallet = session.wallet
+
+    def instructions(part: Change) -> list[Instruction]:
+        return instructions_for(part, run, wallet.address, session.instructions)
+
+    whole = instructions(change)
+    if change.metadata is None or transaction_size(whole, wallet.address) <= LARGEST_TRANSACTION:
+        require_lamports(session, whole)
+        return (record("update", session.sender.send(whole, wallet, label="update")),)
+    session.notify("This is too large for one transaction: the metadata goes first, then everything else together.")
+    halves = [instructions(part) for part in split(change)]
+    require_lamports(session, *halves)
+    for half in halves:
+        session.sender.simulate(half, wallet)
+    first = record("update metadata", session.sender.send(halves[0], wallet, label="update metadata"))
+    try:
+        second = session.sender.send(halves[1], wallet, label="update configuration")
+    except PsycheError as error:
+        error.hint = f"{error.hint} The metadata was updated before, in {first.signature}.".strip()
+        raise
+    return (first, record("update configuration", second))
+
+
+def _require_state(session: SigningSession, run: Run, change: Change) -> None:
+    state = run.account.run_state
+    if state == RunState.FINISHED and change.tables:
+        raise WrongRunState(f"Run {run.run_id!r} has finished: it cannot be configured any more.", state=state.text)
+    if change.needs_halted_run and not state.is_halted:
+        raise WrongRunState(
+            f"Run {run.run_id!r} is {state.text}: only name, description and the like may change now.",
+            hint="In training a pause takes until the end of the epoch. "
+            f"Pause it first: {session.given.command('set-paused', run_id=run.run_id)}",
+            state=state.text,
+        )
+
+
+def _switched_to_hub(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The model with its checkpoint in the hub repository (or bucket) that it names, instead of among peers."""
+    origins = {"P2P": "Hub", "Dummy": "Hub", "P2PGcs": "Gcs"}
+    llm = model["LLM"]
+    checkpoint = llm["checkpoint"]
+    if isinstance(checkpoint, str):
+        return model
+    [(kind, repository)] = checkpoint.items()
+    return {"LLM": {**llm, "checkpoint": {origins.get(kind, kind): repository}}}
+
+
+def _restart(run: Run, step: int, config: Mapping[str, int], model: Mapping[str, Any]) -> dict[str, int]:
+    if is_unset(config):
+        raise WrongRunState(
+            f"Run {run.run_id!r} has no configuration yet, so the data index of step {step} is unknown.",
+            hint="Give --config-path FILE as well.",
+        )
+    if not has_steps_left(step, config):
+        raise WrongRunState(
+            f"Step {step} leaves no steps to take: total_steps is {config['total_steps']}, and a run ends there.",
+            hint="Give a smaller --restart-from-step, or a configuration with more steps.",
+            step=step,
+            total_steps=config["total_steps"],
+        )
+    return {"step": step, "epoch_start_data_index": data_index_for_step(step, config, model)}
+
+
+def _result(
+    session: SigningSession,
+    run: Run,
+    changes: ConfigChanges,
+    change: Change,
+    changed: Sequence[Difference],
+    *transactions: TransactionRecord,
+) -> OperationResult:
+    config = run.account.config if change.config is None else change.config
+    listed: list[JsonValue] = [{"key": d.key, "before": d.before, "after": d.after} for d in changed]
+    count = "1 value" if len(changed) == 1 else f"{len(changed)} values"
+    return OperationResult(
+        summary=f"Updated {count} of run {run.run_id}." if changed else f"Run {run.run_id} has these values already.",
+        data={"run_id": run.run_id, "already_so": not transactions, "changed": listed},
+        details=tuple((d.key, f"{_shown(d.before)} -> {_shown(d.after)}") for d in changed),
+        transactions=transactions,
+        warnings=tuple(_warnings(run, changes, change, config)),
+        next_steps=_next_steps(session, run, change, config),
+    )
+
+
+def _warnings(run: Run, changes: ConfigChanges, change: Change, config: Mapping[str, Any]) -> Iterator[str]:
+    for problem in changes.file.warnings if changes.file else ():
+        yield problem.message
+    step = _next_step(run, change)
+    if changes.restart_from_step is not None and run.account.run_state == RunState.UNINITIALIZED:
+        yield "The first start of a run sets its step to 1: give --restart-from-step again after a pause."
+    if not is_unset(config) and not has_steps_left(step, config):
+        yield f"The run has no steps left (step {step}, total_steps {config['total_steps']}): it cannot be resumed so."
+
+
+def _next_step(run: Run, change: Change) -> int:
+    """The step that the changed run takes next once it is resumed."""
+    if change.progress is None or run.account.run_state == RunState.UNINITIALIZED:
+        return run.next_step
+    return int(change.progress["step"])
+
+
+def _next_steps(session: SigningSession, run: Run, change: Change, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """To start a run that is ready for it, and to look at one that runs or has ended."""
+    state = run.account.run_state
+    if state == RunState.FINISHED or not state.is_halted:
+        return (session.given.command("json-dump-run", run_id=run.run_id),)
+    if is_unset(config) or not has_steps_left(_next_step(run, change), config):
+        return ()
+    return (session.given.command("set-paused", "--resume", run_id=run.run_id),)
+
+
+def _shown(value: object) -> str:
+    """A value on one line: texts quoted, tables as (key=value, ...), choices as Variant(...)."""
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return repr(value)
+    if not isinstance(value, Mapping):
+        return str(value)
+    [first, *more] = value
+    if not more and first[:1].isupper():
+        inner = _shown(value[first])
+        return f"{first}{inner}" if inner.startswith("(") else f"{first}({inner})"
+    return "(" + ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) + ")"

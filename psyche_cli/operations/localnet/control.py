@@ -1,0 +1,109 @@
+"""The extra RPC methods of a running local validator, as operations of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from psyche_cli.durations import parse_duration
+from psyche_cli.errors import Json, LocalnetError, RpcError, UsageError
+from psyche_cli.localnet.chain.account_sources import read_account_file
+from psyche_cli.localnet.rpc.fault import METHOD_NOT_FOUND
+from psyche_cli.localnet.rpc.methods.control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
+from psyche_cli.operations.sessions import Session
+from psyche_cli.protocol.addresses import parse_pubkey
+from psyche_cli.results import OperationResult
+from psyche_cli.solana.rpc.jsonrpc import bad_response
+from psyche_cli.solana.rpc.types import as_object, as_u64
+
+_Value = TypeVar("_Value")
+
+
+class Position(NamedTuple):
+    """Where a local validator is: slot, block height, and seconds since 1970 of its own clock."""
+
+    slot: int
+    block_height: int
+    unix_timestamp: int
+
+
+def _call(session: Session, method: str, *params: Json, read: Callable[[Json], _Value]) -> _Value:
+    """What ``read`` makes of the answer; it raises ValueError where the method cannot have given that one."""
+    try:
+        answer = session.rpc.request(method, params, retry=False)
+    except RpcError as error:
+        if error.rpc_code != METHOD_NOT_FOUND:
+            raise
+        raise LocalnetError(
+            f"{session.rpc.label} is not a local validator of psyche-cli.",
+            hint="Start one with: psyche-cli localnet",
+        ) from error
+    try:
+        return read(answer)
+    except ValueError as error:
+        raise bad_response(method, session.rpc.label, str(error)) from error
+
+
+def _anything(_: Json) -> None:
+    """For methods whose answer says nothing."""
+
+
+def _read_position(answer: Json) -> Position:
+    fields = as_object(answer)
+    return Position(*(as_u64(fields.get(name)) for name in ("slot", "blockHeight", "unixTimestamp")))
+
+
+def warp(session: Session, *, duration: str | None, slots: int | None) -> OperationResult:
+    """Let a ``duration`` such as ``90m`` (and the slots in it) or ``slots`` (without time) pass at once.
+
+    Raises UsageError, LocalnetError.
+    """
+    if duration is None and slots is None:
+        raise UsageError("Neither a duration nor --slots was given.", hint="Give a duration such as 90m, or --slots N.")
+    if slots is not None and slots > MAX_WARP_SLOTS:
+        raise UsageError(f"--slots {slots} is too many, at most {MAX_WARP_SLOTS} can be warped at once.")
+    moved = Position(0, 0, 0)
+    if duration is not None:
+        seconds = parse_duration(duration, "DURATION", most=MAX_WARP_SECONDS)
+        moved = _call(session, "localnet_warpSeconds", seconds, read=_read_position)
+    if slots is not None:
+        moved = _call(session, "localnet_warpSlots", slots, read=_read_position)
+    return OperationResult(
+        summary=f"The local validator is at slot {moved.slot}, Unix time {moved.unix_timestamp}.",
+        data={
+            "slot": moved.slot,
+            "block_height": moved.block_height,
+            "unix_timestamp": moved.unix_timestamp,
+        },
+    )
+
+
+def reset(session: Session) -> OperationResult:
+    """Go back to genesis. Raises LocalnetError."""
+    _call(session, "localnet_reset", read=_anything)
+    return OperationResult(summary="The local validator is back at genesis.", data={})
+
+
+def take_snapshot(session: Session) -> OperationResult:
+    """Remember the state. Raises LocalnetError."""
+    number = _call(session, "localnet_takeSnapshot", read=as_u64)
+    return OperationResult(
+        summary=f"Snapshot {number}.",
+        data={"snapshot": number},
+        next_steps=(session.given.command("localnet restore", str(number)),),
+    )
+
+
+def restore_snapshot(session: Session, number: int) -> OperationResult:
+    """Go back to a snapshot. Raises LocalnetError, RpcError when there is no such snapshot."""
+    _call(session, "localnet_restoreSnapshot", number, read=_anything)
+    return OperationResult(summary=f"The local validator is back at snapshot {number}.", data={"snapshot": number})
+
+
+def set_account(session: Session, address: str, path: Path) -> OperationResult:
+    """Write an account from a file that ``solana account --output json`` wrote. Raises LocalnetError, UsageError."""
+    account = read_account_file(path)["account"]
+    where = parse_pubkey(address, "ADDRESS")
+    _call(session, "localnet_setAccount", str(where), account, read=_anything)
+    return OperationResult(summary=f"Set the account {where}.", data={"address": str(where)})

@@ -1,0 +1,100 @@
+"""From the texts of ``psyche-cli localnet``'s options to what they mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS, U64_MAX, parse_amount
+from psyche_cli.environment import Environment
+from psyche_cli.errors import InvalidAmount, UsageError
+from psyche_cli.localnet.chain.genesis import Genesis, psyche_programs
+from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.protocol.addresses import parse_pubkey
+
+MINT_LAMPORTS: Final = 500_000_000 * LAMPORTS_PER_SOL
+"""What solana-test-validator gives the address of its --mint."""
+
+MAX_SLOT_SECONDS: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class GenesisTexts:
+    """The options that say what a chain starts with, as they were typed."""
+
+    programs: Sequence[tuple[str, Path]] = ()
+    airdrops: Sequence[str] = ()
+    mint: str | None = None
+    faucet_sol: str = "1000000"
+    accounts: Sequence[tuple[str, Path]] = ()
+    clones: Sequence[str] = ()
+    cloned_programs: Sequence[str] = ()
+    url: str = ""
+
+
+def read_genesis(environment: Environment, texts: GenesisTexts) -> Genesis:
+    """What the texts mean; fetches what is to be cloned.
+
+    Raises UsageError, LocalnetError, and for clones AccountNotFound and NetworkError.
+    """
+    balances = airdrop_balances(texts.airdrops)
+    if texts.mint is not None:
+        mint = parse_pubkey(texts.mint, "--mint")
+        balances[mint] = balances.get(mint, 0) + MINT_LAMPORTS
+    for address, lamports in balances.items():
+        if lamports > U64_MAX:
+            raise InvalidAmount(f"All that {address} is to get, {lamports} lamports, is more than an account holds.")
+    faucet_lamports = parse_amount(texts.faucet_sol, SOL_DECIMALS, "--faucet-sol", allow_zero=True)
+    programs = program_files(texts.programs)
+    accounts, code = {}, {}
+    if texts.accounts or texts.clones or texts.cloned_programs:
+        from psyche_cli.localnet.chain.account_sources import accounts_from_files, cloned_accounts, cloned_programs
+        from psyche_cli.operations.sessions import reading_session
+
+        if texts.clones or texts.cloned_programs:
+            addresses = [parse_pubkey(text, "--clone") for text in texts.clones]
+            program_ids = [parse_pubkey(text, "--clone-upgradeable-program") for text in texts.cloned_programs]
+            with reading_session(environment, rpc=texts.url) as session:
+                accounts.update(cloned_accounts(session.rpc, addresses))
+                code = cloned_programs(session.rpc, program_ids)
+        accounts.update(accounts_from_files(texts.accounts))
+    return Genesis(programs=programs, code=code, accounts=accounts, balances=balances, faucet_lamports=faucet_lamports)
+
+
+def program_files(replacements: Iterable[tuple[str, Path]]) -> dict[Pubkey, Path]:
+    """The stand-ins, with those replaced and others added that ``--bpf-program`` names by address or by name.
+
+    Raises UsageError.
+    """
+    files = psyche_programs()
+    for name, path in replacements:
+        files[PSYCHE_PROGRAMS.get(name) or parse_pubkey(name, "--bpf-program")] = path
+    return files
+
+
+def airdrop_balances(texts: Iterable[str]) -> dict[Pubkey, int]:
+    """Lamports by address from texts like ``PUBKEY=1.5``; amounts for the same address add up. Raises UsageError."""
+    balances: dict[Pubkey, int] = {}
+    for text in texts:
+        address_text, separator, amount = text.partition("=")
+        if not separator:
+            raise UsageError(
+                f"The airdrop {text!r} has no amount.", hint="Give PUBKEY=SOL, such as --airdrop PUBKEY=10."
+            )
+        address = parse_pubkey(address_text, "--airdrop")
+        balances[address] = balances.get(address, 0) + parse_amount(amount, SOL_DECIMALS, "--airdrop")
+    return balances
+
+
+def check_slot_time(seconds: float) -> float:
+    """The length of a slot, if a slot can have it. Raises UsageError."""
+    if seconds == 0 or (math.isfinite(seconds) and 0.001 <= seconds <= MAX_SLOT_SECONDS):
+        return seconds
+    raise UsageError(
+        f"A slot cannot last {seconds} seconds.", hint=f"Give 0.001 to {MAX_SLOT_SECONDS:.0f}, or 0 for warps only."
+    )

@@ -1,0 +1,72 @@
+"""The local validator as a process of its own: one ready line, then service until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from psyche_cli.environment import Environment
+from psyche_cli.localnet.local_validator import LocalnetOptions, create_server
+from psyche_cli.localnet.server.connections import raise_file_limit
+from psyche_cli.localnet.server.http import LocalServer
+from psyche_cli.operations.localnet.ready_file import ReadyFile, reserve_ready_file
+from psyche_cli.results import OperationResult
+
+
+def run_in_foreground(
+    environment: Environment,
+    options: LocalnetOptions,
+    *,
+    announce: Callable[[OperationResult], None],
+    as_document: Callable[[OperationResult], str],
+    quiet: bool,
+    ready_file: Path | None = None,
+) -> None:
+    """Serve until told to stop.
+
+    ``announce`` prints the ready result. ``ready_file`` exists, with that result ``as_document``, while requests are
+    answered. Raises BadProgram, PortInUse, UsageError or LocalnetError before the ready line.
+    """
+
+    log = environment.diagnostics.line
+    raise_file_limit()
+    options = replace(options, notice=log) if quiet else replace(options, notice=log, log=log)
+    with reserve_ready_file(ready_file) as file:
+        asyncio.run(_serve(options, lambda ready: _publish(ready, file, announce, as_document)))
+
+
+def _publish(
+    ready: OperationResult,
+    file: ReadyFile | None,
+    announce: Callable[[OperationResult], None],
+    as_document: Callable[[OperationResult], str],
+) -> None:
+    if file is not None:
+        file.publish(as_document(ready))
+    announce(ready)
+
+
+async def _serve(options: LocalnetOptions, publish: Callable[[OperationResult], None]) -> None:
+    stop, started = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Under nohup, a terminal that is closed is not to stop the service.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
+    server = create_server(options)
+    serving = asyncio.create_task(server.serve(started, stop))
+    await started.wait()
+    publish(ready_result(server))
+    await serving
+
+
+def ready_result(server: LocalServer) -> OperationResult:
+    """What the ready line says: where the validator answers, and the process that serves."""
+    return OperationResult(
+        summary=f"Local validator ready: RPC {server.rpc_url}, PubSub {server.ws_url} (Ctrl-C stops it)",
+        data={"rpc_url": server.rpc_url, "ws_url": server.ws_url, "pid": os.getpid()},
+    )

@@ -1,0 +1,135 @@
+"""What a rehearsal needs before its first command: a funded wallet, a collateral token. Works on any cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from solders.instruction import AccountMeta, Instruction
+from solders.pubkey import Pubkey
+from solders.system_program import CreateAccountParams, create_account
+
+from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_amount, ui_decimal
+from psyche_cli.environment import Environment
+from psyche_cli.errors import UsageError
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import MINT_BYTES
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.localnet.airdrop import request_sol
+from psyche_cli.operations.sessions import SigningSession, reading_session
+from psyche_cli.protocol.accounts.token_accounts import TOKEN_ACCOUNT_SIZE
+from psyche_cli.protocol.addresses import associated_token_address
+from psyche_cli.protocol.programs import SPL_TOKEN
+from psyche_cli.redaction import Redactor, refuse_key_as_path
+from psyche_cli.results import OperationResult, PlainText, TransactionRecord
+from psyche_cli.solana.wallet import Wallet, keypair_file_address
+
+MAX_DECIMALS: Final = 255
+_INITIALIZE_MINT_2: Final = 20
+_MINT_TO_CHECKED: Final = 14
+_NO_FREEZE_AUTHORITY: Final = b"\0"
+
+
+def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText:
+    """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, let its address hold that much.
+
+    With ``airdrop`` the file may exist: its key is kept, and the faucet is asked for what the address lacks, so a
+    repetition changes nothing. The text is the public key alone, for ``$(...)``. Raises WalletError when the file
+    exists and no airdrop is asked for, or is no keypair; InvalidAmount, UsageError for a key in place of the path, and
+    what ``request_sol`` raises.
+    """
+    wanted = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
+    refuse_key_as_path(path, "the file to create")
+    tell = environment.diagnostics.line
+    exists = wanted is not None and _exists(path)
+    if exists:
+        address = keypair_file_address(path, environment.redactor)
+        tell(f"{path} already exists; its key is kept.")
+    else:
+        address = _create_keypair_file(path, environment.redactor)
+        tell(f"Wrote a new keypair to {path}.")
+    data: dict[str, str | int | bool | None] = {"address": str(address), "path": str(path), "created": not exists}
+    if wanted is not None:
+        with reading_session(environment, rpc=rpc) as session:
+            balance: int | None = session.rpc.balance(address)
+            if balance is not None and balance < wanted:
+                balance = request_sol(session.rpc, environment.clock, address, wanted - balance).balance
+        tell("It was funded." if balance is None else f"It holds {format_sol(balance)} SOL.")
+        data["lamports"] = balance
+    return PlainText(text=str(address), data=data)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a file. Where not even that may be asked, creating one will say why."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _create_keypair_file(path: Path, redactor: Redactor) -> Pubkey:
+    wallet = Wallet.generate(str(path))
+    wallet.hide_in(redactor)
+    wallet.write_keypair_file(path)
+    return wallet.address
+
+
+def new_mint(session: SigningSession, *, decimals: int, amount: str) -> OperationResult:
+    """Create an SPL mint of the wallet's, and ``amount`` whole tokens (exact decimals) in its associated account.
+
+    One transaction. Raises InvalidAmount, UsageError and what sending raises.
+    """
+    if not 0 <= decimals <= MAX_DECIMALS:
+        raise UsageError(f"A mint cannot have {decimals} decimals.", hint=f"Give 0 to {MAX_DECIMALS}.")
+    base_units = parse_amount(amount, decimals, "--amount", allow_zero=True)
+    owner, mint = session.wallet, Wallet.generate("the new mint")
+    holder = associated_token_address(owner.address, mint.address)
+    mint_rent = session.rpc.rent_exempt_minimum(MINT_BYTES)
+    instructions = [
+        create_account(
+            CreateAccountParams(
+                from_pubkey=owner.address,
+                to_pubkey=mint.address,
+                lamports=mint_rent,
+                space=MINT_BYTES,
+                owner=SPL_TOKEN,
+            )
+        ),
+        Instruction(
+            SPL_TOKEN,
+            bytes([_INITIALIZE_MINT_2, decimals]) + bytes(owner.address) + _NO_FREEZE_AUTHORITY,
+            [AccountMeta(mint.address, is_signer=False, is_writable=True)],
+        ),
+        session.instructions.create_associated_token_account(
+            payer=owner.address, owner=owner.address, mint=mint.address
+        ),
+    ]
+    if base_units:
+        instructions.append(
+            Instruction(
+                SPL_TOKEN,
+                bytes([_MINT_TO_CHECKED]) + base_units.to_bytes(8, "little") + bytes([decimals]),
+                [
+                    AccountMeta(mint.address, is_signer=False, is_writable=True),
+                    AccountMeta(holder, is_signer=False, is_writable=True),
+                    AccountMeta(owner.address, is_signer=True, is_writable=False),
+                ],
+            )
+        )
+    require_lamports(session, instructions, rent=mint_rent + session.rpc.rent_exempt_minimum(TOKEN_ACCOUNT_SIZE))
+    receipt = session.sender.send(instructions, owner, [mint], label="new mint")
+    return OperationResult(
+        summary=f"Created the mint {mint.address} with {decimals} decimals.",
+        data={
+            "mint": str(mint.address),
+            "token_account": str(holder),
+            "owner": str(owner.address),
+            "decimals": decimals,
+            "minted": {"base_units": base_units, "amount": ui_decimal(base_units, decimals)},
+        },
+        details=(
+            ("mint", str(mint.address)),
+            ("token account", str(holder)),
+            ("minted", format_amount(base_units, decimals)),
+        ),
+        transactions=(TransactionRecord("new mint", str(receipt.signature), receipt.slot, tuple(receipt.logs)),),
+    )

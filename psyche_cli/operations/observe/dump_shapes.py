@@ -1,0 +1,180 @@
+"""The two JSON documents of the published client, ``json-dump-run`` and ``json-dump-user``, key for key.
+
+Amounts of collateral are in whole tokens and exact (Decimal); points, lamports and rates are integers. Numbers that
+JSON has no word for (NaN, infinity) become None. The keys are sorted by whoever prints the document.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from psyche_cli.amounts import format_amount
+from psyche_cli.protocol.layouts.memory_values import PlainValue
+from psyche_cli.results import JsonValue
+
+if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
+
+    from psyche_cli.protocol.accounts.coordinator_account import (
+        CoordinatorAccount,
+        EpochClient,
+        EpochRates,
+        PendingClient,
+    )
+    from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, Participant, TreasurerRun
+    from psyche_cli.protocol.accounts.token_accounts import TokenMint
+
+
+def run_dump(
+    instance: CoordinatorInstance,
+    account: CoordinatorAccount,
+    treasurer_run: TreasurerRun | None = None,
+    mint: TokenMint | None = None,
+    vault_amount: int = 0,
+) -> dict[str, JsonValue]:
+    """Everything about a run. ``mint`` and ``vault_amount`` (base units) are the treasurer's, if the run has one.
+
+    Clients are keyed by display id, so that of two clients with the same one the later is shown. Raises
+    MalformedAccount.
+    """
+    treasury = None
+    if treasurer_run is not None and mint is not None:
+        treasury = _treasurer_run(treasurer_run, mint, vault_amount, account)
+    return {
+        "coordinator_account": _coordinator_account(account),
+        "coordinator_instance": {
+            "address": str(instance.address),
+            "join_authority": str(instance.join_authority),
+            "main_authority": str(instance.main_authority),
+        },
+        "treasurer_run": treasury,
+    }
+
+
+def user_dump(
+    address: Pubkey,
+    lamports: int,
+    account: CoordinatorAccount,
+    *,
+    mint: TokenMint | None = None,
+    participant: Participant | None = None,
+    collateral_amount: int = 0,
+) -> dict[str, JsonValue]:
+    """Everything about one wallet in a run.
+
+    ``mint`` is None for a run without treasurer; ``participant`` is None for a user who never registered with it;
+    ``collateral_amount`` (base units) is what the user's associated token account holds. Raises MalformedAccount.
+    """
+    client = next((client for client in account.clients if client.signer == address), None)
+    return {
+        "address": str(address),
+        "coordinator_account": {
+            "client": None if client is None else _client(client),
+            "epoch_alive": _epoch_client(address, account.epoch_clients),
+            "epoch_exited": _epoch_client(address, account.exited_clients),
+        },
+        "lamports": lamports,
+        "treasurer_participant": None
+        if mint is None
+        else {
+            "claimed_collateral_amount": None
+            if participant is None
+            else _tokens(participant.claimed_collateral_amount, mint),
+            "claimed_earned_points": None if participant is None else participant.claimed_earned_points,
+            "collateral_amount": _tokens(collateral_amount, mint),
+            "collateral_mint": str(mint.address),
+        },
+    }
+
+
+def _coordinator_account(account: CoordinatorAccount) -> JsonValue:
+    clients = account.clients
+    return {
+        "accounting": {
+            "max_active": max((client.active for client in clients), default=None),
+            "sum_earned": sum(client.earned for client in clients),
+            "sum_slashed": sum(client.slashed for client in clients),
+        },
+        "address": str(account.address),
+        "clients": {client.display_id: _client(client) for client in clients},
+        "epoch": {
+            "clients": {
+                "alive": {client.display_id: client.state.text for client in account.epoch_clients},
+                "exited": {client.display_id: client.state.text for client in account.exited_clients},
+            },
+            "rates": {
+                "current": _rates(account.current_epoch_rates),
+                "future": _rates(account.future_epoch_rates),
+            },
+        },
+        "nonce": account.nonce,
+        "run_id": _published(account.run_id),
+        "setup": {
+            "client_version": _published(account.client_version),
+            "config": account.config,
+            "metadata": _published(account.metadata),
+            "model": _published(account.model),
+        },
+        "status": {
+            "epoch": account.epoch,
+            "next_active": account.next_active,
+            "state": account.run_state.text,
+            "step": account.step,
+        },
+    }
+
+
+def _treasurer_run(run: TreasurerRun, mint: TokenMint, vault_amount: int, account: CoordinatorAccount) -> JsonValue:
+    earned = sum(client.earned for client in account.clients)
+    unclaimed = max(earned - run.total_claimed_earned_points, 0)
+    missing, surplus = max(unclaimed - vault_amount, 0), max(vault_amount - unclaimed, 0)
+    burn = account.current_epoch_rates.earning_rate_total_shared
+    return {
+        "address": str(run.address),
+        "burn_collateral_amount_per_epoch": _tokens(burn, mint),
+        "collateral_mint": str(run.collateral_mint),
+        "estimated_funded_epochs_count": float(surplus) / float(burn) if burn > 0 else None,
+        "funded_collateral_amount": _tokens(vault_amount, mint),
+        "index": run.index,
+        "join_authority": str(run.join_authority),
+        "main_authority": str(run.main_authority),
+        "total_claimable_earned_points": earned,
+        "total_claimed_earned_points": run.total_claimed_earned_points,
+        "total_missing_collateral_amount": _tokens(missing, mint),
+        "total_surplus_collateral_amount": _tokens(surplus, mint),
+        "total_unclaimed_earned_points": unclaimed,
+    }
+
+
+def _client(client: PendingClient) -> JsonValue:
+    return {"active": client.active, "earned": client.earned, "slashed": client.slashed}
+
+
+def _epoch_client(address: Pubkey, clients: tuple[EpochClient, ...]) -> JsonValue:
+    found = next((client for client in clients if client.signer == address), None)
+    return None if found is None else {"exited_height": found.exited_height, "state": found.state.text}
+
+
+def _rates(rates: EpochRates) -> JsonValue:
+    return {"earning": rates.earning_rate_total_shared, "slashing": rates.slashing_rate_per_client}
+
+
+def _tokens(base_units: int, mint: TokenMint) -> Decimal:
+    """Whole tokens, with at least one decimal like every fractional number of the published documents."""
+    text = format_amount(base_units, mint.decimals)
+    return Decimal(text if "." in text else text + ".0")
+
+
+def _published(value: PlainValue) -> JsonValue:
+    """The value as the published client shows it: None for a number that is not finite, texts without leading NULs."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return value.lstrip("\0")
+    if isinstance(value, dict):
+        return {key: _published(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_published(inner) for inner in value]
+    return value

@@ -1,0 +1,63 @@
+"""The two JSON dumps, in the shape of the published client."""
+
+from __future__ import annotations
+
+from psyche_cli.errors import AccountError
+from psyche_cli.operations.observe.dump_shapes import run_dump, user_dump
+from psyche_cli.operations.runs.find import find_run, token_amount
+from psyche_cli.operations.sessions import Session
+from psyche_cli.protocol.accounts.small_accounts import decode_participant
+from psyche_cli.protocol.addresses import associated_token_address, parse_pubkey, participant_address
+from psyche_cli.results import Document
+from psyche_cli.solana.raw_account import RawAccount
+
+
+def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> Document:
+    """Everything about a run, in two round trips.
+
+    The published document has the treasurer's index as a number only, a hash that is nearly always beyond what a double
+    holds. So its digits stand beside it, whatever its size.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    treasury = run.treasury
+    if treasury is None:
+        return Document(run_dump(run.instance, run.account))
+    document = run_dump(run.instance, run.account, treasury.run, treasury.mint, treasury.vault_amount)
+    treasurer = document["treasurer_run"]
+    assert isinstance(treasurer, dict)  # the run has one
+    return Document({**document, "treasurer_run": {**treasurer, "index_string": str(treasury.run.index)}})
+
+
+def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> Document:
+    """Everything about one wallet in a run, in three round trips."""
+    user = parse_pubkey(address, "--address")
+    run = find_run(session, run_id, treasurer_index)
+    treasury = run.treasury
+    if treasury is None:
+        [wallet] = session.rpc.accounts([user])
+        return Document(user_dump(user, _lamports(wallet), run.account))
+    participant = participant_address(treasury.run.address, user, session.programs)
+    tokens = associated_token_address(user, treasury.mint.address)
+    wallet, raw_participant, raw_tokens = session.rpc.accounts([user, participant, tokens])
+    return Document(
+        user_dump(
+            user,
+            _lamports(wallet),
+            run.account,
+            mint=treasury.mint,
+            participant=decode_participant(raw_participant, session.programs) if raw_participant else None,
+            collateral_amount=_readable_amount(raw_tokens),
+        )
+    )
+
+
+def _lamports(raw: RawAccount | None) -> int:
+    return raw.lamports if raw else 0
+
+
+def _readable_amount(raw: RawAccount | None) -> int:
+    """What the user's token account holds; like the published client, 0 where it cannot be read."""
+    try:
+        return token_amount(raw)
+    except AccountError:
+        return 0

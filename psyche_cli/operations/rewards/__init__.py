@@ -1,0 +1,1 @@
+"""Reward rates and the treasury."""

@@ -1,0 +1,88 @@
+"""Whether a run's vault can pay what its members have earned and are about to earn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psyche_cli.amounts import format_amount, ui_decimal
+from psyche_cli.operations.runs.find import Run
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.results import JsonValue
+from psyche_cli.suggestions import GivenOptions
+
+
+@dataclass(frozen=True)
+class Obligations:
+    """What a vault holds and what it must pay; all in base units of the collateral.
+
+    ``owed`` was earned and not claimed yet. ``current`` is what the epoch under way pays at its end, 0 between epochs;
+    ``future`` what every epoch after that pays.
+    """
+
+    held: int
+    owed: int
+    current: int
+    future: int
+    decimals: int
+
+    @property
+    def missing(self) -> int:
+        """How much the vault lacks to pay what is owed, the epoch under way and one more; 0 when nothing will be paid.
+
+        Debts alone are no shortage: the members' claims wait until there is enough.
+        """
+        if self.current == 0 and self.future == 0:
+            return 0
+        return max(self.owed + self.current + self.future - self.held, 0)
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs at the future rate the vault pays after its debts; None for a rate of 0."""
+        return None if self.future == 0 else max(self.held - self.owed - self.current, 0) // self.future
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence if the vault is too small."""
+        if self.missing == 0:
+            return ()
+        debts = [(self.owed, "owed already"), (self.current, "for the epoch under way"), (self.future, "per epoch")]
+        parts = " + ".join(f"{self._text(amount)} {what}" for amount, what in debts if amount > 0)
+        held = f"The vault holds {self._text(self.held)} of the collateral, less than the next epoch takes ({parts})"
+        return (f"{held}: {self._text(self.missing)} is missing.",)
+
+    def next_steps(self, given: GivenOptions, run_id: str) -> tuple[str, ...]:
+        """The command that transfers what is missing, if anything is."""
+        if self.missing == 0:
+            return ()
+        amount = ("--collateral-amount", self._text(self.missing))
+        return (given.command("treasurer-top-up-rewards", *amount, run_id=run_id),)
+
+    def _text(self, base_units: int) -> str:
+        return format_amount(base_units, self.decimals)
+
+
+def obligations_of(run: Run, *, held: int | None = None, earning_rate: int | None = None) -> Obligations | None:
+    """What the vault of a run holds and must pay; None for a run without treasurer.
+
+    ``held`` and ``earning_rate`` (base units) stand for the vault's amount and the future rate, where those have just
+    changed.
+    """
+    if run.treasury is None:
+        return None
+    account = run.account
+    future = account.future_epoch_rates.earning_rate_total_shared if earning_rate is None else earning_rate
+    earned = sum(client.earned for client in account.clients)
+    under_way = account.run_state == RunState.WARMUP or account.run_state.is_active
+    pays = under_way and not account.pending_pause  # an epoch that a pause ends pays nothing
+    return Obligations(
+        held=run.treasury.vault_amount if held is None else held,
+        owed=max(earned - run.treasury.run.total_claimed_earned_points, 0),
+        current=account.current_epoch_rates.earning_rate_total_shared if pays else 0,
+        future=0 if account.run_state == RunState.FINISHED else future,
+        decimals=run.treasury.mint.decimals,
+    )
+
+
+def amounts(base_units: int, decimals: int) -> dict[str, JsonValue]:
+    """An amount of collateral for a program: in base units, and in whole tokens."""
+    return {"base_units": base_units, "amount": ui_decimal(base_units, decimals)}

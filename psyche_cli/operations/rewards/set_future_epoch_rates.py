@@ -1,0 +1,108 @@
+"""Set the reward rates of the epochs to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psyche_cli.amounts import format_amount, parse_amount
+from psyche_cli.operations.change import Change, instructions_for
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.rewards.collateral import Obligations, amounts, obligations_of
+from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.sending import record
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.accounts.coordinator_account import EpochRates
+from psyche_cli.results import OperationResult, TransactionRecord
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Points per epoch, 1 point being 1 base unit of the collateral."""
+
+    earning: int
+    slashing: int
+
+    @classmethod
+    def of(cls, rates: EpochRates) -> Rates:
+        """As the coordinator account has them."""
+        return cls(rates.earning_rate_total_shared, rates.slashing_rate_per_client)
+
+
+def set_future_epoch_rates(
+    session: SigningSession,
+    *,
+    run_id: str,
+    earning_rate: str | None,
+    slashing_rate: str | None,
+    treasurer_index: int | None = None,
+) -> OperationResult:
+    """Set the earning rate (shared by all members of an epoch) and the slashing rate (per ejected member).
+
+    The texts are amounts of the collateral token for a run with a treasurer, else whole points; None leaves a rate as
+    it is. The new rates hold from the next time the run enters Warmup. A rate that is so already is not sent, and
+    nothing is if both are. Raises InvalidAmount, NotAuthority, InsufficientFunds.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    run.require_authority(session.wallet.address)
+    decimals = run.treasury.mint.decimals if run.treasury else 0
+    before = Rates.of(run.account.future_epoch_rates)
+    now = Rates(
+        earning=_parse(earning_rate, decimals, "--earning-rate-total-shared", before.earning),
+        slashing=_parse(slashing_rate, decimals, "--slashing-rate-per-client", before.slashing),
+    )
+    if now == before:
+        return _result(session, run, before, now, decimals)
+    change = Change(
+        earning_rate=None if now.earning == before.earning else now.earning,
+        slashing_rate=None if now.slashing == before.slashing else now.slashing,
+    )
+    instructions = instructions_for(change, run, session.wallet.address, session.instructions)
+    require_lamports(session, instructions)
+    receipt = session.sender.send(instructions, session.wallet, label="set rates")
+    return _result(session, run, before, now, decimals, record("set rates", receipt))
+
+
+def _parse(text: str | None, decimals: int, what: str, present: int) -> int:
+    return present if text is None else parse_amount(text, decimals, what, allow_zero=True)
+
+
+def _result(
+    session: SigningSession, run: Run, before: Rates, now: Rates, decimals: int, *transactions: TransactionRecord
+) -> OperationResult:
+    obligations = obligations_of(run, earning_rate=now.earning)
+    unit = "tokens" if run.treasury else "points"
+    shown = [
+        (label, f"{format_amount(old, decimals)} -> {format_amount(new, decimals)} {unit}")
+        for label, old, new in (
+            ("earning rate (shared)", before.earning, now.earning),
+            ("slashing rate (per client)", before.slashing, now.slashing),
+        )
+    ]
+    done = f"Set the rates of run {run.run_id} from the next epoch on."
+    return OperationResult(
+        summary=done if transactions else f"Run {run.run_id} has these rates already.",
+        data={
+            "run_id": run.run_id,
+            "already_so": not transactions,
+            "unit": "collateral" if run.treasury else "points",
+            "decimals": decimals,
+            "earning_rate_total_shared": amounts(now.earning, decimals),
+            "slashing_rate_per_client": amounts(now.slashing, decimals),
+            "earning_rate_total_shared_before": amounts(before.earning, decimals),
+            "slashing_rate_per_client_before": amounts(before.slashing, decimals),
+            "missing_collateral": amounts(obligations.missing, decimals) if obligations else None,
+        },
+        details=(*shown, *_funding(obligations)),
+        transactions=transactions,
+        warnings=obligations.warnings if obligations else (),
+        next_steps=obligations.next_steps(session.given, run.run_id) if obligations else (),
+    )
+
+
+def _funding(obligations: Obligations | None) -> tuple[tuple[str, str], ...]:
+    """For how many epochs the vault lasts, unless a warning says that it does not last for one."""
+    epochs = obligations.epochs if obligations else None
+    if epochs is None or epochs == 0:
+        return ()
+    count = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    return (("vault holds enough for", f"{count} at this rate"),)

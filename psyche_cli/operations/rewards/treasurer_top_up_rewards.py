@@ -1,0 +1,84 @@
+"""Transfer collateral into a run's treasury."""
+
+from __future__ import annotations
+
+from psyche_cli.amounts import format_amount, parse_amount
+from psyche_cli.errors import AccountNotFound, InsufficientFunds
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.rewards.collateral import amounts, obligations_of
+from psyche_cli.operations.runs.find import find_run, token_amount
+from psyche_cli.operations.sending import look_after, record
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.addresses import associated_token_address
+from psyche_cli.results import OperationResult
+from psyche_cli.solana.raw_account import taken
+from psyche_cli.solana.sending.transaction import distinguishing_mark
+
+
+def top_up_rewards(
+    session: SigningSession, *, run_id: str, collateral_amount: str, treasurer_index: int | None = None
+) -> OperationResult:
+    """Transfer ``collateral_amount`` (whole tokens, exact decimals) from the wallet's token account to the vault.
+
+    Anybody may top up any run. Raises Refused for a run without treasurer, InvalidAmount, AccountNotFound when the
+    wallet has no account of that token, InsufficientFunds.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    treasury = run.require_treasury()
+    mint = treasury.mint
+    amount = parse_amount(collateral_amount, mint.decimals, "--collateral-amount")
+    source = associated_token_address(session.wallet.address, mint.address)
+    [raw_source] = session.rpc.accounts([source])
+    if taken(raw_source) is None:
+        raise AccountNotFound(
+            f"The wallet {session.wallet.address} has no account of the collateral token {mint.address}.",
+            hint=f"Send tokens to the wallet first; its associated token account is {source}.",
+            address=str(source),
+            mint=str(mint.address),
+        )
+    balance = token_amount(raw_source)
+    if amount > balance:
+        raise InsufficientFunds(
+            f"The wallet holds {format_amount(balance, mint.decimals)} of the collateral token, "
+            f"less than {format_amount(amount, mint.decimals)}.",
+            hint="Give a smaller --collateral-amount, or send tokens to the wallet first.",
+            balance=balance,
+            amount=amount,
+            token_account=str(source),
+        )
+    instruction = session.instructions.transfer_tokens(
+        source=source,
+        mint=mint.address,
+        destination=treasury.vault,
+        owner=session.wallet.address,
+        amount=amount,
+        decimals=mint.decimals,
+    )
+    instructions = [distinguishing_mark(), instruction]
+    require_lamports(session, instructions)
+    receipt = session.sender.send(instructions, session.wallet, label="top up")
+    vault = look_after(lambda: session.rpc.token_account_balance(treasury.vault))
+    held = vault.base_units if vault else treasury.vault_amount + amount
+    obligations = obligations_of(run, held=held)
+    assert obligations is not None  # the run has a treasury
+    return OperationResult(
+        summary=f"Transferred {format_amount(amount, mint.decimals)} to the treasury of run {run_id}.",
+        data={
+            "run_id": run_id,
+            "collateral_mint": str(mint.address),
+            "decimals": mint.decimals,
+            "transferred": amounts(amount, mint.decimals),
+            "vault": str(treasury.vault),
+            "vault_balance": amounts(held, mint.decimals),
+            "missing_collateral": amounts(obligations.missing, mint.decimals),
+        },
+        details=(
+            ("collateral mint", str(mint.address)),
+            ("from", str(source)),
+            ("to vault", str(treasury.vault)),
+            ("vault holds now", format_amount(held, mint.decimals)),
+        ),
+        transactions=(record("top up", receipt),),
+        warnings=obligations.warnings,
+        next_steps=obligations.next_steps(session.given, run_id),
+    )

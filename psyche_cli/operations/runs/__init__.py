@@ -1,0 +1,1 @@
+"""Creating, finding, pausing and resuming runs."""

@@ -1,0 +1,313 @@
+"""Create a run: its accounts, its authorities, and with a collateral mint its treasurer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import format_sol
+from psyche_cli.errors import AccountNotFound, AlreadyExists, UsageError
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.sending import look_after, record, send_creation
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.accounts.token_accounts import TOKEN_ACCOUNT_SIZE, decode_mint
+from psyche_cli.protocol.addresses import (
+    associated_token_address,
+    check_new_run_id,
+    instance_address,
+    parse_pubkey,
+    treasurer_index,
+    treasurer_run_address,
+)
+from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_SIZE
+from psyche_cli.protocol.programs import ProgramIds
+from psyche_cli.results import JsonValue, OperationResult
+from psyche_cli.run_config.problems import configuration_error
+from psyche_cli.run_config.rules import check_client_version, check_metadata
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.wallet import Wallet
+
+INSTANCE_SIZE = 173
+TREASURER_RUN_SIZE = 200
+CONFIG_FILE = "run.toml"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the owner asked for, as it was typed. None: the default, or none.
+
+    ``collateral_mint`` makes a run with a treasurer; ``treasurer_index`` chooses its index (u64).
+    """
+
+    run_id: str
+    client_version: str = "latest"
+    join_authority: str | None = None
+    collateral_mint: str | None = None
+    treasurer_index: int | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class TreasurerPlan:
+    """The treasurer's Run that will be created, its vault, and the mint that it pays in."""
+
+    index: int
+    run: Pubkey
+    vault: Pubkey
+    mint: Pubkey
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """Everything that is decided about a run before it is created."""
+
+    run_id: str
+    instance: Pubkey
+    main_authority: Pubkey
+    join_authority: Pubkey
+    client_version: str
+    metadata: dict[str, object] | None
+    treasurer: TreasurerPlan | None
+
+
+def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
+    """Create a run in one transaction; the wallet pays, and becomes its main authority.
+
+    One transaction, because anybody could initialise a coordinator account that was created alone. What it locks is
+    reported before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists (also when another process
+    creates the run at the same moment), AccountNotFound, WrongOwner, InsufficientFunds.
+    """
+    new = decide(request, session.wallet.address, session.programs)
+    rents = _require_free(session, new)
+    account = Wallet.generate("the new coordinator account")
+    account_rent = session.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_SIZE)
+    instructions = plan(session.instructions, new, account.address, account_rent)
+    rent = account_rent + rents
+    require_lamports(session, instructions, rent=rent)
+    send = session.sender.send
+    receipt = send_creation(
+        lambda: send(instructions, session.wallet, extra_signers=(account,), label="create run"),
+        lambda: _find_taken(session, new),
+    )
+    return OperationResult(
+        summary=f"Created run {new.run_id}. It is Uninitialized: configure it next.",
+        data={
+            "run_id": new.run_id,
+            "coordinator_instance": str(new.instance),
+            "coordinator_account": str(account.address),
+            "main_authority": str(new.main_authority),
+            "join_authority": str(new.join_authority),
+            "client_version": new.client_version,
+            "already_so": False,
+            "locked_lamports": rent,
+            "treasurer": _treasurer_data(new.treasurer),
+        },
+        details=(
+            ("instance", str(new.instance)),
+            ("coordinator account", str(account.address)),
+            ("main authority", str(new.main_authority) + (" (through the treasurer)" if new.treasurer else "")),
+            ("join authority", str(new.join_authority)),
+            ("client version", new.client_version),
+            *_treasurer_details(new.treasurer),
+            ("locked for storage", f"{format_sol(rent)} SOL"),
+        ),
+        transactions=(record("create run", receipt),),
+        next_steps=_next_steps(session, new),
+    )
+
+
+def plan(instructions: Instructions, new: NewRun, account: Pubkey, account_rent: int) -> list[Instruction]:
+    """The instructions of the one transaction: create the account, initialise it, and describe it if asked."""
+    payer = new.main_authority
+    create = instructions.create_coordinator_account(payer=payer, account=account, lamports=account_rent)
+    shared: dict[str, Any] = {
+        "payer": payer,
+        "run_id": new.run_id,
+        "account": account,
+        "join_authority": new.join_authority,
+        "client_version": new.client_version,
+        "main_authority": payer,
+    }
+    owner: dict[str, Any] = {"authority": payer, "instance": new.instance, "account": account, "metadata": new.metadata}
+    if new.treasurer is None:
+        initialise = instructions.init_coordinator(**shared)
+        describe = [instructions.update(**owner)] if new.metadata else []
+    else:
+        initialise = instructions.run_create(**shared, index=new.treasurer.index, collateral_mint=new.treasurer.mint)
+        describe = [instructions.run_update(**owner, run=new.treasurer.run)] if new.metadata else []
+    return [create, initialise, *describe]
+
+
+def decide(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRun:
+    """Check what was asked for, as far as that needs no cluster, and derive every address.
+
+    Raises InvalidRunId, InvalidPublicKey, UsageError, ConfigurationError.
+    """
+    run_id = check_new_run_id(request.run_id)
+    problems = check_client_version(request.client_version)
+    problems += check_metadata(name=request.name, description=request.description)
+    if problems:
+        raise configuration_error(problems, subject="What describes the run")
+    if request.treasurer_index is not None and request.collateral_mint is None:
+        raise UsageError(
+            "--treasurer-index needs --treasurer-collateral-mint.",
+            hint="Give the mint of the token that rewards are paid in, or leave --treasurer-index out.",
+        )
+    given = request.join_authority
+    metadata: dict[str, object] = {
+        "name": request.name or "",
+        "description": request.description or "",
+        "num_parameters": 0,
+        "vocab_size": 0,
+    }
+    return NewRun(
+        run_id=run_id,
+        instance=instance_address(run_id, programs),
+        main_authority=wallet,
+        join_authority=wallet if given is None else parse_pubkey(given, "--join-authority"),
+        client_version=request.client_version,
+        metadata=metadata if request.name or request.description else None,
+        treasurer=_plan_treasurer(request, programs),
+    )
+
+
+def _plan_treasurer(request: RunRequest, programs: ProgramIds) -> TreasurerPlan | None:
+    if request.collateral_mint is None:
+        return None
+    mint = parse_pubkey(request.collateral_mint, "--treasurer-collateral-mint")
+    index = treasurer_index(request.run_id) if request.treasurer_index is None else request.treasurer_index
+    run = treasurer_run_address(index, programs)
+    return TreasurerPlan(index=index, run=run, vault=associated_token_address(run, mint), mint=mint)
+
+
+def _require_free(session: SigningSession, new: NewRun) -> int:
+    """Raise unless the run can be created. The lamports of rent that its accounts take, but for the coordinator's.
+
+    What somebody has sent to one of their addresses beforehand counts towards its rent.
+    """
+    found = _look(session, new)
+    taken = _taken(session, new, found)
+    if taken is not None:
+        raise taken
+    sizes = [INSTANCE_SIZE]
+    if new.treasurer is not None:
+        mint = found[3]
+        if mint is None:
+            raise AccountNotFound(
+                f"There is no token mint {new.treasurer.mint} on {session.rpc.label}.",
+                hint="Check --treasurer-collateral-mint and --rpc.",
+                address=str(new.treasurer.mint),
+            )
+        decode_mint(mint)
+        sizes += [TREASURER_RUN_SIZE, TOKEN_ACCOUNT_SIZE]
+    held = [raw.lamports if raw else 0 for raw in found]
+    return sum(
+        max(session.rpc.rent_exempt_minimum(size) - lamports, 0) for size, lamports in zip(sizes, held, strict=False)
+    )
+
+
+def _look(session: SigningSession, new: NewRun) -> list[RawAccount | None]:
+    """The run's instance, and with a treasurer its Run, its vault and its mint, in one round trip."""
+    wanted = [new.instance]
+    if new.treasurer is not None:
+        wanted += [new.treasurer.run, new.treasurer.vault, new.treasurer.mint]
+    return session.rpc.accounts(wanted)
+
+
+def _find_taken(session: SigningSession, new: NewRun) -> AlreadyExists | None:
+    return _taken(session, new, _look(session, new))
+
+
+def _taken(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None]) -> AlreadyExists | None:
+    """The error that says which of the run's addresses is taken; None if all are free."""
+    if _is_taken(found[0]):
+        return _existing_run(session, new)
+    if new.treasurer is None:
+        return None
+    if _is_taken(found[1]):
+        return AlreadyExists(
+            f"A treasurer with index {new.treasurer.index} exists already.",
+            hint="Choose another --treasurer-index, and give it to every later command too.",
+            treasurer_run=str(new.treasurer.run),
+        )
+    if _is_taken(found[2]):
+        return AlreadyExists(
+            f"The vault {new.treasurer.vault} exists already, and the program insists on creating it.",
+            hint="Somebody made it beforehand. Choose another --treasurer-index.",
+            vault=str(new.treasurer.vault),
+        )
+    return None
+
+
+def _is_taken(raw: RawAccount | None) -> bool:
+    return raw is not None and raw.is_taken
+
+
+def _existing_run(session: SigningSession, new: NewRun) -> AlreadyExists:
+    """Tell a run that is as it was asked for, perhaps by an attempt whose answer got lost, from any other."""
+    look = session.given.command("json-dump-run", run_id=new.run_id)
+    index = None if new.treasurer is None else new.treasurer.index
+    run = look_after(lambda: find_run(session, new.run_id, index))
+    as_requested = run is not None and _is_as_requested(run, new)
+    return AlreadyExists(
+        f"A run {new.run_id!r} exists already on {session.rpc.label}"
+        + (", created by this wallet with these options." if as_requested else "."),
+        hint=f"There is nothing left to create. To look at it: {look}"
+        if as_requested
+        else f"Choose another --run-id, or look at it: {look}",
+        instance=str(new.instance),
+        as_requested=as_requested,
+    )
+
+
+def _is_as_requested(run: Run, new: NewRun) -> bool:
+    """Whether a run has the authorities, the client version, the texts and the treasurer that were asked for."""
+    treasury, account = run.treasury, run.account
+    asked = new.metadata or {}
+    return (
+        run.main_authority == new.main_authority
+        and run.instance.join_authority == new.join_authority
+        and account.client_version == new.client_version
+        and all(account.metadata[key] == asked.get(key, "") for key in ("name", "description"))
+        and (None if treasury is None else treasury.run.collateral_mint)
+        == (None if new.treasurer is None else new.treasurer.mint)
+    )
+
+
+def _next_steps(session: SigningSession, new: NewRun) -> tuple[str, ...]:
+    """To configure the run; first to write a file, unless there is one of that name."""
+    configure = session.given.command("update-config", "--config-path", CONFIG_FILE, run_id=new.run_id)
+    if Path(CONFIG_FILE).exists():
+        return (configure,)
+    return (f"psyche-cli config-example > {CONFIG_FILE}", configure)
+
+
+def _treasurer_data(treasurer: TreasurerPlan | None) -> JsonValue:
+    if treasurer is None:
+        return None
+    return {
+        "index": treasurer.index,
+        "index_string": str(treasurer.index),
+        "run": str(treasurer.run),
+        "vault": str(treasurer.vault),
+        "collateral_mint": str(treasurer.mint),
+    }
+
+
+def _treasurer_details(treasurer: TreasurerPlan | None) -> tuple[tuple[str, str], ...]:
+    if treasurer is None:
+        return ()
+    return (
+        ("treasurer run", str(treasurer.run)),
+        ("treasurer index", str(treasurer.index)),
+        ("collateral mint", str(treasurer.mint)),
+        ("vault", str(treasurer.vault)),
+    )

@@ -1,0 +1,147 @@
+"""Pause a run, or start it."""
+
+from __future__ import annotations
+
+from psyche_cli.errors import ProgramRefused, WrongRunState
+from psyche_cli.operations.change import Change, instructions_for
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.rewards.collateral import amounts, obligations_of
+from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.sending import look_after, record
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.run_config.problems import configuration_error
+from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
+
+
+def set_paused(
+    session: SigningSession, *, run_id: str, paused: bool, treasurer_index: int | None = None
+) -> OperationResult:
+    """Pause or resume a run, through its treasurer if it has one; one that is so already is left alone.
+
+    Raises NotAuthority, WrongRunState, ConfigurationError or InsufficientFunds where the program or the cluster would
+    refuse, before anything is sent.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    run.require_authority(session.wallet.address)
+    if is_so_already(paused, run.account):
+        return _result(session, run, run, paused)
+    if paused:
+        check_pause(run)
+    else:
+        check_resume(session, run)
+    label = "pause" if paused else "resume"
+    instructions = instructions_for(Change(paused=paused), run, session.wallet.address, session.instructions)
+    require_lamports(session, instructions)
+    try:
+        receipt = session.sender.send(instructions, session.wallet, label=label)
+    except ProgramRefused as error:
+        # Somebody else may have been faster. What was sent and paid for remains a failure.
+        seen = None if error.sent else look_after(lambda: find_run(session, run_id, treasurer_index))
+        if seen is None or not is_so_already(paused, seen.account):
+            raise
+        return _result(session, seen, seen, paused)
+    seen = look_after(lambda: find_run(session, run_id, treasurer_index))
+    return _result(session, run, seen, paused, record(label, receipt))
+
+
+def is_so_already(paused: bool, account: CoordinatorAccount) -> bool:
+    """Whether a run is paused, or will be at the end of its epoch; or else, whether it runs and will go on."""
+    if paused:
+        return account.run_state == RunState.PAUSED or account.pending_pause
+    return not account.run_state.is_halted and not account.pending_pause
+
+
+def check_pause(run: Run) -> None:
+    """Raises WrongRunState where pausing is refused: a halted run is not running."""
+    state = run.account.run_state
+    if state.is_halted:
+        raise WrongRunState(
+            f"Run {run.run_id!r} cannot be paused: it is {state.text}, so it is not running.",
+            hint="" if state == RunState.FINISHED else "It pauses only once it has been started.",
+            state=state.text,
+        )
+
+
+def check_resume(session: SigningSession, run: Run) -> None:
+    """Raises where starting is refused.
+
+    WrongRunState: the run is about to pause, has finished, was never configured, or has no steps left.
+    ConfigurationError: its configuration breaks rules, which are named.
+    """
+    account, state = run.account, run.account.run_state
+    if state == RunState.FINISHED or not state.is_halted:
+        advice = "A pause that is pending cannot be taken back: wait until the run is Paused."
+        raise WrongRunState(
+            f"Run {run.run_id!r} cannot be resumed: it is {state.text}, not Paused.",
+            hint=advice if account.pending_pause else "",
+            state=state.text,
+        )
+    configure = session.given.command("update-config", "--config-path", "run.toml", run_id=run.run_id)
+    if is_unset(account.config):
+        raise WrongRunState(
+            f"Run {run.run_id!r} cannot be resumed: it has no configuration yet.",
+            hint=f"Give it one: {configure}",
+            state=state.text,
+        )
+    problems = check_run(account.config, account.model)
+    if problems:
+        raise configuration_error(
+            problems,
+            subject=f"Run {run.run_id!r} cannot be resumed: its configuration",
+            hint=f"Fix the file and send it: {configure}",
+        )
+    step = run.next_step
+    if not has_steps_left(step, account.config):
+        raise WrongRunState(
+            f"Run {run.run_id!r} cannot be resumed: it has no steps left "
+            f"(step {step}, total_steps {account.config['total_steps']}).",
+            hint=f"Raise total_steps in the configuration and send it: {configure}",
+            state=state.text,
+        )
+
+
+def _result(
+    session: SigningSession, run: Run, seen: Run | None, paused: bool, *transactions: TransactionRecord
+) -> OperationResult:
+    """What is so after the transaction, or was so without one; ``seen`` is the run afterwards, if it could be read."""
+    account = seen.account if seen else None
+    state = account.run_state.text if account else "not known: the endpoint no longer answers"
+    obligations = None if paused else obligations_of(seen or run)
+    return OperationResult(
+        summary=_summary(run.run_id, paused, account, already=not transactions),
+        data={
+            "run_id": run.run_id,
+            "paused": paused,
+            "already_so": not transactions,
+            "state_before": run.account.run_state.text,
+            "state": account.run_state.text if account else None,
+            "pending_pause": account.pending_pause if account else None,
+            "treasurer": run.treasury is not None,
+            "missing_collateral": amounts(obligations.missing, obligations.decimals) if obligations else None,
+        },
+        details=(
+            ("state before", run.account.run_state.text),
+            ("state now", state + (" (pause pending)" if account and account.pending_pause else "")),
+        ),
+        transactions=transactions,
+        warnings=obligations.warnings if obligations else (),
+        next_steps=(
+            *(obligations.next_steps(session.given, run.run_id) if obligations else ()),
+            session.given.command("json-dump-run", run_id=run.run_id),
+        ),
+    )
+
+
+def _summary(run_id: str, paused: bool, seen: CoordinatorAccount | None, *, already: bool) -> str:
+    if not paused:
+        now = f"it is {seen.run_state.text} now" if seen else ""
+        return f"Run {run_id} is running already: {now}." if already else f"Resumed run {run_id}{now and ': '}{now}."
+    if seen and seen.pending_pause:
+        will = "will pause already" if already else "will pause"
+        return f"Run {run_id} {will} when this epoch ends; it pays no rewards for this epoch."
+    if already:
+        return f"Run {run_id} is paused already."
+    return f"Paused run {run_id}." if seen else f"Asked run {run_id} to pause."

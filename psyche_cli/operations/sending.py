@@ -1,0 +1,47 @@
+"""From what the sender returns to what a result shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from psyche_cli.errors import AlreadyExists, ProgramRefused, PsycheError
+from psyche_cli.results import TransactionRecord
+from psyche_cli.solana.sending.sender import Receipt
+
+_Value = TypeVar("_Value")
+
+
+def record(label: str, receipt: Receipt) -> TransactionRecord:
+    """The record of a transaction that landed; ``label`` says what it did."""
+    return TransactionRecord(label=label, signature=str(receipt.signature), slot=receipt.slot, logs=tuple(receipt.logs))
+
+
+def look_after(read: Callable[[], _Value]) -> _Value | None:
+    """What ``read`` finds, or None when the endpoint fails or lies, or the user has had enough (Ctrl-C).
+
+    For looking at the outcome of a transaction that has landed: whoever takes a failed look for a failed transaction
+    repeats a payment.
+    """
+    try:
+        return read()
+    except (PsycheError, KeyboardInterrupt):
+        return None
+
+
+def send_creation(send: Callable[[], Receipt], find_taken: Callable[[], AlreadyExists | None]) -> Receipt:
+    """Send what creates accounts, and say so if somebody else created them in the meantime.
+
+    A program refuses a taken address in its own words, or with a bare number. ``find_taken`` looks once more and
+    returns the error to raise instead; it then tells, like the program's own, whether the transaction was sent.
+    """
+    try:
+        return send()
+    except ProgramRefused as refused:
+        taken = look_after(find_taken)
+        if taken is None:
+            raise
+        taken.sent, taken.signature, taken.logs = refused.sent, refused.signature, refused.logs
+        if refused.sent:
+            taken.hint = f"Transaction {refused.signature} failed on-chain, its fee was paid. {taken.hint}".strip()
+        raise taken from refused

@@ -1,0 +1,90 @@
+"""What every operation on a cluster starts from: an endpoint, and for writes a wallet and a sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from psyche_cli.environment import Environment
+from psyche_cli.protocol.errors.program_errors import failure_describer
+from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.endpoints import check_rpc_url
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
+from psyche_cli.solana.wallet import Wallet, load_wallet
+from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open RPC endpoint, the ids of the programs there, and a way to tell the user something meanwhile.
+
+    ``given`` is what commands that are suggested to the user must repeat.
+    """
+
+    rpc: RpcClient
+    programs: ProgramIds
+    notify: Callable[[str], None]
+    given: GivenOptions
+
+
+@dataclass(frozen=True)
+class SigningSession(Session):
+    """A session that can write: with the wallet that signs and pays."""
+
+    wallet: Wallet
+    sender: Sender
+    instructions: Instructions
+
+
+@contextmanager
+def reading_session(environment: Environment, *, rpc: str, given: GivenOptions = NOTHING_GIVEN) -> Iterator[Session]:
+    """A session without a wallet. Raises UsageError for a URL that cannot be meant."""
+    with _connected(environment, rpc) as client:
+        yield Session(
+            rpc=client,
+            programs=PUBLISHED,
+            notify=environment.progress,
+            given=given,
+        )
+
+
+@contextmanager
+def signing_session(
+    environment: Environment, *, rpc: str, wallet_path: Path | None = None, given: GivenOptions = NOTHING_GIVEN
+) -> Iterator[SigningSession]:
+    """A session with the wallet that ``wallet_path`` or the environment names, which ends within WRITING_SECONDS.
+
+    Every error of what is done with it says by ``sent`` and ``signature`` whether a transaction may have reached the
+    cluster, and so does a signal to stop, which becomes Interrupted. Raises UsageError, WalletError.
+    """
+    # Which wallet pays, and who else can read it, is no progress that --quiet leaves out.
+    wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
+    with _connected(environment, rpc) as connected:
+        client = connected.within(Deadline(environment.clock, WRITING_SECONDS))
+        sender = Sender(client, environment.clock, environment.progress, describe_failure=failure_describer(PUBLISHED))
+        with sender.accounting():
+            yield SigningSession(
+                rpc=client,
+                programs=PUBLISHED,
+                notify=environment.progress,
+                given=given,
+                wallet=wallet,
+                sender=sender,
+                instructions=Instructions(PUBLISHED),
+            )
+
+
+@contextmanager
+def _connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
+    url = check_rpc_url(rpc)
+    environment.redactor.learn_url(url)
+    transport = environment.requests.watch(environment.open_transport(url))
+    try:
+        yield RpcClient(transport, environment.clock)
+    finally:
+        transport.close()

@@ -1,0 +1,1 @@
+"""Accounts of the Psyche programs and of SPL Token, decoded."""

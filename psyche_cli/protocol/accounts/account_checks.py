@@ -1,0 +1,61 @@
+"""What every account is asked before its content is read: whose it is, and of which type."""
+
+from __future__ import annotations
+
+import hashlib
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import MalformedAccount, WrongDiscriminator, WrongOwner
+from psyche_cli.protocol.layouts.v1 import DISCRIMINATOR_SIZE
+from psyche_cli.protocol.programs import ProgramIds
+from psyche_cli.solana.raw_account import RawAccount
+
+
+def account_discriminator(name: str) -> bytes:
+    """The 8 bytes with which Anchor begins an account of the type ``name``."""
+    return hashlib.sha256(f"account:{name}".encode()).digest()[:DISCRIMINATOR_SIZE]
+
+
+def check_owner(raw: RawAccount, owner: Pubkey, what: str, programs: ProgramIds) -> None:
+    """Raise WrongOwner unless ``raw`` belongs to the program ``owner``. ``what`` names the account's type."""
+    if raw.owner == owner:
+        return
+    raise WrongOwner(
+        f"The {what} {raw.address} belongs to {_named(raw.owner, programs)}, not to {_named(owner, programs)}.",
+        hint="Check that the RPC endpoint is on the cluster you mean, and the program ids.",
+        address=str(raw.address),
+        found=str(raw.owner),
+        expected=str(owner),
+    )
+
+
+def check_discriminator(raw: RawAccount, name: str, what: str) -> None:
+    """Raise WrongDiscriminator unless ``raw`` begins as an account of Anchor type ``name`` does."""
+    found, expected = raw.data[:DISCRIMINATOR_SIZE], account_discriminator(name)
+    if found == expected:
+        return
+    begins = found.hex() if found else "nothing"
+    raise WrongDiscriminator(
+        f"The {what} {raw.address} begins with {begins}, an account of type {name} with {expected.hex()}.",
+        hint="The address is that of another kind of account, or of one that was created but never initialised.",
+        address=str(raw.address),
+        found=found.hex(),
+        expected=expected.hex(),
+    )
+
+
+def malformed(raw: RawAccount, what: str, field: str, offset: int, reason: str) -> MalformedAccount:
+    """The error for content that no program writes: ``reason`` says what ``field`` holds at ``offset``."""
+    return MalformedAccount(
+        f"The {what} {raw.address} is damaged: {field} at byte {offset} {reason}.",
+        address=str(raw.address),
+        field=field,
+        offset=offset,
+        size=len(raw.data),
+    )
+
+
+def _named(program: Pubkey, programs: ProgramIds) -> str:
+    name = programs.name_of(program)
+    return f"program {program}" if name == str(program) else f"the {name} program ({program})"

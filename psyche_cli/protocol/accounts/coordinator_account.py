@@ -1,0 +1,359 @@
+"""The coordinator account, decoded: checked at once, read when asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import RetiredLayout, WrongSize, WrongVersion
+from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner
+from psyche_cli.protocol.layouts.memory_values import MemoryReader, PlainValue, fixed_string
+from psyche_cli.protocol.layouts.v1 import (
+    COORDINATOR_ACCOUNT_SIZE,
+    COORDINATOR_ACCOUNT_VERSION,
+    DISCRIMINATOR_SIZE,
+    RETIRED_LAYOUT_SIZE,
+    STORED_ROUNDS,
+    CoordinatorImage,
+)
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.protocol.run_states import ClientState, RunState
+from psyche_cli.solana.raw_account import RawAccount
+
+_WHAT = "coordinator account"
+_DISPLAY_ID_BYTES = 4
+
+
+@dataclass(frozen=True)
+class PendingClient:
+    """A wallet that ever joined the run. ``earned`` and ``slashed`` are points; ``active`` is the joining round."""
+
+    signer: Pubkey
+    p2p_identity: bytes
+    earned: int
+    slashed: int
+    active: int
+
+    @property
+    def display_id(self) -> str:
+        """The first 4 bytes of the wallet in hex, as programs and tools name a client. Not unique."""
+        return bytes(self.signer)[:_DISPLAY_ID_BYTES].hex()
+
+
+@dataclass(frozen=True)
+class EpochClient:
+    """A client of the current epoch, or one that left it in the round of ``exited_height``."""
+
+    signer: Pubkey
+    p2p_identity: bytes
+    state: ClientState
+    exited_height: int
+
+    @property
+    def display_id(self) -> str:
+        """The first 4 bytes of the wallet in hex, as programs and tools name a client. Not unique."""
+        return bytes(self.signer)[:_DISPLAY_ID_BYTES].hex()
+
+
+@dataclass(frozen=True)
+class EpochRates:
+    """Points per epoch: earned by all clients together, lost by one."""
+
+    earning_rate_total_shared: int
+    slashing_rate_per_client: int
+
+
+@dataclass(frozen=True)
+class BloomFilter:
+    """1,024 bits: 8 keys and 16 words of bits, all u64."""
+
+    keys: tuple[int, ...]
+    bits: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What a witness handed in for a round."""
+
+    position: int
+    index: int
+    witness: bool
+    participant_bloom: BloomFilter
+    broadcast_bloom: BloomFilter
+    broadcast_merkle: bytes
+
+
+@dataclass(frozen=True)
+class Round:
+    """One of the four rounds that the account remembers."""
+
+    data_index: int
+    random_seed: int
+    height: int
+    clients_len: int
+    tie_breaker_tasks: int
+    witnesses: tuple[Witness, ...]
+
+
+def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> CoordinatorAccount:
+    """The coordinator account in ``raw``, of layout version 1 (119,160 bytes).
+
+    Raises, in this order: WrongOwner; RetiredLayout (119,072 bytes) or WrongSize; WrongDiscriminator; WrongVersion.
+    Reading the result may raise MalformedAccount.
+    """
+    check_owner(raw, programs.coordinator, _WHAT, programs)
+    _check_size(raw)
+    check_discriminator(raw, "CoordinatorAccount", _WHAT)
+    image = CoordinatorImage.from_buffer_copy(raw.data, DISCRIMINATOR_SIZE)
+    if image.version != COORDINATOR_ACCOUNT_VERSION:
+        raise WrongVersion(
+            f"The {_WHAT} {raw.address} has version {image.version}, this tool knows {COORDINATOR_ACCOUNT_VERSION}.",
+            hint="Look for a newer psyche-cli.",
+            address=str(raw.address),
+            found=image.version,
+            expected=COORDINATOR_ACCOUNT_VERSION,
+        )
+    return CoordinatorAccount(raw, image)
+
+
+def _check_size(raw: RawAccount) -> None:
+    size = len(raw.data)
+    facts: dict[str, Any] = {"address": str(raw.address), "found": size, "expected": COORDINATOR_ACCOUNT_SIZE}
+    if size == RETIRED_LAYOUT_SIZE:
+        raise RetiredLayout(
+            f"The {_WHAT} {raw.address} has {size:,} bytes: layout v0, in use until December 2025. "
+            f"This tool reads layout v1 of {COORDINATOR_ACCOUNT_SIZE:,} bytes.",
+            hint="The programs cannot migrate or close such a run. Create a new one.",
+            **facts,
+        )
+    if size != COORDINATOR_ACCOUNT_SIZE:
+        raise WrongSize(
+            f"The {_WHAT} {raw.address} has {size:,} bytes, layout v1 has {COORDINATOR_ACCOUNT_SIZE:,}.",
+            hint="It was written by another build of the program, or is no coordinator account.",
+            **facts,
+        )
+
+
+class CoordinatorAccount:
+    """A run's state. Everything is read from the image on first use and kept.
+
+    Times are seconds of cluster time. ``metadata``, ``config``, ``model`` and ``progress`` are plain values in serde
+    shape. Any property raises MalformedAccount when its bytes are such as no program writes.
+    """
+
+    def __init__(self, raw: RawAccount, image: CoordinatorImage) -> None:
+        self.address: Pubkey = raw.address
+        self.lamports: int = raw.lamports
+        self.image = image
+        """The memory image itself, for what has no property here."""
+        self._reader = MemoryReader(image, DISCRIMINATOR_SIZE, str(raw.address))
+        self._state: Any = image.state
+        self._coordinator: Any = image.state.coordinator
+        self._epoch: Any = image.state.coordinator.epoch_state
+        self._clients: Any = image.state.clients_state
+
+    @property
+    def version(self) -> int:
+        """Version of the layout: 1."""
+        return int(self.image.version)
+
+    @property
+    def nonce(self) -> int:
+        """Counts the instructions that changed the run's state; the client version is not part of that."""
+        return int(self.image.nonce)
+
+    @cached_property
+    def run_id(self) -> str:
+        """The run id."""
+        return fixed_string(self._coordinator.run_id)
+
+    @cached_property
+    def client_version(self) -> str:
+        """The version of the training client that the run demands."""
+        return fixed_string(self._state.client_version)
+
+    @cached_property
+    def run_state(self) -> RunState:
+        """Where the run stands."""
+        return RunState(self._reader.tag(self._coordinator.run_state, "state.coordinator.run_state"))
+
+    @property
+    def run_state_start_timestamp(self) -> int:
+        """Since when it stands there, in seconds of cluster time."""
+        return int(self._coordinator.run_state_start_unix_timestamp)
+
+    @property
+    def pending_pause(self) -> bool:
+        """The run pauses when the epoch ends."""
+        return bool(self._coordinator.pending_pause.value)
+
+    @cached_property
+    def metadata(self) -> dict[str, PlainValue]:
+        """name, description, num_parameters, vocab_size."""
+        return self._reader.table(self._state.metadata, "state.metadata")
+
+    @cached_property
+    def config(self) -> dict[str, int]:
+        """The 14 values of the run configuration's table ``config``."""
+        return self._reader.integers(self._coordinator.config)
+
+    @cached_property
+    def model(self) -> dict[str, PlainValue]:
+        """The model: ``{"LLM": {...}}``."""
+        model = self._reader.value(self._coordinator.model, "state.coordinator.model")
+        assert isinstance(model, dict)
+        return model
+
+    @cached_property
+    def progress(self) -> dict[str, int]:
+        """epoch, step, epoch_start_data_index."""
+        return self._reader.integers(self._coordinator.progress)
+
+    @property
+    def epoch(self) -> int:
+        """The number of the current epoch, from 0."""
+        return int(self._coordinator.progress.epoch)
+
+    @property
+    def step(self) -> int:
+        """The number of the current step, from 1 once the run was first resumed."""
+        return int(self._coordinator.progress.step)
+
+    @cached_property
+    def rounds(self) -> tuple[Round, ...]:
+        """The ring of the four latest rounds, in the order of the account."""
+        path = "state.coordinator.epoch_state.rounds"
+        return tuple(self._round(part, f"{path}[{i}]") for i, part in enumerate(self._epoch.rounds))
+
+    @property
+    def rounds_head(self) -> int:
+        """Which of ``rounds`` is the current one."""
+        return self._reader.index(self._epoch, "rounds_head", STORED_ROUNDS, "state.coordinator.epoch_state")
+
+    @property
+    def current_round(self) -> Round:
+        """The round under way, or the last one."""
+        return self.rounds[self.rounds_head]
+
+    @property
+    def epoch_start_step(self) -> int:
+        """The step at which the epoch began."""
+        return int(self._epoch.start_step)
+
+    @property
+    def epoch_last_step(self) -> int:
+        """The step after which the epoch ends because its time is up; 0 while that is open."""
+        return int(self._epoch.last_step)
+
+    @property
+    def epoch_start_timestamp(self) -> int:
+        """When the epoch began, in seconds of cluster time."""
+        return int(self._epoch.start_timestamp)
+
+    @property
+    def first_round(self) -> bool:
+        """The epoch is in its first round, or before it."""
+        return bool(self._epoch.first_round.value)
+
+    @property
+    def cold_start_epoch(self) -> bool:
+        """The epoch follows a pause, so that the learning rate warms up again."""
+        return bool(self._epoch.cold_start_epoch.value)
+
+    @cached_property
+    def epoch_clients(self) -> tuple[EpochClient, ...]:
+        """The clients of the epoch."""
+        return self._epoch_clients(self._epoch.clients, "state.coordinator.epoch_state.clients")
+
+    @cached_property
+    def exited_clients(self) -> tuple[EpochClient, ...]:
+        """The clients that left the epoch, in the order in which they did."""
+        return self._epoch_clients(self._epoch.exited_clients, "state.coordinator.epoch_state.exited_clients")
+
+    @cached_property
+    def clients(self) -> tuple[PendingClient, ...]:
+        """Every wallet that ever joined, in the order of first joining."""
+        parts = self._reader.elements(self._clients.clients, "state.clients_state.clients")
+        return tuple(
+            PendingClient(*_identity(part), earned=part.earned, slashed=part.slashed, active=part.active)
+            for part in parts
+        )
+
+    @property
+    def next_active(self) -> int:
+        """What a client's ``active`` must be for it to take part in the next epoch."""
+        return int(self._clients.next_active)
+
+    @cached_property
+    def current_epoch_rates(self) -> EpochRates:
+        """The rates of the current epoch, in points."""
+        return _rates(self._clients.current_epoch_rates)
+
+    @cached_property
+    def future_epoch_rates(self) -> EpochRates:
+        """The rates that the next epoch takes over, in points."""
+        return _rates(self._clients.future_epoch_rates)
+
+    @property
+    def is_warmup_first_tick(self) -> bool:
+        """The rates are still to be taken over in this epoch."""
+        return bool(self._state.is_warmup_first_tick.value)
+
+    @property
+    def is_training_first_tick(self) -> bool:
+        """``next_active`` is still to be raised in this epoch."""
+        return bool(self._state.is_training_first_tick.value)
+
+    def as_dict(self) -> dict[str, PlainValue]:
+        """Every value of the account in serde shape, under the names of the layout."""
+        return {
+            "version": self.version,
+            "state": self._reader.table(self._state, "state"),
+            "nonce": self.nonce,
+        }
+
+    def _epoch_clients(self, vector: Any, path: str) -> tuple[EpochClient, ...]:
+        return tuple(
+            EpochClient(
+                *_identity(part),
+                state=ClientState(self._reader.tag(part.state, f"{path}[{i}].state")),
+                exited_height=part.exited_height,
+            )
+            for i, part in enumerate(self._reader.elements(vector, path))
+        )
+
+    def _round(self, part: Any, path: str) -> Round:
+        return Round(
+            data_index=part.data_index,
+            random_seed=part.random_seed,
+            height=part.height,
+            clients_len=part.clients_len,
+            tie_breaker_tasks=part.tie_breaker_tasks,
+            witnesses=tuple(
+                Witness(
+                    position=witness.proof.position,
+                    index=witness.proof.index,
+                    witness=bool(witness.proof.witness.value),
+                    participant_bloom=_bloom(witness.participant_bloom),
+                    broadcast_bloom=_bloom(witness.broadcast_bloom),
+                    broadcast_merkle=bytes(witness.broadcast_merkle.inner),
+                )
+                for witness in self._reader.elements(part.witnesses, f"{path}.witnesses")
+            ),
+        )
+
+
+def _identity(part: Any) -> tuple[Pubkey, bytes]:
+    both = bytes(part.id)
+    return Pubkey.from_bytes(both[: Pubkey.LENGTH]), both[Pubkey.LENGTH :]
+
+
+def _rates(part: Any) -> EpochRates:
+    return EpochRates(part.earning_rate_total_shared, part.slashing_rate_per_client)
+
+
+def _bloom(part: Any) -> BloomFilter:
+    return BloomFilter(tuple(part.keys), tuple(part.bits))

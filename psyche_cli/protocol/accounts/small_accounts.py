@@ -1,0 +1,191 @@
+"""The four accounts that the programs keep in Borsh, decoded.
+
+After an 8-byte discriminator the fields follow each other without padding; whatever the account has beyond them is zero
+and ignored. Every decoding function raises WrongOwner, WrongDiscriminator or MalformedAccount.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner, malformed
+from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE
+from psyche_cli.protocol.layouts.v1 import DISCRIMINATOR_SIZE
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.raw_account import RawAccount
+
+
+@dataclass(frozen=True)
+class CoordinatorInstance:
+    """What a run id stands for: who administers the run, and where its state is. Never changes."""
+
+    address: Pubkey
+    lamports: int
+    bump: int
+    main_authority: Pubkey
+    """The administrator; for a run with a treasurer, the treasurer's Run."""
+    join_authority: Pubkey
+    """The grantor whose authorizations let clients join."""
+    coordinator_account: Pubkey
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """A grantor's permission for a grantee, and for the delegates that the grantee names."""
+
+    address: Pubkey
+    lamports: int
+    bump: int
+    grantor: Pubkey
+    grantee: Pubkey
+    scope: bytes
+    active: bool
+    delegates: tuple[Pubkey, ...]
+    grantor_update_timestamp: int
+    """When the grantor last switched it on or off, in seconds of cluster time; 0 if never."""
+
+    def is_valid_for(self, grantor: Pubkey, user: Pubkey, scope: bytes = JOIN_SCOPE) -> bool:
+        """Whether the programs accept it as the permission of ``grantor`` for ``user``."""
+        allowed = self.grantee in (ANYONE, user) or user in self.delegates
+        return self.active and self.grantor == grantor and self.scope == scope and allowed
+
+
+@dataclass(frozen=True)
+class TreasurerRun:
+    """The treasurer's side of a run. Totals are in base units of the collateral and in points."""
+
+    address: Pubkey
+    lamports: int
+    bump: int
+    index: int
+    main_authority: Pubkey
+    """The human administrator."""
+    join_authority: Pubkey
+    coordinator_account: Pubkey
+    coordinator_instance: Pubkey
+    collateral_mint: Pubkey
+    total_claimed_collateral_amount: int
+    total_claimed_earned_points: int
+
+
+@dataclass(frozen=True)
+class Participant:
+    """What one user has claimed from a treasurer's run, in base units of the collateral and in points."""
+
+    address: Pubkey
+    lamports: int
+    bump: int
+    claimed_collateral_amount: int
+    claimed_earned_points: int
+
+
+def decode_instance(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> CoordinatorInstance:
+    """The CoordinatorInstance in ``raw`` (173 bytes)."""
+    reader = _Reader(raw, "coordinator instance", "CoordinatorInstance", programs.coordinator, programs)
+    return CoordinatorInstance(
+        address=raw.address,
+        lamports=raw.lamports,
+        bump=reader.unsigned("bump", 1),
+        main_authority=reader.pubkey("main_authority"),
+        join_authority=reader.pubkey("join_authority"),
+        coordinator_account=reader.pubkey("coordinator_account"),
+        run_id=reader.string("run_id"),
+    )
+
+
+def decode_authorization(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> Authorization:
+    """The Authorization in ``raw`` (90 bytes, the scope, and 32 per delegate)."""
+    reader = _Reader(raw, "authorization", "Authorization", programs.authorizer, programs)
+    return Authorization(
+        address=raw.address,
+        lamports=raw.lamports,
+        bump=reader.unsigned("bump", 1),
+        grantor=reader.pubkey("grantor"),
+        grantee=reader.pubkey("grantee"),
+        scope=reader.byte_string("scope"),
+        active=reader.boolean("active"),
+        delegates=reader.pubkeys("delegates"),
+        grantor_update_timestamp=reader.signed("grantor_update_unix_timestamp", 8),
+    )
+
+
+def decode_treasurer_run(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> TreasurerRun:
+    """The treasurer's Run in ``raw`` (200 bytes)."""
+    reader = _Reader(raw, "treasurer run", "Run", programs.treasurer, programs)
+    return TreasurerRun(
+        address=raw.address,
+        lamports=raw.lamports,
+        bump=reader.unsigned("bump", 1),
+        index=reader.unsigned("index", 8),
+        main_authority=reader.pubkey("main_authority"),
+        join_authority=reader.pubkey("join_authority"),
+        coordinator_account=reader.pubkey("coordinator_account"),
+        coordinator_instance=reader.pubkey("coordinator_instance"),
+        collateral_mint=reader.pubkey("collateral_mint"),
+        total_claimed_collateral_amount=reader.unsigned("total_claimed_collateral_amount", 8),
+        total_claimed_earned_points=reader.unsigned("total_claimed_earned_points", 8),
+    )
+
+
+def decode_participant(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> Participant:
+    """The treasurer's Participant in ``raw`` (32 bytes)."""
+    reader = _Reader(raw, "treasurer participant", "Participant", programs.treasurer, programs)
+    return Participant(
+        address=raw.address,
+        lamports=raw.lamports,
+        bump=reader.unsigned("bump", 1),
+        claimed_collateral_amount=reader.unsigned("claimed_collateral_amount", 8),
+        claimed_earned_points=reader.unsigned("claimed_earned_points", 8),
+    )
+
+
+class _Reader:
+    """Takes Borsh fields off the front of an account of Anchor type ``type_name``, once owner and type are right."""
+
+    def __init__(self, raw: RawAccount, what: str, type_name: str, owner: Pubkey, programs: ProgramIds) -> None:
+        check_owner(raw, owner, what, programs)
+        check_discriminator(raw, type_name, what)
+        self._raw = raw
+        self._what = what
+        self._offset = DISCRIMINATOR_SIZE
+
+    def _take(self, field: str, size: int) -> bytes:
+        start, end = self._offset, self._offset + size
+        if end > len(self._raw.data):
+            left = len(self._raw.data) - start
+            raise malformed(self._raw, self._what, field, start, f"needs {size} bytes, the account has {left} left")
+        self._offset = end
+        return self._raw.data[start:end]
+
+    def unsigned(self, field: str, size: int) -> int:
+        return int.from_bytes(self._take(field, size), "little")
+
+    def signed(self, field: str, size: int) -> int:
+        return int.from_bytes(self._take(field, size), "little", signed=True)
+
+    def boolean(self, field: str) -> bool:
+        value = self.unsigned(field, 1)
+        if value > 1:
+            raise malformed(self._raw, self._what, field, self._offset - 1, f"holds {value}, it must be 0 or 1")
+        return value == 1
+
+    def pubkey(self, field: str) -> Pubkey:
+        return Pubkey.from_bytes(self._take(field, Pubkey.LENGTH))
+
+    def pubkeys(self, field: str) -> tuple[Pubkey, ...]:
+        count = self.unsigned(field, 4)
+        keys = self._take(field, count * Pubkey.LENGTH)
+        return tuple(Pubkey.from_bytes(keys[i : i + Pubkey.LENGTH]) for i in range(0, len(keys), Pubkey.LENGTH))
+
+    def byte_string(self, field: str) -> bytes:
+        return self._take(field, self.unsigned(field, 4))
+
+    def string(self, field: str) -> str:
+        start = self._offset
+        try:
+            return self.byte_string(field).decode()
+        except UnicodeDecodeError:
+            raise malformed(self._raw, self._what, field, start, "is not valid UTF-8") from None

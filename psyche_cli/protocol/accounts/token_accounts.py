@@ -1,0 +1,80 @@
+"""Accounts of the classic SPL Token program, the only one that the treasurer works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import WrongOwner, WrongSize
+from psyche_cli.protocol.accounts.account_checks import check_owner, malformed
+from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, TOKEN_2022
+from psyche_cli.solana.raw_account import RawAccount
+
+MINT_SIZE = 82
+TOKEN_ACCOUNT_SIZE = 165
+
+
+@dataclass(frozen=True)
+class TokenMint:
+    """A mint: ``supply`` in base units, of which 10^``decimals`` make one token."""
+
+    address: Pubkey
+    decimals: int
+    supply: int
+    mint_authority: Pubkey | None
+
+
+@dataclass(frozen=True)
+class TokenAccount:
+    """A token account: ``amount`` in base units. The treasurer refuses one with a ``delegate``."""
+
+    address: Pubkey
+    mint: Pubkey
+    owner: Pubkey
+    amount: int
+    delegate: Pubkey | None
+
+
+def decode_mint(raw: RawAccount) -> TokenMint:
+    """The mint in ``raw``. Raises WrongOwner (Token-2022 included), WrongSize or MalformedAccount."""
+    from solders.token.state import Mint
+
+    _check(raw, "mint", MINT_SIZE)
+    try:
+        mint = Mint.from_bytes(raw.data)
+    except ValueError as error:
+        raise malformed(raw, "mint", "the mint", 0, f"cannot be read ({error})") from error
+    return TokenMint(raw.address, mint.decimals, mint.supply, mint.mint_authority)
+
+
+def decode_token_account(raw: RawAccount) -> TokenAccount:
+    """The token account in ``raw``. Raises WrongOwner (Token-2022 included), WrongSize or MalformedAccount."""
+    from solders.token.state import TokenAccount as SplTokenAccount
+
+    _check(raw, "token account", TOKEN_ACCOUNT_SIZE)
+    try:
+        account = SplTokenAccount.from_bytes(raw.data)
+    except ValueError as error:
+        raise malformed(raw, "token account", "the account", 0, f"cannot be read ({error})") from error
+    return TokenAccount(raw.address, account.mint, account.owner, account.amount, account.delegate)
+
+
+def _check(raw: RawAccount, what: str, size: int) -> None:
+    if raw.owner == TOKEN_2022:
+        raise WrongOwner(
+            f"The {what} {raw.address} belongs to Token-2022 ({TOKEN_2022}), not to classic SPL Token ({SPL_TOKEN}).",
+            hint="The treasurer works with mints of the classic SPL Token program only.",
+            address=str(raw.address),
+            found=str(TOKEN_2022),
+            expected=str(SPL_TOKEN),
+        )
+    check_owner(raw, SPL_TOKEN, what, PUBLISHED)
+    if len(raw.data) != size:
+        raise WrongSize(
+            f"The {what} {raw.address} has {len(raw.data)} bytes, a {what} has {size}.",
+            hint="The address is that of another kind of token program account.",
+            address=str(raw.address),
+            found=len(raw.data),
+            expected=size,
+        )

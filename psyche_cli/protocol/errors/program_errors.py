@@ -1,0 +1,227 @@
+"""Why a transaction failed: which program, with which of its errors, and what its logs say to that.
+
+All programs number their own errors from 6000 (Anchor) or 0, so a code means nothing without the program. The error of
+an inner call surfaces with the outer instruction's index; only the logs tell the program that returned it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psyche_cli.errors import ProgramRefused, PsycheError
+from psyche_cli.protocol.errors import error_tables
+from psyche_cli.resources import idl_path
+
+if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
+
+    from psyche_cli.protocol.programs import ProgramIds
+
+_OURS = ("coordinator", "authorizer", "treasurer")
+_EXPLANATIONS = ("model check failed: ", "cold_start_warmup_steps (", "panicked at", "Error: ")
+
+
+@dataclass(frozen=True)
+class ProgramFailure:
+    """A failed transaction, explained.
+
+    ``program_name`` and ``program_id`` are of the program that returned the error, perhaps in an inner call; both are
+    empty when the runtime refused the transaction before any program ran. ``code`` is None for errors without a number.
+    ``account`` is the account that the program blames, by its name in the IDL (snake case). ``details`` are the
+    program's own words in the logs.
+    """
+
+    program_name: str
+    program_id: str
+    code: int | None
+    name: str
+    message: str
+    instruction_index: int | None
+    hint: str
+    account: str = ""
+    details: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """All of it but the hint in one line for a person."""
+        number = "" if self.code is None else f" {self.code}"
+        where = f" (account {self.account})" if self.account else ""
+        details = "".join(f" The program says: {detail}" for detail in self.details)
+        known = self.program_name != self.program_id
+        program = f"{self.program_name} program" if known else f"program {self.program_id}"
+        subject = f"The {program} refuses: " if self.program_id else ""
+        return f"{subject}{self.message}{where} [{self.name}{number}].{details}"
+
+    def as_error(self) -> ProgramRefused:
+        """The error to raise for it."""
+        return ProgramRefused(
+            self.sentence,
+            hint=self.hint,
+            program=self.program_name,
+            program_id=self.program_id,
+            program_code=self.code,
+            program_error=self.name,
+            instruction_index=self.instruction_index,
+            account=self.account,
+            details=list(self.details),
+        )
+
+
+def failure_describer(programs: ProgramIds) -> Callable[[object, Sequence[str], Sequence[Pubkey]], PsycheError]:
+    """A function from error, logs and top-level program ids to the error to raise, for a sender."""
+    return lambda err, logs, instruction_programs: explain_failure(err, logs, instruction_programs, programs).as_error()
+
+
+def explain_failure(
+    err: object, logs: Sequence[str], instruction_programs: Sequence[Pubkey | str], programs: ProgramIds
+) -> ProgramFailure:
+    """Explain the error of a simulated or executed transaction. Never raises.
+
+    ``err`` is the error as JSON-RPC gives it (``{"InstructionError": [0, {"Custom": 6004}]}``, ``"BlockhashNotFound"``)
+    or a node's sentence about it; ``instruction_programs`` are the programs of the top-level instructions in order.
+    """
+    index, reason = _parse(err)
+    if index is None:
+        return _transaction_failure(reason)
+    failed = _innermost_failure(logs)
+    by_index = str(instruction_programs[index]) if 0 <= index < len(instruction_programs) else ""
+    program_id = failed.program_id if failed else by_index
+    program_name = _name_of(program_id, programs)
+    lines = failed.lines if failed else ()
+    account = _blamed_account(lines)
+    details = tuple(_explanations(lines, program_name))
+    if isinstance(reason, int):
+        name, message = _custom(program_name, reason, lines)
+        hint = _custom_hint(program_name, reason, account)
+        return ProgramFailure(program_name, program_id, reason, name, message, index, hint, account, details)
+    message, hint = error_tables.INSTRUCTION.get(reason, (_words(reason), ""))
+    return ProgramFailure(program_name, program_id, None, reason, message, index, hint, account, details)
+
+
+def _parse(err: object) -> tuple[int | None, int | str]:
+    """Index of the failed instruction (None: the transaction as a whole), and its code or the error's name."""
+    if isinstance(err, str):
+        return _parse_sentence(err)
+    if isinstance(err, dict) and len(err) == 1:
+        ((name, detail),) = err.items()
+        if name == "InstructionError" and isinstance(detail, list | tuple) and len(detail) == 2:
+            index, reason = detail
+            if isinstance(reason, dict) and isinstance(reason.get("Custom"), int):
+                return _index(index), reason["Custom"]
+            return _index(index), _first_word(reason)
+        return None, str(name)
+    return None, json.dumps(err, default=str)
+
+
+def _parse_sentence(text: str) -> tuple[int | None, int | str]:
+    match = re.search(r"Error processing Instruction (\d+): (.*)", text)
+    if not match:
+        return None, text.strip()
+    custom = re.search(r"custom program error: 0x([0-9a-fA-F]+)", match[2])
+    return int(match[1]), int(custom[1], 16) if custom else match[2].strip()
+
+
+def _index(value: object) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def _first_word(reason: object) -> str:
+    return str(next(iter(reason), "Unknown")) if isinstance(reason, dict) else str(reason)
+
+
+def _transaction_failure(reason: int | str) -> ProgramFailure:
+    name = str(reason)
+    message, hint = error_tables.TRANSACTION.get(name, (_words(name), ""))
+    return ProgramFailure("", "", None, name, message, None, hint)
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """An invocation that failed: the program, and the lines it wrote itself."""
+
+    program_id: str
+    lines: tuple[str, ...]
+
+
+def _innermost_failure(logs: Sequence[str]) -> _Failed | None:
+    """The invocation that failed first: the failure of an inner call always fails the outer ones after it."""
+    running: list[tuple[str, list[str]]] = []
+    for line in logs:
+        if match := re.fullmatch(r"Program (\w+) invoke \[\d+\]", line):
+            running.append((match[1], []))
+        elif match := re.match(r"Program (\w+) failed: ", line):
+            lines = next((own for program, own in reversed(running) if program == match[1]), [])
+            return _Failed(match[1], tuple(lines))
+        elif re.fullmatch(r"Program \w+ success", line):
+            if running:
+                running.pop()
+        elif running:
+            running[-1][1].append(line.removeprefix("Program log: "))
+    return None
+
+
+def _name_of(program_id: str, programs: ProgramIds) -> str:
+    for name in _OURS:
+        if str(getattr(programs, name)) == program_id:
+            return name
+    well_known = {
+        "11111111111111111111111111111111": "system",
+        "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA": "spl-token",
+        "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb": "spl-token-2022",
+        "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL": "associated-token",
+    }
+    return well_known.get(program_id, program_id)
+
+
+def _custom(program_name: str, code: int, lines: Sequence[str]) -> tuple[str, str]:
+    """Name and message of a numbered error: from our tables, else from the program's own log line."""
+    table: dict[int, tuple[str, str]] = {}
+    if program_name in _OURS:
+        table = error_tables.FRAMEWORK | _idl_errors(program_name)
+    elif program_name == "system":
+        table = error_tables.SYSTEM
+    elif program_name in ("spl-token", "spl-token-2022"):
+        table = error_tables.SPL_TOKEN
+    if code in table:
+        return table[code]
+    for line in lines:
+        match = re.search(r"Error Code: (\w+)\. Error Number: (\d+)\. Error Message: (.*?)\.?$", line)
+        if match and int(match[2]) == code:
+            return match[1], match[3]
+    return "Custom", f"Error {code} ({code:#x})"
+
+
+def _idl_errors(program: str) -> dict[int, tuple[str, str]]:
+    errors = json.loads(idl_path(program).read_text(encoding="utf-8"))["errors"]
+    return {error["code"]: (error["name"], error["msg"]) for error in errors}
+
+
+def _custom_hint(program_name: str, code: int, account: str) -> str:
+    if program_name in _OURS and code in error_tables.FRAMEWORK:
+        return error_tables.ACCOUNT_HINTS.get((code, account), "")
+    return error_tables.HINTS.get((program_name, code), "")
+
+
+def _blamed_account(lines: Sequence[str]) -> str:
+    for line in lines:
+        if match := re.match(r"AnchorError caused by account: (\w+)\.", line):
+            return match[1]
+    return ""
+
+
+def _explanations(lines: Sequence[str], program_name: str) -> list[str]:
+    """What a program wrote about the reason. The system program writes nothing else, and without a prefix."""
+    if program_name == "system":
+        return [line for line in lines if not line.startswith("Program ")]
+    return [" ".join(line.split()) for line in lines if line.startswith(_EXPLANATIONS)]
+
+
+def _words(name: str) -> str:
+    """``InvalidAccountData`` as ``Invalid account data``; a sentence stays as it is."""
+    if not re.fullmatch(r"\w+", name):
+        return name
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().capitalize()

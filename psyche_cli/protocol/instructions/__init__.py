@@ -1,0 +1,1 @@
+"""Instructions of the three programs and of the system and token programs."""

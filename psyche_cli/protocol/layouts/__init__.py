@@ -1,0 +1,1 @@
+"""Byte layouts of the coordinator account, a file per layout."""

@@ -1,0 +1,129 @@
+"""From the memory image of the coordinator account to plain Python values.
+
+The values have the shape in which the programs' types render as JSON ("serde shape"; ``anchor_values`` tells the rules
+and goes the other way). Floats stay floats, NaN and infinity included; a 32-bit float becomes the 64-bit float of
+exactly its value.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, NoReturn, TypeAlias
+
+from psyche_cli.errors import MalformedAccount
+from psyche_cli.protocol.layouts.kinds import Choice, FixedString, FixedVec, Flag, OptionOf, TagOnly
+
+PlainValue: TypeAlias = "str | int | float | bool | list[PlainValue] | dict[str, PlainValue] | None"
+
+
+class MemoryReader:
+    """Reads parts of one image.
+
+    ``image`` lies ``start`` bytes into the account at ``address``; errors give offsets in the account. A ``path`` names
+    the part that is read (``state.coordinator.model``). Every method raises MalformedAccount for a tag, boolean or
+    length that the program cannot have written.
+    """
+
+    def __init__(self, image: ctypes.Structure, start: int, address: str) -> None:
+        self._image = image
+        self._origin = ctypes.addressof(image) - start
+        self._address = address
+
+    def value(self, part: Any, path: str) -> PlainValue:
+        """A part of any kind as a plain value: structures as dicts, arrays and vectors as lists."""
+        if isinstance(part, int | float):
+            return part
+        if isinstance(part, FixedString):
+            return fixed_string(part)
+        if isinstance(part, TagOnly):
+            return self.variant(part, path)
+        if isinstance(part, Choice):
+            return self._choice(part, path)
+        if isinstance(part, OptionOf):
+            return self._option(part, path)
+        if isinstance(part, Flag):
+            return self._flag(part, path)
+        if isinstance(part, FixedVec):
+            return [self.value(element, f"{path}[{i}]") for i, element in enumerate(self.elements(part, path))]
+        if isinstance(part, ctypes.Array):
+            return [self.value(element, f"{path}[{i}]") for i, element in enumerate(part)]
+        return self.table(part, path)
+
+    def table(self, part: Any, path: str) -> dict[str, PlainValue]:
+        """A structure as a dict of its fields."""
+        names = [field[0] for field in part._fields_ if not field[0].startswith("_")]
+        return {name: self.value(getattr(part, name), f"{path}.{name}") for name in names}
+
+    def integers(self, part: Any) -> dict[str, int]:
+        """A structure of nothing but integers as a dict of its fields."""
+        names = [field[0] for field in part._fields_ if not field[0].startswith("_")]
+        return {name: int(getattr(part, name)) for name in names}
+
+    def variant(self, part: Any, path: str) -> str:
+        """The name of the variant that a payload-free enum holds."""
+        return str(part.variants[self.tag(part, path)])
+
+    def tag(self, part: Any, path: str) -> int:
+        """The number of the variant that a payload-free enum holds."""
+        tag = int(part.value)
+        if tag >= len(part.variants):
+            self._refuse(part, path, f"holds {tag}, the highest tag is {len(part.variants) - 1}", tag)
+        return tag
+
+    def elements(self, part: Any, path: str) -> list[Any]:
+        """The elements of a fixed vector that count, as parts of the image."""
+        length, capacity = int(part.len), int(part.data._length_)
+        if length > capacity:
+            offset = type(part).len.offset
+            self._refuse(part, f"{path}.len", f"holds {length}, at most {capacity} elements fit", length, offset)
+        elements: list[Any] = part.data[:length]
+        return elements
+
+    def index(self, part: Any, name: str, bound: int, path: str) -> int:
+        """The field ``name`` of a structure, which is an index below ``bound``."""
+        index = int(getattr(part, name))
+        if index >= bound:
+            offset = getattr(type(part), name).offset
+            self._refuse(part, f"{path}.{name}", f"holds {index}, it must be below {bound}", index, offset)
+        return index
+
+    def _choice(self, part: Any, path: str) -> PlainValue:
+        tag = int(part.tag)
+        if tag >= len(part.variants):
+            self._refuse(part, path, f"holds tag {tag}, the highest is {len(part.variants) - 1}", tag)
+        name = part.variants[tag]
+        payload = getattr(part, name, None)
+        return name if payload is None else {name: self.value(payload, f"{path}.{name}")}
+
+    def _option(self, part: Any, path: str) -> PlainValue:
+        tag = int(part.tag)
+        if tag > 1:
+            self._refuse(part, path, f"holds option tag {tag}, it must be 0 or 1", tag)
+        return self.value(part.Some, path) if tag == 1 else None
+
+    def _flag(self, part: Any, path: str) -> PlainValue:
+        value = int(part.value)
+        if not part.strict:
+            return 0 if value == 0 else 1
+        if value > 1:
+            self._refuse(part, path, f"holds {value}, it must be 0 or 1", value)
+        return value == 1
+
+    def _refuse(self, part: Any, path: str, reason: str, value: int, offset_in_part: int = 0) -> NoReturn:
+        offset = ctypes.addressof(part) - self._origin + offset_in_part
+        raise MalformedAccount(
+            f"The coordinator account {self._address} is damaged: {path} at byte {offset} {reason}.",
+            hint="No version of the program that this tool knows writes that. Is the program id right?",
+            address=self._address,
+            field=path,
+            offset=offset,
+            value=value,
+        )
+
+
+def fixed_string(part: Any) -> str:
+    """A fixed string without its padding of NULs; invalid UTF-8 becomes U+FFFD.
+
+    A NUL at the beginning stays, for the programs take such a string for an empty one.
+    """
+    return bytes(part).rstrip(b"\0").decode("utf-8", errors="replace")

@@ -1,0 +1,232 @@
+"""JSON-RPC over HTTP, and the border where the exceptions of sockets and http.client become ours."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
+
+from psyche_cli import __version__
+from psyche_cli.errors import BadRpcResponse, HttpStatusError, PsycheError, TimedOut, Unreachable, UsageError
+from psyche_cli.solana.endpoints import check_rpc_url, endpoint_label
+from psyche_cli.solana.rpc.http_body import ACCEPTED_CODINGS, WronglyCompressed, unpacked_pieces
+from psyche_cli.solana.rpc.http_connection import Connection, Connections
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+
+_OK = 200
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Accept-Encoding": ACCEPTED_CODINGS,
+    "User-Agent": f"psyche-cli/{__version__}",
+}
+_CONNECT_HINT = "Is the URL right, and does the endpoint run?"
+_STATUS_HINTS = {
+    401: "The endpoint wants an access key.",
+    403: "The access key is missing or wrong, or the endpoint does not allow this.",
+    404: "Is the path of the URL right?",
+    405: "Is this a JSON-RPC endpoint?",
+    429: "The endpoint limits the rate of requests. Wait, or use another endpoint.",
+    502: "The endpoint is overloaded or down. Wait, or use another endpoint.",
+    503: "The endpoint is overloaded or down. Wait, or use another endpoint.",
+    504: "The endpoint is overloaded or down. Wait, or use another endpoint.",
+}
+
+
+class HttpTransport:
+    """One RPC endpoint over HTTP/1.1 with kept connections. May be used from several threads.
+
+    A proxy and certificates to trust may come from the usual environment ``variables``; an endpoint on this machine is
+    never asked through a proxy. Raises UsageError for an invalid URL, or when such a variable is unusable.
+    """
+
+    def __init__(self, url: str, variables: Mapping[str, str] = os.environ) -> None:
+        self._label = endpoint_label(check_rpc_url(url))
+        try:
+            self._connections = Connections(url, variables)
+        except UnicodeError as error:
+            raise UsageError(f"The RPC URL of {self._label} is not valid.") from error
+        except (ValueError, OSError) as error:
+            # The value of the variable may hold a password.
+            raise UsageError(
+                f"Cannot prepare a connection to {self._label}: a proxy or certificate setting is unusable.",
+                hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY (http:// proxies only), SSL_CERT_FILE and SSL_CERT_DIR.",
+            ) from error
+
+    @property
+    def label(self) -> str:
+        """Scheme, host and port of the endpoint."""
+        return self._label
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        """Post one JSON-RPC request body and return the body of the answer, at most 64 MiB.
+
+        ``timeout`` is in seconds of wall-clock time, from the look-up of the host to the last byte. A socket bounds
+        each operation only, and nothing bounds a look-up, so an endpoint that drips bytes could hold a caller for ever:
+        the exchange runs in a thread of its own, which is left behind when the time is over.
+
+        Raises Unreachable or TimedOut, both with ``request_sent`` False when the endpoint certainly never saw the
+        request; HttpStatusError; BadRpcResponse for an answer that is too large or wrongly compressed.
+        """
+        exchange = _Exchange()
+        thread = threading.Thread(target=self._run, args=(exchange, body, timeout), daemon=True, name="rpc-exchange")
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise Unreachable(
+                f"Cannot ask {self._label}: the system does not let this process start another thread.",
+                hint="End other processes, or raise the limit on threads (ulimit -u).",
+                endpoint=self._label,
+                request_sent=False,
+            ) from error
+        if not exchange.wait(timeout):
+            raise self._timed_out(timeout, timeout, request_sent=exchange.sending)
+        if exchange.error is not None:
+            raise exchange.error
+        return bytes(exchange.answer)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connections.close()
+
+    def _run(self, exchange: _Exchange, body: bytes, timeout: float) -> None:
+        try:
+            self._exchange(exchange, body, timeout)
+        except PsycheError as error:
+            exchange.error = error
+        except Exception as error:
+            exchange.error = self._translated(error, timeout, request_sent=exchange.sending)
+        finally:
+            exchange.finish()
+
+    def _exchange(self, exchange: _Exchange, body: bytes, timeout: float) -> None:
+        connections = self._connections
+        connection = connections.take() or connections.open(_connect_seconds(timeout))
+        keep = False
+        try:
+            if not exchange.begin_sending(connection):
+                return
+            response = connection.post(connections.target, body, {**connections.headers, **_HEADERS}, timeout=timeout)
+            with response:
+                if response.status != _OK:
+                    raise self._status_error(response)
+                for piece in unpacked_pieces(response):
+                    exchange.answer += piece
+                    if len(exchange.answer) > LARGEST_ANSWER:
+                        raise BadRpcResponse(
+                            f"The answer of {self._label} is larger than {LARGEST_ANSWER} bytes.", endpoint=self._label
+                        )
+            keep = not response.will_close
+        finally:
+            exchange.end_receiving()
+            if keep:
+                connections.keep(connection)
+            else:
+                connection.close()
+
+    def _status_error(self, response: HTTPResponse) -> HttpStatusError:
+        status = response.status
+        hint = _STATUS_HINTS.get(status, "")
+        if status in _REDIRECTS and "location" in response.headers:
+            hint = "Redirects are not followed. Give the final URL."
+        return HttpStatusError(
+            f"{self._label} answered with HTTP status {status} {response.reason}".rstrip() + ".",
+            hint=hint,
+            endpoint=self._label,
+            status=status,
+            retry_after=_whole_seconds(response.headers.get("retry-after", "")),
+        )
+
+    def _translated(self, error: Exception, timeout: float, *, request_sent: bool) -> PsycheError:
+        """The error of ours for one of a socket, of TLS, of http.client, or of unpacking."""
+        label = self._label
+        if isinstance(error, WronglyCompressed):
+            return BadRpcResponse(f"The answer of {label} is wrongly compressed.", endpoint=label)
+        if isinstance(error, TimeoutError):
+            return self._timed_out(timeout, _connect_seconds(timeout), request_sent=request_sent)
+        reason = _reason(error)
+        if not request_sent:
+            return Unreachable(
+                f"Cannot connect to {label}: {reason}.", hint=_CONNECT_HINT, endpoint=label, request_sent=False
+            )
+        return Unreachable(f"The connection to {label} broke: {reason}.", endpoint=label, request_sent=True)
+
+    def _timed_out(self, timeout: float, connect_timeout: float, *, request_sent: bool) -> TimedOut:
+        label = self._label
+        if request_sent:
+            return TimedOut(f"No answer from {label} within {timeout:g} seconds.", endpoint=label, request_sent=True)
+        return TimedOut(
+            f"No connection to {label} within {connect_timeout:g} seconds.",
+            hint=_CONNECT_HINT,
+            endpoint=label,
+            request_sent=False,
+        )
+
+
+class _Exchange:
+    """What the caller and the thread that talks for it share. The thread writes; the caller reads when it has waited.
+
+    ``sending`` is whether the request may have left.
+    """
+
+    def __init__(self) -> None:
+        self.answer = bytearray()
+        self.error: PsycheError | None = None
+        self.sending = False
+        self._connection: Connection | None = None
+        self._abandoned = False
+        self._finished = False
+        self._changed = threading.Condition()
+
+    def begin_sending(self, connection: Connection) -> bool:
+        """Called by the thread before the first byte: False when nobody waits for the answer any more."""
+        with self._changed:
+            self.sending = not self._abandoned
+            self._connection = connection
+            return self.sending
+
+    def end_receiving(self) -> None:
+        """Called by the thread before the connection may serve another exchange."""
+        with self._changed:
+            self._connection = None
+
+    def finish(self) -> None:
+        """Called by the thread at its end."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify()
+
+    def wait(self, timeout: float) -> bool:
+        """Called by the caller: whether the exchange ended within ``timeout`` seconds.
+
+        One that did not, or was interrupted, is abandoned: what has not been sent by then never will be.
+        """
+        with self._changed:
+            try:
+                self._changed.wait_for(lambda: self._finished, timeout)
+            finally:  # also after Ctrl-C
+                self._abandoned = not self._finished
+                if self._abandoned and self._connection is not None:
+                    self._connection.abort()
+            return self._finished
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected):
+        return "the answer is not HTTP"
+    if isinstance(error, HTTPException) and not isinstance(error, RemoteDisconnected):
+        return f"the answer ended early or is not HTTP ({type(error).__name__})"
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _connect_seconds(timeout: float) -> float:
+    """A host that does not answer at all is given up sooner than a request that it works on."""
+    return min(timeout / 2, 5.0)
+
+
+def _whole_seconds(text: str) -> int | None:
+    """The seconds of a Retry-After header; None without one or for its date form."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None

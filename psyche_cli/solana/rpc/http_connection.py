@@ -1,0 +1,162 @@
+"""HTTP/1.1 connections to one host: opened directly or through a proxy, and kept while they are good."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from urllib.parse import SplitResult, quote, urlsplit
+
+from psyche_cli.solana.endpoints import is_loopback
+from psyche_cli.solana.rpc.proxies import basic_authorization, proxy_for
+
+_LONGEST_IDLE_SECONDS = 5.0
+"""Servers close what has been idle for some time. A request that crosses such an end may have been processed or not."""
+
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class Connection:
+    """One open connection. Used by one thread at a time, except for ``abort``."""
+
+    def __init__(self, http: HTTPConnection) -> None:
+        self._http = http
+        # HTTPConnection forgets it when the server announces that it will hang up.
+        self._socket: socket.socket = http.sock
+        self.idle_since = 0.0
+
+    def post(self, target: str, body: bytes, headers: Mapping[str, str], *, timeout: float) -> HTTPResponse:
+        """Send a request and return the answer, of which the head was read.
+
+        ``timeout``, in seconds, bounds each operation of the socket.
+        """
+        self._socket.settimeout(timeout)
+        self._http.request("POST", target, body, dict(headers))
+        return self._http.getresponse()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether an idle connection still stands: the server has neither hung up nor sent anything unasked."""
+        if self._http.sock is None or time.monotonic() - self.idle_since > _LONGEST_IDLE_SECONDS:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def abort(self) -> None:
+        """Make whatever waits for the server fail at once, in whichever thread."""
+        with suppress(OSError):
+            # That of an SSLSocket is not safe to call from another thread.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close it."""
+        self._http.close()
+        self._socket.close()
+
+
+class Connections:
+    """The connections to the host of an http or https ``url``. May be used from several threads.
+
+    ``variables`` are the environment variables that name proxies, except for a host on this machine, and certificates
+    to trust. Raises ValueError or OSError when one that is needed is unusable, UnicodeError for a host that cannot be.
+    """
+
+    def __init__(self, url: str, variables: Mapping[str, str]) -> None:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        self._host = host if host.isascii() else host.encode("idna").decode("ascii")
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._proxy = None if is_loopback(url) else proxy_for(parts, variables)
+        self._tls = _tls_context(variables) if parts.scheme == "https" else None
+        self.target = _target(parts)
+        self.headers = {"Host": _authority(parts, self._host)}
+        authorization = basic_authorization(parts)
+        if authorization:
+            self.headers["Authorization"] = authorization
+        if self._proxy is not None and self._tls is None:
+            self.target = f"http://{self.headers['Host']}{self.target}"
+            if self._proxy.authorization:
+                self.headers["Proxy-Authorization"] = self._proxy.authorization
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def take(self) -> Connection | None:
+        """An idle connection that still stands. Raises OSError after ``close``."""
+        with self._lock:
+            if self._closed:
+                raise OSError("it was closed")
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.is_good:
+                    return connection
+                connection.close()
+        return None
+
+    def open(self, timeout: float) -> Connection:
+        """A new one. ``timeout`` in seconds bounds each step: each address of the host, a proxy's answer, TLS.
+
+        Raises OSError, among them TimeoutError and ssl.SSLError.
+        """
+        host, port = (self._host, self._port) if self._proxy is None else (self._proxy.host, self._proxy.port)
+        if self._tls is None:
+            http = HTTPConnection(host, port, timeout=timeout)
+        else:
+            http = HTTPSConnection(host, port, timeout=timeout, context=self._tls)
+            if self._proxy is not None:
+                authorization = self._proxy.authorization
+                http.set_tunnel(self._host, self._port, {"Proxy-Authorization": authorization} if authorization else {})
+        try:
+            http.connect()
+        except BaseException:
+            http.close()
+            raise
+        return Connection(http)
+
+    def keep(self, connection: Connection) -> None:
+        """Take a connection back whose answer was read to its end."""
+        connection.idle_since = time.monotonic()
+        with self._lock:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        """Close what is idle now, and what is given back later."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+
+def _tls_context(variables: Mapping[str, str]) -> ssl.SSLContext:
+    """Certificates are always verified: by SSL_CERT_FILE and SSL_CERT_DIR where set, else by certifi's bundle.
+
+    (OpenSSL's own default finds nothing on a Mac.)
+    """
+    file, folder = variables.get("SSL_CERT_FILE") or None, variables.get("SSL_CERT_DIR") or None
+    if file is None and folder is None:
+        import certifi
+
+        file = certifi.where()
+    context = ssl.create_default_context(cafile=file, capath=folder)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _target(parts: SplitResult) -> str:
+    path = quote(parts.path, safe=_ASCII) or "/"
+    return f"{path}?{quote(parts.query, safe=_ASCII)}" if parts.query else path
+
+
+def _authority(parts: SplitResult, host: str) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return shown if parts.port is None else f"{shown}:{parts.port}"

@@ -1,0 +1,225 @@
+"""What the RPC calls return, and how it is read from JSON. Anything unexpected is a ValueError with the reason."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import zstandard
+from solders.hash import Hash, ParseHashError
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import Json
+from psyche_cli.solana.raw_account import RawAccount
+
+LARGEST_ACCOUNT = 10 * 1024 * 1024
+U64_MAX = 2**64 - 1
+
+COMMITMENTS = ("processed", "confirmed", "finalized")
+
+
+@dataclass(frozen=True)
+class Blockhash:
+    """A recent blockhash and the last block height at which a transaction with it may land."""
+
+    hash: Hash
+    last_valid_block_height: int
+
+
+@dataclass(frozen=True)
+class ChainPosition:
+    """Where one node was at one moment: slot and block height (slots that got a block)."""
+
+    slot: int
+    block_height: int
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a transaction would do now. ``err`` is None or the transaction error as the RPC's JSON has it."""
+
+    err: Json
+    logs: tuple[str, ...]
+    units_consumed: int | None
+
+
+@dataclass(frozen=True)
+class SignatureStatus:
+    """Where a transaction got to: its slot, its error or None, and processed, confirmed or finalized."""
+
+    slot: int
+    err: Json
+    confirmation_status: str
+
+
+@dataclass(frozen=True)
+class LandedTransaction:
+    """A transaction in the ledger: slot, error or None, logs, fee in lamports."""
+
+    slot: int
+    err: Json
+    logs: tuple[str, ...]
+    fee_lamports: int
+
+
+@dataclass(frozen=True)
+class TokenAmount:
+    """The balance of a token account: base units and the decimals of its mint."""
+
+    base_units: int
+    decimals: int
+
+
+def as_object(value: Json) -> dict[str, Json]:
+    """A JSON object."""
+    if not isinstance(value, dict):
+        raise ValueError("an object was expected")
+    return value
+
+
+def as_list(value: Json) -> list[Json]:
+    """A JSON array."""
+    if not isinstance(value, list):
+        raise ValueError("an array was expected")
+    return value
+
+
+def as_text(value: Json) -> str:
+    """A JSON string."""
+    if not isinstance(value, str):
+        raise ValueError("a string was expected")
+    return value
+
+
+def as_u64(value: Json) -> int:
+    """A whole number from 0 to 2^64 - 1."""
+    if type(value) is not int or not 0 <= value <= U64_MAX:
+        raise ValueError("a whole number from 0 to 2^64-1 was expected")
+    return value
+
+
+def as_logs(value: Json) -> tuple[str, ...]:
+    """Program logs; null stands for none."""
+    return () if value is None else tuple(as_text(line) for line in as_list(value))
+
+
+def slot_and_value(result: Json) -> tuple[int, Json]:
+    """The two halves of a result that comes with the slot it is true for."""
+    envelope = as_object(result)
+    if "value" not in envelope:
+        raise ValueError("the value is missing")
+    return as_u64(as_object(envelope.get("context")).get("slot")), envelope["value"]
+
+
+def read_account(address: Pubkey, value: Json) -> RawAccount | None:
+    """One account in base64+zstd (or base64, which some nodes fall back to); None for null."""
+    if value is None:
+        return None
+    fields = as_object(value)
+    executable = fields.get("executable")
+    if not isinstance(executable, bool):
+        raise ValueError("the executable flag of an account is missing")
+    return RawAccount(
+        address=address,
+        owner=Pubkey.from_string(as_text(fields.get("owner"))),
+        lamports=as_u64(fields.get("lamports")),
+        data=_account_data(fields.get("data")),
+        executable=executable,
+    )
+
+
+def _account_data(value: Json) -> bytes:
+    parts = as_list(value)
+    if len(parts) != 2:
+        raise ValueError("the data of an account is not a pair of text and encoding")
+    raw = base64.b64decode(as_text(parts[0]), validate=True)
+    encoding = as_text(parts[1])
+    if encoding == "base64":
+        data = raw
+    elif encoding == "base64+zstd":
+        data = _decompressed(raw)
+    else:
+        raise ValueError("the data of an account has an encoding that was not asked for")
+    if len(data) > LARGEST_ACCOUNT:
+        raise ValueError("the data of an account is larger than an account can be")
+    return data
+
+
+def _decompressed(raw: bytes) -> bytes:
+    """One zstd frame of at most 10 MiB of content, the largest account. A larger one is refused before it unfolds."""
+    try:
+        # The size in the frame's header, or -1 when the header does not tell: then max_output_size bounds it.
+        if zstandard.frame_content_size(raw) > LARGEST_ACCOUNT:
+            raise ValueError("the data of an account is larger than an account can be")
+        return zstandard.ZstdDecompressor().decompress(raw, max_output_size=LARGEST_ACCOUNT)
+    except zstandard.ZstdError as error:
+        raise ValueError("the data of an account is wrongly compressed") from error
+
+
+def read_hash(value: Json) -> Hash:
+    """A hash in base58."""
+    try:
+        return Hash.from_string(as_text(value))
+    except ParseHashError as error:
+        raise ValueError("a hash was expected") from error
+
+
+def read_blockhash(value: Json) -> Blockhash:
+    """The value of getLatestBlockhash."""
+    fields = as_object(value)
+    return Blockhash(
+        hash=read_hash(fields.get("blockhash")),
+        last_valid_block_height=as_u64(fields.get("lastValidBlockHeight")),
+    )
+
+
+def read_simulation(value: Json) -> Simulation:
+    """The value of simulateTransaction."""
+    fields = as_object(value)
+    if "err" not in fields:
+        raise ValueError("the simulation does not say whether it failed")
+    units = fields.get("unitsConsumed")
+    return Simulation(
+        err=fields["err"], logs=as_logs(fields.get("logs")), units_consumed=None if units is None else as_u64(units)
+    )
+
+
+def read_signature_status(value: Json) -> SignatureStatus | None:
+    """One element of the value of getSignatureStatuses; None for a signature that the node does not know."""
+    if value is None:
+        return None
+    fields = as_object(value)
+    if "err" not in fields:
+        raise ValueError("the status does not say whether the transaction failed")
+    reached = fields.get("confirmationStatus")
+    if reached is None:
+        # Optional in the protocol. Null confirmations mean rooted, any number means not yet.
+        reached = "finalized" if fields.get("confirmations") is None else "processed"
+    if reached not in COMMITMENTS:
+        raise ValueError("the confirmation status is unknown")
+    return SignatureStatus(slot=as_u64(fields.get("slot")), err=fields["err"], confirmation_status=as_text(reached))
+
+
+def read_landed_transaction(value: Json) -> LandedTransaction | None:
+    """The result of getTransaction; None for a transaction that is not (yet) in the ledger."""
+    if value is None:
+        return None
+    fields = as_object(value)
+    meta = as_object(fields.get("meta"))
+    if "err" not in meta:
+        raise ValueError("the transaction does not say whether it failed")
+    return LandedTransaction(
+        slot=as_u64(fields.get("slot")),
+        err=meta["err"],
+        logs=as_logs(meta.get("logMessages")),
+        fee_lamports=as_u64(meta.get("fee")),
+    )
+
+
+def read_token_amount(value: Json) -> TokenAmount:
+    """The value of getTokenAccountBalance. Its ready-made decimal and float texts are ignored."""
+    fields = as_object(value)
+    amount = as_text(fields.get("amount"))
+    if not (amount.isascii() and amount.isdigit() and len(amount) <= 20):
+        raise ValueError("the token amount is not a whole number")
+    return TokenAmount(base_units=as_u64(int(amount)), decimals=as_u64(fields.get("decimals")))

@@ -1,0 +1,1 @@
+"""Sign once, send, resend the same bytes, and judge."""

@@ -1,0 +1,115 @@
+"""Legacy transactions: put together, measured against the packet size, signed once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from solders.compute_budget import set_compute_unit_limit
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import Transaction
+
+from psyche_cli.errors import TransactionTooLarge
+from psyche_cli.solana.rpc.types import Blockhash
+from psyche_cli.solana.wallet import Wallet
+
+# What fits into one network packet of 1,280 bytes beside the headers of IPv6 and UDP.
+LARGEST_TRANSACTION = 1232
+
+LAMPORTS_PER_SIGNATURE = 5_000
+"""What a transaction costs that buys no priority."""
+
+_MARK_BASE = 200_000
+_SIGNATURE_BYTES = 64
+_MOST_ACCOUNTS = 256
+
+
+@dataclass(frozen=True)
+class SignedTransaction:
+    """The bytes that are sent, as often as it takes. ``signature`` identifies them on the cluster.
+
+    ``program_ids`` are those of the top-level instructions in their order, ``account_keys`` the accounts in the
+    message's order.
+    """
+
+    raw: bytes
+    signature: Signature
+    last_valid_block_height: int
+    program_ids: tuple[Pubkey, ...]
+    account_keys: tuple[Pubkey, ...]
+
+
+def distinguishing_mark() -> Instruction:
+    """An instruction that makes a payment differ from every other of the same amount; it changes nothing else.
+
+    Two processes that sign the same transfer with the same blockhash make one and the same transaction: it would pay
+    once, and both would report it. The mark is a compute unit limit far above what a transfer takes, with 17 random
+    bits. It costs nothing as long as no price per unit is set.
+    """
+    return set_compute_unit_limit(_MARK_BASE + secrets.randbits(17))
+
+
+def transaction_size(instructions: Sequence[Instruction], payer: Pubkey) -> int:
+    """Bytes of the signed transaction, for planning: it fits when at most LARGEST_TRANSACTION.
+
+    The signers follow from the account metas. Raises TransactionTooLarge when there are more than 256 accounts, which
+    no message can express.
+    """
+    message = _message(instructions, payer, Hash.default())
+    # The number of signatures takes one byte up to 127 of them, far more than fit.
+    return 1 + message.header.num_required_signatures * _SIGNATURE_BYTES + len(bytes(message))
+
+
+def transaction_fee(instructions: Sequence[Instruction], payer: Pubkey) -> int:
+    """Lamports that the cluster takes for the transaction, whether it succeeds or fails: 5,000 per signature."""
+    return _message(instructions, payer, Hash.default()).header.num_required_signatures * LAMPORTS_PER_SIGNATURE
+
+
+def sign_transaction(
+    instructions: Sequence[Instruction], wallet: Wallet, extra_signers: Sequence[Wallet], blockhash: Blockhash
+) -> SignedTransaction:
+    """Put together and sign; ``wallet`` pays the fee.
+
+    Raises TransactionTooLarge beyond 1,232 bytes, and ValueError when a signer that the instructions ask for is not
+    among the wallets (a mistake of the program, not of its user).
+    """
+    message = _message(instructions, wallet.address, blockhash.hash)
+    signers = {signer.address: signer for signer in (wallet, *extra_signers)}
+    required = message.account_keys[: message.header.num_required_signatures]
+    missing = [str(key) for key in required if key not in signers]
+    if missing:
+        raise ValueError(f"no wallet was given for the signers {', '.join(missing)}")
+    content = bytes(message)
+    signatures = [signers[key].sign_message(content) for key in required]
+    raw = bytes(Transaction.populate(message, signatures))
+    if len(raw) > LARGEST_TRANSACTION:
+        raise TransactionTooLarge(
+            f"The transaction has {len(raw)} bytes, at most {LARGEST_TRANSACTION} are possible.",
+            size=len(raw),
+            limit=LARGEST_TRANSACTION,
+        )
+    return SignedTransaction(
+        raw=raw,
+        signature=signatures[0],
+        last_valid_block_height=blockhash.last_valid_block_height,
+        program_ids=tuple(instruction.program_id for instruction in instructions),
+        account_keys=tuple(message.account_keys),
+    )
+
+
+def _message(instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash) -> Message:
+    keys = {payer}
+    for instruction in instructions:
+        keys.add(instruction.program_id)
+        keys.update(meta.pubkey for meta in instruction.accounts)
+    if len(keys) > _MOST_ACCOUNTS:  # solders panics
+        raise TransactionTooLarge(
+            f"The transaction touches {len(keys)} accounts, at most {_MOST_ACCOUNTS} can be expressed.",
+            accounts=len(keys),
+        )
+    return Message.new_with_blockhash(list(instructions), payer, blockhash)

@@ -1,1 +1,0 @@
-"""Tests of psyche_cli.cluster."""

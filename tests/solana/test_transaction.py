@@ -1,0 +1,86 @@
+"""Transactions: their size, their signatures, and what cannot be put together."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
+from solders.transaction import Transaction
+
+from psyche_cli.errors import TransactionTooLarge
+from psyche_cli.solana.rpc.types import Blockhash
+from psyche_cli.solana.sending.transaction import sign_transaction, transaction_size
+from psyche_cli.solana.wallet import Wallet
+
+BLOCKHASH = Blockhash(Hash(bytes(range(32))), 250)
+PROGRAM = Pubkey.new_unique()
+
+
+def wallet() -> tuple[Wallet, Keypair]:
+    keypair = Keypair()
+    return Wallet(keypair, "a test"), keypair
+
+
+def pay(payer: Pubkey, lamports: int = 5) -> Instruction:
+    return transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.new_unique(), lamports=lamports))
+
+
+def test_the_bytes_are_those_that_solders_signs() -> None:
+    (payer, payer_key), (other, other_key) = wallet(), wallet()
+    instructions = [pay(payer.address), pay(other.address)]
+    signed = sign_transaction(instructions, payer, [other], BLOCKHASH)
+    transaction = Transaction.from_bytes(signed.raw)
+    assert transaction == Transaction([payer_key, other_key], transaction.message, BLOCKHASH.hash)
+    transaction.verify()
+    assert signed.signature == transaction.signatures[0]
+    assert signed.last_valid_block_height == 250
+    assert signed.account_keys[:2] == (payer.address, other.address)
+    assert signed.program_ids == (instructions[0].program_id, instructions[1].program_id)
+    assert transaction.message.recent_blockhash == BLOCKHASH.hash
+
+
+def test_a_wallet_given_twice_or_not_needed_signs_once_or_not_at_all() -> None:
+    (payer, _), (stranger, _) = wallet(), wallet()
+    signed = sign_transaction([pay(payer.address)], payer, [payer, stranger], BLOCKHASH)
+    assert len(Transaction.from_bytes(signed.raw).signatures) == 1
+
+
+def test_a_missing_signer_is_a_mistake_of_the_program() -> None:
+    (payer, _), (other, _) = wallet(), wallet()
+    with pytest.raises(ValueError, match=f"no wallet was given for the signers {other.address}"):
+        sign_transaction([pay(other.address)], payer, [], BLOCKHASH)
+
+
+def test_1232_bytes_fit_and_one_more_does_not() -> None:
+    payer, _ = wallet()
+    empty = transaction_size([Instruction(PROGRAM, bytes(200), [])], payer.address) - 200
+    fits = Instruction(PROGRAM, bytes(1232 - empty), [])
+    assert transaction_size([fits], payer.address) == 1232
+    assert len(sign_transaction([fits], payer, [], BLOCKHASH).raw) == 1232
+    with pytest.raises(TransactionTooLarge) as caught:
+        sign_transaction([Instruction(PROGRAM, bytes(1233 - empty), [])], payer, [], BLOCKHASH)
+    assert caught.value.message == "The transaction has 1233 bytes, at most 1232 are possible."
+    assert caught.value.context == {"size": 1233, "limit": 1232}
+
+
+def test_more_than_256_accounts_cannot_be_expressed() -> None:
+    payer, _ = wallet()
+    metas = [AccountMeta(Pubkey.new_unique(), False, False) for _ in range(255)]
+    assert transaction_size([Instruction(PROGRAM, b"", metas[:254])], payer.address) > 8000
+    with pytest.raises(TransactionTooLarge, match="touches 257 accounts, at most 256"):
+        transaction_size([Instruction(PROGRAM, b"", metas)], payer.address)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=60)), min_size=1, max_size=4))
+def test_the_planned_size_is_the_size(parts: list[tuple[int, bytes]]) -> None:
+    signers = [wallet()[0] for _ in range(4)]
+    instructions = [
+        Instruction(PROGRAM, data, [AccountMeta(signer.address, True, False) for signer in signers[:count]])
+        for count, data in parts
+    ]
+    signed = sign_transaction(instructions, signers[0], signers[1:], BLOCKHASH)
+    assert transaction_size(instructions, signers[0].address) == len(signed.raw)
