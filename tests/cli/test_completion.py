@@ -13,6 +13,7 @@ from psyche_cli.cli.options import COMPLETION_VARIABLE
 from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import House
+from tests.patience import PATIENCE
 
 VERBS = [verb.name for section in SECTIONS for verb in section.verbs]
 LOCALNET = [verb.name for section in SECTIONS for group in section.verbs for verb in group.verbs]
@@ -69,7 +70,7 @@ done
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "--norc", "-c", drive],
-        capture_output=True, text=True, check=True, timeout=60, env={"PATH": path, "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True, timeout=PATIENCE, env={"PATH": path, "HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.stdout.splitlines() == ["complete -o default -F _psyche_cli psyche-cli", "reset restore", "json", ""]
 

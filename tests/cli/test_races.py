@@ -22,6 +22,7 @@ from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import SOL, CommandLine, Outcome, address_of
 from tests.cli.test_life import largest_config
+from tests.patience import PATIENCE
 
 
 class Meddling:
@@ -315,7 +316,7 @@ def test_real_processes_create_one_run_at_once(tmp_path: Path) -> None:
             )
             for _ in range(8)
         ]
-        documents = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
+        documents = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in processes]
     assert sorted(document["exit_code"] for document in documents) == [0] + [6] * 7
     errors = [document["error"] for document in documents if not document["ok"]]
     assert {error["code"] for error in errors} == {"already_exists"}

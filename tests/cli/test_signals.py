@@ -20,8 +20,8 @@ import pytest
 from solders.transaction import Transaction
 
 from tests.cli.conftest import House
+from tests.patience import PATIENCE
 
-PATIENCE = 120
 CLI = [sys.executable, "-m", "psyche_cli"]
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -20,6 +20,7 @@ from psyche_cli.solana.wallet import Wallet
 from psyche_cli.suggestions import GivenOptions
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import SOL, Outcome, address_of
+from tests.patience import PATIENCE
 
 RUN = ("--run-id", "test")
 
@@ -320,7 +321,7 @@ def test_a_real_shell_goes_from_one_suggestion_to_the_next(tmp_path: Path) -> No
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
 
     with LocalValidator(options) as validator:

@@ -20,10 +20,10 @@ from psyche_cli.errors import Unreachable
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import FEE, SOL, move, text
 from tests.localnet.test_command import Running
+from tests.patience import PATIENCE
 
 FIRST_LAMPORTS = 1_000_000
 UNHEALTHY = -32005
-WAIT = 60.0
 
 
 class Client:
@@ -35,7 +35,7 @@ class Client:
     def call(self, method: str, *params: Any) -> Any:
         """The whole answer, success or error."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-        return json.loads(self._transport.send(body, timeout=WAIT))
+        return json.loads(self._transport.send(body, timeout=PATIENCE))
 
     def result(self, method: str, *params: Any) -> Any:
         answer = self.call(method, *params)
