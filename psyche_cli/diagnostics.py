@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from psyche_cli.printable import fitting, printable
+from psyche_cli.printable import encodable, printable
 from psyche_cli.redaction import Redactor
 
 
@@ -25,7 +25,7 @@ class Diagnostics:
 
     def line(self, text: str) -> None:
         """Write one line. A line break in the text does not make it two."""
-        safe = fitting(printable(self._redactor.redacted(text)), self._stream)
+        safe = encodable(printable(self._redactor.redacted(text)), self._stream)
         with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
             self._stream.write(safe + "\n")
             self._stream.flush()
@@ -40,7 +40,7 @@ class Diagnostics:
         return LineStream(self.line, like=self._stream)
 
     @contextlib.contextmanager
-    def in_place_of_stderr(self) -> Iterator[None]:
+    def capture_stderr(self) -> Iterator[None]:
         """Take what Python and libraries write to ``sys.stderr``: warnings, log records, exceptions of threads."""
         with contextlib.closing(self.as_stream()) as stream, contextlib.redirect_stderr(stream):
             yield

@@ -48,7 +48,7 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     line = CommandLine(argv, environment)
     outcome: Result | PsycheError | None = None
     try:
-        with environment.diagnostics.in_place_of_stderr():
+        with environment.diagnostics.capture_stderr():
             outcome = _outcome(line, argv, environment)
             return _show(outcome, line, environment)
     except (OSError, ValueError) as error:  # ValueError: the stream is closed

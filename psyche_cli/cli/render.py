@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from psyche_cli.exact_numbers import with_strings
-from psyche_cli.printable import escaped_json, fitting, printable
+from psyche_cli.printable import encodable, escaped_json, printable
 from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def json_text(value: JsonValue, *, ascii_only: bool = False, one_line: bool = Fa
 
 def print_line(environment: Environment, text: str) -> None:
     """Print one line on stdout while a command is still at work. An OSError says that it cannot be written."""
-    safe = fitting(printable(environment.redactor.redacted(text)), environment.stdout)
+    safe = encodable(printable(environment.redactor.redacted(text)), environment.stdout)
     environment.stdout.write(safe + "\n")
     environment.stdout.flush()
 
@@ -120,7 +120,7 @@ class Renderer:
         self._stdout.flush()
 
     def _shown(self, text: str) -> str:
-        return fitting(printable(self._redacted(text)), self._stdout)
+        return encodable(printable(self._redacted(text)), self._stdout)
 
     def _human(self, result: OperationResult) -> None:
         for warning in result.warnings:

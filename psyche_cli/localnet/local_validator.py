@@ -81,13 +81,13 @@ def _create_bank(options: LocalnetOptions) -> tuple[Ledger | None, Bank]:
 
     ledger = Ledger(options.ledger, reset=options.reset, notice=options.notice)
     try:
-        return ledger, continue_or_begin(ledger, options, timekeeper)
+        return ledger, open_bank(ledger, options, timekeeper)
     except BaseException:
         ledger.close()
         raise
 
 
-def continue_or_begin(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) -> Bank:
+def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) -> Bank:
     """The chain that the ledger holds, or a new one, from now on written to it. Raises LocalnetError, BadProgram."""
     stored = ledger.load()
     if stored is None:
@@ -96,7 +96,7 @@ def continue_or_begin(ledger: Ledger, options: LocalnetOptions, timekeeper: Time
         )
         options.notice("ledger: beginning a new chain")
     else:
-        timekeeper.go_on_from(stored.until.unix_time - stored.until.warped_seconds)
+        timekeeper.continue_from(stored.until.unix_time - stored.until.warped_seconds)
         # Heights go on where every blockhash of the former life is too old, as its clients will see.
         bank = Bank(
             replace(options.genesis, blockhash=stored.genesis_hash),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from psyche_cli.model import owner, participants
+from psyche_cli.model.execution import Clock, Execution
 from psyche_cli.model.instructions import (
     Checkpoint,
     FreeCoordinator,
@@ -19,7 +20,6 @@ from psyche_cli.model.instructions import (
 )
 from psyche_cli.model.outcomes import Abort, ErrorCode, Outcome, Refusal
 from psyche_cli.model.states import CoordinatorState
-from psyche_cli.model.turn import Clock, Turn
 
 
 def apply(state: CoordinatorState, instruction: Instruction, signer: bytes, clock: Clock) -> Outcome:
@@ -28,40 +28,40 @@ def apply(state: CoordinatorState, instruction: Instruction, signer: bytes, cloc
     Never raises. The conditions on accounts (who the main authority is, whether an authorization is valid) are taken
     to be met; they are checked before the state machine is reached.
     """
-    turn = Turn(signer, clock)
-    turn.say(f"Instruction: {type(instruction).__name__}")
+    execution = Execution(signer, clock)
+    execution.log(f"Instruction: {type(instruction).__name__}")
     try:
-        after = _execute(state, instruction, turn)
+        after = _execute(state, instruction, execution)
     except Refusal as refusal:
-        return Outcome(state, tuple(turn.log), error=refusal.code)
+        return Outcome(state, tuple(execution.logs), error=refusal.code)
     except Abort as abort:
-        return Outcome(state, tuple(turn.log), abort=str(abort))
-    return Outcome(after, tuple(turn.log))
+        return Outcome(state, tuple(execution.logs), abort=str(abort))
+    return Outcome(after, tuple(execution.logs))
 
 
-def _execute(state: CoordinatorState, instruction: Instruction, turn: Turn) -> CoordinatorState:
+def _execute(state: CoordinatorState, instruction: Instruction, execution: Execution) -> CoordinatorState:
     if state.closed:
         raise Refusal(ErrorCode.ACCOUNT_NOT_INITIALIZED)
     match instruction:
         case Update():
-            return owner.update(state, instruction, turn)
+            return owner.update(state, instruction, execution)
         case UpdateClientVersion():
-            return owner.update_client_version(state, instruction, turn)
+            return owner.update_client_version(state, instruction, execution)
         case SetFutureEpochRates():
-            return owner.set_future_epoch_rates(state, instruction, turn)
+            return owner.set_future_epoch_rates(state, instruction, execution)
         case SetPaused():
-            return owner.set_paused(state, instruction, turn)
+            return owner.set_paused(state, instruction, execution)
         case FreeCoordinator():
             return owner.free_coordinator(state)
         case JoinRun():
-            return participants.join_run(state, instruction, turn)
+            return participants.join_run(state, instruction, execution)
         case Tick():
-            return participants.tick_run(state, turn)
+            return participants.tick_run(state, execution)
         case Witness():
-            return participants.witness(state, instruction, turn)
+            return participants.witness(state, instruction, execution)
         case WarmupWitness():
-            return participants.warmup_witness(state, instruction, turn)
+            return participants.warmup_witness(state, instruction, execution)
         case HealthCheck():
-            return participants.health_check(state, instruction, turn)
+            return participants.health_check(state, instruction, execution)
         case Checkpoint():
-            return participants.checkpoint(state, instruction, turn)
+            return participants.checkpoint(state, instruction, execution)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from psyche_cli.model.arithmetic import U16_MAX, U32_MAX, add
 from psyche_cli.model.checkpoints import load_from_peers, load_from_repository
 from psyche_cli.model.committee import quorum
+from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import ErrorCode, Refusal
 from psyche_cli.model.rewards import distribute_rewards
 from psyche_cli.model.states import CLIENTS_MAX, CoordinatorState, EpochClient, EpochState, Identity
@@ -27,7 +28,6 @@ from psyche_cli.model.transitions import (
     wait_for_members_or_finish,
     withdraw_healthy,
 )
-from psyche_cli.model.turn import Turn
 from psyche_cli.protocol.run_states import RunState
 
 _LAST_ROUNDS = 2
@@ -37,52 +37,52 @@ _LAST_STEP_MIN = 4
 """Lower last steps are not written down (compared with the run's step, not with the rounds of the epoch)."""
 
 
-def tick(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+def tick(state: CoordinatorState, execution: Execution) -> CoordinatorState:
     """Let time take effect. Refuses (6015) in a halted state."""
     pending_ids: tuple[Identity, ...] = ()
     if state.run_state == RunState.WAITING_FOR_MEMBERS:
         state = replace(state, is_warmup_first_tick=True, is_training_first_tick=True)
         pending_ids = tuple(client.id for client in state.clients if client.active == state.next_active)
-        turn.say(f"Pending active clients ids: {len(pending_ids)}")
-    turn.say(f"Pre-tick run state: {state.run_state.text}")
-    state, epoch_end = _tick_run(state, pending_ids, turn)
+        execution.log(f"Pending active clients ids: {len(pending_ids)}")
+    execution.log(f"Pre-tick run state: {state.run_state.text}")
+    state, epoch_end = _tick_run(state, pending_ids, execution)
     if epoch_end is None:
-        state = _first_ticks(state, turn)
+        state = _first_ticks(state, execution)
     else:
-        turn.say(f"Epoch end, sucecsss: {'true' if epoch_end else 'false'}")
+        execution.log(f"Epoch end, sucecsss: {'true' if epoch_end else 'false'}")
         state = distribute_rewards(state)
-    turn.say(f"Post-tick run state: {state.run_state.text}")
+    execution.log(f"Post-tick run state: {state.run_state.text}")
     return state
 
 
-def _first_ticks(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+def _first_ticks(state: CoordinatorState, execution: Execution) -> CoordinatorState:
     """Once per epoch each: take the rates over on entry into Warmup; ask all to join again on entry into RoundTrain."""
     if not state.epoch.first_round:
         return state
     if state.run_state == RunState.WARMUP and state.is_warmup_first_tick:
-        turn.say("New epoch just starting, save epoch rewards rate")
+        execution.log("New epoch just starting, save epoch rewards rate")
         return replace(state, current_epoch_rates=state.future_epoch_rates, is_warmup_first_tick=False)
     if state.run_state == RunState.ROUND_TRAIN and state.is_training_first_tick:
-        turn.say("New epoch just starting, save epoch active clients")
+        execution.log("New epoch just starting, save epoch active clients")
         return replace(state, next_active=add(state.next_active, 1), is_training_first_tick=False)
     return state
 
 
 def _tick_run(
-    state: CoordinatorState, pending_ids: tuple[Identity, ...], turn: Turn
+    state: CoordinatorState, pending_ids: tuple[Identity, ...], execution: Execution
 ) -> tuple[CoordinatorState, bool | None]:
     """The rule of the current state. Also whether an epoch ended: well (True), without enough clients (False), no."""
     match state.run_state:
         case RunState.WAITING_FOR_MEMBERS:
-            return _tick_waiting_for_members(state, pending_ids, turn.now), None
+            return _tick_waiting_for_members(state, pending_ids, execution.now), None
         case RunState.WARMUP:
-            return _tick_warmup(state, turn)
+            return _tick_warmup(state, execution)
         case RunState.ROUND_TRAIN:
-            return _tick_round_train(state, turn.now), None
+            return _tick_round_train(state, execution.now), None
         case RunState.ROUND_WITNESS:
-            return _tick_round_witness(state, turn), None
+            return _tick_round_witness(state, execution), None
         case RunState.COOLDOWN:
-            return _tick_cooldown(state, turn.now)
+            return _tick_cooldown(state, execution.now)
         case _:
             raise Refusal(ErrorCode.COORDINATOR_ERROR_HALTED)
 
@@ -106,14 +106,14 @@ def _tick_waiting_for_members(state: CoordinatorState, pending_ids: tuple[Identi
     return change_state(replace(state, epoch=epoch), RunState.WARMUP, now)
 
 
-def _tick_warmup(state: CoordinatorState, turn: Turn) -> tuple[CoordinatorState, bool | None]:
+def _tick_warmup(state: CoordinatorState, execution: Execution) -> tuple[CoordinatorState, bool | None]:
     """The first round, once the time is up. (Leaving for want of clients cannot happen: nothing removes any here.)"""
-    if timed_out(state, state.config["warmup_time"], turn.now):
-        state = start_round(state, turn)
+    if timed_out(state, state.config["warmup_time"], execution.now):
+        state = start_round(state, execution)
     else:
         state = move_unhealthy_to_exited(state, 0)
     if len(state.epoch.clients) < state.config["min_clients"]:
-        return wait_for_members_or_finish(state, turn.now), False
+        return wait_for_members_or_finish(state, execution.now), False
     return state, None
 
 
@@ -124,25 +124,25 @@ def _tick_round_train(state: CoordinatorState, now: int) -> CoordinatorState:
     return state
 
 
-def _tick_round_witness(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+def _tick_round_witness(state: CoordinatorState, execution: Execution) -> CoordinatorState:
     """Once the time is up the step is done; then the next round, or Cooldown if the epoch has to end."""
-    if not timed_out(state, state.config["round_witness_time"], turn.now):
+    if not timed_out(state, state.config["round_witness_time"], execution.now):
         return state
     state = replace(state, epoch=replace(state.epoch, first_round=False))
     state = state.with_progress(step=add(state.step, 1, U32_MAX))
     witnesses = len(state.current_round.witnesses)
     state = move_unhealthy_to_exited(state, state.current_round.height)
     if witnesses == 0:
-        return enter_cooldown(withdraw_healthy(state), turn.now)
-    if epoch_timed_out(state, turn.now) and state.epoch.last_step == 0:
+        return enter_cooldown(withdraw_healthy(state), execution.now)
+    if epoch_timed_out(state, execution.now) and state.epoch.last_step == 0:
         last_step = add(state.step, _LAST_ROUNDS, U32_MAX)
         if last_step >= _LAST_STEP_MIN:
             state = replace(state, epoch=replace(state.epoch, last_step=last_step))
     if state.epoch.last_step != 0 and state.step == state.epoch.last_step:
-        return enter_cooldown(state, turn.now)
+        return enter_cooldown(state, execution.now)
     if _can_go_on(state, witnesses):
-        return start_round(state, turn)
-    return enter_cooldown(state, turn.now)
+        return start_round(state, execution)
+    return enter_cooldown(state, execution.now)
 
 
 def _can_go_on(state: CoordinatorState, witnesses: int) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from psyche_cli.model.arithmetic import add
+from psyche_cli.model.execution import Execution
 from psyche_cli.model.states import CoordinatorState
-from psyche_cli.model.turn import Turn
 
 
-def count(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+def count(state: CoordinatorState, execution: Execution) -> CoordinatorState:
     """One instruction more. All count but init, free and update_client_version."""
     nonce = add(state.nonce, 1)
-    turn.say(f"Nonce: {nonce}")
+    execution.log(f"Nonce: {nonce}")
     return replace(state, nonce=nonce)

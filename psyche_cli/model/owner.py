@@ -9,26 +9,26 @@ from dataclasses import replace
 
 from psyche_cli.model import nonce, sanity
 from psyche_cli.model.arithmetic import add
+from psyche_cli.model.execution import Execution
 from psyche_cli.model.instructions import SetFutureEpochRates, SetPaused, Update, UpdateClientVersion
 from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
 from psyche_cli.model.states import CLIENT_VERSION_CAPACITY, CoordinatorState, EpochRates, stored_text
 from psyche_cli.model.transitions import pause_now, wait_for_members_or_finish
-from psyche_cli.model.turn import Turn
 from psyche_cli.protocol.run_states import RunState
 
 _NUL = "\0"
 """Where the program's log ends a stored text."""
 
 
-def update(state: CoordinatorState, instruction: Update, turn: Turn) -> CoordinatorState:
+def update(state: CoordinatorState, instruction: Update, execution: Execution) -> CoordinatorState:
     """Replace metadata, config, model and progress, each as a whole and in this order.
 
     A finished run takes nothing (6000), one that is not halted only metadata (6001). A bad progress is reported with
     the code of a bad model.
     """
     config, model, progress = instruction.config, instruction.model, instruction.progress
-    state = nonce.count(state, turn)
+    state = nonce.count(state, execution)
     if state.run_state == RunState.FINISHED:
         raise Refusal(ErrorCode.UPDATE_CONFIG_FINISHED)
     if not state.run_state.is_halted and not (config is None and model is None and progress is None):
@@ -39,29 +39,33 @@ def update(state: CoordinatorState, instruction: Update, turn: Turn) -> Coordina
         sanity.check_config(config)
         state = replace(state, config=dict(config))
     if model is not None:
-        sanity.check_model(model, turn)
+        sanity.check_model(model, execution)
         state = replace(state, model=dict(model))
     if config is not None or model is not None:
-        sanity.check_cold_start(state.config, state.model, turn)
+        sanity.check_cold_start(state.config, state.model, execution)
     if progress is not None:
         sanity.check_progress(progress, ErrorCode.MODEL_SANITY_CHECK_FAILED)
         state = replace(state, progress=dict(progress))
     return state
 
 
-def update_client_version(state: CoordinatorState, instruction: UpdateClientVersion, turn: Turn) -> CoordinatorState:
+def update_client_version(
+    state: CoordinatorState, instruction: UpdateClientVersion, execution: Execution
+) -> CoordinatorState:
     """Demand another client version. Only while halted (6001), and without counting; aborts above 96 bytes."""
     if not state.run_state.is_halted:
         raise Refusal(ErrorCode.UPDATE_CONFIG_NOT_HALTED)
     if len(instruction.new_version.encode()) > CLIENT_VERSION_CAPACITY:
         raise Abort("the client version does not fit into its bytes")
-    turn.say(f"new version: {instruction.new_version.partition(_NUL)[0]}")
+    execution.log(f"new version: {instruction.new_version.partition(_NUL)[0]}")
     return replace(state, client_version=stored_text(instruction.new_version, CLIENT_VERSION_CAPACITY))
 
 
-def set_future_epoch_rates(state: CoordinatorState, instruction: SetFutureEpochRates, turn: Turn) -> CoordinatorState:
+def set_future_epoch_rates(
+    state: CoordinatorState, instruction: SetFutureEpochRates, execution: Execution
+) -> CoordinatorState:
     """Change the rates of the epochs to come, in any state."""
-    state = nonce.count(state, turn)
+    state = nonce.count(state, execution)
     earning, slashing = instruction.earning_rate_total_shared, instruction.slashing_rate_per_client
     before = state.future_epoch_rates
     rates = EpochRates(
@@ -71,12 +75,12 @@ def set_future_epoch_rates(state: CoordinatorState, instruction: SetFutureEpochR
     return replace(state, future_epoch_rates=rates)
 
 
-def set_paused(state: CoordinatorState, instruction: SetPaused, turn: Turn) -> CoordinatorState:
+def set_paused(state: CoordinatorState, instruction: SetPaused, execution: Execution) -> CoordinatorState:
     """Pause or resume."""
-    state = nonce.count(state, turn)
+    state = nonce.count(state, execution)
     paused = "true" if instruction.paused else "false"
-    turn.say(f"set_paused called: paused={paused}, state={state.run_state.text}")
-    return _pause(state, turn.now) if instruction.paused else _resume(state, turn)
+    execution.log(f"set_paused called: paused={paused}, state={state.run_state.text}")
+    return _pause(state, execution.now) if instruction.paused else _resume(state, execution)
 
 
 def _pause(state: CoordinatorState, now: int) -> CoordinatorState:
@@ -88,24 +92,24 @@ def _pause(state: CoordinatorState, now: int) -> CoordinatorState:
     return pause_now(state, now)
 
 
-def _resume(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+def _resume(state: CoordinatorState, execution: Execution) -> CoordinatorState:
     """Wait for members again; everybody has to join again.
 
     Config and model are checked first, whatever the state. A run without steps left would become Finished, which the
     tick then refuses (6015), so it stays Paused.
     """
     sanity.check_config(state.config)
-    sanity.check_model(state.model, turn)
-    sanity.check_cold_start(state.config, state.model, turn)
+    sanity.check_model(state.model, execution)
+    sanity.check_cold_start(state.config, state.model, execution)
     if state.run_state == RunState.UNINITIALIZED:
         # Neither the time of the state nor anything else but the step is touched.
         state = replace(state, run_state=RunState.PAUSED).with_progress(step=1)
     sanity.check_progress(state.progress, ErrorCode.PROGRESS_SANITY_CHECK_FAILED)
     if state.run_state != RunState.PAUSED:
         raise Refusal(ErrorCode.COORDINATOR_ERROR_CANNOT_RESUME)
-    state = wait_for_members_or_finish(state, turn.now)
+    state = wait_for_members_or_finish(state, execution.now)
     state = replace(state, next_active=add(state.next_active, 1))
-    return tick(state, turn)
+    return tick(state, execution)
 
 
 def free_coordinator(state: CoordinatorState) -> CoordinatorState:

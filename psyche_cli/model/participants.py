@@ -7,6 +7,7 @@ from dataclasses import replace
 from psyche_cli.model import checkpoints, nonce
 from psyche_cli.model.bloom import contains, wallet_item
 from psyche_cli.model.committee import CommitteeSelection, expected_witnesses, quorum
+from psyche_cli.model.execution import Execution
 from psyche_cli.model.instructions import Checkpoint, Committee, HealthCheck, JoinRun, WarmupWitness, Witness
 from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
@@ -20,27 +21,26 @@ from psyche_cli.model.states import (
     WitnessRecord,
 )
 from psyche_cli.model.transitions import change_state, start_round
-from psyche_cli.model.turn import Turn
 from psyche_cli.protocol.run_states import ClientState, RunState
 
 _HEALTH_CHECK_FROM_HEIGHT = 2
 
 
-def join_run(state: CoordinatorState, instruction: JoinRun, turn: Turn) -> CoordinatorState:
+def join_run(state: CoordinatorState, instruction: JoinRun, execution: Execution) -> CoordinatorState:
     """Take part in the next epoch; a client that is known only renews its identity and its readiness.
 
     As many wallets as the largest batch has sequences may ever join (6022), and never more than 256 (6003). That the
     authorization is valid is a condition on accounts, and not checked here.
     """
     identity = instruction.client_id
-    if identity.signer != turn.signer:
+    if identity.signer != execution.signer:
         raise Refusal(ErrorCode.SIGNER_MISMATCH)
-    state = nonce.count(state, turn)
+    state = nonce.count(state, execution)
     clients = list(state.clients)
-    index = _pending_index(state, turn.signer)
+    index = _pending_index(state, execution.signer)
     if index is not None:
         clients[index] = replace(clients[index], id=identity, active=state.next_active)
-        turn.say(f"Existing client {identity.display_id} re-joined")
+        execution.log(f"Existing client {identity.display_id} re-joined")
     elif len(clients) == state.config["global_batch_size_end"]:
         # Equal, not more: a limit that was lowered below the present number no longer limits.
         raise Refusal(ErrorCode.MORE_CLIENTS_THAN_BATCHES)
@@ -48,52 +48,52 @@ def join_run(state: CoordinatorState, instruction: JoinRun, turn: Turn) -> Coord
         raise Refusal(ErrorCode.CLIENTS_FULL)
     else:
         clients.append(PendingClient(identity, active=state.next_active))
-        turn.say(f"New client {identity.display_id} joined, {len(clients)} total clients")
+        execution.log(f"New client {identity.display_id} joined, {len(clients)} total clients")
     state = replace(state, clients=tuple(clients))
-    return state if state.run_state.is_halted else tick(state, turn)
+    return state if state.run_state.is_halted else tick(state, execution)
 
 
-def tick_run(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+def tick_run(state: CoordinatorState, execution: Execution) -> CoordinatorState:
     """A tick as an instruction of its own, which anybody may send."""
-    return tick(nonce.count(state, turn), turn)
+    return tick(nonce.count(state, execution), execution)
 
 
-def witness(state: CoordinatorState, instruction: Witness, turn: Turn) -> CoordinatorState:
+def witness(state: CoordinatorState, instruction: Witness, execution: Execution) -> CoordinatorState:
     """A witness reports on the round; with the last expected one training ends. Late ones count for the quorum."""
     record = instruction.record
-    state = _counted_for_client(state, turn)
+    state = _counted_for_client(state, execution)
     _require_not_halted(state)
     if state.run_state not in (RunState.ROUND_TRAIN, RunState.ROUND_WITNESS):
         raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_RUN_STATE)
     selection = CommitteeSelection.of(state.current_round, state.config)
-    if not selection.proves_witness(record, state.epoch.clients, turn.signer):
+    if not selection.proves_witness(record, state.epoch.clients, execution.signer):
         raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_WITNESS)
-    state = _store_witness(state, record, turn.signer)
+    state = _store_witness(state, record, execution.signer)
     if _all_witnesses_in(state) and state.run_state != RunState.ROUND_WITNESS:
-        state = change_state(state, RunState.ROUND_WITNESS, turn.now)
-    return tick(state, turn)
+        state = change_state(state, RunState.ROUND_WITNESS, execution.now)
+    return tick(state, execution)
 
 
-def warmup_witness(state: CoordinatorState, instruction: WarmupWitness, turn: Turn) -> CoordinatorState:
+def warmup_witness(state: CoordinatorState, instruction: WarmupWitness, execution: Execution) -> CoordinatorState:
     """A client has loaded the model; with the last expected one the first round starts.
 
     The proof is taken on trust: the index it names need not be the signer's, nor even exist.
     """
-    state = _counted_for_client(state, turn)
+    state = _counted_for_client(state, execution)
     _require_not_halted(state)
     if state.run_state == RunState.ROUND_TRAIN:
-        return tick(state, turn)  # Too late to matter, but no fault of the client's.
+        return tick(state, execution)  # Too late to matter, but no fault of the client's.
     if state.run_state != RunState.WARMUP:
         raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_RUN_STATE)
-    state = _store_witness(state, instruction.record, turn.signer)
+    state = _store_witness(state, instruction.record, execution.signer)
     if _all_witnesses_in(state):
-        state = start_round(state, turn)
-    return tick(state, turn)
+        state = start_round(state, execution)
+    return tick(state, execution)
 
 
-def health_check(state: CoordinatorState, instruction: HealthCheck, turn: Turn) -> CoordinatorState:
+def health_check(state: CoordinatorState, instruction: HealthCheck, execution: Execution) -> CoordinatorState:
     """Report a trainer whom too few witnesses of the previous round saw; it is dropped at the end of this one."""
-    state = _counted_for_client(state, turn)
+    state = _counted_for_client(state, execution)
     _require_not_halted(state)
     previous = state.previous_round
     if previous is None or state.current_round.height < _HEALTH_CHECK_FROM_HEIGHT:
@@ -108,29 +108,29 @@ def health_check(state: CoordinatorState, instruction: HealthCheck, turn: Turn) 
     clients = list(state.epoch.clients)
     if clients[instruction.index].state == ClientState.HEALTHY:
         clients[instruction.index] = replace(clients[instruction.index], state=ClientState.DROPPED)
-    return tick(replace(state, epoch=replace(state.epoch, clients=tuple(clients))), turn)
+    return tick(replace(state, epoch=replace(state.epoch, clients=tuple(clients))), execution)
 
 
-def checkpoint(state: CoordinatorState, instruction: Checkpoint, turn: Turn) -> CoordinatorState:
+def checkpoint(state: CoordinatorState, instruction: Checkpoint, execution: Execution) -> CoordinatorState:
     """A client of the epoch has uploaded the model. Also while halted: the upload may outlast the epoch."""
-    state = _counted_for_client(state, turn)
-    if not any(client.id.signer == turn.signer for client in state.epoch.clients):
+    state = _counted_for_client(state, execution)
+    if not any(client.id.signer == execution.signer for client in state.epoch.clients):
         raise Refusal(ErrorCode.SIGNER_NOT_A_CLIENT)
     state = checkpoints.submit(state, instruction.checkpoint)
     if state.run_state.is_halted:
-        turn.say(f"Checkpoint recorded while halted (state: {state.run_state.text}), skipping tick")
+        execution.log(f"Checkpoint recorded while halted (state: {state.run_state.text}), skipping tick")
         return state
-    return tick(state, turn)
+    return tick(state, execution)
 
 
 def _pending_index(state: CoordinatorState, wallet: bytes) -> int | None:
     return next((i for i, client in enumerate(state.clients) if client.id.signer == wallet), None)
 
 
-def _counted_for_client(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+def _counted_for_client(state: CoordinatorState, execution: Execution) -> CoordinatorState:
     """Count the instruction; refuse (6007) a signer that never joined the run, though it need not be in this epoch."""
-    state = nonce.count(state, turn)
-    if _pending_index(state, turn.signer) is None:
+    state = nonce.count(state, execution)
+    if _pending_index(state, execution.signer) is None:
         raise Refusal(ErrorCode.SIGNER_NOT_A_CLIENT)
     return state
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from psyche_cli.model.arithmetic import divide, subtract
+from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import ErrorCode, Refusal
 from psyche_cli.model.states import PlainTable
-from psyche_cli.model.turn import Turn
 from psyche_cli.run_config import rules
 
 _MODEL_LOGS = {
@@ -27,15 +27,15 @@ def check_config(config: Mapping[str, int]) -> None:
         raise Refusal(ErrorCode.CONFIG_SANITY_CHECK_FAILED)
 
 
-def check_model(model: PlainTable, turn: Turn) -> None:
+def check_model(model: PlainTable, execution: Execution) -> None:
     """Refuses (6005) a model that breaks a rule, and logs which."""
     problems = rules.check_model(model)
     if problems:
-        turn.say(_MODEL_LOGS[problems[0].rule])
+        execution.log(_MODEL_LOGS[problems[0].rule])
         raise Refusal(ErrorCode.MODEL_SANITY_CHECK_FAILED)
 
 
-def check_cold_start(config: Mapping[str, int], model: PlainTable, turn: Turn) -> None:
+def check_cold_start(config: Mapping[str, int], model: PlainTable, execution: Execution) -> None:
     """Refuses (6004) a re-warmup of the learning rate that is longer than an epoch; logs the numbers.
 
     Aborts where the rounds of an epoch cannot be computed: a model may come before any config, when all times are 0.
@@ -46,7 +46,7 @@ def check_cold_start(config: Mapping[str, int], model: PlainTable, turn: Turn) -
     epoch, warmup, train = (config[key] for key in ("epoch_time", "warmup_time", "max_round_train_time"))
     rounds = divide(subtract(epoch, warmup), train)
     if steps > rounds:
-        turn.say(
+        execution.log(
             f"cold_start_warmup_steps ({steps}) exceeds estimated training rounds per epoch "
             f"((epoch_time={epoch} - warmup_time={warmup}) / max_round_train_time={train} = {rounds})"
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from psyche_cli.model.arithmetic import U32_MAX, add, multiply
+from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import Abort
 from psyche_cli.model.states import CLIENTS_MAX, STORED_ROUNDS, CoordinatorState, EpochClient, Round
-from psyche_cli.model.turn import Turn
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.batch_size import batch_size
 
@@ -82,7 +82,7 @@ def next_data_index(state: CoordinatorState) -> int:
     return add(index, batch_size(multiply(index, state.max_seq_len), state.config))
 
 
-def start_round(state: CoordinatorState, turn: Turn) -> CoordinatorState:
+def start_round(state: CoordinatorState, execution: Execution) -> CoordinatorState:
     """RoundTrain, in the next slot of the ring, or in the first one if the epoch begins."""
     if state.epoch.first_round:
         head, height, data_index = 0, 0, state.progress["epoch_start_data_index"]
@@ -94,12 +94,12 @@ def start_round(state: CoordinatorState, turn: Turn) -> CoordinatorState:
     state = state.with_current_round(
         Round(
             data_index=data_index,
-            random_seed=turn.clock.random_seed,
+            random_seed=execution.clock.random_seed,
             height=height,
             clients_len=len(state.epoch.clients),
         )
     )
-    return change_state(state, RunState.ROUND_TRAIN, turn.now)
+    return change_state(state, RunState.ROUND_TRAIN, execution.now)
 
 
 def enter_cooldown(state: CoordinatorState, now: int) -> CoordinatorState:

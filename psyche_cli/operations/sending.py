@@ -17,7 +17,7 @@ def record(label: str, receipt: Receipt) -> TransactionRecord:
     return TransactionRecord(label=label, signature=str(receipt.signature), slot=receipt.slot, logs=tuple(receipt.logs))
 
 
-def look_after(read: Callable[[], _Value]) -> _Value | None:
+def read_if_possible(read: Callable[[], _Value]) -> _Value | None:
     """What ``read`` finds, or None when the endpoint fails or lies, or the user has had enough (Ctrl-C).
 
     For looking at the outcome of a transaction that has landed: whoever takes a failed look for a failed transaction
@@ -29,16 +29,16 @@ def look_after(read: Callable[[], _Value]) -> _Value | None:
         return None
 
 
-def send_creation(send: Callable[[], Receipt], find_taken: Callable[[], AlreadyExists | None]) -> Receipt:
+def send_creation(send: Callable[[], Receipt], find_existing: Callable[[], AlreadyExists | None]) -> Receipt:
     """Send what creates accounts, and say so if somebody else created them in the meantime.
 
-    A program refuses a taken address in its own words, or with a bare number. ``find_taken`` looks once more and
+    A program refuses a taken address in its own words, or with a bare number. ``find_existing`` looks once more and
     returns the error to raise instead; it then tells, like the program's own, whether the transaction was sent.
     """
     try:
         return send()
     except ProgramRefused as refused:
-        taken = look_after(find_taken)
+        taken = read_if_possible(find_existing)
         if taken is None:
             raise
         taken.sent, taken.signature, taken.logs = refused.sent, refused.signature, refused.logs

@@ -69,7 +69,7 @@ def load_run_config(path: Path, *, check_rules: bool = True) -> RunConfig:
             sound[name] = _without_bad(reader.read(kind, document[name], name))
         else:
             reader.note(name, "MissingTable", f"the table [{name}] is missing")
-    _look_at_other_keys(document, reader)
+    _check_other_keys(document, reader)
     problems = list(reader.problems)
     config, model = sound.get("config"), sound.get("model")
     if check_rules:
@@ -150,7 +150,7 @@ def _line_hint(text: str, position: str) -> str:
     return f'Line {found[1]} is "{printable(line)}".'
 
 
-def _look_at_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
+def _check_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
     for name in document:
         if name in ROOTS:
             continue

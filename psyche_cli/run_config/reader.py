@@ -137,7 +137,7 @@ class Reader:
         fields = {field.key: field for field in kind.fields}
         for name in value:
             if name not in fields:
-                self._strange_key(
+                self._unknown_key(
                     f"{key}.{key_name(name)}", name, [known for known in fields if known not in value] or fields
                 )
         return {name: self._field(field, value, f"{key}.{name}") for name, field in fields.items()}
@@ -149,7 +149,7 @@ class Reader:
             return None
         return self.note(key, "MissingKey", f"{key} is missing: {field.meaning} ({field.type.name})")
 
-    def _strange_key(self, key: str, name: str, candidates: Iterable[str]) -> None:
+    def _unknown_key(self, key: str, name: str, candidates: Iterable[str]) -> None:
         if key in IGNORED_KEYS:
             self.warnings.append(Problem(key, "IgnoredKey", f"{key} is passed over: no program reads it any more"))
         elif key in RETIRED_KEYS:

@@ -102,7 +102,7 @@ def test_an_active_authorization(house: House, grantee: str) -> None:
     already(house, *verb)
 
 
-def test_the_older_recipe(house: House) -> None:
+def test_the_run_authorizer_arguments(house: House) -> None:
     house.cli.json("run-authorizer")
     already(house, "run-authorizer")
 

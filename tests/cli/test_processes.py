@@ -94,7 +94,7 @@ def test_the_whole_administrative_life(shell: Shell) -> None:
     shell.run("set-paused", "--run-id", "plain")
 
 
-def run_older_recipe(shell: Shell, checkout: Path, python: str) -> subprocess.CompletedProcess[str]:
+def run_run_authorizer_arguments(shell: Shell, checkout: Path, python: str) -> subprocess.CompletedProcess[str]:
     """The script in a checkout that has no environment of its own, with an interpreter that has psyche-cli."""
     (checkout / "scripts").mkdir(parents=True, exist_ok=True)
     for name in ("environment", "run_authorizer"):
@@ -105,16 +105,16 @@ def run_older_recipe(shell: Shell, checkout: Path, python: str) -> subprocess.Co
     return subprocess.run(script, cwd=shell.home, env=environment, text=True, capture_output=True, check=False)
 
 
-def test_the_older_recipe_as_a_script(shell: Shell, tmp_path: Path) -> None:
-    done = run_older_recipe(shell, tmp_path, sys.executable)
+def test_the_run_authorizer_arguments_as_a_script(shell: Shell, tmp_path: Path) -> None:
+    done = run_run_authorizer_arguments(shell, tmp_path, sys.executable)
     assert done.returncode == 0, done.stderr
     assert "active" in done.stdout
     assert [entry.name for entry in tmp_path.iterdir()] == ["scripts"]
 
 
-def test_the_older_recipe_says_when_its_interpreter_has_no_psyche_cli(shell: Shell, tmp_path: Path) -> None:
+def test_the_run_authorizer_arguments_says_when_its_interpreter_has_no_psyche_cli(shell: Shell, tmp_path: Path) -> None:
     for python in ("no-such-python", "false"):
-        done = run_older_recipe(shell, tmp_path, python)
+        done = run_run_authorizer_arguments(shell, tmp_path, python)
         assert (done.returncode, done.stdout) == (1, "")
         assert f"PSYCHE_CLI_PYTHON is {python}" in done.stderr
 

@@ -13,7 +13,7 @@ from solders.keypair import Keypair
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
-from psyche_cli.localnet.local_validator import LocalnetOptions, continue_or_begin
+from psyche_cli.localnet.local_validator import LocalnetOptions, open_bank
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.localnet.storage.ledger import COMPACT_AFTER_BYTES, Ledger
@@ -38,7 +38,7 @@ class Life:
         genesis = Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
         options = LocalnetOptions(genesis, clock=clock, notice=self.log.append)
         try:
-            self.bank: Bank = continue_or_begin(self.ledger, options, Timekeeper(clock, slot_seconds=0.5, mode=mode))
+            self.bank: Bank = open_bank(self.ledger, options, Timekeeper(clock, slot_seconds=0.5, mode=mode))
         except BaseException:
             self.ledger.close()
             raise

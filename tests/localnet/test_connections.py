@@ -44,7 +44,7 @@ def is_closed(connection: socket.socket) -> bool:
 def test_unfinished_requests_make_room_for_others(
     monkeypatch: pytest.MonkeyPatch, content: bytes, url: Callable[[LocalValidator], str]
 ) -> None:
-    monkeypatch.setattr(connections, "most_connections", lambda: 10)
+    monkeypatch.setattr(connections, "max_connections", lambda: 10)
     with small_validator() as validator:
         held = hold(url(validator), content, 40)
         assert all(is_closed(connection) for connection in held[:30])
@@ -54,7 +54,7 @@ def test_unfinished_requests_make_room_for_others(
 
 
 def test_connections_that_spoke_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "most_connections", lambda: 10)
+    monkeypatch.setattr(connections, "max_connections", lambda: 10)
     request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     with small_validator() as validator:
         [regular] = hold(validator.rpc_url, request, 1)
@@ -123,6 +123,6 @@ def test_http_log_tells_mistakes_of_ours_from_those_of_clients() -> None:
 
 def test_most_connections_leave_files_for_others() -> None:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = connections.most_connections()
+    most = connections.max_connections()
     assert most > 0
     assert soft == resource.RLIM_INFINITY or most < soft

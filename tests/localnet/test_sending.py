@@ -13,7 +13,7 @@ from solders.system_program import CreateAccountParams, create_account
 from solders.transaction import VersionedTransaction
 
 from psyche_cli.localnet.chain.bank import TransactionRejected
-from psyche_cli.localnet.chain.transaction_bytes import parse_transaction
+from psyche_cli.localnet.chain.decoded_transaction import parse_transaction
 from psyche_cli.solana import base58
 from tests.localnet.harness import FEE, SOL, Chain, move, text
 

@@ -9,9 +9,9 @@ from random import Random
 
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.execution import Clock
 from psyche_cli.model.outcomes import Outcome, Refusal
 from psyche_cli.model.states import CoordinatorState, Round, initial_state
-from psyche_cli.model.turn import Clock
 from psyche_cli.protocol.run_states import RunState
 from tests.model.recording import CONFIG_KEYS, client, instruction_of
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from psyche_cli.model.bloom import bloom_of, wallet_item
 from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.execution import Clock
 from psyche_cli.model.instructions import (
     Checkpoint,
     Committee,
@@ -35,7 +36,6 @@ from psyche_cli.model.states import (
     WitnessRecord,
     initial_state,
 )
-from psyche_cli.model.turn import Clock
 
 Operation: TypeAlias = dict[str, Any]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.execution import Clock
 from psyche_cli.model.instructions import (
     Checkpoint,
     HealthCheck,
@@ -19,7 +20,6 @@ from psyche_cli.model.instructions import (
 )
 from psyche_cli.model.outcomes import Outcome
 from psyche_cli.model.states import CoordinatorState, WitnessRecord, initial_state
-from psyche_cli.model.turn import Clock
 from psyche_cli.protocol.run_states import RunState
 from tests.model.recording import OWNER, checkpoint_of, client, model_of, participants, result_of
 

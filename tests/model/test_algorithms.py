@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from psyche_cli.model.bloom import bit_positions, bloom_of, contains, fnv1a
 from psyche_cli.model.committee import CommitteeSelection, expected_witnesses, quorum, swap_or_not
 from psyche_cli.model.data_assignment import shuffled, split_batch
+from psyche_cli.model.execution import Clock
 from psyche_cli.model.instructions import Committee
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
 from psyche_cli.model.states import BloomFilter
-from psyche_cli.model.turn import Clock
 
 
 class Known(NamedTuple):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.execution import Clock
 from psyche_cli.model.instructions import (
     Checkpoint,
     Committee,
@@ -33,7 +34,6 @@ from psyche_cli.model.states import (
     WitnessRecord,
     initial_state,
 )
-from psyche_cli.model.turn import Clock
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.random_play import RandomPlay
 from tests.model.recording import CONFIG_KEYS, checkpoint_of, client, model_of

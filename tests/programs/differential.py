@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from psyche_cli.model import instructions as steps
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.execution import Clock
 from psyche_cli.model.outcomes import Refusal
 from psyche_cli.model.states import CoordinatorState, Identity, Round, WitnessRecord
-from psyche_cli.model.turn import Clock
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import ABORT, COORDINATOR, Chain, Code

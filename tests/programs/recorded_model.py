@@ -14,9 +14,9 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import MalformedAccount
 from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.execution import Clock
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.states import CoordinatorState, initial_state
-from psyche_cli.model.turn import Clock
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.solana.raw_account import RawAccount

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from psyche_cli.model.coordinator_model import apply
+from psyche_cli.model.execution import Clock
 from psyche_cli.model.states import CoordinatorState
-from psyche_cli.model.turn import Clock
 
 from .chain import ABORT, Chain, Code
 from .differential import differences, program_lines

@@ -106,7 +106,7 @@ def serve(
     from psyche_cli.cli.render import one_line_json, print_line
     from psyche_cli.localnet.chain.timekeeping import ClockMode
     from psyche_cli.localnet.local_validator import LocalnetOptions
-    from psyche_cli.operations.localnet.genesis_options import GenesisTexts, check_slot_time, read_genesis
+    from psyche_cli.operations.localnet.genesis_options import GenesisOptions, check_slot_time, read_genesis
     from psyche_cli.operations.localnet.serve import run_in_foreground
 
     if reset and ledger is None:
@@ -114,7 +114,7 @@ def serve(
     for path, what in ((ledger, "the ledger folder"), (ready_file, "the ready file")):
         if path is not None:
             refuse_key_as_path(path, what)
-    texts = GenesisTexts(
+    texts = GenesisOptions(
         programs=_pairs("--bpf-program", bpf_program),
         airdrops=airdrop or [],
         mint=mint,

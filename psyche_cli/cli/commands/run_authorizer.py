@@ -45,17 +45,18 @@ def command(
     local validator, by the default keypair.
     """
     from psyche_cli.operations.authorizations.create import create_join_authorization
-    from psyche_cli.operations.authorizations.older_recipe import read_recipe
+    from psyche_cli.operations.authorizations.run_authorizer_arguments import parse_run_authorizer_arguments
     from psyche_cli.operations.sessions import signing_session
     from psyche_cli.suggestions import GivenOptions
 
     options = {"rpc": rpc, "grantor": grantor, "grantee": grantee}
     variables = {name: options.pop(name) for name in ("rpc", "grantor") if came_from_variable(ctx, name)}
-    recipe = read_recipe(settings or [], options, variables, ctx.obj.redactor)
-    grantor_text = None if recipe.grantor is None else str(recipe.grantor)
+    arguments = parse_run_authorizer_arguments(settings or [], options, variables, ctx.obj.redactor)
+    grantor_text = None if arguments.grantor is None else str(arguments.grantor)
     given = GivenOptions(
-        rpc=None if recipe.rpc in (LOCAL_RPC, variables.get("rpc")) else recipe.rpc,
+        rpc=None if arguments.rpc in (LOCAL_RPC, variables.get("rpc")) else arguments.rpc,
         wallet=None if grantor_text == variables.get("grantor") else grantor_text,
     )
-    with signing_session(ctx.obj, rpc=recipe.rpc or LOCAL_RPC, wallet_path=recipe.grantor, given=given) as session:
-        return create_join_authorization(session, recipe.grantee, ctx.obj.variables.get("RUN_ID") or None)
+    rpc = arguments.rpc or LOCAL_RPC
+    with signing_session(ctx.obj, rpc=rpc, wallet_path=arguments.grantor, given=given) as session:
+        return create_join_authorization(session, arguments.grantee, ctx.obj.variables.get("RUN_ID") or None)

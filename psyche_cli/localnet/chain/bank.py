@@ -22,6 +22,7 @@ from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTra
 
 from psyche_cli.localnet.chain.account_index import AccountIndex
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
+from psyche_cli.localnet.chain.decoded_transaction import MAX_ACCOUNT_LOCKS, DecodedTransaction
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last, put_account
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY, History, ProcessedMessages, TransactionRecord
 from psyche_cli.localnet.chain.journal import BankState, ChainTime, Journal, NoJournal, NotRecorded
@@ -31,7 +32,6 @@ from psyche_cli.localnet.chain.nonces import nonce_is_current, used_up
 from psyche_cli.localnet.chain.outcomes import inner_instructions, return_data, token_balances, transaction_error
 from psyche_cli.localnet.chain.rent import may_become, rent_error
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
-from psyche_cli.localnet.chain.transaction_bytes import MAX_ACCOUNT_LOCKS, WireTransaction
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import TOKEN_PROGRAMS, is_mint, mint_decimals
 from psyche_cli.localnet.rpc.fault import Json
 
@@ -276,23 +276,23 @@ class Bank:
         for listener in self.listeners:
             listener.on_restore()
 
-    def check(self, wire: WireTransaction, *, any_blockhash: bool = False) -> None:
+    def check(self, transaction: DecodedTransaction, *, any_blockhash: bool = False) -> None:
         """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected.
 
         With ``any_blockhash``, neither the age of its blockhash nor a former execution speaks against it.
         """
-        keys = self.load_keys(wire).keys
+        keys = self.load_keys(transaction).keys
         if len(keys) > MAX_ACCOUNT_LOCKS:
             raise TransactionRejected("TooManyAccountLocks")
         if len(set(keys)) < len(keys):
             raise TransactionRejected("AccountLoadedTwice")
         if not any_blockhash:
-            if not self.may_land(wire):
+            if not self.may_land(transaction):
                 raise TransactionRejected("BlockhashNotFound")
-            if wire in self._processed:
+            if transaction in self._processed:
                 raise TransactionRejected("AlreadyProcessed")
         payer = self.account(keys[0])
-        fee = LAMPORTS_PER_SIGNATURE * wire.message.header.num_required_signatures
+        fee = LAMPORTS_PER_SIGNATURE * transaction.message.header.num_required_signatures
         if (
             payer is not None
             and payer.lamports >= fee
@@ -300,46 +300,48 @@ class Bank:
         ):
             raise TransactionRejected({"InsufficientFundsForRent": {"account_index": 0}})
 
-    def may_land(self, wire: WireTransaction) -> bool:
+    def may_land(self, transaction: DecodedTransaction) -> bool:
         """Whether its blockhash is young enough, or is the current value of the nonce account that it advances."""
-        if self.chain.is_usable(wire.recent_blockhash):
+        if self.chain.is_usable(transaction.recent_blockhash):
             return True
-        nonce = wire.nonce_account
-        return nonce is not None and nonce_is_current(wire, self.account(nonce))
+        nonce = transaction.nonce_account
+        return nonce is not None and nonce_is_current(transaction, self.account(nonce))
 
-    def execute(self, wire: WireTransaction) -> TransactionRecord:
+    def execute(self, transaction: DecodedTransaction) -> TransactionRecord:
         """Check and execute a transaction; its record says whether it succeeded.
 
         Raises TransactionRejected, or NotRecorded, and then nothing has changed.
         """
-        self.check(wire)
-        loaded = self.load_keys(wire)
+        self.check(transaction)
+        loaded = self.load_keys(transaction)
         keys, writable = loaded.keys, loaded.writable
         tokens = [key for key in keys if key not in writable and self.accounts.owner_of(key) in TOKEN_PROGRAMS]
         before = {key: self.account(key) for key in (*writable, *tokens)}
         pre_balances = [self.balance(key) for key in keys]
 
-        result = self._vm.send_transaction(wire.transaction)
+        result = self._vm.send_transaction(transaction.versioned)
         failed = isinstance(result, FailedTransactionMetadata)
         meta = result.meta() if isinstance(result, FailedTransactionMetadata) else result
-        error = transaction_error(result, wire, self.account) if isinstance(result, FailedTransactionMetadata) else None
+        error = None
+        if isinstance(result, FailedTransactionMetadata):
+            error = transaction_error(result, transaction, self.account)
         if failed and meta.signature() == _NEVER_EXECUTED:
             raise TransactionRejected(error)
         if error is None:
             error = rent_error(keys, before, {key: self.account(key) for key in writable}, self.rent_exempt_minimum)
             if error is not None:
-                self._put_back(before, writable)
-                self._charge(keys[0], LAMPORTS_PER_SIGNATURE * wire.message.header.num_required_signatures)
-        by_nonce = not self.chain.is_usable(wire.recent_blockhash)
-        if by_nonce and error is not None and wire.nonce_account is not None:
-            self._use_nonce_up(wire.nonce_account, wire.recent_blockhash)
+                self._restore_accounts(before, writable)
+                self._charge(keys[0], LAMPORTS_PER_SIGNATURE * transaction.message.header.num_required_signatures)
+        by_nonce = not self.chain.is_usable(transaction.recent_blockhash)
+        if by_nonce and error is not None and transaction.nonce_account is not None:
+            self._use_nonce_up(transaction.nonce_account, transaction.recent_blockhash)
 
         after = {key: self._settled(key) for key in writable}
         post_balances = [self.balance(key) for key in keys]
         tip = self.chain.tip
         record = TransactionRecord(
-            signature=wire.signature,
-            raw=wire.raw,
+            signature=transaction.signature,
+            raw=transaction.raw,
             slot=tip.slot,
             unix_time=tip.unix_time,
             keys=keys,
@@ -361,33 +363,33 @@ class Bank:
         try:
             self.journal.transaction(record, {key: after[key] for key in record.changed})
         except BaseException:
-            self._put_back(before, writable)
+            self._restore_accounts(before, writable)
             raise
         for key in writable:
             account = after[key]
             self.accounts.record(key, account.owner if account is not None else None)
         if not by_nonce:
-            self._processed.add(wire)
+            self._processed.add(transaction)
         self.history.add(record)
         for listener in self.listeners:
             listener.on_transaction(record)
         self.journal.settle()
         return record
 
-    def simulate(self, wire: WireTransaction) -> Simulation:
+    def simulate(self, transaction: DecodedTransaction) -> Simulation:
         """Execute a transaction on the current state and forget it. Blockhash and duplicates are not checked."""
-        result = self._vm.simulate_transaction(wire.transaction)
+        result = self._vm.simulate_transaction(transaction.versioned)
         meta = result.meta()
         accounts: dict[Pubkey, Account] = {}
         error: Json = None
         if isinstance(result, SimulatedTransactionInfo):
             accounts = dict(result.post_accounts())
-            keys = self.load_keys(wire).keys
+            keys = self.load_keys(transaction).keys
             before = {key: self.account(key) for key in accounts}
             after = {key: account if account.lamports else None for key, account in accounts.items()}
             error = rent_error(keys, before, after, self.rent_exempt_minimum)
         else:
-            error = transaction_error(result, wire, self.account)
+            error = transaction_error(result, transaction, self.account)
         return Simulation(
             error=error,
             logs=tuple(meta.logs()),
@@ -397,9 +399,9 @@ class Bank:
             accounts={} if error is not None else accounts,
         )
 
-    def load_keys(self, wire: WireTransaction) -> LoadedKeys:
+    def load_keys(self, transaction: DecodedTransaction) -> LoadedKeys:
         """All accounts of a transaction, those of look-up tables included."""
-        return load_keys(wire, self.account)
+        return load_keys(transaction, self.account)
 
     # -- parts of an execution
 
@@ -412,7 +414,7 @@ class Bank:
             self._vm.set_account(address, _NO_ACCOUNT)
         return None
 
-    def _put_back(self, before: dict[Pubkey, Account | None], written: tuple[Pubkey, ...]) -> None:
+    def _restore_accounts(self, before: dict[Pubkey, Account | None], written: tuple[Pubkey, ...]) -> None:
         """Undo what the VM did to the accounts that a transaction may write."""
         for key in written:
             if self.account(key) != before[key]:

@@ -11,7 +11,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.localnet.chain.transaction_bytes import WireTransaction, parse_transaction
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, parse_transaction
 from psyche_cli.localnet.rpc.fault import Json
 
 DEFAULT_CAPACITY: Final = 20_000
@@ -45,7 +45,7 @@ class TransactionRecord:
     changed: tuple[Pubkey, ...]
 
     @property
-    def wire(self) -> WireTransaction:
+    def decoded(self) -> DecodedTransaction:
         """The transaction, decoded anew each time: only the bytes are kept."""
         return parse_transaction(self.raw)
 
@@ -115,12 +115,12 @@ class ProcessedMessages:
     def __init__(self) -> None:
         self._by_blockhash: dict[Hash, set[Hash]] = {}
 
-    def __contains__(self, wire: WireTransaction) -> bool:
-        return wire.message_hash in self._by_blockhash.get(wire.recent_blockhash, ())
+    def __contains__(self, transaction: DecodedTransaction) -> bool:
+        return transaction.message_hash in self._by_blockhash.get(transaction.recent_blockhash, ())
 
-    def add(self, wire: WireTransaction) -> None:
+    def add(self, transaction: DecodedTransaction) -> None:
         """Note an executed transaction."""
-        self._by_blockhash.setdefault(wire.recent_blockhash, set()).add(wire.message_hash)
+        self._by_blockhash.setdefault(transaction.recent_blockhash, set()).add(transaction.message_hash)
 
     def copy(self) -> ProcessedMessages:
         """The same, independent of what is added here later."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.known_addresses import LOOKUP_TABLE_PROGRAM
-from psyche_cli.localnet.chain.transaction_bytes import WireTransaction
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import lookup_table_addresses
 
 
@@ -23,17 +23,17 @@ class LoadedKeys:
     looked_up_readonly: int = 0
 
 
-def load_keys(wire: WireTransaction, account_of: Callable[[Pubkey], Account | None]) -> LoadedKeys:
+def load_keys(transaction: DecodedTransaction, account_of: Callable[[Pubkey], Account | None]) -> LoadedKeys:
     """Resolve the look-ups of a transaction.
 
     Those that cannot be resolved give no addresses: the VM refuses such a transaction with the right error.
     """
-    own, own_writable = wire.static_keys, wire.static_writable_keys
-    if wire.version == "legacy":
+    own, own_writable = transaction.static_keys, transaction.static_writable_keys
+    if transaction.version == "legacy":
         return LoadedKeys(own, own_writable)
     writable: list[Pubkey] = []
     readonly: list[Pubkey] = []
-    for table, writable_indexes, readonly_indexes in wire.lookups:
+    for table, writable_indexes, readonly_indexes in transaction.lookups:
         account = account_of(table)
         if account is None or account.owner != LOOKUP_TABLE_PROGRAM:
             return LoadedKeys(own, own_writable)

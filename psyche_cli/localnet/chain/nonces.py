@@ -9,8 +9,8 @@ from solders.account import Account
 from solders.hash import Hash
 from solders.pubkey import Pubkey
 
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM
-from psyche_cli.localnet.chain.transaction_bytes import WireTransaction
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import NONCE_BYTES
 
 # An account of 80 bytes: version and state (u32 each), authority (32), value (32), fee (u64).
@@ -20,15 +20,15 @@ _VALUE: Final = slice(40, 72)
 _PREFIX: Final = b"DURABLE_NONCE"
 
 
-def nonce_is_current(wire: WireTransaction, account: Account | None) -> bool:
+def nonce_is_current(transaction: DecodedTransaction, account: Account | None) -> bool:
     """Whether a transaction's blockhash is the value of the nonce ``account`` that it advances, by its authority."""
     if account is None or account.owner != SYSTEM_PROGRAM or len(account.data) != NONCE_BYTES:
         return False
     data = account.data
     return (
         data[:8] == _INITIALIZED
-        and data[_VALUE] == bytes(wire.recent_blockhash)
-        and Pubkey(data[_AUTHORITY]) in wire.nonce_authority_signs
+        and data[_VALUE] == bytes(transaction.recent_blockhash)
+        and Pubkey(data[_AUTHORITY]) in transaction.nonce_authority_signs
     )
 
 

@@ -11,7 +11,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
 
-from psyche_cli.localnet.chain.transaction_bytes import WireTransaction
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import (
     DecimalsOf,
     is_token_account,
@@ -56,14 +56,14 @@ def return_data(meta: TransactionMetadata) -> Json:
 
 
 def transaction_error(
-    failed: FailedTransactionMetadata, wire: WireTransaction, account_of: Callable[[Pubkey], Account | None]
+    failed: FailedTransactionMetadata, transaction: DecodedTransaction, account_of: Callable[[Pubkey], Account | None]
 ) -> Json:
     """Why a transaction failed, as clusters say it."""
     error = json.loads(failed.to_json())["err"]
     if error == "InvalidProgramForExecution":
         # LiteSVM says the same of a program that is none and of one that is not there.
-        keys = wire.static_keys
-        programs = {keys[instruction.program_id_index] for instruction in wire.message.instructions}
+        keys = transaction.static_keys
+        programs = {keys[instruction.program_id_index] for instruction in transaction.message.instructions}
         if any(account_of(program) is None for program in programs):
             return "ProgramAccountNotFound"
     return error

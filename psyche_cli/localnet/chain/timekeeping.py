@@ -86,7 +86,7 @@ class Timekeeper:
     def warped(self, seconds_and_slots: tuple[int, int]) -> None:
         self._warped_seconds, self._warped_slots = seconds_and_slots
 
-    def go_on_from(self, unix_time: int) -> None:
+    def continue_from(self, unix_time: int) -> None:
         """Let a clock that runs N times as fast begin no earlier than where it was; the others know their time."""
         if self._mode.kind == "scale":
             self._started_unix = max(self._started_unix, float(unix_time))

@@ -12,9 +12,9 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS, PSYCHE_PROGRAMS
-from psyche_cli.localnet.chain.transaction_bytes import WireTransaction
 from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
 from psyche_cli.localnet.rpc.fault import Json
@@ -33,36 +33,36 @@ _PSYCHE_NAMES: Final = {address: name for name, address in PSYCHE_PROGRAMS.items
 _MOST_INSTRUCTIONS: Final = 6
 
 
-def executed_line(record: TransactionRecord, wire: WireTransaction) -> str:
-    """A transaction that was executed, whether its programs succeeded or not; ``wire`` is the same transaction."""
-    what = _instructions(wire, record.keys, record.inner_instructions)
-    outcome = "ok" if record.error is None else f"failed: {_failure(record, wire)}"
-    payer = wire.static_keys[0]
+def executed_line(record: TransactionRecord, transaction: DecodedTransaction) -> str:
+    """A transaction that was executed, whether its programs succeeded or not; ``transaction`` is the record decoded."""
+    what = _instructions(transaction, record.keys, record.inner_instructions)
+    outcome = "ok" if record.error is None else f"failed: {_failure(record, transaction)}"
+    payer = transaction.static_keys[0]
     return f"slot {record.slot}  {what}  by {payer}  {outcome}  {record.units:,} CU  {record.signature}"
 
 
-def dropped_line(wire: WireTransaction, keys: Sequence[Pubkey], error: Json) -> str:
+def dropped_line(transaction: DecodedTransaction, keys: Sequence[Pubkey], error: Json) -> str:
     """A transaction that was taken and cannot be executed, such as one whose blockhash is too old."""
-    what = _instructions(wire, keys, [])
-    return f"dropped  {what}  by {wire.static_keys[0]}  {transaction_error_text(error)}  {wire.signature}"
+    what = _instructions(transaction, keys, [])
+    return f"dropped  {what}  by {transaction.static_keys[0]}  {transaction_error_text(error)}  {transaction.signature}"
 
 
-def _failure(record: TransactionRecord, wire: WireTransaction) -> str:
+def _failure(record: TransactionRecord, transaction: DecodedTransaction) -> str:
     """The node's sentence and, where a program returned a code, the program's name for it."""
     sentence = transaction_error_text(record.error)
-    programs = [record.keys[instruction.program_id_index] for instruction in wire.message.instructions]
+    programs = [record.keys[instruction.program_id_index] for instruction in transaction.message.instructions]
     failure = explain_failure(record.error, record.logs, programs, PUBLISHED)
     return sentence if failure.code is None else f"{sentence} ({failure.program_name}: {failure.name})"
 
 
-def _instructions(wire: WireTransaction, keys: Sequence[Pubkey], inner: Json) -> str:
+def _instructions(transaction: DecodedTransaction, keys: Sequence[Pubkey], inner: Json) -> str:
     """Every instruction by program and name; in brackets what the Psyche programs were asked to do by other programs.
 
     Instructions that only set the compute budget are left out, unless there are no others.
     """
     calls = {outer["index"]: outer["instructions"] for outer in inner}
     named, budget = [], []
-    for index, instruction in enumerate(wire.message.instructions):
+    for index, instruction in enumerate(transaction.message.instructions):
         if max(instruction.program_id_index, *bytes(instruction.accounts), 0) >= len(keys):
             named.append("(unresolved look-up)")
             continue

@@ -31,7 +31,7 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def most_connections() -> int:
+def max_connections() -> int:
     """How many connections leave this process enough open files for everything else."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
@@ -43,7 +43,7 @@ class Connections:
     """The open connections of all servers that share it, at most ``limit`` (as many as files allow, unless given)."""
 
     def __init__(self, limit: int | None = None) -> None:
-        self._limit = most_connections() if limit is None else limit
+        self._limit = max_connections() if limit is None else limit
         self._open: dict[Any, asyncio.Transport] = {}
         self._silent: dict[Any, asyncio.TimerHandle] = {}
 
@@ -56,7 +56,7 @@ class Connections:
             self._open[longest].abort()
             self.closed(longest)
 
-    def spoke(self, connection: Any) -> None:
+    def mark_active(self, connection: Any) -> None:
         """Note that a connection sent a whole request."""
         silent = self._silent.pop(connection, None)
         if silent is not None:
@@ -64,7 +64,7 @@ class Connections:
 
     def closed(self, connection: Any) -> None:
         """Forget a connection."""
-        self.spoke(connection)
+        self.mark_active(connection)
         self._open.pop(connection, None)
 
 

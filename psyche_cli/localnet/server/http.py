@@ -158,7 +158,7 @@ class LocalServer:
         except (ConnectionError, web.RequestPayloadError):
             # Nobody is there any more, or what comes is not HTTP.
             return web.Response(status=400, headers=_ANY_ORIGIN)
-        self._connections.spoke(request.protocol)
+        self._connections.mark_active(request.protocol)
         if request.method == "POST":
             answer = self._dispatcher.handle(body, steerable=_is_of_this_machine(request))
             return web.Response(body=answer, content_type="application/json", headers=_ANY_ORIGIN)
@@ -186,7 +186,7 @@ class LocalServer:
         if not websocket.can_prepare(request).ok:
             return web.Response(status=426, text="This port speaks WebSocket only.\n", headers={"Upgrade": "websocket"})
         await websocket.prepare(request)
-        self._connections.spoke(request.protocol)
+        self._connections.mark_active(request.protocol)
         connection = QueuedConnection(websocket, lambda: _abort(request))
         reader = asyncio.create_task(self._read(websocket, connection))
         writer = asyncio.create_task(connection.send_queued())

@@ -82,7 +82,7 @@ class Ledger:
         content = read_ledger(path)
         self._folder.require_leftovers(self._replaced[:-1], path, content.replaces)
         if content.damage is not None:
-            self._notice(self._set_aside(path, content, content.damage))
+            self._notice(self._move_damaged(path, content, content.damage))
         elif not content.closed:
             self._notice(
                 f"ledger: {path} was not closed by a clean stop. It is intact, with "
@@ -91,7 +91,7 @@ class Ledger:
         self._stored = content
         return content.chain
 
-    def _set_aside(self, path: Path, content: LedgerContent, damage: Damage) -> str:
+    def _move_damaged(self, path: Path, content: LedgerContent, damage: Damage) -> str:
         copy = self._folder.set_aside(path, damage.offset)
         where = f"line {damage.line} (byte {damage.offset})"
         if damage.torn:

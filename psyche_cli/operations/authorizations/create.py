@@ -8,7 +8,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import AlreadyExists, ProgramRefused, UsageError
 from psyche_cli.operations.funds import require_lamports
-from psyche_cli.operations.sending import look_after, record, send_creation
+from psyche_cli.operations.sending import read_if_possible, record, send_creation
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_authorization
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address, parse_pubkey
@@ -41,10 +41,10 @@ def create_join_authorization(session: SigningSession, grantee: Pubkey, run_id: 
     address = authorization_address(grantor, grantee, session.programs)
     existing = _find(session, address)
     try:
-        transactions = _bring_about(session, grantee, address, existing)
+        transactions = _create_or_activate(session, grantee, address, existing)
     except (AlreadyExists, ProgramRefused) as error:
         # What was sent and paid for remains a failure.
-        seen = None if error.sent else look_after(lambda: _find(session, address))
+        seen = None if error.sent else read_if_possible(lambda: _find(session, address))
         if seen is None or not seen.active:
             raise
         existing, transactions = seen, ()
@@ -56,7 +56,7 @@ def _find(session: SigningSession, address: Pubkey) -> Authorization | None:
     return None if raw is None else decode_authorization(raw, session.programs)
 
 
-def _bring_about(
+def _create_or_activate(
     session: SigningSession, grantee: Pubkey, address: Pubkey, existing: Authorization | None
 ) -> tuple[TransactionRecord, ...]:
     instructions = plan(session.instructions, session.wallet.address, grantee, address, existing)
@@ -69,7 +69,7 @@ def _bring_about(
         rent = max(minimum - session.rpc.balance(address), 0)
     require_lamports(session, instructions, rent=rent)
 
-    def find_taken() -> AlreadyExists | None:
+    def find_existing() -> AlreadyExists | None:
         if existing is not None or _find(session, address) is None:
             return None
         return AlreadyExists(
@@ -79,7 +79,7 @@ def _bring_about(
         )
 
     send = session.sender.send
-    receipt = send_creation(lambda: send(instructions, session.wallet, label=label), find_taken)
+    receipt = send_creation(lambda: send(instructions, session.wallet, label=label), find_existing)
     return (record(label, receipt),)
 
 
@@ -92,7 +92,7 @@ def _result(
     run_id: str | None,
 ) -> OperationResult:
     grantor = session.wallet.address
-    lamports = look_after(lambda: session.rpc.balance(address))
+    lamports = read_if_possible(lambda: session.rpc.balance(address))
     who = "everybody" if grantee == ANYONE else str(grantee)
     done = "Activated the authorization" if existing else "Created an authorization"
     return OperationResult(

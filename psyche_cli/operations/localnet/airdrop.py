@@ -13,7 +13,7 @@ from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount, ui_decima
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import Interrupted, LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
 from psyche_cli.operations.recipients import read_recipient
-from psyche_cli.operations.sending import look_after
+from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult, TransactionRecord
 from psyche_cli.solana.rpc.client import RpcClient
@@ -89,7 +89,7 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
             sent=True,
             signature=str(signature),
         ) from None
-    return Airdrop(signature, slot, look_after(lambda: rpc.balance(address)))
+    return Airdrop(signature, slot, read_if_possible(lambda: rpc.balance(address)))
 
 
 def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:

@@ -24,7 +24,7 @@ MAX_SLOT_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True)
-class GenesisTexts:
+class GenesisOptions:
     """The options that say what a chain starts with, as they were typed."""
 
     programs: Sequence[tuple[str, Path]] = ()
@@ -37,7 +37,7 @@ class GenesisTexts:
     url: str = ""
 
 
-def read_genesis(environment: Environment, texts: GenesisTexts) -> Genesis:
+def read_genesis(environment: Environment, texts: GenesisOptions) -> Genesis:
     """What the texts mean; fetches what is to be cloned.
 
     Raises UsageError, LocalnetError, and for clones AccountNotFound and NetworkError.

@@ -7,7 +7,7 @@ from psyche_cli.errors import AccountNotFound, InsufficientFunds
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import amounts, obligations_of
 from psyche_cli.operations.runs.find import find_run, token_amount
-from psyche_cli.operations.sending import look_after, record
+from psyche_cli.operations.sending import read_if_possible, record
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.results import OperationResult
@@ -57,7 +57,7 @@ def top_up_rewards(
     instructions = [distinguishing_mark(), instruction]
     require_lamports(session, instructions)
     receipt = session.sender.send(instructions, session.wallet, label="top up")
-    vault = look_after(lambda: session.rpc.token_account_balance(treasury.vault))
+    vault = read_if_possible(lambda: session.rpc.token_account_balance(treasury.vault))
     held = vault.base_units if vault else treasury.vault_amount + amount
     obligations = obligations_of(run, held=held)
     assert obligations is not None  # the run has a treasury

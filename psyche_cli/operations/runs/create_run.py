@@ -14,7 +14,7 @@ from psyche_cli.amounts import format_sol
 from psyche_cli.errors import AccountNotFound, AlreadyExists, UsageError
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
-from psyche_cli.operations.sending import look_after, record, send_creation
+from psyche_cli.operations.sending import read_if_possible, record, send_creation
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.token_accounts import TOKEN_ACCOUNT_SIZE, decode_mint
 from psyche_cli.protocol.addresses import (
@@ -95,7 +95,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
     send = session.sender.send
     receipt = send_creation(
         lambda: send(instructions, session.wallet, extra_signers=(account,), label="create run"),
-        lambda: _find_taken(session, new),
+        lambda: _find_existing(session, new),
     )
     return OperationResult(
         summary=f"Created run {new.run_id}. It is Uninitialized: configure it next.",
@@ -193,7 +193,7 @@ def _require_free(session: SigningSession, new: NewRun) -> int:
 
     What somebody has sent to one of their addresses beforehand counts towards its rent.
     """
-    found = _look(session, new)
+    found = _fetch_existing(session, new)
     taken = _taken(session, new, found)
     if taken is not None:
         raise taken
@@ -214,7 +214,7 @@ def _require_free(session: SigningSession, new: NewRun) -> int:
     )
 
 
-def _look(session: SigningSession, new: NewRun) -> list[RawAccount | None]:
+def _fetch_existing(session: SigningSession, new: NewRun) -> list[RawAccount | None]:
     """The run's instance, and with a treasurer its Run, its vault and its mint, in one round trip."""
     wanted = [new.instance]
     if new.treasurer is not None:
@@ -222,8 +222,8 @@ def _look(session: SigningSession, new: NewRun) -> list[RawAccount | None]:
     return session.rpc.accounts(wanted)
 
 
-def _find_taken(session: SigningSession, new: NewRun) -> AlreadyExists | None:
-    return _taken(session, new, _look(session, new))
+def _find_existing(session: SigningSession, new: NewRun) -> AlreadyExists | None:
+    return _taken(session, new, _fetch_existing(session, new))
 
 
 def _taken(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None]) -> AlreadyExists | None:
@@ -255,7 +255,7 @@ def _existing_run(session: SigningSession, new: NewRun) -> AlreadyExists:
     """Tell a run that is as it was asked for, perhaps by an attempt whose answer got lost, from any other."""
     look = session.given.command("json-dump-run", run_id=new.run_id)
     index = None if new.treasurer is None else new.treasurer.index
-    run = look_after(lambda: find_run(session, new.run_id, index))
+    run = read_if_possible(lambda: find_run(session, new.run_id, index))
     as_requested = run is not None and _is_as_requested(run, new)
     return AlreadyExists(
         f"A run {new.run_id!r} exists already on {session.rpc.label}"

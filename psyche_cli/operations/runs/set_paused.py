@@ -7,7 +7,7 @@ from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import amounts, obligations_of
 from psyche_cli.operations.runs.find import Run, find_run
-from psyche_cli.operations.sending import look_after, record
+from psyche_cli.operations.sending import read_if_possible, record
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.run_states import RunState
@@ -39,11 +39,11 @@ def set_paused(
         receipt = session.sender.send(instructions, session.wallet, label=label)
     except ProgramRefused as error:
         # Somebody else may have been faster. What was sent and paid for remains a failure.
-        seen = None if error.sent else look_after(lambda: find_run(session, run_id, treasurer_index))
+        seen = None if error.sent else read_if_possible(lambda: find_run(session, run_id, treasurer_index))
         if seen is None or not is_so_already(paused, seen.account):
             raise
         return _result(session, seen, seen, paused)
-    seen = look_after(lambda: find_run(session, run_id, treasurer_index))
+    seen = read_if_possible(lambda: find_run(session, run_id, treasurer_index))
     return _result(session, run, seen, paused, record(label, receipt))
 
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import MEMO_PROGRAMS
-from psyche_cli.localnet.chain.transaction_bytes import WireTransaction
 from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
 from psyche_cli.localnet.rpc.fault import UNSUPPORTED_TRANSACTION_VERSION, Json, RpcFault
 from psyche_cli.solana import base58
@@ -24,57 +24,57 @@ def status_of(error: Json) -> Json:
 
 def transaction_view(record: TransactionRecord, encoding: str, max_version: int | None) -> Json:
     """``{"transaction", "meta"}`` and, for clients that name a version, ``"version"``. Raises RpcFault (-32015)."""
-    wire = record.wire
-    version = wire.version
+    transaction = record.decoded
+    version = transaction.version
     if max_version is None and version != "legacy":
         raise RpcFault(
             UNSUPPORTED_TRANSACTION_VERSION,
             f"Transaction version ({version}) is not supported by the requesting client. Please try the request again "
             f'with the following configuration parameter: "maxSupportedTransactionVersion": {version}',
         )
-    view = {"transaction": _encoded(record, wire, encoding), "meta": meta_view(record, wire, encoding)}
+    view = {"transaction": _encoded(record, transaction, encoding), "meta": meta_view(record, transaction, encoding)}
     return view if max_version is None else {**view, "version": version}
 
 
 def accounts_view(record: TransactionRecord, max_version: int | None) -> Json:
     """The ``accounts`` detail of getBlock: which accounts, and the balances."""
-    wire = record.wire
-    full = meta_view(record, wire, "jsonParsed")
+    transaction = record.decoded
+    full = meta_view(record, transaction, "jsonParsed")
     kept = ("err", "status", "fee", "preBalances", "postBalances", "preTokenBalances", "postTokenBalances")
     view = {
         "transaction": {
-            "signatures": [str(signature) for signature in wire.transaction.signatures],
-            "accountKeys": _keys_with_roles(record, wire),
+            "signatures": [str(signature) for signature in transaction.versioned.signatures],
+            "accountKeys": _keys_with_roles(record, transaction),
         },
         "meta": {key: full[key] for key in kept},
     }
-    return view if max_version is None else {**view, "version": wire.version}
+    return view if max_version is None else {**view, "version": transaction.version}
 
 
-def _encoded(record: TransactionRecord, wire: WireTransaction, encoding: str) -> Json:
+def _encoded(record: TransactionRecord, transaction: DecodedTransaction, encoding: str) -> Json:
     if encoding == "base58":
-        return [base58.encode(wire.raw), "base58"]
+        return [base58.encode(transaction.raw), "base58"]
     if encoding == "base64":
-        return [base64.b64encode(wire.raw).decode(), "base64"]
-    message = _parsed_message(record, wire) if encoding == "jsonParsed" else _raw_message(wire)
-    if wire.version == 0:
+        return [base64.b64encode(transaction.raw).decode(), "base64"]
+    message = _parsed_message(record, transaction) if encoding == "jsonParsed" else _raw_message(transaction)
+    if transaction.version == 0:
         message["addressTableLookups"] = [
             {"accountKey": str(table), "writableIndexes": list(writable), "readonlyIndexes": list(readonly)}
-            for table, writable, readonly in wire.lookups
+            for table, writable, readonly in transaction.lookups
         ]
-    return {"signatures": [str(signature) for signature in wire.transaction.signatures], "message": message}
+    return {"signatures": [str(signature) for signature in transaction.versioned.signatures], "message": message}
 
 
-def _raw_message(wire: WireTransaction) -> Json:
-    header = wire.message.header
+def _raw_message(transaction: DecodedTransaction) -> Json:
+    header = transaction.message.header
     return {
         "header": {
             "numRequiredSignatures": header.num_required_signatures,
             "numReadonlySignedAccounts": header.num_readonly_signed_accounts,
             "numReadonlyUnsignedAccounts": header.num_readonly_unsigned_accounts,
         },
-        "accountKeys": [str(key) for key in wire.static_keys],
-        "recentBlockhash": str(wire.recent_blockhash),
+        "accountKeys": [str(key) for key in transaction.static_keys],
+        "recentBlockhash": str(transaction.recent_blockhash),
         "instructions": [
             {
                 "programIdIndex": instruction.program_id_index,
@@ -82,20 +82,22 @@ def _raw_message(wire: WireTransaction) -> Json:
                 "data": base58.encode(bytes(instruction.data)),
                 "stackHeight": None,
             }
-            for instruction in wire.message.instructions
+            for instruction in transaction.message.instructions
         ],
     }
 
 
-def _keys_with_roles(record: TransactionRecord, wire: WireTransaction) -> Json:
-    static = len(wire.static_keys)
-    signers = wire.message.header.num_required_signatures
+def _keys_with_roles(record: TransactionRecord, transaction: DecodedTransaction) -> Json:
+    static = len(transaction.static_keys)
+    signers = transaction.message.header.num_required_signatures
     return [
         {
             "pubkey": str(key),
             "signer": index < signers,
             "writable": (
-                wire.is_static_key_writable(index) if index < static else index < static + record.looked_up_writable
+                transaction.is_static_key_writable(index)
+                if index < static
+                else index < static + record.looked_up_writable
             ),
             "source": "transaction" if index < static else "lookupTable",
         }
@@ -103,11 +105,11 @@ def _keys_with_roles(record: TransactionRecord, wire: WireTransaction) -> Json:
     ]
 
 
-def _parsed_message(record: TransactionRecord, wire: WireTransaction) -> Json:
+def _parsed_message(record: TransactionRecord, transaction: DecodedTransaction) -> Json:
     keys = record.keys
     return {
-        "accountKeys": _keys_with_roles(record, wire),
-        "recentBlockhash": str(wire.recent_blockhash),
+        "accountKeys": _keys_with_roles(record, transaction),
+        "recentBlockhash": str(transaction.recent_blockhash),
         "instructions": [
             parsed_instruction(
                 keys[instruction.program_id_index],
@@ -115,7 +117,7 @@ def _parsed_message(record: TransactionRecord, wire: WireTransaction) -> Json:
                 bytes(instruction.data),
                 None,
             )
-            for instruction in wire.message.instructions
+            for instruction in transaction.message.instructions
         ],
     }
 
@@ -139,7 +141,7 @@ def parsed_inner_instructions(inner: Json, keys: tuple[Pubkey, ...]) -> Json:
     ]
 
 
-def meta_view(record: TransactionRecord, wire: WireTransaction, encoding: str) -> Json:
+def meta_view(record: TransactionRecord, transaction: DecodedTransaction, encoding: str) -> Json:
     """What the execution did."""
     parsed = encoding == "jsonParsed"
     inner = record.inner_instructions
@@ -159,7 +161,7 @@ def meta_view(record: TransactionRecord, wire: WireTransaction, encoding: str) -
     if record.return_data is not None:
         meta["returnData"] = record.return_data
     if not parsed:
-        static = len(wire.static_keys)
+        static = len(transaction.static_keys)
         writable_end = static + record.looked_up_writable
         meta["loadedAddresses"] = {
             "writable": [str(key) for key in record.keys[static:writable_end]],
@@ -171,7 +173,7 @@ def meta_view(record: TransactionRecord, wire: WireTransaction, encoding: str) -
 def memo_of(record: TransactionRecord) -> str | None:
     """The texts of its memo instructions, each with its length in bytes, as getSignaturesForAddress shows them."""
     memos = []
-    for instruction in record.wire.message.instructions:
+    for instruction in record.decoded.message.instructions:
         if record.keys[instruction.program_id_index] in MEMO_PROGRAMS:
             data = bytes(instruction.data)
             memos.append(f"[{len(data)}] {data.decode('utf-8', 'replace')}")

@@ -15,7 +15,7 @@ from solders.transaction import VersionedTransaction
 
 from psyche_cli.amounts import format_sol
 from psyche_cli.localnet.chain.bank import LAMPORTS_PER_SIGNATURE, Simulation, TransactionRejected
-from psyche_cli.localnet.chain.transaction_bytes import WireTransaction, decode_text, parse_transaction
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, decode_encoded, parse_transaction
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.transaction_view import parsed_inner_instructions
@@ -35,41 +35,41 @@ _TEXT_ENCODINGS: Final = ("base58", "base64")
 _AIRDROP_UNITS: Final = 10_000
 
 
-def _read_transaction(params: Params, config: Config) -> WireTransaction:
+def _read_transaction(params: Params, config: Config) -> DecodedTransaction:
     encoding = config.choice("encoding", _TEXT_ENCODINGS, default="base58")
-    return parse_transaction(decode_text(params.required(0), encoding))
+    return parse_transaction(decode_encoded(params.required(0), encoding))
 
 
 def _send_transaction(context: RpcContext, params: Params) -> Json:
     config = params.config(1)
-    wire = _read_transaction(params, config)
+    transaction = _read_transaction(params, config)
     config.choice("preflightCommitment", ("processed", "confirmed", "finalized"), default="finalized")
     config.unsigned("maxRetries")
     config.require_slot(context.bank.slot)
-    genuine = wire.signatures_verify()
+    genuine = transaction.signatures_verify()
     if not config.flag("skipPreflight"):
         if not genuine:
             raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
-        _preflight(context, wire)
+        _preflight(context, transaction)
     try:
         # A node that skips preflight passes everything on, and what is unfit is dropped on the way without a word.
         if not genuine:
             raise TransactionRejected("SignatureFailure")
-        record = context.bank.execute(wire)
+        record = context.bank.execute(transaction)
     except TransactionRejected as rejected:
         if context.is_logging:
-            context.log(dropped_line(wire, context.bank.load_keys(wire).keys, rejected.error))
+            context.log(dropped_line(transaction, context.bank.load_keys(transaction).keys, rejected.error))
     else:
         if context.is_logging:
-            context.log(executed_line(record, wire))
+            context.log(executed_line(record, transaction))
         if context.log_requests:
             for line in record.logs:
                 context.log(f"    {line}")
-    return str(wire.signature)
+    return str(transaction.signature)
 
 
-def _preflight(context: RpcContext, wire: WireTransaction) -> None:
-    simulation = _checked_simulation(context, wire)
+def _preflight(context: RpcContext, transaction: DecodedTransaction) -> None:
+    simulation = _checked_simulation(context, transaction)
     if simulation.error is not None:
         raise RpcFault(
             PREFLIGHT_FAILURE,
@@ -78,13 +78,15 @@ def _preflight(context: RpcContext, wire: WireTransaction) -> None:
         )
 
 
-def _checked_simulation(context: RpcContext, wire: WireTransaction, *, any_blockhash: bool = False) -> Simulation:
+def _checked_simulation(
+    context: RpcContext, transaction: DecodedTransaction, *, any_blockhash: bool = False
+) -> Simulation:
     """Simulate as execution would go: with all its checks or, with ``any_blockhash``, as if the blockhash were new."""
     try:
-        context.bank.check(wire, any_blockhash=any_blockhash)
+        context.bank.check(transaction, any_blockhash=any_blockhash)
     except TransactionRejected as rejected:
         return Simulation(rejected.error, (), 0, None, [], {})
-    return context.bank.simulate(wire)
+    return context.bank.simulate(transaction)
 
 
 def _simulation_view(simulation: Simulation) -> Json:
@@ -98,18 +100,18 @@ def _simulation_view(simulation: Simulation) -> Json:
 
 def _simulate_transaction(context: RpcContext, params: Params) -> Json:
     config = params.config(1)
-    wire = _read_transaction(params, config)
+    transaction = _read_transaction(params, config)
     config.require_slot(context.bank.slot)
     verify, replace = config.flag("sigVerify"), config.flag("replaceRecentBlockhash")
     if verify and replace:
         raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
-    if verify and not wire.signatures_verify():
+    if verify and not transaction.signatures_verify():
         raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
     wanted = config.config("accounts")
     addresses = [] if wanted is None else [pubkey_of(text) for text in wanted.items("addresses")]
-    simulation = _checked_simulation(context, wire, any_blockhash=replace)
+    simulation = _checked_simulation(context, transaction, any_blockhash=replace)
     value = _simulation_view(simulation)
-    keys = context.bank.load_keys(wire).keys
+    keys = context.bank.load_keys(transaction).keys
     value["accounts"] = None
     if wanted is not None:
         view = AccountView.of(wanted, default="base64")

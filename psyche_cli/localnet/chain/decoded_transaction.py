@@ -27,21 +27,21 @@ _TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
 
 
 @dataclass(frozen=True)
-class WireTransaction:
+class DecodedTransaction:
     """A well-formed transaction with its bytes. Signatures and blockhash are not yet judged."""
 
     raw: bytes
-    transaction: VersionedTransaction
+    versioned: VersionedTransaction
 
     @cached_property
     def message(self) -> Message | MessageV0:
         """The signed part."""
-        return self.transaction.message
+        return self.versioned.message
 
     @cached_property
     def signature(self) -> Signature:
         """The first signature, by which the transaction is known."""
-        return self.transaction.signatures[0]
+        return self.versioned.signatures[0]
 
     @cached_property
     def message_hash(self) -> Hash:
@@ -113,10 +113,10 @@ class WireTransaction:
 
     def signatures_verify(self) -> bool:
         """Whether every signature is genuine."""
-        return all(self.transaction.verify_with_results())
+        return all(self.versioned.verify_with_results())
 
 
-def decode_text(text: object, encoding: str) -> bytes:
+def decode_encoded(text: object, encoding: str) -> bytes:
     """The bytes behind a base58 or base64 parameter of at most 1,232 bytes. Raises RpcFault (-32602)."""
     if not isinstance(text, str):
         raise invalid_params("Invalid params: invalid type: expected a string.")
@@ -137,7 +137,7 @@ def decode_text(text: object, encoding: str) -> bytes:
     return raw
 
 
-def parse_transaction(raw: bytes) -> WireTransaction:
+def parse_transaction(raw: bytes) -> DecodedTransaction:
     """Decode and sanitize a transaction. Raises RpcFault (-32602)."""
     try:
         transaction = VersionedTransaction.from_bytes(raw)
@@ -150,4 +150,4 @@ def parse_transaction(raw: bytes) -> WireTransaction:
             INVALID_PARAMS, "invalid transaction: Transaction failed to sanitize accounts offsets correctly"
         ) from error
     # Bytes after the transaction are tolerated, as by validators, but not kept.
-    return WireTransaction(bytes(transaction), transaction)
+    return DecodedTransaction(bytes(transaction), transaction)

@@ -29,18 +29,18 @@ class Clock:
 
 
 @dataclass
-class Turn:
-    """One execution of one instruction. ``signer`` is a wallet (32 bytes); ``log`` grows while it runs."""
+class Execution:
+    """One execution of one instruction. ``signer`` is a wallet (32 bytes); ``logs`` grows while it runs."""
 
     signer: bytes
     clock: Clock
-    log: list[str] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)
 
     @property
     def now(self) -> int:
         """The time, in seconds (u64)."""
         return self.clock.now
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Write one line of the program's log."""
-        self.log.append(line)
+        self.logs.append(line)

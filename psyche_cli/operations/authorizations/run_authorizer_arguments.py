@@ -17,7 +17,7 @@ _NAMES = ("rpc", "grantor", "grantee")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class RunAuthorizerArguments:
     """Endpoint, keypair file of the join authority, and who may join. None: the default."""
 
     rpc: str | None
@@ -25,12 +25,12 @@ class Recipe:
     grantee: Pubkey
 
 
-def read_recipe(
+def parse_run_authorizer_arguments(
     settings: Sequence[str],
     options: Mapping[str, str | None],
     variables: Mapping[str, str | None],
     redactor: Redactor,
-) -> Recipe:
+) -> RunAuthorizerArguments:
     """Read ``name=value`` words and the options of the same names; the same thing said twice is an error.
 
     Both beat ``variables``, which come from the environment. The grantee is a public key or the path of a keypair file,
@@ -51,7 +51,7 @@ def read_recipe(
         if not value:  # an unset shell variable must not come to mean everybody
             raise UsageError(f"{name} is empty.", hint=f"Leave {name} out if its default is meant.")
     meant = {name: given.get(name) or variables.get(name) for name in _NAMES}
-    return Recipe(
+    return RunAuthorizerArguments(
         rpc=meant["rpc"],
         grantor=Path(meant["grantor"]) if meant["grantor"] else None,
         grantee=read_recipient(meant["grantee"], "grantee", redactor) if meant["grantee"] else ANYONE,
