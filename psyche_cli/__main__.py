@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _EXIT_CODE_OF_SIGINT = 130
 
 def run() -> NoReturn:
     """The console script: this process's arguments and environment."""
+    started = time.monotonic()
     try:
         from psyche_cli.stop_signals import StopSignals
 
@@ -32,7 +34,7 @@ def run() -> NoReturn:
 
     gc.freeze()
     gc.enable()
-    environment = environment_of_this_process(stop_signals)
+    environment = environment_of_this_process(stop_signals, started=started)
     sys.stderr = environment.diagnostics.as_stream()  # for threads that outlive main, too
     code = main(sys.argv[1:], environment)
     stop_signals.ignore()

@@ -77,8 +77,9 @@ class Environment:
     """Streams, environment variables, home folder, clock, signals, and the way to an RPC endpoint, for one invocation.
 
     ``open_transport`` takes an RPC URL and returns the transport that talks to it. ``stop_signals`` is the span in
-    which a signal raises StopRequested. ``redactor`` knows the secrets of this invocation, ``diagnostics`` is the way
-    to ``stderr``, ``requests`` sees what is asked of endpoints.
+    which a signal raises StopRequested. ``started`` is the moment from which the time of a command is counted, by the
+    clock's ``monotonic``; None stands for now. ``redactor`` knows the secrets of this invocation, ``diagnostics`` is
+    the way to ``stderr``, ``requests`` sees what is asked of endpoints.
     """
 
     stdin: TextIO
@@ -89,12 +90,15 @@ class Environment:
     clock: Clock
     open_transport: Callable[[str], Transport]
     stop_signals: AbstractContextManager[None] = field(default_factory=nullcontext)
+    started: float | None = None
     output: OutputOptions = field(default_factory=OutputOptions, init=False)
     redactor: Redactor = field(default_factory=Redactor, init=False, repr=False, compare=False)
     diagnostics: Diagnostics = field(init=False, repr=False, compare=False)
     requests: RequestLog = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.started is None:
+            object.__setattr__(self, "started", self.clock.monotonic())
         object.__setattr__(self, "diagnostics", Diagnostics(self.stderr, self.redactor))
         object.__setattr__(self, "requests", RequestLog(self.clock, self.detail))
         for name, value in self.variables.items():
@@ -105,7 +109,11 @@ class Environment:
 
     @classmethod
     def of_this_process(
-        cls, open_transport: Callable[[str], Transport], stop_signals: AbstractContextManager[None] | None = None
+        cls,
+        open_transport: Callable[[str], Transport],
+        stop_signals: AbstractContextManager[None] | None = None,
+        *,
+        started: float | None = None,
     ) -> Environment:
         """The real one. A stream that the caller closed is a null device, so that no socket takes its number.
 
@@ -121,6 +129,7 @@ class Environment:
             clock=SystemClock(),
             open_transport=open_transport,
             stop_signals=stop_signals or nullcontext(),
+            started=started,
         )
 
     def progress(self, line: str) -> None:

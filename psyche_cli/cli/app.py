@@ -26,11 +26,13 @@ _LOOK_UP = "Look the signature up in an explorer or with `solana confirm` before
 _OUTPUT_FAULTS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
-def environment_of_this_process(stop_signals: AbstractContextManager[None] | None = None) -> Environment:
-    """The environment of a real process, which reaches endpoints over HTTP."""
+def environment_of_this_process(
+    stop_signals: AbstractContextManager[None] | None = None, *, started: float | None = None
+) -> Environment:
+    """The environment of a real process, which reaches endpoints over HTTP and ``started`` at that moment."""
     from psyche_cli.environment import Environment
 
-    return Environment.of_this_process(_open_http_transport, stop_signals)
+    return Environment.of_this_process(_open_http_transport, stop_signals, started=started)
 
 
 def _open_http_transport(url: str) -> Transport:

@@ -57,7 +57,8 @@ def reading_session(environment: Environment, *, rpc: str, given: GivenOptions =
 def signing_session(
     environment: Environment, *, rpc: str, wallet_path: Path | None = None, given: GivenOptions = NOTHING_GIVEN
 ) -> Iterator[SigningSession]:
-    """A session with the wallet that ``wallet_path`` or the environment names, which ends within WRITING_SECONDS.
+    """A session with the wallet that ``wallet_path`` or the environment names, which asks nothing once
+    WRITING_SECONDS have passed since the start of the command.
 
     Every error of what is done with it says by ``sent`` and ``signature`` whether a transaction may have reached the
     cluster, and so does a signal to stop, which becomes Interrupted. Raises UsageError, WalletError.
@@ -65,7 +66,7 @@ def signing_session(
     # Which wallet pays, and who else can read it, is no progress that --quiet leaves out.
     wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
     with _connected(environment, rpc) as connected:
-        client = connected.within(Deadline(environment.clock, WRITING_SECONDS))
+        client = connected.within(Deadline(environment.clock, WRITING_SECONDS, since=environment.started))
         sender = Sender(client, environment.clock, environment.progress, describe_failure=failure_describer(PUBLISHED))
         with sender.accounting():
             yield SigningSession(

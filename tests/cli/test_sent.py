@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli.cli.app import environment_of_this_process
 from psyche_cli.errors import ExitCode, HttpStatusError, Unreachable
+from psyche_cli.operations.sessions import signing_session
+from psyche_cli.solana.sending.sender import WRITING_SECONDS
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
-from tests.cli.harness import CommandLine
+from tests.cli.harness import CommandLine, environment_of
 from tests.cli.test_life import largest_config
 
 
@@ -148,6 +152,16 @@ def test_a_bug_while_a_landed_transaction_is_looked_at_names_it(house: House) ->
     )
     assert outcome.code is ExitCode.INTERNAL
     assert f"Sending resume: {outcome.json['error']['context']['signature']}" in outcome.stderr
+
+
+def test_the_time_for_a_write_begins_with_the_process(house: House) -> None:
+    """What starting took before the endpoint was first asked counts, too."""
+    usual = environment_of(house.cli)
+    late = replace(usual, started=usual.clock.monotonic() - 100)
+    with signing_session(late, rpc="http://127.0.0.1:8899", wallet_path=house.owner) as session:
+        assert session.rpc.deadline is not None
+        assert session.rpc.deadline.remaining <= WRITING_SECONDS - 100
+    assert environment_of_this_process(started=5.0).started == 5.0
 
 
 AIRDROP = ("localnet", "airdrop", "GrAntee1111111111111111111111111111111111111", "1", "--output", "json")

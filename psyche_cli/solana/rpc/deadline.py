@@ -6,12 +6,15 @@ from psyche_cli.environment import Clock
 
 
 class Deadline:
-    """``seconds`` of wall-clock time from now on, shared by all that must end within them."""
+    """``seconds`` of wall-clock time, shared by all that must end within them.
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    They begin now, or at ``since``, a moment of the clock's monotonic time.
+    """
+
+    def __init__(self, clock: Clock, seconds: float, *, since: float | None = None) -> None:
         self.seconds = seconds
         self._clock = clock
-        self._end = clock.monotonic() + seconds
+        self._end = (clock.monotonic() if since is None else since) + seconds
 
     @property
     def remaining(self) -> float:
