@@ -240,7 +240,7 @@ def test_an_endpoint_that_echoes_its_url(house: House, echo: Echo, mode: str, ra
     for name, line in VERBS.items():
         if name in RESETS:
             continue
-        for output in ((), ("--output", "json")):
+        for output in (("--verbose",), ("--output", "json")):
             echo.mode, echo.healthy = mode, 10**6 if mode == "none" else source.choice([0, 1, 2, 4])
             user, path, value = (a_secret(source) for _ in range(3))
             where = source.choice(["option", "variable"])

@@ -20,8 +20,10 @@ from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.solana import base58
+from psyche_cli.solana.http import HttpTransport
 from tests.localnet.harness import MEMO, SOL, some_program
 from tests.localnet.test_command import run, running
+from tests.patience import PATIENCE
 
 UPGRADEABLE_LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
 
@@ -193,6 +195,19 @@ def test_log_shows_requests_and_program_logs(tmp_path: Path) -> None:
     assert "requestAirdrop: ok" in talk
     assert "getLatestBlockhash: ok" in talk
     assert f"    Program {MEMO} success" in talk
+
+
+def test_the_log_has_nothing_that_acts_on_a_terminal_and_no_secret(tmp_path: Path) -> None:
+    with running(tmp_path, "--log", "--url", "http://127.0.0.1:1/SECRETSECRET") as validator:
+        for method in ("get\x1b[31mHealth", "get\u202eHealth\r\n", "SECRETSECRET"):
+            body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode()
+            transport = HttpTransport(validator.rpc_url)
+            transport.send(body, timeout=PATIENCE)
+            transport.close()
+        _, _, log = validator.stop()
+    assert log.replace("\n", "").isprintable()
+    assert "get\N{REPLACEMENT CHARACTER}[31mHealth" in log
+    assert "SECRETSECRET" not in log
 
 
 def test_export_of_the_programs(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import InvalidPublicKey, InvalidRunId, UsageError
@@ -216,3 +217,18 @@ def test_any_other_text_is_refused_in_our_words(text: str) -> None:
     except InvalidPublicKey:
         return
     assert str(key) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(Keypair.from_seed(bytes(range(32))))[:44],
+        str(Keypair.from_seed(bytes(range(32))))[:31],
+        "0" + str(Keypair.from_seed(bytes(range(32))))[:40],
+        bytes(range(100, 122)).hex(),
+    ],
+)
+def test_what_may_be_a_part_of_a_private_key_is_not_repeated(text: str) -> None:
+    with pytest.raises(InvalidPublicKey) as caught:
+        parse_pubkey(text, "--authorizer")
+    assert not any(text[i : i + 8] in caught.value.message for i in range(len(text) - 7))
