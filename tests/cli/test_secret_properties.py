@@ -288,7 +288,6 @@ def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> 
 
 LIBRARIES = """
 import logging, sys, threading, warnings
-from dataclasses import replace
 from psyche_cli.cli.app import main
 from psyche_cli.environment import Environment
 
@@ -302,7 +301,7 @@ def speak(url):
     sys.stderr.write("half a line about " + url)
     raise RuntimeError(url)
 
-environment = replace(Environment.of_this_process(), open_transport=speak)
+environment = Environment.of_this_process(speak)
 sys.exit(main(sys.argv[1:], environment))
 """
 

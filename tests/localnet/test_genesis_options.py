@@ -20,7 +20,7 @@ from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.solana import base58
-from psyche_cli.solana.http import HttpTransport
+from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import MEMO, SOL, some_program
 from tests.localnet.test_command import run, running
 from tests.patience import PATIENCE
