@@ -62,15 +62,17 @@ def holds_key(text: str) -> bool:
 
 def holds_keypair(text: str) -> bool:
     """Whether a private key is in the text for certain: 64 bytes whose second half is the public key of the first."""
-    from solders.keypair import Keypair
-
     candidates = (
         *_KEY_TEXT.findall(text),
         *_NUMBERS.findall(text),
         *_HEX_KEY.findall(text),
         *_BASE64_KEY.findall(text),
     )
-    keys = (key for key in map(_key_bytes, candidates) if len(key) == _KEYPAIR_BYTES)
+    keys = [key for key in map(_key_bytes, candidates) if len(key) == _KEYPAIR_BYTES]
+    if not keys:
+        return False
+    from solders.keypair import Keypair  # not at the top: most texts need no curve
+
     return any(bytes(Keypair.from_seed(key[:_SEED_BYTES])) == key for key in keys)
 
 
