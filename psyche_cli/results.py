@@ -13,13 +13,18 @@ JsonValue: TypeAlias = "str | int | float | Decimal | bool | Sequence[JsonValue]
 
 
 @dataclass(frozen=True)
-class TransactionRecord:
-    """A transaction that landed: what it did in a few words, its base58 signature, its slot and its program logs."""
+class Receipt:
+    """A transaction that landed without an error.
+
+    ``label`` says in a few words what it did; ``signature`` is base58. ``logs`` is empty and ``fee_lamports`` None when
+    the endpoint did not return the transaction once it had landed.
+    """
 
     label: str
     signature: str
     slot: int
     logs: tuple[str, ...] = ()
+    fee_lamports: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class OperationResult:
     summary: str
     data: Mapping[str, JsonValue]
     details: tuple[tuple[str, str], ...] = ()
-    transactions: tuple[TransactionRecord, ...] = ()
+    transactions: tuple[Receipt, ...] = ()
     warnings: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
 

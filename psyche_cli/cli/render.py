@@ -155,7 +155,14 @@ def _description(error: PsycheError) -> dict[str, JsonValue]:
 
 def _machine_view(result: OperationResult) -> dict[str, JsonValue]:
     transactions: list[JsonValue] = [
-        {"label": t.label, "signature": t.signature, "slot": t.slot, "logs": list(t.logs)} for t in result.transactions
+        {
+            "label": receipt.label,
+            "signature": receipt.signature,
+            "slot": receipt.slot,
+            "fee_lamports": receipt.fee_lamports,
+            "logs": list(receipt.logs),
+        }
+        for receipt in result.transactions
     ]
     return {
         "summary": result.summary,

@@ -1,4 +1,4 @@
-"""From what the sender returns to what a result shows."""
+"""Around the sending of a transaction: creations that somebody else was faster with, and what is read afterwards."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from psyche_cli.errors import AlreadyExists, ProgramRefused, PsycheError
-from psyche_cli.results import TransactionRecord
-from psyche_cli.solana.sending.sender import Receipt
+from psyche_cli.results import Receipt
 
 _Value = TypeVar("_Value")
-
-
-def record(label: str, receipt: Receipt) -> TransactionRecord:
-    """The record of a transaction that landed; ``label`` says what it did."""
-    return TransactionRecord(label=label, signature=str(receipt.signature), slot=receipt.slot, logs=tuple(receipt.logs))
 
 
 def read_if_possible(read: Callable[[], _Value]) -> _Value | None:

@@ -113,7 +113,7 @@ def test_the_envelope_of_success_and_failure(house: House) -> None:
         "schema_version", "command", "ok", "exit_code", "summary", "data", "transactions", "warnings",
     }  # fmt: skip
     assert success.json["command"] == "join-authorization-create"
-    assert set(success.json["transactions"][0]) == {"label", "signature", "slot", "logs"}
+    assert set(success.json["transactions"][0]) == {"label", "signature", "slot", "fee_lamports", "logs"}
     failure = house.cli("set-paused", "--run-id", "none", "--output", "json")
     assert set(failure.json) == {"schema_version", "command", "ok", "exit_code", "error"}
     assert set(failure.json["error"]) == {"code", "message", "hint", "context"}

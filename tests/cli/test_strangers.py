@@ -33,7 +33,7 @@ from psyche_cli.protocol.accounts.small_accounts import (
 )
 from psyche_cli.protocol.accounts.token_accounts import TokenMint
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.results import Document, OperationResult, PlainText, Result, TransactionRecord
+from psyche_cli.results import Document, OperationResult, PlainText, Receipt, Result
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.transport import Transport
 from tests import strangers
@@ -114,7 +114,7 @@ def test_names_at_the_door(random_seed: int) -> None:
             assert {utf16(key) for key in document} == {utf16(name) for name in names}
             assert all(utf16(key) == utf16(value) for key, value in document.items())
         elif kind == 1:
-            landed = TransactionRecord(names[0], names[1], 5, tuple(names))
+            landed = Receipt(names[0], names[1], 5, tuple(names))
             rows = tuple(zip(names, reversed(names), strict=True))
             result = OperationResult(names[0], {"names": names}, rows, (landed,), tuple(names), tuple(names))
             document = shown.result(result)

@@ -28,9 +28,10 @@ from psyche_cli.errors import (
     TransactionUnknown,
     Unreachable,
 )
+from psyche_cli.results import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
-from psyche_cli.solana.sending.sender import WRITING_SECONDS, Receipt, Sender
+from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.wallet import Wallet
 
 from .scripted import FakeClock, RawAnswer, RpcFault, ScriptedCluster, scripted_answers
@@ -107,7 +108,11 @@ def test_a_transaction_that_lands() -> None:
     stage = Stage()
     receipt = stage.send()
     assert receipt == Receipt(
-        Transaction.from_bytes(stage.simulated).signatures[0], slot=77, logs=("first", "second"), fee_lamports=5000
+        "payment",
+        str(Transaction.from_bytes(stage.simulated).signatures[0]),
+        slot=77,
+        logs=("first", "second"),
+        fee_lamports=5000,
     )
     assert stage.notes == [f"Sending payment: {receipt.signature}"]
     assert [method for method, _ in stage.cluster.calls] == [
@@ -651,8 +656,8 @@ def test_one_deadline_for_two_transactions() -> None:
     stage.on("getSignatureStatuses", status)
     first = stage.send()
     error = stage.fails(TransactionUnknown)
-    assert error.signature == stage.signature != str(first.signature)
-    assert error.landed == (str(first.signature),)
+    assert error.signature == stage.signature != first.signature
+    assert error.landed == (first.signature,)
     assert stage.elapsed <= WRITING_SECONDS
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 
 from psyche_cli.environment import SystemClock
@@ -14,8 +15,9 @@ from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.results import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
-from psyche_cli.solana.sending.sender import Receipt, Sender
+from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.wallet import Wallet
 
 SOL = 10**9
@@ -94,10 +96,11 @@ def test_a_transfer_lands(rpc: RpcClient, wallet: Wallet) -> None:
     assert rpc.balance(wallet.address) == 9 * SOL - FEE
     assert receipt.fee_lamports == FEE
     assert receipt.logs[-1].endswith("success")
-    status = rpc.signature_status(receipt.signature, search_history=True)
+    signature = Signature.from_string(receipt.signature)
+    status = rpc.signature_status(signature, search_history=True)
     assert status is not None
     assert (status.slot, status.err) == (receipt.slot, None)
-    assert rpc.transaction_logs(receipt.signature) == receipt.logs
+    assert rpc.transaction_logs(signature) == receipt.logs
 
 
 def test_a_transfer_of_too_much_is_refused_in_simulation_and_costs_nothing(rpc: RpcClient, wallet: Wallet) -> None:

@@ -8,12 +8,12 @@ from solders.pubkey import Pubkey
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import AlreadyExists, ProgramRefused, UsageError
 from psyche_cli.operations.funds import require_lamports
-from psyche_cli.operations.sending import read_if_possible, record, send_creation
+from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_authorization
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address, parse_pubkey
 from psyche_cli.protocol.instructions.builder import Instructions
-from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.results import OperationResult, Receipt
 from psyche_cli.solana.raw_account import taken
 
 NEW_AUTHORIZATION_SIZE = 108
@@ -58,7 +58,7 @@ def _find(session: SigningSession, address: Pubkey) -> Authorization | None:
 
 def _create_or_activate(
     session: SigningSession, grantee: Pubkey, address: Pubkey, existing: Authorization | None
-) -> tuple[TransactionRecord, ...]:
+) -> tuple[Receipt, ...]:
     instructions = plan(session.instructions, session.wallet.address, grantee, address, existing)
     if not instructions:
         return ()
@@ -80,7 +80,7 @@ def _create_or_activate(
 
     send = session.sender.send
     receipt = send_creation(lambda: send(instructions, session.wallet, label=label), find_existing)
-    return (record(label, receipt),)
+    return (receipt,)
 
 
 def _result(
@@ -88,7 +88,7 @@ def _result(
     grantee: Pubkey,
     address: Pubkey,
     existing: Authorization | None,
-    transactions: tuple[TransactionRecord, ...],
+    transactions: tuple[Receipt, ...],
     run_id: str | None,
 ) -> OperationResult:
     grantor = session.wallet.address

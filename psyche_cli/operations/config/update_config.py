@@ -13,10 +13,9 @@ from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
 from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
-from psyche_cli.operations.sending import record
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import JsonValue, OperationResult, TransactionRecord
+from psyche_cli.results import JsonValue, OperationResult, Receipt
 from psyche_cli.run_config.batch_size import data_index_for_step
 from psyche_cli.run_config.differences import Difference, differences
 from psyche_cli.run_config.load import RunConfig, load_run_config
@@ -137,7 +136,7 @@ def split(change: Change) -> tuple[Change, Change]:
     return Change(metadata=change.metadata), replace(change, metadata=None)
 
 
-def _send(session: SigningSession, run: Run, change: Change) -> tuple[TransactionRecord, ...]:
+def _send(session: SigningSession, run: Run, change: Change) -> tuple[Receipt, ...]:
     wallet = session.wallet
 
     def instructions(part: Change) -> list[Instruction]:
@@ -146,19 +145,19 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Transactio
     whole = instructions(change)
     if change.metadata is None or transaction_size(whole, wallet.address) <= LARGEST_TRANSACTION:
         require_lamports(session, whole)
-        return (record("update", session.sender.send(whole, wallet, label="update")),)
+        return (session.sender.send(whole, wallet, label="update"),)
     session.notify("This is too large for one transaction: the metadata goes first, then everything else together.")
     halves = [instructions(part) for part in split(change)]
     require_lamports(session, *halves)
     for half in halves:
         session.sender.simulate(half, wallet)
-    first = record("update metadata", session.sender.send(halves[0], wallet, label="update metadata"))
+    first = session.sender.send(halves[0], wallet, label="update metadata")
     try:
         second = session.sender.send(halves[1], wallet, label="update configuration")
     except PsycheError as error:
         error.hint = f"{error.hint} The metadata was updated before, in {first.signature}.".strip()
         raise
-    return (first, record("update configuration", second))
+    return (first, second)
 
 
 def _require_state(session: SigningSession, run: Run, change: Change) -> None:
@@ -207,7 +206,7 @@ def _result(
     changes: ConfigChanges,
     change: Change,
     changed: Sequence[Difference],
-    *transactions: TransactionRecord,
+    *transactions: Receipt,
 ) -> OperationResult:
     config = run.account.config if change.config is None else change.config
     listed: list[JsonValue] = [{"key": d.key, "before": d.before, "after": d.after} for d in changed]

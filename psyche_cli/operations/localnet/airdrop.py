@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Final
 
 from solders.pubkey import Pubkey
@@ -15,7 +14,7 @@ from psyche_cli.errors import Interrupted, LocalnetError, NetworkError, ProgramR
 from psyche_cli.operations.recipients import read_recipient
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import Session
-from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.results import OperationResult, Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
@@ -26,18 +25,6 @@ _METHOD_NOT_FOUND: Final = -32601
 _LOOK_AT_BALANCE: Final = "Look at the balance before asking again."
 
 
-@dataclass(frozen=True)
-class Airdrop:
-    """An airdrop that has landed: its signature and slot, and the recipient's balance in lamports after it.
-
-    The balance is None when the endpoint does not report it any more.
-    """
-
-    signature: Signature
-    slot: int
-    balance: int | None
-
-
 def airdrop(session: Session, environment: Environment, recipient: str, sol: str) -> OperationResult:
     """Ask the faucet to give ``recipient`` (a public key or a keypair file) ``sol`` (exact decimal) more.
 
@@ -45,22 +32,21 @@ def airdrop(session: Session, environment: Environment, recipient: str, sol: str
     """
     lamports = parse_amount(sol, SOL_DECIMALS, "amount")
     address = read_recipient(recipient, "The recipient", environment.redactor)
-    given = request_sol(session.rpc, environment.clock, address, lamports)
+    receipt = request_sol(session.rpc, environment.clock, address, lamports)
+    balance = read_if_possible(lambda: session.rpc.balance(address))
     return OperationResult(
         summary=f"Airdropped {format_sol(lamports)} SOL to {address}.",
         data={
             "address": str(address),
             "lamports": lamports,
-            "balance": None
-            if given.balance is None
-            else {"lamports": given.balance, "sol": ui_decimal(given.balance, SOL_DECIMALS)},
+            "balance": None if balance is None else {"lamports": balance, "sol": ui_decimal(balance, SOL_DECIMALS)},
         },
-        details=(("balance", "not known" if given.balance is None else f"{format_sol(given.balance)} SOL"),),
-        transactions=(TransactionRecord("airdrop", str(given.signature), given.slot),),
+        details=(("balance", "not known" if balance is None else f"{format_sol(balance)} SOL"),),
+        transactions=(receipt,),
     )
 
 
-def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) -> Airdrop:
+def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) -> Receipt:
     """Ask the faucet once, and wait until its transaction has landed at the client's commitment.
 
     Raises LocalnetError when the cluster has no faucet, NetworkError when the faucet refuses or does not answer,
@@ -89,7 +75,7 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
             sent=True,
             signature=str(signature),
         ) from None
-    return Airdrop(signature, slot, read_if_possible(lambda: rpc.balance(address)))
+    return Receipt("airdrop", str(signature), slot)
 
 
 def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:

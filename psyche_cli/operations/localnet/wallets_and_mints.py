@@ -15,12 +15,13 @@ from psyche_cli.errors import UsageError
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import MINT_BYTES
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.localnet.airdrop import request_sol
+from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession, reading_session
 from psyche_cli.protocol.accounts.token_accounts import TOKEN_ACCOUNT_SIZE
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.programs import SPL_TOKEN
 from psyche_cli.redaction import Redactor, refuse_key_as_path
-from psyche_cli.results import OperationResult, PlainText, TransactionRecord
+from psyche_cli.results import OperationResult, PlainText
 from psyche_cli.solana.wallet import Wallet, keypair_file_address
 
 MAX_DECIMALS: Final = 255
@@ -52,7 +53,8 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
         with reading_session(environment, rpc=rpc) as session:
             balance: int | None = session.rpc.balance(address)
             if balance is not None and balance < wanted:
-                balance = request_sol(session.rpc, environment.clock, address, wanted - balance).balance
+                request_sol(session.rpc, environment.clock, address, wanted - balance)
+                balance = read_if_possible(lambda: session.rpc.balance(address))
         tell("It was funded." if balance is None else f"It holds {format_sol(balance)} SOL.")
         data["lamports"] = balance
     return PlainText(text=str(address), data=data)
@@ -131,5 +133,5 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
             ("token account", str(holder)),
             ("minted", format_amount(base_units, decimals)),
         ),
-        transactions=(TransactionRecord("new mint", str(receipt.signature), receipt.slot, tuple(receipt.logs)),),
+        transactions=(receipt,),
     )

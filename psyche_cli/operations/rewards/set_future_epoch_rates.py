@@ -9,10 +9,9 @@ from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import Obligations, amounts, obligations_of
 from psyche_cli.operations.runs.find import Run, find_run
-from psyche_cli.operations.sending import record
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.coordinator_account import EpochRates
-from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.results import OperationResult, Receipt
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def set_future_epoch_rates(
     instructions = instructions_for(change, run, session.wallet.address, session.instructions)
     require_lamports(session, instructions)
     receipt = session.sender.send(instructions, session.wallet, label="set rates")
-    return _result(session, run, before, now, decimals, record("set rates", receipt))
+    return _result(session, run, before, now, decimals, receipt)
 
 
 def _parse(text: str | None, decimals: int, what: str, present: int) -> int:
@@ -67,7 +66,7 @@ def _parse(text: str | None, decimals: int, what: str, present: int) -> int:
 
 
 def _result(
-    session: SigningSession, run: Run, before: Rates, now: Rates, decimals: int, *transactions: TransactionRecord
+    session: SigningSession, run: Run, before: Rates, now: Rates, decimals: int, *transactions: Receipt
 ) -> OperationResult:
     obligations = obligations_of(run, earning_rate=now.earning)
     unit = "tokens" if run.treasury else "points"

@@ -7,7 +7,7 @@ from psyche_cli.errors import AccountNotFound, InsufficientFunds
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import amounts, obligations_of
 from psyche_cli.operations.runs.find import find_run, token_amount
-from psyche_cli.operations.sending import read_if_possible, record
+from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.results import OperationResult
@@ -78,7 +78,7 @@ def top_up_rewards(
             ("to vault", str(treasury.vault)),
             ("vault holds now", format_amount(held, mint.decimals)),
         ),
-        transactions=(record("top up", receipt),),
+        transactions=(receipt,),
         warnings=obligations.warnings,
         next_steps=obligations.next_steps(session.given, run_id),
     )

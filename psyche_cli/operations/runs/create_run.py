@@ -14,7 +14,7 @@ from psyche_cli.amounts import format_sol
 from psyche_cli.errors import AccountNotFound, AlreadyExists, UsageError
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
-from psyche_cli.operations.sending import read_if_possible, record, send_creation
+from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.token_accounts import TOKEN_ACCOUNT_SIZE, decode_mint
 from psyche_cli.protocol.addresses import (
@@ -119,7 +119,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
             *_treasurer_details(new.treasurer),
             ("locked for storage", f"{format_sol(rent)} SOL"),
         ),
-        transactions=(record("create run", receipt),),
+        transactions=(receipt,),
         next_steps=_next_steps(session, new),
     )
 

@@ -7,11 +7,11 @@ from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import amounts, obligations_of
 from psyche_cli.operations.runs.find import Run, find_run
-from psyche_cli.operations.sending import read_if_possible, record
+from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import OperationResult, TransactionRecord
+from psyche_cli.results import OperationResult, Receipt
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
 
@@ -44,7 +44,7 @@ def set_paused(
             raise
         return _result(session, seen, seen, paused)
     seen = read_if_possible(lambda: find_run(session, run_id, treasurer_index))
-    return _result(session, run, seen, paused, record(label, receipt))
+    return _result(session, run, seen, paused, receipt)
 
 
 def is_so_already(paused: bool, account: CoordinatorAccount) -> bool:
@@ -104,7 +104,7 @@ def check_resume(session: SigningSession, run: Run) -> None:
 
 
 def _result(
-    session: SigningSession, run: Run, seen: Run | None, paused: bool, *transactions: TransactionRecord
+    session: SigningSession, run: Run, seen: Run | None, paused: bool, *transactions: Receipt
 ) -> OperationResult:
     """What is so after the transaction, or was so without one; ``seen`` is the run afterwards, if it could be read."""
     account = seen.account if seen else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from solders.instruction import Instruction
 from solders.signature import Signature
 
 from psyche_cli.environment import Clock
 from psyche_cli.errors import Interrupted, Json, PsycheError, TimedOut
+from psyche_cli.results import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Simulation
@@ -30,19 +30,6 @@ _BLOCKHASH_PATIENCE = 15.0
 _BLOCKHASH_PAUSE = 0.4
 # With less time left than this share of the whole, nothing is sent any more: most likely its fate would stay unknown.
 _LEAST_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """A transaction that landed without an error.
-
-    ``logs`` is empty and ``fee_lamports`` None when the endpoint did not hand the transaction out again.
-    """
-
-    signature: Signature
-    slot: int
-    logs: tuple[str, ...]
-    fee_lamports: int | None
 
 
 class Sender:
@@ -163,7 +150,8 @@ class Sender:
             error = self._refusal(status.err, logs, signed)
             error.hint = f"{error.hint} Transaction {signed.signature} failed on-chain, its fee was paid.".strip()
             raise error
-        return Receipt(signed.signature, status.slot, logs, ledger.fee_lamports if ledger else None)
+        fee = ledger.fee_lamports if ledger else None
+        return Receipt(under_way.label, str(signed.signature), status.slot, logs, fee)
 
     def _prepare(
         self,
