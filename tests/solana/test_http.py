@@ -263,3 +263,38 @@ def test_a_process_that_may_have_no_more_threads_has_asked_nothing() -> None:
         finally:
             threading.stack_size(usual)
     assert caught.value.request_sent is False
+
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"HTTP/1.1 100 Continue\r\n\r\n", INTERIM, b"HTTP/1.1 102 Processing\r\n\r\n" * 50 + INTERIM],
+    ids=["100", "103", "many"],
+)
+def test_what_comes_before_the_answer_is_passed_over(serve: Serve, before: bytes) -> None:
+    def talk(connection: socket.socket, _: threading.Event) -> None:
+        for answer in (b"first", b"other"):
+            read_request(connection)
+            connection.sendall(before + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + answer)
+
+    with closing(HttpTransport(serve(talk))) as transport:
+        assert transport.send(b"{}", timeout=PATIENCE) == b"first"
+        assert transport.send(b"{}", timeout=PATIENCE) == b"other"
+
+
+def test_an_upgrade_that_nobody_asked_for_is_no_answer(serve: Serve) -> None:
+    error = failure(serve(answering(b"", status="101 Switching Protocols")))
+    assert isinstance(error, HttpStatusError)
+    assert error.status == 101
+
+
+def test_a_server_that_only_processes_times_out(serve: Serve) -> None:
+    def talk(connection: socket.socket, stop: threading.Event) -> None:
+        while not stop.wait(0.02):
+            connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
+
+    error, _ = failure_of_a_slow_answer(serve, talk)
+    assert isinstance(error, TimedOut)
+    assert error.context["request_sent"] is True

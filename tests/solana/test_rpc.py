@@ -500,6 +500,24 @@ def test_what_changes_something_is_asked_once() -> None:
     assert len(cluster.calls) == 2
 
 
+def test_no_two_requests_on_one_transport_have_the_same_id() -> None:
+    """Else the late answer to one of them would pass for that to the other."""
+    ids: list[int] = []
+
+    class Numbered(ScriptedCluster):
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            ids.append(json.loads(body)["id"])
+            return super().send(body, timeout=timeout)
+
+    cluster = Numbered(FakeClock())
+    cluster.handlers["getBalance"] = lambda _params: {"context": {"slot": 1}, "value": 5}
+    rpc = RpcClient(cluster, cluster.clock)
+    bounded = rpc.within(Deadline(cluster.clock, 10))
+    for other in (rpc, bounded, bounded.without_retries(), rpc.without_retries(1), rpc):
+        other.balance(A)
+    assert len(set(ids)) == 5
+
+
 def test_a_client_without_retries_asks_once() -> None:
     rpc, cluster = client("getBalance", refused(), commitment="processed")
     once = rpc.without_retries(5.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from itertools import count
 from typing import TypeVar
@@ -94,13 +95,21 @@ class RpcClient:
 
     def within(self, deadline: Deadline) -> RpcClient:
         """The same endpoint, asked until ``deadline`` at the latest."""
-        return RpcClient(self._transport, self._clock, self._commitment, self._timeout, self._retry, deadline)
+        client = self._another()
+        client._deadline = deadline
+        return client
 
     def without_retries(self, timeout: float | None = None) -> RpcClient:
         """The same endpoint asked once per call, for loops that have a rhythm of their own."""
-        never = RetryPolicy(unreachable_deadline=0.0, busy_deadline=0.0)
-        seconds = self._timeout if timeout is None else timeout
-        return RpcClient(self._transport, self._clock, self._commitment, seconds, never, self._deadline)
+        client = self._another()
+        client._retry = RetryPolicy(unreachable_deadline=0.0, busy_deadline=0.0)
+        client._timeout = self._timeout if timeout is None else timeout
+        return client
+
+    def _another(self) -> RpcClient:
+        """The same client. It shares the numbers of the requests, so that an answer that comes late, or twice, on a
+        kept connection is never taken for the answer to another request."""
+        return copy(self)
 
     def request(self, method: str, params: Sequence[Json] = (), *, retry: bool = True) -> Json:
         """The result of any method, unchecked. With ``retry``, transient failures are repeated."""

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, parse_headers
 from urllib.parse import SplitResult, quote, urlsplit
 
 from psyche_cli.solana.endpoints import is_loopback
@@ -19,6 +19,18 @@ _LONGEST_IDLE_SECONDS = 5.0
 """Servers close what has been idle for some time. A request that crosses such an end may have been processed or not."""
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class _FinalResponse(HTTPResponse):
+    """The answer itself. Interim ones before it (102 Processing, 103 Early Hints) say nothing; http.client takes any
+    but 100 for the end. 101 is an end: nobody asked for another protocol."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed leaves it out
+            if not 101 < status < 200:
+                return version, status, reason
+            parse_headers(self.fp)
 
 
 class Connection:
@@ -112,6 +124,7 @@ class Connections:
             if self._proxy is not None:
                 authorization = self._proxy.authorization
                 http.set_tunnel(self._host, self._port, {"Proxy-Authorization": authorization} if authorization else {})
+        http.response_class = _FinalResponse
         try:
             http.connect()
         except BaseException:
