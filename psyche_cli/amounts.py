@@ -6,8 +6,8 @@ import re
 from decimal import Decimal
 
 from psyche_cli.errors import InvalidAmount
+from psyche_cli.limits import U64_MAX
 
-U64_MAX = 2**64 - 1
 SOL_DECIMALS = 9
 LAMPORTS_PER_SOL = 10**SOL_DECIMALS
 

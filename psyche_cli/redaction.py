@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from psyche_cli import base58
 from psyche_cli.errors import UsageError
 from psyche_cli.lazy_pattern import LazyPattern
 
@@ -24,15 +25,14 @@ SHORTEST: Final = 8
 
 _KEYPAIR_BYTES: Final = 64
 _SEED_BYTES: Final = 32
-_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # 64 bytes in base58 are 87 or 88 characters. A few less is a key that was not copied whole.
-_KEY_TEXT: Final = LazyPattern(f"(?<![{_BASE58}])[{_BASE58}]{{80,90}}(?![{_BASE58}])")
+_KEY_TEXT: Final = LazyPattern(f"(?<![{base58.ALPHABET}])[{base58.ALPHABET}]{{80,90}}(?![{base58.ALPHABET}])")
 # A digest such as that of a client's image has 64 hexadecimal digits as well, but says what it is.
 _HEX_KEY: Final = LazyPattern(r"(?<![0-9A-Za-z:])(?:0x)?([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?)(?![0-9A-Za-z])")
 _BASE64_KEY: Final = LazyPattern(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-]{43}=)(?![\w+/=-])", re.ASCII)
 # The same where it was pasted on to something else. Of a long path, only what has no slash may be base64.
 _LONG_TEXTS: Final = (
-    LazyPattern(f"[{_BASE58}]{{80,}}"),
+    LazyPattern(f"[{base58.ALPHABET}]{{80,}}"),
     LazyPattern(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{64,}"),
     LazyPattern(r"[\w+/-]{86,}==|[\w+-]{86,}|[\w+/-]{43,}=(?![\w=])", re.ASCII),
 )
@@ -160,7 +160,13 @@ class Redactor:
     def learn_key(self, secret: bytes) -> None:
         """Learn a keypair (64 bytes, of which the second half is public) or a seed (32 bytes), in all its forms."""
         seed = secret[:_SEED_BYTES]
-        for form in (_base58(secret), _base58(seed), secret.hex(), secret.hex().upper(), *_base64_forms(secret)):
+        for form in (
+            base58.encode(secret),
+            base58.encode(seed),
+            secret.hex(),
+            secret.hex().upper(),
+            *_base64_forms(secret),
+        ):
             self._learn(form)
         self._learn_numbers([str(byte) for byte in secret])
 
@@ -237,22 +243,11 @@ def _key_bytes(text: str) -> bytes:
     return _from_base58(text)
 
 
-def _base58(data: bytes) -> str:
-    number = int.from_bytes(data, "big")
-    digits = ""
-    while number:
-        number, digit = divmod(number, len(_BASE58))
-        digits = _BASE58[digit] + digits
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + digits
-
-
 def _from_base58(text: str) -> bytes:
-    if not text or len(text) > _LONGEST_BASE58 or any(character not in _BASE58 for character in text):
+    """The keypair or seed that a text is the base58 form of; empty if it is none."""
+    if len(text) > _LONGEST_BASE58 or base58.foreign_position(text) is not None:
         return b""
-    number = 0
-    for character in text:
-        number = number * len(_BASE58) + _BASE58.index(character)
-    data = bytes(len(text) - len(text.lstrip("1"))) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    data = base58.decode(text)
     return data if len(data) in (_KEYPAIR_BYTES, _SEED_BYTES) else b""
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.amounts import U64_MAX, format_amount, format_sol, parse_amount, ui_decimal
+from psyche_cli.amounts import format_amount, format_sol, parse_amount, ui_decimal
 from psyche_cli.errors import InvalidAmount
+from psyche_cli.limits import U64_MAX
 
 _EXACT = Context(prec=400, Emin=-(10**6), Emax=10**6)
 

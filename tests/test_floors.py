@@ -87,7 +87,7 @@ def test_a_room_imports_only_itself_and_lower_floors(room: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("errors", "from psyche_cli.solana import base58"),
+        ("errors", "from psyche_cli.solana import funding"),
         ("solana.wallet", "def f():\n    from psyche_cli.protocol.programs import PUBLISHED"),
         ("protocol.programs", "import psyche_cli.run_config.rules"),
         ("operations.change", "from psyche_cli import cli"),

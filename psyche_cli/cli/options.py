@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from psyche_cli.limits import U64_MAX
+
 VARIABLES: Final = {
     "--rpc": "RPC",
     "--wallet-private-key-path": "WALLET_PRIVATE_KEY_PATH",
@@ -103,7 +105,7 @@ TreasurerIndex = Annotated[
         metavar="N",
         help="Index of the run's treasurer, if it was created with an own one. Derived from the run id when absent.",
         min=0,
-        max=2**64 - 1,
+        max=U64_MAX,
     ),
 ]
 

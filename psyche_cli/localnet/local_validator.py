@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError, RpcError
+from psyche_cli.limits import BLOCKHASH_MAX_AGE
 from psyche_cli.localnet.chain.bank import Bank
-from psyche_cli.localnet.chain.blockhashes import MAX_AGE
 from psyche_cli.localnet.chain.genesis import AccountRefused, Genesis
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY
 from psyche_cli.localnet.chain.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
@@ -102,7 +102,7 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
             replace(options.genesis, blockhash=stored.genesis_hash),
             timekeeper,
             first_slot=max(stored.until.slot + 1, options.first_slot),
-            first_height=stored.until.height + MAX_AGE + 1,
+            first_height=stored.until.height + BLOCKHASH_MAX_AGE + 1,
             history_capacity=options.history_capacity,
         )
         try:

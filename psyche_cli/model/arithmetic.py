@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+from psyche_cli.limits import U64_MAX
 from psyche_cli.model.outcomes import Abort
-
-U16_MAX = 2**16 - 1
-U32_MAX = 2**32 - 1
-U64_MAX = 2**64 - 1
 
 
 def add(left: int, right: int, maximum: int = U64_MAX) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from psyche_cli.model.arithmetic import U64_MAX
+from psyche_cli.limits import U64_MAX
 from psyche_cli.model.states import BloomFilter
 
 _FNV_PRIME = 0x100000001B3

@@ -11,9 +11,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from psyche_cli.limits import MAX_WITNESSES
 from psyche_cli.model.instructions import Committee
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
-from psyche_cli.model.states import WITNESSES_MAX, EpochClient, Round, WitnessRecord
+from psyche_cli.model.states import EpochClient, Round, WitnessRecord
 
 _SHUFFLE_ROUNDS = 90
 _POSITIONS_PER_DIGEST = 256
@@ -82,7 +83,7 @@ class CommitteeSelection:
 
     def is_witness(self, position: int) -> bool:
         """Whether that place is a witness's."""
-        return position < (self.witness_nodes or WITNESSES_MAX)
+        return position < (self.witness_nodes or MAX_WITNESSES)
 
     def committee_position(self, index: int) -> int:
         """The place of the client ``index`` in the committee shuffle."""
@@ -107,7 +108,7 @@ class CommitteeSelection:
 
 def expected_witnesses(config: Mapping[str, int], clients: int) -> int:
     """With how many witnesses a round has all that it waits for."""
-    return config["witness_nodes"] or min(clients, WITNESSES_MAX)
+    return config["witness_nodes"] or min(clients, MAX_WITNESSES)
 
 
 def quorum(received: int, config: Mapping[str, int]) -> int:

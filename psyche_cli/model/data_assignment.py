@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from psyche_cli.model.arithmetic import U64_MAX
+from psyche_cli.limits import U64_MAX
 
 _MULTIPLIER = 6364136223846793005
 _INCREMENT = 1442695040888963407

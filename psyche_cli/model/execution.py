@@ -6,7 +6,7 @@ import hashlib
 import struct
 from dataclasses import dataclass, field
 
-from psyche_cli.model.arithmetic import U64_MAX
+from psyche_cli.limits import U64_MAX
 
 
 @dataclass(frozen=True)

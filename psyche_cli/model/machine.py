@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from psyche_cli.model.arithmetic import U16_MAX, U32_MAX, add
+from psyche_cli.limits import MAX_CLIENTS, U16_MAX, U32_MAX
+from psyche_cli.model.arithmetic import add
 from psyche_cli.model.checkpoints import load_from_peers, load_from_repository
 from psyche_cli.model.committee import quorum
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import ErrorCode, Refusal
 from psyche_cli.model.rewards import distribute_rewards
-from psyche_cli.model.states import CLIENTS_MAX, CoordinatorState, EpochClient, EpochState, Identity
+from psyche_cli.model.states import CoordinatorState, EpochClient, EpochState, Identity
 from psyche_cli.model.transitions import (
     change_state,
     enter_cooldown,
@@ -97,7 +98,7 @@ def _tick_waiting_for_members(state: CoordinatorState, pending_ids: tuple[Identi
     if not any(client.id.signer in pending_wallets for client in state.epoch.clients):
         state = load_from_repository(state)
     epoch = EpochState(
-        clients=tuple(EpochClient(identity) for identity in pending_ids[:CLIENTS_MAX]),
+        clients=tuple(EpochClient(identity) for identity in pending_ids[:MAX_CLIENTS]),
         start_step=state.step,
         start_timestamp=now,
         first_round=True,

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from psyche_cli.limits import MAX_CLIENT_VERSION_BYTES
 from psyche_cli.model import nonce, sanity
 from psyche_cli.model.arithmetic import add
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.instructions import SetFutureEpochRates, SetPaused, Update, UpdateClientVersion
 from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
-from psyche_cli.model.states import CLIENT_VERSION_CAPACITY, CoordinatorState, EpochRates, stored_text
+from psyche_cli.model.states import CoordinatorState, EpochRates, stored_text
 from psyche_cli.model.transitions import pause_now, wait_for_members_or_finish
 from psyche_cli.protocol.run_states import RunState
 
@@ -55,10 +56,10 @@ def update_client_version(
     """Demand another client version. Only while halted (6001), and without counting; aborts above 96 bytes."""
     if not state.run_state.is_halted:
         raise Refusal(ErrorCode.UPDATE_CONFIG_NOT_HALTED)
-    if len(instruction.new_version.encode()) > CLIENT_VERSION_CAPACITY:
+    if len(instruction.new_version.encode()) > MAX_CLIENT_VERSION_BYTES:
         raise Abort("the client version does not fit into its bytes")
     execution.log(f"new version: {instruction.new_version.partition(_NUL)[0]}")
-    return replace(state, client_version=stored_text(instruction.new_version, CLIENT_VERSION_CAPACITY))
+    return replace(state, client_version=stored_text(instruction.new_version, MAX_CLIENT_VERSION_BYTES))
 
 
 def set_future_epoch_rates(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from psyche_cli.limits import MAX_CLIENTS, MAX_WITNESSES
 from psyche_cli.model import checkpoints, nonce
 from psyche_cli.model.bloom import contains, wallet_item
 from psyche_cli.model.committee import CommitteeSelection, expected_witnesses, quorum
@@ -11,15 +12,7 @@ from psyche_cli.model.execution import Execution
 from psyche_cli.model.instructions import Checkpoint, Committee, HealthCheck, JoinRun, WarmupWitness, Witness
 from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
-from psyche_cli.model.states import (
-    CLIENTS_MAX,
-    WITNESSES_MAX,
-    CoordinatorState,
-    EpochClient,
-    PendingClient,
-    Round,
-    WitnessRecord,
-)
+from psyche_cli.model.states import CoordinatorState, EpochClient, PendingClient, Round, WitnessRecord
 from psyche_cli.model.transitions import change_state, start_round
 from psyche_cli.protocol.run_states import ClientState, RunState
 
@@ -44,7 +37,7 @@ def join_run(state: CoordinatorState, instruction: JoinRun, execution: Execution
     elif len(clients) == state.config["global_batch_size_end"]:
         # Equal, not more: a limit that was lowered below the present number no longer limits.
         raise Refusal(ErrorCode.MORE_CLIENTS_THAN_BATCHES)
-    elif len(clients) == CLIENTS_MAX:
+    elif len(clients) == MAX_CLIENTS:
         raise Refusal(ErrorCode.CLIENTS_FULL)
     else:
         clients.append(PendingClient(identity, active=state.next_active))
@@ -152,7 +145,7 @@ def _store_witness(state: CoordinatorState, record: WitnessRecord, signer: bytes
             raise Abort("a stored witness has an index beyond the epoch's clients")
         if state.epoch.clients[stored.index].id.signer == signer:
             raise Refusal(ErrorCode.COORDINATOR_ERROR_DUPLICATE_WITNESS)
-    if len(current.witnesses) >= WITNESSES_MAX:
+    if len(current.witnesses) >= MAX_WITNESSES:
         raise Refusal(ErrorCode.COORDINATOR_ERROR_WITNESSES_FULL)
     return state.with_current_round(replace(current, witnesses=(*current.witnesses, record)))
 

@@ -11,19 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from psyche_cli.limits import MAX_CLIENT_VERSION_BYTES, MAX_RUN_ID_BYTES, STORED_ROUNDS
 from psyche_cli.protocol.run_states import ClientState, RunState
 
-CLIENTS_MAX = 256
-"""Capacity of the list of pending clients, of the epoch's clients and of the exited ones."""
-
-WITNESSES_MAX = 32
-"""Witnesses that a round can hold."""
-
-STORED_ROUNDS = 4
-"""Rounds in the ring."""
-
-RUN_ID_CAPACITY = 32
-CLIENT_VERSION_CAPACITY = 96
 _DISPLAY_ID_BYTES = 4
 
 PlainTable: TypeAlias = Mapping[str, Any]
@@ -186,8 +176,8 @@ def initial_state(run_id: str, client_version: str) -> CoordinatorState:
     Zeros mean: Uninitialized, checkpoint Ephemeral, optimizer Dummy, an all-zero config, step 0.
     """
     return CoordinatorState(
-        run_id=stored_text(run_id, RUN_ID_CAPACITY),
-        client_version=stored_text(client_version, CLIENT_VERSION_CAPACITY),
+        run_id=stored_text(run_id, MAX_RUN_ID_BYTES),
+        client_version=stored_text(client_version, MAX_CLIENT_VERSION_BYTES),
         metadata={"name": "", "description": "", "num_parameters": 0, "vocab_size": 0},
         config=dict.fromkeys(_CONFIG_KEYS, 0),
         model={

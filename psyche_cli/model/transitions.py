@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from psyche_cli.model.arithmetic import U32_MAX, add, multiply
+from psyche_cli.limits import MAX_CLIENTS, STORED_ROUNDS, U32_MAX
+from psyche_cli.model.arithmetic import add, multiply
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import Abort
-from psyche_cli.model.states import CLIENTS_MAX, STORED_ROUNDS, CoordinatorState, EpochClient, Round
+from psyche_cli.model.states import CoordinatorState, EpochClient, Round
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.batch_size import batch_size
 
@@ -69,7 +70,7 @@ def move_unhealthy_to_exited(state: CoordinatorState, height: int) -> Coordinato
     for client in state.epoch.clients:
         if client.state == ClientState.HEALTHY:
             staying.append(client)
-        elif len(exited) == CLIENTS_MAX:
+        elif len(exited) == MAX_CLIENTS:
             raise Abort("the list of exited clients is full")
         else:
             exited.append(replace(client, exited_height=height))

@@ -10,17 +10,16 @@ import hashlib
 
 from solders.pubkey import Pubkey
 
+from psyche_cli import base58
 from psyche_cli.errors import InvalidPublicKey, InvalidRunId, UsageError
+from psyche_cli.limits import MAX_RUN_ID_BYTES, MAX_SEED_BYTES, U64_MAX
 from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
 from psyche_cli.texts import flaw_of_identifier
 
-MAX_SEED_BYTES = 32
-MAX_RUN_ID_BYTES = MAX_SEED_BYTES
 JOIN_SCOPE = b"CoordinatorJoinRun"
 ANYONE = SYSTEM
 """The grantee of an authorization that lets every wallet join: the system program's id, 32 zero bytes."""
 
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _SHORTEST_KEY = 32
 _LONGEST_KEY = 44
 _LONGEST_SHOWN = 20
@@ -81,24 +80,15 @@ def parse_pubkey(text: str, what: str) -> Pubkey:
         raise refuse("it is empty")
     if len(text) > _LONGEST_KEY:
         raise refuse(f"it is {len(text)} characters long, at most {_LONGEST_KEY} are possible")
-    for position, character in enumerate(text):
-        if character not in _BASE58:
-            raise refuse(f"{character!r} at position {position + 1}{of} is not in the base58 alphabet")
+    position = base58.foreign_position(text)
+    if position is not None:
+        raise refuse(f"{text[position]!r} at position {position + 1}{of} is not in the base58 alphabet")
     if len(text) < _SHORTEST_KEY:
         raise refuse(f"{shown} is too short, at least {_SHORTEST_KEY} characters are needed")
-    size = _base58_size(text)
-    if size != Pubkey.LENGTH:
-        raise refuse(f"{shown} stands for {size} bytes, a public key has {Pubkey.LENGTH}")
-    return Pubkey.from_string(text)
-
-
-def _base58_size(text: str) -> int:
-    """How many bytes a base58 text stands for: each leading ``1`` is one zero byte, the rest is one big number."""
-    number = 0
-    for character in text:
-        number = number * 58 + _BASE58.index(character)
-    zeros = len(text) - len(text.lstrip("1"))
-    return zeros + (number.bit_length() + 7) // 8
+    data = base58.decode(text)
+    if len(data) != Pubkey.LENGTH:
+        raise refuse(f"{shown} stands for {len(data)} bytes, a public key has {Pubkey.LENGTH}")
+    return Pubkey.from_bytes(data)
 
 
 def instance_address(run_id: str, programs: ProgramIds = PUBLISHED) -> Pubkey:
@@ -117,8 +107,8 @@ def treasurer_index(run_id: str) -> int:
 
 def treasurer_run_address(index: int, programs: ProgramIds = PUBLISHED) -> Pubkey:
     """The treasurer's Run: treasurer program, ``"Run"``, index as u64. Raises UsageError for an index outside u64."""
-    if not 0 <= index < 2**64:
-        raise UsageError(f"The treasurer index {index} is outside 0 to {2**64 - 1}.", index=index)
+    if not 0 <= index <= U64_MAX:
+        raise UsageError(f"The treasurer index {index} is outside 0 to {U64_MAX}.", index=index)
     return Pubkey.find_program_address([b"Run", index.to_bytes(8, "little")], programs.treasurer)[0]
 
 

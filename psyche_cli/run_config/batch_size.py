@@ -15,9 +15,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from psyche_cli.limits import U64_MAX
 from psyche_cli.run_config.problems import Problem, configuration_error
-
-_U64_MAX = 2**64 - 1
 
 
 def batch_size(tokens: int, config: Mapping[str, Any]) -> int:
@@ -52,7 +51,7 @@ def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str
             count = _steps_of_size(size, index, left, config, max_seq_len)
         index += count * size
         left -= count
-        if index * max_seq_len > _U64_MAX:
+        if index * max_seq_len > U64_MAX:
             message = f"step {step} lies beyond 2^64 tokens, more than the program can count"
             raise configuration_error(
                 [Problem("progress.step", "DataIndex", message)],

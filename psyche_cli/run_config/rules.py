@@ -12,20 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from psyche_cli.limits import (
+    MAX_CLIENT_VERSION_BYTES,
+    MAX_CLIENTS,
+    MAX_DESCRIPTION_BYTES,
+    MAX_RUN_NAME_BYTES,
+    MAX_WITNESSES,
+    U64_MAX,
+)
 from psyche_cli.redaction import holds_keypair
 from psyche_cli.run_config.problems import Problem
 from psyche_cli.texts import flaw_of_identifier, flaw_of_prose
-
-CLIENTS_MAX = 256
-"""Clients that an epoch can hold."""
-
-WITNESSES_MAX = 32
-"""Witnesses that a round can hold."""
-
-NAME_CAPACITY = 64
-DESCRIPTION_CAPACITY = 280
-CLIENT_VERSION_CAPACITY = 96
-U64_MAX = 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -52,13 +49,13 @@ CONFIG_RULES: tuple[Bound, ...] = (
     Bound("RoundWitnessTime", "round_witness_time", "at least", 1),
     Bound("MinClients", "min_clients", "at least", 1),
     Bound("InitMinClients", "init_min_clients", "at least", "min_clients"),
-    Bound("InitMinClients", "init_min_clients", "at most", CLIENTS_MAX),
+    Bound("InitMinClients", "init_min_clients", "at most", MAX_CLIENTS),
     Bound("GlobalBatchSize", "global_batch_size_start", "at least", 1),
     Bound("GlobalBatchSize", "global_batch_size_end", "at least", 1),
     Bound("GlobalBatchSize", "global_batch_size_end", "at least", "global_batch_size_start"),
     Bound("TotalSteps", "total_steps", "at least", 1),
     Bound("WitnessNodes", "witness_nodes", "at most", "min_clients"),
-    Bound("WitnessNodes", "witness_nodes", "at most", WITNESSES_MAX),
+    Bound("WitnessNodes", "witness_nodes", "at most", MAX_WITNESSES),
     Bound("CooldownTime", "cooldown_time", "at least", 1),
     Bound("WaitingForMembersExtraTime", "waiting_for_members_extra_time", "at least", 1),
 )
@@ -230,8 +227,8 @@ def check_metadata(
 ) -> list[Problem]:
     """Whether the given parts of a run's metadata fit: 64 and 280 bytes of one line of UTF-8 text, and two u64."""
     return [
-        *_check_text("metadata.name", name, NAME_CAPACITY, flaw_of_prose),
-        *_check_text("metadata.description", description, DESCRIPTION_CAPACITY, flaw_of_prose),
+        *_check_text("metadata.name", name, MAX_RUN_NAME_BYTES, flaw_of_prose),
+        *_check_text("metadata.description", description, MAX_DESCRIPTION_BYTES, flaw_of_prose),
         *_check_u64("metadata.num_parameters", num_parameters),
         *_check_u64("metadata.vocab_size", vocab_size),
     ]
@@ -244,7 +241,7 @@ def check_client_version(text: str) -> list[Problem]:
     """
     if not text:
         return [Problem("client_version", "TextEmpty", "client_version must not be empty")]
-    return _check_text("client_version", text, CLIENT_VERSION_CAPACITY, flaw_of_identifier)
+    return _check_text("client_version", text, MAX_CLIENT_VERSION_BYTES, flaw_of_identifier)
 
 
 def _check_text(key: str, text: str | None, capacity: int, flaw_of: Callable[[str], str | None]) -> list[Problem]:

@@ -17,6 +17,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli import base58
 from psyche_cli.environment import RAW_KEY_VARIABLE
 from psyche_cli.errors import WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.redaction import Redactor, holds_key, is_seed
@@ -30,8 +31,6 @@ _SEED_BYTES = 32
 _KEYPAIR_BYTES = 64
 _LARGEST_FILE = 64 * 1024
 _LONGEST_BASE58 = 128
-_BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_NOT_BASE58 = re.compile(f"[^{_BASE58_ALPHABET}]")
 _ARRAY_AS_PATH = re.compile(r"\[[\d,\s]*\]?")
 _FORMAT_HINT = (
     "A keypair is a JSON array of 64 numbers as solana-keygen writes it, or the base58 text of the same 64 bytes."
@@ -229,16 +228,10 @@ def _bytes_from_json(text: str, origin: str) -> bytes:
 def _bytes_from_base58(text: str, origin: str) -> bytes:
     if len(text) > _LONGEST_BASE58:
         raise _malformed(f"{origin} is neither a JSON array nor base58 text of 64 bytes: {len(text)} characters")
-    wrong = _NOT_BASE58.search(text)
-    if wrong:
-        raise _malformed(
-            f"{origin} is neither a JSON array nor base58 text: character {wrong.start() + 1} is not of base58"
-        )
-    number = 0
-    for character in text:
-        number = number * 58 + _BASE58_ALPHABET.index(character)
-    zeros = len(text) - len(text.lstrip("1"))
-    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    position = base58.foreign_position(text)
+    if position is not None:
+        raise _malformed(f"{origin} is neither a JSON array nor base58 text: character {position + 1} is not of base58")
+    return base58.decode(text)
 
 
 def _malformed(message: str) -> WalletMalformed:

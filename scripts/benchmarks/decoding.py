@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 
 from psyche_cli.cli.render import json_text
+from psyche_cli.limits import MAX_CLIENTS
 from psyche_cli.operations.observe.dump_shapes import run_dump
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance
-from psyche_cli.protocol.layouts.v1 import MAX_CLIENTS, CoordinatorImage
+from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.raw_account import RawAccount
 from scripts.benchmarks.table import Table, milliseconds

@@ -9,11 +9,12 @@ import pytest
 from solders.account import Account
 from solders.instruction import Instruction
 
+from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.operations.sessions import signing_session
 from psyche_cli.protocol.accounts.small_accounts import decode_instance
 from psyche_cli.protocol.addresses import instance_address
 from psyche_cli.protocol.instructions.builder import Instructions
-from psyche_cli.protocol.layouts.v1 import DISCRIMINATOR_SIZE, CoordinatorImage
+from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.protocol.run_states import RunState
 from tests.cli.harness import Chain, CommandLine, address_of, environment_of
 
@@ -67,7 +68,7 @@ class House:
         account = bank.account(address)
         assert account is not None
         data = bytearray(account.data)
-        change(CoordinatorImage.from_buffer(data, DISCRIMINATOR_SIZE))
+        change(CoordinatorImage.from_buffer(data, DISCRIMINATOR_BYTES))
         bank.set_account(address, Account(account.lamports, bytes(data), account.owner))
 
     def enter(self, state: RunState, *, pending_pause: bool = False) -> None:

@@ -9,9 +9,9 @@ import pytest
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ExitCode
+from psyche_cli.limits import COORDINATOR_ACCOUNT_BYTES
 from psyche_cli.protocol.addresses import instance_address
 from psyche_cli.protocol.instructions.builder import Instructions
-from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_SIZE
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.suggestions import shell_word
 from tests.cli.conftest import MINIMAL, House
@@ -83,7 +83,7 @@ def create_as_others_do(house: House, run_id: str) -> None:
     from tests.cli.harness import environment_of
 
     owner, account, instructions = address_of(house.owner), Wallet.generate(), Instructions()
-    rent = house.chain.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_SIZE)
+    rent = house.chain.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
     create = instructions.create_coordinator_account(payer=owner, account=account.address, lamports=rent)
     initialise = instructions.init_coordinator(
         payer=owner,

@@ -10,8 +10,8 @@ import zstandard
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.rpc.params import MAX_U64
-from psyche_cli.solana import base58
+from psyche_cli import base58
+from psyche_cli.limits import U64_MAX
 from tests.localnet.harness import SOL, Chain
 
 OWNER = Pubkey.new_unique()
@@ -164,7 +164,7 @@ def test_wrong_filters(chain: Chain, filters: Any) -> None:
 def test_rent_of_sizes(chain: Chain) -> None:
     assert chain.result("getMinimumBalanceForRentExemption", 0) == 890_880
     assert chain.result("getMinimumBalanceForRentExemption", 165) == 2_039_280
-    for wrong in (-1, 1.5, "5", None, MAX_U64, True):
+    for wrong in (-1, 1.5, "5", None, U64_MAX, True):
         assert chain.error("getMinimumBalanceForRentExemption", wrong)["code"] == -32602
 
 

@@ -7,7 +7,8 @@ import base64
 from solders.hash import Hash
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.chain.blockhashes import MAX_AGE, MAX_BLOCKS_AT_ONCE, BlockChain
+from psyche_cli.limits import BLOCKHASH_MAX_AGE
+from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, BlockChain
 from tests.localnet.harness import Chain, text
 
 
@@ -73,10 +74,10 @@ def test_long_jump_skips_slots_but_expires_every_older_blockhash() -> None:
     assert chain.tip.height == 2
     assert chain.tip.parent_slot == 1
     assert chain.block(50_000) is None
-    for slot in range(100_001, 100_001 + MAX_AGE):
+    for slot in range(100_001, 100_001 + BLOCKHASH_MAX_AGE):
         chain.append(slot, 5001)
     assert not chain.is_usable(genesis)
-    assert MAX_BLOCKS_AT_ONCE > MAX_AGE
+    assert MAX_BLOCKS_AT_ONCE > BLOCKHASH_MAX_AGE
 
 
 def test_remembered_blocks_are_bounded_and_time_never_goes_back() -> None:

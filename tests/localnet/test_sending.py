@@ -12,9 +12,9 @@ from solders.signature import Signature
 from solders.system_program import CreateAccountParams, create_account
 from solders.transaction import VersionedTransaction
 
+from psyche_cli import base58
 from psyche_cli.localnet.chain.bank import TransactionRejected
 from psyche_cli.localnet.chain.decoded_transaction import parse_transaction
-from psyche_cli.solana import base58
 from tests.localnet.harness import FEE, SOL, Chain, move, text
 
 

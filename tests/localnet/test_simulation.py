@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from psyche_cli.solana import base58
+from psyche_cli import base58
 from tests.localnet.harness import FEE, SOL, Chain, move, text
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli import base58
 from psyche_cli.localnet.chain.account_index import AccountIndex
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
-from psyche_cli.solana import base58
 
 
 @given(st.binary(max_size=200))

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psyche_cli.limits import MAX_CLIENTS, MAX_WITNESSES
 from psyche_cli.model.coordinator_model import apply
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.instructions import (
@@ -25,15 +26,7 @@ from psyche_cli.model.instructions import (
     WarmupWitness,
     Witness,
 )
-from psyche_cli.model.states import (
-    CLIENTS_MAX,
-    WITNESSES_MAX,
-    BloomFilter,
-    CoordinatorState,
-    Identity,
-    WitnessRecord,
-    initial_state,
-)
+from psyche_cli.model.states import BloomFilter, CoordinatorState, Identity, WitnessRecord, initial_state
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.random_play import RandomPlay
 from tests.model.recording import CONFIG_KEYS, checkpoint_of, client, model_of
@@ -60,10 +53,10 @@ def check_invariants(before: CoordinatorState, after: CoordinatorState) -> None:
     assert before.run_state == after.run_state or (before.run_state, after.run_state) in TABLE
     assert after.nonce - before.nonce in (0, 1)
     assert len(after.clients) >= len(before.clients)
-    assert len(after.clients) <= CLIENTS_MAX
+    assert len(after.clients) <= MAX_CLIENTS
     assert len({each.id.signer for each in after.clients}) == len(after.clients)
-    assert len(after.epoch.clients) + len(after.epoch.exited_clients) <= CLIENTS_MAX
-    assert all(len(part.witnesses) <= WITNESSES_MAX for part in after.epoch.rounds)
+    assert len(after.epoch.clients) + len(after.epoch.exited_clients) <= MAX_CLIENTS
+    assert all(len(part.witnesses) <= MAX_WITNESSES for part in after.epoch.rounds)
     assert 0 <= after.epoch.rounds_head < 4
     assert len(after.epoch.rounds) == 4
     assert after.next_active - before.next_active in (0, 1)

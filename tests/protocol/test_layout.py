@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from psyche_cli import limits
 from psyche_cli.protocol.layouts import v1 as layout
 from psyche_cli.protocol.layouts import v1_model as layout_model
 from psyche_cli.protocol.layouts.kinds import OptionF32, OptionText64, TagOnly
@@ -144,8 +145,8 @@ def test_component_sizes_and_alignments(kind: Any, size: int, alignment: int) ->
 
 
 def test_account_sizes() -> None:
-    assert layout.COORDINATOR_ACCOUNT_SIZE == 119_160 == IMAGE_START + ctypes.sizeof(layout.CoordinatorImage)
-    assert layout.RETIRED_LAYOUT_SIZE == 119_072
+    assert limits.COORDINATOR_ACCOUNT_BYTES == 119_160 == IMAGE_START + ctypes.sizeof(layout.CoordinatorImage)
+    assert limits.RETIRED_COORDINATOR_ACCOUNT_BYTES == 119_072
 
 
 def test_state_texts_and_predicates() -> None:

@@ -20,12 +20,12 @@ from psyche_cli.errors import (
     TimedOut,
     Unreachable,
 )
+from psyche_cli.limits import MAX_ACCOUNT_BYTES
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.retry import RetryPolicy
 from psyche_cli.solana.rpc.types import (
-    LARGEST_ACCOUNT,
     Blockhash,
     ChainPosition,
     LandedTransaction,
@@ -338,26 +338,26 @@ def test_the_largest_account_is_unfolded_and_a_larger_one_is_not(tells_size: boo
     packer = zstandard.ZstdCompressor(write_content_size=tells_size)
     rpc, _ = client(
         "getMultipleAccounts",
-        valued([account_of_packed(packer.compress(bytes(LARGEST_ACCOUNT)))]),
-        valued([account_of_packed(packer.compress(bytes(LARGEST_ACCOUNT + 1)))]),
-        valued([account_of_packed(packer.compress(bytes(LARGEST_ACCOUNT * 20)))]),
+        valued([account_of_packed(packer.compress(bytes(MAX_ACCOUNT_BYTES)))]),
+        valued([account_of_packed(packer.compress(bytes(MAX_ACCOUNT_BYTES + 1)))]),
+        valued([account_of_packed(packer.compress(bytes(MAX_ACCOUNT_BYTES * 20)))]),
     )
     account = rpc.account(A)
     assert account is not None
-    assert len(account.data) == LARGEST_ACCOUNT
+    assert len(account.data) == MAX_ACCOUNT_BYTES
     for _ in range(2):
         with pytest.raises(BadRpcResponse):
             rpc.account(A)
 
 
 def test_an_account_that_is_too_large_in_plain_base64_is_refused() -> None:
-    rpc, _ = client("getMultipleAccounts", valued([account_json(bytes(LARGEST_ACCOUNT + 1), "base64")]))
+    rpc, _ = client("getMultipleAccounts", valued([account_json(bytes(MAX_ACCOUNT_BYTES + 1), "base64")]))
     with pytest.raises(BadRpcResponse, match="larger than an account can be"):
         rpc.account(A)
 
 
 def test_a_frame_that_announces_too_much_is_refused_by_its_header() -> None:
-    packed = zstandard.ZstdCompressor(write_content_size=True).compress(bytes(LARGEST_ACCOUNT * 20))
+    packed = zstandard.ZstdCompressor(write_content_size=True).compress(bytes(MAX_ACCOUNT_BYTES * 20))
     rpc, _ = client("getMultipleAccounts", valued([account_of_packed(packed[:20])]))
     with pytest.raises(BadRpcResponse, match="larger than an account can be"):
         rpc.account(A)

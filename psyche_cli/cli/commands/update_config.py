@@ -7,6 +7,7 @@ from typing import Annotated
 
 from psyche_cli.cli.options import RunId, TreasurerIndex, option
 from psyche_cli.cli.sessions import Writing, writes
+from psyche_cli.limits import U64_MAX
 
 
 @writes(example="psyche-cli update-config --run-id my-run --config-path run.toml")
@@ -36,11 +37,11 @@ def command(
     ] = None,
     num_parameters: Annotated[
         int | None,
-        option("--num-parameters", metavar="N", help="Number of parameters, for people.", min=0, max=2**64 - 1),
+        option("--num-parameters", metavar="N", help="Number of parameters, for people.", min=0, max=U64_MAX),
     ] = None,
     vocab_size: Annotated[
         int | None,
-        option("--vocab-size", metavar="N", help="Size of the vocabulary, for people.", min=0, max=2**64 - 1),
+        option("--vocab-size", metavar="N", help="Size of the vocabulary, for people.", min=0, max=U64_MAX),
     ] = None,
     client_version: Annotated[
         str | None,

@@ -20,9 +20,10 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo
 
+from psyche_cli.limits import LAMPORTS_PER_SIGNATURE, MAX_ACCOUNT_LOCKS
 from psyche_cli.localnet.chain.account_index import AccountIndex
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
-from psyche_cli.localnet.chain.decoded_transaction import MAX_ACCOUNT_LOCKS, DecodedTransaction
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last, put_account
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY, History, ProcessedMessages, TransactionRecord
 from psyche_cli.localnet.chain.journal import BankState, ChainTime, Journal, NoJournal, NotRecorded
@@ -35,7 +36,6 @@ from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import TOKEN_PROGRAMS, is_mint, mint_decimals
 from psyche_cli.localnet.rpc.fault import Json
 
-LAMPORTS_PER_SIGNATURE: Final = 5000
 _NEVER_EXECUTED: Final = Signature.default()
 _NO_ACCOUNT: Final = Account(0, b"", SYSTEM_PROGRAM)
 

@@ -10,8 +10,7 @@ from typing import Final
 
 from solders.hash import Hash
 
-MAX_AGE: Final = 150
-"""A transaction is accepted while at most this many blocks were produced after its blockhash."""
+from psyche_cli.limits import BLOCKHASH_MAX_AGE
 
 SLOT_HASHES: Final = 512
 """Entries of the SlotHashes sysvar."""
@@ -56,7 +55,7 @@ class BlockChain:
         self._recent.appendleft((block.slot, block.blockhash))
         self._usable[block.blockhash] = block.height
         expired = []
-        while next(iter(self._usable.values())) < block.height - MAX_AGE:
+        while next(iter(self._usable.values())) < block.height - BLOCKHASH_MAX_AGE:
             expired.append(self._usable.popitem(last=False)[0])
         return expired
 
@@ -73,7 +72,7 @@ class BlockChain:
     def last_valid_height(self, blockhash: Hash) -> int | None:
         """The last block height at which a transaction with this blockhash can land; None when it no longer can."""
         height = self._usable.get(blockhash)
-        return None if height is None else height + MAX_AGE
+        return None if height is None else height + BLOCKHASH_MAX_AGE
 
     def is_usable(self, blockhash: Hash) -> bool:
         """Whether at most 150 blocks were produced after this one."""

@@ -14,12 +14,11 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
+from psyche_cli import base58
+from psyche_cli.limits import MAX_TRANSACTION_BYTES
 from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM
 from psyche_cli.localnet.rpc.fault import INVALID_PARAMS, RpcFault, invalid_params
-from psyche_cli.solana import base58
 
-MAX_TRANSACTION_BYTES: Final = 1232
-MAX_ACCOUNT_LOCKS: Final = 64
 _MAX_BASE58: Final = 1683
 _MAX_BASE64: Final = 1644
 _ADVANCE_NONCE: Final = (4).to_bytes(4, "little")

@@ -11,6 +11,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
 
+from psyche_cli import base58
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import (
     DecimalsOf,
@@ -21,7 +22,6 @@ from psyche_cli.localnet.rpc.encoding.parsed_accounts import (
     token_owner,
 )
 from psyche_cli.localnet.rpc.fault import Json
-from psyche_cli.solana import base58
 
 
 def inner_instructions(meta: TransactionMetadata) -> Json:

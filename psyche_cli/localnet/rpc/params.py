@@ -8,12 +8,13 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli import base58
+from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.rpc.fault import MIN_CONTEXT_SLOT_NOT_REACHED, Json, RpcFault, invalid_params
 
 # A tuple: what a client sends need not be hashable.
 _COMMITMENTS: Final = ("processed", "confirmed", "finalized", "recent", "single", "singleGossip", "root", "max")
 _BELOW_CONFIRMED: Final = ("processed", "recent")
-MAX_U64: Final = 2**64 - 1
 
 
 def pubkey_of(text: object) -> Pubkey:
@@ -23,7 +24,7 @@ def pubkey_of(text: object) -> Pubkey:
     try:
         return Pubkey.from_string(text)
     except ValueError as error:
-        raise invalid_params(f"Invalid param: {'WrongSize' if _is_base58(text) else 'Invalid'}") from error
+        raise invalid_params(f"Invalid param: {_why_unusable(text)}") from error
 
 
 def signature_of(text: object) -> Signature:
@@ -33,7 +34,7 @@ def signature_of(text: object) -> Signature:
     try:
         return Signature.from_string(text)
     except ValueError as error:
-        raise invalid_params(f"Invalid param: {'WrongSize' if _is_base58(text) else 'Invalid'}") from error
+        raise invalid_params(f"Invalid param: {_why_unusable(text)}") from error
 
 
 def hash_of(text: object) -> Hash:
@@ -41,11 +42,12 @@ def hash_of(text: object) -> Hash:
     return Hash(bytes(pubkey_of(text)))
 
 
-def _is_base58(text: str) -> bool:
-    return bool(text) and text.isalnum() and text.isascii() and not set(text) & set("0OIl")
+def _why_unusable(text: str) -> str:
+    """How nodes call what is wrong with a text that is not the base58 form of so many bytes."""
+    return "WrongSize" if text and base58.foreign_position(text) is None else "Invalid"
 
 
-def unsigned(value: object, name: str, *, most: int = MAX_U64) -> int:
+def unsigned(value: object, name: str, *, most: int = U64_MAX) -> int:
     """A whole number from 0 to ``most``. Raises RpcFault."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         raise invalid_params(f"Invalid params: {name}: expected a whole number from 0 to {most}.")
@@ -77,7 +79,7 @@ class Config:
             raise invalid_params(f"Invalid params: {name}: invalid type: expected a boolean.")
         return value
 
-    def unsigned(self, name: str, *, most: int = MAX_U64) -> int | None:
+    def unsigned(self, name: str, *, most: int = U64_MAX) -> int | None:
         """A whole number, or None when absent."""
         value = self._options.get(name)
         return None if value is None else unsigned(value, name, most=most)
@@ -155,7 +157,7 @@ class Params:
         """A signature that must be there."""
         return signature_of(self.required(index))
 
-    def unsigned(self, index: int, *, most: int = MAX_U64) -> int:
+    def unsigned(self, index: int, *, most: int = U64_MAX) -> int:
         """A whole number that must be there."""
         return unsigned(self.required(index), f"argument {index + 1}", most=most)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
+from psyche_cli import base58
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS, PSYCHE_PROGRAMS
@@ -21,7 +22,6 @@ from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.protocol.errors.program_errors import explain_failure
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.resources import idl_path
-from psyche_cli.solana import base58
 
 _COMPUTE_BUDGET: Final = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
 _NAMES: Final[dict[Pubkey, str]] = {

@@ -18,6 +18,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli.limits import MAX_ACCOUNT_BYTES
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.rpc.fault import Json
 
@@ -26,7 +27,6 @@ FORMAT_LINE: Final = b"psyche-cli ledger, format %d\n" % FORMAT
 _DIGEST_BYTES: Final = 16
 _DIGEST_DIGITS: Final = 2 * _DIGEST_BYTES
 _COMPRESS_FROM_BYTES: Final = 512
-_MAX_ACCOUNT_BYTES: Final = 10 * 1024 * 1024
 
 
 def digest_of(text: bytes, previous: bytes = b"") -> bytes:
@@ -72,7 +72,7 @@ def account_from_json(written: Json) -> tuple[Pubkey, Account | None]:
     _, lamports, owner, executable, rent_epoch, packed, text = written
     data = base64.b64decode(text)
     if packed:
-        data = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_ACCOUNT_BYTES)
+        data = zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_ACCOUNT_BYTES)
     return address, Account(lamports, data, Pubkey.from_string(owner), executable, rent_epoch)
 
 

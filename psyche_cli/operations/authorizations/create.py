@@ -7,6 +7,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import AlreadyExists, ProgramRefused, UsageError
+from psyche_cli.limits import NEW_AUTHORIZATION_BYTES
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.sessions import SigningSession
@@ -15,9 +16,6 @@ from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_addr
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.results import OperationResult, Receipt
 from psyche_cli.solana.raw_account import taken
-
-NEW_AUTHORIZATION_SIZE = 108
-"""Bytes of an authorization without delegates, with the scope of joining."""
 
 
 def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
@@ -65,7 +63,7 @@ def _create_or_activate(
     label = "activate" if existing else "create and activate"
     rent = 0
     if existing is None:
-        minimum = session.rpc.rent_exempt_minimum(NEW_AUTHORIZATION_SIZE)
+        minimum = session.rpc.rent_exempt_minimum(NEW_AUTHORIZATION_BYTES)
         rent = max(minimum - session.rpc.balance(address), 0)
     require_lamports(session, instructions, rent=rent)
 

@@ -10,6 +10,7 @@ from typing import Any
 from solders.instruction import Instruction
 
 from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
+from psyche_cli.limits import MAX_TRANSACTION_BYTES
 from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
@@ -21,7 +22,7 @@ from psyche_cli.run_config.differences import Difference, differences
 from psyche_cli.run_config.load import RunConfig, load_run_config
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata, check_run, has_steps_left, is_unset
-from psyche_cli.solana.sending.transaction import LARGEST_TRANSACTION, transaction_size
+from psyche_cli.solana.sending.transaction import transaction_size
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Receipt, .
         return instructions_for(part, run, wallet.address, session.instructions)
 
     whole = instructions(change)
-    if change.metadata is None or transaction_size(whole, wallet.address) <= LARGEST_TRANSACTION:
+    if change.metadata is None or transaction_size(whole, wallet.address) <= MAX_TRANSACTION_BYTES:
         require_lamports(session, whole)
         return (session.sender.send(whole, wallet, label="update"),)
     session.notify("This is too large for one transaction: the metadata goes first, then everything else together.")

@@ -10,9 +10,10 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS, U64_MAX, parse_amount
+from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS, parse_amount
 from psyche_cli.environment import Environment
 from psyche_cli.errors import InvalidAmount, UsageError
+from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.chain.genesis import Genesis, psyche_programs
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.protocol.addresses import parse_pubkey

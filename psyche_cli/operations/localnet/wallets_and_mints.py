@@ -12,12 +12,11 @@ from solders.system_program import CreateAccountParams, create_account
 from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_amount, ui_decimal
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import MINT_BYTES
+from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.localnet.airdrop import request_sol
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession, reading_session
-from psyche_cli.protocol.accounts.token_accounts import TOKEN_ACCOUNT_SIZE
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.programs import SPL_TOKEN
 from psyche_cli.redaction import Redactor, refuse_key_as_path
@@ -117,7 +116,7 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
                 ],
             )
         )
-    require_lamports(session, instructions, rent=mint_rent + session.rpc.rent_exempt_minimum(TOKEN_ACCOUNT_SIZE))
+    require_lamports(session, instructions, rent=mint_rent + session.rpc.rent_exempt_minimum(TOKEN_ACCOUNT_BYTES))
     receipt = session.sender.send(instructions, owner, [mint], label="new mint")
     return OperationResult(
         summary=f"Created the mint {mint.address} with {decimals} decimals.",

@@ -12,11 +12,17 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import AccountNotFound, AlreadyExists, UsageError
+from psyche_cli.limits import (
+    COORDINATOR_ACCOUNT_BYTES,
+    COORDINATOR_INSTANCE_BYTES,
+    TOKEN_ACCOUNT_BYTES,
+    TREASURER_RUN_BYTES,
+)
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
 from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.sessions import SigningSession
-from psyche_cli.protocol.accounts.token_accounts import TOKEN_ACCOUNT_SIZE, decode_mint
+from psyche_cli.protocol.accounts.token_accounts import decode_mint
 from psyche_cli.protocol.addresses import (
     associated_token_address,
     check_new_run_id,
@@ -26,7 +32,6 @@ from psyche_cli.protocol.addresses import (
     treasurer_run_address,
 )
 from psyche_cli.protocol.instructions.builder import Instructions
-from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_SIZE
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.results import JsonValue, OperationResult
 from psyche_cli.run_config.problems import configuration_error
@@ -34,8 +39,6 @@ from psyche_cli.run_config.rules import check_client_version, check_metadata
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.wallet import Wallet
 
-INSTANCE_SIZE = 173
-TREASURER_RUN_SIZE = 200
 CONFIG_FILE = "run.toml"
 
 
@@ -88,7 +91,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
     new = decide(request, session.wallet.address, session.programs)
     rents = _require_free(session, new)
     account = Wallet.generate("the new coordinator account")
-    account_rent = session.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_SIZE)
+    account_rent = session.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
     instructions = plan(session.instructions, new, account.address, account_rent)
     rent = account_rent + rents
     require_lamports(session, instructions, rent=rent)
@@ -197,7 +200,7 @@ def _require_free(session: SigningSession, new: NewRun) -> int:
     taken = _taken(session, new, found)
     if taken is not None:
         raise taken
-    sizes = [INSTANCE_SIZE]
+    sizes = [COORDINATOR_INSTANCE_BYTES]
     if new.treasurer is not None:
         mint = found[3]
         if mint is None:
@@ -207,7 +210,7 @@ def _require_free(session: SigningSession, new: NewRun) -> int:
                 address=str(new.treasurer.mint),
             )
         decode_mint(mint)
-        sizes += [TREASURER_RUN_SIZE, TOKEN_ACCOUNT_SIZE]
+        sizes += [TREASURER_RUN_BYTES, TOKEN_ACCOUNT_BYTES]
     held = [raw.lamports if raw else 0 for raw in found]
     return sum(
         max(session.rpc.rent_exempt_minimum(size) - lamports, 0) for size, lamports in zip(sizes, held, strict=False)

@@ -7,14 +7,14 @@ import hashlib
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import MalformedAccount, WrongDiscriminator, WrongOwner
-from psyche_cli.protocol.layouts.v1 import DISCRIMINATOR_SIZE
+from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.solana.raw_account import RawAccount
 
 
 def account_discriminator(name: str) -> bytes:
     """The 8 bytes with which Anchor begins an account of the type ``name``."""
-    return hashlib.sha256(f"account:{name}".encode()).digest()[:DISCRIMINATOR_SIZE]
+    return hashlib.sha256(f"account:{name}".encode()).digest()[:DISCRIMINATOR_BYTES]
 
 
 def check_owner(raw: RawAccount, owner: Pubkey, what: str, programs: ProgramIds) -> None:
@@ -32,7 +32,7 @@ def check_owner(raw: RawAccount, owner: Pubkey, what: str, programs: ProgramIds)
 
 def check_discriminator(raw: RawAccount, name: str, what: str) -> None:
     """Raise WrongDiscriminator unless ``raw`` begins as an account of Anchor type ``name`` does."""
-    found, expected = raw.data[:DISCRIMINATOR_SIZE], account_discriminator(name)
+    found, expected = raw.data[:DISCRIMINATOR_BYTES], account_discriminator(name)
     if found == expected:
         return
     begins = found.hex() if found else "nothing"

@@ -9,16 +9,15 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import RetiredLayout, WrongSize, WrongVersion
+from psyche_cli.limits import (
+    COORDINATOR_ACCOUNT_BYTES,
+    DISCRIMINATOR_BYTES,
+    RETIRED_COORDINATOR_ACCOUNT_BYTES,
+    STORED_ROUNDS,
+)
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner
 from psyche_cli.protocol.layouts.memory_values import MemoryReader, PlainValue, fixed_string
-from psyche_cli.protocol.layouts.v1 import (
-    COORDINATOR_ACCOUNT_SIZE,
-    COORDINATOR_ACCOUNT_VERSION,
-    DISCRIMINATOR_SIZE,
-    RETIRED_LAYOUT_SIZE,
-    STORED_ROUNDS,
-    CoordinatorImage,
-)
+from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_VERSION, CoordinatorImage
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.solana.raw_account import RawAccount
@@ -107,7 +106,7 @@ def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED
     check_owner(raw, programs.coordinator, _WHAT, programs)
     _check_size(raw)
     check_discriminator(raw, "CoordinatorAccount", _WHAT)
-    image = CoordinatorImage.from_buffer_copy(raw.data, DISCRIMINATOR_SIZE)
+    image = CoordinatorImage.from_buffer_copy(raw.data, DISCRIMINATOR_BYTES)
     if image.version != COORDINATOR_ACCOUNT_VERSION:
         raise WrongVersion(
             f"The {_WHAT} {raw.address} has version {image.version}, this tool knows {COORDINATOR_ACCOUNT_VERSION}.",
@@ -121,17 +120,17 @@ def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED
 
 def _check_size(raw: RawAccount) -> None:
     size = len(raw.data)
-    facts: dict[str, Any] = {"address": str(raw.address), "found": size, "expected": COORDINATOR_ACCOUNT_SIZE}
-    if size == RETIRED_LAYOUT_SIZE:
+    facts: dict[str, Any] = {"address": str(raw.address), "found": size, "expected": COORDINATOR_ACCOUNT_BYTES}
+    if size == RETIRED_COORDINATOR_ACCOUNT_BYTES:
         raise RetiredLayout(
             f"The {_WHAT} {raw.address} has {size:,} bytes: layout v0, in use until December 2025. "
-            f"This tool reads layout v1 of {COORDINATOR_ACCOUNT_SIZE:,} bytes.",
+            f"This tool reads layout v1 of {COORDINATOR_ACCOUNT_BYTES:,} bytes.",
             hint="The programs cannot migrate or close such a run. Create a new one.",
             **facts,
         )
-    if size != COORDINATOR_ACCOUNT_SIZE:
+    if size != COORDINATOR_ACCOUNT_BYTES:
         raise WrongSize(
-            f"The {_WHAT} {raw.address} has {size:,} bytes, layout v1 has {COORDINATOR_ACCOUNT_SIZE:,}.",
+            f"The {_WHAT} {raw.address} has {size:,} bytes, layout v1 has {COORDINATOR_ACCOUNT_BYTES:,}.",
             hint="It was written by another build of the program, or is no coordinator account.",
             **facts,
         )
@@ -149,7 +148,7 @@ class CoordinatorAccount:
         self.lamports: int = raw.lamports
         self.image = image
         """The memory image itself, for what has no property here."""
-        self._reader = MemoryReader(image, DISCRIMINATOR_SIZE, str(raw.address))
+        self._reader = MemoryReader(image, DISCRIMINATOR_BYTES, str(raw.address))
         self._state: Any = image.state
         self._coordinator: Any = image.state.coordinator
         self._epoch: Any = image.state.coordinator.epoch_state

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner, malformed
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE
-from psyche_cli.protocol.layouts.v1 import DISCRIMINATOR_SIZE
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.raw_account import RawAccount
 
@@ -150,7 +150,7 @@ class _Reader:
         check_discriminator(raw, type_name, what)
         self._raw = raw
         self._what = what
-        self._offset = DISCRIMINATOR_SIZE
+        self._offset = DISCRIMINATOR_BYTES
 
     def _take(self, field: str, size: int) -> bytes:
         start, end = self._offset, self._offset + size

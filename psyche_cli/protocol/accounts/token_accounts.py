@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import WrongOwner, WrongSize
+from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
 from psyche_cli.protocol.accounts.account_checks import check_owner, malformed
 from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, TOKEN_2022
 from psyche_cli.solana.raw_account import RawAccount
-
-MINT_SIZE = 82
-TOKEN_ACCOUNT_SIZE = 165
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def decode_mint(raw: RawAccount) -> TokenMint:
     """The mint in ``raw``. Raises WrongOwner (Token-2022 included), WrongSize or MalformedAccount."""
     from solders.token.state import Mint
 
-    _check(raw, "mint", MINT_SIZE)
+    _check(raw, "mint", MINT_BYTES)
     try:
         mint = Mint.from_bytes(raw.data)
     except ValueError as error:
@@ -52,7 +50,7 @@ def decode_token_account(raw: RawAccount) -> TokenAccount:
     """The token account in ``raw``. Raises WrongOwner (Token-2022 included), WrongSize or MalformedAccount."""
     from solders.token.state import TokenAccount as SplTokenAccount
 
-    _check(raw, "token account", TOKEN_ACCOUNT_SIZE)
+    _check(raw, "token account", TOKEN_ACCOUNT_BYTES)
     try:
         account = SplTokenAccount.from_bytes(raw.data)
     except ValueError as error:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from psyche_cli.errors import UsageError
+from psyche_cli.limits import COORDINATOR_ACCOUNT_BYTES, MAX_CLIENT_VERSION_BYTES
 from psyche_cli.protocol.addresses import (
     JOIN_SCOPE,
     associated_token_address,
@@ -20,14 +21,12 @@ from psyche_cli.protocol.addresses import (
     treasurer_run_address,
 )
 from psyche_cli.protocol.instructions.anchor_programs import AnchorPrograms
-from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_SIZE
 from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
 
 if TYPE_CHECKING:
     from solders.instruction import Instruction
     from solders.pubkey import Pubkey
 
-MAX_CLIENT_VERSION_BYTES = 96
 
 Table = Mapping[str, object]
 
@@ -387,7 +386,7 @@ class Instructions:
                 from_pubkey=payer,
                 to_pubkey=account,
                 lamports=lamports,
-                space=COORDINATOR_ACCOUNT_SIZE,
+                space=COORDINATOR_ACCOUNT_BYTES,
                 owner=self.programs.coordinator,
             )
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ctypes import LittleEndianStructure, c_uint8, c_uint16, c_uint32, c_uint64
 
+from psyche_cli.limits import MAX_CLIENTS, MAX_WITNESSES, STORED_ROUNDS
 from psyche_cli.protocol.layouts.kinds import (
     Bytes32,
     FixedVec,
@@ -21,15 +22,7 @@ from psyche_cli.protocol.layouts.kinds import (
 from psyche_cli.protocol.layouts.v1_model import Model
 from psyche_cli.protocol.run_states import ClientState, RunState
 
-DISCRIMINATOR_SIZE = 8
-COORDINATOR_ACCOUNT_SIZE = 119_160
-"""Bytes of a coordinator account in layout v1: discriminator and image."""
-RETIRED_LAYOUT_SIZE = 119_072
-"""Bytes of a coordinator account in layout v0, which has no version field."""
 COORDINATOR_ACCOUNT_VERSION = 1
-MAX_CLIENTS = 256
-MAX_WITNESSES = 32
-STORED_ROUNDS = 4
 
 
 class RunStateTag(TagOnly, c_uint8):

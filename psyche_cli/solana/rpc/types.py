@@ -10,10 +10,8 @@ from solders.hash import Hash, ParseHashError
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import Json
+from psyche_cli.limits import MAX_ACCOUNT_BYTES, U64_MAX
 from psyche_cli.solana.raw_account import RawAccount
-
-LARGEST_ACCOUNT = 10 * 1024 * 1024
-U64_MAX = 2**64 - 1
 
 COMMITMENTS = ("processed", "confirmed", "finalized")
 
@@ -140,7 +138,7 @@ def _account_data(value: Json) -> bytes:
         data = _decompressed(raw)
     else:
         raise ValueError("the data of an account has an encoding that was not asked for")
-    if len(data) > LARGEST_ACCOUNT:
+    if len(data) > MAX_ACCOUNT_BYTES:
         raise ValueError("the data of an account is larger than an account can be")
     return data
 
@@ -149,9 +147,9 @@ def _decompressed(raw: bytes) -> bytes:
     """One zstd frame of at most 10 MiB of content, the largest account. A larger one is refused before it unfolds."""
     try:
         # The size in the frame's header, or -1 when the header does not tell: then max_output_size bounds it.
-        if zstandard.frame_content_size(raw) > LARGEST_ACCOUNT:
+        if zstandard.frame_content_size(raw) > MAX_ACCOUNT_BYTES:
             raise ValueError("the data of an account is larger than an account can be")
-        return zstandard.ZstdDecompressor().decompress(raw, max_output_size=LARGEST_ACCOUNT)
+        return zstandard.ZstdDecompressor().decompress(raw, max_output_size=MAX_ACCOUNT_BYTES)
     except zstandard.ZstdError as error:
         raise ValueError("the data of an account is wrongly compressed") from error
 

@@ -15,18 +15,11 @@ from solders.signature import Signature
 from solders.transaction import Transaction
 
 from psyche_cli.errors import TransactionTooLarge
+from psyche_cli.limits import LAMPORTS_PER_SIGNATURE, MAX_MESSAGE_ACCOUNTS, MAX_TRANSACTION_BYTES, SIGNATURE_BYTES
 from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.wallet import Wallet
 
-# What fits into one network packet of 1,280 bytes beside the headers of IPv6 and UDP.
-LARGEST_TRANSACTION = 1232
-
-LAMPORTS_PER_SIGNATURE = 5_000
-"""What a transaction costs that buys no priority."""
-
 _MARK_BASE = 200_000
-_SIGNATURE_BYTES = 64
-_MOST_ACCOUNTS = 256
 
 
 @dataclass(frozen=True)
@@ -55,14 +48,14 @@ def distinguishing_mark() -> Instruction:
 
 
 def transaction_size(instructions: Sequence[Instruction], payer: Pubkey) -> int:
-    """Bytes of the signed transaction, for planning: it fits when at most LARGEST_TRANSACTION.
+    """Bytes of the signed transaction, for planning: it fits when at most MAX_TRANSACTION_BYTES.
 
     The signers follow from the account metas. Raises TransactionTooLarge when there are more than 256 accounts, which
     no message can express.
     """
     message = _message(instructions, payer, Hash.default())
     # The number of signatures takes one byte up to 127 of them, far more than fit.
-    return 1 + message.header.num_required_signatures * _SIGNATURE_BYTES + len(bytes(message))
+    return 1 + message.header.num_required_signatures * SIGNATURE_BYTES + len(bytes(message))
 
 
 def transaction_fee(instructions: Sequence[Instruction], payer: Pubkey) -> int:
@@ -87,11 +80,11 @@ def sign_transaction(
     content = bytes(message)
     signatures = [signers[key].sign_message(content) for key in required]
     raw = bytes(Transaction.populate(message, signatures))
-    if len(raw) > LARGEST_TRANSACTION:
+    if len(raw) > MAX_TRANSACTION_BYTES:
         raise TransactionTooLarge(
-            f"The transaction has {len(raw)} bytes, at most {LARGEST_TRANSACTION} are possible.",
+            f"The transaction has {len(raw)} bytes, at most {MAX_TRANSACTION_BYTES} are possible.",
             size=len(raw),
-            limit=LARGEST_TRANSACTION,
+            limit=MAX_TRANSACTION_BYTES,
         )
     return SignedTransaction(
         raw=raw,
@@ -107,9 +100,9 @@ def _message(instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash
     for instruction in instructions:
         keys.add(instruction.program_id)
         keys.update(meta.pubkey for meta in instruction.accounts)
-    if len(keys) > _MOST_ACCOUNTS:  # solders panics
+    if len(keys) > MAX_MESSAGE_ACCOUNTS:  # solders panics
         raise TransactionTooLarge(
-            f"The transaction touches {len(keys)} accounts, at most {_MOST_ACCOUNTS} can be expressed.",
+            f"The transaction touches {len(keys)} accounts, at most {MAX_MESSAGE_ACCOUNTS} can be expressed.",
             accounts=len(keys),
         )
     return Message.new_with_blockhash(list(instructions), payer, blockhash)

@@ -8,6 +8,7 @@ from typing import Final
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
 from psyche_cli.localnet.chain.known_addresses import (
     LOOKUP_TABLE_PROGRAM,
     NATIVE_MINT,
@@ -17,8 +18,6 @@ from psyche_cli.localnet.chain.known_addresses import (
 )
 from psyche_cli.localnet.rpc.fault import Json
 
-TOKEN_ACCOUNT_BYTES: Final = 165
-MINT_BYTES: Final = 82
 NONCE_BYTES: Final = 80
 LOOKUP_TABLE_META_BYTES: Final = 56
 TOKEN_PROGRAMS: Final = frozenset({TOKEN_PROGRAM, TOKEN_2022_PROGRAM})

@@ -11,11 +11,11 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
+from psyche_cli import base58
 from psyche_cli.localnet.chain.known_addresses import MEMO_PROGRAMS, SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import token_amount
 from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.protocol.programs import ASSOCIATED_TOKEN
-from psyche_cli.solana import base58
 
 _AUTHORITY_TYPES: Final = ("mintTokens", "freezeAccount", "accountOwner", "closeAccount")
 

@@ -8,17 +8,17 @@ from typing import Final
 
 from solders.account import Account
 
+from psyche_cli import base58
+from psyche_cli.limits import MAX_ACCOUNT_BYTES
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import is_token_account
 from psyche_cli.localnet.rpc.fault import Json, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
-from psyche_cli.solana import base58
 
 _MAX_ACCOUNTS: Final = 100
 _MAX_FILTERS: Final = 4
 _MAX_MEMCMP_BYTES: Final = 128
-MAX_ACCOUNT_BYTES: Final = 10 * 1024 * 1024
 AccountTest = Callable[[Account], bool]
 
 

@@ -14,7 +14,8 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from psyche_cli.amounts import format_sol
-from psyche_cli.localnet.chain.bank import LAMPORTS_PER_SIGNATURE, Simulation, TransactionRejected
+from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
+from psyche_cli.localnet.chain.bank import Simulation, TransactionRejected
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, decode_encoded, parse_transaction
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
