@@ -1,4 +1,4 @@
-"""The JavaScript clients, installed from the pinned lock file, run their sessions against ``psyche-cli localnet``."""
+"""The JavaScript clients run their sessions against ``psyche-cli localnet``. ``scripts/environment`` installs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.localnet import running_localnet
-from tests.clients.node import FOLDER, install_clients, node_bin
+from tests.clients.node import FOLDER, node, require_clients
 from tests.patience import PATIENCE
 
 SLOT_SECONDS = 1.0
@@ -18,21 +18,15 @@ SLOT_SECONDS = 1.0
 LEAST_STEPS = 25
 
 
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of node, once the clients are installed."""
-    folder = node_bin()
-    install_clients(folder, tmp_path_factory.mktemp("npm-cache"))
-    return folder
-
-
 @pytest.mark.parametrize("session", ["web3js.mjs", "kit.mjs"])
-def test_session(node: Path, tmp_path: Path, session: str) -> None:
+def test_session(tmp_path: Path, session: str) -> None:
+    require_clients()
+    program = node()
     with running_localnet(tmp_path, slot_seconds=SLOT_SECONDS) as cluster:
         ended = subprocess.run(
-            [str(node / "node"), str(FOLDER / session), cluster.rpc_url, cluster.ws_url],
+            [str(program), str(FOLDER / session), cluster.rpc_url, cluster.ws_url],
             cwd=FOLDER,
-            env={"PATH": str(node), "HOME": str(tmp_path)},
+            env={"PATH": str(program.parent), "HOME": str(tmp_path)},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
