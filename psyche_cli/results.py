@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from _typeshed import DataclassInstance
+
 JsonValue: TypeAlias = "str | int | float | Decimal | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+
+Payload = TypeVar("Payload", bound="DataclassInstance | Mapping[str, object]", covariant=True)
+"""What a command has found out, for a program: mostly a frozen dataclass of its own."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class OperationResult:
+class OperationResult(Generic[Payload]):
     """The outcome of a command that succeeded.
 
     ``summary`` is one line for a person, ``details`` are label and value pairs under it. ``data`` is the same for a
@@ -37,7 +42,7 @@ class OperationResult:
     """
 
     summary: str
-    data: Mapping[str, JsonValue]
+    data: Payload
     details: tuple[tuple[str, str], ...] = ()
     transactions: tuple[Receipt, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -45,18 +50,18 @@ class OperationResult:
 
 
 @dataclass(frozen=True)
-class Document:
+class Document(Generic[Payload]):
     """A JSON document that is the whole output of a command, whatever the output format."""
 
-    value: JsonValue
+    value: Payload
 
 
 @dataclass(frozen=True)
-class PlainText:
+class PlainText(Generic[Payload]):
     """A text that is the whole output of a command; ``data`` is what stands for it in JSON output."""
 
     text: str
-    data: Mapping[str, JsonValue]
+    data: Payload
 
 
-Result: TypeAlias = OperationResult | Document | PlainText
+Result: TypeAlias = OperationResult[Any] | Document[Any] | PlainText[Any]

@@ -18,11 +18,11 @@ from typer.main import get_callback, get_params_convertors_ctx_param_name_from_f
 
 from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, VARIABLES, output_options
 from psyche_cli.cli.verbs import SECTIONS, Section, Verb
-from psyche_cli.results import JsonValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from psyche_cli.cli.payloads import ArgumentHelp, CommandListing, GroupHelp, Help, OptionHelp
     from psyche_cli.cli.sessions import Declaration
     from psyche_cli.environment import Environment
 
@@ -140,7 +140,7 @@ class Group(_Level, TyperGroup):
             joined += [name, BETWEEN_PAIRED_WORDS.join(pair)]
         return super().parse_args(ctx, joined)
 
-    def listing(self) -> list[JsonValue]:
+    def listing(self) -> list[CommandListing]:
         """The verbs as data."""
         return [
             {"name": verb.name, "section": section.title, "summary": verb.summary}
@@ -198,20 +198,27 @@ def _output_options() -> list[Any]:
     return [*params]
 
 
-def usage(context: typer.Context) -> dict[str, JsonValue]:
+def usage(context: typer.Context) -> Help | GroupHelp:
     """Help as data."""
     command: Any = context.command
-    options: list[JsonValue] = []
-    arguments: list[JsonValue] = []
+    options: list[OptionHelp] = []
+    arguments: list[ArgumentHelp] = []
     for parameter in command.get_params(context):
-        shown: dict[str, JsonValue] = {"help": parameter.help, "required": parameter.required}
         if parameter.param_type_name == "argument":
-            arguments.append({"name": parameter.human_readable_name, **shown})
+            arguments.append(
+                {"name": parameter.human_readable_name, "help": parameter.help, "required": parameter.required}
+            )
             continue
         value = None if parameter.is_flag else parameter.make_metavar(context)
         variable = next((VARIABLES[flag] for flag in parameter.opts if flag in VARIABLES), None)
-        options.append({"names": [*parameter.opts], "value": value, "variable": variable, **shown})
-    data: dict[str, JsonValue] = {"text": context.get_help(), "arguments": arguments, "options": options}
-    if isinstance(command, Group):
-        data["commands"] = command.listing()
-    return data
+        options.append(
+            {
+                "names": [*parameter.opts],
+                "value": value,
+                "variable": variable,
+                "help": parameter.help,
+                "required": parameter.required,
+            }
+        )
+    shown: Help = {"text": context.get_help(), "arguments": arguments, "options": options}
+    return {**shown, "commands": command.listing()} if isinstance(command, Group) else shown

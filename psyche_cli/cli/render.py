@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from psyche_cli.exact_numbers import with_strings
+from psyche_cli.json_values import to_json
 from psyche_cli.printable import encodable, escaped_json, printable
 from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
 
@@ -21,7 +22,7 @@ ENVELOPE_VERSION = 1
 """Version of the JSON envelope. It grows when a key changes its meaning or goes away, not when one is added."""
 
 
-def json_text(value: JsonValue, *, ascii_only: bool = False, one_line: bool = False) -> str:
+def json_text(value: JsonValue | Mapping[str, object], *, ascii_only: bool = False, one_line: bool = False) -> str:
     """JSON with sorted keys and 2 spaces of indent (or in one line); Decimals exact, NaN and infinities as null.
 
     What is not printable is escaped, with ``ascii_only`` also what is not ASCII.
@@ -46,7 +47,7 @@ def print_line(environment: Environment, text: str) -> None:
     environment.stdout.flush()
 
 
-def one_line_json(command: str, result: OperationResult) -> str:
+def one_line_json(command: str, result: OperationResult[Any]) -> str:
     """The JSON document of a result in one line, for a command that goes on after it: readers wait for the line end."""
     return json_text(_envelope(command, _machine_view(result)), ascii_only=True, one_line=True)
 
@@ -69,11 +70,11 @@ class Renderer:
     def result(self, result: Result) -> None:
         """Print what a command returned."""
         if isinstance(result, Document):
-            self._json(result.value)
+            self._json(to_json(result.value))
         elif isinstance(result, PlainText) and not self._as_json:
             self._out("\n".join(map(self._shown, result.text.rstrip("\n").split("\n"))))
         elif isinstance(result, PlainText):
-            self._envelope({"data": result.data})
+            self._envelope({"data": to_json(result.data)})
         elif self._as_json:
             self._envelope(_machine_view(result))
         else:
@@ -122,7 +123,7 @@ class Renderer:
     def _shown(self, text: str) -> str:
         return encodable(printable(self._redacted(text)), self._stdout)
 
-    def _human(self, result: OperationResult) -> None:
+    def _human(self, result: OperationResult[Any]) -> None:
         for warning in result.warnings:
             self._diagnostics.line(f"Warning: {warning}")
         rows = [*result.details, *((f"transaction ({t.label})", t.signature) for t in result.transactions)]
@@ -153,21 +154,11 @@ def _description(error: PsycheError) -> dict[str, JsonValue]:
     return {"code": error.code, "message": error.message, "hint": error.hint, "context": dict(error.context)}
 
 
-def _machine_view(result: OperationResult) -> dict[str, JsonValue]:
-    transactions: list[JsonValue] = [
-        {
-            "label": receipt.label,
-            "signature": receipt.signature,
-            "slot": receipt.slot,
-            "fee_lamports": receipt.fee_lamports,
-            "logs": list(receipt.logs),
-        }
-        for receipt in result.transactions
-    ]
+def _machine_view(result: OperationResult[Any]) -> dict[str, JsonValue]:
     return {
         "summary": result.summary,
-        "data": result.data,
-        "transactions": transactions,
+        "data": to_json(result.data),
+        "transactions": to_json(result.transactions),
         "warnings": list(result.warnings),
     }
 

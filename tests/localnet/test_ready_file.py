@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from psyche_cli.errors import ExitCode, LocalnetError, TimedOut, Unreachable, UsageError
+from psyche_cli.operations.localnet.payloads import WaitData
 from psyche_cli.operations.localnet.ready_file import reserve_ready_file
 from psyche_cli.operations.localnet.wait import wait_until_healthy
 from psyche_cli.operations.sessions import Session
@@ -153,7 +154,7 @@ class Endpoint:
 
     def close(self) -> None: ...
 
-    def wait(self, timeout: str) -> OperationResult:
+    def wait(self, timeout: str) -> OperationResult[WaitData]:
         session = Session(RpcClient(self, self.clock), PUBLISHED, lambda line: None, NOTHING_GIVEN)
         return wait_until_healthy(session, self.clock, timeout)
 
@@ -174,7 +175,7 @@ def refused(endpoint: Endpoint, number: int) -> Any:
 def test_wait_returns_at_the_first_healthy_answer() -> None:
     answers = [BEHIND, {"result": "unknown"}, {"error": {"code": -32601, "message": "Method not found"}}, OK]
     endpoint = Endpoint(lambda endpoint, number: answers[number - 1])
-    assert endpoint.wait("60").data == {"endpoint": endpoint.label}
+    assert endpoint.wait("60").data == WaitData(endpoint=endpoint.label)
     assert len(endpoint.timeouts) == 4
 
 

@@ -237,6 +237,7 @@ def test_the_treasurer(claimed: int, vault: int, expected: dict[str, object]) ->
         "burn_collateral_amount_per_epoch": Decimal("2.5"),
         "collateral_mint": str(key(5)),
         "index": 7313085519096743583,
+        "index_string": "7313085519096743583",
         "join_authority": str(key(2)),
         "main_authority": str(key(1)),
         "total_claimable_earned_points": 2 * 10**12 + 1,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import typer
 
@@ -13,7 +15,7 @@ from psyche_cli.run_config.load import load_run_config
 NAMES = ["finetune-adamw", "large-wsd", "minimal", "numbered-files", "small-llama"]
 
 
-def run(*arguments: str) -> PlainText:
+def run(*arguments: str) -> PlainText[Any]:
     app = typer.Typer(add_completion=False)
     app.command()(config_example.command.function)
     result = typer.main.get_command(app).main(args=list(arguments), standalone_mode=False)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from psyche_cli.cli.sessions import plain
 from psyche_cli.results import PlainText
 
+if TYPE_CHECKING:
+    from psyche_cli.cli.payloads import CompletionScript
+
 
 @plain(example="psyche-cli completion bash >> ~/.bashrc")
 def command(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell that is to complete.")],
-) -> PlainText:
+) -> PlainText[Any]:
     """Print a script that completes commands and options.
 
     For bash and zsh append it to ~/.bashrc or ~/.zshrc (after compinit); for fish write it to
@@ -21,4 +24,5 @@ def command(
     """
     from psyche_cli.cli.completion import SCRIPTS
 
-    return PlainText(SCRIPTS[shell], {"shell": shell, "script": SCRIPTS[shell]})
+    script: CompletionScript = {"shell": shell, "script": SCRIPTS[shell]}
+    return PlainText(script["script"], script)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,13 +10,16 @@ from psyche_cli.cli.options import option
 from psyche_cli.cli.sessions import plain
 from psyche_cli.results import PlainText
 
+if TYPE_CHECKING:
+    from psyche_cli.cli.payloads import Example, ExampleList
+
 
 @plain(example="psyche-cli config-example small-llama > run.toml")
 def command(
     name: Annotated[str, typer.Argument(help="Which one; see --list.")] = "minimal",
     *,
     show_list: Annotated[bool, option("--list", help="List the names, each with what it is for.")] = False,
-) -> PlainText:
+) -> PlainText[Any]:
     """Print an example run configuration.
 
     In TOML and commented, to be edited and given to update-config.
@@ -26,9 +29,9 @@ def command(
     if show_list:
         examples = list_examples()
         width = max((len(example.name) for example in examples), default=0)
-        return PlainText(
-            "\n".join(f"{example.name.ljust(width)}  {example.summary}" for example in examples),
-            {"examples": [{"name": example.name, "summary": example.summary} for example in examples]},
-        )
+        text = "\n".join(f"{example.name.ljust(width)}  {example.summary}" for example in examples)
+        listed: ExampleList = {"examples": [{"name": example.name, "summary": example.summary} for example in examples]}
+        return PlainText(text, listed)
     found = find_example(name)
-    return PlainText(found.text(), {"name": found.name, "summary": found.summary, "toml": found.text()})
+    shown: Example = {"name": found.name, "summary": found.summary, "toml": found.text()}
+    return PlainText(found.text(), shown)

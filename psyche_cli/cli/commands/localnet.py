@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -162,7 +162,7 @@ def new_wallet(
         ),
     ] = None,
     rpc: Rpc = LOCAL_RPC,
-) -> PlainText:
+) -> PlainText[Any]:
     """Create a keypair file, and print its public key.
 
     The file is in the format of the Solana tools, and only you may read it.
@@ -297,7 +297,7 @@ def set_account(
 def programs(
     *,
     export: Annotated[Path, typer.Option("--export", metavar="DIR", help="Folder to write the programs to.")],
-) -> OperationResult:
+) -> OperationResult[Any]:
     """Write the Psyche programs as .so files.
 
     Prints the flags with which solana-test-validator loads them.

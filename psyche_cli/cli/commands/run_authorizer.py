@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ def command(
             "--grantee", metavar="PUBKEY", help="Public key or keypair file of who may join; everybody when absent."
         ),
     ] = None,
-) -> OperationResult:
+) -> OperationResult[Any]:
     """The same, by the name of the older recipe.
 
     Does what join-authorization-create does, under the name and with the defaults of the older recipe: everybody, on a

@@ -8,6 +8,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import AlreadyExists, ProgramRefused, UsageError
 from psyche_cli.limits import NEW_AUTHORIZATION_BYTES
+from psyche_cli.operations.authorizations.payloads import JoinAuthorizationData
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.sessions import SigningSession
@@ -28,7 +29,9 @@ def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
     return ANYONE if authorizer is None else parse_pubkey(authorizer, "--authorizer")
 
 
-def create_join_authorization(session: SigningSession, grantee: Pubkey, run_id: str | None = None) -> OperationResult:
+def create_join_authorization(
+    session: SigningSession, grantee: Pubkey, run_id: str | None = None
+) -> OperationResult[JoinAuthorizationData]:
     """Bring the wallet's join authorization for a grantee into being, and make it active.
 
     Creation and activation share a transaction. An authorization that is active already is left alone. ``run_id`` is
@@ -88,23 +91,23 @@ def _result(
     existing: Authorization | None,
     transactions: tuple[Receipt, ...],
     run_id: str | None,
-) -> OperationResult:
+) -> OperationResult[JoinAuthorizationData]:
     grantor = session.wallet.address
     lamports = read_if_possible(lambda: session.rpc.balance(address))
     who = "everybody" if grantee == ANYONE else str(grantee)
     done = "Activated the authorization" if existing else "Created an authorization"
     return OperationResult(
         summary=f"{done} of {who} to join." if transactions else f"The authorization of {who} is active already.",
-        data={
-            "grantor": str(grantor),
-            "grantee": str(grantee),
-            "permissionless": grantee == ANYONE,
-            "address": str(address),
-            "active": True,
-            "created": existing is None,
-            "already_so": not transactions,
-            "lamports": 0 if lamports is None else lamports,
-        },
+        data=JoinAuthorizationData(
+            grantor=str(grantor),
+            grantee=str(grantee),
+            permissionless=grantee == ANYONE,
+            address=str(address),
+            active=True,
+            created=existing is None,
+            already_so=not transactions,
+            lamports=0 if lamports is None else lamports,
+        ),
         details=(
             ("grantor (join authority)", str(grantor)),
             ("grantee", str(grantee) + (" (everybody)" if grantee == ANYONE else "")),

@@ -12,11 +12,12 @@ from solders.instruction import Instruction
 from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
 from psyche_cli.limits import MAX_TRANSACTION_BYTES
 from psyche_cli.operations.change import Change, instructions_for
+from psyche_cli.operations.config.payloads import ChangedValue, UpdateConfigData
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import JsonValue, OperationResult, Receipt
+from psyche_cli.results import OperationResult, Receipt
 from psyche_cli.run_config.batch_size import data_index_for_step
 from psyche_cli.run_config.differences import Difference, differences
 from psyche_cli.run_config.load import RunConfig, load_run_config
@@ -77,7 +78,7 @@ class ConfigChanges:
 
 def update_config(
     session: SigningSession, *, run_id: str, changes: ConfigChanges, treasurer_index: int | None = None
-) -> OperationResult:
+) -> OperationResult[UpdateConfigData]:
     """Bring a run's configuration to what was asked for; what is so already is not sent.
 
     Goes in one transaction where it fits into 1,232 bytes, else in two: first the metadata, which may change at any
@@ -208,13 +209,13 @@ def _result(
     change: Change,
     changed: Sequence[Difference],
     *transactions: Receipt,
-) -> OperationResult:
+) -> OperationResult[UpdateConfigData]:
     config = run.account.config if change.config is None else change.config
-    listed: list[JsonValue] = [{"key": d.key, "before": d.before, "after": d.after} for d in changed]
+    listed = tuple(ChangedValue(key=d.key, before=d.before, after=d.after) for d in changed)
     count = "1 value" if len(changed) == 1 else f"{len(changed)} values"
     return OperationResult(
         summary=f"Updated {count} of run {run.run_id}." if changed else f"Run {run.run_id} has these values already.",
-        data={"run_id": run.run_id, "already_so": not transactions, "changed": listed},
+        data=UpdateConfigData(run_id=run.run_id, already_so=not transactions, changed=listed),
         details=tuple((d.key, f"{_shown(d.before)} -> {_shown(d.after)}") for d in changed),
         transactions=transactions,
         warnings=tuple(_warnings(run, changes, change, config)),

@@ -11,6 +11,7 @@ from solders.signature import Signature
 from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount, ui_decimal
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import Interrupted, LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
+from psyche_cli.operations.localnet.payloads import AirdropData, SolAmount
 from psyche_cli.operations.recipients import read_recipient
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import Session
@@ -25,7 +26,7 @@ _METHOD_NOT_FOUND: Final = -32601
 _LOOK_AT_BALANCE: Final = "Look at the balance before asking again."
 
 
-def airdrop(session: Session, environment: Environment, recipient: str, sol: str) -> OperationResult:
+def airdrop(session: Session, environment: Environment, recipient: str, sol: str) -> OperationResult[AirdropData]:
     """Ask the faucet to give ``recipient`` (a public key or a keypair file) ``sol`` (exact decimal) more.
 
     Raises InvalidAmount, InvalidPublicKey, WalletError, and what ``request_sol`` raises.
@@ -36,11 +37,11 @@ def airdrop(session: Session, environment: Environment, recipient: str, sol: str
     balance = read_if_possible(lambda: session.rpc.balance(address))
     return OperationResult(
         summary=f"Airdropped {format_sol(lamports)} SOL to {address}.",
-        data={
-            "address": str(address),
-            "lamports": lamports,
-            "balance": None if balance is None else {"lamports": balance, "sol": ui_decimal(balance, SOL_DECIMALS)},
-        },
+        data=AirdropData(
+            address=str(address),
+            lamports=lamports,
+            balance=None if balance is None else SolAmount(lamports=balance, sol=ui_decimal(balance, SOL_DECIMALS)),
+        ),
         details=(("balance", "not known" if balance is None else f"{format_sol(balance)} SOL"),),
         transactions=(receipt,),
     )

@@ -11,6 +11,7 @@ from psyche_cli.errors import Json, LocalnetError, RpcError, UsageError
 from psyche_cli.localnet.chain.account_sources import read_account_file
 from psyche_cli.localnet.rpc.fault import METHOD_NOT_FOUND
 from psyche_cli.localnet.rpc.methods.control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
+from psyche_cli.operations.localnet.payloads import ResetData, SetAccountData, SnapshotData, WarpData
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult
@@ -54,7 +55,7 @@ def _read_position(answer: Json) -> Position:
     return Position(*(as_u64(fields.get(name)) for name in ("slot", "blockHeight", "unixTimestamp")))
 
 
-def warp(session: Session, *, duration: str | None, slots: int | None) -> OperationResult:
+def warp(session: Session, *, duration: str | None, slots: int | None) -> OperationResult[WarpData]:
     """Let a ``duration`` such as ``90m`` (and the slots in it) or ``slots`` (without time) pass at once.
 
     Raises UsageError, LocalnetError.
@@ -71,39 +72,41 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
         moved = _call(session, "localnet_warpSlots", slots, read=_read_position)
     return OperationResult(
         summary=f"The local validator is at slot {moved.slot}, Unix time {moved.unix_timestamp}.",
-        data={
-            "slot": moved.slot,
-            "block_height": moved.block_height,
-            "unix_timestamp": moved.unix_timestamp,
-        },
+        data=WarpData(
+            slot=moved.slot,
+            block_height=moved.block_height,
+            unix_timestamp=moved.unix_timestamp,
+        ),
     )
 
 
-def reset(session: Session) -> OperationResult:
+def reset(session: Session) -> OperationResult[ResetData]:
     """Go back to genesis. Raises LocalnetError."""
     _call(session, "localnet_reset", read=_anything)
-    return OperationResult(summary="The local validator is back at genesis.", data={})
+    return OperationResult(summary="The local validator is back at genesis.", data=ResetData())
 
 
-def take_snapshot(session: Session) -> OperationResult:
+def take_snapshot(session: Session) -> OperationResult[SnapshotData]:
     """Remember the state. Raises LocalnetError."""
     number = _call(session, "localnet_takeSnapshot", read=as_u64)
     return OperationResult(
         summary=f"Snapshot {number}.",
-        data={"snapshot": number},
+        data=SnapshotData(snapshot=number),
         next_steps=(session.given.command("localnet restore", str(number)),),
     )
 
 
-def restore_snapshot(session: Session, number: int) -> OperationResult:
+def restore_snapshot(session: Session, number: int) -> OperationResult[SnapshotData]:
     """Go back to a snapshot. Raises LocalnetError, RpcError when there is no such snapshot."""
     _call(session, "localnet_restoreSnapshot", number, read=_anything)
-    return OperationResult(summary=f"The local validator is back at snapshot {number}.", data={"snapshot": number})
+    return OperationResult(
+        summary=f"The local validator is back at snapshot {number}.", data=SnapshotData(snapshot=number)
+    )
 
 
-def set_account(session: Session, address: str, path: Path) -> OperationResult:
+def set_account(session: Session, address: str, path: Path) -> OperationResult[SetAccountData]:
     """Write an account from a file that ``solana account --output json`` wrote. Raises LocalnetError, UsageError."""
     account = read_account_file(path)["account"]
     where = parse_pubkey(address, "ADDRESS")
     _call(session, "localnet_setAccount", str(where), account, read=_anything)
-    return OperationResult(summary=f"Set the account {where}.", data={"address": str(where)})
+    return OperationResult(summary=f"Set the account {where}.", data=SetAccountData(address=str(where)))

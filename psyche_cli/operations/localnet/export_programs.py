@@ -10,17 +10,18 @@ from pathlib import Path
 from psyche_cli import resources
 from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.operations.localnet.payloads import ExportedProgram, ProgramsData
 from psyche_cli.redaction import refuse_key_as_path
-from psyche_cli.results import JsonValue, OperationResult
+from psyche_cli.results import OperationResult
 
 
-def export_programs(folder: Path) -> OperationResult:
+def export_programs(folder: Path) -> OperationResult[ProgramsData]:
     """Copy the three stand-ins to ``folder`` and tell their ids, checksums and solana-test-validator's flags.
 
     Raises LocalnetError; UsageError for a key in place of the folder.
     """
     refuse_key_as_path(folder, "the folder to write to")
-    programs: list[JsonValue] = []
+    programs = []
     details, flags = [], []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +30,7 @@ def export_programs(folder: Path) -> OperationResult:
             shutil.copyfile(resources.program_path(name), target)
             content = target.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            programs.append({"name": name, "id": str(address), "path": str(target), "sha256": digest})
+            programs.append(ExportedProgram(name=name, id=str(address), path=str(target), sha256=digest))
             details.append((name, f"{address}  {len(content)} bytes  sha256 {digest}"))
             flags += ["--bpf-program", str(address), str(target)]
     except OSError as error:
@@ -38,7 +39,7 @@ def export_programs(folder: Path) -> OperationResult:
         ) from error
     return OperationResult(
         summary=f"Wrote {len(programs)} programs to {folder}.",
-        data={"programs": programs, "solana_test_validator_flags": list(flags)},
+        data=ProgramsData(programs=tuple(programs), solana_test_validator_flags=tuple(flags)),
         details=tuple(details),
         next_steps=(f"solana-test-validator --reset {shlex.join(flags)}",),
     )

@@ -13,6 +13,7 @@ from psyche_cli.environment import Environment
 from psyche_cli.localnet.local_validator import LocalnetOptions, create_server
 from psyche_cli.localnet.server.connections import raise_file_limit
 from psyche_cli.localnet.server.http import LocalServer
+from psyche_cli.operations.localnet.payloads import ReadyData
 from psyche_cli.operations.localnet.ready_file import ReadyFile, reserve_ready_file
 from psyche_cli.results import OperationResult
 
@@ -21,8 +22,8 @@ def run_in_foreground(
     environment: Environment,
     options: LocalnetOptions,
     *,
-    announce: Callable[[OperationResult], None],
-    as_document: Callable[[OperationResult], str],
+    announce: Callable[[OperationResult[ReadyData]], None],
+    as_document: Callable[[OperationResult[ReadyData]], str],
     quiet: bool,
     ready_file: Path | None = None,
 ) -> None:
@@ -40,17 +41,17 @@ def run_in_foreground(
 
 
 def _publish(
-    ready: OperationResult,
+    ready: OperationResult[ReadyData],
     file: ReadyFile | None,
-    announce: Callable[[OperationResult], None],
-    as_document: Callable[[OperationResult], str],
+    announce: Callable[[OperationResult[ReadyData]], None],
+    as_document: Callable[[OperationResult[ReadyData]], str],
 ) -> None:
     if file is not None:
         file.publish(as_document(ready))
     announce(ready)
 
 
-async def _serve(options: LocalnetOptions, publish: Callable[[OperationResult], None]) -> None:
+async def _serve(options: LocalnetOptions, publish: Callable[[OperationResult[ReadyData]], None]) -> None:
     stop, started = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -64,9 +65,9 @@ async def _serve(options: LocalnetOptions, publish: Callable[[OperationResult], 
     await serving
 
 
-def ready_result(server: LocalServer) -> OperationResult:
+def ready_result(server: LocalServer) -> OperationResult[ReadyData]:
     """What the ready line says: where the validator answers, and the process that serves."""
     return OperationResult(
         summary=f"Local validator ready: RPC {server.rpc_url}, PubSub {server.ws_url} (Ctrl-C stops it)",
-        data={"rpc_url": server.rpc_url, "ws_url": server.ws_url, "pid": os.getpid()},
+        data=ReadyData(rpc_url=server.rpc_url, ws_url=server.ws_url, pid=os.getpid()),
     )

@@ -7,6 +7,7 @@ from typing import Final
 from psyche_cli.durations import format_duration, parse_duration
 from psyche_cli.environment import Clock
 from psyche_cli.errors import NetworkError, TimedOut, UsageError
+from psyche_cli.operations.localnet.payloads import WaitData
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.endpoints import is_loopback
@@ -16,7 +17,7 @@ _LONGEST_REQUEST: Final = 5.0
 _PAUSE: Final = 0.1
 
 
-def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> OperationResult:
+def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> OperationResult[WaitData]:
     """Ask ``getHealth`` until the answer is ``ok``, for at most ``timeout`` (such as ``60`` or ``2m``) by the clock.
 
     Whatever else the endpoint does meanwhile (refuse connections, hang, answer with errors) is waited out. Raises
@@ -32,7 +33,7 @@ def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> Operatio
         try:
             health = session.rpc.without_retries(min(left, _LONGEST_REQUEST)).request("getHealth")
             if health == "ok":
-                return OperationResult(summary=f"{label} is ready.", data={"endpoint": label})
+                return OperationResult(summary=f"{label} is ready.", data=WaitData(endpoint=label))
             failure = "its getHealth did not answer ok."
         except NetworkError as error:
             failure = error.message

@@ -9,12 +9,14 @@ from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountParams, create_account
 
-from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_amount, ui_decimal
+from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_amount
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.localnet.airdrop import request_sol
+from psyche_cli.operations.localnet.payloads import FundedWalletData, NewMintData, NewWalletData
+from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession, reading_session
 from psyche_cli.protocol.addresses import associated_token_address
@@ -29,7 +31,7 @@ _MINT_TO_CHECKED: Final = 14
 _NO_FREEZE_AUTHORITY: Final = b"\0"
 
 
-def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText:
+def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText[NewWalletData]:
     """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, let its address hold that much.
 
     With ``airdrop`` the file may exist: its key is kept, and the faucet is asked for what the address lacks, so a
@@ -47,7 +49,7 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
     else:
         address = _create_keypair_file(path, environment.redactor)
         tell(f"Wrote a new keypair to {path}.")
-    data: dict[str, str | int | bool | None] = {"address": str(address), "path": str(path), "created": not exists}
+    data = NewWalletData(address=str(address), path=str(path), created=not exists)
     if wanted is not None:
         with reading_session(environment, rpc=rpc) as session:
             balance: int | None = session.rpc.balance(address)
@@ -55,7 +57,7 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
                 request_sol(session.rpc, environment.clock, address, wanted - balance)
                 balance = read_if_possible(lambda: session.rpc.balance(address))
         tell("It was funded." if balance is None else f"It holds {format_sol(balance)} SOL.")
-        data["lamports"] = balance
+        data = FundedWalletData(data.address, data.path, data.created, lamports=balance)
     return PlainText(text=str(address), data=data)
 
 
@@ -74,7 +76,7 @@ def _create_keypair_file(path: Path, redactor: Redactor) -> Pubkey:
     return wallet.address
 
 
-def new_mint(session: SigningSession, *, decimals: int, amount: str) -> OperationResult:
+def new_mint(session: SigningSession, *, decimals: int, amount: str) -> OperationResult[NewMintData]:
     """Create an SPL mint of the wallet's, and ``amount`` whole tokens (exact decimals) in its associated account.
 
     One transaction. Raises InvalidAmount, UsageError and what sending raises.
@@ -120,13 +122,13 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     receipt = session.sender.send(instructions, owner, [mint], label="new mint")
     return OperationResult(
         summary=f"Created the mint {mint.address} with {decimals} decimals.",
-        data={
-            "mint": str(mint.address),
-            "token_account": str(holder),
-            "owner": str(owner.address),
-            "decimals": decimals,
-            "minted": {"base_units": base_units, "amount": ui_decimal(base_units, decimals)},
-        },
+        data=NewMintData(
+            mint=str(mint.address),
+            token_account=str(holder),
+            owner=str(owner.address),
+            decimals=decimals,
+            minted=in_both_units(base_units, decimals),
+        ),
         details=(
             ("mint", str(mint.address)),
             ("token account", str(holder)),

@@ -1,7 +1,9 @@
 """The two JSON documents of the published client, ``json-dump-run`` and ``json-dump-user``, key for key.
 
 Amounts of collateral are in whole tokens and exact (Decimal); points, lamports and rates are integers. Numbers that
-JSON has no word for (NaN, infinity) become None. The keys are sorted by whoever prints the document.
+JSON has no word for (NaN, infinity) become None. The published document has the treasurer's index as a number only, a
+hash that is nearly always beyond what a double holds, so its digits stand beside it, whatever its size. The keys are
+sorted by whoever prints the document.
 """
 
 from __future__ import annotations
@@ -17,6 +19,15 @@ from psyche_cli.results import JsonValue
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
 
+    from psyche_cli.operations.observe.payloads import (
+        DumpedClient,
+        DumpedCoordinatorAccount,
+        DumpedEpochClient,
+        DumpedRates,
+        DumpedTreasurer,
+        RunDump,
+        UserDump,
+    )
     from psyche_cli.protocol.accounts.coordinator_account import (
         CoordinatorAccount,
         EpochClient,
@@ -33,7 +44,7 @@ def run_dump(
     treasurer_run: TreasurerRun | None = None,
     mint: TokenMint | None = None,
     vault_amount: int = 0,
-) -> dict[str, JsonValue]:
+) -> RunDump:
     """Everything about a run. ``mint`` and ``vault_amount`` (base units) are the treasurer's, if the run has one.
 
     Clients are keyed by display id, so that of two clients with the same one the later is shown. Raises
@@ -61,7 +72,7 @@ def user_dump(
     mint: TokenMint | None = None,
     participant: Participant | None = None,
     collateral_amount: int = 0,
-) -> dict[str, JsonValue]:
+) -> UserDump:
     """Everything about one wallet in a run.
 
     ``mint`` is None for a run without treasurer; ``participant`` is None for a user who never registered with it;
@@ -89,7 +100,7 @@ def user_dump(
     }
 
 
-def _coordinator_account(account: CoordinatorAccount) -> JsonValue:
+def _coordinator_account(account: CoordinatorAccount) -> DumpedCoordinatorAccount:
     clients = account.clients
     return {
         "accounting": {
@@ -110,12 +121,12 @@ def _coordinator_account(account: CoordinatorAccount) -> JsonValue:
             },
         },
         "nonce": account.nonce,
-        "run_id": _published(account.run_id),
+        "run_id": _text(account.run_id),
         "setup": {
-            "client_version": _published(account.client_version),
+            "client_version": _text(account.client_version),
             "config": account.config,
-            "metadata": _published(account.metadata),
-            "model": _published(account.model),
+            "metadata": _table(account.metadata),
+            "model": _table(account.model),
         },
         "status": {
             "epoch": account.epoch,
@@ -126,7 +137,9 @@ def _coordinator_account(account: CoordinatorAccount) -> JsonValue:
     }
 
 
-def _treasurer_run(run: TreasurerRun, mint: TokenMint, vault_amount: int, account: CoordinatorAccount) -> JsonValue:
+def _treasurer_run(
+    run: TreasurerRun, mint: TokenMint, vault_amount: int, account: CoordinatorAccount
+) -> DumpedTreasurer:
     earned = sum(client.earned for client in account.clients)
     unclaimed = max(earned - run.total_claimed_earned_points, 0)
     missing, surplus = max(unclaimed - vault_amount, 0), max(vault_amount - unclaimed, 0)
@@ -138,6 +151,7 @@ def _treasurer_run(run: TreasurerRun, mint: TokenMint, vault_amount: int, accoun
         "estimated_funded_epochs_count": float(surplus) / float(burn) if burn > 0 else None,
         "funded_collateral_amount": _tokens(vault_amount, mint),
         "index": run.index,
+        "index_string": str(run.index),
         "join_authority": str(run.join_authority),
         "main_authority": str(run.main_authority),
         "total_claimable_earned_points": earned,
@@ -148,16 +162,16 @@ def _treasurer_run(run: TreasurerRun, mint: TokenMint, vault_amount: int, accoun
     }
 
 
-def _client(client: PendingClient) -> JsonValue:
+def _client(client: PendingClient) -> DumpedClient:
     return {"active": client.active, "earned": client.earned, "slashed": client.slashed}
 
 
-def _epoch_client(address: Pubkey, clients: tuple[EpochClient, ...]) -> JsonValue:
+def _epoch_client(address: Pubkey, clients: tuple[EpochClient, ...]) -> DumpedEpochClient | None:
     found = next((client for client in clients if client.signer == address), None)
     return None if found is None else {"exited_height": found.exited_height, "state": found.state.text}
 
 
-def _rates(rates: EpochRates) -> JsonValue:
+def _rates(rates: EpochRates) -> DumpedRates:
     return {"earning": rates.earning_rate_total_shared, "slashing": rates.slashing_rate_per_client}
 
 
@@ -167,14 +181,23 @@ def _tokens(base_units: int, mint: TokenMint) -> Decimal:
     return Decimal(text if "." in text else text + ".0")
 
 
+def _text(value: str) -> str:
+    """A text as the published client shows it: without leading NULs."""
+    return value.lstrip("\0")
+
+
+def _table(values: dict[str, PlainValue]) -> dict[str, JsonValue]:
+    return {key: _published(value) for key, value in values.items()}
+
+
 def _published(value: PlainValue) -> JsonValue:
     """The value as the published client shows it: None for a number that is not finite, texts without leading NULs."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, str):
-        return value.lstrip("\0")
+        return _text(value)
     if isinstance(value, dict):
-        return {key: _published(inner) for key, inner in value.items()}
+        return _table(value)
     if isinstance(value, list):
         return [_published(inner) for inner in value]
     return value

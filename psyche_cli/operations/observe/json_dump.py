@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from psyche_cli.errors import AccountError
 from psyche_cli.operations.observe.dump_shapes import run_dump, user_dump
 from psyche_cli.operations.runs.find import find_run, token_amount
@@ -11,24 +13,20 @@ from psyche_cli.protocol.addresses import associated_token_address, parse_pubkey
 from psyche_cli.results import Document
 from psyche_cli.solana.raw_account import RawAccount
 
+if TYPE_CHECKING:
+    from psyche_cli.operations.observe.payloads import RunDump, UserDump
 
-def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> Document:
-    """Everything about a run, in two round trips.
 
-    The published document has the treasurer's index as a number only, a hash that is nearly always beyond what a double
-    holds. So its digits stand beside it, whatever its size.
-    """
+def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> Document[RunDump]:
+    """Everything about a run, in two round trips."""
     run = find_run(session, run_id, treasurer_index)
     treasury = run.treasury
     if treasury is None:
         return Document(run_dump(run.instance, run.account))
-    document = run_dump(run.instance, run.account, treasury.run, treasury.mint, treasury.vault_amount)
-    treasurer = document["treasurer_run"]
-    assert isinstance(treasurer, dict)  # the run has one
-    return Document({**document, "treasurer_run": {**treasurer, "index_string": str(treasury.run.index)}})
+    return Document(run_dump(run.instance, run.account, treasury.run, treasury.mint, treasury.vault_amount))
 
 
-def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> Document:
+def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> Document[UserDump]:
     """Everything about one wallet in a run, in three round trips."""
     user = parse_pubkey(address, "--address")
     run = find_run(session, run_id, treasurer_index)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psyche_cli.amounts import format_amount, ui_decimal
+from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.operations.runs.find import Run
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import JsonValue
 from psyche_cli.suggestions import GivenOptions
 
 
@@ -83,6 +83,6 @@ def obligations_of(run: Run, *, held: int | None = None, earning_rate: int | Non
     )
 
 
-def amounts(base_units: int, decimals: int) -> dict[str, JsonValue]:
+def in_both_units(base_units: int, decimals: int) -> CollateralAmount:
     """An amount of collateral for a program: in base units, and in whole tokens."""
-    return {"base_units": base_units, "amount": ui_decimal(base_units, decimals)}
+    return CollateralAmount(base_units=base_units, amount=ui_decimal(base_units, decimals))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
-from psyche_cli.operations.rewards.collateral import Obligations, amounts, obligations_of
+from psyche_cli.operations.rewards.collateral import Obligations, in_both_units, obligations_of
+from psyche_cli.operations.rewards.payloads import RatesData
 from psyche_cli.operations.runs.find import Run, find_run
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.coordinator_account import EpochRates
@@ -34,7 +35,7 @@ def set_future_epoch_rates(
     earning_rate: str | None,
     slashing_rate: str | None,
     treasurer_index: int | None = None,
-) -> OperationResult:
+) -> OperationResult[RatesData]:
     """Set the earning rate (shared by all members of an epoch) and the slashing rate (per ejected member).
 
     The texts are amounts of the collateral token for a run with a treasurer, else whole points; None leaves a rate as
@@ -67,7 +68,7 @@ def _parse(text: str | None, decimals: int, what: str, present: int) -> int:
 
 def _result(
     session: SigningSession, run: Run, before: Rates, now: Rates, decimals: int, *transactions: Receipt
-) -> OperationResult:
+) -> OperationResult[RatesData]:
     obligations = obligations_of(run, earning_rate=now.earning)
     unit = "tokens" if run.treasury else "points"
     shown = [
@@ -80,17 +81,17 @@ def _result(
     done = f"Set the rates of run {run.run_id} from the next epoch on."
     return OperationResult(
         summary=done if transactions else f"Run {run.run_id} has these rates already.",
-        data={
-            "run_id": run.run_id,
-            "already_so": not transactions,
-            "unit": "collateral" if run.treasury else "points",
-            "decimals": decimals,
-            "earning_rate_total_shared": amounts(now.earning, decimals),
-            "slashing_rate_per_client": amounts(now.slashing, decimals),
-            "earning_rate_total_shared_before": amounts(before.earning, decimals),
-            "slashing_rate_per_client_before": amounts(before.slashing, decimals),
-            "missing_collateral": amounts(obligations.missing, decimals) if obligations else None,
-        },
+        data=RatesData(
+            run_id=run.run_id,
+            already_so=not transactions,
+            unit="collateral" if run.treasury else "points",
+            decimals=decimals,
+            earning_rate_total_shared=in_both_units(now.earning, decimals),
+            slashing_rate_per_client=in_both_units(now.slashing, decimals),
+            earning_rate_total_shared_before=in_both_units(before.earning, decimals),
+            slashing_rate_per_client_before=in_both_units(before.slashing, decimals),
+            missing_collateral=in_both_units(obligations.missing, decimals) if obligations else None,
+        ),
         details=(*shown, *_funding(obligations)),
         transactions=transactions,
         warnings=obligations.warnings if obligations else (),

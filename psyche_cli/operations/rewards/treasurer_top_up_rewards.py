@@ -5,7 +5,8 @@ from __future__ import annotations
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.errors import AccountNotFound, InsufficientFunds
 from psyche_cli.operations.funds import require_lamports
-from psyche_cli.operations.rewards.collateral import amounts, obligations_of
+from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
+from psyche_cli.operations.rewards.payloads import TopUpData
 from psyche_cli.operations.runs.find import find_run, token_amount
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession
@@ -17,7 +18,7 @@ from psyche_cli.solana.sending.transaction import distinguishing_mark
 
 def top_up_rewards(
     session: SigningSession, *, run_id: str, collateral_amount: str, treasurer_index: int | None = None
-) -> OperationResult:
+) -> OperationResult[TopUpData]:
     """Transfer ``collateral_amount`` (whole tokens, exact decimals) from the wallet's token account to the vault.
 
     Anybody may top up any run. Raises Refused for a run without treasurer, InvalidAmount, AccountNotFound when the
@@ -63,15 +64,15 @@ def top_up_rewards(
     assert obligations is not None  # the run has a treasury
     return OperationResult(
         summary=f"Transferred {format_amount(amount, mint.decimals)} to the treasury of run {run_id}.",
-        data={
-            "run_id": run_id,
-            "collateral_mint": str(mint.address),
-            "decimals": mint.decimals,
-            "transferred": amounts(amount, mint.decimals),
-            "vault": str(treasury.vault),
-            "vault_balance": amounts(held, mint.decimals),
-            "missing_collateral": amounts(obligations.missing, mint.decimals),
-        },
+        data=TopUpData(
+            run_id=run_id,
+            collateral_mint=str(mint.address),
+            decimals=mint.decimals,
+            transferred=in_both_units(amount, mint.decimals),
+            vault=str(treasury.vault),
+            vault_balance=in_both_units(held, mint.decimals),
+            missing_collateral=in_both_units(obligations.missing, mint.decimals),
+        ),
         details=(
             ("collateral mint", str(mint.address)),
             ("from", str(source)),

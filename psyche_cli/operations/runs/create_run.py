@@ -20,6 +20,7 @@ from psyche_cli.limits import (
 )
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer
 from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.token_accounts import decode_mint
@@ -33,7 +34,7 @@ from psyche_cli.protocol.addresses import (
 )
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import ProgramIds
-from psyche_cli.results import JsonValue, OperationResult
+from psyche_cli.results import OperationResult
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata
 from psyche_cli.solana.raw_account import RawAccount
@@ -81,7 +82,7 @@ class NewRun:
     treasurer: TreasurerPlan | None
 
 
-def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
+def create_run(session: SigningSession, request: RunRequest) -> OperationResult[CreateRunData]:
     """Create a run in one transaction; the wallet pays, and becomes its main authority.
 
     One transaction, because anybody could initialise a coordinator account that was created alone. What it locks is
@@ -102,17 +103,17 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult:
     )
     return OperationResult(
         summary=f"Created run {new.run_id}. It is Uninitialized: configure it next.",
-        data={
-            "run_id": new.run_id,
-            "coordinator_instance": str(new.instance),
-            "coordinator_account": str(account.address),
-            "main_authority": str(new.main_authority),
-            "join_authority": str(new.join_authority),
-            "client_version": new.client_version,
-            "already_so": False,
-            "locked_lamports": rent,
-            "treasurer": _treasurer_data(new.treasurer),
-        },
+        data=CreateRunData(
+            run_id=new.run_id,
+            coordinator_instance=str(new.instance),
+            coordinator_account=str(account.address),
+            main_authority=str(new.main_authority),
+            join_authority=str(new.join_authority),
+            client_version=new.client_version,
+            already_so=False,
+            locked_lamports=rent,
+            treasurer=_treasurer_data(new.treasurer),
+        ),
         details=(
             ("instance", str(new.instance)),
             ("coordinator account", str(account.address)),
@@ -293,16 +294,16 @@ def _next_steps(session: SigningSession, new: NewRun) -> tuple[str, ...]:
     return (f"psyche-cli config-example > {CONFIG_FILE}", configure)
 
 
-def _treasurer_data(treasurer: TreasurerPlan | None) -> JsonValue:
+def _treasurer_data(treasurer: TreasurerPlan | None) -> NewTreasurer | None:
     if treasurer is None:
         return None
-    return {
-        "index": treasurer.index,
-        "index_string": str(treasurer.index),
-        "run": str(treasurer.run),
-        "vault": str(treasurer.vault),
-        "collateral_mint": str(treasurer.mint),
-    }
+    return NewTreasurer(
+        index=treasurer.index,
+        index_string=str(treasurer.index),
+        run=str(treasurer.run),
+        vault=str(treasurer.vault),
+        collateral_mint=str(treasurer.mint),
+    )
 
 
 def _treasurer_details(treasurer: TreasurerPlan | None) -> tuple[tuple[str, str], ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from psyche_cli.errors import ProgramRefused, WrongRunState
 from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
-from psyche_cli.operations.rewards.collateral import amounts, obligations_of
+from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.runs.payloads import SetPausedData
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
@@ -18,7 +19,7 @@ from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
 
 def set_paused(
     session: SigningSession, *, run_id: str, paused: bool, treasurer_index: int | None = None
-) -> OperationResult:
+) -> OperationResult[SetPausedData]:
     """Pause or resume a run, through its treasurer if it has one; one that is so already is left alone.
 
     Raises NotAuthority, WrongRunState, ConfigurationError or InsufficientFunds where the program or the cluster would
@@ -105,23 +106,23 @@ def check_resume(session: SigningSession, run: Run) -> None:
 
 def _result(
     session: SigningSession, run: Run, seen: Run | None, paused: bool, *transactions: Receipt
-) -> OperationResult:
+) -> OperationResult[SetPausedData]:
     """What is so after the transaction, or was so without one; ``seen`` is the run afterwards, if it could be read."""
     account = seen.account if seen else None
     state = account.run_state.text if account else "not known: the endpoint no longer answers"
     obligations = None if paused else obligations_of(seen or run)
     return OperationResult(
         summary=_summary(run.run_id, paused, account, already=not transactions),
-        data={
-            "run_id": run.run_id,
-            "paused": paused,
-            "already_so": not transactions,
-            "state_before": run.account.run_state.text,
-            "state": account.run_state.text if account else None,
-            "pending_pause": account.pending_pause if account else None,
-            "treasurer": run.treasury is not None,
-            "missing_collateral": amounts(obligations.missing, obligations.decimals) if obligations else None,
-        },
+        data=SetPausedData(
+            run_id=run.run_id,
+            paused=paused,
+            already_so=not transactions,
+            state_before=run.account.run_state.text,
+            state=account.run_state.text if account else None,
+            pending_pause=account.pending_pause if account else None,
+            treasurer=run.treasury is not None,
+            missing_collateral=in_both_units(obligations.missing, obligations.decimals) if obligations else None,
+        ),
         details=(
             ("state before", run.account.run_state.text),
             ("state now", state + (" (pause pending)" if account and account.pending_pause else "")),

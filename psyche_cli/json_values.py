@@ -1,0 +1,24 @@
+"""From the payload of a result to JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from psyche_cli.results import JsonValue
+
+
+def to_json(value: Any) -> JsonValue:
+    """The JSON value of a payload: dataclasses as objects, enumerations as their values, tuples as arrays."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return to_json(value.value)
+    if isinstance(value, Mapping):
+        return {key: to_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(inner) for inner in value]
+    plain: JsonValue = value
+    return plain
