@@ -3,16 +3,34 @@
 #include "sdk/arithmetic.h"
 #include "sdk/log.h"
 
+/* A rule by its name in psyche_cli/run_config/rules.py, where the same rules stand in the same order. The name is not
+   compiled in: the program reports none. */
+#define RULE(name, condition)                                                                                          \
+    if (!(condition))                                                                                                  \
+    return false
+
+static bool is_config_sane(const Config *config) {
+    RULE(EpochTime, config->epoch_time >= 1);
+    RULE(WarmupTime, config->warmup_time < config->epoch_time);
+    RULE(MaxRoundTrainTime, config->max_round_train_time >= 1);
+    RULE(MaxRoundTrainTime, config->max_round_train_time < config->epoch_time);
+    RULE(RoundWitnessTime, config->round_witness_time >= 1);
+    RULE(MinClients, config->min_clients >= 1);
+    RULE(InitMinClients, config->init_min_clients >= config->min_clients);
+    RULE(InitMinClients, config->init_min_clients <= MAX_CLIENTS);
+    RULE(GlobalBatchSize, config->global_batch_size_start >= 1);
+    RULE(GlobalBatchSize, config->global_batch_size_end >= 1);
+    RULE(GlobalBatchSize, config->global_batch_size_end >= config->global_batch_size_start);
+    RULE(TotalSteps, config->total_steps >= 1);
+    RULE(WitnessNodes, config->witness_nodes <= config->min_clients);
+    RULE(WitnessNodes, config->witness_nodes <= MAX_WITNESSES);
+    RULE(CooldownTime, config->cooldown_time >= 1);
+    RULE(WaitingForMembersExtraTime, config->waiting_for_members_extra_time >= 1);
+    return true;
+}
+
 Status check_config(const Config *config) {
-    bool sane = config->epoch_time != 0 && config->warmup_time < config->epoch_time &&
-                config->max_round_train_time != 0 && config->max_round_train_time < config->epoch_time &&
-                config->round_witness_time != 0 && config->min_clients != 0 &&
-                config->init_min_clients >= config->min_clients && config->init_min_clients <= MAX_CLIENTS &&
-                config->global_batch_size_start != 0 && config->global_batch_size_end != 0 &&
-                config->global_batch_size_start <= config->global_batch_size_end && config->total_steps != 0 &&
-                config->witness_nodes <= config->min_clients && config->witness_nodes <= MAX_WITNESSES &&
-                config->cooldown_time != 0 && config->waiting_for_members_extra_time != 0;
-    if (!sane)
+    if (!is_config_sane(config))
         THROW(CONFIG_SANITY_CHECK_FAILED);
     return OK;
 }
@@ -23,41 +41,43 @@ static bool is_empty(const char *fixed_string) { return fixed_string[0] == 0; }
 static bool is_http_location_sane(const HttpLocation *location) {
     switch (location->tag) {
     case HTTP_SINGLE_URL:
-        return !is_empty(location->single_url);
+        RULE(DataLocation, !is_empty(location->single_url));
+        return true;
     case HTTP_NUMBERED_FILES:
-        return !is_empty(location->numbered_files.url_template) && location->numbered_files.num_files != 0;
+        RULE(DataLocation, !is_empty(location->numbered_files.url_template));
+        RULE(DataLocation, location->numbered_files.num_files != 0);
+        return true;
     default:
-        return !is_empty(location->gcp.bucket_name);
+        RULE(DataLocation, !is_empty(location->gcp.bucket_name));
+        return true;
     }
 }
 
 static bool is_data_location_sane(const DataLocation *location) {
     switch (location->tag) {
     case DATA_SERVER:
-        return !is_empty(location->server);
+        RULE(DataLocation, !is_empty(location->server));
+        return true;
     case DATA_HTTP:
         return is_http_location_sane(&location->http.location);
     case DATA_WEIGHTED_HTTP:
-        return !is_empty(location->weighted_http);
+        RULE(DataLocation, !is_empty(location->weighted_http));
+        return true;
     case DATA_PREPROCESSED:
-        return !is_empty(location->preprocessed);
+        RULE(DataLocation, !is_empty(location->preprocessed));
+        return true;
     default: /* Dummy and Local */
         return true;
     }
 }
 
 static bool is_checkpoint_sane(const Checkpoint *checkpoint) {
-    switch (checkpoint->tag) {
-    case CHECKPOINT_EPHEMERAL:
-        return false;
-    case CHECKPOINT_DUMMY:
-        return true;
-    default:
-        return !is_empty(checkpoint->repo.name);
-    }
+    RULE(Checkpoint, checkpoint->tag != CHECKPOINT_EPHEMERAL);
+    RULE(Checkpoint, checkpoint->tag == CHECKPOINT_DUMMY || !is_empty(checkpoint->repo.name));
+    return true;
 }
 
-/* The first complaint about the model, or NULL. */
+/* What is logged about the first broken rule of the model, or NULL. */
 static const char *model_complaint(const Llm *llm) {
     if (llm->max_seq_len == 0)
         return "model check failed: max_seq_len is 0.";

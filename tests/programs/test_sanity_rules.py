@@ -8,13 +8,16 @@ first. The values are written out, not taken from the rules, so that a rule that
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 import pytest
 
+from psyche_cli.limits import MAX_CLIENTS, MAX_WITNESSES, U16_MAX, U32_MAX, U64_MAX
 from psyche_cli.model import instructions as steps
 from psyche_cli.model.states import Identity
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
@@ -28,7 +31,8 @@ from .run import Run
 from .traces import ADAMW, DISTRO
 from .world import GOOD_CONFIG, GOOD_MODEL
 
-U64_MAX, U32_MAX, U16_MAX, U8_MAX = 2**64 - 1, 2**32 - 1, 2**16 - 1, 2**8 - 1
+U8_MAX = 2**8 - 1
+PROGRAMS = Path(__file__).parent.parent.parent / "programs"
 CONFIG_OFFSET = 968
 HALTED = 6015
 
@@ -54,7 +58,25 @@ CONFIG_VALUES: dict[str, tuple[int, ...]] = {
 IMPLIED = {("epoch_time", "at least", 1), ("global_batch_size_end", "at least", 1)}
 """Bounds that nothing breaks alone: warmup_time < epoch_time and start <= end say the same."""
 
+Relation: TypeAlias = Literal["at least", "at most", "less than"]
+RELATIONS: dict[str, Relation] = {">=": "at least", "<=": "at most", "<": "less than"}
+
 TEXTS = ("", "a", "\0a")  # A text that begins with NUL is empty for the program.
+
+
+def test_the_program_has_a_line_for_each_config_rule_under_its_name() -> None:
+    source = (PROGRAMS / "coordinator" / "sanity.c").read_text(encoding="utf-8")
+    body = source.partition("is_config_sane(const Config *config) {")[2].partition("return true")[0]
+    found = re.findall(r"RULE\((\w+), config->(\w+) (<=?|>=) (?:config->)?(\w+)\);", body)
+    limits = {"MAX_CLIENTS": MAX_CLIENTS, "MAX_WITNESSES": MAX_WITNESSES, "1": 1}
+    assert (
+        tuple(
+            rules.Bound(rule, key, RELATIONS[relation], limits.get(limit, limit))
+            for rule, key, relation, limit in found
+        )
+        == rules.CONFIG_RULES
+    )
+    assert body.count("RULE(") == len(found)
 
 
 def _http(location: Table) -> Table:
