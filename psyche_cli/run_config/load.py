@@ -124,30 +124,29 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     if kind:
         message = f"{path} is {kind}, not a run configuration."
         raise _one_problem(path, "OtherFile", message, hint=_PATH_HINT)
+    line = column = None
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        # The line and column are attributes in newer versions of tomli only; the text has had them always.
-        reason, _, position = str(error).rpartition(" (at ")
+        reason, line, column = error.msg, error.lineno, error.colno
     except (ValueError, RecursionError):
-        reason, position = "a number or a nesting in it is far too large", ""
+        reason = "a number or a nesting in it is far too large"
     # Outside the except block: the exception of tomli carries the file, and would be the cause of ours.
     if reason.startswith(("Cannot ", "Duplicate ")):
-        reason = "A key or a table is declared twice"  # tomli quotes it
-    where = f" (at {position}" if position else ""
+        reason = _DECLARED_TWICE  # tomli quotes it
+    where = "" if line is None else f" (at line {line}, column {column})"
     message = f"The configuration file {path} is not valid TOML{f': {printable(reason)}' if ours else ''}{where}."
-    raise _one_problem(path, "Syntax", message, hint=_line_hint(text, position) if ours else _PATH_HINT)
+    raise _one_problem(path, "Syntax", message, hint=_line_hint(text, line) if ours else _PATH_HINT)
 
 
-def _line_hint(text: str, position: str) -> str:
+def _line_hint(text: str, number: int | None) -> str:
     """The offending line, if the parser says which one it is and the line cannot be more than a number's."""
-    found = re.match(r"line (\d+)", position)
-    lines = text.splitlines()
-    line = lines[int(found[1]) - 1] if found and int(found[1]) <= len(lines) else ""
+    lines = text.split("\n")
+    line = lines[number - 1].rstrip("\r") if number is not None and number <= len(lines) else ""
     setting = _SETTING.fullmatch(line)
-    if found is None or setting is None or setting[1] not in _PLAIN_KEYS:
+    if setting is None or setting[1] not in _PLAIN_KEYS:
         return _HINT
-    return f'Line {found[1]} is "{printable(line)}".'
+    return f'Line {number} is "{printable(line)}".'
 
 
 def _check_other_keys(document: Mapping[str, Any], reader: Reader) -> None:

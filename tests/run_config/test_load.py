@@ -372,6 +372,20 @@ def test_broken_toml_is_told_with_line_and_column(tmp_path: Path) -> None:
     assert caught.value.hint == 'Line 2 is "warmup_time = ".'
 
 
+@pytest.mark.parametrize("end", ["", "\r\n"])
+def test_an_error_on_the_last_line_shows_that_line(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(f"[config]{end or chr(10)}warmup_time 5", encoding="utf-8", newline="")
+    with pytest.raises(ConfigurationError) as caught:
+        load_run_config(path)
+    assert caught.value.message.endswith("(at line 2, column 13).")
+    path.write_text(f"[config]{end or chr(10)}warmup_time", encoding="utf-8", newline="")
+    with pytest.raises(ConfigurationError) as caught:
+        load_run_config(path)
+    assert caught.value.message.endswith("(at line 2, column 12).")
+    assert caught.value.hint == 'Line 2 is "warmup_time".'
+
+
 def test_a_key_given_twice_is_broken_toml(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text("[config]\na = 1\na = 2\n", encoding="utf-8")
