@@ -7,6 +7,10 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 
 
+PSYCHE_PROGRAM_NAMES = ("coordinator", "authorizer", "treasurer")
+"""The Psyche programs, each with an IDL and a stand-in of this name."""
+
+
 def _folder(name: str) -> Path:
     """The folder inside an installed package, or beside it in a source checkout."""
     inside = _PACKAGE / name

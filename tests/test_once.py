@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,3 +35,29 @@ def test_limits_stand_once() -> None:
         or (isinstance(node, ast.expr) and ast.unparse(node) in ("2 ** 64 - 1", "2 ** 64", "1 << 64"))
     }
     assert {module for module, _ in found} == {"limits.py"}, found
+
+
+def test_addresses_stand_once() -> None:
+    places = defaultdict(list)
+    for module, node in nodes():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_address(node.value):
+            places[node.value].append(module)
+    assert len(places) > 20
+    assert not {address: modules for address, modules in places.items() if len(modules) > 1}
+
+
+def _is_address(text: str) -> bool:
+    return len(text) in range(32, 45) and base58.foreign_position(text) is None and len(base58.decode(text)) == 32
+
+
+def test_rpc_error_codes_stand_once() -> None:
+    found = {
+        module
+        for module, node in nodes()
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and _is_rpc_code(node.operand)
+    }
+    assert found == {"solana/rpc/codes.py"}
+
+
+def _is_rpc_code(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and 32_000 <= node.value < 32_800

@@ -13,11 +13,12 @@ from solders.pubkey import Pubkey
 from psyche_cli import base58
 from psyche_cli.errors import InvalidPublicKey, InvalidRunId, UsageError
 from psyche_cli.limits import MAX_RUN_ID_BYTES, MAX_SEED_BYTES, U64_MAX
-from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.programs import ASSOCIATED_TOKEN_PROGRAM, SYSTEM_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.texts import flaw_of_identifier
 
 JOIN_SCOPE = b"CoordinatorJoinRun"
-ANYONE = SYSTEM
+ANYONE = SYSTEM_PROGRAM
 """The grantee of an authorization that lets every wallet join: the system program's id, 32 zero bytes."""
 
 _SHORTEST_KEY = 32
@@ -132,5 +133,5 @@ def participant_address(run: Pubkey, user: Pubkey, programs: ProgramIds = PUBLIS
 
 def associated_token_address(owner: Pubkey, mint: Pubkey) -> Pubkey:
     """The token account that a wallet or program address has by convention for a mint of the classic SPL Token."""
-    seeds = [bytes(owner), bytes(SPL_TOKEN), bytes(mint)]
-    return Pubkey.find_program_address(seeds, ASSOCIATED_TOKEN)[0]
+    seeds = [bytes(owner), bytes(TOKEN_PROGRAM), bytes(mint)]
+    return Pubkey.find_program_address(seeds, ASSOCIATED_TOKEN_PROGRAM)[0]

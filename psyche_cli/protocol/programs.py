@@ -6,21 +6,12 @@ from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
 
-SYSTEM = Pubkey.from_string("11111111111111111111111111111111")
-SPL_TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
-ASSOCIATED_TOKEN = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+from psyche_cli import resources
+from psyche_cli.solana.programs import PROGRAM_NAMES
 
 _COORDINATOR = Pubkey.from_string("4SHugWqSXwKE5fqDchkJcPEqnoZE22VYKtSTVm7axbT7")
 _AUTHORIZER = Pubkey.from_string("PsyAUmhpmiUouWsnJdNGFSX8vZ6rWjXjgDPHsgqPGyw")
 _TREASURER = Pubkey.from_string("EnU7DRx5az5YWxaxgqEGbXSYtudcfnjXewyBRRZCjJPw")
-
-_WELL_KNOWN = {
-    SYSTEM: "system",
-    SPL_TOKEN: "spl-token",
-    TOKEN_2022: "spl-token-2022",
-    ASSOCIATED_TOKEN: "associated-token",
-}
 
 
 @dataclass(frozen=True)
@@ -34,10 +25,16 @@ class ProgramIds:
     authorizer: Pubkey = _AUTHORIZER
     treasurer: Pubkey = _TREASURER
 
-    def name_of(self, program_id: Pubkey) -> str:
+    @property
+    def by_name(self) -> dict[str, Pubkey]:
+        """The three ids by the programs' names: ``coordinator``, ``authorizer``, ``treasurer``."""
+        return {name: getattr(self, name) for name in resources.PSYCHE_PROGRAM_NAMES}
+
+    def name_of(self, program_id: Pubkey | str) -> str:
         """``coordinator``, ``authorizer``, ``treasurer``, ``system``, ``spl-token``...; else the id in base58."""
-        ours = {self.coordinator: "coordinator", self.authorizer: "authorizer", self.treasurer: "treasurer"}
-        return ours.get(program_id) or _WELL_KNOWN.get(program_id) or str(program_id)
+        names = {str(address): name for address, name in PROGRAM_NAMES.items()}
+        names.update((str(address), name) for name, address in self.by_name.items())
+        return names.get(str(program_id), str(program_id))
 
 
 PUBLISHED = ProgramIds()

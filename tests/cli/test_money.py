@@ -13,7 +13,7 @@ from solders.system_program import TransferParams, transfer
 from psyche_cli.errors import ExitCode, PsycheError
 from psyche_cli.operations.funds import first_short_balance
 from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
-from psyche_cli.protocol.programs import SYSTEM
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine, Outcome, address_of
@@ -31,7 +31,7 @@ def rent(*sizes: int) -> int:
 def holding(house: House, lamports: int) -> House:
     """The owner's wallet holds exactly this much now."""
     bank = house.chain.dispatcher.context.bank
-    bank.set_account(address_of(house.owner), Account(lamports, b"", SYSTEM))
+    bank.set_account(address_of(house.owner), Account(lamports, b"", SYSTEM_PROGRAM))
     return house
 
 
@@ -148,8 +148,8 @@ def test_an_update_in_two_transactions_needs_both_fees(house: House, tmp_path: P
 def test_what_somebody_sent_to_an_address_beforehand_counts_towards_its_rent(house: House, gift: int) -> None:
     """Anybody may send lamports to the addresses of a run that does not exist yet."""
     bank = house.chain.dispatcher.context.bank
-    bank.set_account(instance_address("test"), Account(gift, b"", SYSTEM))
-    bank.set_account(authorization_address(address_of(house.owner), ANYONE), Account(gift, b"", SYSTEM))
+    bank.set_account(instance_address("test"), Account(gift, b"", SYSTEM_PROGRAM))
+    bank.set_account(authorization_address(address_of(house.owner), ANYONE), Account(gift, b"", SYSTEM_PROGRAM))
     needed = rent(119_160) + max(rent(173) - gift, 0) + 2 * FEE
     refused_for_money(holding(house, needed - 1), CREATE, needed - 1, needed)
     assert holding(house, needed).cli(*CREATE).code is ExitCode.OK
@@ -162,7 +162,7 @@ def test_what_somebody_sent_to_an_address_beforehand_counts_towards_its_rent(hou
 
 def test_lamports_at_an_address_are_no_run(house: House) -> None:
     bank = house.chain.dispatcher.context.bank
-    bank.set_account(instance_address("test"), Account(RENT_EXEMPT, b"", SYSTEM))
+    bank.set_account(instance_address("test"), Account(RENT_EXEMPT, b"", SYSTEM_PROGRAM))
     assert house.cli("json-dump-run", "--run-id", "test").code is ExitCode.NOT_FOUND
 
 

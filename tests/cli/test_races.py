@@ -16,7 +16,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.errors import ExitCode, RpcError, Unreachable, WrongOwner
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
-from psyche_cli.protocol.programs import SYSTEM
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
@@ -287,7 +287,7 @@ def test_a_refusal_for_another_reason_stays_what_it_is(house: House) -> None:
     bank = house.chain.dispatcher.context.bank
 
     def close() -> None:
-        bank.set_account(Pubkey.from_string(mint), Account(0, b"", SYSTEM))
+        bank.set_account(Pubkey.from_string(mint), Account(0, b"", SYSTEM_PROGRAM))
 
     late = CommandLine(
         house.cli.home,

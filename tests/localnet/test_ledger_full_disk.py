@@ -15,7 +15,7 @@ from solders.system_program import CreateAccountParams, create_account, create_n
 
 from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.chain.history import TransactionRecord
-from psyche_cli.localnet.chain.known_addresses import MEMO_PROGRAMS
+from psyche_cli.solana.programs import MEMO_PROGRAMS
 from tests.localnet.harness import SOL, HandClock, text
 from tests.localnet.lives import Life, as_killed, file_of, full_disk
 from tests.localnet.test_nonces_and_tables import nonce_value, with_nonce

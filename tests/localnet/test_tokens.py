@@ -23,8 +23,8 @@ from spl.token.instructions import (
     transfer_checked,
 )
 
-from psyche_cli.localnet.chain.known_addresses import NATIVE_MINT
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import token_amount
+from psyche_cli.solana.programs import NATIVE_MINT
 from tests.localnet.harness import Chain, text
 from tests.localnet.tokens import NewMint, new_mint
 

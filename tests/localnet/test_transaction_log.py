@@ -12,8 +12,9 @@ from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS, SYSTEM_PROGRAM
+from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.resources import idl_path
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from tests.cli.conftest import MINIMAL
 from tests.localnet.harness import MEMO, SOL, Chain, move
 from tests.localnet.test_command import run, running

@@ -22,7 +22,8 @@ from psyche_cli.protocol.accounts.small_accounts import (
 )
 from psyche_cli.protocol.accounts.token_accounts import TokenAccount, TokenMint, decode_mint, decode_token_account
 from psyche_cli.protocol.addresses import ANYONE
-from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, SYSTEM, TOKEN_2022, ProgramIds
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.programs import SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.raw_account import RawAccount
 from tests.protocol.images import ADDRESS, raw
 
@@ -148,8 +149,11 @@ BORSH: list[tuple[Decoder, bytes, Pubkey, int]] = [
 @pytest.mark.parametrize(("decoder", "data", "owner", "used"), BORSH)
 def test_owner_then_discriminator_then_content(decoder: Decoder, data: bytes, owner: Pubkey, used: int) -> None:
     with pytest.raises(WrongOwner) as wrong_owner:
-        decoder(raw(bytes(len(data)), owner=SYSTEM), PUBLISHED)
-    assert (wrong_owner.value.context["found"], wrong_owner.value.context["expected"]) == (str(SYSTEM), str(owner))
+        decoder(raw(bytes(len(data)), owner=SYSTEM_PROGRAM), PUBLISHED)
+    assert (wrong_owner.value.context["found"], wrong_owner.value.context["expected"]) == (
+        str(SYSTEM_PROGRAM),
+        str(owner),
+    )
     with pytest.raises(WrongDiscriminator) as wrong_type:
         decoder(raw(bytes(8) + data[8:], owner=owner), PUBLISHED)
     assert wrong_type.value.context["expected"] == data[:8].hex()
@@ -204,11 +208,11 @@ TOKENS = bytes(SplTokenAccount(key(1), key(2), 258, key(3), TokenAccountState.In
 
 def test_mint() -> None:
     assert b"\x01\0\0\0" + bytes(key(1)) + struct.pack("<QBB", 1_000_000, 6, 1) + bytes(36) == MINT
-    assert decode_mint(raw(MINT, owner=SPL_TOKEN)) == TokenMint(ADDRESS, 6, 1_000_000, key(1))
+    assert decode_mint(raw(MINT, owner=TOKEN_PROGRAM)) == TokenMint(ADDRESS, 6, 1_000_000, key(1))
 
 
 def test_token_account() -> None:
-    assert decode_token_account(raw(TOKENS, owner=SPL_TOKEN)) == TokenAccount(ADDRESS, key(1), key(2), 258, key(3))
+    assert decode_token_account(raw(TOKENS, owner=TOKEN_PROGRAM)) == TokenAccount(ADDRESS, key(1), key(2), 258, key(3))
 
 
 @pytest.mark.parametrize(
@@ -219,13 +223,13 @@ def test_token_accounts_that_are_none(
     decoder: Callable[[RawAccount], object], data: bytes, what: str, size: int
 ) -> None:
     with pytest.raises(WrongOwner, match=f"The {what} {ADDRESS} belongs to Token-2022") as token_2022:
-        decoder(raw(data, owner=TOKEN_2022))
+        decoder(raw(data, owner=TOKEN_2022_PROGRAM))
     assert "classic SPL Token" in token_2022.value.hint
     with pytest.raises(WrongOwner, match="belongs to the system program"):
-        decoder(raw(data, owner=SYSTEM))
+        decoder(raw(data, owner=SYSTEM_PROGRAM))
     with pytest.raises(WrongSize, match=f"has {size - 1} bytes, a {what} has {size}"):
-        decoder(raw(data[:-1], owner=SPL_TOKEN))
+        decoder(raw(data[:-1], owner=TOKEN_PROGRAM))
     with pytest.raises(MalformedAccount, match="cannot be read"):
-        decoder(raw(bytes(size), owner=SPL_TOKEN))
+        decoder(raw(bytes(size), owner=TOKEN_PROGRAM))
     with pytest.raises(MalformedAccount, match="cannot be read"):
-        decoder(raw(b"\xff" * size, owner=SPL_TOKEN))
+        decoder(raw(b"\xff" * size, owner=TOKEN_PROGRAM))

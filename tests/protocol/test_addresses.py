@@ -23,14 +23,8 @@ from psyche_cli.protocol.addresses import (
     treasurer_index,
     treasurer_run_address,
 )
-from psyche_cli.protocol.programs import (
-    ASSOCIATED_TOKEN,
-    PUBLISHED,
-    SPL_TOKEN,
-    SYSTEM,
-    TOKEN_2022,
-    ProgramIds,
-)
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.programs import ASSOCIATED_TOKEN_PROGRAM, SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 
 CLIENT_1 = Pubkey.from_string("6rgmvnG3y5hSXH9quku9MM2N2PTGp5UGRVZUtgaVQAuo")
 CLIENT_2 = Pubkey.from_string("7vAfyCvLMXMR9APQ8tSK2osLwEt4WZyBSRZ1E5QHsZbX")
@@ -136,7 +130,7 @@ def test_addresses_follow_the_program_ids() -> None:
 def test_program_names() -> None:
     named = [PUBLISHED.coordinator, PUBLISHED.authorizer, PUBLISHED.treasurer]
     assert [PUBLISHED.name_of(program) for program in named] == ["coordinator", "authorizer", "treasurer"]
-    others = [SYSTEM, SPL_TOKEN, TOKEN_2022, ASSOCIATED_TOKEN]
+    others = [SYSTEM_PROGRAM, TOKEN_PROGRAM, TOKEN_2022_PROGRAM, ASSOCIATED_TOKEN_PROGRAM]
     assert [PUBLISHED.name_of(program) for program in others] == [
         "system",
         "spl-token",

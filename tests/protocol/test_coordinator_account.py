@@ -31,8 +31,9 @@ from psyche_cli.protocol.accounts.coordinator_account import (
     Witness,
     decode_coordinator_account,
 )
-from psyche_cli.protocol.programs import PUBLISHED, SYSTEM, ProgramIds
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from tests.protocol.images import ADDRESS, V1_VALUES, put, put_u64, raw, v1_image
 
 # Real accounts, where a folder beside the checkout has them. The tests are complete without.
@@ -76,12 +77,12 @@ def test_discriminators() -> None:
 
 def test_another_owner_comes_before_everything_else() -> None:
     with pytest.raises(WrongOwner) as caught:
-        decode_coordinator_account(raw(b"", owner=SYSTEM))
+        decode_coordinator_account(raw(b"", owner=SYSTEM_PROGRAM))
     assert caught.value.message == (
-        f"The coordinator account {ADDRESS} belongs to the system program ({SYSTEM}), "
+        f"The coordinator account {ADDRESS} belongs to the system program ({SYSTEM_PROGRAM}), "
         f"not to the coordinator program ({PUBLISHED.coordinator})."
     )
-    assert caught.value.context["found"] == str(SYSTEM)
+    assert caught.value.context["found"] == str(SYSTEM_PROGRAM)
     assert caught.value.context["expected"] == str(PUBLISHED.coordinator)
     elsewhere = ProgramIds(coordinator=ADDRESS)
     with pytest.raises(WrongOwner, match=f"program {PUBLISHED.coordinator}, not to the coordinator program"):

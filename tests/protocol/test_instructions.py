@@ -20,8 +20,9 @@ from psyche_cli.protocol.addresses import (
     treasurer_run_address,
 )
 from psyche_cli.protocol.instructions.builder import Instructions
-from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.resources import idl_path
+from psyche_cli.solana.programs import ASSOCIATED_TOKEN_PROGRAM, SYSTEM_PROGRAM, TOKEN_PROGRAM
 
 
 def key(name: str) -> Pubkey:
@@ -79,7 +80,7 @@ CASES: dict[str, tuple[Make, Pubkey, str, list[tuple[Pubkey, str]]]] = {
             "66c4d728fb28e09b8972593b421181c727d921eb3162bbbfb7d6eca704911402"
             "0400000074657374060000006c6174657374"
         ),
-        [(WALLET, "sw"), (TEST_INSTANCE, "w"), (ACCOUNT, "w"), (SYSTEM, "")],
+        [(WALLET, "sw"), (TEST_INSTANCE, "w"), (ACCOUNT, "w"), (SYSTEM_PROGRAM, "")],
     ),
     "free_coordinator": (
         lambda i: i.free_coordinator(authority=WALLET, spill=SPILL, **GROUP),
@@ -163,7 +164,7 @@ CASES: dict[str, tuple[Make, Pubkey, str, list[tuple[Pubkey, str]]]] = {
             "149dc4b3e7df6d6666c4d728fb28e09b8972593b421181c727d921eb3162bbbfb7d6eca704911402"
             "12000000436f6f7264696e61746f724a6f696e52756e"
         ),
-        [(SPILL, "sw"), (WALLET, "s"), (authorization_address(WALLET, CLIENT_2), "w"), (SYSTEM, "")],
+        [(SPILL, "sw"), (WALLET, "s"), (authorization_address(WALLET, CLIENT_2), "w"), (SYSTEM_PROGRAM, "")],
     ),
     "authorization_grantor_update": (
         lambda i: i.authorization_grantor_update(grantor=WALLET, authorization=AUTHORIZATION, active=True),
@@ -181,13 +182,13 @@ CASES: dict[str, tuple[Make, Pubkey, str, list[tuple[Pubkey, str]]]] = {
         ),
         PUBLISHED.authorizer,
         "ba6f7fc75990c14300010000005704de18fc6045e4d08c3a261162795689ba6a0383964109350f8fad3c4ad972",
-        [(SPILL, "sw"), (WALLET, "s"), (AUTHORIZATION, "w"), (SYSTEM, "")],
+        [(SPILL, "sw"), (WALLET, "s"), (AUTHORIZATION, "w"), (SYSTEM_PROGRAM, "")],
     ),
     "authorization_close": (
         lambda i: i.authorization_close(grantor=WALLET, spill=SPILL, authorization=AUTHORIZATION),
         PUBLISHED.authorizer,
         "81d0f820c8855717",
-        [(WALLET, "s"), (SPILL, "w"), (AUTHORIZATION, "w"), (SYSTEM, "")],
+        [(WALLET, "s"), (SPILL, "w"), (AUTHORIZATION, "w"), (SYSTEM_PROGRAM, "")],
     ),
     "run_create": (
         lambda i: i.run_create(
@@ -212,9 +213,9 @@ CASES: dict[str, tuple[Make, Pubkey, str, list[tuple[Pubkey, str]]]] = {
             (TEST_INSTANCE, "w"),
             (ACCOUNT, "w"),
             (PUBLISHED.coordinator, ""),
-            (ASSOCIATED_TOKEN, ""),
-            (SPL_TOKEN, ""),
-            (SYSTEM, ""),
+            (ASSOCIATED_TOKEN_PROGRAM, ""),
+            (TOKEN_PROGRAM, ""),
+            (SYSTEM_PROGRAM, ""),
         ],
     ),
     "run_update": (
@@ -246,7 +247,7 @@ CASES: dict[str, tuple[Make, Pubkey, str, list[tuple[Pubkey, str]]]] = {
         lambda i: i.participant_create(payer=SPILL, user=WALLET, run=RUN),
         PUBLISHED.treasurer,
         "32b18e2875b046b5",
-        [(SPILL, "sw"), (WALLET, "s"), (RUN, ""), (participant_address(RUN, WALLET), "w"), (SYSTEM, "")],
+        [(SPILL, "sw"), (WALLET, "s"), (RUN, ""), (participant_address(RUN, WALLET), "w"), (SYSTEM_PROGRAM, "")],
     ),
     "participant_claim": (
         lambda i: i.participant_claim(
@@ -266,12 +267,12 @@ CASES: dict[str, tuple[Make, Pubkey, str, list[tuple[Pubkey, str]]]] = {
             (associated_token_address(RUN, MINT), "w"),
             (ACCOUNT, ""),
             (participant_address(RUN, WALLET), "w"),
-            (SPL_TOKEN, ""),
+            (TOKEN_PROGRAM, ""),
         ],
     ),
     "create_coordinator_account": (
         lambda i: i.create_coordinator_account(payer=WALLET, account=ACCOUNT, lamports=830_244_480),
-        SYSTEM,
+        SYSTEM_PROGRAM,
         "00000000"
         + (830_244_480).to_bytes(8, "little").hex()
         + (119_160).to_bytes(8, "little").hex()
@@ -281,22 +282,22 @@ CASES: dict[str, tuple[Make, Pubkey, str, list[tuple[Pubkey, str]]]] = {
     ),
     "create_associated_token_account": (
         lambda i: i.create_associated_token_account(payer=WALLET, owner=CLIENT_1, mint=MINT),
-        ASSOCIATED_TOKEN,
+        ASSOCIATED_TOKEN_PROGRAM,
         "01",
         [
             (WALLET, "sw"),
             (associated_token_address(CLIENT_1, MINT), "w"),
             (CLIENT_1, ""),
             (MINT, ""),
-            (SYSTEM, ""),
-            (SPL_TOKEN, ""),
+            (SYSTEM_PROGRAM, ""),
+            (TOKEN_PROGRAM, ""),
         ],
     ),
     "transfer_tokens": (
         lambda i: i.transfer_tokens(
             owner=WALLET, source=COLLATERAL, mint=MINT, destination=SPILL, amount=258, decimals=6
         ),
-        SPL_TOKEN,
+        TOKEN_PROGRAM,
         "0c020100000000000006",
         [(COLLATERAL, "w"), (MINT, ""), (SPILL, "w"), (WALLET, "s")],
     ),
@@ -343,5 +344,5 @@ def test_instructions_follow_the_program_ids() -> None:
     made = instructions.run_update(**OWNER, run=RUN)
     assert made.program_id == WALLET
     assert made.accounts[4].pubkey == CLIENT_1
-    made = instructions.authorization_create(payer=WALLET, grantor=WALLET, grantee=SYSTEM)
-    assert made.accounts[2].pubkey == authorization_address(WALLET, SYSTEM, elsewhere)
+    made = instructions.authorization_create(payer=WALLET, grantor=WALLET, grantee=SYSTEM_PROGRAM)
+    assert made.accounts[2].pubkey == authorization_address(WALLET, SYSTEM_PROGRAM, elsewhere)

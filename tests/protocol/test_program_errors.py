@@ -14,7 +14,8 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ProgramRefused
 from psyche_cli.protocol.errors.program_errors import ProgramFailure, explain_failure, failure_describer
-from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.programs import SYSTEM_PROGRAM, TOKEN_PROGRAM
 
 COORDINATOR, AUTHORIZER, TREASURER = str(PUBLISHED.coordinator), str(PUBLISHED.authorizer), str(PUBLISHED.treasurer)
 
@@ -71,14 +72,14 @@ COORDINATOR_ERRORS = [
         (COORDINATOR, 101, "InstructionFallbackNotFound", "The program does not know the instruction"),
         (TREASURER, 2003, "ConstraintRaw", "An account does not meet a condition of the program"),
         (AUTHORIZER, 3012, "AccountNotInitialized", "An account does not exist"),
-        (str(SYSTEM), 0, "AccountAlreadyInUse", "An account to be created exists already"),
-        (str(SYSTEM), 1, "ResultWithNegativeLamports", "The paying account does not hold enough lamports"),
-        (str(SPL_TOKEN), 1, "InsufficientFunds", "The token account does not hold enough tokens"),
+        (str(SYSTEM_PROGRAM), 0, "AccountAlreadyInUse", "An account to be created exists already"),
+        (str(SYSTEM_PROGRAM), 1, "ResultWithNegativeLamports", "The paying account does not hold enough lamports"),
+        (str(TOKEN_PROGRAM), 1, "InsufficientFunds", "The token account does not hold enough tokens"),
         (COORDINATOR, 7777, "Custom", "Error 7777 (0x1e61)"),
     ],
 )
 def test_the_same_code_means_different_things(program: str, code: int, name: str, message: str) -> None:
-    failure = explain(custom(code, index=1), programs=[str(SYSTEM), program])
+    failure = explain(custom(code, index=1), programs=[str(SYSTEM_PROGRAM), program])
     assert (failure.program_id, failure.code, failure.name, failure.message) == (program, code, name, message)
     assert failure.instruction_index == 1
 
@@ -134,16 +135,16 @@ def test_a_program_that_fails_after_an_inner_call_succeeded_is_the_one() -> None
 
 def test_the_earlier_instructions_of_the_transaction_do_not_matter() -> None:
     logs = [
-        f"Program {SYSTEM} invoke [1]",
-        f"Program {SYSTEM} success",
+        f"Program {SYSTEM_PROGRAM} invoke [1]",
+        f"Program {SYSTEM_PROGRAM} success",
         f"Program {COORDINATOR} invoke [1]",
         "Program log: Instruction: InitCoordinator",
-        f"Program {SYSTEM} invoke [2]",
+        f"Program {SYSTEM_PROGRAM} invoke [2]",
         f"Create Account: account Address {{ address: {COORDINATOR}, base: None }} already in use",
-        f"Program {SYSTEM} failed: custom program error: 0x0",
+        f"Program {SYSTEM_PROGRAM} failed: custom program error: 0x0",
         f"Program {COORDINATOR} failed: custom program error: 0x0",
     ]
-    failure = explain(custom(0, index=1), logs, [str(SYSTEM), COORDINATOR])
+    failure = explain(custom(0, index=1), logs, [str(SYSTEM_PROGRAM), COORDINATOR])
     assert (failure.program_name, failure.name, failure.instruction_index) == ("system", "AccountAlreadyInUse", 1)
     assert failure.details[0].endswith("already in use")
     assert failure.sentence.startswith("The system program refuses: An account to be created exists already")
@@ -154,10 +155,10 @@ def test_tokens_missing_in_an_inner_call() -> None:
     logs = [
         f"Program {TREASURER} invoke [1]",
         "Program log: Instruction: ParticipantClaim",
-        f"Program {SPL_TOKEN} invoke [2]",
+        f"Program {TOKEN_PROGRAM} invoke [2]",
         "Program log: Instruction: Transfer",
         "Program log: Error: insufficient funds",
-        f"Program {SPL_TOKEN} failed: custom program error: 0x1",
+        f"Program {TOKEN_PROGRAM} failed: custom program error: 0x1",
         f"Program {TREASURER} failed: custom program error: 0x1",
     ]
     failure = explain(custom(1), logs, [TREASURER])

@@ -20,7 +20,8 @@ from psyche_cli.errors import (
     Unreachable,
 )
 from psyche_cli.protocol.errors.program_errors import failure_describer
-from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, SYSTEM
+from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.solana.programs import SYSTEM_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.rpc.types import SignatureStatus
 from psyche_cli.solana.sending.transaction import SignedTransaction
 from psyche_cli.solana.sending.verdict import (
@@ -161,7 +162,7 @@ FUND = f"Fund it first: psyche-cli localnet airdrop {PAYER} 10"
     ],
 )
 def test_missing_sol_comes_with_what_to_do(err: Any, hint: str) -> None:
-    signed = replace(SIGNED, program_ids=(SYSTEM, SYSTEM))
+    signed = replace(SIGNED, program_ids=(SYSTEM_PROGRAM, SYSTEM_PROGRAM))
     describe = failure_describer(PUBLISHED)
     assert refusal(err, [], signed, describe, "http://127.0.0.1:8899").hint == hint
     elsewhere = refusal(err, [], signed, describe, ENDPOINT).hint
@@ -169,7 +170,7 @@ def test_missing_sol_comes_with_what_to_do(err: Any, hint: str) -> None:
 
 
 def test_another_program_that_returns_the_same_code_is_not_short_of_sol() -> None:
-    signed = replace(SIGNED, program_ids=(SPL_TOKEN, SPL_TOKEN))
+    signed = replace(SIGNED, program_ids=(TOKEN_PROGRAM, TOKEN_PROGRAM))
     error = refusal({"InstructionError": [0, {"Custom": 1}]}, [], signed, failure_describer(PUBLISHED), ENDPOINT)
     assert "SOL" not in error.hint
 

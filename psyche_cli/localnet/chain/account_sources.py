@@ -15,10 +15,10 @@ from psyche_cli.localnet.rpc.fault import Json, RpcFault
 from psyche_cli.localnet.rpc.methods.control import account_from_json
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.secret_files import kind_of_secret_file
+from psyche_cli.solana.programs import UPGRADEABLE_LOADER
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.client import RpcClient
 
-_UPGRADEABLE_LOADER: Final = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
 _PROGRAM_STATE: Final = 2
 _PROGRAM_DATA_STATE: Final = 3
 _PROGRAM_DATA_HEADER: Final = 45
@@ -82,7 +82,7 @@ def cloned_programs(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey,
     """ELF bytes of programs on another cluster, upgradeable ones or not. Raises BadProgram, AccountNotFound."""
     code = {}
     for program in _fetch(rpc, list(addresses)):
-        if program.owner == _UPGRADEABLE_LOADER and int.from_bytes(program.data[:4], "little") == _PROGRAM_STATE:
+        if program.owner == UPGRADEABLE_LOADER and int.from_bytes(program.data[:4], "little") == _PROGRAM_STATE:
             [data] = _fetch(rpc, [Pubkey(program.data[4:36])])
             if int.from_bytes(data.data[:4], "little") != _PROGRAM_DATA_STATE:
                 raise BadProgram(f"The program {program.address} on {rpc.label} has no program data.")

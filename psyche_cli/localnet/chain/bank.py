@@ -27,7 +27,7 @@ from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last, put_account
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY, History, ProcessedMessages, TransactionRecord
 from psyche_cli.localnet.chain.journal import BankState, ChainTime, Journal, NoJournal, NotRecorded
-from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM, SYSVAR_OWNER, TIME_SYSVARS
+from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.chain.nonces import nonce_is_current, used_up
 from psyche_cli.localnet.chain.outcomes import inner_instructions, return_data, token_balances, transaction_error
@@ -35,6 +35,7 @@ from psyche_cli.localnet.chain.rent import may_become, rent_error
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import TOKEN_PROGRAMS, is_mint, mint_decimals
 from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.solana.programs import SYSTEM_PROGRAM, SYSVAR_OWNER
 
 _NEVER_EXECUTED: Final = Signature.default()
 _NO_ACCOUNT: Final = Account(0, b"", SYSTEM_PROGRAM)

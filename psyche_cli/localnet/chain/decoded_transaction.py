@@ -16,8 +16,9 @@ from solders.transaction import VersionedTransaction
 
 from psyche_cli import base58
 from psyche_cli.limits import MAX_TRANSACTION_BYTES
-from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM
-from psyche_cli.localnet.rpc.fault import INVALID_PARAMS, RpcFault, invalid_params
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.solana.rpc.codes import INVALID_PARAMS
 
 _MAX_BASE58: Final = 1683
 _MAX_BASE64: Final = 1644

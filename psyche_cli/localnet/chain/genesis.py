@@ -21,13 +21,8 @@ from psyche_cli import resources
 from psyche_cli.amounts import LAMPORTS_PER_SOL
 from psyche_cli.errors import BadProgram
 from psyche_cli.localnet.chain.account_index import AccountIndex
-from psyche_cli.localnet.chain.known_addresses import (
-    GENESIS_ADDRESSES,
-    NATIVE_MINT,
-    PSYCHE_PROGRAMS,
-    SYSTEM_PROGRAM,
-    TOKEN_PROGRAM,
-)
+from psyche_cli.localnet.chain.known_addresses import GENESIS_ADDRESSES, PSYCHE_PROGRAMS
+from psyche_cli.solana.programs import NATIVE_MINT, SYSTEM_PROGRAM, TOKEN_PROGRAM
 
 DEFAULT_FAUCET_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
 _ELF_MACHINES: Final = {247, 263}  # EM_BPF, EM_SBPF

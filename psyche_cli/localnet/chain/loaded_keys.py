@@ -9,8 +9,8 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.chain.known_addresses import LOOKUP_TABLE_PROGRAM
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import lookup_table_addresses
+from psyche_cli.solana.programs import LOOKUP_TABLE_PROGRAM
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import NONCE_BYTES
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 # An account of 80 bytes: version and state (u32 each), authority (32), value (32), fee (u64).
 _INITIALIZED: Final = b"\1\0\0\0\1\0\0\0"

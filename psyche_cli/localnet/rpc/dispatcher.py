@@ -7,17 +7,7 @@ from typing import Final
 
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
-from psyche_cli.localnet.rpc.fault import (
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    PARSE_ERROR,
-    Json,
-    RpcFault,
-    invalid_params,
-    is_identity,
-    node_unhealthy,
-)
+from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params, is_identity, node_unhealthy
 from psyche_cli.localnet.rpc.methods import accounts as rpc_accounts
 from psyche_cli.localnet.rpc.methods import cluster as rpc_cluster
 from psyche_cli.localnet.rpc.methods import control as rpc_control
@@ -25,6 +15,7 @@ from psyche_cli.localnet.rpc.methods import history as rpc_history
 from psyche_cli.localnet.rpc.methods import tokens as rpc_tokens
 from psyche_cli.localnet.rpc.methods import transactions as rpc_transactions
 from psyche_cli.localnet.rpc.params import Params
+from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR
 
 _TABLES: Final[tuple[MethodTable, ...]] = (
     rpc_accounts.METHODS,

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
+
+from psyche_cli.solana.rpc.codes import INVALID_PARAMS, NODE_UNHEALTHY
 
 Json: TypeAlias = Any
 """A value ready for ``json.dumps``."""
-
-PARSE_ERROR: Final = -32700
-INVALID_REQUEST: Final = -32600
-METHOD_NOT_FOUND: Final = -32601
-INVALID_PARAMS: Final = -32602
-INTERNAL_ERROR: Final = -32603
-PREFLIGHT_FAILURE: Final = -32002
-SIGNATURE_VERIFICATION_FAILURE: Final = -32003
-BLOCK_NOT_AVAILABLE: Final = -32004
-NODE_UNHEALTHY: Final = -32005
-SLOT_SKIPPED: Final = -32007
-UNSUPPORTED_TRANSACTION_VERSION: Final = -32015
-MIN_CONTEXT_SLOT_NOT_REACHED: Final = -32016
 
 
 class RpcFault(Exception):

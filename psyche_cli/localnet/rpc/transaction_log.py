@@ -15,19 +15,19 @@ from solders.pubkey import Pubkey
 from psyche_cli import base58
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
-from psyche_cli.localnet.chain.known_addresses import LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS, PSYCHE_PROGRAMS
+from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
 from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.protocol.errors.program_errors import explain_failure
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.resources import idl_path
+from psyche_cli.solana.programs import COMPUTE_BUDGET_PROGRAM, LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS
 
-_COMPUTE_BUDGET: Final = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
 _NAMES: Final[dict[Pubkey, str]] = {
     **dict.fromkeys(MEMO_PROGRAMS, "memo"),
     LOOKUP_TABLE_PROGRAM: "address-lookup-table",
-    _COMPUTE_BUDGET: "compute-budget",
+    COMPUTE_BUDGET_PROGRAM: "compute-budget",
 }
 _PSYCHE_NAMES: Final = {address: name for name, address in PSYCHE_PROGRAMS.items()}
 _MOST_INSTRUCTIONS: Final = 6
@@ -69,7 +69,7 @@ def _instructions(transaction: DecodedTransaction, keys: Sequence[Pubkey], inner
         program = keys[instruction.program_id_index]
         accounts = [keys[account] for account in bytes(instruction.accounts)]
         name = _name(program, accounts, bytes(instruction.data))
-        if program == _COMPUTE_BUDGET:
+        if program == COMPUTE_BUDGET_PROGRAM:
             budget.append(name)
             continue
         inside = list(_psyche_calls(calls.get(index, ()), keys))

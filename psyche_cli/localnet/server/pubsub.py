@@ -14,20 +14,13 @@ from solders.signature import Signature
 
 from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
-from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.fault import (
-    INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    PARSE_ERROR,
-    Json,
-    RpcFault,
-    invalid_params,
-    is_identity,
-)
+from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params, is_identity
 from psyche_cli.localnet.rpc.methods.accounts import AccountTest, account_filters
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.solana.rpc.codes import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, SERVER_ERROR
 
 MAX_SUBSCRIPTIONS: Final = 10_000
 """Subscriptions that one connection may hold."""
@@ -122,7 +115,7 @@ class PubSub:
             if name not in self._subscribe:
                 raise RpcFault(METHOD_NOT_FOUND, "Method not found")
             if len(self._connections.get(connection, ())) >= MAX_SUBSCRIPTIONS:
-                raise RpcFault(-32000, f"Too many subscriptions; max {MAX_SUBSCRIPTIONS}")
+                raise RpcFault(SERVER_ERROR, f"Too many subscriptions; max {MAX_SUBSCRIPTIONS}")
             subscription = self._subscribe[name](connection, Params(params))
         except RpcFault as fault:
             _answer(connection, identity, fault)

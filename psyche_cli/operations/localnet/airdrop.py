@@ -17,12 +17,12 @@ from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult, Receipt
 from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
 DEADLINE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
 _REQUEST_SECONDS: Final = 10.0
-_METHOD_NOT_FOUND: Final = -32601
 _LOOK_AT_BALANCE: Final = "Look at the balance before asking again."
 
 
@@ -58,7 +58,7 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
         signature = rpc.request_airdrop(address, lamports)
     except NetworkError as error:
         error.sent = delivery(error) is Delivery.UNCLEAR
-        if not isinstance(error, RpcError) or error.rpc_code != _METHOD_NOT_FOUND:
+        if not isinstance(error, RpcError) or error.rpc_code != METHOD_NOT_FOUND:
             raise
         raise LocalnetError(
             f"{rpc.label} has no faucet.",

@@ -9,12 +9,12 @@ from typing import NamedTuple, TypeVar
 from psyche_cli.durations import parse_duration
 from psyche_cli.errors import Json, LocalnetError, RpcError, UsageError
 from psyche_cli.localnet.chain.account_sources import read_account_file
-from psyche_cli.localnet.rpc.fault import METHOD_NOT_FOUND
 from psyche_cli.localnet.rpc.methods.control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
 from psyche_cli.operations.localnet.payloads import ResetData, SetAccountData, SnapshotData, WarpData
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult
+from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
 from psyche_cli.solana.rpc.jsonrpc import bad_response
 from psyche_cli.solana.rpc.types import as_object, as_u64
 

@@ -20,9 +20,9 @@ from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession, reading_session
 from psyche_cli.protocol.addresses import associated_token_address
-from psyche_cli.protocol.programs import SPL_TOKEN
 from psyche_cli.redaction import Redactor, refuse_key_as_path
 from psyche_cli.results import OperationResult, PlainText
+from psyche_cli.solana.programs import TOKEN_PROGRAM
 from psyche_cli.solana.wallet import Wallet, keypair_file_address
 
 MAX_DECIMALS: Final = 255
@@ -94,11 +94,11 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
                 to_pubkey=mint.address,
                 lamports=mint_rent,
                 space=MINT_BYTES,
-                owner=SPL_TOKEN,
+                owner=TOKEN_PROGRAM,
             )
         ),
         Instruction(
-            SPL_TOKEN,
+            TOKEN_PROGRAM,
             bytes([_INITIALIZE_MINT_2, decimals]) + bytes(owner.address) + _NO_FREEZE_AUTHORITY,
             [AccountMeta(mint.address, is_signer=False, is_writable=True)],
         ),
@@ -109,7 +109,7 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     if base_units:
         instructions.append(
             Instruction(
-                SPL_TOKEN,
+                TOKEN_PROGRAM,
                 bytes([_MINT_TO_CHECKED]) + base_units.to_bytes(8, "little") + bytes([decimals]),
                 [
                     AccountMeta(mint.address, is_signer=False, is_writable=True),

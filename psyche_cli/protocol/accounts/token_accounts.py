@@ -9,7 +9,8 @@ from solders.pubkey import Pubkey
 from psyche_cli.errors import WrongOwner, WrongSize
 from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
 from psyche_cli.protocol.accounts.account_checks import check_owner, malformed
-from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, TOKEN_2022
+from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.solana.programs import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.raw_account import RawAccount
 
 
@@ -59,15 +60,16 @@ def decode_token_account(raw: RawAccount) -> TokenAccount:
 
 
 def _check(raw: RawAccount, what: str, size: int) -> None:
-    if raw.owner == TOKEN_2022:
+    if raw.owner == TOKEN_2022_PROGRAM:
         raise WrongOwner(
-            f"The {what} {raw.address} belongs to Token-2022 ({TOKEN_2022}), not to classic SPL Token ({SPL_TOKEN}).",
+            f"The {what} {raw.address} belongs to Token-2022 ({TOKEN_2022_PROGRAM}), "
+            f"not to classic SPL Token ({TOKEN_PROGRAM}).",
             hint="The treasurer works with mints of the classic SPL Token program only.",
             address=str(raw.address),
-            found=str(TOKEN_2022),
-            expected=str(SPL_TOKEN),
+            found=str(TOKEN_2022_PROGRAM),
+            expected=str(TOKEN_PROGRAM),
         )
-    check_owner(raw, SPL_TOKEN, what, PUBLISHED)
+    check_owner(raw, TOKEN_PROGRAM, what, PUBLISHED)
     if len(raw.data) != size:
         raise WrongSize(
             f"The {what} {raw.address} has {len(raw.data)} bytes, a {what} has {size}.",

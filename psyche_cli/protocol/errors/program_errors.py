@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from psyche_cli.errors import ProgramRefused, PsycheError
 from psyche_cli.protocol.errors import error_tables
-from psyche_cli.resources import idl_path
+from psyche_cli.resources import PSYCHE_PROGRAM_NAMES, idl_path
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
 
     from psyche_cli.protocol.programs import ProgramIds
 
-_OURS = ("coordinator", "authorizer", "treasurer")
+
 _EXPLANATIONS = ("model check failed: ", "cold_start_warmup_steps (", "panicked at", "Error: ")
 
 
@@ -90,7 +90,7 @@ def explain_failure(
     failed = _innermost_failure(logs)
     by_index = str(instruction_programs[index]) if 0 <= index < len(instruction_programs) else ""
     program_id = failed.program_id if failed else by_index
-    program_name = _name_of(program_id, programs)
+    program_name = programs.name_of(program_id)
     lines = failed.lines if failed else ()
     account = _blamed_account(lines)
     details = tuple(_explanations(lines, program_name))
@@ -164,23 +164,10 @@ def _innermost_failure(logs: Sequence[str]) -> _Failed | None:
     return None
 
 
-def _name_of(program_id: str, programs: ProgramIds) -> str:
-    for name in _OURS:
-        if str(getattr(programs, name)) == program_id:
-            return name
-    well_known = {
-        "11111111111111111111111111111111": "system",
-        "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA": "spl-token",
-        "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb": "spl-token-2022",
-        "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL": "associated-token",
-    }
-    return well_known.get(program_id, program_id)
-
-
 def _custom(program_name: str, code: int, lines: Sequence[str]) -> tuple[str, str]:
     """Name and message of a numbered error: from our tables, else from the program's own log line."""
     table: dict[int, tuple[str, str]] = {}
-    if program_name in _OURS:
+    if program_name in PSYCHE_PROGRAM_NAMES:
         table = error_tables.FRAMEWORK | _idl_errors(program_name)
     elif program_name == "system":
         table = error_tables.SYSTEM
@@ -201,7 +188,7 @@ def _idl_errors(program: str) -> dict[int, tuple[str, str]]:
 
 
 def _custom_hint(program_name: str, code: int, account: str) -> str:
-    if program_name in _OURS and code in error_tables.FRAMEWORK:
+    if program_name in PSYCHE_PROGRAM_NAMES and code in error_tables.FRAMEWORK:
         return error_tables.ACCOUNT_HINTS.get((code, account), "")
     return error_tables.HINTS.get((program_name, code), "")
 

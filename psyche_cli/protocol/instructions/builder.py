@@ -21,7 +21,8 @@ from psyche_cli.protocol.addresses import (
     treasurer_run_address,
 )
 from psyche_cli.protocol.instructions.anchor_programs import AnchorPrograms
-from psyche_cli.protocol.programs import ASSOCIATED_TOKEN, PUBLISHED, SPL_TOKEN, SYSTEM, ProgramIds
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.programs import ASSOCIATED_TOKEN_PROGRAM, SYSTEM_PROGRAM, TOKEN_PROGRAM
 
 if TYPE_CHECKING:
     from solders.instruction import Instruction
@@ -70,7 +71,7 @@ class Instructions:
                 "payer": payer,
                 "coordinator_instance": instance_address(run_id, self.programs),
                 "coordinator_account": account,
-                "system_program": SYSTEM,
+                "system_program": SYSTEM_PROGRAM,
             },
             {
                 "main_authority": main_authority,
@@ -223,7 +224,7 @@ class Instructions:
                 "payer": payer,
                 "grantor": grantor,
                 "authorization": authorization_address(grantor, grantee, self.programs, scope),
-                "system_program": SYSTEM,
+                "system_program": SYSTEM_PROGRAM,
             },
             {"grantee": grantee, "scope": scope},
         )
@@ -246,7 +247,7 @@ class Instructions:
         return self.build(
             "authorizer",
             "authorization_grantee_update",
-            {"payer": payer, "grantee": grantee, "authorization": authorization, "system_program": SYSTEM},
+            {"payer": payer, "grantee": grantee, "authorization": authorization, "system_program": SYSTEM_PROGRAM},
             {"delegates_clear": delegates_clear, "delegates_added": list(delegates_added)},
         )
 
@@ -255,7 +256,7 @@ class Instructions:
         return self.build(
             "authorizer",
             "authorization_close",
-            {"grantor": grantor, "spill": spill, "authorization": authorization, "system_program": SYSTEM},
+            {"grantor": grantor, "spill": spill, "authorization": authorization, "system_program": SYSTEM_PROGRAM},
             {},
         )
 
@@ -286,9 +287,9 @@ class Instructions:
                 "coordinator_instance": instance_address(run_id, self.programs),
                 "coordinator_account": account,
                 "coordinator_program": self.programs.coordinator,
-                "associated_token_program": ASSOCIATED_TOKEN,
-                "token_program": SPL_TOKEN,
-                "system_program": SYSTEM,
+                "associated_token_program": ASSOCIATED_TOKEN_PROGRAM,
+                "token_program": TOKEN_PROGRAM,
+                "system_program": SYSTEM_PROGRAM,
             },
             {
                 "index": index,
@@ -344,7 +345,7 @@ class Instructions:
                 "user": user,
                 "run": run,
                 "participant": participant_address(run, user, self.programs),
-                "system_program": SYSTEM,
+                "system_program": SYSTEM_PROGRAM,
             },
             {},
         )
@@ -370,7 +371,7 @@ class Instructions:
                 "run_collateral": associated_token_address(run, collateral_mint),
                 "coordinator_account": account,
                 "participant": participant_address(run, user, self.programs),
-                "token_program": SPL_TOKEN,
+                "token_program": TOKEN_PROGRAM,
             },
             {"claim_earned_points": points},
         )
@@ -405,7 +406,7 @@ class Instructions:
 
         return transfer_checked(
             TransferCheckedParams(
-                program_id=SPL_TOKEN,
+                program_id=TOKEN_PROGRAM,
                 source=source,
                 mint=mint,
                 dest=destination,

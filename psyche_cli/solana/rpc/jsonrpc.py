@@ -6,11 +6,12 @@ import json
 from typing import NoReturn
 
 from psyche_cli.errors import BadRpcResponse, Json, RpcError
+from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND, NODE_UNHEALTHY
 
 _LONGEST_MESSAGE = 500
 _HINTS = {
-    -32601: "The endpoint does not offer this method. Use another endpoint.",
-    -32005: "The endpoint lags behind the cluster. Wait, or use another endpoint.",
+    METHOD_NOT_FOUND: "The endpoint does not offer this method. Use another endpoint.",
+    NODE_UNHEALTHY: "The endpoint lags behind the cluster. Wait, or use another endpoint.",
 }
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from psyche_cli.errors import HttpStatusError, NetworkError, RpcError, TimedOut, Unreachable
+from psyche_cli.solana.rpc.codes import MIN_CONTEXT_SLOT_NOT_REACHED, NODE_UNHEALTHY, RATE_LIMITED
 
-# Too many requests, bad gateway, unavailable, gateway timeout.
-_BUSY_STATUSES = frozenset({429, 502, 503, 504})
-# Node is behind; minimum context slot not reached; and 429, which some providers put into the JSON-RPC error.
-_BUSY_RPC_CODES = frozenset({-32005, -32016, 429})
+_BUSY_STATUSES = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_BUSY_RPC_CODES = frozenset({NODE_UNHEALTHY, MIN_CONTEXT_SLOT_NOT_REACHED, RATE_LIMITED})
 
 
 @dataclass(frozen=True)

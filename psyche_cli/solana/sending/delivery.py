@@ -41,12 +41,12 @@ from psyche_cli.errors import (
     Unreachable,
 )
 from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.codes import TRANSACTION_HISTORY_NOT_AVAILABLE
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import LandedTransaction, SignatureStatus
 from psyche_cli.solana.sending.transaction import SignedTransaction
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
-_NO_HISTORY = -32011
 _LOG_ATTEMPTS = 3
 LOOK_UP = "Look the signature up in an explorer or with `solana confirm` before repeating."
 
@@ -193,7 +193,7 @@ class TransactionDelivery:
         try:
             return self._rpc.signature_status_and_slot(signature, search_history=True)
         except RpcError as error:
-            if error.rpc_code != _NO_HISTORY:
+            if error.rpc_code != TRANSACTION_HISTORY_NOT_AVAILABLE:
                 raise
         return self._rpc.signature_status_and_slot(signature)
 

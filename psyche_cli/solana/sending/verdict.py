@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import TypeAlias
 
 from solders.pubkey import Pubkey
@@ -21,6 +22,7 @@ from psyche_cli.errors import (
     Unreachable,
 )
 from psyche_cli.solana.funding import how_to_fund
+from psyche_cli.solana.rpc import codes
 from psyche_cli.solana.rpc.types import COMMITMENTS, SignatureStatus
 from psyche_cli.solana.sending.transaction import SignedTransaction
 
@@ -57,11 +59,29 @@ class Delivery(Enum):
     """They certainly were not, and another attempt would end the same."""
 
 
-# Bad request, unauthorized, forbidden, not found, method not allowed, content too large, unsupported media type.
-_REFUSING_STATUSES = frozenset({400, 401, 403, 404, 405, 413, 415})
-# Invalid request, unknown method, invalid parameters; and of the transaction: bad signature, failed precompile, wrong
-# number of signatures, unsupported version.
-_REFUSING_RPC_CODES = frozenset({-32600, -32601, -32602, -32003, -32006, -32013, -32015})
+_REFUSING_STATUSES = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    }
+)
+# The first three are about the request, the others about the transaction in it.
+_REFUSING_RPC_CODES = frozenset(
+    {
+        codes.INVALID_REQUEST,
+        codes.METHOD_NOT_FOUND,
+        codes.INVALID_PARAMS,
+        codes.SIGNATURE_VERIFICATION_FAILURE,
+        codes.PRECOMPILE_VERIFICATION_FAILURE,
+        codes.SIGNATURE_LENGTH_MISMATCH,
+        codes.UNSUPPORTED_TRANSACTION_VERSION,
+    }
+)
 _TOO_FEW_LAMPORTS = ("system", 1)
 """Program and code of a transfer, or of the rent of a new account, beyond what the payer holds."""
 

@@ -11,8 +11,9 @@ from solders.pubkey import Pubkey
 
 from psyche_cli import base58
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import DecimalsOf, parsed
-from psyche_cli.localnet.rpc.fault import INVALID_REQUEST, Json, RpcFault
+from psyche_cli.localnet.rpc.fault import Json, RpcFault
 from psyche_cli.localnet.rpc.params import Config
+from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 
 _MAX_BASE58_BYTES: Final = 128
 _ENCODINGS: Final = ("binary", "base58", "base64", "base64+zstd", "jsonParsed")

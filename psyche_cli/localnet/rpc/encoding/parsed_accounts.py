@@ -9,14 +9,14 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
-from psyche_cli.localnet.chain.known_addresses import (
+from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.solana.programs import (
     LOOKUP_TABLE_PROGRAM,
     NATIVE_MINT,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
 )
-from psyche_cli.localnet.rpc.fault import Json
 
 NONCE_BYTES: Final = 80
 LOOKUP_TABLE_META_BYTES: Final = 56

@@ -12,10 +12,15 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from psyche_cli import base58
-from psyche_cli.localnet.chain.known_addresses import MEMO_PROGRAMS, SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import token_amount
 from psyche_cli.localnet.rpc.fault import Json
-from psyche_cli.protocol.programs import ASSOCIATED_TOKEN
+from psyche_cli.solana.programs import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    MEMO_PROGRAMS,
+    SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+)
 
 _AUTHORITY_TYPES: Final = ("mintTokens", "freezeAccount", "accountOwner", "closeAccount")
 
@@ -176,7 +181,7 @@ def _in_words(program: Pubkey, accounts: Sequence[Pubkey], data: bytes) -> tuple
             return "spl-token", _read_token(_TOKEN[reader.number(1)], accounts, reader)
         if program == TOKEN_2022_PROGRAM:
             return "spl-token-2022", _read_token(_TOKEN[reader.number(1)], accounts, reader)
-        if program == ASSOCIATED_TOKEN:
+        if program == ASSOCIATED_TOKEN_PROGRAM:
             shape = _ASSOCIATED_TOKEN[reader.number(1) if data else 0]
             return "spl-associated-token-account", _read(shape, accounts, reader)
     except (KeyError, IndexError, ValueError):

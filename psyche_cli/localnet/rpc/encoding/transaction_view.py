@@ -10,9 +10,10 @@ from solders.pubkey import Pubkey
 from psyche_cli import base58
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
-from psyche_cli.localnet.chain.known_addresses import MEMO_PROGRAMS
 from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
-from psyche_cli.localnet.rpc.fault import UNSUPPORTED_TRANSACTION_VERSION, Json, RpcFault
+from psyche_cli.localnet.rpc.fault import Json, RpcFault
+from psyche_cli.solana.programs import MEMO_PROGRAMS
+from psyche_cli.solana.rpc.codes import UNSUPPORTED_TRANSACTION_VERSION
 
 ENCODINGS: Final = ("json", "jsonParsed", "base64", "base58")
 

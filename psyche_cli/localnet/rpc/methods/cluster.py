@@ -7,8 +7,8 @@ from typing import Final
 from psyche_cli.localnet.rpc.context import API_VERSION, FEATURE_SET, Method, MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params, node_unhealthy
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
+from psyche_cli.solana.rpc.codes import NO_SNAPSHOT
 
-_NO_SNAPSHOT: Final = -32008
 _MAX_FEE_ACCOUNTS: Final = 128
 _MAX_LEADERS: Final = 5000
 
@@ -100,7 +100,7 @@ def _get_cluster_nodes(context: RpcContext, _params: Params) -> Json:
 
 
 def _get_highest_snapshot_slot(_context: RpcContext, _params: Params) -> Json:
-    raise RpcFault(_NO_SNAPSHOT, "No snapshot")
+    raise RpcFault(NO_SNAPSHOT, "No snapshot")
 
 
 def _get_stake_minimum_delegation(context: RpcContext, _params: Params) -> Json:

@@ -10,10 +10,10 @@ from solders.account import Account
 from psyche_cli import base58
 from psyche_cli.limits import MAX_ACCOUNT_BYTES
 from psyche_cli.localnet.chain.genesis import AccountRefused
-from psyche_cli.localnet.chain.known_addresses import SYSTEM_PROGRAM
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import Json, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 MAX_WARP_SECONDS: Final = 100 * 365 * 86400
 MAX_WARP_SLOTS: Final = 10**10

@@ -14,13 +14,13 @@ from psyche_cli.localnet.rpc.encoding.transaction_view import (
     status_of,
     transaction_view,
 )
-from psyche_cli.localnet.rpc.fault import BLOCK_NOT_AVAILABLE, SLOT_SKIPPED, Json, RpcFault, invalid_params
+from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, signature_of
+from psyche_cli.solana.rpc.codes import BLOCK_CLEANED_UP, BLOCK_NOT_AVAILABLE, SLOT_SKIPPED
 
 _MAX_STATUSES: Final = 256
 _MAX_SIGNATURES: Final = 1000
 _MAX_BLOCKS: Final = 500_000
-_BLOCK_CLEANED_UP: Final = -32001
 
 
 def _get_signature_statuses(context: RpcContext, params: Params) -> Json:
@@ -105,7 +105,7 @@ def _block(context: RpcContext, slot: int) -> Block:
         raise RpcFault(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
     if slot < chain.first_slot:
         raise RpcFault(
-            _BLOCK_CLEANED_UP,
+            BLOCK_CLEANED_UP,
             f"Block {slot} cleaned up, does not exist on node. First available block: {chain.first_slot}",
         )
     raise RpcFault(SLOT_SKIPPED, f"Slot {slot} was skipped, or missing due to ledger jump to recent snapshot")

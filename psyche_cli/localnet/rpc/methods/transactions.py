@@ -21,16 +21,10 @@ from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.transaction_view import parsed_inner_instructions
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
-from psyche_cli.localnet.rpc.fault import (
-    INTERNAL_ERROR,
-    PREFLIGHT_FAILURE,
-    SIGNATURE_VERIFICATION_FAILURE,
-    Json,
-    RpcFault,
-    invalid_params,
-)
+from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, hash_of, pubkey_of
 from psyche_cli.localnet.rpc.transaction_log import dropped_line, executed_line
+from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, PREFLIGHT_FAILURE, SIGNATURE_VERIFICATION_FAILURE
 
 _TEXT_ENCODINGS: Final = ("base58", "base64")
 _AIRDROP_UNITS: Final = 10_000

@@ -1,0 +1,34 @@
+"""Addresses that are the same on every Solana cluster: programs, sysvars, the mint of wrapped SOL."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from solders.pubkey import Pubkey
+
+SYSTEM_PROGRAM: Final = Pubkey.from_string("11111111111111111111111111111111")
+TOKEN_PROGRAM: Final = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+TOKEN_2022_PROGRAM: Final = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+ASSOCIATED_TOKEN_PROGRAM: Final = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+LOOKUP_TABLE_PROGRAM: Final = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
+COMPUTE_BUDGET_PROGRAM: Final = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
+UPGRADEABLE_LOADER: Final = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
+MEMO_PROGRAMS: Final = (
+    Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"),
+    Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"),
+)
+
+PROGRAM_NAMES: Final = {
+    SYSTEM_PROGRAM: "system",
+    TOKEN_PROGRAM: "spl-token",
+    TOKEN_2022_PROGRAM: "spl-token-2022",
+    ASSOCIATED_TOKEN_PROGRAM: "associated-token",
+}
+"""Names of the programs whose errors are explained."""
+
+NATIVE_MINT: Final = Pubkey.from_string("So11111111111111111111111111111111111111112")
+"""The mint of wrapped SOL."""
+
+SYSVAR_OWNER: Final = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
+CLOCK_SYSVAR: Final = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
+SLOT_HASHES_SYSVAR: Final = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")
