@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.amounts import format_amount, format_sol, parse_amount, ui_decimal
+from psyche_cli.amounts import LAMPORTS_PER_SOL, format_amount, format_sol, parse_amount, ui_decimal
 from psyche_cli.errors import InvalidAmount
 from psyche_cli.limits import U64_MAX
 
@@ -100,6 +100,7 @@ def test_amounts_finer_than_the_smallest_unit_are_refused(text: str, decimals: i
     with pytest.raises(InvalidAmount) as caught:
         parse_amount(text, decimals, "amount")
     assert caught.value.message == message
+    assert caught.value.hint == ("Give a whole number." if decimals == 0 else "Give at most 6 decimals.")
     assert caught.value.context == {"text": text, "decimals": decimals}
 
 
@@ -145,6 +146,7 @@ def test_overlong_text_is_not_read() -> None:
         (U64_MAX, 0, "18446744073709551615"),
         (U64_MAX, 9, "18446744073.709551615"),
         (-5000, 9, "-0.000005"),
+        (-1, 0, "-1"),
         (1, 40, "0." + "0" * 39 + "1"),
     ],
 )
@@ -155,6 +157,7 @@ def test_formatted_amounts(base_units: int, decimals: int, text: str) -> None:
 def test_sol_is_shown_without_trailing_zeros_and_unit() -> None:
     assert format_sol(830_244_480) == "0.83024448"
     assert format_sol(2_000_000_000) == "2"
+    assert format_sol(LAMPORTS_PER_SOL) == "1"
 
 
 def test_ui_decimal_does_not_round_to_the_context_precision() -> None:

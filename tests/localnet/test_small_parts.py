@@ -1,4 +1,4 @@
-"""The small modules by themselves: base58, error texts, the account index, history's indexes."""
+"""The small modules by themselves: error texts, the account index, history's indexes."""
 
 from __future__ import annotations
 
@@ -6,36 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
-from solders.signature import Signature
 
-from psyche_cli import base58
 from psyche_cli.localnet.chain.account_index import AccountIndex
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
-
-
-@given(st.binary(max_size=200))
-def test_base58_reads_back_what_it_writes(data: bytes) -> None:
-    assert base58.decode(base58.encode(data)) == data
-
-
-@given(st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64))
-def test_base58_is_that_of_keys_and_signatures(key: bytes, signature: bytes) -> None:
-    assert base58.encode(key) == str(Pubkey(key))
-    assert base58.encode(signature) == str(Signature(signature))
-
-
-@pytest.mark.parametrize(
-    ("data", "text"), [(b"", ""), (b"\0", "1"), (b"\0\0a", "112g"), (b"hello world", "StV1DL6CwTryKyV")]
-)
-def test_base58_of_known_bytes(data: bytes, text: str) -> None:
-    assert base58.encode(data) == text
-    assert base58.decode(text) == data
-
-
-@pytest.mark.parametrize("text", ["0", "O", "I", "l", " ", "é", "1+1"])
-def test_base58_refuses_other_characters(text: str) -> None:
-    with pytest.raises(ValueError, match="not a base58 character"):
-        base58.decode(text)
 
 
 @pytest.mark.parametrize(

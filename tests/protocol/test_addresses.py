@@ -16,6 +16,7 @@ from psyche_cli.protocol.addresses import (
     JOIN_SCOPE,
     associated_token_address,
     authorization_address,
+    check_new_run_id,
     check_run_id,
     instance_address,
     parse_pubkey,
@@ -168,6 +169,28 @@ def test_a_run_id_that_is_no_text_is_refused() -> None:
         check_run_id("run\udcff")
 
 
+@pytest.mark.parametrize("run_id", ["run-1", "a b", "é" * 16, "🦙"])
+def test_a_new_run_may_have_an_id_that_can_be_typed(run_id: str) -> None:
+    assert check_new_run_id(run_id) == run_id
+
+
+@pytest.mark.parametrize(
+    ("run_id", "message"),
+    [
+        (" run", "The run id ' run' begins with a blank."),
+        ("run ", "The run id 'run ' ends with a blank."),
+        ("e\u0301", "The run id 'e\\u0301' has characters in a decomposed form"),
+        ("run\x07", "The run id 'run\\x07' has "),
+        ("", "The run id is empty."),
+        ("a" * 33, "The run id is 33 bytes long"),
+    ],
+)
+def test_other_ids_of_new_runs_are_refused(run_id: str, message: str) -> None:
+    with pytest.raises(InvalidRunId) as caught:
+        check_new_run_id(run_id)
+    assert caught.value.message.startswith(message)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -186,6 +209,11 @@ def test_bad_public_keys_are_refused_with_the_reason(text: str, reason: str) -> 
         parse_pubkey(text, "--authorizer")
     assert caught.value.message.startswith("--authorizer is not a public key: ")
     assert reason in caught.value.message
+
+
+@pytest.mark.parametrize("key", [CLIENT_1, SYSTEM, Pubkey.from_bytes(bytes([255] * 32))])
+def test_public_keys_of_32_to_44_characters_are_read(key: Pubkey) -> None:
+    assert parse_pubkey(str(key), "--authorizer") == key
 
 
 def test_a_private_key_given_by_mistake_is_not_repeated() -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
+import anchorpy.coder.idl
+import anchorpy.coder.instruction
 import pytest
 from anchorpy.program.context import Context
 from anchorpy.program.core import Program
@@ -18,6 +20,7 @@ from anchorpy_core.idl import Idl
 from pyheck import snake
 from solders.pubkey import Pubkey
 
+from psyche_cli.protocol.instructions import anchor_programs
 from psyche_cli.protocol.instructions.anchor_programs import AnchorPrograms
 from psyche_cli.protocol.instructions.anchor_values import AnchorValues
 from psyche_cli.protocol.instructions.private_import import PrivateModules
@@ -171,6 +174,14 @@ PrivateModules.load = fail
     assert output_of(broken + MAKE + "print('anchorpy.program' in sys.modules, made.data.hex())") == (
         output_of(MAKE + "print(True, made.data.hex())")
     )
+
+
+def test_the_coder_of_the_whole_is_taken_when_it_cannot_be_loaded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: PrivateModules, name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr(PrivateModules, "load", fail)
+    assert anchor_programs._coder_modules.__wrapped__() == (anchorpy.coder.instruction, anchorpy.coder.idl)
 
 
 @pytest.mark.parametrize(

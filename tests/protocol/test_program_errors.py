@@ -199,6 +199,57 @@ def test_a_code_that_only_the_log_explains() -> None:
     assert (failure.name, failure.message) == ("BrandNew", "Something new")
 
 
+def test_a_code_that_the_log_explains_among_other_lines() -> None:
+    logs = [
+        f"Program {COORDINATOR} invoke [1]",
+        "Program log: Instruction: Update",
+        "Program log: Error Code: Another. Error Number: 6098. Error Message: Another one.",
+        "Program log: Error Code: BrandNew. Error Number: 6099. Error Message: Something new.",
+        f"Program {COORDINATOR} failed: custom program error: 0x17d3",
+    ]
+    failure = explain(custom(6099), logs)
+    assert (failure.name, failure.message) == ("BrandNew", "Something new")
+
+
+def test_lines_outside_of_every_program_belong_to_none() -> None:
+    # Nodes cut long logs, so a program may end whose beginning is missing.
+    logs = [
+        "Program log: panicked at before anything began",
+        f"Program {SYSTEM} success",
+        f"Program {COORDINATOR} invoke [1]",
+        "Program log: panicked at src/state.rs:1",
+        f"Program {COORDINATOR} failed: SBF program panicked",
+    ]
+    failure = explain({"InstructionError": [0, "ProgramFailedToComplete"]}, logs)
+    assert failure.details == ("panicked at src/state.rs:1",)
+
+
+def test_a_program_that_calls_itself_fails_with_the_lines_of_the_inner_call() -> None:
+    logs = [
+        f"Program {COORDINATOR} invoke [1]",
+        "Program log: panicked at the outer call",
+        f"Program {COORDINATOR} invoke [2]",
+        "Program log: panicked at the inner call",
+        f"Program {COORDINATOR} failed: SBF program panicked",
+        f"Program {COORDINATOR} failed: SBF program panicked",
+    ]
+    failure = explain({"InstructionError": [0, "ProgramFailedToComplete"]}, logs)
+    assert failure.details == ("panicked at the inner call",)
+
+
+def test_an_inner_call_that_succeeded_takes_its_lines_with_it() -> None:
+    logs = [
+        f"Program {COORDINATOR} invoke [1]",
+        f"Program {COORDINATOR} invoke [2]",
+        "Program log: panicked at the inner call",
+        f"Program {COORDINATOR} success",
+        "Program log: panicked at the outer call",
+        f"Program {COORDINATOR} failed: SBF program panicked",
+    ]
+    failure = explain({"InstructionError": [0, "ProgramFailedToComplete"]}, logs)
+    assert failure.details == ("panicked at the outer call",)
+
+
 def test_cold_start_steps_are_explained_by_the_program() -> None:
     text = "cold_start_warmup_steps (9) exceeds estimated training rounds per epoch ((epoch_time=60 - warmup_time=15)"
     logs = [f"Program {COORDINATOR} invoke [1]", f"Program log: {text}", f"Program {COORDINATOR} failed: x"]

@@ -643,6 +643,24 @@ def test_what_is_prepared_too_slowly_is_not_sent_any_more() -> None:
     assert stage.elapsed <= 10
 
 
+@pytest.mark.parametrize(("seconds", "is_sent"), [(4.5, True), (4.6, False)])
+def test_with_less_than_a_tenth_of_the_time_left_nothing_is_sent(seconds: float, is_sent: bool) -> None:
+    stage = Stage(deadline=10)
+    slowly(stage, "getLatestBlockhash", seconds)
+    slowly(stage, "simulateTransaction", seconds)
+    if is_sent:
+        assert stage.send().slot == 77
+        return
+    error = stage.fails(TimedOut)
+    assert error.message == (
+        "scripted://cluster took so long that too little is left of the 10 seconds to send payment and learn what "
+        "becomes of it."
+    )
+    assert error.hint.startswith("It was not sent.")
+    assert error.context == {"endpoint": "scripted://cluster", "sent": False}
+    assert stage.cluster.sent == []
+
+
 def test_one_deadline_for_two_transactions() -> None:
     stage = Stage()
     rpc = RpcClient(stage.cluster, stage.clock).within(Deadline(stage.clock, WRITING_SECONDS))

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
@@ -12,7 +13,12 @@ from solders.transaction import Transaction
 
 from psyche_cli.errors import TransactionTooLarge
 from psyche_cli.solana.rpc.types import Blockhash
-from psyche_cli.solana.sending.transaction import sign_transaction, transaction_size
+from psyche_cli.solana.sending.transaction import (
+    distinguishing_mark,
+    sign_transaction,
+    transaction_fee,
+    transaction_size,
+)
 from psyche_cli.solana.wallet import Wallet
 
 BLOCKHASH = Blockhash(Hash(bytes(range(32))), 250)
@@ -52,6 +58,26 @@ def test_a_missing_signer_is_a_mistake_of_the_program() -> None:
     (payer, _), (other, _) = wallet(), wallet()
     with pytest.raises(ValueError, match=f"no wallet was given for the signers {other.address}"):
         sign_transaction([pay(other.address)], payer, [], BLOCKHASH)
+
+
+def test_every_signature_costs_5000_lamports() -> None:
+    payer, other, third = (wallet()[0].address for _ in range(3))
+    assert transaction_fee([pay(payer)], payer) == 5_000
+    assert transaction_fee([pay(payer), pay(payer)], payer) == 5_000
+    assert transaction_fee([pay(payer), pay(other)], payer) == 10_000
+    assert transaction_fee([pay(third), pay(other)], payer) == 15_000
+
+
+def test_the_mark_makes_equal_payments_differ_and_limits_nothing() -> None:
+    marks = {bytes(distinguishing_mark().data) for _ in range(200)}
+    # Of 2^17 marks, 200 random ones are distinct but for a few.
+    assert len(marks) > 190
+    for mark in marks:
+        # SetComputeUnitLimit: the tag 2, then the limit as u32. A transaction has at most 1,400,000 units.
+        assert mark[0] == 2
+        assert 200_000 <= int.from_bytes(mark[1:], "little") < 200_000 + 2**17
+    assert distinguishing_mark().program_id == COMPUTE_BUDGET
+    assert distinguishing_mark().accounts == []
 
 
 def test_1232_bytes_fit_and_one_more_does_not() -> None:

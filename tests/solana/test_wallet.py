@@ -19,6 +19,7 @@ from psyche_cli.cli.app import environment_of_this_process
 from psyche_cli.environment import Environment
 from psyche_cli.errors import PsycheError, WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.redaction import Redactor
+from psyche_cli import base58
 from psyche_cli.solana.wallet import Wallet, keypair_file_address, load_wallet
 
 SEED = bytes(range(1, 33))
@@ -103,6 +104,23 @@ def test_without_any_wallet_the_ways_to_give_one_are_told(tmp_path: Path) -> Non
         f"No wallet was given, and the default one {tmp_path}/.config/solana/id.json does not exist."
     )
     assert "WALLET_PRIVATE_KEY_PATH" in caught.value.hint
+
+
+def test_a_default_wallet_that_may_not_even_be_looked_for_is_an_error_of_reading(tmp_path: Path) -> None:
+    # A name that the file system does not take; a folder that may not be entered fails likewise.
+    with pytest.raises(WalletError, match=r"Cannot read the wallet file .*: File name too long"):
+        load(tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [array(KEYPAIR), array(KEYPAIR)[:40], str(Keypair.from_bytes(KEYPAIR)), base58.encode(SEED), SEED.hex()],
+    ids=["array", "part of an array", "base58", "seed", "seed in hex"],
+)
+def test_a_private_key_given_as_the_path_is_refused_and_not_repeated(tmp_path: Path, key: str) -> None:
+    with pytest.raises(WalletMalformed, match="is a private key, not the path of a file") as caught:
+        load(tmp_path, Path(key))
+    assert key not in all_texts_of(caught.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])

@@ -1,0 +1,155 @@
+"""Try every mutant and list the survivors. Exit code 1 when there is one that the list of equivalents does not hold."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import tomli
+
+from scripts.mutation.mutate import Mutant, mutants
+from scripts.mutation.trial import Trial, Verdict, preload
+
+ROOT = Path(__file__).parent.parent.parent
+EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
+AMOUNTS = Path("psyche_cli/amounts.py")
+SENDING = Path("psyche_cli/solana/sending")
+TESTS: dict[Path, list[list[str]]] = {
+    AMOUNTS: [["tests/test_amounts.py"]],
+    SENDING: [
+        ["tests/solana/test_verdict.py", "tests/solana/test_transaction.py", "tests/solana/test_sender.py"],
+        ["tests/solana/test_sender_on_localnet.py"],
+        ["tests/solana/test_forks.py"],
+    ],
+}
+"""The groups of tests that a mutant has to pass, quick ones first; the random tests among them do not count."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Try the mutants that the ``arguments`` choose."""
+    options = _options(arguments)
+    os.chdir(ROOT)
+    known = equivalents()
+    chosen = [mutant for room in TESTS for path in modules(room) for mutant in mutants(path, ROOT)]
+    names = {(str(mutant.path), mutant.name) for mutant in chosen}
+    outdated = [f"{path}: {name}" for path, name in known if (path, name) not in names]
+    chosen = [mutant for mutant in chosen if all(part in f"{mutant.path}: {mutant.name}" for part in options.match)]
+    if options.sample:
+        chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))
+    if options.list:
+        print(*(_title(mutant) for mutant in chosen), sep="\n")
+        return 0
+    trials = [mutant for mutant in chosen if (str(mutant.path), mutant.name) not in known]
+    skipped = len(chosen) - len(trials)
+    survivors = _try(trials, options.jobs, options.verbose)
+    print(
+        f"\n{len(trials) - len(survivors)} of {len(trials)} mutants killed; {skipped} known to be equivalent, not tried"
+    )
+    for mutant in sorted(survivors, key=lambda mutant: (mutant.path, mutant.line)):
+        print(f"survived: {_title(mutant)}")
+    for entry in outdated:
+        print(f"no such mutant, remove it from {EQUIVALENTS.relative_to(ROOT)}: {entry}")
+    return 1 if survivors or outdated else 0
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/mutants", description="List small faults that no test notices.")
+    parser.add_argument("match", nargs="*", help="try only mutants whose title contains all of these texts")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="try N mutants, chosen at random")
+    parser.add_argument("--seed", type=int, default=0, help="of the random choice (default 0)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time (default 2)")
+    parser.add_argument("--list", action="store_true", help="print the mutants, try none")
+    parser.add_argument("--verbose", action="store_true", help="print of each mutant which test killed it")
+    return parser.parse_args(arguments)
+
+
+def equivalents() -> Mapping[tuple[str, str], str]:
+    """Why no test can tell a mutant from the original, by module and name."""
+    entries = tomli.loads(EQUIVALENTS.read_text(encoding="utf-8")).get("mutant", [])
+    return {(entry["module"], entry["change"]): entry["reason"] for entry in entries}
+
+
+def modules(room: Path) -> list[Path]:
+    """The modules of a room, relative to the project's folder."""
+    files = sorted((ROOT / room).glob("*.py")) if (ROOT / room).is_dir() else [ROOT / room]
+    return [file.relative_to(ROOT) for file in files]
+
+
+def _tests(path: Path) -> list[list[str]]:
+    return next(tests for room, tests in TESTS.items() if path.is_relative_to(room))
+
+
+def _title(mutant: Mutant) -> str:
+    return f"{mutant.path}:{mutant.line}: {mutant.name}"
+
+
+def _try(chosen: Sequence[Mutant], jobs: int, verbose: bool) -> list[Mutant]:
+    preload()
+    limits = {room: _cpu_limit(modules(room)[-1]) for room in TESTS if any(m.path.is_relative_to(room) for m in chosen)}
+    survivors = []
+
+    def judge(mutant: Mutant, verdict: Verdict) -> None:
+        if verdict.survived:
+            survivors.append(mutant)
+            print(f"\nsurvived: {_title(mutant)}", flush=True)
+        elif verbose:
+            print(f"killed ({verdict.cpu_seconds:.1f} s): {_title(mutant)}: {verdict.how}", flush=True)
+        else:
+            print(".", end="", flush=True)
+
+    def start(mutant: Mutant) -> Trial:
+        limit = next(limit for room, limit in limits.items() if mutant.path.is_relative_to(room))
+        return Trial(_module_name(mutant.path), mutant.source, _tests(mutant.path), limit)
+
+    _in_parallel(chosen, jobs, start, judge)
+    return survivors
+
+
+def _cpu_limit(path: Path) -> int:
+    """Seconds of CPU after which a mutant counts as killed. Stops when the tests fail without any mutation."""
+    trial = Trial(_module_name(path), path.read_text(encoding="utf-8"), _tests(path), 600)
+    while (verdict := trial.finished()) is None:
+        time.sleep(0.05)
+    if not verdict.survived:
+        raise SystemExit(f"The tests fail without any mutation: {verdict.how}")
+    print(f"Without a mutation, the tests of {path.parent} pass in {verdict.cpu_seconds:.1f} s of CPU.", flush=True)
+    return math.ceil(verdict.cpu_seconds * 2 + 5)
+
+
+def _in_parallel(
+    chosen: Sequence[Mutant],
+    jobs: int,
+    start: Callable[[Mutant], Trial],
+    judge: Callable[[Mutant, Verdict], None],
+) -> None:
+    waiting = list(reversed(chosen))
+    running: dict[int, tuple[Mutant, Trial]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                mutant = waiting.pop()
+                trial = start(mutant)
+                running[trial.pid] = mutant, trial
+            for pid, (mutant, trial) in list(running.items()):
+                verdict = trial.finished()
+                if verdict is not None:
+                    del running[pid]
+                    judge(mutant, verdict)
+            time.sleep(0.02)
+    finally:
+        for _, trial in running.values():
+            trial.stop()
+
+
+def _module_name(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

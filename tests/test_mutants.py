@@ -1,0 +1,54 @@
+"""The mutants of ``scripts/mutants``: small, distinct faults; and the list of those that no test can tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.mutation.__main__ import ROOT, TESTS, equivalents, modules
+from scripts.mutation.mutate import mutants
+
+SOURCE = '''
+"""A docstring is left alone."""
+LIMIT = 5
+
+
+def capped(count: int, *, strict: bool = False) -> int | None:
+    """So is this one."""
+    if count > LIMIT and not strict:
+        return LIMIT
+    log(count)
+    raise ValueError(f"{count} + 1")
+'''
+
+
+def test_every_kind_of_fault(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(SOURCE)
+    found = list(mutants(Path("module.py"), tmp_path))
+    assert [mutant.name for mutant in found] == [
+        "module: LIMIT = 5 -> LIMIT = 6",
+        "module: LIMIT = 5 -> LIMIT = 4",
+        "capped: False -> True",
+        "capped: count > LIMIT and (not strict) -> not (count > LIMIT and (not strict))",
+        "capped: count > LIMIT and (not strict) -> count > LIMIT or not strict",
+        "capped: count > LIMIT and (not strict) -> count >= LIMIT and (not strict)",
+        "capped: count > LIMIT and (not strict) -> count <= LIMIT and (not strict)",
+        "capped: count > LIMIT and (not strict) -> count > LIMIT and strict",
+        "capped: return LIMIT -> return None",
+        "capped: log(count) -> pass",
+        "capped: raise ValueError(f'{count} + 1') -> pass",
+    ]
+    for mutant in found:
+        compile(mutant.source, str(path), "exec")
+    assert len({mutant.source for mutant in found}) == len(found)
+
+
+@pytest.mark.parametrize("room", TESTS, ids=str)
+def test_every_listed_equivalent_is_still_a_mutant_and_has_a_reason(room: Path) -> None:
+    names = {(str(path), mutant.name) for path in modules(room) for mutant in mutants(path, ROOT)}
+    listed = {key: reason for key, reason in equivalents().items() if Path(key[0]).is_relative_to(room)}
+    assert names
+    assert set(listed) <= names
+    assert all(len(reason) > 20 for reason in listed.values())
