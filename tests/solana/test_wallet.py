@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from psyche_cli import base58
 from psyche_cli.cli.app import environment_of_this_process
 from psyche_cli.environment import Environment
 from psyche_cli.errors import PsycheError, WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.redaction import Redactor
-from psyche_cli import base58
 from psyche_cli.solana.wallet import Wallet, keypair_file_address, load_wallet
 
 SEED = bytes(range(1, 33))
