@@ -211,7 +211,7 @@ def test_bad_public_keys_are_refused_with_the_reason(text: str, reason: str) -> 
     assert reason in caught.value.message
 
 
-@pytest.mark.parametrize("key", [CLIENT_1, SYSTEM, Pubkey.from_bytes(bytes([255] * 32))])
+@pytest.mark.parametrize("key", [CLIENT_1, SYSTEM_PROGRAM, Pubkey.from_bytes(bytes([255] * 32))])
 def test_public_keys_of_32_to_44_characters_are_read(key: Pubkey) -> None:
     assert parse_pubkey(str(key), "--authorizer") == key
 

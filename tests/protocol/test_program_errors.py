@@ -215,7 +215,7 @@ def test_lines_outside_of_every_program_belong_to_none() -> None:
     # Nodes cut long logs, so a program may end whose beginning is missing.
     logs = [
         "Program log: panicked at before anything began",
-        f"Program {SYSTEM} success",
+        f"Program {SYSTEM_PROGRAM} success",
         f"Program {COORDINATOR} invoke [1]",
         "Program log: panicked at src/state.rs:1",
         f"Program {COORDINATOR} failed: SBF program panicked",
