@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class Endpoint(Protocol):
+    """What transports can be opened to: a local validator, in whatever form it runs."""
+
+    def open_transport(self) -> Transport:
+        """A new transport, to be closed by the caller."""
+        ...
+
+
 class Transport(Protocol):
     """One endpoint. Library code cannot tell HTTP from the in-process validator or from a faulty one in a test."""
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from types import TracebackType
+from weakref import WeakSet
+
 from psyche_cli.environment import Clock, SystemClock
-from psyche_cli.errors import Unreachable
+from psyche_cli.errors import LocalnetError, Unreachable
+from psyche_cli.localnet.calls import call
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.localnet.rpc.fault import Json
 
 
 class InProcessTransport:
@@ -38,3 +43,48 @@ class InProcessTransport:
 def create_dispatcher(genesis: Genesis | None = None, *, clock: Clock | None = None) -> Dispatcher:
     """A new chain with the Psyche programs (or another ``genesis``), ready to answer. Raises BadProgram."""
     return Dispatcher(RpcContext(Bank(genesis or Genesis(), Timekeeper(clock or SystemClock()))))
+
+
+class InProcessValidator:
+    """A local validator without sockets and without a thread: it answers in the thread that created it, and only there.
+
+    ``genesis`` is what the chain starts with (the Psyche programs unless given), ``clock`` the cluster's time.
+
+    ::
+
+        with InProcessValidator() as validator:
+            validator.call("localnet_warpSeconds", 3600)
+
+    Raises BadProgram when a program of ``genesis`` is missing or not accepted by the VM.
+    """
+
+    def __init__(self, genesis: Genesis | None = None, *, clock: Clock | None = None) -> None:
+        self.dispatcher = create_dispatcher(genesis, clock=clock)
+        self._transports: WeakSet[InProcessTransport] = WeakSet()
+        self._open = True
+
+    def __enter__(self) -> InProcessValidator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def call(self, method: str, *params: Json) -> Json:
+        """The result of one RPC method, such as ``call("localnet_warpSeconds", 3600)``. Raises RpcError."""
+        return call(self.open_transport(), method, params)
+
+    def open_transport(self) -> InProcessTransport:
+        """A new transport to the validator. Raises LocalnetError after ``close``."""
+        if not self._open:
+            raise LocalnetError("The local validator is not running.", hint="Use it in a with statement.")
+        transport = InProcessTransport(self.dispatcher)
+        self._transports.add(transport)
+        return transport
+
+    def close(self) -> None:
+        """Refuse further requests; transports that are open raise Unreachable."""
+        self._open = False
+        for transport in self._transports:
+            transport.close()

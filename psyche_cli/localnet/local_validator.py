@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from psyche_cli.environment import Clock, SystemClock
-from psyche_cli.errors import LocalnetError, RpcError
+from psyche_cli.errors import LocalnetError
 from psyche_cli.limits import BLOCKHASH_MAX_AGE
+from psyche_cli.localnet.calls import call
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import AccountRefused, Genesis
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY
@@ -26,8 +26,7 @@ from psyche_cli.localnet.server.ports import DEFAULT_RPC_PORT, bind_pair
 
 if TYPE_CHECKING:
     from psyche_cli.localnet.storage.ledger import Ledger
-
-_CALL_SECONDS: Final = 30.0
+    from psyche_cli.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -161,18 +160,13 @@ class LocalValidator:
 
         Raises RpcError with the method's code and text when it refuses.
         """
+        return call(self.open_transport(), method, params)
+
+    def open_transport(self) -> Transport:
+        """A new HTTP transport to the validator, to be closed by the caller."""
         from psyche_cli.solana.rpc.http import HttpTransport
 
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        transport = HttpTransport(self.rpc_url)
-        try:
-            answer = json.loads(transport.send(json.dumps(body).encode(), timeout=_CALL_SECONDS))
-        finally:
-            transport.close()
-        if "error" in answer:
-            error = answer["error"]
-            raise RpcError(f"{method}: {error['message']}", rpc_code=error["code"])
-        return answer["result"]
+        return HttpTransport(self.rpc_url)
 
     def _started(self) -> LocalServer:
         if self._server is None:

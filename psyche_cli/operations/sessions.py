@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from psyche_cli.environment import Environment
+from psyche_cli.environment import Clock, Environment
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
@@ -65,19 +65,42 @@ def signing_session(
     """
     # Which wallet pays, and who else can read it, is no progress that --quiet leaves out.
     wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
-    with _connected(environment, rpc) as connected:
-        client = connected.within(Deadline(environment.clock, WRITING_SECONDS, since=environment.started))
-        sender = Sender(client, environment.clock, environment.progress, describe_failure=failure_describer(PUBLISHED))
-        with sender.accounting():
-            yield SigningSession(
-                rpc=client,
-                programs=PUBLISHED,
-                notify=environment.progress,
-                given=given,
-                wallet=wallet,
-                sender=sender,
-                instructions=Instructions(PUBLISHED),
-            )
+    with (
+        _connected(environment, rpc) as client,
+        one_write(
+            client, environment.clock, environment.progress, wallet, given=given, since=environment.started
+        ) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def one_write(
+    client: RpcClient,
+    clock: Clock,
+    notify: Callable[[str], None],
+    wallet: Wallet,
+    *,
+    given: GivenOptions = NOTHING_GIVEN,
+    since: float | None = None,
+) -> Iterator[SigningSession]:
+    """A session for one operation that writes, over an open endpoint.
+
+    It asks nothing once WRITING_SECONDS have passed ``since`` that moment of the clock (None: now), and its errors say
+    what this operation sent.
+    """
+    rpc = client.within(Deadline(clock, WRITING_SECONDS, since=since))
+    sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED))
+    with sender.accounting():
+        yield SigningSession(
+            rpc=rpc,
+            programs=PUBLISHED,
+            notify=notify,
+            given=given,
+            wallet=wallet,
+            sender=sender,
+            instructions=Instructions(PUBLISHED),
+        )
 
 
 @contextmanager

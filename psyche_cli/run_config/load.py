@@ -61,7 +61,12 @@ def load_run_config(path: Path, *, check_rules: bool = True) -> RunConfig:
 
     Raises ConfigurationError, whose ``context["problems"]`` names everything that is wrong with the file at once.
     """
-    document = _parse(_read(path), path)
+    return parse_run_config(_read(path), path, check_rules=check_rules)
+
+
+def parse_run_config(text: str, path: Path, *, check_rules: bool = True) -> RunConfig:
+    """The same for the text of a file. ``path`` names it in messages and is not opened."""
+    document = _parse(text, path)
     reader = Reader()
     sound: dict[str, Any] = {}
     for name, kind in ROOTS.items():

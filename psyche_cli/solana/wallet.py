@@ -153,6 +153,16 @@ def _refuse_key_as_path(path: Path) -> None:
         )
 
 
+def load_keypair_file(path: Path, notify: Callable[[str], None], redactor: Redactor) -> Wallet:
+    """The wallet in a keypair file, whatever the environment holds; ``redactor`` learns its key.
+
+    ``notify`` takes a sentence when others may read the file. Raises WalletNotFound, WalletMalformed, or WalletError
+    for a file that cannot be read.
+    """
+    _refuse_key_as_path(path)
+    return _load_file(path, notify, redactor)
+
+
 def keypair_file_address(path: Path, redactor: Redactor) -> Pubkey:
     """The public half of a keypair file; ``redactor`` learns the other. Raises WalletNotFound, WalletMalformed."""
     return _load_file(path, lambda _: None, redactor).address

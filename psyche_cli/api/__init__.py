@@ -1,0 +1,162 @@
+"""What other projects may import of psyche-cli: the operations of the command line as functions.
+
+Sessions, runs, sending, decoding, configurations and local validators; docs/api.md shows each at work. Nothing here
+prints. Errors are those of ``psyche_cli.errors``. Amounts are exact decimals as text, or integers of base units.
+
+A name is imported when it is first used, so importing this module costs next to nothing. The names and their signatures
+are pinned by a test; what else is in the package may change with any release.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from psyche_cli.api.configuration import check_config
+    from psyche_cli.api.runs import (
+        create_run,
+        dump_run,
+        dump_user,
+        find_run,
+        pause_run,
+        resume_run,
+        set_future_epoch_rates,
+        top_up_rewards,
+        update_config,
+    )
+    from psyche_cli.api.sending import send, simulate
+    from psyche_cli.api.sessions import Session, SigningSession, open_session, open_signing_session
+    from psyche_cli.localnet.chain.genesis import Genesis
+    from psyche_cli.localnet.in_process import InProcessValidator
+    from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+    from psyche_cli.localnet.process import LocalValidatorProcess
+    from psyche_cli.operations.runs.find import Run, Treasury
+    from psyche_cli.protocol.accounts.any_account import DecodedAccount, decode_account
+    from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
+    from psyche_cli.protocol.accounts.small_accounts import (
+        Authorization,
+        CoordinatorInstance,
+        Participant,
+        TreasurerRun,
+    )
+    from psyche_cli.protocol.accounts.token_accounts import TokenAccount, TokenMint
+    from psyche_cli.protocol.errors.program_errors import ProgramFailure, explain_failure
+    from psyche_cli.protocol.instructions.builder import Instructions
+    from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+    from psyche_cli.protocol.run_states import ClientState, RunState
+    from psyche_cli.results import OperationResult, Receipt
+    from psyche_cli.run_config.load import RunConfig, load_run_config
+    from psyche_cli.run_config.problems import Problem
+    from psyche_cli.solana.raw_account import RawAccount
+    from psyche_cli.solana.rpc.client import RpcClient
+    from psyche_cli.solana.rpc.types import Simulation
+    from psyche_cli.solana.wallet import Wallet
+    from psyche_cli.transport import Endpoint, Transport
+
+__all__ = [
+    "PUBLISHED",
+    "Authorization",
+    "ClientState",
+    "CoordinatorAccount",
+    "CoordinatorInstance",
+    "DecodedAccount",
+    "Endpoint",
+    "Genesis",
+    "InProcessValidator",
+    "Instructions",
+    "LocalValidator",
+    "LocalValidatorProcess",
+    "LocalnetOptions",
+    "OperationResult",
+    "Participant",
+    "Problem",
+    "ProgramFailure",
+    "ProgramIds",
+    "RawAccount",
+    "Receipt",
+    "RpcClient",
+    "Run",
+    "RunConfig",
+    "RunState",
+    "Session",
+    "SigningSession",
+    "Simulation",
+    "TokenAccount",
+    "TokenMint",
+    "Transport",
+    "TreasurerRun",
+    "Treasury",
+    "Wallet",
+    "check_config",
+    "create_run",
+    "decode_account",
+    "dump_run",
+    "dump_user",
+    "explain_failure",
+    "find_run",
+    "load_run_config",
+    "open_session",
+    "open_signing_session",
+    "pause_run",
+    "resume_run",
+    "send",
+    "set_future_epoch_rates",
+    "simulate",
+    "top_up_rewards",
+    "update_config",
+]
+
+_MODULES: Final = {
+    "api.configuration": ["check_config"],
+    "api.runs": [
+        "create_run",
+        "dump_run",
+        "dump_user",
+        "find_run",
+        "pause_run",
+        "resume_run",
+        "set_future_epoch_rates",
+        "top_up_rewards",
+        "update_config",
+    ],
+    "api.sending": ["send", "simulate"],
+    "api.sessions": ["Session", "SigningSession", "open_session", "open_signing_session"],
+    "localnet.chain.genesis": ["Genesis"],
+    "localnet.in_process": ["InProcessValidator"],
+    "localnet.local_validator": ["LocalValidator", "LocalnetOptions"],
+    "localnet.process": ["LocalValidatorProcess"],
+    "operations.runs.find": ["Run", "Treasury"],
+    "protocol.accounts.any_account": ["DecodedAccount", "decode_account"],
+    "protocol.accounts.coordinator_account": ["CoordinatorAccount"],
+    "protocol.accounts.small_accounts": ["Authorization", "CoordinatorInstance", "Participant", "TreasurerRun"],
+    "protocol.accounts.token_accounts": ["TokenAccount", "TokenMint"],
+    "protocol.errors.program_errors": ["ProgramFailure", "explain_failure"],
+    "protocol.instructions.builder": ["Instructions"],
+    "protocol.programs": ["PUBLISHED", "ProgramIds"],
+    "protocol.run_states": ["ClientState", "RunState"],
+    "results": ["OperationResult", "Receipt"],
+    "run_config.load": ["RunConfig", "load_run_config"],
+    "run_config.problems": ["Problem"],
+    "solana.raw_account": ["RawAccount"],
+    "solana.rpc.client": ["RpcClient"],
+    "solana.rpc.types": ["Simulation"],
+    "solana.wallet": ["Wallet"],
+    "transport": ["Endpoint", "Transport"],
+}
+"""The names of each module, which are the imports above."""
+
+if not TYPE_CHECKING:  # a type checker sees the imports, and no name besides them
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        for module, names in _MODULES.items():
+            if name in names:
+                value = getattr(import_module(f"psyche_cli.{module}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,33 @@
+"""Checking run configurations without a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psyche_cli.errors import ConfigurationError
+from psyche_cli.run_config.load import parse_run_config
+from psyche_cli.run_config.problems import Problem
+
+
+def check_config(toml: str, *, name: str = "run.toml") -> list[Problem]:
+    """Everything that is wrong with the text of a configuration file, and what the coordinator would refuse of it.
+
+    ``name`` stands for the file in messages. An empty list means that ``update_config`` accepts the file.
+
+    >>> from psyche_cli import api
+    >>> for problem in api.check_config("[config]\\nwarmup_time = 'long'\\n")[:2]:
+    ...     print(problem.key, problem.rule)
+    config.warmup_time WrongType
+    config.cooldown_time MissingKey
+    """
+    try:
+        parse_run_config(toml, Path(name))
+    except ConfigurationError as error:
+        return [Problem(**problem) for problem in _problems(error)]
+    return []
+
+
+def _problems(error: ConfigurationError) -> list[dict[str, str]]:
+    problems = error.context["problems"]
+    assert isinstance(problems, list)  # every error of a configuration names what is wrong
+    return [problem for problem in problems if isinstance(problem, dict)]

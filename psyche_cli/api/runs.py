@@ -1,0 +1,155 @@
+"""Finding, creating and administering runs. What is so already is left alone and sends nothing.
+
+Every function may raise a NetworkError, and every one that writes also TransactionExpired, TransactionUnknown,
+ProgramRefused, InsufficientFunds and Interrupted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psyche_cli.api.sessions import Session, SigningSession
+from psyche_cli.operations.config import update_config as configuring
+from psyche_cli.operations.observe import json_dump
+from psyche_cli.operations.rewards import set_future_epoch_rates as rates
+from psyche_cli.operations.rewards import treasurer_top_up_rewards as funding
+from psyche_cli.operations.runs import create_run as creating
+from psyche_cli.operations.runs import find
+from psyche_cli.operations.runs import set_paused as pausing
+from psyche_cli.results import JsonValue, OperationResult
+
+
+def find_run(session: Session, run_id: str, *, treasurer_index: int | None = None) -> find.Run:
+    """A run as it is now: its instance, its coordinator account, and its treasury if it has one; two round trips.
+
+    ``treasurer_index`` (u64) is needed for a run that was created with one of its own.
+    Raises InvalidRunId, RunNotFound, AccountNotFound, AccountError.
+    """
+    with session.reading() as operation:
+        return find.find_run(operation, run_id, treasurer_index)
+
+
+def create_run(
+    session: SigningSession,
+    *,
+    run_id: str,
+    client_version: str = "latest",
+    join_authority: str | None = None,
+    collateral_mint: str | None = None,
+    treasurer_index: int | None = None,
+    name: str | None = None,
+    description: str | None = None,
+) -> OperationResult:
+    """Create a run, of which the wallet becomes the main authority; one transaction.
+
+    ``join_authority`` (base58) lets members join, the wallet itself unless given. ``collateral_mint`` (base58) makes a
+    run with a treasurer. Raises InvalidRunId, InvalidPublicKey, UsageError, ConfigurationError, AlreadyExists,
+    AccountNotFound.
+    """
+    request = creating.RunRequest(
+        run_id=run_id,
+        client_version=client_version,
+        join_authority=join_authority,
+        collateral_mint=collateral_mint,
+        treasurer_index=treasurer_index,
+        name=name,
+        description=description,
+    )
+    with session.writing() as operation:
+        return creating.create_run(operation, request)
+
+
+def update_config(
+    session: SigningSession,
+    *,
+    run_id: str,
+    config_path: Path | None = None,
+    restart_from_step: int | None = None,
+    switch_to_hub: bool = False,
+    name: str | None = None,
+    description: str | None = None,
+    num_parameters: int | None = None,
+    vocab_size: int | None = None,
+    client_version: str | None = None,
+    treasurer_index: int | None = None,
+) -> OperationResult:
+    """Configure a run from a TOML file and piece by piece; None leaves a value as it is.
+
+    Raises NothingToDo, ConfigurationError, RunNotFound, NotAuthority, WrongRunState.
+    """
+    changes = configuring.ConfigChanges.gather(
+        config_path=config_path,
+        restart_from_step=restart_from_step,
+        switch_to_hub=switch_to_hub,
+        name=name,
+        description=description,
+        num_parameters=num_parameters,
+        vocab_size=vocab_size,
+        client_version=client_version,
+    )
+    with session.writing() as operation:
+        return configuring.update_config(operation, run_id=run_id, changes=changes, treasurer_index=treasurer_index)
+
+
+def pause_run(session: SigningSession, *, run_id: str, treasurer_index: int | None = None) -> OperationResult:
+    """Pause a run; one in training pauses at the end of its epoch. Raises RunNotFound, NotAuthority, WrongRunState."""
+    with session.writing() as operation:
+        return pausing.set_paused(operation, run_id=run_id, paused=True, treasurer_index=treasurer_index)
+
+
+def resume_run(session: SigningSession, *, run_id: str, treasurer_index: int | None = None) -> OperationResult:
+    """Start a run, or resume it. Raises RunNotFound, NotAuthority, WrongRunState, ConfigurationError."""
+    with session.writing() as operation:
+        return pausing.set_paused(operation, run_id=run_id, paused=False, treasurer_index=treasurer_index)
+
+
+def set_future_epoch_rates(
+    session: SigningSession,
+    *,
+    run_id: str,
+    earning_rate: str | None = None,
+    slashing_rate: str | None = None,
+    treasurer_index: int | None = None,
+) -> OperationResult:
+    """Set the earning rate (shared by all members of an epoch) and the slashing rate (per ejected member).
+
+    Both are exact decimals: whole tokens of the collateral for a run with a treasurer, else points. They take effect
+    when the run next enters Warmup; None leaves a rate as it is. Raises InvalidAmount, RunNotFound, NotAuthority.
+    """
+    with session.writing() as operation:
+        return rates.set_future_epoch_rates(
+            operation,
+            run_id=run_id,
+            earning_rate=earning_rate,
+            slashing_rate=slashing_rate,
+            treasurer_index=treasurer_index,
+        )
+
+
+def top_up_rewards(
+    session: SigningSession, *, run_id: str, amount: str, treasurer_index: int | None = None
+) -> OperationResult:
+    """Transfer ``amount`` (exact decimals of whole tokens) of the collateral from the wallet to the run's vault.
+
+    A repetition pays again. Raises InvalidAmount, RunNotFound, Refused for a run without treasurer, AccountNotFound.
+    """
+    with session.writing() as operation:
+        return funding.top_up_rewards(
+            operation, run_id=run_id, collateral_amount=amount, treasurer_index=treasurer_index
+        )
+
+
+def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> JsonValue:
+    """Everything about a run, as ``psyche-cli json-dump-run`` prints it. Raises what ``find_run`` raises."""
+    with session.reading() as operation:
+        return json_dump.dump_run(operation, run_id=run_id, treasurer_index=treasurer_index).value
+
+
+def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> JsonValue:
+    """Everything about one wallet in a run, as ``psyche-cli json-dump-user`` prints it.
+
+    Raises InvalidPublicKey and what ``find_run`` raises.
+    """
+    with session.reading() as operation:
+        found = json_dump.dump_user(operation, run_id=run_id, address=address, treasurer_index=treasurer_index)
+        return found.value

@@ -1,0 +1,144 @@
+"""The local validator as a process of its own, for programs that must not share theirs with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from psyche_cli.environment import Clock, SystemClock
+from psyche_cli.errors import LocalnetError
+from psyche_cli.localnet.calls import call
+from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.solana.rpc.http import HttpTransport
+
+START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 30.0
+_PAUSE: Final = 0.02
+
+
+class LocalValidatorProcess:
+    """``psyche-cli localnet`` with this Python, on free ports; it ends with the ``with`` statement.
+
+    ``options`` are further words of that command line, such as ``["--airdrop", f"{address}=100"]``. ``log`` is a file
+    for what the validator reports; without one that is discarded. ``start_seconds`` is how long it may take to start.
+
+    ::
+
+        with LocalValidatorProcess(["--slot-time", "0.05"]) as validator:
+            client = solana.rpc.api.Client(validator.rpc_url)
+
+    Raises LocalnetError when the process ends, or answers nothing in time, instead of becoming ready.
+    """
+
+    def __init__(
+        self,
+        options: Sequence[str] = (),
+        *,
+        log: Path | None = None,
+        start_seconds: float = START_SECONDS,
+        clock: Clock | None = None,
+    ) -> None:
+        self._options = tuple(options)
+        self._log = log
+        self._start_seconds = start_seconds
+        self._clock = clock or SystemClock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._urls = ("", "")
+
+    def __enter__(self) -> LocalValidatorProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def rpc_url(self) -> str:
+        """Where JSON-RPC is answered."""
+        self._require_running()
+        return self._urls[0]
+
+    @property
+    def ws_url(self) -> str:
+        """Where PubSub is answered."""
+        self._require_running()
+        return self._urls[1]
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._require_running().pid
+
+    def call(self, method: str, *params: Json) -> Json:
+        """The result of one RPC method, such as ``call("localnet_warpSeconds", 3600)``. Raises RpcError."""
+        return call(self.open_transport(), method, params)
+
+    def open_transport(self) -> HttpTransport:
+        """A new HTTP transport to the validator, to be closed by the caller."""
+        return HttpTransport(self.rpc_url)
+
+    def start(self) -> None:
+        """Start the process; returns when the first request can be answered."""
+        with tempfile.TemporaryDirectory(prefix="psyche-localnet-") as folder:
+            report = Path(folder, "stdout")
+            command = [sys.executable, "-m", "psyche_cli", "localnet", "--rpc-port", "0", "--output", "json"]
+            with report.open("wb") as stdout, (self._log or Path(folder, "stderr")).open("ab") as stderr:
+                self._process = subprocess.Popen(
+                    [*command, *self._options], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+                )
+            try:
+                self._urls = self._await_ready(self._process, report)
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Stop the process, as Ctrl-C would; one that does not end is killed."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _require_running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            raise LocalnetError("The local validator is not running.", hint="Use it in a with statement.")
+        return self._process
+
+    def _await_ready(self, process: subprocess.Popen[bytes], report: Path) -> tuple[str, str]:
+        """Both URLs, once the process has printed them. Raises LocalnetError with its own reason when it fails."""
+        until = self._clock.monotonic() + self._start_seconds
+        while self._clock.monotonic() < until:
+            ended = process.poll() is not None
+            printed = _document(report.read_text(encoding="utf-8"))
+            if "error" in printed:
+                raise LocalnetError(printed["error"]["message"], hint=printed["error"]["hint"])
+            if ended:
+                raise LocalnetError(
+                    f"The local validator ended with exit code {process.returncode} before it was ready."
+                )
+            if "data" in printed:
+                return printed["data"]["rpc_url"], printed["data"]["ws_url"]
+            self._clock.sleep(_PAUSE)
+        raise LocalnetError(f"The local validator was not ready within {self._start_seconds:g} seconds.")
+
+
+def _document(text: str) -> dict[str, Any]:
+    """The JSON object that the process has printed; empty while there is none, or a part of one."""
+    try:
+        printed = json.loads(text)
+    except ValueError:
+        return {}
+    return printed if isinstance(printed, dict) else {}
