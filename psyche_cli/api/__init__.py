@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from psyche_cli.localnet.in_process import InProcessValidator
     from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
     from psyche_cli.localnet.process import LocalValidatorProcess
+    from psyche_cli.operations.config.payloads import ChangedValue, UpdateConfigData
+    from psyche_cli.operations.observe.payloads import RunDump, UserDump
+    from psyche_cli.operations.rewards.payloads import CollateralAmount, RatesData, TopUpData
     from psyche_cli.operations.runs.find import Run, Treasury
+    from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer, SetPausedData
     from psyche_cli.protocol.accounts.any_account import DecodedAccount, decode_account
     from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
     from psyche_cli.protocol.accounts.small_accounts import (
@@ -56,9 +60,12 @@ if TYPE_CHECKING:
 __all__ = [
     "PUBLISHED",
     "Authorization",
+    "ChangedValue",
     "ClientState",
+    "CollateralAmount",
     "CoordinatorAccount",
     "CoordinatorInstance",
+    "CreateRunData",
     "DecodedAccount",
     "Endpoint",
     "Genesis",
@@ -67,25 +74,32 @@ __all__ = [
     "LocalValidator",
     "LocalValidatorProcess",
     "LocalnetOptions",
+    "NewTreasurer",
     "OperationResult",
     "Participant",
     "Problem",
     "ProgramFailure",
     "ProgramIds",
+    "RatesData",
     "RawAccount",
     "Receipt",
     "RpcClient",
     "Run",
     "RunConfig",
+    "RunDump",
     "RunState",
     "Session",
+    "SetPausedData",
     "SigningSession",
     "Simulation",
     "TokenAccount",
     "TokenMint",
+    "TopUpData",
     "Transport",
     "TreasurerRun",
     "Treasury",
+    "UpdateConfigData",
+    "UserDump",
     "Wallet",
     "check_config",
     "create_run",
@@ -125,7 +139,11 @@ _MODULES: Final = {
     "localnet.in_process": ["InProcessValidator"],
     "localnet.local_validator": ["LocalValidator", "LocalnetOptions"],
     "localnet.process": ["LocalValidatorProcess"],
+    "operations.config.payloads": ["ChangedValue", "UpdateConfigData"],
+    "operations.observe.payloads": ["RunDump", "UserDump"],
+    "operations.rewards.payloads": ["CollateralAmount", "RatesData", "TopUpData"],
     "operations.runs.find": ["Run", "Treasury"],
+    "operations.runs.payloads": ["CreateRunData", "NewTreasurer", "SetPausedData"],
     "protocol.accounts.any_account": ["DecodedAccount", "decode_account"],
     "protocol.accounts.coordinator_account": ["CoordinatorAccount"],
     "protocol.accounts.small_accounts": ["Authorization", "CoordinatorInstance", "Participant", "TreasurerRun"],

@@ -10,13 +10,17 @@ from pathlib import Path
 
 from psyche_cli.api.sessions import Session, SigningSession
 from psyche_cli.operations.config import update_config as configuring
+from psyche_cli.operations.config.payloads import UpdateConfigData
 from psyche_cli.operations.observe import json_dump
+from psyche_cli.operations.observe.payloads import RunDump, UserDump
 from psyche_cli.operations.rewards import set_future_epoch_rates as rates
 from psyche_cli.operations.rewards import treasurer_top_up_rewards as funding
+from psyche_cli.operations.rewards.payloads import RatesData, TopUpData
 from psyche_cli.operations.runs import create_run as creating
 from psyche_cli.operations.runs import find
 from psyche_cli.operations.runs import set_paused as pausing
-from psyche_cli.results import JsonValue, OperationResult
+from psyche_cli.operations.runs.payloads import CreateRunData, SetPausedData
+from psyche_cli.results import OperationResult
 
 
 def find_run(session: Session, run_id: str, *, treasurer_index: int | None = None) -> find.Run:
@@ -39,7 +43,7 @@ def create_run(
     treasurer_index: int | None = None,
     name: str | None = None,
     description: str | None = None,
-) -> OperationResult:
+) -> OperationResult[CreateRunData]:
     """Create a run, of which the wallet becomes the main authority; one transaction.
 
     ``join_authority`` (base58) lets members join, the wallet itself unless given. ``collateral_mint`` (base58) makes a
@@ -72,7 +76,7 @@ def update_config(
     vocab_size: int | None = None,
     client_version: str | None = None,
     treasurer_index: int | None = None,
-) -> OperationResult:
+) -> OperationResult[UpdateConfigData]:
     """Configure a run from a TOML file and piece by piece; None leaves a value as it is.
 
     Raises NothingToDo, ConfigurationError, RunNotFound, NotAuthority, WrongRunState.
@@ -91,13 +95,17 @@ def update_config(
         return configuring.update_config(operation, run_id=run_id, changes=changes, treasurer_index=treasurer_index)
 
 
-def pause_run(session: SigningSession, *, run_id: str, treasurer_index: int | None = None) -> OperationResult:
+def pause_run(
+    session: SigningSession, *, run_id: str, treasurer_index: int | None = None
+) -> OperationResult[SetPausedData]:
     """Pause a run; one in training pauses at the end of its epoch. Raises RunNotFound, NotAuthority, WrongRunState."""
     with session.writing() as operation:
         return pausing.set_paused(operation, run_id=run_id, paused=True, treasurer_index=treasurer_index)
 
 
-def resume_run(session: SigningSession, *, run_id: str, treasurer_index: int | None = None) -> OperationResult:
+def resume_run(
+    session: SigningSession, *, run_id: str, treasurer_index: int | None = None
+) -> OperationResult[SetPausedData]:
     """Start a run, or resume it. Raises RunNotFound, NotAuthority, WrongRunState, ConfigurationError."""
     with session.writing() as operation:
         return pausing.set_paused(operation, run_id=run_id, paused=False, treasurer_index=treasurer_index)
@@ -110,7 +118,7 @@ def set_future_epoch_rates(
     earning_rate: str | None = None,
     slashing_rate: str | None = None,
     treasurer_index: int | None = None,
-) -> OperationResult:
+) -> OperationResult[RatesData]:
     """Set the earning rate (shared by all members of an epoch) and the slashing rate (per ejected member).
 
     Both are exact decimals: whole tokens of the collateral for a run with a treasurer, else points. They take effect
@@ -128,7 +136,7 @@ def set_future_epoch_rates(
 
 def top_up_rewards(
     session: SigningSession, *, run_id: str, amount: str, treasurer_index: int | None = None
-) -> OperationResult:
+) -> OperationResult[TopUpData]:
     """Transfer ``amount`` (exact decimals of whole tokens) of the collateral from the wallet to the run's vault.
 
     A repetition pays again. Raises InvalidAmount, RunNotFound, Refused for a run without treasurer, AccountNotFound.
@@ -139,13 +147,13 @@ def top_up_rewards(
         )
 
 
-def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> JsonValue:
+def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> RunDump:
     """Everything about a run, as ``psyche-cli json-dump-run`` prints it. Raises what ``find_run`` raises."""
     with session.reading() as operation:
         return json_dump.dump_run(operation, run_id=run_id, treasurer_index=treasurer_index).value
 
 
-def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> JsonValue:
+def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> UserDump:
     """Everything about one wallet in a run, as ``psyche-cli json-dump-user`` prints it.
 
     Raises InvalidPublicKey and what ``find_run`` raises.

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, is_typeddict
 
 from psyche_cli import api
 
@@ -23,6 +23,10 @@ def described() -> str:
 def _lines(name: str, value: Any) -> Iterator[str]:
     if not inspect.isclass(value):
         yield f"{name}{_signature(value)}" if inspect.isfunction(value) else name
+        return
+    if is_typeddict(value):
+        yield f"class {name}(TypedDict)"
+        yield from (f"    {key}: {kind.__forward_arg__}" for key, kind in value.__annotations__.items())
         return
     protocol = getattr(value, "_is_protocol", False)
     yield f"class {name}" + ("" if protocol or issubclass(value, Enum) else _signature(value).removesuffix(" -> None"))

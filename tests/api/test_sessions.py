@@ -108,7 +108,7 @@ def test_the_life_of_a_run_with_a_treasurer(owner: api.Wallet, tmp_path: Path) -
     options = api.LocalnetOptions(genesis, rpc_port=0)
     with api.LocalValidator(options) as validator, api.open_signing_session(validator, wallet=owner) as session:
         with session.writing() as operation:
-            mint = str(new_mint(operation, decimals=6, amount="1000").data["mint"])
+            mint = str(new_mint(operation, decimals=6, amount="1000").data.mint)
         api.create_run(session, run_id="paid", collateral_mint=mint)
         api.update_config(session, run_id="paid", config_path=ROOT / "configs" / "minimal.toml")
         api.set_future_epoch_rates(session, run_id="paid", earning_rate="2.5")
@@ -121,9 +121,9 @@ def test_the_life_of_a_run_with_a_treasurer(owner: api.Wallet, tmp_path: Path) -
         assert run.account.future_epoch_rates.earning_rate_total_shared == 2_500_000
         assert run.account.run_state is api.RunState.PAUSED
         dump, user = api.dump_run(session, run_id="paid"), api.dump_user(session, run_id="paid", address=mint)
-        assert isinstance(dump, dict)
+        assert dump["treasurer_run"] is not None
         assert dump["treasurer_run"]["funded_collateral_amount"] == 12.5
-        assert isinstance(user, dict)
+        assert user["coordinator_account"]["client"] is None
         addresses = [run.instance.address, run.instance.coordinator_account, run.treasury.run.address]
         decoded = [api.decode_account(raw) for raw in session.rpc.accounts(addresses) if raw]
         assert [type(account) for account in decoded] == [
