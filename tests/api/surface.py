@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, is_typeddict
 
 from psyche_cli import api
 
+_DESCRIBED = re.compile(r"""Annotated\[(.+?), (?:'[^']*'|"[^"]*")\]""")
 GOLDEN = Path(__file__).with_name("exported_names.txt")
 
 
@@ -26,7 +28,7 @@ def _lines(name: str, value: Any) -> Iterator[str]:
         return
     if is_typeddict(value):
         yield f"class {name}(TypedDict)"
-        yield from (f"    {key}: {kind.__forward_arg__}" for key, kind in value.__annotations__.items())
+        yield from (f"    {key}: {_annotation(kind.__forward_arg__)}" for key, kind in value.__annotations__.items())
         return
     protocol = getattr(value, "_is_protocol", False)
     yield f"class {name}" + ("" if protocol or issubclass(value, Enum) else _signature(value).removesuffix(" -> None"))
@@ -64,7 +66,8 @@ def _parameter(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def _annotation(annotation: Any) -> Any:
-    return _Named(annotation) if isinstance(annotation, str) else annotation
+    """An annotation as it was written, without the description that it may carry."""
+    return _Named(_DESCRIBED.sub(r"\1", annotation)) if isinstance(annotation, str) else annotation
 
 
 class _Named:

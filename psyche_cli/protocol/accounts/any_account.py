@@ -20,7 +20,8 @@ from psyche_cli.protocol.accounts.small_accounts import (
     decode_treasurer_run,
 )
 from psyche_cli.protocol.accounts.token_accounts import TokenAccount, TokenMint, decode_mint, decode_token_account
-from psyche_cli.protocol.programs import PUBLISHED, SPL_TOKEN, ProgramIds
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.programs import TOKEN_PROGRAM
 from psyche_cli.solana.raw_account import RawAccount
 
 DecodedAccount: TypeAlias = (
@@ -47,7 +48,7 @@ def decode_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> Decoded
     account. Raises WrongOwner for an account of another program, WrongDiscriminator or WrongSize for an unknown type,
     and what the type's own decoder raises (RetiredLayout, WrongVersion, MalformedAccount).
     """
-    if raw.owner == SPL_TOKEN:
+    if raw.owner == TOKEN_PROGRAM:
         if len(raw.data) not in _TOKEN_DECODERS:
             raise WrongSize(
                 f"The account {raw.address} of SPL Token has {len(raw.data)} bytes: "
