@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from psyche_cli import base58
+from psyche_cli.run_config.schema import CONFIG
 
 PACKAGE = Path(__file__).parent.parent / "psyche_cli"
+SCHEMA_AND_LAYOUT = {"run_config/schema.py", "protocol/layouts/v1.py"}
 SIZES = {1232, 119_160, 119_072}
 """Numbers that mean one thing only, wherever they stand."""
 
@@ -61,3 +63,23 @@ def test_rpc_error_codes_stand_once() -> None:
 
 def _is_rpc_code(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is int and 32_000 <= node.value < 32_800
+
+
+def test_the_keys_of_the_configuration_stand_in_its_schema_and_in_the_account_layout_alone() -> None:
+    keys = {field.key for field in CONFIG.fields}
+    assert len(keys) == 14
+    most: dict[str, int] = defaultdict(int)
+    for module, node in nodes():
+        if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
+            names = {item.value for item in ast.walk(node) if isinstance(item, ast.Constant)}
+            most[module] = max(most[module], len(keys & names))
+    # The rules name each key at most once per bound, and the advice a few.
+    assert {module for module, count in most.items() if count == len(keys)} == SCHEMA_AND_LAYOUT
+
+
+def test_a_type_of_the_account_is_defined_once() -> None:
+    places = defaultdict(list)
+    for module, node in nodes():
+        if isinstance(node, ast.ClassDef) and module.startswith(("protocol/accounts/", "model/")):
+            places[node.name].append(module)
+    assert not {name: modules for name, modules in places.items() if len(modules) > 1}

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, TypeAlias
 
-from psyche_cli.model.states import Identity, PlainTable, WitnessRecord
+from psyche_cli.model.states import PlainTable
+from psyche_cli.protocol.accounts.coordinator_parts import Identity, WitnessRecord
 
 
 class Committee(IntEnum):

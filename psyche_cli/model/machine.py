@@ -15,7 +15,7 @@ from psyche_cli.model.committee import quorum
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import ErrorCode, Refusal
 from psyche_cli.model.rewards import distribute_rewards
-from psyche_cli.model.states import CoordinatorState, EpochClient, EpochState, Identity
+from psyche_cli.model.states import CoordinatorState, EpochState
 from psyche_cli.model.transitions import (
     change_state,
     enter_cooldown,
@@ -29,6 +29,7 @@ from psyche_cli.model.transitions import (
     wait_for_members_or_finish,
     withdraw_healthy,
 )
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, Identity
 from psyche_cli.protocol.run_states import RunState
 
 _LAST_ROUNDS = 2

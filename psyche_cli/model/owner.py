@@ -14,8 +14,9 @@ from psyche_cli.model.execution import Execution
 from psyche_cli.model.instructions import SetFutureEpochRates, SetPaused, Update, UpdateClientVersion
 from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
-from psyche_cli.model.states import CoordinatorState, EpochRates, stored_text
+from psyche_cli.model.states import CoordinatorState, stored_text
 from psyche_cli.model.transitions import pause_now, wait_for_members_or_finish
+from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
 from psyche_cli.protocol.run_states import RunState
 
 _NUL = "\0"

@@ -12,8 +12,9 @@ from psyche_cli.model.execution import Execution
 from psyche_cli.model.instructions import Checkpoint, Committee, HealthCheck, JoinRun, WarmupWitness, Witness
 from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
-from psyche_cli.model.states import CoordinatorState, EpochClient, PendingClient, Round, WitnessRecord
+from psyche_cli.model.states import CoordinatorState
 from psyche_cli.model.transitions import change_state, start_round
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, PendingClient, Round, WitnessRecord
 from psyche_cli.protocol.run_states import ClientState, RunState
 
 _HEALTH_CHECK_FROM_HEIGHT = 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from psyche_cli.model.arithmetic import add
-from psyche_cli.model.states import CoordinatorState, PendingClient
+from psyche_cli.model.states import CoordinatorState
+from psyche_cli.protocol.accounts.coordinator_parts import PendingClient
 from psyche_cli.protocol.run_states import ClientState
 
 

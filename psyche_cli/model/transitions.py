@@ -8,7 +8,8 @@ from psyche_cli.limits import MAX_CLIENTS, STORED_ROUNDS, U32_MAX
 from psyche_cli.model.arithmetic import add, multiply
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import Abort
-from psyche_cli.model.states import CoordinatorState, EpochClient, Round
+from psyche_cli.model.states import CoordinatorState
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, Round
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.batch_size import batch_size
 

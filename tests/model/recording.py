@@ -28,14 +28,8 @@ from psyche_cli.model.instructions import (
     Witness,
 )
 from psyche_cli.model.outcomes import Outcome
-from psyche_cli.model.states import (
-    CoordinatorState,
-    EpochClient,
-    EpochRates,
-    Identity,
-    WitnessRecord,
-    initial_state,
-)
+from psyche_cli.model.states import CoordinatorState, initial_state
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity, WitnessRecord
 
 Operation: TypeAlias = dict[str, Any]
 

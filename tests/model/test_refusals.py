@@ -24,7 +24,8 @@ from psyche_cli.model.instructions import (
     Witness,
 )
 from psyche_cli.model.outcomes import ErrorCode
-from psyche_cli.model.states import EpochClient, EpochRates, PendingClient, WitnessRecord, initial_state
+from psyche_cli.model.states import initial_state
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, PendingClient, WitnessRecord
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.rules import CONFIG_RULES, MODEL_RULES
 from tests.model.recording import client, model_of

@@ -9,7 +9,8 @@ import pytest
 from psyche_cli.model.checkpoints import submit
 from psyche_cli.model.instructions import SetFutureEpochRates, SetPaused
 from psyche_cli.model.rewards import distribute_rewards
-from psyche_cli.model.states import CoordinatorState, EpochClient, EpochRates, PendingClient, initial_state
+from psyche_cli.model.states import CoordinatorState, initial_state
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, PendingClient
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.recording import checkpoint_of, checkpoint_text, client, model_of
 from tests.model.stages import Run, cooldown, training, waiting, warmup

@@ -19,8 +19,9 @@ from psyche_cli.model.instructions import (
     Update,
     UpdateClientVersion,
 )
-from psyche_cli.model.states import EpochRates, Round, initial_state, stored_text
+from psyche_cli.model.states import initial_state, stored_text
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
+from psyche_cli.protocol.accounts.coordinator_parts import EpochRates, Round
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.recording import client
 from tests.model.stages import Run, training, uninitialized, waiting, warmup

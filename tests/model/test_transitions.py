@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from psyche_cli.model.instructions import SetPaused, Tick, Update
-from psyche_cli.model.states import EpochRates, Round
+from psyche_cli.protocol.accounts.coordinator_parts import EpochRates, Round
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.recording import client
 from tests.model.stages import (

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from psyche_cli.model import instructions as steps
-from psyche_cli.model.states import BloomFilter, Identity, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter, Identity, WitnessRecord
 
 from .chain import discriminator
 

@@ -14,12 +14,11 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.model import instructions as steps
-from psyche_cli.model.states import (
+from psyche_cli.model.states import CoordinatorState, EpochState
+from psyche_cli.protocol.accounts.coordinator_parts import (
     BloomFilter,
-    CoordinatorState,
     EpochClient,
     EpochRates,
-    EpochState,
     Identity,
     PendingClient,
     Round,

@@ -19,7 +19,8 @@ from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.coordinator_model import apply
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.outcomes import Refusal
-from psyche_cli.model.states import CoordinatorState, Identity, Round, WitnessRecord
+from psyche_cli.model.states import CoordinatorState
+from psyche_cli.protocol.accounts.coordinator_parts import Identity, Round, WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import ABORT, COORDINATOR, Chain, Code

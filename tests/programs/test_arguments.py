@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from solders.instruction import Instruction
 
 from psyche_cli.model import instructions as steps
-from psyche_cli.model.states import WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import WitnessRecord
 
 from .chain import COORDINATOR, Chain, instruction, meta, option
 from .coordinator_bytes import (

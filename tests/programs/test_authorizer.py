@@ -8,7 +8,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from psyche_cli.model import instructions as steps
-from psyche_cli.model.states import Identity
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
 
 from .chain import (
     ABORT,

@@ -19,8 +19,8 @@ import pytest
 
 from psyche_cli.limits import MAX_CLIENTS, MAX_WITNESSES, U16_MAX, U32_MAX, U64_MAX
 from psyche_cli.model import instructions as steps
-from psyche_cli.model.states import Identity
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
 from psyche_cli.run_config import rules
 from psyche_cli.solana.raw_account import RawAccount
 

@@ -9,7 +9,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from psyche_cli.model import instructions as steps
-from psyche_cli.model.states import Identity
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
 from psyche_cli.protocol.run_states import ClientState, RunState
 
 from .chain import (

@@ -10,7 +10,8 @@ from solders.pubkey import Pubkey
 from psyche_cli.model import instructions as steps
 from psyche_cli.model.bloom import bloom_of, wallet_item
 from psyche_cli.model.committee import CommitteeSelection
-from psyche_cli.model.states import CoordinatorState, Identity, WitnessRecord
+from psyche_cli.model.states import CoordinatorState
+from psyche_cli.protocol.accounts.coordinator_parts import Identity, WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import Chain, Outcome

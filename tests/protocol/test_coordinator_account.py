@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from solders.pubkey import Pubkey
 
 from psyche_cli.errors import (
     AccountError,
@@ -23,13 +22,13 @@ from psyche_cli.errors import (
     WrongVersion,
 )
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
-from psyche_cli.protocol.accounts.coordinator_account import (
-    CoordinatorAccount,
+from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
+from psyche_cli.protocol.accounts.coordinator_parts import (
     EpochClient,
     EpochRates,
+    Identity,
     PendingClient,
-    Witness,
-    decode_coordinator_account,
+    WitnessRecord,
 )
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
@@ -174,7 +173,7 @@ def test_everything_a_run_under_way_holds() -> None:
     assert (current.clients_len, current.tie_breaker_tasks) == (5, 1)
     assert [(w.position, w.index, w.witness) for w in current.witnesses] == [(10, 20, True), (11, 21, False)]
     first = current.witnesses[0]
-    assert isinstance(first, Witness)
+    assert isinstance(first, WitnessRecord)
     assert first.participant_bloom.keys == tuple(range(8))
     assert first.participant_bloom.bits == tuple(range(8, 24))
     assert first.broadcast_bloom.keys == tuple(range(100, 108))
@@ -188,14 +187,12 @@ def test_everything_a_run_under_way_holds() -> None:
     assert account.run_state_start_timestamp == 1_700_000_005
     assert account.pending_pause is True
     assert account.epoch_clients == tuple(
-        EpochClient(Pubkey.from_bytes(key(40 + n)), key(50 + n), ClientState(n), 60 + n) for n in range(3)
+        EpochClient(Identity(key(40 + n), key(50 + n)), ClientState(n), 60 + n) for n in range(3)
     )
-    assert account.epoch_clients[0].display_id == "28282828"
-    assert account.exited_clients == (EpochClient(Pubkey.from_bytes(key(70)), key(71), ClientState.EJECTED, 6),)
-    assert account.clients == tuple(
-        PendingClient(Pubkey.from_bytes(key(80 + n)), key(90 + n), 1 + n, 2, 3) for n in range(2)
-    )
-    assert account.clients[1].display_id == "51515151"
+    assert account.epoch_clients[0].id.display_id == "28282828"
+    assert account.exited_clients == (EpochClient(Identity(key(70), key(71)), ClientState.EJECTED, 6),)
+    assert account.clients == tuple(PendingClient(Identity(key(80 + n), key(90 + n)), 1 + n, 2, 3) for n in range(2))
+    assert account.clients[1].id.display_id == "51515151"
     assert account.next_active == 4
     assert account.current_epoch_rates == EpochRates(500, 6)
     assert account.future_epoch_rates == EpochRates(700, 8)
@@ -217,7 +214,7 @@ DISPLAY_ID = "abababab"
 
 
 def test_display_ids_are_the_first_four_bytes_in_hex() -> None:
-    assert PendingClient(Pubkey.from_bytes(b"\xab" * 32), bytes(32), 0, 0, 0).display_id == DISPLAY_ID
+    assert Identity(b"\xab" * 32).display_id == DISPLAY_ID
 
 
 @pytest.mark.parametrize(

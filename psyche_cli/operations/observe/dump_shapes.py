@@ -28,12 +28,8 @@ if TYPE_CHECKING:
         RunDump,
         UserDump,
     )
-    from psyche_cli.protocol.accounts.coordinator_account import (
-        CoordinatorAccount,
-        EpochClient,
-        EpochRates,
-        PendingClient,
-    )
+    from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
+    from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, PendingClient
     from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, Participant, TreasurerRun
     from psyche_cli.protocol.accounts.token_accounts import TokenMint
 
@@ -78,7 +74,7 @@ def user_dump(
     ``mint`` is None for a run without treasurer; ``participant`` is None for a user who never registered with it;
     ``collateral_amount`` (base units) is what the user's associated token account holds. Raises MalformedAccount.
     """
-    client = next((client for client in account.clients if client.signer == address), None)
+    client = next((client for client in account.clients if client.id.wallet == address), None)
     return {
         "address": str(address),
         "coordinator_account": {
@@ -109,11 +105,11 @@ def _coordinator_account(account: CoordinatorAccount) -> DumpedCoordinatorAccoun
             "sum_slashed": sum(client.slashed for client in clients),
         },
         "address": str(account.address),
-        "clients": {client.display_id: _client(client) for client in clients},
+        "clients": {client.id.display_id: _client(client) for client in clients},
         "epoch": {
             "clients": {
-                "alive": {client.display_id: client.state.text for client in account.epoch_clients},
-                "exited": {client.display_id: client.state.text for client in account.exited_clients},
+                "alive": {client.id.display_id: client.state.text for client in account.epoch_clients},
+                "exited": {client.id.display_id: client.state.text for client in account.exited_clients},
             },
             "rates": {
                 "current": _rates(account.current_epoch_rates),
@@ -167,7 +163,7 @@ def _client(client: PendingClient) -> DumpedClient:
 
 
 def _epoch_client(address: Pubkey, clients: tuple[EpochClient, ...]) -> DumpedEpochClient | None:
-    found = next((client for client in clients if client.signer == address), None)
+    found = next((client for client in clients if client.id.wallet == address), None)
     return None if found is None else {"exited_height": found.exited_height, "state": found.state.text}
 
 

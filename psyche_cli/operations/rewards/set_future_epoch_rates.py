@@ -11,7 +11,7 @@ from psyche_cli.operations.rewards.collateral import Obligations, in_both_units,
 from psyche_cli.operations.rewards.payloads import RatesData
 from psyche_cli.operations.runs.find import Run, find_run
 from psyche_cli.operations.sessions import SigningSession
-from psyche_cli.protocol.accounts.coordinator_account import EpochRates
+from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
 from psyche_cli.results import OperationResult, Receipt
 
 

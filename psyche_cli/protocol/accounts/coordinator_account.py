@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,15 @@ from psyche_cli.limits import (
     STORED_ROUNDS,
 )
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner
+from psyche_cli.protocol.accounts.coordinator_parts import (
+    BloomFilter,
+    EpochClient,
+    EpochRates,
+    Identity,
+    PendingClient,
+    Round,
+    WitnessRecord,
+)
 from psyche_cli.protocol.layouts.memory_values import MemoryReader, PlainValue, fixed_string
 from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_VERSION, CoordinatorImage
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
@@ -23,78 +31,6 @@ from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.solana.raw_account import RawAccount
 
 _WHAT = "coordinator account"
-_DISPLAY_ID_BYTES = 4
-
-
-@dataclass(frozen=True)
-class PendingClient:
-    """A wallet that ever joined the run. ``earned`` and ``slashed`` are points; ``active`` is the joining round."""
-
-    signer: Pubkey
-    p2p_identity: bytes
-    earned: int
-    slashed: int
-    active: int
-
-    @property
-    def display_id(self) -> str:
-        """The first 4 bytes of the wallet in hex, as programs and tools name a client. Not unique."""
-        return bytes(self.signer)[:_DISPLAY_ID_BYTES].hex()
-
-
-@dataclass(frozen=True)
-class EpochClient:
-    """A client of the current epoch, or one that left it in the round of ``exited_height``."""
-
-    signer: Pubkey
-    p2p_identity: bytes
-    state: ClientState
-    exited_height: int
-
-    @property
-    def display_id(self) -> str:
-        """The first 4 bytes of the wallet in hex, as programs and tools name a client. Not unique."""
-        return bytes(self.signer)[:_DISPLAY_ID_BYTES].hex()
-
-
-@dataclass(frozen=True)
-class EpochRates:
-    """Points per epoch: earned by all clients together, lost by one."""
-
-    earning_rate_total_shared: int
-    slashing_rate_per_client: int
-
-
-@dataclass(frozen=True)
-class BloomFilter:
-    """1,024 bits: 8 keys and 16 words of bits, all u64."""
-
-    keys: tuple[int, ...]
-    bits: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Witness:
-    """What a witness handed in for a round."""
-
-    position: int
-    index: int
-    witness: bool
-    participant_bloom: BloomFilter
-    broadcast_bloom: BloomFilter
-    broadcast_merkle: bytes
-
-
-@dataclass(frozen=True)
-class Round:
-    """One of the four rounds that the account remembers."""
-
-    data_index: int
-    random_seed: int
-    height: int
-    clients_len: int
-    tie_breaker_tasks: int
-    witnesses: tuple[Witness, ...]
 
 
 def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> CoordinatorAccount:
@@ -277,7 +213,7 @@ class CoordinatorAccount:
         """Every wallet that ever joined, in the order of first joining."""
         parts = self._reader.elements(self._clients.clients, "state.clients_state.clients")
         return tuple(
-            PendingClient(*_identity(part), earned=part.earned, slashed=part.slashed, active=part.active)
+            PendingClient(_identity(part), earned=part.earned, slashed=part.slashed, active=part.active)
             for part in parts
         )
 
@@ -317,7 +253,7 @@ class CoordinatorAccount:
     def _epoch_clients(self, vector: Any, path: str) -> tuple[EpochClient, ...]:
         return tuple(
             EpochClient(
-                *_identity(part),
+                _identity(part),
                 state=ClientState(self._reader.tag(part.state, f"{path}[{i}].state")),
                 exited_height=part.exited_height,
             )
@@ -332,10 +268,10 @@ class CoordinatorAccount:
             clients_len=part.clients_len,
             tie_breaker_tasks=part.tie_breaker_tasks,
             witnesses=tuple(
-                Witness(
+                WitnessRecord(
                     position=witness.proof.position,
                     index=witness.proof.index,
-                    witness=bool(witness.proof.witness.value),
+                    witness=int(bool(witness.proof.witness.value)),
                     participant_bloom=_bloom(witness.participant_bloom),
                     broadcast_bloom=_bloom(witness.broadcast_bloom),
                     broadcast_merkle=bytes(witness.broadcast_merkle.inner),
@@ -345,9 +281,9 @@ class CoordinatorAccount:
         )
 
 
-def _identity(part: Any) -> tuple[Pubkey, bytes]:
+def _identity(part: Any) -> Identity:
     both = bytes(part.id)
-    return Pubkey.from_bytes(both[: Pubkey.LENGTH]), both[Pubkey.LENGTH :]
+    return Identity(both[: Pubkey.LENGTH], both[Pubkey.LENGTH :])
 
 
 def _rates(part: Any) -> EpochRates:
