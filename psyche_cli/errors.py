@@ -53,13 +53,15 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Sequence
 from enum import IntEnum
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypedDict
 
+from psyche_cli.error_fields import ErrorWithFields, positional
 from psyche_cli.stop_signals import StopRequested
 
-ContextValue: TypeAlias = "str | int | bool | list[str] | list[dict[str, str]] | None"
+if TYPE_CHECKING:
+    from psyche_cli.results import JsonValue
+
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
@@ -83,7 +85,7 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
-class PsycheError(Exception):
+class PsycheError(ErrorWithFields):
     """An expected failure: one sentence that says what happened, and one that says what to do.
 
     What decides anything is a typed attribute. Here, of every error, that is what it left on the chain:
@@ -95,51 +97,50 @@ class PsycheError(Exception):
                    Present whenever ``sent`` is True, except for an airdrop that the faucet did not answer: it signs.
     ``landed``     base58 signatures of the command's transactions that certainly landed without an error.
     ``logs``       the log of the transaction that failed, in simulation or on-chain; None where none failed.
+    ``exception``  of a bug, the class name of the exception that nobody expected.
 
-    ``details`` are further facts for whoever reads the JSON (addresses, bounds); the code never reads them.
+    The JSON output shows all fields but ``message`` and ``hint`` as ``context``. Fields named ``address``, ``wallet``,
+    ``mint`` and the like are base58; ``endpoint`` is scheme, host and port of an RPC URL.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+    shown_as_json_text: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        sent: bool | None = None,
-        signature: str | None = None,
-        landed: Sequence[str] = (),
-        logs: Sequence[str] | None = None,
-        **details: ContextValue,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.sent = sent
-        self.signature = signature
-        self.landed = tuple(landed)
-        self.logs = None if logs is None else tuple(logs)
-        self.details = details
+    message: str = positional(kw_only=False)
+    hint: str = ""
+    sent: bool | None = None
+    signature: str | None = None
+    landed: tuple[str, ...] = ()
+    logs: tuple[str, ...] | None = None
+    exception: str | None = None
 
     @property
-    def context(self) -> dict[str, ContextValue]:
-        """Everything that is known of the error, for JSON: the details and the typed attributes that are set."""
-        typed: dict[str, ContextValue] = {
-            "sent": self.sent,
-            "signature": self.signature,
-            "landed": list(self.landed) or None,
-            "logs": None if self.logs is None else list(self.logs),
-        }
-        return {**self.details, **_present(typed)}
+    def context(self) -> dict[str, JsonValue]:
+        """Everything that is known of the error, for JSON: the fields that are set, by their names."""
+        shown = self.shown_fields()
+        for name in shown.keys() & set(self.shown_as_json_text):
+            import json  # not at the top: nothing else that --help imports needs it
+
+            shown[name] = json.dumps(shown[name], separators=(",", ":"))
+        return {name: [*value] if isinstance(value, tuple) else value for name, value in shown.items()}
 
     @property
     def code(self) -> str:
         """The stable name of this kind of error: its class name in snake case."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        return self.code_of_class()
+
+    @classmethod
+    def code_of_class(cls) -> str:
+        """The code of all errors of this class."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
-def _present(values: dict[str, ContextValue]) -> dict[str, ContextValue]:
-    return {name: value for name, value in values.items() if value is not None}
+class BrokenRule(TypedDict):
+    """A rule that a run configuration breaks: dotted key (empty: the file), stable name of the rule, one sentence."""
+
+    key: str
+    rule: str
+    message: str
 
 
 class UsageError(PsycheError):
@@ -147,9 +148,18 @@ class UsageError(PsycheError):
 
     exit_code = ExitCode.USAGE
 
+    key: str | None = None
+    name: str | None = None
+    path: str | None = None
+    index: int | None = None
+    bytes: int | None = None
+    maximum: int | None = None
+
 
 class InvalidPublicKey(UsageError):
     """A text that is not the base58 form of 32 bytes."""
+
+    what: str | None = None
 
 
 class InvalidRunId(UsageError):
@@ -159,6 +169,9 @@ class InvalidRunId(UsageError):
 class InvalidAmount(UsageError):
     """An amount that is not a number, is negative, too large, or finer than the mint's smallest unit."""
 
+    text: str | None = None
+    decimals: int | None = None
+
 
 class NothingToDo(UsageError):
     """The command was given nothing to change."""
@@ -167,16 +180,23 @@ class NothingToDo(UsageError):
 class ConfigurationError(PsycheError):
     """A run configuration file that cannot be read, or values that break one or more rules.
 
-    ``context["problems"]`` lists every broken rule as ``{"key", "rule", "message"}``.
+    ``problems`` lists every broken rule; ``path`` is the file, None for values that come from elsewhere.
     """
 
     exit_code = ExitCode.CONFIGURATION
+
+    always_shown = ("path",)
+
+    problems: tuple[BrokenRule, ...]
+    path: str | None = None
 
 
 class WalletError(PsycheError):
     """A wallet that cannot be used. The message never holds any part of a key."""
 
     exit_code = ExitCode.WALLET
+
+    path: str | None = None
 
 
 class WalletNotFound(WalletError):
@@ -196,9 +216,15 @@ class NotFound(PsycheError):
 class RunNotFound(NotFound):
     """No run of this id exists on this cluster."""
 
+    run_id: str | None = None
+    instance: str | None = None
+
 
 class AccountNotFound(NotFound):
     """An account other than the run itself is missing: a mint, a token account, an authorization."""
+
+    address: str | None = None
+    mint: str | None = None
 
 
 class Refused(PsycheError):
@@ -206,54 +232,82 @@ class Refused(PsycheError):
 
     exit_code = ExitCode.REFUSED
 
+    run_id: str | None = None
+
 
 class NotAuthority(Refused):
     """The wallet is not the main authority of the run."""
+
+    wallet: str | None = None
+    main_authority: str | None = None
 
 
 class WrongRunState(Refused):
     """The run is in a state in which the program refuses this."""
 
+    state: str | None = None
+    step: int | None = None
+    total_steps: int | None = None
+
 
 class InsufficientFunds(Refused):
-    """Not enough lamports or tokens."""
+    """Not enough lamports or tokens.
+
+    ``balance`` and ``needed`` are lamports of ``wallet``; with a ``token_account``, ``balance`` and ``amount`` are base
+    units of its mint. ``account`` would be left with less than its rent-exempt minimum.
+    """
+
+    wallet: str | None = None
+    balance: int | None = None
+    needed: int | None = None
+    token_account: str | None = None
+    amount: int | None = None
+    account: str | None = None
 
 
 class AlreadyExists(Refused):
-    """What was to be created exists: a run id, a treasurer index, a vault."""
+    """What was to be created exists: a run id, a treasurer index, a vault.
+
+    ``as_requested`` is whether a run that exists is the wallet's and has the options that were asked for.
+    """
+
+    address: str | None = None
+    instance: str | None = None
+    treasurer_run: str | None = None
+    vault: str | None = None
+    as_requested: bool | None = None
 
 
 class TransactionTooLarge(Refused):
-    """A transaction of more than 1,232 bytes that cannot be split."""
+    """A transaction that cannot be split and has too many bytes (``size``, over ``limit``) or ``accounts``."""
+
+    size: int | None = None
+    limit: int | None = None
+    accounts: int | None = None
 
 
 class ProgramRefused(Refused):
     """A program returned an error, in simulation (nothing was paid) or on-chain (the fee was).
 
     ``program`` is its name or, where that is not known, its address; empty when the runtime refused the transaction.
-    ``program_code`` is the number that the program returned, None for errors without one.
+    ``program_code`` is the number that the program returned, None for errors without one, and ``program_error`` the
+    error's name. ``instruction_index`` counts the transaction's instructions from 0; None if the transaction as a whole
+    was refused. ``account`` is the account that the program blames, by its name in the IDL, and ``details`` are the
+    program's own words. ``transaction_error`` is the error as the RPC endpoint gave it, where nothing is known of the
+    program.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        program: str = "",
-        program_code: int | None = None,
-        sent: bool | None = None,
-        signature: str | None = None,
-        **details: ContextValue,
-    ) -> None:
-        super().__init__(message, hint=hint, sent=sent, signature=signature)
-        self.details = details
-        self.program = program
-        self.program_code = program_code
+    always_shown = ("program", "program_code", "instruction_index")
+    shown_as_json_text = ("transaction_error",)
 
-    @property
-    def context(self) -> dict[str, ContextValue]:
-        """The same with ``program`` and ``program_code``, the latter also when it is null."""
-        return {**super().context, "program": self.program, "program_code": self.program_code}
+    program: str = ""
+    program_id: str | None = None
+    program_code: int | None = None
+    program_error: str | None = None
+    instruction_index: int | None = None
+    account: str | None = None
+    details: tuple[str, ...] | None = None
+    transaction_error: Json = None
 
 
 class AccountError(PsycheError):
@@ -261,29 +315,51 @@ class AccountError(PsycheError):
 
     exit_code = ExitCode.ACCOUNT
 
+    address: str | None = None
+
 
 class WrongOwner(AccountError):
     """The account belongs to another program."""
+
+    found: str | None = None
+    expected: str | None = None
 
 
 class WrongSize(AccountError):
     """The account has another length than its type."""
 
+    found: int | None = None
+    expected: int | None = None
+
 
 class WrongDiscriminator(AccountError):
     """The first 8 bytes name another account type."""
+
+    found: str | None = None
+    expected: str | None = None
 
 
 class WrongVersion(AccountError):
     """The coordinator account has a version that this tool does not know."""
 
+    found: int | None = None
+    expected: int | None = None
+
 
 class RetiredLayout(AccountError):
     """A coordinator account in layout v0 (119,072 bytes), written by programs before December 2025."""
 
+    found: int | None = None
+    expected: int | None = None
+
 
 class MalformedAccount(AccountError):
     """Right owner, size and discriminator, and yet bytes that no program writes: a bad tag, a length over capacity."""
+
+    field: str | None = None
+    offset: int | None = None
+    value: int | None = None
+    size: int | None = None
 
 
 class TransactionExpired(PsycheError):
@@ -291,11 +367,17 @@ class TransactionExpired(PsycheError):
 
     exit_code = ExitCode.EXPIRED
 
+    last_valid_block_height: int | None = None
+    endpoint: str | None = None
+
 
 class TransactionUnknown(PsycheError):
     """A transaction that was sent and may or may not land. Look its signature up before repeating it."""
 
     exit_code = ExitCode.UNKNOWN
+
+    last_valid_block_height: int | None = None
+    endpoint: str | None = None
 
 
 class NetworkError(PsycheError):
@@ -307,22 +389,9 @@ class NetworkError(PsycheError):
 
     exit_code = ExitCode.NETWORK
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        request_sent: bool | None = None,
-        **details: ContextValue,
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.details = details
-        self.request_sent = request_sent
-
-    @property
-    def context(self) -> dict[str, ContextValue]:
-        """The same with ``request_sent``."""
-        return {**super().context, **_present({"request_sent": self.request_sent})}
+    endpoint: str | None = None
+    method: str | None = None
+    request_sent: bool | None = None
 
 
 class Unreachable(NetworkError):
@@ -336,44 +405,19 @@ class TimedOut(NetworkError):
 class HttpStatusError(NetworkError):
     """An HTTP ``status`` other than 200. ``retry_after`` is what the endpoint asks for, in whole seconds, or None."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        status: int,
-        retry_after: int | None = None,
-        **details: ContextValue,
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.details = details
-        self.status = status
-        self.retry_after = retry_after
+    always_shown = ("retry_after",)
 
-    @property
-    def context(self) -> dict[str, ContextValue]:
-        """The same with ``status`` and ``retry_after``, the latter also when it is null."""
-        return {**super().context, "status": self.status, "retry_after": self.retry_after}
+    status: int
+    retry_after: int | None = None
 
 
 class RpcError(NetworkError):
     """A JSON-RPC error object: its number ``rpc_code`` and its ``rpc_data``, as JSON that was read (None without)."""
 
-    def __init__(
-        self, message: str, *, hint: str = "", rpc_code: int, rpc_data: Json = None, **details: ContextValue
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.details = details
-        self.rpc_code = rpc_code
-        self.rpc_data = rpc_data
+    shown_as_json_text = ("rpc_data",)
 
-    @property
-    def context(self) -> dict[str, ContextValue]:
-        """The same with ``rpc_code`` and, where there is any, ``rpc_data`` as JSON text."""
-        import json  # not at the top: nothing else that --help imports needs it
-
-        data = None if self.rpc_data is None else json.dumps(self.rpc_data, separators=(",", ":"))
-        return {**super().context, "rpc_code": self.rpc_code, **_present({"rpc_data": data})}
+    rpc_code: int
+    rpc_data: Json = None
 
 
 class BadRpcResponse(NetworkError):
@@ -385,6 +429,11 @@ class LocalnetError(PsycheError):
 
     exit_code = ExitCode.LOCALNET
 
+    endpoint: str | None = None
+    port: int | None = None
+    path: str | None = None
+    line: int | None = None
+
 
 class PortInUse(LocalnetError):
     """Another process listens on the port."""
@@ -392,6 +441,8 @@ class PortInUse(LocalnetError):
 
 class BadProgram(LocalnetError):
     """A program file that is missing or that the VM does not accept."""
+
+    address: str | None = None
 
 
 class Interrupted(PsycheError):
@@ -401,6 +452,8 @@ class Interrupted(PsycheError):
     """
 
     exit_code = ExitCode.INTERRUPTED
+
+    method: str | None = None
 
     @staticmethod
     def by(
@@ -418,8 +471,7 @@ class Interrupted(PsycheError):
         """
         number = stop.signal_number if isinstance(stop, StopRequested) else signal.SIGINT
         kind = {signal.SIGTERM: Terminated, signal.SIGHUP: HungUp}.get(signal.Signals(number), Interrupted)
-        details: dict[str, str] = {"method": method} if method else {}
-        return kind(message, hint=hint, sent=sent, signature=signature, landed=(), logs=None, **details)
+        return kind(message, hint=hint, sent=sent, signature=signature, method=method)
 
 
 class Terminated(Interrupted):
@@ -432,3 +484,8 @@ class HungUp(Interrupted):
     """SIGHUP: the terminal or the connection went away."""
 
     exit_code = ExitCode.HUNG_UP
+
+
+def error_classes(root: type[PsycheError] = PsycheError) -> list[type[PsycheError]]:
+    """Every class of the tree, from the root down, as it is drawn above."""
+    return [root, *(kind for child in root.__subclasses__() for kind in error_classes(child))]

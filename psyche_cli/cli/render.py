@@ -9,6 +9,7 @@ import codecs
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from psyche_cli.errors import ConfigurationError, PsycheError
 from psyche_cli.exact_numbers import with_strings
 from psyche_cli.json_values import to_json
 from psyche_cli.printable import encodable, escaped_json, printable
@@ -16,7 +17,6 @@ from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, 
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
-    from psyche_cli.errors import PsycheError
 
 ENVELOPE_VERSION = 1
 """Version of the JSON envelope. It grows when a key changes its meaning or goes away, not when one is added."""
@@ -165,9 +165,8 @@ def _machine_view(result: OperationResult[Any]) -> dict[str, JsonValue]:
 
 def _more_lines(error: PsycheError) -> list[str]:
     """What belongs under the sentence, a line each: the broken rules, or the logs of a program that refused."""
-    problems = error.context.get("problems")
-    if isinstance(problems, list):
-        lines = [p["message"] if isinstance(p, dict) else p for p in problems]
+    if isinstance(error, ConfigurationError):
+        lines = [problem["message"] for problem in error.problems]
         return [f"  - {line}" for line in lines if line != error.message]
     return ["Program logs:", *(f"  {line}" for line in error.logs)] if error.logs else []
 

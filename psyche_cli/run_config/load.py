@@ -59,7 +59,7 @@ def load_run_config(path: Path, *, check_rules: bool = True) -> RunConfig:
 
     With ``check_rules`` also what the coordinator program would refuse is a problem, and advice is among the warnings.
 
-    Raises ConfigurationError, whose ``context["problems"]`` names everything that is wrong with the file at once.
+    Raises ConfigurationError, whose ``problems`` name everything that is wrong with the file at once.
     """
     return parse_run_config(_read(path), path, check_rules=check_rules)
 
@@ -117,7 +117,9 @@ def _unreadable(path: Path, what: str, *, rule: str = "Unreadable") -> Configura
 
 
 def _one_problem(path: Path, rule: str, message: str, *, hint: str) -> ConfigurationError:
-    return ConfigurationError(message, hint=hint, problems=[Problem("", rule, message).as_dict()], path=str(path))
+    return ConfigurationError(
+        message, hint=hint, problems=(Problem("", rule, message).as_broken_rule(),), path=str(path)
+    )
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:

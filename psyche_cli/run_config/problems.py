@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from psyche_cli.errors import ConfigurationError
+from psyche_cli.errors import BrokenRule, ConfigurationError
 
 _NAMED_IN_MESSAGE = 3
 
@@ -45,8 +45,8 @@ class Problem:
     rule: str
     message: str
 
-    def as_dict(self) -> dict[str, str]:
-        """The form in which an error's context and the JSON output carry it."""
+    def as_broken_rule(self) -> BrokenRule:
+        """The form in which an error and the JSON output carry it."""
         return {"key": self.key, "rule": self.rule, "message": self.message}
 
 
@@ -56,7 +56,7 @@ def configuration_error(
     """The error that carries all of ``problems`` (at least one).
 
     ``subject`` is what they were found in (a file name, "The configuration of run X"). The message counts them and
-    names the first three keys; ``context["problems"]`` lists all of them and ``context["path"]`` is ``source``.
+    names the first three keys; its ``problems`` list all of them and its ``path`` is ``source``.
     """
     keys = list(dict.fromkeys(problem.key for problem in problems if problem.key))
     named = ", ".join(keys[:_NAMED_IN_MESSAGE])
@@ -66,6 +66,6 @@ def configuration_error(
     return ConfigurationError(
         f"{subject} has {count}{where}.",
         hint=hint,
-        problems=[problem.as_dict() for problem in problems],
+        problems=tuple(problem.as_broken_rule() for problem in problems),
         path=str(source) if source is not None else None,
     )

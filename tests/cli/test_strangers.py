@@ -20,7 +20,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.cli.render import Renderer
 from psyche_cli.environment import Environment, SystemClock
-from psyche_cli.errors import ExitCode, PsycheError, RpcError
+from psyche_cli.errors import BrokenRule, ConfigurationError, ExitCode, PsycheError, RpcError
 from psyche_cli.operations.observe.dump_shapes import run_dump, user_dump
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
@@ -124,8 +124,8 @@ def test_names_at_the_door(random_seed: int) -> None:
             assert list(map(utf16, document["data"]["names"])) == list(map(utf16, names))
         else:
             hint, message = names[0], names[1]
-            problems = [{"key": name, "rule": name, "message": name} for name in names]
-            document = shown.error(PsycheError(message, hint=hint, problems=problems))
+            problems = tuple(BrokenRule(key=name, rule=name, message=name) for name in names)
+            document = shown.error(ConfigurationError(message, hint=hint, problems=problems))
             assert utf16(document["error"]["context"]["problems"][-1]["key"]) == utf16(names[-1])
             shown.error(RpcError(message, hint=hint, rpc_code=-32002, rpc_data=list(names)))
 

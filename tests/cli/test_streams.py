@@ -72,7 +72,7 @@ def test_json_of_a_lone_surrogate_is_utf8(house: House) -> None:
     """An endpoint may put one into its message, and a shell into a file name."""
 
     def refuse(url: str) -> None:
-        raise NetworkError("\ud800", rpc_data="\udcff")
+        raise NetworkError("\ud800", endpoint="\udcff")
 
     house.cli.open_transport = refuse  # type: ignore[assignment]  # never returns
     outcome = house.cli("json-dump-run", "--run-id", "test")

@@ -283,7 +283,7 @@ def test_a_config_that_cannot_be_encoded_is_refused(config: Any, message: str, i
         instructions.update(**OWNER, config=config)
     assert caught.value.message == message
     key = message.split()[0]
-    assert caught.value.context == {"problems": [{"key": key, "rule": "Type", "message": message}]}
+    assert caught.value.context == {"problems": [{"key": key, "rule": "Type", "message": message}], "path": None}
     with pytest.raises(ConfigurationError) as caught:
         instructions.run_update(**OWNER, run=Pubkey.default(), config=config)
     assert caught.value.message == message

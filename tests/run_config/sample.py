@@ -133,14 +133,8 @@ def problems_of(folder: Path, content: dict[str, Any]) -> list[tuple[str, str, s
 
 
 def problems_in(error: ConfigurationError) -> list[tuple[str, str, str]]:
-    problems = error.context["problems"]
-    assert isinstance(problems, list)
-    assert problems
-    found = []
-    for problem in problems:
-        assert isinstance(problem, dict)
-        found.append((problem["key"], problem["rule"], problem["message"]))
-    return found
+    assert error.problems
+    return [(problem["key"], problem["rule"], problem["message"]) for problem in error.problems]
 
 
 def _key(name: str) -> str:

@@ -264,7 +264,13 @@ def test_what_fails_in_simulation_is_never_sent() -> None:
     stage.on("simulateTransaction", simulation(CUSTOM))
     error = stage.fails(ProgramRefused)
     assert error.message == "No."
-    assert error.context == {"program": "system", "program_code": None, "sent": False, "logs": ["a log"]}
+    assert error.context == {
+        "program": "system",
+        "program_code": None,
+        "instruction_index": None,
+        "sent": False,
+        "logs": ["a log"],
+    }
     assert seen == [(CUSTOM, ("a log",), (PAYMENT.program_id,))]
     assert stage.cluster.count("sendTransaction") == 0
     assert stage.notes == []

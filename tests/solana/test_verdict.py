@@ -203,7 +203,7 @@ def test_errors_of_unknown_programs_are_told_by_number(err: Any, message: str) -
     error = describe_any_failure(err, [], [PROGRAM])
     assert error.message.startswith(message)
     assert error.hint == ""
-    assert error.context["transaction_error"] == json.dumps(err)
+    assert error.context["transaction_error"] == json.dumps(err, separators=(",", ":"))
 
 
 def test_the_last_log_line_of_an_unknown_program_is_the_hint() -> None:

@@ -56,19 +56,22 @@ def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED
 
 def _check_size(raw: RawAccount) -> None:
     size = len(raw.data)
-    facts: dict[str, Any] = {"address": str(raw.address), "found": size, "expected": COORDINATOR_ACCOUNT_BYTES}
     if size == RETIRED_COORDINATOR_ACCOUNT_BYTES:
         raise RetiredLayout(
             f"The {_WHAT} {raw.address} has {size:,} bytes: layout v0, in use until December 2025. "
             f"This tool reads layout v1 of {COORDINATOR_ACCOUNT_BYTES:,} bytes.",
             hint="The programs cannot migrate or close such a run. Create a new one.",
-            **facts,
+            address=str(raw.address),
+            found=size,
+            expected=COORDINATOR_ACCOUNT_BYTES,
         )
     if size != COORDINATOR_ACCOUNT_BYTES:
         raise WrongSize(
             f"The {_WHAT} {raw.address} has {size:,} bytes, layout v1 has {COORDINATOR_ACCOUNT_BYTES:,}.",
             hint="It was written by another build of the program, or is no coordinator account.",
-            **facts,
+            address=str(raw.address),
+            found=size,
+            expected=COORDINATOR_ACCOUNT_BYTES,
         )
 
 

@@ -67,7 +67,7 @@ class ProgramFailure:
             program_error=self.name,
             instruction_index=self.instruction_index,
             account=self.account,
-            details=list(self.details),
+            details=self.details,
         )
 
 

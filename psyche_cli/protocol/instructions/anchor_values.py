@@ -194,5 +194,5 @@ def _shown(value: object) -> str:
 def _refuse(path: str, reason: str) -> NoReturn:
     message = f"{path} {reason}."
     if path.split(".")[0] in _FROM_A_RUN_CONFIGURATION:
-        raise ConfigurationError(message, problems=[{"key": path, "rule": "Type", "message": message}])
+        raise ConfigurationError(message, problems=({"key": path, "rule": "Type", "message": message},))
     raise UsageError(message, key=path)

@@ -152,14 +152,14 @@ def describe_any_failure(err: Json, logs: Sequence[str], program_ids: Sequence[P
     index, what = _instruction_error(err)
     if index is None:
         name = err if isinstance(err, str) else json.dumps(err)
-        return ProgramRefused(f"The cluster refuses the transaction: {name}.", transaction_error=json.dumps(err))
+        return ProgramRefused(f"The cluster refuses the transaction: {name}.", transaction_error=err)
     program = str(program_ids[index]) if 0 <= index < len(program_ids) else "(unknown)"
     name = what if isinstance(what, str) else json.dumps(what)
     return ProgramRefused(
         f"Instruction {index + 1} of {len(program_ids)}, of program {program}, fails: {name}.",
         hint=f"Last log line: {logs[-1]}" if logs else "",
         program=program,
-        transaction_error=json.dumps(err),
+        transaction_error=err,
     )
 
 
