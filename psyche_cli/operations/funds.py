@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from solders.instruction import Instruction
+from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import InsufficientFunds
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.solana.funding import how_to_fund
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rent import RENT_SYSVAR, Rent, decode_rent
 from psyche_cli.solana.sending.transaction import transaction_fee
 
 
-def require_lamports(session: SigningSession, *transactions: Sequence[Instruction], rent: int = 0) -> None:
+@dataclass(frozen=True)
+class Funds:
+    """What the wallet holds (``balance``, lamports), and what the cluster asks for storage."""
+
+    balance: int
+    rent: Rent
+
+
+def accounts_and_funds(session: SigningSession, addresses: Sequence[Pubkey]) -> tuple[list[RawAccount | None], Funds]:
+    """Some accounts, and with them in one round trip what the wallet can pay."""
+    *found, wallet, rent = session.rpc.accounts([*addresses, session.wallet.address, RENT_SYSVAR])
+    return found, Funds(balance=0 if wallet is None else wallet.lamports, rent=decode_rent(rent))
+
+
+def require_lamports(
+    session: SigningSession, funds: Funds, *transactions: Sequence[Instruction], rent: int = 0
+) -> None:
     """Refuse what the wallet cannot pay: the fees of ``transactions`` and ``rent`` lamports.
 
     The cluster also refuses a payment that leaves a wallet with some lamports but fewer than an account must hold.
@@ -22,10 +42,10 @@ def require_lamports(session: SigningSession, *transactions: Sequence[Instructio
     wallet = session.wallet.address
     fees = [transaction_fee(instructions, wallet) for instructions in transactions]
     needed = rent + sum(fees)
-    balance = session.rpc.balance(wallet)
+    balance = funds.balance
     if rent > 0:
         session.notify(f"This locks {format_sol(rent)} SOL of rent; the wallet holds {format_sol(balance)} SOL.")
-    minimum = session.rpc.rent_exempt_minimum(0)
+    minimum = funds.rent.exempt_minimum(0)
     short = first_short_balance(balance, (*fees, rent), minimum)
     if short is None:
         return

@@ -200,7 +200,7 @@ class Poorer:
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
         answer = self._inner.send(body, timeout=timeout)
-        if json.loads(body)["method"] == "getBalance":
+        if json.loads(body)["method"] == "getMultipleAccounts":
             holding(self._house, 1)
         return answer
 

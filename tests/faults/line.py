@@ -108,6 +108,7 @@ class Schedule:
         self.fork_delay = chance.choice((0.0, 58.0)) if self.way != "very late" else 58.0
         self.node_count = chance.choice((1, 1, 2, 3))
         self.lag = chance.choice((0.0, 0.0, 2.0, 10.0, 40.0))
+        self.old_nodes = chance.random() < 0.1
         self.silent_from = chance.randrange(14) if chance.random() < 0.1 else None
         self.interrupt_request = chance.randrange(16) if chance.random() < 0.1 else None
         self.interrupt_sleep = chance.randrange(12) if chance.random() < 0.08 else None
@@ -302,7 +303,11 @@ class FaultyLine:
             return _result(request, self._position_view(params[0]["commitment"]))
         answer = self._handle(body)
         if method == "getLatestBlockhash":
-            return _result(request, self._blockhash_view(json.loads(answer)["result"]))
+            result = json.loads(answer)["result"]
+            result["context"]["slot"], result["value"] = self._blockhash_view()
+            return _result(request, result)
+        if method == "simulateTransaction" and params[1].get("replaceRecentBlockhash"):
+            return self._simulation_view(request, json.loads(answer))
         if method == "getTransaction" and not self._sees(params[0], *self._node()):
             return _result(request, None)
         return answer
@@ -357,13 +362,18 @@ class FaultyLine:
         slot = max(self._slot - behind, 0)
         return {"absoluteSlot": slot, "blockHeight": max(slot - self._slots_without_block, 0)}
 
-    def _blockhash_view(self, result: Any) -> Any:
+    def _blockhash_view(self) -> tuple[int, Any]:
+        """The latest blockhash that the node knows, after its slot."""
         lag, _ = self._node()
-        block = self._bank.chain.block(self._bank.slot - lag)
-        if block is not None:
-            result["context"]["slot"] = block.slot
-            result["value"] = {"blockhash": str(block.blockhash), "lastValidBlockHeight": block.height + 150}
-        return result
+        block = self._bank.chain.block(self._bank.slot - lag) or self._bank.chain.tip
+        return block.slot, {"blockhash": str(block.blockhash), "lastValidBlockHeight": block.height + 150}
+
+    def _simulation_view(self, request: Any, answer: Any) -> bytes:
+        """What a node says that may lag behind, and does not say which blockhash it put in if it is an old one."""
+        if "result" in answer:
+            _, blockhash = self._blockhash_view()
+            answer["result"]["value"]["replacementBlockhash"] = None if self._schedule.old_nodes else blockhash
+        return json.dumps(answer).encode()
 
 
 def _signature_of(request: Any) -> Signature:

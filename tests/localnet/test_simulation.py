@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
+import pytest
 from solders.hash import Hash
+from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
+from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from psyche_cli import base58
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from tests.localnet.harness import FEE, SOL, Chain, move, text
 
 
@@ -76,6 +81,31 @@ def test_landed_transaction_simulates_as_processed(chain: Chain) -> None:
     transaction = chain.transfer(Pubkey.new_unique(), SOL)
     chain.send(transaction)
     assert chain.value("simulateTransaction", text(transaction), {"encoding": "base64"})["err"] == "AlreadyProcessed"
+    # What counts is the message. With the next blockhash it is another.
+    replace = {"encoding": "base64", "replaceRecentBlockhash": True}
+    unsigned = text(VersionedTransaction.populate(transaction.message, [Signature.default()]))
+    assert chain.value("simulateTransaction", unsigned, replace)["err"] == "AlreadyProcessed"
+    chain.result("localnet_warpSlots", 1)
+    assert chain.value("simulateTransaction", unsigned, replace)["err"] is None
+
+
+@pytest.mark.parametrize("keys", [2, 127, 128, 200])
+@pytest.mark.parametrize("kind", [Message, MessageV0])
+def test_a_replaced_blockhash_is_all_that_changes(kind: Any, keys: int) -> None:
+    payer, old, new = Keypair(), Hash.new_unique(), Hash.new_unique()
+    accounts = [AccountMeta(Pubkey.new_unique(), is_signer=False, is_writable=True) for _ in range(keys - 2)]
+    instruction = Instruction(Pubkey.new_unique(), b"data", accounts)
+
+    def message(blockhash: Hash) -> Any:
+        if kind is Message:
+            return Message.new_with_blockhash([instruction], payer.pubkey(), blockhash)
+        return MessageV0.try_compile(payer.pubkey(), [instruction], [], blockhash)
+
+    transaction = VersionedTransaction(message(old), [payer])
+    changed = DecodedTransaction(bytes(transaction), transaction).with_blockhash(new)
+    assert changed.message == message(new)
+    assert changed.versioned.signatures == transaction.signatures
+    assert len(changed.static_keys) == keys
 
 
 def test_accounts_that_the_transaction_does_not_write_are_shown_as_they_are(chain: Chain) -> None:

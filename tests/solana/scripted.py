@@ -64,19 +64,19 @@ class ScriptedCluster:
         self.started = clock.now
         self.calls: list[tuple[str, list[Any]]] = []
         self.sent: list[bytes] = []
+        self.landed: dict[str, Any] = {}
+        """The status of each transaction that has been said to have landed or failed, by its signature."""
         self.timeouts: list[float] = []
         self.closed = False
         self.handlers: dict[str, Handler] = {
             "getLatestBlockhash": self._latest_blockhash,
             "getEpochInfo": lambda params: self.position(FINALITY if params[0]["commitment"] == "finalized" else 0),
-            "simulateTransaction": lambda params: self.valued({"err": None, "logs": ["simulated"], "unitsConsumed": 9}),
+            "simulateTransaction": lambda params: self.simulation(),
             "sendTransaction": self.accept,
             "getSignatureStatuses": lambda params: self.status(bool(self.sent)),
-            "getTransaction": lambda params: {
-                "slot": 77,
-                "meta": {"err": None, "fee": 5000, "logMessages": ["first", "second"]},
-            },
+            "getTransaction": self._transaction,
         }
+        self._default_status = self.handlers["getSignatureStatuses"]
 
     @property
     def label(self) -> str:
@@ -89,7 +89,9 @@ class ScriptedCluster:
         self.timeouts.append(timeout)
         envelope = {"jsonrpc": "2.0", "id": request["id"]}
         try:
-            envelope["result"] = self.handlers[request["method"]](request["params"])
+            result = envelope["result"] = self.handlers[request["method"]](request["params"])
+            if request["method"] == "getSignatureStatuses" and isinstance(result, dict):
+                self._remember(request["params"][0][0], *result["value"])
         except RpcFault as fault:
             envelope["error"] = fault.error
         except RawAnswer as raw:
@@ -116,10 +118,28 @@ class ScriptedCluster:
         found = {"slot": 77, "confirmations": 1, "err": err, "confirmationStatus": reached}
         return self.valued([found if known else None], slot)
 
+    def simulation(self, err: Any = None, logs: tuple[str, ...] = ("simulated",)) -> Any:
+        """What simulating answers: as well what the blockhash was, as nodes do when they are asked to replace it."""
+        blockhash = self._latest_blockhash([])["value"]
+        return self.valued({"err": err, "logs": [*logs], "unitsConsumed": 9, "replacementBlockhash": blockhash})
+
     def accept(self, params: list[Any]) -> str:
         raw = base64.b64decode(params[0])
         self.sent.append(raw)
         return str(Transaction.from_bytes(raw).signatures[0])
+
+    def _remember(self, signature: str, status: Any = None, *_: Any) -> None:
+        if status is not None and status.get("confirmationStatus") in ("confirmed", "finalized"):
+            self.landed[signature] = status
+
+    def _transaction(self, params: list[Any]) -> Any:
+        """It is in the ledger when its status says so."""
+        if self.handlers["getSignatureStatuses"] is self._default_status:
+            self._remember(params[0], self._default_status([])["value"][0])
+        status = self.landed.get(params[0])
+        if status is None:
+            return None
+        return {"slot": 77, "meta": {"err": status["err"], "fee": 5000, "logMessages": ["first", "second"]}}
 
     def _latest_blockhash(self, params: list[Any]) -> Any:
         digest = hashlib.sha256(str(self.slot).encode()).digest()

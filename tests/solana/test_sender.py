@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import Transaction
 
@@ -88,17 +90,25 @@ class Stage:
 
     @property
     def signature(self) -> str:
-        return str(Transaction.from_bytes(self.simulated).signatures[0])
+        return str(self.last("sendTransaction").signatures[0])
 
-    @property
-    def simulated(self) -> bytes:
-        [*_, params] = [params for method, params in self.cluster.calls if method == "simulateTransaction"]
-        return base64.b64decode(params[0])
+    def last(self, method: str) -> Transaction:
+        """The transaction of the last request that asked to send or simulate one."""
+        [*_, params] = [params for name, params in self.cluster.calls if name == method]
+        return Transaction.from_bytes(base64.b64decode(params[0]))
 
 
 def assert_one_transaction(stage: Stage) -> None:
-    """However often something was sent, it was the bytes that were simulated."""
-    assert set(stage.cluster.sent) <= {stage.simulated}
+    """However often something was sent, it was the same bytes, and their message was simulated, blockhash apart."""
+    assert len(set(stage.cluster.sent)) <= 1
+    simulated = stage.last("simulateTransaction")
+    assert simulated.signatures == [Signature.default()] * len(simulated.signatures)
+    assert simulated.message.recent_blockhash == Hash.default()
+    for raw in stage.cluster.sent:
+        sent = Transaction.from_bytes(raw)
+        sent.verify()
+        message = bytes(sent.message).replace(bytes(sent.message.recent_blockhash), bytes(32))
+        assert message == bytes(simulated.message)
 
 
 # --- landed ---------------------------------------------------------------------------------------------------------
@@ -109,16 +119,16 @@ def test_a_transaction_that_lands() -> None:
     receipt = stage.send()
     assert receipt == Receipt(
         "payment",
-        str(Transaction.from_bytes(stage.simulated).signatures[0]),
+        stage.signature,
         slot=77,
         logs=("first", "second"),
         fee_lamports=5000,
     )
     assert stage.notes == [f"Sending payment: {receipt.signature}"]
     assert [method for method, _ in stage.cluster.calls] == [
-        *["getLatestBlockhash", "simulateTransaction", "sendTransaction", "getSignatureStatuses", "getTransaction"]
+        *["simulateTransaction", "sendTransaction", "getTransaction"]
     ]
-    assert stage.cluster.sent == [stage.simulated]
+    assert_one_transaction(stage)
     assert stage.clock.sleeps == []
     [options] = [params[1] for method, params in stage.cluster.calls if method == "sendTransaction"]
     assert options == {
@@ -139,7 +149,7 @@ def test_the_same_bytes_are_sent_again_every_two_seconds_until_they_land() -> No
     assert stage.send().slot == 77
     assert len(stage.cluster.sent) == 4
     assert_one_transaction(stage)
-    assert stage.cluster.count("getLatestBlockhash") == 1
+    assert stage.cluster.count("getLatestBlockhash") == 0
     assert stage.cluster.count("simulateTransaction") == 1
 
 
@@ -148,6 +158,39 @@ def test_processed_is_not_enough() -> None:
     stage.on("getSignatureStatuses", *[stage.status(True, "processed")] * 3, stage.status(True, "confirmed"))
     stage.send()
     assert stage.cluster.count("getSignatureStatuses") == 4
+
+
+def test_a_failure_that_is_in_the_ledger_already_is_found_at_the_first_look() -> None:
+    stage = Stage()
+    stage.on("getTransaction", {"slot": 78, "meta": {"err": CUSTOM, "fee": 5000, "logMessages": ["a log"]}})
+    error = stage.fails(ProgramRefused)
+    assert (error.sent, error.signature, error.logs) == (True, stage.signature, ("a log",))
+    assert stage.cluster.count("getSignatureStatuses") == 0
+    assert stage.cluster.count("getTransaction") == 1
+
+
+@pytest.mark.parametrize("answer", [REFUSED, BROKEN, SLOW, RawAnswer(b""), RpcFault(-32602, "confirmed only"), None])
+def test_a_first_look_that_finds_nothing_decides_nothing(answer: Any) -> None:
+    stage = Stage()
+    stage.on("getTransaction", answer)
+    stage.on("getSignatureStatuses", stage.status(False), stage.status(True))
+    assert stage.send().slot == 77
+    assert stage.cluster.count("getSignatureStatuses") == 2
+
+
+def test_the_ledger_is_not_asked_first_for_what_was_perhaps_not_taken() -> None:
+    stage = Stage()
+    stage.accepting_then(BROKEN)
+    stage.send()
+    assert [method for method, _ in stage.cluster.calls][-2:] == ["getSignatureStatuses", "getTransaction"]
+
+
+def test_a_late_confirmation_is_looked_for_every_fifth_of_a_second() -> None:
+    stage = Stage()
+    stage.on("getSignatureStatuses", lambda params: stage.cluster.status(stage.elapsed > 20))
+    stage.send()
+    assert max(stage.clock.sleeps) == 0.2
+    assert stage.elapsed <= 20.2
 
 
 def test_finalized_is_more_than_enough() -> None:
@@ -195,7 +238,7 @@ def test_what_was_not_taken_is_sent_again(answer: Any) -> None:
 def test_already_processed_on_resending_is_progress() -> None:
     stage = Stage()
     stage.accepting_then(None, RpcFault(-32002, "already been processed", {"err": "AlreadyProcessed"}))
-    stage.on("getSignatureStatuses", *[stage.status(False)] * 8, stage.status(True))
+    stage.on("getSignatureStatuses", *[stage.status(False)] * 14, stage.status(True))
     assert stage.send().slot == 77
     assert len(stage.cluster.sent) == 2
 
@@ -226,8 +269,8 @@ def test_retry_after_of_a_status_poll_is_honoured() -> None:
         *[stage.status(False), stage.status(True)],
     )
     stage.send()
-    assert stage.clock.sleeps[:2] == [6.0, 30.0]
-    assert stage.clock.sleeps[2] < 1
+    assert stage.clock.sleeps[1:3] == [6.0, 30.0]
+    assert stage.clock.sleeps[3] < 1
 
 
 @pytest.mark.parametrize("answers", [[None], [REFUSED], [RawAnswer(b"")], [RpcFault(-32601, "Method not found")]])
@@ -236,12 +279,12 @@ def test_missing_logs_never_turn_success_into_failure(answers: list[Any]) -> Non
     stage.on("getTransaction", *answers)
     receipt = stage.send()
     assert (receipt.slot, receipt.logs, receipt.fee_lamports) == (77, (), None)
-    assert stage.cluster.count("getTransaction") == 3
+    assert stage.cluster.count("getTransaction") == 1 + 3
 
 
 def test_logs_that_come_late_are_waited_for() -> None:
     stage = Stage()
-    stage.on("getTransaction", None, {"slot": 77, "meta": {"err": None, "fee": 7, "logMessages": ["late"]}})
+    stage.on("getTransaction", None, None, {"slot": 77, "meta": {"err": None, "fee": 7, "logMessages": ["late"]}})
     receipt = stage.send()
     assert (receipt.logs, receipt.fee_lamports) == (("late",), 7)
 
@@ -250,6 +293,7 @@ def test_logs_that_come_late_are_waited_for() -> None:
 
 
 def simulation(err: Any) -> dict[str, Any]:
+    """What a node answers that does not say which blockhash it put in."""
     return {"context": {"slot": 1}, "value": {"err": err, "logs": ["a log"]}}
 
 
@@ -286,11 +330,29 @@ def test_an_empty_wallet_is_told() -> None:
 @pytest.mark.parametrize("err", ["BlockhashNotFound", "AlreadyProcessed"])
 def test_a_simulation_that_wants_a_newer_blockhash_gets_one(err: str) -> None:
     stage = Stage()
-    stage.on("simulateTransaction", simulation(err), simulation(err), simulation(None))
+    stage.on("simulateTransaction", simulation(err), simulation(err), lambda params: stage.cluster.simulation())
     assert stage.send().slot == 77
     assert stage.clock.sleeps == [0.4, 0.4]
-    assert stage.cluster.count("getLatestBlockhash") == 3
-    assert stage.cluster.sent == [stage.simulated]
+    assert_one_transaction(stage)
+
+
+@pytest.mark.parametrize("err", ["BlockhashNotFound", "AlreadyProcessed", None])
+def test_a_node_that_does_not_name_the_blockhash_is_asked_for_one_and_simulates_the_signed_bytes(err: Any) -> None:
+    stage = Stage()
+    stage.on("simulateTransaction", simulation(None), simulation(err), simulation(None))
+    assert stage.send().slot == 77
+    assert stage.clock.sleeps == ([0.4] if err else [])
+    assert stage.cluster.count("getLatestBlockhash") == (2 if err else 1)
+    assert stage.cluster.sent == [bytes(stage.last("simulateTransaction"))]
+    [*_, params] = [params for method, params in stage.cluster.calls if method == "simulateTransaction"]
+    assert params[1] == {"commitment": "confirmed", "encoding": "base64", "sigVerify": True}
+
+
+def test_what_fails_when_the_signed_bytes_are_simulated_is_never_sent() -> None:
+    stage = Stage()
+    stage.on("simulateTransaction", simulation(None), simulation(CUSTOM))
+    stage.fails(ProgramRefused)
+    assert stage.cluster.count("sendTransaction") == 0
 
 
 def test_without_a_usable_blockhash_nothing_is_sent() -> None:
@@ -324,8 +386,8 @@ def test_simulating_alone_sends_nothing() -> None:
 @pytest.mark.parametrize(
     ("method", "answer", "kind"),
     [
-        ("getLatestBlockhash", REFUSED, Unreachable),
-        ("getLatestBlockhash", RawAnswer(b"x"), BadRpcResponse),
+        ("simulateTransaction", REFUSED, Unreachable),
+        ("simulateTransaction", RawAnswer(b"x"), BadRpcResponse),
         ("simulateTransaction", SLOW, TimedOut),
         ("simulateTransaction", RpcFault(-32003, "Transaction signature verification failure"), RpcError),
     ],
@@ -639,9 +701,7 @@ def test_a_slow_endpoint_does_not_stretch_the_deadline(silent: str, seconds: flo
 
 def test_what_is_prepared_too_slowly_is_not_sent_any_more() -> None:
     stage = Stage()
-    slowly(stage, "getLatestBlockhash", 9.5)
     slowly(stage, "simulateTransaction", 9.5)
-    stage.on("simulateTransaction", *[simulation("BlockhashNotFound")] * 4, simulation(None))
     stage.sender = Sender(RpcClient(stage.cluster, stage.clock), stage.clock, stage.notes.append, deadline_seconds=10)
     error = stage.fails(TimedOut)
     assert error.sent is False
@@ -652,8 +712,7 @@ def test_what_is_prepared_too_slowly_is_not_sent_any_more() -> None:
 @pytest.mark.parametrize(("seconds", "is_sent"), [(4.5, True), (4.6, False)])
 def test_with_less_than_a_tenth_of_the_time_left_nothing_is_sent(seconds: float, is_sent: bool) -> None:
     stage = Stage(deadline=10)
-    slowly(stage, "getLatestBlockhash", seconds)
-    slowly(stage, "simulateTransaction", seconds)
+    slowly(stage, "simulateTransaction", 2 * seconds)
     if is_sent:
         assert stage.send().slot == 77
         return
@@ -705,19 +764,19 @@ def test_a_send_that_may_have_arrived_and_then_nothing_is_unknown() -> None:
 # --- Ctrl-C ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["getLatestBlockhash", "simulateTransaction"])
-def test_ctrl_c_before_sending(method: str) -> None:
+def test_ctrl_c_before_sending() -> None:
     stage = Stage()
-    stage.on(method, KeyboardInterrupt())
+    stage.on("simulateTransaction", KeyboardInterrupt())
     error = stage.fails(Interrupted)
     assert error.message == "Interrupted before payment was sent."
     assert error.context == {"sent": False}
     assert error.__suppress_context__
 
 
-@pytest.mark.parametrize("method", ["sendTransaction", "getSignatureStatuses"])
+@pytest.mark.parametrize("method", ["sendTransaction", "getTransaction", "getSignatureStatuses"])
 def test_ctrl_c_while_it_is_under_way_tells_the_signature(method: str) -> None:
     stage = Stage()
+    stage.on("getSignatureStatuses", stage.status(False))
     stage.on(method, KeyboardInterrupt())
     error = stage.fails(Interrupted)
     assert error.message == f"Interrupted while payment was under way as {stage.signature}: it may still land."
@@ -734,7 +793,7 @@ def test_ctrl_c_while_certainly_nothing_left() -> None:
 
 def test_ctrl_c_while_the_logs_are_fetched_says_that_it_landed() -> None:
     stage = Stage()
-    stage.on("getTransaction", KeyboardInterrupt())
+    stage.on("getTransaction", None, KeyboardInterrupt())
     error = stage.fails(Interrupted)
     assert error.message == f"Interrupted after payment had landed as {stage.signature}."
     assert error.context == {"sent": True, "signature": stage.signature, "landed": [stage.signature]}
@@ -743,7 +802,7 @@ def test_ctrl_c_while_the_logs_are_fetched_says_that_it_landed() -> None:
 def test_ctrl_c_while_the_logs_of_a_failure_are_fetched_says_that_it_failed() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", stage.status(True, err=CUSTOM))
-    stage.on("getTransaction", KeyboardInterrupt())
+    stage.on("getTransaction", None, KeyboardInterrupt())
     error = stage.fails(Interrupted)
     assert error.message == f"Interrupted after payment had failed on-chain as {stage.signature}."
     assert error.context == {"sent": True, "signature": stage.signature}

@@ -135,7 +135,7 @@ def test_the_second_of_two_instructions_undoes_the_first(rpc: RpcClient, wallet:
 def test_bytes_sent_again_after_lost_answers_pay_once(dispatcher: Dispatcher, rpc: RpcClient, wallet: Wallet) -> None:
     recipient = Pubkey.new_unique()
     clock = HurriedClock()
-    line = Faulty(dispatcher, lose=10)
+    line = Faulty(dispatcher, lose=20)
     receipt = Sender(RpcClient(line, clock), clock, lambda line: None).send([payment(wallet, recipient, SOL)], wallet)
     assert len(line.bytes_sent) > 1
     assert len(set(line.bytes_sent)) == 1

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey
-from solders.signature import Signature
 
 from psyche_cli.errors import (
     BadRpcResponse,
@@ -23,7 +22,7 @@ from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.programs import SYSTEM_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.rpc.types import SignatureStatus
-from psyche_cli.solana.sending.transaction import SignedTransaction
+from psyche_cli.solana.sending.transaction import LegacyTransaction
 from psyche_cli.solana.sending.verdict import (
     Delivery,
     Fate,
@@ -34,7 +33,7 @@ from psyche_cli.solana.sending.verdict import (
 )
 
 PAYER, OTHER, PROGRAM = (Pubkey.new_unique() for _ in range(3))
-SIGNED = SignedTransaction(b"", Signature.default(), 1, (PROGRAM, PROGRAM), (PAYER, OTHER, PROGRAM))
+TRANSACTION = LegacyTransaction(b"", (PROGRAM, PROGRAM), (PAYER, OTHER, PROGRAM))
 ENDPOINT = "https://rpc.example"
 CUSTOM: Json = {"InstructionError": [1, {"Custom": 6015}]}
 
@@ -143,7 +142,7 @@ def test_failed_attempts_to_send(error: NetworkError, judged: Delivery) -> None:
     ],
 )
 def test_refusals(err: Any, kind: type[Exception], message: str) -> None:
-    error = refusal(err, ["a log"], SIGNED, describe_any_failure, ENDPOINT)
+    error = refusal(err, ["a log"], TRANSACTION, describe_any_failure, ENDPOINT)
     assert type(error) is kind
     assert error.message == message
 
@@ -162,7 +161,7 @@ FUND = f"Fund it first: psyche-cli localnet airdrop {PAYER} 10"
     ],
 )
 def test_missing_sol_comes_with_what_to_do(err: Any, hint: str) -> None:
-    signed = replace(SIGNED, program_ids=(SYSTEM_PROGRAM, SYSTEM_PROGRAM))
+    signed = replace(TRANSACTION, program_ids=(SYSTEM_PROGRAM, SYSTEM_PROGRAM))
     describe = failure_describer(PUBLISHED)
     assert refusal(err, [], signed, describe, "http://127.0.0.1:8899").hint == hint
     elsewhere = refusal(err, [], signed, describe, ENDPOINT).hint
@@ -170,7 +169,7 @@ def test_missing_sol_comes_with_what_to_do(err: Any, hint: str) -> None:
 
 
 def test_another_program_that_returns_the_same_code_is_not_short_of_sol() -> None:
-    signed = replace(SIGNED, program_ids=(TOKEN_PROGRAM, TOKEN_PROGRAM))
+    signed = replace(TRANSACTION, program_ids=(TOKEN_PROGRAM, TOKEN_PROGRAM))
     error = refusal({"InstructionError": [0, {"Custom": 1}]}, [], signed, failure_describer(PUBLISHED), ENDPOINT)
     assert "SOL" not in error.hint
 
@@ -182,8 +181,8 @@ def test_all_but_missing_sol_is_described_by_whoever_knows_the_programs() -> Non
         seen.append(arguments)
         return ProgramRefused("described")
 
-    assert refusal(CUSTOM, ["a log"], SIGNED, describe, ENDPOINT).message == "described"
-    assert refusal("Other", [], SIGNED, describe, ENDPOINT).message == "described"
+    assert refusal(CUSTOM, ["a log"], TRANSACTION, describe, ENDPOINT).message == "described"
+    assert refusal("Other", [], TRANSACTION, describe, ENDPOINT).message == "described"
     assert seen == [(CUSTOM, ["a log"], (PROGRAM, PROGRAM)), ("Other", [], (PROGRAM, PROGRAM))]
 
 

@@ -277,21 +277,17 @@ class Bank:
         for listener in self.listeners:
             listener.on_restore()
 
-    def check(self, transaction: DecodedTransaction, *, any_blockhash: bool = False) -> None:
-        """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected.
-
-        With ``any_blockhash``, neither the age of its blockhash nor a former execution speaks against it.
-        """
+    def check(self, transaction: DecodedTransaction) -> None:
+        """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected."""
         keys = self.load_keys(transaction).keys
         if len(keys) > MAX_ACCOUNT_LOCKS:
             raise TransactionRejected("TooManyAccountLocks")
         if len(set(keys)) < len(keys):
             raise TransactionRejected("AccountLoadedTwice")
-        if not any_blockhash:
-            if not self.may_land(transaction):
-                raise TransactionRejected("BlockhashNotFound")
-            if transaction in self._processed:
-                raise TransactionRejected("AlreadyProcessed")
+        if not self.may_land(transaction):
+            raise TransactionRejected("BlockhashNotFound")
+        if transaction in self._processed:
+            raise TransactionRejected("AlreadyProcessed")
         payer = self.account(keys[0])
         fee = LAMPORTS_PER_SIGNATURE * transaction.message.header.num_required_signatures
         if (

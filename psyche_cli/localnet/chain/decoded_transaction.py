@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from solders.hash import Hash
-from solders.message import Message, MessageV0
+from solders.message import Message, MessageV0, from_bytes_versioned, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
@@ -110,6 +110,16 @@ class DecodedTransaction:
         signers = self.message.header.num_required_signatures
         first = self.message.instructions[0]
         return {self.static_keys[index] for index in bytes(first.accounts) if index < signers}
+
+    def with_blockhash(self, blockhash: Hash) -> DecodedTransaction:
+        """The same transaction with another blockhash, for simulation: its signatures are wrong now."""
+        message = bytes(to_bytes_versioned(self.message))
+        # Before the blockhash: the version (but for legacy), 3 bytes of header, the number of keys, and the keys.
+        keys = len(self.static_keys)
+        start = (self.version != "legacy") + 3 + (1 if keys < 128 else 2) + 32 * keys
+        changed = from_bytes_versioned(message[:start] + bytes(blockhash) + message[start + 32 :])
+        transaction = VersionedTransaction.populate(changed, self.versioned.signatures)
+        return DecodedTransaction(bytes(transaction), transaction)
 
     def signatures_verify(self) -> bool:
         """Whether every signature is genuine."""

@@ -9,14 +9,14 @@ from psyche_cli.amounts import format_sol
 from psyche_cli.errors import AlreadyExists, ProgramRefused, UsageError
 from psyche_cli.limits import NEW_AUTHORIZATION_BYTES
 from psyche_cli.operations.authorizations.payloads import JoinAuthorizationData
-from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
 from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_authorization
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address, parse_pubkey
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.results import OperationResult, Receipt
-from psyche_cli.solana.raw_account import taken
+from psyche_cli.solana.raw_account import RawAccount, taken
 
 
 def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
@@ -40,9 +40,10 @@ def create_join_authorization(
     """
     grantor = session.wallet.address
     address = authorization_address(grantor, grantee, session.programs)
-    existing = _find(session, address)
+    [found], funds = accounts_and_funds(session, [address])
+    existing = _decoded(session, found)
     try:
-        transactions = _create_or_activate(session, grantee, address, existing)
+        transactions = _create_or_activate(session, grantee, address, found, funds)
     except (AlreadyExists, ProgramRefused) as error:
         # What was sent and paid for remains a failure.
         seen = None if error.sent else read_if_possible(lambda: _find(session, address))
@@ -53,22 +54,26 @@ def create_join_authorization(
 
 
 def _find(session: SigningSession, address: Pubkey) -> Authorization | None:
-    raw = taken(session.rpc.account(address))
+    return _decoded(session, session.rpc.account(address))
+
+
+def _decoded(session: SigningSession, found: RawAccount | None) -> Authorization | None:
+    raw = taken(found)
     return None if raw is None else decode_authorization(raw, session.programs)
 
 
 def _create_or_activate(
-    session: SigningSession, grantee: Pubkey, address: Pubkey, existing: Authorization | None
+    session: SigningSession, grantee: Pubkey, address: Pubkey, found: RawAccount | None, funds: Funds
 ) -> tuple[Receipt, ...]:
+    existing = _decoded(session, found)
     instructions = plan(session.instructions, session.wallet.address, grantee, address, existing)
     if not instructions:
         return ()
     label = "activate" if existing else "create and activate"
     rent = 0
     if existing is None:
-        minimum = session.rpc.rent_exempt_minimum(NEW_AUTHORIZATION_BYTES)
-        rent = max(minimum - session.rpc.balance(address), 0)
-    require_lamports(session, instructions, rent=rent)
+        rent = max(funds.rent.exempt_minimum(NEW_AUTHORIZATION_BYTES) - (found.lamports if found else 0), 0)
+    require_lamports(session, funds, instructions, rent=rent)
 
     def find_existing() -> AlreadyExists | None:
         if existing is not None or _find(session, address) is None:

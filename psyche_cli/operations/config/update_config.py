@@ -13,8 +13,8 @@ from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
 from psyche_cli.limits import MAX_TRANSACTION_BYTES
 from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.config.payloads import ChangedValue, UpdateConfigData
-from psyche_cli.operations.funds import require_lamports
-from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.funds import Funds, require_lamports
+from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.results import OperationResult, Receipt
@@ -86,13 +86,13 @@ def update_config(
 
     Raises NotAuthority, WrongRunState, ConfigurationError before anything is sent.
     """
-    run = find_run(session, run_id, treasurer_index)
+    run, funds = find_run_and_funds(session, run_id, treasurer_index)
     run.require_authority(session.wallet.address)
     change, changed = plan(run, changes)
     if not changed:
         return _result(session, run, changes, change, changed)
     _require_state(session, run, change)
-    transactions = _send(session, run, change)
+    transactions = _send(session, run, funds, change)
     return _result(session, run, changes, change, changed, *transactions)
 
 
@@ -138,7 +138,7 @@ def split(change: Change) -> tuple[Change, Change]:
     return Change(metadata=change.metadata), replace(change, metadata=None)
 
 
-def _send(session: SigningSession, run: Run, change: Change) -> tuple[Receipt, ...]:
+def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tuple[Receipt, ...]:
     wallet = session.wallet
 
     def instructions(part: Change) -> list[Instruction]:
@@ -146,11 +146,11 @@ def _send(session: SigningSession, run: Run, change: Change) -> tuple[Receipt, .
 
     whole = instructions(change)
     if change.metadata is None or transaction_size(whole, wallet.address) <= MAX_TRANSACTION_BYTES:
-        require_lamports(session, whole)
+        require_lamports(session, funds, whole)
         return (session.sender.send(whole, wallet, label="update"),)
     session.notify("This is too large for one transaction: the metadata goes first, then everything else together.")
     halves = [instructions(part) for part in split(change)]
-    require_lamports(session, *halves)
+    require_lamports(session, funds, *halves)
     for half in halves:
         session.sender.simulate(half, wallet)
     first = session.sender.send(halves[0], wallet, label="update metadata")

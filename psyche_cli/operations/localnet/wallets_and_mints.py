@@ -13,7 +13,7 @@ from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_am
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
-from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.localnet.airdrop import request_sol
 from psyche_cli.operations.localnet.payloads import FundedWalletData, NewMintData, NewWalletData
 from psyche_cli.operations.rewards.collateral import in_both_units
@@ -86,7 +86,8 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     base_units = parse_amount(amount, decimals, "--amount", allow_zero=True)
     owner, mint = session.wallet, Wallet.generate("the new mint")
     holder = associated_token_address(owner.address, mint.address)
-    mint_rent = session.rpc.rent_exempt_minimum(MINT_BYTES)
+    _, funds = accounts_and_funds(session, [])
+    mint_rent = funds.rent.exempt_minimum(MINT_BYTES)
     instructions = [
         create_account(
             CreateAccountParams(
@@ -118,7 +119,8 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
                 ],
             )
         )
-    require_lamports(session, instructions, rent=mint_rent + session.rpc.rent_exempt_minimum(TOKEN_ACCOUNT_BYTES))
+    rent = mint_rent + funds.rent.exempt_minimum(TOKEN_ACCOUNT_BYTES)
+    require_lamports(session, funds, instructions, rent=rent)
     receipt = session.sender.send(instructions, owner, [mint], label="new mint")
     return OperationResult(
         summary=f"Created the mint {mint.address} with {decimals} decimals.",

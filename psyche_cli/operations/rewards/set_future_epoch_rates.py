@@ -9,7 +9,7 @@ from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import Obligations, in_both_units, obligations_of
 from psyche_cli.operations.rewards.payloads import RatesData
-from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
 from psyche_cli.results import OperationResult, Receipt
@@ -42,7 +42,7 @@ def set_future_epoch_rates(
     it is. The new rates hold from the next time the run enters Warmup. A rate that is so already is not sent, and
     nothing is if both are. Raises InvalidAmount, NotAuthority, InsufficientFunds.
     """
-    run = find_run(session, run_id, treasurer_index)
+    run, funds = find_run_and_funds(session, run_id, treasurer_index)
     run.require_authority(session.wallet.address)
     decimals = run.treasury.mint.decimals if run.treasury else 0
     before = Rates.of(run.account.future_epoch_rates)
@@ -57,7 +57,7 @@ def set_future_epoch_rates(
         slashing_rate=None if now.slashing == before.slashing else now.slashing,
     )
     instructions = instructions_for(change, run, session.wallet.address, session.instructions)
-    require_lamports(session, instructions)
+    require_lamports(session, funds, instructions)
     receipt = session.sender.send(instructions, session.wallet, label="set rates")
     return _result(session, run, before, now, decimals, receipt)
 

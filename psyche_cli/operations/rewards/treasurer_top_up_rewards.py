@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.errors import AccountNotFound, InsufficientFunds
-from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.rewards.payloads import TopUpData
-from psyche_cli.operations.runs.find import find_run, token_amount
+from psyche_cli.operations.runs.find import locate_run, token_amount
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.addresses import associated_token_address
@@ -24,12 +24,14 @@ def top_up_rewards(
     Anybody may top up any run. Raises Refused for a run without treasurer, InvalidAmount, AccountNotFound when the
     wallet has no account of that token, InsufficientFunds.
     """
-    run = find_run(session, run_id, treasurer_index)
-    treasury = run.require_treasury()
+    located = locate_run(session, run_id, treasurer_index)
+    source = associated_token_address(session.wallet.address, located.require_treasurer().collateral_mint)
+    [*found, raw_source], funds = accounts_and_funds(session, [*located.addresses, source])
+    run = located.read(found)
+    treasury = run.treasury
+    assert treasury is not None  # its treasurer was found
     mint = treasury.mint
     amount = parse_amount(collateral_amount, mint.decimals, "--collateral-amount")
-    source = associated_token_address(session.wallet.address, mint.address)
-    [raw_source] = session.rpc.accounts([source])
     if taken(raw_source) is None:
         raise AccountNotFound(
             f"The wallet {session.wallet.address} has no account of the collateral token {mint.address}.",
@@ -56,7 +58,7 @@ def top_up_rewards(
         decimals=mint.decimals,
     )
     instructions = [distinguishing_mark(), instruction]
-    require_lamports(session, instructions)
+    require_lamports(session, funds, instructions)
     receipt = session.sender.send(instructions, session.wallet, label="top up")
     vault = read_if_possible(lambda: session.rpc.token_account_balance(treasury.vault))
     held = vault.base_units if vault else treasury.vault_amount + amount

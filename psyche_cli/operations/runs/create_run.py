@@ -18,7 +18,7 @@ from psyche_cli.limits import (
     TOKEN_ACCOUNT_BYTES,
     TREASURER_RUN_BYTES,
 )
-from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
 from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer
 from psyche_cli.operations.sending import read_if_possible, send_creation
@@ -38,6 +38,7 @@ from psyche_cli.results import OperationResult
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata
 from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rent import Rent
 from psyche_cli.solana.wallet import Wallet
 
 CONFIG_FILE = "run.toml"
@@ -90,16 +91,17 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
     creates the run at the same moment), AccountNotFound, WrongOwner, InsufficientFunds.
     """
     new = decide(request, session.wallet.address, session.programs)
-    rents = _require_free(session, new)
+    found, funds = accounts_and_funds(session, _addresses(new))
+    rents = _require_free(session, new, found, funds.rent)
     account = Wallet.generate("the new coordinator account")
-    account_rent = session.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
+    account_rent = funds.rent.exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
     instructions = plan(session.instructions, new, account.address, account_rent)
     rent = account_rent + rents
-    require_lamports(session, instructions, rent=rent)
+    require_lamports(session, funds, instructions, rent=rent)
     send = session.sender.send
     receipt = send_creation(
         lambda: send(instructions, session.wallet, extra_signers=(account,), label="create run"),
-        lambda: _find_existing(session, new),
+        lambda: _taken(session, new, session.rpc.accounts(_addresses(new))),
     )
     return OperationResult(
         summary=f"Created run {new.run_id}. It is Uninitialized: configure it next.",
@@ -192,12 +194,11 @@ def _plan_treasurer(request: RunRequest, programs: ProgramIds) -> TreasurerPlan 
     return TreasurerPlan(index=index, run=run, vault=associated_token_address(run, mint), mint=mint)
 
 
-def _require_free(session: SigningSession, new: NewRun) -> int:
+def _require_free(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None], rent: Rent) -> int:
     """Raise unless the run can be created. The lamports of rent that its accounts take, but for the coordinator's.
 
     What somebody has sent to one of their addresses beforehand counts towards its rent.
     """
-    found = _fetch_existing(session, new)
     taken = _taken(session, new, found)
     if taken is not None:
         raise taken
@@ -213,21 +214,14 @@ def _require_free(session: SigningSession, new: NewRun) -> int:
         decode_mint(mint)
         sizes += [TREASURER_RUN_BYTES, TOKEN_ACCOUNT_BYTES]
     held = [raw.lamports if raw else 0 for raw in found]
-    return sum(
-        max(session.rpc.rent_exempt_minimum(size) - lamports, 0) for size, lamports in zip(sizes, held, strict=False)
-    )
+    return sum(max(rent.exempt_minimum(size) - lamports, 0) for size, lamports in zip(sizes, held, strict=False))
 
 
-def _fetch_existing(session: SigningSession, new: NewRun) -> list[RawAccount | None]:
-    """The run's instance, and with a treasurer its Run, its vault and its mint, in one round trip."""
-    wanted = [new.instance]
-    if new.treasurer is not None:
-        wanted += [new.treasurer.run, new.treasurer.vault, new.treasurer.mint]
-    return session.rpc.accounts(wanted)
-
-
-def _find_existing(session: SigningSession, new: NewRun) -> AlreadyExists | None:
-    return _taken(session, new, _fetch_existing(session, new))
+def _addresses(new: NewRun) -> list[Pubkey]:
+    """The run's instance, and with a treasurer its Run, its vault and its mint."""
+    if new.treasurer is None:
+        return [new.instance]
+    return [new.instance, new.treasurer.run, new.treasurer.vault, new.treasurer.mint]
 
 
 def _taken(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None]) -> AlreadyExists | None:

@@ -6,7 +6,7 @@ from psyche_cli.errors import ProgramRefused, WrongRunState
 from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
-from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.runs.find import Run, find_run_again, find_run_and_funds
 from psyche_cli.operations.runs.payloads import SetPausedData
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession
@@ -25,7 +25,7 @@ def set_paused(
     Raises NotAuthority, WrongRunState, ConfigurationError or InsufficientFunds where the program or the cluster would
     refuse, before anything is sent.
     """
-    run = find_run(session, run_id, treasurer_index)
+    run, funds = find_run_and_funds(session, run_id, treasurer_index)
     run.require_authority(session.wallet.address)
     if is_so_already(paused, run.account):
         return _result(session, run, run, paused)
@@ -35,16 +35,16 @@ def set_paused(
         check_resume(session, run)
     label = "pause" if paused else "resume"
     instructions = instructions_for(Change(paused=paused), run, session.wallet.address, session.instructions)
-    require_lamports(session, instructions)
+    require_lamports(session, funds, instructions)
     try:
         receipt = session.sender.send(instructions, session.wallet, label=label)
     except ProgramRefused as error:
         # Somebody else may have been faster. What was sent and paid for remains a failure.
-        seen = None if error.sent else read_if_possible(lambda: find_run(session, run_id, treasurer_index))
+        seen = None if error.sent else read_if_possible(lambda: find_run_again(session, run))
         if seen is None or not is_so_already(paused, seen.account):
             raise
         return _result(session, seen, seen, paused)
-    seen = read_if_possible(lambda: find_run(session, run_id, treasurer_index))
+    seen = read_if_possible(lambda: find_run_again(session, run))
     return _result(session, run, seen, paused, receipt)
 
 

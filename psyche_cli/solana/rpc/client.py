@@ -212,9 +212,16 @@ class RpcClient:
 
     def simulate(self, transaction: bytes) -> Simulation:
         """Run a signed transaction without sending it; signatures and blockhash are checked as they would be."""
+        return self._simulate(transaction, sigVerify=True)
+
+    def simulate_unsigned(self, transaction: bytes) -> Simulation:
+        """Run a transaction with the node's latest blockhash in place of its own, and whatever its signatures are."""
+        return self._simulate(transaction, sigVerify=False, replaceRecentBlockhash=True)
+
+    def _simulate(self, transaction: bytes, **options: bool) -> Simulation:
         return self._call(
             "simulateTransaction",
-            [_base64(transaction), self._options(encoding="base64", sigVerify=True)],
+            [_base64(transaction), self._options(encoding="base64", **options)],
             lambda result: read_simulation(slot_and_value(result)[1]),
         )
 

@@ -34,11 +34,15 @@ class ChainPosition:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a transaction would do now. ``err`` is None or the transaction error as the RPC's JSON has it."""
+    """What a transaction would do now. ``err`` is None or the transaction error as the RPC's JSON has it.
+
+    ``blockhash`` is the one that the node put into the transaction, if it was asked to and says so.
+    """
 
     err: Json
     logs: tuple[str, ...]
     units_consumed: int | None
+    blockhash: Blockhash | None = None
 
 
 @dataclass(frozen=True)
@@ -176,9 +180,12 @@ def read_simulation(value: Json) -> Simulation:
     fields = as_object(value)
     if "err" not in fields:
         raise ValueError("the simulation does not say whether it failed")
-    units = fields.get("unitsConsumed")
+    units, blockhash = fields.get("unitsConsumed"), fields.get("replacementBlockhash")
     return Simulation(
-        err=fields["err"], logs=as_logs(fields.get("logs")), units_consumed=None if units is None else as_u64(units)
+        err=fields["err"],
+        logs=as_logs(fields.get("logs")),
+        units_consumed=None if units is None else as_u64(units),
+        blockhash=None if blockhash is None else read_blockhash(blockhash),
     )
 
 

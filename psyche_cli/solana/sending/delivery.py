@@ -25,6 +25,7 @@ for 150 blocks, and both steps together take some 45 slots more.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -57,7 +58,8 @@ class DeliveryTimes:
 
     resend: float = 2.0
     first_poll: float = 0.05
-    longest_poll: float = 1.0
+    longest_poll: float = 0.2
+    """Four questions a second at most: public endpoints allow 40 of a kind in 10 seconds."""
     poll_growth: float = 1.5
     lost_after: float = 30.0
     """Without any answer for so long, the endpoint is given up. Nor is a longer Retry-After honoured."""
@@ -98,6 +100,7 @@ class TransactionDelivery:
         self._first_look: float | None = None
         self._send_error: NetworkError | None = None
         self._accepted = False
+        self._landed: LandedTransaction | None = None
         self.label = label
         self.perhaps_sent = False
         self.fate = Fate.PENDING
@@ -110,12 +113,15 @@ class TransactionDelivery:
     def run(self) -> SignatureStatus:
         """Bring the transaction to its fate and return the status that decided it: landed, or failed with ``err``.
 
+        Where transactions land at once, as on a local validator, the first look fetches logs and fee as well.
+
         Raises TransactionExpired, TransactionUnknown, or, when the bytes certainly never left, the NetworkError of the
         last attempt to send.
         """
         times = self._times
         next_send = self._started
         pause = times.first_poll
+        look = self._landed_at_once
         while True:
             if self._clock.monotonic() >= next_send:
                 if next_send > self._started:
@@ -123,7 +129,8 @@ class TransactionDelivery:
                 if self._expired_slot is None:
                     self._send()
                 next_send = self._clock.monotonic() + times.resend
-            status = self._status()
+            status = look()
+            look = self._status
             if status is not None:
                 self.fate = fate(status, self._rpc.commitment)
                 if self.fate is not Fate.PENDING:
@@ -135,15 +142,13 @@ class TransactionDelivery:
     def landed_transaction(self) -> LandedTransaction | None:
         """The transaction with its logs and fee, or None when the endpoint does not tell within a few attempts."""
         for attempt in range(_LOG_ATTEMPTS):
+            if self._landed is not None:
+                break
             if attempt:
                 self._wait(self._times.first_poll * 4)
-            try:
-                landed = self._rpc.landed_transaction(self._transaction.signature)
-            except NetworkError:
-                landed = None
-            if landed is not None:
-                return landed
-        return None
+            with suppress(NetworkError):
+                self._landed = self._rpc.landed_transaction(self.signature)
+        return self._landed
 
     def _send(self) -> None:
         """Send the bytes once. Only a refusal that is certain, and of bytes that never left, is raised."""
@@ -166,6 +171,18 @@ class TransactionDelivery:
         else:
             self._accepted = True
             self._heard = self._clock.monotonic()
+
+    def _landed_at_once(self) -> SignatureStatus | None:
+        """The status of a transaction that is in the ledger at the commitment already, else None."""
+        if not self._accepted:
+            return self._status()
+        try:
+            landed = self._landed = self._rpc.landed_transaction(self.signature)
+        except NetworkError as error:
+            self._note(error)
+            return None
+        self._heard = self._clock.monotonic()
+        return None if landed is None else SignatureStatus(landed.slot, landed.err, self._rpc.commitment)
 
     def _status(self) -> SignatureStatus | None:
         """The status now, None when unknown. Raises TransactionExpired as soon as that is certain."""

@@ -15,7 +15,12 @@ from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Simulation
 from psyche_cli.solana.sending.delivery import LOOK_UP, DeliveryTimes, TransactionDelivery
-from psyche_cli.solana.sending.transaction import SignedTransaction, sign_transaction
+from psyche_cli.solana.sending.transaction import (
+    LegacyTransaction,
+    SignedTransaction,
+    sign_transaction,
+    unsigned_transaction,
+)
 from psyche_cli.solana.sending.verdict import DescribeFailure, Fate, describe_any_failure, refusal
 from psyche_cli.solana.wallet import Wallet
 
@@ -160,22 +165,30 @@ class Sender:
         extra_signers: Sequence[Wallet],
         deadline: Deadline,
     ) -> tuple[SignedTransaction, Simulation]:
-        """Sign with a fresh blockhash and simulate these very bytes.
+        """Simulate, and sign what was simulated.
+
+        The transaction that is simulated has no signatures, so nothing that could land leaves this process. The node
+        puts its latest blockhash in and says which that is, so the message that is signed is the one that it ran.
 
         Two equal transactions with the same blockhash have the same signature and are one to the cluster: the second
         would seem to land and pay nothing. So a signature that was used already, here or (says the simulation) by
-        another process, waits for the next blockhash. A node that does not know its blockhash yet gets time as well.
+        another process, waits for the next blockhash.
         """
         rpc = self._rpc.within(deadline)
         started = self._clock.monotonic()
+        unsigned = unsigned_transaction(instructions, wallet.address)
         while True:
-            signed = sign_transaction(instructions, wallet, extra_signers, rpc.latest_blockhash())
-            if signed.signature not in self._used_signatures:
-                simulation = rpc.simulate(signed.raw)
-                if simulation.err is None:
+            simulation = rpc.simulate_unsigned(unsigned.raw)
+            if simulation.err is None:
+                blockhash = simulation.blockhash or rpc.latest_blockhash()
+                signed = sign_transaction(instructions, wallet, extra_signers, blockhash)
+                if simulation.blockhash is None:
+                    # An old node, which does not say it: the one that was asked for may be another.
+                    simulation = rpc.simulate(signed.raw)
+                if simulation.err is None and signed.signature not in self._used_signatures:
                     return signed, simulation
-                if simulation.err not in _WANTS_NEWER_BLOCKHASH:
-                    raise self._refusal(simulation.err, simulation.logs, signed)
+            if simulation.err is not None and simulation.err not in _WANTS_NEWER_BLOCKHASH:
+                raise self._refusal(simulation.err, simulation.logs, unsigned)
             if self._clock.monotonic() - started >= _BLOCKHASH_PATIENCE:
                 raise TimedOut(
                     f"{rpc.label} gave no usable new blockhash within {_BLOCKHASH_PATIENCE:g} seconds.",
@@ -184,7 +197,7 @@ class Sender:
                 )
             self._clock.sleep(min(_BLOCKHASH_PAUSE, deadline.remaining))
 
-    def _refusal(self, err: Json, logs: Sequence[str], signed: SignedTransaction) -> PsycheError:
-        error = refusal(err, logs, signed, self._describe_failure, self._rpc.label)
+    def _refusal(self, err: Json, logs: Sequence[str], transaction: LegacyTransaction) -> PsycheError:
+        error = refusal(err, logs, transaction, self._describe_failure, self._rpc.label)
         error.logs = tuple(logs)
         return error

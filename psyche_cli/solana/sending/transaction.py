@@ -23,18 +23,24 @@ _MARK_BASE = 200_000
 
 
 @dataclass(frozen=True)
-class SignedTransaction:
-    """The bytes that are sent, as often as it takes. ``signature`` identifies them on the cluster.
+class LegacyTransaction:
+    """The bytes of a transaction.
 
     ``program_ids`` are those of the top-level instructions in their order, ``account_keys`` the accounts in the
     message's order.
     """
 
     raw: bytes
-    signature: Signature
-    last_valid_block_height: int
     program_ids: tuple[Pubkey, ...]
     account_keys: tuple[Pubkey, ...]
+
+
+@dataclass(frozen=True)
+class SignedTransaction(LegacyTransaction):
+    """The bytes that are sent, as often as it takes. ``signature`` identifies them on the cluster."""
+
+    signature: Signature
+    last_valid_block_height: int
 
 
 def distinguishing_mark() -> Instruction:
@@ -63,13 +69,23 @@ def transaction_fee(instructions: Sequence[Instruction], payer: Pubkey) -> int:
     return _message(instructions, payer, Hash.default()).header.num_required_signatures * LAMPORTS_PER_SIGNATURE
 
 
+def unsigned_transaction(instructions: Sequence[Instruction], payer: Pubkey) -> LegacyTransaction:
+    """A transaction that nobody can send: its blockhash and all its signatures are zeros. ``payer`` pays the fee.
+
+    Raises TransactionTooLarge beyond 1,232 bytes.
+    """
+    message = _message(instructions, payer, Hash.default())
+    signatures = [Signature.default()] * message.header.num_required_signatures
+    return LegacyTransaction(_raw(message, signatures), *_outline(instructions, message))
+
+
 def sign_transaction(
     instructions: Sequence[Instruction], wallet: Wallet, extra_signers: Sequence[Wallet], blockhash: Blockhash
 ) -> SignedTransaction:
-    """Put together and sign; ``wallet`` pays the fee.
+    """Put together, sign, and verify the signatures; ``wallet`` pays the fee.
 
     Raises TransactionTooLarge beyond 1,232 bytes, and ValueError when a signer that the instructions ask for is not
-    among the wallets (a mistake of the program, not of its user).
+    among the wallets, or a signature is wrong (mistakes of the program, not of its user).
     """
     message = _message(instructions, wallet.address, blockhash.hash)
     signers = {signer.address: signer for signer in (wallet, *extra_signers)}
@@ -79,6 +95,17 @@ def sign_transaction(
         raise ValueError(f"no wallet was given for the signers {', '.join(missing)}")
     content = bytes(message)
     signatures = [signers[key].sign_message(content) for key in required]
+    if not all(signature.verify(key, content) for key, signature in zip(required, signatures, strict=True)):
+        raise ValueError("a signature is wrong")
+    return SignedTransaction(
+        _raw(message, signatures),
+        *_outline(instructions, message),
+        signature=signatures[0],
+        last_valid_block_height=blockhash.last_valid_block_height,
+    )
+
+
+def _raw(message: Message, signatures: Sequence[Signature]) -> bytes:
     raw = bytes(Transaction.populate(message, signatures))
     if len(raw) > MAX_TRANSACTION_BYTES:
         raise TransactionTooLarge(
@@ -86,13 +113,12 @@ def sign_transaction(
             size=len(raw),
             limit=MAX_TRANSACTION_BYTES,
         )
-    return SignedTransaction(
-        raw=raw,
-        signature=signatures[0],
-        last_valid_block_height=blockhash.last_valid_block_height,
-        program_ids=tuple(instruction.program_id for instruction in instructions),
-        account_keys=tuple(message.account_keys),
-    )
+    return raw
+
+
+def _outline(instructions: Sequence[Instruction], message: Message) -> tuple[tuple[Pubkey, ...], tuple[Pubkey, ...]]:
+    """The program ids and the account keys."""
+    return tuple(instruction.program_id for instruction in instructions), tuple(message.account_keys)
 
 
 def _message(instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash) -> Message:

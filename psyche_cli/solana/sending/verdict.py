@@ -24,7 +24,7 @@ from psyche_cli.errors import (
 from psyche_cli.solana.funding import how_to_fund
 from psyche_cli.solana.rpc import codes
 from psyche_cli.solana.rpc.types import COMMITMENTS, SignatureStatus
-from psyche_cli.solana.sending.transaction import SignedTransaction
+from psyche_cli.solana.sending.transaction import LegacyTransaction
 
 # From the error in the RPC's JSON, the logs and the top-level program ids to the error to raise.
 DescribeFailure: TypeAlias = Callable[[Json, Sequence[str], Sequence[Pubkey]], PsycheError]
@@ -109,7 +109,7 @@ def delivery(error: NetworkError) -> Delivery:
 
 
 def refusal(
-    err: Json, logs: Sequence[str], transaction: SignedTransaction, describe_failure: DescribeFailure, endpoint: str
+    err: Json, logs: Sequence[str], transaction: LegacyTransaction, describe_failure: DescribeFailure, endpoint: str
 ) -> PsycheError:
     """The error to raise for a transaction that failed at ``endpoint`` (its label), in simulation or on-chain.
 
@@ -140,7 +140,7 @@ def refusal(
     return error
 
 
-def _account_of(detail: Json, transaction: SignedTransaction) -> str:
+def _account_of(detail: Json, transaction: LegacyTransaction) -> str:
     index = detail.get("account_index") if isinstance(detail, dict) else None
     if type(index) is int and 0 <= index < len(transaction.account_keys):
         return str(transaction.account_keys[index])

@@ -73,12 +73,10 @@ def _preflight(context: RpcContext, transaction: DecodedTransaction) -> None:
         )
 
 
-def _checked_simulation(
-    context: RpcContext, transaction: DecodedTransaction, *, any_blockhash: bool = False
-) -> Simulation:
-    """Simulate as execution would go: with all its checks or, with ``any_blockhash``, as if the blockhash were new."""
+def _checked_simulation(context: RpcContext, transaction: DecodedTransaction) -> Simulation:
+    """Simulate as execution would go, with all its checks."""
     try:
-        context.bank.check(transaction, any_blockhash=any_blockhash)
+        context.bank.check(transaction)
     except TransactionRejected as rejected:
         return Simulation(rejected.error, (), 0, None, [], {})
     return context.bank.simulate(transaction)
@@ -104,7 +102,9 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
         raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
     wanted = config.config("accounts")
     addresses = [] if wanted is None else [pubkey_of(text) for text in wanted.items("addresses")]
-    simulation = _checked_simulation(context, transaction, any_blockhash=replace)
+    if replace:
+        transaction = transaction.with_blockhash(context.bank.chain.tip.blockhash)
+    simulation = _checked_simulation(context, transaction)
     value = _simulation_view(simulation)
     keys = context.bank.load_keys(transaction).keys
     value["accounts"] = None
