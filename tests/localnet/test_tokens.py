@@ -65,6 +65,18 @@ def test_balance_supply_and_holders(chain: Chain, mint: NewMint) -> None:
     assert chain.value("getTokenLargestAccounts", str(mint.address)) == [{"address": str(mint.holder), **amount}]
 
 
+@pytest.mark.parametrize(("offset", "byte"), [(72, 2), (108, 0), (108, 3), (129, 2)])
+def test_a_damaged_token_account_is_none(chain: Chain, mint: NewMint, offset: int, byte: int) -> None:
+    """The tags of its options (delegate, close authority) and its state are those that the token program writes."""
+    account = chain.value("getAccountInfo", str(mint.holder), {"encoding": "base64"})
+    data = bytearray(base64.b64decode(account["data"][0]))
+    data[offset] = byte
+    account["data"][0] = base64.b64encode(data).decode()
+    chain.result("localnet_setAccount", str(mint.holder), account)
+    assert isinstance(chain.value("getAccountInfo", str(mint.holder), PARSED)["data"], list)
+    assert chain.value("getTokenLargestAccounts", str(mint.address)) == []
+
+
 def test_parsed_mint_and_account(chain: Chain, mint: NewMint) -> None:
     owner = str(chain.payer.pubkey())
     parsed = chain.value("getAccountInfo", str(mint.address), PARSED)["data"]

@@ -129,7 +129,7 @@ def test_the_life_of_a_run_as_the_operator_sees_it(tmp_path: Path) -> None:
     assert [(line[1], line[2], line[3]) for line in lines] == [
         (what, f"by {address}", "ok")
         for what in (
-            "system::create_account + spl-token::initialize_mint2 + associated-token::create_idempotent",
+            "system::create_account + spl-token::initialize_mint + associated-token::create_idempotent",
             "system::create_account + treasurer::run_create [coordinator::init_coordinator]",
             "treasurer::run_update [coordinator::update]",
             "system::create_account + coordinator::init_coordinator",

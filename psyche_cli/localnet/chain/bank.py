@@ -33,7 +33,7 @@ from psyche_cli.localnet.chain.nonces import nonce_is_current, used_up
 from psyche_cli.localnet.chain.outcomes import inner_instructions, return_data, token_balances, transaction_error
 from psyche_cli.localnet.chain.rent import may_become, rent_error
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import TOKEN_PROGRAMS, is_mint, mint_decimals
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import TOKEN_PROGRAMS, mint_of
 from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.solana.programs import SYSTEM_PROGRAM, SYSVAR_OWNER
 
@@ -205,7 +205,8 @@ class Bank:
     def mint_decimals(self, mint: Pubkey) -> int | None:
         """Decimal places of an SPL mint; None when there is no such mint."""
         account = self.account(mint)
-        return mint_decimals(account.data) if account is not None and is_mint(account) else None
+        found = None if account is None else mint_of(account)
+        return None if found is None else found.decimals
 
     # -- writing
 

@@ -16,9 +16,10 @@ from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
+from solders.token.state import Mint
 
 from psyche_cli import resources
-from psyche_cli.amounts import LAMPORTS_PER_SOL
+from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS
 from psyche_cli.errors import BadProgram
 from psyche_cli.localnet.chain.account_index import AccountIndex
 from psyche_cli.localnet.chain.known_addresses import GENESIS_ADDRESSES, PSYCHE_PROGRAMS
@@ -115,8 +116,8 @@ def programs_last(accounts: Mapping[Pubkey, Account]) -> list[tuple[Pubkey, Acco
 
 def _native_mint() -> Account:
     """The mint of wrapped SOL: 9 decimals, nobody's authority, a supply that is not counted."""
-    nobody, supply, decimals, initialized = bytes(36), bytes(8), b"\x09", b"\x01"
-    return Account(1_461_600, nobody + supply + decimals + initialized + nobody, TOKEN_PROGRAM)
+    mint = Mint(mint_authority=None, supply=0, decimals=SOL_DECIMALS, is_initialized=True)
+    return Account(1_461_600, bytes(mint), TOKEN_PROGRAM)
 
 
 def add_program_file(vm: LiteSVM, address: Pubkey, path: Path) -> None:

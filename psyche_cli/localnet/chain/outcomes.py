@@ -13,14 +13,7 @@ from solders.transaction_metadata import FailedTransactionMetadata, TransactionM
 
 from psyche_cli import base58
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import (
-    DecimalsOf,
-    is_token_account,
-    token_amount,
-    token_base_units,
-    token_mint,
-    token_owner,
-)
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import DecimalsOf, token_account_of, token_amount
 from psyche_cli.localnet.rpc.fault import Json
 
 
@@ -74,18 +67,18 @@ def token_balances(keys: Sequence[Pubkey], accounts: Mapping[Pubkey, Account | N
     balances = []
     for index, key in enumerate(keys):
         account = accounts.get(key)
-        if account is None or not is_token_account(account):
+        token_account = None if account is None else token_account_of(account)
+        if account is None or token_account is None:
             continue
-        mint = token_mint(account.data)
-        decimals = decimals_of(mint)
+        decimals = decimals_of(token_account.mint)
         if decimals is not None:
             balances.append(
                 {
                     "accountIndex": index,
-                    "mint": str(mint),
-                    "owner": str(token_owner(account.data)),
+                    "mint": str(token_account.mint),
+                    "owner": str(token_account.owner),
                     "programId": str(account.owner),
-                    "uiTokenAmount": token_amount(token_base_units(account.data), decimals),
+                    "uiTokenAmount": token_amount(token_account.amount, decimals),
                 }
             )
     return balances

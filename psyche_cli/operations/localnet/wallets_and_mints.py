@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
-from solders.system_program import CreateAccountParams, create_account
 
 from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_amount
 from psyche_cli.environment import Environment
@@ -22,13 +20,9 @@ from psyche_cli.operations.sessions import SigningSession, reading_session
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.redaction import Redactor, refuse_key_as_path
 from psyche_cli.results import OperationResult, PlainText
-from psyche_cli.solana.programs import TOKEN_PROGRAM
 from psyche_cli.solana.wallet import Wallet, keypair_file_address
 
 MAX_DECIMALS: Final = 255
-_INITIALIZE_MINT_2: Final = 20
-_MINT_TO_CHECKED: Final = 14
-_NO_FREEZE_AUTHORITY: Final = b"\0"
 
 
 def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText[NewWalletData]:
@@ -89,19 +83,8 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     _, funds = accounts_and_funds(session, [])
     mint_rent = funds.rent.exempt_minimum(MINT_BYTES)
     instructions = [
-        create_account(
-            CreateAccountParams(
-                from_pubkey=owner.address,
-                to_pubkey=mint.address,
-                lamports=mint_rent,
-                space=MINT_BYTES,
-                owner=TOKEN_PROGRAM,
-            )
-        ),
-        Instruction(
-            TOKEN_PROGRAM,
-            bytes([_INITIALIZE_MINT_2, decimals]) + bytes(owner.address) + _NO_FREEZE_AUTHORITY,
-            [AccountMeta(mint.address, is_signer=False, is_writable=True)],
+        *session.instructions.create_mint(
+            payer=owner.address, mint=mint.address, lamports=mint_rent, decimals=decimals, authority=owner.address
         ),
         session.instructions.create_associated_token_account(
             payer=owner.address, owner=owner.address, mint=mint.address
@@ -109,14 +92,8 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     ]
     if base_units:
         instructions.append(
-            Instruction(
-                TOKEN_PROGRAM,
-                bytes([_MINT_TO_CHECKED]) + base_units.to_bytes(8, "little") + bytes([decimals]),
-                [
-                    AccountMeta(mint.address, is_signer=False, is_writable=True),
-                    AccountMeta(holder, is_signer=False, is_writable=True),
-                    AccountMeta(owner.address, is_signer=True, is_writable=False),
-                ],
+            session.instructions.mint_tokens(
+                authority=owner.address, mint=mint.address, destination=holder, amount=base_units, decimals=decimals
             )
         )
     rent = mint_rent + funds.rent.exempt_minimum(TOKEN_ACCOUNT_BYTES)

@@ -7,6 +7,7 @@ from typing import Final
 
 from solders.account import Account
 from solders.pubkey import Pubkey
+from solders.token.state import Mint, TokenAccount, TokenAccountState
 
 from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
 from psyche_cli.localnet.rpc.fault import Json
@@ -21,7 +22,9 @@ from psyche_cli.solana.programs import (
 NONCE_BYTES: Final = 80
 LOOKUP_TABLE_META_BYTES: Final = 56
 TOKEN_PROGRAMS: Final = frozenset({TOKEN_PROGRAM, TOKEN_2022_PROGRAM})
-_STATES: Final = {1: "initialized", 2: "frozen"}
+_MINT_TYPE: Final = 1
+_TOKEN_ACCOUNT_TYPE: Final = 2
+"""The byte that Token-2022 puts behind the classic part of an extended account."""
 DecimalsOf = Callable[[Pubkey], "int | None"]
 
 
@@ -32,86 +35,67 @@ def token_amount(amount: int, decimals: int) -> Json:
     return {"amount": str(amount), "decimals": decimals, "uiAmount": float(text), "uiAmountString": text}
 
 
-def is_token_account(account: Account) -> bool:
-    """Whether this is an initialized SPL token account (165 bytes, or more with Token-2022 extensions)."""
+def token_account_of(account: Account) -> TokenAccount | None:
+    """The SPL token account (165 bytes, or more with Token-2022 extensions) that this is; None if it is none.
+
+    As in the token program, an account that is not initialized or is malformed is none.
+    """
+    content = _token_content(account, TOKEN_ACCOUNT_BYTES, _TOKEN_ACCOUNT_TYPE)
+    try:
+        return None if content is None else TokenAccount.from_bytes(content)
+    except ValueError:
+        return None
+
+
+def mint_of(account: Account) -> Mint | None:
+    """The SPL mint (82 bytes, or more with Token-2022 extensions) that this is; None if it is none."""
+    content = _token_content(account, MINT_BYTES, _MINT_TYPE)
+    try:
+        return None if content is None else Mint.from_bytes(content)
+    except ValueError:
+        return None
+
+
+def _token_content(account: Account, size: int, account_type: int) -> bytes | None:
+    """The classic part of a token program's account that may be of this size or extended, or None."""
     if account.owner not in TOKEN_PROGRAMS:
-        return False
+        return None
     data = account.data
-    if len(data) == TOKEN_ACCOUNT_BYTES:
-        return data[108] in _STATES
-    return len(data) > TOKEN_ACCOUNT_BYTES and data[TOKEN_ACCOUNT_BYTES] == 2 and data[108] in _STATES
+    if len(data) == size or (len(data) > TOKEN_ACCOUNT_BYTES and data[TOKEN_ACCOUNT_BYTES] == account_type):
+        return data[:size]
+    return None
 
 
-def is_mint(account: Account) -> bool:
-    """Whether this is an initialized SPL mint (82 bytes, or more with Token-2022 extensions)."""
-    if account.owner not in TOKEN_PROGRAMS:
-        return False
-    data = account.data
-    if len(data) == MINT_BYTES:
-        return data[45] == 1
-    return len(data) > TOKEN_ACCOUNT_BYTES and data[TOKEN_ACCOUNT_BYTES] == 1 and data[45] == 1
-
-
-def token_mint(data: bytes) -> Pubkey:
-    """The mint of a token account."""
-    return Pubkey(data[0:32])
-
-
-def token_owner(data: bytes) -> Pubkey:
-    """The wallet that owns a token account."""
-    return Pubkey(data[32:64])
-
-
-def token_base_units(data: bytes) -> int:
-    """The balance of a token account in base units."""
-    return int.from_bytes(data[64:72], "little")
-
-
-def mint_supply(data: bytes) -> int:
-    """Base units in existence."""
-    return int.from_bytes(data[36:44], "little")
-
-
-def mint_decimals(data: bytes) -> int:
-    """Decimal places of a mint."""
-    return data[44]
-
-
-def _optional_key(data: bytes, offset: int) -> str | None:
-    return str(Pubkey(data[offset + 4 : offset + 36])) if data[offset] else None
-
-
-def _parsed_token_account(data: bytes, decimals_of: DecimalsOf) -> Json | None:
-    mint = token_mint(data)
-    decimals = decimals_of(mint)
+def _parsed_token_account(account: TokenAccount, decimals_of: DecimalsOf) -> Json | None:
+    decimals = decimals_of(account.mint)
     if decimals is None:
         return None
     info = {
-        "mint": str(mint),
-        "owner": str(token_owner(data)),
-        "tokenAmount": token_amount(token_base_units(data), decimals),
-        "state": _STATES[data[108]],
-        "isNative": mint == NATIVE_MINT,
+        "mint": str(account.mint),
+        "owner": str(account.owner),
+        "tokenAmount": token_amount(account.amount, decimals),
+        "state": "frozen" if account.state == TokenAccountState.Frozen else "initialized",
+        "isNative": account.mint == NATIVE_MINT,
     }
-    if delegate := _optional_key(data, 72):
-        info["delegate"] = delegate
-        info["delegatedAmount"] = token_amount(int.from_bytes(data[121:129], "little"), decimals)
-    if data[109]:
-        info["rentExemptReserve"] = token_amount(int.from_bytes(data[113:121], "little"), decimals)
-    if close_authority := _optional_key(data, 129):
-        info["closeAuthority"] = close_authority
+    if account.delegate is not None:
+        info["delegate"] = str(account.delegate)
+        info["delegatedAmount"] = token_amount(account.delegated_amount, decimals)
+    if account.is_native is not None:
+        info["rentExemptReserve"] = token_amount(account.is_native, decimals)
+    if account.close_authority is not None:
+        info["closeAuthority"] = str(account.close_authority)
     return {"type": "account", "info": info}
 
 
-def _parsed_mint(data: bytes) -> Json:
+def _parsed_mint(mint: Mint) -> Json:
     return {
         "type": "mint",
         "info": {
-            "mintAuthority": _optional_key(data, 0),
-            "supply": str(mint_supply(data)),
-            "decimals": mint_decimals(data),
+            "mintAuthority": None if mint.mint_authority is None else str(mint.mint_authority),
+            "supply": str(mint.supply),
+            "decimals": mint.decimals,
             "isInitialized": True,
-            "freezeAuthority": _optional_key(data, 46),
+            "freezeAuthority": None if mint.freeze_authority is None else str(mint.freeze_authority),
         },
     }
 
@@ -148,10 +132,11 @@ def parsed(account: Account, decimals_of: DecimalsOf) -> Json | None:
     """``{"program", "parsed", "space"}``, or None when the layout is not one of the known ones."""
     data = account.data
     program, content = "", None
-    if is_token_account(account):
-        program, content = "spl-token", _parsed_token_account(data, decimals_of)
-    elif is_mint(account):
-        program, content = "spl-token", _parsed_mint(data)
+    token_account, mint = token_account_of(account), mint_of(account)
+    if token_account is not None:
+        program, content = "spl-token", _parsed_token_account(token_account, decimals_of)
+    elif mint is not None:
+        program, content = "spl-token", _parsed_mint(mint)
     elif account.owner == SYSTEM_PROGRAM and len(data) == NONCE_BYTES and data[4:8] == b"\1\0\0\0":
         program, content = "nonce", _parsed_nonce(data)
     elif account.owner == LOOKUP_TABLE_PROGRAM and len(data) >= LOOKUP_TABLE_META_BYTES and data[:4] == b"\1\0\0\0":

@@ -12,7 +12,7 @@ from psyche_cli import base58
 from psyche_cli.limits import MAX_ACCOUNT_BYTES
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import is_token_account
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import token_account_of
 from psyche_cli.localnet.rpc.fault import Json, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
 
@@ -65,7 +65,7 @@ def account_filters(config: Config) -> list[AccountTest]:
 
 def _filter(item: Json) -> AccountTest:
     if item == "tokenAccountState":
-        return is_token_account
+        return lambda account: token_account_of(account) is not None
     options = Config(item)
     size = options.unsigned("dataSize")
     if size is not None:

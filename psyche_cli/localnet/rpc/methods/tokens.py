@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from solders.account import Account
 from solders.pubkey import Pubkey
+from solders.token.state import Mint, TokenAccount
 
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import (
-    TOKEN_PROGRAMS,
-    is_mint,
-    is_token_account,
-    mint_decimals,
-    mint_supply,
-    token_amount,
-    token_base_units,
-    token_mint,
-    token_owner,
-)
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import TOKEN_PROGRAMS, mint_of, token_account_of, token_amount
 from psyche_cli.localnet.rpc.fault import Json, invalid_params
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
 
 
-def _mint(context: RpcContext, address: Pubkey) -> Account:
+def _mint(context: RpcContext, address: Pubkey) -> tuple[Pubkey, Mint]:
+    """The token program of a mint, and the mint."""
     account = context.bank.account(address)
     if account is None:
         raise invalid_params("Invalid param: could not find mint")
-    if not is_mint(account):
+    mint = mint_of(account)
+    if mint is None:
         raise invalid_params("Invalid param: not a Token mint")
-    return account
+    return account.owner, mint
 
 
 def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
@@ -40,10 +33,11 @@ def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
     account = context.bank.account(address)
     if account is None:
         raise invalid_params("Invalid param: could not find account")
-    if not is_token_account(account):
+    token_account = token_account_of(account)
+    if token_account is None:
         raise invalid_params("Invalid param: not a Token account")
-    mint = _mint(context, token_mint(account.data))
-    return context.with_context(token_amount(token_base_units(account.data), mint_decimals(mint.data)))
+    _, mint = _mint(context, token_account.mint)
+    return context.with_context(token_amount(token_account.amount, mint.decimals))
 
 
 def _get_token_supply(context: RpcContext, params: Params) -> Json:
@@ -51,37 +45,35 @@ def _get_token_supply(context: RpcContext, params: Params) -> Json:
     params.config(1)
     if context.bank.account(address) is None:
         raise invalid_params("Invalid param: could not find account")
-    data = _mint(context, address).data
-    return context.with_context(token_amount(mint_supply(data), mint_decimals(data)))
+    _, mint = _mint(context, address)
+    return context.with_context(token_amount(mint.supply, mint.decimals))
 
 
 def _get_token_largest_accounts(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
     params.config(1)
-    mint = _mint(context, address)
-    decimals = mint_decimals(mint.data)
+    program, mint = _mint(context, address)
     holders = [
-        (token_base_units(account.data), holder)
-        for holder, account in _token_accounts(context, [mint.owner])
-        if token_mint(account.data) == address
+        (token_account.amount, holder)
+        for holder, _, token_account in _token_accounts(context, [program])
+        if token_account.mint == address
     ]
     holders.sort(key=lambda pair: -pair[0])
     return context.with_context(
-        [{"address": str(holder), **token_amount(amount, decimals)} for amount, holder in holders[:20]]
+        [{"address": str(holder), **token_amount(amount, mint.decimals)} for amount, holder in holders[:20]]
     )
 
 
-def _token_accounts(context: RpcContext, programs: list[Pubkey]) -> list[tuple[Pubkey, Account]]:
-    found = []
+def _token_accounts(context: RpcContext, programs: list[Pubkey]) -> Iterator[tuple[Pubkey, Account, TokenAccount]]:
     for program in programs:
         for address in context.bank.accounts.owned_by(program):
             account = context.bank.account(address)
-            if account is not None and is_token_account(account):
-                found.append((address, account))
-    return found
+            token_account = None if account is None else token_account_of(account)
+            if account is not None and token_account is not None:
+                yield address, account, token_account
 
 
-def _selected(context: RpcContext, params: Params, belongs: Callable[[bytes, Pubkey], bool]) -> Json:
+def _selected(context: RpcContext, params: Params, person_of: Callable[[TokenAccount], Pubkey | None]) -> Json:
     """Token accounts by a person and by ``{"mint"}`` or ``{"programId"}``."""
     person, selection, config = params.pubkey(0), params.config(1), params.config(2)
     config.require_slot(context.bank.slot)
@@ -89,7 +81,7 @@ def _selected(context: RpcContext, params: Params, belongs: Callable[[bytes, Pub
     mint: Pubkey | None = None
     if selection.raw("mint") is not None:
         mint = pubkey_of(selection.raw("mint"))
-        program = _mint(context, mint).owner
+        program, _ = _mint(context, mint)
     elif selection.raw("programId") is not None:
         program = pubkey_of(selection.raw("programId"))
         if program not in TOKEN_PROGRAMS:
@@ -99,18 +91,18 @@ def _selected(context: RpcContext, params: Params, belongs: Callable[[bytes, Pub
     return context.with_context(
         [
             view.keyed(address, account, context.bank.mint_decimals)
-            for address, account in _token_accounts(context, [program])
-            if belongs(account.data, person) and (mint is None or token_mint(account.data) == mint)
+            for address, account, token_account in _token_accounts(context, [program])
+            if person_of(token_account) == person and (mint is None or token_account.mint == mint)
         ]
     )
 
 
 def _get_token_accounts_by_owner(context: RpcContext, params: Params) -> Json:
-    return _selected(context, params, lambda data, person: token_owner(data) == person)
+    return _selected(context, params, lambda account: account.owner)
 
 
 def _get_token_accounts_by_delegate(context: RpcContext, params: Params) -> Json:
-    return _selected(context, params, lambda data, person: data[72:76] == b"\1\0\0\0" and data[76:108] == bytes(person))
+    return _selected(context, params, lambda account: account.delegate)
 
 
 METHODS: Final[MethodTable] = {
