@@ -23,12 +23,17 @@ SENDING = Path("psyche_cli/solana/sending")
 TESTS: dict[Path, list[list[str]]] = {
     AMOUNTS: [["tests/test_amounts.py"]],
     SENDING: [
-        ["tests/solana/test_verdict.py", "tests/solana/test_transaction.py", "tests/solana/test_sender.py"],
+        ["tests/solana/test_sender.py"],
+        ["tests/solana/test_verdict.py"],
+        ["tests/solana/test_transaction.py"],
         ["tests/solana/test_sender_on_localnet.py"],
         ["tests/solana/test_forks.py"],
     ],
 }
-"""The groups of tests that a mutant has to pass, quick ones first; the random tests among them do not count."""
+"""The groups of tests that a mutant has to pass, after the one that is named like the module.
+
+The random tests among them do not count.
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -82,7 +87,8 @@ def modules(room: Path) -> list[Path]:
 
 
 def _tests(path: Path) -> list[list[str]]:
-    return next(tests for room, tests in TESTS.items() if path.is_relative_to(room))
+    groups = next(groups for room, groups in TESTS.items() if path.is_relative_to(room))
+    return sorted(groups, key=lambda group: f"/test_{path.stem}.py" not in group[0])
 
 
 def _title(mutant: Mutant) -> str:
