@@ -12,7 +12,15 @@ import pytest
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.errors import ExitCode, HttpStatusError, NetworkError, ProgramRefused, TransactionUnknown, Unreachable
+from psyche_cli.errors import (
+    ExitCode,
+    HttpStatusError,
+    LocalnetError,
+    NetworkError,
+    ProgramRefused,
+    TransactionUnknown,
+    Unreachable,
+)
 from psyche_cli.operations.localnet.airdrop import DEADLINE_SECONDS, request_sol
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
@@ -241,9 +249,9 @@ def test_a_cluster_without_a_faucet() -> None:
         return {"error": {"code": -32601, "message": "Method not found"}}
 
     clock = FakeClock()
-    with pytest.raises(Exception, match="scripted has no faucet") as refused:
+    with pytest.raises(LocalnetError, match="scripted has no faucet") as refused:
         request_sol(RpcClient(Cluster(answer), clock), clock, Pubkey.new_unique(), 1)
-    assert "devnet" in refused.value.hint  # type: ignore[attr-defined]
+    assert "devnet" in refused.value.hint
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
-"""The model against recorded runs: our own always, and those of the program itself where they are at hand."""
+"""The model against recorded runs."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,17 +13,10 @@ from tests.model.recording import digest, fingerprint, replay, result_of
 from tests.model.test_properties import TABLE
 from tests.model.write_recordings import RECORDINGS
 
-PROGRAM_TRACES = Path(__file__).resolve().parents[3] / "shared" / "protocol" / "traces.json"
-
 
 def own_recordings() -> list[dict[str, Any]]:
     recordings: list[dict[str, Any]] = json.loads(RECORDINGS.read_text())
     return recordings
-
-
-def program_traces() -> list[dict[str, Any]]:
-    traces: list[dict[str, Any]] = json.loads(PROGRAM_TRACES.read_text())["traces"] if PROGRAM_TRACES.exists() else []
-    return traces
 
 
 @pytest.mark.parametrize("seed", [run["seed"] for run in own_recordings()])
@@ -53,15 +45,3 @@ def test_the_recordings_see_every_transition_and_result() -> None:
     assert {(source, target) for source, target in transitions if source != target} == TABLE
     codes = {6000, 6001, 6004, 6005, 6007, 6011, 6012, 6013, 6014, 6015, 6018, 6020, 6021, 6022}
     assert results == {"ok", "panic"} | codes
-
-
-def test_traces_of_the_program() -> None:
-    """Every result and every part of the state, as recorded from the program's own sources (if the file is here)."""
-    for trace in program_traces():
-        expected: dict[str, Any] = {}
-        for number, (operation, outcome) in enumerate(replay(trace["ops"])):
-            expected |= operation["changed"]
-            found = digest(outcome.state)
-            assert result_of(outcome) == operation["result"], (trace["seed"], number, operation)
-            assert {key: found[key] for key in expected} == expected, (trace["seed"], number, operation)
-        assert set(expected) == set(digest(initial_state("", ""))) - {"nonce"}
