@@ -121,8 +121,11 @@ def test_http_log_tells_mistakes_of_ours_from_those_of_clients() -> None:
     ]
 
 
-def test_most_connections_leave_files_for_others() -> None:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = connections.max_connections()
-    assert most > 0
-    assert soft == resource.RLIM_INFINITY or most < soft
+@pytest.mark.parametrize(("files", "most"), [(256, 128), (400, 200), (512, 256), (514, 258), (1024, 768)])
+def test_connections_leave_256_files_or_half_of_few_for_others(files: int, most: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    try:
+        assert connections.max_connections() == most
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -147,7 +147,9 @@ def test_whole_transaction_in_words_parses_strictly(chain: Chain) -> None:
     result = chain.result("getTransaction", signature, options)
     words = [item["parsed"]["type"] for item in result["transaction"]["message"]["instructions"]]
     assert words == ["createAccount", "initializeMint", "create", "mintTo"]
-    inner = [item["parsed"]["type"] for item in result["meta"]["innerInstructions"][0]["instructions"]]
+    [called] = result["meta"]["innerInstructions"]
+    assert words[called["index"]] == "create"
+    inner = [item["parsed"]["type"] for item in called["instructions"]]
     assert inner == ["getAccountDataSize", "createAccount", "initializeImmutableOwner", "initializeAccount3"]
     parsed = GetTransactionResp.from_json(chain.raw("getTransaction", signature, options))
     assert isinstance(parsed, GetTransactionResp)
