@@ -83,6 +83,7 @@ def below(condition: ast.expr) -> Iterator[tuple[int, int, int | None, int | Non
 def expressions(tree: nodes.MypyFile) -> Iterator[nodes.Expression]:
     """All expressions of a module. mypy's own visitors are compiled and cannot be subclassed here."""
     seen: set[int] = set()
+    known: dict[str, list[str]] = {}
     left: list[object] = list(tree.defs)
     while left:
         node = left.pop()
@@ -94,17 +95,20 @@ def expressions(tree: nodes.MypyFile) -> Iterator[nodes.Expression]:
             seen.add(id(node))
             if isinstance(node, nodes.Expression):
                 yield node
-            left += children(node)
+            left += children(node, known)
 
 
-def children(node: nodes.Node) -> list[object]:
-    references = {"node", "_node", "info", "analyzed", "fullname"}
-    names = [
-        name
-        for name in dir(type(node))
-        if name not in references and inspect.isgetsetdescriptor(getattr(type(node), name, None))
-    ]
-    values = [getattr(node, name, None) for name in names]
+def children(node: nodes.Node, known: dict[str, list[str]]) -> list[object]:
+    """What hangs below a node. ``known`` keeps, by class, which attributes may lead there: asking a class is slow."""
+    kind = type(node)
+    if kind.__name__ not in known:
+        references = {"node", "_node", "info", "analyzed", "fullname"}
+        known[kind.__name__] = [
+            name
+            for name in dir(kind)
+            if name not in references and inspect.isgetsetdescriptor(getattr(kind, name, None))
+        ]
+    values = [getattr(node, name, None) for name in known[kind.__name__]]
     return [value for value in values if isinstance(value, nodes.Node | list | tuple)]
 
 

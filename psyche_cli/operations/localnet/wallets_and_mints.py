@@ -90,7 +90,7 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
             payer=owner.address, owner=owner.address, mint=mint.address
         ),
     ]
-    if base_units:
+    if base_units > 0:
         instructions.append(
             session.instructions.mint_tokens(
                 authority=owner.address, mint=mint.address, destination=holder, amount=base_units, decimals=decimals

@@ -37,8 +37,9 @@ def unpacked_pieces(response: HTTPResponse) -> Iterator[bytes]:
         yield piece
     # HTTPResponse.read says nothing of a body that ends early. One whose length is not announced ends with the
     # connection, so none at all is a head that ended early.
-    if response.length or (response.length is None and not response.chunked and not read_anything):
-        raise IncompleteRead(b"", response.length)
+    missing = response.length
+    if (missing is not None and missing > 0) or (missing is None and not response.chunked and not read_anything):
+        raise IncompleteRead(b"", missing)
 
 
 def _unpacking(response: HTTPResponse) -> Any:

@@ -83,7 +83,8 @@ class Connections:
         parts = urlsplit(url)
         host = parts.hostname or ""
         self._host = host if host.isascii() else host.encode("idna").decode("ascii")
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        default_port = 443 if parts.scheme == "https" else 80
+        self._port = default_port if parts.port is None else parts.port
         self._proxy = None if is_loopback(url) else proxy_for(parts, variables)
         self._tls = _tls_context(variables) if parts.scheme == "https" else None
         self.target = _target(parts)

@@ -33,7 +33,8 @@ def proxy_for(parts: SplitResult, variables: Mapping[str, str]) -> Proxy | None:
     proxy = urlsplit(text if "://" in text else f"http://{text}")
     if proxy.scheme != "http" or not proxy.hostname:
         raise ValueError("not an HTTP proxy")
-    return Proxy(proxy.hostname, proxy.port or _DEFAULT_PORT, basic_authorization(proxy))
+    port = _DEFAULT_PORT if proxy.port is None else proxy.port
+    return Proxy(proxy.hostname, port, basic_authorization(proxy))
 
 
 def basic_authorization(parts: SplitResult) -> str | None:
