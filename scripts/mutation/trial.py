@@ -16,14 +16,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Nothing of the product and nothing that starts a thread: the children are forks of this process.
+# Nothing that starts a thread: the children are forks of this process.
 _LIBRARIES = (
     *("pytest", "hypothesis", "tomli", "zstandard", "simplejson", "rich.console", "typer", "typer.main", "aiohttp.web"),
     *("solders.litesvm", "solders.keypair", "solders.transaction", "solders.message", "solders.system_program"),
 )
 _WALL_SECONDS = 900.0
 """After so long a child that waits for something is taken to wait for ever."""
+_TEST_SECONDS = 10.0
+"""CPU time after which a test is taken to run for ever."""
 _MEMORY_LIMIT = 4 * 1024**3
+"""In bytes, of a child."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,9 @@ class Verdict:
     cpu_seconds: float
 
 
-def preload() -> None:
-    """Import what every child needs, once."""
-    for name in _LIBRARIES:
+def preload(modules: Sequence[str]) -> None:
+    """Import what every child needs once: the libraries, and ``modules`` of the product, which no mutant may replace."""
+    for name in (*_LIBRARIES, *modules):
         importlib.import_module(name)
 
 
@@ -47,12 +50,12 @@ class Trial:
     ``finished`` says how they ended.
     """
 
-    def __init__(self, module: str, source: str, tests: Sequence[Sequence[str]], cpu_limit: int) -> None:
+    def __init__(self, module: str, source: str, tests: Sequence[Sequence[str]]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="mutant-"))
         self._deadline = time.monotonic() + _WALL_SECONDS
         self.pid = os.fork()
         if self.pid == 0:
-            _run(self._folder, module, source, tests, cpu_limit)
+            _run(self._folder, module, source, tests)
 
     def finished(self) -> Verdict | None:
         """The verdict, or None while the tests still run."""
@@ -77,14 +80,14 @@ class Trial:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _run(folder: Path, module: str, source: str, tests: Sequence[Sequence[str]], cpu_limit: int) -> None:
+def _run(folder: Path, module: str, source: str, tests: Sequence[Sequence[str]]) -> None:
     """In the child: never returns."""
     code = 70
     try:
         output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit, cpu_limit))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit))
         _import_from(source, module)
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT, _MEMORY_LIMIT))
         import pytest
@@ -94,7 +97,7 @@ def _run(folder: Path, module: str, source: str, tests: Sequence[Sequence[str]],
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         options += ["-m", "not hypothesis", f"--basetemp={folder / 'tmp'}"]
         for group in tests:
-            code = int(pytest.main([*options, *group]))
+            code = int(pytest.main([*options, *group], plugins=[_TimeLimit()]))
             if code != 0:
                 break
     except BaseException:
@@ -105,9 +108,17 @@ def _run(folder: Path, module: str, source: str, tests: Sequence[Sequence[str]],
         os._exit(code)
 
 
+class _TimeLimit:
+    """A pytest plugin that ends the process when a test takes too much CPU time."""
+
+    def pytest_runtest_logstart(self) -> None:
+        signal.setitimer(signal.ITIMER_PROF, _TEST_SECONDS)
+
+
 def _import_from(source: str, module: str) -> None:
     """Import a module, from this text instead of its file, before anything else imports it."""
     package, _, name = module.rpartition(".")
+    assert module not in sys.modules
     parent = importlib.import_module(package)
     spec = importlib.util.find_spec(module)
     assert spec is not None
