@@ -39,7 +39,7 @@ class Verdict:
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Import what every child needs once: the libraries, and ``modules`` of the product, which no mutant may replace."""
+    """Import what every child needs, once: the libraries, and ``modules`` of the product, none of them mutated."""
     for name in (*_LIBRARIES, *modules):
         importlib.import_module(name)
 
@@ -87,7 +87,6 @@ def _run(folder: Path, module: str, source: str, tests: Sequence[Sequence[str]])
         output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit))
         _import_from(source, module)
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT, _MEMORY_LIMIT))
         import pytest
