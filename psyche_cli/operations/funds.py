@@ -12,8 +12,9 @@ from psyche_cli.amounts import format_sol
 from psyche_cli.errors import InsufficientFunds
 from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.solana.funding import how_to_fund
+from psyche_cli.solana.programs import RENT_SYSVAR
 from psyche_cli.solana.raw_account import RawAccount
-from psyche_cli.solana.rent import RENT_SYSVAR, Rent, decode_rent
+from psyche_cli.solana.rent import Rent, decode_rent
 from psyche_cli.solana.sending.transaction import transaction_fee
 
 

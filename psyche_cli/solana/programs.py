@@ -31,4 +31,6 @@ NATIVE_MINT: Final = Pubkey.from_string("So1111111111111111111111111111111111111
 
 SYSVAR_OWNER: Final = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 CLOCK_SYSVAR: Final = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
+RENT_SYSVAR: Final = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
+"""The account that holds the parameters of rent."""
 SLOT_HASHES_SYSVAR: Final = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")

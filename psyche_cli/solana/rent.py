@@ -6,15 +6,10 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from solders.pubkey import Pubkey
-
 from psyche_cli.errors import AccountNotFound, MalformedAccount, WrongOwner
+from psyche_cli.solana.programs import RENT_SYSVAR, SYSVAR_OWNER
 from psyche_cli.solana.raw_account import RawAccount
 
-RENT_SYSVAR: Final = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
-"""The account that holds the parameters of rent."""
-
-_SYSVAR_OWNER: Final = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 _LAYOUT: Final = struct.Struct("<QdB")
 _ACCOUNT_OVERHEAD: Final = 128
 """Bytes that every account takes beside its data."""
@@ -39,12 +34,12 @@ def decode_rent(raw: RawAccount | None) -> Rent:
         raise AccountNotFound(
             f"The cluster has no account {RENT_SYSVAR}, which says what storage costs.", address=str(RENT_SYSVAR)
         )
-    if raw.owner != _SYSVAR_OWNER:
+    if raw.owner != SYSVAR_OWNER:
         raise WrongOwner(
-            f"The account {RENT_SYSVAR} belongs to {raw.owner}, not to {_SYSVAR_OWNER}.",
+            f"The account {RENT_SYSVAR} belongs to {raw.owner}, not to {SYSVAR_OWNER}.",
             address=str(raw.address),
             found=str(raw.owner),
-            expected=str(_SYSVAR_OWNER),
+            expected=str(SYSVAR_OWNER),
         )
     try:
         lamports_per_byte_year, years, _ = _LAYOUT.unpack(raw.data)

@@ -30,27 +30,12 @@ from psyche_cli.model.instructions import (
 from psyche_cli.model.outcomes import Outcome
 from psyche_cli.model.states import CoordinatorState, initial_state
 from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity, WitnessRecord
+from tests.programs.coordinator_bytes import CONFIG_KEYS
 
 Operation: TypeAlias = dict[str, Any]
 
 OWNER = hashlib.sha256(b"owner").digest()
 BLOOM_KEYS = (11, 22, 33, 44, 55, 66, 77, 88)
-CONFIG_KEYS = (
-    "warmup_time",
-    "cooldown_time",
-    "max_round_train_time",
-    "round_witness_time",
-    "global_batch_size_warmup_tokens",
-    "epoch_time",
-    "total_steps",
-    "init_min_clients",
-    "min_clients",
-    "witness_nodes",
-    "global_batch_size_start",
-    "global_batch_size_end",
-    "verification_percent",
-    "waiting_for_members_extra_time",
-)
 _CHECKPOINTS = {"dummy": "Dummy", "hub": "Hub", "p2p": "P2P", "gcs": "Gcs", "p2pgcs": "P2PGcs"}
 _SHORT_NAMES = {name: short for short, name in _CHECKPOINTS.items()}
 

@@ -30,7 +30,8 @@ from psyche_cli.model.states import CoordinatorState, initial_state
 from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter, Identity, WitnessRecord
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.random_play import RandomPlay
-from tests.model.recording import CONFIG_KEYS, checkpoint_of, client, model_of
+from tests.model.recording import checkpoint_of, client, model_of
+from tests.programs.coordinator_bytes import CONFIG_KEYS
 
 S = RunState
 TABLE = {

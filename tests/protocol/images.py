@@ -12,6 +12,14 @@ from psyche_cli.solana.raw_account import RawAccount
 
 ADDRESS = Pubkey.from_bytes(bytes([7] * 32))
 SIZE = 119_160
+EMPTY_ROUND = {
+    "witnesses": [],
+    "data_index": 0,
+    "random_seed": 0,
+    "height": 0,
+    "clients_len": 0,
+    "tie_breaker_tasks": 0,
+}
 
 V1_LEAVES = """\
 0 ef21b1372c9b562b
@@ -182,40 +190,7 @@ V1_VALUES: dict[str, Any] = {
             },
             "progress": {"epoch": 0, "step": 0, "epoch_start_data_index": 0},
             "epoch_state": {
-                "rounds": [
-                    {
-                        "witnesses": [],
-                        "data_index": 0,
-                        "random_seed": 0,
-                        "height": 0,
-                        "clients_len": 0,
-                        "tie_breaker_tasks": 0,
-                    },
-                    {
-                        "witnesses": [],
-                        "data_index": 0,
-                        "random_seed": 0,
-                        "height": 0,
-                        "clients_len": 0,
-                        "tie_breaker_tasks": 0,
-                    },
-                    {
-                        "witnesses": [],
-                        "data_index": 0,
-                        "random_seed": 0,
-                        "height": 0,
-                        "clients_len": 0,
-                        "tie_breaker_tasks": 0,
-                    },
-                    {
-                        "witnesses": [],
-                        "data_index": 0,
-                        "random_seed": 0,
-                        "height": 0,
-                        "clients_len": 0,
-                        "tie_breaker_tasks": 0,
-                    },
-                ],
+                "rounds": [EMPTY_ROUND] * 4,
                 "clients": [],
                 "exited_clients": [],
                 "rounds_head": 0,

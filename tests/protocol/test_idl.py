@@ -26,6 +26,7 @@ from psyche_cli.protocol.accounts.small_accounts import (
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.resources import idl_path
+from tests.programs.coordinator_bytes import CONFIG_KEYS
 from tests.protocol.images import raw
 from tests.protocol.test_accounts import AUTHORIZATION, INSTANCE, PARTICIPANT, RUN
 
@@ -168,25 +169,7 @@ LARGEST_MODEL = {
         "optimizer": {"AdamW": {"betas": [0.9, 0.95], "weight_decay": 0.1, "eps": 1e-8, "clip_grad_norm": 1.0}},
     }
 }
-CONFIG = dict.fromkeys(
-    (
-        "warmup_time",
-        "cooldown_time",
-        "max_round_train_time",
-        "round_witness_time",
-        "global_batch_size_warmup_tokens",
-        "epoch_time",
-        "total_steps",
-        "init_min_clients",
-        "min_clients",
-        "witness_nodes",
-        "global_batch_size_start",
-        "global_batch_size_end",
-        "verification_percent",
-        "waiting_for_members_extra_time",
-    ),
-    1,
-)
+CONFIG = dict.fromkeys(CONFIG_KEYS, 1)
 METADATA: dict[str, Any] = {"name": "x", "description": "", "num_parameters": 1, "vocab_size": 1}
 PROGRESS = {"epoch": 1, "step": 1, "epoch_start_data_index": 1}
 

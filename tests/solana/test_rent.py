@@ -11,8 +11,9 @@ from psyche_cli.environment import SystemClock
 from psyche_cli.errors import AccountNotFound, MalformedAccount, WrongOwner
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
+from psyche_cli.solana.programs import RENT_SYSVAR
 from psyche_cli.solana.raw_account import RawAccount
-from psyche_cli.solana.rent import RENT_SYSVAR, Rent, decode_rent
+from psyche_cli.solana.rent import Rent, decode_rent
 from psyche_cli.solana.rpc.client import RpcClient
 
 OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from psyche_cli.cli.options import RunId, TreasurerIndex, option
 from psyche_cli.cli.sessions import Writing, writes
-from psyche_cli.limits import U64_MAX
+from psyche_cli.limits import U32_MAX, U64_MAX
 
 
 @writes(example="psyche-cli update-config --run-id my-run --config-path run.toml")
@@ -25,7 +25,7 @@ def command(
             metavar="N",
             help="Set the step to go on from, with its data index.",
             min=1,
-            max=2**32 - 1,
+            max=U32_MAX,
         ),
     ] = None,
     switch_to_hub: Annotated[

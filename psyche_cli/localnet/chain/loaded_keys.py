@@ -9,8 +9,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import lookup_table_addresses
-from psyche_cli.solana.programs import LOOKUP_TABLE_PROGRAM
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import lookup_table_of
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,9 @@ def load_keys(transaction: DecodedTransaction, account_of: Callable[[Pubkey], Ac
     readonly: list[Pubkey] = []
     for table, writable_indexes, readonly_indexes in transaction.lookups:
         account = account_of(table)
-        if account is None or account.owner != LOOKUP_TABLE_PROGRAM:
-            return LoadedKeys(own, own_writable)
-        addresses = lookup_table_addresses(account.data)
-        if max(writable_indexes + readonly_indexes, default=0) >= len(addresses):
+        found = None if account is None else lookup_table_of(account)
+        addresses = [] if found is None else found.addresses
+        if found is None or max(writable_indexes + readonly_indexes, default=0) >= len(addresses):
             return LoadedKeys(own, own_writable)
         writable += [addresses[index] for index in writable_indexes]
         readonly += [addresses[index] for index in readonly_indexes]

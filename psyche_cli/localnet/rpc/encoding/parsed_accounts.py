@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from solders.account import Account
+from solders.address_lookup_table_account import AddressLookupTable
 from solders.pubkey import Pubkey
 from solders.token.state import Mint, TokenAccount, TokenAccountState
 
@@ -20,7 +21,6 @@ from psyche_cli.solana.programs import (
 )
 
 NONCE_BYTES: Final = 80
-LOOKUP_TABLE_META_BYTES: Final = 56
 TOKEN_PROGRAMS: Final = frozenset({TOKEN_PROGRAM, TOKEN_2022_PROGRAM})
 _MINT_TYPE: Final = 1
 _TOKEN_ACCOUNT_TYPE: Final = 2
@@ -111,36 +111,42 @@ def _parsed_nonce(data: bytes) -> Json:
     }
 
 
-def _parsed_lookup_table(data: bytes) -> Json:
+def lookup_table_of(account: Account) -> AddressLookupTable | None:
+    """The address lookup table that this is, or None."""
+    if account.owner != LOOKUP_TABLE_PROGRAM:
+        return None
+    try:
+        return AddressLookupTable.deserialize(account.data)
+    except ValueError:
+        return None
+
+
+def _parsed_lookup_table(table: AddressLookupTable) -> Json:
+    meta = table.meta
     info = {
-        "deactivationSlot": str(int.from_bytes(data[4:12], "little")),
-        "lastExtendedSlot": str(int.from_bytes(data[12:20], "little")),
-        "lastExtendedSlotStartIndex": data[20],
-        "addresses": [str(address) for address in lookup_table_addresses(data)],
+        "deactivationSlot": str(meta.deactivation_slot),
+        "lastExtendedSlot": str(meta.last_extended_slot),
+        "lastExtendedSlotStartIndex": meta.last_extended_slot_start_index,
+        "addresses": [str(address) for address in table.addresses],
     }
-    if data[21]:
-        info["authority"] = str(Pubkey(data[22:54]))
+    if meta.authority is not None:
+        info["authority"] = str(meta.authority)
     return {"type": "lookupTable", "info": info}
-
-
-def lookup_table_addresses(data: bytes) -> list[Pubkey]:
-    """The addresses of a look-up table account."""
-    return [Pubkey(data[start : start + 32]) for start in range(LOOKUP_TABLE_META_BYTES, len(data) - 31, 32)]
 
 
 def parsed(account: Account, decimals_of: DecimalsOf) -> Json | None:
     """``{"program", "parsed", "space"}``, or None when the layout is not one of the known ones."""
     data = account.data
     program, content = "", None
-    token_account, mint = token_account_of(account), mint_of(account)
+    token_account, mint, table = token_account_of(account), mint_of(account), lookup_table_of(account)
     if token_account is not None:
         program, content = "spl-token", _parsed_token_account(token_account, decimals_of)
     elif mint is not None:
         program, content = "spl-token", _parsed_mint(mint)
     elif account.owner == SYSTEM_PROGRAM and len(data) == NONCE_BYTES and data[4:8] == b"\1\0\0\0":
         program, content = "nonce", _parsed_nonce(data)
-    elif account.owner == LOOKUP_TABLE_PROGRAM and len(data) >= LOOKUP_TABLE_META_BYTES and data[:4] == b"\1\0\0\0":
-        program, content = "address-lookup-table", _parsed_lookup_table(data)
+    elif table is not None:
+        program, content = "address-lookup-table", _parsed_lookup_table(table)
     if content is None:
         return None
     if account.owner == TOKEN_2022_PROGRAM:
