@@ -15,7 +15,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.redaction import HIDDEN, SHORTEST, Redactor, holds_key, holds_keypair, is_seed
-from tests.secret_forms import FORMS, keypair, leaked, numbers_in_a_row
+from tests.support.secret_forms import FORMS, PHRASE, keypair, leaked, numbers_in_a_row
 
 seeds = st.integers(0, 2**64).map(lambda number: sha256(str(number).encode()).digest())
 texts = st.text(max_size=30)
@@ -99,9 +99,6 @@ def test_a_key_inside_a_word_is_hidden(name: str) -> None:
     redactor.learn_words([word])
     assert not leaked(secret, redactor.redacted(word))
     assert not leaked(secret, redactor.redacted(secret[5:60]))
-
-
-PHRASE = "letter advice cage absurd amount doctor acoustic avoid sausage winner thank yellow"
 
 
 @pytest.mark.parametrize("words", [["-w", PHRASE], ["-w", *PHRASE.split()], [f"--wallet={PHRASE}"]])

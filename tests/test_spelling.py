@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psyche_cli.cli.spelling import distance, near_misspellings
-from psyche_cli.cli.verbs import SECTIONS
-
-VERBS = [verb.name for section in SECTIONS for verb in section.verbs]
-LOCALNET = [verb.name for section in SECTIONS for group in section.verbs for verb in group.verbs]
+from tests.support.verb_names import LOCALNET, VERBS
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_a_url_is_checked_and_a_missing_run_reported(validator: api.InProcessVal
         api.find_run(session, "missing")
 
 
-class Echo(BaseHTTPRequestHandler):
+class PathRepeatingEndpoint(BaseHTTPRequestHandler):
     """An endpoint that repeats the path it was asked under, where providers put access keys."""
 
     def do_POST(self) -> None:
@@ -193,7 +193,7 @@ class Echo(BaseHTTPRequestHandler):
 
 
 def test_an_error_does_not_repeat_the_path_of_the_url() -> None:
-    server = HTTPServer(("127.0.0.1", 0), Echo)
+    server = HTTPServer(("127.0.0.1", 0), PathRepeatingEndpoint)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

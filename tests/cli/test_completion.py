@@ -10,13 +10,10 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.cli.options import COMPLETION_VARIABLE
-from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import House
-from tests.patience import PATIENCE
-
-VERBS = [verb.name for section in SECTIONS for verb in section.verbs]
-LOCALNET = [verb.name for section in SECTIONS for group in section.verbs for verb in group.verbs]
+from tests.support.patience import PATIENCE
+from tests.support.verb_names import LOCALNET, VERBS
 
 
 def offered(house: House, *words: str) -> list[str]:

@@ -15,11 +15,10 @@ from psyche_cli.run_config.load import load_run_config
 from psyche_cli.secret_files import kind_of_secret_file
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import Outcome
-from tests.secret_forms import FORMS, leaked, numbers_in_a_row
+from tests.support.secret_forms import FORMS, PHRASE, leaked, numbers_in_a_row
 
 KEY = bytes(Keypair.from_seed(bytes(range(100, 132))))
 BASE58, NUMBERS = FORMS["base58"](KEY), FORMS["JSON"](KEY)
-PHRASE = "letter advice cage absurd amount doctor acoustic avoid sausage winner thank yellow"
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp\n-----END PRIVATE KEY-----\n"
 KEYPAIR, ENVIRONMENT = "a keypair file", "an environment file"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = Path(sys.executable).with_name("psyche-cli")

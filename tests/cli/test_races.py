@@ -22,7 +22,7 @@ from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import SOL, CommandLine, Outcome, address_of
 from tests.cli.test_life import largest_config
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 
 class Meddling:

@@ -28,7 +28,7 @@ from psyche_cli.errors import ExitCode
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import Chain, CommandLine, address_of
 from tests.cli.test_output import ADDRESS, FastClock
-from tests.secret_forms import FORMS, keypair, leaked, numbers_in_a_row
+from tests.support.secret_forms import FORMS, keypair, leaked, numbers_in_a_row
 
 VERBS: dict[str, list[str]] = {
     "create-run": ["create-run", "--run-id", "new", "--client-version", "latest"],

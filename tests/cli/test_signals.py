@@ -20,7 +20,7 @@ import pytest
 from solders.transaction import Transaction
 
 from tests.cli.conftest import House
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 CLI = [sys.executable, "-m", "psyche_cli"]
 ROOT = Path(__file__).resolve().parents[2]

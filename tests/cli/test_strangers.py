@@ -36,9 +36,9 @@ from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.results import Document, OperationResult, PlainText, Receipt, Result
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.transport import Transport
-from tests import strangers
 from tests.cli.conftest import House
 from tests.protocol.images import ADDRESS, raw, v1_image
+from tests.support import strangers
 
 NAMES, NAMES_AT_ONCE = 70_000, 50
 SMALL_ACCOUNTS, COORDINATOR_ACCOUNTS, ACCOUNTS_BY_VERB = 24_900, 5_000, 100

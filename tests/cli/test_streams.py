@@ -17,7 +17,7 @@ from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.errors import ExitCode, NetworkError
 from tests.cli.conftest import House
 from tests.cli.harness import environment_of
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 NAME = "Grüße 世界 🚀"
 

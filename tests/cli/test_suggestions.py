@@ -20,7 +20,7 @@ from psyche_cli.solana.wallet import Wallet
 from psyche_cli.suggestions import GivenOptions
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import SOL, Outcome, address_of
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 RUN = ("--run-id", "test")
 

@@ -16,7 +16,7 @@ import httpx
 from solana.rpc.api import Client
 from solana.rpc.async_api import AsyncClient
 
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from anchorpy_core.idl import Idl
 from solana.rpc.async_api import AsyncClient
 from solana.rpc.commitment import Confirmed, Processed
 from solana.rpc.core import RPCException, TransactionExpiredBlockheightExceededError
-from solana.rpc.types import MemcmpOpts, TxOpts
+from solana.rpc.types import MemcmpOpts
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -49,6 +49,7 @@ from tests.clients.transactions import (
     FEE,
     NONCE_BYTES,
     SOL,
+    UNCHECKED,
     advance_nonce,
     new_table,
     nonce_value,
@@ -65,7 +66,6 @@ CONSTRAINT_RAW = 2003
 ACCOUNT_OWNED_BY_WRONG_PROGRAM = 3007
 WRONG_SIZE = 6002
 STILL_ACTIVE = 6000
-UNCHECKED = TxOpts(skip_preflight=True, preflight_commitment=Confirmed)
 
 
 def program_of(name: str, provider: Provider) -> Program:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clients.localnet import running_localnet
 from tests.clients.node import FOLDER, node, require_clients
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 SLOT_SECONDS = 1.0
 """web3.js keeps a blockhash for 30 seconds; 150 slots leave it two minutes more. For expiry the sessions warp."""

@@ -35,10 +35,12 @@ from spl.token.constants import TOKEN_PROGRAM_ID
 
 from tests.clients.localnet import Cluster
 from tests.clients.transactions import (
+    CONFIRMED,
     FEE,
     INSUFFICIENT_FUNDS,
     NONCE_BYTES,
     SOL,
+    UNCHECKED,
     advance_nonce,
     new_table,
     nonce_value,
@@ -50,8 +52,6 @@ from tests.clients.transactions import (
 )
 from tests.clients.websocket import Feed, connect
 
-CONFIRMED = TxOpts(skip_confirmation=False, preflight_commitment=Confirmed)
-UNCHECKED = TxOpts(skip_preflight=True, preflight_commitment=Confirmed)
 DECIMALS = 6
 
 

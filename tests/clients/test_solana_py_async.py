@@ -11,7 +11,7 @@ import pytest
 from solana.rpc.async_api import AsyncClient
 from solana.rpc.commitment import Confirmed, Processed
 from solana.rpc.core import RPCException, TransactionExpiredBlockheightExceededError
-from solana.rpc.types import TokenAccountOpts, TxOpts
+from solana.rpc.types import TokenAccountOpts
 from solders.account_decoder import UiTokenAmount
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
@@ -44,10 +44,12 @@ from spl.token.constants import TOKEN_PROGRAM_ID, WRAPPED_SOL_MINT
 
 from tests.clients.localnet import Cluster
 from tests.clients.transactions import (
+    CONFIRMED,
     FEE,
     INSUFFICIENT_FUNDS,
     NONCE_BYTES,
     SOL,
+    UNCHECKED,
     advance_nonce,
     new_table,
     nonce_value,
@@ -58,8 +60,6 @@ from tests.clients.transactions import (
 )
 from tests.clients.websocket import Feed, connect
 
-CONFIRMED = TxOpts(skip_confirmation=False, preflight_commitment=Confirmed)
-UNCHECKED = TxOpts(skip_preflight=True, preflight_commitment=Confirmed)
 TOO_MUCH = 1000 * SOL
 TOO_MUCH_ERROR = TransactionErrorInstructionError(0, InstructionErrorCustom(INSUFFICIENT_FUNDS))
 

@@ -1,10 +1,12 @@
-"""Transactions that the Python sessions send, built with solders alone."""
+"""Transactions that the Python sessions send, built with solders, and the options with which they are sent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from solana.rpc.commitment import Confirmed
+from solana.rpc.types import TxOpts
 from solders.account_decoder import ParsedAccount
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
@@ -24,6 +26,8 @@ from solders.system_program import (
 )
 from solders.transaction import VersionedTransaction
 
+CONFIRMED = TxOpts(skip_confirmation=False, preflight_commitment=Confirmed)
+UNCHECKED = TxOpts(skip_preflight=True, preflight_commitment=Confirmed)
 SOL = 1_000_000_000
 FEE = 5_000
 NONCE_BYTES = 80

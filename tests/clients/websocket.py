@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from solders.rpc.responses import SubscriptionResult
 
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 with warnings.catch_warnings():
     # It is written for the older interface of the websockets package, which says so when imported.

@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from solders.keypair import Keypair
 
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
-from tests.localnet.harness import Chain, start_chain
+from tests.localnet.harness import Chain, HandClock, start_chain
 
 
 @pytest.fixture
@@ -19,3 +20,15 @@ def validator() -> Iterator[LocalValidator]:
     """A local validator on real sockets, without the Psyche programs; slots pass only when warped."""
     with LocalValidator(LocalnetOptions(Genesis(programs={}), rpc_port=0, slot_seconds=0)) as running:
         yield running
+
+
+@pytest.fixture
+def payer() -> Keypair:
+    """Who pays in the several lives of one ledger."""
+    return Keypair()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """The clock of the several lives of one ledger."""
+    return HandClock()

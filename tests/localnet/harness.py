@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from solders.hash import Hash
@@ -22,6 +23,12 @@ from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "local-validator.md").read_text(encoding="utf-8")
+"""What the documentation promises of the local validator."""
+
+BASE64 = {"encoding": "base64"}
+PARSED = {"encoding": "jsonParsed"}
+HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"getHealth"}'
 SOL = 1_000_000_000
 FEE = 5000
 START = 1_700_000_000

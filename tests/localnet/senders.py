@@ -20,7 +20,7 @@ from psyche_cli.errors import Unreachable
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import FEE, SOL, move, text
 from tests.localnet.test_command import Running
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 FIRST_LAMPORTS = 1_000_000
 UNHEALTHY = -32005

@@ -25,7 +25,7 @@ from solders.transaction import VersionedTransaction
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import some_program, text
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 
 @dataclass(frozen=True)

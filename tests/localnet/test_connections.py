@@ -13,7 +13,7 @@ from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.localnet.server import connections
 from tests.localnet.test_server import is_healthy, port_of
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
 

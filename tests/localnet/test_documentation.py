@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from psyche_cli.cli.command_tree import root_command
 from psyche_cli.localnet.rpc.dispatcher import all_methods
 from psyche_cli.localnet.server.pubsub import PubSub
-from tests.localnet.harness import start_chain
-
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "local-validator.md").read_text(encoding="utf-8")
+from tests.localnet.harness import PAGE, start_chain
 
 
 def test_methods_stand_with_their_subjects() -> None:

@@ -23,7 +23,7 @@ from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import MEMO, SOL, some_program
 from tests.localnet.test_command import run, running
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 UPGRADEABLE_LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
 

@@ -18,16 +18,6 @@ from tests.localnet.harness import FEE, SOL, HandClock
 from tests.localnet.lives import Life, as_killed, file_of, full_disk
 
 
-@pytest.fixture
-def payer() -> Keypair:
-    return Keypair()
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
 def test_everything_is_there_again(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     to, owner, hand_set, removed = (Pubkey.new_unique() for _ in range(4))
     first = Life(tmp_path, payer, clock)

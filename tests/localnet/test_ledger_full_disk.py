@@ -42,16 +42,6 @@ class Heard:
         self.events.append("restore")
 
 
-@pytest.fixture
-def payer() -> Keypair:
-    return Keypair()
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
 def visible(life: Life) -> object:
     """Everything that a client can see."""
     state = life.bank.save()

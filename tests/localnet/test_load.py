@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.localnet.harness import start_chain
 from tests.localnet.load import Load, mutated_requests
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 
 def test_parallel_senders_leave_the_state_of_a_serial_replay_and_a_bounded_history() -> None:

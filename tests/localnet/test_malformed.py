@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from psyche_cli.localnet.rpc.dispatcher import all_methods
-from tests.localnet.harness import Chain, start_chain
+from tests.localnet.harness import HEALTH, Chain, start_chain
 
-HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"getHealth"}'
 HEALTHY = {"jsonrpc": "2.0", "result": "ok", "id": 1}
 
 

@@ -22,9 +22,7 @@ from solders.system_program import (
 )
 from solders.transaction import VersionedTransaction
 
-from tests.localnet.harness import FEE, SOL, Chain, move, text
-
-BASE64 = {"encoding": "base64"}
+from tests.localnet.harness import BASE64, FEE, SOL, Chain, move, text
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from psyche_cli.localnet.server.http import LocalServer, QueuedConnection
 from psyche_cli.localnet.server.ports import bind_pair
 from psyche_cli.localnet.server.pubsub import PubSub
 from tests.localnet.harness import SOL, Chain, start_chain, text
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 
 class Client:

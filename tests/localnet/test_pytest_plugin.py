@@ -12,8 +12,8 @@ import pytest
 
 from psyche_cli.errors import RpcError
 from psyche_cli.localnet.local_validator import LocalValidator
+from tests.localnet.harness import PAGE
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "local-validator.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```(?:toml|python)\n# (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 """What the page says to put into which file."""
 

@@ -8,10 +8,9 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.rent import may_become
-from tests.localnet.harness import FEE, SOL, Chain, move, text
+from tests.localnet.harness import BASE64, FEE, SOL, Chain, move, text
 
 MINIMUM = 890_880
-BASE64 = {"encoding": "base64"}
 
 
 def minimum_of(size: int) -> int:

@@ -17,10 +17,8 @@ from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.localnet.server.ports import bind_pair
-from tests.localnet.harness import some_program
-from tests.patience import PATIENCE
-
-HEALTH = b'{"jsonrpc":"2.0","id":1,"method":"getHealth"}'
+from tests.localnet.harness import HEALTH, some_program
+from tests.support.patience import PATIENCE
 
 
 def post(url: str, body: bytes, **headers: str) -> tuple[int, bytes]:

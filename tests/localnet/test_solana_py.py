@@ -31,7 +31,7 @@ from tests.clients.localnet import Cluster
 from tests.localnet.harness import FEE, SOL, move
 from tests.localnet.solana_websocket import connect
 from tests.localnet.tokens import new_mint
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 NO_PREFLIGHT = TxOpts(skip_preflight=True)
 

@@ -11,7 +11,7 @@ from solders.rpc import responses as r
 from spl.token.constants import TOKEN_PROGRAM_ID
 
 from psyche_cli.localnet.rpc.dispatcher import all_methods
-from tests.localnet.harness import FEE, SOL, Chain, start_chain, text
+from tests.localnet.harness import BASE64, FEE, PARSED, SOL, Chain, start_chain, text
 from tests.localnet.tokens import NewMint, new_mint
 
 
@@ -29,8 +29,6 @@ class Furnished:
 
 FURNISHED = Furnished()
 PAYER, MINT, HOLDER = FURNISHED.payer, str(FURNISHED.mint.address), str(FURNISHED.mint.holder)
-BASE64 = {"encoding": "base64"}
-PARSED = {"encoding": "jsonParsed"}
 VERSION = {"maxSupportedTransactionVersion": 0}
 
 

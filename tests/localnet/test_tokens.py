@@ -25,10 +25,8 @@ from spl.token.instructions import (
 
 from psyche_cli.localnet.rpc.encoding.parsed_accounts import token_amount
 from psyche_cli.solana.programs import NATIVE_MINT
-from tests.localnet.harness import Chain, text
+from tests.localnet.harness import PARSED, Chain, text
 from tests.localnet.tokens import NewMint, new_mint
-
-PARSED = {"encoding": "jsonParsed"}
 
 
 @pytest.fixture

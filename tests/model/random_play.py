@@ -15,7 +15,7 @@ from psyche_cli.model.states import CoordinatorState, initial_state
 from psyche_cli.protocol.accounts.coordinator_parts import Round
 from psyche_cli.protocol.run_states import RunState
 from tests.model.recording import client, instruction_of
-from tests.programs.coordinator_bytes import CONFIG_KEYS
+from tests.support.config_keys import CONFIG_KEYS
 
 CLIENTS = 7
 _WALLETS = {client(number).signer: number for number in range(CLIENTS)}

@@ -31,7 +31,7 @@ from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter, Identity
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.random_play import RandomPlay
 from tests.model.recording import checkpoint_of, client, model_of
-from tests.programs.coordinator_bytes import CONFIG_KEYS
+from tests.support.config_keys import CONFIG_KEYS
 
 S = RunState
 TABLE = {

@@ -25,27 +25,12 @@ from psyche_cli.protocol.accounts.coordinator_parts import (
     WitnessRecord,
 )
 from psyche_cli.protocol.run_states import ClientState, RunState
+from tests.support.config_keys import CONFIG_KEYS
 
 from .chain import COORDINATOR, fixed, instruction, meta, option
 
 Table = Mapping[str, Any]
 
-CONFIG_KEYS = (
-    "warmup_time",
-    "cooldown_time",
-    "max_round_train_time",
-    "round_witness_time",
-    "global_batch_size_warmup_tokens",
-    "epoch_time",
-    "total_steps",
-    "init_min_clients",
-    "min_clients",
-    "witness_nodes",
-    "global_batch_size_start",
-    "global_batch_size_end",
-    "verification_percent",
-    "waiting_for_members_extra_time",
-)
 CONFIG = struct.Struct("<6QI5HBB")
 ARCHITECTURES = ("HfLlama", "HfDeepseek", "HfAuto", "Torchtitan")
 CHECKPOINTS = ("Ephemeral", "Dummy", "Hub", "P2P", "Gcs", "P2PGcs")

@@ -22,9 +22,10 @@ from psyche_cli.model.outcomes import Refusal
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.accounts.coordinator_parts import Identity, Round, WitnessRecord
 from psyche_cli.protocol.run_states import RunState
+from tests.support.config_keys import CONFIG_KEYS
 
 from .chain import ABORT, COORDINATOR, Chain, Code
-from .coordinator_bytes import CONFIG_KEYS, Table, decode, u64
+from .coordinator_bytes import Table, decode, u64
 from .run import Run
 from .traces import ADAMW, DISTRO, checkpoint_value, client, model_value, seen
 

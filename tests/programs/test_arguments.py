@@ -12,11 +12,11 @@ from solders.instruction import Instruction
 
 from psyche_cli.model import instructions as steps
 from psyche_cli.protocol.accounts.coordinator_parts import WitnessRecord
+from tests.support.config_keys import CONFIG_KEYS
 
 from .chain import COORDINATOR, Chain, instruction, meta, option
 from .coordinator_bytes import (
     ARCHITECTURES,
-    CONFIG_KEYS,
     DATA_TYPES,
     SCHEDULES,
     TOKEN_SIZES,

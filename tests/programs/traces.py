@@ -10,8 +10,9 @@ from psyche_cli.model import instructions as steps
 from psyche_cli.model.bloom import bloom_of, wallet_item
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter, EpochClient, Identity, WitnessRecord
+from tests.support.config_keys import CONFIG_KEYS
 
-from .coordinator_bytes import CONFIG_KEYS, Table
+from .coordinator_bytes import Table
 
 BLOOM_KEYS = (11, 22, 33, 44, 55, 66, 77, 88)
 KINDS = {"eph": "Ephemeral", "dummy": "Dummy", "hub": "Hub", "p2p": "P2P", "gcs": "Gcs", "p2pgcs": "P2PGcs"}

@@ -242,3 +242,8 @@ def put_u64(image: bytearray, offset: int, value: int) -> None:
 def raw(data: bytes | bytearray, owner: Pubkey = PUBLISHED.coordinator, address: Pubkey = ADDRESS) -> RawAccount:
     """An account that holds ``data``."""
     return RawAccount(address=address, owner=owner, lamports=830_244_480, data=bytes(data))
+
+
+def key(number: int) -> Pubkey:
+    """The public key of which every byte is ``number``."""
+    return Pubkey.from_bytes(bytes([number]) * 32)

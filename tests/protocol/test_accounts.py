@@ -25,11 +25,7 @@ from psyche_cli.protocol.addresses import ANYONE
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.programs import SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.raw_account import RawAccount
-from tests.protocol.images import ADDRESS, raw
-
-
-def key(number: int) -> Pubkey:
-    return Pubkey.from_bytes(bytes([number]) * 32)
+from tests.protocol.images import ADDRESS, key, raw
 
 
 def hex_key(number: int) -> str:

@@ -8,19 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from solders.pubkey import Pubkey
 
 from psyche_cli.operations.observe.dump_shapes import run_dump, user_dump
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, Participant, TreasurerRun
 from psyche_cli.protocol.accounts.token_accounts import TokenMint
 from psyche_cli.protocol.addresses import instance_address
-from tests.protocol.images import ADDRESS, put, put_u64, raw, v1_image
-
-
-def key(number: int) -> Pubkey:
-    return Pubkey.from_bytes(bytes([number]) * 32)
-
+from tests.protocol.images import ADDRESS, key, put, put_u64, raw, v1_image
 
 INSTANCE = CoordinatorInstance(instance_address("test"), 2_094_960, 255, key(1), key(2), ADDRESS, "test")
 

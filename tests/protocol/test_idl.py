@@ -26,9 +26,9 @@ from psyche_cli.protocol.accounts.small_accounts import (
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.resources import idl_path
-from tests.programs.coordinator_bytes import CONFIG_KEYS
 from tests.protocol.images import raw
 from tests.protocol.test_accounts import AUTHORIZATION, INSTANCE, PARTICIPANT, RUN
+from tests.support.config_keys import CONFIG_KEYS
 
 PROGRAMS = ("coordinator", "authorizer", "treasurer")
 

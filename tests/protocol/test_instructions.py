@@ -304,11 +304,6 @@ CASES: dict[str, tuple[Make, Pubkey, str, list[tuple[Pubkey, str]]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def instructions() -> Instructions:
-    return Instructions()
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_bytes_and_account_metas(case: str, instructions: Instructions) -> None:
     make, program, data, metas = CASES[case]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
@@ -142,11 +141,6 @@ CONFIGS = st.fixed_dictionaries(
 METADATA = st.fixed_dictionaries(
     {"name": text(64), "description": text(280), "num_parameters": unsigned(64), "vocab_size": unsigned(64)}
 )
-
-
-@pytest.fixture(scope="module")
-def instructions() -> Instructions:
-    return Instructions()
 
 
 @given(model=MODELS, config=CONFIGS, metadata=METADATA)

@@ -15,7 +15,7 @@ from solders.keypair import Keypair
 
 from psyche_cli.errors import NetworkError
 from psyche_cli.solana.rpc.http import HttpTransport
-from tests.patience import PATIENCE
+from tests.support.patience import PATIENCE
 
 Talk = Callable[[socket.socket, threading.Event], None]
 Serve = Callable[[Talk], str]

@@ -12,7 +12,6 @@ import pytest
 from psyche_cli.errors import BadRpcResponse, HttpStatusError, TimedOut, Unreachable, UsageError
 from psyche_cli.solana.rpc import http
 from psyche_cli.solana.rpc.http import HttpTransport
-from tests.patience import PATIENCE
 from tests.solana.http_servers import (
     Serve,
     answering,
@@ -24,6 +23,7 @@ from tests.solana.http_servers import (
     self_signed_certificate,
     silent,
 )
+from tests.support.patience import PATIENCE
 
 
 def test_a_request_is_posted_and_answered_over_one_kept_connection(serve: Serve) -> None:

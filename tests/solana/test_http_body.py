@@ -12,8 +12,8 @@ import zstandard
 
 from psyche_cli.errors import BadRpcResponse
 from psyche_cli.solana.rpc.http import LARGEST_ANSWER, HttpTransport
-from tests.patience import PATIENCE
 from tests.solana.http_servers import Serve, answering, failure
+from tests.support.patience import PATIENCE
 
 TEXT = b'{"jsonrpc":"2.0"}' * 10_000
 

@@ -16,8 +16,8 @@ import pytest
 from psyche_cli.errors import TimedOut, Unreachable, UsageError
 from psyche_cli.solana.rpc.http import HttpTransport
 from psyche_cli.solana.rpc.proxies import Proxy, proxy_for
-from tests.patience import PATIENCE
 from tests.solana.http_servers import Serve, Talk, answering, failure, read_request, self_signed_certificate
+from tests.support.patience import PATIENCE
 
 # --- kept connections ------------------------------------------------------------------------------------------------
 

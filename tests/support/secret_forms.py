@@ -44,3 +44,7 @@ def leaked(secret: str, shown: str) -> list[str]:
     """What of a secret is in a text: runs of eight characters."""
     runs = (secret[i : i + SHORTEST] for i in range(len(secret) - SHORTEST + 1))
     return [run for run in runs if run in shown]
+
+
+PHRASE = "letter advice cage absurd amount doctor acoustic avoid sausage winner thank yellow"
+"""A recovery phrase of twelve words."""

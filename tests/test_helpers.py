@@ -1,0 +1,64 @@
+"""A helper of the tests stands once: in its room if one room needs it, else in ``tests/support`` under its own name."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+SHORTEST_HELPER, SHORTEST_CONSTANT = 40, 80
+"""Characters of code from which two equal ones are one too many."""
+
+
+def modules() -> Iterator[tuple[str, list[ast.stmt]]]:
+    for path in sorted(TESTS.rglob("*.py")):
+        if "node_modules" not in path.parts:
+            yield path.relative_to(TESTS).as_posix(), ast.parse(path.read_text(encoding="utf-8")).body
+
+
+def code_of(statement: ast.stmt) -> str | None:
+    """The code of a helper or constant without its name and docstring; None for anything else."""
+    if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+        return ast.unparse(statement.value)
+    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return None
+    body = statement.body[1:] if ast.get_docstring(statement) else statement.body
+    arguments = "" if isinstance(statement, ast.ClassDef) else ast.unparse(statement.args)
+    return "\n".join([arguments, *map(ast.unparse, body)]).strip()
+
+
+def repeated(bodies: Iterable[tuple[str, list[ast.stmt]]]) -> list[list[str]]:
+    """The modules of each helper that stands in several."""
+    places: dict[str, set[str]] = defaultdict(set)
+    for module, body in bodies:
+        for statement in body:
+            code = code_of(statement)
+            shortest = SHORTEST_CONSTANT if isinstance(statement, ast.Assign | ast.AnnAssign) else SHORTEST_HELPER
+            if code is not None and len(code) >= shortest and "__file__" not in code:
+                places[code].add(module)
+    return [sorted(found) for found in places.values() if len(found) > 1]
+
+
+def test_no_helper_stands_twice() -> None:
+    assert not repeated(modules())
+
+
+def test_names_of_shared_helpers_are_distinct() -> None:
+    owners: dict[str, set[str]] = defaultdict(set)
+    for module, body in modules():
+        for statement in body:
+            if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                owners[statement.name].add(module)
+    shared = {name: found for name, found in owners.items() if any(module.startswith("support/") for module in found)}
+    assert {name: sorted(found) for name, found in shared.items() if len(found) > 1} == {}
+
+
+def test_a_repeated_helper_is_found_whatever_its_name_and_docstring() -> None:
+    code = "def {name}(number: int) -> bytes:\n    {doc}\n    return number.to_bytes(32, 'little') * 2\n"
+    first = ast.parse(code.format(name="image", doc="'''An image.'''")).body
+    second = ast.parse(code.format(name="block", doc="'''A block.'''")).body
+    other = ast.parse("def image() -> bytes:\n    return b''\n").body
+    assert repeated([("a.py", first), ("b.py", second)]) == [["a.py", "b.py"]]
+    assert not repeated([("a.py", first), ("b.py", other)])
