@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-from psyche_cli import base58
+from psyche_cli import base58, limits
+from psyche_cli.protocol.layouts import v1
 from psyche_cli.run_config.schema import CONFIG
 
 PACKAGE = Path(__file__).parent.parent / "psyche_cli"
+C_NAMES = {
+    "MAX_CLIENTS": limits.MAX_CLIENTS,
+    "MAX_WITNESSES": limits.MAX_WITNESSES,
+    "STORED_ROUNDS": limits.STORED_ROUNDS,
+    "RUN_ID_SIZE": limits.MAX_RUN_ID_BYTES,
+    "CLIENT_VERSION_SIZE": limits.MAX_CLIENT_VERSION_BYTES,
+    "SHORT_STRING": limits.MAX_RUN_NAME_BYTES,
+    "DESCRIPTION_SIZE": limits.MAX_DESCRIPTION_BYTES,
+}
 SCHEMA_AND_LAYOUT = {"run_config/schema.py", "protocol/layouts/v1.py"}
 WHOLE_TYPES = {f"2 ** {bits}{less}" for bits in (16, 32, 64) for less in ("", " - 1")} | {"1 << 64"}
 SIZES = {1232, 119_160, 119_072}
 """Numbers that mean one thing only, wherever they stand."""
 
 
-def nodes() -> Iterator[tuple[str, ast.AST]]:
+@cache
+def nodes() -> tuple[tuple[str, ast.AST], ...]:
     """Every node of the package's syntax trees with the path of its module."""
+    return tuple(_nodes())
+
+
+def _nodes() -> Iterator[tuple[str, ast.AST]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         module = path.relative_to(PACKAGE).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -38,6 +55,22 @@ def test_limits_stand_once() -> None:
         or (isinstance(node, ast.expr) and ast.unparse(node) in WHOLE_TYPES)
     }
     assert {module for module, _ in found} == {"limits.py"}, found
+
+
+def test_the_c_programs_have_the_same_capacities() -> None:
+    header = (PACKAGE.parent / "programs" / "protocol" / "coordinator_account.h").read_text(encoding="utf-8")
+    defined = {name: int(number) for name, number in re.findall(r"^#define (\w+) (\d+)\b", header, re.MULTILINE)}
+    assert {name: defined[name] for name in C_NAMES} == C_NAMES
+
+
+def test_the_layout_has_the_same_capacities() -> None:
+    sizes = (
+        (v1.RunMetadata.name, limits.MAX_RUN_NAME_BYTES),
+        (v1.RunMetadata.description, limits.MAX_DESCRIPTION_BYTES),
+        (v1.InstanceState.client_version, limits.MAX_CLIENT_VERSION_BYTES),
+        (v1.Coordinator.run_id, limits.MAX_RUN_ID_BYTES),
+    )
+    assert [field.size for field, _ in sizes] == [limit for _, limit in sizes]
 
 
 def test_addresses_stand_once() -> None:
