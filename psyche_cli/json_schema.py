@@ -85,12 +85,13 @@ def _reference(kind: Any, definitions: Schema) -> Schema:
         fields = typing.get_type_hints(kind, include_extras=True)
         optional = frozenset() if dataclasses.is_dataclass(kind) else kind.__optional_keys__
         described = object_schema(fields, [field for field in fields if field not in optional], definitions)
-        definitions[name] = {"description": _description(kind), **described}
+        definitions[name] = {"description": description_of(kind), **described}
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _description(kind: type) -> str:
-    return " ".join((inspect.getdoc(kind) or "").split())
+def description_of(kind: type) -> str:
+    """The docstring of a class in one line."""
+    return " ".join((inspect.getdoc(kind) or "").split()).replace("``", "`")
 
 
 def _notes(annotations: Sequence[object]) -> Schema:

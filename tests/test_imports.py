@@ -41,6 +41,10 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
     assert not packages_loaded_by(*words) & {*HEAVY}
 
 
+def test_a_schema_needs_nothing_of_solana() -> None:
+    assert not packages_loaded_by("schema", "create-run") & {*HEAVY} - {"simplejson"}
+
+
 @pytest.mark.parametrize(
     ("words", "verbs"),
     [

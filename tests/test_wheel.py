@@ -50,6 +50,8 @@ def test_it_works_away_from_the_sources(installed: Path, tmp_path: Path) -> None
     made = run(installed, tmp_path, "localnet", "new-wallet", "wallet.json", "--output", "json")
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["ok"] is True
+    described = run(installed, tmp_path, "schema", "set-paused")
+    assert described.stdout == (ROOT / "docs" / "json" / "set-paused.json").read_text(encoding="utf-8")
     refused = run(
         installed, tmp_path, "create-run", "--run-id", "x", "-w", "wallet.json", "--rpc", "http://127.0.0.1:9"
     )

@@ -92,6 +92,12 @@ SECTIONS: Final = (
         "Local validator",
         (Verb("localnet", "Run a local validator, or control one", "localnet", "serve", verbs=_LOCALNET),),
     ),
-    Section("Shell", (Verb("completion", "Print a script that completes commands and options", "completion"),)),
+    Section(
+        "Shell and scripts",
+        (
+            Verb("completion", "Print a script that completes commands and options", "completion"),
+            Verb("schema", "Print the JSON Schema of what a command prints", "schema"),
+        ),
+    ),
 )
 """Every verb, by what it is about, in the order of a run's life."""

@@ -20,6 +20,7 @@ from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
+from tests.cli.schema_check import check_output
 
 SOL = 1_000_000_000
 
@@ -106,9 +107,11 @@ class CommandLine:
     clock: Clock = field(default_factory=SystemClock)
 
     def __call__(self, *words: object, variables: Mapping[str, str] | None = None) -> Outcome:
-        """Run one command line."""
+        """Run one command line. JSON that it prints must be as its published schema says."""
         environment = environment_of(self, variables)
-        code = main([str(word) for word in words], environment)
+        texts = [str(word) for word in words]
+        code = main(texts, environment)
+        check_output(texts, _text(environment.stdout))
         return Outcome(code, _text(environment.stdout), _text(environment.stderr))
 
     def json(self, *words: object) -> Any:

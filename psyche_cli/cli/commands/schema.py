@@ -1,0 +1,38 @@
+"""``psyche-cli schema``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from psyche_cli.cli.sessions import plain
+from psyche_cli.errors import UsageError
+from psyche_cli.results import Document, PlainText
+
+if TYPE_CHECKING:
+    from psyche_cli.cli.payloads import SchemaList
+
+
+@plain(example="psyche-cli schema set-paused")
+def command(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[COMMAND]", help="Whose output; also failure, help and version. A list when absent."),
+    ] = None,
+) -> Any:
+    """Print the JSON Schema of what a command prints.
+
+    It is of draft 2020-12, and describes stdout with --output json when the command succeeds. Failures of all commands
+    have one schema, called failure.
+    """
+    from psyche_cli.cli.schemas import listed_schemas, schema
+
+    if not words:
+        listed: SchemaList = {"schemas": listed_schemas()}
+        return PlainText("\n".join(item["name"] for item in listed["schemas"]), listed)
+    name = " ".join(words)
+    found = schema(name)
+    if found is None:
+        raise UsageError(f"There is no schema {name!r}.", hint="List them: psyche-cli schema", name=name)
+    return Document(found)

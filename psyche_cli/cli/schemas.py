@@ -1,0 +1,208 @@
+"""The JSON Schemas of what the verbs print with ``--output json``, made from the types of their payloads.
+
+Nothing of the cluster is imported: payloads stand in modules of their own.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Union
+
+from psyche_cli.cli import payloads
+from psyche_cli.cli.render import ENVELOPE_VERSION
+from psyche_cli.cli.verbs import SECTIONS, Verb
+from psyche_cli.error_fields import field_names
+from psyche_cli.errors import ExitCode, PsycheError, error_classes
+from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema
+from psyche_cli.operations.authorizations.payloads import JoinAuthorizationData
+from psyche_cli.operations.config.payloads import UpdateConfigData
+from psyche_cli.operations.localnet import payloads as localnet
+from psyche_cli.operations.observe.payloads import RunDump, UserDump
+from psyche_cli.operations.rewards.payloads import RatesData, TopUpData
+from psyche_cli.operations.runs.payloads import CreateRunData, SetPausedData
+from psyche_cli.results import Document, OperationResult, PlainText, Receipt
+
+FAILURE: Final = "failure"
+HELP: Final = "help"
+VERSION: Final = "version"
+OTHERS: Final = {
+    FAILURE: "What every command prints when it fails",
+    HELP: "What every command prints with --help",
+    VERSION: "What psyche-cli prints with --version",
+}
+"""The schemas that belong to no verb, and what they are of."""
+
+_RESULTS: Final[dict[str, Any]] = {
+    "create-run": OperationResult[CreateRunData],
+    "update-config": OperationResult[UpdateConfigData],
+    "set-paused": OperationResult[SetPausedData],
+    "json-dump-run": Document[RunDump],
+    "json-dump-user": Document[UserDump],
+    "set-future-epoch-rates": OperationResult[RatesData],
+    "treasurer-top-up-rewards": OperationResult[TopUpData],
+    "join-authorization-create": OperationResult[JoinAuthorizationData],
+    "run-authorizer": OperationResult[JoinAuthorizationData],
+    "config-example": PlainText[payloads.Example | payloads.ExampleList],
+    "localnet": OperationResult[localnet.ReadyData],
+    "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
+    "localnet airdrop": OperationResult[localnet.AirdropData],
+    "localnet new-mint": OperationResult[localnet.NewMintData],
+    "localnet wait": OperationResult[localnet.WaitData],
+    "localnet warp": OperationResult[localnet.WarpData],
+    "localnet reset": OperationResult[localnet.ResetData],
+    "localnet snapshot": OperationResult[localnet.SnapshotData],
+    "localnet restore": OperationResult[localnet.SnapshotData],
+    "localnet set-account": OperationResult[localnet.SetAccountData],
+    "localnet programs": OperationResult[localnet.ProgramsData],
+    "completion": PlainText[payloads.CompletionScript],
+    "schema": PlainText[payloads.SchemaList],
+}
+
+
+@dataclass(frozen=True)
+class ErrorKind:
+    """An error as programs see it: its code, how the process ends, what it means, and the keys of its own context."""
+
+    code: str
+    exit_code: ExitCode
+    meaning: str
+    keys: tuple[str, ...]
+
+
+def verb_names() -> Iterator[tuple[str, Verb]]:
+    """Every verb by the words that call it; a group comes before its verbs."""
+    for section in SECTIONS:
+        for verb in section.verbs:
+            yield verb.name, verb
+            for child in verb.verbs:
+                yield f"{verb.name} {child.name}", child
+
+
+def listed_schemas() -> list[payloads.SchemaListing]:
+    """Every schema by name: those of the verbs, then the others."""
+    listed: list[payloads.SchemaListing] = [
+        {"name": name, "describes": f"What `psyche-cli {name}` prints"} for name, _ in verb_names()
+    ]
+    others: list[payloads.SchemaListing] = [{"name": name, "describes": text} for name, text in OTHERS.items()]
+    return listed + others
+
+
+def schema(name: str) -> Schema | None:
+    """The schema of this name; None if there is none."""
+    definitions: Schema = {}
+    if name == FAILURE:
+        described = _failure(definitions)
+    elif name == HELP:
+        data = payloads.GroupHelp | payloads.Help
+        described = _success(definitions, str, {"data": data})
+    elif name == VERSION:
+        described = _success(definitions, Literal[""], {"data": payloads.Version})
+    elif name in _RESULTS:
+        described = _of_result(name, definitions)
+    else:
+        return None
+    title = OTHERS.get(name) or f"What `psyche-cli {name}` prints"
+    head: Schema = {"$schema": DRAFT, "title": title}
+    return {**head, **described, **({"$defs": definitions} if definitions else {})}
+
+
+def error_kinds() -> list[ErrorKind]:
+    """Every kind of error, in the order of the error tree."""
+    shared = field_names(PsycheError)
+    return [
+        ErrorKind(
+            code=kind.code_of_class(),
+            exit_code=kind.exit_code,
+            meaning=_meaning(kind),
+            keys=tuple(name for name in field_names(kind) if name not in shared),
+        )
+        for kind in error_classes()
+    ]
+
+
+def _meaning(kind: type[PsycheError]) -> str:
+    if kind is PsycheError:  # the root of the tree itself is raised for bugs only
+        return "psyche-cli itself failed, which is a bug; `exception` names the unexpected exception."
+    return " ".join((kind.__doc__ or "").split("\n\n")[0].split()).replace("``", "`")
+
+
+def _of_result(name: str, definitions: Schema) -> Schema:
+    result = _RESULTS[name]
+    [payload] = typing.get_args(result)
+    if typing.get_origin(result) is Document:
+        return _document(payload, definitions)
+    fields: dict[str, Any] = {"data": payload}
+    if typing.get_origin(result) is OperationResult:
+        fields = {"summary": str, **fields, "transactions": list[Receipt], "warnings": list[str]}
+    success = _success(definitions, Literal[name], fields)
+    if name != "schema":
+        return success
+    a_schema: Schema = {"type": "object", "required": ["$schema", "title"]}
+    return {"anyOf": [success, a_schema]}
+
+
+def _document(kind: Any, definitions: Schema) -> Schema:
+    """The schema of a TypedDict as the whole document."""
+    fields = typing.get_type_hints(kind, include_extras=True)
+    described = object_schema(fields, list(fields), definitions)
+    return {"description": description_of(kind), **described}
+
+
+def _success(definitions: Schema, command: Any, fields: dict[str, Any]) -> Schema:
+    head: dict[str, Any] = {
+        "schema_version": Literal[ENVELOPE_VERSION],
+        "command": command,
+        "ok": Literal[True],
+        "exit_code": Literal[0],
+    }
+    return object_schema({**head, **fields}, [*head, *fields], definitions)
+
+
+def _failure(definitions: Schema) -> Schema:
+    codes = sorted({int(kind.exit_code) for kind in error_classes()})
+    head: dict[str, Any] = {
+        "schema_version": Literal[ENVELOPE_VERSION],
+        "command": str,
+        "ok": Literal[False],
+        "exit_code": Literal[tuple(codes)],
+    }
+    described = object_schema(head, [*head, "error"], definitions)
+    kinds = [{"$ref": f"#/$defs/{_define_error(kind, definitions)}"} for kind in error_classes()]
+    properties = typing.cast("Schema", described["properties"])
+    return {**described, "properties": {**properties, "error": {"anyOf": kinds}}}
+
+
+def _define_error(kind: type[PsycheError], definitions: Schema) -> str:
+    code = kind.code_of_class()
+    hints = typing.get_type_hints(kind)
+    fields: dict[str, Any] = {}
+    required = []
+    for name in field_names(kind):
+        if name in ("message", "hint"):
+            continue
+        always = name in kind.always_shown or not hasattr(kind, name)
+        fields[name] = str if name in kind.shown_as_json_text else hints[name] if always else _without_none(hints[name])
+        required += [name] if always else []
+    shown = object_schema(
+        {"code": Literal[code], "message": str, "hint": str},
+        ["code", "message", "hint", "context"],
+        definitions,
+    )
+    properties = typing.cast("Schema", shown["properties"])
+    context = object_schema(fields, required, definitions)
+    description = f"{_meaning(kind)} Exit code {int(kind.exit_code)}."
+    definitions[code] = {"description": description, **shown, "properties": {**properties, "context": context}}
+    return code
+
+
+def _without_none(kind: Any) -> Any:
+    """The type of a field that is left out where it is None."""
+    if typing.get_origin(kind) not in (Union, types.UnionType):
+        return kind
+    left = tuple(argument for argument in typing.get_args(kind) if argument is not type(None))
+    return functools.reduce(operator.or_, left)

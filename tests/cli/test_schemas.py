@@ -1,0 +1,230 @@
+"""The published JSON Schemas: there is one for every verb, and what is printed is as they say.
+
+``harness.CommandLine`` holds the output of all other tests of the command line against them, too.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import runpy
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypedDict
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+from solders.pubkey import Pubkey
+
+from psyche_cli.cli.schemas import FAILURE, OTHERS, schema, verb_names
+from psyche_cli.errors import ExitCode
+from psyche_cli.json_schema import schema_of
+from psyche_cli.json_values import to_json
+from psyche_cli.payload_types import Unsigned
+from tests.cli.conftest import MINIMAL, House
+from tests.cli.harness import CommandLine
+from tests.cli.schema_check import check_output, validator
+from tests.localnet.test_command import running
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITER = runpy.run_path(str(ROOT / "scripts" / "write_json_schemas.py"))
+NAMES = [name for name, _ in verb_names()]
+
+
+def test_the_files_are_up_to_date() -> None:
+    written = WRITER["schema_files"]()
+    assert {*(ROOT / "docs" / "json").iterdir()} == {*written}, "run scripts/write_json_schemas.py"
+    for path, text in written.items():
+        assert path.read_text(encoding="utf-8") == text, "run scripts/write_json_schemas.py"
+    assert WRITER["ERRORS"].read_text(encoding="utf-8") == WRITER["error_page"](), "run scripts/write_json_schemas.py"
+
+
+@pytest.mark.parametrize("name", [*NAMES, *OTHERS])
+def test_every_verb_has_a_schema_and_prints_it(name: str, tmp_path: Path) -> None:
+    found: Any = schema(name)
+    assert found is not None
+    Draft202012Validator.check_schema(found)
+    cli = CommandLine(tmp_path, offline)
+    assert cli("schema", *name.split()).json == found == cli("schema", *name.split(), "--output", "json").json
+
+
+def offline(url: str) -> Any:
+    raise AssertionError(f"{url} must not be opened")
+
+
+def test_the_list_of_schemas(tmp_path: Path) -> None:
+    cli = CommandLine(tmp_path, offline)
+    listed = cli("schema").stdout.split("\n")[:-1]
+    assert listed == [*NAMES, *OTHERS]
+    assert [item["name"] for item in cli.json("schema")["schemas"]] == listed
+    outcome = cli("schema", "localnet", "nonsense", "--output", "json")
+    assert outcome.code is ExitCode.USAGE
+    assert outcome.json["error"]["context"] == {"name": "localnet nonsense"}
+
+
+def test_the_success_of_every_verb_is_as_its_schema_says(house: House, tmp_path: Path) -> None:
+    mint = house.new_mint()
+    somebody = str(Pubkey.new_unique())
+    (tmp_path / "account.json").write_text(
+        json.dumps({"account": {"lamports": 10**9, "data": ["", "base64"], "owner": "1" * 32, "executable": False}})
+    )
+    run = ("--run-id", "test")
+    checked = set()
+    for words in (
+        ("create-run", *run, "--treasurer-collateral-mint", mint),
+        ("create-run", "--run-id", "other"),
+        ("update-config", *run, "--config-path", MINIMAL),
+        ("set-future-epoch-rates", *run, "--earning-rate-total-shared", "2.5"),
+        ("treasurer-top-up-rewards", *run, "--collateral-amount", "3"),
+        ("join-authorization-create", "--permissionless"),
+        ("run-authorizer", f"grantee={somebody}"),
+        ("set-paused", *run, "--resume"),
+        ("json-dump-run", *run),
+        ("json-dump-run", "--run-id", "other"),
+        ("json-dump-user", *run, "--address", somebody),
+        ("config-example", "--list"),
+        ("config-example",),
+        ("completion", "bash"),
+        ("schema",),
+        ("schema", "set-paused"),
+        ("localnet", "new-wallet", tmp_path / "new.json"),
+        ("localnet", "new-wallet", tmp_path / "new.json", "--airdrop", "1"),
+        ("localnet", "airdrop", somebody, "1"),
+        ("localnet", "new-mint"),
+        ("localnet", "wait"),
+        ("localnet", "warp", "5"),
+        ("localnet", "set-account", somebody, tmp_path / "account.json"),
+        ("localnet", "programs", "--export", tmp_path / "programs"),
+        ("localnet", "snapshot"),
+        ("localnet", "restore", "1"),
+        ("localnet", "reset"),
+    ):
+        outcome = house.cli(*words, "--output", "json")
+        assert outcome.code is ExitCode.OK, outcome.stderr
+        checked.add(check_output([str(word) for word in words], outcome.stdout))
+    assert checked == {*NAMES} - {"localnet"}
+
+
+def test_the_ready_line_of_a_local_validator_is_as_its_schema_says(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        assert check_output(["localnet"], server.line) == "localnet"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((), "usage_error"),
+        (("nonsense",), "usage_error"),
+        (("set-paused",), "usage_error"),
+        (("localnet", "restore", "x"), "usage_error"),
+        (("json-dump-user", "--run-id", "test", "--address", "x"), "invalid_public_key"),
+        (("set-paused", "--run-id", "test", "-w", "/nonexistent"), "wallet_not_found"),
+        (("json-dump-run", "--run-id", "none"), "run_not_found"),
+        (("create-run", "--run-id", "x" * 33), "invalid_run_id"),
+        (("update-config", "--run-id", "test", "--config-path", "/nonexistent"), "configuration_error"),
+        (("localnet", "restore", "7"), "rpc_error"),
+    ],
+)
+def test_a_failure_is_as_its_schema_says(words: tuple[str, ...], code: str, house: House) -> None:
+    outcome = house.cli(*words, "--output", "json")
+    assert check_output(words, outcome.stdout) == FAILURE
+    assert outcome.json["error"]["code"] == code
+
+
+def test_help_and_version_are_as_their_schemas_say(tmp_path: Path) -> None:
+    cli = CommandLine(tmp_path, offline)
+    for name in ("", *NAMES):
+        words = (*name.split(), "--help", "--output", "json")
+        assert check_output(words, cli(*words).stdout) == "help"
+    assert check_output(["--version"], cli("--version", "--output", "json").stdout) == "version"
+
+
+def _without(key: str) -> Callable[[Any], None]:
+    return lambda document: document.pop(key)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _without("command"),
+        _without("error"),
+        lambda document: document.update(more=1),
+        lambda document: document.update(exit_code=12),
+        lambda document: document["error"].update(code="nonsense"),
+        lambda document: document["error"]["context"].update(more=1),
+        lambda document: document["error"]["context"].update(index="1"),
+        lambda document: document["error"].pop("context"),
+    ],
+)
+def test_a_failure_of_another_shape_is_noticed(spoil: Callable[[Any], None], tmp_path: Path) -> None:
+    document = CommandLine(tmp_path, offline)("nonsense", "--output", "json").json
+    validator(FAILURE).validate(document)
+    spoiled = copy.deepcopy(document)
+    spoil(spoiled)
+    with pytest.raises(ValidationError):
+        validator(FAILURE).validate(spoiled)
+
+
+# --- from types to schemas
+
+
+@dataclass(frozen=True)
+class Inner:
+    """Something ``inside``."""
+
+    amount: Decimal
+    size: Unsigned | None
+
+
+class Document(TypedDict):
+    """A document."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outer:
+    """All kinds of fields."""
+
+    flag: bool
+    kind: Literal["a", "b"]
+    inner: Inner | None
+    by_name: dict[str, int]
+    anything: object
+    described: Annotated[str, "What it is."]
+    document: Document
+
+
+def valid_with(schema: Any, definitions: Any, value: Any) -> bool:
+    return bool(Draft202012Validator({**schema, "$defs": definitions}).is_valid(value))
+
+
+def test_the_schema_of_a_dataclass() -> None:
+    definitions: dict[str, Any] = {}
+    described = schema_of(Outer, definitions)
+    value = Outer(True, "a", Inner(Decimal("1.5"), 3), {"x": 1}, [1, {}], "text", {"names": ("n",)})
+    document: Any = json.loads(json.dumps(to_json(value), default=float))
+    assert document["document"] == {"names": ["n"]}
+    assert valid_with(described, definitions, document)
+    assert definitions["Inner"]["description"] == "Something `inside`."
+    assert definitions["Outer"]["properties"]["described"] == {"type": "string", "description": "What it is."}
+    for change in (
+        {"flag": 1},
+        {"kind": "c"},
+        {"inner": {"amount": 1}},
+        {"inner": {"amount": 1, "size": -1}},
+        {"inner": {"amount": "1", "size": 1}},
+        {"by_name": {"x": "many"}},
+        {"document": {"names": [1]}},
+        {"more": 1},
+    ):
+        assert not valid_with(described, definitions, {**document, **change}), change
+    beside = {"inner": {"amount": 2, "amount_string": "2", "size": None}, "anything_string": "9"}
+    assert valid_with(described, definitions, {**document, **beside})
+
+
+def test_a_type_that_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(TypeError, match="Path"):
+        schema_of(Path, {})
