@@ -23,11 +23,5 @@ def check_config(toml: str, *, name: str = "run.toml") -> list[Problem]:
     try:
         parse_run_config(toml, Path(name))
     except ConfigurationError as error:
-        return [Problem(**problem) for problem in _problems(error)]
+        return [Problem(**problem) for problem in error.problems]
     return []
-
-
-def _problems(error: ConfigurationError) -> list[dict[str, str]]:
-    problems = error.context["problems"]
-    assert isinstance(problems, list)  # every error of a configuration names what is wrong
-    return [problem for problem in problems if isinstance(problem, dict)]
