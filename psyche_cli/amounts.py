@@ -14,7 +14,7 @@ LAMPORTS_PER_SOL = 10**SOL_DECIMALS
 _LONGEST_TEXT = 128
 _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 _NEGATIVE = re.compile(r"-([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
-_HINT = "Give an exact decimal number such as 10, 0.25 or 1.5e6."
+_HINT = "Use an exact decimal number such as 10, 0.25 or 1.5e6."
 
 
 def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = False) -> int:
@@ -28,7 +28,7 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
     the mint's smallest unit, or is above 2^64 - 1 base units.
     """
     if len(text) > _LONGEST_TEXT:
-        raise InvalidAmount(f"The {what} is {len(text)} characters long, at most {_LONGEST_TEXT} are read.", hint=_HINT)
+        raise InvalidAmount(f"The {what} is {len(text)} characters long; the maximum is {_LONGEST_TEXT}.", hint=_HINT)
     if _NEGATIVE.fullmatch(text):
         raise InvalidAmount(f"The {what} {text} is negative.", hint=_HINT, text=text)
     match = _NUMBER.fullmatch(text)
@@ -39,7 +39,7 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
     digits = (whole + fraction).strip("0")
     if not digits:
         if not allow_zero:
-            raise InvalidAmount(f"The {what} is zero.", hint="Give an amount above zero.", text=text)
+            raise InvalidAmount(f"The {what} is zero.", hint="Use an amount greater than zero.", text=text)
         return 0
     # The amount is int(digits) * 10^power base units. Powers are compared before anything is raised to them: an
     # exponent of a hundred digits is an error to report, not a number to compute.
@@ -48,8 +48,8 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
     if power < 0:
         unit = format_amount(1, decimals)
         raise InvalidAmount(
-            f"The {what} {text} has more than {decimals} decimals, the smallest unit is {unit}.",
-            hint=f"Give at most {decimals} decimals." if decimals else "Give a whole number.",
+            f"The {what} {text} has more than {decimals} decimals; the smallest unit is {unit}.",
+            hint=f"Use at most {decimals} decimals." if decimals else "Use a whole number.",
             text=text,
             decimals=decimals,
         )
@@ -57,7 +57,7 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
     base_units: int = int(digits) * 10 ** min(power, largest_power)
     if base_units > U64_MAX:
         raise InvalidAmount(
-            f"The {what} {text} is too large, the largest is {format_amount(U64_MAX, decimals)}.",
+            f"The {what} {text} is too large; the maximum is {format_amount(U64_MAX, decimals)}.",
             text=text,
             decimals=decimals,
         )

@@ -10,7 +10,7 @@ _LONGEST_TEXT = 32
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 _PLAIN_SECONDS = re.compile(r"[0-9]+")
-_HINT = "Give seconds, or whole days, hours, minutes and seconds in this order: 3600, 45s, 90m, 1h30m, 2d."
+_HINT = "Use a number of seconds, or whole days, hours, minutes and seconds in that order: 3600, 45s, 90m, 1h30m, 2d."
 
 
 def parse_duration(text: str, what: str, *, most: int) -> int:
@@ -21,13 +21,13 @@ def parse_duration(text: str, what: str, *, most: int) -> int:
     match = _DURATION.fullmatch(text)
     if len(text) > _LONGEST_TEXT or not text or not (match or _PLAIN_SECONDS.fullmatch(text)):
         shown = repr(text) if len(text) <= _LONGEST_TEXT else f"of {len(text)} characters"
-        raise UsageError(f"{what} is not a duration: {shown}.", hint=_HINT)
+        raise UsageError(f"{what} is not a valid duration: {shown}.", hint=_HINT)
     counts = match.groups(default="0") if match else ("0", "0", "0", text)
     seconds = sum(int(count) * unit for count, unit in zip(counts, _UNITS.values(), strict=True))
     if seconds > most:
         raise UsageError(
-            f"{what} is too long: {text} is {seconds} seconds, at most {most} are allowed.",
-            hint=f"Give at most {format_duration(most)}.",
+            f"{what} is too long: {text} is {seconds} seconds, but the maximum is {most}.",
+            hint=f"Use at most {format_duration(most)}.",
         )
     return seconds
 

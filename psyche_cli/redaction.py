@@ -84,13 +84,13 @@ def is_seed(text: str) -> bool:
 def refuse_key_as_path(path: Path, what: str) -> None:
     """Raise UsageError where a key was typed as the path of a new file or folder, whose name would publish it.
 
-    ``what`` says what the path is for, such as "the ledger folder".
+    ``what`` says what the path is for, such as "the ledger directory".
     """
     if holds_key(str(path)) or is_seed(str(path)):
         raise UsageError(
-            f"What was given as {what} is a key, not a path.",
-            hint="Keys belong into files that only you may read: command lines can be seen by other users, and stay in "
-            "the shell's history.",
+            f"The value of {what} is a key, not a path.",
+            hint="Keep keys in files that only you can read. Command lines are visible to other users and are kept in "
+            "the shell history.",
         )
 
 

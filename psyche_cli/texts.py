@@ -34,12 +34,12 @@ def flaw_of_identifier(text: str) -> str | None:
     if flaw is not None:
         return flaw
     if unicodedata.normalize("NFC", text) != text:
-        return "has characters in a decomposed form (not Unicode NFC), which keyboards do not write"
+        return "contains decomposed characters (not Unicode NFC), which keyboards do not produce"
     return None
 
 
 def flaw_of_prose(text: str, *, allowed: frozenset[str] = _JOINERS) -> str | None:
-    """Why a text cannot be shown on one line: None if it can, else a clause such as ``begins with a blank``.
+    """Why a text cannot be shown on one line: None if it can, else a clause such as ``starts with whitespace``.
 
     An empty text has no flaw.
     """
@@ -47,10 +47,10 @@ def flaw_of_prose(text: str, *, allowed: frozenset[str] = _JOINERS) -> str | Non
         if character in allowed:
             continue
         if not character.isprintable() or character in _INVISIBLE:
-            return f"has {_described(character)} at position {position}"
+            return f"contains {_described(character)} at position {position}"
     if text[:1] == " ":
-        return "consists of blanks only" if not text.strip(" ") else "begins with a blank"
-    return "ends with a blank" if text[-1:] == " " else None
+        return "consists only of whitespace" if not text.strip(" ") else "starts with whitespace"
+    return "ends with whitespace" if text[-1:] == " " else None
 
 
 def _described(character: str) -> str:

@@ -91,9 +91,9 @@ def test_zero_is_refused_unless_allowed(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "decimals", "message"),
     [
-        ("0.5", 0, "The amount 0.5 has more than 0 decimals, the smallest unit is 1."),
-        ("1.0000001", 6, "The amount 1.0000001 has more than 6 decimals, the smallest unit is 0.000001."),
-        ("1e-7", 6, "The amount 1e-7 has more than 6 decimals, the smallest unit is 0.000001."),
+        ("0.5", 0, "The amount 0.5 has more than 0 decimals; the smallest unit is 1."),
+        ("1.0000001", 6, "The amount 1.0000001 has more than 6 decimals; the smallest unit is 0.000001."),
+        ("1e-7", 6, "The amount 1e-7 has more than 6 decimals; the smallest unit is 0.000001."),
     ],
 )
 def test_amounts_finer_than_the_smallest_unit_are_refused(text: str, decimals: int, message: str) -> None:
@@ -128,7 +128,7 @@ def test_an_exponent_of_a_hundred_digits_is_judged_and_not_computed() -> None:
 
 def test_overlong_text_is_not_read() -> None:
     assert parse_amount("0" * 127 + "1", 0, "amount") == 1
-    with pytest.raises(InvalidAmount, match="129 characters long, at most 128") as caught:
+    with pytest.raises(InvalidAmount, match="129 characters long; the maximum is 128") as caught:
         parse_amount("0" * 128 + "1", 0, "amount")
     assert len(caught.value.message) < 200
 

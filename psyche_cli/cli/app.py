@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from psyche_cli.results import Result
     from psyche_cli.transport import Transport
 
-_LOOK_UP = "Look the signature up in an explorer or with `solana confirm` before repeating."
+_LOOK_UP = "Check the signature in an explorer or with `solana confirm` before trying again."
 _OUTPUT_FAULTS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
@@ -83,13 +83,11 @@ def _report_lost_output(
     if isinstance(error, OSError) and error.errno == errno.EPIPE and not landed:
         return  # the reader (`| head`) has gone, as readers do
     reason = error.strerror if isinstance(error, OSError) else error
-    environment.diagnostics.line(f"Error: The output could not be written: {reason}.")
+    environment.diagnostics.line(f"Error: Cannot write the output: {reason}.")
     for transaction in landed:
-        environment.diagnostics.line(f"Landed all the same: transaction ({transaction.label}) {transaction.signature}")
+        environment.diagnostics.line(f"Transaction landed: ({transaction.label}) {transaction.signature}")
     if not landed:
-        environment.diagnostics.line(
-            "Hint: Only the report is lost: if the lines above say that something was sent, it was."
-        )
+        environment.diagnostics.line("Hint: Only the output was lost. Any transaction reported above as sent was sent.")
 
 
 def _print_completions(words: Sequence[str], environment: Environment) -> None:
@@ -131,8 +129,8 @@ def _interrupted(stop: KeyboardInterrupt, environment: Environment) -> PsycheErr
         method = requests.writes[-1].method
         return Interrupted.by(
             stop,
-            f"Interrupted after the request {method} was made.",
-            hint="It may have been carried out.",
+            f"Interrupted after sending the request {method}.",
+            hint="The request may have been executed.",
             sent=requests.sent,
             method=method,
         )
@@ -156,10 +154,10 @@ def _bug(error: BaseException, environment: Environment) -> PsycheError:
     if requests.signature:
         after, advice = f" after transaction {requests.signature} was sent", f"{_LOOK_UP} "
     elif requests.writes:
-        after = f" after the request {requests.writes[-1].method} was made"
+        after = f" after sending the request {requests.writes[-1].method}"
     return PsycheError(
-        f"psyche-cli itself failed ({name}){after}. This is a bug.",
-        hint=f"{advice}Set PSYCHE_CLI_TRACEBACK=1 and run it again to see where, then report it.",
+        f"Internal error in psyche-cli ({name}){after}. This is a bug.",
+        hint=f"{advice}To report it, run the command again with PSYCHE_CLI_TRACEBACK=1 and include the traceback.",
         sent=requests.sent,
         signature=requests.signature,
         exception=name,

@@ -72,7 +72,7 @@ class CommandLine:
             name, command = found.name, command.load(found)
         self._unread = []
         if isinstance(command, Group) and not command.invoke_without_command and not asked_for(context):
-            raise UsageError("A command is missing.", hint=self._see_help())
+            raise UsageError("Missing command.", hint=self._see_help())
 
     def run(self) -> Result | None:
         """Run what was read, and return its result; that of a verb that printed by itself is None."""
@@ -129,7 +129,7 @@ class CommandLine:
         ]
         if idle:
             raise UsageError(
-                f"{', '.join(idle)} before {verb!r} would have no effect on it.",
+                f"Cannot use {', '.join(idle)} together with the command {verb!r}.",
                 hint=f"See: {PROGRAM} {self.command} {verb} --help",
             )
 

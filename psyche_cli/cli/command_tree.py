@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from psyche_cli.environment import Environment
 
 PROGRAM: Final = "psyche-cli"
-_HELP: Final = "Administer Psyche training runs on Solana, on any cluster or on the embedded local validator."
+_HELP: Final = "Administer Psyche training runs on any Solana cluster or on the embedded local validator."
 _WIDEST_HELP: Final = 110
 
 
@@ -162,7 +162,7 @@ def root_command() -> Group:
     return Group(
         name=PROGRAM,
         sections=SECTIONS,
-        params=[_question("--version", "-V", help="Print the version and exit."), *_output_options()],
+        params=[_question("--version", "-V", help="Show the version and exit."), *_output_options()],
         help=_HELP,
         rich_markup_mode=None,
         context_settings={"max_content_width": _WIDEST_HELP},

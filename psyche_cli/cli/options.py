@@ -80,12 +80,12 @@ Rpc = Annotated[
     option(
         "--rpc",
         metavar="URL",
-        help=f"RPC URL of the cluster, or localhost, devnet, mainnet-beta; {LOCAL_RPC} when absent.",
+        help=f"RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Defaults to {LOCAL_RPC}.",
     ),
 ]
 WsRpc = Annotated[
     str | None,
-    typer.Option("--ws-rpc", hidden=True, help="Accepted as the published client does, which makes no use of it."),
+    typer.Option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
 ]
 WalletPath = Annotated[
     Path | None,
@@ -93,8 +93,8 @@ WalletPath = Annotated[
         "--wallet-private-key-path",
         "-w",
         metavar="FILE",
-        help="Solana keypair file that signs and pays; ~/.config/solana/id.json when absent. "
-        "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) beats it.",
+        help="Solana keypair file that signs and pays. Defaults to ~/.config/solana/id.json. The variable "
+        "RAW_WALLET_PRIVATE_KEY (JSON array or base58) takes precedence.",
     ),
 ]
 RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.")]
@@ -103,7 +103,8 @@ TreasurerIndex = Annotated[
     option(
         "--treasurer-index",
         metavar="N",
-        help="Index of the run's treasurer, if it was created with an own one. Derived from the run id when absent.",
+        help="Index of the run's treasurer, if the run was created with a custom one. Derived from the run id by "
+        "default.",
         min=0,
         max=U64_MAX,
     ),
@@ -128,7 +129,7 @@ def output_options(
         Literal["human", "json"],
         typer.Option(
             "--output",
-            help="What stdout holds: text for people, or one JSON document.",
+            help="Format of stdout: human-readable text or a single JSON document.",
             case_sensitive=False,
             callback=_set_format,
             expose_value=False,
@@ -139,7 +140,7 @@ def output_options(
         typer.Option(
             "--quiet",
             "-q",
-            help="No progress and no advice on stderr. Warnings and errors remain.",
+            help="Suppress progress and next steps on stderr. Warnings and errors are still shown.",
             callback=_set_flag,
             expose_value=False,
         ),
@@ -149,7 +150,7 @@ def output_options(
         typer.Option(
             "--verbose",
             "-v",
-            help="Each request to the endpoint on stderr, with its duration.",
+            help="Log each RPC request and its duration to stderr.",
             callback=_set_flag,
             expose_value=False,
         ),

@@ -101,7 +101,7 @@ def writes(
 
 def _mention(ctx: typer.Context, ws_rpc: str | None) -> None:
     if ws_rpc is not None:
-        ctx.obj.progress("--ws-rpc is accepted for scripts of the published client, and has no effect here.")
+        ctx.obj.progress("--ws-rpc is accepted for compatibility with the published client and has no effect.")
 
 
 def given_options(ctx: typer.Context) -> GivenOptions:

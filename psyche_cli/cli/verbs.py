@@ -33,16 +33,16 @@ class Section(NamedTuple):
 
 
 _LOCALNET: Final = (
-    Verb("new-wallet", "Create a keypair file, and print its public key", "localnet", "new_wallet"),
-    Verb("airdrop", "Ask the faucet for SOL, and wait until it is there", "localnet", "airdrop"),
-    Verb("new-mint", "Create an SPL token: collateral to rehearse with", "localnet", "new_mint"),
-    Verb("wait", "Wait until a local validator that was just started answers", "localnet", "wait"),
-    Verb("warp", "Let time pass at once", "localnet", "warp"),
-    Verb("reset", "Go back to genesis", "localnet", "reset"),
-    Verb("snapshot", "Remember the state, and print the number to restore it by", "localnet", "snapshot"),
-    Verb("restore", "Go back to a snapshot", "localnet", "restore"),
-    Verb("set-account", "Write an account, past all rules", "localnet", "set_account"),
-    Verb("programs", "Write the Psyche programs as .so files", "localnet", "programs"),
+    Verb("new-wallet", "Create a keypair file and print its public key", "localnet", "new_wallet"),
+    Verb("airdrop", "Request SOL from the faucet and wait for it to arrive", "localnet", "airdrop"),
+    Verb("new-mint", "Create an SPL token to use as test collateral", "localnet", "new_mint"),
+    Verb("wait", "Wait for a local validator to become ready", "localnet", "wait"),
+    Verb("warp", "Advance the clock or the slot", "localnet", "warp"),
+    Verb("reset", "Reset the chain to genesis", "localnet", "reset"),
+    Verb("snapshot", "Take a snapshot and print its number", "localnet", "snapshot"),
+    Verb("restore", "Restore a snapshot", "localnet", "restore"),
+    Verb("set-account", "Overwrite an account, bypassing all program rules", "localnet", "set_account"),
+    Verb("programs", "Export the Psyche programs as .so files", "localnet", "programs"),
 )
 
 SECTIONS: Final = (
@@ -50,17 +50,17 @@ SECTIONS: Final = (
         "Runs",
         (
             Verb("create-run", "Create a run", "create_run"),
-            Verb("update-config", "Configure a run, from a file and by options", "update_config"),
-            Verb("set-paused", "Pause a run, or with --resume start it", "set_paused"),
+            Verb("update-config", "Configure a run from a file or with options", "update_config"),
+            Verb("set-paused", "Pause a run, or start or resume it with --resume", "set_paused"),
         ),
     ),
     Section(
-        "Look",
+        "Inspect",
         (
-            Verb("json-dump-run", "Print everything about a run, as JSON", "json_dump_run", prints_document=True),
+            Verb("json-dump-run", "Print the full state of a run as JSON", "json_dump_run", prints_document=True),
             Verb(
                 "json-dump-user",
-                "Print everything about one member, as JSON",
+                "Print the full state of one member as JSON",
                 "json_dump_user",
                 prints_document=True,
             ),
@@ -69,19 +69,25 @@ SECTIONS: Final = (
     Section(
         "Rewards",
         (
-            Verb("set-future-epoch-rates", "Set the rewards of the epochs to come", "set_future_epoch_rates"),
-            Verb("treasurer-top-up-rewards", "Transfer collateral to a run's treasury", "treasurer_top_up_rewards"),
+            Verb(
+                "set-future-epoch-rates",
+                "Set the earning and slashing rates for future epochs",
+                "set_future_epoch_rates",
+            ),
+            Verb("treasurer-top-up-rewards", "Transfer collateral to a run's vault", "treasurer_top_up_rewards"),
         ),
     ),
     Section(
-        "Who may join",
+        "Join authorizations",
         (
             Verb(
                 "join-authorization-create",
-                "Let somebody, or everybody, join your runs",
+                "Authorize one key, or everyone, to join your runs",
                 "join_authorization_create",
             ),
-            Verb("run-authorizer", "The same, by the name of the older recipe", "run_authorizer"),
+            Verb(
+                "run-authorizer", "Alias of join-authorization-create that takes key=value arguments", "run_authorizer"
+            ),
         ),
     ),
     Section(
@@ -90,13 +96,13 @@ SECTIONS: Final = (
     ),
     Section(
         "Local validator",
-        (Verb("localnet", "Run a local validator, or control one", "localnet", "serve", verbs=_LOCALNET),),
+        (Verb("localnet", "Run a local validator or control a running one", "localnet", "serve", verbs=_LOCALNET),),
     ),
     Section(
         "Shell and scripts",
         (
-            Verb("completion", "Print a script that completes commands and options", "completion"),
-            Verb("schema", "Print the JSON Schema of what a command prints", "schema"),
+            Verb("completion", "Print a shell completion script", "completion"),
+            Verb("schema", "Print the JSON Schema of a command's output", "schema"),
         ),
     ),
 )

@@ -93,7 +93,7 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
         bank = Bank(
             options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity
         )
-        options.notice("ledger: beginning a new chain")
+        options.notice("ledger: starting a new chain")
     else:
         timekeeper.continue_from(stored.until.unix_time - stored.until.warped_seconds)
         # Heights go on where every blockhash of the former life is too old, as its clients will see.
@@ -108,10 +108,10 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
             bank.restore(stored.state, keep_programs=True)
         except AccountRefused as error:
             raise LocalnetError(
-                f"An account of the ledger cannot be loaded: {error}.",
-                hint="Use the version of psyche-cli that wrote it, or begin a new chain with --reset.",
+                f"Cannot load an account from the ledger: {error}.",
+                hint="Use the version of psyche-cli that wrote it, or start a new chain with --reset.",
             ) from error
-        options.notice(f"ledger: continuing at slot {bank.slot}, transactions so far: {bank.history.total}")
+        options.notice(f"ledger: continuing at slot {bank.slot}, transaction count {bank.history.total}")
     ledger.attach(bank)
     return bank
 
@@ -170,7 +170,9 @@ class LocalValidator:
 
     def _started(self) -> LocalServer:
         if self._server is None:
-            raise LocalnetError("The local validator is not running.", hint="Use it in a with statement.")
+            raise LocalnetError(
+                "The local validator is not running.", hint="Use it as a context manager, in a with statement."
+            )
         return self._server
 
     def start(self) -> None:

@@ -54,8 +54,8 @@ def require_lamports(
     why = f"less than the {cost}"
     if balance >= needed:
         why = (
-            f"enough for the {cost}, but {format_sol(short)} SOL would be left at a moment when an account must hold "
-            f"nothing or at least {format_sol(minimum)} SOL"
+            f"enough for the {cost}, but it would drop to {format_sol(short)} SOL on the way, and an account must hold "
+            f"either nothing or at least {format_sol(minimum)} SOL"
         )
     raise InsufficientFunds(
         f"The wallet {wallet} holds {format_sol(balance)} SOL, {why}.",

@@ -27,5 +27,5 @@ def read_recipient(text: str, what: str, redactor: Redactor) -> Pubkey:
     try:
         return parse_pubkey(text, what)
     except InvalidPublicKey as error:
-        error.hint += " Or give the path of a keypair file that exists."
+        error.hint += " Or use the path of an existing keypair file."
         raise

@@ -37,5 +37,5 @@ def send_creation(send: Callable[[], Receipt], find_existing: Callable[[], Alrea
             raise
         taken.sent, taken.signature, taken.logs = refused.sent, refused.signature, refused.logs
         if refused.sent:
-            taken.hint = f"Transaction {refused.signature} failed on-chain, its fee was paid. {taken.hint}".strip()
+            taken.hint = f"Transaction {refused.signature} failed on-chain; its fee was paid. {taken.hint}".strip()
         raise taken from refused

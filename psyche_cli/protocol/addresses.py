@@ -36,11 +36,11 @@ def check_run_id(text: str) -> str:
     except UnicodeEncodeError:
         raise InvalidRunId("The run id is not valid UTF-8.", hint="Check the terminal's character encoding.") from None
     if size == 0:
-        raise InvalidRunId("The run id is empty.", hint="A run id is 1 to 32 bytes of UTF-8.", bytes=0)
+        raise InvalidRunId("The run id is empty.", hint="A run id must be 1 to 32 bytes of UTF-8.", bytes=0)
     if size > MAX_RUN_ID_BYTES:
         raise InvalidRunId(
-            f"The run id is {size} bytes long, at most {MAX_RUN_ID_BYTES} are allowed.",
-            hint="Choose a shorter one. Letters outside ASCII count as two to four bytes.",
+            f"The run id is {size} bytes long; the maximum is {MAX_RUN_ID_BYTES}.",
+            hint="Choose a shorter one. Characters outside ASCII take two to four bytes.",
             bytes=size,
             maximum=MAX_RUN_ID_BYTES,
         )
@@ -57,7 +57,7 @@ def check_new_run_id(text: str) -> str:
     if flaw is not None:
         raise InvalidRunId(
             f"The run id {text!a} {flaw}.",
-            hint="Choose one that can be typed again: later commands find the run by exactly these characters.",
+            hint="Choose one that is easy to type: later commands must use exactly the same characters.",
         )
     return text
 
@@ -72,7 +72,7 @@ def parse_pubkey(text: str, what: str) -> Pubkey:
     def refuse(reason: str) -> InvalidPublicKey:
         return InvalidPublicKey(
             f"{what} is not a public key: {reason}.",
-            hint="A public key is the base58 form of 32 bytes, 32 to 44 letters and digits.",
+            hint="A public key is 32 bytes in base58: 32 to 44 letters and digits.",
             what=what,
         )
 
@@ -121,7 +121,7 @@ def authorization_address(
     Raises UsageError for a scope of more than 32 bytes, which cannot be a seed.
     """
     if len(scope) > MAX_SEED_BYTES:
-        raise UsageError(f"The scope is {len(scope)} bytes long, at most {MAX_SEED_BYTES} are allowed.")
+        raise UsageError(f"The scope is {len(scope)} bytes long; the maximum is {MAX_SEED_BYTES}.")
     seeds = [b"Authorization", bytes(grantor), bytes(grantee), scope]
     return Pubkey.find_program_address(seeds, programs.authorizer)[0]
 

@@ -36,12 +36,12 @@ def _verification(config: Mapping[str, Any]) -> list[Problem]:
     if percent == 0:
         return []
     result = (
-        "above 100 every witness is refused (error 6020)"
+        "above 100 every witness is rejected (error 6020)"
         if percent > 100
-        else "with verifiers among the clients, health checks of them abort"
+        else "if there are verifiers, their health checks abort"
     )
     key = "config.verification_percent"
-    return [Problem(key, "VerificationPercent", f"{key} = {percent}, but it should stay 0: {result}")]
+    return [Problem(key, "VerificationPercent", f"{key} = {percent}, but it should be 0: {result}")]
 
 
 def _join_limit(config: Mapping[str, Any]) -> list[Problem]:
@@ -50,8 +50,8 @@ def _join_limit(config: Mapping[str, Any]) -> list[Problem]:
         return []
     key = "config.global_batch_size_end"
     message = (
-        f"{key} = {limit} is below config.init_min_clients = {needed}: no more than {limit} wallets may ever join "
-        f"(error 6022), so no epoch can start"
+        f"{key} = {limit} is below config.init_min_clients = {needed}: at most {limit} wallets can ever join (error "
+        "6022), so no epoch can start"
     )
     return [Problem(key, "JoinLimit", message)]
 
@@ -60,7 +60,7 @@ def _checkpoint(llm: Mapping[str, Any]) -> list[Problem]:
     for kind, origin in (("P2P", "Hub"), ("P2PGcs", "Gcs")):
         if value_at(llm, f"checkpoint.{kind}") is not None:
             key = f"model.LLM.checkpoint.{kind}"
-            message = f"{key} is what the program sets after an epoch; a file normally says {origin}"
+            message = f"{key} is normally set by the program after an epoch; a file should use {origin}"
             return [Problem(key, "CheckpointKind", message)]
     return []
 
@@ -73,7 +73,7 @@ def _learning_rate(config: Mapping[str, Any], llm: Mapping[str, Any]) -> list[Pr
         if last <= middle <= base:
             return []
         message = (
-            f"{key}.WarmupStableDecay must fall, or clients stop: linear_decay_final_lr = {last} <= "
+            f"{key}.WarmupStableDecay must not increase, or clients stop: linear_decay_final_lr = {last} <= "
             f"cosine_decay_final_lr = {middle} <= base_lr = {base} does not hold"
         )
         return [Problem(f"{key}.WarmupStableDecay", "LearningRateOrder", message)]
@@ -81,7 +81,8 @@ def _learning_rate(config: Mapping[str, Any], llm: Mapping[str, Any]) -> list[Pr
     if cosine is not None and cosine["total_steps"] < config["total_steps"]:
         message = (
             f"{key}.Cosine.total_steps = {cosine['total_steps']} is below "
-            f"config.total_steps = {config['total_steps']}: the cosine goes on, so the learning rate rises again"
+            f"config.total_steps = {config['total_steps']}: the cosine continues beyond that, so the learning rate "
+            "rises again"
         )
         return [Problem(f"{key}.Cosine.total_steps", "LearningRateSteps", message)]
     return []

@@ -56,7 +56,7 @@ def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str
             raise configuration_error(
                 [Problem("progress.step", "DataIndex", message)],
                 subject="The step to restart from",
-                hint="Choose an earlier step, or lower the batch sizes or max_seq_len.",
+                hint="Use an earlier step, or reduce the batch sizes or max_seq_len.",
             )
     return index
 

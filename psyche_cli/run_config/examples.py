@@ -37,7 +37,7 @@ def find_example(name: str) -> Example:
         if example.name == name.removesuffix(".toml"):
             return example
     names = ", ".join(example.name for example in examples)
-    raise UsageError(f"There is no example configuration {name!r}.", hint=f"There are: {names}.", name=name)
+    raise UsageError(f"Example configuration {name!r} does not exist.", hint=f"Available examples: {names}.", name=name)
 
 
 def _summary(path: Path) -> str:

@@ -23,9 +23,9 @@ from psyche_cli.texts import decoded
 FILE_SIZE_MAX = 1 << 20
 """Bytes. A configuration has some 2 kB; what is much larger is another file."""
 
-_HINT = "Every key is described in docs/run-config.md; `psyche-cli config-example` prints a complete file."
-_PATH_HINT = "Give --config-path a TOML file with the tables [config] and [model]."
-_DECLARED_TWICE = "A key or a table is declared twice"
+_HINT = "See docs/run-config.md for all keys; `psyche-cli config-example` prints a complete file."
+_PATH_HINT = "Pass --config-path a TOML file with the tables [config] and [model]."
+_DECLARED_TWICE = "A key or table is declared twice"
 # A header of one of the two tables, or a key of one: whoever has written that meant a run configuration.
 _OUR_TABLE = re.compile(r"^[ \t]*(?:\[[ \t]*)?(?:config|model)[ \t]*(?:[].]|=[ \t]*\{)", re.MULTILINE)
 # A key and a few characters. Where those cannot be a text, the line may be shown.
@@ -95,16 +95,16 @@ def _read(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(FILE_SIZE_MAX + 1)
     except IsADirectoryError as error:
-        raise _unreadable(path, "is a folder, not a file") from error
+        raise _unreadable(path, "is a directory, not a file") from error
     except FileNotFoundError as error:
         message = f"The configuration file {path} does not exist."
-        hint = f"To begin with an example: psyche-cli config-example > {shell_word(str(path))}"
+        hint = f"To start from an example: psyche-cli config-example > {shell_word(str(path))}"
         raise _one_problem(path, "Unreadable", message, hint=hint) from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not a valid path"
         raise _unreadable(path, f"cannot be read ({reason})") from error
     if len(content) > FILE_SIZE_MAX:
-        raise _unreadable(path, f"is larger than {FILE_SIZE_MAX} bytes, so it is no run configuration")
+        raise _unreadable(path, f"is larger than {FILE_SIZE_MAX} bytes, too large for a run configuration")
     try:
         return decoded(content)
     except UnicodeDecodeError as error:
@@ -161,11 +161,11 @@ def _check_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
         if name in ROOTS:
             continue
         if name in SERVER_KEYS:
-            message = f"{name} is passed over: it belongs to a server's state file, not to a run's configuration"
+            message = f"{name} is ignored: it belongs to a server's state file, not to a run configuration"
             reader.warnings.append(Problem(name, "IgnoredKey", message))
         else:
             near = did_you_mean(name, [root for root in ROOTS if root not in document] or ROOTS)
-            message = f"{key_name(name)} is no known key{near}: a file has the tables [config] and [model]"
+            message = f"{key_name(name)} is not a known key{near}: a file has the tables [config] and [model]"
             reader.note(key_name(name), "UnknownKey", message)
 
 

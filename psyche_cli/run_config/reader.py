@@ -76,7 +76,7 @@ class Reader:
         return BAD
 
     def _wrong_type(self, key: str, expected: str, value: Any) -> _Bad:
-        return self.note(key, "WrongType", f"{key} must be {expected}, but it is {described(value)}")
+        return self.note(key, "WrongType", f"{key} must be {expected}, got {described(value)}")
 
     def _integer(self, kind: Integer, value: Any, key: str) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -85,7 +85,7 @@ class Reader:
             return self.note(
                 key,
                 "OutOfRange",
-                f"{key} = {quoted(value)} is out of range: it is a {kind.name}, from 0 to {kind.maximum}",
+                f"{key} = {quoted(value)} is out of range: expected a {kind.name}, from 0 to {kind.maximum}",
             )
         return value
 
@@ -93,13 +93,15 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return self._wrong_type(key, "a number", value)
         if isinstance(value, int) and not -TOML_INTEGER_MAX - 1 <= value <= TOML_INTEGER_MAX:
-            return self.note(key, "OutOfRange", f"{key} = {quoted(value)} is beyond TOML's 64-bit integers")
+            return self.note(key, "OutOfRange", f"{key} = {quoted(value)} exceeds TOML's 64-bit integers")
         number = float(value)
         if not math.isfinite(number):
             return self.note(key, "NotFinite", f"{key} = {number} is not a finite number")
         if kind.bits == 32 and not fits_float32(number):
             return self.note(
-                key, "OutOfRange", f"{key} = {number} is out of range: it is an f32, at most 3.4028235e38 in magnitude"
+                key,
+                "OutOfRange",
+                f"{key} = {number} is out of range: expected an f32, at most 3.4028235e38 in magnitude",
             )
         return number
 
@@ -111,12 +113,14 @@ class Reader:
             return self.note(
                 key,
                 "TextTooLong",
-                f"{key} has {size} bytes, but at most {kind.capacity} fit",
+                f"{key} is {size} bytes long; the maximum is {kind.capacity}",
             )
         if "\0" in value:
-            return self.note(key, "TextHoldsNul", f"{key} holds a NUL character, where the program would cut it off")
+            return self.note(
+                key, "TextHoldsNul", f"{key} contains a NUL character, at which the program would truncate it"
+            )
         if holds_keypair(value):
-            return self.note(key, "PrivateKey", f"{key} holds a private key, which everybody could read on-chain")
+            return self.note(key, "PrivateKey", f"{key} contains a private key, which everyone could read on-chain")
         flaw = flaw_of_prose(value)
         if flaw is not None:
             return self.note(key, "TextNotTypable", f"{key} {flaw}")
@@ -127,7 +131,7 @@ class Reader:
         if not isinstance(value, list):
             return self._wrong_type(key, expected, value)
         if len(value) != kind.length:
-            return self.note(key, "WrongLength", f"{key} must be {expected}, but it has {len(value)}")
+            return self.note(key, "WrongLength", f"{key} must be {expected}, got {len(value)}")
         items = [self.read(kind.item, item, f"{key}[{index}]") for index, item in enumerate(value)]
         return BAD if any(item is BAD for item in items) else items
 
@@ -151,11 +155,11 @@ class Reader:
 
     def _unknown_key(self, key: str, name: str, candidates: Iterable[str]) -> None:
         if key in IGNORED_KEYS:
-            self.warnings.append(Problem(key, "IgnoredKey", f"{key} is passed over: no program reads it any more"))
+            self.warnings.append(Problem(key, "IgnoredKey", f"{key} is ignored: it is no longer read by any program"))
         elif key in RETIRED_KEYS:
-            self.note(key, "RetiredKey", f"{key} is retired: {RETIRED_KEYS[key]}")
+            self.note(key, "RetiredKey", f"{key} is no longer supported: {RETIRED_KEYS[key]}")
         else:
-            self.note(key, "UnknownKey", f"{key} is no known key{did_you_mean(name, candidates)}")
+            self.note(key, "UnknownKey", f"{key} is not a known key{did_you_mean(name, candidates)}")
 
     def _choice(self, kind: Choice, value: Any, key: str) -> Any:
         variants = {variant.name: variant for variant in kind.variants}
@@ -165,7 +169,7 @@ class Reader:
                 return self._unknown_variant(kind, value, key)
             if variant.payload is not None:
                 return self.note(
-                    key, "WrongType", f'{key} = "{value}" lacks its value: write {_how_to_write(variant, value)}'
+                    key, "WrongType", f'{key} = "{value}" is missing its value: write {_how_to_write(variant, value)}'
                 )
             return value
         if not isinstance(value, dict):
@@ -177,22 +181,22 @@ class Reader:
         if variant is None:
             return self._unknown_variant(kind, name, key)
         if variant.payload is None:
-            return self.note(key, "WrongType", f'{key}.{name} takes no value: write "{name}" as a text')
+            return self.note(key, "WrongType", f'{key}.{name} takes no value: write the string "{name}"')
         content = self.read(variant.payload, payload, f"{key}.{name}")
         return BAD if content is BAD else {name: content}
 
     def _not_one_variant(self, kind: Choice, value: Mapping[str, Any], key: str) -> _Bad:
         if not value:
-            return self.note(key, "UnknownVariant", f"{key} is an empty table, but must be {kind.name}")
+            return self.note(key, "UnknownVariant", f"{key} must be {kind.name}, got an empty table")
         names = ", ".join(key_name(name) for name in value)
-        return self.note(
-            key, "UnknownVariant", f"{key} must be exactly {kind.name}, but it has {len(value)} keys: {names}"
-        )
+        return self.note(key, "UnknownVariant", f"{key} must be exactly {kind.name}, got {len(value)} keys: {names}")
 
     def _unknown_variant(self, kind: Choice, name: str, key: str) -> _Bad:
         names = [variant.name for variant in kind.variants]
         advice = did_you_mean(name, names)
-        return self.note(key, "UnknownVariant", f"{key} = {quoted(name)} is not known{advice}; it must be {kind.name}")
+        return self.note(
+            key, "UnknownVariant", f"{key} = {quoted(name)} is not a known value{advice}; it must be {kind.name}"
+        )
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
@@ -200,7 +204,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     known = list(candidates)
     same = [candidate for candidate in known if candidate.lower() == name.lower()]
     if same:
-        return f" (did you mean {same[0]}? Capitals matter)"
+        return f" (did you mean {same[0]}? Names are case-sensitive)"
     near = difflib.get_close_matches(name[:_COMPARED], known, n=1, cutoff=0.6)
     return f" (did you mean {near[0]}?)" if near else ""
 

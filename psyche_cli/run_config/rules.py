@@ -143,7 +143,7 @@ def check_model(model: Mapping[str, Any]) -> list[Problem]:
             continue
         if rule.demand == "refused":
             where, _, variant = key.rpartition(".")
-            problems.append(_broken(where, rule.rule, f'{where} = "{variant}", but the program refuses this one'))
+            problems.append(_broken(where, rule.rule, f'{where} = "{variant}", which the program rejects'))
         elif rule.demand == "not zero" and value == 0:
             problems.append(_broken(key, rule.rule, f"{key} = 0, but it must be at least 1"))
         elif rule.demand == "not empty" and (value == "" or str(value).startswith("\0")):
@@ -180,7 +180,7 @@ def check_cold_start(config: Mapping[str, Any], model: Mapping[str, Any]) -> lis
         "rounded down"
     )
     if train == 0 or epoch < warmup:
-        return [_broken(key, COLD_START, f"{key} = {steps} cannot be checked against {formula}: it must be 0")]
+        return [_broken(key, COLD_START, f"{key} = {steps}, but it must be 0: {formula} is undefined")]
     rounds = (epoch - warmup) // train
     if steps > rounds:
         return [_broken(key, COLD_START, f"{key} = {steps}, but it must be at most {rounds}: {formula}")]
@@ -252,11 +252,11 @@ def _check_text(key: str, text: str | None, capacity: int, flaw_of: Callable[[st
     except UnicodeEncodeError:
         return [Problem(key, "NotUtf8", f"{key} is not valid UTF-8")]
     if size > capacity:
-        return [Problem(key, "TextTooLong", f"{key} has {size} bytes, but at most {capacity} fit")]
+        return [Problem(key, "TextTooLong", f"{key} is {size} bytes long; the maximum is {capacity}")]
     if "\0" in text:
-        return [Problem(key, "TextHoldsNul", f"{key} holds a NUL character, where the program would cut it off")]
+        return [Problem(key, "TextHoldsNul", f"{key} contains a NUL character, at which the program would truncate it")]
     if holds_keypair(text):
-        return [Problem(key, "PrivateKey", f"{key} holds a private key, which everybody could read on-chain")]
+        return [Problem(key, "PrivateKey", f"{key} contains a private key, which everyone could read on-chain")]
     flaw = flaw_of(text)
     return [] if flaw is None else [Problem(key, "TextNotTypable", f"{key} {flaw}")]
 
@@ -264,4 +264,4 @@ def _check_text(key: str, text: str | None, capacity: int, flaw_of: Callable[[st
 def _check_u64(key: str, value: int | None) -> list[Problem]:
     if value is None or 0 <= value <= U64_MAX:
         return []
-    return [Problem(key, "OutOfRange", f"{key} = {value} is out of range: it is a u64, from 0 to {U64_MAX}")]
+    return [Problem(key, "OutOfRange", f"{key} = {value} is out of range: expected a u64, from 0 to {U64_MAX}")]

@@ -23,7 +23,7 @@ _MONIKERS = {
     "mainnet-beta": "https://api.mainnet-beta.solana.com",
 }
 _LOOPBACK_IPV4 = re.compile(r"127(\.[0-9]{1,3}){3}")
-_HINT = "Give a URL such as http://127.0.0.1:8899, or localhost, devnet, testnet or mainnet-beta."
+_HINT = "Use a URL such as http://127.0.0.1:8899, or localhost, devnet, testnet or mainnet-beta."
 
 
 def endpoint_label(url: str) -> str:
@@ -52,9 +52,9 @@ def check_rpc_url(text: str) -> str:
     if not url:
         raise UsageError("The RPC URL is empty.", hint=_HINT)
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise UsageError("The RPC URL has blanks or control characters in it.", hint=_HINT)
+        raise UsageError("The RPC URL contains whitespace or control characters.", hint=_HINT)
     if "://" not in url:
-        raise UsageError("The RPC URL does not begin with http:// or https://.", hint=_HINT)
+        raise UsageError("The RPC URL must start with http:// or https://.", hint=_HINT)
     parts = _split(url)
     if parts.scheme not in ("http", "https"):
         raise UsageError(f"The RPC URL {endpoint_label(url)} must have the scheme http or https.", hint=_HINT)

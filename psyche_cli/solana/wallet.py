@@ -32,9 +32,7 @@ _KEYPAIR_BYTES = 64
 _LARGEST_FILE = 64 * 1024
 _LONGEST_BASE58 = 128
 _ARRAY_AS_PATH = re.compile(r"\[[\d,\s]*\]?")
-_FORMAT_HINT = (
-    "A keypair is a JSON array of 64 numbers as solana-keygen writes it, or the base58 text of the same 64 bytes."
-)
+_FORMAT_HINT = "A keypair is a JSON array of 64 numbers, as written by solana-keygen, or the same 64 bytes in base58."
 
 
 class Wallet:
@@ -75,13 +73,15 @@ class Wallet:
         already or cannot be written.
         """
         if path.parent.exists() and not path.parent.is_dir():
-            raise WalletError(f"Cannot write {path}: {path.parent} is not a folder.", path=str(path))
+            raise WalletError(f"Cannot write {path}: {path.parent} is not a directory.", path=str(path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise WalletError(
-                f"The file {path} exists already and is not overwritten.", hint="Choose another path.", path=str(path)
+                f"The file {path} already exists and will not be overwritten.",
+                hint="Choose another path.",
+                path=str(path),
             ) from error
         except OSError as error:
             raise WalletError(f"Cannot write {path}: {error.strerror}.", path=str(path)) from error
@@ -116,7 +116,7 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
     raw = environment.variables.get(RAW_KEY_VARIABLE, "").lstrip(BYTE_ORDER_MARK).strip()
     if raw:
         if path is not None:
-            notify(f"{RAW_KEY_VARIABLE} is set, so {path} is not used.")
+            notify(f"Ignoring {path}, because {RAW_KEY_VARIABLE} is set.")
         return _parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}", redactor)
     if path is not None:
         if path.parts[:1] == ("~",):
@@ -125,9 +125,9 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
     default = environment.default_wallet_path
     if not _exists(default):
         raise WalletNotFound(
-            f"No wallet was given, and the default one {default} does not exist.",
-            hint=f"Give -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}. "
-            f"To make the default one: psyche-cli localnet new-wallet {shell_word(str(default))}",
+            f"No wallet was specified, and the default wallet {default} does not exist.",
+            hint=f"Use -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}. To create the default wallet: "
+            f"psyche-cli localnet new-wallet {shell_word(str(default))}",
             path=str(default),
         )
     notify(f"Using the default wallet {default}.")
@@ -147,9 +147,9 @@ def _refuse_key_as_path(path: Path) -> None:
     text = str(path)
     if _ARRAY_AS_PATH.fullmatch(text) or holds_key(text) or (is_seed(text) and not _exists(path)):
         raise WalletMalformed(
-            "What was given as the wallet file is a private key, not the path of a file.",
-            hint=f"Put the key into a file that only you may read, or into the variable {RAW_KEY_VARIABLE}. "
-            "Command lines can be seen by other users and stay in the shell's history.",
+            "The value of the wallet option is a private key, not a file path.",
+            hint=f"Put the key into a file that only you can read, or into the variable {RAW_KEY_VARIABLE}. Command "
+            "lines are visible to other users and are kept in the shell history.",
         )
 
 
@@ -177,7 +177,9 @@ def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) ->
         raise WalletNotFound(f"The wallet file {path} does not exist.", path=str(path)) from error
     except IsADirectoryError as error:
         raise WalletMalformed(
-            f"The wallet {path} is a folder, not a file.", hint="Give the keypair file itself.", path=str(path)
+            f"The wallet {path} is a directory, not a file.",
+            hint="Use the path of the keypair file itself.",
+            path=str(path),
         ) from error
     except OSError as error:
         raise WalletError(f"Cannot read the wallet file {path}: {error.strerror}.", path=str(path)) from error
@@ -193,7 +195,7 @@ def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) ->
         raise _malformed(f"{origin} is not a text file")
     wallet = _parse_keypair(text, origin, redactor)
     if stat.S_IMODE(mode) & 0o077:
-        notify(f"Other users of this machine may read {origin}: chmod 600 would keep it private.")
+        notify(f"Other users can read {origin}. Make it private with chmod 600.")
     return wallet
 
 
@@ -203,13 +205,13 @@ def _parse_keypair(text: str, origin: str, redactor: Redactor) -> Wallet:
         raise _malformed(f"{origin} is empty")
     secret = _bytes_from_json(text, origin) if text.startswith("[") else _bytes_from_base58(text, origin)
     if len(secret) == _SEED_BYTES:
-        raise _malformed(f"{origin} holds 32 bytes, a seed or a public key alone, where a keypair has 64")
+        raise _malformed(f"{origin} contains 32 bytes, a seed or a public key only; a keypair has 64")
     if len(secret) != _KEYPAIR_BYTES:
         unit = "numbers" if text.startswith("[") else "bytes"
-        raise _malformed(f"{origin} holds {len(secret)} {unit} where a keypair has 64")
+        raise _malformed(f"{origin} contains {len(secret)} {unit}; a keypair has 64")
     keypair = Keypair.from_seed(secret[:_SEED_BYTES])
     if bytes(keypair.pubkey()) != secret[_SEED_BYTES:]:
-        raise _malformed(f"the halves of {origin} do not match: the public key is not that of the secret key")
+        raise _malformed(f"the public key in {origin} does not belong to its secret key")
     wallet = Wallet(keypair, origin)
     wallet.hide_in(redactor)
     return wallet
@@ -223,7 +225,7 @@ def _bytes_from_json(text: str, origin: str) -> bytes:
     except json.JSONDecodeError as error:
         problem = f"line {error.lineno} column {error.colno}"
     except (ValueError, RecursionError):
-        problem = "numbers too long or lists too deep"
+        problem = "numbers too long or lists nested too deeply"
     if problem:
         raise _malformed(f"{origin} begins as a JSON array but is not valid JSON ({problem})")
     assert isinstance(values, list)  # valid JSON that begins with "["

@@ -53,7 +53,7 @@ def test_against_a_running_validator(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("recipient", "sol", "expected"),
     [
-        ("nobody.json", "1", "Or give the path of a keypair file that exists."),
+        ("nobody.json", "1", "Or use the path of an existing keypair file."),
         ("11111111111111111111111111111111", "0", "is zero"),
         ("11111111111111111111111111111111", "1.0000000001", "more than 9 decimals"),
         ("11111111111111111111111111111111", "1,5", "not a decimal number"),
@@ -77,7 +77,7 @@ def test_a_private_key_in_place_of_the_recipient_is_not_repeated(house: House) -
 def test_an_empty_faucet_says_what_it_holds(house: House) -> None:
     outcome = house.cli("localnet", "airdrop", house.owner, "1000000")
     assert outcome.code is ExitCode.NETWORK
-    assert "the faucet holds 1000000 SOL, which is less than the amount and the fee" in outcome.stderr
+    assert "the faucet holds 1000000 SOL, less than the amount plus the fee" in outcome.stderr
     assert house.cli("localnet", "airdrop", house.owner, "999999.9").code is ExitCode.OK
 
 
@@ -95,7 +95,7 @@ def test_new_wallet_funds_a_file_that_exists_and_a_repetition_changes_nothing(tm
             assert funded.returncode == 0, funded.stderr
             data = json.loads(funded.stdout)["data"]
             assert (data["created"], data["lamports"]) == (False, 2_500_000_000)
-            assert "already exists; its key is kept" in funded.stderr
+            assert "already exists; keeping its key" in funded.stderr
         assert validator.value("getBalance", data["address"]) == 2_500_000_000
         assert validator.result("getTransactionCount") == 1
     assert file.read_bytes() == content

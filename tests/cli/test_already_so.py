@@ -55,7 +55,7 @@ def test_a_pause_that_is_pending(house: House, state: RunState) -> None:
     assert "when this epoch ends" in outcome.json["summary"]
     refused = house.cli(*RESUME)
     assert refused.code is ExitCode.REFUSED
-    assert "cannot be taken back" in refused.stderr
+    assert "cannot be cancelled" in refused.stderr
 
 
 @pytest.mark.parametrize("words", [PAUSE, RESUME], ids=["pause", "resume"])

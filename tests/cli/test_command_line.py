@@ -111,7 +111,7 @@ def test_the_value_of_an_option_is_not_the_name_of_a_verb(house: House, tmp_path
 def test_options_of_a_group_before_a_verb_are_refused(house: House) -> None:
     outcome = house.cli("localnet", "--ledger", "folder", "reset")
     assert outcome.code is ExitCode.USAGE
-    assert "--ledger before 'reset' would have no effect" in outcome.stderr
+    assert "Cannot use --ledger together with the command 'reset'" in outcome.stderr
     assert house.chain.requests == []
 
 
@@ -214,8 +214,8 @@ def test_quiet_leaves_out_progress_and_advice(house: House, place: str) -> None:
 def test_quiet_leaves_errors_and_warnings(house: House) -> None:
     house.owner.chmod(0o644)
     outcome = house.cli("set-paused", "--run-id", "none", "--quiet", "-w", house.owner)
-    assert outcome.stderr.startswith("Other users of this machine may read")
-    assert "Error: There is no run 'none'" in outcome.stderr
+    assert outcome.stderr.startswith("Other users can read")
+    assert "Error: Run 'none' does not exist" in outcome.stderr
 
 
 @pytest.mark.parametrize("words", [("-v", "json-dump-run"), ("json-dump-run", "--verbose")], ids=" ".join)

@@ -51,7 +51,7 @@ def test_what_is_offered(house: House, words: tuple[str, ...], expected: list[st
 
 def test_each_is_offered_with_its_help(house: House) -> None:
     outcome = house.cli("set-p", variables={COMPLETION_VARIABLE: "1"})
-    assert outcome.stdout == "set-paused Pause a run, or with --resume start it\n"
+    assert outcome.stdout == "set-paused Pause a run, or start or resume it with --resume\n"
 
 
 def test_bash_completes(house: House, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_the_dump_takes_two_round_trips(house: House) -> None:
 def test_rent_is_told_before_anything_is_signed(house: House) -> None:
     outcome = house.cli("create-run", "--run-id", "test")
     assert outcome.code == 0
-    rent, sending = (outcome.stderr.index(text) for text in ("This locks 0.83", "Sending"))
+    rent, sending = (outcome.stderr.index(text) for text in ("This will lock 0.83", "Sending"))
     assert rent < sending
 
 

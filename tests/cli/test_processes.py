@@ -122,7 +122,7 @@ def test_the_run_authorizer_arguments_says_when_its_interpreter_has_no_psyche_cl
 def test_a_refusal_as_a_process(shell: Shell) -> None:
     done = shell.run("set-paused", "--run-id", "nowhere", code=5)
     assert done.stdout == ""
-    assert done.stderr.splitlines()[0].startswith("Error: There is no run 'nowhere'")
+    assert done.stderr.splitlines()[0].startswith("Error: Run 'nowhere' does not exist")
 
 
 def test_a_reader_that_goes_away_is_no_traceback(shell: Shell) -> None:

@@ -138,7 +138,7 @@ def test_a_stranger_is_not_the_main_authority(house: House, words: tuple[object,
 
 def test_an_existing_run_id(house: House) -> None:
     run_id = house.run()
-    assert "exists already" in refused(house, ExitCode.REFUSED, "create-run", "--run-id", run_id)
+    assert "already exists" in refused(house, ExitCode.REFUSED, "create-run", "--run-id", run_id)
 
 
 def test_resume_without_configuration(house: House) -> None:
@@ -243,7 +243,7 @@ def test_a_configuration_file_that_is_not_there_is_reported_once(house: House, t
     outcome = house.cli("update-config", "--run-id", "x", "--config-path", file)
     assert outcome.stderr == (
         f"Error: The configuration file {file} does not exist.\n"
-        f"Hint: To begin with an example: psyche-cli config-example > '{file}'\n"
+        f"Hint: To start from an example: psyche-cli config-example > '{file}'\n"
     )
     file.write_text("[config\n")
     for words in (("update-config", "--run-id", "x", "--config-path", file),):
@@ -374,7 +374,7 @@ def test_bad_public_keys(house: House, monkeypatch: pytest.MonkeyPatch, words: t
 
 def test_a_mint_that_is_none(house: House, owner_address: str) -> None:
     words = ("create-run", "--run-id", "x", "--treasurer-collateral-mint")
-    assert "no token mint" in refused(house, ExitCode.NOT_FOUND, *words, "9" * 43)
+    assert "The mint " in refused(house, ExitCode.NOT_FOUND, *words, "9" * 43)
     refused(house, ExitCode.ACCOUNT, *words, owner_address)
 
 

@@ -19,7 +19,7 @@ from tests.cli.harness import address_of
 from tests.cli.test_refusals import refused
 
 UNTYPABLE = {
-    "blanks only": "   ",
+    "only of whitespace": "   ",
     "leading blank": " run",
     "trailing blank": "run ",
     "newline": "a\nb",

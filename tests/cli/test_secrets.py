@@ -63,7 +63,7 @@ def test_a_key_in_place_of_a_path_is_explained(house: House, tmp_path: Path) -> 
     for key in (BASE58, NUMBERS):
         outcome = house.cli("set-paused", "--run-id", "x", variables={"WALLET_PRIVATE_KEY_PATH": key})
         assert outcome.code is ExitCode.WALLET
-        assert "is a private key, not the path of a file" in outcome.stderr
+        assert "is a private key, not a file path" in outcome.stderr
     raw = {"RAW_WALLET_PRIVATE_KEY": BASE58, "WALLET_PRIVATE_KEY_PATH": BASE58}
     assert BASE58 not in house.cli("set-paused", "--run-id", "x", variables=raw).stderr
 
@@ -74,7 +74,7 @@ def test_what_looks_alike_and_is_no_secret_stays() -> None:
     redactor.learn_key(bytes(KEYPAIR))
     for text in (
         f"Transaction {KEYPAIR.sign_message(b'x')} failed on-chain.",
-        "There is no run 'x' on http://127.0.0.1:8899.",
+        "Run 'x' does not exist on http://127.0.0.1:8899.",
         "The wallet file /home/me/id.json does not exist.",
         f"The wallet {KEYPAIR.pubkey()} is not the authority.",
     ):

@@ -178,7 +178,7 @@ def test_a_request_that_changes_something_without_a_transaction_is_named(
     assert returned == SIGNALS[number][0]
     error = json.loads(stdout)["error"]
     assert error["context"] == {"method": "localnet_reset"}
-    assert error["hint"] == "It may have been carried out."
+    assert error["hint"] == "The request may have been executed."
 
 
 def test_text_for_people(tmp_path: Path) -> None:

@@ -85,13 +85,13 @@ def test_a_full_disk_is_told_once_and_nothing_is_undone(house: House, output: st
     house.run()
     stderr = io.StringIO()
     code = run_on(house, *words, "--output", output, stdout=Broken(errno.ENOSPC), stderr=stderr)
-    lost = "Error: The output could not be written: No space left on device.\n"
+    lost = "Error: Cannot write the output: No space left on device.\n"
     if output == "human" and "none" in words:  # has nothing to say on stdout
         assert code == ExitCode.NOT_FOUND
     else:
         assert code == ExitCode.INTERNAL
         assert stderr.getvalue().count(lost) == 1
-        told = "Landed all the same: transaction (resume) " if "test" in words else "Error: There is no run 'none'"
+        told = "Transaction landed: (resume) " if "test" in words else "Error: Run 'none' does not exist"
         assert told in stderr.getvalue()
     assert house.chain.sent == (3 if "test" in words else 2)
 
@@ -127,8 +127,8 @@ def test_a_closed_stdout_does_not_swallow_what_landed(house: House) -> None:
     stdout.close()
     words = ("set-paused", "--run-id", "test", "--resume", "--output", "json", "--quiet")
     assert run_on(house, *words, stdout=stdout, stderr=stderr) == ExitCode.INTERNAL
-    assert "Error: The output could not be written: I/O operation on closed file.\n" in stderr.getvalue()
-    assert "Landed all the same: transaction (resume) " in stderr.getvalue()
+    assert "Error: Cannot write the output: I/O operation on closed file.\n" in stderr.getvalue()
+    assert "Transaction landed: (resume) " in stderr.getvalue()
 
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
@@ -164,7 +164,7 @@ def test_a_process_with_a_full_stdout(tmp_path: Path, words: tuple[str, ...]) ->
     with Path("/dev/full").open("w") as full:
         done = process(*words, home=tmp_path, stdout=full.fileno())
     assert done.returncode == 1
-    assert done.stderr.splitlines()[0] == "Error: The output could not be written: No space left on device."
+    assert done.stderr.splitlines()[0] == "Error: Cannot write the output: No space left on device."
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
 

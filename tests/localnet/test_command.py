@@ -158,7 +158,7 @@ def test_busy_port(tmp_path: Path) -> None:
         refused = run(tmp_path, "--rpc-port", port)
         assert refused.returncode == 11
         assert refused.stdout == ""
-        assert f"Port {port} on 127.0.0.1 is in use" in refused.stderr
+        assert f"Port {port} on 127.0.0.1 is already in use" in refused.stderr
         assert "--rpc-port" in refused.stderr
         as_json = json.loads(run(tmp_path, "--rpc-port", port, "--output", "json").stdout)
         assert (as_json["ok"], as_json["error"]["code"]) == (False, "port_in_use")
@@ -204,7 +204,7 @@ def test_new_wallet_is_private_and_never_overwritten(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     again = run(tmp_path, "new-wallet", str(file))
     assert again.returncode == 4
-    assert "not overwritten" in again.stderr
+    assert "not be overwritten" in again.stderr
     assert Keypair.from_bytes(bytes(json.loads(file.read_text()))) == keypair
 
 
@@ -242,5 +242,5 @@ def test_damaged_ledger_is_told_even_when_quiet(tmp_path: Path) -> None:
         assert validator.result("getTransactionCount") == 1
         code, rest, talk = validator.stop()
     assert (code, rest) == (0, "")
-    assert "The chain continues with 1 transaction, without the 9 bytes from there on (1 line)" in talk
+    assert "Continuing with 1 transaction; the 9 bytes from there on (1 line) were moved to" in talk
     assert "continuing at slot" in talk

@@ -90,7 +90,7 @@ def test_accounts_that_the_vm_cannot_use(chain: Chain, address: str, account: An
     before = chain.value("getAccountInfo", address)
     error = chain.error("localnet_setAccount", address, account)
     assert error["code"] == -32602
-    assert "the VM does not accept it" in error["message"]
+    assert "the VM rejects it" in error["message"]
     assert chain.value("getAccountInfo", address) == before
     chain.pass_slots(1)
     chain.send(chain.transfer(Pubkey.new_unique(), SOL))

@@ -102,11 +102,11 @@ def test_clones_from_another_cluster(tmp_path: Path) -> None:
         (("--clock", "yesterday"), 2, "clock"),
         (("--warp-slot", "0"), 2, "warp-slot"),
         (("--warp-slot", str(2**64 - 1)), 2, "warp-slot"),
-        (("--mint", str(MEMO), "--airdrop", f"{MEMO}=18000000000"), 2, "more than an account holds"),
+        (("--mint", str(MEMO), "--airdrop", f"{MEMO}=18000000000"), 2, "exceeds the maximum balance of an account"),
         (("--mint", "nobody"), 2, "--mint"),
         (("--faucet-sol", "much"), 2, "--faucet-sol"),
         (("--account", "-"), 2, "two values"),
-        (("--account", "-", "absent.json"), 11, "cannot be read"),
+        (("--account", "-", "absent.json"), 11, "Cannot read the account file"),
         (("--clone", "11111111111111111111111111111111", "--url", "http://127.0.0.1:1"), 10, "127.0.0.1:1"),
     ],
 )
@@ -122,7 +122,7 @@ def test_files_that_hold_no_account(tmp_path: Path, content: str) -> None:
     file.write_text(content)
     refused = run(tmp_path, "--rpc-port", "0", "--account", "-", str(file))
     assert refused.returncode == 11
-    assert "does not hold an account" in refused.stderr
+    assert "does not contain a valid account" in refused.stderr
 
 
 @pytest.mark.parametrize("encoding", ["base58", "base64", "base64+zstd"])

@@ -144,10 +144,10 @@ def test_file_cut_at_any_byte_gives_a_consistent_earlier_state(
         if cut == len(content):
             assert not life.log[0].startswith("ledger: /")
         elif cut == whole_lines:
-            assert f"was not closed by a clean stop. It is intact, with {survived} transaction" in life.log[0]
+            assert f"was not shut down cleanly. It is intact, with {survived} transaction" in life.log[0]
         else:
             assert "ends in an incomplete line" in life.log[0]
-            assert f"The chain continues with {survived} transaction" in life.log[0]
+            assert f"Continuing with {survived} transaction" in life.log[0]
         assert kept == ({content[whole_lines:cut]} - {b""})
         life.end()
 
@@ -172,9 +172,9 @@ def test_flipped_byte_ends_the_chain_before_it_and_nothing_is_deleted(
     assert kept.read_bytes() == content[middle:]
     lines = bytes(content[:middle]).count(b"\n")
     assert life.log[0] == (
-        f"ledger: {path} is damaged: line {lines + 1} (byte {middle}) is not intact or does not follow the one "
-        f"before it. The chain continues with 1 transaction, without the {len(content) - middle:,} bytes from there "
-        f"on (3 lines), which are kept in {kept}"
+        f"ledger: {path} is damaged: line {lines + 1} (byte {middle}) is corrupt or does not follow the previous one. "
+        f"Continuing with 1 transaction; the {len(content) - middle:,} bytes from there "
+        f"on (3 lines) were moved to {kept}"
     )
     life.end()
 
@@ -210,7 +210,7 @@ def test_incomplete_base_is_refused_and_left_alone(tmp_path: Path, payer: Keypai
     with pytest.raises(LocalnetError, match="is incomplete") as refused:
         Life(tmp_path, payer, clock)
     assert refused.value.exit_code == 11
-    where = f"line {line} is missing, damaged or out of place, after {accounts} of {accounts} accounts and 0 of 10"
+    where = f"line {line} is missing, corrupt or out of order, after {accounts} of {accounts} accounts and 0 of 10"
     assert where in refused.value.message
     assert "Restore the file" in refused.value.hint
     assert "--reset" in refused.value.hint
@@ -225,9 +225,9 @@ def test_incomplete_base_is_refused_and_left_alone(tmp_path: Path, payer: Keypai
     ("content", "message", "hint"),
     [
         (b"", "is empty", "Restore"),
-        (b"something else\n", "is not a ledger", "another folder"),
+        (b"something else\n", "is not a ledger", "another directory"),
         (b"\x00" * 5000, "is not a ledger", "--reset"),
-        (b'0a1b2c3d {"format":1,"genesis":"x"}\n', "has format 1 of an earlier psyche-cli", "--reset"),
+        (b'0a1b2c3d {"format":1,"genesis":"x"}\n', "by an earlier psyche-cli in format 1", "--reset"),
         (b"psyche-cli ledger, format 3\n{}\n", "by a newer psyche-cli, in format 3", "Upgrade"),
         (b"psyche-cli ledger, format 2\n", "is incomplete: line 2 is missing", "Restore"),
     ],
@@ -249,13 +249,13 @@ def test_intact_line_of_another_meaning_is_refused(tmp_path: Path, payer: Keypai
     line, _ = seal({"header": "of another kind"}, FORMAT_DIGEST)
     path = tmp_path / "ledger-1.jsonl"
     path.write_bytes(FORMAT_LINE + line)
-    with pytest.raises(LocalnetError, match=r"Line 2 .* is intact, but cannot be decoded"):
+    with pytest.raises(LocalnetError, match=r"Line 2 .* is intact but cannot be decoded"):
         Life(tmp_path, payer, clock)
 
 
 def test_file_that_cannot_be_read_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     (tmp_path / "ledger-1.jsonl").mkdir()
-    with pytest.raises(LocalnetError, match="cannot be read: Is a directory"):
+    with pytest.raises(LocalnetError, match=r"Cannot read the ledger .*: Is a directory"):
         Life(tmp_path, payer, clock)
 
 
@@ -318,7 +318,7 @@ def test_journal_that_cannot_be_replaced_grows_on(tmp_path: Path, payer: Keypair
     for number in range(100):
         life.chain.send(life.chain.transfer(to, SOL // 100 + number))
     assert file_of(tmp_path) == first
-    assert any("grows on, as it cannot be compacted: Is a directory" in line for line in life.log)
+    assert any("so it keeps growing: Is a directory" in line for line in life.log)
     (tmp_path / "ledger-2.draft").rmdir()
     for number in range(50):
         life.chain.send(life.chain.transfer(to, SOL // 100 + 100 + number))
@@ -392,5 +392,5 @@ def test_one_process_at_a_time(tmp_path: Path, payer: Keypair, clock: HandClock)
 
 def test_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LocalnetError, match="cannot be written"):
+    with pytest.raises(LocalnetError, match="Cannot write to the ledger"):
         Ledger(tmp_path / "file" / "ledger", reset=False, notice=print)

@@ -230,9 +230,9 @@ def check_start(folder: Path, ledger: Written, damaged: bytes, *, for_real: bool
     assert path.read_bytes() == damaged
     total = stored.state.total
     if kept:
-        assert f"The chain continues with {total} transactions, without the {len(kept):,} byte" in notice
+        assert f"Continuing with {total} transactions; the {len(kept):,} byte" in notice
     else:
-        assert f"was not closed by a clean stop. It is intact, with {total} transactions" in notice
+        assert f"was not shut down cleanly. It is intact, with {total} transactions" in notice
     if for_real:
         check_life(folder, ledger, chain, slot, kept)
     return "set aside" if kept else "not closed"

@@ -93,7 +93,7 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
         for transaction in transactions:
             error = chain.error("sendTransaction", text(transaction), {"encoding": "base64", "skipPreflight": True})
             assert error["code"] == UNHEALTHY
-            assert error["message"].startswith("Node is unhealthy: the ledger cannot be written (File too large)")
+            assert error["message"].startswith("Node is unhealthy: cannot write to the ledger (File too large)")
             assert error["message"].endswith("nothing was executed")
             assert error["data"] == {"numSlotsBehind": None}
             assert chain.status(str(transaction.signatures[0])) is None
@@ -109,13 +109,13 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
         clock.sleep(1000)
         health = chain.error("getHealth")
         assert health["code"] == UNHEALTHY
-        assert "until it can, the validator is read-only" in health["message"]
+        assert "the validator is read-only until writing succeeds again" in health["message"]
         assert visible(life) == before
         assert heard.events == []
-    [notice] = [line for line in life.log if "cannot be written" in line]
+    [notice] = [line for line in life.log if "cannot write to" in line]
     assert notice == (
-        f"ledger: {tmp_path / 'used'} cannot be written: File too large. The validator is read-only: "
-        "until it can be written again, transactions are refused and slots stand still"
+        f"ledger: cannot write to {tmp_path / 'used'}: File too large. The validator is read-only until "
+        "writing succeeds again: transactions are rejected and slots do not advance"
     )
     killed = Life(as_killed(tmp_path / "used", tmp_path / "killed"), payer, HandClock())
     assert killed.chain.result("getTransactionCount") == 3
@@ -124,7 +124,7 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
 
     # There is room again: nothing has to be done but to ask for something.
     assert chain.result("getHealth") == "ok"
-    assert sum(line.endswith("can be written again; the validator continues") for line in life.log) == 1
+    assert sum(line.endswith("is writable again; the validator continues") for line in life.log) == 1
     assert chain.result("getSlot") > 2000
     chain.result("localnet_restoreSnapshot", snapshot)
     for lamports in range(5):
@@ -150,7 +150,7 @@ def test_restore_that_finds_no_room_changes_nothing(tmp_path: Path, payer: Keypa
     for method, *params in (("localnet_restoreSnapshot", snapshot), ("localnet_reset",)):
         error = life.chain.error(method, *params)
         assert error["code"] == UNHEALTHY
-        assert error["message"].endswith("the ledger cannot be written (Is a directory); nothing was changed")
+        assert error["message"].endswith("cannot write to the ledger (Is a directory); nothing was changed")
     assert visible(life) == before
     # Lines can still be written.
     assert life.chain.result("getHealth") == "ok"
@@ -218,7 +218,7 @@ def test_start_without_room_leaves_the_ledger_as_it_was(tmp_path: Path, payer: K
     for reset in (False, True):
         with full_disk(path, spare=-len(content) + 300), pytest.raises(LocalnetError, match="File too large") as error:
             Life(tmp_path, payer, clock, reset=reset)
-        assert "Make room" in error.value.hint
+        assert "Free disk space" in error.value.hint
         assert [entry.name for entry in sorted(tmp_path.iterdir())] == [path.name, "lock"]
         # But for the line that closes it.
         assert content.startswith(path.read_bytes())
@@ -233,7 +233,7 @@ def test_deleted_folder_makes_it_read_only_until_it_is_back(tmp_path: Path, paye
     life.chain.send(life.chain.transfer(to, SOL))
     shutil.rmtree(folder)
     error = life.chain.error("sendTransaction", text(life.chain.transfer(to, 2 * SOL)), {"encoding": "base64"})
-    assert error["message"].startswith("Node is unhealthy: the ledger cannot be written (its file was deleted)")
+    assert error["message"].startswith("Node is unhealthy: cannot write to the ledger (its file was deleted)")
     assert life.chain.error("getHealth")["code"] == UNHEALTHY
     folder.mkdir()
     assert life.chain.result("getHealth") == "ok"
@@ -249,7 +249,7 @@ def test_close_without_room_says_so(tmp_path: Path, payer: Keypair, clock: HandC
     life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
     with full_disk(file_of(tmp_path)):
         life.end()
-    assert life.log[-1] == f"ledger: {tmp_path} could not be closed properly: File too large"
+    assert life.log[-1] == f"ledger: cannot close {tmp_path} cleanly: File too large"
     life = Life(tmp_path, payer, clock)
-    assert "was not closed by a clean stop. It is intact, with 1 transaction;" in life.log[0]
+    assert "was not shut down cleanly. It is intact, with 1 transaction;" in life.log[0]
     life.end()

@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_written_is_reported_before_the_start(tmp_path: Pa
     (tmp_path / "ready.json").write_text(READY)
     refused = run(tmp_path, "--ready-file", str(tmp_path / path), "--rpc-port", "0")
     assert (refused.returncode, refused.stdout) == (11, "")
-    assert "cannot be written" in refused.stderr
+    assert "Cannot write the ready file" in refused.stderr
 
 
 def test_neither_a_folder_nor_a_pipe_is_taken(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_folder_that_went_away_is_reported(tmp_path: Path) -> None:
         assert ready is not None
         [hidden] = folder.iterdir()
         hidden.unlink()
-        with pytest.raises(LocalnetError, match="cannot be written"):
+        with pytest.raises(LocalnetError, match="Cannot write the ready file"):
             ready.publish(READY)
 
 
@@ -184,7 +184,7 @@ def test_wait_returns_at_the_first_healthy_answer() -> None:
 def test_wait_ends_exactly_at_the_deadline(act: Callable[[Endpoint, int], Any], timeout: str, seconds: int) -> None:
     endpoint = Endpoint(act)
     began = endpoint.clock.now
-    with pytest.raises(TimedOut, match="was not ready within") as timed_out:
+    with pytest.raises(TimedOut, match="did not become ready within") as timed_out:
         endpoint.wait(timeout)
     assert endpoint.clock.now - began == pytest.approx(seconds)
     assert timed_out.value.hint == "Start a local validator with: psyche-cli localnet"

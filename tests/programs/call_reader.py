@@ -104,7 +104,7 @@ class _Source:
     def take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
         if len(taken) < count:
-            raise NotDecodable("the data ends too early")
+            raise NotDecodable("unexpected end of data")
         self._at += count
         return taken
 

@@ -84,6 +84,6 @@ def _problems(state: CoordinatorState, call: steps.Instruction) -> list[Problem]
 def _code(problem: Problem, call: steps.Instruction) -> Code:
     if problem.rule == rules.PROGRESS:
         return PROGRESS_REFUSED if isinstance(call, steps.SetPaused) else MODEL_REFUSED
-    if problem.rule == rules.COLD_START and "cannot be checked" in problem.message:
+    if problem.rule == rules.COLD_START and "is undefined" in problem.message:
         return ABORT
     return MODEL_REFUSED if problem.rule in MODEL_LOGS else CONFIG_REFUSED

@@ -153,7 +153,7 @@ def test_owner_then_discriminator_then_content(decoder: Decoder, data: bytes, ow
     with pytest.raises(WrongDiscriminator) as wrong_type:
         decoder(raw(bytes(8) + data[8:], owner=owner), PUBLISHED)
     assert wrong_type.value.context["expected"] == data[:8].hex()
-    with pytest.raises(WrongDiscriminator, match="begins with nothing"):
+    with pytest.raises(WrongDiscriminator, match="got nothing"):
         decoder(raw(b"", owner=owner), PUBLISHED)
     for size in range(8, used):
         with pytest.raises(MalformedAccount, match="needs"):
@@ -166,14 +166,14 @@ def test_what_a_truncated_account_lacks() -> None:
         decode_instance(raw(INSTANCE[:60]))
     assert caught.value.message == (
         f"The coordinator instance {ADDRESS} is damaged: "
-        "join_authority at byte 41 needs 32 bytes, the account has 19 left."
+        "join_authority at byte 41 needs 32 bytes, but only 19 are left."
     )
     assert caught.value.context == {"address": str(ADDRESS), "field": "join_authority", "offset": 41, "size": 60}
 
 
 def test_content_that_no_program_writes() -> None:
     bad_bool = AUTHORIZATION[:95] + b"\x02" + AUTHORIZATION[96:]
-    with pytest.raises(MalformedAccount, match="active at byte 95 holds 2, it must be 0 or 1"):
+    with pytest.raises(MalformedAccount, match="active at byte 95 is 2, but must be 0 or 1"):
         decode_authorization(raw(bad_bool, owner=PUBLISHED.authorizer))
     too_many = AUTHORIZATION[:96] + b"\xff\xff\xff\xff" + AUTHORIZATION[100:]
     with pytest.raises(MalformedAccount, match="delegates at byte 100 needs 137438953440 bytes"):

@@ -87,7 +87,7 @@ def test_addresses_of_a_run(run_id: str, instance: str, index: int, run: str) ->
 def test_the_treasurer_of_an_index_outside_u64_is_refused() -> None:
     assert str(treasurer_run_address(1449310910991872227)) == "BqomYxM6d9VQRGatJxyuT8acNQUXcXDrfnkN16xLYbsx"
     for index in (-1, 2**64):
-        with pytest.raises(UsageError, match="outside 0 to 18446744073709551615"):
+        with pytest.raises(UsageError, match="not in the range 0 to 18446744073709551615"):
             treasurer_run_address(index)
 
 
@@ -152,8 +152,8 @@ def test_a_run_id_of_1_to_32_bytes_is_fine(run_id: str) -> None:
     ("run_id", "message", "size"),
     [
         ("", "The run id is empty.", 0),
-        ("a" * 33, "The run id is 33 bytes long, at most 32 are allowed.", 33),
-        ("é" * 17, "The run id is 34 bytes long, at most 32 are allowed.", 34),
+        ("a" * 33, "The run id is 33 bytes long; the maximum is 32.", 33),
+        ("é" * 17, "The run id is 34 bytes long; the maximum is 32.", 34),
     ],
 )
 def test_other_run_ids_are_refused(run_id: str, message: str, size: int) -> None:
@@ -195,13 +195,13 @@ def test_other_ids_of_new_runs_are_refused(run_id: str, message: str) -> None:
     ("text", "reason"),
     [
         ("", "it is empty"),
-        ("abc", "'abc' is too short, at least 32 characters are needed"),
+        ("abc", "'abc' is too short; the minimum is 32 characters"),
         ("0" * 32, "'0' at position 1"),
         ("6rgmvnG3y5hSXH9quku9MM2N2PTGp5UGRVZUtgaVQAu o", "it is 45 characters long"),
         ("6rgmvnG3y5hSXH9quku9MM2N2PTGp5UGRVZUtgaVQA o", "' ' at position 43"),
-        ("z" * 44, "stands for 33 bytes, a public key has 32"),
-        ("z" * 32, "stands for 24 bytes, a public key has 32"),
-        ("1" * 33, "stands for 33 bytes"),
+        ("z" * 44, "decodes to 33 bytes; expected 32"),
+        ("z" * 32, "decodes to 24 bytes; expected 32"),
+        ("1" * 33, "decodes to 33 bytes"),
     ],
 )
 def test_bad_public_keys_are_refused_with_the_reason(text: str, reason: str) -> None:

@@ -264,8 +264,8 @@ def test_witness_metadata_fills_its_vectors_up(instructions: Instructions) -> No
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (CONFIG | {"epoch_time": -1}, "config.epoch_time is -1, it must be from 0 to 18446744073709551615."),
-        (CONFIG | {"min_clients": 65536}, "config.min_clients is 65536, it must be from 0 to 65535."),
+        (CONFIG | {"epoch_time": -1}, "config.epoch_time is -1, but must be from 0 to 18446744073709551615."),
+        (CONFIG | {"min_clients": 65536}, "config.min_clients is 65536, but must be from 0 to 65535."),
         (CONFIG | {"epoch_time": 1.5}, "config.epoch_time must be a whole number, not 1.5."),
         (CONFIG | {"epoch_time": True}, "config.epoch_time must be a whole number, not True."),
         (CONFIG | {"epoch_time": "1"}, "config.epoch_time must be a whole number, not '1'."),
@@ -307,14 +307,17 @@ def changed(**values: object) -> dict[str, Any]:
         (changed(checkpoint=7), "model.LLM.checkpoint must be one of "),
         (
             changed(checkpoint={"Hub": {"repo_id": "é" * 33}}),
-            "model.LLM.checkpoint.Hub.repo_id is 66 bytes long, at most 64 fit.",
+            "model.LLM.checkpoint.Hub.repo_id is 66 bytes long; the maximum is 64.",
         ),
         (changed(checkpoint={"Hub": {"repo_id": 7}}), "model.LLM.checkpoint.Hub.repo_id must be text, not 7."),
         (changed(checkpoint={"Hub": {"repo_id": "\udcff"}}), "model.LLM.checkpoint.Hub.repo_id is not valid UTF-8."),
-        (changed(data_location={"Server": "x" * 65}), "model.LLM.data_location.Server is 65 bytes long, at most 64"),
+        (
+            changed(data_location={"Server": "x" * 65}),
+            "model.LLM.data_location.Server is 65 bytes long; the maximum is 64",
+        ),
         (
             changed(data_location={"Http": {"location": {"SingleUrl": "u"}, **HTTP, "shuffle": {"Seeded": [1, 2]}}}),
-            "model.LLM.data_location.Http.shuffle.Seeded has 2 elements, it must have 32.",
+            "model.LLM.data_location.Http.shuffle.Seeded has 2 elements, but must have 32.",
         ),
         (
             changed(data_location={"Http": {"location": {"SingleUrl": "u"}, **HTTP, "shuffle": {"Seeded": "x" * 32}}}),
@@ -322,11 +325,11 @@ def changed(**values: object) -> dict[str, Any]:
         ),
         (
             changed(optimizer={"AdamW": {"betas": [0.9, 1e39], "weight_decay": 0.1, "eps": 1e-8}}),
-            "model.LLM.optimizer.AdamW.betas[1] is 1e+39, too large for a number of 32 bits.",
+            "model.LLM.optimizer.AdamW.betas[1] is 1e+39, too large for a 32-bit float.",
         ),
         (
             changed(optimizer={"AdamW": {"betas": [0.9, float("nan")], "weight_decay": 0.1, "eps": 1e-8}}),
-            "model.LLM.optimizer.AdamW.betas[1] is not a number (NaN), which the programs reject.",
+            "model.LLM.optimizer.AdamW.betas[1] is NaN, which the programs reject.",
         ),
         (
             changed(optimizer={"AdamW": {"betas": [0.9, "x"], "weight_decay": 0.1, "eps": 1e-8}}),
@@ -345,7 +348,7 @@ def test_a_model_that_cannot_be_encoded_is_refused(value: Any, message: str, ins
 
 
 def test_other_values_that_cannot_be_encoded_are_usage_errors(instructions: Instructions) -> None:
-    with pytest.raises(UsageError, match=r"^metadata\.name is 65 bytes long, at most 64 fit\.$"):
+    with pytest.raises(UsageError, match=r"^metadata\.name is 65 bytes long; the maximum is 64\.$"):
         instructions.update(
             **OWNER, metadata={"name": "x" * 65, "description": "", "num_parameters": 0, "vocab_size": 0}
         )
@@ -355,7 +358,7 @@ def test_other_values_that_cannot_be_encoded_are_usage_errors(instructions: Inst
         instructions.set_future_epoch_rates(**OWNER, earning_rate=2**64)
     with pytest.raises(UsageError, match=r"^progress\.step is missing\.$"):
         instructions.run_update(**OWNER, run=Pubkey.default(), progress={"epoch": 1, "epoch_start_data_index": 1})
-    with pytest.raises(UsageError, match="has 17 elements, at most 16 fit"):
+    with pytest.raises(UsageError, match="has 17 elements; the maximum is 16"):
         instructions.witness(
             **USER,
             proof={"position": 1, "index": 2, "witness": 1},

@@ -90,7 +90,7 @@ def test_another_owner_comes_before_everything_else() -> None:
     assert caught.value.context["found"] == str(SYSTEM_PROGRAM)
     assert caught.value.context["expected"] == str(PUBLISHED.coordinator)
     elsewhere = ProgramIds(coordinator=ADDRESS)
-    with pytest.raises(WrongOwner, match=f"program {PUBLISHED.coordinator}, not to the coordinator program"):
+    with pytest.raises(WrongOwner, match=f"program {PUBLISHED.coordinator}, expected the coordinator program"):
         decode_coordinator_account(raw(v1_image()), elsewhere)
     assert decode_coordinator_account(raw(v1_image(), owner=ADDRESS), elsewhere).run_id == "test"
 
@@ -99,7 +99,7 @@ def test_another_owner_comes_before_everything_else() -> None:
 def test_layout_v0_is_named(image: bytes) -> None:
     with pytest.raises(RetiredLayout) as caught:
         decode(image)
-    assert "119,072 bytes: layout v0" in caught.value.message
+    assert "119,072 bytes long, which is layout v0" in caught.value.message
     assert "119,160" in caught.value.message
     assert caught.value.context["found"] == 119_072
 
@@ -109,14 +109,14 @@ def test_any_other_size_is_refused_even_when_the_version_is_right(size: int) -> 
     image = bytes(v1_image()).ljust(size, b"\0")[:size]
     with pytest.raises(WrongSize) as caught:
         decode(image)
-    assert f"has {size:,} bytes, layout v1 has 119,160" in caught.value.message
+    assert f"is {size:,} bytes long; expected 119,160" in caught.value.message
     assert (caught.value.context["found"], caught.value.context["expected"]) == (size, 119_160)
 
 
 def test_another_discriminator_comes_before_the_version() -> None:
     with pytest.raises(WrongDiscriminator) as caught:
         decode(bytes(119_160))
-    assert "begins with 0000000000000000" in caught.value.message
+    assert "got 0000000000000000" in caught.value.message
     assert caught.value.context["expected"] == "ef21b1372c9b562b"
 
 
@@ -126,7 +126,7 @@ def test_another_version_is_refused(version: int) -> None:
     put_u64(image, 8, version)
     with pytest.raises(WrongVersion) as caught:
         decode(image)
-    assert f"has version {version}, this tool knows 1" in caught.value.message
+    assert f"has version {version}, but this psyche-cli supports only version 1" in caught.value.message
     assert (caught.value.context["found"], caught.value.context["expected"]) == (version, 1)
 
 
@@ -412,18 +412,18 @@ def test_damage_is_located(offset: int, content: bytes, field: str, value: int) 
         "offset": offset,
         "value": value,
     }
-    assert f"{field} at byte {offset} holds" in caught.value.message
+    assert f"{field} at byte {offset} " in caught.value.message
 
 
 def test_damage_that_only_properties_meet() -> None:
     image = v1_image()
     put(image, 94_376, u32(4))
-    with pytest.raises(MalformedAccount, match="rounds_head at byte 94376 holds 4, it must be below 4"):
+    with pytest.raises(MalformedAccount, match="rounds_head at byte 94376 is 4, but must be less than 4"):
         _ = decode(image).current_round
     image = v1_image()
     put_u64(image, 75_928, 2)
     put(image, 57_496 + 72 + 64, b"\x04")
-    with pytest.raises(MalformedAccount, match=r"clients\[1\]\.state at byte 57632 holds 4"):
+    with pytest.raises(MalformedAccount, match=r"clients\[1\]\.state at byte 57632 is 4"):
         _ = decode(image).epoch_clients
 
 

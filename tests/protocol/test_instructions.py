@@ -326,7 +326,7 @@ def test_a_client_version_longer_than_the_account_holds_is_refused(instructions:
     longest = "é" * 48
     made = instructions.update_client_version(**OWNER, new_version=longest)
     assert made.data[12:] == longest.encode()
-    with pytest.raises(UsageError, match="97 bytes long, at most 96"):
+    with pytest.raises(UsageError, match="97 bytes long; the maximum is 96"):
         instructions.update_client_version(**OWNER, new_version=longest + "x")
     with pytest.raises(UsageError, match="not valid UTF-8"):
         instructions.update_client_version(**OWNER, new_version="\udcff")

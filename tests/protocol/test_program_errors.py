@@ -70,7 +70,7 @@ COORDINATOR_ERRORS = [
         (TREASURER, 6000, "InvalidParameter", "Invalid parameter"),
         (TREASURER, 6001, "RunIdInvalidLength", "run_id must be 32 bytes or less"),
         (COORDINATOR, 101, "InstructionFallbackNotFound", "The program does not know the instruction"),
-        (TREASURER, 2003, "ConstraintRaw", "An account does not meet a condition of the program"),
+        (TREASURER, 2003, "ConstraintRaw", "An account violates a constraint of the program"),
         (AUTHORIZER, 3012, "AccountNotInitialized", "An account does not exist"),
         (str(SYSTEM_PROGRAM), 0, "AccountAlreadyInUse", "An account to be created exists already"),
         (str(SYSTEM_PROGRAM), 1, "ResultWithNegativeLamports", "The paying account does not hold enough lamports"),
@@ -114,7 +114,7 @@ def test_an_inner_call_fails_with_the_inner_programs_error() -> None:
     assert failure.name == "ModelSanityCheckFailed"
     assert failure.details == ("model check failed: bad optimizer",)
     assert failure.sentence == (
-        "The coordinator program refuses: Model sanity check failed [ModelSanityCheckFailed 6005]. "
+        "The coordinator program rejected the transaction: Model sanity check failed [ModelSanityCheckFailed 6005]. "
         "The program says: model check failed: bad optimizer"
     )
     assert "update-config" in failure.hint
@@ -147,8 +147,10 @@ def test_the_earlier_instructions_of_the_transaction_do_not_matter() -> None:
     failure = explain(custom(0, index=1), logs, [str(SYSTEM_PROGRAM), COORDINATOR])
     assert (failure.program_name, failure.name, failure.instruction_index) == ("system", "AccountAlreadyInUse", 1)
     assert failure.details[0].endswith("already in use")
-    assert failure.sentence.startswith("The system program refuses: An account to be created exists already")
-    assert "created before" in failure.hint
+    assert failure.sentence.startswith(
+        "The system program rejected the transaction: The account to create already exists"
+    )
+    assert "already exists" in failure.hint
 
 
 def test_tokens_missing_in_an_inner_call() -> None:
@@ -170,8 +172,8 @@ def test_tokens_missing_in_an_inner_call() -> None:
     ("code", "account", "hint"),
     [
         (2003, "authority", "The wallet is not the main authority of the run."),
-        (2003, "authorization", "It is switched off, or was granted by or to somebody else."),
-        (3012, "coordinator_instance", "There is no run of this id on this cluster."),
+        (2003, "authorization", "It is inactive, or was granted by or to another key."),
+        (3012, "coordinator_instance", "No run with this id exists on this cluster."),
         (3012, "something", ""),
     ],
 )
@@ -267,7 +269,7 @@ def test_a_panic() -> None:
     assert (failure.program_name, failure.code, failure.name) == ("coordinator", None, "ProgramFailedToComplete")
     assert failure.details == ("panicked at programs/state.rs:10:5: range end index 97 out of range",)
     assert failure.sentence.startswith(
-        "The coordinator program refuses: The program aborted [ProgramFailedToComplete]."
+        "The coordinator program rejected the transaction: The program aborted [ProgramFailedToComplete]."
     )
 
 
@@ -323,13 +325,13 @@ def test_programs_at_other_ids() -> None:
     failure = explain_failure(custom(6015), [], [elsewhere.coordinator], elsewhere)
     assert failure.program_name == "coordinator"
     failure = explain_failure(custom(6015), [], [COORDINATOR], elsewhere)
-    assert failure.sentence == f"The program {COORDINATOR} refuses: Error 6015 (0x177f) [Custom 6015]."
+    assert failure.sentence == f"The program {COORDINATOR} rejected the transaction: Error 6015 (0x177f) [Custom 6015]."
 
 
 def test_the_error_to_raise() -> None:
     error = failure_describer(PUBLISHED)(custom(6005), THROUGH_THE_TREASURER, [PUBLISHED.treasurer])
     assert isinstance(error, ProgramRefused)
-    assert error.message.startswith("The coordinator program refuses: Model sanity check failed")
+    assert error.message.startswith("The coordinator program rejected the transaction: Model sanity check failed")
     assert error.context == {
         "program": "coordinator",
         "program_id": COORDINATOR,

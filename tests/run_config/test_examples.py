@@ -60,4 +60,4 @@ def test_the_command_lists_names() -> None:
 def test_an_unknown_name_is_a_usage_error() -> None:
     with pytest.raises(UsageError) as caught:
         run("enormous")
-    assert caught.value.hint == f"There are: {', '.join(NAMES)}."
+    assert caught.value.hint == f"Available examples: {', '.join(NAMES)}."

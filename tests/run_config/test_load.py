@@ -115,48 +115,48 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "rule", "said"),
     [
-        ("config.min_clients", 65536, "OutOfRange", "= 65536 is out of range: it is a u16, from 0 to 65535"),
+        ("config.min_clients", 65536, "OutOfRange", "= 65536 is out of range: expected a u16, from 0 to 65535"),
         ("config.min_clients", -1, "OutOfRange", "= -1 is out of range"),
-        ("config.verification_percent", 256, "OutOfRange", "it is a u8, from 0 to 255"),
-        ("config.total_steps", 2**32, "OutOfRange", "it is a u32, from 0 to 4294967295"),
-        ("config.epoch_time", 2**63, "OutOfRange", "it is a u64, from 0 to 9223372036854775807"),
+        ("config.verification_percent", 256, "OutOfRange", "expected a u8, from 0 to 255"),
+        ("config.total_steps", 2**32, "OutOfRange", "expected a u32, from 0 to 4294967295"),
+        ("config.epoch_time", 2**63, "OutOfRange", "expected a u64, from 0 to 9223372036854775807"),
         ("config.epoch_time", 2**3000, "OutOfRange", "an integer of 3001 bits"),
-        ("config.epoch_time", 60.0, "WrongType", "an integer from 0 to 9223372036854775807, but it is the number 60.0"),
-        ("config.epoch_time", "60", "WrongType", 'but it is the text "60"'),
-        ("config.epoch_time", True, "WrongType", "but it is true"),
-        ("config.epoch_time", [60], "WrongType", "but it is an array"),
-        ("config.epoch_time", {"seconds": 60}, "WrongType", "but it is a table"),
+        ("config.epoch_time", 60.0, "WrongType", "an integer from 0 to 9223372036854775807, got the number 60.0"),
+        ("config.epoch_time", "60", "WrongType", 'got the text "60"'),
+        ("config.epoch_time", True, "WrongType", "got true"),
+        ("config.epoch_time", [60], "WrongType", "got an array"),
+        ("config.epoch_time", {"seconds": 60}, "WrongType", "got a table"),
         (f"{DISTRO}.compression_decay", "0.9", "WrongType", "must be a number"),
-        (f"{DISTRO}.compression_decay", False, "WrongType", "but it is false"),
+        (f"{DISTRO}.compression_decay", False, "WrongType", "got false"),
         (f"{DISTRO}.compression_decay", float("nan"), "NotFinite", "nan is not a finite number"),
         (f"{DISTRO}.compression_decay", float("-inf"), "NotFinite", "-inf is not"),
-        (f"{DISTRO}.compression_decay", 3.5e38, "OutOfRange", "it is an f32, at most 3.4028235e38"),
-        (f"{DISTRO}.compression_decay", 2**64, "OutOfRange", "beyond TOML's 64-bit integers"),
-        (f"{DISTRO}.quantize_1bit", 1, "WrongType", "must be true or false, but it is the integer 1"),
+        (f"{DISTRO}.compression_decay", 3.5e38, "OutOfRange", "expected an f32, at most 3.4028235e38"),
+        (f"{DISTRO}.compression_decay", 2**64, "OutOfRange", "exceeds TOML's 64-bit integers"),
+        (f"{DISTRO}.quantize_1bit", 1, "WrongType", "must be true or false, got the integer 1"),
         (f"{DISTRO}.clip_grad_norm", "none", "WrongType", "must be a number"),
-        (f"{LLM}.checkpoint.Hub.repo_id", "r" * 65, "TextTooLong", "has 65 bytes, but at most 64 fit"),
-        (f"{LLM}.checkpoint.Hub.repo_id", "ü" * 33, "TextTooLong", "has 66 bytes, but at most 64 fit"),
+        (f"{LLM}.checkpoint.Hub.repo_id", "r" * 65, "TextTooLong", "is 65 bytes long; the maximum is 64"),
+        (f"{LLM}.checkpoint.Hub.repo_id", "ü" * 33, "TextTooLong", "is 66 bytes long; the maximum is 64"),
         (f"{LLM}.checkpoint.Hub.revision", "a\0b", "TextHoldsNul", "NUL"),
         (f"{LLM}.checkpoint.Hub.revision", "main\n", "TextNotTypable", "the control character U+000A at position 5"),
-        (f"{LLM}.checkpoint.Hub.repo_id", "a/b ", "TextNotTypable", "ends with a blank"),
+        (f"{LLM}.checkpoint.Hub.repo_id", "a/b ", "TextNotTypable", "ends with whitespace"),
         (f"{HTTP}.location.Gcp.filter_directory", "a\u202eb", "TextNotTypable", "U+202E"),
-        (f"{LLM}.checkpoint.Hub.repo_id", 5, "WrongType", "must be a text, but it is the integer 5"),
-        (f"{HTTP}.location.Gcp.filter_directory", "d" * 193, "TextTooLong", "has 193 bytes, but at most 192 fit"),
-        (f"{HTTP}.shuffle.Seeded", SEED[1:], "WrongLength", "exactly 32 integers from 0 to 255, but it has 31"),
-        (f"{HTTP}.shuffle.Seeded", [*SEED, 1], "WrongLength", "but it has 33"),
+        (f"{LLM}.checkpoint.Hub.repo_id", 5, "WrongType", "must be a text, got the integer 5"),
+        (f"{HTTP}.location.Gcp.filter_directory", "d" * 193, "TextTooLong", "is 193 bytes long; the maximum is 192"),
+        (f"{HTTP}.shuffle.Seeded", SEED[1:], "WrongLength", "exactly 32 integers from 0 to 255, got 31"),
+        (f"{HTTP}.shuffle.Seeded", [*SEED, 1], "WrongLength", "got 33"),
         (f"{HTTP}.shuffle.Seeded", "seed", "WrongType", "must be an array of exactly 32"),
         (f"{LLM}.optimizer", "Dummy2", "UnknownVariant", "(did you mean Dummy?)"),
-        (f"{LLM}.architecture", "hfllama", "UnknownVariant", 'mean HfLlama? Capitals matter); it must be'),
+        (f"{LLM}.architecture", "hfllama", "UnknownVariant", 'mean HfLlama? Names are case-sensitive); it must be'),
         (f"{LLM}.architecture", 1, "WrongType", "must be one of"),
-        (f"{LLM}.architecture", {}, "UnknownVariant", "is an empty table"),
-        (f"{LLM}.checkpoint", "Hub", "WrongType", "lacks its value: write { Hub = { … } } with repo_id"),
+        (f"{LLM}.architecture", {}, "UnknownVariant", "got an empty table"),
+        (f"{LLM}.checkpoint", "Hub", "WrongType", "is missing its value: write { Hub = { … } } with repo_id"),
         (f"{LLM}.data_location", "Local", "WrongType", 'write { Local = "…" }'),
         (f"{HTTP}.shuffle", "Seeded", "WrongType", "write { Seeded = [ … ] }"),
         (f"{LLM}.checkpoint", {"Hub": {"repo_id": "a"}, "Gcs": {"bucket": "b"}}, "UnknownVariant", "exactly one of"),
         (f"{LLM}.checkpoint", {"hub": {"repo_id": "a"}}, "UnknownVariant", "did you mean Hub?"),
-        (f"{LLM}.checkpoint", [], "WrongType", "but it is an array"),
+        (f"{LLM}.checkpoint", [], "WrongType", "got an array"),
         ("config", 5, "WrongType", "config must be a table"),
-        ("model", "LLM", "WrongType", "lacks its value"),
+        ("model", "LLM", "WrongType", "is missing its value"),
         ("model", {"Vision": {}}, "UnknownVariant", "it must be one of LLM"),
     ],
 )  # fmt: skip
@@ -181,7 +181,7 @@ def test_a_bad_item_of_an_array_is_named_by_its_place(tmp_path: Path, index: int
 def test_a_variant_without_a_value_given_one(tmp_path: Path) -> None:
     ((key, rule, message),) = problems_of(tmp_path, with_value(f"{LLM}.data_location", {"Dummy": {}}))
     assert (key, rule) == (f"{LLM}.data_location", "WrongType")
-    assert 'write "Dummy" as a text' in message
+    assert 'write the string "Dummy"' in message
 
 
 def test_dates_are_named_as_such(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_dates_are_named_as_such(tmp_path: Path) -> None:
         load_text(tmp_path, text)
     ((key, rule, message),) = problems_in(caught.value)
     assert (key, rule) == ("config.epoch_time", "WrongType")
-    assert message.endswith("but it is a date or time")
+    assert message.endswith("got a date or time")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_keys_of_a_servers_state_file_are_passed_over_with_a_warning(tmp_path: P
     loaded = load_document(tmp_path, state)
     keys = ["config.round_apply_time", "run_id", "run_state", "progress"]
     assert [(warning.key, warning.rule) for warning in loaded.warnings] == [(key, "IgnoredKey") for key in keys]
-    assert all("passed over" in warning.message for warning in loaded.warnings)
+    assert all("ignored" in warning.message for warning in loaded.warnings)
     assert loaded.config == document()["config"]
 
 
@@ -316,7 +316,7 @@ def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert _file_problem(tmp_path) == ("Unreadable", f"The configuration file {tmp_path} is a folder, not a file.")
+    assert _file_problem(tmp_path) == ("Unreadable", f"The configuration file {tmp_path} is a directory, not a file.")
 
 
 def test_a_path_below_a_file(tmp_path: Path) -> None:

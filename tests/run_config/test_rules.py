@@ -189,7 +189,7 @@ def test_model_rules(tmp_path: Path, rule: str, key: str, good: Any, bad: Any, r
     ((found, named, message),) = problems_of(tmp_path, with_value(f"{LLM}.{key}", bad))
     assert (found, named) == (f"{LLM}.{reported}", rule)
     assert message.startswith(f"{LLM}.{reported} = ")
-    reasons = ("must be at least 1", "must not be empty", "the program refuses this one")
+    reasons = ("must be at least 1", "must not be empty", "which the program rejects")
     assert message.endswith(tuple(f"{reason} (rule {rule})" for reason in reasons))
 
 
@@ -240,7 +240,7 @@ def test_a_cold_start_problem_shows_the_sum() -> None:
 def test_a_cold_start_that_cannot_be_computed(changes: dict[str, int]) -> None:
     model = document()["model"]
     (problem,) = check_cold_start(sample_config(**changes), model)
-    assert "cannot be checked" in problem.message
+    assert "is undefined" in problem.message
     assert "ColdStart" not in [p.rule for p in check_run(sample_config(**changes), model)]
     assert check_cold_start(sample_config(**changes), with_value(f"{LLM}.cold_start_warmup_steps", 0)["model"]) == []
 
@@ -267,7 +267,7 @@ def test_metadata_at_and_beyond_its_capacity() -> None:
         ("metadata.num_parameters", "OutOfRange"),
         ("metadata.vocab_size", "OutOfRange"),
     ]
-    assert over[1].message == "metadata.description has 281 bytes, but at most 280 fit"
+    assert over[1].message == "metadata.description is 281 bytes long; the maximum is 280"
 
 
 def test_metadata_that_is_no_text_for_the_chain() -> None:
@@ -279,7 +279,7 @@ def test_metadata_that_is_no_text_for_the_chain() -> None:
 def test_client_version_at_and_beyond_its_capacity() -> None:
     assert check_client_version("v" * 96) == []
     assert [(p.key, p.message) for p in check_client_version("v" * 97)] == [
-        ("client_version", "client_version has 97 bytes, but at most 96 fit")
+        ("client_version", "client_version is 97 bytes long; the maximum is 96")
     ]
 
 

@@ -65,9 +65,9 @@ def test_accepted_urls_and_cluster_names(text: str, url: str) -> None:
     [
         ("", "The RPC URL is empty."),
         ('""', "The RPC URL is empty."),
-        ("SECRET.example:8899", "The RPC URL does not begin with http:// or https://."),
-        ("mainnet", "The RPC URL does not begin with http:// or https://."),
-        ("D", "The RPC URL does not begin with http:// or https://."),
+        ("SECRET.example:8899", "The RPC URL must start with http:// or https://."),
+        ("mainnet", "The RPC URL must start with http:// or https://."),
+        ("D", "The RPC URL must start with http:// or https://."),
         ("ws://rpc.example/SECRET", "The RPC URL ws://rpc.example must have the scheme http or https."),
         ("http://", "The RPC URL has no host."),
         ("http:///SECRET", "The RPC URL has no host."),
@@ -76,8 +76,8 @@ def test_accepted_urls_and_cluster_names(text: str, url: str) -> None:
         ("https://rpc.example:0", "The RPC URL has port 0."),
         ("https://rpc.example:SECRET", "The RPC URL has an invalid host or port."),
         ("https://[SECRET", "The RPC URL has an invalid host or port."),
-        ("https://rpc.example/a SECRET", "The RPC URL has blanks or control characters in it."),
-        ("https://rpc.example/\x1bSECRET", "The RPC URL has blanks or control characters in it."),
+        ("https://rpc.example/a SECRET", "The RPC URL contains whitespace or control characters."),
+        ("https://rpc.example/\x1bSECRET", "The RPC URL contains whitespace or control characters."),
         ("https://rpc.example/#SECRET", "The RPC URL https://rpc.example has a fragment (#...)."),
     ],
 )

@@ -416,7 +416,7 @@ def test_what_fails_on_chain_was_paid_for_and_says_so() -> None:
     assert error.context["sent"] is True
     assert error.context["signature"] == stage.signature
     assert error.context["logs"] == ["first", "second"]
-    assert error.hint.endswith(f"Transaction {stage.signature} failed on-chain, its fee was paid.")
+    assert error.hint.endswith(f"Transaction {stage.signature} failed on-chain; its fee was paid.")
 
 
 def test_a_failure_below_the_commitment_does_not_count_yet() -> None:
@@ -502,7 +502,7 @@ def test_once_the_bytes_may_have_left_no_later_refusal_makes_them_unsent(answer:
     error = stage.fails(TransactionExpired)
     assert error.context["sent"] is True
     assert error.context["signature"] == stage.signature
-    assert error.hint.startswith("No attempt to send it succeeded: ")
+    assert error.hint.startswith("Every attempt to send it failed: ")
 
 
 # --- expired --------------------------------------------------------------------------------------------------------
@@ -639,10 +639,8 @@ def test_a_deadline_ends_in_unknown_with_the_signature() -> None:
     stage = Stage(deadline=10)
     stage.on("getSignatureStatuses", stage.status(True, "processed"))
     error = stage.fails(TransactionUnknown)
-    assert error.message.startswith(
-        f"Transaction {stage.signature} was sent, and whether it landed could not be learnt"
-    )
-    assert "Look the signature up" in error.hint
+    assert error.message.startswith(f"Transaction {stage.signature} was sent, but its outcome could not be determined")
+    assert "Check the signature" in error.hint
     assert error.context["signature"] == stage.signature
     assert 10 <= stage.elapsed < 11.1
 
@@ -750,7 +748,7 @@ def test_an_endpoint_lost_after_sending_ends_in_unknown() -> None:
     stage.on("getSignatureStatuses", REFUSED)
     stage.on("getEpochInfo", REFUSED)
     error = stage.fails(TransactionUnknown)
-    assert "because scripted://cluster no longer answers" in error.message
+    assert "because scripted://cluster stopped responding" in error.message
     assert 30 <= stage.elapsed < 34
 
 
@@ -768,7 +766,7 @@ def test_ctrl_c_before_sending() -> None:
     stage = Stage()
     stage.on("simulateTransaction", KeyboardInterrupt())
     error = stage.fails(Interrupted)
-    assert error.message == "Interrupted before payment was sent."
+    assert error.message == "Interrupted before sending payment."
     assert error.context == {"sent": False}
     assert error.__suppress_context__
 
@@ -779,9 +777,11 @@ def test_ctrl_c_while_it_is_under_way_tells_the_signature(method: str) -> None:
     stage.on("getSignatureStatuses", stage.status(False))
     stage.on(method, KeyboardInterrupt())
     error = stage.fails(Interrupted)
-    assert error.message == f"Interrupted while payment was under way as {stage.signature}: it may still land."
+    assert (
+        error.message == f"Interrupted while waiting for payment, transaction {stage.signature}, which may still land."
+    )
     assert error.context == {"sent": True, "signature": stage.signature}
-    assert "before repeating" in error.hint
+    assert "before trying again" in error.hint
 
 
 def test_ctrl_c_while_certainly_nothing_left() -> None:
@@ -795,7 +795,7 @@ def test_ctrl_c_while_the_logs_are_fetched_says_that_it_landed() -> None:
     stage = Stage()
     stage.on("getTransaction", None, KeyboardInterrupt())
     error = stage.fails(Interrupted)
-    assert error.message == f"Interrupted after payment had landed as {stage.signature}."
+    assert error.message == f"Interrupted after payment landed in transaction {stage.signature}."
     assert error.context == {"sent": True, "signature": stage.signature, "landed": [stage.signature]}
 
 
@@ -804,7 +804,7 @@ def test_ctrl_c_while_the_logs_of_a_failure_are_fetched_says_that_it_failed() ->
     stage.on("getSignatureStatuses", stage.status(True, err=CUSTOM))
     stage.on("getTransaction", None, KeyboardInterrupt())
     error = stage.fails(Interrupted)
-    assert error.message == f"Interrupted after payment had failed on-chain as {stage.signature}."
+    assert error.message == f"Interrupted after payment failed on-chain in transaction {stage.signature}."
     assert error.context == {"sent": True, "signature": stage.signature}
 
 

@@ -115,7 +115,7 @@ def test_the_refusal_is_told_by_those_who_know_the_programs(rpc: RpcClient, wall
     sender = Sender(rpc, SystemClock(), lambda line: None, describe_failure=failure_describer(PUBLISHED))
     with pytest.raises(ProgramRefused) as caught:
         sender.send([payment(wallet, Pubkey.new_unique(), 11 * SOL)], wallet)
-    assert caught.value.message.startswith("The system program refuses: ")
+    assert caught.value.message.startswith("The system program rejected the transaction: ")
     assert caught.value.context["program_code"] == 1
     assert caught.value.context["sent"] is False
 

@@ -56,7 +56,7 @@ def test_a_wallet_given_twice_or_not_needed_signs_once_or_not_at_all() -> None:
 
 def test_a_missing_signer_is_a_mistake_of_the_program() -> None:
     (payer, _), (other, _) = wallet(), wallet()
-    with pytest.raises(ValueError, match=f"no wallet was given for the signers {other.address}"):
+    with pytest.raises(ValueError, match=f"missing wallets for the signers {other.address}"):
         sign_transaction([pay(other.address)], payer, [], BLOCKHASH)
 
 
@@ -88,7 +88,7 @@ def test_1232_bytes_fit_and_one_more_does_not() -> None:
     assert len(sign_transaction([fits], payer, [], BLOCKHASH).raw) == 1232
     with pytest.raises(TransactionTooLarge) as caught:
         sign_transaction([Instruction(PROGRAM, bytes(1233 - empty), [])], payer, [], BLOCKHASH)
-    assert caught.value.message == "The transaction has 1233 bytes, at most 1232 are possible."
+    assert caught.value.message == "The transaction is 1233 bytes long; the maximum is 1232."
     assert caught.value.context == {"size": 1233, "limit": 1232}
 
 
@@ -96,7 +96,7 @@ def test_more_than_256_accounts_cannot_be_expressed() -> None:
     payer, _ = wallet()
     metas = [AccountMeta(Pubkey.new_unique(), False, False) for _ in range(255)]
     assert transaction_size([Instruction(PROGRAM, b"", metas[:254])], payer.address) > 8000
-    with pytest.raises(TransactionTooLarge, match="touches 257 accounts, at most 256"):
+    with pytest.raises(TransactionTooLarge, match="uses 257 accounts; the maximum is 256"):
         transaction_size([Instruction(PROGRAM, b"", metas)], payer.address)
 
 

@@ -132,13 +132,13 @@ def test_failed_attempts_to_send(error: NetworkError, judged: Delivery) -> None:
             InsufficientFunds,
             "The account (unknown) would be left with less SOL than its rent-exempt minimum.",
         ),
-        ("SanitizeFailure", ProgramRefused, "The cluster refuses the transaction: SanitizeFailure."),
+        ("SanitizeFailure", ProgramRefused, "The cluster rejects the transaction: SanitizeFailure."),
         (
             {"DuplicateInstruction": 1},
             ProgramRefused,
-            'The cluster refuses the transaction: {"DuplicateInstruction": 1}.',
+            'The cluster rejects the transaction: {"DuplicateInstruction": 1}.',
         ),
-        (CUSTOM, ProgramRefused, f'Instruction 2 of 2, of program {PROGRAM}, fails: {{"Custom": 6015}}.'),
+        (CUSTOM, ProgramRefused, f'Instruction 2 of 2, program {PROGRAM}, failed: {{"Custom": 6015}}.'),
     ],
 )
 def test_refusals(err: Any, kind: type[Exception], message: str) -> None:
@@ -189,13 +189,13 @@ def test_all_but_missing_sol_is_described_by_whoever_knows_the_programs() -> Non
 @pytest.mark.parametrize(
     ("err", "message"),
     [
-        ({"InstructionError": [0, "InvalidAccountData"]}, f"Instruction 1 of 1, of program {PROGRAM}, fails: Invalid"),
-        ({"InstructionError": [9, "x"]}, "Instruction 10 of 1, of program (unknown), fails: x."),
-        ({"InstructionError": [-1, "x"]}, "Instruction 0 of 1, of program (unknown), fails: x."),
-        ({"InstructionError": ["0", "x"]}, 'The cluster refuses the transaction: {"InstructionError": ["0", "x"]}.'),
-        ({"InstructionError": [0]}, 'The cluster refuses the transaction: {"InstructionError": [0]}.'),
-        ({"InstructionError": 5}, 'The cluster refuses the transaction: {"InstructionError": 5}.'),
-        ("Other", "The cluster refuses the transaction: Other."),
+        ({"InstructionError": [0, "InvalidAccountData"]}, f"Instruction 1 of 1, program {PROGRAM}, failed: Invalid"),
+        ({"InstructionError": [9, "x"]}, "Instruction 10 of 1, program (unknown), failed: x."),
+        ({"InstructionError": [-1, "x"]}, "Instruction 0 of 1, program (unknown), failed: x."),
+        ({"InstructionError": ["0", "x"]}, 'The cluster rejects the transaction: {"InstructionError": ["0", "x"]}.'),
+        ({"InstructionError": [0]}, 'The cluster rejects the transaction: {"InstructionError": [0]}.'),
+        ({"InstructionError": 5}, 'The cluster rejects the transaction: {"InstructionError": 5}.'),
+        ("Other", "The cluster rejects the transaction: Other."),
     ],
 )
 def test_errors_of_unknown_programs_are_told_by_number(err: Any, message: str) -> None:

@@ -82,7 +82,7 @@ def test_the_variable_beats_the_path_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "never-looked-at.json"
     wallet, notes = load(tmp_path, path, RAW_WALLET_PRIVATE_KEY=array(KEYPAIR))
     assert str(wallet.address) == ADDRESS
-    assert notes == [f"RAW_WALLET_PRIVATE_KEY is set, so {path} is not used."]
+    assert notes == [f"Ignoring {path}, because RAW_WALLET_PRIVATE_KEY is set."]
 
 
 def test_the_default_wallet_is_used_and_told(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_without_any_wallet_the_ways_to_give_one_are_told(tmp_path: Path) -> Non
     with pytest.raises(WalletNotFound) as caught:
         load(tmp_path)
     assert caught.value.message == (
-        f"No wallet was given, and the default one {tmp_path}/.config/solana/id.json does not exist."
+        f"No wallet was specified, and the default wallet {tmp_path}/.config/solana/id.json does not exist."
     )
     assert "WALLET_PRIVATE_KEY_PATH" in caught.value.hint
 
@@ -150,7 +150,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_a_wallet(tmp_path: Path) -> None:
-    with pytest.raises(WalletMalformed, match="is a folder, not a file"):
+    with pytest.raises(WalletMalformed, match="is a directory, not a file"):
         load(tmp_path, tmp_path)
 
 
@@ -164,16 +164,16 @@ def test_a_file_that_others_may_read_is_used_with_a_warning(tmp_path: Path, mode
     path = write(tmp_path / "key.json", array(KEYPAIR), mode=mode)
     wallet, notes = load(tmp_path, path)
     assert str(wallet.address) == ADDRESS
-    assert notes == [f"Other users of this machine may read the wallet file {path}: chmod 600 would keep it private."]
+    assert notes == [f"Other users can read the wallet file {path}. Make it private with chmod 600."]
 
 
 MALFORMED: list[tuple[str | bytes, str]] = [
     ("", "{Origin} is empty."),
     (" \n", "{Origin} is empty."),
-    (array(KEYPAIR[:63]), "{Origin} holds 63 numbers where a keypair has 64."),
-    (array([*KEYPAIR, 0]), "{Origin} holds 65 numbers where a keypair has 64."),
-    ("[]", "{Origin} holds 0 numbers where a keypair has 64."),
-    (array(SEED), "{Origin} holds 32 bytes, a seed or a public key alone, where a keypair has 64."),
+    (array(KEYPAIR[:63]), "{Origin} contains 63 numbers; a keypair has 64."),
+    (array([*KEYPAIR, 0]), "{Origin} contains 65 numbers; a keypair has 64."),
+    ("[]", "{Origin} contains 0 numbers; a keypair has 64."),
+    (array(SEED), "{Origin} contains 32 bytes, a seed or a public key only; a keypair has 64."),
     (array([*KEYPAIR[:20], 256, *KEYPAIR[21:]]), "In {origin}, number 21 of the array is not between 0 and 255."),
     (array([-1, *KEYPAIR[1:]]), "In {origin}, number 1 of the array is not between 0 and 255."),
     (array([*KEYPAIR[:63], "7"]), "In {origin}, element 64 of the array is not a whole number."),
@@ -182,23 +182,29 @@ MALFORMED: list[tuple[str | bytes, str]] = [
     (array([list(KEYPAIR)]), "In {origin}, element 1 of the array is not a whole number."),
     ("[1, 2,\n 3", "{Origin} begins as a JSON array but is not valid JSON (line 2 column 3)."),
     ("[1] x", "{Origin} begins as a JSON array but is not valid JSON (line 1 column 5)."),
-    ("[" * 20000, "{Origin} begins as a JSON array but is not valid JSON (numbers too long or lists too deep)."),
-    (f"[{'1' * 5000}]", "{Origin} begins as a JSON array but is not valid JSON (numbers too long or lists too deep)."),
+    (
+        "[" * 20000,
+        "{Origin} begins as a JSON array but is not valid JSON (numbers too long or lists nested too deeply).",
+    ),
+    (
+        f"[{'1' * 5000}]",
+        "{Origin} begins as a JSON array but is not valid JSON (numbers too long or lists nested too deeply).",
+    ),
     (
         array(SEED + bytes(32)),
-        "The halves of {origin} do not match: the public key is not that of the secret key.",
+        "The public key in {origin} does not belong to its secret key.",
     ),
     (
         "0" + str(Keypair.from_bytes(KEYPAIR))[1:],
-        "{Origin} is neither a JSON array nor base58 text: character 1 is not of base58.",
+        "{Origin} is neither a JSON array nor base58 text: character 1 is not in the base58 alphabet.",
     ),
     (
         str(Keypair.from_bytes(KEYPAIR))[:40] + "l" + str(Keypair.from_bytes(KEYPAIR))[41:],
-        "{Origin} is neither a JSON array nor base58 text: character 41 is not of base58.",
+        "{Origin} is neither a JSON array nor base58 text: character 41 is not in the base58 alphabet.",
     ),
-    ('{"a": 1}', "{Origin} is neither a JSON array nor base58 text: character 1 is not of base58."),
-    (ADDRESS, "{Origin} holds 32 bytes, a seed or a public key alone, where a keypair has 64."),
-    ("1111", "{Origin} holds 4 bytes where a keypair has 64."),
+    ('{"a": 1}', "{Origin} is neither a JSON array nor base58 text: character 1 is not in the base58 alphabet."),
+    (ADDRESS, "{Origin} contains 32 bytes, a seed or a public key only; a keypair has 64."),
+    ("1111", "{Origin} contains 4 bytes; a keypair has 64."),
     ("a" * 129, "{Origin} is neither a JSON array nor base58 text of 64 bytes: 129 characters."),
 ]
 
@@ -294,7 +300,7 @@ def test_a_generated_wallet_is_written_for_its_owner_alone_and_read_again(tmp_pa
 
 def test_a_keypair_file_is_never_overwritten(tmp_path: Path) -> None:
     path = write(tmp_path / "there.json", "precious")
-    with pytest.raises(WalletError, match="exists already and is not overwritten"):
+    with pytest.raises(WalletError, match="already exists and will not be overwritten"):
         Wallet.generate().write_keypair_file(path)
     assert path.read_text() == "precious"
 
@@ -303,7 +309,7 @@ def test_a_keypair_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WalletError, match=r"Cannot write .*: Not a directory\."):
         Wallet.generate().write_keypair_file(tmp_path / "file" / "below" / "new.json")
-    with pytest.raises(WalletError, match="is not a folder"):
+    with pytest.raises(WalletError, match="is not a directory"):
         Wallet.generate().write_keypair_file(tmp_path / "file" / "new.json")
 
 

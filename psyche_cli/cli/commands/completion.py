@@ -19,7 +19,7 @@ def command(
 ) -> PlainText[Any]:
     """Print a script that completes commands and options.
 
-    For bash and zsh append it to ~/.bashrc or ~/.zshrc (after compinit); for fish write it to
+    For bash or zsh, append it to ~/.bashrc or ~/.zshrc (after compinit). For fish, write it to
     ~/.config/fish/completions/psyche-cli.fish.
     """
     from psyche_cli.cli.completion import SCRIPTS

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @plain(example="psyche-cli config-example small-llama > run.toml")
 def command(
-    name: Annotated[str, typer.Argument(help="Which one; see --list.")] = "minimal",
+    name: Annotated[str, typer.Argument(help="Name of the example; see --list.")] = "minimal",
     *,
     show_list: Annotated[bool, option("--list", help="List the names, each with what it is for.")] = False,
 ) -> PlainText[Any]:
     """Print an example run configuration.
 
-    In TOML and commented, to be edited and given to update-config.
+    The output is commented TOML, to be edited and passed to update-config.
     """
     from psyche_cli.run_config.examples import find_example, list_examples
 

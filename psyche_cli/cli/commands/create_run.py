@@ -15,31 +15,35 @@ def command(
     client_version: Annotated[
         str,
         option(
-            "--client-version", "-c", metavar="TEXT", help="Training client that members must run; latest when absent."
+            "--client-version", "-c", metavar="TEXT", help="Client version that members must run. Defaults to latest."
         ),
     ] = "latest",
     join_authority: Annotated[
         str | None,
-        option("--join-authority", metavar="PUBKEY", help="Who lets members join; the wallet's own key when absent."),
+        option(
+            "--join-authority",
+            metavar="PUBKEY",
+            help="Key that authorizes members to join. Defaults to the wallet's key.",
+        ),
     ] = None,
     treasurer_collateral_mint: Annotated[
         str | None,
         option(
             "--treasurer-collateral-mint",
             metavar="PUBKEY",
-            help="Mint of the reward token; makes a run with a treasurer.",
+            help="Mint of the reward token. Creates the run with a treasurer.",
         ),
     ] = None,
     treasurer_index: TreasurerIndex = None,
-    name: Annotated[str | None, option("--name", metavar="TEXT", help="Name shown to people, up to 64 bytes.")] = None,
+    name: Annotated[str | None, option("--name", metavar="TEXT", help="Display name, up to 64 bytes.")] = None,
     description: Annotated[
         str | None, option("--description", metavar="TEXT", help="Description, up to 280 bytes.")
     ] = None,
 ) -> Writing:
     """Create a run.
 
-    In one transaction. The run starts Uninitialized: configure it next. Locks about 0.83 SOL of rent, which close-run
-    would give back for a run without a treasurer.
+    Sends a single transaction. The new run is Uninitialized and must be configured next. Locks about 0.83 SOL of rent,
+    which can be recovered by closing the run if it has no treasurer.
     """
     from psyche_cli.operations.runs.create_run import RunRequest, create_run
 

@@ -19,15 +19,15 @@ def command(
         option(
             "--authorizer",
             metavar="PUBKEY",
-            help="Public key that may join, or whose delegates may.",
+            help="Public key allowed to join, itself or through its delegates.",
         ),
     ] = None,
-    permissionless: Annotated[bool, option("--permissionless", help="Let everybody join.")] = False,
+    permissionless: Annotated[bool, option("--permissionless", help="Allow everyone to join.")] = False,
 ) -> Writing:
-    """Let somebody, or everybody, join your runs.
+    """Authorize one key, or everyone, to join your runs.
 
-    Your runs are those whose join authority is the wallet. Creates the authorization and activates it in one
-    transaction. Repeating it changes nothing.
+    Applies to every run whose join authority is the wallet. Creates and activates the authorization in one transaction.
+    Safe to repeat.
     """
     from psyche_cli.operations.authorizations.create import choose_grantee, create_join_authorization
 

@@ -8,9 +8,9 @@ from psyche_cli.cli.sessions import Reading, reads
 
 @reads(example="psyche-cli json-dump-run --run-id my-run | jq .coordinator_account.status")
 def command(*, run_id: RunId, treasurer_index: TreasurerIndex = None) -> Reading:
-    """Print everything about a run, as JSON.
+    """Print the full state of a run as JSON.
 
-    Needs no wallet.
+    Does not need a wallet.
     """
     from psyche_cli.operations.observe.json_dump import dump_run
 

@@ -19,14 +19,14 @@ def command(
             "--wallet",
             "--user",
             metavar="PUBKEY",
-            help="Public key of the member to look at.",
+            help="Public key of the member.",
         ),
     ],
     treasurer_index: TreasurerIndex = None,
 ) -> Reading:
-    """Print everything about one member, as JSON.
+    """Print the full state of one member as JSON.
 
-    Needs no wallet.
+    Does not need a wallet.
     """
     from psyche_cli.operations.observe.json_dump import dump_user
 

@@ -29,30 +29,33 @@ def serve(
     ctx: typer.Context,
     *,
     rpc_port: Annotated[
-        int, typer.Option("--rpc-port", help="Port of JSON-RPC; PubSub takes the next one. 0 takes any free pair.")
+        int, typer.Option("--rpc-port", help="JSON-RPC port; PubSub uses the next one. 0 picks a free pair.")
     ] = 8899,
     bpf_program: Annotated[
         list[str] | None,
         typer.Option(
             "--bpf-program",
             metavar="ADDRESS|NAME FILE.so",
-            help="Load a program; NAME (coordinator, authorizer, treasurer) replaces that stand-in. Repeatable.",
+            help="Load a program. NAME (coordinator, authorizer or treasurer) replaces that stand-in. Repeatable.",
         ),
     ] = None,
     airdrop: Annotated[
         list[str] | None,
-        typer.Option("--airdrop", metavar="PUBKEY=SOL", help="Fund an address at the start. Repeatable."),
+        typer.Option("--airdrop", metavar="PUBKEY=SOL", help="Fund an address at startup. Repeatable."),
     ] = None,
     mint: Annotated[
-        str | None, typer.Option("--mint", metavar="PUBKEY", help="An address that gets 500,000,000 SOL at the start.")
+        str | None, typer.Option("--mint", metavar="PUBKEY", help="Address that receives 500,000,000 SOL at startup.")
     ] = None,
-    faucet_sol: Annotated[str, typer.Option("--faucet-sol", metavar="SOL", help="What the faucet holds.")] = "1000000",
+    faucet_sol: Annotated[
+        str, typer.Option("--faucet-sol", metavar="SOL", help="Initial balance of the faucet.")
+    ] = "1000000",
     account: Annotated[
         list[str] | None,
         typer.Option(
             "--account",
             metavar="ADDRESS FILE.json",
-            help="Load an account that `solana account --output json` wrote; ADDRESS - takes the file's. Repeatable.",
+            help="Load an account from a file written by `solana account --output json`. Use - as ADDRESS to take it "
+            "from the file. Repeatable.",
         ),
     ] = None,
     clone: Annotated[
@@ -64,24 +67,36 @@ def serve(
         typer.Option(
             "--clone-upgradeable-program",
             metavar="ADDRESS",
-            help="Copy a program from the cluster at --url; it replaces a stand-in of the same id. Repeatable.",
+            help="Copy a program from the cluster at --url, replacing any stand-in with the same id. Repeatable.",
         ),
     ] = None,
     url: Annotated[
-        str, typer.Option("--url", "-u", metavar="URL", help="Where to clone from: a URL, devnet or mainnet-beta.")
+        str,
+        typer.Option(
+            "--url", "-u", metavar="URL", help="Cluster to clone from: a URL, devnet, testnet or mainnet-beta."
+        ),
     ] = "mainnet-beta",
     ledger: Annotated[
         Path | None,
-        typer.Option("--ledger", "-l", metavar="DIR", help="Keep the chain in this folder and continue it next time."),
+        typer.Option(
+            "--ledger",
+            "-l",
+            metavar="DIR",
+            help="Store the chain in this directory and continue from it on the next start.",
+        ),
     ] = None,
-    reset: Annotated[bool, typer.Option("--reset", "-r", help="Throw away what --ledger holds.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", "-r", help="Discard the existing chain in --ledger.")] = False,
     slot_time: Annotated[
         float,
-        typer.Option("--slot-time", metavar="SECONDS", help="Length of a slot; 0 lets slots pass only when warped."),
+        typer.Option("--slot-time", metavar="SECONDS", help="Slot duration; with 0, slots advance only when warped."),
     ] = 0.4,
     clock: Annotated[
         str,
-        typer.Option("--clock", metavar="now|fixed:UNIX|scale:N", help="The cluster's time: the machine's, or not."),
+        typer.Option(
+            "--clock",
+            metavar="now|fixed:UNIX|scale:N",
+            help="Cluster clock: the system clock, a fixed time, or the system clock sped up.",
+        ),
     ] = "now",
     warp_slot: Annotated[
         int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="The first slot.", min=1, max=10**15)
@@ -91,17 +106,17 @@ def serve(
         typer.Option(
             "--ready-file",
             metavar="FILE",
-            help="Let FILE exist while the validator answers: one JSON document with its URLs.",
+            help="File to create once the validator is ready, with its URLs as JSON. Removed on exit.",
         ),
     ] = None,
     log: Annotated[
-        bool, typer.Option("--log", help="Print every request and what programs log on stderr, too.")
+        bool, typer.Option("--log", help="Also print every request and all program logs to stderr.")
     ] = False,
 ) -> None:
-    """Run a local validator, or control one.
+    """Run a local validator or control a running one.
 
-    Serves Solana's JSON-RPC and PubSub on 127.0.0.1, with the Psyche programs loaded, until Ctrl-C. --quiet leaves out
-    the line per transaction on stderr; --verbose does what --log does.
+    Serves Solana's JSON-RPC and PubSub on 127.0.0.1, with the Psyche programs loaded, until Ctrl-C. Prints one line per
+    transaction to stderr unless --quiet is given; --verbose is the same as --log.
     """
     from psyche_cli.cli.render import one_line_json, print_line
     from psyche_cli.localnet.chain.timekeeping import ClockMode
@@ -110,8 +125,8 @@ def serve(
     from psyche_cli.operations.localnet.serve import run_in_foreground
 
     if reset and ledger is None:
-        raise UsageError("--reset without --ledger has nothing to throw away.", hint="Give --ledger DIR, too.")
-    for path, what in ((ledger, "the ledger folder"), (ready_file, "the ready file")):
+        raise UsageError("--reset requires --ledger.", hint="Add --ledger DIR.")
+    for path, what in ((ledger, "the ledger directory"), (ready_file, "the ready file")):
         if path is not None:
             refuse_key_as_path(path, what)
     texts = GenesisOptions(
@@ -152,20 +167,21 @@ def serve(
 def new_wallet(
     ctx: typer.Context,
     *,
-    file: Annotated[Path, typer.Argument(help="The keypair file to create. It is never overwritten.")],
+    file: Annotated[Path, typer.Argument(help="Keypair file to create. An existing file is never overwritten.")],
     airdrop: Annotated[
         str | None,
         typer.Option(
             "--airdrop",
             metavar="SOL",
-            help="Let the wallet hold this much: the cluster's faucet gives what it lacks. FILE may exist then.",
+            help="Top the wallet up to this balance from the cluster's faucet. With this option, FILE may already "
+            "exist.",
         ),
     ] = None,
     rpc: Rpc = LOCAL_RPC,
 ) -> PlainText[Any]:
     """Create a keypair file, and print its public key.
 
-    The file is in the format of the Solana tools, and only you may read it.
+    The file uses the format of the Solana tools and is readable only by you.
     """
     from psyche_cli.operations.localnet.wallets_and_mints import new_wallet
 
@@ -176,14 +192,12 @@ def new_wallet(
 def airdrop(
     ctx: typer.Context,
     *,
-    recipient: Annotated[
-        str, typer.Argument(metavar="PUBKEY|FILE", help="Who gets it: a public key, or a keypair file.")
-    ],
-    sol: Annotated[str, typer.Argument(metavar="SOL", help="How much, an exact decimal number.")],
+    recipient: Annotated[str, typer.Argument(metavar="PUBKEY|FILE", help="Recipient: a public key or a keypair file.")],
+    sol: Annotated[str, typer.Argument(metavar="SOL", help="Amount, as an exact decimal.")],
 ) -> Reading:
-    """Ask the faucet for SOL, and wait until it is there.
+    """Request SOL from the faucet and wait for it to arrive.
 
-    A local validator has a faucet, and so have devnet and testnet.
+    Local validators, devnet and testnet have a faucet.
     """
     from psyche_cli.operations.localnet.airdrop import airdrop
 
@@ -196,7 +210,7 @@ _TokenWallet = Annotated[
         "--wallet-private-key-path",
         "--wallet",
         "-w",
-        help="Solana keypair file that pays, may mint, and receives the tokens.",
+        help="Solana keypair file that pays, becomes the mint authority and receives the tokens.",
     ),
 ]
 
@@ -208,12 +222,14 @@ _TokenWallet = Annotated[
 )
 def new_mint(
     *,
-    decimals: Annotated[int, typer.Option("--decimals", help="Decimal places of the token, 0 to 255.")] = 6,
-    amount: Annotated[str, typer.Option("--amount", help="Whole tokens to mint to the wallet, exact decimals.")] = "0",
+    decimals: Annotated[int, typer.Option("--decimals", help="Number of decimals of the token, 0 to 255.")] = 6,
+    amount: Annotated[
+        str, typer.Option("--amount", help="Amount of tokens to mint to the wallet, as an exact decimal.")
+    ] = "0",
 ) -> Writing:
-    """Create an SPL token: collateral to rehearse with.
+    """Create an SPL token to use as test collateral.
 
-    The wallet pays, may mint, and receives --amount of it.
+    The wallet pays, becomes the mint authority and receives --amount tokens.
     """
     from psyche_cli.operations.localnet.wallets_and_mints import new_mint
 
@@ -225,12 +241,15 @@ def wait(
     ctx: typer.Context,
     *,
     timeout: Annotated[
-        str, typer.Option("--timeout", metavar="DURATION", help="How long at most: seconds, or such as 90s, 2m.")
+        str,
+        typer.Option(
+            "--timeout", metavar="DURATION", help="Maximum time to wait: seconds, or a duration such as 90s or 2m."
+        ),
     ] = "60",
 ) -> Reading:
-    """Wait until a local validator that was just started answers.
+    """Wait for a local validator to become ready.
 
-    Ends in exit code 10 when it does not in time.
+    Exits with code 10 on timeout.
     """
     from psyche_cli.operations.localnet.wait import wait_until_healthy
 
@@ -242,13 +261,16 @@ def warp(
     *,
     duration: Annotated[
         str | None,
-        typer.Argument(help="Time to let pass, and the slots in it: seconds, or such as 45s, 90m, 1h30m, 2d."),
+        typer.Argument(
+            help="Time to advance, with the slots it contains: seconds, or a duration such as 45s, 90m, 1h30m or 2d."
+        ),
     ] = None,
     slots: Annotated[
-        int | None, typer.Option("--slots", help="Slots to let pass without time; 151 expire every blockhash.", min=0)
+        int | None,
+        typer.Option("--slots", help="Slots to advance without changing the time; 151 expire every blockhash.", min=0),
     ] = None,
 ) -> Reading:
-    """Let time pass at once."""
+    """Advance the clock or the slot."""
     from psyche_cli.operations.localnet.control import warp
 
     return lambda session: warp(session, duration=duration, slots=slots)
@@ -256,7 +278,7 @@ def warp(
 
 @reads(example="psyche-cli localnet reset", websocket=False)
 def reset() -> Reading:
-    """Go back to genesis."""
+    """Reset the chain to genesis."""
     from psyche_cli.operations.localnet.control import reset
 
     return lambda session: reset(session)
@@ -264,7 +286,7 @@ def reset() -> Reading:
 
 @reads(example="psyche-cli localnet snapshot", websocket=False)
 def snapshot() -> Reading:
-    """Remember the state, and print the number to restore it by."""
+    """Take a snapshot and print its number."""
     from psyche_cli.operations.localnet.control import take_snapshot
 
     return lambda session: take_snapshot(session)
@@ -273,9 +295,9 @@ def snapshot() -> Reading:
 @reads(example="psyche-cli localnet restore 1", websocket=False)
 def restore(
     *,
-    number: Annotated[int, typer.Argument(help="The snapshot's number.", min=1)],
+    number: Annotated[int, typer.Argument(help="Number of the snapshot.", min=1)],
 ) -> Reading:
-    """Go back to a snapshot."""
+    """Restore a snapshot."""
     from psyche_cli.operations.localnet.control import restore_snapshot
 
     return lambda session: restore_snapshot(session, number)
@@ -284,10 +306,10 @@ def restore(
 @reads(example="psyche-cli localnet set-account ADDRESS account.json", websocket=False)
 def set_account(
     *,
-    address: Annotated[str, typer.Argument(help="The account's address.")],
-    file: Annotated[Path, typer.Argument(help="A file that `solana account --output json` wrote.")],
+    address: Annotated[str, typer.Argument(help="Address of the account.")],
+    file: Annotated[Path, typer.Argument(help="Account file as written by `solana account --output json`.")],
 ) -> Reading:
-    """Write an account, past all rules."""
+    """Overwrite an account, bypassing all program rules."""
     from psyche_cli.operations.localnet.control import set_account
 
     return lambda session: set_account(session, address, file)
@@ -300,7 +322,7 @@ def programs(
 ) -> OperationResult[Any]:
     """Write the Psyche programs as .so files.
 
-    Prints the flags with which solana-test-validator loads them.
+    Prints the flags that load them into solana-test-validator.
     """
     from psyche_cli.operations.localnet.export_programs import export_programs
 

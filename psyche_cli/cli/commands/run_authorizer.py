@@ -17,10 +17,10 @@ def command(
     *,
     settings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="The older recipe's way to say it."),
+        typer.Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="Settings in the form key=value."),
     ] = None,
     rpc: Annotated[
-        str | None, option("--rpc", metavar="URL", help=f"RPC URL of the cluster; {LOCAL_RPC} when absent.")
+        str | None, option("--rpc", metavar="URL", help=f"RPC URL of the cluster. Defaults to {LOCAL_RPC}.")
     ] = None,
     grantor: Annotated[
         str | None,
@@ -29,20 +29,22 @@ def command(
             "--wallet-private-key-path",
             "-w",
             metavar="FILE",
-            help="Keypair file of the join authority; the default wallet when absent.",
+            help="Keypair file of the join authority. Defaults to the default wallet.",
         ),
     ] = None,
     grantee: Annotated[
         str | None,
         typer.Option(
-            "--grantee", metavar="PUBKEY", help="Public key or keypair file of who may join; everybody when absent."
+            "--grantee",
+            metavar="PUBKEY",
+            help="Public key or keypair file of the key allowed to join. Defaults to everyone.",
         ),
     ] = None,
 ) -> OperationResult[Any]:
     """The same, by the name of the older recipe.
 
-    Does what join-authorization-create does, under the name and with the defaults of the older recipe: everybody, on a
-    local validator, by the default keypair.
+    Kept for scripts written for the run_authorizer recipe of the published repository, with the same defaults: everyone
+    may join, the cluster is a local validator, and the default keypair signs.
     """
     from psyche_cli.operations.authorizations.create import create_join_authorization
     from psyche_cli.operations.authorizations.run_authorizer_arguments import parse_run_authorizer_arguments

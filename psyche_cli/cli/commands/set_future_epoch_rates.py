@@ -19,7 +19,7 @@ def command(
             "--earning-rate-total-shared",
             "--earning-rate",
             metavar="AMOUNT",
-            help="What all members of an epoch earn together.",
+            help="Total earned per epoch, shared by all members that finish it.",
         ),
     ] = None,
     slashing_rate: Annotated[
@@ -28,19 +28,19 @@ def command(
             "--slashing-rate-per-client",
             "--slashing-rate",
             metavar="AMOUNT",
-            help="What an ejected member loses per epoch.",
+            help="Amount an ejected member loses per epoch.",
         ),
     ] = None,
     treasurer_index: TreasurerIndex = None,
 ) -> Writing:
-    """Set the rewards of the epochs to come.
+    """Set the earning and slashing rates for future epochs.
 
-    The rates hold from the next epoch on. For a run with a treasurer the rates are amounts of its collateral token,
-    such as 12.5; without one, whole points.
+    The rates take effect from the next epoch. With a treasurer they are amounts of the collateral token, such as 12.5;
+    without one they are whole points.
     """
     if earning_rate is None and slashing_rate is None:
         raise NothingToDo(
-            "No rate was given.", hint="Give --earning-rate-total-shared, --slashing-rate-per-client, or both."
+            "No rate was given.", hint="Use --earning-rate-total-shared, --slashing-rate-per-client, or both."
         )
     from psyche_cli.operations.rewards.set_future_epoch_rates import set_future_epoch_rates
 

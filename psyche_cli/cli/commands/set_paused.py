@@ -15,10 +15,10 @@ def command(
     resume: Annotated[bool, option("--resume", help="Start or resume the run instead of pausing it.")] = False,
     treasurer_index: TreasurerIndex = None,
 ) -> Writing:
-    """Pause a run, or with --resume start it.
+    """Pause a run, or start or resume it with --resume.
 
-    A run in training pauses at the end of its epoch, and that epoch pays no rewards. One that waits for members or
-    warms up pauses at once.
+    A run in training pauses at the end of its epoch, and that epoch pays no rewards. A run that is waiting for members
+    or warming up pauses immediately.
     """
     from psyche_cli.operations.runs.set_paused import set_paused
 

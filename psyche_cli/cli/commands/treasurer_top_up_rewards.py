@@ -17,16 +17,16 @@ def command(
         option(
             "--collateral-amount",
             metavar="AMOUNT",
-            help="How much of the collateral token to transfer, such as 1000.25.",
+            help="Amount of the collateral token to transfer, such as 1000.25.",
         ),
     ],
     treasurer_index: TreasurerIndex = None,
 ) -> Writing:
-    """Transfer collateral to a run's treasury.
+    """Transfer collateral to a run's vault.
 
-    From the wallet's own token account. Members are paid out of the treasury when they claim.
+    The tokens come from the wallet's associated token account. Members are paid from the vault when they claim.
 
-    There is no way back: the treasury pays only to members who claim what they earned.
+    The transfer cannot be undone: the vault pays out only to members claiming their earnings.
     """
     from psyche_cli.operations.rewards.treasurer_top_up_rewards import top_up_rewards
 

@@ -16,22 +16,24 @@ def command(
     run_id: RunId,
     config_path: Annotated[
         Path | None,
-        option("--config-path", metavar="FILE", help="Run configuration (TOML); replaces config and model as a whole."),
+        option(
+            "--config-path", metavar="FILE", help="Run configuration file (TOML). Replaces the whole config and model."
+        ),
     ] = None,
     restart_from_step: Annotated[
         int | None,
         option(
             "--restart-from-step",
             metavar="N",
-            help="Set the step to go on from, with its data index.",
+            help="Set the step to restart from, and the matching data index.",
             min=1,
             max=U32_MAX,
         ),
     ] = None,
     switch_to_hub: Annotated[
-        bool, option("--switch-to-hub", help="Take the checkpoint from its repository or bucket, not from peers.")
+        bool, option("--switch-to-hub", help="Load the checkpoint from its repository or bucket instead of from peers.")
     ] = False,
-    name: Annotated[str | None, option("--name", metavar="TEXT", help="Name shown to people, up to 64 bytes.")] = None,
+    name: Annotated[str | None, option("--name", metavar="TEXT", help="Display name, up to 64 bytes.")] = None,
     description: Annotated[
         str | None, option("--description", metavar="TEXT", help="Description, up to 280 bytes.")
     ] = None,
@@ -45,14 +47,14 @@ def command(
     ] = None,
     client_version: Annotated[
         str | None,
-        option("--client-version", metavar="TEXT", help="Version of the training client that members must run."),
+        option("--client-version", metavar="TEXT", help="Client version that members must run."),
     ] = None,
     treasurer_index: TreasurerIndex = None,
 ) -> Writing:
-    """Configure a run, from a file and by options.
+    """Configure a run from a file or with options.
 
-    The file is checked here first, and every rule that it breaks is named. Name, description and the like may change at
-    any time; everything else only while the run is Uninitialized or Paused.
+    The file is validated locally first, and every violated rule is reported. The name, description and other metadata
+    can be changed at any time; everything else only while the run is Uninitialized or Paused.
     """
     from psyche_cli.operations.config.update_config import ConfigChanges, update_config
 

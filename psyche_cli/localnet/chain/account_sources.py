@@ -50,9 +50,9 @@ def read_account_file(path: Path) -> dict[str, Json]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise LocalnetError(f"The account file {path} cannot be read: {error.strerror}.", path=str(path)) from error
+        raise LocalnetError(f"Cannot read the account file {path}: {error.strerror}.", path=str(path)) from error
     except ValueError:
-        raise LocalnetError("The path of the account file is not usable.") from None
+        raise LocalnetError("The path of the account file is invalid.") from None
     try:
         document: Any = json.loads(content)
         account_from_json(document["account"])
@@ -67,8 +67,8 @@ def read_account_file(path: Path) -> dict[str, Json]:
 def _no_account_in(path: Path, kind: str = "") -> LocalnetError:
     """The error for a file that holds something else; ``kind`` says what, where that is known."""
     return LocalnetError(
-        f"{path} is {kind}, not an account." if kind else f"{path} does not hold an account.",
-        hint="Write it with: solana account ADDRESS --output json --output-file FILE",
+        f"{path} is {kind}, not an account." if kind else f"{path} does not contain a valid account.",
+        hint="Create the file with: solana account ADDRESS --output json --output-file FILE",
         path=str(path),
     )
 
@@ -85,7 +85,7 @@ def cloned_programs(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey,
         if program.owner == UPGRADEABLE_LOADER and int.from_bytes(program.data[:4], "little") == _PROGRAM_STATE:
             [data] = _fetch(rpc, [Pubkey(program.data[4:36])])
             if int.from_bytes(data.data[:4], "little") != _PROGRAM_DATA_STATE:
-                raise BadProgram(f"The program {program.address} on {rpc.label} has no program data.")
+                raise BadProgram(f"The program {program.address} on {rpc.label} has no program data account.")
             code[program.address] = data.data[_PROGRAM_DATA_HEADER:]
         elif program.executable:
             code[program.address] = program.data
@@ -103,7 +103,7 @@ def _fetch(rpc: RpcClient, addresses: list[Pubkey]) -> list[RawAccount]:
     for address, raw in zip(addresses, rpc.accounts(addresses) if addresses else [], strict=True):
         if raw is None:
             raise AccountNotFound(
-                f"There is no account {address} on {rpc.label}.",
+                f"The account {address} does not exist on {rpc.label}.",
                 hint="Check the address and --url.",
                 address=str(address),
             )
@@ -114,7 +114,7 @@ def _fetch(rpc: RpcClient, addresses: list[Pubkey]) -> list[RawAccount]:
 def _as_account(raw: RawAccount) -> Account:
     if raw.executable:
         raise AccountError(
-            f"The account {raw.address} is a program.",
+            f"The account {raw.address} is an upgradeable program.",
             hint="Use --clone-upgradeable-program for programs.",
             address=str(raw.address),
         )

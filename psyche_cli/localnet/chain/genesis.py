@@ -75,7 +75,7 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
         except AccountRefused as error:
             raise BadProgram(
                 f"The account {address} cannot be loaded: {error}.",
-                hint="A program has to be complete: one of the upgradeable loader needs its program data account, too.",
+                hint="A program must be complete: an upgradeable program also needs its program data account.",
                 address=str(address),
             ) from error
     for address, lamports in {**genesis.balances, faucet_keypair().pubkey(): genesis.faucet_lamports}.items():
@@ -106,7 +106,7 @@ def put_account(vm: LiteSVM, address: Pubkey, account: Account) -> None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # pyo3's PanicException derives from BaseException
-        raise AccountRefused(f"the VM does not accept it ({str(error).rstrip('.')})") from error
+        raise AccountRefused(f"the VM rejects it ({str(error).rstrip('.')})") from error
 
 
 def programs_last(accounts: Mapping[Pubkey, Account]) -> list[tuple[Pubkey, Account]]:
@@ -126,8 +126,8 @@ def add_program_file(vm: LiteSVM, address: Pubkey, path: Path) -> None:
         code = path.read_bytes()
     except OSError as error:
         raise BadProgram(
-            f"The program file {path} cannot be read: {error.strerror}.",
-            hint="Give the path of an SBPF shared object (.so), as built by cargo build-sbf.",
+            f"Cannot read the program file {path}: {error.strerror}.",
+            hint="Use the path of an SBPF shared object (.so) built with cargo build-sbf.",
             path=str(path),
         ) from error
     add_program(vm, address, code, str(path))
@@ -138,7 +138,7 @@ def add_program(vm: LiteSVM, address: Pubkey, code: bytes, origin: str) -> None:
     if problem := _elf_problem(code):
         raise BadProgram(
             f"{origin} is not a Solana program: {problem}.",
-            hint="Give an SBPF shared object (.so), as built by cargo build-sbf.",
+            hint="Use an SBPF shared object (.so) built with cargo build-sbf.",
             path=origin,
         )
     try:
@@ -148,17 +148,17 @@ def add_program(vm: LiteSVM, address: Pubkey, code: bytes, origin: str) -> None:
         raise
     except BaseException as error:  # pyo3's PanicException derives from BaseException
         raise BadProgram(
-            f"The VM does not accept {origin} as a program: {error}",
-            hint="Check that it was built for Solana (SBPF) and is complete.",
+            f"The VM rejects {origin} as a program: {error}",
+            hint="Check that the file is complete and was built for Solana (SBPF).",
             path=origin,
         ) from error
 
 
 def _elf_problem(code: bytes) -> str:
     if code[:4] != b"\x7fELF":
-        return "it does not start as an ELF file does" if code else "it is empty"
+        return "it does not start with the ELF magic number" if code else "it is empty"
     if len(code) < 64:
-        return f"its {len(code)} bytes are too few for an ELF header"
+        return f"at {len(code)} bytes it is too small for an ELF header"
     if code[4:6] != b"\x02\x01":
         return "it is not a 64-bit little-endian ELF file"
     machine = int.from_bytes(code[18:20], "little")

@@ -35,8 +35,8 @@ class ClockMode:
         except ValueError:
             pass
         raise UsageError(
-            f"The clock {text!r} cannot be meant.",
-            hint="Give now, fixed:UNIX (seconds since 1970) or scale:N (N times as fast, up to 1,000,000).",
+            f"Invalid clock {text!r}.",
+            hint="Use now, fixed:UNIX (seconds since the epoch) or scale:N (N times as fast, at most 1,000,000).",
         )
 
 

@@ -68,7 +68,7 @@ class Dispatcher:
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         try:
             if not steerable and request["method"] in rpc_control.METHODS:
-                raise RpcFault(INVALID_REQUEST, f"{request['method']} is refused to web pages from elsewhere")
+                raise RpcFault(INVALID_REQUEST, f"{request['method']} is not available to web pages from other origins")
             answer = {"jsonrpc": "2.0", "result": self._call(request["method"], request.get("params")), "id": identity}
         except RpcFault as fault:
             answer = _failure(identity, fault)

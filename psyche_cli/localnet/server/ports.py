@@ -22,9 +22,7 @@ def bind_pair(rpc_port: int) -> tuple[socket.socket, socket.socket]:
     Raises PortInUse, UsageError (no such port) or LocalnetError (not allowed).
     """
     if not 0 <= rpc_port <= 65534:
-        raise UsageError(
-            f"The RPC port {rpc_port} cannot be used.", hint="Give a port from 1 to 65534, or 0 for any free pair."
-        )
+        raise UsageError(f"Invalid RPC port {rpc_port}.", hint="Use a port from 1 to 65534, or 0 for any free pair.")
     if rpc_port:
         first = _bind(rpc_port)
         try:
@@ -41,7 +39,7 @@ def bind_pair(rpc_port: int) -> tuple[socket.socket, socket.socket]:
         except PortInUse:
             pass
         first.close()
-    raise PortInUse(f"No two neighbouring free ports were found on {HOST}.", hint="Choose one with --rpc-port.", port=0)
+    raise PortInUse(f"Could not find two consecutive free ports on {HOST}.", hint="Choose one with --rpc-port.", port=0)
 
 
 def _bind(port: int) -> socket.socket:
@@ -55,13 +53,13 @@ def _bind(port: int) -> socket.socket:
         bound.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(
-                f"Port {port} on {HOST} is in use by another process.",
-                hint="Stop that process, or choose another port with --rpc-port (PubSub takes the one after it); "
-                "--rpc-port 0 takes any free pair.",
+                f"Port {port} on {HOST} is already in use.",
+                hint="Stop the process that uses it, or choose another port with --rpc-port (PubSub uses the next "
+                "one). --rpc-port 0 picks a free pair.",
                 port=port,
             ) from error
         raise LocalnetError(
-            f"Port {port} on {HOST} cannot be opened: {error.strerror}.",
+            f"Cannot open port {port} on {HOST}: {error.strerror}.",
             hint="Choose another port with --rpc-port.",
             port=port,
         ) from error

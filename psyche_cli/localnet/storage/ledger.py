@@ -85,8 +85,9 @@ class Ledger:
             self._notice(self._move_damaged(path, content, content.damage))
         elif not content.closed:
             self._notice(
-                f"ledger: {path} was not closed by a clean stop. It is intact, with "
-                f"{_count(content.chain.state.total, 'transaction')}; if the machine failed, newer ones may be missing"
+                f"ledger: {path} was not shut down cleanly. It is intact, with "
+                f"{_count(content.chain.state.total, 'transaction')}; if the machine crashed, the most recent ones may "
+                "be missing"
             )
         self._stored = content
         return content.chain
@@ -95,13 +96,13 @@ class Ledger:
         copy = self._folder.set_aside(path, damage.offset)
         where = f"line {damage.line} (byte {damage.offset})"
         if damage.torn:
-            what = f"{path} ends in an incomplete line, as after a kill or a power failure: {where}"
+            what = f"{path} ends in an incomplete line, as after a crash or a power failure: {where}"
         else:
-            what = f"{path} is damaged: {where} is not intact or does not follow the one before it"
+            what = f"{path} is damaged: {where} is corrupt or does not follow the previous one"
         return (
-            f"ledger: {what}. The chain continues with {_count(content.chain.state.total, 'transaction')}, without "
-            f"the {_count(damage.bytes_after, 'byte')} from there on ({_count(damage.lines_after, 'line')}), "
-            f"which are kept in {copy}"
+            f"ledger: {what}. Continuing with {_count(content.chain.state.total, 'transaction')}; the "
+            f"{_count(damage.bytes_after, 'byte')} from there on ({_count(damage.lines_after, 'line')}) were moved to "
+            f"{copy}"
         )
 
     # -- writing
@@ -126,7 +127,7 @@ class Ledger:
                 self._file.append({"closed": self._attached().history.total})
                 self._file.sync()
             except OSError as error:
-                self._notice(f"ledger: {self._folder.path} could not be closed properly: {error.strerror}")
+                self._notice(f"ledger: cannot close {self._folder.path} cleanly: {error.strerror}")
             self._file.close()
             self._file = None
         self._folder.release()
@@ -159,7 +160,7 @@ class Ledger:
         try:
             self._write_base(state, time)
         except OSError as error:
-            raise NotRecorded(f"the ledger cannot be written ({error.strerror}); nothing was changed") from error
+            raise NotRecorded(f"cannot write to the ledger ({error.strerror}); nothing was changed") from error
 
     def settle(self) -> None:
         """Begin a new file when the present one has grown much longer than its base."""
@@ -171,7 +172,7 @@ class Ledger:
             self._write_base(bank.save(), bank.time)
         except OSError as error:
             self._compact_at = self._file.size + self._compact_after
-            self._notice(f"ledger: {self._folder.path} grows on, as it cannot be compacted: {error.strerror}")
+            self._notice(f"ledger: cannot compact {self._folder.path}, so it keeps growing: {error.strerror}")
 
     def _attached(self) -> Bank:
         assert self._bank is not None
@@ -185,8 +186,8 @@ class Ledger:
             self._longest_failed = max(self._longest_failed, len(str(content)))
             if self.problem is None:
                 self._notice(
-                    f"ledger: {self._folder.path} cannot be written: {error.strerror}. The validator is read-only: "
-                    "until it can be written again, transactions are refused and slots stand still"
+                    f"ledger: cannot write to {self._folder.path}: {error.strerror}. The validator is read-only until "
+                    "writing succeeds again: transactions are rejected and slots do not advance"
                 )
             self.problem = _problem(error)
             raise NotRecorded(f"{self.problem}; nothing was executed") from error
@@ -196,7 +197,7 @@ class Ledger:
         self._longest_failed = 0
         if self.problem is not None:
             self.problem = None
-            self._notice(f"ledger: {self._folder.path} can be written again; the validator continues")
+            self._notice(f"ledger: {self._folder.path} is writable again; the validator continues")
 
     def _recover(self, time: ChainTime) -> None:
         assert self._file is not None
@@ -275,4 +276,4 @@ def _as_json(time: ChainTime) -> Json:
 
 
 def _problem(error: OSError) -> str:
-    return f"the ledger cannot be written ({error.strerror}), and until it can, the validator is read-only"
+    return f"cannot write to the ledger ({error.strerror}); the validator is read-only until writing succeeds again"

@@ -105,7 +105,7 @@ class LedgerFolder:
             os.close(self._lock)
             raise LocalnetError(
                 f"The ledger {path} is in use by another local validator.",
-                hint="Stop that one, or give another folder with --ledger.",
+                hint="Stop it, or choose another directory with --ledger.",
                 path=str(path),
             ) from error
 
@@ -135,9 +135,9 @@ class LedgerFolder:
                 raise unusable(self.path, error) from error
             if not replaced:
                 raise LocalnetError(
-                    f"The ledger folder {self.path} holds more than one chain: "
-                    f"{newest.name} did not replace {path.name}. Nothing was changed.",
-                    hint="Move the one that should not be continued to another folder.",
+                    f"The ledger directory {self.path} contains more than one chain: {newest.name} did not replace "
+                    f"{path.name}. Nothing was changed.",
+                    hint="Move the chain that you do not want to continue to another directory.",
                     path=str(self.path),
                 )
 
@@ -209,8 +209,8 @@ class LedgerFolder:
 def unusable(folder: Path, error: OSError) -> LocalnetError:
     """The error of a ledger folder that cannot be written."""
     return LocalnetError(
-        f"The ledger {folder} cannot be written: {error.strerror}.",
-        hint="Make room or set its permissions, or give another folder with --ledger.",
+        f"Cannot write to the ledger {folder}: {error.strerror}.",
+        hint="Free disk space, fix the permissions, or choose another directory with --ledger.",
         path=str(folder),
     )
 

@@ -45,7 +45,7 @@ def seal(content: Json, previous: bytes) -> tuple[bytes, bytes]:
 
 
 def unseal(line: bytes, previous: bytes) -> tuple[bytes, bytes] | None:
-    """A line's text and checksum; None when it is not intact or does not follow the one before it."""
+    """A line's text and checksum; None when it is corrupt or does not follow the previous one."""
     text = line[_DIGEST_DIGITS + 1 : -1]
     digest = digest_of(text, previous)
     if line != b"%b %b\n" % (digest.hex().encode(), text):

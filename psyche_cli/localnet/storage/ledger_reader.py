@@ -36,7 +36,7 @@ _ANY_FORMAT: Final = re.compile(rb"psyche-cli ledger, format (\d{1,9})\n")
 _FORMAT_1: Final = re.compile(rb'[0-9a-f]{8} \{"format":1,')
 _LONGEST_FIRST_LINE: Final = 100
 _BLOCK_BYTES: Final = 1 << 20
-_RESTORE_OR_RESET: Final = "Restore the file from a copy, or discard the chain and begin a new one with --reset."
+_RESTORE_OR_RESET: Final = "Restore the file from a backup, or discard the chain and start a new one with --reset."
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def read_ledger(path: Path) -> LedgerContent:
             damage = _damage(file, number + 1, end + closing_bytes)
     except OSError as error:
         raise LocalnetError(
-            f"The ledger {path} cannot be read: {error.strerror}.",
-            hint="Set its permissions or restore it, or give another folder with --ledger.",
+            f"Cannot read the ledger {path}: {error.strerror}.",
+            hint="Fix its permissions, restore it, or choose another directory with --ledger.",
             path=str(path),
         ) from error
     return LedgerContent(
@@ -146,9 +146,9 @@ class _Content:
             self._take(json.loads(text))
         except Exception as error:  # whatever base64, zstandard and solders raise
             raise LocalnetError(
-                f"Line {number} of the ledger {self._path} is intact, but cannot be decoded "
+                f"Line {number} of the ledger {self._path} is intact but cannot be decoded "
                 f"({type(error).__name__}: {error}).",
-                hint="Use the version of psyche-cli that wrote it, or begin a new chain with --reset.",
+                hint="Use the version of psyche-cli that wrote it, or start a new chain with --reset.",
                 path=str(self._path),
                 line=number,
             ) from error
@@ -172,7 +172,7 @@ class _Content:
                 self._accounts[address] = account
         if "base" in line:
             if self._counts() != (self.header["accounts"], self.header["transactions"]):
-                raise ValueError("the base does not hold what its header counts")
+                raise ValueError("the base does not match the counts in its header")
             self.has_base = True
         self.closed = "closed" in line
 
@@ -183,7 +183,7 @@ class _Content:
         """Raise LocalnetError unless the whole base was there; ``damaged_line`` is the first that was not."""
         if self.has_base:
             return
-        reason = f"line {damaged_line} is missing, damaged or out of place"
+        reason = f"line {damaged_line} is missing, corrupt or out of order"
         if self.header is not None:
             accounts, transactions = self._counts()
             reason += (
@@ -218,14 +218,14 @@ def _other_format(path: Path, first: bytes) -> LocalnetError:
         message, hint = f"The ledger {path} is empty.", _RESTORE_OR_RESET
     elif other is not None and int(other[1]) > FORMAT:
         message = f"The ledger {path} was written by a newer psyche-cli, in format {int(other[1])}."
-        hint = f"Upgrade psyche-cli, which here reads format {FORMAT}, or give another folder with --ledger."
+        hint = f"Upgrade psyche-cli (this version reads format {FORMAT}), or choose another directory with --ledger."
     elif _FORMAT_1.match(first):
         message = (
-            f"The ledger {path} has format 1 of an earlier psyche-cli, "
-            "which cannot show whether it is complete, and is no longer read."
+            f"The ledger {path} was written by an earlier psyche-cli in format 1, which is no longer supported "
+            "because it cannot show whether it is complete."
         )
-        hint = "Begin a new chain with --reset, or give another folder with --ledger."
+        hint = "Start a new chain with --reset, or choose another directory with --ledger."
     else:
-        message = f"{path} is not a ledger, or its first line is damaged."
-        hint = f"If it is the ledger: {_RESTORE_OR_RESET} Otherwise give another folder with --ledger."
+        message = f"{path} is not a ledger, or its first line is corrupt."
+        hint = f"If it is the ledger: {_RESTORE_OR_RESET} Otherwise choose another directory with --ledger."
     return LocalnetError(message, hint=hint, path=str(path))

@@ -23,8 +23,8 @@ def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
     """Who is meant: one public key, or everybody. Raises UsageError unless exactly one of the two is said."""
     if permissionless == (authorizer is not None):
         raise UsageError(
-            "Say either --authorizer PUBKEY or --permissionless.",
-            hint="--permissionless lets everybody join; --authorizer only that key and the delegates that it names.",
+            "Specify either --authorizer PUBKEY or --permissionless.",
+            hint="--permissionless allows everyone to join; --authorizer allows only that key and its delegates.",
         )
     return ANYONE if authorizer is None else parse_pubkey(authorizer, "--authorizer")
 
@@ -79,8 +79,8 @@ def _create_or_activate(
         if existing is not None or _find(session, address) is None:
             return None
         return AlreadyExists(
-            f"The authorization {address} exists already: somebody created it at the same moment.",
-            hint="Repeat the command: it activates the authorization if that is still needed.",
+            f"The authorization {address} already exists: another process created it at the same time.",
+            hint="Run the command again to activate the authorization if necessary.",
             address=str(address),
         )
 
@@ -118,7 +118,7 @@ def _result(
             ("grantee", str(grantee) + (" (everybody)" if grantee == ANYONE else "")),
             ("authorization", str(address)),
             ("active", "yes"),
-            ("rent", "not known" if lamports is None else f"{format_sol(lamports)} SOL"),
+            ("rent", "unknown" if lamports is None else f"{format_sol(lamports)} SOL"),
         ),
         transactions=transactions,
         next_steps=() if run_id is None else (session.given.command("create-run", run_id=run_id),),

@@ -42,14 +42,16 @@ def parse_run_authorizer_arguments(
         if not equals or name not in _NAMES:
             raise UsageError(
                 f"{word!r} is not a setting of run-authorizer.",
-                hint="Settings are rpc=URL, grantor=FILE and grantee=PUBKEY, each at most once.",
+                hint="The settings are rpc=URL, grantor=FILE and grantee=PUBKEY, each at most once.",
             )
         if name in given:
-            raise UsageError(f"{name} is given twice.", hint="Give each of rpc, grantor and grantee at most once.")
+            raise UsageError(
+                f"{name} is specified twice.", hint="Specify each of rpc, grantor and grantee at most once."
+            )
         given[name] = value
     for name, value in given.items():
         if not value:  # an unset shell variable must not come to mean everybody
-            raise UsageError(f"{name} is empty.", hint=f"Leave {name} out if its default is meant.")
+            raise UsageError(f"{name} is empty.", hint=f"Omit {name} to use its default.")
     meant = {name: given.get(name) or variables.get(name) for name in _NAMES}
     return RunAuthorizerArguments(
         rpc=meant["rpc"],

@@ -59,8 +59,8 @@ class ConfigChanges:
         given: dict[str, Any] = {key: value for key, value in metadata.items() if value is not None}
         if not (config_path or given or restart_from_step is not None or switch_to_hub or client_version is not None):
             raise NothingToDo(
-                "Nothing to update was given.",
-                hint="Give --config-path FILE, or an option with a new value. See: psyche-cli update-config --help",
+                "Nothing to update.",
+                hint="Specify --config-path FILE or an option with a new value. See: psyche-cli update-config --help",
             )
         problems = check_metadata(**given)
         if client_version is not None:
@@ -126,7 +126,7 @@ def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
     if change.config is not None or change.model is not None:
         problems = check_run(config, model)
         if problems:
-            raise configuration_error(problems, subject=f"The configuration that run {run.run_id!r} would get")
+            raise configuration_error(problems, subject=f"The resulting configuration of run {run.run_id!r}")
     return change, changed
 
 
@@ -157,7 +157,7 @@ def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tu
     try:
         second = session.sender.send(halves[1], wallet, label="update configuration")
     except PsycheError as error:
-        error.hint = f"{error.hint} The metadata was updated before, in {first.signature}.".strip()
+        error.hint = f"{error.hint} The metadata was already updated, in {first.signature}.".strip()
         raise
     return (first, second)
 
@@ -165,12 +165,12 @@ def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tu
 def _require_state(session: SigningSession, run: Run, change: Change) -> None:
     state = run.account.run_state
     if state == RunState.FINISHED and change.tables:
-        raise WrongRunState(f"Run {run.run_id!r} has finished: it cannot be configured any more.", state=state.text)
+        raise WrongRunState(f"Run {run.run_id!r} is Finished and can no longer be configured.", state=state.text)
     if change.needs_halted_run and not state.is_halted:
         raise WrongRunState(
-            f"Run {run.run_id!r} is {state.text}: only name, description and the like may change now.",
-            hint="In training a pause takes until the end of the epoch. "
-            f"Pause it first: {session.given.command('set-paused', run_id=run.run_id)}",
+            f"Run {run.run_id!r} is {state.text}: only its metadata (name, description, sizes) can be changed now.",
+            hint="A run in training pauses at the end of its epoch. Pause it first: "
+            f"{session.given.command('set-paused', run_id=run.run_id)}",
             state=state.text,
         )
 
@@ -190,12 +190,12 @@ def _restart(run: Run, step: int, config: Mapping[str, int], model: Mapping[str,
     if is_unset(config):
         raise WrongRunState(
             f"Run {run.run_id!r} has no configuration yet, so the data index of step {step} is unknown.",
-            hint="Give --config-path FILE as well.",
+            hint="Add --config-path FILE.",
         )
     if not has_steps_left(step, config):
         raise WrongRunState(
-            f"Step {step} leaves no steps to take: total_steps is {config['total_steps']}, and a run ends there.",
-            hint="Give a smaller --restart-from-step, or a configuration with more steps.",
+            f"Cannot restart from step {step}: total_steps is {config['total_steps']}, so no steps would be left.",
+            hint="Use a smaller --restart-from-step, or increase total_steps in the configuration.",
             step=step,
             total_steps=config["total_steps"],
         )
@@ -228,9 +228,15 @@ def _warnings(run: Run, changes: ConfigChanges, change: Change, config: Mapping[
         yield problem.message
     step = _next_step(run, change)
     if changes.restart_from_step is not None and run.account.run_state == RunState.UNINITIALIZED:
-        yield "The first start of a run sets its step to 1: give --restart-from-step again after a pause."
+        yield (
+            "The first start of a run sets its step to 1. To restart from another step, pause the run after that and "
+            "set --restart-from-step again."
+        )
     if not is_unset(config) and not has_steps_left(step, config):
-        yield f"The run has no steps left (step {step}, total_steps {config['total_steps']}): it cannot be resumed so."
+        yield (
+            f"The run has no steps left (step {step}, total_steps {config['total_steps']}) and cannot be resumed "
+            "like this."
+        )
 
 
 def _next_step(run: Run, change: Change) -> int:

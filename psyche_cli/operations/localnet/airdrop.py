@@ -62,7 +62,7 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
             raise
         raise LocalnetError(
             f"{rpc.label} has no faucet.",
-            hint="Only local validators, devnet and testnet give SOL away. Check --rpc.",
+            hint="Only local validators, devnet and testnet have a faucet. Check --rpc.",
             sent=False,
             endpoint=rpc.label,
         ) from error
@@ -71,7 +71,7 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
     except KeyboardInterrupt as stop:
         raise Interrupted.by(
             stop,
-            f"Interrupted while the airdrop was under way as {signature}: it may still land.",
+            f"Interrupted while waiting for airdrop {signature}, which may still land.",
             hint=_LOOK_AT_BALANCE,
             sent=True,
             signature=str(signature),
@@ -96,7 +96,7 @@ def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
             return status.slot
         clock.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock.monotonic())))
     raise TransactionUnknown(
-        f"The airdrop {signature} has not landed within {DEADLINE_SECONDS:.0f} seconds; it may still do so.",
+        f"The airdrop {signature} did not land within {DEADLINE_SECONDS:.0f} seconds; it may still land.",
         hint=_LOOK_AT_BALANCE,
         sent=True,
         signature=str(signature),

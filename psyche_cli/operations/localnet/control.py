@@ -37,7 +37,7 @@ def _call(session: Session, method: str, *params: Json, read: Callable[[Json], _
         if error.rpc_code != METHOD_NOT_FOUND:
             raise
         raise LocalnetError(
-            f"{session.rpc.label} is not a local validator of psyche-cli.",
+            f"{session.rpc.label} is not a psyche-cli local validator.",
             hint="Start one with: psyche-cli localnet",
         ) from error
     try:
@@ -61,9 +61,11 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
     Raises UsageError, LocalnetError.
     """
     if duration is None and slots is None:
-        raise UsageError("Neither a duration nor --slots was given.", hint="Give a duration such as 90m, or --slots N.")
+        raise UsageError(
+            "Neither a duration nor --slots was specified.", hint="Specify a duration such as 90m, or --slots N."
+        )
     if slots is not None and slots > MAX_WARP_SLOTS:
-        raise UsageError(f"--slots {slots} is too many, at most {MAX_WARP_SLOTS} can be warped at once.")
+        raise UsageError(f"--slots {slots} is too large; the maximum is {MAX_WARP_SLOTS}.")
     moved = Position(0, 0, 0)
     if duration is not None:
         seconds = parse_duration(duration, "DURATION", most=MAX_WARP_SECONDS)

@@ -34,9 +34,7 @@ def export_programs(folder: Path) -> OperationResult[ProgramsData]:
             details.append((name, f"{address}  {len(content)} bytes  sha256 {digest}"))
             flags += ["--bpf-program", str(address), str(target)]
     except OSError as error:
-        raise LocalnetError(
-            f"The programs cannot be written to {folder}: {error.strerror}.", path=str(folder)
-        ) from error
+        raise LocalnetError(f"Cannot write the programs to {folder}: {error.strerror}.", path=str(folder)) from error
     return OperationResult(
         summary=f"Wrote {len(programs)} programs to {folder}.",
         data=ProgramsData(programs=tuple(programs), solana_test_validator_flags=tuple(flags)),

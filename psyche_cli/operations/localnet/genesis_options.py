@@ -49,7 +49,9 @@ def read_genesis(environment: Environment, texts: GenesisOptions) -> Genesis:
         balances[mint] = balances.get(mint, 0) + MINT_LAMPORTS
     for address, lamports in balances.items():
         if lamports > U64_MAX:
-            raise InvalidAmount(f"All that {address} is to get, {lamports} lamports, is more than an account holds.")
+            raise InvalidAmount(
+                f"The total for {address}, {lamports} lamports, exceeds the maximum balance of an account."
+            )
     faucet_lamports = parse_amount(texts.faucet_sol, SOL_DECIMALS, "--faucet-sol", allow_zero=True)
     programs = program_files(texts.programs)
     accounts, code = {}, {}
@@ -85,7 +87,7 @@ def airdrop_balances(texts: Iterable[str]) -> dict[Pubkey, int]:
         address_text, separator, amount = text.partition("=")
         if not separator:
             raise UsageError(
-                f"The airdrop {text!r} has no amount.", hint="Give PUBKEY=SOL, such as --airdrop PUBKEY=10."
+                f"The airdrop {text!r} has no amount.", hint="Use the form PUBKEY=SOL, for example --airdrop PUBKEY=10."
             )
         address = parse_pubkey(address_text, "--airdrop")
         balances[address] = balances.get(address, 0) + parse_amount(amount, SOL_DECIMALS, "--airdrop")
@@ -97,5 +99,6 @@ def check_slot_time(seconds: float) -> float:
     if seconds == 0 or (math.isfinite(seconds) and 0.001 <= seconds <= MAX_SLOT_SECONDS):
         return seconds
     raise UsageError(
-        f"A slot cannot last {seconds} seconds.", hint=f"Give 0.001 to {MAX_SLOT_SECONDS:.0f}, or 0 for warps only."
+        f"Invalid slot time of {seconds} seconds.",
+        hint=f"Use 0.001 to {MAX_SLOT_SECONDS:.0f}, or 0 to advance slots only by warping.",
     )

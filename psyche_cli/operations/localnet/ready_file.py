@@ -81,7 +81,7 @@ def _clear(path: Path) -> None:
         if not _is_ready_file(descriptor):
             raise UsageError(
                 f"{path} already exists and is not a ready file; it is not overwritten.",
-                hint="Give another path with --ready-file.",
+                hint="Choose another path with --ready-file.",
                 path=str(path),
             )
         try:
@@ -89,7 +89,7 @@ def _clear(path: Path) -> None:
         except OSError as error:
             raise LocalnetError(
                 f"The ready file {path} is in use by another local validator.",
-                hint="Stop that one, or give another path with --ready-file.",
+                hint="Stop it, or choose another path with --ready-file.",
                 path=str(path),
             ) from error
         _remove_if_same(path, descriptor)
@@ -114,4 +114,4 @@ def _remove_if_same(path: Path, descriptor: int) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> LocalnetError:
-    return LocalnetError(f"The ready file {path} cannot be written: {error.strerror}.", path=str(path))
+    return LocalnetError(f"Cannot write the ready file {path}: {error.strerror}.", path=str(path))

@@ -25,10 +25,10 @@ def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> Operatio
     """
     seconds = parse_duration(timeout, "--timeout", most=_LONGEST_WAIT)
     if seconds == 0:
-        raise UsageError("--timeout is zero.", hint="Give at least 1 second.")
+        raise UsageError("--timeout must be greater than zero.", hint="Use at least 1 second.")
     label = session.rpc.label
     deadline = clock.monotonic() + seconds
-    failure = "it was not asked"
+    failure = "it was never contacted"
     while (left := deadline - clock.monotonic()) > 0:
         try:
             health = session.rpc.without_retries(min(left, _LONGEST_REQUEST)).request("getHealth")
@@ -39,7 +39,7 @@ def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> Operatio
             failure = error.message
         clock.sleep(min(_PAUSE, max(0.0, deadline - clock.monotonic())))
     raise TimedOut(
-        f"{label} was not ready within {format_duration(seconds)}: {failure}",
+        f"{label} did not become ready within {format_duration(seconds)}: {failure}",
         hint="Start a local validator with: psyche-cli localnet" if is_loopback(label) else "Check --rpc.",
         endpoint=label,
     )

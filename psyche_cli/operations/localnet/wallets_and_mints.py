@@ -39,7 +39,7 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
     exists = wanted is not None and _exists(path)
     if exists:
         address = keypair_file_address(path, environment.redactor)
-        tell(f"{path} already exists; its key is kept.")
+        tell(f"{path} already exists; keeping its key.")
     else:
         address = _create_keypair_file(path, environment.redactor)
         tell(f"Wrote a new keypair to {path}.")
@@ -76,7 +76,7 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     One transaction. Raises InvalidAmount, UsageError and what sending raises.
     """
     if not 0 <= decimals <= MAX_DECIMALS:
-        raise UsageError(f"A mint cannot have {decimals} decimals.", hint=f"Give 0 to {MAX_DECIMALS}.")
+        raise UsageError(f"Invalid number of decimals: {decimals}.", hint=f"Use 0 to {MAX_DECIMALS}.")
     base_units = parse_amount(amount, decimals, "--amount", allow_zero=True)
     owner, mint = session.wallet, Wallet.generate("the new mint")
     holder = associated_token_address(owner.address, mint.address)

@@ -45,10 +45,13 @@ class Obligations:
         """One sentence if the vault is too small."""
         if self.missing == 0:
             return ()
-        debts = [(self.owed, "owed already"), (self.current, "for the epoch under way"), (self.future, "per epoch")]
+        debts = [(self.owed, "already owed"), (self.current, "for the current epoch"), (self.future, "per epoch")]
         parts = " + ".join(f"{self._text(amount)} {what}" for amount, what in debts if amount > 0)
-        held = f"The vault holds {self._text(self.held)} of the collateral, less than the next epoch takes ({parts})"
-        return (f"{held}: {self._text(self.missing)} is missing.",)
+        warning = (
+            f"The vault holds {self._text(self.held)} of the collateral token, less than needed through the next epoch "
+            f"({parts}). Top up at least {self._text(self.missing)}."
+        )
+        return (warning,)
 
     def next_steps(self, given: GivenOptions, run_id: str) -> tuple[str, ...]:
         """The command that transfers what is missing, if anything is."""

@@ -78,7 +78,7 @@ def _result(
             ("slashing rate (per client)", before.slashing, now.slashing),
         )
     ]
-    done = f"Set the rates of run {run.run_id} from the next epoch on."
+    done = f"Set the rates of run {run.run_id} starting with the next epoch."
     return OperationResult(
         summary=done if transactions else f"Run {run.run_id} has these rates already.",
         data=RatesData(

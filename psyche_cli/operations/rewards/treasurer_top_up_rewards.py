@@ -34,17 +34,17 @@ def top_up_rewards(
     amount = parse_amount(collateral_amount, mint.decimals, "--collateral-amount")
     if taken(raw_source) is None:
         raise AccountNotFound(
-            f"The wallet {session.wallet.address} has no account of the collateral token {mint.address}.",
-            hint=f"Send tokens to the wallet first; its associated token account is {source}.",
+            f"The wallet {session.wallet.address} has no token account for the collateral mint {mint.address}.",
+            hint=f"Send tokens to the wallet first. Its associated token account is {source}.",
             address=str(source),
             mint=str(mint.address),
         )
     balance = token_amount(raw_source)
     if amount > balance:
         raise InsufficientFunds(
-            f"The wallet holds {format_amount(balance, mint.decimals)} of the collateral token, "
-            f"less than {format_amount(amount, mint.decimals)}.",
-            hint="Give a smaller --collateral-amount, or send tokens to the wallet first.",
+            f"The wallet holds {format_amount(balance, mint.decimals)} of the collateral token, less than the "
+            f"requested {format_amount(amount, mint.decimals)}.",
+            hint="Use a smaller --collateral-amount, or send more tokens to the wallet first.",
             balance=balance,
             amount=amount,
             token_account=str(source),
@@ -79,7 +79,7 @@ def top_up_rewards(
             ("collateral mint", str(mint.address)),
             ("from", str(source)),
             ("to vault", str(treasury.vault)),
-            ("vault holds now", format_amount(held, mint.decimals)),
+            ("vault balance", format_amount(held, mint.decimals)),
         ),
         transactions=(receipt,),
         warnings=obligations.warnings,

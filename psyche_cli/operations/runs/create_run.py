@@ -123,7 +123,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
             ("join authority", str(new.join_authority)),
             ("client version", new.client_version),
             *_treasurer_details(new.treasurer),
-            ("locked for storage", f"{format_sol(rent)} SOL"),
+            ("rent locked", f"{format_sol(rent)} SOL"),
         ),
         transactions=(receipt,),
         next_steps=_next_steps(session, new),
@@ -164,8 +164,8 @@ def decide(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRun:
         raise configuration_error(problems, subject="What describes the run")
     if request.treasurer_index is not None and request.collateral_mint is None:
         raise UsageError(
-            "--treasurer-index needs --treasurer-collateral-mint.",
-            hint="Give the mint of the token that rewards are paid in, or leave --treasurer-index out.",
+            "--treasurer-index requires --treasurer-collateral-mint.",
+            hint="Specify the mint of the reward token, or omit --treasurer-index.",
         )
     given = request.join_authority
     metadata: dict[str, object] = {
@@ -207,7 +207,7 @@ def _require_free(session: SigningSession, new: NewRun, found: Sequence[RawAccou
         mint = found[3]
         if mint is None:
             raise AccountNotFound(
-                f"There is no token mint {new.treasurer.mint} on {session.rpc.label}.",
+                f"The mint {new.treasurer.mint} does not exist on {session.rpc.label}.",
                 hint="Check --treasurer-collateral-mint and --rpc.",
                 address=str(new.treasurer.mint),
             )
@@ -232,14 +232,14 @@ def _taken(session: SigningSession, new: NewRun, found: Sequence[RawAccount | No
         return None
     if _is_taken(found[1]):
         return AlreadyExists(
-            f"A treasurer with index {new.treasurer.index} exists already.",
-            hint="Choose another --treasurer-index, and give it to every later command too.",
+            f"A treasurer run with index {new.treasurer.index} already exists.",
+            hint="Choose another --treasurer-index, and pass it to every later command as well.",
             treasurer_run=str(new.treasurer.run),
         )
     if _is_taken(found[2]):
         return AlreadyExists(
-            f"The vault {new.treasurer.vault} exists already, and the program insists on creating it.",
-            hint="Somebody made it beforehand. Choose another --treasurer-index.",
+            f"The vault {new.treasurer.vault} already exists, but the program must create it.",
+            hint="It was created in advance by another party. Choose another --treasurer-index.",
             vault=str(new.treasurer.vault),
         )
     return None
@@ -256,11 +256,11 @@ def _existing_run(session: SigningSession, new: NewRun) -> AlreadyExists:
     run = read_if_possible(lambda: find_run(session, new.run_id, index))
     as_requested = run is not None and _is_as_requested(run, new)
     return AlreadyExists(
-        f"A run {new.run_id!r} exists already on {session.rpc.label}"
+        f"Run {new.run_id!r} already exists on {session.rpc.label}"
         + (", created by this wallet with these options." if as_requested else "."),
-        hint=f"There is nothing left to create. To look at it: {look}"
+        hint=f"Nothing is left to create. To inspect the run: {look}"
         if as_requested
-        else f"Choose another --run-id, or look at it: {look}",
+        else f"Choose another --run-id, or inspect the existing run: {look}",
         instance=str(new.instance),
         as_requested=as_requested,
     )

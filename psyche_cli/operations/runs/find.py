@@ -69,9 +69,9 @@ class Run:
             return
         hint = "Sign with the main authority's wallet: --wallet-private-key-path FILE."
         if self.treasury is None:
-            hint += " If the run was created with its own --treasurer-index, give that too."
+            hint += " If the run was created with a custom --treasurer-index, specify it too."
         raise NotAuthority(
-            f"The wallet {wallet} does not administer run {self.run_id!r}: {self.main_authority} does.",
+            f"The wallet {wallet} is not the main authority of run {self.run_id!r}, which is {self.main_authority}.",
             hint=hint,
             wallet=str(wallet),
             main_authority=str(self.main_authority),
@@ -99,8 +99,8 @@ class LocatedRun:
         if self.treasurer is None:
             raise Refused(
                 f"Run {self.run_id!r} has no treasurer: its main authority is {self.instance.main_authority}.",
-                hint="Only a run created with --treasurer-collateral-mint pays rewards. "
-                "If it was created with its own --treasurer-index, give that.",
+                hint="Only runs created with --treasurer-collateral-mint pay rewards. "
+                "If this run was created with a custom --treasurer-index, specify it.",
                 run_id=self.run_id,
             )
         return self.treasurer
@@ -180,8 +180,8 @@ def _located(session: Session, run_id: str, given_index: int | None, found: Sequ
     raw_instance, raw_treasurer = [*found, None][:2]
     if raw_instance is None or not raw_instance.is_taken:
         raise RunNotFound(
-            f"There is no run {run_id!r} on {session.rpc.label}.",
-            hint="Check --run-id and --rpc. A run id counts with every blank and letter case.",
+            f"Run {run_id!r} does not exist on {session.rpc.label}.",
+            hint="Check --run-id and --rpc. Run ids are case-sensitive and may contain spaces.",
             run_id=run_id,
             instance=str(instance_address(run_id, session.programs)),
         )
@@ -207,6 +207,6 @@ def token_amount(raw: RawAccount | None) -> int:
 def _existing(raw: RawAccount | None, address: Pubkey, what: str) -> RawAccount:
     if raw is None or not raw.is_taken:
         raise AccountNotFound(
-            f"The run's {what} {address} does not exist.", hint="The run is not usable.", address=str(address)
+            f"The run's {what} {address} does not exist.", hint="The run cannot be used.", address=str(address)
         )
     return raw

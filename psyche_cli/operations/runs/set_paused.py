@@ -60,8 +60,8 @@ def check_pause(run: Run) -> None:
     state = run.account.run_state
     if state.is_halted:
         raise WrongRunState(
-            f"Run {run.run_id!r} cannot be paused: it is {state.text}, so it is not running.",
-            hint="" if state == RunState.FINISHED else "It pauses only once it has been started.",
+            f"Run {run.run_id!r} cannot be paused: it is {state.text}, not running.",
+            hint="" if state == RunState.FINISHED else "Only a run that has been started can be paused.",
             state=state.text,
         )
 
@@ -74,7 +74,7 @@ def check_resume(session: SigningSession, run: Run) -> None:
     """
     account, state = run.account, run.account.run_state
     if state == RunState.FINISHED or not state.is_halted:
-        advice = "A pause that is pending cannot be taken back: wait until the run is Paused."
+        advice = "A pending pause cannot be cancelled. Wait until the run is Paused."
         raise WrongRunState(
             f"Run {run.run_id!r} cannot be resumed: it is {state.text}, not Paused.",
             hint=advice if account.pending_pause else "",
@@ -84,7 +84,7 @@ def check_resume(session: SigningSession, run: Run) -> None:
     if is_unset(account.config):
         raise WrongRunState(
             f"Run {run.run_id!r} cannot be resumed: it has no configuration yet.",
-            hint=f"Give it one: {configure}",
+            hint=f"Configure it with: {configure}",
             state=state.text,
         )
     problems = check_run(account.config, account.model)
@@ -92,14 +92,14 @@ def check_resume(session: SigningSession, run: Run) -> None:
         raise configuration_error(
             problems,
             subject=f"Run {run.run_id!r} cannot be resumed: its configuration",
-            hint=f"Fix the file and send it: {configure}",
+            hint=f"Fix the file and update the configuration: {configure}",
         )
     step = run.next_step
     if not has_steps_left(step, account.config):
         raise WrongRunState(
             f"Run {run.run_id!r} cannot be resumed: it has no steps left "
             f"(step {step}, total_steps {account.config['total_steps']}).",
-            hint=f"Raise total_steps in the configuration and send it: {configure}",
+            hint=f"Increase total_steps and update the configuration: {configure}",
             state=state.text,
         )
 
@@ -109,7 +109,7 @@ def _result(
 ) -> OperationResult[SetPausedData]:
     """What is so after the transaction, or was so without one; ``seen`` is the run afterwards, if it could be read."""
     account = seen.account if seen else None
-    state = account.run_state.text if account else "not known: the endpoint no longer answers"
+    state = account.run_state.text if account else "unknown (the endpoint stopped responding)"
     obligations = None if paused else obligations_of(seen or run)
     return OperationResult(
         summary=_summary(run.run_id, paused, account, already=not transactions),
@@ -139,10 +139,10 @@ def _result(
 def _summary(run_id: str, paused: bool, seen: CoordinatorAccount | None, *, already: bool) -> str:
     if not paused:
         now = f"it is {seen.run_state.text} now" if seen else ""
-        return f"Run {run_id} is running already: {now}." if already else f"Resumed run {run_id}{now and ': '}{now}."
+        return f"Run {run_id} is already running: {now}." if already else f"Resumed run {run_id}{now and ': '}{now}."
     if seen and seen.pending_pause:
-        will = "will pause already" if already else "will pause"
+        will = "will already pause" if already else "will pause"
         return f"Run {run_id} {will} when this epoch ends; it pays no rewards for this epoch."
     if already:
-        return f"Run {run_id} is paused already."
-    return f"Paused run {run_id}." if seen else f"Asked run {run_id} to pause."
+        return f"Run {run_id} is already paused."
+    return f"Paused run {run_id}." if seen else f"Requested a pause of run {run_id}."

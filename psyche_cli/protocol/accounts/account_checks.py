@@ -22,8 +22,8 @@ def check_owner(raw: RawAccount, owner: Pubkey, what: str, programs: ProgramIds)
     if raw.owner == owner:
         return
     raise WrongOwner(
-        f"The {what} {raw.address} belongs to {_named(raw.owner, programs)}, not to {_named(owner, programs)}.",
-        hint="Check that the RPC endpoint is on the cluster you mean, and the program ids.",
+        f"The {what} {raw.address} is owned by {_named(raw.owner, programs)}, expected {_named(owner, programs)}.",
+        hint="Check that the RPC endpoint serves the intended cluster, and check the program ids.",
         address=str(raw.address),
         found=str(raw.owner),
         expected=str(owner),
@@ -37,8 +37,8 @@ def check_discriminator(raw: RawAccount, name: str, what: str) -> None:
         return
     begins = found.hex() if found else "nothing"
     raise WrongDiscriminator(
-        f"The {what} {raw.address} begins with {begins}, an account of type {name} with {expected.hex()}.",
-        hint="The address is that of another kind of account, or of one that was created but never initialised.",
+        f"The {what} {raw.address} has the wrong discriminator: expected {expected.hex()} ({name}), got {begins}.",
+        hint="The address belongs to another kind of account, or to one that was created but never initialised.",
         address=str(raw.address),
         found=found.hex(),
         expected=expected.hex(),

@@ -45,8 +45,9 @@ def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED
     image = CoordinatorImage.from_buffer_copy(raw.data, DISCRIMINATOR_BYTES)
     if image.version != COORDINATOR_ACCOUNT_VERSION:
         raise WrongVersion(
-            f"The {_WHAT} {raw.address} has version {image.version}, this tool knows {COORDINATOR_ACCOUNT_VERSION}.",
-            hint="Look for a newer psyche-cli.",
+            f"The {_WHAT} {raw.address} has version {image.version}, but this psyche-cli supports only version "
+            f"{COORDINATOR_ACCOUNT_VERSION}.",
+            hint="Upgrade psyche-cli.",
             address=str(raw.address),
             found=image.version,
             expected=COORDINATOR_ACCOUNT_VERSION,

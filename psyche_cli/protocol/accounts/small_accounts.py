@@ -156,7 +156,7 @@ class _Reader:
         start, end = self._offset, self._offset + size
         if end > len(self._raw.data):
             left = len(self._raw.data) - start
-            raise malformed(self._raw, self._what, field, start, f"needs {size} bytes, the account has {left} left")
+            raise malformed(self._raw, self._what, field, start, f"needs {size} bytes, but only {left} are left")
         self._offset = end
         return self._raw.data[start:end]
 
@@ -169,7 +169,7 @@ class _Reader:
     def boolean(self, field: str) -> bool:
         value = self.unsigned(field, 1)
         if value > 1:
-            raise malformed(self._raw, self._what, field, self._offset - 1, f"holds {value}, it must be 0 or 1")
+            raise malformed(self._raw, self._what, field, self._offset - 1, f"is {value}, but must be 0 or 1")
         return value == 1
 
     def pubkey(self, field: str) -> Pubkey:

@@ -72,8 +72,8 @@ def _check(raw: RawAccount, what: str, size: int) -> None:
     check_owner(raw, TOKEN_PROGRAM, what, PUBLISHED)
     if len(raw.data) != size:
         raise WrongSize(
-            f"The {what} {raw.address} has {len(raw.data)} bytes, a {what} has {size}.",
-            hint="The address is that of another kind of token program account.",
+            f"The {what} {raw.address} is {len(raw.data)} bytes long; a {what} is {size} bytes.",
+            hint="The address belongs to another kind of token program account.",
             address=str(raw.address),
             found=len(raw.data),
             expected=size,

@@ -53,7 +53,7 @@ class ProgramFailure:
         details = "".join(f" The program says: {detail}" for detail in self.details)
         known = self.program_name != self.program_id
         program = f"{self.program_name} program" if known else f"program {self.program_id}"
-        subject = f"The {program} refuses: " if self.program_id else ""
+        subject = f"The {program} rejected the transaction: " if self.program_id else ""
         return f"{subject}{self.message}{where} [{self.name}{number}].{details}"
 
     def as_error(self) -> ProgramRefused:

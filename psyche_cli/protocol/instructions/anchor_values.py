@@ -61,7 +61,7 @@ class AnchorValues:
             element_kind, length = inner
             elements = _sequence(value, path)
             if len(elements) != length:
-                _refuse(path, f"has {len(elements)} elements, it must have {length}")
+                _refuse(path, f"has {len(elements)} elements, but must have {length}")
             return [self.convert(element_kind, element, f"{path}[{i}]") for i, element in enumerate(elements)]
         return self._defined(inner, value, path)
 
@@ -114,7 +114,7 @@ class AnchorValues:
         kind, capacity = definition["fields"][0]["type"]["array"]
         elements = _sequence(value, path)
         if len(elements) > capacity:
-            _refuse(path, f"has {len(elements)} elements, at most {capacity} fit")
+            _refuse(path, f"has {len(elements)} elements; the maximum is {capacity}")
         data = [self.convert(kind, element, f"{path}[{i}]") for i, element in enumerate(elements)]
         data += [self.convert(kind, self._zero(kind), path) for _ in range(capacity - len(data))]
         return self._types[name](data=data, len=len(elements))
@@ -151,7 +151,7 @@ def _integer(kind: str, value: object, path: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         _refuse(path, f"must be a whole number, not {_shown(value)}")
     if not lowest <= value <= highest:
-        _refuse(path, f"is {value}, it must be from {lowest} to {highest}")
+        _refuse(path, f"is {value}, but must be from {lowest} to {highest}")
     return value
 
 
@@ -162,9 +162,9 @@ def _float(kind: str, value: object, path: str) -> float:
         number = float(value)
         struct.pack("<f" if kind == "f32" else "<d", number)
     except OverflowError:
-        _refuse(path, f"is {value}, too large for a number of {kind[1:]} bits")
+        _refuse(path, f"is {value}, too large for a {kind[1:]}-bit float")
     if math.isnan(number):
-        _refuse(path, "is not a number (NaN), which the programs reject")
+        _refuse(path, "is NaN, which the programs reject")
     return number
 
 
@@ -176,7 +176,7 @@ def _fixed_string(value: object, size: int, path: str) -> list[int]:
     except UnicodeEncodeError:
         _refuse(path, "is not valid UTF-8")
     if len(raw) > size:
-        _refuse(path, f"is {len(raw)} bytes long, at most {size} fit")
+        _refuse(path, f"is {len(raw)} bytes long; the maximum is {size}")
     return list(raw.ljust(size, b"\0"))
 
 

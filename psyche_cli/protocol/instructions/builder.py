@@ -472,7 +472,7 @@ def _client_version(text: str) -> str:
         raise UsageError("The client version is not valid UTF-8.") from None
     if size > MAX_CLIENT_VERSION_BYTES:
         raise UsageError(
-            f"The client version is {size} bytes long, at most {MAX_CLIENT_VERSION_BYTES} are allowed.",
+            f"The client version is {size} bytes long; the maximum is {MAX_CLIENT_VERSION_BYTES}.",
             bytes=size,
             maximum=MAX_CLIENT_VERSION_BYTES,
         )

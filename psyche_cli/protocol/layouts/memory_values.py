@@ -67,7 +67,7 @@ class MemoryReader:
         """The number of the variant that a payload-free enum holds."""
         tag = int(part.value)
         if tag >= len(part.variants):
-            self._refuse(part, path, f"holds {tag}, the highest tag is {len(part.variants) - 1}", tag)
+            self._refuse(part, path, f"is {tag}, but the highest tag is {len(part.variants) - 1}", tag)
         return tag
 
     def elements(self, part: Any, path: str) -> list[Any]:
@@ -75,7 +75,7 @@ class MemoryReader:
         length, capacity = int(part.len), int(part.data._length_)
         if length > capacity:
             offset = type(part).len.offset
-            self._refuse(part, f"{path}.len", f"holds {length}, at most {capacity} elements fit", length, offset)
+            self._refuse(part, f"{path}.len", f"is {length}, but the maximum is {capacity}", length, offset)
         elements: list[Any] = part.data[:length]
         return elements
 
@@ -84,13 +84,13 @@ class MemoryReader:
         index = int(getattr(part, name))
         if index >= bound:
             offset = getattr(type(part), name).offset
-            self._refuse(part, f"{path}.{name}", f"holds {index}, it must be below {bound}", index, offset)
+            self._refuse(part, f"{path}.{name}", f"is {index}, but must be less than {bound}", index, offset)
         return index
 
     def _choice(self, part: Any, path: str) -> PlainValue:
         tag = int(part.tag)
         if tag >= len(part.variants):
-            self._refuse(part, path, f"holds tag {tag}, the highest is {len(part.variants) - 1}", tag)
+            self._refuse(part, path, f"has tag {tag}, but the highest tag is {len(part.variants) - 1}", tag)
         name = part.variants[tag]
         payload = getattr(part, name, None)
         return name if payload is None else {name: self.value(payload, f"{path}.{name}")}
@@ -98,7 +98,7 @@ class MemoryReader:
     def _option(self, part: Any, path: str) -> PlainValue:
         tag = int(part.tag)
         if tag > 1:
-            self._refuse(part, path, f"holds option tag {tag}, it must be 0 or 1", tag)
+            self._refuse(part, path, f"has option tag {tag}, but it must be 0 or 1", tag)
         return self.value(part.Some, path) if tag == 1 else None
 
     def _flag(self, part: Any, path: str) -> PlainValue:
@@ -106,14 +106,14 @@ class MemoryReader:
         if not part.strict:
             return 0 if value == 0 else 1
         if value > 1:
-            self._refuse(part, path, f"holds {value}, it must be 0 or 1", value)
+            self._refuse(part, path, f"is {value}, but must be 0 or 1", value)
         return value == 1
 
     def _refuse(self, part: Any, path: str, reason: str, value: int, offset_in_part: int = 0) -> NoReturn:
         offset = ctypes.addressof(part) - self._origin + offset_in_part
         raise MalformedAccount(
             f"The coordinator account {self._address} is damaged: {path} at byte {offset} {reason}.",
-            hint="No version of the program that this tool knows writes that. Is the program id right?",
+            hint="No known version of the program writes this value. Check the program id.",
             address=self._address,
             field=path,
             offset=offset,

@@ -133,8 +133,8 @@ class RpcClient:
             return self._timeout
         if self._deadline.passed:
             raise TimedOut(
-                f"The {self._deadline.seconds:g} seconds for the whole command were over before {self.label} was asked "
-                f"({method}).",
+                f"The command's time limit of {self._deadline.seconds:g} seconds expired before {method} could be sent "
+                f"to {self.label}.",
                 hint="The endpoint is slow. Use another one, or try again later.",
                 endpoint=self.label,
                 request_sent=False,
@@ -294,7 +294,7 @@ def _base64(data: bytes) -> str:
 def _read_accounts(addresses: Sequence[Pubkey], result: Json) -> list[RawAccount | None]:
     values = as_list(slot_and_value(result)[1])
     if len(values) != len(addresses):
-        raise ValueError(f"{len(values)} accounts came where {len(addresses)} were asked")
+        raise ValueError(f"expected {len(addresses)} accounts, got {len(values)}")
     return [read_account(address, value) for address, value in zip(addresses, values, strict=True)]
 
 
@@ -303,7 +303,7 @@ def _read_program_accounts(result: Json) -> list[RawAccount]:
     for entry in map(as_object, as_list(result)):
         account = read_account(Pubkey.from_string(as_text(entry.get("pubkey"))), entry.get("account"))
         if account is None:
-            raise ValueError("an account without content")
+            raise ValueError("an account without data")
         found.append(account)
     return found
 
@@ -326,5 +326,5 @@ def _read_single_status(result: Json) -> tuple[int, SignatureStatus | None]:
     slot, value = slot_and_value(result)
     statuses = as_list(value)
     if len(statuses) != 1:
-        raise ValueError(f"{len(statuses)} statuses came where 1 was asked")
+        raise ValueError(f"expected 1 status, got {len(statuses)}")
     return slot, read_signature_status(statuses[0])

@@ -23,13 +23,13 @@ _HEADERS = {
     "Accept-Encoding": ACCEPTED_CODINGS,
     "User-Agent": f"psyche-cli/{__version__}",
 }
-_CONNECT_HINT = "Is the URL right, and does the endpoint run?"
+_CONNECT_HINT = "Check the URL, and that the endpoint is running."
 _STATUS_HINTS = {
-    401: "The endpoint wants an access key.",
-    403: "The access key is missing or wrong, or the endpoint does not allow this.",
-    404: "Is the path of the URL right?",
-    405: "Is this a JSON-RPC endpoint?",
-    429: "The endpoint limits the rate of requests. Wait, or use another endpoint.",
+    401: "The endpoint requires an access key.",
+    403: "The access key is missing or invalid, or the endpoint does not allow this request.",
+    404: "Check the path of the URL.",
+    405: "Check that the URL is a JSON-RPC endpoint.",
+    429: "The endpoint's rate limit was exceeded. Wait, or use another endpoint.",
     502: "The endpoint is overloaded or down. Wait, or use another endpoint.",
     503: "The endpoint is overloaded or down. Wait, or use another endpoint.",
     504: "The endpoint is overloaded or down. Wait, or use another endpoint.",
@@ -52,7 +52,7 @@ class HttpTransport:
         except (ValueError, OSError) as error:
             # The value of the variable may hold a password.
             raise UsageError(
-                f"Cannot prepare a connection to {self._label}: a proxy or certificate setting is unusable.",
+                f"Cannot set up a connection to {self._label}: invalid proxy or certificate settings.",
                 hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY (http:// proxies only), SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from error
 
@@ -77,8 +77,8 @@ class HttpTransport:
             thread.start()
         except RuntimeError as error:
             raise Unreachable(
-                f"Cannot ask {self._label}: the system does not let this process start another thread.",
-                hint="End other processes, or raise the limit on threads (ulimit -u).",
+                f"Cannot query {self._label}: the operating system refused to start another thread.",
+                hint="Stop other processes, or raise the process limit (ulimit -u).",
                 endpoint=self._label,
                 request_sent=False,
             ) from error
@@ -117,7 +117,8 @@ class HttpTransport:
                     exchange.answer += piece
                     if len(exchange.answer) > LARGEST_ANSWER:
                         raise BadRpcResponse(
-                            f"The answer of {self._label} is larger than {LARGEST_ANSWER} bytes.", endpoint=self._label
+                            f"The response from {self._label} is larger than {LARGEST_ANSWER} bytes.",
+                            endpoint=self._label,
                         )
             keep = not response.will_close
         finally:
@@ -131,9 +132,9 @@ class HttpTransport:
         status = response.status
         hint = _STATUS_HINTS.get(status, "")
         if status in _REDIRECTS and "location" in response.headers:
-            hint = "Redirects are not followed. Give the final URL."
+            hint = "Redirects are not followed. Use the final URL."
         return HttpStatusError(
-            f"{self._label} answered with HTTP status {status} {response.reason}".rstrip() + ".",
+            f"{self._label} responded with HTTP status {status} {response.reason}".rstrip() + ".",
             hint=hint,
             endpoint=self._label,
             status=status,
@@ -144,7 +145,7 @@ class HttpTransport:
         """The error of ours for one of a socket, of TLS, of http.client, or of unpacking."""
         label = self._label
         if isinstance(error, WronglyCompressed):
-            return BadRpcResponse(f"The answer of {label} is wrongly compressed.", endpoint=label)
+            return BadRpcResponse(f"The response from {label} could not be decompressed.", endpoint=label)
         if isinstance(error, TimeoutError):
             return self._timed_out(timeout, _connect_seconds(timeout), request_sent=request_sent)
         reason = _reason(error)
@@ -152,14 +153,14 @@ class HttpTransport:
             return Unreachable(
                 f"Cannot connect to {label}: {reason}.", hint=_CONNECT_HINT, endpoint=label, request_sent=False
             )
-        return Unreachable(f"The connection to {label} broke: {reason}.", endpoint=label, request_sent=True)
+        return Unreachable(f"The connection to {label} was lost: {reason}.", endpoint=label, request_sent=True)
 
     def _timed_out(self, timeout: float, connect_timeout: float, *, request_sent: bool) -> TimedOut:
         label = self._label
         if request_sent:
-            return TimedOut(f"No answer from {label} within {timeout:g} seconds.", endpoint=label, request_sent=True)
+            return TimedOut(f"No response from {label} within {timeout:g} seconds.", endpoint=label, request_sent=True)
         return TimedOut(
-            f"No connection to {label} within {connect_timeout:g} seconds.",
+            f"Could not connect to {label} within {connect_timeout:g} seconds.",
             hint=_CONNECT_HINT,
             endpoint=label,
             request_sent=False,
@@ -216,9 +217,9 @@ class _Exchange:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected):
-        return "the answer is not HTTP"
+        return "the response is not HTTP"
     if isinstance(error, HTTPException) and not isinstance(error, RemoteDisconnected):
-        return f"the answer ended early or is not HTTP ({type(error).__name__})"
+        return f"the response was truncated or is not HTTP ({type(error).__name__})"
     return str(error).rstrip(".") or type(error).__name__
 
 

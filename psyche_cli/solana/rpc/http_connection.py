@@ -104,7 +104,7 @@ class Connections:
         """An idle connection that still stands. Raises OSError after ``close``."""
         with self._lock:
             if self._closed:
-                raise OSError("it was closed")
+                raise OSError("closed by the endpoint")
             while self._idle:
                 connection = self._idle.pop()
                 if connection.is_good:

@@ -35,7 +35,7 @@ def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> J
     if type(answer_id) is not int and not (answer_id is None and error is not None):
         raise bad_response(method, endpoint, "it has no id")
     if answer_id is not None and answer_id != request_id:
-        raise bad_response(method, endpoint, f"it has the id {answer_id} where {request_id} was asked")
+        raise bad_response(method, endpoint, f"expected id {request_id}, got {answer_id}")
     if error is not None:
         raise _rpc_error(error, method, endpoint)
     if "result" not in answer:
@@ -46,8 +46,8 @@ def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> J
 def bad_response(method: str, endpoint: str, reason: str) -> BadRpcResponse:
     """The error for an answer that is not what ``method`` promises."""
     return BadRpcResponse(
-        f"The answer of {endpoint} to {method} makes no sense: {reason}.",
-        hint="Is this the URL of a Solana JSON-RPC endpoint?",
+        f"Invalid response from {endpoint} to {method}: {reason}.",
+        hint="Check that the URL is a Solana JSON-RPC endpoint.",
         endpoint=endpoint,
         method=method,
     )
@@ -73,7 +73,7 @@ def _rpc_error(error: Json, method: str, endpoint: str) -> RpcError | BadRpcResp
         return bad_response(method, endpoint, "its error has no code or message")
     shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
     return RpcError(
-        f"{endpoint} refused {method}: {shown} ({code}).",
+        f"{endpoint} rejected {method}: {shown} ({code}).",
         hint=_HINTS.get(code, ""),
         rpc_code=code,
         rpc_data=error.get("data"),

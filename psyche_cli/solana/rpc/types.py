@@ -75,28 +75,28 @@ class TokenAmount:
 def as_object(value: Json) -> dict[str, Json]:
     """A JSON object."""
     if not isinstance(value, dict):
-        raise ValueError("an object was expected")
+        raise ValueError("expected an object")
     return value
 
 
 def as_list(value: Json) -> list[Json]:
     """A JSON array."""
     if not isinstance(value, list):
-        raise ValueError("an array was expected")
+        raise ValueError("expected an array")
     return value
 
 
 def as_text(value: Json) -> str:
     """A JSON string."""
     if not isinstance(value, str):
-        raise ValueError("a string was expected")
+        raise ValueError("expected a string")
     return value
 
 
 def as_u64(value: Json) -> int:
     """A whole number from 0 to 2^64 - 1."""
     if type(value) is not int or not 0 <= value <= U64_MAX:
-        raise ValueError("a whole number from 0 to 2^64-1 was expected")
+        raise ValueError("expected an integer from 0 to 2^64-1")
     return value
 
 
@@ -120,7 +120,7 @@ def read_account(address: Pubkey, value: Json) -> RawAccount | None:
     fields = as_object(value)
     executable = fields.get("executable")
     if not isinstance(executable, bool):
-        raise ValueError("the executable flag of an account is missing")
+        raise ValueError("an account has no executable flag")
     return RawAccount(
         address=address,
         owner=Pubkey.from_string(as_text(fields.get("owner"))),
@@ -133,7 +133,7 @@ def read_account(address: Pubkey, value: Json) -> RawAccount | None:
 def _account_data(value: Json) -> bytes:
     parts = as_list(value)
     if len(parts) != 2:
-        raise ValueError("the data of an account is not a pair of text and encoding")
+        raise ValueError("account data is not a [data, encoding] pair")
     raw = base64.b64decode(as_text(parts[0]), validate=True)
     encoding = as_text(parts[1])
     if encoding == "base64":
@@ -155,7 +155,7 @@ def _decompressed(raw: bytes) -> bytes:
             raise ValueError("the data of an account is larger than an account can be")
         return zstandard.ZstdDecompressor().decompress(raw, max_output_size=MAX_ACCOUNT_BYTES)
     except zstandard.ZstdError as error:
-        raise ValueError("the data of an account is wrongly compressed") from error
+        raise ValueError("account data could not be decompressed") from error
 
 
 def read_hash(value: Json) -> Hash:
@@ -163,7 +163,7 @@ def read_hash(value: Json) -> Hash:
     try:
         return Hash.from_string(as_text(value))
     except ParseHashError as error:
-        raise ValueError("a hash was expected") from error
+        raise ValueError("expected a hash") from error
 
 
 def read_blockhash(value: Json) -> Blockhash:
@@ -195,7 +195,7 @@ def read_signature_status(value: Json) -> SignatureStatus | None:
         return None
     fields = as_object(value)
     if "err" not in fields:
-        raise ValueError("the status does not say whether the transaction failed")
+        raise ValueError("the status has no err field")
     reached = fields.get("confirmationStatus")
     if reached is None:
         # Optional in the protocol. Null confirmations mean rooted, any number means not yet.
@@ -212,7 +212,7 @@ def read_landed_transaction(value: Json) -> LandedTransaction | None:
     fields = as_object(value)
     meta = as_object(fields.get("meta"))
     if "err" not in meta:
-        raise ValueError("the transaction does not say whether it failed")
+        raise ValueError("the transaction has no err field")
     return LandedTransaction(
         slot=as_u64(fields.get("slot")),
         err=meta["err"],
@@ -226,5 +226,5 @@ def read_token_amount(value: Json) -> TokenAmount:
     fields = as_object(value)
     amount = as_text(fields.get("amount"))
     if not (amount.isascii() and amount.isdigit() and len(amount) <= 20):
-        raise ValueError("the token amount is not a whole number")
+        raise ValueError("the token amount is not an integer")
     return TokenAmount(base_units=as_u64(int(amount)), decimals=as_u64(fields.get("decimals")))

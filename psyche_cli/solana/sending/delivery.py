@@ -49,7 +49,7 @@ from psyche_cli.solana.sending.transaction import SignedTransaction
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
 _LOG_ATTEMPTS = 3
-LOOK_UP = "Look the signature up in an explorer or with `solana confirm` before repeating."
+LOOK_UP = "Check the signature in an explorer or with `solana confirm` before trying again."
 
 
 @dataclass(frozen=True)
@@ -246,12 +246,12 @@ class TransactionDelivery:
         if self._deadline.passed:
             self._raise_unknown(f"within {self._deadline.seconds:g} seconds")
         if self._clock.monotonic() - self._heard >= patience:
-            self._raise_unknown(f"because {self._rpc.label} no longer answers")
+            self._raise_unknown(f"because {self._rpc.label} stopped responding")
 
     def _raise_unknown(self, why: str) -> NoReturn:
         self._raise_send_error_if_never_sent()
         raise TransactionUnknown(
-            f"Transaction {self.signature} was sent, and whether it landed could not be learnt {why}.",
+            f"Transaction {self.signature} was sent, but its outcome could not be determined {why}.",
             hint=f"{self._unaccepted()}{LOOK_UP}",
             last_valid_block_height=self._transaction.last_valid_block_height,
             endpoint=self._rpc.label,
@@ -260,8 +260,9 @@ class TransactionDelivery:
     def _raise_expired(self) -> NoReturn:
         self._raise_send_error_if_never_sent()
         raise TransactionExpired(
-            f"Transaction {self.signature} was sent but did not land before its blockhash expired, and never will.",
-            hint=f"{self._unaccepted()}Nothing happened and nothing was paid. Repeating it is safe.",
+            f"Transaction {self.signature} was sent but did not land before its blockhash expired, and can no longer "
+            "land.",
+            hint=f"{self._unaccepted()}Nothing was executed and nothing was paid. It is safe to run the command again.",
             last_valid_block_height=self._transaction.last_valid_block_height,
             endpoint=self._rpc.label,
         )
@@ -275,4 +276,4 @@ class TransactionDelivery:
     def _unaccepted(self) -> str:
         """What the endpoint answered to the last attempt to send, if it never said that it took the bytes."""
         error = self._send_error
-        return "" if self._accepted or error is None else f"No attempt to send it succeeded: {error.message} "
+        return "" if self._accepted or error is None else f"Every attempt to send it failed: {error.message} "

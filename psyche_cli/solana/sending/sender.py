@@ -124,14 +124,16 @@ class Sender:
         """What a signal means for the last transaction."""
         last = self._deliveries[-1] if self._deliveries else None
         if last is None or not last.perhaps_sent:
-            return Interrupted.by(stop, f"Interrupted before {label} was sent.")
+            return Interrupted.by(stop, f"Interrupted before sending {label}.")
         if last.fate is Fate.LANDED:
-            return Interrupted.by(stop, f"Interrupted after {last.label} had landed as {last.signature}.")
+            return Interrupted.by(stop, f"Interrupted after {last.label} landed in transaction {last.signature}.")
         if last.fate is Fate.FAILED:
-            return Interrupted.by(stop, f"Interrupted after {last.label} had failed on-chain as {last.signature}.")
+            return Interrupted.by(
+                stop, f"Interrupted after {last.label} failed on-chain in transaction {last.signature}."
+            )
         return Interrupted.by(
             stop,
-            f"Interrupted while {last.label} was under way as {last.signature}: it may still land.",
+            f"Interrupted while waiting for {last.label}, transaction {last.signature}, which may still land.",
             hint=LOOK_UP,
         )
 
@@ -141,9 +143,9 @@ class Sender:
     def _require_time(self, deadline: Deadline, label: str) -> None:
         if deadline.remaining < deadline.seconds * _LEAST_SHARE:
             raise TimedOut(
-                f"{self._rpc.label} took so long that too little is left of the {deadline.seconds:g} seconds to send "
-                f"{label} and learn what becomes of it.",
-                hint="It was not sent. Use another endpoint, or try again later.",
+                f"{self._rpc.label} is so slow that too little of the {deadline.seconds:g} seconds is left to send and "
+                f"confirm {label}.",
+                hint="The transaction was not sent. Use another endpoint, or try again later.",
                 endpoint=self._rpc.label,
             )
 
@@ -153,7 +155,7 @@ class Sender:
         logs = ledger.logs if ledger else ()
         if status.err is not None:
             error = self._refusal(status.err, logs, signed)
-            error.hint = f"{error.hint} Transaction {signed.signature} failed on-chain, its fee was paid.".strip()
+            error.hint = f"{error.hint} Transaction {signed.signature} failed on-chain; its fee was paid.".strip()
             raise error
         fee = ledger.fee_lamports if ledger else None
         return Receipt(under_way.label, str(signed.signature), status.slot, logs, fee)
@@ -191,8 +193,8 @@ class Sender:
                 raise self._refusal(simulation.err, simulation.logs, unsigned)
             if self._clock.monotonic() - started >= _BLOCKHASH_PATIENCE:
                 raise TimedOut(
-                    f"{rpc.label} gave no usable new blockhash within {_BLOCKHASH_PATIENCE:g} seconds.",
-                    hint="The transaction was not sent. Does the cluster make progress?",
+                    f"{rpc.label} returned no usable new blockhash within {_BLOCKHASH_PATIENCE:g} seconds.",
+                    hint="The transaction was not sent. Check that the cluster is producing blocks.",
                     endpoint=rpc.label,
                 )
             self._clock.sleep(min(_BLOCKHASH_PAUSE, deadline.remaining))

@@ -92,7 +92,7 @@ def sign_transaction(
     required = message.account_keys[: message.header.num_required_signatures]
     missing = [str(key) for key in required if key not in signers]
     if missing:
-        raise ValueError(f"no wallet was given for the signers {', '.join(missing)}")
+        raise ValueError(f"missing wallets for the signers {', '.join(missing)}")
     content = bytes(message)
     signatures = [signers[key].sign_message(content) for key in required]
     if not all(signature.verify(key, content) for key, signature in zip(required, signatures, strict=True)):

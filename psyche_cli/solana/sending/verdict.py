@@ -156,7 +156,7 @@ def describe_any_failure(err: Json, logs: Sequence[str], program_ids: Sequence[P
     program = str(program_ids[index]) if 0 <= index < len(program_ids) else "(unknown)"
     name = what if isinstance(what, str) else json.dumps(what)
     return ProgramRefused(
-        f"Instruction {index + 1} of {len(program_ids)}, of program {program}, fails: {name}.",
+        f"Instruction {index + 1} of {len(program_ids)}, program {program}, failed: {name}.",
         hint=f"Last log line: {logs[-1]}" if logs else "",
         program=program,
         transaction_error=err,

@@ -35,7 +35,7 @@ class _Reader:
     def take(self, size: int) -> bytes:
         part = self._data[self._at : self._at + size]
         if len(part) < size:
-            raise ValueError("the data ends too early")
+            raise ValueError("unexpected end of data")
         self._at += size
         return part
 
@@ -191,7 +191,7 @@ def _in_words(program: Pubkey, accounts: Sequence[Pubkey], data: bytes) -> tuple
 
 def _read(shape: _Shape, accounts: Sequence[Pubkey], reader: _Reader) -> Json:
     if len(accounts) < len(shape.accounts):
-        raise ValueError("accounts are missing")
+        raise ValueError("not enough accounts")
     info = {name: str(account) for name, account in zip(shape.accounts, accounts, strict=False)}
     arguments = {name: read(reader) for name, read in shape.arguments.items()}
     # A freeze authority that a mint does not have is left out; a new authority of nobody is null.

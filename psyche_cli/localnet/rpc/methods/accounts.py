@@ -106,7 +106,7 @@ def _get_rent_exempt_minimum(context: RpcContext, params: Params) -> Json:
     size = params.unsigned(0)
     params.config(1)
     if size > MAX_ACCOUNT_BYTES:
-        raise invalid_params(f"Invalid params: an account holds at most {MAX_ACCOUNT_BYTES} bytes.")
+        raise invalid_params(f"Invalid params: the maximum account size is {MAX_ACCOUNT_BYTES} bytes.")
     return context.bank.rent_exempt_minimum(size)
 
 

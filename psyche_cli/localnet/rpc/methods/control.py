@@ -58,7 +58,7 @@ def account_from_json(content: Json) -> Account:
         data = ["", "base64"]
     content_bytes = _account_data(data)
     if len(content_bytes) > MAX_ACCOUNT_BYTES:
-        raise invalid_params(f"Invalid params: an account holds at most {MAX_ACCOUNT_BYTES} bytes.")
+        raise invalid_params(f"Invalid params: the maximum account size is {MAX_ACCOUNT_BYTES} bytes.")
     owner = options.text("owner")
     return Account(
         lamports,
@@ -129,7 +129,7 @@ def _drop_snapshot(context: RpcContext, params: Params) -> Json:
 def _known_snapshot(context: RpcContext, params: Params) -> int:
     number = params.unsigned(0)
     if number not in context.snapshots:
-        raise invalid_params(f"There is no snapshot {number}.")
+        raise invalid_params(f"Snapshot {number} does not exist.")
     return number
 
 

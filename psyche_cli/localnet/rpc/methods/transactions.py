@@ -173,7 +173,7 @@ def _request_airdrop(context: RpcContext, params: Params) -> Json:
     params.config(2)
     held = context.bank.balance(context.faucet.pubkey())
     if lamports + LAMPORTS_PER_SIGNATURE > held:
-        raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, which is less than the amount and the fee")
+        raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, less than the amount plus the fee")
     # Equal airdrops within one blockhash would be duplicates; another compute unit limit makes each unlike the others.
     context.airdrops = (context.airdrops + 1) % 1_000_000
     instructions = [
