@@ -100,7 +100,7 @@ def test_amounts_finer_than_the_smallest_unit_are_refused(text: str, decimals: i
     with pytest.raises(InvalidAmount) as caught:
         parse_amount(text, decimals, "amount")
     assert caught.value.message == message
-    assert caught.value.hint == ("Give a whole number." if decimals == 0 else "Give at most 6 decimals.")
+    assert caught.value.hint == ("Use a whole number." if decimals == 0 else "Use at most 6 decimals.")
     assert caught.value.context == {"text": text, "decimals": decimals}
 
 

@@ -78,7 +78,9 @@ class InProcessValidator:
     def open_transport(self) -> InProcessTransport:
         """A new transport to the validator. Raises LocalnetError after ``close``."""
         if not self._open:
-            raise LocalnetError("The local validator is not running.", hint="Use it in a with statement.")
+            raise LocalnetError(
+                "The local validator is not running.", hint="Use it as a context manager, in a with statement."
+            )
         transport = InProcessTransport(self.dispatcher)
         self._transports.add(transport)
         return transport

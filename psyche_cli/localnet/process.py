@@ -114,7 +114,9 @@ class LocalValidatorProcess:
 
     def _require_running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            raise LocalnetError("The local validator is not running.", hint="Use it in a with statement.")
+            raise LocalnetError(
+                "The local validator is not running.", hint="Use it as a context manager, in a with statement."
+            )
         return self._process
 
     def _await_ready(self, process: subprocess.Popen[bytes], report: Path) -> tuple[str, str]:

@@ -45,7 +45,7 @@ def require_lamports(
     needed = rent + sum(fees)
     balance = funds.balance
     if rent > 0:
-        session.notify(f"This locks {format_sol(rent)} SOL of rent; the wallet holds {format_sol(balance)} SOL.")
+        session.notify(f"This will lock {format_sol(rent)} SOL of rent; the wallet holds {format_sol(balance)} SOL.")
     minimum = funds.rent.exempt_minimum(0)
     short = first_short_balance(balance, (*fees, rent), minimum)
     if short is None:

@@ -80,15 +80,15 @@ def parse_pubkey(text: str, what: str) -> Pubkey:
     if not text:
         raise refuse("it is empty")
     if len(text) > _LONGEST_KEY:
-        raise refuse(f"it is {len(text)} characters long, at most {_LONGEST_KEY} are possible")
+        raise refuse(f"it is {len(text)} characters long; the maximum is {_LONGEST_KEY}")
     position = base58.foreign_position(text)
     if position is not None:
         raise refuse(f"{text[position]!r} at position {position + 1}{of} is not in the base58 alphabet")
     if len(text) < _SHORTEST_KEY:
-        raise refuse(f"{shown} is too short, at least {_SHORTEST_KEY} characters are needed")
+        raise refuse(f"{shown} is too short; the minimum is {_SHORTEST_KEY} characters")
     data = base58.decode(text)
     if len(data) != Pubkey.LENGTH:
-        raise refuse(f"{shown} stands for {len(data)} bytes, a public key has {Pubkey.LENGTH}")
+        raise refuse(f"{shown} decodes to {len(data)} bytes; expected {Pubkey.LENGTH}")
     return Pubkey.from_bytes(data)
 
 
@@ -109,7 +109,7 @@ def treasurer_index(run_id: str) -> int:
 def treasurer_run_address(index: int, programs: ProgramIds = PUBLISHED) -> Pubkey:
     """The treasurer's Run: treasurer program, ``"Run"``, index as u64. Raises UsageError for an index outside u64."""
     if not 0 <= index <= U64_MAX:
-        raise UsageError(f"The treasurer index {index} is outside 0 to {U64_MAX}.", index=index)
+        raise UsageError(f"The treasurer index {index} is not in the range 0 to {U64_MAX}.", index=index)
     return Pubkey.find_program_address([b"Run", index.to_bytes(8, "little")], programs.treasurer)[0]
 
 

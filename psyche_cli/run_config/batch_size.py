@@ -52,7 +52,7 @@ def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str
         index += count * size
         left -= count
         if index * max_seq_len > U64_MAX:
-            message = f"step {step} lies beyond 2^64 tokens, more than the program can count"
+            message = f"step {step} exceeds 2^64 tokens, more than the program can count"
             raise configuration_error(
                 [Problem("progress.step", "DataIndex", message)],
                 subject="The step to restart from",

@@ -137,7 +137,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     except tomli.TOMLDecodeError as error:
         reason, line, column = error.msg, error.lineno, error.colno
     except (ValueError, RecursionError):
-        reason = "a number or a nesting in it is far too large"
+        reason = "it contains too large a number or too deep a nesting"
     # Outside the except block: the exception of tomli carries the file, and would be the cause of ours.
     if reason.startswith(("Cannot ", "Duplicate ")):
         reason = _DECLARED_TWICE  # tomli quotes it

@@ -36,7 +36,7 @@ def decode_rent(raw: RawAccount | None) -> Rent:
         )
     if raw.owner != SYSVAR_OWNER:
         raise WrongOwner(
-            f"The account {RENT_SYSVAR} belongs to {raw.owner}, not to {SYSVAR_OWNER}.",
+            f"The account {RENT_SYSVAR} is owned by {raw.owner}, expected {SYSVAR_OWNER}.",
             address=str(raw.address),
             found=str(raw.owner),
             expected=str(SYSVAR_OWNER),

@@ -242,7 +242,9 @@ def _bytes_from_base58(text: str, origin: str) -> bytes:
         raise _malformed(f"{origin} is neither a JSON array nor base58 text of 64 bytes: {len(text)} characters")
     position = base58.foreign_position(text)
     if position is not None:
-        raise _malformed(f"{origin} is neither a JSON array nor base58 text: character {position + 1} is not of base58")
+        raise _malformed(
+            f"{origin} is neither a JSON array nor base58 text: character {position + 1} is not in the base58 alphabet"
+        )
     return base58.decode(text)
 
 

@@ -218,12 +218,12 @@ def test_token_account() -> None:
 def test_token_accounts_that_are_none(
     decoder: Callable[[RawAccount], object], data: bytes, what: str, size: int
 ) -> None:
-    with pytest.raises(WrongOwner, match=f"The {what} {ADDRESS} belongs to Token-2022") as token_2022:
+    with pytest.raises(WrongOwner, match=f"The {what} {ADDRESS} is owned by Token-2022") as token_2022:
         decoder(raw(data, owner=TOKEN_2022_PROGRAM))
-    assert "classic SPL Token" in token_2022.value.hint
-    with pytest.raises(WrongOwner, match="belongs to the system program"):
+    assert "mints of the SPL Token program" in token_2022.value.hint
+    with pytest.raises(WrongOwner, match="is owned by the system program"):
         decoder(raw(data, owner=SYSTEM_PROGRAM))
-    with pytest.raises(WrongSize, match=f"has {size - 1} bytes, a {what} has {size}"):
+    with pytest.raises(WrongSize, match=f"is {size - 1} bytes long; a {what} is {size} bytes"):
         decoder(raw(data[:-1], owner=TOKEN_PROGRAM))
     with pytest.raises(MalformedAccount, match="cannot be read"):
         decoder(raw(bytes(size), owner=TOKEN_PROGRAM))

@@ -177,10 +177,10 @@ def test_a_new_run_may_have_an_id_that_can_be_typed(run_id: str) -> None:
 @pytest.mark.parametrize(
     ("run_id", "message"),
     [
-        (" run", "The run id ' run' begins with a blank."),
-        ("run ", "The run id 'run ' ends with a blank."),
-        ("e\u0301", "The run id 'e\\u0301' has characters in a decomposed form"),
-        ("run\x07", "The run id 'run\\x07' has "),
+        (" run", "The run id ' run' starts with whitespace."),
+        ("run ", "The run id 'run ' ends with whitespace."),
+        ("e\u0301", "The run id 'e\\u0301' contains decomposed characters"),
+        ("run\x07", "The run id 'run\\x07' contains "),
         ("", "The run id is empty."),
         ("a" * 33, "The run id is 33 bytes long"),
     ],

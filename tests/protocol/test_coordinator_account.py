@@ -84,8 +84,8 @@ def test_another_owner_comes_before_everything_else() -> None:
     with pytest.raises(WrongOwner) as caught:
         decode_coordinator_account(raw(b"", owner=SYSTEM_PROGRAM))
     assert caught.value.message == (
-        f"The coordinator account {ADDRESS} belongs to the system program ({SYSTEM_PROGRAM}), "
-        f"not to the coordinator program ({PUBLISHED.coordinator})."
+        f"The coordinator account {ADDRESS} is owned by the system program ({SYSTEM_PROGRAM}), "
+        f"expected the coordinator program ({PUBLISHED.coordinator})."
     )
     assert caught.value.context["found"] == str(SYSTEM_PROGRAM)
     assert caught.value.context["expected"] == str(PUBLISHED.coordinator)

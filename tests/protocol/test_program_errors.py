@@ -72,7 +72,7 @@ COORDINATOR_ERRORS = [
         (COORDINATOR, 101, "InstructionFallbackNotFound", "The program does not know the instruction"),
         (TREASURER, 2003, "ConstraintRaw", "An account violates a constraint of the program"),
         (AUTHORIZER, 3012, "AccountNotInitialized", "An account does not exist"),
-        (str(SYSTEM_PROGRAM), 0, "AccountAlreadyInUse", "An account to be created exists already"),
+        (str(SYSTEM_PROGRAM), 0, "AccountAlreadyInUse", "The account to create already exists"),
         (str(SYSTEM_PROGRAM), 1, "ResultWithNegativeLamports", "The paying account does not hold enough lamports"),
         (str(TOKEN_PROGRAM), 1, "InsufficientFunds", "The token account does not hold enough tokens"),
         (COORDINATOR, 7777, "Custom", "Error 7777 (0x1e61)"),

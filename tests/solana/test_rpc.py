@@ -352,7 +352,7 @@ def test_the_largest_account_is_unfolded_and_a_larger_one_is_not(tells_size: boo
 
 def test_an_account_that_is_too_large_in_plain_base64_is_refused() -> None:
     rpc, _ = client("getMultipleAccounts", valued([account_json(bytes(MAX_ACCOUNT_BYTES + 1), "base64")]))
-    with pytest.raises(BadRpcResponse, match="larger than an account can be"):
+    with pytest.raises(BadRpcResponse, match="exceeds the maximum account size"):
         rpc.account(A)
 
 

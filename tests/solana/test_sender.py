@@ -628,7 +628,7 @@ def test_a_block_height_that_cannot_be_read_declares_nothing() -> None:
     stage.on("getSignatureStatuses", stage.status(False))
     stage.on("getEpochInfo", RpcFault(-32601, "Method not found"))
     error = stage.fails(TransactionUnknown)
-    assert "could not be learnt within 118 seconds" in error.message
+    assert "could not be determined within 118 seconds" in error.message
     assert_one_transaction(stage)
 
 
@@ -716,10 +716,9 @@ def test_with_less_than_a_tenth_of_the_time_left_nothing_is_sent(seconds: float,
         return
     error = stage.fails(TimedOut)
     assert error.message == (
-        "scripted://cluster took so long that too little is left of the 10 seconds to send payment and learn what "
-        "becomes of it."
+        "scripted://cluster is so slow that too little of the 10 seconds is left to send and confirm payment."
     )
-    assert error.hint.startswith("It was not sent.")
+    assert error.hint.startswith("The transaction was not sent.")
     assert error.context == {"endpoint": "scripted://cluster", "sent": False}
     assert stage.cluster.sent == []
 

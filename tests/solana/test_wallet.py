@@ -118,7 +118,7 @@ def test_a_default_wallet_that_may_not_even_be_looked_for_is_an_error_of_reading
     ids=["array", "part of an array", "base58", "seed", "seed in hex"],
 )
 def test_a_private_key_given_as_the_path_is_refused_and_not_repeated(tmp_path: Path, key: str) -> None:
-    with pytest.raises(WalletMalformed, match="is a private key, not the path of a file") as caught:
+    with pytest.raises(WalletMalformed, match="is a private key, not a file path") as caught:
         load(tmp_path, Path(key))
     assert key not in all_texts_of(caught.value)
 

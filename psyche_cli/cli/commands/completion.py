@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @plain(example="psyche-cli completion bash >> ~/.bashrc")
 def command(
-    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell that is to complete.")],
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell to generate the script for.")],
 ) -> PlainText[Any]:
-    """Print a script that completes commands and options.
+    """Print a shell completion script.
 
     For bash or zsh, append it to ~/.bashrc or ~/.zshrc (after compinit). For fish, write it to
     ~/.config/fish/completions/psyche-cli.fish.

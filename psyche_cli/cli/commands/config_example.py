@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def command(
     name: Annotated[str, typer.Argument(help="Name of the example; see --list.")] = "minimal",
     *,
-    show_list: Annotated[bool, option("--list", help="List the names, each with what it is for.")] = False,
+    show_list: Annotated[bool, option("--list", help="List the available examples with a short description.")] = False,
 ) -> PlainText[Any]:
     """Print an example run configuration.
 

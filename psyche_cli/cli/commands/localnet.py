@@ -179,7 +179,7 @@ def new_wallet(
     ] = None,
     rpc: Rpc = LOCAL_RPC,
 ) -> PlainText[Any]:
-    """Create a keypair file, and print its public key.
+    """Create a keypair file and print its public key.
 
     The file uses the format of the Solana tools and is readable only by you.
     """
@@ -318,9 +318,9 @@ def set_account(
 @plain(example="psyche-cli localnet programs --export programs")
 def programs(
     *,
-    export: Annotated[Path, typer.Option("--export", metavar="DIR", help="Folder to write the programs to.")],
+    export: Annotated[Path, typer.Option("--export", metavar="DIR", help="Directory to write the programs to.")],
 ) -> OperationResult[Any]:
-    """Write the Psyche programs as .so files.
+    """Export the Psyche programs as .so files.
 
     Prints the flags that load them into solana-test-validator.
     """

@@ -41,7 +41,7 @@ def command(
         ),
     ] = None,
 ) -> OperationResult[Any]:
-    """The same, by the name of the older recipe.
+    """Alias of join-authorization-create that takes key=value arguments.
 
     Kept for scripts written for the run_authorizer recipe of the published repository, with the same defaults: everyone
     may join, the cluster is a local validator, and the default keypair signs.

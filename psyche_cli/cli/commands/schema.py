@@ -21,7 +21,7 @@ def command(
         typer.Argument(metavar="[COMMAND]", help="Whose output; also failure, help and version. A list when absent."),
     ] = None,
 ) -> Any:
-    """Print the JSON Schema of what a command prints.
+    """Print the JSON Schema of a command's output.
 
     It is of draft 2020-12, and describes stdout with --output json when the command succeeds. Failures of all commands
     have one schema, called failure.

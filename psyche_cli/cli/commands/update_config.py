@@ -39,11 +39,11 @@ def command(
     ] = None,
     num_parameters: Annotated[
         int | None,
-        option("--num-parameters", metavar="N", help="Number of parameters, for people.", min=0, max=U64_MAX),
+        option("--num-parameters", metavar="N", help="Number of parameters (informational).", min=0, max=U64_MAX),
     ] = None,
     vocab_size: Annotated[
         int | None,
-        option("--vocab-size", metavar="N", help="Size of the vocabulary, for people.", min=0, max=U64_MAX),
+        option("--vocab-size", metavar="N", help="Vocabulary size (informational).", min=0, max=U64_MAX),
     ] = None,
     client_version: Annotated[
         str | None,

@@ -102,7 +102,7 @@ def _result(
     who = "everybody" if grantee == ANYONE else str(grantee)
     done = "Activated the authorization" if existing else "Created an authorization"
     return OperationResult(
-        summary=f"{done} of {who} to join." if transactions else f"The authorization of {who} is active already.",
+        summary=f"{done} of {who} to join." if transactions else f"The authorization of {who} is already active.",
         data=JoinAuthorizationData(
             grantor=str(grantor),
             grantee=str(grantee),

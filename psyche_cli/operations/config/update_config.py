@@ -148,7 +148,7 @@ def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tu
     if change.metadata is None or transaction_size(whole, wallet.address) <= MAX_TRANSACTION_BYTES:
         require_lamports(session, funds, whole)
         return (session.sender.send(whole, wallet, label="update"),)
-    session.notify("This is too large for one transaction: the metadata goes first, then everything else together.")
+    session.notify("The update is too large for one transaction: sending the metadata first, then everything else.")
     halves = [instructions(part) for part in split(change)]
     require_lamports(session, funds, *halves)
     for half in halves:
@@ -214,7 +214,7 @@ def _result(
     listed = tuple(ChangedValue(key=d.key, before=d.before, after=d.after) for d in changed)
     count = "1 value" if len(changed) == 1 else f"{len(changed)} values"
     return OperationResult(
-        summary=f"Updated {count} of run {run.run_id}." if changed else f"Run {run.run_id} has these values already.",
+        summary=f"Updated {count} of run {run.run_id}." if changed else f"Run {run.run_id} already has these values.",
         data=UpdateConfigData(run_id=run.run_id, already_so=not transactions, changed=listed),
         details=tuple((d.key, f"{_shown(d.before)} -> {_shown(d.after)}") for d in changed),
         transactions=transactions,

@@ -23,7 +23,7 @@ from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 DEADLINE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
 _REQUEST_SECONDS: Final = 10.0
-_LOOK_AT_BALANCE: Final = "Look at the balance before asking again."
+_LOOK_AT_BALANCE: Final = "Check the balance before requesting another airdrop."
 
 
 def airdrop(session: Session, environment: Environment, recipient: str, sol: str) -> OperationResult[AirdropData]:
@@ -42,7 +42,7 @@ def airdrop(session: Session, environment: Environment, recipient: str, sol: str
             lamports=lamports,
             balance=None if balance is None else SolAmount(lamports=balance, sol=ui_decimal(balance, SOL_DECIMALS)),
         ),
-        details=(("balance", "not known" if balance is None else f"{format_sol(balance)} SOL"),),
+        details=(("balance", "unknown" if balance is None else f"{format_sol(balance)} SOL"),),
         transactions=(receipt,),
     )
 

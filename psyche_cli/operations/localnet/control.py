@@ -73,7 +73,7 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
     if slots is not None:
         moved = _call(session, "localnet_warpSlots", slots, read=_read_position)
     return OperationResult(
-        summary=f"The local validator is at slot {moved.slot}, Unix time {moved.unix_timestamp}.",
+        summary=f"The local validator is now at slot {moved.slot}, Unix time {moved.unix_timestamp}.",
         data=WarpData(
             slot=moved.slot,
             block_height=moved.block_height,
@@ -83,27 +83,25 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
 
 
 def reset(session: Session) -> OperationResult[ResetData]:
-    """Go back to genesis. Raises LocalnetError."""
+    """Reset the chain to genesis. Raises LocalnetError."""
     _call(session, "localnet_reset", read=_anything)
-    return OperationResult(summary="The local validator is back at genesis.", data=ResetData())
+    return OperationResult(summary="Reset the local validator to genesis.", data=ResetData())
 
 
 def take_snapshot(session: Session) -> OperationResult[SnapshotData]:
     """Remember the state. Raises LocalnetError."""
     number = _call(session, "localnet_takeSnapshot", read=as_u64)
     return OperationResult(
-        summary=f"Snapshot {number}.",
+        summary=f"Took snapshot {number}.",
         data=SnapshotData(snapshot=number),
         next_steps=(session.given.command("localnet restore", str(number)),),
     )
 
 
 def restore_snapshot(session: Session, number: int) -> OperationResult[SnapshotData]:
-    """Go back to a snapshot. Raises LocalnetError, RpcError when there is no such snapshot."""
+    """Restore a snapshot. Raises LocalnetError, RpcError when there is no such snapshot."""
     _call(session, "localnet_restoreSnapshot", number, read=_anything)
-    return OperationResult(
-        summary=f"The local validator is back at snapshot {number}.", data=SnapshotData(snapshot=number)
-    )
+    return OperationResult(summary=f"Restored snapshot {number}.", data=SnapshotData(snapshot=number))
 
 
 def set_account(session: Session, address: str, path: Path) -> OperationResult[SetAccountData]:
@@ -111,4 +109,4 @@ def set_account(session: Session, address: str, path: Path) -> OperationResult[S
     account = read_account_file(path)["account"]
     where = parse_pubkey(address, "ADDRESS")
     _call(session, "localnet_setAccount", str(where), account, read=_anything)
-    return OperationResult(summary=f"Set the account {where}.", data=SetAccountData(address=str(where)))
+    return OperationResult(summary=f"Wrote the account {where}.", data=SetAccountData(address=str(where)))

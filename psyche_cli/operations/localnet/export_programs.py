@@ -20,7 +20,7 @@ def export_programs(folder: Path) -> OperationResult[ProgramsData]:
 
     Raises LocalnetError; UsageError for a key in place of the folder.
     """
-    refuse_key_as_path(folder, "the folder to write to")
+    refuse_key_as_path(folder, "the directory to write to")
     programs = []
     details, flags = [], []
     try:

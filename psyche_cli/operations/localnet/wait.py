@@ -34,7 +34,7 @@ def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> Operatio
             health = session.rpc.without_retries(min(left, _LONGEST_REQUEST)).request("getHealth")
             if health == "ok":
                 return OperationResult(summary=f"{label} is ready.", data=WaitData(endpoint=label))
-            failure = "its getHealth did not answer ok."
+            failure = "getHealth did not return ok."
         except NetworkError as error:
             failure = error.message
         clock.sleep(min(_PAUSE, max(0.0, deadline - clock.monotonic())))

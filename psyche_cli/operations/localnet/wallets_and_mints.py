@@ -50,7 +50,7 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
             if balance is not None and balance < wanted:
                 request_sol(session.rpc, environment.clock, address, wanted - balance)
                 balance = read_if_possible(lambda: session.rpc.balance(address))
-        tell("It was funded." if balance is None else f"It holds {format_sol(balance)} SOL.")
+        tell("The wallet was funded." if balance is None else f"The wallet holds {format_sol(balance)} SOL.")
         data = FundedWalletData(data.address, data.path, data.created, lamports=balance)
     return PlainText(text=str(address), data=data)
 

@@ -80,7 +80,7 @@ def _result(
     ]
     done = f"Set the rates of run {run.run_id} starting with the next epoch."
     return OperationResult(
-        summary=done if transactions else f"Run {run.run_id} has these rates already.",
+        summary=done if transactions else f"Run {run.run_id} already has these rates.",
         data=RatesData(
             run_id=run.run_id,
             already_so=not transactions,

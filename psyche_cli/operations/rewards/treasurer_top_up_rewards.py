@@ -65,7 +65,7 @@ def top_up_rewards(
     obligations = obligations_of(run, held=held)
     assert obligations is not None  # the run has a treasury
     return OperationResult(
-        summary=f"Transferred {format_amount(amount, mint.decimals)} to the treasury of run {run_id}.",
+        summary=f"Transferred {format_amount(amount, mint.decimals)} to the vault of run {run_id}.",
         data=TopUpData(
             run_id=run_id,
             collateral_mint=str(mint.address),

@@ -193,7 +193,7 @@ def _located(session: Session, run_id: str, given_index: int | None, found: Sequ
         raise UsageError(
             f"--treasurer-index {given_index} is not the treasurer of run {run_id!r}: "
             f"its main authority is {instance.main_authority}, not {address}.",
-            hint="Leave --treasurer-index out unless create-run was given one.",
+            hint="Omit --treasurer-index unless the run was created with one.",
         )
     return LocatedRun(run_id=run_id, instance=instance, treasurer=treasurer, programs=session.programs)
 

@@ -59,17 +59,17 @@ def _check_size(raw: RawAccount) -> None:
     size = len(raw.data)
     if size == RETIRED_COORDINATOR_ACCOUNT_BYTES:
         raise RetiredLayout(
-            f"The {_WHAT} {raw.address} has {size:,} bytes: layout v0, in use until December 2025. "
-            f"This tool reads layout v1 of {COORDINATOR_ACCOUNT_BYTES:,} bytes.",
-            hint="The programs cannot migrate or close such a run. Create a new one.",
+            f"The {_WHAT} {raw.address} is {size:,} bytes long, which is layout v0, used until December 2025. This "
+            f"psyche-cli reads layout v1 ({COORDINATOR_ACCOUNT_BYTES:,} bytes).",
+            hint="The programs can neither migrate nor close such a run. Create a new one.",
             address=str(raw.address),
             found=size,
             expected=COORDINATOR_ACCOUNT_BYTES,
         )
     if size != COORDINATOR_ACCOUNT_BYTES:
         raise WrongSize(
-            f"The {_WHAT} {raw.address} has {size:,} bytes, layout v1 has {COORDINATOR_ACCOUNT_BYTES:,}.",
-            hint="It was written by another build of the program, or is no coordinator account.",
+            f"The {_WHAT} {raw.address} is {size:,} bytes long; expected {COORDINATOR_ACCOUNT_BYTES:,} (layout v1).",
+            hint="It was written by another build of the program, or it is not a coordinator account.",
             address=str(raw.address),
             found=size,
             expected=COORDINATOR_ACCOUNT_BYTES,

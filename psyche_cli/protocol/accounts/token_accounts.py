@@ -62,9 +62,9 @@ def decode_token_account(raw: RawAccount) -> TokenAccount:
 def _check(raw: RawAccount, what: str, size: int) -> None:
     if raw.owner == TOKEN_2022_PROGRAM:
         raise WrongOwner(
-            f"The {what} {raw.address} belongs to Token-2022 ({TOKEN_2022_PROGRAM}), "
-            f"not to classic SPL Token ({TOKEN_PROGRAM}).",
-            hint="The treasurer works with mints of the classic SPL Token program only.",
+            f"The {what} {raw.address} is owned by Token-2022 ({TOKEN_2022_PROGRAM}); expected SPL Token "
+            f"({TOKEN_PROGRAM}).",
+            hint="The treasurer supports only mints of the SPL Token program.",
             address=str(raw.address),
             found=str(TOKEN_2022_PROGRAM),
             expected=str(TOKEN_PROGRAM),

@@ -10,8 +10,8 @@ from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND, NODE_UNHEALTHY
 
 _LONGEST_MESSAGE = 500
 _HINTS = {
-    METHOD_NOT_FOUND: "The endpoint does not offer this method. Use another endpoint.",
-    NODE_UNHEALTHY: "The endpoint lags behind the cluster. Wait, or use another endpoint.",
+    METHOD_NOT_FOUND: "The endpoint does not support this method. Use another endpoint.",
+    NODE_UNHEALTHY: "The endpoint is behind the cluster. Wait, or use another endpoint.",
 }
 
 

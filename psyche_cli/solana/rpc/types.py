@@ -141,9 +141,9 @@ def _account_data(value: Json) -> bytes:
     elif encoding == "base64+zstd":
         data = _decompressed(raw)
     else:
-        raise ValueError("the data of an account has an encoding that was not asked for")
+        raise ValueError("account data has an encoding that was not requested")
     if len(data) > MAX_ACCOUNT_BYTES:
-        raise ValueError("the data of an account is larger than an account can be")
+        raise ValueError("account data exceeds the maximum account size")
     return data
 
 
@@ -152,7 +152,7 @@ def _decompressed(raw: bytes) -> bytes:
     try:
         # The size in the frame's header, or -1 when the header does not tell: then max_output_size bounds it.
         if zstandard.frame_content_size(raw) > MAX_ACCOUNT_BYTES:
-            raise ValueError("the data of an account is larger than an account can be")
+            raise ValueError("account data exceeds the maximum account size")
         return zstandard.ZstdDecompressor().decompress(raw, max_output_size=MAX_ACCOUNT_BYTES)
     except zstandard.ZstdError as error:
         raise ValueError("account data could not be decompressed") from error
@@ -179,7 +179,7 @@ def read_simulation(value: Json) -> Simulation:
     """The value of simulateTransaction."""
     fields = as_object(value)
     if "err" not in fields:
-        raise ValueError("the simulation does not say whether it failed")
+        raise ValueError("the simulation result has no err field")
     units, blockhash = fields.get("unitsConsumed"), fields.get("replacementBlockhash")
     return Simulation(
         err=fields["err"],

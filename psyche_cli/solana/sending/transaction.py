@@ -109,7 +109,7 @@ def _raw(message: Message, signatures: Sequence[Signature]) -> bytes:
     raw = bytes(Transaction.populate(message, signatures))
     if len(raw) > MAX_TRANSACTION_BYTES:
         raise TransactionTooLarge(
-            f"The transaction has {len(raw)} bytes, at most {MAX_TRANSACTION_BYTES} are possible.",
+            f"The transaction is {len(raw)} bytes long; the maximum is {MAX_TRANSACTION_BYTES}.",
             size=len(raw),
             limit=MAX_TRANSACTION_BYTES,
         )
@@ -128,7 +128,7 @@ def _message(instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash
         keys.update(meta.pubkey for meta in instruction.accounts)
     if len(keys) > MAX_MESSAGE_ACCOUNTS:  # solders panics
         raise TransactionTooLarge(
-            f"The transaction touches {len(keys)} accounts, at most {MAX_MESSAGE_ACCOUNTS} can be expressed.",
+            f"The transaction uses {len(keys)} accounts; the maximum is {MAX_MESSAGE_ACCOUNTS}.",
             accounts=len(keys),
         )
     return Message.new_with_blockhash(list(instructions), payer, blockhash)

@@ -152,7 +152,7 @@ def describe_any_failure(err: Json, logs: Sequence[str], program_ids: Sequence[P
     index, what = _instruction_error(err)
     if index is None:
         name = err if isinstance(err, str) else json.dumps(err)
-        return ProgramRefused(f"The cluster refuses the transaction: {name}.", transaction_error=err)
+        return ProgramRefused(f"The cluster rejects the transaction: {name}.", transaction_error=err)
     program = str(program_ids[index]) if 0 <= index < len(program_ids) else "(unknown)"
     name = what if isinstance(what, str) else json.dumps(what)
     return ProgramRefused(
