@@ -34,3 +34,7 @@ class LazyPattern:
     def finditer(self, text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
         """All matches between two positions."""
         return self._compiled.finditer(text, start, len(text) if end is None else end)
+
+    def split(self, text: str) -> list[str]:
+        """What stands between the matches."""
+        return [part or "" for part in self._compiled.split(text)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from psyche_cli.redaction import holds_key
+from psyche_cli.private_keys import holds_key
 
 # Also an array that was cut off: the numbers are those of a key all the same.
 _NUMBERS: Final = re.compile(r"\[?\s*\d{1,3}(?:[\s,]+\d{1,3}){7,}[\s,]*\]?", re.ASCII)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_cli.redaction import HIDDEN, SHORTEST, Redactor, holds_key, holds_keypair, is_seed
+from psyche_cli.private_keys import holds_key, holds_keypair, is_seed
+from psyche_cli.redaction import HIDDEN, SHORTEST, Redactor
 from tests.support.secret_forms import FORMS, PHRASE, keypair, leaked, numbers_in_a_row
 
 seeds = st.integers(0, 2**64).map(lambda number: sha256(str(number).encode()).digest())
@@ -101,6 +102,59 @@ def test_a_key_inside_a_word_is_hidden(name: str) -> None:
     assert not leaked(secret, redactor.redacted(secret[5:60]))
 
 
+# What happens to keys on the way through clipboards and terminals, and what people copy of them.
+MANGLED: dict[str, Callable[[str], str]] = {
+    "half": lambda text: text[:60],
+    "end": lambda text: text[-70:],
+    "line break": lambda text: f"{text[:64]}\n{text[64:]}",
+    "continued line": lambda text: f"{text[:40]}\\\n{text[40:]}",
+    "blank": lambda text: f"{text[:50]} {text[50:]}",
+    "quote": lambda text: f"{text[:44]}'{text[44:]}",
+    "wrong letter": lambda text: f"{text[:40]}O{text[41:]}",
+    "one missing": lambda text: text[:-1],
+}
+
+
+@pytest.mark.parametrize("mangled", MANGLED.values(), ids=MANGLED)
+@pytest.mark.parametrize("form", ["base58", "hexadecimal", "base64"])
+@pytest.mark.parametrize("place", ["{}", "--description={}", "keys/{}.json"])
+def test_a_key_that_was_not_copied_well_is_hidden(form: str, mangled: Callable[[str], str], place: str) -> None:
+    """Almost always: what is left of a few keys looks like a public key or like a word."""
+    shown = 0
+    for number in range(30):
+        secret = mangled(FORMS[form](keypair(sha256(bytes([number])).digest())).rstrip("="))
+        word = place.replace("{}", secret)
+        for words in (["update-config", word, "--output"], ["update-config", *word.split(), "--output", "json"]):
+            redactor = Redactor()
+            redactor.learn_words(words)
+            shown += bool(leaked(secret, redactor.redacted(" ".join(words))))
+    assert shown <= 4
+
+
+def hex_pairs(text: str, separator: str, prefix: str = "") -> str:
+    return separator.join(prefix + text[i : i + 2] for i in range(0, len(text), 2))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda key: ":".join(map(str, key)),
+        lambda key: "[" + "/".join(map(str, key)) + "]",
+        lambda key: ".".join(map(str, key)),
+        lambda key: hex_pairs(key.hex(), ":"),
+        lambda key: hex_pairs(key[:32].hex(), " "),
+        lambda key: hex_pairs(key.hex(), ", ", "0x"),
+        lambda key: hex_pairs(key.hex(), "", "\\x"),
+    ],
+)
+@given(seed=seeds)
+def test_a_key_whose_bytes_are_apart_is_hidden(form: Callable[[bytes], str], seed: bytes) -> None:
+    secret = form(keypair(seed))
+    redactor = Redactor()
+    redactor.learn_words(["--name", secret])
+    assert not leaked(secret.strip("[]"), redactor.redacted(f"name: {secret}."))
+
+
 @pytest.mark.parametrize("words", [["-w", PHRASE], ["-w", *PHRASE.split()], [f"--wallet={PHRASE}"]])
 def test_a_recovery_phrase_is_hidden(words: list[str]) -> None:
     redactor = Redactor()
@@ -124,6 +178,41 @@ def test_ordinary_words_teach_nothing() -> None:
     redactor.learn_words(words)
     text = " ".join(words) + " 1, 2, 3, 4"
     assert redactor.redacted(text) == text
+
+
+PUBLIC = ["9WKHGPiEg78GafWJbe1wU1DZESNscYUrrcfMfSaTjd6j", "GE5X3JF5oGGJAgkAaqm2WVnxKzXV49aoG7xfVRCHaMRm"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--description", "open training run for small language models with data from public domain books"],
+        ["--description", "We try the new 405B Llama3 config on H100s: 8x8 nodes, lr 3e-4, 2T tokens, 16 epochs of 1h"],
+        ["--description", f"Questions to {PUBLIC[0]} or {PUBLIC[1]}, thanks"],
+        ["--config-path", "/home/JaneDoe/Projects/psyche/2024-Run1/Configs/Llama3-70B/v2/run.toml"],
+        ["--config-path", "/nix/store/4l1wkgf8r0z1zp9v2p3xgmjs9x9y1q7w-psyche-Centralized-client-1.0/run.toml"],
+        ["-w", f"/home/me/keys/{PUBLIC[0]}.json", "--treasurer-collateral-mint", PUBLIC[1]],
+        ["localnet", "snapshot", *PUBLIC],
+        [f"grantor={PUBLIC[0]}", f"grantee={PUBLIC[1]}"],
+        ["localnet", "--airdrop", f"{PUBLIC[0]}=100", "--clone", PUBLIC[1]],
+        ["--client-version", "ghcr.io/Foundation/psyche-client@sha256:" + "ab12" * 16],
+        ["--name", "TinyLlama-1.1B-Chat-v1.0-GGUF-Q4_K_M-2024-06-01-Checkpoint-50k"],
+        ["--collateral-amount", "18446744073709.551615", "--treasurer-index", "18446744073709551615"],
+    ],
+)
+def test_prose_paths_and_public_keys_teach_nothing(words: list[str]) -> None:
+    redactor = Redactor()
+    redactor.learn_words(words)
+    text = " ".join(words) + " The run is paused; training continues with data from books."
+    assert redactor.redacted(text) == text
+
+
+def test_what_is_in_the_wrong_place_needs_no_repetition() -> None:
+    half = FORMS["base58"](keypair(bytes(32)))[:44]
+    for word in (half, f"rpc.example.org/v2/{'0a1b' * 10}"):
+        redactor = Redactor()
+        redactor.learn_misplaced(["create-run", word])
+        assert not leaked(word.rpartition("/")[2], redactor.redacted(f"No such command '{word}'."))
 
 
 # --- URLs -----------------------------------------------------------------------------------------------------------

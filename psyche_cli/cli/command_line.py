@@ -99,6 +99,7 @@ class CommandLine:
                 resilient_parsing=parent is not None and asked_for(parent) is not None,
             )
         except typer.TyperException as error:
+            self._environment.redactor.learn_misplaced(self._unread)
             raise UsageError(_sentence(error, command), hint=self._see_help()) from error
         self._refuse_flags_as_values(context)
         return context
@@ -114,6 +115,7 @@ class CommandLine:
                 raise UsageError(f"Option {parameter.opts[0]!r} requires an argument.", hint=self._see_help())
 
     def _unknown_command(self, group: Group, word: str) -> UsageError:
+        self._environment.redactor.learn_misplaced([word])
         known = [verb.name for verb in group.verbs]
         message = f"No such command {word!r}.{_suggestion(word, known)}"
         error = UsageError(message, hint=self._see_help())

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psyche_cli.printable import printable
-from psyche_cli.redaction import holds_keypair
+from psyche_cli.private_keys import holds_keypair
 from psyche_cli.run_config.problems import Problem
 from psyche_cli.run_config.schema import IGNORED_KEYS, RETIRED_KEYS
 from psyche_cli.run_config.types import (

@@ -20,7 +20,7 @@ from psyche_cli.limits import (
     MAX_WITNESSES,
     U64_MAX,
 )
-from psyche_cli.redaction import holds_keypair
+from psyche_cli.private_keys import holds_keypair
 from psyche_cli.run_config.problems import Problem
 from psyche_cli.texts import flaw_of_identifier, flaw_of_prose
 

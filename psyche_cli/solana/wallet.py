@@ -20,7 +20,8 @@ from solders.signature import Signature
 from psyche_cli import base58
 from psyche_cli.environment import RAW_KEY_VARIABLE
 from psyche_cli.errors import WalletError, WalletMalformed, WalletNotFound
-from psyche_cli.redaction import Redactor, holds_key, is_seed
+from psyche_cli.private_keys import holds_key, is_seed
+from psyche_cli.redaction import Redactor
 from psyche_cli.suggestions import shell_word
 from psyche_cli.texts import BYTE_ORDER_MARK, decoded
 

@@ -10,7 +10,7 @@ import typer
 from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, LOCAL_RPC, Rpc, option
 from psyche_cli.cli.sessions import Reading, Writing, plain, reads, writes
 from psyche_cli.errors import UsageError
-from psyche_cli.redaction import refuse_key_as_path
+from psyche_cli.private_keys import refuse_key_as_path
 from psyche_cli.results import OperationResult, PlainText
 
 

@@ -11,7 +11,7 @@ from psyche_cli import resources
 from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.operations.localnet.payloads import ExportedProgram, ProgramsData
-from psyche_cli.redaction import refuse_key_as_path
+from psyche_cli.private_keys import refuse_key_as_path
 from psyche_cli.results import OperationResult
 
 

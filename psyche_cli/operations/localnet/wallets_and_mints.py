@@ -17,8 +17,9 @@ from psyche_cli.operations.localnet.payloads import FundedWalletData, NewMintDat
 from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import SigningSession, reading_session
+from psyche_cli.private_keys import refuse_key_as_path
 from psyche_cli.protocol.addresses import associated_token_address
-from psyche_cli.redaction import Redactor, refuse_key_as_path
+from psyche_cli.redaction import Redactor
 from psyche_cli.results import OperationResult, PlainText
 from psyche_cli.solana.wallet import Wallet, keypair_file_address
 

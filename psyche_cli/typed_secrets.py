@@ -1,0 +1,156 @@
+"""What among the words of a command line may be a private key, a piece of one, or a recovery phrase.
+
+Here the look has to do, for a key in the wrong place is never loaded as one. Keys look random: capitals, small letters
+and digits alternate in them as they do not in words, paths and names. So do public keys, which people need to see;
+whatever is exactly the base58 form of 32 bytes counts as one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from psyche_cli import base58
+from psyche_cli.lazy_pattern import LazyPattern
+from psyche_cli.private_keys import (
+    BASE64_KEY,
+    HEX_KEY,
+    KEY_TEXT,
+    NUMBER,
+    NUMBERS,
+    NUMBERS_OF_A_KEY,
+    PHRASE,
+    WORDS_OF_A_PHRASE,
+    holds_keypair,
+    is_seed,
+)
+
+SHORTEST_KEY: Final = 43
+"""Characters of the shortest form of a key or a phrase, other than numbers: a seed in base64."""
+
+# Keys pasted on to something else. Of a long path, only what has no slash may be base64.
+_LONG_TEXTS: Final = (
+    LazyPattern(f"[{base58.ALPHABET}]{{80,}}"),
+    LazyPattern(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{64,}"),
+    LazyPattern(r"[\w+/-]{86,}==|[\w+-]{86,}|[\w+/-]{43,}=(?![\w=])", re.ASCII),
+)
+_PUBLIC_KEY: Final = LazyPattern(f"(?<![0-9A-Za-z])[{base58.ALPHABET}]{{32,44}}(?![0-9A-Za-z])")
+_DIGEST: Final = LazyPattern(r"(?<=[0-9A-Za-z]:)[0-9A-Fa-f]{32,128}(?![0-9A-Za-z])")
+_LONG_WORD: Final = LazyPattern(r"[0-9A-Za-z]{45,}")
+_LONG_BASE64: Final = LazyPattern(r"[\w+/-]{43,}", re.ASCII)
+_HEX: Final = LazyPattern(r"[0-9A-Fa-f]+")
+_HEX_DIGIT: Final = LazyPattern(r"[0-9A-Fa-f]")
+_PIECE: Final = LazyPattern(r"[^\s'\"\\]+")
+_BASE58_PIECES: Final = LazyPattern(
+    rf"(?<![0-9A-Za-z])[{base58.ALPHABET}]{{8,}}(?:[\s'\"\\]+[{base58.ALPHABET}]{{8,}})+"
+)
+_MISPLACED_CHARACTERS: Final = 32
+_MISPLACED: Final = LazyPattern(rf"[\w+-]{{{_MISPLACED_CHARACTERS},}}={{0,2}}", re.ASCII)
+# Numbers, and bytes in hexadecimal by one, two or four, whatever stands between them.
+_SEPARATED_NUMBERS: Final = LazyPattern(
+    rf"(?<![0-9A-Za-z])[0-9]{{1,3}}(?:[^0-9A-Za-z]{{1,4}}[0-9]{{1,3}}){{{NUMBERS_OF_A_KEY - 1},}}(?![0-9A-Za-z])"
+)
+_SEPARATED_HEX: Final = LazyPattern(
+    r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9A-Fa-f]{2,8}(?:(?:[^0-9A-Za-z]{1,4}(?:0x)?|\\x)[0-9A-Fa-f]{2,8}){7,}"
+)
+
+_HEX_DIGITS: Final = 48
+_WRAPPED: Final = 60
+"""Characters that pieces of a key have together, at least, where a line break or a blank is between them."""
+_PIECE_CHARACTERS: Final = 8
+_KEYPAIR_CHARACTERS: Final = range(86, 89)
+_PROSE: Final = LazyPattern(r"\b(?:and|are|for|from|into|not|the|was|with)\b")
+"""Words that no recovery phrase has, and hardly a sentence lacks."""
+
+
+def secrets_in(line: str) -> Iterator[str]:
+    """The parts of a command line that look like a private key, a piece of one or a recovery phrase.
+
+    A seed in base58 looks like a public key and is not noticed.
+    """
+    if len(line) < SHORTEST_KEY:
+        yield from _numbers(line)
+        return
+    for shape in (*_LONG_TEXTS, KEY_TEXT, HEX_KEY, BASE64_KEY):
+        yield from shape.findall(line)
+    for phrase in PHRASE.findall(line):
+        yield from (part for part in _PROSE.split(phrase) if len(part.split()) >= WORDS_OF_A_PHRASE)
+    yield from _numbers(line)
+    yield from _split_keypairs(line)
+    line = _without_public(line)
+    for word in _LONG_WORD.findall(line):
+        if _alternation(word) >= 0.3 or _HEX.fullmatch(word):
+            yield word
+    for text in _LONG_BASE64.findall(line):
+        if _alternation(text) >= 0.4 and not text.islower() and not text.isupper():
+            yield text
+    yield from _wrapped(line)
+
+
+def misplaced_secrets_in(line: str) -> Iterator[str]:
+    """The same among words that are no option and no argument: as nothing needs them, they are judged more strictly."""
+    for text in _MISPLACED.findall(line):
+        if any(character.isdigit() for character in text):
+            yield text
+    for word in line.split():
+        if len(word) >= _MISPLACED_CHARACTERS and _alternation(word) >= 0.3:
+            yield word
+
+
+def _numbers(line: str) -> Iterator[str]:
+    for numbers in (*NUMBERS.findall(line), *_SEPARATED_NUMBERS.findall(line)):
+        if len(NUMBER.findall(numbers)) >= NUMBERS_OF_A_KEY:
+            yield numbers
+    for text in _SEPARATED_HEX.findall(line):
+        if len(_HEX_DIGIT.findall(text)) >= _HEX_DIGITS:
+            yield text
+
+
+def _split_keypairs(line: str) -> Iterator[str]:
+    """The pieces of a keypair in base58 between which a blank, a line break or a quote got."""
+    for found in _BASE58_PIECES.findall(line):
+        pieces = _PIECE.findall(found)
+        for first in range(len(pieces)):
+            for last in range(first + 2, len(pieces) + 1):
+                text = "".join(pieces[first:last])
+                if len(text) in _KEYPAIR_CHARACTERS and holds_keypair(text):
+                    yield from pieces[first:last]
+
+
+def _wrapped(line: str) -> Iterator[str]:
+    """Pieces that stand side by side, look random, and are as long as a key together."""
+    pieces: list[str] = []
+    for piece in [*_PIECE.findall(line), ""]:
+        if len(piece) >= _PIECE_CHARACTERS and (_alternation(piece) >= 0.2 or _HEX.fullmatch(piece)):
+            pieces.append(piece)
+            continue
+        whole = "".join(pieces)
+        if len(pieces) > 1 and len(whole) >= _WRAPPED and _alternation(whole) >= 0.3:
+            yield from pieces
+        pieces = []
+
+
+def _without_public(line: str) -> str:
+    """The line with blanks in place of public keys and digests."""
+    public = [found.span() for found in _DIGEST.finditer(line)]
+    public += [found.span() for found in _PUBLIC_KEY.finditer(line) if is_seed(found[0])]
+    for start, end in public:
+        line = line[:start] + "\0" * (end - start) + line[end:]
+    return line
+
+
+def _alternation(text: str) -> float:
+    """How often in a text a capital, a small letter or a digit stands beside one of another kind, from 0 to 1."""
+    kinds = [_kind(character) for character in text]
+    changes = sum(a != b and a != 0 != b for a, b in pairwise(kinds))
+    return changes / max(len(text) - 1, 1)
+
+
+def _kind(character: str) -> int:
+    if "a" <= character <= "z":
+        return 1
+    if "A" <= character <= "Z":
+        return 2
+    return 3 if "0" <= character <= "9" else 0
