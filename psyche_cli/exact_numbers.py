@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -18,15 +18,17 @@ def with_strings(value: JsonValue) -> JsonValue:
 
     Those are integers beyond 2^53 and decimals with more digits than a double keeps. Nothing else changes.
     """
-    if isinstance(value, Mapping):
+    if value is None or isinstance(value, str | int | float | Decimal):
+        return value
+    if isinstance(value, dict | Mapping):
         strings = {f"{key}{SUFFIX}": _digits(inner) for key, inner in value.items() if _is_rounded(inner)}
         return {**strings, **{key: with_strings(inner) for key, inner in value.items()}}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [with_strings(inner) for inner in value]
-    return value
+    return [with_strings(inner) for inner in value]
 
 
 def _is_rounded(value: object) -> bool:
+    if isinstance(value, str):  # most values
+        return False
     if isinstance(value, Decimal):
         return value.is_finite() and Decimal(repr(float(value))) != value
     return isinstance(value, int) and abs(value) > LARGEST_EXACT_INTEGER

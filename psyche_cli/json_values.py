@@ -5,13 +5,19 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from psyche_cli.results import JsonValue
+
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+"""Types of most values, which are JSON already."""
 
 
 def to_json(value: Any) -> JsonValue:
     """The JSON value of a payload: dataclasses as objects, enumerations as their values, tuples as arrays."""
+    if type(value) in _PLAIN:
+        plain: JsonValue = value
+        return plain
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
@@ -20,5 +26,5 @@ def to_json(value: Any) -> JsonValue:
         return {key: to_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(inner) for inner in value]
-    plain: JsonValue = value
-    return plain
+    other: JsonValue = value
+    return other

@@ -112,7 +112,9 @@ class Renderer:
     def _without_secrets(self, value: JsonValue) -> JsonValue:
         if isinstance(value, str):
             return self._redacted(value)
-        if isinstance(value, Mapping):
+        if value is None or isinstance(value, int):
+            return value
+        if isinstance(value, dict | Mapping):
             return {key: self._without_secrets(inner) for key, inner in value.items()}
         return [self._without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
 

@@ -16,13 +16,14 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli import base58
+from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.chain.account_sources import accounts_from_files
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import MEMO, SOL, some_program
-from tests.localnet.test_command import run, running
+from tests.localnet.test_command import refused, run, running
 from tests.support.patience import PATIENCE
 
 UPGRADEABLE_LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
@@ -111,18 +112,18 @@ def test_clones_from_another_cluster(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_options(tmp_path: Path, words: tuple[str, ...], code: int, expected: str) -> None:
-    refused = run(tmp_path, "--rpc-port", "0", *words)
-    assert (refused.returncode, refused.stdout) == (code, "")
-    assert expected in refused.stderr
+    outcome = refused(tmp_path, "--rpc-port", "0", *words)
+    assert (outcome.code, outcome.stdout) == (code, "")
+    assert expected in outcome.stderr
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"account":{}}', '{"account":{"lamports":1}}', '{"account":5}'])
 def test_files_that_hold_no_account(tmp_path: Path, content: str) -> None:
     file = tmp_path / "account.json"
     file.write_text(content)
-    refused = run(tmp_path, "--rpc-port", "0", "--account", "-", str(file))
-    assert refused.returncode == 11
-    assert "does not contain a valid account" in refused.stderr
+    outcome = refused(tmp_path, "--rpc-port", "0", "--account", "-", str(file))
+    assert outcome.code is ExitCode.LOCALNET
+    assert "does not contain a valid account" in outcome.stderr
 
 
 @pytest.mark.parametrize("encoding", ["base58", "base64", "base64+zstd"])
