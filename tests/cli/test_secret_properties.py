@@ -42,6 +42,7 @@ VERBS: dict[str, list[str]] = {
     "run-authorizer": ["run-authorizer", "grantee=" + ADDRESS],
     "config-example": ["config-example", "minimal"],
     "completion": ["completion", "bash"],
+    "schema": ["schema", "localnet", "warp"],
     # Never starts: no slot is that long.
     "localnet": ["localnet", "--airdrop", f"{ADDRESS}=1", "--clone", ADDRESS, "--slot-time", "99999"],
     "localnet new-wallet": ["localnet", "new-wallet", "new.json", "--airdrop", "1"],
