@@ -101,7 +101,7 @@ def schema(name: str) -> Schema | None:
         data = payloads.GroupHelp | payloads.Help
         described = _success(definitions, str, {"data": data})
     elif name == VERSION:
-        described = _success(definitions, Literal[""], {"data": payloads.Version})
+        described = _success(definitions, str, {"data": payloads.Version})
     elif name in _RESULTS:
         described = _of_result(name, definitions)
     else:

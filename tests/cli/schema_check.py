@@ -39,5 +39,7 @@ def _schema_name(words: Sequence[str], document: Any) -> str:
         return FAILURE
     if document["data"].keys() >= {"text", "arguments", "options"}:
         return HELP
+    if document["data"].keys() == {"version"}:
+        return VERSION
     name: str = document["command"]
-    return name or VERSION
+    return name
