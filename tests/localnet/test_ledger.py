@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -257,6 +258,17 @@ def test_file_that_cannot_be_read_is_refused(tmp_path: Path, payer: Keypair, clo
     (tmp_path / "ledger-1.jsonl").mkdir()
     with pytest.raises(LocalnetError, match=r"Cannot read the ledger .*: Is a directory"):
         Life(tmp_path, payer, clock)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock, number: int) -> None:
+    if number > 1:
+        Life(tmp_path, payer, clock).end()
+    os.mkfifo(tmp_path / f"ledger-{number}.jsonl")
+    ledger = Ledger(tmp_path, reset=False, notice=print)
+    with pytest.raises(LocalnetError, match=f"ledger-{number}.jsonl is not a regular file"):
+        ledger.load()
+    ledger.close()
 
 
 def test_second_chain_in_the_folder_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:

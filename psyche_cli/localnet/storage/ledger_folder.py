@@ -110,11 +110,20 @@ class LedgerFolder:
             ) from error
 
     def files(self) -> list[tuple[int, Path]]:
-        """The ledger files with their numbers, the newest last."""
+        """The ledger files with their numbers, the newest last.
+
+        Raises LocalnetError for a pipe, socket or device among them: opening one may wait forever.
+        """
         found = []
         for path in self.path.glob("ledger-*.jsonl"):
             number = path.stem.removeprefix("ledger-")
             if number.isascii() and number.isdecimal():
+                if path.exists() and not (path.is_file() or path.is_dir()):
+                    raise LocalnetError(
+                        f"The ledger {path} is not a regular file.",
+                        hint="Move it elsewhere, or choose another directory with --ledger.",
+                        path=str(path),
+                    )
                 found.append((int(number), path))
         return sorted(found)
 
