@@ -3,7 +3,7 @@
 ::
 
     PsycheError
-    ├── UsageError                  2  an option or argument that cannot be meant
+    ├── UsageError                  2  an invalid option or argument
     │   ├── InvalidPublicKey
     │   ├── InvalidRunId
     │   ├── InvalidAmount
@@ -144,7 +144,7 @@ class BrokenRule(TypedDict):
 
 
 class UsageError(PsycheError):
-    """An option or argument that cannot be meant."""
+    """An option or argument is invalid."""
 
     exit_code = ExitCode.USAGE
 
@@ -381,7 +381,7 @@ class TransactionUnknown(PsycheError):
 
 
 class NetworkError(PsycheError):
-    """The RPC endpoint did not do its part.
+    """A request to the RPC endpoint failed.
 
     ``request_sent`` is False when the endpoint certainly never saw the request; in all other cases it may have, whether
     that is known (True) or not (None).

@@ -54,7 +54,7 @@ class Redactor:
         return "".join(kept) + text[end:] if kept else text
 
     def learn_words(self, words: Iterable[str]) -> None:
-        """Learn what of a user's words cannot be meant to be repeated: what looks like a key, and what is a URL."""
+        """Record the words of a user that must never be repeated: what looks like a key, and URLs."""
         words = list(words)
         for before, word in zip(["", *words], words, strict=False):
             name, _, value = word.partition("=")

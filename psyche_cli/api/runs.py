@@ -1,4 +1,4 @@
-"""Finding, creating and administering runs. What is so already is left alone and sends nothing.
+"""Finding, creating and administering runs. An operation whose result already holds sends nothing.
 
 Every function may raise a NetworkError, and every one that writes also TransactionExpired, TransactionUnknown,
 ProgramRefused, InsufficientFunds and Interrupted.

@@ -37,7 +37,7 @@ COMPLETION_VARIABLE: Final = "_PSYCHE_CLI_COMPLETE"
 
 EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--run-id"})
 """Options that people set in the environment on purpose. The other variables have names so general that a stray one may
-be meant for another program, so it is told when one takes effect."""
+be intended for another program, so its use is reported."""
 
 
 def option(*names: str, help: str, **settings: Any) -> Any:

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LocalnetOptions:
-    """What a local validator is told at its start.
+    """Options of a local validator.
 
     ``rpc_port`` 0 takes any free pair of ports. ``slot_seconds`` 0 lets slots pass only when warped. ``log`` gets a
     line per transaction, and with ``log_requests`` also per request and per line of program log; ``notice`` gets what
     must not be missed: damage of a ledger, mistakes of the validator itself. ``history_capacity`` counts transactions.
-    ``ledger`` is a folder to keep the chain in; with ``reset`` what it holds is thrown away.
+    ``ledger`` is a folder to keep the chain in; with ``reset`` its content is discarded.
     """
 
     genesis: Genesis = field(default_factory=Genesis)

@@ -1,4 +1,4 @@
-"""Around the sending of a transaction: creations that somebody else was faster with, and what is read afterwards."""
+"""Helpers around sending a transaction: lost creation races, and reads after the transaction."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class SigningSession(Session):
 
 @contextmanager
 def reading_session(environment: Environment, *, rpc: str, given: GivenOptions = NOTHING_GIVEN) -> Iterator[Session]:
-    """A session without a wallet. Raises UsageError for a URL that cannot be meant."""
+    """A session without a wallet. Raises UsageError for an invalid URL."""
     with _connected(environment, rpc) as client:
         yield Session(
             rpc=client,

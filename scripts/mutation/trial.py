@@ -22,9 +22,9 @@ _LIBRARIES = (
     *("solders.litesvm", "solders.keypair", "solders.transaction", "solders.message", "solders.system_program"),
 )
 _WALL_SECONDS = 900.0
-"""After so long a child that waits for something is taken to wait for ever."""
+"""Seconds after which a waiting child process is considered hung."""
 _TEST_SECONDS = 10.0
-"""CPU time after which a test is taken to run for ever."""
+"""CPU time after which a test is considered an endless loop."""
 _MEMORY_LIMIT = 4 * 1024**3
 """In bytes, of a child."""
 

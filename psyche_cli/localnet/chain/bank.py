@@ -50,7 +50,7 @@ class TransactionRejected(Exception):
 
 
 class BankListener(Protocol):
-    """Whoever is told what happens, right after it happened."""
+    """Listener for bank events, called right after each event."""
 
     def on_transaction(self, record: TransactionRecord) -> None:
         """A transaction was executed."""
@@ -65,7 +65,7 @@ class BankListener(Protocol):
         ...
 
     def on_restore(self) -> None:
-        """An earlier state was restored; every account that is different now was told before."""
+        """An earlier state was restored; every changed account was reported before."""
         ...
 
 
@@ -211,7 +211,7 @@ class Bank:
     # -- writing
 
     def set_account(self, address: Pubkey, account: Account) -> None:
-        """Create, overwrite or (with 0 lamports) remove an account, past all rules.
+        """Create, overwrite or (with 0 lamports) remove an account, bypassing all program rules.
 
         Raises AccountRefused for a program or a sysvar that the VM cannot use, NotRecorded.
         """

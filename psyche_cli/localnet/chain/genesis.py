@@ -96,7 +96,7 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
 
 
 class AccountRefused(Exception):
-    """An account that the VM cannot hold: a program that is none, a sysvar of another form."""
+    """An account that the VM rejects: an invalid program or a malformed sysvar."""
 
 
 def put_account(vm: LiteSVM, address: Pubkey, account: Account) -> None:

@@ -54,7 +54,7 @@ def transaction_error(
     """Why a transaction failed, as clusters say it."""
     error = json.loads(failed.to_json())["err"]
     if error == "InvalidProgramForExecution":
-        # LiteSVM says the same of a program that is none and of one that is not there.
+        # LiteSVM reports the same error for an invalid and for a missing program.
         keys = transaction.static_keys
         programs = {keys[instruction.program_id_index] for instruction in transaction.message.instructions}
         if any(account_of(program) is None for program in programs):

@@ -81,7 +81,7 @@ class _LinePerRecord(logging.Handler):
 
 
 def http_logger(report: Callable[[str, bool], None]) -> logging.Logger:
-    """A logger for aiohttp that gives ``report`` a line, and whether it tells of our mistake or of a client's.
+    """A logger for aiohttp that gives ``report`` a line, and whether it reports our error or a client's.
 
     Of its own, aiohttp writes a traceback to stderr for everything that is not HTTP.
     """

@@ -247,7 +247,7 @@ class PubSub:
             subscription.notify(block.slot)
 
     def on_restore(self) -> None:
-        """The accounts that changed were told of; signatures and logs of the past are nobody's news."""
+        """Changed accounts were already reported; past signatures and logs need no notification."""
 
 
 def _answer(connection: Connection, identity: Json, result: Json) -> None:

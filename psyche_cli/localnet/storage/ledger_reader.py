@@ -141,7 +141,7 @@ class _Content:
         self.has_base = False
 
     def take(self, text: bytes, number: int) -> None:
-        """Add the text of an intact line. Raises LocalnetError when it makes no sense here."""
+        """Add the text of an intact line. Raises LocalnetError if it is invalid here."""
         try:
             self._take(json.loads(text))
         except Exception as error:  # whatever base64, zstandard and solders raise

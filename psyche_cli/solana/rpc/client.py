@@ -52,7 +52,7 @@ class RpcClient:
 
     ``timeout`` is in seconds and bounds one attempt, ``retry`` says how long reads are repeated. With a ``deadline``,
     no attempt and no pause before another one goes beyond it; when it has passed, every call raises TimedOut without
-    asking. Every call raises a NetworkError when the endpoint does not do its part: Unreachable, TimedOut,
+    asking. Every call raises a NetworkError when a request fails: Unreachable, TimedOut,
     HttpStatusError, RpcError (a JSON-RPC error object) or BadRpcResponse (an answer that the method does not allow).
     Calls that change something are never repeated here; their methods say so.
     """

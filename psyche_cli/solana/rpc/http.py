@@ -65,11 +65,11 @@ class HttpTransport:
         """Post one JSON-RPC request body and return the body of the answer, at most 64 MiB.
 
         ``timeout`` is in seconds of wall-clock time, from the look-up of the host to the last byte. A socket bounds
-        each operation only, and nothing bounds a look-up, so an endpoint that drips bytes could hold a caller for ever:
+        each operation only, and nothing bounds a look-up, so an endpoint that drips bytes could block a caller forever:
         the exchange runs in a thread of its own, which is left behind when the time is over.
 
         Raises Unreachable or TimedOut, both with ``request_sent`` False when the endpoint certainly never saw the
-        request; HttpStatusError; BadRpcResponse for an answer that is too large or wrongly compressed.
+        request; HttpStatusError; BadRpcResponse for a response that is too large or cannot be decompressed.
         """
         exchange = _Exchange()
         thread = threading.Thread(target=self._run, args=(exchange, body, timeout), daemon=True, name="rpc-exchange")

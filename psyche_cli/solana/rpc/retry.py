@@ -24,7 +24,8 @@ class RetryPolicy:
     """Exponential back-off until a wall-clock deadline. All values are seconds, ``factor`` aside.
 
     Two deadlines count from the first attempt. An endpoint that cannot be reached is most often a wrong URL or a
-    validator that does not run, so that is told within 3 seconds. One that answers "busy" or is slow exists, and gets
+    validator that does not run, so that is reported within 3 seconds. One that answers "busy" or is slow exists, and
+    gets
     20 seconds.
     """
 

@@ -27,7 +27,7 @@ def _warp_slots(context: RpcContext, params: Params) -> Json:
 
 
 def _warp_seconds(context: RpcContext, params: Params) -> Json:
-    """``[seconds]``: let time pass at once, and the slots that fit into it, at least one."""
+    """``[seconds]``: advance the clock, and the slots that fit into it, at least one."""
     context.bank.warp_seconds(params.unsigned(0, most=MAX_WARP_SECONDS))
     return _moved(context)
 
