@@ -6,7 +6,7 @@ from pathlib import Path
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import InvalidPublicKey
+from psyche_cli.errors import InvalidPublicKey, WalletNotFound
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.redaction import Redactor
 from psyche_cli.solana.wallet import keypair_file_address
@@ -24,6 +24,8 @@ def read_recipient(text: str, what: str, redactor: Redactor) -> Pubkey:
         is_file = False
     if is_file:
         return keypair_file_address(path, redactor)
+    if text.endswith(".json") or "/" in text:
+        raise WalletNotFound(f"{what} is a keypair file that does not exist: {text}.", path=text)
     try:
         return parse_pubkey(text, what)
     except InvalidPublicKey as error:

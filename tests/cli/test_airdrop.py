@@ -53,7 +53,7 @@ def test_against_a_running_validator(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("recipient", "sol", "expected"),
     [
-        ("nobody.json", "1", "Or use the path of an existing keypair file."),
+        ("nobody", "1", "Or use the path of an existing keypair file."),
         ("11111111111111111111111111111111", "0", "is zero"),
         ("11111111111111111111111111111111", "1.0000000001", "more than 9 decimals"),
         ("11111111111111111111111111111111", "1,5", "not a decimal number"),
@@ -285,3 +285,11 @@ def test_a_balance_that_cannot_be_read_afterwards_does_not_turn_success_into_fai
     given = cli("localnet", "airdrop", Pubkey.new_unique(), "1", "--output", "json").json
     [receipt] = given["transactions"]
     assert (receipt["signature"], given["data"]["balance"]) == (SIGNATURE, None)
+
+
+@pytest.mark.parametrize("name", ["nobody.json", "keys/nobody"])
+def test_file_that_does_not_exist_is_no_bad_public_key(house: House, name: str) -> None:
+    outcome = house.cli("localnet", "airdrop", name, "1")
+    assert outcome.code is ExitCode.WALLET
+    assert outcome.stderr == f"Error: The recipient is a keypair file that does not exist: {name}.\n"
+    assert "requestAirdrop" not in house.chain.requests
