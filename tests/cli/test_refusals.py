@@ -54,7 +54,7 @@ def test_no_default_wallet(house: House) -> None:
     ("content", "reason"),
     [
         (lambda key: json.dumps(key[:63]), "63"),
-        (lambda key: json.dumps([*key[:32], *reversed(key[32:])]), "match"),
+        (lambda key: json.dumps([*key[:32], *reversed(key[32:])]), "does not belong to its secret key"),
         (lambda key: json.dumps([*key[:63], 256]), "number 64"),
         (lambda _: "0OIl" * 22, "base58"),
         (lambda _: "{}", "neither a JSON array nor base58"),
