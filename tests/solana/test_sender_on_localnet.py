@@ -14,7 +14,9 @@ from psyche_cli.errors import InsufficientFunds, ProgramRefused, Unreachable
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.errors.program_errors import failure_describer
+from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.results import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
@@ -158,6 +160,27 @@ def test_equal_payments_of_two_processes_are_both_paid(rpc: RpcClient, wallet: W
     for _ in range(2):
         send(rpc, wallet, payment(wallet, recipient, SOL))
     assert rpc.balance(recipient) == 2 * SOL
+
+
+def test_a_mint_is_created_and_tokens_are_minted(rpc: RpcClient, wallet: Wallet) -> None:
+    mint = Wallet.generate()
+    owner = wallet.address
+    make, account = Instructions(), associated_token_address(owner, mint.address)
+    sender = Sender(rpc, SystemClock(), lambda line: None)
+    instructions = [
+        *make.create_mint(
+            payer=owner, mint=mint.address, lamports=rpc.rent_exempt_minimum(82), decimals=6, authority=owner
+        ),
+        make.create_associated_token_account(payer=owner, owner=owner, mint=mint.address),
+        make.mint_tokens(authority=owner, mint=mint.address, destination=account, amount=1_500_000, decimals=6),
+    ]
+    sender.send(instructions, wallet, extra_signers=(mint,))
+    balance = rpc.token_account_balance(account)
+    assert (balance.base_units, balance.decimals) == (1_500_000, 6)
+    with pytest.raises(ProgramRefused):
+        sender.send(
+            [make.mint_tokens(authority=owner, mint=mint.address, destination=account, amount=1, decimals=5)], wallet
+        )
 
 
 def test_an_extra_signer_signs(rpc: RpcClient, wallet: Wallet) -> None:

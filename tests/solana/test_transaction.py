@@ -8,6 +8,7 @@ from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import Transaction
 
@@ -58,6 +59,16 @@ def test_a_missing_signer_is_a_mistake_of_the_program() -> None:
     (payer, _), (other, _) = wallet(), wallet()
     with pytest.raises(ValueError, match=f"missing wallets for the signers {other.address}"):
         sign_transaction([pay(other.address)], payer, [], BLOCKHASH)
+
+
+def test_a_wrong_signature_is_a_mistake_of_the_program() -> None:
+    class WrongWallet(Wallet):
+        def sign_message(self, message: bytes) -> Signature:
+            return super().sign_message(message + b"!")
+
+    payer = WrongWallet(Keypair(), "a test")
+    with pytest.raises(ValueError, match="a signature is wrong"):
+        sign_transaction([pay(payer.address)], payer, [], BLOCKHASH)
 
 
 def test_every_signature_costs_5000_lamports() -> None:

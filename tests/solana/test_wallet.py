@@ -20,7 +20,7 @@ from psyche_cli.cli.app import environment_of_this_process
 from psyche_cli.environment import Environment
 from psyche_cli.errors import PsycheError, WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.redaction import Redactor
-from psyche_cli.solana.wallet import Wallet, keypair_file_address, load_wallet
+from psyche_cli.solana.wallet import Wallet, keypair_file_address, load_keypair_file, load_wallet
 
 SEED = bytes(range(1, 33))
 # The Ed25519 public key of that seed, in the base58 of Solana addresses.
@@ -63,6 +63,15 @@ def test_the_address_of_a_keypair_file(tmp_path: Path) -> None:
     assert str(keypair_file_address(write(tmp_path / "key.json", array(KEYPAIR), mode=0o644), Redactor())) == ADDRESS
     with pytest.raises(WalletMalformed):
         keypair_file_address(write(tmp_path / "key.json", array(KEYPAIR[:63])), Redactor())
+
+
+def test_a_keypair_file_is_loaded_whatever_the_environment_holds(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = write(tmp_path / "key.json", array(KEYPAIR), mode=0o644)
+    wallet = load_keypair_file(path, notes.append, Redactor())
+    assert (str(wallet.address), len(notes)) == (ADDRESS, 1)
+    with pytest.raises(WalletMalformed, match="is a private key"):
+        load_keypair_file(Path(str(Keypair.from_bytes(KEYPAIR))), notes.append, Redactor())
 
 
 def test_a_keypair_file_may_hold_base58(tmp_path: Path) -> None:
