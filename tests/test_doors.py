@@ -111,15 +111,3 @@ def test_nothing_but_the_two_doors_writes_to_a_stream() -> None:
 )
 def test_every_way_around_the_doors_is_noticed(line: str) -> None:
     assert uses(ast.parse(line))
-
-
-@pytest.mark.parametrize("name", ["diagnostics", "redaction", "printable", "secret_files"])
-def test_the_doors_stand_on_the_ground_floor(name: str) -> None:
-    ground = {"base58", "diagnostics", "redaction", "printable", "lazy_pattern", "errors", "results"}
-    tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
-    imported = {
-        node.names[0].name if node.module == "psyche_cli" else node.module.removeprefix("psyche_cli.")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("psyche_cli")
-    }
-    assert imported <= ground
