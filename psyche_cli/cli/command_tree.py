@@ -171,7 +171,7 @@ def root_command() -> Group:
 
 def _build(verb: Verb) -> VerbCommand | Group:
     module = importlib.import_module(f"psyche_cli.cli.commands.{verb.module}")
-    declaration: Declaration = getattr(module, verb.declaration)
+    declaration: Declaration = module.command
     params, convertors, context_name = get_params_convertors_ctx_param_name_from_function(declaration.function)
     settings: dict[str, Any] = {
         "name": verb.name,

@@ -13,14 +13,13 @@ class Verb(NamedTuple):
     """A verb of the command line, or a group of verbs.
 
     ``summary`` is its line in the list of commands: the first line of its help, without the full stop. ``module`` of
-    ``cli.commands`` holds its declaration by the name ``declaration``. ``prints_document``: on success stdout is a JSON
+    ``cli.commands`` holds its declaration by the name ``command``. ``prints_document``: on success stdout is a JSON
     document of the verb's own, whatever ``--output`` says. ``verbs`` are those of a group.
     """
 
     name: str
     summary: str
     module: str
-    declaration: str = "command"
     prints_document: bool = False
     verbs: tuple[Verb, ...] = ()
 
@@ -33,16 +32,16 @@ class Section(NamedTuple):
 
 
 _LOCALNET: Final = (
-    Verb("new-wallet", "Create a keypair file and print its public key", "localnet", "new_wallet"),
-    Verb("airdrop", "Request SOL from the faucet and wait for it to arrive", "localnet", "airdrop"),
-    Verb("new-mint", "Create an SPL token to use as test collateral", "localnet", "new_mint"),
-    Verb("wait", "Wait for a local validator to become ready", "localnet", "wait"),
-    Verb("warp", "Advance the clock or the slot", "localnet", "warp"),
-    Verb("reset", "Reset the chain to genesis", "localnet", "reset"),
-    Verb("snapshot", "Take a snapshot and print its number", "localnet", "snapshot"),
-    Verb("restore", "Restore a snapshot", "localnet", "restore"),
-    Verb("set-account", "Overwrite an account, bypassing all program rules", "localnet", "set_account"),
-    Verb("programs", "Export the Psyche programs as .so files", "localnet", "programs"),
+    Verb("new-wallet", "Create a keypair file and print its public key", "localnet.new_wallet"),
+    Verb("airdrop", "Request SOL from the faucet and wait for it to arrive", "localnet.airdrop"),
+    Verb("new-mint", "Create an SPL token to use as test collateral", "localnet.new_mint"),
+    Verb("wait", "Wait for a local validator to become ready", "localnet.wait"),
+    Verb("warp", "Advance the clock or the slot", "localnet.warp"),
+    Verb("reset", "Reset the chain to genesis", "localnet.reset"),
+    Verb("snapshot", "Take a snapshot and print its number", "localnet.snapshot"),
+    Verb("restore", "Restore a snapshot", "localnet.restore"),
+    Verb("set-account", "Overwrite an account, bypassing all program rules", "localnet.set_account"),
+    Verb("programs", "Export the Psyche programs as .so files", "localnet.programs"),
 )
 
 SECTIONS: Final = (
@@ -96,7 +95,7 @@ SECTIONS: Final = (
     ),
     Section(
         "Local validator",
-        (Verb("localnet", "Run a local validator or control a running one", "localnet", "serve", verbs=_LOCALNET),),
+        (Verb("localnet", "Run a local validator or control a running one", "localnet.serve", verbs=_LOCALNET),),
     ),
     Section(
         "Shell and scripts",

@@ -1,17 +1,16 @@
-"""``psyche-cli localnet`` and the commands under it."""
+"""``psyche-cli localnet``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, LOCAL_RPC, Rpc, option
-from psyche_cli.cli.sessions import Reading, Writing, plain, reads, writes
+from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS
+from psyche_cli.cli.sessions import plain
 from psyche_cli.errors import UsageError
 from psyche_cli.private_keys import refuse_key_as_path
-from psyche_cli.results import OperationResult, PlainText
 
 
 def _pairs(name: str, values: list[str] | None) -> list[tuple[str, Path]]:
@@ -25,7 +24,7 @@ def _pairs(name: str, values: list[str] | None) -> list[tuple[str, Path]]:
 
 
 @plain(example="psyche-cli localnet --airdrop PUBKEY=100", paired_options=("--bpf-program", "--account"))
-def serve(
+def command(
     ctx: typer.Context,
     *,
     rpc_port: Annotated[
@@ -161,169 +160,3 @@ def serve(
         quiet=output.quiet and not log,
         ready_file=ready_file,
     )
-
-
-@plain(example="psyche-cli localnet new-wallet owner.json --airdrop 100")
-def new_wallet(
-    ctx: typer.Context,
-    *,
-    file: Annotated[Path, typer.Argument(help="Keypair file to create. An existing file is never overwritten.")],
-    airdrop: Annotated[
-        str | None,
-        typer.Option(
-            "--airdrop",
-            metavar="SOL",
-            help="Top the wallet up to this balance from the cluster's faucet. With this option, FILE may already "
-            "exist.",
-        ),
-    ] = None,
-    rpc: Rpc = LOCAL_RPC,
-) -> PlainText[Any]:
-    """Create a keypair file and print its public key.
-
-    The file uses the format of the Solana tools and is readable only by you.
-    """
-    from psyche_cli.operations.localnet.wallets_and_mints import new_wallet
-
-    return new_wallet(ctx.obj, file, rpc=rpc, airdrop=airdrop)
-
-
-@reads(example="psyche-cli localnet airdrop owner.json 10", websocket=False)
-def airdrop(
-    ctx: typer.Context,
-    *,
-    recipient: Annotated[str, typer.Argument(metavar="PUBKEY|FILE", help="Recipient: a public key or a keypair file.")],
-    sol: Annotated[str, typer.Argument(metavar="SOL", help="Amount, as an exact decimal.")],
-) -> Reading:
-    """Request SOL from the faucet and wait for it to arrive.
-
-    Local validators, devnet and testnet have a faucet.
-    """
-    from psyche_cli.operations.localnet.airdrop import airdrop
-
-    return lambda session: airdrop(session, ctx.obj, recipient, sol)
-
-
-_TokenWallet = Annotated[
-    Path | None,
-    option(
-        "--wallet-private-key-path",
-        "--wallet",
-        "-w",
-        help="Solana keypair file that pays, becomes the mint authority and receives the tokens.",
-    ),
-]
-
-
-@writes(
-    example="psyche-cli localnet new-mint -w owner.json --decimals 6 --amount 1000000",
-    websocket=False,
-    wallet=_TokenWallet,
-)
-def new_mint(
-    *,
-    decimals: Annotated[int, typer.Option("--decimals", help="Number of decimals of the token, 0 to 255.")] = 6,
-    amount: Annotated[
-        str, typer.Option("--amount", help="Amount of tokens to mint to the wallet, as an exact decimal.")
-    ] = "0",
-) -> Writing:
-    """Create an SPL token to use as test collateral.
-
-    The wallet pays, becomes the mint authority and receives --amount tokens.
-    """
-    from psyche_cli.operations.localnet.wallets_and_mints import new_mint
-
-    return lambda session: new_mint(session, decimals=decimals, amount=amount)
-
-
-@reads(example="psyche-cli localnet wait --timeout 2m", websocket=False)
-def wait(
-    ctx: typer.Context,
-    *,
-    timeout: Annotated[
-        str,
-        typer.Option(
-            "--timeout", metavar="DURATION", help="Maximum time to wait: seconds, or a duration such as 90s or 2m."
-        ),
-    ] = "60",
-) -> Reading:
-    """Wait for a local validator to become ready.
-
-    Exits with code 10 on timeout.
-    """
-    from psyche_cli.operations.localnet.wait import wait_until_healthy
-
-    return lambda session: wait_until_healthy(session, ctx.obj.clock, timeout)
-
-
-@reads(example="psyche-cli localnet warp 1h30m", websocket=False)
-def warp(
-    *,
-    duration: Annotated[
-        str | None,
-        typer.Argument(
-            help="Time to advance, with the slots it contains: seconds, or a duration such as 45s, 90m, 1h30m or 2d."
-        ),
-    ] = None,
-    slots: Annotated[
-        int | None,
-        typer.Option("--slots", help="Slots to advance without changing the time; 151 expire every blockhash.", min=0),
-    ] = None,
-) -> Reading:
-    """Advance the clock or the slot."""
-    from psyche_cli.operations.localnet.control import warp
-
-    return lambda session: warp(session, duration=duration, slots=slots)
-
-
-@reads(example="psyche-cli localnet reset", websocket=False)
-def reset() -> Reading:
-    """Reset the chain to genesis."""
-    from psyche_cli.operations.localnet.control import reset
-
-    return lambda session: reset(session)
-
-
-@reads(example="psyche-cli localnet snapshot", websocket=False)
-def snapshot() -> Reading:
-    """Take a snapshot and print its number."""
-    from psyche_cli.operations.localnet.control import take_snapshot
-
-    return lambda session: take_snapshot(session)
-
-
-@reads(example="psyche-cli localnet restore 1", websocket=False)
-def restore(
-    *,
-    number: Annotated[int, typer.Argument(help="Number of the snapshot.", min=1)],
-) -> Reading:
-    """Restore a snapshot."""
-    from psyche_cli.operations.localnet.control import restore_snapshot
-
-    return lambda session: restore_snapshot(session, number)
-
-
-@reads(example="psyche-cli localnet set-account ADDRESS account.json", websocket=False)
-def set_account(
-    *,
-    address: Annotated[str, typer.Argument(help="Address of the account.")],
-    file: Annotated[Path, typer.Argument(help="Account file as written by `solana account --output json`.")],
-) -> Reading:
-    """Overwrite an account, bypassing all program rules."""
-    from psyche_cli.operations.localnet.control import set_account
-
-    return lambda session: set_account(session, address, file)
-
-
-@plain(example="psyche-cli localnet programs --export programs")
-def programs(
-    *,
-    export: Annotated[Path, typer.Option("--export", metavar="DIR", help="Directory to write the programs to.")],
-) -> OperationResult[Any]:
-    """Export the Psyche programs as .so files.
-
-    Prints the flags that load them into solana-test-validator.
-    """
-    from psyche_cli.operations.localnet.export_programs import export_programs
-
-    return export_programs(export)

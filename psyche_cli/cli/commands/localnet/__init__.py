@@ -1,0 +1,1 @@
+"""``psyche-cli localnet`` and the verbs under it."""

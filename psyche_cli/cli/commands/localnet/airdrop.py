@@ -1,0 +1,25 @@
+"""``psyche-cli localnet airdrop``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from psyche_cli.cli.sessions import Reading, reads
+
+
+@reads(example="psyche-cli localnet airdrop owner.json 10", websocket=False)
+def command(
+    ctx: typer.Context,
+    *,
+    recipient: Annotated[str, typer.Argument(metavar="PUBKEY|FILE", help="Recipient: a public key or a keypair file.")],
+    sol: Annotated[str, typer.Argument(metavar="SOL", help="Amount, as an exact decimal.")],
+) -> Reading:
+    """Request SOL from the faucet and wait for it to arrive.
+
+    Local validators, devnet and testnet have a faucet.
+    """
+    from psyche_cli.operations.localnet.airdrop import airdrop
+
+    return lambda session: airdrop(session, ctx.obj, recipient, sol)

@@ -1,0 +1,42 @@
+"""``psyche-cli localnet new-mint``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyche_cli.cli.options import option
+from psyche_cli.cli.sessions import Writing, writes
+
+_TokenWallet = Annotated[
+    Path | None,
+    option(
+        "--wallet-private-key-path",
+        "--wallet",
+        "-w",
+        help="Solana keypair file that pays, becomes the mint authority and receives the tokens.",
+    ),
+]
+
+
+@writes(
+    example="psyche-cli localnet new-mint -w owner.json --decimals 6 --amount 1000000",
+    websocket=False,
+    wallet=_TokenWallet,
+)
+def command(
+    *,
+    decimals: Annotated[int, typer.Option("--decimals", help="Number of decimals of the token, 0 to 255.")] = 6,
+    amount: Annotated[
+        str, typer.Option("--amount", help="Amount of tokens to mint to the wallet, as an exact decimal.")
+    ] = "0",
+) -> Writing:
+    """Create an SPL token to use as test collateral.
+
+    The wallet pays, becomes the mint authority and receives --amount tokens.
+    """
+    from psyche_cli.operations.localnet.wallets_and_mints import new_mint
+
+    return lambda session: new_mint(session, decimals=decimals, amount=amount)
