@@ -1,4 +1,4 @@
-"""``docs/getting-started.md``, typed line by line."""
+"""Runs the commands of ``docs/getting-started.md`` one after another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
 LINES = [
     line for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
 ]
-START = "psyche-cli localnet &"
+START = "psyche-cli localnet --quiet &"
 
 
 def test_the_page_waits_for_the_validator_before_the_first_command_that_needs_it() -> None:
@@ -24,7 +24,7 @@ def test_the_page_waits_for_the_validator_before_the_first_command_that_needs_it
 
 
 def test_every_command_of_the_page_works(tmp_path: Path) -> None:
-    """All but the start of the validator, whose port others may use, and the pipe into jq."""
+    """Except the start of the validator, because its default port may be in use, and the pipe into jq."""
     printed = ""
     variables = {"PATH": f"{CLI.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     with running(tmp_path, "--quiet") as validator:

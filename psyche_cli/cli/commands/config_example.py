@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from psyche_cli.cli.payloads import Example, ExampleList
 
 
-@plain(example="psyche-cli config-example small-llama > run.toml")
+@plain(example="psyche-cli config-example small-llama > new-run.toml")
 def command(
     name: Annotated[str, typer.Argument(help="Name of the example; see --list.")] = "minimal",
     *,
@@ -22,7 +22,7 @@ def command(
 ) -> PlainText[Any]:
     """Print an example run configuration.
 
-    The output is commented TOML, to be edited and passed to update-config.
+    The output is commented TOML. Write it to a new file, edit the file, and pass it to update-config.
     """
     from psyche_cli.run_config.examples import find_example, list_examples
 
