@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.protocol.errors.program_errors import failure_describer
-from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.endpoints import check_rpc_url
 from psyche_cli.solana.rpc.client import RpcClient
@@ -17,6 +17,9 @@ from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.wallet import Wallet, load_wallet
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
+
+if TYPE_CHECKING:
+    from psyche_cli.protocol.instructions.builder import Instructions
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,9 @@ def one_write(
     It asks nothing once WRITING_SECONDS have passed ``since`` that moment of the clock (None: now), and its errors say
     what this operation sent.
     """
+    # Not at the top: verbs that only read do not need it.
+    from psyche_cli.protocol.instructions.builder import Instructions
+
     rpc = client.within(Deadline(clock, WRITING_SECONDS, since=since))
     sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED))
     with sender.accounting():
