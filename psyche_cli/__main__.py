@@ -1,6 +1,6 @@
-"""The process: signal handlers first, then the command line, then the exit code. ``python -m psyche_cli`` runs it, too.
+"""Process entry point of the console script and of ``python -m psyche_cli``.
 
-Nothing is imported here before the handlers are in place.
+Installs the signal handlers before it imports anything else, then runs the command line and exits with its code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _EXIT_CODE_OF_SIGINT = 130
 
 
 def run() -> NoReturn:
-    """The console script: this process's arguments and environment."""
+    """Run the command line with this process's arguments and environment, and exit with its code."""
     started = time.monotonic()
     try:
         from psyche_cli.stop_signals import StopSignals
@@ -28,7 +28,7 @@ def run() -> NoReturn:
         os._exit(_EXIT_CODE_OF_SIGINT)
     import gc
 
-    # What is imported stays, so there is nothing to collect among it.
+    # Imported modules stay alive until the process ends, so collecting during the imports would be wasted time.
     gc.disable()
     from psyche_cli.cli.app import environment_of_this_process, main
 
@@ -42,16 +42,16 @@ def run() -> NoReturn:
 
 
 def _end(code: int) -> NoReturn:
-    """End without taking the interpreter apart.
+    """Exit without finalizing the interpreter.
 
-    That takes a fifth of the time of ``--help``, and a thread that still waits for an endpoint would run meanwhile.
-    Nothing is left to clean up: whatever is opened is closed by a ``with``.
+    Finalization takes a fifth of the run time of ``--help``, and threads still waiting for an endpoint would keep
+    running during it. There is nothing to clean up: every resource is closed by a ``with`` statement.
     """
     for stream in (sys.__stdout__, sys.__stderr__):
         try:
             if stream is not None:
                 stream.flush()
-        except (OSError, ValueError):  # reported when it was written
+        except (OSError, ValueError):  # already reported when the output was written
             pass
     os._exit(code)
 

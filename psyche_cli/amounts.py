@@ -1,4 +1,4 @@
-"""Amounts of SOL and of tokens: exact decimal text in, integers inside, exact decimal text out. Never a float."""
+"""Conversion of SOL and token amounts between exact decimal text and integer base units, without floats."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HINT = "Use an exact decimal number such as 10, 0.25 or 1.5e6."
 
 
 def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = False) -> int:
-    """Turn a user's ``text`` into base units of a mint with ``decimals`` (0 to 255) decimal places.
+    """Parse user input into base units of a mint with ``decimals`` (0 to 255) decimal places.
 
-    Accepted are ASCII digits, one point with digits on both sides, and an exponent: ``10``, ``0.25``, ``1.5e6``.
-    Signs in front, blanks, underscores, thousands separators and digits of other scripts are not. Zeros at the end of
-    the fraction do not count as decimals. ``what`` names the amount in messages, such as ``collateral amount``.
+    Accepts ASCII digits, one decimal point with digits on both sides, and an exponent: ``10``, ``0.25``, ``1.5e6``.
+    Rejects leading signs, whitespace, underscores, thousands separators and non-ASCII digits. Trailing zeros of the
+    fraction do not count as decimals. ``what`` names the amount in messages, for example ``collateral amount``.
 
-    Raises InvalidAmount when the text is no such number, is negative, is zero (unless ``allow_zero``), is finer than
-    the mint's smallest unit, or is above 2^64 - 1 base units.
+    Raises InvalidAmount if the text is not such a number, is negative, is zero (unless ``allow_zero``), has more
+    decimals than the mint, or exceeds 2^64 - 1 base units.
     """
     if len(text) > _LONGEST_TEXT:
         raise InvalidAmount(f"The {what} is {len(text)} characters long; the maximum is {_LONGEST_TEXT}.", hint=_HINT)
@@ -41,8 +41,8 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
         if not allow_zero:
             raise InvalidAmount(f"The {what} is zero.", hint="Use an amount greater than zero.", text=text)
         return 0
-    # The amount is int(digits) * 10^power base units. Powers are compared before anything is raised to them: an
-    # exponent of a hundred digits is an error to report, not a number to compute.
+    # The amount is int(digits) * 10^power base units. The exponent may have a hundred digits, so it is checked and
+    # capped before 10 is raised to it.
     trailing_zeros = len(whole + fraction) - len((whole + fraction).rstrip("0"))
     power = exponent - len(fraction) + trailing_zeros + decimals
     if power < 0:
@@ -65,15 +65,15 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
 
 
 def ui_decimal(base_units: int, decimals: int) -> Decimal:
-    """The amount in whole tokens (or SOL), exact whatever its size: no context precision is applied."""
+    """The amount in whole tokens (or SOL), always exact: the precision of the decimal context is not applied."""
     sign = 1 if base_units < 0 else 0
     return Decimal((sign, tuple(int(digit) for digit in str(abs(base_units))), -decimals))
 
 
 def format_amount(base_units: int, decimals: int) -> str:
-    """The amount in whole tokens as plain text without an exponent or trailing zeros, such as ``1.5``.
+    """The amount in whole tokens as decimal text without an exponent or trailing zeros, such as ``1.5``.
 
-    For 0 to 2^64 - 1 base units, ``parse_amount`` reads it back to the same number.
+    ``parse_amount`` converts the text of 0 to 2^64 - 1 base units back to the same number.
     """
     text = format(ui_decimal(base_units, decimals), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,4 +1,4 @@
-"""Base58 in the Bitcoin alphabet, as Solana writes keys, signatures and instruction data."""
+"""Base58 with the Bitcoin alphabet, Solana's encoding of keys, signatures and instruction data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _VALUES: Final = {character: value for value, character in enumerate(ALPHABET)}
 
 
 def encode(data: bytes) -> str:
-    """The base58 text of some bytes: each leading zero byte is one ``1``, the rest is one big-endian number."""
+    """Encode bytes as base58: each leading zero byte becomes ``1``, the rest is encoded as one big-endian number."""
     number = int.from_bytes(data, "big")
     digits = []
     while number:
@@ -20,11 +20,11 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """The bytes of a base58 text, which ``encode`` turns back into it. Raises ValueError for a foreign character.
+    """Decode base58 text, the inverse of ``encode``. Raises ValueError for a character outside the alphabet.
 
-    The time grows with the square of the length: limit the length of what strangers send.
+    The time is quadratic in the length, so callers must limit the length of untrusted input.
     """
-    position = foreign_position(text)
+    position = first_invalid_position(text)
     if position is not None:
         raise ValueError(f"{text[position]!r} is not a base58 character")
     number = 0
@@ -34,6 +34,6 @@ def decode(text: str) -> bytes:
     return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
-def foreign_position(text: str) -> int | None:
-    """Where the first character outside the alphabet stands, from 0; None in a base58 text, an empty one included."""
+def first_invalid_position(text: str) -> int | None:
+    """Index of the first character outside the alphabet, or None if there is none; empty text is valid."""
     return next((position for position, character in enumerate(text) if character not in _VALUES), None)

@@ -1,4 +1,4 @@
-"""Lengths of time as people type them: ``90m``, ``1h30m``, ``2d``, or plain seconds."""
+"""Durations as users type them: ``90m``, ``1h30m``, ``2d``, or plain seconds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _PLAIN_SECONDS = re.compile(r"[0-9]+")
 _HINT = "Use a number of seconds, or whole days, hours, minutes and seconds in that order: 3600, 45s, 90m, 1h30m, 2d."
 
 
-def parse_duration(text: str, what: str, *, most: int) -> int:
-    """Seconds from a ``text`` such as ``3600``, ``90m`` or ``1d12h``; 0 to ``most``.
+def parse_duration(text: str, what: str, *, maximum: int) -> int:
+    """Parse a duration such as ``3600``, ``90m`` or ``1d12h`` into seconds, from 0 to ``maximum``.
 
-    ``what`` names the duration in messages, such as ``--timeout``. Raises UsageError.
+    ``what`` names the duration in messages, for example ``--timeout``. Raises UsageError.
     """
     match = _DURATION.fullmatch(text)
     if len(text) > _LONGEST_TEXT or not text or not (match or _PLAIN_SECONDS.fullmatch(text)):
@@ -24,16 +24,16 @@ def parse_duration(text: str, what: str, *, most: int) -> int:
         raise UsageError(f"{what} is not a valid duration: {shown}.", hint=_HINT)
     counts = match.groups(default="0") if match else ("0", "0", "0", text)
     seconds = sum(int(count) * unit for count, unit in zip(counts, _UNITS.values(), strict=True))
-    if seconds > most:
+    if seconds > maximum:
         raise UsageError(
-            f"{what} is too long: {text} is {seconds} seconds, but the maximum is {most}.",
-            hint=f"Use at most {format_duration(most)}.",
+            f"{what} is too long: {text} is {seconds} seconds, but the maximum is {maximum}.",
+            hint=f"Use at most {format_duration(maximum)}.",
         )
     return seconds
 
 
 def format_duration(seconds: int) -> str:
-    """The text that ``parse_duration`` reads back to the same number, such as ``1h30m``; ``0s`` for none."""
+    """Format seconds as text that ``parse_duration`` accepts, such as ``1h30m``; zero is ``0s``."""
     parts = []
     for unit, size in _UNITS.items():
         count, seconds = divmod(seconds, size)

@@ -1,4 +1,4 @@
-"""Everything of the outside world that a command touches, in one object that tests replace."""
+"""Everything outside the process that a command uses, in one object that tests replace."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 RAW_KEY_VARIABLE: Final = "RAW_WALLET_PRIVATE_KEY"
-"""The environment variable that holds a private key itself."""
+"""The environment variable that holds a private key rather than the path of a key file."""
 
 
 class Clock(Protocol):
-    """Time as this package uses it. Seconds throughout."""
+    """A source of time. All values are in seconds."""
 
     def monotonic(self) -> float:
-        """Seconds of a clock that never goes back; only differences mean something."""
+        """Seconds on a clock that never goes backward; only differences are meaningful."""
         ...
 
     def unix_time(self) -> float:
@@ -35,15 +35,15 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Block for this many seconds."""
         ...
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system clock."""
 
     def monotonic(self) -> float:
-        """Seconds of the machine's monotonic clock."""
+        """Seconds on the system's monotonic clock."""
         return time.monotonic()
 
     def unix_time(self) -> float:
@@ -51,12 +51,12 @@ class SystemClock:
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Block for this many seconds."""
         time.sleep(seconds)
 
 
 def _home() -> Path:
-    """The user's home folder; the root where there is none, as for a container's user without a name."""
+    """The user's home folder, or the root folder if there is none, as for a container user without a passwd entry."""
     try:
         return Path.home()
     except RuntimeError:
@@ -65,7 +65,7 @@ def _home() -> Path:
 
 @dataclass
 class OutputOptions:
-    """What the command line asks of the output. Filled in while it is read."""
+    """The output options of a command line. Set while it is being parsed."""
 
     as_json: bool = False
     quiet: bool = False
@@ -74,12 +74,12 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class Environment:
-    """Streams, environment variables, home folder, clock, signals, and the way to an RPC endpoint, for one invocation.
+    """The streams, environment variables, home folder, clock, signals and RPC transports of one invocation.
 
-    ``open_transport`` takes an RPC URL and returns the transport that talks to it. ``stop_signals`` is the span in
-    which a signal raises StopRequested. ``started`` is the moment from which the time of a command is counted, by the
-    clock's ``monotonic``; None stands for now. ``redactor`` knows the secrets of this invocation, ``diagnostics`` is
-    the way to ``stderr``, ``requests`` sees what is asked of endpoints.
+    ``open_transport`` opens a transport to an RPC URL. ``stop_signals`` is a context manager inside which a signal
+    raises StopRequested. ``started`` is the start time of the command in seconds of the clock's ``monotonic``, by
+    default the time of construction. ``redactor`` removes the secrets of this invocation from output, ``diagnostics``
+    writes to ``stderr``, and ``requests`` records the RPC requests.
     """
 
     stdin: TextIO
@@ -115,9 +115,11 @@ class Environment:
         *,
         started: float | None = None,
     ) -> Environment:
-        """The real one. A stream that the caller closed is a null device, so that no socket takes its number.
+        """The environment of the running process.
 
-        ``stop_signals`` is the span in which signals raise StopRequested; without it, they do as they do anyway.
+        A standard stream that the parent process closed is replaced by the null device, so that a socket does not
+        take over its file descriptor. ``stop_signals`` is a context manager inside which signals raise StopRequested;
+        without it, signal handling is left unchanged.
         """
         nowhere = Path(os.devnull)
         return cls(
@@ -138,11 +140,11 @@ class Environment:
             self.diagnostics.line(line)
 
     def detail(self, line: str) -> None:
-        """Write a line to stderr that only ``--verbose`` asks for."""
+        """Write a line to stderr if ``--verbose`` was given."""
         if self.output.verbose:
             self.diagnostics.line(line)
 
     @property
     def default_wallet_path(self) -> Path:
-        """Where the Solana tools keep a user's keypair when told nothing else."""
+        """The default keypair file of the Solana command-line tools."""
         return self.home / ".config" / "solana" / "id.json"

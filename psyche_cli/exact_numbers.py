@@ -1,4 +1,4 @@
-"""Strings beside the numbers of a JSON document that readers with doubles (jq, JavaScript) would round."""
+"""String copies of JSON numbers that parsers using doubles (jq, JavaScript) would round."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from psyche_cli.results import JsonValue
 
 SUFFIX: Final = "_string"
 LARGEST_EXACT_INTEGER: Final = 2**53
-"""Up to here a double holds every integer."""
+"""Every integer up to this magnitude is exact as a double."""
 
 
 def with_strings(value: JsonValue) -> JsonValue:
-    """The document with ``KEY_string`` beside every ``KEY`` whose number a double does not hold: the same digits.
+    """Add ``KEY_string``, the exact digits, next to every ``KEY`` whose number a double cannot represent.
 
-    Those are integers beyond 2^53 and decimals with more digits than a double keeps. Nothing else changes.
+    These are integers beyond 2^53 and decimals with more digits than a double holds. Nothing else changes.
     """
     if value is None or isinstance(value, str | int | float | Decimal):
         return value
@@ -27,7 +27,7 @@ def with_strings(value: JsonValue) -> JsonValue:
 
 
 def _is_rounded(value: object) -> bool:
-    if isinstance(value, str):  # most values
+    if isinstance(value, str):  # the most common type, checked first
         return False
     if isinstance(value, Decimal):
         return value.is_finite() and Decimal(repr(float(value))) != value

@@ -1,8 +1,8 @@
-"""JSON Schema (draft 2020-12) of the types that JSON output is made from.
+"""JSON Schema (draft 2020-12) of the Python types that JSON output is generated from.
 
-Types may be plain ones (str, bool, int, float, Decimal, None, object for any JSON), ``Literal``, enumerations, unions,
-lists and tuples of one type, mappings with text keys, frozen dataclasses and ``TypedDict``; ``Annotated`` adds what
-``payload_types`` holds.
+Supported types: str, bool, int, float, Decimal, None, object (any JSON), ``Literal``, enumerations, unions, lists and
+tuples with one element type, mappings with string keys, dataclasses and ``TypedDict``. ``Annotated`` adds a
+description (a string) or a ``payload_types.Constraint``.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _NUMBERS: Final = frozenset({int, float, Decimal, object})
 _DIGITS: Final[JsonValue] = {
     "type": "string",
     "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
-    "description": "The same number in digits, where a double would round it.",
+    "description": "The same number as exact digits; present only if a double would round it.",
 }
 
 Schema: typing.TypeAlias = dict[str, JsonValue]
 
 
 def schema_of(kind: Any, definitions: Schema) -> Schema:
-    """The schema of a type. Objects go into ``definitions`` by their class names, and are referred to.
+    """The schema of a type. Object types are added to ``definitions`` under their class names and referenced.
 
-    Raises TypeError for a type that JSON output cannot hold.
+    Raises TypeError for an unsupported type.
     """
     if kind in _PLAIN:
         return dict(typing.cast("Schema", _PLAIN[kind]))
@@ -67,9 +67,9 @@ def schema_of(kind: Any, definitions: Schema) -> Schema:
 
 
 def object_schema(properties: Mapping[str, Any], required: Sequence[str], definitions: Schema) -> Schema:
-    """The schema of an object with these properties (name to type) and no others.
+    """The schema of an object with exactly these properties (name to type).
 
-    Beside every property that may be a number there may be one with its digits, as ``exact_numbers`` adds it.
+    Every property that may be a number gets an optional ``NAME_string`` property, which ``exact_numbers`` adds.
     """
     shown: Schema = {
         f"{name}{SUFFIX}": _DIGITS for name, kind in properties.items() if _rounds(kind) and _is_scalar(kind)
@@ -81,7 +81,7 @@ def object_schema(properties: Mapping[str, Any], required: Sequence[str], defini
 def _reference(kind: Any, definitions: Schema) -> Schema:
     name = kind.__name__
     if name not in definitions:
-        definitions[name] = {}  # stops a type that holds itself
+        definitions[name] = {}  # placeholder that ends the recursion of a self-referencing type
         fields = typing.get_type_hints(kind, include_extras=True)
         optional = frozenset() if dataclasses.is_dataclass(kind) else kind.__optional_keys__
         described = object_schema(fields, [field for field in fields if field not in optional], definitions)
@@ -90,7 +90,7 @@ def _reference(kind: Any, definitions: Schema) -> Schema:
 
 
 def description_of(kind: type) -> str:
-    """The docstring of a class in one line."""
+    """The docstring of a class, joined into one line."""
     return " ".join((inspect.getdoc(kind) or "").split()).replace("``", "`")
 
 
@@ -106,12 +106,12 @@ def _notes(annotations: Sequence[object]) -> Schema:
 
 
 def _rounds(kind: Any) -> bool:
-    """Whether a value of this type, or one directly in it, may be a number that a double would round."""
+    """Whether a value of this type, or a direct element of it, may be a number that a double would round."""
     return kind in _NUMBERS or any(_rounds(inner) for inner in typing.get_args(kind) if not isinstance(inner, str))
 
 
 def _is_scalar(kind: Any) -> bool:
-    """Whether a value of this type may stand for itself, not as a list or an object."""
+    """Whether a value of this type may be a number itself rather than a list or an object."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
         return _is_scalar(arguments[0])

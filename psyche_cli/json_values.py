@@ -1,4 +1,4 @@
-"""From the payload of a result to JSON."""
+"""Conversion of result payloads to JSON values."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Final
 from psyche_cli.results import JsonValue
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
-"""Types of most values, which are JSON already."""
+"""The most common value types; they need no conversion."""
 
 
 def to_json(value: Any) -> JsonValue:
-    """The JSON value of a payload: dataclasses as objects, enumerations as their values, tuples as arrays."""
+    """Convert a payload to a JSON value: dataclasses to objects, enum members to their values, tuples to arrays."""
     if type(value) in _PLAIN:
         plain: JsonValue = value
         return plain

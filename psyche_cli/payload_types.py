@@ -1,6 +1,6 @@
-"""What the fields of a payload are made of: plain types, with notes that its JSON Schema repeats.
+"""Annotated field types of payloads; the annotations become part of the JSON Schema.
 
-A text in ``Annotated`` describes the field. Payloads hold addresses as base58 text.
+A string in ``Annotated`` is the description of the field. Addresses are base58 strings.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from psyche_cli.redaction import HIDDEN
 
 _BASE58: Final = "[1-9A-HJ-NP-Za-km-z]"
 _OR_HIDDEN: Final = "|" + HIDDEN.replace("(", r"\(").replace(")", r"\)")
-"""In place of a text of which a part was typed as a key."""
+"""Alternative for a value that was redacted because part of it was entered as a private key."""
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """What the values of a field have in common besides their type. None: no such constraint."""
+    """Restrictions on the values of a field beyond its type; None means unrestricted."""
 
     pattern: str | None = None
     minimum: int | None = None
@@ -25,7 +25,7 @@ class Constraint:
 
 
 Address: TypeAlias = Annotated[str, Constraint(pattern=f"^({_BASE58}{{32,44}}{_OR_HIDDEN})$")]
-"""An address on Solana: 32 bytes in base58."""
+"""A Solana address: 32 bytes in base58."""
 
 Unsigned: TypeAlias = Annotated[int, Constraint(minimum=0)]
-"""A whole number that is not negative, up to 2^64 - 1."""
+"""An integer from 0 to 2^64 - 1."""

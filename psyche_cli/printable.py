@@ -1,7 +1,8 @@
-"""Text that is safe to print, whoever wrote it: nothing in it acts on a terminal or hides from the reader.
+"""Makes untrusted text safe to print: removes characters that control a terminal or are invisible.
 
-Printable is what ``str.isprintable`` says. That leaves out control characters (C0, DEL, C1), bidirectional and
-zero-width ones, line and paragraph separators, lone surrogates, and code points that are private or unassigned.
+A character is printable if ``str.isprintable`` returns True. That excludes control characters (C0, DEL, C1),
+bidirectional and zero-width characters, line and paragraph separators, lone surrogates, and private or unassigned code
+points.
 """
 
 from __future__ import annotations
@@ -10,22 +11,22 @@ from typing import TextIO
 
 
 def printable(text: str) -> str:
-    """The text with U+FFFD for every character that is not printable, line breaks included."""
+    """Replace every unprintable character, including line breaks, with U+FFFD."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def escaped_json(text: str) -> str:
-    r"""A JSON text, its line breaks between values kept, with ``\uXXXX`` for every character that is not printable.
+    r"""Replace every unprintable character of a JSON text with ``\uXXXX``, except line breaks between values.
 
-    Such characters occur inside strings only, where the escape means the same.
+    Other unprintable characters occur only inside JSON strings, where the escape is equivalent.
     """
     return "\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n"))
 
 
 def encodable(text: str, stream: TextIO) -> str:
-    """The text with ``?`` for what the stream's encoding has no character for."""
+    """Replace characters that the stream's encoding cannot represent with ``?``."""
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, errors="replace").decode(encoding)
 

@@ -1,6 +1,6 @@
-"""The forms of a private key: base58, hexadecimal, base64, decimal numbers; and which texts have one of them.
+"""Detects and decodes private keys written as base58, hexadecimal, base64 or decimal numbers.
 
-A private key in base58 looks like a transaction signature, and a seed looks like a public key.
+In base58 a keypair cannot be told from a transaction signature, nor a seed from a public key.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from psyche_cli.lazy_pattern import LazyPattern
 
 KEYPAIR_BYTES: Final = 64
 SEED_BYTES: Final = 32
-# 64 bytes in base58 are 87 or 88 characters. A few less is a key that was not copied whole.
+# 64 bytes are 87 or 88 base58 characters. A slightly shorter text is a key that was copied incompletely.
 KEY_TEXT: Final = LazyPattern(f"(?<![{base58.ALPHABET}])[{base58.ALPHABET}]{{80,90}}(?![{base58.ALPHABET}])")
-# A digest such as that of a client's image has 64 hexadecimal digits as well, but says what it is.
+# A digest, such as that of a client's image, also has 64 hexadecimal digits, but follows a prefix like "sha256:".
 HEX_KEY: Final = LazyPattern(r"(?<![0-9A-Za-z:])(?:0x)?([0-9A-Fa-f]{64}(?:[0-9A-Fa-f]{64})?)(?![0-9A-Za-z])")
 BASE64_KEY: Final = LazyPattern(r"(?<![\w+/-])(?:[\w+/-]{86}==|[\w+-]{86}|[\w+/-]{43}=)(?![\w+/=-])", re.ASCII)
 PHRASE: Final = LazyPattern(r"(?<![^\s=\"'])[a-z]{3,8}(?:[ \t\n]+[a-z]{3,8}){11,}(?![^\s\"'])")
-# Numbers in a row, however they are separated: JSON, the debug forms of languages, words that a shell split.
+# Consecutive numbers with any separators: JSON, debug output of programming languages, words split by a shell.
 NUMBERS: Final = LazyPattern(
     r"""(?<![0-9])(?<![0-9]\.)[0-9]{1,3}(?:(?:[\s,;'"()\[\]{}|]|\\[nrt])+[0-9]{1,3})+(?!\.?[0-9])""",
 )
 NUMBER: Final = LazyPattern(r"[0-9]+")
 NUMBERS_OF_A_KEY: Final = 12
-"""Numbers in a row that may be a key, at least."""
+"""Minimum count of consecutive numbers that is treated as a key."""
 WORDS_OF_A_PHRASE: Final = 12
 _LONGEST_BASE58: Final = 90
 
 
 def holds_key(text: str) -> bool:
-    """Whether a word that a user typed looks as if a private key or a recovery phrase were in it.
+    """Whether user input appears to contain a private key or a recovery phrase.
 
-    A seed in base58 looks like a public key and is not noticed.
+    Does not detect a base58 seed, which looks like a public key.
     """
     numbers = any(len(NUMBER.findall(row)) >= NUMBERS_OF_A_KEY for row in NUMBERS.findall(text))
     return numbers or any(shape.search(text) for shape in (KEY_TEXT, HEX_KEY, BASE64_KEY, PHRASE))
 
 
 def holds_keypair(text: str) -> bool:
-    """Whether a private key is in the text for certain: 64 bytes whose second half is the public key of the first."""
+    """Whether the text contains a valid keypair: 64 bytes, the second half being the public key of the first."""
     candidates = (
         *KEY_TEXT.findall(text),
         *NUMBERS.findall(text),
@@ -54,31 +54,31 @@ def holds_keypair(text: str) -> bool:
     keys = [key for key in map(key_bytes, candidates) if len(key) == KEYPAIR_BYTES]
     if not keys:
         return False
-    from solders.keypair import Keypair  # not at the top: most texts need no curve
+    from solders.keypair import Keypair  # imported here because most calls do not need it
 
     return any(bytes(Keypair.from_seed(key[:SEED_BYTES])) == key for key in keys)
 
 
 def is_seed(text: str) -> bool:
-    """Whether a text is the base58 form of 32 bytes: a seed or a public key."""
+    """Whether the text is 32 bytes in base58: a seed or a public key."""
     return len(_from_base58(text)) == SEED_BYTES
 
 
 def refuse_key_as_path(path: Path, what: str) -> None:
-    """Raise UsageError where a key was typed as the path of a new file or folder, whose name would publish it.
+    """Raise UsageError if a key was given as the path of a new file or folder, whose name would expose it.
 
-    ``what`` says what the path is for, such as "the ledger directory".
+    ``what`` names the path in the message, for example "the ledger directory".
     """
     if holds_key(str(path)) or is_seed(str(path)):
         raise UsageError(
             f"The value of {what} is a key, not a path.",
-            hint="Keep keys in files that only you can read. Command lines are visible to other users and are kept in "
+            hint="Keep keys in files that only you can read. Command lines are visible to other users and are saved in "
             "the shell history.",
         )
 
 
 def key_bytes(text: str) -> bytes:
-    """The keypair or seed that a text is the base58, hexadecimal, base64 or decimal form of; empty if it is none."""
+    """Decode a keypair or seed written as base58, hexadecimal, base64 or decimal numbers; empty if it is neither."""
     try:
         if NUMBERS.fullmatch(text.strip("[]")):
             data = bytes(map(int, NUMBER.findall(text)))
@@ -93,15 +93,18 @@ def key_bytes(text: str) -> bytes:
 
 
 def _from_base58(text: str) -> bytes:
-    """The keypair or seed that a text is the base58 form of; empty if it is none."""
-    if len(text) > _LONGEST_BASE58 or base58.foreign_position(text) is not None:
+    """Decode a keypair or seed in base58; empty if it is neither."""
+    if len(text) > _LONGEST_BASE58 or base58.first_invalid_position(text) is not None:
         return b""
     data = base58.decode(text)
     return data if len(data) in (KEYPAIR_BYTES, SEED_BYTES) else b""
 
 
 def base64_forms(data: bytes) -> Iterator[str]:
-    """What of the base64 form, ordinary and URL-safe, does not depend on what stands before and after the data."""
+    """The standard and URL-safe base64 characters that ``data`` yields at each of the three alignments.
+
+    Characters that also encode bits of neighboring bytes are left out.
+    """
     for shift in range(3):
         text = base64.b64encode(bytes(shift) + data).decode("ascii")
         text = text[-(-8 * shift // 6) : 8 * (shift + len(data)) // 6]

@@ -1,9 +1,9 @@
 """Keeps secrets out of output: private keys, and the paths, queries and user info of RPC URLs.
 
-A private key in base58 looks like a transaction signature, and a seed looks like a public key, so the look of a text
-decides nothing on its way out. Secrets are learned where they come in (the words a user typed, environment variables,
-loaded wallets, opened endpoints), in every form in which somebody may repeat them; whatever is printed is searched
-for them, and for any part of eight characters or more.
+In base58 a keypair looks like a transaction signature and a seed like a public key, so output cannot be filtered by
+pattern. Instead, secrets are registered where they enter the process (command line, environment variables, loaded
+wallets, opened endpoints) in every encoding in which they might be echoed, and all output is searched for them and for
+any part of them of eight or more characters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from psyche_cli.typed_secrets import misplaced_secrets_in, secrets_in
 HIDDEN: Final = "(not shown)"
 
 SHORTEST: Final = 8
-"""Characters of a secret that no output may repeat in a row; what is shorter tells too little, and is in any text."""
+"""Minimum number of consecutive characters of a secret that is redacted. Shorter parts reveal too little, and occur in
+unrelated text."""
 
 _URL: Final = LazyPattern(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _URL_OPTIONS: Final = ("--rpc", "--ws-rpc", "--url", "-u", "rpc")
@@ -29,9 +30,9 @@ _NUMBERS_IN_A_ROW: Final = 3
 
 
 class Redactor:
-    """What must not be printed, and the texts without it.
+    """Holds the secrets of an invocation and removes them from text.
 
-    Of a key only hashes of its parts are kept, so that no dump of an object shows it.
+    Keys are stored only as hashes of their parts, so an object dump does not reveal them.
     """
 
     __slots__ = ("_parts", "_urls")
@@ -41,8 +42,8 @@ class Redactor:
         self._urls: dict[str, str] = {}
 
     def redacted(self, text: str) -> str:
-        """The text with ``(not shown)`` in place of every secret, and of every part of one."""
-        # The longest first: one may be the beginning of another.
+        """Replace every secret, and every part of one, with ``(not shown)``."""
+        # Longest first, because one URL may be a prefix of another.
         for url in sorted(self._urls, key=len, reverse=True):
             text = text.replace(url, self._urls[url])
         if not self._parts:
@@ -54,7 +55,7 @@ class Redactor:
         return "".join(kept) + text[end:] if kept else text
 
     def learn_words(self, words: Iterable[str]) -> None:
-        """Record the words of a user that must never be repeated: what looks like a key, and URLs."""
+        """Register secrets among the words of a command line: texts that look like a key, and URLs."""
         words = list(words)
         for before, word in zip(["", *words], words, strict=False):
             name, _, value = word.partition("=")
@@ -66,17 +67,20 @@ class Redactor:
                 self.learn_url(word[len("-u") :])
             for url in _URL.findall(word):
                 self.learn_url(url)
-        # As one line: an array or a phrase without quotes arrives as many words.
+        # Joined, because an unquoted array or recovery phrase arrives as separate words.
         for text in secrets_in(" ".join(words)):
             self.learn_secret(text)
 
     def learn_misplaced(self, words: Iterable[str]) -> None:
-        """Learn what may be a key among words that are no option and no argument, so that no message needs them."""
+        """Register possible keys among words that belong to no option or argument.
+
+        No message has to repeat such words, so less evidence is required.
+        """
         for text in misplaced_secrets_in(" ".join(words)):
             self.learn_secret(text)
 
     def learn_secret(self, text: str) -> None:
-        """Learn a text that is secret because of where it came from, and the forms of the key in it, if it is one."""
+        """Register a text that is secret because of its origin, and if it is a key, also its other encodings."""
         text = text.strip().strip("\"'")
         self._learn(text)
         for numbers in NUMBERS.findall(text):
@@ -86,7 +90,7 @@ class Redactor:
             self.learn_key(key)
 
     def learn_key(self, secret: bytes) -> None:
-        """Learn a keypair (64 bytes, of which the second half is public) or a seed (32 bytes), in all its forms."""
+        """Register a keypair (64 bytes, the second half public) or a seed (32 bytes) in all encodings."""
         seed = secret[:SEED_BYTES]
         for form in (
             base58.encode(secret),
@@ -99,7 +103,7 @@ class Redactor:
         self._learn_numbers([str(byte) for byte in secret])
 
     def learn_url(self, url: str) -> None:
-        """Learn the user info, the path segments and the query values of a URL, as they are and in other encodings."""
+        """Register the user info, path segments and query values of a URL, verbatim and in other encodings."""
         if not url:
             return
         before, scheme_end, after = url.strip().strip("\"'").partition("://")
@@ -128,7 +132,7 @@ class Redactor:
         self._parts.update(hash(row) for row in _rows(numbers))
 
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where in the text a part of a secret begins and ends."""
+        """Start and end offsets of each part of a secret in the text."""
         parts = self._parts
         for start in range(len(text) - SHORTEST + 1):
             if hash(text[start : start + SHORTEST]) in parts:
@@ -141,7 +145,7 @@ class Redactor:
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The spans in order, those that touch as one."""
+    """The spans in order, with overlapping and adjacent ones merged."""
     merged: list[tuple[int, int]] = []
     for first, last in sorted(spans):
         if merged and first <= merged[-1][1]:
@@ -152,12 +156,12 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _rows(numbers: Sequence[str]) -> list[str]:
-    """Every few numbers in a row, as one text."""
+    """Every window of ``_NUMBERS_IN_A_ROW`` consecutive numbers, joined by commas."""
     return [",".join(numbers[i : i + _NUMBERS_IN_A_ROW]) for i in range(len(numbers) - _NUMBERS_IN_A_ROW + 1)]
 
 
 def _url_forms(text: str) -> set[str]:
-    """A part of a URL as it is, percent-decoded, and as somebody may encode it who repeats it."""
+    """A part of a URL verbatim, percent-decoded, and in the encodings in which servers and libraries may echo it."""
     from html import escape
     from json import dumps
     from urllib.parse import quote, unquote, unquote_plus
@@ -167,7 +171,7 @@ def _url_forms(text: str) -> set[str]:
     for form in plain:
         encoded = quote(form, safe="", errors="replace")
         forms |= {encoded, quote(form, errors="replace"), quote(encoded), dumps(form)[1:-1], repr(form)[1:-1]}
-        # What is left where the header of an answer takes ASCII only, or takes bytes for characters.
+        # Mangled forms: reduced to ASCII for an HTTP header, and UTF-8 bytes decoded as Latin-1.
         forms |= {escape(form), form.encode("ascii", "ignore").decode("ascii")}
         forms.add(form.encode("utf-8", "replace").decode("latin-1"))
     return forms | {form.upper() for form in forms} | {form.lower() for form in forms}

@@ -1,4 +1,4 @@
-"""What one invocation asked of RPC endpoints: for ``--verbose``, and to say whether it wrote when all else failed."""
+"""Log of an invocation's RPC requests, for ``--verbose`` and for reporting what was sent when a command fails."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ _SIGNATURE_BYTES: Final = 64
 
 
 class WriteRequest(NamedTuple):
-    """A request that may have changed something, whether or not it was answered."""
+    """A request that may have changed state, whether or not it was answered."""
 
     method: str
     params: Any
 
     @property
     def moves_money(self) -> bool:
-        """Whether a transaction comes of it, the command's own or one of the cluster's faucet."""
+        """Whether the request submits a transaction: the command's own, or one signed by the cluster's faucet."""
         return self.method in (_SEND, _AIRDROP)
 
     @property
     def signature(self) -> str | None:
-        """The base58 signature of the transaction; None for a request that carries none."""
+        """The base58 signature of the transaction; None for a request without a transaction."""
         if self.method != _SEND:
             return None
         import base64
 
         from solders.signature import Signature
 
-        # One byte holds the number of signatures; the first one identifies the transaction.
+        # The first byte is the number of signatures; the first signature identifies the transaction.
         return str(Signature.from_bytes(base64.b64decode(self.params[0])[1 : 1 + _SIGNATURE_BYTES]))
 
 
 class RequestLog:
-    """Watches the transports of one invocation.
+    """Records the requests of all transports of an invocation.
 
-    ``report`` gets a line per request: the endpoint's label, the method, the duration in milliseconds.
+    Calls ``report`` with one line per request: endpoint label, method, and duration in milliseconds.
     """
 
     def __init__(self, clock: Clock, report: Callable[[str], None]) -> None:
@@ -51,12 +51,12 @@ class RequestLog:
 
     @property
     def writes(self) -> tuple[WriteRequest, ...]:
-        """The requests that may have changed something, in the order in which they were made."""
+        """The requests that may have changed state, in the order in which they were made."""
         return tuple(self._writes)
 
     @property
     def sent(self) -> bool | None:
-        """Whether a transaction may have reached a cluster; None when something else was asked that changes things."""
+        """Whether a transaction may have reached a cluster; None if only other state-changing requests were made."""
         if not self._writes:
             return False
         return any(write.moves_money for write in self._writes) or None
@@ -68,7 +68,7 @@ class RequestLog:
         return signatures[-1] if signatures else None
 
     def watch(self, transport: Transport) -> Transport:
-        """The same transport, with its requests seen here."""
+        """Wrap a transport so that its requests are recorded here."""
         return _WatchedTransport(transport, self._exchange)
 
     def _exchange(self, transport: Transport, body: bytes, timeout: float) -> bytes:

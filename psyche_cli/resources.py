@@ -1,4 +1,4 @@
-"""The data files that travel with the package: IDLs, example run configurations, built on-chain programs."""
+"""Data files distributed with the package: IDLs, example run configurations, compiled on-chain programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PSYCHE_PROGRAM_NAMES = ("coordinator", "authorizer", "treasurer")
 
 
 def _folder(name: str) -> Path:
-    """The folder inside an installed package, or beside it in a source checkout."""
+    """A data folder: inside the package if installed, next to it in a source checkout."""
     inside = _PACKAGE / name
     return inside if inside.is_dir() else _PACKAGE.parent / name
 
@@ -23,10 +23,10 @@ def idl_path(program: str) -> Path:
 
 
 def example_config_paths() -> list[Path]:
-    """The example run configurations (TOML), by file name."""
+    """The example run configurations (TOML), sorted by file name."""
     return sorted(_folder("configs").glob("*.toml"))
 
 
 def program_path(program: str) -> Path:
-    """The SBPF build of ``coordinator``, ``authorizer`` or ``treasurer`` for the local validator."""
+    """The compiled SBPF program ``coordinator``, ``authorizer`` or ``treasurer`` of the local validator."""
     return _PACKAGE / "localnet" / "programs" / f"{program}.so"

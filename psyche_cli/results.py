@@ -1,4 +1,4 @@
-"""What a command returns. It prints nothing: ``render`` turns it into text or JSON."""
+"""Return types of commands, which ``render`` turns into text or JSON."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 JsonValue: TypeAlias = "str | int | float | Decimal | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 
 Payload = TypeVar("Payload", bound="DataclassInstance | Mapping[str, object]", covariant=True)
-"""What a command has found out, for a program: mostly a frozen dataclass of its own."""
+"""The machine-readable data of a result, usually a frozen dataclass specific to the command."""
 
 
 @dataclass(frozen=True)
 class Receipt:
     """A transaction that landed without an error.
 
-    ``label`` says in a few words what it did; ``signature`` is base58. ``logs`` is empty and ``fee_lamports`` None when
-    the endpoint did not return the transaction once it had landed.
+    ``label`` is a short description; ``signature`` is base58. If the endpoint did not return the landed transaction,
+    ``logs`` is empty and ``fee_lamports`` is None.
     """
 
     label: str
@@ -34,11 +34,11 @@ class Receipt:
 
 @dataclass(frozen=True)
 class OperationResult(Generic[Payload]):
-    """The outcome of a command that succeeded.
+    """The outcome of a successful command.
 
-    ``summary`` is one line for a person, ``details`` are label and value pairs under it. ``data`` is the same for a
-    program: integers in lamports or base units, Decimals in whole tokens. ``next_steps`` are commands to type
-    next.
+    ``summary`` is one line of text and ``details`` are label-value pairs printed below it. ``data`` is the
+    machine-readable form: integers are lamports or base units, Decimals are whole tokens. ``next_steps`` are suggested
+    follow-up commands.
     """
 
     summary: str
@@ -51,14 +51,14 @@ class OperationResult(Generic[Payload]):
 
 @dataclass(frozen=True)
 class Document(Generic[Payload]):
-    """A JSON document that is the whole output of a command, whatever the output format."""
+    """A JSON document that is the entire output of a command, regardless of the output format."""
 
     value: Payload
 
 
 @dataclass(frozen=True)
 class PlainText(Generic[Payload]):
-    """A text that is the whole output of a command; ``data`` is what stands for it in JSON output."""
+    """A text that is the entire output of a command; ``data`` is its equivalent in JSON output."""
 
     text: str
     data: Payload

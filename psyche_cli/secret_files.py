@@ -1,4 +1,4 @@
-"""Recognises a file with secrets that was given by mistake: a keypair, a recovery phrase, an environment file."""
+"""Detects secret files given by mistake: keypairs, recovery phrases, environment files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from psyche_cli.private_keys import holds_key
 
-# Also an array that was cut off: the numbers are those of a key all the same.
+# Also matches a truncated array, which still contains part of a key.
 _NUMBERS: Final = re.compile(r"\[?\s*\d{1,3}(?:[\s,]+\d{1,3}){7,}[\s,]*\]?", re.ASCII)
 _PEM: Final = re.compile(r"^-----BEGIN ", re.MULTILINE)
 _PHRASE: Final = re.compile(r"[A-Za-z]{3,8}(?:\s+[A-Za-z]{3,8}){11,23}", re.ASCII)
@@ -16,7 +16,7 @@ _HEADER: Final = re.compile(r"\[[\w.\s\"'-]*\]|\[\[", re.ASCII)
 
 
 def kind_of_secret_file(text: str) -> str:
-    """What the text of a file is, such as "a keypair file"; empty if it does not look like a file with secrets."""
+    """The kind of secret file that a text looks like, such as "a keypair file"; empty if it is not a secret file."""
     text = text.strip("\ufeff \t\r\n")
     if _PEM.search(text):
         return "a private key in PEM form"

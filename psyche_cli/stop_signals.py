@@ -1,11 +1,10 @@
-"""SIGINT, SIGTERM and SIGHUP: recorded from the first moment, raised only where raising is safe.
+"""Handling of SIGINT, SIGTERM and SIGHUP: recorded from process start, raised only where that is safe.
 
-An exception that a signal handler raises inside an ``import`` or a destructor may be printed as ignored and lost. So a
-signal that arrives before the command runs, or while a module is being imported, is kept and raised as soon as the main
-thread is elsewhere. Once the outcome of the command is decided, a signal changes nothing.
+Python may print and drop an exception that a signal handler raises inside an ``import`` or a destructor. A signal that
+arrives before the command runs, or during an import, is therefore recorded and raised as soon as it is safe. Once the
+outcome of the command is decided, signals have no effect.
 
-The handlers have to be in place before anything that takes time is imported, so this module imports next to nothing: no
-``typing``, no ``contextlib``.
+The handlers must be installed before any slow import, so this module avoids even ``typing`` and ``contextlib``.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 ENDING_SECONDS = 3.0
-"""What a process that was asked to stop gets for stopping and for its report. A further signal within this time changes
-nothing: it is the same request (``timeout`` and terminals signal both the process and its group) or an impatient one,
-and to give in would lose the report of what was sent."""
+"""Grace period for stopping and reporting after the first signal. A further signal within it is ignored: it is either a
+duplicate (``timeout`` and terminals signal both the process and its group) or an impatient user, and exiting at once
+would lose the report of what was sent."""
 
 _RETRY_SECONDS = 0.01
 
 
 class StopRequested(KeyboardInterrupt):
-    """A signal asks the process to stop. ``signal_number`` says which one."""
+    """Raised when a signal requests the process to stop. ``signal_number`` is the number of that signal."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
@@ -39,11 +38,10 @@ class StopRequested(KeyboardInterrupt):
 
 
 class StopSignals:
-    """The handlers of a process's stop signals. Uses SIGALRM and the real-time interval timer as well.
+    """Handlers of the process's stop signals. Also uses SIGALRM and the real-time interval timer.
 
-    As a context manager it is the span in which a signal, or one that came before, raises StopRequested in the main
-    thread. Outside of it the first signal is only recorded. One that comes more than ENDING_SECONDS after it ends the
-    process at once, anywhere.
+    Inside its context, a signal (or one recorded earlier) raises StopRequested in the main thread; outside, the first
+    signal is only recorded. A further signal more than ENDING_SECONDS after the first always ends the process at once.
     """
 
     def __init__(self) -> None:
@@ -52,7 +50,7 @@ class StopSignals:
         self._span_is_open = False
 
     def install(self) -> None:
-        """Handle the signals from now on, except those that the parent process had ignored (``nohup``, ``&``)."""
+        """Install the handlers, except for signals that the parent process ignores (``nohup``, ``&``)."""
         for number in STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._receive)
@@ -72,7 +70,7 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         self._span_is_open = False
-        # An event loop takes the handlers over while it runs, and leaves the defaults behind.
+        # An event loop replaces the handlers while it runs and then restores the defaults.
         self.install()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -95,7 +93,7 @@ class StopSignals:
             raise StopRequested(self._number)
 
     def _catch_unraisable(self, unraisable: UnraisableHookArgs) -> None:
-        """Raise a StopRequested again that came up where Python cannot propagate it."""
+        """Schedule another attempt to raise StopRequested where Python could not propagate it."""
         if isinstance(unraisable.exc_value, StopRequested):
             signal.setitimer(signal.ITIMER_REAL, _RETRY_SECONDS)
         else:

@@ -1,6 +1,6 @@
-"""Commands that messages suggest: complete, quoted for a shell, ready to paste.
+"""Commands suggested in messages: complete and shell-quoted, ready to paste.
 
-In a hint a suggested command comes last, without a full stop after it.
+A suggested command is the last part of a hint and has no period after it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 _SIGNING: Final = frozenset({"create-run", "update-config", "set-paused", "treasurer-top-up-rewards"})
-"""The suggested verbs that take a wallet."""
+"""Suggested commands that take a wallet."""
 
 _RPC_FROM_VARIABLE: Final = '"$RPC"'
 
 
 def shell_word(text: str) -> str:
-    """The text as one word for a shell; one with unprintable characters as ``$'...'``, which bash, ksh and zsh read."""
+    """Quote text as one shell word; with unprintable characters as ``$'...'``, which bash, ksh and zsh support."""
     if text.isprintable():
         return quote(text)
     plain = {"'": r"\'", "\\": r"\\"}
@@ -26,15 +26,15 @@ def shell_word(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    """The bytes of a character as a shell writes them: three octal digits each, so that no digit after them counts."""
+    """Octal escapes of a character's bytes, always three digits so that a following digit is not part of the escape."""
     return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", errors="surrogateescape"))
 
 
 @dataclass(frozen=True)
 class GivenOptions:
-    """Options of the present command line without which a follow-up command would not do the same.
+    """Options of the current command line that a follow-up command must repeat.
 
-    None: not typed, so the follow-up finds its default, or its environment variable, as the present command did.
+    None if not given: the follow-up then uses the same default or environment variable.
     """
 
     rpc: str | None = None
@@ -42,7 +42,7 @@ class GivenOptions:
     treasurer_index: int | None = None
 
     def command(self, verb: str, *words: str, run_id: str | None = None) -> str:
-        """The command line for ``verb``, on the same cluster, by the same wallet, for the same treasurer."""
+        """The command line of ``verb`` for the same cluster, wallet and treasurer."""
         run = () if run_id is None else _option("--run-id", run_id)
         return " ".join(
             ("psyche-cli", verb, *run, *(shell_word(word) for word in words), *self._repeated(verb, run_id))
@@ -61,14 +61,14 @@ NOTHING_GIVEN: Final = GivenOptions()
 
 
 def _option(name: str, value: str) -> tuple[str, ...]:
-    """An option with its value; joined where the value would look like another option."""
+    """An option with its value, joined into one word if the value starts with a dash."""
     if not value.startswith("-"):
         return (name, shell_word(value))
     return (f"{name}={shell_word(value)}",) if name.startswith("--") else (name + shell_word(value),)
 
 
 def _may_be_shown(url: str) -> bool:
-    """Whether an RPC URL holds no secret: it is a cluster's name, or scheme, host and port alone."""
+    """Whether an RPC URL contains no secret: it is a cluster name, or only scheme, host and port."""
     if "://" not in url:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Which texts people can read and type again, and how a text file is decoded."""
+"""Checks that text is readable and can be typed, and decoding of text files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _INVISIBLE: Final = frozenset(
         ),
     )
 )  # fmt: skip
-"""Characters that Python counts as printable and yet leave no mark: fillers, variation selectors, the empty Braille
+"""Characters that Python considers printable but that are invisible: fillers, variation selectors, the blank Braille
 pattern."""
 
 _JOINERS: Final = frozenset({"\u200c", "\u200d", *map(chr, range(0xFE00, 0xFE10))})
-"""What joins emoji and letters, and picks their presentation. Prose needs them, an identifier does not."""
+"""Joiners of emoji and letters, and variation selectors. They are needed in prose but not in identifiers."""
 
 
 def flaw_of_identifier(text: str) -> str | None:
-    """Why a text cannot serve as a name that people type: None if it can, else a clause such as ``begins with ...``.
+    """Why the text is not usable as a typed name, as a clause such as ``starts with whitespace``; None if it is usable.
 
-    It must be printable, visible, without blanks at its ends, and in Unicode's NFC form: keyboards write ``é`` as one
-    character, and the same letter in two characters would be another name that looks the same.
+    The text must be printable, visible, without leading or trailing whitespace, and in Unicode NFC form: keyboards
+    produce ``é`` as one character, and a name with the decomposed form would look the same but differ.
     """
     flaw = flaw_of_prose(text, allowed=frozenset())
     if flaw is not None:
@@ -39,9 +39,9 @@ def flaw_of_identifier(text: str) -> str | None:
 
 
 def flaw_of_prose(text: str, *, allowed: frozenset[str] = _JOINERS) -> str | None:
-    """Why a text cannot be shown on one line: None if it can, else a clause such as ``starts with whitespace``.
+    """Why the text cannot be shown on one line, as a clause such as ``starts with whitespace``; None if it can.
 
-    An empty text has no flaw.
+    Empty text is accepted.
     """
     for position, character in enumerate(text, start=1):
         if character in allowed:
@@ -62,8 +62,9 @@ def _described(character: str) -> str:
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file in UTF-8, or with a byte-order mark in UTF-16, as Windows PowerShell writes; without the mark.
+    """Decode the content of a text file, without its byte order mark.
 
+    The encoding is UTF-8, or UTF-16 if the content starts with its byte order mark, as written by Windows PowerShell.
     Raises UnicodeDecodeError.
     """
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -1,4 +1,4 @@
-"""What carries a JSON-RPC request to an endpoint and its answer back."""
+"""Interface of transports, which send JSON-RPC requests to an endpoint and return its responses."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from typing import Protocol
 
 
 class Endpoint(Protocol):
-    """What transports can be opened to: a local validator, in whatever form it runs."""
+    """A server that transports can be opened to, such as a local validator in this process or in another."""
 
     def open_transport(self) -> Transport:
-        """A new transport, to be closed by the caller."""
+        """Open a transport, which the caller must close."""
         ...
 
 
 class Transport(Protocol):
-    """One endpoint. Library code cannot tell HTTP from the in-process validator or from a faulty one in a test."""
+    """A connection to one endpoint: over HTTP, to the in-process validator, or faulty in a test."""
 
     @property
     def label(self) -> str:
-        """The endpoint as it may be shown: scheme, host and port, never path or query (keys live there)."""
+        """The endpoint for display: scheme, host and port, without path and query, which may contain API keys."""
         ...
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
-        """Post one JSON-RPC request body and return the body of the answer.
+        """Post one JSON-RPC request body and return the response body.
 
-        ``timeout`` is in seconds of wall-clock time, for everything together.
+        ``timeout`` is the total wall-clock time in seconds.
 
-        Raises Unreachable or TimedOut, whose ``request_sent`` is False only when the endpoint certainly never saw the
-        request, or HttpStatusError.
+        Raises HttpStatusError, Unreachable or TimedOut. ``request_sent`` of the last two is False only if the endpoint
+        cannot have received the request.
         """
         ...
 
     def close(self) -> None:
-        """Give the connection back. Further calls are not allowed."""
+        """Close the connection. No other method may be called afterward."""
         ...

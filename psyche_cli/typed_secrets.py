@@ -1,8 +1,8 @@
-"""What among the words of a command line may be a private key, a piece of one, or a recovery phrase.
+"""Heuristics that find private keys, parts of keys and recovery phrases in a command line.
 
-Here the look has to do, for a key in the wrong place is never loaded as one. Keys look random: capitals, small letters
-and digits alternate in them as they do not in words, paths and names. So do public keys, which people need to see;
-whatever is exactly the base58 form of 32 bytes counts as one.
+A key in the wrong place is never loaded as one, so its appearance is all there is to go by. Keys look random: uppercase
+letters, lowercase letters and digits alternate far more often than in words, paths and names. The same is true of
+public keys, which must remain visible; text that is exactly 32 bytes in base58 is treated as a public key.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from psyche_cli.private_keys import (
 )
 
 SHORTEST_KEY: Final = 43
-"""Characters of the shortest form of a key or a phrase, other than numbers: a seed in base64."""
+"""Length of the shortest encoding of a key or phrase, other than numbers: a seed in base64."""
 
-# Keys pasted on to something else. Of a long path, only what has no slash may be base64.
+# Keys joined to other text. In a long path, only a part without a slash is considered as base64.
 _LONG_TEXTS: Final = (
     LazyPattern(f"[{base58.ALPHABET}]{{80,}}"),
     LazyPattern(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{64,}"),
@@ -48,7 +48,7 @@ _BASE58_PIECES: Final = LazyPattern(
 )
 _MISPLACED_CHARACTERS: Final = 32
 _MISPLACED: Final = LazyPattern(rf"[\w+-]{{{_MISPLACED_CHARACTERS},}}={{0,2}}", re.ASCII)
-# Numbers, and bytes in hexadecimal by one, two or four, whatever stands between them.
+# Decimal numbers, and hexadecimal groups of one to four bytes, with arbitrary separators.
 _SEPARATED_NUMBERS: Final = LazyPattern(
     rf"(?<![0-9A-Za-z])[0-9]{{1,3}}(?:[^0-9A-Za-z]{{1,4}}[0-9]{{1,3}}){{{NUMBERS_OF_A_KEY - 1},}}(?![0-9A-Za-z])"
 )
@@ -58,17 +58,17 @@ _SEPARATED_HEX: Final = LazyPattern(
 
 _HEX_DIGITS: Final = 48
 _WRAPPED: Final = 60
-"""Characters that pieces of a key have together, at least, where a line break or a blank is between them."""
+"""Minimum total length of the pieces of a key that is split by whitespace or line breaks."""
 _PIECE_CHARACTERS: Final = 8
 _KEYPAIR_CHARACTERS: Final = range(86, 89)
 _PROSE: Final = LazyPattern(r"\b(?:and|are|for|from|into|not|the|was|with)\b")
-"""Words that no recovery phrase has, and hardly a sentence lacks."""
+"""Words that do not occur in recovery phrases but in almost every sentence."""
 
 
 def secrets_in(line: str) -> Iterator[str]:
-    """The parts of a command line that look like a private key, a piece of one or a recovery phrase.
+    """The parts of a command line that look like a private key, part of one, or a recovery phrase.
 
-    A seed in base58 looks like a public key and is not noticed.
+    Does not detect a base58 seed, which looks like a public key.
     """
     if len(line) < SHORTEST_KEY:
         yield from _numbers(line)
@@ -90,7 +90,10 @@ def secrets_in(line: str) -> Iterator[str]:
 
 
 def misplaced_secrets_in(line: str) -> Iterator[str]:
-    """The same among words that are no option and no argument: as nothing needs them, they are judged more strictly."""
+    """Possible secrets among words that belong to no option or argument.
+
+    No message has to repeat such words, so less evidence is required than in ``secrets_in``.
+    """
     for text in _MISPLACED.findall(line):
         if any(character.isdigit() for character in text):
             yield text
@@ -109,7 +112,7 @@ def _numbers(line: str) -> Iterator[str]:
 
 
 def _split_keypairs(line: str) -> Iterator[str]:
-    """The pieces of a keypair in base58 between which a blank, a line break or a quote got."""
+    """The pieces of a base58 keypair that is split by whitespace, line breaks or quotes."""
     for found in _BASE58_PIECES.findall(line):
         pieces = _PIECE.findall(found)
         for first in range(len(pieces)):
@@ -120,7 +123,7 @@ def _split_keypairs(line: str) -> Iterator[str]:
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """Pieces that stand side by side, look random, and are as long as a key together."""
+    """Adjacent pieces that look random and together are as long as a key."""
     pieces: list[str] = []
     for piece in [*_PIECE.findall(line), ""]:
         if len(piece) >= _PIECE_CHARACTERS and (_alternation(piece) >= 0.2 or _HEX.fullmatch(piece)):
@@ -133,7 +136,7 @@ def _wrapped(line: str) -> Iterator[str]:
 
 
 def _without_public(line: str) -> str:
-    """The line with blanks in place of public keys and digests."""
+    """The line with public keys and digests overwritten by NUL characters."""
     public = [found.span() for found in _DIGEST.finditer(line)]
     public += [found.span() for found in _PUBLIC_KEY.finditer(line) if is_seed(found[0])]
     for start, end in public:
@@ -142,7 +145,7 @@ def _without_public(line: str) -> str:
 
 
 def _alternation(text: str) -> float:
-    """How often in a text a capital, a small letter or a digit stands beside one of another kind, from 0 to 1."""
+    """Share of adjacent character pairs that differ in kind (uppercase, lowercase, digit), from 0 to 1."""
     kinds = [_kind(character) for character in text]
     changes = sum(a != b and a != 0 != b for a, b in pairwise(kinds))
     return changes / max(len(text) - 1, 1)

@@ -27,7 +27,7 @@ YEAR = 365 * 86400
     ],
 )
 def test_durations(text: str, seconds: int) -> None:
-    assert parse_duration(text, "DURATION", most=YEAR) == seconds
+    assert parse_duration(text, "DURATION", maximum=YEAR) == seconds
 
 
 @pytest.mark.parametrize(
@@ -36,24 +36,24 @@ def test_durations(text: str, seconds: int) -> None:
 )
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(UsageError, match="DURATION is not a valid duration") as refused:
-        parse_duration(text, "DURATION", most=YEAR)
+        parse_duration(text, "DURATION", maximum=YEAR)
     assert "1h30m" in refused.value.hint
 
 
 @pytest.mark.parametrize("text", ["9" * 33, "9" * 5000])
 def test_a_long_text_is_not_repeated(text: str) -> None:
     with pytest.raises(UsageError, match=f"of {len(text)} characters"):
-        parse_duration(text, "DURATION", most=YEAR)
+        parse_duration(text, "DURATION", maximum=YEAR)
 
 
 def test_bounds_are_told_in_the_same_form() -> None:
-    assert parse_duration("365d", "DURATION", most=YEAR) == YEAR
+    assert parse_duration("365d", "DURATION", maximum=YEAR) == YEAR
     with pytest.raises(UsageError, match="but the maximum is 31536000") as refused:
-        parse_duration("31536001", "DURATION", most=YEAR)
+        parse_duration("31536001", "DURATION", maximum=YEAR)
     assert refused.value.hint == "Use at most 365d."
 
 
 @given(st.integers(0, 10 * YEAR))
 def test_written_and_read_again(seconds: int) -> None:
-    assert parse_duration(format_duration(seconds), "DURATION", most=10 * YEAR) == seconds
-    assert parse_duration(str(seconds), "DURATION", most=10 * YEAR) == seconds
+    assert parse_duration(format_duration(seconds), "DURATION", maximum=10 * YEAR) == seconds
+    assert parse_duration(str(seconds), "DURATION", maximum=10 * YEAR) == seconds

@@ -83,7 +83,7 @@ def test_addresses_stand_once() -> None:
 
 
 def _is_address(text: str) -> bool:
-    return len(text) in range(32, 45) and base58.foreign_position(text) is None and len(base58.decode(text)) == 32
+    return len(text) in range(32, 45) and base58.first_invalid_position(text) is None and len(base58.decode(text)) == 32
 
 
 def test_rpc_error_codes_stand_once() -> None:

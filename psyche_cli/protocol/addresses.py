@@ -81,7 +81,7 @@ def parse_pubkey(text: str, what: str) -> Pubkey:
         raise refuse("it is empty")
     if len(text) > _LONGEST_KEY:
         raise refuse(f"it is {len(text)} characters long; the maximum is {_LONGEST_KEY}")
-    position = base58.foreign_position(text)
+    position = base58.first_invalid_position(text)
     if position is not None:
         raise refuse(f"{text[position]!r} at position {position + 1}{of} is not in the base58 alphabet")
     if len(text) < _SHORTEST_KEY:

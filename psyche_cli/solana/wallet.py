@@ -241,7 +241,7 @@ def _bytes_from_json(text: str, origin: str) -> bytes:
 def _bytes_from_base58(text: str, origin: str) -> bytes:
     if len(text) > _LONGEST_BASE58:
         raise _malformed(f"{origin} is neither a JSON array nor base58 text of 64 bytes: {len(text)} characters")
-    position = base58.foreign_position(text)
+    position = base58.first_invalid_position(text)
     if position is not None:
         raise _malformed(
             f"{origin} is neither a JSON array nor base58 text: character {position + 1} is not in the base58 alphabet"

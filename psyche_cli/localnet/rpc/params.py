@@ -45,7 +45,7 @@ def hash_of(text: object) -> Hash:
 
 def _why_unusable(text: str) -> str:
     """How nodes call what is wrong with a text that is not the base58 form of so many bytes."""
-    return "WrongSize" if text and base58.foreign_position(text) is None else "Invalid"
+    return "WrongSize" if text and base58.first_invalid_position(text) is None else "Invalid"
 
 
 def unsigned(value: object, name: str, *, most: int = U64_MAX) -> int:

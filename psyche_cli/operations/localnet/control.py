@@ -68,7 +68,7 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
         raise UsageError(f"--slots {slots} is too large; the maximum is {MAX_WARP_SLOTS}.")
     moved = Position(0, 0, 0)
     if duration is not None:
-        seconds = parse_duration(duration, "DURATION", most=MAX_WARP_SECONDS)
+        seconds = parse_duration(duration, "DURATION", maximum=MAX_WARP_SECONDS)
         moved = _call(session, "localnet_warpSeconds", seconds, read=_read_position)
     if slots is not None:
         moved = _call(session, "localnet_warpSlots", slots, read=_read_position)

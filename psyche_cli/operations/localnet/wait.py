@@ -23,7 +23,7 @@ def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> Operatio
     Whatever else the endpoint does meanwhile (refuse connections, hang, answer with errors) is waited out. Raises
     UsageError, and TimedOut with the last failure.
     """
-    seconds = parse_duration(timeout, "--timeout", most=_LONGEST_WAIT)
+    seconds = parse_duration(timeout, "--timeout", maximum=_LONGEST_WAIT)
     if seconds == 0:
         raise UsageError("--timeout must be greater than zero.", hint="Use at least 1 second.")
     label = session.rpc.label
