@@ -14,9 +14,9 @@ from psyche_cli.operations.localnet.payloads import ResetData, SetAccountData, S
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult
+from psyche_cli.solana.rpc.answers import as_object, as_u64
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
 from psyche_cli.solana.rpc.jsonrpc import bad_response
-from psyche_cli.solana.rpc.types import as_object, as_u64
 
 _Value = TypeVar("_Value")
 

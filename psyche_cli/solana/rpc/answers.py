@@ -1,0 +1,227 @@
+"""The results of the RPC calls, read from JSON. Anything unexpected is a ValueError with the reason."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import zstandard
+from solders.hash import Hash, ParseHashError
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from psyche_cli.errors import Json
+from psyche_cli.limits import MAX_ACCOUNT_BYTES, U64_MAX
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rpc.types import (
+    COMMITMENTS,
+    Blockhash,
+    ChainPosition,
+    LandedTransaction,
+    SignatureStatus,
+    Simulation,
+    TokenAmount,
+)
+
+
+def as_object(value: Json) -> dict[str, Json]:
+    """A JSON object."""
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")
+    return value
+
+
+def as_list(value: Json) -> list[Json]:
+    """A JSON array."""
+    if not isinstance(value, list):
+        raise ValueError("expected an array")
+    return value
+
+
+def as_text(value: Json) -> str:
+    """A JSON string."""
+    if not isinstance(value, str):
+        raise ValueError("expected a string")
+    return value
+
+
+def as_u64(value: Json) -> int:
+    """A whole number from 0 to 2^64 - 1."""
+    if type(value) is not int or not 0 <= value <= U64_MAX:
+        raise ValueError("expected an integer from 0 to 2^64-1")
+    return value
+
+
+def as_logs(value: Json) -> tuple[str, ...]:
+    """Program logs; null stands for none."""
+    return () if value is None else tuple(as_text(line) for line in as_list(value))
+
+
+def slot_and_value(result: Json) -> tuple[int, Json]:
+    """The two halves of a result that comes with the slot it is true for."""
+    envelope = as_object(result)
+    if "value" not in envelope:
+        raise ValueError("the value is missing")
+    return as_u64(as_object(envelope.get("context")).get("slot")), envelope["value"]
+
+
+def read_account(address: Pubkey, value: Json) -> RawAccount | None:
+    """One account in base64+zstd (or base64, which some nodes fall back to); None for null."""
+    if value is None:
+        return None
+    fields = as_object(value)
+    executable = fields.get("executable")
+    if not isinstance(executable, bool):
+        raise ValueError("an account has no executable flag")
+    return RawAccount(
+        address=address,
+        owner=Pubkey.from_string(as_text(fields.get("owner"))),
+        lamports=as_u64(fields.get("lamports")),
+        data=_account_data(fields.get("data")),
+        executable=executable,
+    )
+
+
+def _account_data(value: Json) -> bytes:
+    parts = as_list(value)
+    if len(parts) != 2:
+        raise ValueError("account data is not a [data, encoding] pair")
+    raw = base64.b64decode(as_text(parts[0]), validate=True)
+    encoding = as_text(parts[1])
+    if encoding == "base64":
+        data = raw
+    elif encoding == "base64+zstd":
+        data = _decompressed(raw)
+    else:
+        raise ValueError("account data has an encoding that was not requested")
+    if len(data) > MAX_ACCOUNT_BYTES:
+        raise ValueError("account data exceeds the maximum account size")
+    return data
+
+
+def _decompressed(raw: bytes) -> bytes:
+    """One zstd frame of at most 10 MiB of content, the largest account. A larger one is refused before it unfolds."""
+    try:
+        # The size in the frame's header, or -1 when the header does not tell: then max_output_size bounds it.
+        if zstandard.frame_content_size(raw) > MAX_ACCOUNT_BYTES:
+            raise ValueError("account data exceeds the maximum account size")
+        return zstandard.ZstdDecompressor().decompress(raw, max_output_size=MAX_ACCOUNT_BYTES)
+    except zstandard.ZstdError as error:
+        raise ValueError("account data could not be decompressed") from error
+
+
+def read_accounts(addresses: Sequence[Pubkey], result: Json) -> list[RawAccount | None]:
+    """The result of getMultipleAccounts for these addresses."""
+    values = as_list(slot_and_value(result)[1])
+    if len(values) != len(addresses):
+        raise ValueError(f"expected {len(addresses)} accounts, got {len(values)}")
+    return [read_account(address, value) for address, value in zip(addresses, values, strict=True)]
+
+
+def read_program_accounts(result: Json) -> list[RawAccount]:
+    """The result of getProgramAccounts."""
+    found = []
+    for entry in map(as_object, as_list(result)):
+        account = read_account(Pubkey.from_string(as_text(entry.get("pubkey"))), entry.get("account"))
+        if account is None:
+            raise ValueError("an account without data")
+        found.append(account)
+    return found
+
+
+def read_hash(value: Json) -> Hash:
+    """A hash in base58."""
+    try:
+        return Hash.from_string(as_text(value))
+    except ParseHashError as error:
+        raise ValueError("expected a hash") from error
+
+
+def read_blockhash(value: Json) -> Blockhash:
+    """The value of getLatestBlockhash."""
+    fields = as_object(value)
+    return Blockhash(
+        hash=read_hash(fields.get("blockhash")),
+        last_valid_block_height=as_u64(fields.get("lastValidBlockHeight")),
+    )
+
+
+def read_chain_position(result: Json) -> ChainPosition:
+    """The result of getEpochInfo."""
+    fields = as_object(result)
+    return ChainPosition(slot=as_u64(fields.get("absoluteSlot")), block_height=as_u64(fields.get("blockHeight")))
+
+
+def read_fee(result: Json) -> int | None:
+    """The result of getFeeForMessage: lamports, None for a blockhash that is too old."""
+    value = slot_and_value(result)[1]
+    return None if value is None else as_u64(value)
+
+
+def read_simulation(value: Json) -> Simulation:
+    """The value of simulateTransaction."""
+    fields = as_object(value)
+    if "err" not in fields:
+        raise ValueError("the simulation result has no err field")
+    units, blockhash = fields.get("unitsConsumed"), fields.get("replacementBlockhash")
+    return Simulation(
+        err=fields["err"],
+        logs=as_logs(fields.get("logs")),
+        units_consumed=None if units is None else as_u64(units),
+        blockhash=None if blockhash is None else read_blockhash(blockhash),
+    )
+
+
+def read_signature(result: Json) -> Signature:
+    """The result of sendTransaction and requestAirdrop."""
+    return Signature.from_string(as_text(result))
+
+
+def read_signature_status(value: Json) -> SignatureStatus | None:
+    """One element of the value of getSignatureStatuses; None for a signature that the node does not know."""
+    if value is None:
+        return None
+    fields = as_object(value)
+    if "err" not in fields:
+        raise ValueError("the status has no err field")
+    reached = fields.get("confirmationStatus")
+    if reached is None:
+        # Optional in the protocol. Null confirmations mean rooted, any number means not yet.
+        reached = "finalized" if fields.get("confirmations") is None else "processed"
+    if reached not in COMMITMENTS:
+        raise ValueError("the confirmation status is unknown")
+    return SignatureStatus(slot=as_u64(fields.get("slot")), err=fields["err"], confirmation_status=as_text(reached))
+
+
+def read_single_status(result: Json) -> tuple[int, SignatureStatus | None]:
+    """The result of getSignatureStatuses for one signature, after the slot that it is true for."""
+    slot, value = slot_and_value(result)
+    statuses = as_list(value)
+    if len(statuses) != 1:
+        raise ValueError(f"expected 1 status, got {len(statuses)}")
+    return slot, read_signature_status(statuses[0])
+
+
+def read_landed_transaction(value: Json) -> LandedTransaction | None:
+    """The result of getTransaction; None for a transaction that is not (yet) in the ledger."""
+    if value is None:
+        return None
+    fields = as_object(value)
+    meta = as_object(fields.get("meta"))
+    if "err" not in meta:
+        raise ValueError("the transaction has no err field")
+    return LandedTransaction(
+        slot=as_u64(fields.get("slot")),
+        err=meta["err"],
+        logs=as_logs(meta.get("logMessages")),
+        fee_lamports=as_u64(meta.get("fee")),
+    )
+
+
+def read_token_amount(value: Json) -> TokenAmount:
+    """The value of getTokenAccountBalance. Its ready-made decimal and float texts are ignored."""
+    fields = as_object(value)
+    amount = as_text(fields.get("amount"))
+    if not (amount.isascii() and amount.isdigit() and len(amount) <= 20):
+        raise ValueError("the token amount is not an integer")
+    return TokenAmount(base_units=as_u64(int(amount)), decimals=as_u64(fields.get("decimals")))

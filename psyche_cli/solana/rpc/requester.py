@@ -1,0 +1,118 @@
+"""Requests to one endpoint: each with a number of its own, reads repeated, nothing asked beyond a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
+
+from psyche_cli.environment import Clock
+from psyche_cli.errors import Json, NetworkError, TimedOut
+from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.rpc.jsonrpc import bad_response, decode_answer, encode_request
+from psyche_cli.solana.rpc.retry import RetryPolicy
+from psyche_cli.transport import Transport
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+REQUEST_TIMEOUT = 10.0
+
+_Value = TypeVar("_Value")
+
+
+class Requester:
+    """Asks one endpoint any method.
+
+    ``timeout`` is in seconds and bounds one attempt, ``retry`` says how long reads are repeated. With a ``deadline``,
+    no attempt and no pause before another one goes beyond it; when it has passed, every call raises TimedOut without
+    asking. Every call raises a NetworkError when a request fails: Unreachable, TimedOut,
+    HttpStatusError, RpcError (a JSON-RPC error object) or BadRpcResponse (an answer that the method does not allow).
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        timeout: float = REQUEST_TIMEOUT,
+        retry: RetryPolicy | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._timeout = timeout
+        self._retry = retry or RetryPolicy()
+        self._deadline = deadline
+        self._ids = count(1)
+
+    @property
+    def label(self) -> str:
+        """The endpoint as it may be shown."""
+        return self._transport.label
+
+    def close(self) -> None:
+        """Close the transport."""
+        self._transport.close()
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """The moment by which every call has returned, if there is one."""
+        return self._deadline
+
+    def within(self, deadline: Deadline) -> Self:
+        """The same endpoint, asked until ``deadline`` at the latest."""
+        client = self._another()
+        client._deadline = deadline
+        return client
+
+    def without_retries(self, timeout: float | None = None) -> Self:
+        """The same endpoint asked once per call, for loops that have a rhythm of their own."""
+        client = self._another()
+        client._retry = RetryPolicy(unreachable_deadline=0.0, busy_deadline=0.0)
+        client._timeout = self._timeout if timeout is None else timeout
+        return client
+
+    def _another(self) -> Self:
+        """The same client. It shares the numbers of the requests, so that an answer that comes late, or twice, on a
+        kept connection is never taken for the answer to another request."""
+        return copy(self)
+
+    def request(self, method: str, params: Sequence[Json] = (), *, retry: bool = True) -> Json:
+        """The result of any method, unchecked. With ``retry``, transient failures are repeated."""
+        started = self._clock.monotonic()
+        attempt = 0
+        while True:
+            timeout = self._attempt_seconds(method)
+            request_id = next(self._ids)
+            try:
+                answer = self._transport.send(encode_request(request_id, method, list(params)), timeout=timeout)
+                return decode_answer(answer, request_id, method, self.label)
+            except NetworkError as error:
+                delay = self._retry.delay(error, attempt, self._clock.monotonic() - started) if retry else None
+                if delay is None or (self._deadline is not None and delay >= self._deadline.remaining):
+                    raise
+            self._clock.sleep(delay)
+            attempt += 1
+
+    def _attempt_seconds(self, method: str) -> float:
+        if self._deadline is None:
+            return self._timeout
+        if self._deadline.passed:
+            raise TimedOut(
+                f"The command's time limit of {self._deadline.seconds:g} seconds expired before {method} could be sent "
+                f"to {self.label}.",
+                hint="The endpoint is slow. Use another one, or try again later.",
+                endpoint=self.label,
+                request_sent=False,
+            )
+        return min(self._timeout, self._deadline.remaining)
+
+    def _call(
+        self, method: str, params: Sequence[Json], read: Callable[[Json], _Value], *, retry: bool = True
+    ) -> _Value:
+        result = self.request(method, params, retry=retry)
+        try:
+            return read(result)
+        except ValueError as error:
+            raise bad_response(method, self.label, str(error)) from error
