@@ -1,9 +1,9 @@
-"""What the coordinator program does with a run: its state machine as a pure function.
+"""The coordinator program's state machine as a pure function.
 
-``coordinator_model.apply`` takes a state, an instruction, its signer and the clock, and returns what the program would
-make of it. It explains and predicts what happens to a run, and it is the second implementation that the programs of the
-local validator are compared with. One module per subject of the program's behaviour.
+``coordinator_model.apply`` takes a state, an instruction, its signer and the clock, and returns the outcome that the
+program would produce. It explains and predicts the course of a run, and is the second implementation against which the
+local validator's programs are compared. Each module covers one part of the program's behaviour.
 
-The configuration rules and the batch size are those of ``run_config``, which the command line uses too, so comparing
-the model with the command line shows nothing about them; docs/programs.md ("What checks what") says what does.
+The configuration rules and the batch size come from ``run_config``, which the command line also uses, so comparing the
+model with the command line does not test them; docs/programs.md ("What checks what") lists the tests that do.
 """

@@ -1,4 +1,4 @@
-"""Checked integers: the programs are built with overflow checks, so what does not fit aborts the transaction."""
+"""Checked integer arithmetic: the programs are built with overflow checks, so an overflow aborts the transaction."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from psyche_cli.model.outcomes import Abort
 
 
 def add(left: int, right: int, maximum: int = U64_MAX) -> int:
-    """The sum; aborts above ``maximum``."""
+    """The sum. Aborts if it exceeds ``maximum``."""
     return _checked(left + right, maximum, "add")
 
 
 def multiply(left: int, right: int, maximum: int = U64_MAX) -> int:
-    """The product; aborts above ``maximum``."""
+    """The product. Aborts if it exceeds ``maximum``."""
     return _checked(left * right, maximum, "multiply")
 
 
 def subtract(left: int, right: int) -> int:
-    """The difference; aborts below 0."""
+    """The difference. Aborts if it is negative."""
     return _checked(left - right, left, "subtract")
 
 
 def divide(left: int, right: int) -> int:
-    """The quotient, rounded down; aborts for a divisor of 0."""
+    """The quotient, rounded down. Aborts if the divisor is 0."""
     if right == 0:
         raise Abort("attempt to divide by zero")
     return left // right

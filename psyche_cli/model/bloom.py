@@ -1,7 +1,7 @@
-"""Bloom filters: 1,024 bits, 8 FNV-1a hashes that differ in their key.
+"""Bloom filters of 1,024 bits with 8 keyed FNV-1a hashes.
 
-A witness sends one of the wallets that it saw working (as their sha256) and one of the results that it received. The
-keys are random and travel with the filter, so that nobody can prepare collisions.
+A witness sends two: one of the wallets that it saw working (as SHA-256 digests), and one of the results that it
+received. The keys are random and sent with the filter, so that collisions cannot be prepared in advance.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WORD_BITS = 64
 
 
 def fnv1a(key: int, item: bytes) -> int:
-    """The 64-bit FNV-1a hash of ``item`` with ``key`` in the place of the offset basis."""
+    """The 64-bit FNV-1a hash of ``item``, with ``key`` in place of the offset basis."""
     value = key
     for byte in item:
         value = (value ^ byte) * _FNV_PRIME & U64_MAX
@@ -26,12 +26,12 @@ def fnv1a(key: int, item: bytes) -> int:
 
 
 def bit_positions(keys: Iterable[int], item: bytes) -> list[int]:
-    """The bits that stand for ``item``, one for each key."""
+    """The bit positions of ``item``, one for each key."""
     return [fnv1a(key, item) % _BITS for key in keys]
 
 
 def contains(bloom: BloomFilter, item: bytes) -> bool:
-    """Whether all bits of ``item`` are set: surely so if it was added, rarely so if it was not."""
+    """Whether all bits of ``item`` are set: always if it was added, rarely (a false positive) if it was not."""
     return all(bloom.bits[bit // _WORD_BITS] >> (bit % _WORD_BITS) & 1 for bit in bit_positions(bloom.keys, item))
 
 
@@ -45,5 +45,5 @@ def bloom_of(keys: tuple[int, ...], items: Iterable[bytes]) -> BloomFilter:
 
 
 def wallet_item(wallet: bytes) -> bytes:
-    """What stands for a wallet in a participant bloom: its sha256."""
+    """The item that represents a wallet in a participant filter: its SHA-256 digest (32 bytes)."""
     return hashlib.sha256(wallet).digest()

@@ -1,7 +1,7 @@
-"""Where the model is to be loaded from, and how that changes.
+"""The checkpoint from which clients load the model, and its transitions.
 
-A checkpoint is ``"Ephemeral"`` or a table of one variant and its repository: ``{"Hub": {...}}``. While a run goes on,
-new clients get the model from their peers (P2P, P2PGcs); when none of them remains, from the repository (Hub, Gcs).
+A checkpoint is ``"Ephemeral"`` or a mapping of one variant to its repository: ``{"Hub": {...}}``. During a run, new
+clients get the model from their peers (P2P, P2PGcs); if no peer is left, from the repository (Hub, Gcs).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SUBMITTED = {
     ("P2PGcs", "Hub"): "P2P",
     ("P2PGcs", "Gcs"): "P2PGcs",
 }
-"""By current and submitted variant, the new one, with the submitted repository. All else leaves things as they are."""
+"""The new variant by (current, submitted) variant; its repository is the submitted one. Other pairs change nothing."""
 
 
 def variant(checkpoint: CheckpointValue) -> str:
@@ -33,17 +33,17 @@ def variant(checkpoint: CheckpointValue) -> str:
 
 
 def load_from_peers(state: CoordinatorState) -> CoordinatorState:
-    """After an epoch, those who trained hold the model."""
+    """Switch to loading from peers: after an epoch, its clients hold the model."""
     return _renamed(state, _TO_PEERS)
 
 
 def load_from_repository(state: CoordinatorState) -> CoordinatorState:
-    """No client of the last epoch is left, so nobody holds the model."""
+    """Switch to loading from the repository: no client of the last epoch is left, so no peer holds the model."""
     return _renamed(state, _TO_REPOSITORY)
 
 
 def submit(state: CoordinatorState, submitted: CheckpointValue) -> CoordinatorState:
-    """A client uploaded the model. The last one wins; the repository is not checked."""
+    """Record a checkpoint uploaded by a client. The latest one replaces the others; the repository is not checked."""
     name = _SUBMITTED.get((variant(_checkpoint(state)), variant(submitted)))
     if name is None or isinstance(submitted, str):
         return state

@@ -1,8 +1,8 @@
-"""Who does what in a round: committees, witnesses, and how many witnesses must agree.
+"""The roles of a round's clients: committees, witnesses, and the witness quorum.
 
-The clients of a round are shuffled twice, with the round's random seed: the first places of the witness shuffle are
-the witnesses; the places of the committee shuffle are tie breakers, verifiers and trainers, in that order. So everybody
-can compute everybody's duty, and an instruction proves one by naming the client's index and place.
+The clients of a round are shuffled twice with the round's random seed: the first positions of the witness shuffle are
+the witnesses; the positions of the committee shuffle are tie breakers, verifiers and trainers, in that order. Each
+client can thus compute the role of any other, and an instruction proves a role by the client's index and position.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _TWO_THIRDS = 2.0 / 3.0
 
 
 def swap_or_not(index: int, count: int, key: bytes) -> int:
-    """Where the swap-or-not shuffle of ``count`` elements under ``key`` (32 bytes) puts the element ``index``.
+    """The position of element ``index`` after a swap-or-not shuffle of ``count`` elements with ``key`` (32 bytes).
 
-    90 rounds, each pairing every place with its mirror around a pivot and swapping the pair or not. Aborts for an index
-    that is not below ``count``.
+    Each of the 90 rounds pairs every position with its mirror image around a pivot, and swaps some of the pairs. Aborts
+    if ``index`` is not below ``count``.
     """
     if index >= count:
-        raise Abort("an index beyond the end is to be shuffled")
+        raise Abort("the index to shuffle is out of range")
     for number in range(_SHUFFLE_ROUNDS):
         prefix = key + bytes([number])
         pivot = int.from_bytes(hashlib.sha256(prefix).digest()[:8], "little") % count
@@ -47,7 +47,7 @@ def swap_or_not(index: int, count: int, key: bytes) -> int:
 
 @dataclass(frozen=True)
 class CommitteeSelection:
-    """The duties of one round of ``total`` clients. ``witness_nodes`` 0 means all, at most 32."""
+    """The roles in a round of ``total`` clients. ``witness_nodes`` 0 means all clients, up to 32."""
 
     tie_breakers: int
     verifiers: int
@@ -57,7 +57,7 @@ class CommitteeSelection:
 
     @classmethod
     def of(cls, round_: Round, config: Mapping[str, int]) -> CommitteeSelection:
-        """The selection of a round. Refuses (6020) numbers that cannot be met."""
+        """The selection of a round. Refuses (6020) as ``select`` does."""
         return cls.select(
             tie_breakers=round_.tie_breaker_tasks,
             witness_nodes=config["witness_nodes"],
@@ -70,7 +70,7 @@ class CommitteeSelection:
     def select(
         cls, *, tie_breakers: int, witness_nodes: int, verification_percent: int, total: int, random_seed: int
     ) -> CommitteeSelection:
-        """The selection under these numbers. Refuses (6020) more duties than clients, or more than 100 percent."""
+        """The selection for these numbers. Refuses (6020) more roles than clients, or more than 100 percent."""
         if total < tie_breakers or total < witness_nodes or verification_percent > 100:
             raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_COMMITTEE_SELECTION)
         verifiers = (total - tie_breakers) * verification_percent // 100
@@ -78,19 +78,19 @@ class CommitteeSelection:
         return cls(tie_breakers, verifiers, witness_nodes, total, seed)
 
     def witness_position(self, index: int) -> int:
-        """The place of the client ``index`` in the witness shuffle."""
+        """The position of the client ``index`` in the witness shuffle."""
         return self._position(index, _WITNESS_SALT)
 
     def is_witness(self, position: int) -> bool:
-        """Whether that place is a witness's."""
+        """Whether ``position`` of the witness shuffle is that of a witness."""
         return position < (self.witness_nodes or MAX_WITNESSES)
 
     def committee_position(self, index: int) -> int:
-        """The place of the client ``index`` in the committee shuffle."""
+        """The position of the client ``index`` in the committee shuffle."""
         return self._position(index, _COMMITTEE_SALT)
 
     def committee(self, position: int) -> Committee:
-        """Which committee that place belongs to."""
+        """The committee at ``position`` of the committee shuffle."""
         if position < self.tie_breakers:
             return Committee.TIE_BREAKER
         return Committee.VERIFIER if position < self.tie_breakers + self.verifiers else Committee.TRAINER
@@ -107,18 +107,18 @@ class CommitteeSelection:
 
 
 def expected_witnesses(config: Mapping[str, int], clients: int) -> int:
-    """With how many witnesses a round has all that it waits for."""
+    """The number of witnesses that complete a round of ``clients`` clients."""
     return config["witness_nodes"] or min(clients, MAX_WITNESSES)
 
 
 def quorum(received: int, config: Mapping[str, int]) -> int:
-    """How many of the witnesses must agree: about two thirds of ``witness_nodes``, or of those received if that is 0.
+    """The number of witnesses that must agree: about two thirds of ``witness_nodes``, or of ``received`` if that is 0.
 
-    Computed in 64-bit floats like the program; aborts for no witnesses at all.
+    Computed in 64-bit floats, as in the program. Aborts if both are 0.
     """
     nodes = config["witness_nodes"] or received
     if nodes == 0:
-        raise Abort("there is no quorum of no witnesses")
+        raise Abort("the quorum of zero witnesses is undefined")
     if nodes < _QUORUM_FROM:
         return min(nodes, 2)
     return max(1, int(nodes * _TWO_THIRDS))

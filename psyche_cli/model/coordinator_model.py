@@ -23,10 +23,10 @@ from psyche_cli.model.states import CoordinatorState
 
 
 def apply(state: CoordinatorState, instruction: Instruction, signer: bytes, clock: Clock) -> Outcome:
-    """What the program makes of ``instruction``, signed by the wallet ``signer`` (32 bytes), at the time of ``clock``.
+    """The outcome of ``instruction``, signed by the wallet ``signer`` (32 bytes), at the time of ``clock``.
 
-    Never raises. The conditions on accounts (who the main authority is, whether an authorization is valid) are taken
-    to be met; they are checked before the state machine is reached.
+    Never raises. Account constraints (the main authority, a valid authorization) are assumed to hold: the program
+    checks them before it reaches the state machine.
     """
     execution = Execution(signer, clock)
     execution.log(f"Instruction: {type(instruction).__name__}")

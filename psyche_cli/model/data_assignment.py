@@ -1,6 +1,6 @@
-"""Which trainer takes which sequences of a round's batch.
+"""The assignment of a round's batch to its trainers.
 
-The program has no part in this: every client computes it from the round, and so can an observer.
+This is not part of the program: every client computes it from the round, and so can an observer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 def shuffled(items: Sequence[Item], random_seed: int) -> list[Item]:
-    """The items in the order of a Fisher-Yates shuffle from the last one down, driven by a linear congruence of u64."""
+    """The items after a Fisher-Yates shuffle from the last one down, driven by a 64-bit linear congruential PRNG."""
     order, state = list(items), random_seed
     for last in range(len(order) - 1, 0, -1):
         state = (state * _MULTIPLIER + _INCREMENT) & U64_MAX
@@ -27,10 +27,10 @@ def shuffled(items: Sequence[Item], random_seed: int) -> list[Item]:
 
 
 def split_batch(data_index: int, size: int, trainers: Sequence[Item], random_seed: int) -> list[tuple[Item, range]]:
-    """The trainers in their shuffled order, each with its sequences of ``data_index`` to ``data_index + size - 1``.
+    """The trainers in shuffled order, each with its part of the sequences ``data_index`` to ``data_index + size - 1``.
 
-    ``trainers`` are those of the round, in the epoch's order. The first ones take one sequence more if it does not
-    come out even.
+    ``trainers`` are those of the round, in the order of the epoch's clients. If the batch does not divide evenly, the
+    first ones take one more sequence each.
     """
     shares: list[tuple[Item, range]] = []
     start = data_index

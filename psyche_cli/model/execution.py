@@ -1,4 +1,4 @@
-"""What an instruction sees besides the state: the clock, its signer, and the log that it writes."""
+"""The context of an instruction besides the state: the clock, the signer, and the log."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from psyche_cli.limits import U64_MAX
 
 @dataclass(frozen=True)
 class Clock:
-    """The cluster's clock: seconds since 1970 (i64) and slot (u64)."""
+    """The cluster's clock: Unix time in seconds (i64) and slot (u64)."""
 
     unix_timestamp: int
     slot: int
 
     @property
     def now(self) -> int:
-        """The time as the program reads it: as a u64, so that a negative one is huge."""
+        """The Unix time as the program reads it: reinterpreted as u64, so that a negative time becomes huge."""
         return self.unix_timestamp & U64_MAX
 
     @property
     def random_seed(self) -> int:
-        """The u64 that a round takes its committees from: known to all, chosen by nobody."""
+        """The u64 seed of a round's committees: the first 8 bytes of SHA-256 over time and slot, little-endian."""
         digest = hashlib.sha256(struct.pack("<qQ", self.unix_timestamp, self.slot)).digest()
         return int.from_bytes(digest[:8], "little")
 
 
 @dataclass
 class Execution:
-    """One execution of one instruction. ``signer`` is a wallet (32 bytes); ``logs`` grows while it runs."""
+    """The execution of one instruction. ``signer`` is a wallet (32 bytes); ``logs`` collects the log lines."""
 
     signer: bytes
     clock: Clock
@@ -38,9 +38,9 @@ class Execution:
 
     @property
     def now(self) -> int:
-        """The time, in seconds (u64)."""
+        """The Unix time in seconds (u64)."""
         return self.clock.now
 
     def log(self, line: str) -> None:
-        """Write one line of the program's log."""
+        """Append one line to the program's log."""
         self.logs.append(line)

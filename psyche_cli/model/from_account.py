@@ -1,4 +1,4 @@
-"""From a decoded coordinator account to a state of the model, so that a real run can be predicted forward."""
+"""Conversion of a decoded coordinator account to a state of the model, to predict the course of a real run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def state_from_account(account: CoordinatorAccount) -> CoordinatorState:
-    """The state that the account holds. A stored witness flag becomes 0 or 1, whichever byte it is.
+    """The state stored in the account. A stored witness flag is normalised to 0 or 1.
 
-    Raises MalformedAccount for bytes that no program writes.
+    Raises MalformedAccount for bytes that the program cannot have written.
     """
     return CoordinatorState(
         run_id=account.run_id,

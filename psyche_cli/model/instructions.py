@@ -1,7 +1,7 @@
 """The coordinator's instructions as values.
 
-Integers must fit the wire's types (u64 indices and positions, u8 bytes, u32 steps) and texts be valid Unicode: what
-could not be encoded never reaches the program. ``init_coordinator`` is ``states.initial_state``.
+Integers must fit their wire types (u64 indices and positions, u8 bytes, u32 steps) and text must be valid Unicode:
+anything else could not be encoded. ``init_coordinator`` is ``states.initial_state``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from psyche_cli.protocol.accounts.coordinator_parts import Identity, WitnessReco
 
 
 class Committee(IntEnum):
-    """What a client does in a round; the value is the wire's."""
+    """A client's role in a round; the values are those on the wire."""
 
     TIE_BREAKER = 0
     VERIFIER = 1
@@ -25,7 +25,7 @@ class Committee(IntEnum):
 
 @dataclass(frozen=True)
 class Update:
-    """Owner: replace any of the four tables, each as a whole, given in the shape in which the account decodes."""
+    """Owner: replace any of the four tables, each as a whole, in the shape that decoding the account yields."""
 
     metadata: PlainTable | None = None
     config: Mapping[str, int] | None = None
@@ -35,14 +35,14 @@ class Update:
 
 @dataclass(frozen=True)
 class UpdateClientVersion:
-    """Owner: the version of the training client that the run demands, at most 96 bytes of UTF-8."""
+    """Owner: set the version of the training client that the run requires, at most 96 bytes of UTF-8."""
 
     new_version: str
 
 
 @dataclass(frozen=True)
 class SetFutureEpochRates:
-    """Owner: the rates, in points, from the next epoch on; None leaves one as it is."""
+    """Owner: set the rates, in points, from the next epoch on; None leaves a rate unchanged."""
 
     earning_rate_total_shared: int | None = None
     slashing_rate_per_client: int | None = None
@@ -64,19 +64,19 @@ class JoinRun:
 
 @dataclass(frozen=True)
 class Tick:
-    """Anybody: let time take effect."""
+    """Any signer: apply the transitions that are due."""
 
 
 @dataclass(frozen=True)
 class Witness:
-    """Client: what was seen in the round under way."""
+    """Client: report what was observed in the current round."""
 
     record: WitnessRecord
 
 
 @dataclass(frozen=True)
 class WarmupWitness:
-    """Client: the model is loaded."""
+    """Client: report that the model is loaded."""
 
     record: WitnessRecord
 
@@ -93,14 +93,14 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Client: where the model was uploaded to, as ``{"Hub": {"repo_id": ..., "revision": ...}}`` and the like."""
+    """Client: report where the model was uploaded, for example ``{"Hub": {"repo_id": ..., "revision": ...}}``."""
 
     checkpoint: str | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class FreeCoordinator:
-    """Owner: close the run and take the rent back."""
+    """Owner: close the run and reclaim its rent."""
 
 
 Instruction: TypeAlias = (

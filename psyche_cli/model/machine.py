@@ -1,7 +1,7 @@
-"""The tick: how a run moves when time passes.
+"""The tick: the transitions of a run that depend on time.
 
-It runs as an instruction of its own and at the end of most others. Every state has its rule; the wrapper around them
-does what concerns the list of pending clients: who is in, which rates hold, who has to join again, who is paid.
+It runs as a separate instruction and at the end of most others. Each state has one rule; ``tick`` wraps them and
+handles what depends on the list of pending clients: membership, rates, rejoining and rewards.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, Identity
 from psyche_cli.protocol.run_states import RunState
 
 _LAST_ROUNDS = 2
-"""Rounds that an epoch still runs after its time was found to be up."""
+"""Rounds that an epoch continues for after its time is found to have elapsed."""
 
 _LAST_STEP_MIN = 4
-"""Lower last steps are not written down (compared with the run's step, not with the rounds of the epoch)."""
+"""Lower last steps are not stored (the comparison is with the run's step, not with the rounds of the epoch)."""
 
 
 def tick(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """Let time take effect. Refuses (6015) in a halted state."""
+    """Apply the transition that is due, if any. Refuses (6015) in a halted state."""
     pending_ids: tuple[Identity, ...] = ()
     if state.run_state == RunState.WAITING_FOR_MEMBERS:
         state = replace(state, is_warmup_first_tick=True, is_training_first_tick=True)
@@ -58,7 +58,7 @@ def tick(state: CoordinatorState, execution: Execution) -> CoordinatorState:
 
 
 def _first_ticks(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """Once per epoch each: take the rates over on entry into Warmup; ask all to join again on entry into RoundTrain."""
+    """Once per epoch each: adopt the rates on entering Warmup; require all clients to rejoin on entering RoundTrain."""
     if not state.epoch.first_round:
         return state
     if state.run_state == RunState.WARMUP and state.is_warmup_first_tick:
@@ -73,7 +73,10 @@ def _first_ticks(state: CoordinatorState, execution: Execution) -> CoordinatorSt
 def _tick_run(
     state: CoordinatorState, pending_ids: tuple[Identity, ...], execution: Execution
 ) -> tuple[CoordinatorState, bool | None]:
-    """The rule of the current state. Also whether an epoch ended: well (True), without enough clients (False), no."""
+    """Apply the rule of the current state.
+
+    The second value is True if an epoch completed, False if it ended for lack of clients, None if no epoch ended.
+    """
     match state.run_state:
         case RunState.WAITING_FOR_MEMBERS:
             return _tick_waiting_for_members(state, pending_ids, execution.now), None
@@ -90,7 +93,7 @@ def _tick_run(
 
 
 def _tick_waiting_for_members(state: CoordinatorState, pending_ids: tuple[Identity, ...], now: int) -> CoordinatorState:
-    """Warmup, with the clients that have joined, once they are enough and others had the extra time to join too."""
+    """Enter Warmup with the clients that have joined, once there are enough and the extra waiting time has elapsed."""
     extra_time = state.config["waiting_for_members_extra_time"]
     if len(pending_ids) < state.config["init_min_clients"] or not timed_out(state, extra_time, now):
         return state
@@ -109,7 +112,7 @@ def _tick_waiting_for_members(state: CoordinatorState, pending_ids: tuple[Identi
 
 
 def _tick_warmup(state: CoordinatorState, execution: Execution) -> tuple[CoordinatorState, bool | None]:
-    """The first round, once the time is up. (Leaving for want of clients cannot happen: nothing removes any here.)"""
+    """Start the first round once the time is up. (Too few clients cannot occur: none are removed in this state.)"""
     if timed_out(state, state.config["warmup_time"], execution.now):
         state = start_round(state, execution)
     else:
@@ -120,14 +123,14 @@ def _tick_warmup(state: CoordinatorState, execution: Execution) -> tuple[Coordin
 
 
 def _tick_round_train(state: CoordinatorState, now: int) -> CoordinatorState:
-    """RoundWitness once the time is up. (That all witnesses are in is noticed when the last one comes.)"""
+    """Enter RoundWitness once the time is up. (``participants.witness`` enters it when the last witness arrives.)"""
     if timed_out(state, state.config["max_round_train_time"], now):
         return change_state(state, RunState.ROUND_WITNESS, now)
     return state
 
 
 def _tick_round_witness(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """Once the time is up the step is done; then the next round, or Cooldown if the epoch has to end."""
+    """Once the time is up, complete the step; then start the next round, or enter Cooldown if the epoch must end."""
     if not timed_out(state, state.config["round_witness_time"], execution.now):
         return state
     state = replace(state, epoch=replace(state.epoch, first_round=False))
@@ -148,7 +151,7 @@ def _tick_round_witness(state: CoordinatorState, execution: Execution) -> Coordi
 
 
 def _can_go_on(state: CoordinatorState, witnesses: int) -> bool:
-    """Whether enough clients and witnesses are left, steps remain, and no pause is pending."""
+    """Whether there are enough clients and witnesses, steps remain, and no pause is pending."""
     return (
         len(state.epoch.clients) >= state.config["min_clients"]
         and witnesses >= quorum(witnesses, state.config)
@@ -158,7 +161,7 @@ def _can_go_on(state: CoordinatorState, witnesses: int) -> bool:
 
 
 def _tick_cooldown(state: CoordinatorState, now: int) -> tuple[CoordinatorState, bool | None]:
-    """Once the time is up the epoch ends. An uploaded checkpoint does not shorten it."""
+    """End the epoch once the time is up. An uploaded checkpoint does not shorten it."""
     if not timed_out(state, state.config["cooldown_time"], now):
         return state, None
     state = state.with_progress(

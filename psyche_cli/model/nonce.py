@@ -1,4 +1,4 @@
-"""The nonce: watchers of the account tell by it whether they have seen a change."""
+"""The nonce: a counter by which observers of the account detect a change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psyche_cli.model.states import CoordinatorState
 
 
 def count(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """One instruction more. All count but init, free and update_client_version."""
+    """Increment the nonce. Every instruction does so except init, free and update_client_version."""
     nonce = add(state.nonce, 1)
     execution.log(f"Nonce: {nonce}")
     return replace(state, nonce=nonce)

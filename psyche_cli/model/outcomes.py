@@ -1,7 +1,7 @@
-"""What an instruction comes to: a new state, a refusal with an error code, or an abort.
+"""The outcome of an instruction: a new state, a refusal with an error code, or an abort.
 
-``Refusal`` and ``Abort`` are how the rules end an instruction early, like the program's own ``return`` and panic; both
-are caught in ``coordinator_model.apply`` and never reach its callers, so they are no part of ``psyche_cli.errors``.
+The rules end an instruction early by raising ``Refusal`` or ``Abort``, the counterparts of the program's ``return`` of
+an error and of a panic. ``coordinator_model.apply`` catches both, so they are not part of ``psyche_cli.errors``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from psyche_cli.model.states import CoordinatorState
 
 
 class ErrorCode(IntEnum):
-    """The errors that the state machine returns. Those of account conditions (such as 2003) come before it."""
+    """The errors that the state machine returns. Account constraints (error 2003, for example) are checked earlier."""
 
     ACCOUNT_NOT_INITIALIZED = 3012
     UPDATE_CONFIG_FINISHED = 6000
@@ -38,7 +38,7 @@ class ErrorCode(IntEnum):
 
     @property
     def program_name(self) -> str:
-        """Its name in the program: ``ClientsFull``."""
+        """The name in the program, for example ``ClientsFull``."""
         return "".join(word.capitalize() for word in self.name.split("_"))
 
 
@@ -51,16 +51,16 @@ class Refusal(Exception):
 
 
 class Abort(Exception):
-    """The program panics: the transaction fails without an error code. The text says why."""
+    """The program panics: the transaction fails without an error code. The text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ``apply`` made of an instruction.
+    """The result of ``apply``.
 
-    ``state`` is the state afterwards; after a failure it is the very state that was given, for a failed transaction
-    changes nothing, not even the nonce. ``log`` holds the program's log lines up to its end, without the runtime's
-    prefix and without those that the framework writes about an error.
+    ``state`` is the state afterwards; after a failure it is the object that was passed in, since a failed transaction
+    changes nothing, not even the nonce. ``log`` holds the program's log lines, without the runtime's prefix and without
+    the lines that the framework writes about an error.
     """
 
     state: CoordinatorState

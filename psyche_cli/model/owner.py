@@ -1,6 +1,6 @@
-"""What the main authority of a run may do: configure, set rates, pause, resume, close.
+"""The instructions of a run's main authority: configure, set rates, pause, resume, close.
 
-That the signer is the main authority is a condition on accounts (2003), and not checked here.
+That the signer is the main authority is an account constraint (error 2003), which is not checked here.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
 from psyche_cli.protocol.run_states import RunState
 
 _NUL = "\0"
-"""Where the program's log ends a stored text."""
+"""The program's log cuts stored text at the first NUL."""
 
 
 def update(state: CoordinatorState, instruction: Update, execution: Execution) -> CoordinatorState:
     """Replace metadata, config, model and progress, each as a whole and in this order.
 
-    A finished run takes nothing (6000), one that is not halted only metadata (6001). A bad progress is reported with
-    the code of a bad model.
+    A finished run accepts no update (6000), one that is not halted only metadata (6001). Invalid progress is reported
+    with the error code of an invalid model.
     """
     config, model, progress = instruction.config, instruction.model, instruction.progress
     state = nonce.count(state, execution)
@@ -54,11 +54,11 @@ def update(state: CoordinatorState, instruction: Update, execution: Execution) -
 def update_client_version(
     state: CoordinatorState, instruction: UpdateClientVersion, execution: Execution
 ) -> CoordinatorState:
-    """Demand another client version. Only while halted (6001), and without counting; aborts above 96 bytes."""
+    """Change the required client version. Only while halted (6001); the nonce stays. Aborts above 96 bytes."""
     if not state.run_state.is_halted:
         raise Refusal(ErrorCode.UPDATE_CONFIG_NOT_HALTED)
     if len(instruction.new_version.encode()) > MAX_CLIENT_VERSION_BYTES:
-        raise Abort("the client version does not fit into its bytes")
+        raise Abort("the client version is too long")
     execution.log(f"new version: {instruction.new_version.partition(_NUL)[0]}")
     return replace(state, client_version=stored_text(instruction.new_version, MAX_CLIENT_VERSION_BYTES))
 
@@ -66,7 +66,7 @@ def update_client_version(
 def set_future_epoch_rates(
     state: CoordinatorState, instruction: SetFutureEpochRates, execution: Execution
 ) -> CoordinatorState:
-    """Change the rates of the epochs to come, in any state."""
+    """Change the rates of future epochs, in any state."""
     state = nonce.count(state, execution)
     earning, slashing = instruction.earning_rate_total_shared, instruction.slashing_rate_per_client
     before = state.future_epoch_rates
@@ -86,7 +86,7 @@ def set_paused(state: CoordinatorState, instruction: SetPaused, execution: Execu
 
 
 def _pause(state: CoordinatorState, now: int) -> CoordinatorState:
-    """At once before training; otherwise when the epoch ends, which cannot be taken back. Refuses (6015) if halted."""
+    """Pause immediately before training; otherwise irrevocably at the end of the epoch. Refuses (6015) if halted."""
     if state.run_state.is_halted:
         raise Refusal(ErrorCode.COORDINATOR_ERROR_HALTED)
     if state.run_state.is_active:
@@ -95,16 +95,16 @@ def _pause(state: CoordinatorState, now: int) -> CoordinatorState:
 
 
 def _resume(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """Wait for members again; everybody has to join again.
+    """Enter WaitingForMembers again; all clients have to rejoin.
 
-    Config and model are checked first, whatever the state. A run without steps left would become Finished, which the
-    tick then refuses (6015), so it stays Paused.
+    Config and model are checked first, in every state. A run without steps left would become Finished, in which the
+    tick is refused (6015), so it stays Paused.
     """
     sanity.check_config(state.config)
     sanity.check_model(state.model, execution)
     sanity.check_cold_start(state.config, state.model, execution)
     if state.run_state == RunState.UNINITIALIZED:
-        # Neither the time of the state nor anything else but the step is touched.
+        # Only the state and the step change, not the timestamp of the state.
         state = replace(state, run_state=RunState.PAUSED).with_progress(step=1)
     sanity.check_progress(state.progress, ErrorCode.PROGRESS_SANITY_CHECK_FAILED)
     if state.run_state != RunState.PAUSED:

@@ -1,4 +1,4 @@
-"""What the clients of a run may do: join, witness, report each other, hand in checkpoints, tick."""
+"""The instructions of a run's clients: join, witness, health check, checkpoint, tick."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _HEALTH_CHECK_FROM_HEIGHT = 2
 
 
 def join_run(state: CoordinatorState, instruction: JoinRun, execution: Execution) -> CoordinatorState:
-    """Take part in the next epoch; a client that is known only renews its identity and its readiness.
+    """Take part in the next epoch; for a known client, only its identity and ``active`` are updated.
 
-    As many wallets as the largest batch has sequences may ever join (6022), and never more than 256 (6003). That the
-    authorization is valid is a condition on accounts, and not checked here.
+    The number of wallets that ever join is limited to the largest batch size (6022) and to 256 (6003). That the
+    authorization is valid is an account constraint, which is not checked here.
     """
     identity = instruction.client_id
     if identity.signer != execution.signer:
@@ -36,7 +36,7 @@ def join_run(state: CoordinatorState, instruction: JoinRun, execution: Execution
         clients[index] = replace(clients[index], id=identity, active=state.next_active)
         execution.log(f"Existing client {identity.display_id} re-joined")
     elif len(clients) == state.config["global_batch_size_end"]:
-        # Equal, not more: a limit that was lowered below the present number no longer limits.
+        # The program tests for equality: a limit lowered below the current number has no effect.
         raise Refusal(ErrorCode.MORE_CLIENTS_THAN_BATCHES)
     elif len(clients) == MAX_CLIENTS:
         raise Refusal(ErrorCode.CLIENTS_FULL)
@@ -48,12 +48,12 @@ def join_run(state: CoordinatorState, instruction: JoinRun, execution: Execution
 
 
 def tick_run(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """A tick as an instruction of its own, which anybody may send."""
+    """A tick as a separate instruction, which any signer may send."""
     return tick(nonce.count(state, execution), execution)
 
 
 def witness(state: CoordinatorState, instruction: Witness, execution: Execution) -> CoordinatorState:
-    """A witness reports on the round; with the last expected one training ends. Late ones count for the quorum."""
+    """Store a witness record; the last expected one ends training. Late ones count towards the quorum."""
     record = instruction.record
     state = _counted_for_client(state, execution)
     _require_not_halted(state)
@@ -69,14 +69,14 @@ def witness(state: CoordinatorState, instruction: Witness, execution: Execution)
 
 
 def warmup_witness(state: CoordinatorState, instruction: WarmupWitness, execution: Execution) -> CoordinatorState:
-    """A client has loaded the model; with the last expected one the first round starts.
+    """Record that a client has loaded the model; the last expected record starts the first round.
 
-    The proof is taken on trust: the index it names need not be the signer's, nor even exist.
+    The proof is not verified: its index need not be the signer's, nor even exist.
     """
     state = _counted_for_client(state, execution)
     _require_not_halted(state)
     if state.run_state == RunState.ROUND_TRAIN:
-        return tick(state, execution)  # Too late to matter, but no fault of the client's.
+        return tick(state, execution)  # The round has already started; this is not an error.
     if state.run_state != RunState.WARMUP:
         raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_RUN_STATE)
     state = _store_witness(state, instruction.record, execution.signer)
@@ -86,7 +86,7 @@ def warmup_witness(state: CoordinatorState, instruction: WarmupWitness, executio
 
 
 def health_check(state: CoordinatorState, instruction: HealthCheck, execution: Execution) -> CoordinatorState:
-    """Report a trainer whom too few witnesses of the previous round saw; it is dropped at the end of this one."""
+    """Report a trainer that too few witnesses of the previous round saw; it is dropped at the end of this round."""
     state = _counted_for_client(state, execution)
     _require_not_halted(state)
     previous = state.previous_round
@@ -106,7 +106,7 @@ def health_check(state: CoordinatorState, instruction: HealthCheck, execution: E
 
 
 def checkpoint(state: CoordinatorState, instruction: Checkpoint, execution: Execution) -> CoordinatorState:
-    """A client of the epoch has uploaded the model. Also while halted: the upload may outlast the epoch."""
+    """Record a checkpoint uploaded by a client of the epoch. Allowed while halted: an upload may outlast the epoch."""
     state = _counted_for_client(state, execution)
     if not any(client.id.signer == execution.signer for client in state.epoch.clients):
         raise Refusal(ErrorCode.SIGNER_NOT_A_CLIENT)
@@ -122,7 +122,7 @@ def _pending_index(state: CoordinatorState, wallet: bytes) -> int | None:
 
 
 def _counted_for_client(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """Count the instruction; refuse (6007) a signer that never joined the run, though it need not be in this epoch."""
+    """Increment the nonce. Refuses (6007) a signer that never joined the run; it need not be in the current epoch."""
     state = nonce.count(state, execution)
     if _pending_index(state, execution.signer) is None:
         raise Refusal(ErrorCode.SIGNER_NOT_A_CLIENT)
@@ -135,15 +135,15 @@ def _require_not_halted(state: CoordinatorState) -> None:
 
 
 def _store_witness(state: CoordinatorState, record: WitnessRecord, signer: bytes) -> CoordinatorState:
-    """Add to the current round's witnesses: one for each signer (6013), 32 in all (6017).
+    """Add a record to the current round's witnesses: one for each signer (6013), 32 in all (6017).
 
-    Whose a stored witness is follows from the index in its proof. In Warmup that index is unchecked: one that does not
-    exist aborts here, for every later witness.
+    The signer of a stored record follows from the index in its proof. In Warmup that index is not verified: if one is
+    out of range, every later witness aborts here.
     """
     current = state.current_round
     for stored in current.witnesses:
         if stored.index >= len(state.epoch.clients):
-            raise Abort("a stored witness has an index beyond the epoch's clients")
+            raise Abort("the index of a stored witness is out of range")
         if state.epoch.clients[stored.index].id.signer == signer:
             raise Refusal(ErrorCode.COORDINATOR_ERROR_DUPLICATE_WITNESS)
     if len(current.witnesses) >= MAX_WITNESSES:
@@ -156,7 +156,7 @@ def _all_witnesses_in(state: CoordinatorState) -> bool:
 
 
 def _check_committee_proof(state: CoordinatorState, instruction: HealthCheck, previous: Round) -> None:
-    """Refuses (6021) unless the accused was at that index and place in ``previous`` and is at that index still."""
+    """Refuses (6021) unless the accused had that index and position in ``previous`` and still has that index."""
     invalid = Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_COMMITTEE_PROOF)
     historical = _historical_client(state, instruction.index, previous)
     if historical is None:
@@ -170,9 +170,9 @@ def _check_committee_proof(state: CoordinatorState, instruction: HealthCheck, pr
 
 
 def _historical_client(state: CoordinatorState, index: int, round_: Round) -> EpochClient | None:
-    """The client that is taken to have been at ``index`` in a past round.
+    """The client that the program assumes at ``index`` in a past round.
 
-    That is the epoch's client there, or, past the end of the list, one of the exited ones, counted from their end.
+    That is the epoch's client at this index or, past the end of the list, an exited one, counted from the last.
     """
     if index >= round_.clients_len:
         return None

@@ -1,4 +1,4 @@
-"""Who is paid, and who loses points, when an epoch ends."""
+"""Rewards and slashing at the end of an epoch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from psyche_cli.protocol.run_states import ClientState
 
 
 def distribute_rewards(state: CoordinatorState) -> CoordinatorState:
-    """Walk once over all clients that ever joined, with one cursor in the epoch's list and one in the exited one.
+    """Iterate once over all clients that ever joined, with a cursor each in the epoch's and in the exited clients.
 
-    A client that is still Healthy earns its equal share, rounded down; the rest is given to nobody. One that was
-    Ejected is slashed (but nothing ejects today). Both lists are taken to be in the order of the walk: an exited client
-    that comes too early in its list makes those behind it be passed over.
+    A client that is still Healthy earns an equal share, rounded down; the remainder is not paid out. An Ejected client
+    is slashed (but the program currently ejects none). Both lists are assumed to be in the order in which clients
+    joined: an exited client that is out of order causes all those after it to be skipped.
     """
     finished, exited, rates = state.epoch.clients, state.epoch.exited_clients, state.current_epoch_rates
     finished_at = exited_at = 0

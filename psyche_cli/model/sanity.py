@@ -1,4 +1,4 @@
-"""The checks of config, model and progress as the program runs them: the first broken rule decides.
+"""The program's checks of config, model and progress, which stop at the first violated rule.
 
 The rules themselves are those of ``run_config.rules``. The program logs nothing about ``config``.
 """
@@ -22,13 +22,13 @@ _MODEL_LOGS = {
 
 
 def check_config(config: Mapping[str, int]) -> None:
-    """Refuses (6004) a config that breaks a rule."""
+    """Refuses (6004) a config that violates a rule."""
     if rules.check_config(config):
         raise Refusal(ErrorCode.CONFIG_SANITY_CHECK_FAILED)
 
 
 def check_model(model: PlainTable, execution: Execution) -> None:
-    """Refuses (6005) a model that breaks a rule, and logs which."""
+    """Refuses (6005) a model that violates a rule; logs the rule."""
     problems = rules.check_model(model)
     if problems:
         execution.log(_MODEL_LOGS[problems[0].rule])
@@ -36,9 +36,9 @@ def check_model(model: PlainTable, execution: Execution) -> None:
 
 
 def check_cold_start(config: Mapping[str, int], model: PlainTable, execution: Execution) -> None:
-    """Refuses (6004) a re-warmup of the learning rate that is longer than an epoch; logs the numbers.
+    """Refuses (6004) a cold-start warmup of the learning rate that is longer than an epoch; logs the numbers.
 
-    Aborts where the rounds of an epoch cannot be computed: a model may come before any config, when all times are 0.
+    Aborts if the rounds of an epoch cannot be computed: if a model is set before any config, all times are 0.
     """
     steps: int = model["LLM"]["cold_start_warmup_steps"]
     if steps == 0:
@@ -54,6 +54,6 @@ def check_cold_start(config: Mapping[str, int], model: PlainTable, execution: Ex
 
 
 def check_progress(progress: Mapping[str, int], code: ErrorCode) -> None:
-    """Refuses a step of 0 with ``code``: the program uses another one in an update than on resume."""
+    """Refuses a step of 0 with ``code``, which in the program differs between an update and a resume."""
     if progress["step"] == 0:
         raise Refusal(code)

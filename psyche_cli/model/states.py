@@ -1,11 +1,11 @@
-"""Everything that a coordinator account holds, as values that never change.
+"""The contents of a coordinator account as immutable values.
 
-The parts are those that the decoder returns. The whole is a class of its own beside ``CoordinatorAccount``: that one
-reads a memory image when asked, this one is complete and is replaced by the next state.
+The parts are those that the decoder returns. ``CoordinatorState`` is separate from ``CoordinatorAccount``, which reads
+a memory image lazily: a state is complete, and the next state replaces it.
 
-Names are those of the account's layout. Wallets and p2p identities are 32 bytes; times are seconds of cluster time;
-``metadata``, ``config``, ``model`` and ``progress`` are plain values in the shape in which
-``protocol.accounts.coordinator_account`` decodes them, and are only ever replaced, never written to.
+Names are those of the account's layout. Wallets and p2p identities are 32 bytes; times are Unix seconds by the cluster
+clock; ``metadata``, ``config``, ``model`` and ``progress`` are plain values in the shape that
+``protocol.accounts.coordinator_account`` decodes, and are replaced, never mutated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NO_RATES = EpochRates()
 
 @dataclass(frozen=True)
 class EpochState:
-    """The epoch under way, or the last one. ``last_step`` is 0 while the epoch's end is open."""
+    """The current or latest epoch. ``last_step`` is 0 until the epoch's last step is set."""
 
     rounds: tuple[Round, ...] = (Round(),) * STORED_ROUNDS
     rounds_head: int = 0
@@ -42,7 +42,7 @@ class EpochState:
 
 @dataclass(frozen=True)
 class CoordinatorState:
-    """A coordinator account. ``closed`` means that it was freed: it and its instance no longer exist."""
+    """The state of a coordinator account. ``closed`` means that the account and its instance no longer exist."""
 
     run_id: str
     client_version: str
@@ -65,42 +65,42 @@ class CoordinatorState:
 
     @property
     def step(self) -> int:
-        """The current step: from 1 on once the run was first resumed."""
+        """The current step; at least 1 once the run has been resumed for the first time."""
         return self.progress["step"]
 
     @property
     def max_seq_len(self) -> int:
-        """Tokens of a sequence."""
+        """The maximum sequence length, in tokens."""
         length: int = self.model["LLM"]["max_seq_len"]
         return length
 
     @property
     def current_round(self) -> Round:
-        """The round under way, or the last one."""
+        """The current or latest round."""
         return self.epoch.rounds[self.epoch.rounds_head]
 
     @property
     def previous_round(self) -> Round | None:
-        """The round before it in the ring; none before the first round of an epoch has a successor."""
+        """The round before the current one in the ring buffer; None in the first round of an epoch."""
         if self.epoch.rounds_head == 0 and self.current_round.height == 0:
             return None
         return self.epoch.rounds[(self.epoch.rounds_head - 1) % STORED_ROUNDS]
 
     def with_current_round(self, current: Round) -> CoordinatorState:
-        """The same with another current round."""
+        """A copy with ``current`` as the current round."""
         rounds = list(self.epoch.rounds)
         rounds[self.epoch.rounds_head] = current
         return replace(self, epoch=replace(self.epoch, rounds=tuple(rounds)))
 
     def with_progress(self, **changes: int) -> CoordinatorState:
-        """The same with other values of ``progress`` (epoch, step, epoch_start_data_index)."""
+        """A copy with changed values of ``progress`` (epoch, step, epoch_start_data_index)."""
         return replace(self, progress={**self.progress, **changes})
 
 
 def initial_state(run_id: str, client_version: str) -> CoordinatorState:
-    """What init_coordinator leaves: the two texts, cut to 32 and 96 bytes, and zeros everywhere else.
+    """The state after init_coordinator: the two texts, truncated to 32 and 96 bytes, and zeros everywhere else.
 
-    Zeros mean: Uninitialized, checkpoint Ephemeral, optimizer Dummy, an all-zero config, step 0.
+    The zeros represent the state Uninitialized, checkpoint Ephemeral, optimizer Dummy, an all-zero config and step 0.
     """
     image = CoordinatorImage()
     zeros = MemoryReader(image, 0, "(none)")
@@ -118,5 +118,5 @@ def initial_state(run_id: str, client_version: str) -> CoordinatorState:
 
 
 def stored_text(text: str, capacity: int) -> str:
-    """A text as it reads after it was stored in ``capacity`` bytes padded with NUL; cut inside a character too."""
+    """``text`` as read back from ``capacity`` NUL-padded bytes; truncation may split a character (U+FFFD)."""
     return text.encode()[:capacity].rstrip(b"\0").decode(errors="replace")

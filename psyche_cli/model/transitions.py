@@ -1,4 +1,4 @@
-"""The steps that several rules share: changing state, timing out, starting a round, parting with clients."""
+"""Transitions that several rules share: changing state, timeouts, starting a round, removing clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from psyche_cli.run_config.batch_size import batch_size
 
 
 def change_state(state: CoordinatorState, target: RunState, now: int) -> CoordinatorState:
-    """Enter ``target`` now. Aborts if the run is in it already."""
+    """Enter ``target`` now. Aborts if the run is already in it."""
     if state.run_state == target:
         raise Abort(f"the run is already in the state {target.text}")
     return replace(state, run_state=target, run_state_start_timestamp=now)
@@ -24,7 +24,7 @@ def change_state(state: CoordinatorState, target: RunState, now: int) -> Coordin
 def timed_out(state: CoordinatorState, duration: int, now: int) -> bool:
     """Whether the current state has lasted ``duration`` seconds.
 
-    Never in the second in which it was entered, not even for a duration of 0: so at most one timed transition happens
+    Never in the second in which it was entered, even for a duration of 0, so that at most one timed transition happens
     per second. Aborts if start plus duration overflows.
     """
     return _elapsed(state.run_state_start_timestamp, duration, now)
@@ -40,23 +40,23 @@ def _elapsed(start: int, duration: int, now: int) -> bool:
 
 
 def steps_left(state: CoordinatorState) -> bool:
-    """Whether the run goes on."""
+    """Whether the run has steps left."""
     return state.step < state.config["total_steps"]
 
 
 def wait_for_members_or_finish(state: CoordinatorState, now: int) -> CoordinatorState:
-    """Between two epochs, or after the last one."""
+    """Enter WaitingForMembers or, if no steps are left, Finished."""
     return change_state(state, RunState.WAITING_FOR_MEMBERS if steps_left(state) else RunState.FINISHED, now)
 
 
 def pause_now(state: CoordinatorState, now: int) -> CoordinatorState:
-    """Paused. All clients are withdrawn, and the next epoch is a cold start."""
+    """Enter Paused: all clients are withdrawn, and the next epoch is a cold start."""
     state = change_state(withdraw_healthy(state), RunState.PAUSED, now)
     return replace(state, epoch=replace(state.epoch, cold_start_epoch=True))
 
 
 def withdraw_healthy(state: CoordinatorState) -> CoordinatorState:
-    """Every Healthy client of the epoch becomes Withdrawn, and so earns nothing."""
+    """Mark every Healthy client of the epoch as Withdrawn, so that it earns nothing."""
     clients = tuple(
         replace(client, state=ClientState.WITHDRAWN) if client.state == ClientState.HEALTHY else client
         for client in state.epoch.clients
@@ -65,7 +65,7 @@ def withdraw_healthy(state: CoordinatorState) -> CoordinatorState:
 
 
 def move_unhealthy_to_exited(state: CoordinatorState, height: int) -> CoordinatorState:
-    """Clients that are not Healthy leave the epoch in the round of ``height``; the others move up."""
+    """Move clients that are not Healthy to the exited clients, with ``height`` as the round in which they left."""
     staying: list[EpochClient] = []
     exited = list(state.epoch.exited_clients)
     for client in state.epoch.clients:
@@ -79,13 +79,13 @@ def move_unhealthy_to_exited(state: CoordinatorState, height: int) -> Coordinato
 
 
 def next_data_index(state: CoordinatorState) -> int:
-    """The sequence at which the current round's batch ends. Aborts above 2^64 sequences or tokens."""
+    """The index of the sequence after the current round's batch. Aborts if sequences or tokens overflow u64."""
     index = state.current_round.data_index
     return add(index, batch_size(multiply(index, state.max_seq_len), state.config))
 
 
 def start_round(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """RoundTrain, in the next slot of the ring, or in the first one if the epoch begins."""
+    """Enter RoundTrain in the next slot of the ring buffer, or in the first one at the beginning of an epoch."""
     if state.epoch.first_round:
         head, height, data_index = 0, 0, state.progress["epoch_start_data_index"]
     else:
@@ -105,6 +105,6 @@ def start_round(state: CoordinatorState, execution: Execution) -> CoordinatorSta
 
 
 def enter_cooldown(state: CoordinatorState, now: int) -> CoordinatorState:
-    """Cooldown. The witnesses of the last round are dropped."""
+    """Enter Cooldown. The witnesses of the last round are discarded."""
     state = state.with_current_round(replace(state.current_round, witnesses=()))
     return change_state(state, RunState.COOLDOWN, now)

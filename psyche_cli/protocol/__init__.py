@@ -1,1 +1,1 @@
-"""What Psyche is on-chain: addresses, account layouts, instructions, program errors, run states."""
+"""Psyche's on-chain protocol: addresses, account layouts, instructions, program errors, run states."""

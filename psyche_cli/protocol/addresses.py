@@ -1,7 +1,7 @@
-"""Run ids, public keys in text form, and every address that the programs derive.
+"""Run ids, public keys in text form, and the addresses that the programs derive.
 
-All derived addresses are canonical (``find_program_address``): the seeds below, then the highest bump that leaves the
-curve.
+All derived addresses are canonical (``find_program_address``): the seeds below and the highest bump whose address is
+off the curve.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from psyche_cli.texts import flaw_of_identifier
 
 JOIN_SCOPE = b"CoordinatorJoinRun"
 ANYONE = SYSTEM_PROGRAM
-"""The grantee of an authorization that lets every wallet join: the system program's id, 32 zero bytes."""
+"""The grantee of an authorization that permits every wallet to join: the system program's id, 32 zero bytes."""
 
 _SHORTEST_KEY = 32
 _LONGEST_KEY = 44
@@ -27,9 +27,9 @@ _LONGEST_SHOWN = 20
 
 
 def check_run_id(text: str) -> str:
-    """The run id as given, if an instance address can be derived from it: 1 to 32 bytes of UTF-8.
+    """The run id, unchanged, if an instance address can be derived from it: 1 to 32 bytes of UTF-8.
 
-    The bound is that of one address seed. Raises InvalidRunId.
+    The maximum is the size of an address seed. Raises InvalidRunId.
     """
     try:
         size = len(text.encode())
@@ -48,10 +48,10 @@ def check_run_id(text: str) -> str:
 
 
 def check_new_run_id(text: str) -> str:
-    """The run id as given, if it may be that of a new run: one that people can read and type again.
+    """The run id, unchanged, if it is acceptable for a new run: readable, and possible to type again.
 
-    Such an id is printable and visible, has no blanks at its ends, and is in Unicode's NFC form. ``check_run_id`` lets
-    every id pass that has an address, since other clients create runs under any. Raises InvalidRunId.
+    Such an id is printable and visible, has no leading or trailing blanks, and is in Unicode NFC. ``check_run_id``
+    accepts every id that has an address, since other clients may create runs with any of them. Raises InvalidRunId.
     """
     flaw = flaw_of_identifier(check_run_id(text))
     if flaw is not None:
@@ -63,10 +63,10 @@ def check_new_run_id(text: str) -> str:
 
 
 def parse_pubkey(text: str, what: str) -> Pubkey:
-    """The public key (32 bytes) that a base58 text stands for.
+    """The public key (32 bytes) that a base58 text encodes.
 
-    ``what`` is how the error calls the text, such as ``--authorizer``. Only a short text is repeated in the error:
-    another may be a private key, or a part of one. Raises InvalidPublicKey.
+    ``what`` names the text in the error, for example ``--authorizer``. The error repeats only a short text, since a
+    long one may be a private key, or part of one. Raises InvalidPublicKey.
     """
 
     def refuse(reason: str) -> InvalidPublicKey:
@@ -93,21 +93,24 @@ def parse_pubkey(text: str, what: str) -> Pubkey:
 
 
 def instance_address(run_id: str, programs: ProgramIds = PUBLISHED) -> Pubkey:
-    """The CoordinatorInstance of a run: coordinator program, ``"coordinator"``, run id. Raises InvalidRunId."""
+    """The address of a CoordinatorInstance: coordinator program, ``"coordinator"``, run id. Raises InvalidRunId."""
     seeds = [b"coordinator", check_run_id(run_id).encode()]
     return Pubkey.find_program_address(seeds, programs.coordinator)[0]
 
 
 def treasurer_index(run_id: str) -> int:
-    """The index (u64) under which clients put a run's treasurer: the first 8 bytes of sha256(run id), little-endian.
+    """The index (u64) of a run's treasurer: the first 8 bytes of SHA-256(run id), little-endian.
 
-    A convention of the clients only; the treasurer program takes any index.
+    This is a convention of the clients; the treasurer program accepts any index.
     """
     return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:8], "little")
 
 
 def treasurer_run_address(index: int, programs: ProgramIds = PUBLISHED) -> Pubkey:
-    """The treasurer's Run: treasurer program, ``"Run"``, index as u64. Raises UsageError for an index outside u64."""
+    """The address of a treasurer's Run: treasurer program, ``"Run"``, index as u64.
+
+    Raises UsageError for an index outside u64.
+    """
     if not 0 <= index <= U64_MAX:
         raise UsageError(f"The treasurer index {index} is not in the range 0 to {U64_MAX}.", index=index)
     return Pubkey.find_program_address([b"Run", index.to_bytes(8, "little")], programs.treasurer)[0]
@@ -116,9 +119,9 @@ def treasurer_run_address(index: int, programs: ProgramIds = PUBLISHED) -> Pubke
 def authorization_address(
     grantor: Pubkey, grantee: Pubkey, programs: ProgramIds = PUBLISHED, scope: bytes = JOIN_SCOPE
 ) -> Pubkey:
-    """An Authorization: authorizer program, ``"Authorization"``, grantor, grantee, scope.
+    """The address of an Authorization: authorizer program, ``"Authorization"``, grantor, grantee, scope.
 
-    Raises UsageError for a scope of more than 32 bytes, which cannot be a seed.
+    Raises UsageError for a scope of more than 32 bytes, the maximum size of a seed.
     """
     if len(scope) > MAX_SEED_BYTES:
         raise UsageError(f"The scope is {len(scope)} bytes long; the maximum is {MAX_SEED_BYTES}.")
@@ -127,11 +130,11 @@ def authorization_address(
 
 
 def participant_address(run: Pubkey, user: Pubkey, programs: ProgramIds = PUBLISHED) -> Pubkey:
-    """A treasurer Participant: treasurer program, ``"Participant"``, address of the treasurer's Run, user."""
+    """The address of a treasurer's Participant: treasurer program, ``"Participant"``, address of the Run, user."""
     return Pubkey.find_program_address([b"Participant", bytes(run), bytes(user)], programs.treasurer)[0]
 
 
 def associated_token_address(owner: Pubkey, mint: Pubkey) -> Pubkey:
-    """The token account that a wallet or program address has by convention for a mint of the classic SPL Token."""
+    """The associated token account of a wallet or program address for a mint of classic SPL Token."""
     seeds = [bytes(owner), bytes(TOKEN_PROGRAM), bytes(mint)]
     return Pubkey.find_program_address(seeds, ASSOCIATED_TOKEN_PROGRAM)[0]

@@ -1,4 +1,4 @@
-"""The programs that a run involves, and the ids under which they are deployed."""
+"""The programs that a run involves, and their program ids."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _TREASURER = Pubkey.from_string("EnU7DRx5az5YWxaxgqEGbXSYtudcfnjXewyBRRZCjJPw")
 
 @dataclass(frozen=True)
 class ProgramIds:
-    """Where the three Psyche programs live on a cluster. Every address derived from them depends on these ids.
+    """The ids of the three Psyche programs on a cluster. Every derived address depends on them.
 
-    The defaults are the ids that the programs declare since December 2025; test clusters use others.
+    The defaults are the ids that the programs have declared since December 2025; test clusters use others.
     """
 
     coordinator: Pubkey = _COORDINATOR

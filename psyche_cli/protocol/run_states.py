@@ -1,4 +1,4 @@
-"""The states that a run and its clients can be in, as the accounts store them."""
+"""The states of a run and of its clients, as stored in the accounts."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class RunState(IntEnum):
 
     @property
     def text(self) -> str:
-        """What programs and tools call it when talking to people."""
+        """The name that the programs' logs and user-facing tools use."""
         return _TEXTS[self]
 
     @property
     def variant(self) -> str:
-        """Its name in the program: ``WaitingForMembers``."""
+        """The variant name in the program, for example ``WaitingForMembers``."""
         return "".join(word.capitalize() for word in self.name.split("_"))
 
     @property
     def is_halted(self) -> bool:
-        """Nothing happens until the owner acts; only now may config and model change."""
+        """The run stands still until the owner acts; config and model can only be changed in these states."""
         return self in (RunState.UNINITIALIZED, RunState.FINISHED, RunState.PAUSED)
 
     @property
     def is_active(self) -> bool:
-        """An epoch is under way, so that a pause waits for its end."""
+        """An epoch is in progress, so that a pause takes effect when it ends."""
         return self in (RunState.ROUND_TRAIN, RunState.ROUND_WITNESS, RunState.COOLDOWN)
 
 
@@ -60,5 +60,5 @@ class ClientState(IntEnum):
 
     @property
     def text(self) -> str:
-        """Its name in the program, which is also what tools show: ``Healthy``."""
+        """The variant name in the program, which user-facing tools also show, for example ``Healthy``."""
         return self.name.capitalize()

@@ -115,7 +115,7 @@ def test_an_inner_call_fails_with_the_inner_programs_error() -> None:
     assert failure.details == ("model check failed: bad optimizer",)
     assert failure.sentence == (
         "The coordinator program rejected the transaction: Model sanity check failed [ModelSanityCheckFailed 6005]. "
-        "The program says: model check failed: bad optimizer"
+        "Program log: model check failed: bad optimizer"
     )
     assert "update-config" in failure.hint
 

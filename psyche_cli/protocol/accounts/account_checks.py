@@ -1,4 +1,4 @@
-"""What every account is asked before its content is read: whose it is, and of which type."""
+"""Checks of an account's owner and type, which precede decoding."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from psyche_cli.solana.raw_account import RawAccount
 
 
 def account_discriminator(name: str) -> bytes:
-    """The 8 bytes with which Anchor begins an account of the type ``name``."""
+    """The 8-byte discriminator of Anchor accounts of type ``name``."""
     return hashlib.sha256(f"account:{name}".encode()).digest()[:DISCRIMINATOR_BYTES]
 
 
 def check_owner(raw: RawAccount, owner: Pubkey, what: str, programs: ProgramIds) -> None:
-    """Raise WrongOwner unless ``raw`` belongs to the program ``owner``. ``what`` names the account's type."""
+    """Raise WrongOwner unless ``raw`` is owned by the program ``owner``. ``what`` names the type in the error."""
     if raw.owner == owner:
         return
     raise WrongOwner(
@@ -31,14 +31,14 @@ def check_owner(raw: RawAccount, owner: Pubkey, what: str, programs: ProgramIds)
 
 
 def check_discriminator(raw: RawAccount, name: str, what: str) -> None:
-    """Raise WrongDiscriminator unless ``raw`` begins as an account of Anchor type ``name`` does."""
+    """Raise WrongDiscriminator unless ``raw`` begins with the discriminator of the Anchor type ``name``."""
     found, expected = raw.data[:DISCRIMINATOR_BYTES], account_discriminator(name)
     if found == expected:
         return
     begins = found.hex() if found else "nothing"
     raise WrongDiscriminator(
         f"The {what} {raw.address} has the wrong discriminator: expected {expected.hex()} ({name}), got {begins}.",
-        hint="The address belongs to another kind of account, or to one that was created but never initialised.",
+        hint="The account is of another type, or was created but never initialised.",
         address=str(raw.address),
         found=found.hex(),
         expected=expected.hex(),
@@ -46,7 +46,7 @@ def check_discriminator(raw: RawAccount, name: str, what: str) -> None:
 
 
 def malformed(raw: RawAccount, what: str, field: str, offset: int, reason: str) -> MalformedAccount:
-    """The error for content that no program writes: ``reason`` says what ``field`` holds at ``offset``."""
+    """The error for content that the program cannot have written: ``reason`` describes ``field`` at byte ``offset``."""
     return MalformedAccount(
         f"The {what} {raw.address} is damaged: {field} at byte {offset} {reason}.",
         address=str(raw.address),

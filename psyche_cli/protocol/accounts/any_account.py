@@ -1,4 +1,4 @@
-"""Any account of the Psyche programs or of SPL Token, decoded by what it says of itself."""
+"""Decoding of any account of the Psyche programs or of SPL Token, with its type detected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DECODERS: Final[Mapping[str, Mapping[str, Callable[[RawAccount, ProgramIds], De
     "authorizer": {"Authorization": decode_authorization},
     "treasurer": {"Run": decode_treasurer_run, "Participant": decode_participant},
 }
-"""By owner, the decoder of each Anchor account type."""
+"""The decoder of each Anchor account type, by owner."""
 
 _TOKEN_DECODERS: Final[Mapping[int, Callable[[RawAccount], DecodedAccount]]] = {
     MINT_BYTES: decode_mint,
@@ -42,17 +42,17 @@ _TOKEN_DECODERS: Final[Mapping[int, Callable[[RawAccount], DecodedAccount]]] = {
 
 
 def decode_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> DecodedAccount:
-    """The typed content of an account.
+    """The decoded content of an account of any known type.
 
-    Its owner and its first 8 bytes tell the type of a Psyche account, its size (82 or 165 bytes) that of an SPL Token
-    account. Raises WrongOwner for an account of another program, WrongDiscriminator or WrongSize for an unknown type,
-    and what the type's own decoder raises (RetiredLayout, WrongVersion, MalformedAccount).
+    The owner and the first 8 bytes determine the type of a Psyche account, the size (82 or 165 bytes) that of an SPL
+    Token account. Raises WrongOwner for an account of another program, WrongDiscriminator or WrongSize for an unknown
+    type, and the errors of the type's decoder (RetiredLayout, WrongVersion, MalformedAccount).
     """
     if raw.owner == TOKEN_PROGRAM:
         if len(raw.data) not in _TOKEN_DECODERS:
             raise WrongSize(
-                f"The account {raw.address} of SPL Token has {len(raw.data)} bytes: "
-                f"a mint has {MINT_BYTES}, a token account {TOKEN_ACCOUNT_BYTES}.",
+                f"The SPL Token account {raw.address} is {len(raw.data)} bytes long; "
+                f"a mint is {MINT_BYTES} bytes, a token account {TOKEN_ACCOUNT_BYTES}.",
                 address=str(raw.address),
                 found=len(raw.data),
             )
@@ -60,8 +60,9 @@ def decode_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> Decoded
     owner = programs.name_of(raw.owner)
     if owner not in _DECODERS:
         raise WrongOwner(
-            f"The account {raw.address} belongs to program {raw.owner}, neither a Psyche program nor SPL Token.",
-            hint="Check the address, and that the RPC endpoint is on the cluster you mean.",
+            f"The account {raw.address} is owned by program {raw.owner}, which is neither a Psyche program nor SPL "
+            "Token.",
+            hint="Check the address, and that the RPC endpoint serves the intended cluster.",
             address=str(raw.address),
             found=str(raw.owner),
         )
@@ -72,7 +73,7 @@ def decode_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> Decoded
     raise WrongDiscriminator(
         f"The account {raw.address} of the {owner} program begins with {found.hex() or 'nothing'}, "
         f"unlike {' and '.join(_DECODERS[owner])}.",
-        hint="It was created but never initialised, or by another version of the program.",
+        hint="It was created but never initialised, or it was created by another version of the program.",
         address=str(raw.address),
         found=found.hex(),
     )

@@ -1,4 +1,4 @@
-"""The coordinator account, decoded: checked at once, read when asked."""
+"""Decoding of the coordinator account: checked immediately, read lazily."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ def _check_size(raw: RawAccount) -> None:
 
 
 class CoordinatorAccount:
-    """A run's state. Everything is read from the image on first use and kept.
+    """The state of a run. Each property is read from the memory image on first use and cached.
 
-    Times are seconds of cluster time. ``metadata``, ``config``, ``model`` and ``progress`` are plain values in serde
-    shape. Any property raises MalformedAccount when its bytes are such as no program writes.
+    Times are Unix seconds by the cluster clock. ``metadata``, ``config``, ``model`` and ``progress`` are plain values
+    in serde shape. Any property raises MalformedAccount if the program cannot have written its bytes.
     """
 
     def __init__(self, raw: RawAccount, image: CoordinatorImage) -> None:
         self.address: Pubkey = raw.address
         self.lamports: int = raw.lamports
         self.image = image
-        """The memory image itself, for what has no property here."""
+        """The memory image, for fields without a property."""
         self._reader = MemoryReader(image, DISCRIMINATOR_BYTES, str(raw.address))
         self._state: Any = image.state
         self._coordinator: Any = image.state.coordinator
@@ -96,12 +96,12 @@ class CoordinatorAccount:
 
     @property
     def version(self) -> int:
-        """Version of the layout: 1."""
+        """The version of the layout: 1."""
         return int(self.image.version)
 
     @property
     def nonce(self) -> int:
-        """Counts the instructions that changed the run's state; the client version is not part of that."""
+        """The number of instructions that changed the run's state; changes of the client version are not counted."""
         return int(self.image.nonce)
 
     @cached_property
@@ -111,22 +111,22 @@ class CoordinatorAccount:
 
     @cached_property
     def client_version(self) -> str:
-        """The version of the training client that the run demands."""
+        """The version of the training client that the run requires."""
         return fixed_string(self._state.client_version)
 
     @cached_property
     def run_state(self) -> RunState:
-        """Where the run stands."""
+        """The current state of the run."""
         return RunState(self._reader.tag(self._coordinator.run_state, "state.coordinator.run_state"))
 
     @property
     def run_state_start_timestamp(self) -> int:
-        """Since when it stands there, in seconds of cluster time."""
+        """When the run entered its current state, in Unix seconds."""
         return int(self._coordinator.run_state_start_unix_timestamp)
 
     @property
     def pending_pause(self) -> bool:
-        """The run pauses when the epoch ends."""
+        """Whether the run pauses when the epoch ends."""
         return bool(self._coordinator.pending_pause.value)
 
     @cached_property
@@ -158,23 +158,23 @@ class CoordinatorAccount:
 
     @property
     def step(self) -> int:
-        """The number of the current step, from 1 once the run was first resumed."""
+        """The number of the current step; at least 1 once the run has been resumed for the first time."""
         return int(self._coordinator.progress.step)
 
     @cached_property
     def rounds(self) -> tuple[Round, ...]:
-        """The ring of the four latest rounds, in the order of the account."""
+        """The ring buffer of the four latest rounds, in the order of the account."""
         path = "state.coordinator.epoch_state.rounds"
         return tuple(self._round(part, f"{path}[{i}]") for i, part in enumerate(self._epoch.rounds))
 
     @property
     def rounds_head(self) -> int:
-        """Which of ``rounds`` is the current one."""
+        """The index of the current round in ``rounds``."""
         return self._reader.index(self._epoch, "rounds_head", STORED_ROUNDS, "state.coordinator.epoch_state")
 
     @property
     def current_round(self) -> Round:
-        """The round under way, or the last one."""
+        """The current or latest round."""
         return self.rounds[self.rounds_head]
 
     @property
@@ -184,22 +184,22 @@ class CoordinatorAccount:
 
     @property
     def epoch_last_step(self) -> int:
-        """The step after which the epoch ends because its time is up; 0 while that is open."""
+        """The step after which the epoch ends because its time is up; 0 until it is set."""
         return int(self._epoch.last_step)
 
     @property
     def epoch_start_timestamp(self) -> int:
-        """When the epoch began, in seconds of cluster time."""
+        """When the epoch began, in Unix seconds."""
         return int(self._epoch.start_timestamp)
 
     @property
     def first_round(self) -> bool:
-        """The epoch is in its first round, or before it."""
+        """Whether the epoch is in its first round, or before it."""
         return bool(self._epoch.first_round.value)
 
     @property
     def cold_start_epoch(self) -> bool:
-        """The epoch follows a pause, so that the learning rate warms up again."""
+        """Whether the epoch follows a pause, so that the learning rate warms up again."""
         return bool(self._epoch.cold_start_epoch.value)
 
     @cached_property
@@ -209,12 +209,12 @@ class CoordinatorAccount:
 
     @cached_property
     def exited_clients(self) -> tuple[EpochClient, ...]:
-        """The clients that left the epoch, in the order in which they did."""
+        """The clients that left the epoch, in the order in which they left."""
         return self._epoch_clients(self._epoch.exited_clients, "state.coordinator.epoch_state.exited_clients")
 
     @cached_property
     def clients(self) -> tuple[PendingClient, ...]:
-        """Every wallet that ever joined, in the order of first joining."""
+        """Every wallet that has joined the run, in the order of first joining."""
         parts = self._reader.elements(self._clients.clients, "state.clients_state.clients")
         return tuple(
             PendingClient(_identity(part), earned=part.earned, slashed=part.slashed, active=part.active)
@@ -223,7 +223,7 @@ class CoordinatorAccount:
 
     @property
     def next_active(self) -> int:
-        """What a client's ``active`` must be for it to take part in the next epoch."""
+        """The value of ``active`` with which a client takes part in the next epoch."""
         return int(self._clients.next_active)
 
     @cached_property
@@ -233,21 +233,21 @@ class CoordinatorAccount:
 
     @cached_property
     def future_epoch_rates(self) -> EpochRates:
-        """The rates that the next epoch takes over, in points."""
+        """The rates from the next epoch on, in points."""
         return _rates(self._clients.future_epoch_rates)
 
     @property
     def is_warmup_first_tick(self) -> bool:
-        """The rates are still to be taken over in this epoch."""
+        """Whether this epoch has yet to adopt the future rates."""
         return bool(self._state.is_warmup_first_tick.value)
 
     @property
     def is_training_first_tick(self) -> bool:
-        """``next_active`` is still to be raised in this epoch."""
+        """Whether this epoch has yet to increment ``next_active``."""
         return bool(self._state.is_training_first_tick.value)
 
     def as_dict(self) -> dict[str, PlainValue]:
-        """Every value of the account in serde shape, under the names of the layout."""
+        """All values of the account in serde shape, by their names in the layout."""
         return {
             "version": self.version,
             "state": self._reader.table(self._state, "state"),

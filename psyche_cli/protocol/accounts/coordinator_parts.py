@@ -1,7 +1,7 @@
-"""The parts of a coordinator account as values that never change: what the decoder returns and the model computes with.
+"""The parts of a coordinator account as immutable values, returned by the decoder and used by the model.
 
 Wallets and p2p identities are 32 bytes; points, heights and indices are integers. Names are those of the account's
-layout, which ``protocol.layouts`` has as memory.
+memory layout in ``protocol.layouts``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _DISPLAY_ID_BYTES = 4
 
 @dataclass(frozen=True)
 class Identity:
-    """A client: the wallet it signs with and the key of its peer-to-peer node. Identities are compared by wallet."""
+    """A client: the wallet that it signs with and the key of its peer-to-peer node. Only the wallet is compared."""
 
     signer: bytes
     p2p_identity: bytes = bytes(32)
 
     @property
     def display_id(self) -> str:
-        """The first 4 bytes of the wallet in hex, as the program's log and tools name a client. Not unique."""
+        """The first 4 bytes of the wallet in hex, which identify a client in logs and tools. Not unique."""
         return self.signer[:_DISPLAY_ID_BYTES].hex()
 
     @property
@@ -39,7 +39,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class PendingClient:
-    """A wallet that ever joined the run; never removed.
+    """A wallet that has joined the run; never removed.
 
     ``earned`` and ``slashed`` are points. It takes part in the next epoch if ``active`` equals ``next_active`` then.
     """
@@ -61,7 +61,7 @@ class EpochClient:
 
 @dataclass(frozen=True)
 class EpochRates:
-    """Points per epoch: earned by all clients together, lost by one that was ejected."""
+    """Points per epoch: earned by all clients together, and lost by each ejected client."""
 
     earning_rate_total_shared: int = 0
     slashing_rate_per_client: int = 0
@@ -69,7 +69,7 @@ class EpochRates:
 
 @dataclass(frozen=True)
 class BloomFilter:
-    """1,024 bits under 8 hash keys, all u64. The all-zero default contains nothing."""
+    """A Bloom filter of 1,024 bits with 8 hash keys, all u64. The all-zero default is empty."""
 
     keys: tuple[int, ...] = (0,) * 8
     bits: tuple[int, ...] = (0,) * 16
@@ -77,10 +77,10 @@ class BloomFilter:
 
 @dataclass(frozen=True)
 class WitnessRecord:
-    """What a witness hands in for a round, and what is stored of it.
+    """The record that a witness submits for a round, as stored in the account.
 
-    ``position``, ``index`` and ``witness`` are its proof: the place in the witness shuffle, the index in the epoch's
-    client list, and the byte that claims (1) to be a witness. Merkle root of 32 bytes.
+    ``position``, ``index`` and ``witness`` form its proof: the position in the witness shuffle, the index in the
+    list of the epoch's clients, and a byte that is 1 to claim the role of witness. The Merkle root is 32 bytes.
     """
 
     position: int
@@ -93,7 +93,7 @@ class WitnessRecord:
 
 @dataclass(frozen=True)
 class Round:
-    """One of the four rounds that the account remembers. ``data_index`` counts sequences."""
+    """One of the four latest rounds, which the account stores. ``data_index`` counts sequences."""
 
     data_index: int = 0
     random_seed: int = 0

@@ -1,7 +1,7 @@
-"""The four accounts that the programs keep in Borsh, decoded.
+"""Decoding of the four Borsh-encoded account types.
 
-After an 8-byte discriminator the fields follow each other without padding; whatever the account has beyond them is zero
-and ignored. Every decoding function raises WrongOwner, WrongDiscriminator or MalformedAccount.
+The fields follow an 8-byte discriminator without padding; the rest of the account is zero and ignored. Every decoding
+function raises WrongOwner, WrongDiscriminator or MalformedAccount.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from psyche_cli.solana.raw_account import RawAccount
 
 @dataclass(frozen=True)
 class CoordinatorInstance:
-    """What a run id stands for: who administers the run, and where its state is. Never changes."""
+    """The authorities of a run and the address of its coordinator account, stored under the run id. Immutable."""
 
     address: Pubkey
     lamports: int
     bump: int
     main_authority: Pubkey
-    """The administrator; for a run with a treasurer, the treasurer's Run."""
+    """The administrator or, for a run with a treasurer, the treasurer's Run account."""
     join_authority: Pubkey
     """The grantor whose authorizations let clients join."""
     coordinator_account: Pubkey
@@ -34,7 +34,7 @@ class CoordinatorInstance:
 
 @dataclass(frozen=True)
 class Authorization:
-    """A grantor's permission for a grantee, and for the delegates that the grantee names."""
+    """A grantor's permission for a grantee and the delegates that the grantee appoints."""
 
     address: Pubkey
     lamports: int
@@ -45,24 +45,24 @@ class Authorization:
     active: bool
     delegates: tuple[Pubkey, ...]
     grantor_update_timestamp: int
-    """When the grantor last switched it on or off, in seconds of cluster time; 0 if never."""
+    """When the grantor last activated or deactivated it, in Unix seconds by the cluster clock; 0 if never."""
 
     def is_valid_for(self, grantor: Pubkey, user: Pubkey, scope: bytes = JOIN_SCOPE) -> bool:
-        """Whether the programs accept it as the permission of ``grantor`` for ``user``."""
+        """Whether the programs accept it as a permission from ``grantor`` for ``user``."""
         allowed = self.grantee in (ANYONE, user) or user in self.delegates
         return self.active and self.grantor == grantor and self.scope == scope and allowed
 
 
 @dataclass(frozen=True)
 class TreasurerRun:
-    """The treasurer's side of a run. Totals are in base units of the collateral and in points."""
+    """The treasurer's Run account. Totals are in base units of the collateral and in points."""
 
     address: Pubkey
     lamports: int
     bump: int
     index: int
     main_authority: Pubkey
-    """The human administrator."""
+    """The wallet that administers the run."""
     join_authority: Pubkey
     coordinator_account: Pubkey
     coordinator_instance: Pubkey
@@ -73,7 +73,7 @@ class TreasurerRun:
 
 @dataclass(frozen=True)
 class Participant:
-    """What one user has claimed from a treasurer's run, in base units of the collateral and in points."""
+    """The claims of one user against a treasurer's Run, in base units of the collateral and in points."""
 
     address: Pubkey
     lamports: int
@@ -143,7 +143,7 @@ def decode_participant(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> Par
 
 
 class _Reader:
-    """Takes Borsh fields off the front of an account of Anchor type ``type_name``, once owner and type are right."""
+    """Reads the Borsh fields of an account in order, after checking its owner and Anchor type ``type_name``."""
 
     def __init__(self, raw: RawAccount, what: str, type_name: str, owner: Pubkey, programs: ProgramIds) -> None:
         check_owner(raw, owner, what, programs)

@@ -1,4 +1,4 @@
-"""Accounts of the classic SPL Token program, the only one that the treasurer works with."""
+"""Accounts of the classic SPL Token program, the only token program that the treasurer supports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TokenMint:
 
 @dataclass(frozen=True)
 class TokenAccount:
-    """A token account: ``amount`` in base units. The treasurer refuses one with a ``delegate``."""
+    """A token account: ``amount`` in base units. The treasurer rejects an account with a ``delegate``."""
 
     address: Pubkey
     mint: Pubkey
@@ -73,7 +73,7 @@ def _check(raw: RawAccount, what: str, size: int) -> None:
     if len(raw.data) != size:
         raise WrongSize(
             f"The {what} {raw.address} is {len(raw.data)} bytes long; a {what} is {size} bytes.",
-            hint="The address belongs to another kind of token program account.",
+            hint="The account is another type of token program account.",
             address=str(raw.address),
             found=len(raw.data),
             expected=size,

@@ -1,1 +1,1 @@
-"""Errors of the programs by name."""
+"""Error codes of the programs and explanations of failed transactions."""

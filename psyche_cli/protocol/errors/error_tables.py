@@ -1,7 +1,7 @@
-"""What the error codes of the programs mean, and what a run owner can do about them.
+"""Names, messages and hints for the programs' error codes.
 
-Names and messages of our three programs are in their IDLs; here are those of the framework (Anchor), which all three
-share, of the system program and of SPL Token, and the advice.
+The IDLs of the three Psyche programs contain their names and messages. This module adds those of Anchor, the framework
+that all three use, of the system program and of SPL Token, and a hint for each error that a run owner can resolve.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ SPL_TOKEN: dict[int, tuple[str, str]] = {
 TRANSACTION: dict[str, tuple[str, str]] = {
     "AccountNotFound": (
         "The fee payer does not exist on this cluster",
-        "The wallet never received SOL here. Fund it, or check --rpc.",
+        "The wallet has never received SOL on this cluster. Fund it, or check --rpc.",
     ),
     "InsufficientFundsForFee": ("The fee payer does not hold enough SOL for the fee", "Fund the wallet."),
     "InsufficientFundsForRent": (
@@ -138,7 +138,7 @@ HINTS: dict[tuple[str, int], str] = {
     ("system", 1): "Fund the wallet: it pays for the fee and for the rent of new accounts.",
     ("spl-token", 1): "The sending token account needs more tokens. Before a claim, top up the treasurer.",
 }
-"""What to do, by program and code."""
+"""Hints by program and code."""
 
 ACCOUNT_HINTS: dict[tuple[int, str], str] = {
     (2003, "authority"): "The wallet is not the main authority of the run.",
@@ -163,4 +163,4 @@ ACCOUNT_HINTS: dict[tuple[int, str], str] = {
     (3012, "participant"): "Register the user with the treasurer first.",
     (3012, "collateral_mint"): "This mint does not exist on this cluster.",
 }
-"""What to do, by framework code and the account that the program names."""
+"""Hints by Anchor error code and the account named in the program's log."""

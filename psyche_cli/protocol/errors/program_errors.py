@@ -1,7 +1,7 @@
-"""Why a transaction failed: which program, with which of its errors, and what its logs say to that.
+"""Explanation of a failed transaction: the program, its error, and the relevant log lines.
 
-All programs number their own errors from 6000 (Anchor) or 0, so a code means nothing without the program. The error of
-an inner call surfaces with the outer instruction's index; only the logs tell the program that returned it.
+Programs number their errors from 6000 (Anchor) or 0, so a code is meaningless without the program. The error of an
+inner call is reported with the index of the outer instruction; only the logs identify the program that returned it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _EXPLANATIONS = ("model check failed: ", "cold_start_warmup_steps (", "panicked 
 
 @dataclass(frozen=True)
 class ProgramFailure:
-    """A failed transaction, explained.
+    """The explanation of a failed transaction.
 
-    ``program_name`` and ``program_id`` are of the program that returned the error, perhaps in an inner call; both are
-    empty when the runtime refused the transaction before any program ran. ``code`` is None for errors without a number.
-    ``account`` is the account that the program blames, by its name in the IDL (snake case). ``details`` are the
-    program's own words in the logs.
+    ``program_name`` and ``program_id`` identify the program that returned the error, possibly in an inner call; both
+    are empty if the runtime rejected the transaction before any program ran. ``code`` is None for errors without a
+    number. ``account`` is the account named in the error, by its snake-case name in the IDL. ``details`` are the lines
+    in which the program logged the reason.
     """
 
     program_name: str
@@ -47,17 +47,17 @@ class ProgramFailure:
 
     @property
     def sentence(self) -> str:
-        """All of it but the hint in one line for a person."""
+        """Everything except the hint, in one human-readable line."""
         number = "" if self.code is None else f" {self.code}"
         where = f" (account {self.account})" if self.account else ""
-        details = "".join(f" The program says: {detail}" for detail in self.details)
+        details = "".join(f" Program log: {detail}" for detail in self.details)
         known = self.program_name != self.program_id
         program = f"{self.program_name} program" if known else f"program {self.program_id}"
         subject = f"The {program} rejected the transaction: " if self.program_id else ""
         return f"{subject}{self.message}{where} [{self.name}{number}].{details}"
 
     def as_error(self) -> ProgramRefused:
-        """The error to raise for it."""
+        """The exception to raise for this failure."""
         return ProgramRefused(
             self.sentence,
             hint=self.hint,
@@ -72,7 +72,7 @@ class ProgramFailure:
 
 
 def failure_describer(programs: ProgramIds) -> Callable[[object, Sequence[str], Sequence[Pubkey]], PsycheError]:
-    """A function from error, logs and top-level program ids to the error to raise, for a sender."""
+    """A function that maps error, logs and top-level program ids to the exception that a sender raises."""
     return lambda err, logs, instruction_programs: explain_failure(err, logs, instruction_programs, programs).as_error()
 
 
@@ -81,8 +81,8 @@ def explain_failure(
 ) -> ProgramFailure:
     """Explain the error of a simulated or executed transaction. Never raises.
 
-    ``err`` is the error as JSON-RPC gives it (``{"InstructionError": [0, {"Custom": 6004}]}``, ``"BlockhashNotFound"``)
-    or a node's sentence about it; ``instruction_programs`` are the programs of the top-level instructions in order.
+    ``err`` is the error in its JSON-RPC form (``{"InstructionError": [0, {"Custom": 6004}]}``, ``"BlockhashNotFound"``)
+    or a node's message about it; ``instruction_programs`` are the programs of the top-level instructions in order.
     """
     index, reason = _parse(err)
     if index is None:
@@ -103,7 +103,7 @@ def explain_failure(
 
 
 def _parse(err: object) -> tuple[int | None, int | str]:
-    """Index of the failed instruction (None: the transaction as a whole), and its code or the error's name."""
+    """The index of the failed instruction (None: the transaction as a whole), and the error's code or name."""
     if isinstance(err, str):
         return _parse_sentence(err)
     if isinstance(err, dict) and len(err) == 1:
@@ -141,14 +141,14 @@ def _transaction_failure(reason: int | str) -> ProgramFailure:
 
 @dataclass(frozen=True)
 class _Failed:
-    """An invocation that failed: the program, and the lines it wrote itself."""
+    """A failed invocation: the program, and the lines that it logged itself."""
 
     program_id: str
     lines: tuple[str, ...]
 
 
 def _innermost_failure(logs: Sequence[str]) -> _Failed | None:
-    """The invocation that failed first: the failure of an inner call always fails the outer ones after it."""
+    """The invocation that failed first: a failed inner call always makes the outer calls fail after it."""
     running: list[tuple[str, list[str]]] = []
     for line in logs:
         if match := re.fullmatch(r"Program (\w+) invoke \[\d+\]", line):
@@ -165,7 +165,7 @@ def _innermost_failure(logs: Sequence[str]) -> _Failed | None:
 
 
 def _custom(program_name: str, code: int, lines: Sequence[str]) -> tuple[str, str]:
-    """Name and message of a numbered error: from our tables, else from the program's own log line."""
+    """The name and message of a numbered error: from the tables here, else from the program's log."""
     table: dict[int, tuple[str, str]] = {}
     if program_name in PSYCHE_PROGRAM_NAMES:
         table = error_tables.FRAMEWORK | _idl_errors(program_name)
@@ -201,14 +201,14 @@ def _blamed_account(lines: Sequence[str]) -> str:
 
 
 def _explanations(lines: Sequence[str], program_name: str) -> list[str]:
-    """What a program wrote about the reason. The system program writes nothing else, and without a prefix."""
+    """The log lines that give the reason. The system program logs only those, and without a prefix."""
     if program_name == "system":
         return [line for line in lines if not line.startswith("Program ")]
     return [" ".join(line.split()) for line in lines if line.startswith(_EXPLANATIONS)]
 
 
 def _words(name: str) -> str:
-    """``InvalidAccountData`` as ``Invalid account data``; a sentence stays as it is."""
+    """``InvalidAccountData`` as ``Invalid account data``; a sentence is left unchanged."""
     if not re.fullmatch(r"\w+", name):
         return name
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().capitalize()

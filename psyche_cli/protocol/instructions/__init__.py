@@ -1,1 +1,1 @@
-"""Instructions of the three programs and of the system and token programs."""
+"""Instructions of the three Psyche programs and of the system and token programs."""

@@ -1,8 +1,8 @@
-"""AnchorPy behind one door: from names and plain values to an instruction.
+"""Encoding of instructions by AnchorPy, from names and plain values.
 
-Of AnchorPy only the instruction coder is loaded, when the first instruction is made, and it is prepared for one
-instruction at a time. ``import anchorpy`` would take several times as long: its ``__init__.py`` imports an RPC client,
-and a pytest plugin, which imports pytest where that is installed.
+Only AnchorPy's instruction coder is loaded, when the first instruction is built, and it is prepared for one instruction
+at a time. ``import anchorpy`` would take several times as long: its ``__init__.py`` imports an RPC client and a pytest
+plugin, which imports pytest if it is installed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from psyche_cli.protocol.instructions.anchor_values import AnchorValues
 
 _WHOLE_ARGUMENT: Final = "params"
-"""The argument of one instruction that is a structure of all its arguments; errors name its fields without it."""
+"""The single argument of some instructions, a structure of all arguments; errors omit it from the names of fields."""
 
 
 class AnchorPrograms:
-    """The three programs, under the ids of one cluster."""
+    """The three Psyche programs, with the ids of one cluster."""
 
     def __init__(self, programs: ProgramIds) -> None:
         self._programs = programs
@@ -58,7 +58,7 @@ class AnchorPrograms:
 
 @dataclass(frozen=True)
 class _Encoder:
-    """One instruction: its accounts (name, whether it signs, whether it is writable), its arguments and their types."""
+    """The encoder of one instruction: its accounts (name, signer flag, writable flag), arguments and argument types."""
 
     accounts: Sequence[tuple[str, bool, bool]]
     arguments: Sequence[tuple[str, object]]
@@ -84,11 +84,11 @@ def _encoder(program: str, name: str) -> _Encoder:
 
     whole = json.loads(idl_path(program).read_text(encoding="utf-8"))
     [instruction] = [entry for entry in whole["instructions"] if snake(entry["name"]) == name]
-    # The coder would build the layouts of all instructions, up to 40 ms.
+    # By default, the coder would build the layouts of all instructions, which takes up to 40 ms.
     idl = Idl.from_json(json.dumps({**whole, "instructions": [instruction]}))
     coding, types = _coder_modules()
     with warnings.catch_warnings():
-        # sumtypes, under AnchorPy, passes attrs an argument that attrs calls deprecated.
+        # sumtypes, a dependency of AnchorPy, passes attrs a deprecated argument.
         warnings.simplefilter("ignore", DeprecationWarning)
         coder = coding.InstructionCoder(idl)
     return _Encoder(
@@ -103,7 +103,7 @@ def _encoder(program: str, name: str) -> _Encoder:
 
 
 class _Types(dict[str, Any]):
-    """AnchorPy's Python types by their names in the IDL, made when they are used."""
+    """AnchorPy's Python types by their names in the IDL, created on first use."""
 
     def __init__(self, definitions: Sequence[Any], make: Callable[[Any, Sequence[Any]], Any]) -> None:
         super().__init__()
@@ -117,13 +117,13 @@ class _Types(dict[str, Any]):
 
 @functools.cache
 def _coder_modules() -> tuple[ModuleType, ModuleType]:
-    """AnchorPy's modules that encode instructions, and that make Python types of the types of an IDL."""
+    """AnchorPy's instruction coder module, and its module that creates Python types from IDL types."""
     from psyche_cli.protocol.instructions.private_import import PrivateModules
 
     names = ("anchorpy.coder.instruction", "anchorpy.coder.idl")
     private = PrivateModules("anchorpy")
     try:
         instruction, idl = map(private.load, names)
-    except ImportError:  # another version, in which they need more of AnchorPy
+    except ImportError:  # another version, whose modules need more of AnchorPy
         instruction, idl = map(importlib.import_module, names)
     return instruction, idl

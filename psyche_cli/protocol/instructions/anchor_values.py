@@ -1,14 +1,14 @@
-"""From plain Python values to the typed values that AnchorPy encodes, guided by the IDL.
+"""Conversion of plain Python values to the typed values that AnchorPy encodes, according to the IDL.
 
-The plain values have the shape in which the programs' own types render as JSON ("serde shape"), the same that decoding
-an account and reading a run configuration yield:
+The plain values have the shape in which the programs' types serialise to JSON ("serde shape"), the same shape that
+decoding an account and reading a run configuration yield:
 
-* a struct is a mapping of its fields, snake case; a field of an option type may be missing;
-* an enum variant is its name (``"HfLlama"``), or with a payload a mapping of one key (``{"Hub": {...}}``);
-* fixed strings are ``str``, byte arrays are lists of integers or ``bytes``, fixed vectors are lists of what they hold;
+* a struct is a mapping of its fields in snake case; a field of an option type may be missing;
+* an enum variant is its name (``"HfLlama"``) or, with a payload, a mapping with one key (``{"Hub": {...}}``);
+* fixed strings are ``str``, byte arrays are lists of integers or ``bytes``, fixed vectors are lists of their elements;
 * options are the value or None, public keys are ``Pubkey``.
 
-Nothing is cut or rounded to fit: what cannot be encoded is refused.
+Values are never truncated or rounded: a value that cannot be encoded raises an error.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _FROM_A_RUN_CONFIGURATION = ("config", "model")
 class AnchorValues:
     """Converts values for one program.
 
-    ``idl`` is the program's parsed IDL, ``types`` AnchorPy's classes for the types in it, ``snake`` AnchorPy's way to
-    spell names.
+    ``idl`` is the program's parsed IDL, ``types`` are AnchorPy's classes for the types in it, and ``snake`` is
+    AnchorPy's conversion of names to snake case.
     """
 
     def __init__(self, idl: Mapping[str, Any], types: Mapping[str, Any], snake: Callable[[str], str]) -> None:
@@ -44,9 +44,9 @@ class AnchorValues:
     def convert(self, kind: object, value: object, path: str) -> Any:
         """The AnchorPy value of IDL type ``kind`` for a plain ``value``.
 
-        ``path`` names the value in errors (``config.epoch_time``). Raises ConfigurationError for what stands in a run
-        configuration (``config``, ``model``) and UsageError for the rest. The fields of a value with an empty path are
-        named alone.
+        ``path`` names the value in errors (``config.epoch_time``); with an empty path, fields are named without a
+        prefix. Raises ConfigurationError for values of a run configuration (``config``, ``model``) and UsageError for
+        all others.
         """
         if isinstance(kind, str):
             return _simple(kind, value, path)
@@ -120,7 +120,7 @@ class AnchorValues:
         return self._types[name](data=data, len=len(elements))
 
     def _zero(self, kind: object) -> object:
-        """The plain value that fills the unused end of a fixed vector."""
+        """The plain value that pads the unused end of a fixed vector."""
         if isinstance(kind, str):
             return 0
         assert isinstance(kind, Mapping)
@@ -138,7 +138,7 @@ def _simple(kind: str, value: object, path: str) -> Any:
     expected = {"bool": bool, "string": str, "bytes": bytes, "publicKey": Pubkey}[kind]
     if not isinstance(value, expected):
         _refuse(path, f"must be {_A[kind]}, not {_shown(value)}")
-    # AnchorPy takes a public key as bytes, too, and copies structs deeply, which a Pubkey of solders does not survive.
+    # AnchorPy also accepts a public key as bytes, and deep-copies structs, which fails for a Pubkey of solders.
     return bytes(value) if isinstance(value, Pubkey) else value
 
 

@@ -1,7 +1,7 @@
-"""Modules of a package without the package's own ``__init__.py``, which may import far more than they need.
+"""Imports of a package's modules without running its ``__init__.py``, which may import far more than they need.
 
-They are loaded a second time, for their importer alone. ``sys.modules`` knows nothing of them: whoever imports the
-package meanwhile or later, in whatever thread, gets the whole of it.
+The modules are loaded as separate copies and not entered in ``sys.modules``, so that a regular import of the package,
+at any time and in any thread, is unaffected.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from types import ModuleType
 
 
 class PrivateModules:
-    """Loads modules of one installed ``package`` and what these import from it; ``__init__.py`` files are not run.
+    """Loads modules of one installed ``package`` and their imports from it, without running ``__init__.py`` files.
 
-    Inside, only ``from package.module import name`` is understood. Raises ImportError for anything else.
+    Within the package, only ``from package.module import name`` is supported. Raises ImportError for anything else.
     """
 
     def __init__(self, package: str) -> None:
@@ -24,12 +24,12 @@ class PrivateModules:
         self._loaded: dict[str, ModuleType] = {}
 
     def load(self, name: str) -> ModuleType:
-        """The module of this full name."""
+        """The module with the full name ``name``."""
         if name in self._loaded:
             return self._loaded[name]
         spec = PathFinder.find_spec(name, self._folders(name.rpartition(".")[0]))
         if spec is None or spec.loader is None:
-            raise ImportError(f"there is no module {name}", name=name)
+            raise ImportError(f"no module named {name}", name=name)
         module = module_from_spec(spec)
         # The import statement calls the __import__ of its module's builtins.
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._import}
@@ -38,11 +38,11 @@ class PrivateModules:
         return module
 
     def _folders(self, package: str) -> Sequence[str]:
-        """Where the modules of a package are."""
+        """The folders that contain the modules of a package."""
         parent = package.rpartition(".")[0]
         spec = PathFinder.find_spec(package, self._folders(parent)) if parent else find_spec(package)
         if spec is None or spec.submodule_search_locations is None:
-            raise ImportError(f"there is no package {package}", name=package)
+            raise ImportError(f"no package named {package}", name=package)
         return spec.submodule_search_locations
 
     def _import(
@@ -56,5 +56,5 @@ class PrivateModules:
         if level == 0 and name != self._package and not name.startswith(f"{self._package}."):
             return __import__(name, globals, locals, fromlist or (), level)
         if level > 0 or not fromlist:
-            raise ImportError(f"an import of {name} that is not understood", name=name)
+            raise ImportError(f"unsupported form of import of {name}", name=name)
         return self.load(name)

@@ -1,1 +1,1 @@
-"""Byte layouts of the coordinator account, a file per layout."""
+"""Byte layouts of the coordinator account, one file per layout."""

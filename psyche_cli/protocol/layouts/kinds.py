@@ -1,6 +1,6 @@
-"""Building blocks of the coordinator account's memory image: what C has no word for.
+"""Building blocks of the coordinator account's memory image that have no equivalent in C.
 
-Each is marked by a base class, by which ``memory_values`` knows how to read it.
+The base class of each determines how ``memory_values`` reads it.
 """
 
 from __future__ import annotations
@@ -11,41 +11,41 @@ from typing import ClassVar
 
 
 class FixedString:
-    """Text of UTF-8, filled up with NULs."""
+    """UTF-8 text padded with NULs."""
 
 
 class FixedVec:
-    """``data`` with room for all elements, and ``len``, the number of those that count."""
+    """A fixed-capacity array ``data`` and the number ``len`` of elements in use."""
 
 
 class OptionOf:
-    """``tag`` 0 for none; 1 for the value in ``Some``."""
+    """An optional value: ``tag`` 0 is None, ``tag`` 1 is the value in ``Some``."""
 
 
 class TagOnly:
-    """An enum without payloads; the number is an index into ``variants``."""
+    """An enum without payloads; its number is an index into ``variants``."""
 
     variants: ClassVar[tuple[str, ...]]
 
 
 class Choice:
-    """An enum with payloads: ``tag`` is an index into ``variants``; the payload, if any, bears the variant's name."""
+    """An enum with payloads: ``tag`` is an index into ``variants``; the field of a payload has the variant's name."""
 
     variants: ClassVar[tuple[str, ...]]
 
 
 class Flag:
-    """A boolean in one byte. ``strict`` ones are 0 or 1; of the others, any number but 0 is true."""
+    """A boolean of one byte. A ``strict`` one must be 0 or 1; otherwise any nonzero value is true."""
 
     strict: ClassVar[bool] = False
 
 
 class SmallBoolean(Flag, c_uint8):
-    """The programs' own boolean."""
+    """The boolean type that the programs define."""
 
 
 class Boolean(Flag, c_uint8):
-    """The language's boolean."""
+    """Rust's ``bool``."""
 
     strict = True
 
@@ -95,6 +95,6 @@ class OptionF32(OptionOf, LittleEndianStructure):
 
 
 class OptionText64(OptionOf, LittleEndianStructure):
-    """65 bytes, not aligned."""
+    """65 bytes, unaligned."""
 
     _fields_ = (("tag", c_uint8), ("Some", Text64))

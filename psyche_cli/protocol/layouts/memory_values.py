@@ -1,8 +1,8 @@
-"""From the memory image of the coordinator account to plain Python values.
+"""Conversion of the coordinator account's memory image to plain Python values.
 
-The values have the shape in which the programs' types render as JSON ("serde shape"; ``anchor_values`` tells the rules
-and goes the other way). Floats stay floats, NaN and infinity included; a 32-bit float becomes the 64-bit float of
-exactly its value.
+The values have the shape in which the programs' types serialise to JSON ("serde shape"; ``anchor_values`` documents it
+and converts in the other direction). Floats stay floats, including NaN and infinity; a 32-bit float becomes the 64-bit
+float of the same value.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ PlainValue: TypeAlias = "str | int | float | bool | list[PlainValue] | dict[str,
 
 
 class MemoryReader:
-    """Reads parts of one image.
+    """Reads the parts of one memory image.
 
-    ``image`` lies ``start`` bytes into the account at ``address``; errors give offsets in the account. A ``path`` names
-    the part that is read (``state.coordinator.model``). Every method raises MalformedAccount for a tag, boolean or
-    length that the program cannot have written.
+    ``image`` begins at byte ``start`` of the account at ``address``; offsets in errors are relative to the account. A
+    ``path`` names the part to read (``state.coordinator.model``). Every method raises MalformedAccount for a tag,
+    boolean or length that the program cannot have written.
     """
 
     def __init__(self, image: ctypes.Structure, start: int, address: str) -> None:
@@ -30,7 +30,7 @@ class MemoryReader:
         self._address = address
 
     def value(self, part: Any, path: str) -> PlainValue:
-        """A part of any kind as a plain value: structures as dicts, arrays and vectors as lists."""
+        """A part of any type as a plain value: structures as dicts, arrays and vectors as lists."""
         if isinstance(part, int | float):
             return part
         if isinstance(part, FixedString):
@@ -55,23 +55,23 @@ class MemoryReader:
         return {name: self.value(getattr(part, name), f"{path}.{name}") for name in names}
 
     def integers(self, part: Any) -> dict[str, int]:
-        """A structure of nothing but integers as a dict of its fields."""
+        """A structure of integers as a dict of its fields."""
         names = [field[0] for field in part._fields_ if not field[0].startswith("_")]
         return {name: int(getattr(part, name)) for name in names}
 
     def variant(self, part: Any, path: str) -> str:
-        """The name of the variant that a payload-free enum holds."""
+        """The variant name of an enum without payloads."""
         return str(part.variants[self.tag(part, path)])
 
     def tag(self, part: Any, path: str) -> int:
-        """The number of the variant that a payload-free enum holds."""
+        """The variant number of an enum without payloads."""
         tag = int(part.value)
         if tag >= len(part.variants):
             self._refuse(part, path, f"is {tag}, but the highest tag is {len(part.variants) - 1}", tag)
         return tag
 
     def elements(self, part: Any, path: str) -> list[Any]:
-        """The elements of a fixed vector that count, as parts of the image."""
+        """The elements in use of a fixed-capacity vector, as parts of the image."""
         length, capacity = int(part.len), int(part.data._length_)
         if length > capacity:
             offset = type(part).len.offset
@@ -80,7 +80,7 @@ class MemoryReader:
         return elements
 
     def index(self, part: Any, name: str, bound: int, path: str) -> int:
-        """The field ``name`` of a structure, which is an index below ``bound``."""
+        """The field ``name`` of a structure, an index that must be below ``bound``."""
         index = int(getattr(part, name))
         if index >= bound:
             offset = getattr(type(part), name).offset
@@ -122,8 +122,8 @@ class MemoryReader:
 
 
 def fixed_string(part: Any) -> str:
-    """A fixed string without its padding of NULs; invalid UTF-8 becomes U+FFFD.
+    """A fixed-size string without its NUL padding; invalid UTF-8 becomes U+FFFD.
 
-    A NUL at the beginning stays, for the programs take such a string for an empty one.
+    A leading NUL is kept, because the programs treat such a string as empty.
     """
     return bytes(part).rstrip(b"\0").decode("utf-8", errors="replace")

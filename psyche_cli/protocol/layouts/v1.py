@@ -1,7 +1,7 @@
 """The coordinator account, version 1: an 8-byte discriminator and this memory image of 119,152 bytes.
 
-The program maps its own C-layout structures onto the account, so the definitions below are theirs: fields in declared
-order at their natural alignment (ctypes without ``_pack_`` does the same), little-endian.
+The program casts the account to its ``repr(C)`` structures, which are mirrored below: fields in declaration order at
+their natural alignment (as in ctypes without ``_pack_``), little-endian.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The model of a run as it lies in the coordinator account: a tree of tagged unions, 552 bytes.
+"""The memory layout of the model in the coordinator account: a tree of tagged unions, 552 bytes.
 
-Two structures have no fixed layout in the program, and its compiler puts the optional field first: ``HubRepo`` and
-``GcsRepo``. The unions are of the machine's own byte order, for want of others in Python 3.10; all machines that
-solders is built for are little-endian.
+Two structures, ``HubRepo`` and ``GcsRepo``, are not ``repr(C)`` in the program, and its compiler puts the optional
+field first. The unions have native byte order, since Python 3.10 has no little-endian unions; all platforms that
+solders supports are little-endian.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _CheckpointPayload(ctypes.Union):
 
 
 class Checkpoint(Choice, LittleEndianStructure):
-    """136 bytes: where the model's weights are."""
+    """136 bytes: the location of the model's weights."""
 
     variants = ("Ephemeral", "Dummy", "Hub", "P2P", "Gcs", "P2PGcs")
     _anonymous_ = ("payload",)
@@ -122,7 +122,7 @@ class _DataLocationPayload(ctypes.Union):
 
 
 class DataLocation(Choice, LittleEndianStructure):
-    """304 bytes: where the training data is."""
+    """304 bytes: the location of the training data."""
 
     variants = ("Dummy", "Server", "Local", "Http", "WeightedHttp", "Preprocessed")
     _anonymous_ = ("payload",)
@@ -130,13 +130,13 @@ class DataLocation(Choice, LittleEndianStructure):
 
 
 class ConstantLr(LittleEndianStructure):
-    """24 bytes; the rates of all schedules come before the steps."""
+    """24 bytes; in all schedules, the rates precede the steps."""
 
     _fields_ = (("base_lr", c_double), ("warmup_init_lr", c_double), ("warmup_steps", c_uint32))
 
 
 class DecayingLr(LittleEndianStructure):
-    """32 bytes: the linear and the cosine schedule."""
+    """32 bytes; shared by the linear and the cosine schedule."""
 
     _fields_ = (
         ("base_lr", c_double),
