@@ -60,6 +60,11 @@ class GivenOptions:
 NOTHING_GIVEN: Final = GivenOptions()
 
 
+def write_example(path: str) -> str:
+    """The command line that writes an example configuration to a new file."""
+    return " ".join(("psyche-cli config example", *_option("-o", path)))
+
+
 def _option(name: str, value: str) -> tuple[str, ...]:
     """An option with its value, joined into one word if the value starts with a dash."""
     if not value.startswith("-"):

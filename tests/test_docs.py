@@ -30,10 +30,14 @@ def test_the_command_reference_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=words_of)
-def test_every_command_has_help_an_example_and_a_place_in_the_readme(verb: tuple[str, ...]) -> None:
+def test_every_command_has_help_and_an_example(verb: tuple[str, ...]) -> None:
     text = WRITER["help_text"](verb)
     assert len(text.splitlines()) > 4
     assert f"Example: psyche-cli {words_of(verb)}" in re.sub(r"\s+", " ", text)
+
+
+@pytest.mark.parametrize("verb", [words for words, verb in TABLE if verb.runs], ids=words_of)
+def test_every_command_has_a_place_in_the_readme(verb: tuple[str, ...]) -> None:
     assert f"`{words_of(verb)}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -46,7 +46,7 @@ def test_the_wheel_holds_idls_configurations_and_programs(installed: Path) -> No
 
 
 def test_it_works_away_from_the_sources(installed: Path, tmp_path: Path) -> None:
-    assert run(installed, tmp_path, "config-example", "minimal").stdout.count("[config]") == 1
+    assert run(installed, tmp_path, "config", "example", "minimal").stdout.count("[config]") == 1
     made = run(installed, tmp_path, "localnet", "new-wallet", "wallet.json", "--output", "json")
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["ok"] is True

@@ -12,6 +12,7 @@ from psyche_cli import __version__
 from psyche_cli.cli.command_tree import PROGRAM, Group, asked_for, root_command, usage
 from psyche_cli.cli.options import EXPECTED_VARIABLES, VARIABLES, came_from_command_line, came_from_variable
 from psyche_cli.cli.spelling import near_misspellings
+from psyche_cli.cli.verbs import ALIASES
 from psyche_cli.errors import UsageError
 from psyche_cli.results import PlainText
 
@@ -58,6 +59,8 @@ class CommandLine:
             context = self._read_level(command, name)
             self._context = context
             words = [*context._protected_args, *context.args]
+            if words and not self.command:
+                words = [*ALIASES.get(words[0], words[:1]), *words[1:]]
             if not words or not isinstance(command, Group):
                 break
             found = command.find(words[0])

@@ -190,7 +190,9 @@ def _build(verb: Verb) -> VerbCommand | Group:
     if not verb.verbs:
         return VerbCommand(**settings)
     sections = [Section("Commands", verb.verbs)]
-    return Group(sections=sections, paired_options=declaration.paired_options, invoke_without_command=True, **settings)
+    return Group(
+        sections=sections, paired_options=declaration.paired_options, invoke_without_command=verb.runs, **settings
+    )
 
 
 def _output_options() -> list[Any]:

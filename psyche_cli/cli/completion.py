@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psyche_cli.cli.command_tree import PROGRAM, Group, root_command
 from psyche_cli.cli.options import COMPLETION_VARIABLE
+from psyche_cli.cli.verbs import ALIASES
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
@@ -23,6 +24,8 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
     begun = "" if begun == "=" else begun
     before = [word for word in before if word != "="]
     command: Any = root_command()
+    if before:
+        before = [*ALIASES.get(before[0], before[:1]), *before[1:]]
     name, rest, context = PROGRAM, before, None
     while True:
         context = command.make_context(name, list(rest), parent=context, obj=environment, resilient_parsing=True)

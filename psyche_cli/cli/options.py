@@ -97,6 +97,15 @@ WalletPath = Annotated[
         "RAW_WALLET_PRIVATE_KEY (JSON array or base58) takes precedence.",
     ),
 ]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-file",
+        "-o",
+        metavar="FILE",
+        help="Write to this new file instead of stdout. An existing file is never overwritten.",
+    ),
+]
 RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.")]
 TreasurerIndex = Annotated[
     int | None,

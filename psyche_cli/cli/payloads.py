@@ -82,6 +82,14 @@ class Example(TypedDict):
     toml: str
 
 
+class WrittenExample(TypedDict):
+    """An example configuration that was written to a file, with --output-file."""
+
+    name: str
+    summary: str
+    path: str
+
+
 class SchemaListing(TypedDict):
     """A schema in the list."""
 

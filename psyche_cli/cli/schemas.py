@@ -47,7 +47,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "treasurer-top-up-rewards": OperationResult[TopUpData],
     "join-authorization-create": OperationResult[JoinAuthorizationData],
     "run-authorizer": OperationResult[JoinAuthorizationData],
-    "config-example": PlainText[payloads.Example | payloads.ExampleList],
+    "config example": PlainText[payloads.Example | payloads.WrittenExample | payloads.ExampleList],
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
     "localnet airdrop": OperationResult[localnet.AirdropData],
@@ -75,10 +75,11 @@ class ErrorKind:
 
 
 def verb_names() -> Iterator[tuple[str, Verb]]:
-    """Every verb by the words that call it; a group comes before its verbs."""
+    """Every verb that does something by the words that call it; a group comes before its verbs."""
     for section in SECTIONS:
         for verb in section.verbs:
-            yield verb.name, verb
+            if verb.runs:
+                yield verb.name, verb
             for child in verb.verbs:
                 yield f"{verb.name} {child.name}", child
 

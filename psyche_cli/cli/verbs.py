@@ -14,7 +14,8 @@ class Verb(NamedTuple):
 
     ``summary`` is its line in the list of commands: the first line of its help, without the full stop. ``module`` of
     ``cli.commands`` holds its declaration by the name ``command``. ``prints_document``: on success stdout is a JSON
-    document of the verb's own, whatever ``--output`` says. ``verbs`` are those of a group.
+    document of the verb's own, whatever ``--output`` says. ``verbs`` are those of a group, which does something by
+    itself if it ``runs``.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Verb(NamedTuple):
     module: str
     prints_document: bool = False
     verbs: tuple[Verb, ...] = ()
+    runs: bool = True
 
 
 class Section(NamedTuple):
@@ -43,6 +45,8 @@ _LOCALNET: Final = (
     Verb("set-account", "Overwrite an account, bypassing all program rules", "localnet.set_account"),
     Verb("programs", "Export the Psyche programs as .so files", "localnet.programs"),
 )
+
+_CONFIG: Final = (Verb("example", "Print an example run configuration, or write it to a new file", "config.example"),)
 
 SECTIONS: Final = (
     Section(
@@ -91,7 +95,7 @@ SECTIONS: Final = (
     ),
     Section(
         "Configuration",
-        (Verb("config-example", "Print an example run configuration", "config_example"),),
+        (Verb("config", "Work with run configurations", "config.group", verbs=_CONFIG, runs=False),),
     ),
     Section(
         "Local validator",
@@ -106,3 +110,6 @@ SECTIONS: Final = (
     ),
 )
 """Every verb, by what it is about, in the order of a run's life."""
+
+ALIASES: Final = {"config-example": ("config", "example")}
+"""Former names of verbs, which still work and are not listed, and the words that they stand for."""

@@ -17,13 +17,13 @@ from psyche_cli.run_config.rules import check_config, check_model, check_run
 from psyche_cli.run_config.schema import ROOTS, SERVER_KEYS, leaves
 from psyche_cli.run_config.types import Boolean, Float, Integer
 from psyche_cli.secret_files import kind_of_secret_file
-from psyche_cli.suggestions import shell_word
+from psyche_cli.suggestions import write_example
 from psyche_cli.texts import decoded
 
 FILE_SIZE_MAX = 1 << 20
 """Bytes. A configuration has some 2 kB; what is much larger is another file."""
 
-_HINT = "See docs/run-config.md for all keys; `psyche-cli config-example` prints a complete file."
+_HINT = "See docs/run-config.md for all keys; `psyche-cli config example` prints a complete file."
 _PATH_HINT = "Pass --config-path a TOML file with the tables [config] and [model]."
 _DECLARED_TWICE = "A key or table is declared twice"
 # A header of one of the two tables, or a key of one: whoever has written that meant a run configuration.
@@ -98,7 +98,7 @@ def _read(path: Path) -> str:
         raise _unreadable(path, "is a directory, not a file") from error
     except FileNotFoundError as error:
         message = f"The configuration file {path} does not exist."
-        hint = f"To start from an example: psyche-cli config-example > {shell_word(str(path))}"
+        hint = f"To start from an example: {write_example(str(path))}"
         raise _one_problem(path, "Unreadable", message, hint=hint) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not a valid path"

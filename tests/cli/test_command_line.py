@@ -34,7 +34,9 @@ JSON = ("--output", "json")
         ("set-future-epoch-rates", "--run-id", "x"),
         ("join-authorization-create",),
         ("run-authorizer", "nonsense"),
-        ("config-example", "nonsense"),
+        ("config",),
+        ("config", "example", "nonsense"),
+        ("config", "example", "--list", "-o", "file"),
         ("localnet", "warp"),
         ("localnet", "restore", "0"),
         ("localnet", "programs"),
@@ -105,7 +107,7 @@ def test_the_value_of_an_option_is_not_the_name_of_a_verb(house: House, tmp_path
     assert house.cli(*words, *JSON).json["command"] == "localnet"
     assert house.cli("localnet", "--ledger", "reset", "--slot-time", "-1", *JSON).json["command"] == "localnet"
     assert house.cli("set-paused", "--run-id", "create-run", *JSON).json["command"] == "set-paused"
-    assert house.cli("config-example", "json-dump-run").stdout == ""
+    assert house.cli("config", "example", "json-dump-run").stdout == ""
 
 
 def test_options_of_a_group_before_a_verb_are_refused(house: House) -> None:
@@ -121,20 +123,30 @@ def test_a_group_alone_is_not_a_verb(house: House) -> None:
     assert outcome.json["command"] == ""
 
 
+def test_a_former_name_still_works_and_is_not_listed(house: House) -> None:
+    assert house.cli("config-example", "small-llama") == house.cli("config", "example", "small-llama")
+    assert house.cli("config-example", *JSON).json["command"] == "config example"
+    assert house.cli("config-example", "--help").stdout.startswith("Usage: psyche-cli config example ")
+    assert house.cli("schema", "config-example").stdout == house.cli("schema", "config", "example").stdout
+    assert "config-example" not in house.cli("--help").stdout
+    # Elsewhere it is no name of anything.
+    assert house.cli("localnet", "config-example").code is ExitCode.USAGE
+
+
 # --output, --quiet, --verbose
 
 
 @pytest.mark.parametrize(
     ("words", "as_json"),
     [
-        (("--output", "json", "config-example"), True),
-        (("--output=json", "config-example"), True),
-        (("config-example", "--output", "JSON"), True),
-        (("config-example", "--output", "json", "--output", "human"), False),
-        (("config-example", "--output", "human", "--output", "json"), True),
-        (("--output", "json", "config-example", "--output", "human"), False),
-        (("--output", "human", "config-example", "--output=json"), True),
-        (("config-example", "--", "--output=json"), None),
+        (("--output", "json", "config", "example"), True),
+        (("--output=json", "config", "example"), True),
+        (("config", "example", "--output", "JSON"), True),
+        (("config", "example", "--output", "json", "--output", "human"), False),
+        (("config", "example", "--output", "human", "--output", "json"), True),
+        (("--output", "json", "config", "example", "--output", "human"), False),
+        (("--output", "human", "config", "example", "--output=json"), True),
+        (("config", "example", "--", "--output=json"), None),
         (("nonsense", "--output", "json", "--output", "human"), False),
         (("nonsense", "--output", "human", "--output", "json"), True),
         (("--output", "json", "nonsense"), True),

@@ -30,6 +30,8 @@ def offered(house: House, *words: str) -> list[str]:
         (("json-dump-",), ["json-dump-run", "json-dump-user"]),
         (("--output", "json", "cre"), ["create-run"]),
         (("localnet", ""), LOCALNET),
+        (("config", "ex"), ["example"]),
+        (("config-example", "--li"), ["--list"]),
         (("localnet", "--ledger", "reset", "res"), ["reset", "restore"]),
         (("set-paused", "--re"), ["--resume"]),
         (("set-paused", "--run-id", "x", "--qu"), ["--quiet"]),

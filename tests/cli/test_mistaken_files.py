@@ -201,6 +201,7 @@ def test_a_key_is_no_name_for_a_new_file(
     for words in (
         ("localnet", "new-wallet", key),
         ("localnet", "programs", "--export", key),
+        ("config", "example", "-o", key),
         ("localnet", "--ledger", key),
         ("localnet", "--ready-file", key),
     ):

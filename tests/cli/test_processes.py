@@ -76,7 +76,7 @@ def test_the_whole_administrative_life(shell: Shell) -> None:
     mint = shell.json("localnet", "new-mint", "--decimals", 6, "--amount", 5000)["mint"]
     shell.run("join-authorization-create", "--permissionless")
     assert shell.json("run-authorizer", f"rpc={shell.variables['RPC']}", "grantor=owner.json")["created"] is False
-    (shell.home / "run.toml").write_text(shell.run("config-example", "minimal").stdout)
+    (shell.home / "run.toml").write_text(shell.run("config", "example", "minimal").stdout)
     for run_id, extra in (("plain", ()), ("rewarded", ("--treasurer-collateral-mint", mint))):
         shell.run("create-run", "--run-id", run_id, *extra)
         shell.run("update-config", "--run-id", run_id, "--config-path", "run.toml", "--name", run_id)

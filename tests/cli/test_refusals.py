@@ -243,7 +243,7 @@ def test_a_configuration_file_that_is_not_there_is_reported_once(house: House, t
     outcome = house.cli("update-config", "--run-id", "x", "--config-path", file)
     assert outcome.stderr == (
         f"Error: The configuration file {file} does not exist.\n"
-        f"Hint: To start from an example: psyche-cli config-example > '{file}'\n"
+        f"Hint: To start from an example: psyche-cli config example -o '{file}'\n"
     )
     file.write_text("[config\n")
     for words in (("update-config", "--run-id", "x", "--config-path", file),):

@@ -84,8 +84,11 @@ def test_the_success_of_every_verb_is_as_its_schema_says(house: House, tmp_path:
         ("json-dump-run", *run),
         ("json-dump-run", "--run-id", "other"),
         ("json-dump-user", *run, "--address", somebody),
-        ("config-example", "--list"),
-        ("config-example",),
+        ("config", "example", "--list"),
+        (
+            "config",
+            "example",
+        ),
         ("completion", "bash"),
         ("schema",),
         ("schema", "set-paused"),

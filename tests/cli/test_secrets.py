@@ -37,14 +37,14 @@ URL = "https://user:TOPSECRET@rpc.example.org/TOPSECRET/v1?api=TOPSECRET"
         ("update-config", "--run-id", "x", "--config-path", BASE58),
         ("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", BASE58),
         ("json-dump-run", "--run-id", "x", "--treasurer-index", BASE58),
-        ("config-example", BASE58),
+        ("config", "example", BASE58),
         (URL,),
         ("json-dump-run", URL),
         ("json-dump-run", f"--{URL}"),
         ("run-authorizer", URL),
         ("run-authorizer", f"ws={URL}"),
         ("set-paused", "--run-id", "x", "-w", URL),
-        ("config-example", URL),
+        ("config", "example", URL),
     ],
 )
 @pytest.mark.parametrize("output", [(), ("--output", "json")])

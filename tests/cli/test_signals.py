@@ -263,13 +263,13 @@ def test_a_verb_that_prints_json_does_so_before_it_was_read(tmp_path: Path) -> N
 
 
 def test_ctrl_c_before_the_handlers_are_in_place(tmp_path: Path) -> None:
-    assert interrupted_at(1, signal.SIGINT, tmp_path, "config-example") == (130, "", "")
+    assert interrupted_at(1, signal.SIGINT, tmp_path, "config", "example") == (130, "", "")
 
 
 @pytest.mark.parametrize("moment", [2, 3, 5, 10, 20, 40, 80])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_while_the_command_line_is_imported(tmp_path: Path, number: signal.Signals, moment: int) -> None:
-    returned, stdout, _ = interrupted_at(moment, number, tmp_path, "config-example")
+    returned, stdout, _ = interrupted_at(moment, number, tmp_path, "config", "example")
     document = json.loads(stdout)
     assert (returned, document["error"]["code"]) == SIGNALS[number]
     assert document["error"]["context"] == {"sent": False}
@@ -307,7 +307,7 @@ class Output(io.StringIO):
         os.kill(os.getpid(), signal.SIGTERM)
         return super().write(text)
 environment = replace(environment_of_this_process(signals), stdout=Output())
-code = main(["config-example", "--output", "json"], environment)
+code = main(["config", "example", "--output", "json"], environment)
 print(int(code), json.loads(environment.stdout.getvalue())["exit_code"])
 """
     assert driven(tmp_path, script) == (0, "0 0\n", "")

@@ -158,7 +158,16 @@ def process(
 
 
 @pytest.mark.parametrize(
-    "words", [("config-example",), ("config-example", "--output", "json"), ("--help",), ("--version",)]
+    "words",
+    [
+        (
+            "config",
+            "example",
+        ),
+        ("config", "example", "--output", "json"),
+        ("--help",),
+        ("--version",),
+    ],
 )
 def test_a_process_with_a_full_stdout(tmp_path: Path, words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
@@ -174,6 +183,6 @@ def test_a_process_with_closed_streams(tmp_path: Path, close: tuple[int, ...]) -
     done = process("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:1", home=tmp_path, close=close)
     assert done.returncode == ExitCode.NETWORK
     assert "Traceback" not in done.stderr
-    done = process("config-example", "--list", home=tmp_path, close=close)
+    done = process("config", "example", "--list", home=tmp_path, close=close)
     assert done.returncode == ExitCode.OK
     assert done.stderr == ""

@@ -128,7 +128,7 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
     "created": (
         nothing,
         ("create-run", *RUN),
-        ["psyche-cli config-example > run.toml", "psyche-cli update-config --run-id test --config-path run.toml"],
+        ["psyche-cli config example -o run.toml", "psyche-cli update-config --run-id test --config-path run.toml"],
     ),
     "exists": (configured, ("create-run", *RUN), ["psyche-cli json-dump-run --run-id test"]),
     "configured first": (
@@ -203,7 +203,7 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
     "no configuration file": (
         new,
         ("update-config", *RUN, "--config-path", "it's new.toml"),
-        ["psyche-cli config-example > 'it'\"'\"'s new.toml'"],
+        ["psyche-cli config example -o 'it'\"'\"'s new.toml'"],
     ),
     "snapshot": (nothing, ("localnet", "snapshot"), ["psyche-cli localnet restore 1"]),
     "usage": (nothing, ("set-paused", "--nonsense"), ["psyche-cli set-paused --help"]),
@@ -332,5 +332,5 @@ def test_a_real_shell_goes_from_one_suggestion_to_the_next(tmp_path: Path) -> No
             assert outcome.returncode == 0, outcome.stderr
             done.append(outcome.args[2].split()[1])
             lines += suggested(outcome.stderr)
-    assert done == ["create-run", "config-example", "update-config", "set-paused", "json-dump-run"]
+    assert done == ["create-run", "config", "update-config", "set-paused", "json-dump-run"]
     assert '"Waiting for members"' in outcome.stdout

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import typer
 
-from psyche_cli.cli.commands import config_example
+from psyche_cli.cli.commands.config import example
 from psyche_cli.errors import UsageError
 from psyche_cli.resources import example_config_paths
 from psyche_cli.results import PlainText
@@ -17,7 +17,7 @@ NAMES = ["finetune-adamw", "large-wsd", "minimal", "numbered-files", "small-llam
 
 def run(*arguments: str) -> PlainText[Any]:
     app = typer.Typer(add_completion=False)
-    app.command()(config_example.command.function)
+    app.command()(example.command.function)
     result = typer.main.get_command(app).main(args=list(arguments), standalone_mode=False)
     assert isinstance(result, PlainText)
     return result

@@ -407,7 +407,7 @@ def test_an_empty_file_lacks_both_tables(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_file_as_windows_powershell_redirects_it(tmp_path: Path, encoding: str) -> None:
-    """``psyche-cli config-example > run.toml`` writes UTF-16 there."""
+    """``psyche-cli config example > run.toml`` writes UTF-16 there."""
     example = (Path(__file__).resolve().parents[2] / "configs" / "minimal.toml").read_text(encoding="utf-8")
     file = tmp_path / "run.toml"
     file.write_bytes(example.encode(encoding))

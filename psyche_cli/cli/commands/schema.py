@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from psyche_cli.cli.sessions import plain
+from psyche_cli.cli.verbs import ALIASES
 from psyche_cli.errors import UsageError
 from psyche_cli.results import Document, PlainText
 
@@ -31,7 +32,7 @@ def command(
     if not words:
         listed: SchemaList = {"schemas": listed_schemas()}
         return PlainText("\n".join(item["name"] for item in listed["schemas"]), listed)
-    name = " ".join(words)
+    name = " ".join([*ALIASES.get(words[0], words[:1]), *words[1:]])
     found = schema(name)
     if found is None:
         raise UsageError(f"There is no schema {name!r}.", hint="List them: psyche-cli schema", name=name)

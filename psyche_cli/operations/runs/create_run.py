@@ -40,6 +40,7 @@ from psyche_cli.run_config.rules import check_client_version, check_metadata
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rent import Rent
 from psyche_cli.solana.wallet import Wallet
+from psyche_cli.suggestions import write_example
 
 CONFIG_FILE = "run.toml"
 
@@ -285,7 +286,7 @@ def _next_steps(session: SigningSession, new: NewRun) -> tuple[str, ...]:
     configure = session.given.command("update-config", "--config-path", CONFIG_FILE, run_id=new.run_id)
     if Path(CONFIG_FILE).exists():
         return (configure,)
-    return (f"psyche-cli config-example > {CONFIG_FILE}", configure)
+    return (write_example(CONFIG_FILE), configure)
 
 
 def _treasurer_data(treasurer: TreasurerPlan | None) -> NewTreasurer | None:

@@ -1,4 +1,4 @@
-"""``psyche-cli config-example``."""
+"""``psyche-cli config example``."""
 
 from __future__ import annotations
 
@@ -6,32 +6,41 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from psyche_cli.cli.options import option
+from psyche_cli.cli.options import OutputFile, option
 from psyche_cli.cli.sessions import plain
+from psyche_cli.errors import UsageError
 from psyche_cli.results import PlainText
 
 if TYPE_CHECKING:
-    from psyche_cli.cli.payloads import Example, ExampleList
+    from psyche_cli.cli.payloads import Example, ExampleList, WrittenExample
 
 
-@plain(example="psyche-cli config-example small-llama > new-run.toml")
+@plain(example="psyche-cli config example small-llama -o run.toml")
 def command(
     name: Annotated[str, typer.Argument(help="Name of the example; see --list.")] = "minimal",
     *,
+    output_file: OutputFile = None,
     show_list: Annotated[bool, option("--list", help="List the available examples with a short description.")] = False,
 ) -> PlainText[Any]:
-    """Print an example run configuration.
+    """Print an example run configuration, or write it to a new file.
 
-    The output is commented TOML. Write it to a new file, edit the file, and pass it to update-config.
+    It is commented TOML, to be edited and passed to update-config.
     """
+    from psyche_cli.new_files import write_new_file
     from psyche_cli.run_config.examples import find_example, list_examples
 
     if show_list:
+        if output_file is not None:
+            raise UsageError("Cannot use --list together with --output-file.", hint="Omit one of them.")
         examples = list_examples()
         width = max((len(example.name) for example in examples), default=0)
         text = "\n".join(f"{example.name.ljust(width)}  {example.summary}" for example in examples)
         listed: ExampleList = {"examples": [{"name": example.name, "summary": example.summary} for example in examples]}
         return PlainText(text, listed)
     found = find_example(name)
+    if output_file is not None:
+        write_new_file(output_file, found.text(), what="the output file")
+        written: WrittenExample = {"name": found.name, "summary": found.summary, "path": str(output_file)}
+        return PlainText(f"Wrote the example {found.name} to {output_file}.", written)
     shown: Example = {"name": found.name, "summary": found.summary, "toml": found.text()}
     return PlainText(found.text(), shown)

@@ -1,0 +1,1 @@
+"""The verbs under ``psyche-cli config``, a module each."""

@@ -1,0 +1,13 @@
+"""``psyche-cli config``."""
+
+from __future__ import annotations
+
+from psyche_cli.cli.sessions import plain
+
+
+@plain(example="psyche-cli config check run.toml")
+def command() -> None:
+    """Work with run configurations.
+
+    None of these commands changes a run: update-config sends a configuration to it.
+    """

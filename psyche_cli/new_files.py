@@ -1,0 +1,40 @@
+"""Writing files that must not replace anything."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from psyche_cli.errors import UsageError
+from psyche_cli.private_keys import refuse_key_as_path
+
+
+def write_new_file(path: Path, text: str, *, what: str) -> None:
+    """Write a text to a new file in UTF-8, with a line end after its last line.
+
+    ``what`` says in messages what the path is for. A file that could only be written in part is removed again.
+
+    Raises UsageError when the path exists, cannot be written, or is a private key.
+    """
+    refuse_key_as_path(path, what)
+    created = False
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            created = True
+            file.write(text if text.endswith("\n") else f"{text}\n")
+    except FileExistsError as error:
+        raise UsageError(
+            f"The file {path} already exists and will not be overwritten.",
+            hint="Choose another path.",
+            path=str(path),
+        ) from error
+    except (OSError, ValueError) as error:
+        if created:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError | ValueError) -> UsageError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else "invalid path"
+    return UsageError(f"Cannot write {path}: {reason}.", hint="Choose another path.", path=str(path))
