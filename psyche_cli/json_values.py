@@ -1,13 +1,16 @@
-"""Conversion of result payloads to JSON values."""
+"""JSON values in Python, and the conversion of result payloads to them."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from psyche_cli.results import JsonValue
+
+Json: TypeAlias = Any
+"""A value as ``json.loads`` returns it and ``json.dumps`` takes it, which no type checker looks into."""
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 """The most common value types; they need no conversion."""

@@ -1,8 +1,8 @@
 """Who may import whom, as docs/how-it-is-built.md draws it.
 
-A room is a folder directly under ``psyche_cli``; the modules beside the folders are one room, the ground floor. A room
-may import itself and the rooms of lower floors, wherever the import stands: at the top of a module, inside a function,
-or for type checking only.
+A room is a folder directly under ``psyche_cli``; the modules beside the folders are one room. The rooms of
+``localnet`` are its own folders and the modules beside them. A room may import itself and the rooms of lower floors,
+wherever the import stands: at the top of a module, inside a function, or for type checking only.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "psyche_cli"
-GROUND = "ground"
+BESIDE = "the modules"
+"""The room of the modules beside the folders: how the document begins to name it."""
 ENTRY = "__main__"
 
 
-def drawn_floors() -> dict[str, int]:
-    """Every room with the number of its floor, 0 for the ground, from the table under "Floors" in the document."""
+def drawn_floors(house: str) -> dict[str, int]:
+    """Every room of a house with the number of its floor from below, from the house's table in the document."""
     page = (ROOT / "docs" / "how-it-is-built.md").read_text(encoding="utf-8")
-    table = page.partition("## Floors")[2].partition("\n## ")[0]
-    rows = [cells for cells in re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", table, re.MULTILINE) if cells[0] != "floor"]
-    assert rows[-1][0] == GROUND
-    floors = {GROUND: 0}
-    for number, (_, rooms) in enumerate(reversed(rows[:-1]), start=1):
-        floors.update(dict.fromkeys(re.findall(r"`(\w+)`", rooms), number))
+    title = f"floor of `{house}`" if house else "floor"
+    table = page.partition(f"\n| {title} | rooms |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE)
+    assert len(rows) == len(table.splitlines()) > 1
+    floors = {}
+    for number, rooms in enumerate(reversed(rows)):
+        floors.update(dict.fromkeys([BESIDE] if rooms.startswith(BESIDE) else re.findall(r"`(\w+)`", rooms), number))
     return floors
 
 
-FLOORS = drawn_floors()
+HOUSES = {house: drawn_floors(house) for house in ("", "localnet")}
+"""The package, and the room of it that has rooms of its own, with their floors."""
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -40,10 +43,13 @@ def modules() -> Iterator[tuple[str, Path]]:
         yield ".".join(path.relative_to(PACKAGE).with_suffix("").parts), path
 
 
-def room_of(module: str) -> str:
-    """The room of a module's dotted name without ``psyche_cli.``."""
-    first = module.partition(".")[0]
-    return first if (PACKAGE / first).is_dir() else GROUND
+def room_of(module: str, house: str) -> str | None:
+    """The room of a module's dotted name without ``psyche_cli.``; None outside the house."""
+    inside = module.removeprefix(f"{house}.") if house else module
+    if house and inside == module:
+        return None
+    first = inside.partition(".")[0]
+    return first if (PACKAGE / house / first).is_dir() else BESIDE
 
 
 def imports(source: str) -> Iterator[tuple[int, str]]:
@@ -51,8 +57,8 @@ def imports(source: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno}: a relative import"
-            name = node.module or ""
-            names = [f"{name}.{alias.name}" for alias in node.names] if name == "psyche_cli" else [name]
+            # What is imported may itself be a module.
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         else:
@@ -64,23 +70,26 @@ def imports(source: str) -> Iterator[tuple[int, str]]:
 
 def upward(module: str, source: str) -> list[str]:
     """The imports of a module that its floor does not allow."""
-    own = room_of(module)
-    found = [(line, target, room_of(target)) for line, target in imports(source)]
-    return [
-        f"{module}, line {line}: {target}"
-        for line, target, room in found
-        if room != own and FLOORS[room] >= FLOORS[own]
-    ]
+    found = []
+    for house, floors in HOUSES.items():
+        own = room_of(module, house)
+        for line, target in imports(source):
+            room = room_of(target, house)
+            if own is not None and room not in (None, own) and floors[room] >= floors[own]:
+                found.append(f"{module}, line {line}: {target}")
+    return found
 
 
-def test_every_room_is_drawn() -> None:
-    assert {room_of(name) for name, _ in modules()} == set(FLOORS)
+@pytest.mark.parametrize("house", HOUSES)
+def test_every_room_is_drawn(house: str) -> None:
+    assert {room_of(name, house) for name, _ in modules()} - {None} == set(HOUSES[house])
 
 
-@pytest.mark.parametrize("room", FLOORS)
-def test_a_room_imports_only_itself_and_lower_floors(room: str) -> None:
+@pytest.mark.parametrize(("house", "room"), [(house, room) for house in HOUSES for room in HOUSES[house]])
+def test_a_room_imports_only_itself_and_lower_floors(house: str, room: str) -> None:
     # The process itself stands above all floors.
-    own = [(name, path) for name, path in modules() if room_of(name) == room and name != ENTRY]
+    own = [(name, path) for name, path in modules() if room_of(name, house) == room and name != ENTRY]
+    assert own
     assert not [fault for name, path in own for fault in upward(name, path.read_text(encoding="utf-8"))]
 
 
@@ -91,11 +100,25 @@ def test_a_room_imports_only_itself_and_lower_floors(room: str) -> None:
         ("solana.wallet", "def f():\n    from psyche_cli.protocol.programs import PUBLISHED"),
         ("protocol.programs", "import psyche_cli.run_config.rules"),
         ("operations.change", "from psyche_cli import cli"),
+        ("localnet.chain.bank", "from psyche_cli.localnet.rpc.fault import RpcFault"),
+        ("localnet.chain.bank", "from psyche_cli.localnet import server"),
+        ("localnet.chain.bank", "from psyche_cli.localnet.calls import call"),
+        ("localnet.storage.ledger", "from psyche_cli.localnet.rpc.fault import RpcFault"),
+        ("localnet.rpc.dispatcher", "import psyche_cli.localnet.server.http"),
     ],
 )
 def test_an_import_upward_or_sideways_is_found(module: str, source: str) -> None:
     assert upward(module, source)
 
 
-def test_an_import_downward_is_allowed() -> None:
-    assert not upward("solana.wallet", "from psyche_cli.errors import WalletError\nfrom psyche_cli import __version__")
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("solana.wallet", "from psyche_cli.errors import WalletError\nfrom psyche_cli import __version__"),
+        ("localnet.server.http", "from psyche_cli.localnet.rpc.dispatcher import Dispatcher\nimport psyche_cli.errors"),
+        ("localnet.local_validator", "from psyche_cli.localnet.storage.ledger import Ledger"),
+        ("operations.localnet.serve", "from psyche_cli.localnet.rpc.fault import RpcFault"),
+    ],
+)
+def test_an_import_downward_is_allowed(module: str, source: str) -> None:
+    assert not upward(module, source)

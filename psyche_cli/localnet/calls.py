@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from psyche_cli.errors import RpcError
-from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.json_values import Json
 from psyche_cli.transport import Transport
 
 _SECONDS: Final = 30.0

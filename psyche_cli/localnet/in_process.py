@@ -7,13 +7,13 @@ from weakref import WeakSet
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError, Unreachable
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.calls import call
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
-from psyche_cli.localnet.rpc.fault import Json
 
 
 class InProcessTransport:

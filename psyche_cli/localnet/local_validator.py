@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError
+from psyche_cli.json_values import Json
 from psyche_cli.limits import BLOCKHASH_MAX_AGE
 from psyche_cli.localnet.calls import call
 from psyche_cli.localnet.chain.bank import Bank
@@ -20,7 +21,6 @@ from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY
 from psyche_cli.localnet.chain.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
 from psyche_cli.localnet.rpc.context import RpcContext, no_log
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
-from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.localnet.server.http import LocalServer
 from psyche_cli.localnet.server.ports import DEFAULT_RPC_PORT, bind_pair
 

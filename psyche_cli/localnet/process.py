@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.calls import call
-from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.solana.rpc.http import HttpTransport
 
 START_SECONDS: Final = 60.0

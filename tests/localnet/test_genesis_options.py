@@ -17,10 +17,10 @@ from solders.pubkey import Pubkey
 
 from psyche_cli import base58
 from psyche_cli.errors import ExitCode
-from psyche_cli.localnet.chain.account_sources import accounts_from_files
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from psyche_cli.operations.localnet.account_sources import accounts_from_files
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import MEMO, SOL, some_program
 from tests.localnet.test_command import refused, run, running

@@ -23,7 +23,7 @@ from spl.token.instructions import (
     transfer_checked,
 )
 
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import token_amount
+from psyche_cli.localnet.chain.token_state import token_amount
 from psyche_cli.solana.programs import NATIVE_MINT
 from tests.localnet.harness import PARSED, Chain, text
 from tests.localnet.tokens import NewMint, new_mint

@@ -20,6 +20,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo
 
+from psyche_cli.json_values import Json
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE, MAX_ACCOUNT_LOCKS
 from psyche_cli.localnet.chain.account_index import AccountIndex
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
@@ -33,8 +34,7 @@ from psyche_cli.localnet.chain.nonces import nonce_is_current, used_up
 from psyche_cli.localnet.chain.outcomes import inner_instructions, return_data, token_balances, transaction_error
 from psyche_cli.localnet.chain.rent import may_become, rent_error
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import TOKEN_PROGRAMS, mint_of
-from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.localnet.chain.token_state import TOKEN_PROGRAMS, mint_of
 from psyche_cli.solana.programs import SYSTEM_PROGRAM, SYSVAR_OWNER
 
 _NEVER_EXECUTED: Final = Signature.default()

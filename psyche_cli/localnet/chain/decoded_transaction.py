@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -14,16 +12,12 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from psyche_cli import base58
-from psyche_cli.limits import MAX_TRANSACTION_BYTES
-from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
-from psyche_cli.solana.rpc.codes import INVALID_PARAMS
 
-_MAX_BASE58: Final = 1683
-_MAX_BASE64: Final = 1644
+TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
+"""What validators call a transaction in their errors."""
+
 _ADVANCE_NONCE: Final = (4).to_bytes(4, "little")
-_TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
 
 
 @dataclass(frozen=True)
@@ -126,38 +120,21 @@ class DecodedTransaction:
         return all(self.versioned.verify_with_results())
 
 
-def decode_encoded(text: object, encoding: str) -> bytes:
-    """The bytes behind a base58 or base64 parameter of at most 1,232 bytes. Raises RpcFault (-32602)."""
-    if not isinstance(text, str):
-        raise invalid_params("Invalid params: invalid type: expected a string.")
-    limit = _MAX_BASE58 if encoding == "base58" else _MAX_BASE64
-    if len(text) > limit:
-        raise invalid_params(
-            f"{encoding} encoded {_TRANSACTION_TYPE} too large: {len(text)} bytes "
-            f"(max: encoded/raw {limit}/{MAX_TRANSACTION_BYTES})"
-        )
-    try:
-        raw = base58.decode(text) if encoding == "base58" else base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise invalid_params(f"invalid {encoding} encoding: {error}") from error
-    if len(raw) > MAX_TRANSACTION_BYTES:
-        raise invalid_params(
-            f"decoded {_TRANSACTION_TYPE} too large: {len(raw)} bytes (max: {MAX_TRANSACTION_BYTES} bytes)"
-        )
-    return raw
+class MalformedTransaction(Exception):
+    """Bytes that are no transaction, or one that refers to what it does not have. Its text is the one of validators."""
 
 
 def parse_transaction(raw: bytes) -> DecodedTransaction:
-    """Decode and sanitize a transaction. Raises RpcFault (-32602)."""
+    """Decode and sanitize a transaction. Raises MalformedTransaction."""
     try:
         transaction = VersionedTransaction.from_bytes(raw)
     except ValueError as error:
-        raise invalid_params(f"failed to deserialize {_TRANSACTION_TYPE}: {error}") from error
+        raise MalformedTransaction(f"failed to deserialize {TRANSACTION_TYPE}: {error}") from error
     try:
         transaction.sanitize()
     except Exception as error:  # solders.SanitizeError is not importable by a stable name
-        raise RpcFault(
-            INVALID_PARAMS, "invalid transaction: Transaction failed to sanitize accounts offsets correctly"
+        raise MalformedTransaction(
+            "invalid transaction: Transaction failed to sanitize accounts offsets correctly"
         ) from error
     # Bytes after the transaction are tolerated, as by validators, but not kept.
     return DecodedTransaction(bytes(transaction), transaction)

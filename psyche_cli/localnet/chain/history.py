@@ -11,8 +11,8 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, parse_transaction
-from psyche_cli.localnet.rpc.fault import Json
 
 DEFAULT_CAPACITY: Final = 20_000
 

@@ -10,10 +10,11 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import NONCE_BYTES
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
-# An account of 80 bytes: version and state (u32 each), authority (32), value (32), fee (u64).
+NONCE_BYTES: Final = 80
+"""Size of a nonce account: version and state (u32 each), authority (32), value (32), fee (u64)."""
+
 _INITIALIZED: Final = b"\1\0\0\0\1\0\0\0"
 _AUTHORITY: Final = slice(8, 40)
 _VALUE: Final = slice(40, 72)

@@ -12,9 +12,9 @@ from solders.pubkey import Pubkey
 from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
 
 from psyche_cli import base58
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import DecimalsOf, token_account_of, token_amount
-from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.localnet.chain.token_state import DecimalsOf, token_account_of, token_amount
 
 
 def inner_instructions(meta: TransactionMetadata) -> Json:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.json_values import Json
 
 MinimumOf = Callable[[int], int]
 """Lamports that an account of so many bytes must hold."""

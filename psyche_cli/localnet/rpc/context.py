@@ -9,10 +9,10 @@ from typing import Final, TypeAlias
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import faucet_keypair
 from psyche_cli.localnet.chain.journal import BankState
-from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.localnet.rpc.params import Params
 
 API_VERSION: Final = "2.2.0"

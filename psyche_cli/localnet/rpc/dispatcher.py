@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
-from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params, is_identity, node_unhealthy
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, is_identity, node_unhealthy
 from psyche_cli.localnet.rpc.methods import accounts as rpc_accounts
 from psyche_cli.localnet.rpc.methods import cluster as rpc_cluster
 from psyche_cli.localnet.rpc.methods import control as rpc_control

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.json_values import Json
 
 _TRANSACTION: Final = {
     "AccountLoadedTwice": "Account loaded twice",

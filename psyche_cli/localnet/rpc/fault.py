@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
 
+from psyche_cli.json_values import Json
 from psyche_cli.solana.rpc.codes import INVALID_PARAMS, NODE_UNHEALTHY
-
-Json: TypeAlias = Any
-"""A value ready for ``json.dumps``."""
 
 
 class RpcFault(Exception):

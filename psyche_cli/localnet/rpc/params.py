@@ -9,8 +9,9 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli import base58
+from psyche_cli.json_values import Json
 from psyche_cli.limits import U64_MAX
-from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.solana.rpc.codes import MIN_CONTEXT_SLOT_NOT_REACHED
 
 # A tuple: what a client sends need not be hashable.

@@ -13,12 +13,12 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from psyche_cli import base58
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
-from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.protocol.errors.program_errors import explain_failure
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.resources import idl_path

@@ -12,11 +12,12 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params, is_identity
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, is_identity
 from psyche_cli.localnet.rpc.methods.accounts import AccountTest, account_filters
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
 from psyche_cli.solana.programs import SYSTEM_PROGRAM

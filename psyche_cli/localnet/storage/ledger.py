@@ -17,10 +17,10 @@ from typing import Final
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.journal import BankState, ChainTime, NotRecorded
-from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.localnet.storage.ledger_folder import LedgerFile, LedgerFolder, unusable
 from psyche_cli.localnet.storage.ledger_lines import account_to_json, record_to_json
 from psyche_cli.localnet.storage.ledger_reader import Damage, LedgerContent, StoredChain, read_ledger

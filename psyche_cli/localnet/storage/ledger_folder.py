@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from psyche_cli.errors import LocalnetError
-from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.storage.ledger_lines import FORMAT_DIGEST, FORMAT_LINE, seal
 
 _FINGERPRINT_BYTES: Final = 4096

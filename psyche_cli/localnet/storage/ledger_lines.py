@@ -18,9 +18,9 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_BYTES
 from psyche_cli.localnet.chain.history import TransactionRecord
-from psyche_cli.localnet.rpc.fault import Json
 
 FORMAT: Final = 2
 FORMAT_LINE: Final = b"psyche-cli ledger, format %d\n" % FORMAT

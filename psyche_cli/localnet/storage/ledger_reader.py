@@ -20,9 +20,9 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import LocalnetError
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionRecord
 from psyche_cli.localnet.chain.journal import BankState, ChainTime
-from psyche_cli.localnet.rpc.fault import Json
 from psyche_cli.localnet.storage.ledger_lines import (
     FORMAT,
     FORMAT_DIGEST,

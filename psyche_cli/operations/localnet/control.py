@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 
 from psyche_cli.durations import parse_duration
 from psyche_cli.errors import Json, LocalnetError, RpcError, UsageError
-from psyche_cli.localnet.chain.account_sources import read_account_file
 from psyche_cli.localnet.rpc.methods.control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
+from psyche_cli.operations.localnet.account_sources import read_account_file
 from psyche_cli.operations.localnet.payloads import ResetData, SetAccountData, SnapshotData, WarpData
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import parse_pubkey

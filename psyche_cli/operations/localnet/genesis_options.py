@@ -56,7 +56,7 @@ def read_genesis(environment: Environment, texts: GenesisOptions) -> Genesis:
     programs = program_files(texts.programs)
     accounts, code = {}, {}
     if texts.accounts or texts.clones or texts.cloned_programs:
-        from psyche_cli.localnet.chain.account_sources import accounts_from_files, cloned_accounts, cloned_programs
+        from psyche_cli.operations.localnet.account_sources import accounts_from_files, cloned_accounts, cloned_programs
         from psyche_cli.operations.sessions import reading_session
 
         if texts.clones or texts.cloned_programs:

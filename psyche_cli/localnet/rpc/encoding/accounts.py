@@ -10,8 +10,10 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli import base58
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import DecimalsOf, parsed
-from psyche_cli.localnet.rpc.fault import Json, RpcFault
+from psyche_cli.json_values import Json
+from psyche_cli.localnet.chain.token_state import DecimalsOf
+from psyche_cli.localnet.rpc.encoding.parsed_accounts import parsed
+from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.params import Config
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 

@@ -12,8 +12,8 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from psyche_cli import base58
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import token_amount
-from psyche_cli.localnet.rpc.fault import Json
+from psyche_cli.json_values import Json
+from psyche_cli.localnet.chain.token_state import token_amount
 from psyche_cli.solana.programs import (
     ASSOCIATED_TOKEN_PROGRAM,
     MEMO_PROGRAMS,

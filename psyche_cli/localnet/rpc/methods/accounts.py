@@ -9,11 +9,12 @@ from typing import Final
 from solders.account import Account
 
 from psyche_cli import base58
+from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_BYTES
+from psyche_cli.localnet.chain.token_state import token_account_of
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import token_account_of
-from psyche_cli.localnet.rpc.fault import Json, invalid_params
+from psyche_cli.localnet.rpc.fault import invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
 
 _MAX_ACCOUNTS: Final = 100

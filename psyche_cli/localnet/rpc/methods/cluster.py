@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.rpc.context import API_VERSION, FEATURE_SET, Method, MethodTable, RpcContext
-from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params, node_unhealthy
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, node_unhealthy
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
 from psyche_cli.solana.rpc.codes import NO_SNAPSHOT
 

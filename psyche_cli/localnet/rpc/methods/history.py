@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
@@ -14,7 +15,7 @@ from psyche_cli.localnet.rpc.encoding.transaction_view import (
     status_of,
     transaction_view,
 )
-from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, signature_of
 from psyche_cli.solana.rpc.codes import BLOCK_CLEANED_UP, BLOCK_NOT_AVAILABLE, SLOT_SKIPPED
 

@@ -9,10 +9,11 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.token.state import Mint, TokenAccount
 
+from psyche_cli.json_values import Json
+from psyche_cli.localnet.chain.token_state import TOKEN_PROGRAMS, mint_of, token_account_of, token_amount
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import TOKEN_PROGRAMS, mint_of, token_account_of, token_amount
-from psyche_cli.localnet.rpc.fault import Json, invalid_params
+from psyche_cli.localnet.rpc.fault import invalid_params
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
 
 

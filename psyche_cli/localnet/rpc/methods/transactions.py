@@ -14,16 +14,18 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from psyche_cli.amounts import format_sol
+from psyche_cli.json_values import Json
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
 from psyche_cli.localnet.chain.bank import Simulation, TransactionRejected
-from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, decode_encoded, parse_transaction
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, MalformedTransaction, parse_transaction
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.transaction_view import parsed_inner_instructions
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
-from psyche_cli.localnet.rpc.fault import Json, RpcFault, invalid_params
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, hash_of, pubkey_of
 from psyche_cli.localnet.rpc.transaction_log import dropped_line, executed_line
+from psyche_cli.localnet.rpc.transaction_parameter import transaction_of
 from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, PREFLIGHT_FAILURE, SIGNATURE_VERIFICATION_FAILURE
 
 _TEXT_ENCODINGS: Final = ("base58", "base64")
@@ -32,7 +34,7 @@ _AIRDROP_UNITS: Final = 10_000
 
 def _read_transaction(params: Params, config: Config) -> DecodedTransaction:
     encoding = config.choice("encoding", _TEXT_ENCODINGS, default="base58")
-    return parse_transaction(decode_encoded(params.required(0), encoding))
+    return transaction_of(params.required(0), encoding)
 
 
 def _send_transaction(context: RpcContext, params: Params) -> Json:
@@ -163,8 +165,8 @@ def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
     try:
         unsigned = VersionedTransaction.populate(message, [Signature.default()] * signatures)
         may_land = context.bank.may_land(parse_transaction(bytes(unsigned)))
-    except RpcFault as fault:
-        raise invalid_params("invalid message") from fault
+    except MalformedTransaction as error:
+        raise invalid_params("invalid message") from error
     return context.with_context(LAMPORTS_PER_SIGNATURE * signatures if may_land else None)
 
 

@@ -11,8 +11,9 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import AccountError, AccountNotFound, BadProgram, LocalnetError
-from psyche_cli.localnet.rpc.fault import Json, RpcFault
-from psyche_cli.localnet.rpc.methods.control import account_from_json
+from psyche_cli.json_values import Json
+from psyche_cli.localnet.rpc.encoding.account_from_json import account_from_json
+from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.secret_files import kind_of_secret_file
 from psyche_cli.solana.programs import UPGRADEABLE_LOADER
