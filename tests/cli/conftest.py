@@ -65,7 +65,7 @@ class House:
         assert raw is not None
         address = decode_instance(raw).coordinator_account
         bank = self.chain.dispatcher.context.bank
-        account = bank.account(address)
+        account = bank.accounts.get(address)
         assert account is not None
         data = bytearray(account.data)
         change(CoordinatorImage.from_buffer(data, DISCRIMINATOR_BYTES))

@@ -428,7 +428,7 @@ def test_an_account_of_another_owner_or_size_is_named(house: House) -> None:
     assert raw is not None
     stored = decode_instance(raw).coordinator_account
     bank = house.chain.dispatcher.context.bank
-    account = bank.account(stored)
+    account = bank.accounts.get(stored)
     assert account is not None
     from solders.account import Account
 

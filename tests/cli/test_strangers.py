@@ -211,7 +211,7 @@ def test_accounts_by_verb(house: House, random_seed: int) -> None:
     run_id = house.run()
     address = Pubkey.from_string(house.dump(run_id)["coordinator_account"]["address"])
     bank = house.chain.dispatcher.context.bank
-    before = bank.account(address)
+    before = bank.accounts.get(address)
     assert before is not None
     verbs = [
         ("json-dump-run", "--run-id", run_id),

@@ -102,7 +102,9 @@ class Load:
         vm, _ = create_vm(self.genesis)
         for raw in self.executed:
             vm.send_transaction(VersionedTransaction.from_bytes(raw))
-        return all(vm.get_account(wallet.pubkey()) == self.bank.account(wallet.pubkey()) for wallet in self.wallets)
+        return all(
+            vm.get_account(wallet.pubkey()) == self.bank.accounts.get(wallet.pubkey()) for wallet in self.wallets
+        )
 
 
 def mutated_requests(seed: int, count: int) -> Iterator[bytes]:

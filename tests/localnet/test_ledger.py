@@ -37,7 +37,7 @@ def test_everything_is_there_again(tmp_path: Path, payer: Keypair, clock: HandCl
     assert chain.balance(to) == SOL
     assert chain.balance(payer.pubkey()) == 99 * SOL - 2 * FEE
     assert chain.value("getAccountInfo", str(hand_set), {"encoding": "base64+zstd"})["space"] == 256 * 400
-    assert second.bank.account(hand_set) == Account(7, bytes(range(256)) * 400, owner)
+    assert second.bank.accounts.get(hand_set) == Account(7, bytes(range(256)) * 400, owner)
     assert [item["pubkey"] for item in chain.result("getProgramAccounts", str(owner), {"encoding": "base64"})] == [
         str(hand_set)
     ]
@@ -368,7 +368,7 @@ def test_start_continues_the_file_and_needs_hardly_any_room(tmp_path: Path, paye
 def test_sysvar_and_removal_survive_two_starts(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     rent, gone = Pubkey.from_string("SysvarRent111111111111111111111111111111111"), Pubkey.new_unique()
     life = Life(tmp_path, payer, clock)
-    before = life.bank.account(rent)
+    before = life.bank.accounts.get(rent)
     assert before is not None
     changed = Account(before.lamports, (7).to_bytes(8, "little") + before.data[8:], before.owner)
     life.bank.set_account(rent, changed)
@@ -378,8 +378,8 @@ def test_sysvar_and_removal_survive_two_starts(tmp_path: Path, payer: Keypair, c
         life.begin_new_file()
         life.end()
         life = Life(tmp_path, payer, clock)
-        assert life.bank.account(rent) == changed
-        assert life.bank.account(gone) is None
+        assert life.bank.accounts.get(rent) == changed
+        assert life.bank.accounts.get(gone) is None
     life.end()
 
 

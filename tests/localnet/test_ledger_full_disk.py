@@ -52,7 +52,7 @@ def visible(life: Life) -> object:
         life.bank.time,
         life.bank.chain.tip,
         life.bank.timekeeper.warped,
-        sorted(map(str, life.bank.accounts.addresses())),
+        sorted(map(str, life.bank.accounts.index.addresses())),
     )
 
 

@@ -80,7 +80,7 @@ def test_nonces_advance_alike_after_success_and_failure(chain: Chain, nonce: Pub
     chain.send(with_nonce(chain, nonce, value, to, 1000 * SOL), skipPreflight=True)
     after_failure = nonce_value(chain, nonce)
     bank = chain.dispatcher.context.bank
-    existing = bank.account(nonce)
+    existing = bank.accounts.get(nonce)
     assert existing is not None
     bank.set_account(nonce, Account(existing.lamports, account, existing.owner))
     chain.send(with_nonce(chain, nonce, value, to, SOL))

@@ -13,8 +13,8 @@ from solders.system_program import CreateAccountParams, create_account
 from solders.transaction import VersionedTransaction
 
 from psyche_cli import base58
-from psyche_cli.localnet.chain.bank import TransactionRejected
 from psyche_cli.localnet.chain.decoded_transaction import parse_transaction
+from psyche_cli.localnet.chain.executor import TransactionRejected
 from tests.localnet.harness import FEE, SOL, Chain, move, text
 
 
@@ -161,9 +161,9 @@ def test_at_most_64_accounts_are_locked(chain: Chain) -> None:
 
     bank = chain.dispatcher.context.bank
     # The payer and the program count too. Only look-up tables let so many into 1,232 bytes.
-    bank.check(parse_transaction(bytes(naming(62))))
+    bank.executor.check(parse_transaction(bytes(naming(62))))
     with pytest.raises(TransactionRejected) as rejected:
-        bank.check(parse_transaction(bytes(naming(63))))
+        bank.executor.check(parse_transaction(bytes(naming(63))))
     assert rejected.value.error == "TooManyAccountLocks"
 
 

@@ -219,25 +219,27 @@ class PubSub:
     def on_account(self, address: Pubkey) -> None:
         """Notify of an account's new content. A closed one is shown empty, without lamports."""
         topic: Topic = ("account", address)
-        owner = self._context.bank.accounts.owner_of(address)
+        owner = self._context.bank.accounts.index.owner_of(address)
         program_topic: Topic = ("program", owner)
         if topic not in self._topics and program_topic not in self._topics:
             return
         bank = self._context.bank
-        account = bank.account(address) or Account(0, b"", SYSTEM_PROGRAM)
+        account = bank.accounts.get(address) or Account(0, b"", SYSTEM_PROGRAM)
         # Many may watch one large account: it is written once for each form that they want it in.
         texts: dict[tuple[str, AccountView], str] = {}
         for subscription in self._interested(topic):
             key = ("account", subscription.view)
             if key not in texts:
-                texts[key] = _compact(self._with_slot(subscription.view.account(account, bank.mint_decimals)))
+                texts[key] = _compact(self._with_slot(subscription.view.account(account, bank.accounts.mint_decimals)))
             subscription.notify_text(texts[key])
         for subscription in self._interested(program_topic):
             if not all(test(account) for test in subscription.tests):
                 continue
             key = ("program", subscription.view)
             if key not in texts:
-                texts[key] = _compact(self._with_slot(subscription.view.keyed(address, account, bank.mint_decimals)))
+                texts[key] = _compact(
+                    self._with_slot(subscription.view.keyed(address, account, bank.accounts.mint_decimals))
+                )
             subscription.notify_text(texts[key])
 
     def on_block(self, block: Block) -> None:

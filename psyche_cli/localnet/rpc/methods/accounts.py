@@ -27,8 +27,8 @@ def _get_account_info(context: RpcContext, params: Params) -> Json:
     address, config = params.pubkey(0), params.config(1)
     config.require_slot(context.bank.slot)
     view = AccountView.of(config, default="binary")
-    account = context.bank.account(address)
-    return context.with_context(None if account is None else view.account(account, context.bank.mint_decimals))
+    account = context.bank.accounts.get(address)
+    return context.with_context(None if account is None else view.account(account, context.bank.accounts.mint_decimals))
 
 
 def _get_multiple_accounts(context: RpcContext, params: Params) -> Json:
@@ -37,9 +37,12 @@ def _get_multiple_accounts(context: RpcContext, params: Params) -> Json:
         raise invalid_params(f"Too many inputs provided; max {_MAX_ACCOUNTS}")
     config.require_slot(context.bank.slot)
     view = AccountView.of(config, default="base64")
-    accounts = [context.bank.account(pubkey_of(address)) for address in addresses]
+    accounts = [context.bank.accounts.get(pubkey_of(address)) for address in addresses]
     return context.with_context(
-        [None if account is None else view.account(account, context.bank.mint_decimals) for account in accounts]
+        [
+            None if account is None else view.account(account, context.bank.accounts.mint_decimals)
+            for account in accounts
+        ]
     )
 
 
@@ -49,10 +52,10 @@ def _get_program_accounts(context: RpcContext, params: Params) -> Json:
     view = AccountView.of(config, default="binary")
     tests = account_filters(config)
     found = []
-    for address in context.bank.accounts.owned_by(program):
-        account = context.bank.account(address)
+    for address in context.bank.accounts.index.owned_by(program):
+        account = context.bank.accounts.get(address)
         if account is not None and all(test(account) for test in tests):
-            found.append(view.keyed(address, account, context.bank.mint_decimals))
+            found.append(view.keyed(address, account, context.bank.accounts.mint_decimals))
     return context.with_context(found) if config.flag("withContext") else found
 
 
@@ -100,7 +103,7 @@ def _memcmp_bytes(memcmp: Config) -> bytes:
 def _get_balance(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
     params.config(1).require_slot(context.bank.slot)
-    return context.with_context(context.bank.balance(address))
+    return context.with_context(context.bank.accounts.balance(address))
 
 
 def _get_rent_exempt_minimum(context: RpcContext, params: Params) -> Json:
@@ -108,14 +111,15 @@ def _get_rent_exempt_minimum(context: RpcContext, params: Params) -> Json:
     params.config(1)
     if size > MAX_ACCOUNT_BYTES:
         raise invalid_params(f"Invalid params: the maximum account size is {MAX_ACCOUNT_BYTES} bytes.")
-    return context.bank.rent_exempt_minimum(size)
+    return context.bank.accounts.rent_exempt_minimum(size)
 
 
 def _get_largest_accounts(context: RpcContext, params: Params) -> Json:
     params.config(0)
     bank = context.bank
     balances = sorted(
-        ((bank.balance(address), address) for address in bank.accounts.addresses()), key=lambda pair: -pair[0]
+        ((bank.accounts.balance(address), address) for address in bank.accounts.index.addresses()),
+        key=lambda pair: -pair[0],
     )
     return context.with_context(
         [{"lamports": lamports, "address": str(address)} for lamports, address in balances[:20]]
@@ -125,7 +129,7 @@ def _get_largest_accounts(context: RpcContext, params: Params) -> Json:
 def _get_supply(context: RpcContext, params: Params) -> Json:
     params.config(0)
     bank = context.bank
-    total = sum(bank.balance(address) for address in bank.accounts.addresses())
+    total = sum(bank.accounts.balance(address) for address in bank.accounts.index.addresses())
     return context.with_context(
         {"total": total, "circulating": total, "nonCirculating": 0, "nonCirculatingAccounts": []}
     )

@@ -19,7 +19,7 @@ from psyche_cli.localnet.rpc.params import Params, pubkey_of
 
 def _mint(context: RpcContext, address: Pubkey) -> tuple[Pubkey, Mint]:
     """The token program of a mint, and the mint."""
-    account = context.bank.account(address)
+    account = context.bank.accounts.get(address)
     if account is None:
         raise invalid_params("Invalid param: could not find mint")
     mint = mint_of(account)
@@ -31,7 +31,7 @@ def _mint(context: RpcContext, address: Pubkey) -> tuple[Pubkey, Mint]:
 def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
     params.config(1)
-    account = context.bank.account(address)
+    account = context.bank.accounts.get(address)
     if account is None:
         raise invalid_params("Invalid param: could not find account")
     token_account = token_account_of(account)
@@ -44,7 +44,7 @@ def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
 def _get_token_supply(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
     params.config(1)
-    if context.bank.account(address) is None:
+    if context.bank.accounts.get(address) is None:
         raise invalid_params("Invalid param: could not find account")
     _, mint = _mint(context, address)
     return context.with_context(token_amount(mint.supply, mint.decimals))
@@ -67,8 +67,8 @@ def _get_token_largest_accounts(context: RpcContext, params: Params) -> Json:
 
 def _token_accounts(context: RpcContext, programs: list[Pubkey]) -> Iterator[tuple[Pubkey, Account, TokenAccount]]:
     for program in programs:
-        for address in context.bank.accounts.owned_by(program):
-            account = context.bank.account(address)
+        for address in context.bank.accounts.index.owned_by(program):
+            account = context.bank.accounts.get(address)
             token_account = None if account is None else token_account_of(account)
             if account is not None and token_account is not None:
                 yield address, account, token_account
@@ -91,7 +91,7 @@ def _selected(context: RpcContext, params: Params, person_of: Callable[[TokenAcc
         raise invalid_params("Invalid params: expected `mint` or `programId`.")
     return context.with_context(
         [
-            view.keyed(address, account, context.bank.mint_decimals)
+            view.keyed(address, account, context.bank.accounts.mint_decimals)
             for address, account, token_account in _token_accounts(context, [program])
             if person_of(token_account) == person and (mint is None or token_account.mint == mint)
         ]

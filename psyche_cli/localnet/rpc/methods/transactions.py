@@ -16,8 +16,8 @@ from solders.transaction import VersionedTransaction
 from psyche_cli.amounts import format_sol
 from psyche_cli.json_values import Json
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
-from psyche_cli.localnet.chain.bank import Simulation, TransactionRejected
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, MalformedTransaction, parse_transaction
+from psyche_cli.localnet.chain.executor import Simulation, TransactionRejected
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.transaction_view import parsed_inner_instructions
@@ -55,7 +55,7 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
         record = context.bank.execute(transaction)
     except TransactionRejected as rejected:
         if context.is_logging:
-            context.log(dropped_line(transaction, context.bank.load_keys(transaction).keys, rejected.error))
+            context.log(dropped_line(transaction, context.bank.executor.load_keys(transaction).keys, rejected.error))
     else:
         if context.is_logging:
             context.log(executed_line(record, transaction))
@@ -78,10 +78,10 @@ def _preflight(context: RpcContext, transaction: DecodedTransaction) -> None:
 def _checked_simulation(context: RpcContext, transaction: DecodedTransaction) -> Simulation:
     """Simulate as execution would go, with all its checks."""
     try:
-        context.bank.check(transaction)
+        context.bank.executor.check(transaction)
     except TransactionRejected as rejected:
         return Simulation(rejected.error, (), 0, None, [], {})
-    return context.bank.simulate(transaction)
+    return context.bank.executor.simulate(transaction)
 
 
 def _simulation_view(simulation: Simulation) -> Json:
@@ -108,7 +108,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
         transaction = transaction.with_blockhash(context.bank.chain.tip.blockhash)
     simulation = _checked_simulation(context, transaction)
     value = _simulation_view(simulation)
-    keys = context.bank.load_keys(transaction).keys
+    keys = context.bank.executor.load_keys(transaction).keys
     value["accounts"] = None
     if wanted is not None:
         view = AccountView.of(wanted, default="base64")
@@ -130,8 +130,10 @@ def _account_after(context: RpcContext, simulation: Simulation, address: Pubkey,
     """An account as the simulation left it, or as it is if the transaction does not write it; null after an error."""
     if simulation.error is not None:
         return None
-    account = simulation.accounts.get(address) or context.bank.account(address)
-    return None if account is None or not account.lamports else view.account(account, context.bank.mint_decimals)
+    account = simulation.accounts.get(address) or context.bank.accounts.get(address)
+    return (
+        None if account is None or not account.lamports else view.account(account, context.bank.accounts.mint_decimals)
+    )
 
 
 def latest_blockhash(context: RpcContext) -> Json:
@@ -164,7 +166,7 @@ def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
     signatures = message.header.num_required_signatures
     try:
         unsigned = VersionedTransaction.populate(message, [Signature.default()] * signatures)
-        may_land = context.bank.may_land(parse_transaction(bytes(unsigned)))
+        may_land = context.bank.executor.may_land(parse_transaction(bytes(unsigned)))
     except MalformedTransaction as error:
         raise invalid_params("invalid message") from error
     return context.with_context(LAMPORTS_PER_SIGNATURE * signatures if may_land else None)
@@ -173,7 +175,7 @@ def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
 def _request_airdrop(context: RpcContext, params: Params) -> Json:
     recipient, lamports = params.pubkey(0), params.unsigned(1)
     params.config(2)
-    held = context.bank.balance(context.faucet.pubkey())
+    held = context.bank.accounts.balance(context.faucet.pubkey())
     if lamports + LAMPORTS_PER_SIGNATURE > held:
         raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, less than the amount plus the fee")
     # Equal airdrops within one blockhash would be duplicates; another compute unit limit makes each unlike the others.
