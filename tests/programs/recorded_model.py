@@ -44,14 +44,14 @@ _READERS = {COORDINATOR: ProgramReader("coordinator"), TREASURER: ProgramReader(
 class Unasked(Enum):
     """Why an instruction cannot be put to the model. All of it is checked by the C programs alone."""
 
-    AUTHORIZER = "the authorizer's instructions: the model has no part in them"
-    TREASURER = "participants and claims: the treasurer's own rules"
-    NO_INSTRUCTION = "data that begins with no instruction of the program, and Anchor's own instructions"
-    ARGUMENTS = "arguments that do not decode (102)"
-    ACCOUNTS = "refused for its accounts: by Anchor, by a condition on accounts, by an inner program or by the runtime"
-    NEW_ACCOUNTS = "init_coordinator and run_create: account size, run id length, or an account that is not blank"
+    AUTHORIZER = "the authorizer's instructions, which the model does not include"
+    TREASURER = "participants and claims, which only the treasurer implements"
+    NO_INSTRUCTION = "data that does not start with an instruction of the program, and Anchor's own instructions"
+    ARGUMENTS = "arguments that cannot be decoded (102)"
+    ACCOUNTS = "rejected because of its accounts: by Anchor, an account constraint, an inner program or the runtime"
+    NEW_ACCOUNTS = "init_coordinator and run_create: account size, run id length, or an account that is not zeroed"
     SHORT_ACCOUNT = "a coordinator account that is shorter than its content"
-    FORGED_LENGTH = "forged lengths, heads and tags, for which a state has no place"
+    FORGED_LENGTH = "forged lengths, heads and tags, which the model's state cannot represent"
     FORGED_RUN = "a forged Run, for which the treasurer cannot sign"
 
 
