@@ -1,10 +1,10 @@
-"""What other projects may import of psyche-cli: the operations of the command line as functions.
+"""Public API of psyche-cli for other projects: the operations of the command line as functions.
 
-Sessions, runs, sending, decoding, configurations and local validators; docs/api.md shows each at work. Nothing here
-prints. Errors are those of ``psyche_cli.errors``. Amounts are exact decimals as text, or integers of base units.
+It covers sessions, runs, sending, decoding, configurations and local validators; docs/api.md has examples. Nothing here
+prints. Errors are those of ``psyche_cli.errors``. Amounts are exact decimal strings, or integers in base units.
 
-A name is imported when it is first used, so importing this module costs next to nothing. The names and their signatures
-are pinned by a test; what else is in the package may change with any release.
+Names are imported lazily, so importing this module is cheap. The names and their signatures are pinned by a test;
+everything else in the package may change in any release.
 """
 
 from __future__ import annotations
@@ -161,9 +161,9 @@ _MODULES: Final = {
     "solana.wallet": ["Wallet"],
     "transport": ["Endpoint", "Transport"],
 }
-"""The names of each module, which are the imports above."""
+"""The public names of each module; the same as the imports above."""
 
-if not TYPE_CHECKING:  # a type checker sees the imports, and no name besides them
+if not TYPE_CHECKING:  # type checkers use the imports above and reject any other name
 
     def __getattr__(name: str) -> object:
         from importlib import import_module

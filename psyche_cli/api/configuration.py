@@ -1,4 +1,4 @@
-"""Checking run configurations without a cluster."""
+"""Offline validation of run configurations."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from psyche_cli.run_config.problems import Problem
 
 
 def check_config(toml: str, *, name: str = "run.toml") -> list[Problem]:
-    """Everything that is wrong with the text of a configuration file, and what the coordinator would refuse of it.
+    """All problems of a configuration file's text, including rules of the coordinator program that it violates.
 
-    ``name`` stands for the file in messages. An empty list means that ``update_config`` accepts the file.
+    ``name`` is the file name in messages. An empty list means that ``update_config`` accepts the file.
 
     >>> from psyche_cli import api
     >>> for problem in api.check_config("[config]\\nwarmup_time = 'long'\\n")[:2]:

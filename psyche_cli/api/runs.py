@@ -1,6 +1,6 @@
-"""Finding, creating and administering runs. An operation whose result already holds sends nothing.
+"""Finding, creating and administering runs. An operation that would change nothing sends no transaction.
 
-Every function may raise a NetworkError, and every one that writes also TransactionExpired, TransactionUnknown,
+Every function may raise NetworkError. Functions that write may also raise TransactionExpired, TransactionUnknown,
 ProgramRefused, InsufficientFunds and Interrupted.
 """
 
@@ -24,10 +24,10 @@ from psyche_cli.results import OperationResult
 
 
 def find_run(session: Session, run_id: str, *, treasurer_index: int | None = None) -> find.Run:
-    """A run as it is now: its instance, its coordinator account, and its treasury if it has one; two round trips.
+    """Read the current state of a run: instance, coordinator account, and treasury if it has one. Two round trips.
 
-    ``treasurer_index`` (u64) is needed for a run that was created with one of its own.
-    Raises InvalidRunId, RunNotFound, AccountNotFound, AccountError.
+    ``treasurer_index`` (u64) is required for a run that was created with a custom index.
+    Raises InvalidRunId, RunNotFound, AccountNotFound, AccountError, UsageError if the index is not the run's.
     """
     with session.reading() as operation:
         return find.find_run(operation, run_id, treasurer_index)
@@ -44,11 +44,11 @@ def create_run(
     name: str | None = None,
     description: str | None = None,
 ) -> OperationResult[CreateRunData]:
-    """Create a run, of which the wallet becomes the main authority; one transaction.
+    """Create a run whose main authority is the wallet, in one transaction.
 
-    ``join_authority`` (base58) lets members join, the wallet itself unless given. ``collateral_mint`` (base58) makes a
-    run with a treasurer. Raises InvalidRunId, InvalidPublicKey, UsageError, ConfigurationError, AlreadyExists,
-    AccountNotFound.
+    ``join_authority`` (base58) authorizes members to join and defaults to the wallet. ``collateral_mint`` (base58)
+    creates the run with a treasurer. Raises InvalidRunId, InvalidPublicKey, UsageError, ConfigurationError,
+    AlreadyExists, AccountNotFound, AccountError.
     """
     request = creating.RunRequest(
         run_id=run_id,
@@ -77,7 +77,7 @@ def update_config(
     client_version: str | None = None,
     treasurer_index: int | None = None,
 ) -> OperationResult[UpdateConfigData]:
-    """Configure a run from a TOML file and piece by piece; None leaves a value as it is.
+    """Configure a run from a TOML file, individual values, or both. None leaves a value unchanged.
 
     Raises NothingToDo, ConfigurationError, RunNotFound, NotAuthority, WrongRunState.
     """
@@ -121,8 +121,8 @@ def set_future_epoch_rates(
 ) -> OperationResult[RatesData]:
     """Set the earning rate (shared by all members of an epoch) and the slashing rate (per ejected member).
 
-    Both are exact decimals: whole tokens of the collateral for a run with a treasurer, else points. They take effect
-    when the run next enters Warmup; None leaves a rate as it is. Raises InvalidAmount, RunNotFound, NotAuthority.
+    Both are exact decimals per epoch: whole collateral tokens for a run with a treasurer, else points. They take effect
+    when the run next enters Warmup. None leaves a rate unchanged. Raises InvalidAmount, RunNotFound, NotAuthority.
     """
     with session.writing() as operation:
         return rates.set_future_epoch_rates(
@@ -137,9 +137,10 @@ def set_future_epoch_rates(
 def top_up_rewards(
     session: SigningSession, *, run_id: str, amount: str, treasurer_index: int | None = None
 ) -> OperationResult[TopUpData]:
-    """Transfer ``amount`` (exact decimals of whole tokens) of the collateral from the wallet to the run's vault.
+    """Transfer ``amount`` (whole tokens, exact decimal) of the collateral from the wallet to the run's vault.
 
-    A repetition pays again. Raises InvalidAmount, RunNotFound, Refused for a run without treasurer, AccountNotFound.
+    Each call transfers again. Raises InvalidAmount, RunNotFound, AccountNotFound, and Refused for a run without a
+    treasurer.
     """
     with session.writing() as operation:
         return funding.top_up_rewards(
@@ -148,15 +149,15 @@ def top_up_rewards(
 
 
 def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> RunDump:
-    """Everything about a run, as ``psyche-cli json-dump-run`` prints it. Raises what ``find_run`` raises."""
+    """The full state of a run, in the format of ``psyche-cli json-dump-run``. Raises the errors of ``find_run``."""
     with session.reading() as operation:
         return json_dump.dump_run(operation, run_id=run_id, treasurer_index=treasurer_index).value
 
 
 def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> UserDump:
-    """Everything about one wallet in a run, as ``psyche-cli json-dump-user`` prints it.
+    """The full state of one wallet in a run, in the format of ``psyche-cli json-dump-user``.
 
-    Raises InvalidPublicKey and what ``find_run`` raises.
+    Raises InvalidPublicKey and the errors of ``find_run``.
     """
     with session.reading() as operation:
         found = json_dump.dump_user(operation, run_id=run_id, address=address, treasurer_index=treasurer_index)

@@ -1,4 +1,4 @@
-"""Sending instructions of one's own, with a verdict for each transaction."""
+"""Sending and simulating transactions with arbitrary instructions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def send(
     extra_signers: Sequence[Wallet] = (),
     label: str = "transaction",
 ) -> Receipt:
-    """Simulate, sign once, send and resend the same bytes, until the transaction has landed at ``confirmed``.
+    """Simulate, sign once, then send and resend the same bytes until the transaction has landed at ``confirmed``.
 
-    The session's wallet pays. A verdict other than landed is raised: ProgramRefused or another Refused with ``sent``
-    False (the simulation failed, nothing was paid) or True (it failed on-chain, the fee was paid), TransactionExpired
-    (it never will land, repeating is safe), TransactionUnknown (it may: look at ``signature`` first).
+    The session's wallet pays. Raises ProgramRefused or another Refused with ``sent`` False (the simulation failed,
+    nothing was paid) or True (the transaction failed on-chain, the fee was paid); TransactionExpired (it can no longer
+    land, retrying is safe); TransactionUnknown (it may still land: check ``signature`` before retrying).
 
     >>> from psyche_cli import api
     >>> from solders.system_program import TransferParams, transfer
@@ -45,9 +45,9 @@ def send(
 def simulate(
     session: SigningSession, instructions: Sequence[Instruction], *, extra_signers: Sequence[Wallet] = ()
 ) -> Simulation:
-    """What the transaction would do now: its logs and compute units. Sends nothing.
+    """Simulate a transaction and return its logs and compute units. Sends nothing.
 
-    Raises what ``send`` raises when the simulation fails.
+    Raises the errors that ``send`` raises if the simulation fails.
     """
     with session.writing() as operation:
         return operation.sender.simulate(instructions, session.wallet, extra_signers)

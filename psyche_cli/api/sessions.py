@@ -1,7 +1,7 @@
-"""Sessions of the library: an open endpoint, and for writes a wallet.
+"""Sessions of the public API: an open endpoint, and for writes a wallet.
 
-Every function of ``psyche_cli.api`` that takes a session is one operation. What it writes ends within 120 seconds, and
-its errors say by ``sent`` and ``signature`` what that operation, and no earlier one, may have sent.
+Each call of a ``psyche_cli.api`` function that takes a session is one operation. One that writes ends within 120
+seconds, and the ``sent`` and ``signature`` of its errors refer only to what that operation may have sent.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from psyche_cli.suggestions import NOTHING_GIVEN
 from psyche_cli.transport import Endpoint, Transport
 
 Notify = Callable[[str], None]
-"""Takes one line about what is under way, for a person. The line holds no secret."""
+"""Callback for one line of human-readable progress, without secrets."""
 
 
 class Session:
-    """An open RPC endpoint, to read from. Made by ``open_session``; for one thread at a time."""
+    """A connection to an RPC endpoint for reading, created by ``open_session``. Not thread-safe."""
 
     def __init__(self, transport: Transport, *, notify: Notify, redactor: Redactor, clock: Clock) -> None:
         self._rpc = RpcClient(transport, clock)
@@ -42,7 +42,7 @@ class Session:
 
     @property
     def rpc(self) -> RpcClient:
-        """Typed calls of Solana's JSON-RPC."""
+        """The typed client for Solana's JSON-RPC methods."""
         return self._rpc
 
     @property
@@ -52,13 +52,13 @@ class Session:
 
     @contextmanager
     def reading(self) -> Iterator[ReadOperation]:
-        """What one reading operation works with."""
+        """Context manager for one read operation; redacts its errors."""
         with self._without_secrets():
             yield ReadOperation(rpc=self._rpc, programs=PUBLISHED, notify=self._notify, given=NOTHING_GIVEN)
 
     @contextmanager
     def _without_secrets(self) -> Iterator[None]:
-        """Take out of an error what an endpoint may have repeated: its own URL, or a key."""
+        """Redact the fields of errors, in which an endpoint may have echoed its URL or a key."""
         try:
             yield
         except PsycheError as error:
@@ -69,7 +69,7 @@ class Session:
 
 
 class SigningSession(Session):
-    """A session that can write, with the wallet that signs and pays. Made by ``open_signing_session``."""
+    """A session that can also write, using a wallet that signs and pays. Created by ``open_signing_session``."""
 
     def __init__(
         self, transport: Transport, *, wallet: Wallet, notify: Notify, redactor: Redactor, clock: Clock
@@ -80,27 +80,27 @@ class SigningSession(Session):
 
     @property
     def wallet(self) -> Wallet:
-        """Who signs and pays."""
+        """The wallet that signs and pays."""
         return self._wallet
 
     @property
     def instructions(self) -> Instructions:
-        """A method per instruction of the three programs that this tool encodes."""
+        """Encoder of the Psyche programs' instructions, with one method per instruction."""
         return self._instructions
 
     @contextmanager
     def writing(self) -> Iterator[WriteOperation]:
-        """What one writing operation works with. A signal to stop (Ctrl-C) becomes Interrupted."""
+        """Context manager for one write operation. KeyboardInterrupt (Ctrl-C) is raised as Interrupted."""
         with self._without_secrets(), one_write(self._rpc, self._clock, self._notify, self._wallet) as operation:
             yield operation
 
 
 @contextmanager
 def open_session(endpoint: str | Endpoint, *, notify: Notify | None = None) -> Iterator[Session]:
-    """A session to read from ``endpoint``: an RPC URL, ``devnet`` or ``mainnet-beta``, or a local validator.
+    """Open a session that reads from ``endpoint``: an RPC URL, ``devnet`` or ``mainnet-beta``, or a local validator.
 
-    ``notify`` takes lines about what is under way; without it they are dropped. Nothing is asked of the endpoint yet.
-    Raises UsageError for a text that is no RPC URL.
+    ``notify`` receives progress lines, which are otherwise dropped. No request is sent yet. Raises UsageError for an
+    invalid RPC URL.
 
     >>> from psyche_cli import api
     >>> with api.InProcessValidator() as validator, api.open_session(validator) as session:
@@ -119,10 +119,10 @@ def open_session(endpoint: str | Endpoint, *, notify: Notify | None = None) -> I
 def open_signing_session(
     endpoint: str | Endpoint, *, wallet: Wallet | Path | str, notify: Notify | None = None
 ) -> Iterator[SigningSession]:
-    """A session to write to ``endpoint`` with ``wallet``: a Wallet, or the path of a keypair file.
+    """Open a session that writes to ``endpoint`` with ``wallet``: a Wallet, or the path of a keypair file.
 
-    Environment variables and the default wallet of the Solana tools play no part. ``notify`` also takes a warning when
-    others may read the file. Raises UsageError, WalletNotFound, WalletMalformed, WalletError.
+    Environment variables and the default wallet of the Solana tools are ignored. ``notify`` also receives a warning if
+    other users can read the keypair file. Raises UsageError, WalletNotFound, WalletMalformed, WalletError.
 
     >>> from psyche_cli import api
     >>> wallet = api.Wallet.generate()
@@ -133,14 +133,14 @@ def open_signing_session(
     'Created run docs. It is Uninitialized: configure it next.'
     """
     redactor = Redactor()
-    tell = _safe(notify, redactor)
+    safe_notify = _safe(notify, redactor)
     if isinstance(wallet, Wallet):
         wallet.hide_in(redactor)
     else:
-        wallet = load_keypair_file(Path(wallet).expanduser(), tell, redactor)
+        wallet = load_keypair_file(Path(wallet).expanduser(), safe_notify, redactor)
     transport = _transport(endpoint, redactor)
     try:
-        yield SigningSession(transport, wallet=wallet, notify=tell, redactor=redactor, clock=SystemClock())
+        yield SigningSession(transport, wallet=wallet, notify=safe_notify, redactor=redactor, clock=SystemClock())
     finally:
         transport.close()
 

@@ -1,6 +1,6 @@
-"""The command line: reads one, runs the verb, renders its result, and ends in an exit code.
+"""Entry point of the command line: parses arguments, runs the verb, renders its result, and returns an exit code.
 
-Nothing heavy is imported here, so that ``--help`` answers at once: every verb imports what it needs when it runs.
+To keep ``--help`` fast, nothing heavy is imported here; each verb imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _OUTPUT_FAULTS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 def environment_of_this_process(
     stop_signals: AbstractContextManager[None] | None = None, *, started: float | None = None
 ) -> Environment:
-    """The environment of a real process, which reaches endpoints over HTTP and ``started`` at that moment."""
+    """The environment of this process, which connects to endpoints over HTTP.
+
+    ``started`` is the start time of the process in seconds of ``time.monotonic``, by default the current time.
+    """
     from psyche_cli.environment import Environment
 
     return Environment.of_this_process(_open_http_transport, stop_signals, started=started)
@@ -59,7 +62,10 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
 
 
 def _show(outcome: Result | PsycheError | None, line: CommandLine, environment: Environment) -> ExitCode:
-    """Render an outcome, or, where that fails, that it does. Raises the OSError or ValueError of a broken stdout."""
+    """Render an outcome; a failure to render it is rendered as an error.
+
+    Raises OSError or ValueError if stdout cannot be written.
+    """
     as_json = line.wants_json or (line.prints_document and isinstance(outcome, PsycheError))
     renderer = Renderer(environment, command=line.command, as_json=as_json)
     if outcome is not None and not isinstance(outcome, PsycheError):
@@ -78,10 +84,13 @@ def _show(outcome: Result | PsycheError | None, line: CommandLine, environment: 
 def _report_lost_output(
     error: OSError | ValueError, outcome: Result | PsycheError | None, environment: Environment
 ) -> None:
-    """Say on stderr that stdout is lost, and what landed. An error has been reported there anyway."""
+    """Report on stderr that stdout could not be written, and which transactions landed.
+
+    Errors need no repetition: the renderer has already written them to stderr.
+    """
     landed = outcome.transactions if isinstance(outcome, OperationResult) else ()
     if isinstance(error, OSError) and error.errno == errno.EPIPE and not landed:
-        return  # the reader (`| head`) has gone, as readers do
+        return  # the reader (such as `| head`) closed the pipe, which is not an error
     reason = error.strerror if isinstance(error, OSError) else error
     environment.diagnostics.line(f"Error: Cannot write the output: {reason}.")
     for transaction in landed:
@@ -91,7 +100,7 @@ def _report_lost_output(
 
 
 def _print_completions(words: Sequence[str], environment: Environment) -> None:
-    """Answer a shell that asks what the last word may become."""
+    """Print the completions of the last word, one per line, for the shell's completion script."""
     from psyche_cli.cli.completion import completions
 
     for word, help in completions(words, environment):
@@ -99,7 +108,7 @@ def _print_completions(words: Sequence[str], environment: Environment) -> None:
 
 
 def _outcome(line: CommandLine, argv: Sequence[str], environment: Environment) -> Result | PsycheError | None:
-    """What the verb returned or raised. Raises the OSError of an output that cannot be written."""
+    """The result or error of the verb. Raises OSError if the verb could not write to stdout."""
     outcome: Result | PsycheError | None = None
     try:
         with environment.stop_signals:
@@ -111,9 +120,9 @@ def _outcome(line: CommandLine, argv: Sequence[str], environment: Environment) -
     except PsycheError as error:
         return error
     except KeyboardInterrupt as stop:
-        # A signal in the moment after the verb returned does not undo what it did.
+        # A signal that arrives after the verb has returned does not discard its result.
         return outcome or _interrupted(stop, environment)
-    except BaseException as error:  # a panic of a Rust library is no Exception
+    except BaseException as error:  # a panic in a Rust extension is not a subclass of Exception
         if isinstance(error, OSError) and error.errno in _OUTPUT_FAULTS and error.filename is None:
             raise
         return _bug(error, environment)
@@ -121,7 +130,7 @@ def _outcome(line: CommandLine, argv: Sequence[str], environment: Environment) -
 
 
 def _interrupted(stop: KeyboardInterrupt, environment: Environment) -> PsycheError:
-    """What an interruption means that came while no transaction was under way."""
+    """The error for an interruption outside of ``Sender``, which handles those during a transaction itself."""
     requests = environment.requests
     if not requests.writes:
         return Interrupted.by(stop, "Interrupted.", hint="Nothing was sent.", sent=False)
@@ -144,7 +153,7 @@ def _interrupted(stop: KeyboardInterrupt, environment: Environment) -> PsycheErr
 
 
 def _bug(error: BaseException, environment: Environment) -> PsycheError:
-    """The error for an exception that nobody expected, with what may have been sent before it."""
+    """The error for an unexpected exception, including what may have been sent before it."""
     if "PSYCHE_CLI_TRACEBACK" in environment.variables:
         import traceback
 

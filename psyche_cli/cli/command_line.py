@@ -1,4 +1,4 @@
-"""Reads a command line once: which verb it calls, with what, and in which form the output is wanted."""
+"""Parses a command line once into the verb, its options and arguments, and the output format."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _FORMATS: Final = ("human", "json")
 
 
 class CommandLine:
-    """The words of one command line, and what is known of their meaning so far, also when they have none.
+    """A command line and the parts of it that have been parsed, which are available even if parsing failed.
 
-    ``command`` are the names of the verb and of the groups before it.
+    ``command`` is the name of the verb, preceded by the names of its groups.
     """
 
     def __init__(self, words: Sequence[str], environment: Environment) -> None:
@@ -40,19 +40,19 @@ class CommandLine:
 
     @property
     def wants_json(self) -> bool:
-        """Whether ``--output`` asks for JSON. Words that could not be read count as far as they are recognisable."""
+        """Whether ``--output`` selects JSON. If parsing failed, the unparsed words are searched for the option."""
         asked = _format_in(self._unread)
         return self._environment.output.as_json if asked is None else asked == "json"
 
     @property
     def prints_document(self) -> bool:
-        """Whether the verb prints a JSON document of its own; before it was read, the first word that names a verb."""
+        """Whether the verb prints its own JSON document. If parsing failed, the first word that names a verb counts."""
         named = (verb for word in self._unread for verb in root_command().verbs if verb.name == word)
         verb = self._verb or next(named, None)
         return verb is not None and verb.prints_document
 
     def read(self) -> None:
-        """Find the verb and its values. Raises UsageError."""
+        """Parse the verb, its options and its arguments. Raises UsageError."""
         command: Any = root_command()
         name = PROGRAM
         while True:
@@ -78,9 +78,9 @@ class CommandLine:
             raise UsageError("Missing command.", hint=self._see_help())
 
     def run(self) -> Result | None:
-        """Run what was read, and return its result; that of a verb that printed by itself is None."""
+        """Run the parsed verb and return its result; None if the verb printed its output itself."""
         context = self._context
-        assert context is not None, "read first"
+        assert context is not None, "call read first"
         asked = asked_for(context)
         if asked == "version":
             return PlainText(f"{PROGRAM} {__version__}", {"version": __version__})
@@ -108,7 +108,7 @@ class CommandLine:
         return context
 
     def _refuse_flags_as_values(self, context: typer.Context) -> None:
-        """``--run-id --resume`` lacks a value; it does not name a run ``--resume``."""
+        """Reject an option's name as the value of another, so that ``--run-id --resume`` is a missing value."""
         if context.resilient_parsing:
             return
         parameters = context.command.get_params(context)
@@ -126,15 +126,15 @@ class CommandLine:
         return error
 
     def _refuse_options_before(self, context: typer.Context, verb: str) -> None:
-        """Options of a group itself would be without effect on a verb of the group."""
-        idle = [
+        """Reject options of a group in front of one of its verbs, where they would have no effect."""
+        unused = [
             parameter.opts[0]
             for parameter in context.command.params
             if parameter.expose_value and came_from_command_line(context, parameter.name)
         ]
-        if idle:
+        if unused:
             raise UsageError(
-                f"Cannot use {', '.join(idle)} together with the command {verb!r}.",
+                f"Cannot use {', '.join(unused)} together with the command {verb!r}.",
                 hint=f"See: {PROGRAM} {self.command} {verb} --help",
             )
 
@@ -142,7 +142,7 @@ class CommandLine:
         return f"See: {' '.join([PROGRAM, *self.command.split()])} --help"
 
     def _report_variables(self, context: typer.Context) -> None:
-        """Say which options took their value from an environment variable whose name is very general."""
+        """Report which options took their value from an environment variable with a very generic name."""
         names = [
             f"{flag} ({VARIABLES[flag]})"
             for parameter in context.command.params
@@ -154,7 +154,7 @@ class CommandLine:
 
 
 def _format_in(words: Sequence[str]) -> str | None:
-    """The last ``--output`` among words that could not be read."""
+    """The value of the last valid ``--output`` option among unparsed words."""
     found = [word.partition("=")[2] for word in words if word.startswith("--output=")]
     found += [value for name, value in itertools.pairwise(words) if name == "--output"]
     formats = [value.lower() for value in found if value.lower() in _FORMATS]

@@ -1,6 +1,6 @@
-"""The tree of commands as Typer needs it, built level by level from the table in ``commands``.
+"""The Typer command tree, built lazily from the table in ``verbs``.
 
-A verb is imported and built when it is called, so nothing of the others is imported.
+A verb is imported and built only when it is called; the others are not loaded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WIDEST_HELP: Final = 110
 
 
 def asked_for(context: typer.Context) -> str | None:
-    """What was asked for in place of running a verb: help, version or None."""
+    """What the user requested instead of running a verb: "help", "version" or None."""
     asked: str | None = context.meta.get("asked for")
     return asked
 
@@ -41,15 +41,15 @@ def _ask(what: str) -> Callable[[Any, Any, bool], bool]:
     def callback(context: Any, _: Any, given: bool) -> bool:
         if given:
             context.meta.setdefault("asked for", what)
-            # What else is on the line need not be complete any more.
+            # The rest of the command line no longer has to be complete.
             context.resilient_parsing = True
         return given
 
     return callback
 
 
-def _question(*names: str, help: str) -> TyperOption:
-    """An option that is answered in place of running a verb."""
+def _request_option(*names: str, help: str) -> TyperOption:
+    """An option such as ``--help`` whose output replaces running a verb."""
     return TyperOption(
         param_decls=list(names),
         is_flag=True,
@@ -61,7 +61,7 @@ def _question(*names: str, help: str) -> TyperOption:
 
 
 def _defaults(parameters: Sequence[Any], variables: Mapping[str, str]) -> dict[str, Any]:
-    """What the environment variables say, by parameter."""
+    """The values of environment variables, by parameter name."""
     return {
         parameter.name: variables[VARIABLES[flag]]
         for parameter in parameters
@@ -71,19 +71,19 @@ def _defaults(parameters: Sequence[Any], variables: Mapping[str, str]) -> dict[s
 
 
 class _Level:
-    """What verbs and groups of verbs have in common."""
+    """Behavior shared by verbs and groups of verbs."""
 
     params: list[Any]
     _help_option: TyperOption | None
 
     def get_help_option(self, _: Any) -> TyperOption:
-        """``--help``, which prints nothing: what it shows is the result of the command line."""
+        """The option ``--help``. It prints nothing itself: the help text is the result of the command line."""
         if self._help_option is None:
-            self._help_option = _question("--help", help="Show this message and exit.")
+            self._help_option = _request_option("--help", help="Show this message and exit.")
         return self._help_option
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Read the words of this level, with the environment variables behind them."""
+        """Parse the words of this level, with environment variables as defaults."""
         environment: Environment = extra["obj"]
         extra["default_map"] = _defaults(self.params, environment.variables)
         return super().make_context(info_name, args, parent, **extra)  # type: ignore[misc]  # of the Typer class
@@ -94,7 +94,7 @@ class VerbCommand(_Level, TyperCommand):
 
 
 class Group(_Level, TyperGroup):
-    """Verbs that are loaded when they are called. ``paired_options`` take two words each time they are given."""
+    """A group of lazily loaded verbs. Each use of one of the ``paired_options`` takes two words."""
 
     def __init__(self, *, sections: Sequence[Section], paired_options: Sequence[str] = (), **settings: Any) -> None:
         super().__init__(commands={}, **settings)
@@ -107,7 +107,7 @@ class Group(_Level, TyperGroup):
         return [verb for section in self._sections for verb in section.verbs]
 
     def find(self, name: str) -> Verb | None:
-        """The verb of this name."""
+        """The verb with this name, or None."""
         return next((verb for verb in self.verbs if verb.name == name), None)
 
     def load(self, verb: Verb) -> VerbCommand | Group:
@@ -118,11 +118,11 @@ class Group(_Level, TyperGroup):
         return command
 
     def list_commands(self, _: Any) -> list[str]:
-        """The names of the verbs, for Typer."""
+        """The names of the verbs; called by Typer."""
         return [verb.name for verb in self.verbs]
 
     def get_command(self, _: Any, cmd_name: str) -> VerbCommand | Group | None:
-        """The command of this name, for Typer."""
+        """The command with this name; called by Typer."""
         verb = self.find(cmd_name)
         return self.load(verb) if verb else None
 
@@ -141,7 +141,7 @@ class Group(_Level, TyperGroup):
         return super().parse_args(ctx, joined)
 
     def listing(self) -> list[CommandListing]:
-        """The verbs as data."""
+        """The verbs as JSON data."""
         return [
             {"name": verb.name, "section": section.title, "summary": verb.summary}
             for section in self._sections
@@ -149,7 +149,7 @@ class Group(_Level, TyperGroup):
         ]
 
     def format_commands(self, _: Any, formatter: Any) -> None:
-        """List the verbs by section, without loading them."""
+        """Write the list of verbs by section, without loading them."""
         width = max(len(verb.name) for verb in self.verbs)
         for section in self._sections:
             with formatter.section(section.title):
@@ -158,11 +158,11 @@ class Group(_Level, TyperGroup):
 
 @functools.cache
 def root_command() -> Group:
-    """``psyche-cli`` itself. Holds nothing of one invocation, so one is enough for all of a process."""
+    """The command ``psyche-cli``. It holds no state of an invocation, so it is shared within the process."""
     return Group(
         name=PROGRAM,
         sections=SECTIONS,
-        params=[_question("--version", "-V", help="Show the version and exit."), *_output_options()],
+        params=[_request_option("--version", "-V", help="Show the version and exit."), *_output_options()],
         help=_HELP,
         rich_markup_mode=None,
         context_settings={"max_content_width": _WIDEST_HELP},
@@ -201,7 +201,7 @@ def _output_options() -> list[Any]:
 
 
 def usage(context: typer.Context) -> Help | GroupHelp:
-    """Help as data."""
+    """The help of a command as JSON data."""
     command: Any = context.command
     options: list[OptionHelp] = []
     arguments: list[ArgumentHelp] = []

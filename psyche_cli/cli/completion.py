@@ -1,7 +1,7 @@
-"""What a shell offers when the user presses Tab, and the scripts that make shells ask.
+"""Shell completion: the candidates for a command line, and the completion scripts for each shell.
 
-A script runs ``psyche-cli`` with the words up to the cursor, the last of which is being typed, and with an environment
-variable set. It gets a line for each possible word: the word, a space, its help.
+A completion script runs ``psyche-cli`` with the words up to the cursor (the last one may be incomplete) and an
+environment variable set. The output is one line per candidate: the word, a space, its help.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def completions(words: Sequence[str], environment: Environment) -> list[tuple[str, str]]:
-    """What the last of the words may become, each with its help. Imports no verb but the one that is called."""
-    *before, begun = words or [""]
-    # Bash makes three words of --output=json.
-    begun = "" if begun == "=" else begun
+    """Candidates for the last word, each with its help. Imports only the verb that is being called."""
+    *before, prefix = words or [""]
+    # Bash splits --output=json into three words.
+    prefix = "" if prefix == "=" else prefix
     before = [word for word in before if word != "="]
     command: Any = root_command()
     if before:
@@ -39,14 +39,14 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
     option = next((p for p in parameters if last in p.opts and not getattr(p, "is_flag", True)), None)
     if option is not None:
         found = [(value, "") for value in getattr(option.type, "choices", ())]
-    elif begun.startswith("-"):
+    elif prefix.startswith("-"):
         found = [(flag, p.help or "") for p in parameters for flag in p.opts if flag.startswith("--")]
     elif isinstance(command, Group):
         found = [(verb.name, verb.summary) for verb in command.verbs]
     else:
         arguments = (parameter for parameter in parameters if parameter.param_type_name == "argument")
         found = [(value, "") for argument in arguments for value in getattr(argument.type, "choices", ())]
-    return [(word, help) for word, help in found if word.startswith(begun)]
+    return [(word, help) for word, help in found if word.startswith(prefix)]
 
 
 SCRIPTS: Final = {
@@ -81,4 +81,4 @@ end
 complete --command {PROGRAM} --arguments '(__psyche_cli)'
 """,
 }
-"""By shell, what its start-up file evaluates. Where nothing fits, bash and zsh complete file names."""
+"""The completion script of each shell. If there are no candidates, bash and zsh complete file names."""

@@ -1,6 +1,6 @@
-"""The options that several commands share, and the environment variables that stand in for options.
+"""Options shared by several commands, and the environment variables that set options.
 
-The names of both are those of the published Psyche client. An option on the command line beats its variable.
+The names of both match the published Psyche client. An option on the command line takes precedence over its variable.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ VARIABLES: Final = {
     "--authorizer": "AUTHORIZER",
     "--address": "ADDRESS",
 }
-"""Option to environment variable, whose value a command gets where the option is absent."""
+"""Option to the environment variable that supplies its value if the option is not given."""
 
 
 COMPLETION_VARIABLE: Final = "_PSYCHE_CLI_COMPLETE"
-"""Set by a shell that asks what the last word of the command line may become."""
+"""Set by a shell completion script that requests the completions of the last word."""
 
 EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--run-id"})
-"""Options that people set in the environment on purpose. The other variables have names so general that a stray one may
-be intended for another program, so its use is reported."""
+"""Options that users set deliberately in the environment. The names of the other variables are so generic that they may
+be set for another program, so their use is reported."""
 
 
 def option(*names: str, help: str, **settings: Any) -> Any:
     """A Typer option whose help names its environment variable, if it has one.
 
-    ``settings`` go to ``typer.Option`` as they are. The default of an option with a variable belongs into its ``help``:
-    Typer would show the variable's value in its place, which may be the URL of an endpoint with its access key.
+    ``settings`` are passed to ``typer.Option``. An option with a variable must state its default in ``help``: Typer
+    would show the variable's value instead, which may be an RPC URL that contains an API key.
     """
     variable = next((VARIABLES[name] for name in names if name in VARIABLES), None)
     if variable:
@@ -54,12 +54,12 @@ def option(*names: str, help: str, **settings: Any) -> Any:
 
 
 def came_from_variable(ctx: typer.Context, parameter: str | None) -> bool:
-    """Whether a parameter has its value from an environment variable, through click's default map."""
+    """Whether an environment variable set the parameter, through click's default map."""
     return _source(ctx, parameter) == "DEFAULT_MAP"
 
 
 def came_from_command_line(ctx: typer.Context, parameter: str | None) -> bool:
-    """Whether the user typed a parameter."""
+    """Whether the parameter was given on the command line."""
     return _source(ctx, parameter) == "COMMANDLINE"
 
 
@@ -69,11 +69,11 @@ def _source(ctx: typer.Context, parameter: str | None) -> str:
 
 
 BETWEEN_PAIRED_WORDS: Final = "\0"
-"""Stands between the two words of a paired option's value: Typer has no repeatable options of two words."""
+"""Separator of the two words of a paired option's value: Typer does not support repeatable options with two values."""
 
 
 LOCAL_RPC: Final = "http://127.0.0.1:8899"
-"""Where a local validator listens."""
+"""Default RPC URL of a local validator."""
 
 Rpc = Annotated[
     str,
@@ -165,5 +165,5 @@ def output_options(
         ),
     ] = False,
 ) -> None:
-    """The options of ``psyche-cli`` itself and of every verb. They take effect as they are read: the last one wins."""
+    """The options of ``psyche-cli`` and of every verb. They take effect while they are parsed, so the last one wins."""
     del output, quiet, verbose

@@ -1,6 +1,6 @@
-"""What the verbs that need no cluster return to programs, and what help and version are as JSON.
+"""JSON payloads of verbs that need no cluster, and of help and version.
 
-``TypedDict`` throughout: help is to answer before dataclasses would be built.
+They are TypedDicts because creating dataclasses would slow down ``--help``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ class OptionHelp(TypedDict):
     """An option of a command."""
 
     names: list[str]
-    value: Annotated[str | None, "What its value is; null for a flag."]
-    variable: Annotated[str | None, "The environment variable that stands in for it."]
+    value: Annotated[str | None, "Placeholder for the value, such as FILE; null for a flag."]
+    variable: Annotated[str | None, "Environment variable that supplies the value if the option is absent."]
     help: str | None
     required: bool
 
@@ -37,7 +37,7 @@ class CommandListing(TypedDict):
 class Help(TypedDict):
     """The help of a command."""
 
-    text: Annotated[str, "As people see it."]
+    text: Annotated[str, "The help as plain text."]
     arguments: list[ArgumentHelp]
     options: list[OptionHelp]
 
@@ -55,21 +55,21 @@ class Version(TypedDict):
 
 
 class CompletionScript(TypedDict):
-    """A script that completes commands and options."""
+    """A shell completion script."""
 
     shell: str
     script: str
 
 
 class ExampleListing(TypedDict):
-    """An example configuration in the list."""
+    """An entry in the list of example configurations."""
 
     name: str
     summary: str
 
 
 class ExampleList(TypedDict):
-    """The example configurations, with --list."""
+    """The available example configurations; the output with --list."""
 
     examples: list[ExampleListing]
 
@@ -91,13 +91,13 @@ class WrittenExample(TypedDict):
 
 
 class SchemaListing(TypedDict):
-    """A schema in the list."""
+    """An entry in the list of schemas."""
 
     name: str
     describes: str
 
 
 class SchemaList(TypedDict):
-    """The schemas that there are."""
+    """The available schemas."""
 
     schemas: list[SchemaListing]

@@ -1,6 +1,7 @@
-"""The one door to stdout, and the form in which results and errors are shown.
+"""All output to stdout, and the formatting of results and errors.
 
-Nothing that passes has a secret in it or acts on a terminal, and no markup is interpreted: names come from strangers.
+Secrets and terminal control characters are removed, and markup is not interpreted, because names of runs and accounts
+are untrusted text.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from psyche_cli.environment import Environment
 
 ENVELOPE_VERSION = 1
-"""Version of the JSON envelope. It grows when a key changes its meaning or goes away, not when one is added."""
+"""Version of the JSON envelope. Incremented when a key is removed or changes its meaning, not when one is added."""
 
 
 def json_text(value: JsonValue | Mapping[str, object], *, ascii_only: bool = False, one_line: bool = False) -> str:
-    """JSON with sorted keys and 2 spaces of indent (or in one line); Decimals exact, NaN and infinities as null.
+    """Serialize JSON with sorted keys, indented by 2 spaces or on one line.
 
-    What is not printable is escaped, with ``ascii_only`` also what is not ASCII.
+    Decimals are exact; NaN and infinities become null. Unprintable characters are escaped, and with ``ascii_only`` all
+    non-ASCII characters.
     """
     import simplejson
 
@@ -41,22 +43,22 @@ def json_text(value: JsonValue | Mapping[str, object], *, ascii_only: bool = Fal
 
 
 def print_line(environment: Environment, text: str) -> None:
-    """Print one line on stdout while a command is still at work. An OSError says that it cannot be written."""
+    """Print one line to stdout while a command is still running. Raises OSError if stdout cannot be written."""
     safe = encodable(printable(environment.redactor.redacted(text)), environment.stdout)
     environment.stdout.write(safe + "\n")
     environment.stdout.flush()
 
 
 def one_line_json(command: str, result: OperationResult[Any]) -> str:
-    """The JSON document of a result in one line, for a command that goes on after it: readers wait for the line end."""
+    """The JSON document of a result on one line, for a command that keeps running after printing it."""
     return json_text(_envelope(command, _machine_view(result)), ascii_only=True, one_line=True)
 
 
 class Renderer:
-    """Prints for one invocation.
+    """Prints the result or error of one invocation.
 
-    ``as_json`` is whether stdout must be JSON, ``command`` the verb for the envelope. An OSError says that stdout
-    cannot be written.
+    ``as_json`` selects JSON on stdout; ``command`` is the verb named in the envelope. The methods raise OSError if
+    stdout cannot be written.
     """
 
     def __init__(self, environment: Environment, *, command: str, as_json: bool) -> None:
@@ -68,7 +70,7 @@ class Renderer:
         self._as_json = as_json
 
     def result(self, result: Result) -> None:
-        """Print what a command returned."""
+        """Print the result of a command."""
         if isinstance(result, Document):
             self._json(to_json(result.value))
         elif isinstance(result, PlainText) and not self._as_json:
@@ -81,9 +83,9 @@ class Renderer:
             self._human(result)
 
     def error(self, error: PsycheError) -> None:
-        """Print a failure: a sentence and a hint on stderr, and with JSON output the envelope on stdout.
+        """Print an error: message and hint on stderr, and with JSON output the envelope on stdout.
 
-        stderr gets it also where stdout cannot be written.
+        stderr is written even if stdout cannot be written.
         """
         try:
             if self._as_json:
@@ -99,9 +101,9 @@ class Renderer:
         self._json(_envelope(self._command, content, exit_code))
 
     def _json(self, value: JsonValue) -> None:
-        """Print a document, with strings beside the numbers that doubles do not hold.
+        """Print a JSON document, with string copies of numbers that a double cannot represent.
 
-        JSON is UTF-8. Where stdout is not, all but ASCII is escaped.
+        If stdout is not UTF-8, all non-ASCII characters are escaped.
         """
         value = with_strings(self._without_secrets(value))
         text = json_text(value)
@@ -166,7 +168,7 @@ def _machine_view(result: OperationResult[Any]) -> dict[str, JsonValue]:
 
 
 def _more_lines(error: PsycheError) -> list[str]:
-    """What belongs under the sentence, a line each: the broken rules, or the logs of a program that refused."""
+    """Lines printed below the error message: the violated rules, or the logs of the failed program."""
     if isinstance(error, ConfigurationError):
         lines = [problem["message"] for problem in error.problems]
         return [f"  - {line}" for line in lines if line != error.message]
@@ -174,11 +176,11 @@ def _more_lines(error: PsycheError) -> list[str]:
 
 
 def _print_rows(stream: TextIO, title: str, rows: list[tuple[str, str]]) -> None:
-    """Title and aligned rows; bold and dim on a terminal, plain and never wrapped elsewhere."""
+    """Print a title and aligned rows, styled on a terminal and plain elsewhere; lines are never wrapped."""
     from rich.console import Console
     from rich.text import Text
 
-    # The width means nothing where lines are never wrapped; but of itself rich takes COLUMNS=0 to leave no room at all.
+    # The width has no effect without wrapping, but must be set: rich would read COLUMNS=0 as a width of zero.
     console = Console(file=stream, highlight=False, soft_wrap=True, width=80)
     console.print(Text(title, style="bold"))
     width = max((len(label) for label, _ in rows), default=0)

@@ -1,6 +1,6 @@
-"""The JSON Schemas of what the verbs print with ``--output json``, made from the types of their payloads.
+"""JSON Schemas of the verbs' ``--output json`` output, generated from their payload types.
 
-Nothing of the cluster is imported: payloads stand in modules of their own.
+Payload types are defined in separate modules, so no cluster code is imported here.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ FAILURE: Final = "failure"
 HELP: Final = "help"
 VERSION: Final = "version"
 OTHERS: Final = {
-    FAILURE: "What every command prints when it fails",
-    HELP: "What every command prints with --help",
-    VERSION: "What psyche-cli prints with --version",
+    FAILURE: "Output of any command that fails",
+    HELP: "Output of any command with --help",
+    VERSION: "Output of psyche-cli --version",
 }
-"""The schemas that belong to no verb, and what they are of."""
+"""Schemas that do not belong to a verb, with their titles."""
 
 _RESULTS: Final[dict[str, Any]] = {
     "create-run": OperationResult[CreateRunData],
@@ -66,7 +66,10 @@ _RESULTS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class ErrorKind:
-    """An error as programs see it: its code, how the process ends, what it means, and the keys of its own context."""
+    """An error type for the documentation.
+
+    ``keys`` are the fields of its JSON context, without those that all errors share.
+    """
 
     code: str
     exit_code: ExitCode
@@ -75,7 +78,7 @@ class ErrorKind:
 
 
 def verb_names() -> Iterator[tuple[str, Verb]]:
-    """Every verb that does something by the words that call it; a group comes before its verbs."""
+    """All runnable verbs with their full names, such as ``localnet warp``; a group precedes its verbs."""
     for section in SECTIONS:
         for verb in section.verbs:
             if verb.runs:
@@ -85,16 +88,16 @@ def verb_names() -> Iterator[tuple[str, Verb]]:
 
 
 def listed_schemas() -> list[payloads.SchemaListing]:
-    """Every schema by name: those of the verbs, then the others."""
+    """The names and titles of all schemas: those of verbs first, then the others."""
     listed: list[payloads.SchemaListing] = [
-        {"name": name, "describes": f"What `psyche-cli {name}` prints"} for name, _ in verb_names()
+        {"name": name, "describes": f"Output of `psyche-cli {name}`"} for name, _ in verb_names()
     ]
     others: list[payloads.SchemaListing] = [{"name": name, "describes": text} for name, text in OTHERS.items()]
     return listed + others
 
 
 def schema(name: str) -> Schema | None:
-    """The schema of this name; None if there is none."""
+    """The schema with this name; None if it does not exist."""
     definitions: Schema = {}
     if name == FAILURE:
         described = _failure(definitions)
@@ -107,13 +110,13 @@ def schema(name: str) -> Schema | None:
         described = _of_result(name, definitions)
     else:
         return None
-    title = OTHERS.get(name) or f"What `psyche-cli {name}` prints"
+    title = OTHERS.get(name) or f"Output of `psyche-cli {name}`"
     head: Schema = {"$schema": DRAFT, "title": title}
     return {**head, **described, **({"$defs": definitions} if definitions else {})}
 
 
 def error_kinds() -> list[ErrorKind]:
-    """Every kind of error, in the order of the error tree."""
+    """All error types, in the order of the error tree."""
     shared = field_names(PsycheError)
     return [
         ErrorKind(
@@ -127,8 +130,8 @@ def error_kinds() -> list[ErrorKind]:
 
 
 def _meaning(kind: type[PsycheError]) -> str:
-    if kind is PsycheError:  # the root of the tree itself is raised for bugs only
-        return "psyche-cli itself failed, which is a bug; `exception` names the unexpected exception."
+    if kind is PsycheError:  # the base class itself is raised only for bugs
+        return "An unexpected error in psyche-cli, which is a bug. `exception` is the name of the exception."
     return " ".join((kind.__doc__ or "").split("\n\n")[0].split()).replace("``", "`")
 
 
@@ -143,12 +146,12 @@ def _of_result(name: str, definitions: Schema) -> Schema:
     success = _success(definitions, Literal[name], fields)
     if name != "schema":
         return success
-    a_schema: Schema = {"type": "object", "required": ["$schema", "title"]}
-    return {"anyOf": [success, a_schema]}
+    printed_schema: Schema = {"type": "object", "required": ["$schema", "title"]}
+    return {"anyOf": [success, printed_schema]}
 
 
 def _document(kind: Any, definitions: Schema) -> Schema:
-    """The schema of a TypedDict as the whole document."""
+    """The schema of a TypedDict that is the entire document."""
     fields = typing.get_type_hints(kind, include_extras=True)
     described = object_schema(fields, list(fields), definitions)
     return {"description": description_of(kind), **described}
@@ -202,7 +205,7 @@ def _define_error(kind: type[PsycheError], definitions: Schema) -> str:
 
 
 def _without_none(kind: Any) -> Any:
-    """The type of a field that is left out where it is None."""
+    """The type of a field that is omitted if it is None."""
     if typing.get_origin(kind) not in (Union, types.UnionType):
         return kind
     left = tuple(argument for argument in typing.get_args(kind) if argument is not type(None))

@@ -1,8 +1,7 @@
-"""How a verb is declared: its own options in a function's signature, and by a decorator what it needs besides.
+"""Decorators that declare verbs. A function's signature declares the verb's options; ``reads`` and ``writes`` add more.
 
-The function checks what can be checked offline and returns what is to be done with a session, so that a mistake in the
-options is reported before a wallet is read or an endpoint is asked. ``plain`` verbs need no session and return their
-result.
+The function validates its options offline and returns a function of a session, so invalid options are reported before
+a wallet is read or an endpoint is contacted. ``plain`` verbs need no session and return their result directly.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from psyche_cli.suggestions import GivenOptions
 
 Reading: TypeAlias = "Callable[[Session], Result]"
-"""What a verb does with an open endpoint."""
+"""The part of a verb that needs an endpoint."""
 
 Writing: TypeAlias = "Callable[[SigningSession], Result]"
-"""What a verb does with an open endpoint and a wallet."""
+"""The part of a verb that needs an endpoint and a wallet."""
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _CONTEXT = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
@@ -36,9 +35,9 @@ _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
 @dataclass(frozen=True)
 class Declaration:
-    """A verb as its module declares it.
+    """The declaration of a verb.
 
-    ``function`` has the signature from which Typer makes the options; its docstring is the help. ``example`` is a
+    Typer derives the options from the signature of ``function``, whose docstring is the help text. ``example`` is a
     command line. ``paired_options`` are options of a group that take two words.
     """
 
@@ -48,18 +47,21 @@ class Declaration:
 
 
 def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Declaration]:
-    """A verb that needs no session, or opens its own. Its function returns the result; None if it printed itself."""
+    """Declare a verb that needs no session or opens its own.
+
+    Its function returns the result, or None if it has printed its output itself.
+    """
     return lambda function: Declaration(function, example, paired_options)
 
 
 def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Reading]], Declaration]:
-    """A verb that needs an endpoint. Its options get ``--rpc``, and with ``websocket`` the idle ``--ws-rpc``."""
+    """Declare a verb that needs an endpoint. Adds ``--rpc``, and with ``websocket`` the unused ``--ws-rpc``."""
 
     def declare(function: Callable[..., Reading]) -> Declaration:
         own = _parameters(function)
 
         def run(ctx: typer.Context, *, rpc: str, ws_rpc: str | None = None, **values: Any) -> Result:
-            _mention(ctx, ws_rpc)
+            _report_unused(ctx, ws_rpc)
             read = function(ctx, **values) if "ctx" in own else function(**values)
             from psyche_cli.operations.sessions import reading_session
 
@@ -75,7 +77,7 @@ def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Re
 def writes(
     *, example: str, websocket: bool = True, wallet: Any = WalletPath
 ) -> Callable[[Callable[..., Writing]], Declaration]:
-    """A verb that needs an endpoint and a wallet. ``wallet`` is the annotation of the option that names its file."""
+    """Declare a verb that needs an endpoint and a wallet. ``wallet`` annotates the option for the keypair file."""
     wallet_option = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
 
     def declare(function: Callable[..., Writing]) -> Declaration:
@@ -84,7 +86,7 @@ def writes(
         def run(
             ctx: typer.Context, *, rpc: str, ws_rpc: str | None = None, wallet: Path | None, **values: Any
         ) -> Result:
-            _mention(ctx, ws_rpc)
+            _report_unused(ctx, ws_rpc)
             write = function(ctx, **values) if "ctx" in own else function(**values)
             from psyche_cli.operations.sessions import signing_session
 
@@ -99,13 +101,13 @@ def writes(
     return declare
 
 
-def _mention(ctx: typer.Context, ws_rpc: str | None) -> None:
+def _report_unused(ctx: typer.Context, ws_rpc: str | None) -> None:
     if ws_rpc is not None:
         ctx.obj.progress("--ws-rpc is accepted for compatibility with the published client and has no effect.")
 
 
 def given_options(ctx: typer.Context) -> GivenOptions:
-    """The options that commands suggested by this one must repeat: what was typed, and is not the default anyway."""
+    """The options that suggested commands must repeat: those given on the command line that are not the default."""
     from psyche_cli.suggestions import GivenOptions
 
     def typed(parameter: str) -> Any:
@@ -126,7 +128,7 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def _presented(
     run: Callable[..., Any], function: Callable[..., Any], parameters: dict[str, inspect.Parameter]
 ) -> Callable[..., Any]:
-    """``run`` with the help of ``function`` and, for Typer, a signature of these parameters."""
+    """Give ``run`` the docstring of ``function`` and a signature with these parameters, from which Typer reads both."""
     run.__doc__ = function.__doc__
     run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
     run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]  # inspect reads it

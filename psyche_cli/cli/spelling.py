@@ -1,7 +1,7 @@
-"""Which names a misspelt word may stand for.
+"""Suggestions for misspelled names.
 
-A suggestion is a command that people copy, so it is made for a slip of the fingers only: ``creat-run`` is create-run,
-but ``close-run`` is another word and not a reason to suggest what creates a run.
+Users copy a suggested command, so only likely typos are matched: ``creat-run`` suggests ``create-run``, but
+``close-run`` is a different word and does not.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _LONG_WORD = 8
-"""Characters from which on a single word may have two slips in it."""
+"""Minimum length of a word that may contain two typos."""
 
 
 def near_misspellings(word: str, names: Iterable[str]) -> list[str]:
-    """The ``names`` of which ``word`` is a misspelling, best first.
+    """The ``names`` that ``word`` is probably a misspelling of, best match first.
 
-    At most two characters may be missing, added, wrong or swapped with their neighbour; of each word between hyphens at
-    most one, of a long one two, and it begins with the same letter. Where the hyphens themselves differ, it is one in
-    all.
+    The edit distance is at most two in total and one per hyphen-separated part, or two for a long part. Each part must
+    start with the same letter or have its first two letters swapped. With a different number of hyphens, the total
+    distance is at most one.
     """
     found = [(distance(word, name), name) for name in names if _is_near(word, name)]
     return [name for _, name in sorted(found)]
@@ -35,13 +35,12 @@ def _is_near(word: str, name: str) -> bool:
 def _is_same_word(part: str, wanted: str) -> bool:
     if part == wanted:
         return True
-    begins_alike = part[:1] == wanted[:1] or sorted(part[:2]) == sorted(wanted[:2])
-    return begins_alike and distance(part, wanted) <= (2 if len(wanted) >= _LONG_WORD else 1)
+    similar_start = part[:1] == wanted[:1] or sorted(part[:2]) == sorted(wanted[:2])
+    return similar_start and distance(part, wanted) <= (2 if len(wanted) >= _LONG_WORD else 1)
 
 
 def distance(one: str, other: str) -> int:
-    """How many characters must be inserted, removed, replaced, or swapped with their neighbour to get from one to the
-    other."""
+    """Edit distance: the number of insertions, deletions, substitutions and swaps of adjacent characters."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one, 1):

@@ -1,7 +1,7 @@
-"""The verbs of the command line: a table that says where in ``cli.commands`` each one is.
+"""The table of verbs and their modules in ``cli.commands``.
 
-A module is imported when one of its verbs is called. What it declares with ``sessions.plain``, ``reads`` or ``writes``
-reads the verb's options and calls one function of ``operations``.
+A module is imported when its verb is called. It declares the verb with ``sessions.plain``, ``reads`` or ``writes``; the
+declared function converts the options and calls one function of ``operations``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 class Verb(NamedTuple):
     """A verb of the command line, or a group of verbs.
 
-    ``summary`` is its line in the list of commands: the first line of its help, without the full stop. ``module`` of
-    ``cli.commands`` holds its declaration by the name ``command``. ``prints_document``: on success stdout is a JSON
-    document of the verb's own, whatever ``--output`` says. ``verbs`` are those of a group, which does something by
-    itself if it ``runs``.
+    ``summary`` is its line in the list of commands: the first line of its help without the period. ``module`` is the
+    module in ``cli.commands`` whose ``command`` is its declaration. With ``prints_document``, stdout of a successful
+    command is a JSON document without the envelope, regardless of ``--output``. ``verbs`` are the members of a group;
+    ``runs`` is False for a group that cannot be called without one of them.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Verb(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Verbs that are listed together in ``psyche-cli --help``, under what they are about."""
+    """Verbs that are listed under a common title in ``psyche-cli --help``."""
 
     title: str
     verbs: tuple[Verb, ...]
@@ -109,7 +109,7 @@ SECTIONS: Final = (
         ),
     ),
 )
-"""Every verb, by what it is about, in the order of a run's life."""
+"""All verbs by topic, in the order in which they are used during the life of a run."""
 
 ALIASES: Final = {"config-example": ("config", "example")}
-"""Former names of verbs, which still work and are not listed, and the words that they stand for."""
+"""Former names of verbs, which still work but are not listed, with their replacements."""

@@ -185,7 +185,7 @@ def test_bad_program_ends_before_the_ready_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("--bpf-program", "coordinator"), "needs two values"),
+        (("--bpf-program", "coordinator"), "requires two values"),
         (("--bpf-program", "nobody", "x.so"), "--bpf-program"),
         (("--airdrop", "nobody=1"), "--airdrop"),
         (("--airdrop", "11111111111111111111111111111111"), "no amount"),

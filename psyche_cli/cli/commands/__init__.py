@@ -1,1 +1,1 @@
-"""The verbs' options. Each verb makes one call to ``operations`` and returns its result."""
+"""The options of each verb. Each verb calls one function of ``operations`` and returns its result."""

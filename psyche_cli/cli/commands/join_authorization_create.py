@@ -19,7 +19,7 @@ def command(
         option(
             "--authorizer",
             metavar="PUBKEY",
-            help="Public key allowed to join, itself or through its delegates.",
+            help="Public key that is allowed to join, directly or through its delegates.",
         ),
     ] = None,
     permissionless: Annotated[bool, option("--permissionless", help="Allow everyone to join.")] = False,
@@ -32,7 +32,7 @@ def command(
     from psyche_cli.operations.authorizations.create import choose_grantee, create_join_authorization
 
     if permissionless and came_from_variable(ctx, "authorizer"):
-        authorizer = None  # what is said on the command line beats the environment
+        authorizer = None  # the command line takes precedence over the environment
     grantee = choose_grantee(authorizer, permissionless=permissionless)
     run_id = ctx.obj.variables.get("RUN_ID") or None
     return lambda session: create_join_authorization(session, grantee, run_id)

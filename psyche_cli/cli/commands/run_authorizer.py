@@ -1,4 +1,4 @@
-"""``psyche-cli run-authorizer``: the name that the older guides use for ``join-authorization-create``."""
+"""``psyche-cli run-authorizer``: the name of ``join-authorization-create`` in older guides."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def command(
         typer.Option(
             "--grantee",
             metavar="PUBKEY",
-            help="Public key or keypair file of the key allowed to join. Defaults to everyone.",
+            help="Public key or keypair file of the key that is allowed to join. Defaults to everyone.",
         ),
     ] = None,
 ) -> OperationResult[Any]:
     """Alias of join-authorization-create that takes key=value arguments.
 
-    Kept for scripts written for the run_authorizer recipe of the published repository, with the same defaults: everyone
-    may join, the cluster is a local validator, and the default keypair signs.
+    For scripts that use the run_authorizer recipe of the published repository. The defaults are the same: everyone may
+    join, the cluster is a local validator, and the default keypair signs.
     """
     from psyche_cli.operations.authorizations.create import create_join_authorization
     from psyche_cli.operations.authorizations.run_authorizer_arguments import parse_run_authorizer_arguments

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 def command(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[COMMAND]", help="Whose output; also failure, help and version. A list when absent."),
+        typer.Argument(
+            metavar="[COMMAND]",
+            help="Command to describe, or failure, help or version. Without it, lists the schemas.",
+        ),
     ] = None,
 ) -> Any:
     """Print the JSON Schema of a command's output.
 
-    It is of draft 2020-12, and describes stdout with --output json when the command succeeds. Failures of all commands
-    have one schema, called failure.
+    The schema (draft 2020-12) describes stdout with --output json when the command succeeds. All commands share one
+    schema for failures, named failure.
     """
     from psyche_cli.cli.schemas import listed_schemas, schema
 
@@ -35,5 +38,5 @@ def command(
     name = " ".join([*ALIASES.get(words[0], words[:1]), *words[1:]])
     found = schema(name)
     if found is None:
-        raise UsageError(f"There is no schema {name!r}.", hint="List them: psyche-cli schema", name=name)
+        raise UsageError(f"Schema {name!r} does not exist.", hint="To list the schemas: psyche-cli schema", name=name)
     return Document(found)

@@ -19,7 +19,7 @@ def command(
             "--earning-rate-total-shared",
             "--earning-rate",
             metavar="AMOUNT",
-            help="Total earned per epoch, shared by all members that finish it.",
+            help="Total reward per epoch, shared by all members that finish it.",
         ),
     ] = None,
     slashing_rate: Annotated[
@@ -35,8 +35,8 @@ def command(
 ) -> Writing:
     """Set the earning and slashing rates for future epochs.
 
-    The rates take effect from the next epoch. With a treasurer they are amounts of the collateral token, such as 12.5;
-    without one they are whole points.
+    The rates take effect from the next epoch. With a treasurer, they are amounts of the collateral token, such as 12.5;
+    without one, they are whole points.
     """
     if earning_rate is None and slashing_rate is None:
         raise NothingToDo(

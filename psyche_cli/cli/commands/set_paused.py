@@ -17,8 +17,8 @@ def command(
 ) -> Writing:
     """Pause a run, or start or resume it with --resume.
 
-    A run in training pauses at the end of its epoch, and that epoch pays no rewards. A run that is waiting for members
-    or warming up pauses immediately.
+    A run in training pauses at the end of its epoch, which then pays no rewards. A run that is waiting for members or
+    warming up pauses immediately.
     """
     from psyche_cli.operations.runs.set_paused import set_paused
 

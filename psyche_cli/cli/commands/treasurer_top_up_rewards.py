@@ -26,7 +26,7 @@ def command(
 
     The tokens come from the wallet's associated token account. Members are paid from the vault when they claim.
 
-    The transfer cannot be undone: the vault pays out only to members claiming their earnings.
+    The transfer cannot be undone: the vault only pays out to members who claim their earnings.
     """
     from psyche_cli.operations.rewards.treasurer_top_up_rewards import top_up_rewards
 

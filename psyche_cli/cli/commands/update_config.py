@@ -25,7 +25,7 @@ def command(
         option(
             "--restart-from-step",
             metavar="N",
-            help="Set the step to restart from, and the matching data index.",
+            help="Set the step to restart from and the corresponding data index.",
             min=1,
             max=U32_MAX,
         ),

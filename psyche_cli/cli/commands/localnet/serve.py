@@ -18,7 +18,9 @@ def _pairs(name: str, values: list[str] | None) -> list[tuple[str, Path]]:
     for value in values or ():
         first, between, second = value.partition(BETWEEN_PAIRED_WORDS)
         if not between:
-            raise UsageError(f"{name} needs two values, an address and a file.", hint="See: psyche-cli localnet --help")
+            raise UsageError(
+                f"{name} requires two values, an address and a file.", hint="See: psyche-cli localnet --help"
+            )
         pairs.append((first, Path(second)))
     return pairs
 
@@ -28,7 +30,7 @@ def command(
     ctx: typer.Context,
     *,
     rpc_port: Annotated[
-        int, typer.Option("--rpc-port", help="JSON-RPC port; PubSub uses the next one. 0 picks a free pair.")
+        int, typer.Option("--rpc-port", help="JSON-RPC port; PubSub uses the next one. 0 selects two free ports.")
     ] = 8899,
     bpf_program: Annotated[
         list[str] | None,
@@ -98,7 +100,7 @@ def command(
         ),
     ] = "now",
     warp_slot: Annotated[
-        int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="The first slot.", min=1, max=10**15)
+        int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="First slot of the chain.", min=1, max=10**15)
     ] = 1,
     ready_file: Annotated[
         Path | None,
@@ -108,9 +110,7 @@ def command(
             help="File to create once the validator is ready, with its URLs as JSON. Removed on exit.",
         ),
     ] = None,
-    log: Annotated[
-        bool, typer.Option("--log", help="Also print every request and all program logs to stderr.")
-    ] = False,
+    log: Annotated[bool, typer.Option("--log", help="Also print all requests and program logs to stderr.")] = False,
 ) -> None:
     """Run a local validator or control a running one.
 
