@@ -1,1 +1,1 @@
-"""The embedded local validator: LiteSVM behind Solana's JSON-RPC and PubSub."""
+"""The local validator: LiteSVM with Solana's JSON-RPC and PubSub interfaces."""

@@ -1,4 +1,4 @@
-"""One request to a local validator from Python code, past every client library."""
+"""A single JSON-RPC request to a local validator, without a client library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS: Final = 30.0
 def call(transport: Transport, method: str, params: Sequence[Json]) -> Json:
     """The result of one RPC method; the transport is closed.
 
-    Raises RpcError with the method's code and text when it refuses, or another NetworkError.
+    Raises RpcError with the code and message of a JSON-RPC error, or another NetworkError.
     """
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     try:

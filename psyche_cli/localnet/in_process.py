@@ -1,4 +1,4 @@
-"""The local validator without sockets: a transport straight into its dispatcher, for tests."""
+"""The local validator without sockets, for tests: a transport that calls its dispatcher directly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 
 
 class InProcessTransport:
-    """A ``psyche_cli.transport.Transport`` to a dispatcher of this process."""
+    """A ``psyche_cli.transport.Transport`` to a dispatcher in this process."""
 
     def __init__(self, dispatcher: Dispatcher, *, label: str = "in-process") -> None:
         self._dispatcher = dispatcher
@@ -26,36 +26,36 @@ class InProcessTransport:
 
     @property
     def label(self) -> str:
-        """A name to show in place of an address."""
+        """A name to display in place of an address."""
         return self._label
 
-    def send(self, body: bytes, *, timeout: float) -> bytes:  # noqa: ARG002 -- answers at once
+    def send(self, body: bytes, *, timeout: float) -> bytes:  # noqa: ARG002 -- answers immediately
         """Answer a JSON-RPC request body. Raises Unreachable after ``close``."""
         if not self._open:
             raise Unreachable(f"{self._label} is closed.")
         return self._dispatcher.handle(body)
 
     def close(self) -> None:
-        """Refuse further calls; the dispatcher lives on."""
+        """Reject further requests; the dispatcher remains usable."""
         self._open = False
 
 
 def create_dispatcher(genesis: Genesis | None = None, *, clock: Clock | None = None) -> Dispatcher:
-    """A new chain with the Psyche programs (or another ``genesis``), ready to answer. Raises BadProgram."""
+    """A dispatcher for a new chain with the Psyche programs (or another ``genesis``). Raises BadProgram."""
     return Dispatcher(RpcContext(Bank(genesis or Genesis(), Timekeeper(clock or SystemClock()))))
 
 
 class InProcessValidator:
-    """A local validator without sockets and without a thread: it answers in the thread that created it, and only there.
+    """A local validator without sockets or threads, usable only from the thread that created it.
 
-    ``genesis`` is what the chain starts with (the Psyche programs unless given), ``clock`` the cluster's time.
+    ``genesis`` is the initial state of the chain (default: with the Psyche programs), ``clock`` the cluster's time.
 
     ::
 
         with InProcessValidator() as validator:
             validator.call("localnet_warpSeconds", 3600)
 
-    Raises BadProgram when a program of ``genesis`` is missing or not accepted by the VM.
+    Raises BadProgram if a program of ``genesis`` is missing or rejected by the VM.
     """
 
     def __init__(self, genesis: Genesis | None = None, *, clock: Clock | None = None) -> None:
@@ -86,7 +86,7 @@ class InProcessValidator:
         return transport
 
     def close(self) -> None:
-        """Refuse further requests; transports that are open raise Unreachable."""
+        """Reject further requests; open transports raise Unreachable."""
         self._open = False
         for transport in self._transports:
             transport.close()

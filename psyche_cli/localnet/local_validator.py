@@ -1,4 +1,4 @@
-"""The local validator as one object: build the chain, serve it, in the foreground or in a thread."""
+"""The local validator as one object, served in the foreground or in a thread."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 class LocalnetOptions:
     """Options of a local validator.
 
-    ``rpc_port`` 0 takes any free pair of ports. ``slot_seconds`` 0 lets slots pass only when warped. ``log`` gets a
-    line per transaction, and with ``log_requests`` also per request and per line of program log; ``notice`` gets what
-    must not be missed: damage of a ledger, mistakes of the validator itself. ``history_capacity`` counts transactions.
-    ``ledger`` is a folder to keep the chain in; with ``reset`` its content is discarded.
+    ``rpc_port`` 0 selects any free pair of ports. With ``slot_seconds`` 0, slots advance only by warping. ``log``
+    receives a line per transaction, and with ``log_requests`` also one per request and per program log line;
+    ``notice`` receives important lines: damage of a ledger and internal errors. ``history_capacity`` is the number of
+    transactions to keep. ``ledger`` is a folder for the chain; with ``reset`` its content is discarded.
     """
 
     genesis: Genesis = field(default_factory=Genesis)
@@ -54,7 +54,7 @@ class LocalnetOptions:
 
 
 def create_server(options: LocalnetOptions) -> LocalServer:
-    """Load the programs, continue the ledger if there is one, take the ports.
+    """Load the programs, continue from the ledger if one is given, and bind the ports.
 
     Raises BadProgram, PortInUse, UsageError or LocalnetError.
     """
@@ -87,7 +87,7 @@ def _create_bank(options: LocalnetOptions) -> tuple[Ledger | None, Bank]:
 
 
 def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) -> Bank:
-    """The chain that the ledger holds, or a new one, from now on written to it. Raises LocalnetError, BadProgram."""
+    """The chain stored in the ledger, or a new one, with all changes recorded. Raises LocalnetError, BadProgram."""
     stored = ledger.load()
     if stored is None:
         bank = Bank(
@@ -96,7 +96,7 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
         options.notice("ledger: starting a new chain")
     else:
         timekeeper.continue_from(stored.until.unix_time - stored.until.warped_seconds)
-        # Heights go on where every blockhash of the former life is too old, as its clients will see.
+        # The height continues past the validity of every earlier blockhash, so that clients see these expire.
         bank = Bank(
             replace(options.genesis, blockhash=stored.genesis_hash),
             timekeeper,
@@ -117,14 +117,14 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
 
 
 class LocalValidator:
-    """A local validator in a thread of this process, on any free pair of ports unless told otherwise.
+    """A local validator in a thread of this process, by default on any free pair of ports.
 
     ::
 
         with LocalValidator() as validator:
             client = solana.rpc.api.Client(validator.rpc_url)
 
-    Raises on entering what :func:`create_server` raises.
+    On entering, it raises the errors of :func:`create_server`.
     """
 
     def __init__(self, options: LocalnetOptions | None = None) -> None:
@@ -147,18 +147,18 @@ class LocalValidator:
 
     @property
     def rpc_url(self) -> str:
-        """Where JSON-RPC is answered."""
+        """The URL of the JSON-RPC server."""
         return self._started().rpc_url
 
     @property
     def ws_url(self) -> str:
-        """Where PubSub is answered."""
+        """The URL of the PubSub server."""
         return self._started().ws_url
 
     def call(self, method: str, *params: Json) -> Json:
-        """The result of one RPC method, such as ``call("localnet_warpSeconds", 3600)``. From any thread.
+        """The result of one RPC method, such as ``call("localnet_warpSeconds", 3600)``. Safe to call from any thread.
 
-        Raises RpcError with the method's code and text when it refuses.
+        Raises RpcError with the code and message of a JSON-RPC error.
         """
         return call(self.open_transport(), method, params)
 
@@ -176,7 +176,7 @@ class LocalValidator:
         return self._server
 
     def start(self) -> None:
-        """Start serving; returns when the first request can be answered."""
+        """Start serving; returns once requests are accepted."""
         self._thread = threading.Thread(target=self._run, name="local-validator", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -185,7 +185,7 @@ class LocalValidator:
             raise self._failure
 
     def close(self) -> None:
-        """Stop serving and give the ports back."""
+        """Stop serving and release the ports."""
         if self._thread is None:
             return
         if self._loop is not None and self._stop is not None and not self._loop.is_closed():
@@ -206,7 +206,7 @@ class LocalValidator:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         started = asyncio.Event()
-        # The VM belongs to the thread that makes it.
+        # The VM can only be used in the thread that created it.
         self._server = create_server(self._options)
         serving = asyncio.create_task(self._server.serve(started, self._stop))
         await started.wait()

@@ -1,4 +1,4 @@
-"""The local validator as a process of its own, for programs that must not share theirs with it."""
+"""The local validator in a separate process."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _PAUSE: Final = 0.02
 
 
 class LocalValidatorProcess:
-    """``psyche-cli localnet`` with this Python, on free ports; it ends with the ``with`` statement.
+    """``psyche-cli localnet`` run by this Python on free ports, until the end of the ``with`` statement.
 
-    ``options`` are further words of that command line, such as ``["--airdrop", f"{address}=100"]``. ``log`` is a file
-    for what the validator reports; without one that is discarded. ``start_seconds`` is how long it may take to start.
+    ``options`` are additional command-line options, such as ``["--airdrop", f"{address}=100"]``. ``log`` is a file for
+    the validator's output, which is discarded by default. ``start_seconds`` is the time limit for the start.
 
     ::
 
         with LocalValidatorProcess(["--slot-time", "0.05"]) as validator:
             client = solana.rpc.api.Client(validator.rpc_url)
 
-    Raises LocalnetError when the process ends, or answers nothing in time, instead of becoming ready.
+    Raises LocalnetError if the process exits before it is ready, or is not ready in time.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class LocalValidatorProcess:
 
     @property
     def rpc_url(self) -> str:
-        """Where JSON-RPC is answered."""
+        """The URL of the JSON-RPC server."""
         self._require_running()
         return self._urls[0]
 
     @property
     def ws_url(self) -> str:
-        """Where PubSub is answered."""
+        """The URL of the PubSub server."""
         self._require_running()
         return self._urls[1]
 
@@ -86,7 +86,7 @@ class LocalValidatorProcess:
         return HttpTransport(self.rpc_url)
 
     def start(self) -> None:
-        """Start the process; returns when the first request can be answered."""
+        """Start the process; returns once requests are accepted."""
         with tempfile.TemporaryDirectory(prefix="psyche-localnet-") as folder:
             report = Path(folder, "stdout")
             command = [sys.executable, "-m", "psyche_cli", "localnet", "--rpc-port", "0", "--output", "json"]
@@ -101,7 +101,7 @@ class LocalValidatorProcess:
                 raise
 
     def close(self) -> None:
-        """Stop the process, as Ctrl-C would; one that does not end is killed."""
+        """Interrupt the process as Ctrl-C would; if it does not exit, kill it."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -120,7 +120,7 @@ class LocalValidatorProcess:
         return self._process
 
     def _await_ready(self, process: subprocess.Popen[bytes], report: Path) -> tuple[str, str]:
-        """Both URLs, once the process has printed them. Raises LocalnetError with its own reason when it fails."""
+        """The two URLs, once the process has printed them. Raises LocalnetError with its error if it fails."""
         until = self._clock.monotonic() + self._start_seconds
         while self._clock.monotonic() < until:
             ended = process.poll() is not None
@@ -128,9 +128,7 @@ class LocalValidatorProcess:
             if "error" in printed:
                 raise LocalnetError(printed["error"]["message"], hint=printed["error"]["hint"])
             if ended:
-                raise LocalnetError(
-                    f"The local validator ended with exit code {process.returncode} before it was ready."
-                )
+                raise LocalnetError(f"The local validator exited with code {process.returncode} before it was ready.")
             if "data" in printed:
                 return printed["data"]["rpc_url"], printed["data"]["ws_url"]
             self._clock.sleep(_PAUSE)
@@ -138,7 +136,7 @@ class LocalValidatorProcess:
 
 
 def _document(text: str) -> dict[str, Any]:
-    """The JSON object that the process has printed; empty while there is none, or a part of one."""
+    """The JSON object that the process has printed; empty until it is complete."""
     try:
         printed = json.loads(text)
     except ValueError:

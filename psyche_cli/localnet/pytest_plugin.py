@@ -1,6 +1,6 @@
-"""Fixtures for the tests of other projects that talk to the Psyche programs.
+"""pytest fixtures for other projects that use the Psyche programs.
 
-Name it in the pytest settings of the project, in ``pyproject.toml``::
+Enable the plugin in the project's ``pyproject.toml``::
 
     [tool.pytest.ini_options]
     addopts = ["-p", "psyche_cli.localnet.pytest_plugin"]
@@ -23,11 +23,11 @@ _NEEDED_BY_ANCHORPY: Final = ("pytest_asyncio", "pytest_xprocess")
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """Block AnchorPy's own pytest plugin where it cannot be imported.
+    """Block AnchorPy's pytest plugin if it cannot be imported.
 
-    AnchorPy registers its plugin with pytest without depending on the packages that it imports, so with AnchorPy
-    installed pytest would not start. Plugins named with ``-p`` are registered before those of installed packages are
-    imported; a ``conftest.py`` comes too late.
+    AnchorPy registers its plugin with pytest without depending on the packages that the plugin imports, so pytest would
+    not start where AnchorPy is installed without them. Plugins named with ``-p`` are registered before those of
+    installed packages are imported; a ``conftest.py`` is loaded too late.
     """
     if plugin is sys.modules[__name__] and not all(importlib.util.find_spec(name) for name in _NEEDED_BY_ANCHORPY):
         manager.set_blocked(_ANCHORPY_PLUGIN)
@@ -35,7 +35,7 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 @pytest.fixture(scope="session")
 def psyche_localnet_options() -> LocalnetOptions:
-    """What the validator of this session is started with. Override it in your ``conftest.py``."""
+    """The options of this session's validator. Override this fixture in your ``conftest.py``."""
     from psyche_cli.localnet.local_validator import LocalnetOptions
 
     return LocalnetOptions(rpc_port=0)
@@ -43,7 +43,7 @@ def psyche_localnet_options() -> LocalnetOptions:
 
 @pytest.fixture(scope="session")
 def psyche_localnet_session(psyche_localnet_options: LocalnetOptions) -> Iterator[LocalValidator]:
-    """One validator for the whole session, on free ports, in a thread of this process."""
+    """The validator of the whole session, on free ports, in a thread of this process."""
     from psyche_cli.localnet.local_validator import LocalValidator
 
     with LocalValidator(psyche_localnet_options) as validator:
@@ -52,7 +52,7 @@ def psyche_localnet_session(psyche_localnet_options: LocalnetOptions) -> Iterato
 
 @pytest.fixture
 def psyche_localnet(psyche_localnet_session: LocalValidator) -> Iterator[LocalValidator]:
-    """The session's validator; after the test, accounts and time are again what they were before it."""
+    """The session's validator; accounts and time are restored after each test."""
     snapshot = psyche_localnet_session.call("localnet_takeSnapshot")
     yield psyche_localnet_session
     psyche_localnet_session.call("localnet_restoreSnapshot", snapshot)

@@ -248,5 +248,5 @@ def test_damaged_ledger_is_told_even_when_quiet(tmp_path: Path) -> None:
         assert validator.result("getTransactionCount") == 1
         code, rest, talk = validator.stop()
     assert (code, rest) == (0, "")
-    assert "Continuing with 1 transaction; the 9 bytes from there on (1 line) were moved to" in talk
+    assert "Continuing with 1 transaction; the 9 bytes from there (1 line) were moved to" in talk
     assert "continuing at slot" in talk

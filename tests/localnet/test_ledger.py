@@ -175,7 +175,7 @@ def test_flipped_byte_ends_the_chain_before_it_and_nothing_is_deleted(
     assert life.log[0] == (
         f"ledger: {path} is damaged: line {lines + 1} (byte {middle}) is corrupt or does not follow the previous one. "
         f"Continuing with 1 transaction; the {len(content) - middle:,} bytes from there "
-        f"on (3 lines) were moved to {kept}"
+        f"(3 lines) were moved to {kept}"
     )
     life.end()
 

@@ -45,7 +45,7 @@ def load_keys(transaction: DecodedTransaction, account_of: Callable[[Pubkey], Ac
 
 
 def lookup_table_of(account: Account) -> AddressLookupTable | None:
-    """The address lookup table that this is, or None."""
+    """``account`` as an address lookup table; None if it is not one."""
     if account.owner != LOOKUP_TABLE_PROGRAM:
         return None
     try:

@@ -16,7 +16,7 @@ from psyche_cli.solana.programs import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 TOKEN_PROGRAMS: Final = frozenset({TOKEN_PROGRAM, TOKEN_2022_PROGRAM})
 _MINT_TYPE: Final = 1
 _TOKEN_ACCOUNT_TYPE: Final = 2
-"""The byte that Token-2022 puts behind the classic part of an extended account."""
+"""The account type byte that follows the base layout in a Token-2022 account with extensions."""
 
 DecimalsOf = Callable[[Pubkey], "int | None"]
 """The decimal places of a mint, None when there is no such mint."""
@@ -30,9 +30,9 @@ def token_amount(amount: int, decimals: int) -> Json:
 
 
 def token_account_of(account: Account) -> TokenAccount | None:
-    """The SPL token account (165 bytes, or more with Token-2022 extensions) that this is; None if it is none.
+    """``account`` as an SPL token account (165 bytes, or more with Token-2022 extensions); None if it is not one.
 
-    As in the token program, an account that is not initialized or is malformed is none.
+    As in the token program, an uninitialized or malformed account is not one.
     """
     content = _token_content(account, TOKEN_ACCOUNT_BYTES, _TOKEN_ACCOUNT_TYPE)
     try:
@@ -42,7 +42,7 @@ def token_account_of(account: Account) -> TokenAccount | None:
 
 
 def mint_of(account: Account) -> Mint | None:
-    """The SPL mint (82 bytes, or more with Token-2022 extensions) that this is; None if it is none."""
+    """``account`` as an SPL mint (82 bytes, or more with Token-2022 extensions); None if it is not one."""
     content = _token_content(account, MINT_BYTES, _MINT_TYPE)
     try:
         return None if content is None else Mint.from_bytes(content)
@@ -51,7 +51,7 @@ def mint_of(account: Account) -> Mint | None:
 
 
 def _token_content(account: Account, size: int, account_type: int) -> bytes | None:
-    """The classic part of a token program's account that may be of this size or extended, or None."""
+    """The base layout (``size`` bytes) of a token program's account, with or without extensions; None for others."""
     if account.owner not in TOKEN_PROGRAMS:
         return None
     data = account.data

@@ -1,4 +1,4 @@
-"""What every RPC method gets: the bank, and how to wrap an answer."""
+"""The context that every RPC method receives."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ FEATURE_SET: Final = 0
 
 
 def no_log(line: str) -> None:
-    """Drop a line of log."""
+    """Discard a log line."""
 
 
 @dataclass
 class RpcContext:
-    """The bank, the faucet's key, the node's name, and where lines for the operator go.
+    """The bank, the faucet's key, the node's identity, and the callbacks for log lines.
 
-    ``log`` gets a line per transaction, and with ``log_requests`` also per request and per line of program log.
-    ``notice`` gets what must not be missed: mistakes of the validator itself.
+    ``log`` receives a line per transaction, and with ``log_requests`` also one per request and per program log line.
+    ``notice`` receives important lines: internal errors of the validator.
     """
 
     bank: Bank
@@ -43,11 +43,11 @@ class RpcContext:
 
     @property
     def is_logging(self) -> bool:
-        """Whether anybody reads the log, so that a line is worth composing."""
+        """Whether the log is read, so that composing a line is worthwhile."""
         return self.log is not no_log
 
     def with_context(self, value: Json) -> Json:
-        """A value with the slot it belongs to."""
+        """A value with the current slot as its context."""
         return {"context": {"apiVersion": API_VERSION, "slot": self.bank.slot}, "value": value}
 
 

@@ -29,7 +29,7 @@ _TABLES: Final[tuple[MethodTable, ...]] = (
 
 
 def all_methods() -> dict[str, str]:
-    """Every method's name with the subject it belongs to, for the documentation and its test."""
+    """The topic of each method, by method name, for the documentation and its test."""
     return {name: table_of for table_of, table in zip(_SUBJECTS, _TABLES, strict=True) for name in table}
 
 
@@ -37,16 +37,16 @@ _SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster", 
 
 
 class Dispatcher:
-    """Answers JSON-RPC requests. Every request sees the slots that are due by then."""
+    """Answers JSON-RPC requests. All slots that are due begin before a request is handled."""
 
     def __init__(self, context: RpcContext) -> None:
         self.context = context
         self._methods = {name: method for table in _TABLES for name, method in table.items()}
 
-    def handle(self, body: bytes, *, steerable: bool = True) -> bytes:
-        """Answer one request body: a request or a batch. Empty when it holds nothing but notifications.
+    def handle(self, body: bytes, *, allow_control: bool = True) -> bytes:
+        """The response to one body, a request or a batch; empty if it contains only notifications.
 
-        Without ``steerable``, the methods that no cluster has (``localnet_...``) are refused.
+        With ``allow_control`` False, the control methods (``localnet_...``) are rejected.
         """
         try:
             request = json.loads(body, parse_constant=_refuse_constant)
@@ -54,21 +54,21 @@ class Dispatcher:
             return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
         self.context.bank.catch_up()
         if not isinstance(request, list):
-            answer = self._answer(request, steerable)
+            answer = self._answer(request, allow_control)
             return b"" if answer is None else _encode(answer)
         if not request:
             return _encode(_failure(None, RpcFault(INVALID_REQUEST, "Invalid request")))
-        answers = [answer for item in request if (answer := self._answer(item, steerable)) is not None]
+        answers = [answer for item in request if (answer := self._answer(item, allow_control)) is not None]
         return _encode(answers) if answers else b""
 
-    def _answer(self, request: Json, steerable: bool) -> Json:
+    def _answer(self, request: Json, allow_control: bool) -> Json:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         identity = request.get("id")
         if not is_identity(identity) or request.get("jsonrpc", "2.0") != "2.0":
             return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         try:
-            if not steerable and request["method"] in rpc_control.METHODS:
+            if not allow_control and request["method"] in rpc_control.METHODS:
                 raise RpcFault(INVALID_REQUEST, f"{request['method']} is not available to web pages from other origins")
             answer = {"jsonrpc": "2.0", "result": self._call(request["method"], request.get("params")), "id": identity}
         except RpcFault as fault:
@@ -81,7 +81,7 @@ class Dispatcher:
         if self.context.log_requests:
             outcome = f"error {answer['error']['code']}: {answer['error']['message']}" if "error" in answer else "ok"
             self.context.log(f"{request['method']}: {outcome}")
-        # A request without an id is a notification: it is obeyed, and not answered.
+        # A request without an id is a notification: it is executed but not answered.
         return answer if "id" in request else None
 
     def _call(self, name: str, params: Json) -> Json:

@@ -1,4 +1,4 @@
-"""The sentences with which Solana nodes describe transaction errors.
+"""The messages with which Solana nodes describe transaction errors.
 
 Clients match on some of them ("Blockhash not found", "custom program error: 0x1"), so they are part of the interface.
 """
@@ -85,7 +85,7 @@ def _name_as_words(name: str) -> str:
 
 
 def instruction_error_text(error: Json) -> str:
-    """The sentence for an instruction error: a name, ``{"Custom": code}`` or ``{"BorshIoError": text}``."""
+    """The message for an instruction error: a name, ``{"Custom": code}`` or ``{"BorshIoError": text}``."""
     if isinstance(error, dict):
         ((name, value),) = error.items()
         if name == "Custom":
@@ -95,7 +95,7 @@ def instruction_error_text(error: Json) -> str:
 
 
 def transaction_error_text(error: Json) -> str:
-    """The sentence for a transaction error in its JSON form."""
+    """The message for a transaction error in its JSON form."""
     if isinstance(error, dict):
         ((name, value),) = error.items()
         if name == "InstructionError":

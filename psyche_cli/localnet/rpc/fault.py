@@ -1,4 +1,4 @@
-"""JSON-RPC errors as Solana's RPC nodes answer them: codes, texts and data that clients parse."""
+"""JSON-RPC errors as returned by Solana's RPC nodes: codes, messages and data that clients parse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psyche_cli.solana.rpc.codes import INVALID_PARAMS, NODE_UNHEALTHY
 
 
 class RpcFault(Exception):
-    """A request that is answered with a JSON-RPC error object."""
+    """An error that is returned to the client as a JSON-RPC error object."""
 
     def __init__(self, code: int, message: str, data: Json = None) -> None:
         super().__init__(message)
@@ -24,17 +24,17 @@ class RpcFault(Exception):
 
 
 def invalid_params(message: str) -> RpcFault:
-    """-32602, the answer to a parameter that is missing, malformed or out of range."""
+    """-32602, for a parameter that is missing, malformed or out of range."""
     return RpcFault(INVALID_PARAMS, message)
 
 
 def node_unhealthy(reason: str) -> RpcFault:
-    """-32005, the answer of a node that cannot take transactions at present: nothing was executed."""
+    """-32005, from a node that currently cannot accept transactions: nothing was executed."""
     return RpcFault(NODE_UNHEALTHY, f"Node is unhealthy: {reason}", {"numSlotsBehind": None})
 
 
 def is_identity(value: Json) -> bool:
-    """Whether this can be the id of a request: text, a finite number or null."""
+    """Whether ``value`` is valid as the id of a request: a string, a finite number or null."""
     if isinstance(value, float):
         return math.isfinite(value)
     return value is None or (isinstance(value, (str, int)) and not isinstance(value, bool))

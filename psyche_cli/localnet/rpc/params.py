@@ -1,4 +1,4 @@
-"""Reading a request's positional parameters, with the answers that clients know for wrong ones."""
+"""Parsing of a request's positional parameters, with the error messages of Solana's RPC nodes for invalid ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.solana.rpc.codes import MIN_CONTEXT_SLOT_NOT_REACHED
 
-# A tuple: what a client sends need not be hashable.
+# A tuple, since a value from a client need not be hashable.
 _COMMITMENTS: Final = ("processed", "confirmed", "finalized", "recent", "single", "singleGossip", "root", "max")
 _BELOW_CONFIRMED: Final = ("processed", "recent")
 
@@ -26,7 +26,7 @@ def pubkey_of(text: object) -> Pubkey:
     try:
         return Pubkey.from_string(text)
     except ValueError as error:
-        raise invalid_params(f"Invalid param: {_why_unusable(text)}") from error
+        raise invalid_params(f"Invalid param: {_base58_fault(text)}") from error
 
 
 def signature_of(text: object) -> Signature:
@@ -36,7 +36,7 @@ def signature_of(text: object) -> Signature:
     try:
         return Signature.from_string(text)
     except ValueError as error:
-        raise invalid_params(f"Invalid param: {_why_unusable(text)}") from error
+        raise invalid_params(f"Invalid param: {_base58_fault(text)}") from error
 
 
 def hash_of(text: object) -> Hash:
@@ -44,8 +44,8 @@ def hash_of(text: object) -> Hash:
     return Hash(bytes(pubkey_of(text)))
 
 
-def _why_unusable(text: str) -> str:
-    """How nodes call what is wrong with a text that is not the base58 form of so many bytes."""
+def _base58_fault(text: str) -> str:
+    """The message of RPC nodes for text that is not the base58 encoding of the expected number of bytes."""
     return "WrongSize" if text and base58.first_invalid_position(text) is None else "Invalid"
 
 
@@ -57,7 +57,7 @@ def unsigned(value: object, name: str, *, most: int = U64_MAX) -> int:
 
 
 class Config:
-    """The options object that most methods take last. Absent and null options are the same."""
+    """The options object that most methods take as their last parameter. Absent and null options are equivalent."""
 
     def __init__(self, options: Json) -> None:
         if options is None:
@@ -94,7 +94,7 @@ class Config:
         return value
 
     def choice(self, name: str, choices: tuple[str, ...], *, default: str) -> str:
-        """One of some words."""
+        """One of ``choices``."""
         value = self._options.get(name)
         if value is None:
             return default
@@ -118,16 +118,16 @@ class Config:
         return value
 
     def raw(self, name: str) -> Json:
-        """The option as it came."""
+        """The option as received."""
         return self._options.get(name)
 
     def require_confirmed(self) -> None:
-        """Refuse the commitment that clusters do not offer for what is already history. Raises RpcFault."""
+        """Raise RpcFault for ``processed``, which clusters do not support in queries of the history."""
         if self._options.get("commitment") in _BELOW_CONFIRMED:
             raise invalid_params("Method does not support commitment below `confirmed`")
 
     def require_slot(self, slot: int) -> None:
-        """Refuse when ``minContextSlot`` lies ahead of ``slot``. Raises RpcFault (-32016)."""
+        """Raise RpcFault (-32016) if ``minContextSlot`` is ahead of ``slot``."""
         least = self.unsigned("minContextSlot")
         if least is not None and least > slot:
             raise RpcFault(
@@ -136,35 +136,35 @@ class Config:
 
 
 class Params:
-    """A request's positional parameters; those beyond the end are null."""
+    """A request's positional parameters; missing ones are null."""
 
     def __init__(self, values: list[Json]) -> None:
         self._values = values
 
     def raw(self, index: int) -> Json:
-        """The parameter as it came; None when absent."""
+        """The parameter as received; None when absent."""
         return self._values[index] if index < len(self._values) else None
 
     def required(self, index: int) -> Json:
-        """A parameter that must be there."""
+        """A required parameter."""
         if index >= len(self._values):
             raise invalid_params(f"`params` should have at least {index + 1} argument(s)")
         return self._values[index]
 
     def pubkey(self, index: int) -> Pubkey:
-        """A public key that must be there."""
+        """A required public key."""
         return pubkey_of(self.required(index))
 
     def signature(self, index: int) -> Signature:
-        """A signature that must be there."""
+        """A required signature."""
         return signature_of(self.required(index))
 
     def unsigned(self, index: int, *, most: int = U64_MAX) -> int:
-        """A whole number that must be there."""
+        """A required whole number."""
         return unsigned(self.required(index), f"argument {index + 1}", most=most)
 
     def items(self, index: int) -> list[Json]:
-        """A list that must be there."""
+        """A required list."""
         value = self.required(index)
         if not isinstance(value, list):
             raise invalid_params("Invalid params: invalid type: expected a list.")

@@ -1,4 +1,4 @@
-"""The validator's own log: a transaction in one line, by what it does, who pays for it and how it ended."""
+"""The validator's log: one line per transaction with its instructions, fee payer and outcome."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MOST_INSTRUCTIONS: Final = 6
 
 
 def executed_line(record: TransactionRecord, transaction: DecodedTransaction) -> str:
-    """A transaction that was executed, whether its programs succeeded or not; ``transaction`` is the record decoded."""
+    """The line for an executed transaction, successful or failed; ``transaction`` is the decoded record."""
     what = _instructions(transaction, record.keys, record.inner_instructions)
     outcome = "ok" if record.error is None else f"failed: {_failure(record, transaction)}"
     payer = transaction.static_keys[0]
@@ -42,13 +42,13 @@ def executed_line(record: TransactionRecord, transaction: DecodedTransaction) ->
 
 
 def dropped_line(transaction: DecodedTransaction, keys: Sequence[Pubkey], error: Json) -> str:
-    """A transaction that was taken and cannot be executed, such as one whose blockhash is too old."""
+    """The line for a transaction that was accepted but cannot be executed, such as one with an expired blockhash."""
     what = _instructions(transaction, keys, [])
     return f"dropped  {what}  by {transaction.static_keys[0]}  {transaction_error_text(error)}  {transaction.signature}"
 
 
 def _failure(record: TransactionRecord, transaction: DecodedTransaction) -> str:
-    """The node's sentence and, where a program returned a code, the program's name for it."""
+    """The node's error message and, if a program returned a code, the program's name for it."""
     sentence = transaction_error_text(record.error)
     programs = [record.keys[instruction.program_id_index] for instruction in transaction.message.instructions]
     failure = explain_failure(record.error, record.logs, programs, PUBLISHED)
@@ -56,9 +56,9 @@ def _failure(record: TransactionRecord, transaction: DecodedTransaction) -> str:
 
 
 def _instructions(transaction: DecodedTransaction, keys: Sequence[Pubkey], inner: Json) -> str:
-    """Every instruction by program and name; in brackets what the Psyche programs were asked to do by other programs.
+    """The instructions by program and name, with inner calls of the Psyche programs in brackets.
 
-    Instructions that only set the compute budget are left out, unless there are no others.
+    Compute budget instructions are omitted, unless there are no others.
     """
     calls = {outer["index"]: outer["instructions"] for outer in inner}
     named, budget = [], []
@@ -85,7 +85,7 @@ def _psyche_calls(instructions: Json, keys: Sequence[Pubkey]) -> Iterator[str]:
 
 
 def _joined(names: Sequence[str]) -> str:
-    """The names with repetitions counted, and cut after six."""
+    """The names with repetitions counted; the first six only."""
     groups = [(name, len(list(group))) for name, group in itertools.groupby(names)]
     shown = [name if count == 1 else f"{name} x{count}" for name, count in groups[:_MOST_INSTRUCTIONS]]
     more = sum(count for _, count in groups[_MOST_INSTRUCTIONS:])
@@ -93,7 +93,7 @@ def _joined(names: Sequence[str]) -> str:
 
 
 def _name(program: Pubkey, accounts: Sequence[Pubkey], data: bytes) -> str:
-    """``coordinator::set_paused``, ``system::transfer``; the address of a program that is not known."""
+    """``coordinator::set_paused``, ``system::transfer``; for an unknown program, its address."""
     if program in _PSYCHE_NAMES:
         program_name = _PSYCHE_NAMES[program]
         return f"{program_name}::{_discriminators(program_name).get(data[:8], 'unknown')}"
@@ -108,7 +108,7 @@ def _name(program: Pubkey, accounts: Sequence[Pubkey], data: bytes) -> str:
 
 @cache
 def _discriminators(program: str) -> dict[bytes, str]:
-    """The names of a Psyche program's instructions by the 8 bytes that an instruction's data begins with."""
+    """The names of a Psyche program's instructions by their 8-byte discriminators."""
     names = [_snake(item["name"]) for item in json.loads(idl_path(program).read_text("utf-8"))["instructions"]]
     return {hashlib.sha256(f"global:{name}".encode()).digest()[:8]: name for name in names}
 

@@ -1,1 +1,1 @@
-"""HTTP and WebSocket in front of the dispatcher."""
+"""The HTTP and WebSocket servers in front of the dispatcher."""

@@ -1,4 +1,4 @@
-"""How many sockets may be open, and which of them have to go: one that says nothing must not keep others out."""
+"""Limits on open connections: idle connections are closed, so that they cannot block new ones."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 SILENT_SECONDS: Final = 60.0
-"""How long a new connection may take to send its first request."""
+"""The time limit for the first request of a new connection, in seconds."""
 
-_FILES_FOR_OTHERS: Final = 256
+_RESERVED_FILES: Final = 256
 _WANTED_FILES: Final = 65_536
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def raise_file_limit() -> None:
-    """Allow this process as many open files as the system lets it have: every client's socket is one."""
+    """Raise this process's limit of open files as far as the system permits: every connection uses one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, _WANTED_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        # Some systems allow less than their hard limit says.
+        # Some systems permit less than their hard limit.
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def max_connections() -> int:
-    """How many connections leave this process enough open files for everything else."""
+    """The maximum number of connections that leaves enough open files for other uses."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return sys.maxsize
-    return max(soft // 2, soft - _FILES_FOR_OTHERS)
+    return max(soft // 2, soft - _RESERVED_FILES)
 
 
 class Connections:
-    """The open connections of all servers that share it, at most ``limit`` (as many as files allow, unless given)."""
+    """The open connections of the servers that share it, at most ``limit`` (default: ``max_connections``)."""
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = max_connections() if limit is None else limit
@@ -48,7 +48,7 @@ class Connections:
         self._silent: dict[Any, asyncio.TimerHandle] = {}
 
     def opened(self, connection: Any, transport: asyncio.Transport) -> None:
-        """Count a new connection. Beyond the limit, the longest silent one is cut off: at worst the new one."""
+        """Register a new connection. Above the limit, abort the oldest one without a request, possibly the new one."""
         self._open[connection] = transport
         self._silent[connection] = asyncio.get_running_loop().call_later(SILENT_SECONDS, transport.abort)
         if len(self._open) > self._limit:
@@ -57,18 +57,18 @@ class Connections:
             self.closed(longest)
 
     def mark_active(self, connection: Any) -> None:
-        """Note that a connection sent a whole request."""
+        """Record that a connection has sent a complete request."""
         silent = self._silent.pop(connection, None)
         if silent is not None:
             silent.cancel()
 
     def closed(self, connection: Any) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         self.mark_active(connection)
         self._open.pop(connection, None)
 
 
-class _LinePerRecord(logging.Handler):
+class _LineHandler(logging.Handler):
     def __init__(self, report: Callable[[str, bool], None]) -> None:
         super().__init__()
         self._report = report
@@ -81,17 +81,17 @@ class _LinePerRecord(logging.Handler):
 
 
 def http_logger(report: Callable[[str, bool], None]) -> logging.Logger:
-    """A logger for aiohttp that gives ``report`` a line, and whether it reports our error or a client's.
+    """A logger for aiohttp that passes each line to ``report``, and whether it is an internal error or a client's.
 
-    Of its own, aiohttp writes a traceback to stderr for everything that is not HTTP.
+    By default, aiohttp writes a traceback to stderr for any input that is not HTTP.
     """
     logger = logging.Logger("psyche_cli.localnet.http", logging.WARNING)
-    logger.addHandler(_LinePerRecord(report))
+    logger.addHandler(_LineHandler(report))
     return logger
 
 
 class BoundedServer(web.Server):
-    """aiohttp's server with a bound on connections, and on the time that a new one may be silent."""
+    """aiohttp's server with limits on the number of connections and on the idle time of a new one."""
 
     def __init__(self, handler: Handler, connections: Connections, **options: Any) -> None:
         super().__init__(handler, **options)
@@ -103,6 +103,6 @@ class BoundedServer(web.Server):
         self._bound.opened(handler, transport)
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
-        """Called by aiohttp when a connection ended."""
+        """Called by aiohttp when a connection has ended."""
         super().connection_lost(handler, exc)
         self._bound.closed(handler)

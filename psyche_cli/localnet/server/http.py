@@ -1,4 +1,4 @@
-"""Sockets: HTTP for JSON-RPC and WebSocket for PubSub, one event loop, 127.0.0.1 only."""
+"""HTTP server for JSON-RPC and WebSocket server for PubSub, in one event loop, on 127.0.0.1 only."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from psyche_cli.localnet.server.ports import BACKLOG, HOST
 from psyche_cli.localnet.server.pubsub import PubSub
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-"""Of a request, over HTTP as over WebSocket (aiohttp's own limit for HTTP)."""
+"""The maximum size of a request over HTTP or WebSocket, in bytes (aiohttp's limit for HTTP)."""
 
 MAX_QUEUED_BYTES: Final = 32 * 1024 * 1024
 MAX_QUEUED_MESSAGES: Final = 50_000
-_ACCEPTED_AT_ONCE: Final = 16
+_ACCEPTS_IN_A_ROW: Final = 16
 _BODY_SECONDS: Final = 30.0
 _PING_SECONDS: Final = 60.0
 _CLOSE_SECONDS: Final = 1.0
@@ -39,7 +39,7 @@ _LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class QueuedConnection:
-    """One WebSocket and what is still to be sent to it. A subscriber that lets the queue overflow is dropped."""
+    """A WebSocket with a queue of outgoing messages. A subscriber whose queue overflows is disconnected."""
 
     def __init__(self, websocket: web.WebSocketResponse, abort: Callable[[], None]) -> None:
         self._websocket = websocket
@@ -47,25 +47,25 @@ class QueuedConnection:
         self._queue: deque[str] = deque()
         self._queued_bytes = 0
         self._wake = asyncio.Event()
-        self.overflown = False
+        self.overflowed = False
 
     def push(self, text: str) -> None:
         """Queue a message."""
-        if self.overflown:
+        if self.overflowed:
             return
         self._queue.append(text)
         self._queued_bytes += len(text)
         if self._queued_bytes > MAX_QUEUED_BYTES or len(self._queue) > MAX_QUEUED_MESSAGES:
-            self.overflown = True
+            self.overflowed = True
             self._queue.clear()
-            # The sender may hang in the middle of a message that nobody reads: only this frees it.
+            # The sender may be blocked in a message that the peer does not read; only an abort unblocks it.
             self._abort()
         self._wake.set()
 
     async def send_queued(self) -> None:
-        """Send messages as they come, until the connection ends or has to be dropped."""
+        """Send queued messages until the connection ends or must be dropped."""
         with contextlib.suppress(ConnectionError):
-            while not self.overflown:
+            while not self.overflowed:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._queue:
@@ -95,18 +95,18 @@ class LocalServer:
 
     @property
     def rpc_url(self) -> str:
-        """Where JSON-RPC is answered."""
+        """The URL of the JSON-RPC server."""
         return f"http://{HOST}:{self.rpc_port}"
 
     @property
     def ws_url(self) -> str:
-        """Where PubSub is answered."""
+        """The URL of the PubSub server."""
         return f"ws://{HOST}:{self.ws_port}"
 
     async def serve(self, started: asyncio.Event, stop: asyncio.Event) -> None:
-        """Answer requests from ``started`` until ``stop``."""
+        """Serve requests until ``stop`` is set; ``started`` is set once the sockets accept connections."""
         loop = asyncio.get_running_loop()
-        # anchorpy announces gzip for bodies that are plain JSON: take bodies as they are.
+        # anchorpy declares gzip for uncompressed JSON bodies, so the declared encoding is ignored.
         logger = http_logger(self._report)
         http = BoundedServer(self._answer_http, self._connections, auto_decompress=False, logger=logger)
         websockets = BoundedServer(self._answer_websocket, self._connections, logger=logger)
@@ -129,22 +129,22 @@ class LocalServer:
             if self._on_stop is not None:
                 self._on_stop()
 
-    def _report(self, line: str, mistake_of_ours: bool) -> None:
+    def _report(self, line: str, is_internal: bool) -> None:
         context = self._dispatcher.context
-        if mistake_of_ours:
+        if is_internal:
             context.notice(line)
         elif context.log_requests:
             context.log(line)
 
     @staticmethod
     async def _listen(loop: asyncio.AbstractEventLoop, server: web.Server, bound: socket.socket) -> asyncio.Server:
-        listener = await loop.create_server(server, sock=bound, backlog=_ACCEPTED_AT_ONCE)
-        # That was to bound how many are accepted before the first of them is looked at; more of them may wait.
+        listener = await loop.create_server(server, sock=bound, backlog=_ACCEPTS_IN_A_ROW)
+        # asyncio also accepts up to ``backlog`` connections in a row, so that one is small; the socket's may be larger.
         bound.listen(BACKLOG)
         return listener
 
     async def _tick(self) -> None:
-        """Begin slots when they are due, so that subscribers hear of them without anybody asking."""
+        """Begin slots when they are due, so that subscribers are notified even without requests."""
         bank = self._dispatcher.context.bank
         while True:
             await asyncio.sleep(bank.timekeeper.slot_seconds or 1.0)
@@ -156,11 +156,11 @@ class LocalServer:
         except asyncio.TimeoutError:
             return web.Response(status=408, headers=_ANY_ORIGIN)
         except (ConnectionError, web.RequestPayloadError):
-            # Nobody is there any more, or what comes is not HTTP.
+            # The client has disconnected, or its body is not valid HTTP.
             return web.Response(status=400, headers=_ANY_ORIGIN)
         self._connections.mark_active(request.protocol)
         if request.method == "POST":
-            answer = self._dispatcher.handle(body, steerable=_is_of_this_machine(request))
+            answer = self._dispatcher.handle(body, allow_control=_is_local_origin(request))
             return web.Response(body=answer, content_type="application/json", headers=_ANY_ORIGIN)
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_ANY_ORIGIN)
@@ -200,7 +200,7 @@ class LocalServer:
                 task.cancel()
             self._sessions -= tasks
             await asyncio.gather(*tasks, return_exceptions=True)
-            if not connection.overflown:
+            if not connection.overflowed:
                 await websocket.close()
         return websocket
 
@@ -210,10 +210,10 @@ class LocalServer:
                 self._pubsub.handle(connection, message.data)
 
 
-def _is_of_this_machine(request: web.BaseRequest) -> bool:
-    """Whether a request does not come from a web page, or from one that this machine serves.
+def _is_local_origin(request: web.BaseRequest) -> bool:
+    """Whether a request does not come from a web page, or comes from one served by this machine.
 
-    Browsers say which site a page is of, whatever address the site's name has been pointed to.
+    Browsers send the page's origin by host name, even if that name resolves to this machine (DNS rebinding).
     """
     origin = request.headers.get("Origin")
     if origin is None:
@@ -226,6 +226,6 @@ def _is_of_this_machine(request: web.BaseRequest) -> bool:
 
 
 def _abort(request: web.BaseRequest) -> None:
-    """Cut a connection off without a farewell."""
+    """Abort a connection without a closing handshake."""
     if request.transport is not None:
         request.transport.abort()

@@ -1,4 +1,4 @@
-"""The two neighbouring ports on 127.0.0.1: JSON-RPC, and PubSub on the next one."""
+"""The two consecutive ports on 127.0.0.1: JSON-RPC, and PubSub on the next one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from psyche_cli.errors import LocalnetError, PortInUse, UsageError
 HOST: Final = "127.0.0.1"
 DEFAULT_RPC_PORT: Final = 8899
 BACKLOG: Final = 1024
-"""Connections that may wait to be accepted."""
+"""The maximum number of connections waiting to be accepted."""
 
 _ATTEMPTS: Final = 100
 
 
 def bind_pair(rpc_port: int) -> tuple[socket.socket, socket.socket]:
-    """Two bound sockets, the second on the port after the first; ``rpc_port`` 0 takes any free pair.
+    """Two bound sockets, the second on the port after the first; ``rpc_port`` 0 selects any free pair.
 
-    Raises PortInUse, UsageError (no such port) or LocalnetError (not allowed).
+    Raises PortInUse, UsageError (invalid port) or LocalnetError (permission denied, for example).
     """
     if not 0 <= rpc_port <= 65534:
         raise UsageError(f"Invalid RPC port {rpc_port}.", hint="Use a port from 1 to 65534, or 0 for any free pair.")
@@ -44,7 +44,7 @@ def bind_pair(rpc_port: int) -> tuple[socket.socket, socket.socket]:
 
 def _bind(port: int) -> socket.socket:
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # Lets a validator start again at once; a port that someone listens on stays refused.
+    # Allows an immediate restart of the validator; a port with a listener is still rejected.
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((HOST, port))

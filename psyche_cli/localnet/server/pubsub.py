@@ -1,4 +1,4 @@
-"""PubSub: who wants to hear of what, and the notifications. Sockets are the server's affair."""
+"""PubSub: subscriptions and notifications, independent of sockets."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, SERVER_ERROR
 
 MAX_SUBSCRIPTIONS: Final = 10_000
-"""Subscriptions that one connection may hold."""
+"""The maximum number of subscriptions per connection."""
 
 Topic: TypeAlias = "tuple[str, Pubkey | Signature | None]"
-"""What a subscription is about: a kind and, where the kind has one, an address or signature."""
+"""The subject of a subscription: a kind and, depending on the kind, an address or signature."""
 
 
 class Connection(Protocol):
-    """One subscriber's socket."""
+    """The connection of one subscriber."""
 
     def push(self, text: str) -> None:
-        """Queue a message; a connection that does not keep up is closed."""
+        """Queue a message; a connection that does not keep up with its messages is closed."""
         ...
 
 
 @dataclass(eq=False)
 class Subscription:
-    """One subscriber's interest in one topic."""
+    """The subscription of one connection to one topic."""
 
     identity: int
     topic: Topic
@@ -54,7 +54,7 @@ class Subscription:
         self.notify_text(_compact(result))
 
     def notify_text(self, result: str) -> None:
-        """Send a notification whose result is JSON text already."""
+        """Send a notification whose result is already encoded as JSON."""
         self.connection.push(
             f'{{"jsonrpc":"2.0","method":"{self.topic[0]}Notification",'
             f'"params":{{"result":{result},"subscription":{self.identity}}}}}'
@@ -62,7 +62,7 @@ class Subscription:
 
 
 class PubSub:
-    """All subscriptions of all connections. A listener of the bank."""
+    """The subscriptions of all connections; a listener of the bank."""
 
     def __init__(self, context: RpcContext) -> None:
         self._context = context
@@ -83,7 +83,7 @@ class PubSub:
     # -- requests
 
     def methods(self) -> list[str]:
-        """The names of the requests it answers."""
+        """The names of the supported methods."""
         return sorted({*self._subscribe, *self._unsubscribe})
 
     def handle(self, connection: Connection, text: str | bytes) -> None:
@@ -174,7 +174,7 @@ class PubSub:
             del self._connections[subscription.connection]
 
     def disconnect(self, connection: Connection) -> None:
-        """Forget everything of a connection."""
+        """Remove all subscriptions of a connection."""
         for subscription in list(self._connections.get(connection, {}).values()):
             self._drop(subscription)
 
@@ -190,7 +190,7 @@ class PubSub:
         return {"context": {"slot": self._context.bank.slot}, "value": value}
 
     def _report_past(self, subscription: Subscription) -> None:
-        """A signature that was executed before anybody subscribed to it is reported at once."""
+        """Immediately report a signature that was executed before the subscription."""
         kind, about = subscription.topic
         if kind == "signature" and isinstance(about, Signature):
             record = self._context.bank.history.find(about)
@@ -204,7 +204,7 @@ class PubSub:
         self._drop(subscription)
 
     def on_transaction(self, record: TransactionRecord) -> None:
-        """Notify of the transaction's signature, logs and changed accounts."""
+        """Notify subscribers of the transaction's signature, logs and changed accounts."""
         if not self._topics:
             return
         for subscription in self._interested(("signature", record.signature)):
@@ -217,7 +217,7 @@ class PubSub:
             self.on_account(address)
 
     def on_account(self, address: Pubkey) -> None:
-        """Notify of an account's new content. A closed one is shown empty, without lamports."""
+        """Notify subscribers of an account's new content; a closed account is empty and holds 0 lamports."""
         topic: Topic = ("account", address)
         owner = self._context.bank.accounts.index.owner_of(address)
         program_topic: Topic = ("program", owner)
@@ -225,7 +225,7 @@ class PubSub:
             return
         bank = self._context.bank
         account = bank.accounts.get(address) or Account(0, b"", SYSTEM_PROGRAM)
-        # Many may watch one large account: it is written once for each form that they want it in.
+        # A large account may have many subscribers: it is encoded once per requested encoding.
         texts: dict[tuple[str, AccountView], str] = {}
         for subscription in self._interested(topic):
             key = ("account", subscription.view)
@@ -243,7 +243,7 @@ class PubSub:
             subscription.notify_text(texts[key])
 
     def on_block(self, block: Block) -> None:
-        """Notify of a new slot, which is its own root: nothing here is ever rolled back."""
+        """Notify subscribers of a new slot, which is also the root: no slot is ever rolled back."""
         for subscription in self._interested(("slot", None)):
             subscription.notify({"slot": block.slot, "parent": block.parent_slot, "root": block.slot})
         for subscription in self._interested(("root", None)):

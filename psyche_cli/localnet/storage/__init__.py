@@ -1,1 +1,1 @@
-"""The ledger folder: what survives a restart of the local validator."""
+"""The ledger, which preserves the chain across restarts of the local validator."""

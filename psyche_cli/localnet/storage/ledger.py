@@ -1,11 +1,11 @@
-"""The chain on disk: stop, kill, start again, continue.
+"""The chain on disk, from which a stopped or killed validator continues.
 
-The ledger is the bank's journal. Each change becomes a line of the ledger file before anybody can see it. If the line
-cannot be written, the change does not happen and the validator is read-only until a line can be written again. When
-the file has grown much longer than the state, a new one that begins with the present state takes its place.
+The ledger is the bank's journal. Each change is written to the ledger file as a line before it becomes visible. If the
+write fails, the change does not happen and the validator is read-only until a write succeeds. When the file has grown
+much larger than the state, it is replaced by a new file that begins with the current state.
 
-A line survives the death of the process at any moment. Only complete states and clean stops are synced to the disk,
-so after a failure of the whole machine the newest lines may be missing; what is left is consistent.
+A written line survives a kill of the process at any time. Only complete states and clean shutdowns are synced to disk,
+so after a crash of the machine the most recent lines may be missing; the rest is consistent.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from psyche_cli.localnet.storage.ledger_lines import account_to_json, record_to_
 from psyche_cli.localnet.storage.ledger_reader import Damage, LedgerContent, StoredChain, read_ledger
 
 SLOTS_AHEAD: Final = 25
-"""For how many slots ahead the time of the chain is written down at once."""
+"""How many slots in advance the chain's time is recorded."""
 
 SECONDS_AHEAD: Final = 60
-"""The same in seconds of the cluster's clock, which may run fast."""
+"""The same in seconds of the cluster's clock, which may run faster than real time."""
 
 COMPACT_AFTER_BYTES: Final = 16 * 1024 * 1024
-"""How much a file grows at least before a new one takes its place."""
+"""The minimum growth of a file, in bytes, before it is replaced."""
 
 
 class Ledger:
-    """A ledger folder, in use by this process only; the journal of one bank once attached.
+    """A ledger folder, locked by this process; once attached, the journal of one bank.
 
-    ``notice`` gets a line about anything that the operator should know, such as what was not intact.
+    ``notice`` receives lines for the operator, for example about damage.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Ledger:
         notice: Callable[[str], None],
         compact_after: int = COMPACT_AFTER_BYTES,
     ) -> None:
-        """Lock the folder. Raises LocalnetError when it cannot be written or another process uses it."""
+        """Lock the folder. Raises LocalnetError if it is not writable or another process uses it."""
         self._folder = LedgerFolder(folder)
         self._reset = reset
         self._notice = notice
@@ -63,14 +63,14 @@ class Ledger:
         self._until = ChainTime(0, 0, 0, 0)
         self._longest_failed = 0
         self.problem: str | None = None
-        """Why nothing can be written at present; None while the ledger works."""
+        """Why the ledger currently cannot be written; None while it can."""
 
     # -- reading
 
     def load(self) -> StoredChain | None:
-        """What the folder holds, or None for a new chain. What is not intact is set aside, and a notice says so.
+        """The stored chain, or None for a new one. A damaged end is moved to a separate file, with a notice.
 
-        Raises LocalnetError when the folder holds no complete state, or something else.
+        Raises LocalnetError if the folder contains no complete state, or other data.
         """
         files = self._folder.files()
         self._replaced = [path for _, path in files]
@@ -101,14 +101,14 @@ class Ledger:
             what = f"{path} is damaged: {where} is corrupt or does not follow the previous one"
         return (
             f"ledger: {what}. Continuing with {_count(content.chain.state.total, 'transaction')}; the "
-            f"{_count(damage.bytes_after, 'byte')} from there on ({_count(damage.lines_after, 'line')}) were moved to "
+            f"{_count(damage.bytes_after, 'byte')} from there ({_count(damage.lines_after, 'line')}) were moved to "
             f"{copy}"
         )
 
     # -- writing
 
     def attach(self, bank: Bank) -> None:
-        """Write down whatever happens to the bank, which holds what ``load`` returned. Raises LocalnetError."""
+        """Record all changes of the bank from now on; it must hold the result of ``load``. Raises LocalnetError."""
         self._bank = bank
         try:
             if self._stored is None:
@@ -121,7 +121,7 @@ class Ledger:
         self.settle()
 
     def close(self) -> None:
-        """Say in the file that it ends here, sync it, and release the folder."""
+        """Write the closing line, sync the file, and release the folder."""
         if self._file is not None:
             try:
                 self._file.append({"closed": self._attached().history.total})
@@ -133,16 +133,19 @@ class Ledger:
         self._folder.release()
 
     def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:
-        """Write an executed transaction with the accounts that it changes. Raises NotRecorded."""
+        """Record an executed transaction with the accounts that it changes. Raises NotRecorded."""
         changed = [account_to_json(address, account) for address, account in accounts.items()]
         self._append({"transaction": record_to_json(record), "accounts": changed})
 
     def account(self, address: Pubkey, account: Account | None) -> None:
-        """Write an account that is set by hand. Raises NotRecorded."""
+        """Record an account set by a control method. Raises NotRecorded."""
         self._append({"accounts": [account_to_json(address, account)]})
 
     def advance(self, time: ChainTime) -> None:
-        """See that the file allows for ``time``. After a failure, write again. Raises NotRecorded."""
+        """Record a later time limit if ``time`` exceeds the recorded one; also retry after a failed write.
+
+        Raises NotRecorded.
+        """
         until = self._until
         if self.problem is not None:
             self._recover(time)
@@ -156,14 +159,14 @@ class Ledger:
             self._until = ahead
 
     def replace(self, state: BankState, time: ChainTime) -> None:
-        """Begin a new file with ``state``. Raises NotRecorded."""
+        """Start a new file with ``state``. Raises NotRecorded."""
         try:
             self._write_base(state, time)
         except OSError as error:
             raise NotRecorded(f"cannot write to the ledger ({error.strerror}); nothing was changed") from error
 
     def settle(self) -> None:
-        """Begin a new file when the present one has grown much longer than its base."""
+        """Start a new file if the current one has grown much larger than its base."""
         assert self._file is not None
         if self._file.size <= self._compact_at:
             return
@@ -191,9 +194,9 @@ class Ledger:
                 )
             self.problem = _problem(error)
             raise NotRecorded(f"{self.problem}; nothing was executed") from error
-        self._works()
+        self._mark_writable()
 
-    def _works(self) -> None:
+    def _mark_writable(self) -> None:
         self._longest_failed = 0
         if self.problem is not None:
             self.problem = None
@@ -205,7 +208,7 @@ class Ledger:
             self.replace(self._attached().save(), time)
             return
         ahead = _ahead_of(time)
-        # Room for this line alone would not be room for what failed.
+        # Padded, so that success implies space for the line that failed.
         self._append({"until": _as_json(ahead), "padding": "." * self._longest_failed})
         self._until = ahead
 
@@ -219,7 +222,7 @@ class Ledger:
         self._file, self._until = file, until
         self._replaced = [self._folder.file(self._number)]
         self._compact_at = self._grown(file.size)
-        self._works()
+        self._mark_writable()
 
     def _continue(self, stored: LedgerContent, time: ChainTime) -> None:
         until = _ahead_of(time)
@@ -240,7 +243,7 @@ class Ledger:
     def _base_lines(self, state: BankState, until: ChainTime, replaces: list[Json]) -> Iterator[Json]:
         bank = self._attached()
         provided = {key: it for key, it in bank.at_genesis.accounts.items() if key not in bank.genesis.accounts}
-        # Programs that every start provides come from there again.
+        # Programs that are loaded at every start need not be stored.
         kept = {
             address: account
             for address, account in state.accounts.items()

@@ -1,7 +1,7 @@
-"""The folder of a ledger: its lock, the files in it, and how they are replaced and set aside.
+"""The folder of a ledger: its lock and its files, with their atomic replacement.
 
-``ledger-N.jsonl`` with the highest N is the ledger. A file takes the place of an earlier one only when it is complete
-and on the disk, and says by fingerprint which files it replaces, so that no other file is ever taken for a leftover.
+``ledger-N.jsonl`` with the highest N is the ledger. A new file replaces earlier ones only once it is complete and
+synced to disk. It lists the files that it replaces by fingerprint, so that no other file is mistaken for a leftover.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _FINGERPRINT_BYTES: Final = 4096
 
 
 class LedgerFile:
-    """A file to which lines are appended; those that were appended survive the death of the process."""
+    """An append-only file; an appended line survives a kill of the process."""
 
     def __init__(self, descriptor: int, size: int, digest: bytes) -> None:
-        """A file whose first ``size`` bytes are whole lines, the last one with the checksum ``digest``."""
+        """A file whose first ``size`` bytes are complete lines, the last of which has the checksum ``digest``."""
         self._descriptor = descriptor
         self._digest = digest
         self._torn = True
         self.size = size
-        """Bytes of whole lines."""
+        """The size of the complete lines, in bytes."""
 
     @classmethod
     def create(cls, path: Path) -> LedgerFile:
-        """A new file with the line that names the format, in the place of any other. Raises OSError."""
+        """Create a file that contains the format line, replacing an existing file. Raises OSError."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         file = cls(descriptor, 0, FORMAT_DIGEST)
         try:
@@ -46,11 +46,11 @@ class LedgerFile:
 
     @classmethod
     def reopen(cls, path: Path, size: int, digest: bytes) -> LedgerFile:
-        """A file that is there, to go on after its first ``size`` bytes. Raises OSError."""
+        """Open an existing file to continue after its first ``size`` bytes. Raises OSError."""
         return cls(os.open(path, os.O_WRONLY | os.O_APPEND), size, digest)
 
     def append(self, content: Json) -> None:
-        """Write one line. Raises OSError, and then the file holds what it held before."""
+        """Append one line. Raises OSError, in which case the file is unchanged."""
         line, digest = seal(content, self._digest)
         if self.is_deleted():
             raise OSError(0, "its file was deleted")
@@ -76,15 +76,15 @@ class LedgerFile:
         self._torn = False
 
     def is_deleted(self) -> bool:
-        """Whether the file has no name any more, so that nobody will find what is written to it."""
+        """Whether the file has been deleted, so that further lines would be lost."""
         return os.fstat(self._descriptor).st_nlink == 0
 
     def sync(self) -> None:
-        """Have the machine put it onto the disk. Raises OSError."""
+        """Sync the file to disk. Raises OSError."""
         os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Write no more."""
+        """Close the file."""
         os.close(self._descriptor)
 
 
@@ -112,7 +112,7 @@ class LedgerFolder:
     def files(self) -> list[tuple[int, Path]]:
         """The ledger files with their numbers, the newest last.
 
-        Raises LocalnetError for a pipe, socket or device among them: opening one may wait forever.
+        Raises LocalnetError for a pipe, socket or device among them: opening one may block forever.
         """
         found = []
         for path in self.path.glob("ledger-*.jsonl"):
@@ -132,11 +132,11 @@ class LedgerFolder:
         return self.path / f"ledger-{number}.jsonl"
 
     def fingerprints(self, paths: Iterable[Path]) -> list[Json]:
-        """For each file that is there its name, its size in bytes and a digest of its end. Raises OSError."""
+        """The name, the size in bytes and a digest of the end of each existing file. Raises OSError."""
         return [_fingerprint(path) for path in paths if path.exists()]
 
     def require_leftovers(self, paths: Iterable[Path], newest: Path, replaces: list[Json]) -> None:
-        """Raise LocalnetError if one of ``paths`` is not what the file ``newest`` replaced."""
+        """Raise LocalnetError if one of ``paths`` is not a file that ``newest`` replaced."""
         for path in paths:
             try:
                 replaced = _fingerprint(path) in replaces
@@ -151,9 +151,9 @@ class LedgerFolder:
                 )
 
     def replace(self, number: int, lines: Iterable[Json], replaced: Iterable[Path]) -> LedgerFile:
-        """Write the complete ledger file ``number``, sync it, and only then remove those it replaces.
+        """Write the complete ledger file ``number``, sync it, and only then remove the files that it replaces.
 
-        Raises OSError, and then all is as before.
+        Raises OSError, in which case the folder is unchanged.
         """
         path = self.file(number)
         draft = path.with_suffix(".draft")
@@ -175,13 +175,13 @@ class LedgerFolder:
         return file
 
     def remove(self, replaced: Iterable[Path]) -> None:
-        """Delete files that another one replaces. One that cannot be deleted now is a leftover for the next start."""
+        """Delete replaced files. One that cannot be deleted is left for the next start."""
         for old in replaced:
             with contextlib.suppress(OSError):
                 old.unlink()
 
     def set_aside(self, path: Path, offset: int) -> Path:
-        """Copy the end of a file from ``offset`` on into a file of its own, and sync it. Raises LocalnetError."""
+        """Copy the end of a file, from ``offset``, to a separate file and sync it. Raises LocalnetError."""
         try:
             with path.open("rb") as file:
                 file.seek(offset)
@@ -202,7 +202,7 @@ class LedgerFolder:
         return copy
 
     def _sync_names(self) -> None:
-        # Some file systems cannot: they then order such changes by themselves, or not at all.
+        # Some file systems do not support syncing a folder.
         with contextlib.suppress(OSError):
             descriptor = os.open(self.path, os.O_RDONLY)
             try:
@@ -211,12 +211,12 @@ class LedgerFolder:
                 os.close(descriptor)
 
     def release(self) -> None:
-        """Let others use the folder."""
+        """Release the lock."""
         os.close(self._lock)
 
 
 def unusable(folder: Path, error: OSError) -> LocalnetError:
-    """The error of a ledger folder that cannot be written."""
+    """The error for a ledger folder that cannot be written."""
     return LocalnetError(
         f"Cannot write to the ledger {folder}: {error.strerror}.",
         hint="Free disk space, fix the permissions, or choose another directory with --ledger.",

@@ -1,8 +1,8 @@
-"""The lines of a ledger file: each is sealed with a checksum of itself and of all lines before it.
+"""The lines of a ledger file, each with a checksum over itself and all previous lines.
 
-The first line names the format. Every other one is the BLAKE2b-128 digest, in hexadecimal, of the digest before it and
-of its own text; a space; and its text, a JSON object. So a line that was changed, removed, repeated or moved does not
-follow the one before it.
+The first line names the format. Every other line consists of a BLAKE2b-128 digest in hexadecimal, a space, and the
+line's text, a JSON object. The digest covers the previous line's digest and the text, so that a changed, removed,
+repeated or moved line does not match its predecessor.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COMPRESS_FROM_BYTES: Final = 512
 
 
 def digest_of(text: bytes, previous: bytes = b"") -> bytes:
-    """The checksum of a line's text after a line with the checksum ``previous``."""
+    """The checksum (16 bytes) of a line with this text that follows a line with the checksum ``previous``."""
     return blake2b(previous + text, digest_size=_DIGEST_BYTES).digest()
 
 
@@ -38,7 +38,7 @@ FORMAT_DIGEST: Final = digest_of(FORMAT_LINE)
 
 
 def seal(content: Json, previous: bytes) -> tuple[bytes, bytes]:
-    """One line that follows the line with the checksum ``previous``, and its own checksum."""
+    """A line that follows one with the checksum ``previous``, and its checksum."""
     text = json.dumps(content, separators=(",", ":")).encode()
     digest = digest_of(text, previous)
     return b"%b %b\n" % (digest.hex().encode(), text), digest
@@ -54,7 +54,7 @@ def unseal(line: bytes, previous: bytes) -> tuple[bytes, bytes] | None:
 
 
 def account_to_json(address: Pubkey, account: Account | None) -> Json:
-    """An account, or the fact that there is none."""
+    """The JSON form of an account; None is a removed account."""
     if account is None:
         return [str(address), 0]
     data, packed = account.data, False
@@ -65,7 +65,7 @@ def account_to_json(address: Pubkey, account: Account | None) -> Json:
 
 
 def account_from_json(written: Json) -> tuple[Pubkey, Account | None]:
-    """What ``account_to_json`` wrote."""
+    """The inverse of ``account_to_json``."""
     address = Pubkey.from_string(written[0])
     if not written[1]:
         return address, None
@@ -77,7 +77,7 @@ def account_from_json(written: Json) -> tuple[Pubkey, Account | None]:
 
 
 def record_to_json(record: TransactionRecord) -> Json:
-    """An executed transaction."""
+    """The JSON form of an executed transaction."""
     written = {field.name: getattr(record, field.name) for field in fields(record)}
     return {
         **written,
@@ -89,7 +89,7 @@ def record_to_json(record: TransactionRecord) -> Json:
 
 
 def record_from_json(written: Json) -> TransactionRecord:
-    """What ``record_to_json`` wrote."""
+    """The inverse of ``record_to_json``."""
     lists = {name: tuple(written[name]) for name in ("pre_balances", "post_balances", "logs")}
     keys = {name: tuple(Pubkey.from_string(key) for key in written[name]) for name in ("keys", "changed")}
     return TransactionRecord(

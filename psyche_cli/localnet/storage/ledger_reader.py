@@ -1,9 +1,9 @@
-"""Reading a ledger file: what it holds, and how far it can be believed.
+"""Reading of a ledger file, with detection of damage.
 
-After the format's line comes the base, a complete state: a header that counts what follows, every account, the
-remembered transactions, and a line that ends it. A base with anything missing or changed is refused. Then comes the
-journal, a line for each thing that happened since, and at a clean stop a closing line, which is always the last. The
-first line of the journal that is not intact ends what can be believed: all later lines build on it.
+The format line is followed by the base, a complete state: a header with counts, every account, the stored transactions,
+and an end line. An incomplete or modified base is rejected. Then follows the journal, one line for each later change,
+and after a clean shutdown a closing line, which is always the last. The journal is used up to its first damaged line,
+since all later lines depend on it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _RESTORE_OR_RESET: Final = "Restore the file from a backup, or discard the chain
 
 @dataclass(frozen=True)
 class StoredChain:
-    """What a ledger says: the state, and a time that the chain never went beyond."""
+    """The content of a ledger: the state, and an upper bound of the time that the chain reached."""
 
     genesis_hash: Hash
     until: ChainTime
@@ -50,9 +50,9 @@ class StoredChain:
 
 @dataclass(frozen=True)
 class Damage:
-    """Where a journal stops being intact: line (from 1), byte offset, and how much follows from there on.
+    """The start of the damage in a journal: line (from 1), byte offset, and the size of the rest of the file.
 
-    ``torn``: all that follows is the beginning of one line, as left by a kill or a power failure.
+    ``torn`` means that the rest is a single incomplete line, as left by a kill or a power failure.
     """
 
     line: int
@@ -64,10 +64,11 @@ class Damage:
 
 @dataclass(frozen=True)
 class LedgerContent:
-    """What a file holds.
+    """The content of a ledger file.
 
-    ``end`` is where the next line goes, in the place of a closing line, and ``digest`` the checksum of the line before
-    it; ``base_end`` is where the journal begins. ``replaces`` are the fingerprints of the files whose place it took.
+    ``end`` is the offset of the next line, which overwrites a closing line, and ``digest`` is the checksum of the line
+    before it; ``base_end`` is the offset of the journal. ``replaces`` holds the fingerprints of the files that this
+    file replaced.
     """
 
     path: Path
@@ -81,7 +82,7 @@ class LedgerContent:
 
 
 def read_ledger(path: Path) -> LedgerContent:
-    """Read a file up to its end or its first damage. Raises LocalnetError, in particular for an incomplete base."""
+    """Read a file up to its end or to the first damage. Raises LocalnetError, for example for an incomplete base."""
     try:
         with path.open("rb") as file:
             first = file.readline(_LONGEST_FIRST_LINE)
@@ -127,7 +128,7 @@ def _damage(file: BinaryIO, line: int, offset: int) -> Damage | None:
 
 
 class _Content:
-    """What the intact lines of a file said so far."""
+    """The content of the intact lines read so far."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -141,10 +142,10 @@ class _Content:
         self.has_base = False
 
     def take(self, text: bytes, number: int) -> None:
-        """Add the text of an intact line. Raises LocalnetError if it is invalid here."""
+        """Add the text of an intact line. Raises LocalnetError if it is invalid at this point."""
         try:
             self._take(json.loads(text))
-        except Exception as error:  # whatever base64, zstandard and solders raise
+        except Exception as error:  # base64, zstandard and solders raise various exceptions
             raise LocalnetError(
                 f"Line {number} of the ledger {self._path} is intact but cannot be decoded "
                 f"({type(error).__name__}: {error}).",
@@ -180,7 +181,7 @@ class _Content:
         return len(self._accounts), len(self._records)
 
     def require_base(self, damaged_line: int) -> None:
-        """Raise LocalnetError unless the whole base was there; ``damaged_line`` is the first that was not."""
+        """Raise LocalnetError unless the base is complete; ``damaged_line`` is the first line that is not intact."""
         if self.has_base:
             return
         reason = f"line {damaged_line} is missing, corrupt or out of order"
@@ -198,7 +199,7 @@ class _Content:
         )
 
     def stored_chain(self) -> StoredChain:
-        """The chain that the lines make up."""
+        """The chain that the lines describe."""
         return StoredChain(
             genesis_hash=self._genesis_hash,
             until=self._until,

@@ -1,1 +1,1 @@
-"""How accounts and transactions look in JSON."""
+"""JSON encodings of accounts and transactions."""

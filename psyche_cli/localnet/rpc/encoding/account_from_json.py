@@ -15,7 +15,7 @@ from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 
 def account_from_json(content: Json) -> Account:
-    """An account in the form of getAccountInfo with base64, base64+zstd or base58. Raises RpcFault."""
+    """An account from the form of getAccountInfo with base64, base64+zstd or base58 data. Raises RpcFault."""
     options = Config(content)
     lamports = options.unsigned("lamports")
     if lamports is None:
@@ -53,12 +53,12 @@ def _account_data(data: Json) -> bytes:
 
 
 def _unpacked(packed: bytes) -> bytes:
-    # 17 ms, which no start should pay for.
+    # This import takes 17 ms, so it is deferred.
     import zstandard
 
     try:
         with zstandard.ZstdDecompressor().stream_reader(packed) as unpacked:
-            # One byte more than an account may have is enough to refuse it.
+            # One byte more than the maximum account size is enough to reject it.
             return unpacked.read(MAX_ACCOUNT_BYTES + 1)
     except zstandard.ZstdError as error:
         raise ValueError(f"not zstd: {error}") from error

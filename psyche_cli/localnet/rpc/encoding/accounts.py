@@ -1,4 +1,4 @@
-"""Accounts as clients want them written: base58, base64, base64+zstd, jsonParsed, whole or a slice."""
+"""JSON encoding of accounts: base58, base64, base64+zstd or jsonParsed, complete or as a slice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENCODINGS: Final = ("binary", "base58", "base64", "base64+zstd", "jsonParsed")
 
 @dataclass(frozen=True)
 class AccountView:
-    """How to write accounts. ``offset`` and ``length`` cut the data, in bytes; ``length`` None means whole."""
+    """The requested encoding of accounts. ``offset`` and ``length`` select the data (bytes); ``length`` None is all."""
 
     encoding: str
     offset: int = 0
@@ -31,7 +31,7 @@ class AccountView:
 
     @classmethod
     def of(cls, config: Config, *, default: str) -> AccountView:
-        """Read ``encoding`` and ``dataSlice``."""
+        """The view for the options ``encoding`` and ``dataSlice``."""
         cut = config.config("dataSlice")
         encoding = config.choice("encoding", _ENCODINGS, default=default)
         if cut is None:

@@ -1,4 +1,4 @@
-"""The ``jsonParsed`` form of accounts whose layout is public: SPL tokens and mints, nonces, look-up tables."""
+"""The ``jsonParsed`` form of SPL token accounts and mints, nonce accounts and address lookup tables."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _parsed_lookup_table(table: AddressLookupTable) -> Json:
 
 
 def parsed(account: Account, decimals_of: DecimalsOf) -> Json | None:
-    """``{"program", "parsed", "space"}``, or None when the layout is not one of the known ones."""
+    """``{"program", "parsed", "space"}``, or None if the account has no ``jsonParsed`` form."""
     data = account.data
     program, content = "", None
     token_account, mint, table = token_account_of(account), mint_of(account), lookup_table_of(account)

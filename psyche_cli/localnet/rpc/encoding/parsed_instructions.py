@@ -1,6 +1,6 @@
-"""The ``jsonParsed`` form of instructions: system, SPL token, associated token and memo programs in plain words.
+"""The ``jsonParsed`` form of instructions of the system, SPL token, associated token and memo programs.
 
-An instruction of another program, or one that these programs would not understand, is given undecoded.
+Instructions of other programs, and invalid ones, remain in their encoded form.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AUTHORITY_TYPES: Final = ("mintTokens", "freezeAccount", "accountOwner", "close
 
 
 class _Reader:
-    """Instruction data, read from front to back. Raises ValueError beyond its end."""
+    """Reads instruction data sequentially. Raises ValueError at the end of the data."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -81,7 +81,7 @@ _OPTIONAL_KEY: Final[_Read] = _Reader.optional_key
 
 @dataclass(frozen=True)
 class _Shape:
-    """One instruction: its name, the names of its accounts in order, and its arguments in order."""
+    """The definition of one instruction: its name, account names and arguments, both in order."""
 
     name: str
     accounts: tuple[str, ...]
@@ -157,8 +157,8 @@ _ASSOCIATED_TOKEN: Final[Mapping[int, _Shape]] = {
 
 
 def parsed_instruction(program: Pubkey, accounts: Sequence[Pubkey], data: bytes, stack_height: int | None) -> Json:
-    """One instruction, in plain words where the program is known."""
-    content = _in_words(program, accounts, data)
+    """One instruction, parsed if the program is known."""
+    content = _parsed(program, accounts, data)
     if content is None:
         return {
             "programId": str(program),
@@ -170,7 +170,7 @@ def parsed_instruction(program: Pubkey, accounts: Sequence[Pubkey], data: bytes,
     return {"program": name, "programId": str(program), "parsed": parsed, "stackHeight": stack_height}
 
 
-def _in_words(program: Pubkey, accounts: Sequence[Pubkey], data: bytes) -> tuple[str, Json] | None:
+def _parsed(program: Pubkey, accounts: Sequence[Pubkey], data: bytes) -> tuple[str, Json] | None:
     try:
         if program in MEMO_PROGRAMS:
             return "spl-memo", data.decode("utf-8")
@@ -194,14 +194,14 @@ def _read(shape: _Shape, accounts: Sequence[Pubkey], reader: _Reader) -> Json:
         raise ValueError("not enough accounts")
     info = {name: str(account) for name, account in zip(shape.accounts, accounts, strict=False)}
     arguments = {name: read(reader) for name, read in shape.arguments.items()}
-    # A freeze authority that a mint does not have is left out; a new authority of nobody is null.
+    # An absent freeze authority is omitted, but an absent new authority is null.
     if arguments.get("freezeAuthority", "") is None:
         del arguments["freezeAuthority"]
     return {"type": shape.name, "info": {**info, **arguments}}
 
 
 def _read_token(shape: _Shape, accounts: Sequence[Pubkey], reader: _Reader) -> Json:
-    """As ``_read``; when more accounts follow, the last named one is a multisig and they are its signers."""
+    """Like ``_read``; if more accounts follow, the last named account is a multisig and these are its signers."""
     content = _read(shape, accounts, reader)
     info = content["info"]
     if shape.name == "setAuthority" and info["authorityType"] in ("mintTokens", "freezeAccount"):

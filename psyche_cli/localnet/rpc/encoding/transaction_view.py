@@ -1,4 +1,4 @@
-"""Executed transactions as clients want them written: json, jsonParsed, base58 or base64."""
+"""JSON encoding of executed transactions: json, jsonParsed, base58 or base64."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ENCODINGS: Final = ("json", "jsonParsed", "base64", "base58")
 
 
 def status_of(error: Json) -> Json:
-    """The older form of a verdict: ``{"Ok": null}`` or ``{"Err": error}``."""
+    """The deprecated ``status`` field: ``{"Ok": null}`` or ``{"Err": error}``."""
     return {"Ok": None} if error is None else {"Err": error}
 
 
 def transaction_view(record: TransactionRecord, encoding: str, max_version: int | None) -> Json:
-    """``{"transaction", "meta"}`` and, for clients that name a version, ``"version"``. Raises RpcFault (-32015)."""
+    """``{"transaction", "meta"}`` and, if ``max_version`` is given, ``"version"``. Raises RpcFault (-32015)."""
     transaction = record.decoded
     version = transaction.version
     if max_version is None and version != "legacy":
@@ -39,7 +39,7 @@ def transaction_view(record: TransactionRecord, encoding: str, max_version: int 
 
 
 def accounts_view(record: TransactionRecord, max_version: int | None) -> Json:
-    """The ``accounts`` detail of getBlock: which accounts, and the balances."""
+    """The ``accounts`` level of detail of getBlock: account keys and balances."""
     transaction = record.decoded
     full = meta_view(record, transaction, "jsonParsed")
     kept = ("err", "status", "fee", "preBalances", "postBalances", "preTokenBalances", "postTokenBalances")
@@ -125,7 +125,7 @@ def _parsed_message(record: TransactionRecord, transaction: DecodedTransaction) 
 
 
 def parsed_inner_instructions(inner: Json, keys: tuple[Pubkey, ...]) -> Json:
-    """Inner instructions as jsonParsed has them."""
+    """Inner instructions in their ``jsonParsed`` form."""
     return [
         {
             "index": outer["index"],
@@ -144,7 +144,7 @@ def parsed_inner_instructions(inner: Json, keys: tuple[Pubkey, ...]) -> Json:
 
 
 def meta_view(record: TransactionRecord, transaction: DecodedTransaction, encoding: str) -> Json:
-    """What the execution did."""
+    """The ``meta`` object of an executed transaction."""
     parsed = encoding == "jsonParsed"
     inner = record.inner_instructions
     meta = {
@@ -173,7 +173,7 @@ def meta_view(record: TransactionRecord, transaction: DecodedTransaction, encodi
 
 
 def memo_of(record: TransactionRecord) -> str | None:
-    """The texts of its memo instructions, each with its length in bytes, as getSignaturesForAddress shows them."""
+    """The text of each memo instruction with its length in bytes, in the form of getSignaturesForAddress."""
     memos = []
     for instruction in record.decoded.message.instructions:
         if record.keys[instruction.program_id_index] in MEMO_PROGRAMS:

@@ -1,1 +1,1 @@
-"""The JSON-RPC methods, a module per topic."""
+"""The JSON-RPC methods, one module per topic."""

@@ -60,7 +60,7 @@ def _get_program_accounts(context: RpcContext, params: Params) -> Json:
 
 
 def account_filters(config: Config) -> list[AccountTest]:
-    """The tests that ``filters`` asks for. Raises RpcFault."""
+    """The predicates for the ``filters`` option. Raises RpcFault."""
     filters = config.items("filters")
     if len(filters) > _MAX_FILTERS:
         raise invalid_params(f"Too many filters provided; max {_MAX_FILTERS}")

@@ -1,4 +1,4 @@
-"""RPC methods about the cluster as a whole: time, versions, and what CLIs ask for out of habit."""
+"""RPC methods about the cluster as a whole: time, versions, and other properties that CLIs query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RPC methods that no real cluster has: move time, set accounts, take and restore snapshots. For tests."""
+"""Control methods for tests, which no real cluster has: advance time, set accounts, take and restore snapshots."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MAX_SNAPSHOTS: Final = 32
 
 
 def _warp_slots(context: RpcContext, params: Params) -> Json:
-    """``[slots]``: let slots pass at once, the time stays."""
+    """``[slots]``: advance the slot without advancing the clock."""
     context.bank.warp_slots(params.unsigned(0, most=MAX_WARP_SLOTS))
     return _moved(context)
 
 
 def _warp_seconds(context: RpcContext, params: Params) -> Json:
-    """``[seconds]``: advance the clock, and the slots that fit into it, at least one."""
+    """``[seconds]``: advance the clock, and the slot by as many slots as fit into this time, at least one."""
     context.bank.warp_seconds(params.unsigned(0, most=MAX_WARP_SECONDS))
     return _moved(context)
 
@@ -34,7 +34,7 @@ def _moved(context: RpcContext) -> Json:
 
 
 def _set_account(context: RpcContext, params: Params) -> Json:
-    """``[address, account]``, the account as getAccountInfo returns it (not jsonParsed); 0 lamports removes it."""
+    """``[address, account]``: set an account, in the form of getAccountInfo (not jsonParsed); 0 lamports remove it."""
     address, account = params.pubkey(0), account_from_json(params.required(1))
     try:
         context.bank.set_account(address, account)
@@ -44,14 +44,14 @@ def _set_account(context: RpcContext, params: Params) -> Json:
 
 
 def _reset(context: RpcContext, params: Params) -> Json:
-    """``[]``: back to genesis; snapshots are kept."""
+    """``[]``: return to the genesis state; snapshots are kept."""
     params.config(0)
     context.bank.restore(context.bank.at_genesis)
     return None
 
 
 def _take_snapshot(context: RpcContext, params: Params) -> Json:
-    """``[]``: remember accounts, history and warped time; the number to restore it by."""
+    """``[]``: take a snapshot of accounts, history and warped time; returns its number."""
     params.config(0)
     if len(context.snapshots) >= MAX_SNAPSHOTS:
         raise invalid_params(f"Too many snapshots; max {MAX_SNAPSHOTS}. Drop one with localnet_dropSnapshot.")
@@ -61,13 +61,13 @@ def _take_snapshot(context: RpcContext, params: Params) -> Json:
 
 
 def _restore_snapshot(context: RpcContext, params: Params) -> Json:
-    """``[number]``: go back to a snapshot, which stays."""
+    """``[number]``: restore a snapshot, which is kept."""
     context.bank.restore(context.snapshots[_known_snapshot(context, params)])
     return None
 
 
 def _drop_snapshot(context: RpcContext, params: Params) -> Json:
-    """``[number]``: forget a snapshot."""
+    """``[number]``: delete a snapshot."""
     del context.snapshots[_known_snapshot(context, params)]
     return None
 

@@ -1,4 +1,4 @@
-"""RPC methods that look back: transactions, signatures, blocks."""
+"""RPC methods that query the history: transactions, signatures, blocks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _status(record: TransactionRecord | None) -> Json:
 
 
 def _options(params: Params, index: int) -> Config:
-    """The options object, or the bare encoding that older clients send in its place."""
+    """The options object; older clients send just the encoding in its place."""
     raw = params.raw(index)
     return Config({"encoding": raw} if isinstance(raw, str) else raw)
 
@@ -141,7 +141,7 @@ def _get_block(context: RpcContext, params: Params) -> Json:
 def _get_blocks(context: RpcContext, params: Params) -> Json:
     first = params.unsigned(0)
     last = params.raw(1)
-    # The second position holds the last slot or, when it is left out, the options.
+    # The second parameter is the last slot or, if that is omitted, the options object.
     if isinstance(last, dict):
         last, config = None, params.config(1)
     else:

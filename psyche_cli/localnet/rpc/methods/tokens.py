@@ -74,9 +74,9 @@ def _token_accounts(context: RpcContext, programs: list[Pubkey]) -> Iterator[tup
                 yield address, account, token_account
 
 
-def _selected(context: RpcContext, params: Params, person_of: Callable[[TokenAccount], Pubkey | None]) -> Json:
-    """Token accounts by a person and by ``{"mint"}`` or ``{"programId"}``."""
-    person, selection, config = params.pubkey(0), params.config(1), params.config(2)
+def _selected(context: RpcContext, params: Params, party_of: Callable[[TokenAccount], Pubkey | None]) -> Json:
+    """Token accounts of an owner or delegate, filtered by ``{"mint"}`` or ``{"programId"}``."""
+    party, selection, config = params.pubkey(0), params.config(1), params.config(2)
     config.require_slot(context.bank.slot)
     view = AccountView.of(config, default="binary")
     mint: Pubkey | None = None
@@ -93,7 +93,7 @@ def _selected(context: RpcContext, params: Params, person_of: Callable[[TokenAcc
         [
             view.keyed(address, account, context.bank.accounts.mint_decimals)
             for address, account, token_account in _token_accounts(context, [program])
-            if person_of(token_account) == person and (mint is None or token_account.mint == mint)
+            if party_of(token_account) == party and (mint is None or token_account.mint == mint)
         ]
     )
 

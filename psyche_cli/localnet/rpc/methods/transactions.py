@@ -49,7 +49,7 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
             raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
         _preflight(context, transaction)
     try:
-        # A node that skips preflight passes everything on, and what is unfit is dropped on the way without a word.
+        # A node that skips preflight forwards every transaction, and an invalid one is later dropped silently.
         if not genuine:
             raise TransactionRejected("SignatureFailure")
         record = context.bank.execute(transaction)
@@ -76,7 +76,7 @@ def _preflight(context: RpcContext, transaction: DecodedTransaction) -> None:
 
 
 def _checked_simulation(context: RpcContext, transaction: DecodedTransaction) -> Simulation:
-    """Simulate as execution would go, with all its checks."""
+    """Simulate with all the checks of an execution."""
     try:
         context.bank.executor.check(transaction)
     except TransactionRejected as rejected:
@@ -127,7 +127,10 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
 
 
 def _account_after(context: RpcContext, simulation: Simulation, address: Pubkey, view: AccountView) -> Json:
-    """An account as the simulation left it, or as it is if the transaction does not write it; null after an error."""
+    """An account after the simulation, or its current content if the transaction does not write to it.
+
+    Null after an error.
+    """
     if simulation.error is not None:
         return None
     account = simulation.accounts.get(address) or context.bank.accounts.get(address)
@@ -137,7 +140,7 @@ def _account_after(context: RpcContext, simulation: Simulation, address: Pubkey,
 
 
 def latest_blockhash(context: RpcContext) -> Json:
-    """The newest blockhash and the last block height at which it is accepted."""
+    """The latest blockhash and the last block height at which it is valid."""
     blockhash = context.bank.chain.tip.blockhash
     return {
         "blockhash": str(blockhash),
@@ -178,7 +181,7 @@ def _request_airdrop(context: RpcContext, params: Params) -> Json:
     held = context.bank.accounts.balance(context.faucet.pubkey())
     if lamports + LAMPORTS_PER_SIGNATURE > held:
         raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, less than the amount plus the fee")
-    # Equal airdrops within one blockhash would be duplicates; another compute unit limit makes each unlike the others.
+    # Equal airdrops with the same blockhash would be duplicates; a different compute unit limit makes each one unique.
     context.airdrops = (context.airdrops + 1) % 1_000_000
     instructions = [
         set_compute_unit_limit(_AIRDROP_UNITS + context.airdrops),
