@@ -1,8 +1,8 @@
-"""Who may import whom, as docs/how-it-is-built.md draws it.
+"""The layers of the code: which package may import which, as defined in docs/how-it-is-built.md.
 
-A room is a folder directly under ``psyche_cli``; the modules beside the folders are one room. The rooms of
-``localnet`` are its own folders and the modules beside them. A room may import itself and the rooms of lower floors,
-wherever the import stands: at the top of a module, inside a function, or for type checking only.
+Layers are defined for the packages directly under ``psyche_cli``, and for those directly under ``localnet``. The
+modules next to these packages have a layer as well. A package may import itself and packages of lower layers. This
+applies to all imports: at the top of a module, inside a function, and for type checking only.
 """
 
 from __future__ import annotations
@@ -16,26 +16,28 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "psyche_cli"
-BESIDE = "the modules"
-"""The room of the modules beside the folders: how the document begins to name it."""
+MODULES = "the modules"
+"""Stands for the modules next to the packages; their entry in the document starts like this."""
 ENTRY = "__main__"
 
 
-def drawn_floors(house: str) -> dict[str, int]:
-    """Every room of a house with the number of its floor from below, from the house's table in the document."""
+def documented_layers(parent: str) -> dict[str, int]:
+    """Each package under ``parent`` with the number of its layer from the bottom, as the document's table says."""
     page = (ROOT / "docs" / "how-it-is-built.md").read_text(encoding="utf-8")
-    title = f"floor of `{house}`" if house else "floor"
-    table = page.partition(f"\n| {title} | rooms |\n|---|---|\n")[2].partition("\n\n")[0]
+    title = f"layer of `{parent}`" if parent else "layer"
+    table = page.partition(f"\n| {title} | packages |\n|---|---|\n")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE)
     assert len(rows) == len(table.splitlines()) > 1
-    floors = {}
-    for number, rooms in enumerate(reversed(rows)):
-        floors.update(dict.fromkeys([BESIDE] if rooms.startswith(BESIDE) else re.findall(r"`(\w+)`", rooms), number))
-    return floors
+    layers = {}
+    for number, packages in enumerate(reversed(rows)):
+        layers.update(
+            dict.fromkeys([MODULES] if packages.startswith(MODULES) else re.findall(r"`(\w+)`", packages), number)
+        )
+    return layers
 
 
-HOUSES = {house: drawn_floors(house) for house in ("", "localnet")}
-"""The package, and the room of it that has rooms of its own, with their floors."""
+LAYERS = {parent: documented_layers(parent) for parent in ("", "localnet")}
+"""By parent (empty: ``psyche_cli``): each package under it with its layer."""
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -43,21 +45,21 @@ def modules() -> Iterator[tuple[str, Path]]:
         yield ".".join(path.relative_to(PACKAGE).with_suffix("").parts), path
 
 
-def room_of(module: str, house: str) -> str | None:
-    """The room of a module's dotted name without ``psyche_cli.``; None outside the house."""
-    inside = module.removeprefix(f"{house}.") if house else module
-    if house and inside == module:
+def package_of(module: str, parent: str) -> str | None:
+    """The package under ``parent`` that a module (without ``psyche_cli.``) belongs to; None outside of ``parent``."""
+    inside = module.removeprefix(f"{parent}.") if parent else module
+    if parent and inside == module:
         return None
     first = inside.partition(".")[0]
-    return first if (PACKAGE / house / first).is_dir() else BESIDE
+    return first if (PACKAGE / parent / first).is_dir() else MODULES
 
 
 def imports(source: str) -> Iterator[tuple[int, str]]:
-    """Line and dotted name, without ``psyche_cli.``, of each import of ours."""
+    """Line and dotted name, without ``psyche_cli.``, of each import from this project."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno}: a relative import"
-            # What is imported may itself be a module.
+            # The imported name may itself be a module.
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -69,26 +71,26 @@ def imports(source: str) -> Iterator[tuple[int, str]]:
 
 
 def upward(module: str, source: str) -> list[str]:
-    """The imports of a module that its floor does not allow."""
+    """The imports of a module that its layer does not allow."""
     found = []
-    for house, floors in HOUSES.items():
-        own = room_of(module, house)
+    for parent, layers in LAYERS.items():
+        own = package_of(module, parent)
         for line, target in imports(source):
-            room = room_of(target, house)
-            if own is not None and room not in (None, own) and floors[room] >= floors[own]:
+            package = package_of(target, parent)
+            if own is not None and package not in (None, own) and layers[package] >= layers[own]:
                 found.append(f"{module}, line {line}: {target}")
     return found
 
 
-@pytest.mark.parametrize("house", HOUSES)
-def test_every_room_is_drawn(house: str) -> None:
-    assert {room_of(name, house) for name, _ in modules()} - {None} == set(HOUSES[house])
+@pytest.mark.parametrize("parent", LAYERS)
+def test_every_package_has_a_layer(parent: str) -> None:
+    assert {package_of(name, parent) for name, _ in modules()} - {None} == set(LAYERS[parent])
 
 
-@pytest.mark.parametrize(("house", "room"), [(house, room) for house in HOUSES for room in HOUSES[house]])
-def test_a_room_imports_only_itself_and_lower_floors(house: str, room: str) -> None:
-    # The process itself stands above all floors.
-    own = [(name, path) for name, path in modules() if room_of(name, house) == room and name != ENTRY]
+@pytest.mark.parametrize(("parent", "package"), [(parent, package) for parent in LAYERS for package in LAYERS[parent]])
+def test_a_package_imports_only_itself_and_lower_layers(parent: str, package: str) -> None:
+    # The entry point is above all layers.
+    own = [(name, path) for name, path in modules() if package_of(name, parent) == package and name != ENTRY]
     assert own
     assert not [fault for name, path in own for fault in upward(name, path.read_text(encoding="utf-8"))]
 
