@@ -1,1 +1,1 @@
-"""One module per verb: look at the cluster, plan (a pure function), act, and say what was done."""
+"""One module per verb: read the cluster, plan (a pure function), act, and return a result."""

@@ -1,4 +1,4 @@
-"""The one place that knows how a run's owner reaches it: directly, or through its treasurer."""
+"""Instructions for changing a run, directly or through its treasurer. No other module distinguishes the two."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from psyche_cli.protocol.instructions.builder import Instructions
 
 @dataclass(frozen=True)
 class Change:
-    """What an owner wants changed in a run. None: left as it is.
+    """A change that the owner of a run requests. None leaves a part unchanged.
 
-    Tables replace what is on-chain as a whole. Rates are points per epoch. The programs apply the parts in this order:
-    tables, rates, pause, client version.
+    Each table replaces the entire table on-chain. Rates are points per epoch. The programs apply the parts in this
+    order: tables, rates, pause, client version.
     """
 
     metadata: Mapping[str, Any] | None = None
@@ -32,18 +32,22 @@ class Change:
 
     @property
     def tables(self) -> dict[str, Mapping[str, Any]]:
-        """The given ones of metadata, config, model and progress."""
+        """Those of metadata, config, model and progress that are to be changed."""
         tables = {"metadata": self.metadata, "config": self.config, "model": self.model, "progress": self.progress}
         return {name: table for name, table in tables.items() if table is not None}
 
     @property
     def needs_halted_run(self) -> bool:
-        """Whether any part is refused while the run is in training: all but the metadata, the rates and a pause."""
+        """Whether the program requires a halted run for any part: all except the metadata, the rates and a pause."""
         return bool(self.tables.keys() - {"metadata"}) or self.client_version is not None
 
 
 def instructions_for(change: Change, run: Run, authority: Pubkey, instructions: Instructions) -> list[Instruction]:
-    """The instructions, for one transaction, that bring the change about: one to the treasurer, or one per part."""
+    """The instructions that make the change, for one transaction.
+
+    With a treasurer, this is a single instruction of the treasurer; without one, one coordinator instruction for the
+    tables and one for each other part.
+    """
     instance, account = run.instance.address, run.instance.coordinator_account
     if run.treasury is not None:
         return [

@@ -1,4 +1,4 @@
-"""Whether the wallet can pay for what is about to be sent: the fees of all its transactions, and rent."""
+"""Checks that the wallet can pay fees and rent before anything is sent."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from psyche_cli.solana.sending.transaction import transaction_fee
 
 @dataclass(frozen=True)
 class Funds:
-    """What the wallet holds (``balance``, lamports), and what the cluster asks for storage."""
+    """The wallet's ``balance`` in lamports, and the cluster's rent parameters."""
 
     balance: int
     rent: Rent
 
 
 def accounts_and_funds(session: SigningSession, addresses: Sequence[Pubkey]) -> tuple[list[RawAccount | None], Funds]:
-    """Some accounts, and with them in one round trip what the wallet can pay."""
+    """Read accounts together with the wallet's funds in one round trip. Missing accounts are None."""
     *found, wallet, rent = session.rpc.accounts([*addresses, session.wallet.address, RENT_SYSVAR])
     return found, Funds(balance=0 if wallet is None else wallet.lamports, rent=decode_rent(rent))
 
@@ -35,10 +35,9 @@ def accounts_and_funds(session: SigningSession, addresses: Sequence[Pubkey]) -> 
 def require_lamports(
     session: SigningSession, funds: Funds, *transactions: Sequence[Instruction], rent: int = 0
 ) -> None:
-    """Refuse what the wallet cannot pay: the fees of ``transactions`` and ``rent`` lamports.
+    """Raise InsufficientFunds unless the wallet can pay the fees of ``transactions`` and ``rent`` lamports.
 
-    The cluster also refuses a payment that leaves a wallet with some lamports but fewer than an account must hold.
-    Raises InsufficientFunds before anything is signed.
+    The cluster also rejects a payment that leaves the wallet with a nonzero balance below the rent-exempt minimum.
     """
     wallet = session.wallet.address
     fees = [transaction_fee(instructions, wallet) for instructions in transactions]
@@ -54,7 +53,7 @@ def require_lamports(
     why = f"less than the {cost}"
     if balance >= needed:
         why = (
-            f"enough for the {cost}, but it would drop to {format_sol(short)} SOL on the way, and an account must hold "
+            f"enough for the {cost}, but its balance would drop to {format_sol(short)} SOL, and an account must hold "
             f"either nothing or at least {format_sol(minimum)} SOL"
         )
     raise InsufficientFunds(
@@ -67,10 +66,10 @@ def require_lamports(
 
 
 def first_short_balance(balance: int, payments: Iterable[int], minimum: int) -> int | None:
-    """The first balance that the cluster does not let the ``payments``, one after the other, bring a wallet to.
+    """The first balance after one of the ``payments`` that the cluster would reject; None if it accepts all. Lamports.
 
-    It looks at a wallet after the fee, and again after the instructions: then it holds nothing, or at least the
-    rent-exempt ``minimum``, or it held less than that before and has become no richer. None if all is well.
+    The cluster checks a wallet after the fee and again after the instructions. The balance must then be zero or at
+    least the rent-exempt ``minimum``, or must have been below the minimum before without having increased since.
     """
     for payment in payments:
         left = balance - payment

@@ -1,4 +1,4 @@
-"""An address that may be given as a keypair file."""
+"""Parsing of an address that may be given as a public key or as a keypair file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from psyche_cli.solana.wallet import keypair_file_address
 
 
 def read_recipient(text: str, what: str, redactor: Redactor) -> Pubkey:
-    """The public key that ``text`` is, or that of the keypair file at the path ``text``.
+    """Parse ``text`` as a public key, or as the path of a keypair file whose public key is returned.
 
-    ``what`` names the text in messages; ``redactor`` learns the key in the file. Raises InvalidPublicKey, WalletError.
+    ``what`` names the value in messages. The private key in the file is registered with ``redactor``. Raises
+    InvalidPublicKey, WalletError.
     """
     try:
         path = Path(text).expanduser()
         is_file = path.is_file()
-    except (OSError, RuntimeError, ValueError):  # too long for a path, ~ with a user that does not exist, a NUL
+    except (OSError, RuntimeError, ValueError):  # path too long, ~ with an unknown user, or a NUL character
         is_file = False
     if is_file:
         return keypair_file_address(path, redactor)
@@ -29,5 +30,5 @@ def read_recipient(text: str, what: str, redactor: Redactor) -> Pubkey:
     try:
         return parse_pubkey(text, what)
     except InvalidPublicKey as error:
-        error.hint += " Or use the path of an existing keypair file."
+        error.hint += " The path of an existing keypair file is also accepted."
         raise

@@ -1,4 +1,4 @@
-"""Helpers around sending a transaction: lost creation races, and reads after the transaction."""
+"""Helpers for sending transactions: races to create an account, and best-effort reads afterwards."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _Value = TypeVar("_Value")
 
 
 def read_if_possible(read: Callable[[], _Value]) -> _Value | None:
-    """What ``read`` finds, or None when the endpoint fails or lies, or the user has had enough (Ctrl-C).
+    """The result of ``read``, or None if the endpoint fails, sends an invalid response, or the user presses Ctrl-C.
 
-    For looking at the outcome of a transaction that has landed: whoever takes a failed look for a failed transaction
-    repeats a payment.
+    Used after a transaction has landed: if a failed read were reported as an error, the user might take the transaction
+    for failed and repeat a payment.
     """
     try:
         return read()
@@ -24,18 +24,19 @@ def read_if_possible(read: Callable[[], _Value]) -> _Value | None:
 
 
 def send_creation(send: Callable[[], Receipt], find_existing: Callable[[], AlreadyExists | None]) -> Receipt:
-    """Send what creates accounts, and say so if somebody else created them in the meantime.
+    """Send a transaction that creates accounts; raise AlreadyExists if another process has created them meanwhile.
 
-    A program refuses a taken address in its own words, or with a bare number. ``find_existing`` looks once more and
-    returns the error to raise instead; it then tells, like the program's own, whether the transaction was sent.
+    The program's own error for an existing account may be a bare number. ``find_existing`` reads the accounts again and
+    returns the error to raise instead, or None. The new error has the ``sent``, ``signature`` and ``logs`` of the
+    program's error.
     """
     try:
         return send()
     except ProgramRefused as refused:
-        taken = read_if_possible(find_existing)
-        if taken is None:
+        error = read_if_possible(find_existing)
+        if error is None:
             raise
-        taken.sent, taken.signature, taken.logs = refused.sent, refused.signature, refused.logs
+        error.sent, error.signature, error.logs = refused.sent, refused.signature, refused.logs
         if refused.sent:
-            taken.hint = f"Transaction {refused.signature} failed on-chain; its fee was paid. {taken.hint}".strip()
-        raise taken from refused
+            error.hint = f"Transaction {refused.signature} failed on-chain; its fee was paid. {error.hint}".strip()
+        raise error from refused

@@ -1,4 +1,4 @@
-"""What every operation on a cluster starts from: an endpoint, and for writes a wallet and a sender."""
+"""Sessions of operations: an endpoint, and for writes a wallet and a sender."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """An open RPC endpoint, the ids of the programs there, and a way to tell the user something meanwhile.
+    """An RPC client, the program ids on its cluster, and a callback for progress messages.
 
-    ``given`` is what commands that are suggested to the user must repeat.
+    ``given`` holds the options that suggested commands must repeat.
     """
 
     rpc: RpcClient
@@ -37,7 +37,7 @@ class Session:
 
 @dataclass(frozen=True)
 class SigningSession(Session):
-    """A session that can write: with the wallet that signs and pays."""
+    """A session that can also write, using ``wallet`` to sign and pay."""
 
     wallet: Wallet
     sender: Sender
@@ -46,7 +46,7 @@ class SigningSession(Session):
 
 @contextmanager
 def reading_session(environment: Environment, *, rpc: str, given: GivenOptions = NOTHING_GIVEN) -> Iterator[Session]:
-    """A session without a wallet. Raises UsageError for an invalid URL."""
+    """Open a session without a wallet. Raises UsageError for an invalid URL."""
     with _connected(environment, rpc) as client:
         yield Session(
             rpc=client,
@@ -60,13 +60,13 @@ def reading_session(environment: Environment, *, rpc: str, given: GivenOptions =
 def signing_session(
     environment: Environment, *, rpc: str, wallet_path: Path | None = None, given: GivenOptions = NOTHING_GIVEN
 ) -> Iterator[SigningSession]:
-    """A session with the wallet that ``wallet_path`` or the environment names, which asks nothing once
-    WRITING_SECONDS have passed since the start of the command.
+    """Open a session with the wallet given by ``wallet_path`` or by the environment.
 
-    Every error of what is done with it says by ``sent`` and ``signature`` whether a transaction may have reached the
-    cluster, and so does a signal to stop, which becomes Interrupted. Raises UsageError, WalletError.
+    No request is made later than WRITING_SECONDS after the start of the command. Errors raised in the session state in
+    ``sent`` and ``signature`` whether a transaction may have reached the cluster; a stop signal is raised as
+    Interrupted with the same fields. Raises UsageError, WalletError.
     """
-    # Which wallet pays, and who else can read it, is no progress that --quiet leaves out.
+    # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
     wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
     with (
         _connected(environment, rpc) as client,
@@ -87,12 +87,12 @@ def one_write(
     given: GivenOptions = NOTHING_GIVEN,
     since: float | None = None,
 ) -> Iterator[SigningSession]:
-    """A session for one operation that writes, over an open endpoint.
+    """A session for one write operation over an existing client.
 
-    It asks nothing once WRITING_SECONDS have passed ``since`` that moment of the clock (None: now), and its errors say
-    what this operation sent.
+    No request is made later than WRITING_SECONDS after ``since``, in seconds of the clock's ``monotonic`` (None: now).
+    Errors report what this operation has sent.
     """
-    # Not at the top: verbs that only read do not need it.
+    # Imported here because verbs that only read do not need it.
     from psyche_cli.protocol.instructions.builder import Instructions
 
     rpc = client.within(Deadline(clock, WRITING_SECONDS, since=since))

@@ -53,7 +53,7 @@ def test_against_a_running_validator(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("recipient", "sol", "expected"),
     [
-        ("nobody", "1", "Or use the path of an existing keypair file."),
+        ("nobody", "1", "The path of an existing keypair file is also accepted."),
         ("11111111111111111111111111111111", "0", "is zero"),
         ("11111111111111111111111111111111", "1.0000000001", "more than 9 decimals"),
         ("11111111111111111111111111111111", "1,5", "not a decimal number"),

@@ -52,7 +52,7 @@ def test_a_pause_that_is_pending(house: House, state: RunState) -> None:
     house.enter(state, pending_pause=True)
     outcome = already(house, *PAUSE)
     assert outcome.data["pending_pause"] is True
-    assert "when this epoch ends" in outcome.json["summary"]
+    assert "at the end of this epoch" in outcome.json["summary"]
     refused = house.cli(*RESUME)
     assert refused.code is ExitCode.REFUSED
     assert "cannot be cancelled" in refused.stderr

@@ -27,7 +27,7 @@ def missing(outcome: Outcome) -> str | None:
         return None
     [warning] = warnings
     shown = f"{amount['base_units'] / 1_000_000:f}".rstrip("0").rstrip(".")
-    assert warning.endswith(f". Top up at least {shown}.")
+    assert warning.endswith(f". Top it up with at least {shown}.")
     return shown
 
 
@@ -53,7 +53,7 @@ def test_the_warning_is_on_stderr_with_the_command_that_helps(house: House) -> N
     house.run(treasurer=True)
     outcome = house.cli(*RATES, "--earning-rate", "12.5")
     assert "Warning: The vault holds 0 of the collateral token" in outcome.stderr
-    assert "Top up at least 12.5." in outcome.stderr
+    assert "Top it up with at least 12.5." in outcome.stderr
     assert "vault holds" not in outcome.stdout
     assert f"Next: psyche-cli {' '.join(TOP_UP)} 12.5\n" in outcome.stderr
     helped = house.cli(*TOP_UP, "12.5")

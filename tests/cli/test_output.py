@@ -123,7 +123,7 @@ def test_the_envelope_of_success_and_failure(house: House) -> None:
 
 def test_human_output_goes_to_stdout_and_talk_to_stderr(house: House) -> None:
     outcome = house.cli("join-authorization-create", "--permissionless")
-    assert outcome.stdout.startswith("Created an authorization of everybody to join.\n")
+    assert outcome.stdout.startswith("Created a join authorization for everyone.\n")
     assert "Sending" in outcome.stderr
     assert "Sending" not in outcome.stdout
 
@@ -132,7 +132,7 @@ def test_human_output_goes_to_stdout_and_talk_to_stderr(house: House) -> None:
 def test_no_terminal_is_too_narrow(house: House, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     outcome = house.cli("join-authorization-create", "--permissionless")
-    assert outcome.stdout.startswith("Created an authorization of everybody to join.\n  grantor (join authority)  ")
+    assert outcome.stdout.startswith("Created a join authorization for everyone.\n  grantor (join authority)  ")
     assert len(outcome.stdout.splitlines()) == 7
 
 

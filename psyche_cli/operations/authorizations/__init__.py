@@ -1,1 +1,1 @@
-"""Who may join: authorizations of a join authority."""
+"""Authorizations to join the runs of a join authority."""

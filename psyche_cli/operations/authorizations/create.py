@@ -1,4 +1,4 @@
-"""Let somebody, or everybody, join the runs of a join authority."""
+"""Authorize one key, or everyone, to join the runs of a join authority."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from psyche_cli.solana.raw_account import RawAccount, taken
 
 
 def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
-    """Who is meant: one public key, or everybody. Raises UsageError unless exactly one of the two is said."""
+    """The grantee: one public key, or ``ANYONE``. Raises UsageError unless exactly one of the two options is given."""
     if permissionless == (authorizer is not None):
         raise UsageError(
             "Specify either --authorizer PUBKEY or --permissionless.",
@@ -32,11 +32,10 @@ def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
 def create_join_authorization(
     session: SigningSession, grantee: Pubkey, run_id: str | None = None
 ) -> OperationResult[JoinAuthorizationData]:
-    """Bring the wallet's join authorization for a grantee into being, and make it active.
+    """Create and activate the wallet's join authorization for a grantee, in one transaction.
 
-    Creation and activation share a transaction. An authorization that is active already is left alone. ``run_id`` is
-    the run that the user works on, as far as that is known. Raises InsufficientFunds, and AlreadyExists when another
-    process creates it at the same moment.
+    Sends nothing if the authorization is already active. ``run_id`` is the run for the suggested next step, if known.
+    Raises InsufficientFunds, and AlreadyExists if another process creates the authorization at the same time.
     """
     grantor = session.wallet.address
     address = authorization_address(grantor, grantee, session.programs)
@@ -45,11 +44,11 @@ def create_join_authorization(
     try:
         transactions = _create_or_activate(session, grantee, address, found, funds)
     except (AlreadyExists, ProgramRefused) as error:
-        # What was sent and paid for remains a failure.
-        seen = None if error.sent else read_if_possible(lambda: _find(session, address))
-        if seen is None or not seen.active:
+        # Another process may have activated it. A transaction that was sent and paid for is still reported as failed.
+        latest = None if error.sent else read_if_possible(lambda: _find(session, address))
+        if latest is None or not latest.active:
             raise
-        existing, transactions = seen, ()
+        existing, transactions = latest, ()
     return _result(session, grantee, address, existing, transactions, run_id)
 
 
@@ -99,10 +98,10 @@ def _result(
 ) -> OperationResult[JoinAuthorizationData]:
     grantor = session.wallet.address
     lamports = read_if_possible(lambda: session.rpc.balance(address))
-    who = "everybody" if grantee == ANYONE else str(grantee)
-    done = "Activated the authorization" if existing else "Created an authorization"
+    who = "everyone" if grantee == ANYONE else str(grantee)
+    done = "Activated the join authorization" if existing else "Created a join authorization"
     return OperationResult(
-        summary=f"{done} of {who} to join." if transactions else f"The authorization of {who} is already active.",
+        summary=f"{done} for {who}." if transactions else f"The join authorization for {who} is already active.",
         data=JoinAuthorizationData(
             grantor=str(grantor),
             grantee=str(grantee),
@@ -115,7 +114,7 @@ def _result(
         ),
         details=(
             ("grantor (join authority)", str(grantor)),
-            ("grantee", str(grantee) + (" (everybody)" if grantee == ANYONE else "")),
+            ("grantee", str(grantee) + (" (everyone)" if grantee == ANYONE else "")),
             ("authorization", str(address)),
             ("active", "yes"),
             ("rent", "unknown" if lamports is None else f"{format_sol(lamports)} SOL"),
@@ -128,7 +127,7 @@ def _result(
 def plan(
     instructions: Instructions, grantor: Pubkey, grantee: Pubkey, address: Pubkey, existing: Authorization | None
 ) -> list[Instruction]:
-    """The instructions still needed, from what exists: create and activate, only activate, or none."""
+    """The instructions that are still needed: create and activate, only activate, or none."""
     activate = instructions.authorization_grantor_update(grantor=grantor, authorization=address, active=True)
     if existing is None:
         create = instructions.authorization_create(payer=grantor, grantor=grantor, grantee=grantee, scope=JOIN_SCOPE)

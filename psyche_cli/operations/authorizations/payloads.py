@@ -1,4 +1,4 @@
-"""What the verbs of authorizations return to programs."""
+"""JSON payloads of the authorization verbs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class JoinAuthorizationData:
     """An authorization to join the runs of a join authority."""
 
     grantor: Annotated[Address, "The join authority."]
-    grantee: Annotated[Address, "Who may join; the system program stands for everybody."]
-    permissionless: Annotated[bool, "Whether everybody may join."]
-    address: Annotated[Address, "The authorization's account."]
+    grantee: Annotated[Address, "The key that may join; the system program's address means everyone."]
+    permissionless: Annotated[bool, "Whether everyone may join."]
+    address: Annotated[Address, "Address of the authorization account."]
     active: bool
-    created: Annotated[bool, "Whether the account was created; false where it existed."]
-    already_so: Annotated[bool, "Whether it was active already, so that nothing was sent."]
-    lamports: Annotated[Unsigned, "Rent that the account holds; 0 where it could not be read."]
+    created: Annotated[bool, "Whether the command created the account; false if it already existed."]
+    already_so: Annotated[bool, "Whether the authorization was already active, so nothing was sent."]
+    lamports: Annotated[Unsigned, "Balance of the account, which pays its rent; 0 if it could not be read."]

@@ -1,4 +1,4 @@
-"""The arguments of the older ``run_authorizer`` recipe: ``rpc=URL grantor=FILE grantee=KEY``, or options."""
+"""Arguments of the published ``run_authorizer`` recipe: ``rpc=URL grantor=FILE grantee=KEY``, or options."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES = ("rpc", "grantor", "grantee")
 
 @dataclass(frozen=True)
 class RunAuthorizerArguments:
-    """Endpoint, keypair file of the join authority, and who may join. None: the default."""
+    """RPC URL, keypair file of the join authority, and the key that may join. None means the default."""
 
     rpc: str | None
     grantor: Path | None
@@ -31,10 +31,10 @@ def parse_run_authorizer_arguments(
     variables: Mapping[str, str | None],
     redactor: Redactor,
 ) -> RunAuthorizerArguments:
-    """Read ``name=value`` words and the options of the same names; the same thing said twice is an error.
+    """Parse ``name=value`` words and the options of the same names; giving the same setting twice is an error.
 
-    Both beat ``variables``, which come from the environment. The grantee is a public key or the path of a keypair file,
-    whose public half is taken; ``redactor`` learns the other. Raises UsageError, InvalidPublicKey, WalletError.
+    Both take precedence over ``variables`` from the environment. The grantee is a public key, or the path of a keypair
+    file, whose private key is registered with ``redactor``. Raises UsageError, InvalidPublicKey, WalletError.
     """
     given = {name: value for name, value in options.items() if value is not None}
     for word in settings:
@@ -50,11 +50,11 @@ def parse_run_authorizer_arguments(
             )
         given[name] = value
     for name, value in given.items():
-        if not value:  # an unset shell variable must not come to mean everybody
+        if not value:  # an unset shell variable must not authorize everyone
             raise UsageError(f"{name} is empty.", hint=f"Omit {name} to use its default.")
-    meant = {name: given.get(name) or variables.get(name) for name in _NAMES}
+    resolved = {name: given.get(name) or variables.get(name) for name in _NAMES}
     return RunAuthorizerArguments(
-        rpc=meant["rpc"],
-        grantor=Path(meant["grantor"]) if meant["grantor"] else None,
-        grantee=read_recipient(meant["grantee"], "grantee", redactor) if meant["grantee"] else ANYONE,
+        rpc=resolved["rpc"],
+        grantor=Path(resolved["grantor"]) if resolved["grantor"] else None,
+        grantee=read_recipient(resolved["grantee"], "grantee", redactor) if resolved["grantee"] else ANYONE,
     )

@@ -1,1 +1,1 @@
-"""The configuration of a run."""
+"""Operations on the configuration of a run."""

@@ -1,4 +1,4 @@
-"""What the verbs of configuration return to programs."""
+"""JSON payloads of the configuration verbs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated
 
 @dataclass(frozen=True)
 class ChangedValue:
-    """A value of a run's configuration that changes."""
+    """A changed value of a run's configuration."""
 
     key: Annotated[str, "Dotted path, such as config.epoch_time."]
-    before: Annotated[object, "As in the configuration file; null where there was none."]
-    after: Annotated[object, "As in the configuration file; null where there is none."]
+    before: Annotated[object, "The previous value, in the format of the configuration file; null if it was unset."]
+    after: Annotated[object, "The new value, in the format of the configuration file; null if it is unset."]
 
 
 @dataclass(frozen=True)
@@ -20,5 +20,5 @@ class UpdateConfigData:
     """A run whose configuration was updated."""
 
     run_id: str
-    already_so: Annotated[bool, "Whether all values were as requested, so that nothing was sent."]
+    already_so: Annotated[bool, "Whether all values were already as requested, so nothing was sent."]
     changed: tuple[ChangedValue, ...]

@@ -1,4 +1,4 @@
-"""Configure a run: from a file, and piece by piece."""
+"""Configure a run from a file and with individual options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from psyche_cli.solana.sending.transaction import transaction_size
 
 @dataclass(frozen=True)
 class ConfigChanges:
-    """What the owner asked for, checked as far as it can be without the run. None: left as it is."""
+    """The requested changes, validated as far as possible without the run. None leaves a value unchanged."""
 
     file: RunConfig | None
     metadata: Mapping[str, Any]
@@ -49,7 +49,7 @@ class ConfigChanges:
         vocab_size: int | None = None,
         client_version: str | None = None,
     ) -> ConfigChanges:
-        """Read the file and check every text and number. Raises ConfigurationError, or NothingToDo if all is absent."""
+        """Read the file and validate all values. Raises ConfigurationError, or NothingToDo if nothing was given."""
         metadata = {
             "name": name,
             "description": description,
@@ -66,7 +66,7 @@ class ConfigChanges:
         if client_version is not None:
             problems += check_client_version(client_version)
         if problems:
-            raise configuration_error(problems, subject="What the options say")
+            raise configuration_error(problems, subject="The command line")
         return cls(
             file=load_run_config(config_path) if config_path else None,
             metadata=given,
@@ -79,10 +79,11 @@ class ConfigChanges:
 def update_config(
     session: SigningSession, *, run_id: str, changes: ConfigChanges, treasurer_index: int | None = None
 ) -> OperationResult[UpdateConfigData]:
-    """Bring a run's configuration to what was asked for; what is so already is not sent.
+    """Change the configuration of a run. Only parts that differ are sent; if none does, nothing is sent.
 
-    Goes in one transaction where it fits into 1,232 bytes, else in two: first the metadata, which may change at any
-    time, then everything else together. So an interruption between them never leaves a run half configured.
+    Uses one transaction if it fits into 1,232 bytes. Otherwise the metadata, which may change at any time, is sent
+    first and everything else in a second transaction, so an interruption never leaves the run with half of a new
+    configuration.
 
     Raises NotAuthority, WrongRunState, ConfigurationError before anything is sent.
     """
@@ -97,9 +98,9 @@ def update_config(
 
 
 def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
-    """What to send, and what that changes key by key. A part that would change nothing is left out.
+    """The change to send and its differences by key. Parts without differences are omitted.
 
-    Raises ConfigurationError when the values, with those that stay, break the program's rules.
+    Raises ConfigurationError if the resulting configuration violates a rule of the program.
     """
     account = run.account
     metadata = {**account.metadata, **changes.metadata}
@@ -131,9 +132,9 @@ def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
 
 
 def split(change: Change) -> tuple[Change, Change]:
-    """The change in two parts, each of which fits into a transaction: the metadata alone, then all the rest.
+    """Split a change into two, each small enough for one transaction: the metadata, and everything else.
 
-    The rest stays together, because a run must not be left with half of a new configuration.
+    Everything else stays together so that a run is never left with half of a new configuration.
     """
     return Change(metadata=change.metadata), replace(change, metadata=None)
 
@@ -157,7 +158,7 @@ def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tu
     try:
         second = session.sender.send(halves[1], wallet, label="update configuration")
     except PsycheError as error:
-        error.hint = f"{error.hint} The metadata was already updated, in {first.signature}.".strip()
+        error.hint = f"{error.hint} The metadata was already updated by transaction {first.signature}.".strip()
         raise
     return (first, second)
 
@@ -176,7 +177,7 @@ def _require_state(session: SigningSession, run: Run, change: Change) -> None:
 
 
 def _switched_to_hub(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The model with its checkpoint in the hub repository (or bucket) that it names, instead of among peers."""
+    """The model with its checkpoint loaded from the hub repository or bucket that it names instead of from peers."""
     origins = {"P2P": "Hub", "Dummy": "Hub", "P2PGcs": "Gcs"}
     llm = model["LLM"]
     checkpoint = llm["checkpoint"]
@@ -235,19 +236,19 @@ def _warnings(run: Run, changes: ConfigChanges, change: Change, config: Mapping[
     if not is_unset(config) and not has_steps_left(step, config):
         yield (
             f"The run has no steps left (step {step}, total_steps {config['total_steps']}) and cannot be resumed "
-            "like this."
+            "with this configuration."
         )
 
 
 def _next_step(run: Run, change: Change) -> int:
-    """The step that the changed run takes next once it is resumed."""
+    """The step at which the changed run resumes."""
     if change.progress is None or run.account.run_state == RunState.UNINITIALIZED:
         return run.next_step
     return int(change.progress["step"])
 
 
 def _next_steps(session: SigningSession, run: Run, change: Change, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """To start a run that is ready for it, and to look at one that runs or has ended."""
+    """The command that starts the run if it can be started, or inspects it if it is running or finished."""
     state = run.account.run_state
     if state == RunState.FINISHED or not state.is_halted:
         return (session.given.command("json-dump-run", run_id=run.run_id),)
@@ -257,7 +258,7 @@ def _next_steps(session: SigningSession, run: Run, change: Change, config: Mappi
 
 
 def _shown(value: object) -> str:
-    """A value on one line: texts quoted, tables as (key=value, ...), choices as Variant(...)."""
+    """A value on one line: strings quoted, tables as (key=value, ...), choices as Variant(...)."""
     if value is None:
         return "none"
     if isinstance(value, str):

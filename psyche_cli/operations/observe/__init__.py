@@ -1,1 +1,1 @@
-"""Reading runs and members."""
+"""Operations that read runs and members."""

@@ -1,9 +1,8 @@
-"""The two JSON documents of the published client, ``json-dump-run`` and ``json-dump-user``, key for key.
+"""The documents of ``json-dump-run`` and ``json-dump-user``, with the same keys as in the published client.
 
-Amounts of collateral are in whole tokens and exact (Decimal); points, lamports and rates are integers. Numbers that
-JSON has no word for (NaN, infinity) become None. The published document has the treasurer's index as a number only, a
-hash that is nearly always beyond what a double holds, so its digits stand beside it, whatever its size. The keys are
-sorted by whoever prints the document.
+Collateral amounts are in whole tokens and exact (Decimal); points, lamports and rates are integers. NaN and infinity
+become None. The treasurer index is a 64-bit hash that usually exceeds the exact range of a double, so
+``index_string`` is added to the published keys. The renderer sorts the keys.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ def run_dump(
     mint: TokenMint | None = None,
     vault_amount: int = 0,
 ) -> RunDump:
-    """Everything about a run. ``mint`` and ``vault_amount`` (base units) are the treasurer's, if the run has one.
+    """The full state of a run. ``mint`` and ``vault_amount`` (base units) are those of its treasurer, if it has one.
 
-    Clients are keyed by display id, so that of two clients with the same one the later is shown. Raises
+    Clients are keyed by display id; if two clients have the same id, only the later one is included. Raises
     MalformedAccount.
     """
     treasury = None
@@ -69,10 +68,11 @@ def user_dump(
     participant: Participant | None = None,
     collateral_amount: int = 0,
 ) -> UserDump:
-    """Everything about one wallet in a run.
+    """The full state of one wallet in a run.
 
-    ``mint`` is None for a run without treasurer; ``participant`` is None for a user who never registered with it;
-    ``collateral_amount`` (base units) is what the user's associated token account holds. Raises MalformedAccount.
+    ``mint`` is None for a run without a treasurer. ``participant`` is None for a user who never registered with the
+    treasurer. ``collateral_amount`` (base units) is the balance of the user's associated token account. Raises
+    MalformedAccount.
     """
     client = next((client for client in account.clients if client.id.wallet == address), None)
     return {
@@ -172,13 +172,13 @@ def _rates(rates: EpochRates) -> DumpedRates:
 
 
 def _tokens(base_units: int, mint: TokenMint) -> Decimal:
-    """Whole tokens, with at least one decimal like every fractional number of the published documents."""
+    """The amount in whole tokens, with at least one decimal like all fractional numbers of the published client."""
     text = format_amount(base_units, mint.decimals)
     return Decimal(text if "." in text else text + ".0")
 
 
 def _text(value: str) -> str:
-    """A text as the published client shows it: without leading NULs."""
+    """Text without leading NUL characters, as in the published client."""
     return value.lstrip("\0")
 
 
@@ -187,7 +187,7 @@ def _table(values: dict[str, PlainValue]) -> dict[str, JsonValue]:
 
 
 def _published(value: PlainValue) -> JsonValue:
-    """The value as the published client shows it: None for a number that is not finite, texts without leading NULs."""
+    """A value as in the published client: None for a non-finite number, text without leading NUL characters."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, str):

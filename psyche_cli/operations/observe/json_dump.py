@@ -1,4 +1,4 @@
-"""The two JSON dumps, in the shape of the published client."""
+"""Read a run or a member and dump its state as JSON, in the format of the published client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> Document[RunDump]:
-    """Everything about a run, in two round trips."""
+    """The full state of a run, read in two round trips."""
     run = find_run(session, run_id, treasurer_index)
     treasury = run.treasury
     if treasury is None:
@@ -27,7 +27,7 @@ def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = Non
 
 
 def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> Document[UserDump]:
-    """Everything about one wallet in a run, in three round trips."""
+    """The full state of one wallet in a run, read in three round trips."""
     user = parse_pubkey(address, "--address")
     run = find_run(session, run_id, treasurer_index)
     treasury = run.treasury
@@ -54,7 +54,7 @@ def _lamports(raw: RawAccount | None) -> int:
 
 
 def _readable_amount(raw: RawAccount | None) -> int:
-    """What the user's token account holds; like the published client, 0 where it cannot be read."""
+    """The balance of a token account in base units; 0 if it cannot be decoded, as in the published client."""
     try:
         return token_amount(raw)
     except AccountError:

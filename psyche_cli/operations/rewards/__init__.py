@@ -1,1 +1,1 @@
-"""Reward rates and the treasury."""
+"""Operations on reward rates and the treasury."""

@@ -1,4 +1,4 @@
-"""Whether a run's vault can pay what its members have earned and are about to earn."""
+"""Whether a run's vault covers what its members have earned and will earn in the current and the next epoch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from psyche_cli.suggestions import GivenOptions
 
 @dataclass(frozen=True)
 class Obligations:
-    """What a vault holds and what it must pay; all in base units of the collateral.
+    """The balance of a vault and what it has to pay, in base units of the collateral.
 
-    ``owed`` was earned and not claimed yet. ``current`` is what the epoch under way pays at its end, 0 between epochs;
-    ``future`` what every epoch after that pays.
+    ``owed`` has been earned but not claimed. ``current`` will be paid at the end of the current epoch and is 0 between
+    epochs. ``future`` will be paid for every later epoch.
     """
 
     held: int
@@ -27,9 +27,9 @@ class Obligations:
 
     @property
     def missing(self) -> int:
-        """How much the vault lacks to pay what is owed, the epoch under way and one more; 0 when nothing will be paid.
+        """The shortfall for what is owed plus the current and one more epoch; 0 if no epoch will pay anything.
 
-        Debts alone are no shortage: the members' claims wait until there is enough.
+        Unclaimed earnings alone do not count as a shortfall, because members can claim them later.
         """
         if self.current == 0 and self.future == 0:
             return 0
@@ -37,7 +37,7 @@ class Obligations:
 
     @property
     def epochs(self) -> int | None:
-        """How many epochs at the future rate the vault pays after its debts; None for a rate of 0."""
+        """Number of epochs at the future rate that the vault covers beyond its obligations; None for a rate of 0."""
         return None if self.future == 0 else max(self.held - self.owed - self.current, 0) // self.future
 
     @property
@@ -49,12 +49,12 @@ class Obligations:
         parts = " + ".join(f"{self._text(amount)} {what}" for amount, what in debts if amount > 0)
         warning = (
             f"The vault holds {self._text(self.held)} of the collateral token, less than needed through the next epoch "
-            f"({parts}). Top up at least {self._text(self.missing)}."
+            f"({parts}). Top it up with at least {self._text(self.missing)}."
         )
         return (warning,)
 
     def next_steps(self, given: GivenOptions, run_id: str) -> tuple[str, ...]:
-        """The command that transfers what is missing, if anything is."""
+        """The command that transfers the shortfall; empty if there is none."""
         if self.missing == 0:
             return ()
         amount = ("--collateral-amount", self._text(self.missing))
@@ -65,18 +65,18 @@ class Obligations:
 
 
 def obligations_of(run: Run, *, held: int | None = None, earning_rate: int | None = None) -> Obligations | None:
-    """What the vault of a run holds and must pay; None for a run without treasurer.
+    """The balance and obligations of a run's vault; None for a run without a treasurer.
 
-    ``held`` and ``earning_rate`` (base units) stand for the vault's amount and the future rate, where those have just
-    changed.
+    ``held`` and ``earning_rate`` (base units) override the vault's balance and the future rate in ``run`` if those have
+    just changed.
     """
     if run.treasury is None:
         return None
     account = run.account
     future = account.future_epoch_rates.earning_rate_total_shared if earning_rate is None else earning_rate
     earned = sum(client.earned for client in account.clients)
-    under_way = account.run_state == RunState.WARMUP or account.run_state.is_active
-    pays = under_way and not account.pending_pause  # an epoch that a pause ends pays nothing
+    in_epoch = account.run_state == RunState.WARMUP or account.run_state.is_active
+    pays = in_epoch and not account.pending_pause  # an epoch that ends in a pause pays nothing
     return Obligations(
         held=run.treasury.vault_amount if held is None else held,
         owed=max(earned - run.treasury.run.total_claimed_earned_points, 0),
@@ -87,5 +87,5 @@ def obligations_of(run: Run, *, held: int | None = None, earning_rate: int | Non
 
 
 def in_both_units(base_units: int, decimals: int) -> CollateralAmount:
-    """An amount of collateral for a program: in base units, and in whole tokens."""
+    """An amount of collateral as a JSON payload, in base units and in whole tokens."""
     return CollateralAmount(base_units=base_units, amount=ui_decimal(base_units, decimals))

@@ -1,4 +1,4 @@
-"""Set the reward rates of the epochs to come."""
+"""Set the reward rates of future epochs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from psyche_cli.results import OperationResult, Receipt
 
 @dataclass(frozen=True)
 class Rates:
-    """Points per epoch, 1 point being 1 base unit of the collateral."""
+    """Reward rates in points per epoch; one point is one base unit of the collateral."""
 
     earning: int
     slashing: int
 
     @classmethod
     def of(cls, rates: EpochRates) -> Rates:
-        """As the coordinator account has them."""
+        """The rates stored in a coordinator account."""
         return cls(rates.earning_rate_total_shared, rates.slashing_rate_per_client)
 
 
@@ -38,9 +38,9 @@ def set_future_epoch_rates(
 ) -> OperationResult[RatesData]:
     """Set the earning rate (shared by all members of an epoch) and the slashing rate (per ejected member).
 
-    The texts are amounts of the collateral token for a run with a treasurer, else whole points; None leaves a rate as
-    it is. The new rates hold from the next time the run enters Warmup. A rate that is so already is not sent, and
-    nothing is if both are. Raises InvalidAmount, NotAuthority, InsufficientFunds.
+    Both are exact decimals: whole collateral tokens for a run with a treasurer, else whole points. None leaves a rate
+    unchanged. The rates take effect when the run next enters Warmup. Only rates that differ are sent; if neither does,
+    nothing is sent. Raises InvalidAmount, NotAuthority, InsufficientFunds.
     """
     run, funds = find_run_and_funds(session, run_id, treasurer_index)
     run.require_authority(session.wallet.address)
@@ -62,8 +62,8 @@ def set_future_epoch_rates(
     return _result(session, run, before, now, decimals, receipt)
 
 
-def _parse(text: str | None, decimals: int, what: str, present: int) -> int:
-    return present if text is None else parse_amount(text, decimals, what, allow_zero=True)
+def _parse(text: str | None, decimals: int, what: str, current: int) -> int:
+    return current if text is None else parse_amount(text, decimals, what, allow_zero=True)
 
 
 def _result(
@@ -100,7 +100,7 @@ def _result(
 
 
 def _funding(obligations: Obligations | None) -> tuple[tuple[str, str], ...]:
-    """For how many epochs the vault lasts, unless a warning says that it does not last for one."""
+    """The number of epochs that the vault covers; empty if it covers none, which a warning reports instead."""
     epochs = obligations.epochs if obligations else None
     if epochs is None or epochs == 0:
         return ()

@@ -1,4 +1,4 @@
-"""Transfer collateral into a run's treasury."""
+"""Transfer collateral to a run's vault."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from psyche_cli.solana.sending.transaction import distinguishing_mark
 def top_up_rewards(
     session: SigningSession, *, run_id: str, collateral_amount: str, treasurer_index: int | None = None
 ) -> OperationResult[TopUpData]:
-    """Transfer ``collateral_amount`` (whole tokens, exact decimals) from the wallet's token account to the vault.
+    """Transfer ``collateral_amount`` (whole tokens, exact decimal) from the wallet's token account to the vault.
 
-    Anybody may top up any run. Raises Refused for a run without treasurer, InvalidAmount, AccountNotFound when the
-    wallet has no account of that token, InsufficientFunds.
+    Any wallet may top up any run. Raises Refused for a run without a treasurer, AccountNotFound if the wallet has no
+    token account for the collateral, InvalidAmount, InsufficientFunds.
     """
     located = locate_run(session, run_id, treasurer_index)
     source = associated_token_address(session.wallet.address, located.require_treasurer().collateral_mint)
     [*found, raw_source], funds = accounts_and_funds(session, [*located.addresses, source])
     run = located.read(found)
     treasury = run.treasury
-    assert treasury is not None  # its treasurer was found
+    assert treasury is not None  # require_treasurer has checked this
     mint = treasury.mint
     amount = parse_amount(collateral_amount, mint.decimals, "--collateral-amount")
     if taken(raw_source) is None:

@@ -1,1 +1,1 @@
-"""Creating, finding, pausing and resuming runs."""
+"""Operations that create, find, pause and resume runs."""

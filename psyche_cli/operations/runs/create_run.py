@@ -1,4 +1,4 @@
-"""Create a run: its accounts, its authorities, and with a collateral mint its treasurer."""
+"""Create a run: its accounts, its authorities, and its treasurer if a collateral mint is given."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ CONFIG_FILE = "run.toml"
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What the owner asked for, as it was typed. None: the default, or none.
+    """The requested run, before validation. None means the default or absent.
 
-    ``collateral_mint`` makes a run with a treasurer; ``treasurer_index`` chooses its index (u64).
+    ``collateral_mint`` (base58) requests a run with a treasurer, and ``treasurer_index`` (u64) a custom index for it.
     """
 
     run_id: str
@@ -63,7 +63,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class TreasurerPlan:
-    """The treasurer's Run that will be created, its vault, and the mint that it pays in."""
+    """The treasurer's Run account to create, its vault, and the mint of the token it pays."""
 
     index: int
     run: Pubkey
@@ -73,7 +73,7 @@ class TreasurerPlan:
 
 @dataclass(frozen=True)
 class NewRun:
-    """Everything that is decided about a run before it is created."""
+    """The validated properties and derived addresses of a run to create."""
 
     run_id: str
     instance: Pubkey
@@ -85,24 +85,24 @@ class NewRun:
 
 
 def create_run(session: SigningSession, request: RunRequest) -> OperationResult[CreateRunData]:
-    """Create a run in one transaction; the wallet pays, and becomes its main authority.
+    """Create a run in one transaction. The wallet pays and becomes its main authority.
 
-    One transaction, because anybody could initialise a coordinator account that was created alone. What it locks is
-    reported before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists (also when another process
-    creates the run at the same moment), AccountNotFound, WrongOwner, InsufficientFunds.
+    It must be one transaction, because anyone could initialize a coordinator account that exists uninitialized. The
+    rent is reported before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists (also if another
+    process creates the run at the same time), AccountNotFound, AccountError, InsufficientFunds.
     """
-    new = decide(request, session.wallet.address, session.programs)
+    new = validate(request, session.wallet.address, session.programs)
     found, funds = accounts_and_funds(session, _addresses(new))
-    rents = _require_free(session, new, found, funds.rent)
+    other_rent = _require_available(session, new, found, funds.rent)
     account = Wallet.generate("the new coordinator account")
     account_rent = funds.rent.exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
     instructions = plan(session.instructions, new, account.address, account_rent)
-    rent = account_rent + rents
+    rent = account_rent + other_rent
     require_lamports(session, funds, instructions, rent=rent)
     send = session.sender.send
     receipt = send_creation(
         lambda: send(instructions, session.wallet, extra_signers=(account,), label="create run"),
-        lambda: _taken(session, new, session.rpc.accounts(_addresses(new))),
+        lambda: _existing_account_error(session, new, session.rpc.accounts(_addresses(new))),
     )
     return OperationResult(
         summary=f"Created run {new.run_id}. It is Uninitialized: configure it next.",
@@ -132,7 +132,10 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
 
 
 def plan(instructions: Instructions, new: NewRun, account: Pubkey, account_rent: int) -> list[Instruction]:
-    """The instructions of the one transaction: create the account, initialise it, and describe it if asked."""
+    """The instructions of the transaction: create the account, initialize it, and set the metadata if requested.
+
+    ``account_rent`` is in lamports.
+    """
     payer = new.main_authority
     create = instructions.create_coordinator_account(payer=payer, account=account, lamports=account_rent)
     shared: dict[str, Any] = {
@@ -145,16 +148,16 @@ def plan(instructions: Instructions, new: NewRun, account: Pubkey, account_rent:
     }
     owner: dict[str, Any] = {"authority": payer, "instance": new.instance, "account": account, "metadata": new.metadata}
     if new.treasurer is None:
-        initialise = instructions.init_coordinator(**shared)
-        describe = [instructions.update(**owner)] if new.metadata else []
+        initialize = instructions.init_coordinator(**shared)
+        set_metadata = [instructions.update(**owner)] if new.metadata else []
     else:
-        initialise = instructions.run_create(**shared, index=new.treasurer.index, collateral_mint=new.treasurer.mint)
-        describe = [instructions.run_update(**owner, run=new.treasurer.run)] if new.metadata else []
-    return [create, initialise, *describe]
+        initialize = instructions.run_create(**shared, index=new.treasurer.index, collateral_mint=new.treasurer.mint)
+        set_metadata = [instructions.run_update(**owner, run=new.treasurer.run)] if new.metadata else []
+    return [create, initialize, *set_metadata]
 
 
-def decide(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRun:
-    """Check what was asked for, as far as that needs no cluster, and derive every address.
+def validate(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRun:
+    """Validate a request as far as possible offline, and derive all addresses.
 
     Raises InvalidRunId, InvalidPublicKey, UsageError, ConfigurationError.
     """
@@ -162,7 +165,7 @@ def decide(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRun:
     problems = check_client_version(request.client_version)
     problems += check_metadata(name=request.name, description=request.description)
     if problems:
-        raise configuration_error(problems, subject="What describes the run")
+        raise configuration_error(problems, subject="The run's description")
     if request.treasurer_index is not None and request.collateral_mint is None:
         raise UsageError(
             "--treasurer-index requires --treasurer-collateral-mint.",
@@ -195,14 +198,14 @@ def _plan_treasurer(request: RunRequest, programs: ProgramIds) -> TreasurerPlan 
     return TreasurerPlan(index=index, run=run, vault=associated_token_address(run, mint), mint=mint)
 
 
-def _require_free(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None], rent: Rent) -> int:
-    """Raise unless the run can be created. The lamports of rent that its accounts take, but for the coordinator's.
+def _require_available(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None], rent: Rent) -> int:
+    """Raise unless the run can be created; else the rent in lamports of all its accounts but the coordinator account.
 
-    What somebody has sent to one of their addresses beforehand counts towards its rent.
+    Lamports that an address already holds count toward its rent.
     """
-    taken = _taken(session, new, found)
-    if taken is not None:
-        raise taken
+    error = _existing_account_error(session, new, found)
+    if error is not None:
+        raise error
     sizes = [COORDINATOR_INSTANCE_BYTES]
     if new.treasurer is not None:
         mint = found[3]
@@ -219,14 +222,16 @@ def _require_free(session: SigningSession, new: NewRun, found: Sequence[RawAccou
 
 
 def _addresses(new: NewRun) -> list[Pubkey]:
-    """The run's instance, and with a treasurer its Run, its vault and its mint."""
+    """The run's instance, and with a treasurer also the treasurer's Run, its vault and its mint."""
     if new.treasurer is None:
         return [new.instance]
     return [new.instance, new.treasurer.run, new.treasurer.vault, new.treasurer.mint]
 
 
-def _taken(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None]) -> AlreadyExists | None:
-    """The error that says which of the run's addresses is taken; None if all are free."""
+def _existing_account_error(
+    session: SigningSession, new: NewRun, found: Sequence[RawAccount | None]
+) -> AlreadyExists | None:
+    """The error for the first of the run's accounts that already exists; None if all addresses are available."""
     if _is_taken(found[0]):
         return _existing_run(session, new)
     if new.treasurer is None:
@@ -234,7 +239,7 @@ def _taken(session: SigningSession, new: NewRun, found: Sequence[RawAccount | No
     if _is_taken(found[1]):
         return AlreadyExists(
             f"A treasurer run with index {new.treasurer.index} already exists.",
-            hint="Choose another --treasurer-index, and pass it to every later command as well.",
+            hint="Choose another --treasurer-index, and specify it in all later commands for this run.",
             treasurer_run=str(new.treasurer.run),
         )
     if _is_taken(found[2]):
@@ -251,38 +256,38 @@ def _is_taken(raw: RawAccount | None) -> bool:
 
 
 def _existing_run(session: SigningSession, new: NewRun) -> AlreadyExists:
-    """Tell a run that is as it was asked for, perhaps by an attempt whose answer got lost, from any other."""
-    look = session.given.command("json-dump-run", run_id=new.run_id)
+    """The error for an existing run, which may be the requested one if the response to an earlier attempt was lost."""
+    inspect = session.given.command("json-dump-run", run_id=new.run_id)
     index = None if new.treasurer is None else new.treasurer.index
     run = read_if_possible(lambda: find_run(session, new.run_id, index))
     as_requested = run is not None and _is_as_requested(run, new)
     return AlreadyExists(
         f"Run {new.run_id!r} already exists on {session.rpc.label}"
         + (", created by this wallet with these options." if as_requested else "."),
-        hint=f"Nothing is left to create. To inspect the run: {look}"
+        hint=f"It needs no further creation. To inspect the run: {inspect}"
         if as_requested
-        else f"Choose another --run-id, or inspect the existing run: {look}",
+        else f"Choose another --run-id, or inspect the existing run: {inspect}",
         instance=str(new.instance),
         as_requested=as_requested,
     )
 
 
 def _is_as_requested(run: Run, new: NewRun) -> bool:
-    """Whether a run has the authorities, the client version, the texts and the treasurer that were asked for."""
+    """Whether a run has the requested authorities, client version, name, description and collateral mint."""
     treasury, account = run.treasury, run.account
-    asked = new.metadata or {}
+    requested = new.metadata or {}
     return (
         run.main_authority == new.main_authority
         and run.instance.join_authority == new.join_authority
         and account.client_version == new.client_version
-        and all(account.metadata[key] == asked.get(key, "") for key in ("name", "description"))
+        and all(account.metadata[key] == requested.get(key, "") for key in ("name", "description"))
         and (None if treasury is None else treasury.run.collateral_mint)
         == (None if new.treasurer is None else new.treasurer.mint)
     )
 
 
 def _next_steps(session: SigningSession, new: NewRun) -> tuple[str, ...]:
-    """To configure the run; first to write a file, unless there is one of that name."""
+    """The command that configures the run, preceded by one that writes an example file if none exists."""
     configure = session.given.command("update-config", "--config-path", CONFIG_FILE, run_id=new.run_id)
     if Path(CONFIG_FILE).exists():
         return (configure,)

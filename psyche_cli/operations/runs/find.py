@@ -1,4 +1,4 @@
-"""Finding a run on the cluster: its instance, its account, and its treasurer if it has one."""
+"""Reads a run from the cluster: its instance, its coordinator account, and its treasurer if it has one."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from psyche_cli.solana.raw_account import RawAccount, taken
 
 @dataclass(frozen=True)
 class Treasury:
-    """What pays the members of a run: the treasurer's Run and the vault that holds its collateral.
+    """The treasurer's Run account and the vault from which the members of a run are paid.
 
-    ``vault`` is the associated token account of the Run; ``vault_amount`` is in base units of the mint, 0 where the
-    vault is missing.
+    ``vault`` is the Run's associated token account; ``vault_amount`` is its balance in base units of the mint, 0 if the
+    account does not exist.
     """
 
     run: TreasurerRun
@@ -46,7 +46,7 @@ class Treasury:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it was read from the cluster at one moment."""
+    """The state of a run at the time it was read from the cluster."""
 
     run_id: str
     instance: CoordinatorInstance
@@ -55,16 +55,16 @@ class Run:
 
     @property
     def main_authority(self) -> Pubkey:
-        """The wallet that administers the run: through the treasurer if it has one, else directly."""
+        """The wallet that administers the run, through the treasurer if it has one and otherwise directly."""
         return self.treasury.run.main_authority if self.treasury else self.instance.main_authority
 
     @property
     def next_step(self) -> int:
-        """The step that the run takes next once it is resumed: the first start sets it to 1."""
+        """The step at which the run resumes; an Uninitialized run starts at step 1."""
         return 1 if self.account.run_state == RunState.UNINITIALIZED else self.account.step
 
     def require_authority(self, wallet: Pubkey) -> None:
-        """Raises NotAuthority unless the wallet is the one that administers the run."""
+        """Raise NotAuthority unless the wallet is the main authority of the run."""
         if wallet == self.main_authority:
             return
         hint = "Sign with the main authority's wallet: --wallet-private-key-path FILE."
@@ -80,7 +80,7 @@ class Run:
 
 @dataclass(frozen=True)
 class LocatedRun:
-    """Where a run is: its instance and the treasurer's Run, and so the addresses of what else belongs to it."""
+    """A run's instance and treasurer Run, which determine the addresses of its other accounts."""
 
     run_id: str
     instance: CoordinatorInstance
@@ -89,13 +89,13 @@ class LocatedRun:
 
     @property
     def addresses(self) -> tuple[Pubkey, ...]:
-        """The coordinator account, and with a treasurer its vault and the mint of its collateral."""
+        """The coordinator account, and with a treasurer also its vault and its collateral mint."""
         if self.treasurer is None:
             return (self.instance.coordinator_account,)
         return (self.instance.coordinator_account, self._vault(self.treasurer), self.treasurer.collateral_mint)
 
     def require_treasurer(self) -> TreasurerRun:
-        """The treasurer's Run. Raises Refused for a run without one."""
+        """The treasurer's Run account. Raises Refused for a run without a treasurer."""
         if self.treasurer is None:
             raise Refused(
                 f"Run {self.run_id!r} has no treasurer: its main authority is {self.instance.main_authority}.",
@@ -106,7 +106,7 @@ class LocatedRun:
         return self.treasurer
 
     def read(self, found: Sequence[RawAccount | None]) -> Run:
-        """The run, from what was found at ``addresses``. Raises AccountNotFound, AccountError."""
+        """Decode the run from the accounts at ``addresses``. Raises AccountNotFound, AccountError."""
         account, *others = found
         treasury = None
         if self.treasurer is not None:
@@ -131,7 +131,7 @@ class LocatedRun:
 
 
 def find_run(session: Session, run_id: str, given_index: int | None = None) -> Run:
-    """Read a run in two round trips: the instance and the treasurer's Run, then what they point to.
+    """Read a run in two round trips: the instance and the treasurer's Run, then the accounts they refer to.
 
     Raises InvalidRunId, RunNotFound, AccountNotFound, UsageError, AccountError, NetworkError.
     """
@@ -140,29 +140,29 @@ def find_run(session: Session, run_id: str, given_index: int | None = None) -> R
 
 
 def find_run_and_funds(session: SigningSession, run_id: str, given_index: int | None = None) -> tuple[Run, Funds]:
-    """The same, and with the second round trip what the wallet can pay."""
+    """Like ``find_run``, and read the wallet's funds in the second round trip."""
     located = locate_run(session, run_id, given_index)
     found, funds = accounts_and_funds(session, located.addresses)
     return located.read(found), funds
 
 
 def find_run_again(session: Session, run: Run) -> Run:
-    """The run as it is now: one round trip, because it is known where it is. Raises as ``find_run``."""
+    """Read a known run again, in one round trip because its addresses are known. Raises the errors of ``find_run``."""
     before = LocatedRun(run.run_id, run.instance, run.treasury.run if run.treasury else None, session.programs)
     index = before.treasurer.index if before.treasurer else None
     first = [run.instance.address, *([before.treasurer.address] if before.treasurer else [])]
     found = session.rpc.accounts([*first, *before.addresses])
     now = _located(session, run.run_id, index, found[: len(first)])
-    # Another account of the same run is not where it was looked for.
+    # If the run now refers to other accounts, those have to be read instead.
     return now.read(found[len(first) :] if now.addresses == before.addresses else session.rpc.accounts(now.addresses))
 
 
 def locate_run(session: Session, run_id: str, given_index: int | None = None) -> LocatedRun:
-    """Find out where a run is, in one round trip.
+    """Read a run's instance and treasurer Run in one round trip.
 
-    A run has a treasurer if and only if its instance's main authority is the address of the treasurer's Run. (A balance
-    at that address proves nothing: anybody may send lamports there.) ``given_index`` is the treasurer index to try
-    instead of the one that follows from the run id.
+    A run has a treasurer if and only if its instance's main authority is the address of the treasurer's Run. (That the
+    address has a balance proves nothing, because anyone can send lamports to it.) ``given_index`` is a custom treasurer
+    index; None derives the index from the run id.
 
     Raises InvalidRunId, RunNotFound, AccountNotFound, UsageError, AccountError, NetworkError.
     """
@@ -176,7 +176,7 @@ def _treasurer_address(session: Session, run_id: str, given_index: int | None) -
 
 
 def _located(session: Session, run_id: str, given_index: int | None, found: Sequence[RawAccount | None]) -> LocatedRun:
-    """Where a run is, by what was found at the addresses of its instance and its treasurer's Run."""
+    """Locate a run from the accounts at the addresses of its instance and its treasurer's Run."""
     raw_instance, raw_treasurer = [*found, None][:2]
     if raw_instance is None or not raw_instance.is_taken:
         raise RunNotFound(
@@ -193,13 +193,13 @@ def _located(session: Session, run_id: str, given_index: int | None, found: Sequ
         raise UsageError(
             f"--treasurer-index {given_index} is not the treasurer of run {run_id!r}: "
             f"its main authority is {instance.main_authority}, not {address}.",
-            hint="Omit --treasurer-index unless the run was created with one.",
+            hint="Omit --treasurer-index unless the run was created with a custom index.",
         )
     return LocatedRun(run_id=run_id, instance=instance, treasurer=treasurer, programs=session.programs)
 
 
 def token_amount(raw: RawAccount | None) -> int:
-    """What a token account holds, in base units; 0 for one that does not exist."""
+    """The balance of a token account in base units; 0 if it does not exist. Raises AccountError."""
     found = taken(raw)
     return 0 if found is None else decode_token_account(found).amount
 

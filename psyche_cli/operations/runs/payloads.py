@@ -1,4 +1,4 @@
-"""What the verbs of runs return to programs."""
+"""JSON payloads of the run verbs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _State = Annotated[str, Constraint(choices=tuple(state.text for state in RunStat
 class NewTreasurer:
     """The treasurer of a run that was created with a collateral mint."""
 
-    index: Annotated[Unsigned, "An unsigned 64-bit number, mostly beyond what a double holds."]
-    index_string: Annotated[str, "The same number in digits, whatever its size."]
-    run: Annotated[Address, "The treasurer's Run account, which administers the run."]
+    index: Annotated[Unsigned, "An unsigned 64-bit integer, usually beyond the exact range of a double."]
+    index_string: Annotated[str, "The index as decimal digits; always present."]
+    run: Annotated[Address, "The treasurer's Run account, which is the main authority of the instance."]
     vault: Annotated[Address, "The token account that members are paid from."]
     collateral_mint: Address
 
@@ -31,11 +31,11 @@ class CreateRunData:
     coordinator_instance: Address
     coordinator_account: Address
     main_authority: Annotated[Address, "The wallet that administers the run."]
-    join_authority: Annotated[Address, "The wallet whose authorizations let members join."]
+    join_authority: Annotated[Address, "The key that authorizes members to join."]
     client_version: str
-    already_so: Annotated[bool, "Always false: a run that exists is an error."]
-    locked_lamports: Annotated[Unsigned, "Rent that the accounts of the run lock."]
-    treasurer: Annotated[NewTreasurer | None, "Null for a run without collateral."]
+    already_so: Annotated[bool, "Always false: an existing run is an error."]
+    locked_lamports: Annotated[Unsigned, "Rent locked in the accounts of the run."]
+    treasurer: Annotated[NewTreasurer | None, "Null for a run without a treasurer."]
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,15 @@ class SetPausedData:
     """A run that was paused or resumed."""
 
     run_id: str
-    paused: Annotated[bool, "What was requested: true to pause, false to resume."]
-    already_so: Annotated[bool, "Whether the run was as requested, so that nothing was sent."]
+    paused: Annotated[bool, "The request: true to pause, false to resume."]
+    already_so: Annotated[bool, "Whether the run was already as requested, so nothing was sent."]
     state_before: _State
-    state: Annotated[_State | None, "The state afterwards; null where the endpoint no longer answered."]
-    pending_pause: Annotated[bool | None, "Whether the run pauses at the end of its epoch; null like the state."]
+    state: Annotated[_State | None, "The state afterwards; null if the endpoint stopped responding."]
+    pending_pause: Annotated[
+        bool | None, "Whether the run will pause at the end of its epoch; null if the endpoint stopped responding."
+    ]
     treasurer: Annotated[bool, "Whether the run has a treasurer."]
     missing_collateral: Annotated[
         CollateralAmount | None,
-        "What the vault lacks to pay its debts and the next epoch; null for a pause, or without treasurer.",
+        "The vault's shortfall for its obligations through the next epoch; null for a pause or without a treasurer.",
     ]

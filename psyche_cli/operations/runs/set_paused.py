@@ -1,4 +1,4 @@
-"""Pause a run, or start it."""
+"""Pause a run, or start or resume it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
 def set_paused(
     session: SigningSession, *, run_id: str, paused: bool, treasurer_index: int | None = None
 ) -> OperationResult[SetPausedData]:
-    """Pause or resume a run, through its treasurer if it has one; one that is so already is left alone.
+    """Pause or resume a run, through its treasurer if it has one. Sends nothing if it is already so.
 
-    Raises NotAuthority, WrongRunState, ConfigurationError or InsufficientFunds where the program or the cluster would
+    Raises NotAuthority, WrongRunState, ConfigurationError or InsufficientFunds if the program or the cluster would
     refuse, before anything is sent.
     """
     run, funds = find_run_and_funds(session, run_id, treasurer_index)
     run.require_authority(session.wallet.address)
-    if is_so_already(paused, run.account):
+    if is_already_so(paused, run.account):
         return _result(session, run, run, paused)
     if paused:
         check_pause(run)
@@ -39,24 +39,28 @@ def set_paused(
     try:
         receipt = session.sender.send(instructions, session.wallet, label=label)
     except ProgramRefused as error:
-        # Somebody else may have been faster. What was sent and paid for remains a failure.
-        seen = None if error.sent else read_if_possible(lambda: find_run_again(session, run))
-        if seen is None or not is_so_already(paused, seen.account):
+        # Another process may have done it first. A transaction that was sent and paid for is still reported as failed.
+        latest = None if error.sent else read_if_possible(lambda: find_run_again(session, run))
+        if latest is None or not is_already_so(paused, latest.account):
             raise
-        return _result(session, seen, seen, paused)
-    seen = read_if_possible(lambda: find_run_again(session, run))
-    return _result(session, run, seen, paused, receipt)
+        return _result(session, latest, latest, paused)
+    latest = read_if_possible(lambda: find_run_again(session, run))
+    return _result(session, run, latest, paused, receipt)
 
 
-def is_so_already(paused: bool, account: CoordinatorAccount) -> bool:
-    """Whether a run is paused, or will be at the end of its epoch; or else, whether it runs and will go on."""
+def is_already_so(paused: bool, account: CoordinatorAccount) -> bool:
+    """Whether a run already is as requested.
+
+    With ``paused``, that is paused or about to pause at the end of its epoch; otherwise, running without a pending
+    pause.
+    """
     if paused:
         return account.run_state == RunState.PAUSED or account.pending_pause
     return not account.run_state.is_halted and not account.pending_pause
 
 
 def check_pause(run: Run) -> None:
-    """Raises WrongRunState where pausing is refused: a halted run is not running."""
+    """Raise WrongRunState if the run is halted, because the program would refuse to pause it."""
     state = run.account.run_state
     if state.is_halted:
         raise WrongRunState(
@@ -67,10 +71,10 @@ def check_pause(run: Run) -> None:
 
 
 def check_resume(session: SigningSession, run: Run) -> None:
-    """Raises where starting is refused.
+    """Raise an error if the program would refuse to start or resume the run.
 
-    WrongRunState: the run is about to pause, has finished, was never configured, or has no steps left.
-    ConfigurationError: its configuration breaks rules, which are named.
+    Raises WrongRunState if the run is running, about to pause or finished, was never configured, or has no steps left,
+    and ConfigurationError with all violated rules of its configuration.
     """
     account, state = run.account, run.account.run_state
     if state == RunState.FINISHED or not state.is_halted:
@@ -105,12 +109,12 @@ def check_resume(session: SigningSession, run: Run) -> None:
 
 
 def _result(
-    session: SigningSession, run: Run, seen: Run | None, paused: bool, *transactions: Receipt
+    session: SigningSession, run: Run, latest: Run | None, paused: bool, *transactions: Receipt
 ) -> OperationResult[SetPausedData]:
-    """What is so after the transaction, or was so without one; ``seen`` is the run afterwards, if it could be read."""
-    account = seen.account if seen else None
+    """The result of the command; ``latest`` is the run after the transaction, or None if it could not be read."""
+    account = latest.account if latest else None
     state = account.run_state.text if account else "unknown (the endpoint stopped responding)"
-    obligations = None if paused else obligations_of(seen or run)
+    obligations = None if paused else obligations_of(latest or run)
     return OperationResult(
         summary=_summary(run.run_id, paused, account, already=not transactions),
         data=SetPausedData(
@@ -136,13 +140,13 @@ def _result(
     )
 
 
-def _summary(run_id: str, paused: bool, seen: CoordinatorAccount | None, *, already: bool) -> str:
+def _summary(run_id: str, paused: bool, latest: CoordinatorAccount | None, *, already: bool) -> str:
     if not paused:
-        now = f"it is {seen.run_state.text} now" if seen else ""
+        now = f"it is now {latest.run_state.text}" if latest else ""
         return f"Run {run_id} is already running: {now}." if already else f"Resumed run {run_id}{now and ': '}{now}."
-    if seen and seen.pending_pause:
-        will = "will already pause" if already else "will pause"
-        return f"Run {run_id} {will} when this epoch ends; it pays no rewards for this epoch."
+    if latest and latest.pending_pause:
+        will = "is already set to pause" if already else "will pause"
+        return f"Run {run_id} {will} at the end of this epoch, which pays no rewards."
     if already:
         return f"Run {run_id} is already paused."
-    return f"Paused run {run_id}." if seen else f"Requested a pause of run {run_id}."
+    return f"Paused run {run_id}." if latest else f"Requested a pause of run {run_id}."
