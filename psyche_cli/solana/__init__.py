@@ -1,1 +1,1 @@
-"""Talking to a Solana cluster: transport, typed RPC calls, wallet, sending transactions."""
+"""Solana client: HTTP transport, typed RPC calls, wallets, transaction sending."""

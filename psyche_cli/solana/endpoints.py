@@ -1,7 +1,7 @@
-"""RPC endpoints by URL or by name, and what of them may be shown.
+"""RPC endpoints by URL or by name, and their labels for output.
 
-Providers put access keys into the path, the query or the user info of an RPC URL, so only scheme, host and port ever
-reach a message.
+Providers put access keys into the path, the query or the user info of RPC URLs, so messages contain only the scheme,
+host and port.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 from psyche_cli.errors import UsageError
 
 LOCAL_RPC_URL = "http://127.0.0.1:8899"
-"""Where a local validator listens unless told otherwise."""
+"""The default RPC URL of a local validator."""
 
-# The names that the Solana CLI understands for --url. "localhost" is spelt as an address because the local validators
-# listen on IPv4 only, and a name may resolve to ::1 first.
+# The names that the Solana CLI accepts for --url. "localhost" maps to an address because local validators listen on
+# IPv4 only, and the name may resolve to ::1 first.
 _MONIKERS = {
     "localhost": LOCAL_RPC_URL,
     "devnet": "https://api.devnet.solana.com",
@@ -27,9 +27,9 @@ _HINT = "Use a URL such as http://127.0.0.1:8899, or localhost, devnet, testnet 
 
 
 def endpoint_label(url: str) -> str:
-    """The endpoint as it may be shown: ``scheme://host:port``, the port only when the URL gives one.
+    """The endpoint's label, safe to display: ``scheme://host:port``, with a port only if the URL contains one.
 
-    Never raises: of a text that is no URL nothing is shown.
+    Never raises; the label of an invalid URL contains no part of it.
     """
     try:
         parts = urlsplit(url)
@@ -43,10 +43,10 @@ def endpoint_label(url: str) -> str:
 
 
 def check_rpc_url(text: str) -> str:
-    """The URL that ``text`` means: itself without surrounding ``"`` characters, or the one of a cluster name.
+    """The URL given by ``text``: the text itself, without surrounding ``"`` characters, or the URL of a cluster name.
 
     Cluster names are those of the Solana CLI: localhost, devnet, testnet, mainnet-beta, or their first letters.
-    Raises UsageError for another scheme than http or https, a missing host, an impossible port, or blanks inside.
+    Raises UsageError for a scheme other than http or https, a missing host, an invalid port, or embedded blanks.
     """
     url = _moniker_url(text.strip().strip('"').strip())
     if not url:
@@ -64,7 +64,7 @@ def check_rpc_url(text: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the endpoint is on this machine, so that no proxy can be meant for it."""
+    """Whether the endpoint is on this machine, for which proxies are never used."""
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or _LOOPBACK_IPV4.fullmatch(host) is not None
 
@@ -77,7 +77,7 @@ def _moniker_url(text: str) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a URL with a host and, if any, a port that exists."""
+    """The parts of a URL with a host and, if given, a valid port."""
     try:
         parts = urlsplit(url)
         port = parts.port

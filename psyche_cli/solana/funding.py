@@ -1,4 +1,4 @@
-"""What to do about a wallet without SOL, in words that can be pasted."""
+"""Instructions for funding a wallet, with a command to copy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from psyche_cli.amounts import LAMPORTS_PER_SOL
 from psyche_cli.solana.endpoints import LOCAL_RPC_URL, is_loopback
 
 _ENOUGH_SOL: Final = 10
-"""What is suggested where it is not known how much is missing: enough for several runs with treasurers."""
+"""The suggested amount if the missing amount is unknown: enough for several runs with treasurers."""
 
 
 def how_to_fund(address: Pubkey | str, endpoint: str, missing_lamports: int | None = None) -> str:
-    """How ``address`` gets SOL on the cluster at ``endpoint`` (a URL without path and query, as it may be shown).
+    """A hint how to fund ``address`` on the cluster at ``endpoint`` (a URL without path and query, safe to display).
 
-    For an endpoint on this machine that is the faucet of a local validator: the missing lamports, rounded up to whole
-    SOL. Anywhere else somebody has to send SOL.
+    For an endpoint on this machine, it suggests an airdrop from the local validator's faucet, with the missing lamports
+    rounded up to whole SOL; otherwise, a transfer of SOL.
     """
     if not is_loopback(endpoint):
         return f"Send SOL to {address} on this cluster first."

@@ -24,7 +24,7 @@ PROGRAM_NAMES: Final = {
     TOKEN_2022_PROGRAM: "spl-token-2022",
     ASSOCIATED_TOKEN_PROGRAM: "associated-token",
 }
-"""Names of the programs whose errors are explained."""
+"""The names of the programs whose errors are explained."""
 
 NATIVE_MINT: Final = Pubkey.from_string("So11111111111111111111111111111111111111112")
 """The mint of wrapped SOL."""
@@ -32,5 +32,5 @@ NATIVE_MINT: Final = Pubkey.from_string("So1111111111111111111111111111111111111
 SYSVAR_OWNER: Final = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 CLOCK_SYSVAR: Final = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 RENT_SYSVAR: Final = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
-"""The account that holds the parameters of rent."""
+"""The rent sysvar, which holds the rent parameters."""
 SLOT_HASHES_SYSVAR: Final = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")

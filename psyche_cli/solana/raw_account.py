@@ -1,4 +1,4 @@
-"""An account as the cluster hands it over, before anything is known about its content."""
+"""An account as returned by the cluster, not yet decoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from solders.pubkey import Pubkey
 
 @dataclass(frozen=True)
 class RawAccount:
-    """One account: where it is, whose it is, what it holds (``lamports``, and ``data`` in bytes)."""
+    """One account: address, owner, balance in ``lamports``, and ``data`` (bytes)."""
 
     address: Pubkey
     owner: Pubkey
@@ -19,10 +19,10 @@ class RawAccount:
 
     @property
     def is_taken(self) -> bool:
-        """Whether something was created here. Lamports alone, which anybody may send to any address, are nothing."""
+        """Whether the account was created. Lamports alone do not count, since they can be sent to any address."""
         return len(self.data) > 0
 
 
 def taken(raw: RawAccount | None) -> RawAccount | None:
-    """The account if something was created at its address, else None."""
+    """The account if it was created (see ``is_taken``), else None."""
     return raw if raw is not None and raw.is_taken else None

@@ -1,4 +1,4 @@
-"""What the cluster asks for storage, as its rent sysvar says."""
+"""The cost of account storage, from the cluster's rent sysvar."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from psyche_cli.solana.raw_account import RawAccount
 
 _LAYOUT: Final = struct.Struct("<QdB")
 _ACCOUNT_OVERHEAD: Final = 128
-"""Bytes that every account takes beside its data."""
+"""The bytes that rent counts per account in addition to its data."""
 
 
 @dataclass(frozen=True)
 class Rent:
-    """Lamports per byte and year, and for how many years an account must hold them to be exempt, as a fraction."""
+    """The rent in lamports per byte-year, and the exemption threshold in years, as a fraction."""
 
     lamports_per_byte_year: int
     years: tuple[int, int]
 
     def exempt_minimum(self, size: int) -> int:
-        """Lamports that an account of ``size`` bytes must hold."""
+        """The minimum balance of an account with ``size`` bytes of data, in lamports."""
         numerator, denominator = self.years
         return (_ACCOUNT_OVERHEAD + size) * self.lamports_per_byte_year * numerator // denominator
 
 
 def decode_rent(raw: RawAccount | None) -> Rent:
-    """Read the rent sysvar. Raises AccountNotFound, WrongOwner or MalformedAccount where there is no such thing."""
+    """Decode the rent sysvar. Raises AccountNotFound, WrongOwner or MalformedAccount if it is not one."""
     if raw is None:
         raise AccountNotFound(
-            f"The cluster has no account {RENT_SYSVAR}, which says what storage costs.", address=str(RENT_SYSVAR)
+            f"The rent sysvar {RENT_SYSVAR} does not exist on this cluster.", address=str(RENT_SYSVAR)
         )
     if raw.owner != SYSVAR_OWNER:
         raise WrongOwner(
@@ -46,5 +46,5 @@ def decode_rent(raw: RawAccount | None) -> Rent:
         return Rent(lamports_per_byte_year, years.as_integer_ratio())
     except (struct.error, ValueError, OverflowError) as error:
         raise MalformedAccount(
-            f"The account {RENT_SYSVAR} does not hold the parameters of rent.", address=str(raw.address)
+            f"The account {RENT_SYSVAR} does not contain valid rent parameters.", address=str(raw.address)
         ) from error

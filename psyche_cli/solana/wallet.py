@@ -1,6 +1,6 @@
-"""The keypair that signs: where it comes from, and how it stays secret.
+"""The signing keypair: its sources, and protection of its secret.
 
-A wallet's key never appears in a message, a repr, a pickle or a traceback with local variables.
+A wallet's secret key never appears in a message, a repr, a pickle or a traceback with local variables.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _FORMAT_HINT = "A keypair is a JSON array of 64 numbers, as written by solana-ke
 
 
 class Wallet:
-    """An ed25519 keypair and where it came from (``origin``, for messages). Equal when the addresses are.
+    """An ed25519 keypair and its ``origin``, for messages. Wallets are equal if their addresses are.
 
-    Also used for keypairs that live for one transaction only, such as that of a new coordinator account.
+    Also used for keypairs that sign only one transaction, such as that of a new coordinator account.
     """
 
     __slots__ = ("_secret_bytes", "_sign", "address", "origin")
@@ -48,7 +48,7 @@ class Wallet:
     origin: str
 
     def __init__(self, keypair: Keypair, origin: str) -> None:
-        # The repr of a solders Keypair is the secret key. Only bound methods are kept: theirs tells nothing.
+        # The repr of a solders Keypair is its secret key, but that of a bound method is not. Only methods are kept.
         self._sign: Callable[[bytes], Signature] = keypair.sign_message
         self._secret_bytes: Callable[[], bytes] = keypair.__bytes__
         self.address = keypair.pubkey()
@@ -56,7 +56,7 @@ class Wallet:
 
     @classmethod
     def generate(cls, origin: str = "a new keypair") -> Wallet:
-        """A keypair from the operating system's randomness."""
+        """A new keypair from the operating system's random number generator."""
         return cls(Keypair(), origin)
 
     def sign_message(self, message: bytes) -> Signature:
@@ -64,14 +64,14 @@ class Wallet:
         return self._sign(message)
 
     def hide_in(self, redactor: Redactor) -> None:
-        """Teach ``redactor`` every form of the key. It keeps hashes of parts, so the key stays here alone."""
+        """Register every text form of the key with ``redactor``, which stores hashes of parts, not the key itself."""
         redactor.learn_key(self._secret_bytes())
 
     def write_keypair_file(self, path: Path) -> None:
         """Write the 64 bytes as a JSON array to a new file that only its owner may read (mode 0600).
 
-        Folders that are missing on the way are made, as ``solana-keygen`` does. Raises WalletError when the file exists
-        already or cannot be written.
+        Missing parent folders are created, as by ``solana-keygen``. Raises WalletError if the file already exists or
+        cannot be written.
         """
         if path.parent.exists() and not path.parent.is_dir():
             raise WalletError(f"Cannot write {path}: {path.parent} is not a directory.", path=str(path))
@@ -103,13 +103,13 @@ class Wallet:
 
 
 def load_wallet(environment: Environment, path: Path | None, notify: Callable[[str], None]) -> Wallet:
-    """The wallet that signs, from the first of these that is given.
+    """The signing wallet, from the first available source.
 
-    The environment variable RAW_WALLET_PRIVATE_KEY (JSON array or base58), the keypair file at ``path`` (from the flag
-    or WALLET_PRIVATE_KEY_PATH, resolved by the caller), the default keypair file of the Solana tools. ``notify`` takes
-    one sentence whenever the choice or the file could surprise.
+    The sources are the environment variable RAW_WALLET_PRIVATE_KEY (JSON array or base58), the keypair file at ``path``
+    (from the flag or WALLET_PRIVATE_KEY_PATH, resolved by the caller), and the default keypair file of the Solana
+    tools. ``notify`` receives a sentence if the choice or the file may be unexpected.
 
-    Raises WalletNotFound, or WalletMalformed with what exactly is wrong and without any part of a key.
+    Raises WalletNotFound, or WalletMalformed with the exact reason, which contains no part of a key.
     """
     redactor = environment.redactor
     if path is not None:
@@ -136,7 +136,7 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
 
 
 def _exists(path: Path) -> bool:
-    """Whether there is a file; also True where that may not even be asked, which opening it will tell."""
+    """Whether the file exists; also True if access is denied, which opening the file then reports."""
     try:
         return path.exists()
     except OSError:
@@ -144,7 +144,7 @@ def _exists(path: Path) -> bool:
 
 
 def _refuse_key_as_path(path: Path) -> None:
-    """A key in the place of a path would be repeated by every message about the file."""
+    """Raise an error for a key given as a path, since messages about a file contain its path."""
     text = str(path)
     if _ARRAY_AS_PATH.fullmatch(text) or holds_key(text) or (is_seed(text) and not _exists(path)):
         raise WalletMalformed(
@@ -155,17 +155,20 @@ def _refuse_key_as_path(path: Path) -> None:
 
 
 def load_keypair_file(path: Path, notify: Callable[[str], None], redactor: Redactor) -> Wallet:
-    """The wallet in a keypair file, whatever the environment holds; ``redactor`` learns its key.
+    """The wallet in a keypair file, regardless of the environment; its key is registered with ``redactor``.
 
-    ``notify`` takes a sentence when others may read the file. Raises WalletNotFound, WalletMalformed, or WalletError
-    for a file that cannot be read.
+    ``notify`` receives a sentence if other users can read the file. Raises WalletNotFound, WalletMalformed, or
+    WalletError for a file that cannot be read.
     """
     _refuse_key_as_path(path)
     return _load_file(path, notify, redactor)
 
 
 def keypair_file_address(path: Path, redactor: Redactor) -> Pubkey:
-    """The public half of a keypair file; ``redactor`` learns the other. Raises WalletNotFound, WalletMalformed."""
+    """The public key of a keypair file; the secret key is registered with ``redactor``.
+
+    Raises WalletNotFound, WalletMalformed.
+    """
     return _load_file(path, lambda _: None, redactor).address
 
 
@@ -190,7 +193,7 @@ def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) ->
     try:
         text = decoded(content).strip()
     except UnicodeDecodeError:
-        # Without a cause: the exception would carry the content.
+        # Without a cause, since that exception contains the file's content.
         text = None
     if text is None:
         raise _malformed(f"{origin} is not a text file")
@@ -201,7 +204,7 @@ def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) ->
 
 
 def _parse_keypair(text: str, origin: str, redactor: Redactor) -> Wallet:
-    """A keypair from the text of a file or variable. Nothing raised here has a cause, which would hold the text."""
+    """A keypair from the text of a file or variable. Errors have no cause, since it would contain the text."""
     if not text:
         raise _malformed(f"{origin} is empty")
     secret = _bytes_from_json(text, origin) if text.startswith("[") else _bytes_from_base58(text, origin)

@@ -13,7 +13,7 @@ from psyche_cli.operations.sessions import SigningSession
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import taken
-from psyche_cli.solana.sending.transaction import distinguishing_mark
+from psyche_cli.solana.sending.transaction import unique_compute_limit
 
 
 def top_up_rewards(
@@ -57,7 +57,7 @@ def top_up_rewards(
         amount=amount,
         decimals=mint.decimals,
     )
-    instructions = [distinguishing_mark(), instruction]
+    instructions = [unique_compute_limit(), instruction]
     require_lamports(session, funds, instructions)
     receipt = session.sender.send(instructions, session.wallet, label="top up")
     vault = read_if_possible(lambda: session.rpc.token_account_balance(treasury.vault))

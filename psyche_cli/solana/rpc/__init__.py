@@ -1,1 +1,1 @@
-"""JSON-RPC to any endpoint."""
+"""JSON-RPC client for Solana nodes."""

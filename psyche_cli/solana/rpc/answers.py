@@ -1,4 +1,4 @@
-"""The results of the RPC calls, read from JSON. Anything unexpected is a ValueError with the reason."""
+"""Decoding of RPC results from JSON. Invalid results raise ValueError with the reason."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def as_u64(value: Json) -> int:
 
 
 def as_logs(value: Json) -> tuple[str, ...]:
-    """Program logs; null stands for none."""
+    """Program logs; empty for null."""
     return () if value is None else tuple(as_text(line) for line in as_list(value))
 
 
 def slot_and_value(result: Json) -> tuple[int, Json]:
-    """The two halves of a result that comes with the slot it is true for."""
+    """The context slot and the value of a result."""
     envelope = as_object(result)
     if "value" not in envelope:
         raise ValueError("the value is missing")
@@ -66,7 +66,7 @@ def slot_and_value(result: Json) -> tuple[int, Json]:
 
 
 def read_account(address: Pubkey, value: Json) -> RawAccount | None:
-    """One account in base64+zstd (or base64, which some nodes fall back to); None for null."""
+    """An account in base64+zstd (or base64, to which some nodes fall back); None for null."""
     if value is None:
         return None
     fields = as_object(value)
@@ -100,9 +100,9 @@ def _account_data(value: Json) -> bytes:
 
 
 def _decompressed(raw: bytes) -> bytes:
-    """One zstd frame of at most 10 MiB of content, the largest account. A larger one is refused before it unfolds."""
+    """The content of a zstd frame, at most 10 MiB, the maximum account size, checked before decompression."""
     try:
-        # The size in the frame's header, or -1 when the header does not tell: then max_output_size bounds it.
+        # The size in the frame header, or -1 if it is absent; then max_output_size limits the output.
         if zstandard.frame_content_size(raw) > MAX_ACCOUNT_BYTES:
             raise ValueError("account data exceeds the maximum account size")
         return zstandard.ZstdDecompressor().decompress(raw, max_output_size=MAX_ACCOUNT_BYTES)
@@ -130,7 +130,7 @@ def read_program_accounts(result: Json) -> list[RawAccount]:
 
 
 def read_hash(value: Json) -> Hash:
-    """A hash in base58."""
+    """A base58 hash."""
     try:
         return Hash.from_string(as_text(value))
     except ParseHashError as error:
@@ -153,7 +153,7 @@ def read_chain_position(result: Json) -> ChainPosition:
 
 
 def read_fee(result: Json) -> int | None:
-    """The result of getFeeForMessage: lamports, None for a blockhash that is too old."""
+    """The result of getFeeForMessage: lamports, or None for an expired blockhash."""
     value = slot_and_value(result)[1]
     return None if value is None else as_u64(value)
 
@@ -178,7 +178,7 @@ def read_signature(result: Json) -> Signature:
 
 
 def read_signature_status(value: Json) -> SignatureStatus | None:
-    """One element of the value of getSignatureStatuses; None for a signature that the node does not know."""
+    """An element of the value of getSignatureStatuses; None for a signature unknown to the node."""
     if value is None:
         return None
     fields = as_object(value)
@@ -186,7 +186,7 @@ def read_signature_status(value: Json) -> SignatureStatus | None:
         raise ValueError("the status has no err field")
     reached = fields.get("confirmationStatus")
     if reached is None:
-        # Optional in the protocol. Null confirmations mean rooted, any number means not yet.
+        # The field is optional. Null confirmations mean that the slot is rooted, a number that it is not.
         reached = "finalized" if fields.get("confirmations") is None else "processed"
     if reached not in COMMITMENTS:
         raise ValueError("the confirmation status is unknown")
@@ -194,7 +194,7 @@ def read_signature_status(value: Json) -> SignatureStatus | None:
 
 
 def read_single_status(result: Json) -> tuple[int, SignatureStatus | None]:
-    """The result of getSignatureStatuses for one signature, after the slot that it is true for."""
+    """The context slot and the status from the result of getSignatureStatuses for one signature."""
     slot, value = slot_and_value(result)
     statuses = as_list(value)
     if len(statuses) != 1:
@@ -203,7 +203,7 @@ def read_single_status(result: Json) -> tuple[int, SignatureStatus | None]:
 
 
 def read_landed_transaction(value: Json) -> LandedTransaction | None:
-    """The result of getTransaction; None for a transaction that is not (yet) in the ledger."""
+    """The result of getTransaction; None for a transaction that the ledger does not (yet) contain."""
     if value is None:
         return None
     fields = as_object(value)
@@ -219,7 +219,7 @@ def read_landed_transaction(value: Json) -> LandedTransaction | None:
 
 
 def read_token_amount(value: Json) -> TokenAmount:
-    """The value of getTokenAccountBalance. Its ready-made decimal and float texts are ignored."""
+    """The value of getTokenAccountBalance, without its preformatted decimal and float amounts."""
     fields = as_object(value)
     amount = as_text(fields.get("amount"))
     if not (amount.isascii() and amount.isdigit() and len(amount) <= 20):

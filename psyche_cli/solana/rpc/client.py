@@ -1,4 +1,4 @@
-"""Typed calls of Solana's JSON-RPC, over any transport."""
+"""Typed calls of Solana's JSON-RPC methods, over any transport."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ ACCOUNTS_PER_CALL = 100
 
 
 class RpcClient(Requester):
-    """Asks one endpoint at one commitment (processed, confirmed or finalized).
+    """A client of one endpoint at one commitment (processed, confirmed or finalized).
 
-    Every call raises a NetworkError when a request fails. Calls that change something are never repeated here; their
-    methods say so.
+    Every call raises a NetworkError if a request fails. Calls that change state are never retried here, as their
+    methods document.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class RpcClient(Requester):
 
     @property
     def commitment(self) -> str:
-        """The commitment at which everything is read."""
+        """The commitment of all reads."""
         return self._commitment
 
     # --- accounts -----------------------------------------------------------------------------------------------
 
     def accounts(self, addresses: Sequence[Pubkey]) -> list[RawAccount | None]:
-        """The accounts at ``addresses`` in their order, None where there is none.
+        """The accounts at ``addresses``, in order; None for each that does not exist.
 
         Up to 100 are read in one call and at one slot; more take several calls.
         """
@@ -93,17 +93,17 @@ class RpcClient(Requester):
         return self._call("getProgramAccounts", [str(program), options], read_program_accounts)
 
     def balance(self, address: Pubkey) -> int:
-        """Lamports at an address, 0 when no account exists."""
+        """The balance of an address in lamports, 0 if the account does not exist."""
         return self._call(
             "getBalance", [str(address), self._options()], lambda result: as_u64(slot_and_value(result)[1])
         )
 
     def rent_exempt_minimum(self, size: int) -> int:
-        """Lamports that an account of ``size`` bytes must hold."""
+        """The minimum balance of an account with ``size`` bytes of data, in lamports."""
         return self._call("getMinimumBalanceForRentExemption", [size, self._options()], as_u64)
 
     def token_account_balance(self, address: Pubkey) -> TokenAmount:
-        """What a token account holds."""
+        """The balance of a token account."""
         return self._call(
             "getTokenAccountBalance",
             [str(address), self._options()],
@@ -119,11 +119,11 @@ class RpcClient(Requester):
         )
 
     def block_height(self) -> int:
-        """The number of blocks below the latest one."""
+        """The current block height."""
         return self._call("getBlockHeight", [self._options()], as_u64)
 
     def chain_position(self, commitment: str | None = None) -> ChainPosition:
-        """Slot and block height of one node's latest block at a commitment, by default the client's."""
+        """Slot and block height of a node's latest block at a commitment, by default the client's."""
         options: Json = {"commitment": commitment or self._commitment}
         return self._call("getEpochInfo", [options], read_chain_position)
 
@@ -132,17 +132,17 @@ class RpcClient(Requester):
         return self._call("getGenesisHash", [], read_hash)
 
     def fee_for_message(self, message: bytes) -> int | None:
-        """Lamports that a message (serialized) would cost, None when its blockhash is too old."""
+        """The fee of a serialized message in lamports, None if its blockhash has expired."""
         return self._call("getFeeForMessage", [_base64(message), self._options()], read_fee)
 
     # --- transactions -------------------------------------------------------------------------------------------
 
     def simulate(self, transaction: bytes) -> Simulation:
-        """Run a signed transaction without sending it; signatures and blockhash are checked as they would be."""
+        """Simulate a signed transaction, with verification of its signatures and blockhash."""
         return self._simulate(transaction, sigVerify=True)
 
     def simulate_unsigned(self, transaction: bytes) -> Simulation:
-        """Run a transaction with the node's latest blockhash in place of its own, and whatever its signatures are."""
+        """Simulate a transaction with the node's latest blockhash, without verification of signatures."""
         return self._simulate(transaction, sigVerify=False, replaceRecentBlockhash=True)
 
     def _simulate(self, transaction: bytes, **options: bool) -> Simulation:
@@ -153,9 +153,9 @@ class RpcClient(Requester):
         )
 
     def send_transaction(self, transaction: bytes, *, skip_preflight: bool = False, max_retries: int = 0) -> Signature:
-        """Hand a signed transaction to the node, once. Its signature comes back; that it lands is not said.
+        """Submit a signed transaction to the node and return its signature, which does not imply that it lands.
 
-        ``max_retries`` is how often the node itself repeats it. Asked once: whoever calls decides about another time.
+        ``max_retries`` is how often the node rebroadcasts it. Never retried here: that is up to the caller.
         """
         options: Json = {
             "encoding": "base64",
@@ -166,16 +166,16 @@ class RpcClient(Requester):
         return self._call("sendTransaction", [_base64(transaction), options], read_signature, retry=False)
 
     def signature_status(self, signature: Signature, *, search_history: bool = False) -> SignatureStatus | None:
-        """Where a transaction got to, None when the node does not know it.
+        """The status of a transaction, None if the node does not know it.
 
-        Nodes remember recent transactions only; with ``search_history`` they look into their ledger, too.
+        Nodes cache the status of recent transactions only; with ``search_history`` they also search their ledger.
         """
         return self.signature_status_and_slot(signature, search_history=search_history)[1]
 
     def signature_status_and_slot(
         self, signature: Signature, *, search_history: bool = False
     ) -> tuple[int, SignatureStatus | None]:
-        """The same after the slot up to which the node that answered knew the chain."""
+        """The slot of the responding node's bank, and the status as from ``signature_status``."""
         return self._call(
             "getSignatureStatuses",
             [[str(signature)], {"searchTransactionHistory": search_history}],
@@ -183,7 +183,7 @@ class RpcClient(Requester):
         )
 
     def landed_transaction(self, signature: Signature) -> LandedTransaction | None:
-        """A transaction with its logs and fee, None when the ledger does not have it (yet)."""
+        """A transaction with its logs and fee, None if the ledger does not (yet) contain it."""
         return self._call(
             "getTransaction",
             [str(signature), self._options(encoding="json", maxSupportedTransactionVersion=0)],
@@ -191,12 +191,12 @@ class RpcClient(Requester):
         )
 
     def transaction_logs(self, signature: Signature) -> tuple[str, ...] | None:
-        """The logs of a transaction in the ledger, None when the ledger does not have it (yet)."""
+        """The logs of a transaction, None if the ledger does not (yet) contain it."""
         landed = self.landed_transaction(signature)
         return None if landed is None else landed.logs
 
     def request_airdrop(self, address: Pubkey, lamports: int) -> Signature:
-        """Ask the cluster's faucet, once. The money is there when the signature has landed."""
+        """Request an airdrop from the cluster's faucet; never retried. It is complete when the signature has landed."""
         return self._call("requestAirdrop", [str(address), lamports, self._options()], read_signature, retry=False)
 
     def _options(self, **more: Json) -> Json:

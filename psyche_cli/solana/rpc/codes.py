@@ -1,6 +1,6 @@
 """The error codes of JSON-RPC 2.0 and of Solana's RPC nodes.
 
-Those of the nodes are numbered as in Agave's ``rpc-client-api`` (``custom_error.rs``).
+The codes of the nodes are those of Agave's ``rpc-client-api`` (``custom_error.rs``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PREFLIGHT_FAILURE: Final = -32002
 SIGNATURE_VERIFICATION_FAILURE: Final = -32003
 BLOCK_NOT_AVAILABLE: Final = -32004
 NODE_UNHEALTHY: Final = -32005
-"""The node lags behind the cluster."""
+"""The node is behind the cluster."""
 PRECOMPILE_VERIFICATION_FAILURE: Final = -32006
 SLOT_SKIPPED: Final = -32007
 NO_SNAPSHOT: Final = -32008
@@ -29,4 +29,4 @@ UNSUPPORTED_TRANSACTION_VERSION: Final = -32015
 MIN_CONTEXT_SLOT_NOT_REACHED: Final = -32016
 
 RATE_LIMITED: Final = 429
-"""HTTP's "too many requests", which some providers put into the JSON-RPC error."""
+"""HTTP status "too many requests", which some providers return as a JSON-RPC error code."""

@@ -1,4 +1,4 @@
-"""A moment by which everything must be over, whatever an endpoint does."""
+"""Wall-clock deadlines."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from psyche_cli.environment import Clock
 
 
 class Deadline:
-    """``seconds`` of wall-clock time, shared by all that must end within them.
-
-    They begin now, or at ``since``, a moment of the clock's monotonic time.
-    """
+    """A deadline ``seconds`` after now, or after ``since`` (in the clock's monotonic time), shared by several calls."""
 
     def __init__(self, clock: Clock, seconds: float, *, since: float | None = None) -> None:
         self.seconds = seconds
@@ -18,10 +15,10 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """Seconds left, 0 when it has passed."""
+        """The seconds left, 0 if the deadline has passed."""
         return max(self._end - self._clock.monotonic(), 0.0)
 
     @property
     def passed(self) -> bool:
-        """Whether no time is left."""
+        """Whether the deadline has passed."""
         return self.remaining == 0

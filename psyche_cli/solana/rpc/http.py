@@ -1,4 +1,4 @@
-"""JSON-RPC over HTTP, and the border where the exceptions of sockets and http.client become ours."""
+"""HTTP transport for JSON-RPC, which translates the exceptions of sockets and http.client to NetworkErrors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDiscon
 from psyche_cli import __version__
 from psyche_cli.errors import BadRpcResponse, HttpStatusError, PsycheError, TimedOut, Unreachable, UsageError
 from psyche_cli.solana.endpoints import check_rpc_url, endpoint_label
-from psyche_cli.solana.rpc.http_body import ACCEPTED_CODINGS, WronglyCompressed, unpacked_pieces
+from psyche_cli.solana.rpc.http_body import ACCEPTED_CODINGS, DecompressionError, unpacked_pieces
 from psyche_cli.solana.rpc.http_connection import Connection, Connections
 
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -37,10 +37,10 @@ _STATUS_HINTS = {
 
 
 class HttpTransport:
-    """One RPC endpoint over HTTP/1.1 with kept connections. May be used from several threads.
+    """One RPC endpoint over HTTP/1.1 with persistent connections. Thread-safe.
 
-    A proxy and certificates to trust may come from the usual environment ``variables``; an endpoint on this machine is
-    never asked through a proxy. Raises UsageError for an invalid URL, or when such a variable is unusable.
+    Proxies and trusted certificates are taken from the usual environment ``variables``; an endpoint on this machine is
+    never accessed through a proxy. Raises UsageError for an invalid URL or an invalid variable.
     """
 
     def __init__(self, url: str, variables: Mapping[str, str] = os.environ) -> None:
@@ -50,7 +50,7 @@ class HttpTransport:
         except UnicodeError as error:
             raise UsageError(f"The RPC URL of {self._label} is not valid.") from error
         except (ValueError, OSError) as error:
-            # The value of the variable may hold a password.
+            # The value of the variable may contain a password.
             raise UsageError(
                 f"Cannot set up a connection to {self._label}: invalid proxy or certificate settings.",
                 hint="Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY (http:// proxies only), SSL_CERT_FILE and SSL_CERT_DIR.",
@@ -62,13 +62,13 @@ class HttpTransport:
         return self._label
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
-        """Post one JSON-RPC request body and return the body of the answer, at most 64 MiB.
+        """Post a JSON-RPC request body and return the response body, at most 64 MiB.
 
-        ``timeout`` is in seconds of wall-clock time, from the look-up of the host to the last byte. A socket bounds
-        each operation only, and nothing bounds a look-up, so an endpoint that drips bytes could block a caller forever:
-        the exchange runs in a thread of its own, which is left behind when the time is over.
+        ``timeout`` is in seconds of wall-clock time, from the DNS lookup to the last byte. A socket timeout limits only
+        one operation, and a DNS lookup has none, so an endpoint that trickles bytes could block a caller forever. The
+        exchange therefore runs in a separate thread, which is abandoned after the timeout.
 
-        Raises Unreachable or TimedOut, both with ``request_sent`` False when the endpoint certainly never saw the
+        Raises Unreachable or TimedOut, both with ``request_sent`` False if the endpoint definitely never received the
         request; HttpStatusError; BadRpcResponse for a response that is too large or cannot be decompressed.
         """
         exchange = _Exchange()
@@ -142,9 +142,9 @@ class HttpTransport:
         )
 
     def _translated(self, error: Exception, timeout: float, *, request_sent: bool) -> PsycheError:
-        """The error of ours for one of a socket, of TLS, of http.client, or of unpacking."""
+        """Translate an exception of sockets, TLS, http.client or decompression."""
         label = self._label
-        if isinstance(error, WronglyCompressed):
+        if isinstance(error, DecompressionError):
             return BadRpcResponse(f"The response from {label} could not be decompressed.", endpoint=label)
         if isinstance(error, TimeoutError):
             return self._timed_out(timeout, _connect_seconds(timeout), request_sent=request_sent)
@@ -168,9 +168,9 @@ class HttpTransport:
 
 
 class _Exchange:
-    """What the caller and the thread that talks for it share. The thread writes; the caller reads when it has waited.
+    """The state shared by a caller and the thread that performs its request.
 
-    ``sending`` is whether the request may have left.
+    The thread writes it; the caller reads it after ``wait``. ``sending`` is True if the request may have been sent.
     """
 
     def __init__(self) -> None:
@@ -183,27 +183,27 @@ class _Exchange:
         self._changed = threading.Condition()
 
     def begin_sending(self, connection: Connection) -> bool:
-        """Called by the thread before the first byte: False when nobody waits for the answer any more."""
+        """Called by the thread before the first byte; False if the caller has given up."""
         with self._changed:
             self.sending = not self._abandoned
             self._connection = connection
             return self.sending
 
     def end_receiving(self) -> None:
-        """Called by the thread before the connection may serve another exchange."""
+        """Called by the thread before the connection is released for another exchange."""
         with self._changed:
             self._connection = None
 
     def finish(self) -> None:
-        """Called by the thread at its end."""
+        """Called by the thread when it is done."""
         with self._changed:
             self._finished = True
             self._changed.notify()
 
     def wait(self, timeout: float) -> bool:
-        """Called by the caller: whether the exchange ended within ``timeout`` seconds.
+        """Called by the caller; whether the exchange finished within ``timeout`` seconds.
 
-        One that did not, or was interrupted, is abandoned: what has not been sent by then never will be.
+        Otherwise, or on an interrupt, the exchange is abandoned: a request that has not been sent by then never is.
         """
         with self._changed:
             try:
@@ -224,10 +224,10 @@ def _reason(error: Exception) -> str:
 
 
 def _connect_seconds(timeout: float) -> float:
-    """A host that does not answer at all is given up sooner than a request that it works on."""
+    """The connect timeout, which is shorter than the total ``timeout`` of a request."""
     return min(timeout / 2, 5.0)
 
 
 def _whole_seconds(text: str) -> int | None:
-    """The seconds of a Retry-After header; None without one or for its date form."""
+    """The seconds of a Retry-After header; None if it is missing or a date."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None

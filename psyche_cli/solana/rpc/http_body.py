@@ -1,4 +1,4 @@
-"""The body of an HTTP answer: unpacked piece by piece, whole, and never larger than allowed."""
+"""Decompression of HTTP response bodies in chunks, with detection of truncated bodies."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ ACCEPTED_CODINGS = "gzip, zstd"
 _PIECE = 64 * 1024
 
 
-class WronglyCompressed(Exception):
-    """The body is not what its ``Content-Encoding`` says."""
+class DecompressionError(Exception):
+    """The body is not valid in its ``Content-Encoding``."""
 
 
 def unpacked_pieces(response: HTTPResponse) -> Iterator[bytes]:
-    """The body in pieces of at most 64 KiB, however much they unfold to.
+    """The decompressed body in chunks of at most 64 KiB each.
 
-    Raises WronglyCompressed, IncompleteRead when the body is shorter than announced or missing altogether, and what
-    reading from a socket raises.
+    Raises DecompressionError, IncompleteRead if the body is missing or shorter than its declared length, and the
+    exceptions of socket reads.
     """
     reader = _unpacking(response)
     read_anything = False
@@ -30,20 +30,20 @@ def unpacked_pieces(response: HTTPResponse) -> Iterator[bytes]:
         except Exception as error:
             if reader is response or not _is_about_compression(error):
                 raise
-            raise WronglyCompressed from error
+            raise DecompressionError from error
         if not piece:
             break
         read_anything = True
         yield piece
-    # HTTPResponse.read says nothing of a body that ends early. One whose length is not announced ends with the
-    # connection, so none at all is a head that ended early.
+    # HTTPResponse.read does not report a body that ends early. A body without a declared length ends with the
+    # connection, so if it is empty, the headers were truncated.
     missing = response.length
     if (missing is not None and missing > 0) or (missing is None and not response.chunked and not read_anything):
         raise IncompleteRead(b"", missing)
 
 
 def _unpacking(response: HTTPResponse) -> Any:
-    """A reader of the unpacked body."""
+    """A reader of the decompressed body."""
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding == "identity":
         return response
@@ -55,7 +55,7 @@ def _unpacking(response: HTTPResponse) -> Any:
         import zstandard
 
         return zstandard.ZstdDecompressor().stream_reader(response, read_across_frames=True)
-    raise WronglyCompressed
+    raise DecompressionError
 
 
 def _is_about_compression(error: Exception) -> bool:
@@ -63,5 +63,5 @@ def _is_about_compression(error: Exception) -> bool:
 
     import zstandard
 
-    # EOFError: gzip data that ends early.
+    # EOFError: truncated gzip data.
     return isinstance(error, (zlib.error, zstandard.ZstdError, EOFError)) or type(error).__name__ == "BadGzipFile"

@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections to one host: opened directly or through a proxy, and kept while they are good."""
+"""Persistent HTTP/1.1 connections to one host, directly or through a proxy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from psyche_cli.solana.endpoints import is_loopback
 from psyche_cli.solana.rpc.proxies import basic_authorization, proxy_for
 
 _LONGEST_IDLE_SECONDS = 5.0
-"""Servers close what has been idle for some time. A request that crosses such an end may have been processed or not."""
+"""Servers close idle connections; whether a request sent at that moment was processed is then unknown."""
 
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class _FinalResponse(HTTPResponse):
-    """The answer itself. Interim ones before it (102 Processing, 103 Early Hints) say nothing; http.client takes any
-    but 100 for the end. 101 is an end: nobody asked for another protocol."""
+    """The final response. Interim responses (102 Processing, 103 Early Hints) are skipped, of which http.client skips
+    only 100. A 101 is treated as final, since no protocol upgrade is ever requested."""
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -34,26 +34,26 @@ class _FinalResponse(HTTPResponse):
 
 
 class Connection:
-    """One open connection. Used by one thread at a time, except for ``abort``."""
+    """An open connection. Not thread-safe, except for ``abort``."""
 
     def __init__(self, http: HTTPConnection) -> None:
         self._http = http
-        # HTTPConnection forgets it when the server announces that it will hang up.
+        # HTTPConnection drops its reference when the server announces that it will close the connection.
         self._socket: socket.socket = http.sock
         self.idle_since = 0.0
 
     def post(self, target: str, body: bytes, headers: Mapping[str, str], *, timeout: float) -> HTTPResponse:
-        """Send a request and return the answer, of which the head was read.
+        """Send a request and return the response after its headers have been read.
 
-        ``timeout``, in seconds, bounds each operation of the socket.
+        ``timeout``, in seconds, limits each socket operation.
         """
         self._socket.settimeout(timeout)
         self._http.request("POST", target, body, dict(headers))
         return self._http.getresponse()
 
     @property
-    def is_good(self) -> bool:
-        """Whether an idle connection still stands: the server has neither hung up nor sent anything unasked."""
+    def is_reusable(self) -> bool:
+        """Whether an idle connection can be reused: the server has neither closed it nor sent unsolicited data."""
         if self._http.sock is None or time.monotonic() - self.idle_since > _LONGEST_IDLE_SECONDS:
             return False
         poll = select.poll()
@@ -61,22 +61,22 @@ class Connection:
         return not poll.poll(0)
 
     def abort(self) -> None:
-        """Make whatever waits for the server fail at once, in whichever thread."""
+        """Make a pending operation in any thread fail immediately."""
         with suppress(OSError):
-            # That of an SSLSocket is not safe to call from another thread.
+            # SSLSocket.shutdown is not safe to call from another thread.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._http.close()
         self._socket.close()
 
 
 class Connections:
-    """The connections to the host of an http or https ``url``. May be used from several threads.
+    """A pool of connections to the host of an http or https ``url``. Thread-safe.
 
-    ``variables`` are the environment variables that name proxies, except for a host on this machine, and certificates
-    to trust. Raises ValueError or OSError when one that is needed is unusable, UnicodeError for a host that cannot be.
+    ``variables`` are the environment variables for proxies (not used for a host on this machine) and for trusted
+    certificates. Raises ValueError or OSError if a required one is invalid, UnicodeError for an invalid host name.
     """
 
     def __init__(self, url: str, variables: Mapping[str, str]) -> None:
@@ -101,21 +101,21 @@ class Connections:
         self._closed = False
 
     def take(self) -> Connection | None:
-        """An idle connection that still stands. Raises OSError after ``close``."""
+        """A reusable idle connection, or None. Raises OSError after ``close``."""
         with self._lock:
             if self._closed:
                 raise OSError("closed by the endpoint")
             while self._idle:
                 connection = self._idle.pop()
-                if connection.is_good:
+                if connection.is_reusable:
                     return connection
                 connection.close()
         return None
 
     def open(self, timeout: float) -> Connection:
-        """A new one. ``timeout`` in seconds bounds each step: each address of the host, a proxy's answer, TLS.
+        """A new connection. ``timeout``, in seconds, limits each step: each address of the host, the proxy, TLS.
 
-        Raises OSError, among them TimeoutError and ssl.SSLError.
+        Raises OSError, including TimeoutError and ssl.SSLError.
         """
         host, port = (self._host, self._port) if self._proxy is None else (self._proxy.host, self._proxy.port)
         if self._tls is None:
@@ -134,7 +134,7 @@ class Connections:
         return Connection(http)
 
     def keep(self, connection: Connection) -> None:
-        """Take a connection back whose answer was read to its end."""
+        """Return a connection to the pool after its response has been read completely."""
         connection.idle_since = time.monotonic()
         with self._lock:
             if not self._closed:
@@ -143,7 +143,7 @@ class Connections:
         connection.close()
 
     def close(self) -> None:
-        """Close what is idle now, and what is given back later."""
+        """Close the idle connections, and those that are returned later."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -152,9 +152,9 @@ class Connections:
 
 
 def _tls_context(variables: Mapping[str, str]) -> ssl.SSLContext:
-    """Certificates are always verified: by SSL_CERT_FILE and SSL_CERT_DIR where set, else by certifi's bundle.
+    """A context that verifies certificates by SSL_CERT_FILE and SSL_CERT_DIR if set, else by certifi's bundle.
 
-    (OpenSSL's own default finds nothing on a Mac.)
+    (OpenSSL's default paths contain no certificates on macOS.)
     """
     file, folder = variables.get("SSL_CERT_FILE") or None, variables.get("SSL_CERT_DIR") or None
     if file is None and folder is None:

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 envelopes: one request out, one answer in, checked."""
+"""Encoding of JSON-RPC 2.0 requests, and decoding and validation of responses."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def encode_request(request_id: int, method: str, params: list[Json]) -> bytes:
 
 
 def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> Json:
-    """The ``result`` of an answer.
+    """The ``result`` of a response.
 
-    Raises RpcError for an error object, BadRpcResponse for anything that is not an answer to this request.
+    Raises RpcError for an error object, BadRpcResponse for anything that is not a response to this request.
     """
     answer = _parse(body, method, endpoint)
     if not isinstance(answer, dict):
         raise bad_response(method, endpoint, "it is not a JSON object")
     error = answer.get("error")
     answer_id = answer.get("id")
-    # An endpoint that could not read the request cannot know its id: such an error comes with the id null.
+    # An endpoint that cannot parse a request does not know its id and responds with a null id.
     if type(answer_id) is not int and not (answer_id is None and error is not None):
         raise bad_response(method, endpoint, "it has no id")
     if answer_id is not None and answer_id != request_id:
@@ -44,7 +44,7 @@ def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> J
 
 
 def bad_response(method: str, endpoint: str, reason: str) -> BadRpcResponse:
-    """The error for an answer that is not what ``method`` promises."""
+    """The error for an invalid response to ``method``."""
     return BadRpcResponse(
         f"Invalid response from {endpoint} to {method}: {reason}.",
         hint="Check that the URL is a Solana JSON-RPC endpoint.",

@@ -1,4 +1,4 @@
-"""Which proxy an endpoint is reached through, by the usual environment variables."""
+"""Selection of an endpoint's proxy by the usual environment variables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DEFAULT_PORT = 80
 
 
 class Proxy(NamedTuple):
-    """An HTTP proxy, and what authorises its use (the value of ``Proxy-Authorization``), if anything has to."""
+    """An HTTP proxy, and the value of ``Proxy-Authorization`` if it requires one."""
 
     host: str
     port: int
@@ -21,7 +21,7 @@ class Proxy(NamedTuple):
 def proxy_for(parts: SplitResult, variables: Mapping[str, str]) -> Proxy | None:
     """The proxy for an http or https URL (split), by ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
 
-    The lower-case spelling of a variable beats the upper-case one, and an empty one counts as absent. Raises ValueError
+    A lower-case variable takes precedence over the upper-case one, and an empty one counts as absent. Raises ValueError
     for a proxy that is not an HTTP proxy.
     """
     host = parts.hostname or ""
@@ -38,7 +38,7 @@ def proxy_for(parts: SplitResult, variables: Mapping[str, str]) -> Proxy | None:
 
 
 def basic_authorization(parts: SplitResult) -> str | None:
-    """The header value for the user name and password in a URL (split), None when it has none."""
+    """The ``Basic`` header value for the user name and password in a URL (split); None if it has none."""
     if parts.username is None and parts.password is None:
         return None
     pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
@@ -51,7 +51,7 @@ def _value(name: str, variables: Mapping[str, str]) -> str:
 
 
 def _is_exempt(host: str, no_proxy: str) -> bool:
-    """Whether ``NO_PROXY`` names the host, a domain that it is in, a network of addresses that holds it, or ``*``."""
+    """Whether ``NO_PROXY`` lists the host, a parent domain, a network that contains its address, or ``*``."""
     for entry in no_proxy.lower().split(","):
         name = entry.strip().strip("[]")
         if "/" in name and _is_in_network(host, name):

@@ -1,4 +1,4 @@
-"""Requests to one endpoint: each with a number of its own, reads repeated, nothing asked beyond a deadline."""
+"""JSON-RPC requests to one endpoint, with unique ids, retries of reads, and a deadline."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _Value = TypeVar("_Value")
 
 
 class Requester:
-    """Asks one endpoint any method.
+    """A client for any method of one endpoint.
 
-    ``timeout`` is in seconds and bounds one attempt, ``retry`` says how long reads are repeated. With a ``deadline``,
-    no attempt and no pause before another one goes beyond it; when it has passed, every call raises TimedOut without
-    asking. Every call raises a NetworkError when a request fails: Unreachable, TimedOut,
-    HttpStatusError, RpcError (a JSON-RPC error object) or BadRpcResponse (an answer that the method does not allow).
+    ``timeout`` limits each attempt, in seconds; ``retry`` is the policy for reads. With a ``deadline``, no attempt and
+    no pause extends beyond it; once it has passed, every call raises TimedOut without a request. Every call raises a
+    NetworkError if a request fails: Unreachable, TimedOut, HttpStatusError, RpcError (a JSON-RPC error object) or
+    BadRpcResponse (an invalid response).
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Requester:
 
     @property
     def label(self) -> str:
-        """The endpoint as it may be shown."""
+        """The endpoint's label, safe to display."""
         return self._transport.label
 
     def close(self) -> None:
@@ -57,29 +57,29 @@ class Requester:
 
     @property
     def deadline(self) -> Deadline | None:
-        """The moment by which every call has returned, if there is one."""
+        """The deadline of all calls, if any."""
         return self._deadline
 
     def within(self, deadline: Deadline) -> Self:
-        """The same endpoint, asked until ``deadline`` at the latest."""
-        client = self._another()
+        """A client of the same endpoint with the deadline ``deadline``."""
+        client = self._copy()
         client._deadline = deadline
         return client
 
     def without_retries(self, timeout: float | None = None) -> Self:
-        """The same endpoint asked once per call, for loops that have a rhythm of their own."""
-        client = self._another()
+        """A client of the same endpoint without retries, for callers with their own retry loop."""
+        client = self._copy()
         client._retry = RetryPolicy(unreachable_deadline=0.0, busy_deadline=0.0)
         client._timeout = self._timeout if timeout is None else timeout
         return client
 
-    def _another(self) -> Self:
-        """The same client. It shares the numbers of the requests, so that an answer that comes late, or twice, on a
-        kept connection is never taken for the answer to another request."""
+    def _copy(self) -> Self:
+        """A copy that shares the counter of request ids, so that a late or duplicate response on a persistent
+        connection is never mistaken for the response to another request."""
         return copy(self)
 
     def request(self, method: str, params: Sequence[Json] = (), *, retry: bool = True) -> Json:
-        """The result of any method, unchecked. With ``retry``, transient failures are repeated."""
+        """The unvalidated result of any method. With ``retry``, transient failures are retried."""
         started = self._clock.monotonic()
         attempt = 0
         while True:

@@ -1,4 +1,4 @@
-"""Which failures of a read are worth another attempt, when, and for how long."""
+"""The retry policy for reads."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ _BUSY_RPC_CODES = frozenset({NODE_UNHEALTHY, MIN_CONTEXT_SLOT_NOT_REACHED, RATE_
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Exponential back-off until a wall-clock deadline. All values are seconds, ``factor`` aside.
+    """Exponential backoff until a wall-clock deadline. All values except ``factor`` are seconds.
 
-    Two deadlines count from the first attempt. An endpoint that cannot be reached is most often a wrong URL or a
-    validator that does not run, so that is reported within 3 seconds. One that answers "busy" or is slow exists, and
-    gets
-    20 seconds.
+    There are two deadlines, both relative to the first attempt. An unreachable endpoint usually means a wrong URL or a
+    validator that is not running, which is reported within 3 seconds. An endpoint that is slow or responds that it is
+    busy gets 20 seconds.
     """
 
     first_delay: float = 0.25
@@ -36,10 +35,10 @@ class RetryPolicy:
     busy_deadline: float = 20.0
 
     def delay(self, error: NetworkError, attempt: int, elapsed: float) -> float | None:
-        """Seconds to wait after the failed ``attempt`` (from 0), or None when it was the last.
+        """Seconds to wait after the failed ``attempt`` (from 0), or None if it was the last.
 
-        ``elapsed`` is the time since the first attempt began. A Retry-After of the endpoint is honoured unless it
-        reaches beyond the deadline, when waiting is pointless.
+        ``elapsed`` is the number of seconds since the start of the first attempt. A Retry-After header is honoured; if
+        it extends beyond the deadline, there is no further attempt.
         """
         deadline = self._deadline(error)
         if deadline is None:
@@ -50,7 +49,7 @@ class RetryPolicy:
         return delay if elapsed + delay < deadline else None
 
     def _deadline(self, error: NetworkError) -> float | None:
-        """Until when this failure is retried, or None when another attempt would end the same."""
+        """The deadline for retries of this failure, or None if it is permanent."""
         if isinstance(error, Unreachable):
             return self.unreachable_deadline
         if isinstance(error, TimedOut):

@@ -1,4 +1,4 @@
-"""What the RPC calls return."""
+"""The return types of the RPC calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMMITMENTS = ("processed", "confirmed", "finalized")
 
 @dataclass(frozen=True)
 class Blockhash:
-    """A recent blockhash and the last block height at which a transaction with it may land."""
+    """A recent blockhash and the last block height at which a transaction with it can land."""
 
     hash: Hash
     last_valid_block_height: int
@@ -21,7 +21,7 @@ class Blockhash:
 
 @dataclass(frozen=True)
 class ChainPosition:
-    """Where one node was at one moment: slot and block height (slots that got a block)."""
+    """A node's slot and block height (the number of slots with a block) at one time."""
 
     slot: int
     block_height: int
@@ -29,9 +29,9 @@ class ChainPosition:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a transaction would do now. ``err`` is None or the transaction error as the RPC's JSON has it.
+    """The result of a simulation. ``err`` is None or the transaction error in its JSON-RPC form.
 
-    ``blockhash`` is the one that the node put into the transaction, if it was asked to and says so.
+    ``blockhash`` is the replacement blockhash, if the node was asked to replace it and reports it.
     """
 
     err: Json
@@ -42,7 +42,7 @@ class Simulation:
 
 @dataclass(frozen=True)
 class SignatureStatus:
-    """Where a transaction got to: its slot, its error or None, and processed, confirmed or finalized."""
+    """The status of a transaction: slot, error or None, and commitment (processed, confirmed or finalized)."""
 
     slot: int
     err: Json
@@ -51,7 +51,7 @@ class SignatureStatus:
 
 @dataclass(frozen=True)
 class LandedTransaction:
-    """A transaction in the ledger: slot, error or None, logs, fee in lamports."""
+    """A transaction in the ledger: slot, error or None, logs, and fee in lamports."""
 
     slot: int
     err: Json
@@ -61,7 +61,7 @@ class LandedTransaction:
 
 @dataclass(frozen=True)
 class TokenAmount:
-    """The balance of a token account: base units and the decimals of its mint."""
+    """The balance of a token account: base units, and the decimals of its mint."""
 
     base_units: int
     decimals: int

@@ -1,1 +1,1 @@
-"""Sign once, send, resend the same bytes, and judge."""
+"""Transaction sending: sign once, send and resend the same bytes, and determine the outcome."""

@@ -1,4 +1,4 @@
-"""Legacy transactions: put together, measured against the packet size, signed once."""
+"""Legacy transactions: assembly, check of the packet size, and signing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MARK_BASE = 200_000
 
 @dataclass(frozen=True)
 class LegacyTransaction:
-    """The bytes of a transaction.
+    """A serialized transaction.
 
-    ``program_ids`` are those of the top-level instructions in their order, ``account_keys`` the accounts in the
-    message's order.
+    ``program_ids`` are those of the top-level instructions, in order; ``account_keys`` are the accounts in the order of
+    the message.
     """
 
     raw: bytes
@@ -37,42 +37,42 @@ class LegacyTransaction:
 
 @dataclass(frozen=True)
 class SignedTransaction(LegacyTransaction):
-    """The bytes that are sent, as often as it takes. ``signature`` identifies them on the cluster."""
+    """A signed transaction, whose bytes may be sent repeatedly. ``signature`` identifies it on the cluster."""
 
     signature: Signature
     last_valid_block_height: int
 
 
-def distinguishing_mark() -> Instruction:
-    """An instruction that makes a payment differ from every other of the same amount; it changes nothing else.
+def unique_compute_limit() -> Instruction:
+    """An instruction without other effects that makes a payment distinct from others of the same amount.
 
-    Two processes that sign the same transfer with the same blockhash make one and the same transaction: it would pay
-    once, and both would report it. The mark is a compute unit limit far above what a transfer takes, with 17 random
-    bits. It costs nothing as long as no price per unit is set.
+    Two processes that sign the same transfer with the same blockhash produce the same transaction: it would pay only
+    once, but both processes would report it. The instruction sets a compute unit limit, far above what a transfer
+    needs, with 17 random bits. It costs nothing unless a compute unit price is set.
     """
     return set_compute_unit_limit(_MARK_BASE + secrets.randbits(17))
 
 
 def transaction_size(instructions: Sequence[Instruction], payer: Pubkey) -> int:
-    """Bytes of the signed transaction, for planning: it fits when at most MAX_TRANSACTION_BYTES.
+    """The size of the signed transaction in bytes, for planning; the maximum is MAX_TRANSACTION_BYTES.
 
-    The signers follow from the account metas. Raises TransactionTooLarge when there are more than 256 accounts, which
-    no message can express.
+    The signers are taken from the account metas. Raises TransactionTooLarge for more than 256 accounts, the maximum of
+    a message.
     """
     message = _message(instructions, payer, Hash.default())
-    # The number of signatures takes one byte up to 127 of them, far more than fit.
+    # The signature count takes one byte for up to 127 signatures, far more than fit.
     return 1 + message.header.num_required_signatures * SIGNATURE_BYTES + len(bytes(message))
 
 
 def transaction_fee(instructions: Sequence[Instruction], payer: Pubkey) -> int:
-    """Lamports that the cluster takes for the transaction, whether it succeeds or fails: 5,000 per signature."""
+    """The transaction fee in lamports, charged on success and on failure: 5,000 per signature."""
     return _message(instructions, payer, Hash.default()).header.num_required_signatures * LAMPORTS_PER_SIGNATURE
 
 
 def unsigned_transaction(instructions: Sequence[Instruction], payer: Pubkey) -> LegacyTransaction:
-    """A transaction that nobody can send: its blockhash and all its signatures are zeros. ``payer`` pays the fee.
+    """A transaction for simulation that cannot land: its blockhash and signatures are zeros. ``payer`` pays the fee.
 
-    Raises TransactionTooLarge beyond 1,232 bytes.
+    Raises TransactionTooLarge above 1,232 bytes.
     """
     message = _message(instructions, payer, Hash.default())
     signatures = [Signature.default()] * message.header.num_required_signatures
@@ -82,10 +82,10 @@ def unsigned_transaction(instructions: Sequence[Instruction], payer: Pubkey) -> 
 def sign_transaction(
     instructions: Sequence[Instruction], wallet: Wallet, extra_signers: Sequence[Wallet], blockhash: Blockhash
 ) -> SignedTransaction:
-    """Put together, sign, and verify the signatures; ``wallet`` pays the fee.
+    """Assemble and sign a transaction, and verify the signatures; ``wallet`` pays the fee.
 
-    Raises TransactionTooLarge beyond 1,232 bytes, and ValueError when a signer that the instructions ask for is not
-    among the wallets, or a signature is wrong (mistakes of the program, not of its user).
+    Raises TransactionTooLarge above 1,232 bytes, and ValueError for a missing signer or an invalid signature, which are
+    programming errors.
     """
     message = _message(instructions, wallet.address, blockhash.hash)
     signers = {signer.address: signer for signer in (wallet, *extra_signers)}
@@ -96,7 +96,7 @@ def sign_transaction(
     content = bytes(message)
     signatures = [signers[key].sign_message(content) for key in required]
     if not all(signature.verify(key, content) for key, signature in zip(required, signatures, strict=True)):
-        raise ValueError("a signature is wrong")
+        raise ValueError("invalid signature")
     return SignedTransaction(
         _raw(message, signatures),
         *_outline(instructions, message),

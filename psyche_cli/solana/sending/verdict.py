@@ -1,4 +1,4 @@
-"""What an answer says about the fate of a transaction. Pure: no waiting and no asking here."""
+"""Interpretation of RPC responses about a transaction, as pure functions."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from psyche_cli.solana.rpc import codes
 from psyche_cli.solana.rpc.types import COMMITMENTS, SignatureStatus
 from psyche_cli.solana.sending.transaction import LegacyTransaction
 
-# From the error in the RPC's JSON, the logs and the top-level program ids to the error to raise.
+# Maps a transaction error in its JSON-RPC form, the logs and the top-level program ids to the exception to raise.
 DescribeFailure: TypeAlias = Callable[[Json, Sequence[str], Sequence[Pubkey]], PsycheError]
 
 
 class Fate(Enum):
-    """What a signature status says at the commitment that is waited for."""
+    """The state of a transaction at the requested commitment."""
 
     PENDING = auto()
     LANDED = auto()
@@ -39,9 +39,9 @@ class Fate(Enum):
 
 
 def fate(status: SignatureStatus | None, commitment: str) -> Fate:
-    """The fate of a transaction by its status (None: not known to the node).
+    """The fate of a transaction with this status (None: unknown to the node).
 
-    A failure counts from the same commitment on as a success: below it, another fork may still decide otherwise.
+    A failure requires the same commitment as a success: below it, the outcome may differ on another fork.
     """
     if status is None or COMMITMENTS.index(status.confirmation_status) < COMMITMENTS.index(commitment):
         return Fate.PENDING
@@ -49,14 +49,14 @@ def fate(status: SignatureStatus | None, commitment: str) -> Fate:
 
 
 class Delivery(Enum):
-    """What a failed sendTransaction says about the bytes."""
+    """What a failed sendTransaction implies about the delivery of the transaction."""
 
     UNCLEAR = auto()
-    """They may have been taken. Only the signature's status can tell."""
+    """It may have been accepted; only the signature's status can show."""
     NOT_TAKEN = auto()
-    """They certainly were not, and another attempt may do better."""
+    """It was definitely not accepted, and a retry may succeed."""
     REFUSED = auto()
-    """They certainly were not, and another attempt would end the same."""
+    """It was definitely not accepted, and a retry would fail again."""
 
 
 _REFUSING_STATUSES = frozenset(
@@ -70,7 +70,7 @@ _REFUSING_STATUSES = frozenset(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     }
 )
-# The first three are about the request, the others about the transaction in it.
+# The first three concern the request, the others the transaction in it.
 _REFUSING_RPC_CODES = frozenset(
     {
         codes.INVALID_REQUEST,
@@ -83,21 +83,21 @@ _REFUSING_RPC_CODES = frozenset(
     }
 )
 _TOO_FEW_LAMPORTS = ("system", 1)
-"""Program and code of a transfer, or of the rent of a new account, beyond what the payer holds."""
+"""The program and error code for a transfer, or a new account's rent, that exceeds the payer's balance."""
 
 
 def delivery(error: NetworkError) -> Delivery:
-    """Judge a failure of sendTransaction. In doubt the answer is UNCLEAR, which is always safe.
+    """Classify a failure of sendTransaction. The default is UNCLEAR, which is always safe.
 
-    Behind a URL there may be a gateway with many nodes, which asks a second one when the first is slow, or several at
-    once, and passes on whichever answer it likes. So an answer proves that nothing was taken only if it is about the
-    request as such, so that no node could have taken it: the seven HTTP statuses that refuse a request unread or
-    unauthorised, and the JSON-RPC codes for a malformed request or for bytes that no node accepts.
+    A URL may belong to a gateway with many nodes, which forwards a request to a second node if the first is slow, or to
+    several at once, and returns any of their responses. A response therefore proves that no node accepted the
+    transaction only if every node would reject the request: the seven HTTP statuses for an unread or unauthorised
+    request, and the JSON-RPC codes for a malformed request or for a transaction that no node accepts.
 
-    Everything else may come from one node while another has taken the bytes, or from the gateway itself after a node
+    Any other error may come from one node after another has accepted the transaction, or from the gateway after a node
     has: other HTTP statuses (202, 204, redirects, 408, 409, 429, 499, 5xx), "node is behind" (-32005), "minimum context
-    slot not reached" (-32016), a rate limit inside a JSON-RPC error (429), internal errors, and the refusals of
-    preflight (-32002), which depend on the state that a node has seen: a stale blockhash, even a program's error.
+    slot not reached" (-32016), a rate limit as a JSON-RPC error (429), internal errors, and preflight failures
+    (-32002), which depend on the node's state: an expired blockhash, or even a program error.
     """
     if isinstance(error, (Unreachable, TimedOut)) and error.request_sent is False:
         return Delivery.NOT_TAKEN
@@ -111,9 +111,9 @@ def delivery(error: NetworkError) -> Delivery:
 def refusal(
     err: Json, logs: Sequence[str], transaction: LegacyTransaction, describe_failure: DescribeFailure, endpoint: str
 ) -> PsycheError:
-    """The error to raise for a transaction that failed at ``endpoint`` (its label), in simulation or on-chain.
+    """The exception for a transaction that failed at ``endpoint`` (its label), in simulation or on-chain.
 
-    Missing SOL is reported here, where it is known whose; everything else by ``describe_failure``.
+    A lack of SOL is reported here, where the wallet is known; all other errors by ``describe_failure``.
     """
     payer = str(transaction.account_keys[0])
     fund = how_to_fund(payer, endpoint)
@@ -148,7 +148,7 @@ def _account_of(detail: Json, transaction: LegacyTransaction) -> str:
 
 
 def describe_any_failure(err: Json, logs: Sequence[str], program_ids: Sequence[Pubkey]) -> PsycheError:
-    """Tell an error by its names and numbers alone, for programs that nothing is known of."""
+    """The exception for an error of an unknown program, with its names and numbers only."""
     index, what = _instruction_error(err)
     if index is None:
         name = err if isinstance(err, str) else json.dumps(err)
@@ -164,7 +164,7 @@ def describe_any_failure(err: Json, logs: Sequence[str], program_ids: Sequence[P
 
 
 def _instruction_error(err: Json) -> tuple[int | None, Json]:
-    """Index and kind of an instruction error, or None and None."""
+    """The index and kind of an instruction error; None and None for other errors."""
     detail = err.get("InstructionError") if isinstance(err, dict) else None
     if isinstance(detail, list) and len(detail) == 2 and type(detail[0]) is int:
         return detail[0], detail[1]
