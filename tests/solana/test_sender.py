@@ -200,6 +200,15 @@ def test_a_late_confirmation_is_looked_for_every_fifth_of_a_second() -> None:
     assert stage.elapsed <= 20.2
 
 
+def test_after_half_a_minute_it_is_looked_for_every_second() -> None:
+    stage = Stage()
+    stage.on("getSignatureStatuses", lambda params: stage.cluster.status(stage.elapsed > 50))
+    stage.send()
+    moments = [sum(stage.clock.sleeps[: count + 1]) for count in range(len(stage.clock.sleeps))]
+    assert {pause for pause, end in zip(stage.clock.sleeps, moments, strict=True) if 1 < end < 30} == {0.2}
+    assert {pause for pause, end in zip(stage.clock.sleeps, moments, strict=True) if end > 31} == {1.0}
+
+
 def test_finalized_is_more_than_enough() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", stage.status(True, "finalized"))
@@ -277,7 +286,7 @@ def test_retry_after_of_a_status_poll_is_honoured() -> None:
     )
     stage.send()
     assert stage.clock.sleeps[1:3] == [6.0, 30.0]
-    assert stage.clock.sleeps[3] < 1
+    assert stage.clock.sleeps[3] == 1.0  # half a minute has passed
 
 
 @pytest.mark.parametrize("answers", [[None], [REFUSED], [RawAnswer(b"")], [RpcFault(-32601, "Method not found")]])

@@ -61,6 +61,11 @@ class DeliveryTimes:
     longest_poll: float = 0.2
     """Four questions a second at most: public endpoints allow 40 of a kind in 10 seconds."""
     poll_growth: float = 1.5
+    late_after: float = 30.0
+    """A transaction that has not landed by then, 75 slots after it was first sent, rarely does."""
+    late_poll: float = 1.0
+    """The pause from then on: nobody waits for the fraction of a second, and the endpoint gets a fifth of the
+    requests."""
     lost_after: float = 30.0
     """Without any answer for so long, the endpoint is given up. Nor is a longer Retry-After honoured."""
     never_sent_after: float = 5.0
@@ -137,7 +142,7 @@ class TransactionDelivery:
                     return status
             self._give_up_when_pointless()
             self._wait(pause)
-            pause = min(pause * times.poll_growth, times.longest_poll)
+            pause = self._next_pause(pause)
 
     def landed_transaction(self) -> LandedTransaction | None:
         """The transaction with its logs and fee, or None when the endpoint does not tell within a few attempts."""
@@ -240,6 +245,12 @@ class TransactionDelivery:
         most = max(remaining - self._times.last_look, min(pause, remaining))
         self._clock.sleep(min(max(pause, self._retry_after), most))
         self._retry_after = 0.0
+
+    def _next_pause(self, pause: float) -> float:
+        times = self._times
+        if self._clock.monotonic() - self._started >= times.late_after:
+            return times.late_poll
+        return min(pause * times.poll_growth, times.longest_poll)
 
     def _give_up_when_pointless(self) -> None:
         patience = self._times.lost_after if self.perhaps_sent else self._times.never_sent_after
