@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import json
-import random
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from solders.account import Account
+from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import Transaction
 
@@ -18,106 +20,26 @@ from psyche_cli.errors import HttpStatusError, TimedOut, Unreachable
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 
 from .clock import ScheduleClock
-
-SLOT_SECONDS = 0.4
-FINALITY = 32
-PROVING_STATUSES = (400, 401, 403, 404, 405, 413, 415)
-PROVING_CODES = (-32600, -32601, -32602, -32003, -32006, -32013, -32015)
-OTHER_STATUSES = (202, 204, 302, 408, 409, 425, 429, 499, 500, 502, 503, 504, 520)
-OTHER_CODES = (-32005, -32016, 429, -32603, -32004, -32700, -32000)
-PREFLIGHT = ("BlockhashNotFound", "AlreadyProcessed", "AccountInUse", {"InstructionError": [0, {"Custom": 6000}]})
-_MOST_REPETITIONS = 3
-LABEL = "http://127.0.0.1:8899"
-
-# What can happen to a request. The first group never reaches the validator, of the second a coin decides.
-BEFORE = ("refused", "no connection", "proving status", "proving code")
-EITHER = (
-    *("silence", "broken", "status", "code", "preflight", "garbage", "truncated", "empty"),
-    *("wrong id", "no id", "wrong type"),
+from .schedule import (
+    ABOUT_ONE_TRANSACTION,
+    ALWAYS,
+    BEFORE,
+    FINALITY,
+    OTHER_CODES,
+    PREFLIGHT,
+    PROVING_CODES,
+    PROVING_STATUSES,
+    SENDING,
+    SENDING_ONLY,
+    SLOT_SECONDS,
+    Fork,
+    Schedule,
 )
-SENDING_ONLY = ("dropped", "late", "very late", "twice")
-ALWAYS = ("slow",)
 
-
-@dataclass(frozen=True)
-class Fork:
-    """From ``start`` to ``end`` a node does not see what landed since ``start``. With ``learns_votes`` it knows all the
-    same how far the majority has got."""
-
-    start: float
-    end: float
-    learns_votes: bool
-
-
-@dataclass
-class Mood:
-    """What goes wrong with one group of requests: a kind of ``kinds``, at this ``rate``, ``lasting`` times."""
-
-    kinds: list[str]
-    rate: float
-    lasting: int
-
-    @classmethod
-    def draw(cls, chance: random.Random, kinds: tuple[str, ...]) -> Mood:
-        return cls(
-            kinds=chance.sample(kinds, chance.choice((1, 1, 2, 4))),
-            rate=chance.choice((0.3, 0.7, 1.0, 1.0)),
-            lasting=chance.choice((1, 2, 5, 1000, 1000)),
-        )
-
-    def next_fault(self, chance: random.Random) -> str | None:
-        if self.lasting <= 0 or chance.random() >= self.rate:
-            return None
-        self.lasting -= 1
-        return chance.choice(self.kinds)
-
-
-def _draw_following(chance: random.Random, kinds: tuple[str, ...]) -> Mood | None:
-    """Nothing goes wrong with half of those who ask what became of it; a quarter never learns."""
-    if chance.random() < 0.5:
-        return None
-    if chance.random() < 0.5:
-        return Mood([chance.choice(("refused", "no connection", "silence", "broken", "status"))], 1.0, 1000)
-    return Mood.draw(chance, kinds)
-
-
-FOLLOWING = ("getSignatureStatuses", "getEpochInfo", "getTransaction")
-
-
-class Schedule:
-    """What goes wrong, decided by a seed."""
-
-    def __init__(self, seed: str) -> None:
-        chance = self.chance = random.Random(seed)
-        general = (*BEFORE, *EITHER, *EITHER, *ALWAYS)
-        self.moods = {
-            "send": Mood.draw(chance, (*general, *EITHER, *SENDING_ONLY, "status", "status", "code"))
-            if chance.random() < 0.8
-            else None,
-            "follow": _draw_following(chance, general),
-            "other": Mood.draw(chance, general) if chance.random() < 0.15 else None,
-        }
-        # What becomes of all bytes that leave: nothing special, they vanish, or they land in the last moment.
-        self.way = chance.choices(("", "dropped", "very late"), (86, 7, 7))[0]
-        self.statuses = OTHER_STATUSES if chance.random() < 0.4 else (chance.choice(OTHER_STATUSES),)
-        self.retry_after = chance.choice(([None], [None, 0, 1, 7], [30], [30, 9999]))
-        # Whether blocks become final one after the other, as on a cluster. Where they are at once there are no forks.
-        self.gradual = chance.random() < (1.0 if self.way == "very late" else 0.5)
-        self.fork_seconds = chance.uniform(0, 13) if self.gradual and chance.random() < 0.5 else 0.0
-        self.fork_learns_votes = chance.random() < 0.5
-        self.fork_delay = chance.choice((0.0, 58.0)) if self.way != "very late" else 58.0
-        self.node_count = chance.choice((1, 1, 2, 3))
-        self.lag = chance.choice((0.0, 0.0, 2.0, 10.0, 40.0))
-        self.old_nodes = chance.random() < 0.1
-        self.silent_from = chance.randrange(14) if chance.random() < 0.1 else None
-        self.interrupt_request = chance.randrange(16) if chance.random() < 0.1 else None
-        self.interrupt_sleep = chance.randrange(12) if chance.random() < 0.08 else None
-
-    def fault(self, method: str) -> str | None:
-        """What happens to the next request."""
-        group = "send" if method == "sendTransaction" else "follow" if method in FOLLOWING else "other"
-        mood = self.moods[group]
-        return None if mood is None else mood.next_fault(self.chance)
+LABEL = "http://127.0.0.1:8899"
+AIRDROP = "an airdrop"
+_MOST_REPETITIONS = 3
+_SOMEBODY = Pubkey.new_unique()
 
 
 class FaultyLine:
@@ -138,10 +60,12 @@ class FaultyLine:
         self._first_send: float | None = None
         self._requests = 0
         self._handled: dict[Signature, int] = {}
+        self._ghosts: dict[str, float] = {}
         self.asked: list[str] = []
-        """Signatures of the transactions that were to be sent, in order."""
+        """Signatures of the transactions that were to be sent, in order; of airdrops those that were answered."""
         self.left: set[str] = set()
-        """Those of them whose bytes have left."""
+        """Those of them whose bytes have left, and ``AIRDROP`` for a request to the faucet."""
+        self.faucet_requests = 0
         self.log: list[str] = []
 
     def close(self) -> None:
@@ -168,10 +92,13 @@ class FaultyLine:
         method = request["method"]
         signature = None
         if method == "sendTransaction":
-            signature = str(_signature_of(request))
+            signature = str(_transaction_of(request).signatures[0])
             self.asked.append(signature)
             if self._first_send is None:
                 self._first_send = self._clock.now
+        elif method in SENDING:
+            signature = AIRDROP
+            self.faucet_requests += 1
         number, self._requests = self._requests, self._requests + 1
         if number == self._schedule.interrupt_request:
             return self._interrupted(body, signature, timeout)
@@ -187,7 +114,7 @@ class FaultyLine:
         if kind is None:
             return self._answer(body, request)
         if kind in SENDING_ONLY:
-            return self._odd_way(kind, body, request, signature)
+            return self._odd_way(kind, body, request)
         if kind == "slow":
             self._clock.now += self._chance.uniform(0, timeout)
             return self._answer(body, request)
@@ -221,7 +148,7 @@ class FaultyLine:
 
     def _astray(self, kind: str | None, body: bytes, request: Any, timeout: float) -> bytes:
         """The bytes take the schedule's own way, whatever is answered."""
-        answer = self._odd_way(self._schedule.way, body, request, self.asked[-1])
+        answer = self._odd_way(self._schedule.way, body, request)
         if kind is None or kind in SENDING_ONLY or kind in ALWAYS:
             return answer
         if kind == "silence":
@@ -229,15 +156,27 @@ class FaultyLine:
             raise TimedOut("No answer.", endpoint=LABEL, request_sent=True)
         return self._spoilt(kind, answer, request)
 
-    def _odd_way(self, kind: str, body: bytes, request: Any, signature: str | None) -> bytes:
+    def _odd_way(self, kind: str, body: bytes, request: Any) -> bytes:
         now = self._clock.now
-        if kind == "twice":
+        if kind == "twice" or (kind == "again" and request["method"] != "sendTransaction"):
             self._handle(body)
             return self._answer(body, request)
-        if kind == "late":
+        if kind == "again":
+            self._queue.append((now + self._chance.uniform(0.1, 30), body))
+            return self._answer(body, request)
+        if request["method"] != "sendTransaction":
+            # The faucet signs one, and it does not get far.
+            self.asked.append(str(Signature.from_bytes(self._chance.randbytes(64))))
+        elif kind == "late":
             self._queue.append((now + self._chance.uniform(0.1, 30), body))
         elif kind == "very late":
             self._queue.append((now + self._life_left(request) - self._chance.randrange(5) * SLOT_SECONDS, body))
+        signature = self.asked[-1]
+        if kind == "ghost" and signature not in self._ghosts:
+            self._ghosts[signature] = now
+            if request["method"] == "sendTransaction" and self._chance.random() < 0.5:
+                # After all it gets into a block of the majority as well.
+                self._queue.append((now + self._chance.uniform(0, self._schedule.ghost_seconds), body))
         return _result(request, signature)
 
     def _spoilt(self, kind: str, answer: bytes, request: Any) -> bytes:
@@ -251,15 +190,39 @@ class FaultyLine:
             return _error(request, -32002, "Preflight", {"err": self._chance.choice(PREFLIGHT), "logs": []})
         if kind == "garbage":
             return bytes(self._chance.randrange(256) for _ in range(20))
+        if kind == "html":
+            return b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
         if kind == "truncated":
             return answer[: len(answer) // 2]
         if kind == "empty":
             return b""
-        if kind == "wrong id":
-            return _result({"id": request["id"] + 1}, None)
+        if kind == "crossed":
+            return self._answer_to_another(request)
         if kind == "no id":
             return b'{"jsonrpc":"2.0","result":null}'
         return _result(request, self._chance.choice(([], {}, "x", True, {"value": {}})))
+
+    def _answer_to_another(self, request: Any) -> bytes:
+        """What would be a fine answer, was it not to another request."""
+        another = {"id": request["id"] + self._chance.choice((-1, 1, 1000))}
+        method = request["method"]
+        if method in SENDING and self._chance.random() < 0.5:
+            return _error(another, self._chance.choice(PROVING_CODES), "Refused")
+        slot = self._slot + 1000
+        status = {"slot": slot, "confirmations": None, "err": None, "confirmationStatus": "finalized"}
+        return _result(
+            another,
+            {
+                "sendTransaction": str(Signature.default()),
+                "requestAirdrop": str(Signature.default()),
+                "getSignatureStatuses": {
+                    "context": {"slot": slot},
+                    "value": [self._chance.choice((None, status, {**status, "err": "AccountInUse"}))],
+                },
+                "getEpochInfo": {"absoluteSlot": slot, "blockHeight": slot},
+                "getTransaction": {"slot": slot, "meta": {"err": None, "logMessages": [], "fee": 5000}},
+            }.get(method),
+        )
 
     def _status(self, choices: tuple[int, ...]) -> HttpStatusError:
         status, retry_after = self._chance.choice(choices), self._chance.choice(self._schedule.retry_after)
@@ -269,13 +232,33 @@ class FaultyLine:
 
     def _handle(self, body: bytes) -> bytes:
         """Let the validator answer. What it has refused to execute again twice, it is not bothered with any more."""
-        if b'"sendTransaction"' in body:
-            request = json.loads(body)
-            signature = _signature_of(request)
-            self._handled[signature] = self._handled.get(signature, 0) + 1
-            if self._handled[signature] > _MOST_REPETITIONS and self._bank.history.find(signature) is not None:
-                return _result(request, str(signature))
+        if b'"sendTransaction"' not in body:
+            return self._dispatcher.handle(body)
+        request = json.loads(body)
+        transaction = _transaction_of(request)
+        signature = transaction.signatures[0]
+        self._handled[signature] = self._handled.get(signature, 0) + 1
+        known = self._bank.history.find(signature) is not None
+        if known and self._handled[signature] > _MOST_REPETITIONS:
+            return _result(request, str(signature))
+        if self._schedule.fails and not known:
+            with self._spoilt_accounts(transaction):
+                return self._dispatcher.handle(body)
         return self._dispatcher.handle(body)
+
+    @contextmanager
+    def _spoilt_accounts(self, transaction: Transaction) -> Iterator[None]:
+        """Meanwhile everything that the transaction would write, but its payer, belongs to somebody else."""
+        message = transaction.message
+        keys, header = message.account_keys, message.header
+        signers = keys[1 : header.num_required_signatures - header.num_readonly_signed_accounts]
+        others = keys[header.num_required_signatures : len(keys) - header.num_readonly_unsigned_accounts]
+        before = {address: self._bank.account(address) for address in (*signers, *others)}
+        for address in before:
+            self._bank.set_account(address, Account(10**9, b"", _SOMEBODY))
+        yield
+        for address, account in before.items():
+            self._bank.set_account(address, account or Account(0, b"", _SOMEBODY))
 
     def _land_due(self) -> None:
         now = self._clock.now
@@ -289,7 +272,7 @@ class FaultyLine:
     def _life_left(self, request: Any) -> float:
         """Seconds until the last block in which the transaction may land."""
         chain = self._bank.chain
-        wanted = Transaction.from_bytes(base64.b64decode(request["params"][0])).message.recent_blockhash
+        wanted = _transaction_of(request).message.recent_blockhash
         last = chain.last_valid_height(wanted)
         return 0.0 if last is None else max(last - chain.tip.height, 5) * SLOT_SECONDS
 
@@ -302,20 +285,24 @@ class FaultyLine:
         if method == "getEpochInfo":
             return _result(request, self._position_view(params[0]["commitment"]))
         answer = self._handle(body)
+        if method == "requestAirdrop" and "result" in (answered := json.loads(answer)):
+            self.asked.append(answered["result"])
         if method == "getLatestBlockhash":
             result = json.loads(answer)["result"]
             result["context"]["slot"], result["value"] = self._blockhash_view()
             return _result(request, result)
         if method == "simulateTransaction" and params[1].get("replaceRecentBlockhash"):
             return self._simulation_view(request, json.loads(answer))
-        if method == "getTransaction" and not self._sees(params[0], *self._node()):
+        if method == "getTransaction" and not self._sees(params[0], *self._node(method)):
             return _result(request, None)
         return answer
 
-    def _node(self) -> tuple[int, Fork | None]:
+    def _node(self, method: str) -> tuple[int, Fork | None]:
         """How many slots the node that answers lags behind, and the fork it is on now, if any."""
         schedule = self._schedule
         node = self._chance.randrange(schedule.node_count)
+        if schedule.routed:
+            node = int(method in ABOUT_ONE_TRANSACTION)
         lag = int(schedule.lag / SLOT_SECONDS) if node == 1 else 0
         if self._first_send is None or node == 1 or not schedule.fork_seconds:
             return lag, None
@@ -330,6 +317,10 @@ class FaultyLine:
         """The slot of the clock's time, whether or not its block was made already."""
         return self._slots_before + self._bank.timekeeper.slots_due()
 
+    @property
+    def _votes_late(self) -> int:
+        return int(self._schedule.votes_late / SLOT_SECONDS)
+
     def _age(self, slot: int) -> int:
         return self._slot - slot
 
@@ -340,23 +331,26 @@ class FaultyLine:
         return fork is None or self._age(record.slot) * SLOT_SECONDS > self._clock.now - fork.start
 
     def _status_view(self, signature: str) -> Any:
-        lag, fork = self._node()
+        lag, fork = self._node("getSignatureStatuses")
         status = None
         record = self._bank.history.find(Signature.from_string(signature))
         if record is not None and self._sees(signature, lag, fork):
-            age = self._age(record.slot) - lag if self._schedule.gradual else FINALITY
+            age = self._age(record.slot) - lag - self._votes_late if self._schedule.gradual else FINALITY
             reached = "processed" if age < 1 else "confirmed" if age < FINALITY else "finalized"
             status = {
                 "slot": record.slot,
-                "confirmations": None if age >= FINALITY else age,
+                "confirmations": None if age >= FINALITY else max(age, 0),
                 "err": record.error,
                 "confirmationStatus": reached,
             }
+        elif self._clock.now - self._ghosts.get(signature, -1e9) < self._schedule.ghost_seconds:
+            error = self._schedule.ghost_error
+            status = {"slot": self._slot, "confirmations": 0, "err": error, "confirmationStatus": "processed"}
         return {"context": {"slot": self._slot - lag}, "value": [status]}
 
     def _position_view(self, commitment: str) -> Any:
-        lag, fork = self._node()
-        behind = lag + (FINALITY if self._schedule.gradual and commitment == "finalized" else 0)
+        lag, fork = self._node("getEpochInfo")
+        behind = lag + (FINALITY + self._votes_late if self._schedule.gradual and commitment == "finalized" else 0)
         if fork is not None and not fork.learns_votes:
             behind += int((self._clock.now - fork.start) / SLOT_SECONDS)
         slot = max(self._slot - behind, 0)
@@ -364,7 +358,7 @@ class FaultyLine:
 
     def _blockhash_view(self) -> tuple[int, Any]:
         """The latest blockhash that the node knows, after its slot."""
-        lag, _ = self._node()
+        lag, _ = self._node("getLatestBlockhash")
         block = self._bank.chain.block(self._bank.slot - lag) or self._bank.chain.tip
         return block.slot, {"blockhash": str(block.blockhash), "lastValidBlockHeight": block.height + 150}
 
@@ -376,8 +370,8 @@ class FaultyLine:
         return json.dumps(answer).encode()
 
 
-def _signature_of(request: Any) -> Signature:
-    return Transaction.from_bytes(base64.b64decode(request["params"][0])).signatures[0]
+def _transaction_of(request: Any) -> Transaction:
+    return Transaction.from_bytes(base64.b64decode(request["params"][0]))
 
 
 def _result(request: Any, result: Any) -> bytes:

@@ -125,4 +125,5 @@ def _scenarios(mint: str, largest: Path) -> tuple[Scenario, ...]:
         Scenario("create funded", ("create-run", "--run-id", "new", "--treasurer-collateral-mint", mint)),
         Scenario("top up", ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5")),
         Scenario("new mint", ("localnet", "new-mint", "--amount", "10")),
+        Scenario("airdrop", ("localnet", "airdrop", GRANTEE, "1")),
     )

@@ -1,0 +1,125 @@
+"""What goes wrong between a command and its cluster: faults drawn by a seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+SLOT_SECONDS = 0.4
+FINALITY = 32
+PROVING_STATUSES = (400, 401, 403, 404, 405, 413, 415)
+PROVING_CODES = (-32600, -32601, -32602, -32003, -32006, -32013, -32015)
+OTHER_STATUSES = (202, 204, 302, 408, 409, 425, 429, 499, 500, 502, 503, 504, 520)
+OTHER_CODES = (-32005, -32016, 429, -32603, -32004, -32700, -32000)
+PREFLIGHT = ("BlockhashNotFound", "AlreadyProcessed", "AccountInUse", {"InstructionError": [0, {"Custom": 6000}]})
+# What can happen to a request. The first group never reaches the validator, of the second a coin decides.
+BEFORE = ("refused", "no connection", "proving status", "proving code")
+EITHER = (
+    *("silence", "broken", "status", "code", "preflight", "garbage", "html", "truncated", "empty"),
+    *("crossed", "no id", "wrong type"),
+)
+SENDING_ONLY = ("dropped", "late", "very late", "twice", "again")
+ALWAYS = ("slow",)
+
+
+@dataclass(frozen=True)
+class Fork:
+    """From ``start`` to ``end`` a node does not see what landed since ``start``. With ``learns_votes`` it knows all the
+    same how far the majority has got."""
+
+    start: float
+    end: float
+    learns_votes: bool
+
+
+@dataclass
+class Mood:
+    """What goes wrong with one group of requests: a kind of ``kinds``, at this ``rate``, ``lasting`` times."""
+
+    kinds: list[str]
+    rate: float
+    lasting: int
+
+    @classmethod
+    def draw(cls, chance: random.Random, kinds: tuple[str, ...]) -> Mood:
+        return cls(
+            kinds=chance.sample(kinds, chance.choice((1, 1, 2, 4))),
+            rate=chance.choice((0.3, 0.7, 1.0, 1.0)),
+            lasting=chance.choice((1, 2, 5, 1000, 1000)),
+        )
+
+    def next_fault(self, chance: random.Random) -> str | None:
+        if self.lasting <= 0 or chance.random() >= self.rate:
+            return None
+        self.lasting -= 1
+        return chance.choice(self.kinds)
+
+
+def _draw_following(chance: random.Random, kinds: tuple[str, ...]) -> Mood | None:
+    """Nothing goes wrong with half of those who ask what became of it; a quarter never learns."""
+    if chance.random() < 0.5:
+        return None
+    if chance.random() < 0.5:
+        return Mood([chance.choice(("refused", "no connection", "silence", "broken", "status"))], 1.0, 1000)
+    return Mood.draw(chance, kinds)
+
+
+SENDING = ("sendTransaction", "requestAirdrop")
+ABOUT_ONE_TRANSACTION = ("getSignatureStatuses", "getTransaction")
+FOLLOWING = (*ABOUT_ONE_TRANSACTION, "getEpochInfo")
+
+
+class Schedule:
+    """What goes wrong, decided by a seed."""
+
+    def __init__(self, seed: str) -> None:
+        chance = self.chance = random.Random(seed)
+        general = (*BEFORE, *EITHER, *EITHER, *ALWAYS)
+        self.moods: dict[str, Mood | None] = {
+            "send": Mood.draw(chance, (*general, *EITHER, *SENDING_ONLY, "status", "status", "code"))
+            if chance.random() < 0.8
+            else None,
+            "follow": _draw_following(chance, general),
+            "other": Mood.draw(chance, general) if chance.random() < 0.15 else None,
+        }
+        # What becomes of all bytes that leave: nothing special, they vanish, they land in the last moment, or they get
+        # into a block of a fork only, where they are seen as processed for a while.
+        self.way = chance.choices(("", "dropped", "very late", "ghost"), (80, 7, 7, 6))[0]
+        self.ghost_seconds = chance.choice((2.0, 20.0, 70.0, 1000.0))
+        self.ghost_error = chance.choice((None, {"InstructionError": [0, {"Custom": 6000}]}))
+        # Something else changes the accounts between simulation and execution, so that what lands fails.
+        self.fails = chance.random() < 0.1
+        self.statuses = OTHER_STATUSES if chance.random() < 0.4 else (chance.choice(OTHER_STATUSES),)
+        self.retry_after = chance.choice(([None], [None, 0, 1, 7], [30], [30, 9999]))
+        # Whether blocks become final one after the other, as on a cluster. Where they are at once there are no forks.
+        self.gradual = chance.random() < (1.0 if self.way == "very late" else 0.5)
+        # The seconds that a block waits for the votes that confirm it.
+        self.votes_late = chance.choice((0.0, 0.0, 0.0, 5.0, 30.0, 1000.0)) if self.gradual else 0.0
+        self.fork_seconds = chance.uniform(0, 13) if self.gradual and chance.random() < 0.5 else 0.0
+        self.fork_learns_votes = chance.random() < 0.5
+        self.fork_delay = chance.choice((0.0, 58.0)) if self.way != "very late" else 58.0
+        self.node_count = chance.choice((1, 1, 2, 3))
+        self.lag = chance.choice((0.0, 0.0, 2.0, 10.0, 40.0))
+        # Whether the gateway sends who asks for a transaction to one node, and everybody else to another.
+        self.routed = chance.random() < 0.3
+        self.old_nodes = chance.random() < 0.1
+        self.silent_from = chance.randrange(14) if chance.random() < 0.1 else None
+        self.interrupt_request = chance.randrange(16) if chance.random() < 0.1 else None
+        self.interrupt_sleep = chance.randrange(12) if chance.random() < 0.08 else None
+
+    @classmethod
+    def calm(cls, seed: str) -> Schedule:
+        """A schedule in which nothing goes wrong, to add one fault to."""
+        schedule = cls(seed)
+        schedule.moods = dict.fromkeys(schedule.moods)
+        schedule.way, schedule.fails, schedule.old_nodes = "", False, False
+        schedule.gradual, schedule.votes_late, schedule.fork_seconds = True, 0.0, 0.0
+        schedule.node_count, schedule.lag, schedule.routed = 1, 0.0, False
+        schedule.silent_from = schedule.interrupt_request = schedule.interrupt_sleep = None
+        return schedule
+
+    def fault(self, method: str) -> str | None:
+        """What happens to the next request."""
+        group = "send" if method in SENDING else "follow" if method in FOLLOWING else "other"
+        mood = self.moods[group]
+        return None if mood is None else mood.next_fault(self.chance)

@@ -1,0 +1,174 @@
+"""Every fault of the line finds its mutant: a version of the sender that believes what the fault says.
+
+The sender as it is stands the fault; the mutant, under the same schedules, ends in a verdict that is not true. A fault
+that no mutant falls for would test nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.jsonrpc import decode_answer
+from psyche_cli.solana.sending.delivery import TransactionDelivery
+from psyche_cli.solana.sending.sender import Sender
+from psyche_cli.solana.sending.verdict import delivery, fate
+
+from .schedule import Mood, Schedule
+from .test_schedules import choose_scenario, judge, try_schedule
+from .world import World
+
+SCHEDULES = 12
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A function of the product with one text replaced."""
+
+    function: Any
+    text: str
+    instead: str
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Meanwhile the function, whoever has imported it, does what the mutant does."""
+        module = inspect.getmodule(self.function)
+        assert module is not None
+        whole, part = inspect.getsource(module), inspect.getsource(self.function)
+        assert part.count(self.text) == 1, f"{self.text} is not in {self.function.__qualname__} any more"
+        changed = whole.replace(part, part.replace(self.text, self.instead))
+        namespace = dict(vars(module))
+        exec(compile(changed, str(module.__file__), "exec"), namespace)
+        found: Any = namespace
+        for name in self.function.__qualname__.split("."):
+            found = found[name] if found is namespace else getattr(found, name)
+        assert isinstance(found, FunctionType)
+        original = self.function.__code__
+        self.function.__code__ = found.__code__
+        try:
+            yield
+        finally:
+            self.function.__code__ = original
+
+
+BELIEVES_PROCESSED = Mutant(
+    fate, "COMMITMENTS.index(status.confirmation_status) < COMMITMENTS.index(commitment)", "False"
+)
+BELIEVES_A_FAILURE_AT_PROCESSED = Mutant(fate, "status is None or", "status is None or status.err is None and")
+OVERLOOKS_A_FAILURE = Mutant(fate, "if status.err is None else Fate.FAILED", "")
+REPORTS_A_FAILURE_AS_SUCCESS = Mutant(Sender._receipt, "if status.err is not None:", "if False:")
+TAKES_ANY_ANSWER = Mutant(decode_answer, "answer_id != request_id", "False")
+BELIEVES_WHO_LAGS = Mutant(TransactionDelivery._status, "slot >= self._expired_slot", "True")
+COUNTS_UNFINALIZED_BLOCKS = Mutant(TransactionDelivery._check_expiry, '"finalized"', '"confirmed"')
+TAKES_DOUBT_FOR_REFUSAL = Mutant(delivery, "return Delivery.UNCLEAR", "return Delivery.REFUSED")
+ASKS_THE_FAUCET_AGAIN = Mutant(RpcClient.request_airdrop, "retry=False", "retry=True")
+SIGNS_ANEW_AFTER_TEN_SECONDS = Mutant(
+    Sender.send,
+    "return self._receipt(under_way, signed)",
+    """under_way._deadline = Deadline(self._clock, 10.0)
+            try:
+                return self._receipt(under_way, signed)
+            except PsycheError:
+                return self.send(instructions, wallet, extra_signers, label=label)""",
+)
+
+
+def ghost(schedule: Schedule) -> None:
+    schedule.way, schedule.ghost_seconds, schedule.ghost_error = "ghost", 20.0, None
+
+
+def ghost_that_failed(schedule: Schedule) -> None:
+    schedule.way, schedule.ghost_seconds, schedule.ghost_error = "ghost", 20.0, "AccountInUse"
+
+
+def failing(schedule: Schedule) -> None:
+    schedule.fails = True
+
+
+def lagging(schedule: Schedule) -> None:
+    """Two nodes behind one URL, and the one that knows the transaction is 30 seconds behind."""
+    schedule.way, schedule.routed, schedule.lag = "very late", True, 30.0
+
+
+def lonely(schedule: Schedule) -> None:
+    """One node, which misses the majority's blocks around the end of the blockhash's life."""
+    schedule.way, schedule.fork_seconds, schedule.fork_delay, schedule.fork_learns_votes = "very late", 13.0, 56.0, True
+
+
+def sending(kind: str) -> Callable[[Schedule], None]:
+    def spoil(schedule: Schedule) -> None:
+        schedule.moods["send"] = Mood([kind], 1.0, 1)
+
+    spoil.__name__ = f"sending_{kind.replace(' ', '_')}"
+    return spoil
+
+
+def following(kind: str) -> Callable[[Schedule], None]:
+    def spoil(schedule: Schedule) -> None:
+        schedule.way = "dropped"
+        schedule.moods["follow"] = Mood([kind], 0.5, 1000)
+
+    spoil.__name__ = f"following_{kind.replace(' ', '_')}"
+    return spoil
+
+
+def unheard(schedule: Schedule) -> None:
+    """The bytes arrive twice, and for a quarter of a minute nobody tells."""
+    schedule.moods["send"] = Mood(["again"], 1.0, 1)
+    schedule.moods["follow"] = Mood(["silence"], 1.0, 3)
+
+
+CASES = [
+    (ghost, BELIEVES_PROCESSED),
+    (ghost_that_failed, BELIEVES_A_FAILURE_AT_PROCESSED),
+    (failing, OVERLOOKS_A_FAILURE),
+    (failing, REPORTS_A_FAILURE_AS_SUCCESS),
+    (following("crossed"), TAKES_ANY_ANSWER),
+    (sending("crossed"), TAKES_ANY_ANSWER),
+    (lagging, BELIEVES_WHO_LAGS),
+    (lonely, COUNTS_UNFINALIZED_BLOCKS),
+    *((sending(kind), TAKES_DOUBT_FOR_REFUSAL) for kind in ("html", "status", "code", "preflight", "garbage")),
+    *((sending(kind), TAKES_DOUBT_FOR_REFUSAL) for kind in ("truncated", "empty", "no id", "wrong type", "broken")),
+    (unheard, SIGNS_ANEW_AFTER_TEN_SECONDS),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "mutant"), CASES, ids=[f"{fault.__name__}-{mutant.function.__qualname__}" for fault, mutant in CASES]
+)
+def test_a_mutant_falls_for_the_fault(
+    world: World, random_seed: int, fault: Callable[[Schedule], None], mutant: Mutant
+) -> None:
+    seeds = [f"{random_seed}:{number}" for number in range(SCHEDULES)]
+    for seed in seeds:
+        assert not complaints(world, fault, seed), seed
+    with mutant.alive():
+        assert any(complaints(world, fault, seed) for seed in seeds)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_mutant_asks_the_faucet_again(world: World, random_seed: int, status: int) -> None:
+    def fault(schedule: Schedule) -> None:
+        sending("status")(schedule)
+        schedule.statuses, schedule.retry_after = (status,), [None]
+
+    scenario = next(scenario for scenario in world.scenarios if scenario.name == "airdrop")
+    assert not complaints(world, fault, str(random_seed), scenario)
+    with ASKS_THE_FAUCET_AGAIN.alive():
+        assert complaints(world, fault, str(random_seed), scenario)
+
+
+def complaints(world: World, fault: Callable[[Schedule], None], seed: str, scenario: Any = None) -> list[str]:
+    """What is wrong with the verdict under this fault alone."""
+    scenario = scenario or choose_scenario(world, seed)
+    schedule = Schedule.calm(seed)
+    fault(schedule)
+    line, outcome, elapsed = try_schedule(world, scenario, schedule)
+    return [*judge(world, scenario, line, outcome, elapsed)]
