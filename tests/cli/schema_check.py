@@ -21,7 +21,7 @@ def validator(name: str) -> Any:
 
 
 def inlined(part: Any, definitions: Any) -> Any:
-    """A part of a schema with its definitions in place of the references to them, which take most of a validator's time."""
+    """A part of a schema with definitions in place of the references to them, which take most of a validator's time."""
     if isinstance(part, list):
         return [inlined(each, definitions) for each in part]
     if not isinstance(part, dict):
