@@ -253,7 +253,7 @@ class FaultyLine:
         keys, header = message.account_keys, message.header
         signers = keys[1 : header.num_required_signatures - header.num_readonly_signed_accounts]
         others = keys[header.num_required_signatures : len(keys) - header.num_readonly_unsigned_accounts]
-        before = {address: self._bank.account(address) for address in (*signers, *others)}
+        before = {address: self._bank.accounts.get(address) for address in (*signers, *others)}
         for address in before:
             self._bank.set_account(address, Account(10**9, b"", _SOMEBODY))
         yield

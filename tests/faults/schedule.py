@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 SLOT_SECONDS = 0.4
 FINALITY = 32
@@ -86,7 +87,7 @@ class Schedule:
         # into a block of a fork only, where they are seen as processed for a while.
         self.way = chance.choices(("", "dropped", "very late", "ghost"), (80, 7, 7, 6))[0]
         self.ghost_seconds = chance.choice((2.0, 20.0, 70.0, 1000.0))
-        self.ghost_error = chance.choice((None, {"InstructionError": [0, {"Custom": 6000}]}))
+        self.ghost_error: Any = chance.choice((None, {"InstructionError": [0, {"Custom": 6000}]}))
         # Something else changes the accounts between simulation and execution, so that what lands fails.
         self.fails = chance.random() < 0.1
         self.statuses = OTHER_STATUSES if chance.random() < 0.4 else (chance.choice(OTHER_STATUSES),)
