@@ -25,9 +25,16 @@ class Diagnostics:
 
     def line(self, text: str) -> None:
         """Write one line. Line breaks in the text are replaced."""
+        self._write(text, end="\n")
+
+    def prompt(self, text: str) -> None:
+        """Write a question; the answer is typed on the same line."""
+        self._write(text, end="")
+
+    def _write(self, text: str, *, end: str) -> None:
         safe = encodable(printable(self._redactor.redacted(text)), self._stream)
         with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
-            self._stream.write(safe + "\n")
+            self._stream.write(safe + end)
             self._stream.flush()
 
     def lines(self, text: str) -> None:

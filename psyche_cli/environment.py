@@ -145,6 +145,11 @@ class Environment:
             self.diagnostics.line(line)
 
     @property
+    def is_interactive(self) -> bool:
+        """Whether a question can be shown (on stderr) and answered (on stdin) at a terminal."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    @property
     def default_wallet_path(self) -> Path:
         """The default keypair file of the Solana command-line tools."""
         return self.home / ".config" / "solana" / "id.json"

@@ -7,7 +7,8 @@
     │   ├── InvalidPublicKey
     │   ├── InvalidRunId
     │   ├── InvalidAmount
-    │   └── NothingToDo
+    │   ├── NothingToDo
+    │   └── NotConfirmed
     ├── ConfigurationError          3  a run configuration that is unreadable, incomplete or breaks a rule
     ├── WalletError                 4  a wallet that is missing, unreadable or malformed
     │   ├── WalletNotFound
@@ -175,6 +176,10 @@ class InvalidAmount(UsageError):
 
 class NothingToDo(UsageError):
     """The command was given nothing to change."""
+
+
+class NotConfirmed(UsageError):
+    """What cannot be undone was not confirmed: the answer was no, or there was no terminal and no ``--yes``."""
 
 
 class ConfigurationError(PsycheError):

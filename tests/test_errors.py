@@ -23,6 +23,7 @@ CODES = {
     "invalid_run_id": 2,
     "invalid_amount": 2,
     "nothing_to_do": 2,
+    "not_confirmed": 2,
     "configuration_error": 3,
     "wallet_error": 4,
     "wallet_not_found": 4,

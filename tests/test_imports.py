@@ -53,7 +53,7 @@ def test_a_schema_needs_nothing_of_solana() -> None:
         (("--version",), []),
         (("nonsense",), []),
         (("set-paused", "--help"), ["set_paused"]),
-        (("localnet", "--help"), ["localnet"]),
+        (("localnet", "--help"), ["localnet", "localnet.serve"]),
         (("COMPLETE", "set-"), []),
         (("COMPLETE", "set-paused", "--"), ["set_paused"]),
     ],

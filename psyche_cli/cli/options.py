@@ -27,6 +27,10 @@ VARIABLES: Final = {
     "--slashing-rate-per-client": "SLASHING_RATE_PER_CLIENT",
     "--collateral-amount": "COLLATERAL_AMOUNT",
     "--authorizer": "AUTHORIZER",
+    "--repo": "REPO",
+    "--revision": "REVISION",
+    "--ms-interval": "MS_INTERVAL",
+    "--count": "COUNT",
     "--address": "ADDRESS",
 }
 """Option to the environment variable that supplies its value if the option is not given."""
@@ -106,6 +110,7 @@ OutputFile = Annotated[
         help="Write to this new file instead of stdout. An existing file is never overwritten.",
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm in advance, instead of being asked.")]
 RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.")]
 TreasurerIndex = Annotated[
     int | None,

@@ -24,7 +24,7 @@ from psyche_cli.operations.config.payloads import UpdateConfigData
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
 from psyche_cli.operations.rewards.payloads import RatesData, TopUpData
-from psyche_cli.operations.runs.payloads import CreateRunData, SetPausedData
+from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.results import Document, OperationResult, PlainText, Receipt
 
 FAILURE: Final = "failure"
@@ -41,6 +41,9 @@ _RESULTS: Final[dict[str, Any]] = {
     "create-run": OperationResult[CreateRunData],
     "update-config": OperationResult[UpdateConfigData],
     "set-paused": OperationResult[SetPausedData],
+    "tick": OperationResult[TickData],
+    "checkpoint": OperationResult[CheckpointData],
+    "close-run": OperationResult[CloseRunData],
     "json-dump-run": Document[RunDump],
     "json-dump-user": Document[UserDump],
     "set-future-epoch-rates": OperationResult[RatesData],

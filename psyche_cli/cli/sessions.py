@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
-from psyche_cli.cli.options import LOCAL_RPC, Rpc, WalletPath, WsRpc, came_from_command_line
+from psyche_cli.cli.options import LOCAL_RPC, Rpc, WalletPath, WsRpc, Yes, came_from_command_line
 
 if TYPE_CHECKING:
     from psyche_cli.operations.sessions import Session, SigningSession
@@ -30,6 +30,7 @@ Writing: TypeAlias = "Callable[[SigningSession], Result]"
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _CONTEXT = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
 _RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC, annotation=Rpc)
+_YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
 
@@ -75,28 +76,37 @@ def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Re
 
 
 def writes(
-    *, example: str, websocket: bool = True, wallet: Any = WalletPath
+    *, example: str, websocket: bool = True, wallet: Any = WalletPath, confirms: bool = False
 ) -> Callable[[Callable[..., Writing]], Declaration]:
-    """Declare a verb that needs an endpoint and a wallet. ``wallet`` annotates the option for the keypair file."""
+    """Declare a verb that needs an endpoint and a wallet.
+
+    ``wallet`` annotates the option for the keypair file. With ``confirms``, the verb gets ``--yes``: it asks before it
+    does what cannot be undone.
+    """
     wallet_option = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
 
     def declare(function: Callable[..., Writing]) -> Declaration:
         own = _parameters(function)
 
         def run(
-            ctx: typer.Context, *, rpc: str, ws_rpc: str | None = None, wallet: Path | None, **values: Any
+            ctx: typer.Context,
+            *,
+            rpc: str,
+            ws_rpc: str | None = None,
+            wallet: Path | None,
+            yes: bool = False,
+            **values: Any,
         ) -> Result:
             _report_unused(ctx, ws_rpc)
             write = function(ctx, **values) if "ctx" in own else function(**values)
             from psyche_cli.operations.sessions import signing_session
 
-            with signing_session(ctx.obj, rpc=rpc, wallet_path=wallet, given=given_options(ctx)) as session:
+            with signing_session(ctx.obj, rpc=rpc, wallet_path=wallet, given=given_options(ctx), agreed=yes) as session:
                 return write(session)
 
         added = {"rpc": _RPC, "ws_rpc": _WS_RPC} if websocket else {"rpc": _RPC}
-        return Declaration(
-            _presented(run, function, {"ctx": _CONTEXT, **own, **added, "wallet": wallet_option}), example
-        )
+        added |= {"wallet": wallet_option, **({"yes": _YES} if confirms else {})}
+        return Declaration(_presented(run, function, {"ctx": _CONTEXT, **own, **added}), example)
 
     return declare
 

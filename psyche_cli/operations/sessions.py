@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
@@ -37,11 +38,25 @@ class Session:
 
 @dataclass(frozen=True)
 class SigningSession(Session):
-    """A session that can also write, using ``wallet`` to sign and pay."""
+    """A session that can also write, using ``wallet`` to sign and pay.
+
+    ``clock`` is for commands that wait between transactions; ``ask`` confirms what cannot be undone.
+    """
 
     wallet: Wallet
     sender: Sender
     instructions: Instructions
+    clock: Clock
+    deadline: Deadline
+    ask: Confirm
+
+    def confirm(self, consequence: str) -> None:
+        """Return if what is about to happen may happen. Raises NotConfirmed.
+
+        The time that a person takes to answer does not count.
+        """
+        self.ask(consequence)
+        self.deadline.restart()
 
 
 @contextmanager
@@ -58,20 +73,32 @@ def reading_session(environment: Environment, *, rpc: str, given: GivenOptions =
 
 @contextmanager
 def signing_session(
-    environment: Environment, *, rpc: str, wallet_path: Path | None = None, given: GivenOptions = NOTHING_GIVEN
+    environment: Environment,
+    *,
+    rpc: str,
+    wallet_path: Path | None = None,
+    given: GivenOptions = NOTHING_GIVEN,
+    agreed: bool = False,
 ) -> Iterator[SigningSession]:
     """Open a session with the wallet given by ``wallet_path`` or by the environment.
 
     No request is made later than WRITING_SECONDS after the start of the command. Errors raised in the session state in
     ``sent`` and ``signature`` whether a transaction may have reached the cluster; a stop signal is raised as
-    Interrupted with the same fields. Raises UsageError, WalletError.
+    Interrupted with the same fields. With ``agreed``, what cannot be undone is done without asking. Raises
+    UsageError, WalletError.
     """
     # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
     wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
     with (
         _connected(environment, rpc) as client,
         one_write(
-            client, environment.clock, environment.progress, wallet, given=given, since=environment.started
+            client,
+            environment.clock,
+            environment.progress,
+            wallet,
+            given=given,
+            since=environment.started,
+            ask=asking(environment, agreed=agreed),
         ) as session,
     ):
         yield session
@@ -86,6 +113,7 @@ def one_write(
     *,
     given: GivenOptions = NOTHING_GIVEN,
     since: float | None = None,
+    ask: Confirm = without_asking,
 ) -> Iterator[SigningSession]:
     """A session for one write operation over an existing client.
 
@@ -95,7 +123,8 @@ def one_write(
     # Imported here because verbs that only read do not need it.
     from psyche_cli.protocol.instructions.builder import Instructions
 
-    rpc = client.within(Deadline(clock, WRITING_SECONDS, since=since))
+    deadline = Deadline(clock, WRITING_SECONDS, since=since)
+    rpc = client.within(deadline)
     sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED))
     with sender.accounting():
         yield SigningSession(
@@ -106,6 +135,9 @@ def one_write(
             wallet=wallet,
             sender=sender,
             instructions=Instructions(PUBLISHED),
+            clock=clock,
+            deadline=deadline,
+            ask=ask,
         )
 
 

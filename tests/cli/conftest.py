@@ -11,8 +11,8 @@ from solders.instruction import Instruction
 
 from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.operations.sessions import signing_session
-from psyche_cli.protocol.accounts.small_accounts import decode_instance
-from psyche_cli.protocol.addresses import instance_address
+from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, decode_instance
+from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.protocol.run_states import RunState
@@ -45,25 +45,41 @@ class House:
             self.cli.json("update-config", "--run-id", run_id, "--config-path", MINIMAL)
         return run_id
 
-    def send(self, *instructions: Instruction) -> None:
-        """Send a transaction of the owner's past the command line, as another client does."""
-        with signing_session(environment_of(self.cli), rpc="http://127.0.0.1:1", wallet_path=self.owner) as session:
+    def send(self, *instructions: Instruction, wallet: Path | None = None) -> None:
+        """Send a transaction of the owner's, or of another wallet, past the command line, as another client does."""
+        path = wallet or self.owner
+        with signing_session(environment_of(self.cli), rpc="http://127.0.0.1:1", wallet_path=path) as session:
             session.sender.send(instructions, session.wallet)
+
+    def instance(self, run_id: str = "test") -> CoordinatorInstance:
+        """The instance of a run."""
+        raw = self.chain.rpc.account(instance_address(run_id))
+        assert raw is not None
+        return decode_instance(raw)
+
+    def join(self, member: Path, run_id: str = "test") -> None:
+        """Let a wallet join a run that everybody may join, as a training client does."""
+        self.cli.json("join-authorization-create", "--permissionless")
+        instance, user = self.instance(run_id), address_of(member)
+        join = Instructions().join_run(
+            user=user,
+            authorization=authorization_address(address_of(self.owner), ANYONE),
+            instance=instance.address,
+            account=instance.coordinator_account,
+            p2p_identity=bytes(32),
+        )
+        self.send(join, wallet=member)
 
     def write_metadata(self, run_id: str, **values: object) -> None:
         """Give a run without treasurer metadata that the command line would refuse."""
-        raw = self.chain.rpc.account(instance_address(run_id))
-        assert raw is not None
-        instance = decode_instance(raw)
+        instance = self.instance(run_id)
         metadata = {"name": "", "description": "", "num_parameters": 0, "vocab_size": 0, **values}
         owner, account = address_of(self.owner), instance.coordinator_account
         self.send(Instructions().update(authority=owner, instance=instance.address, account=account, metadata=metadata))
 
     def edit(self, change: Callable[[Any], None], run_id: str = "test") -> None:
         """Let ``change`` write into the image of a run's coordinator account: what takes members and time otherwise."""
-        raw = self.chain.rpc.account(instance_address(run_id))
-        assert raw is not None
-        address = decode_instance(raw).coordinator_account
+        address = self.instance(run_id).coordinator_account
         bank = self.chain.dispatcher.context.bank
         account = bank.accounts.get(address)
         assert account is not None

@@ -84,7 +84,7 @@ def test_an_option_is_not_taken_for_the_value_of_another(house: House) -> None:
     assert house.cli("set-paused", variables={"RUN_ID": "--resume"}).code is ExitCode.NOT_FOUND
 
 
-@pytest.mark.parametrize("word", ["close-run", "delete-run", "status", "pause"])
+@pytest.mark.parametrize("word", ["end-run", "delete-run", "status", "pause"])
 def test_another_word_gets_no_suggestion(house: House, word: str) -> None:
     outcome = house.cli(word)
     assert outcome.stderr == f"Error: No such command '{word}'.\nHint: See: psyche-cli --help\n"

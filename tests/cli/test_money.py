@@ -58,6 +58,12 @@ def running(house: House) -> House:
     return house
 
 
+def due(house: House) -> House:
+    running(house).join(house.stranger)
+    house.cli.json("localnet", "warp", "3")
+    return house
+
+
 def with_mint(house: House) -> House:
     house.cli.variables["TREASURER_COLLATERAL_MINT"] = house.new_mint()
     return house
@@ -79,6 +85,7 @@ VERBS: dict[str, tuple[Callable[[House], House], tuple[object, ...], int]] = {
         ("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1"),
         FEE,
     ),
+    "tick": (due, ("tick", "--run-id", "test", "--count", "1"), FEE),
     "localnet new-mint": (plain, ("localnet", "new-mint", "--amount", "5"), rent(82, 165) + 2 * FEE),
 }
 
@@ -142,6 +149,14 @@ def test_an_update_in_two_transactions_needs_both_fees(house: House, tmp_path: P
     outcome = holding(house, 2 * FEE).cli(*words)
     assert outcome.code is ExitCode.OK, outcome.stderr
     assert balance(house) == 0
+
+
+def test_who_closes_a_run_needs_the_fee_before_the_rent_comes_back(house: House) -> None:
+    house.run(configured=False)
+    words = ("close-run", "--run-id", "test", "--yes")
+    refused_for_money(holding(house, FEE - 1), words, FEE - 1, FEE)
+    assert holding(house, FEE).cli(*words).code is ExitCode.OK
+    assert balance(house) == rent(119_160, 173)
 
 
 @pytest.mark.parametrize("gift", [1, 5_000_000])

@@ -44,6 +44,18 @@ def test_changing_a_run_takes_five_and_pausing_one_a_look_afterwards(house: Hous
     assert requests_of(house, "set-paused", *run) == [READ, READ, *DELIVERY, READ]
 
 
+def test_closing_takes_five_and_a_tick_a_look_afterwards(house: House) -> None:
+    run = ("--run-id", house.run())
+    house.cli.json("set-paused", *run, "--resume")
+    assert requests_of(house, "tick", *run, "--count", "1") == [READ, READ]
+    house.join(house.owner)
+    house.cli.json("localnet", "warp", "3")
+    assert requests_of(house, "tick", *run, "--count", "1") == [READ, READ, *DELIVERY, READ]
+    assert requests_of(house, "checkpoint", *run, "--repo", "owner/model") == [READ, READ, *DELIVERY, READ]
+    house.cli.json("set-paused", *run)
+    assert requests_of(house, "close-run", *run, "--yes") == [READ, READ, *DELIVERY]
+
+
 def test_a_top_up_takes_six(house: House) -> None:
     run_id = house.run(treasurer=True, configured=False)
     words = ("treasurer-top-up-rewards", "--run-id", run_id, "--collateral-amount", "5")

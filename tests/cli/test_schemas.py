@@ -26,6 +26,7 @@ from psyche_cli.payload_types import Unsigned
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine
 from tests.cli.schema_check import check_output, validator
+from tests.cli.test_checkpoint import in_training
 from tests.localnet.test_command import running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +66,7 @@ def test_the_list_of_schemas(tmp_path: Path) -> None:
 
 
 def test_the_success_of_every_verb_is_as_its_schema_says(house: House, tmp_path: Path) -> None:
+    in_training(house, "joined")
     mint = house.new_mint()
     somebody = str(Pubkey.new_unique())
     (tmp_path / "account.json").write_text(
@@ -81,9 +83,12 @@ def test_the_success_of_every_verb_is_as_its_schema_says(house: House, tmp_path:
         ("join-authorization-create", "--permissionless"),
         ("run-authorizer", f"grantee={somebody}"),
         ("set-paused", *run, "--resume"),
+        ("tick", *run, "--count", "1"),
+        ("checkpoint", "--run-id", "joined", "--repo", "owner/model"),
         ("json-dump-run", *run),
         ("json-dump-run", "--run-id", "other"),
         ("json-dump-user", *run, "--address", somebody),
+        ("close-run", "--run-id", "other", "--yes"),
         ("config", "example", "--list"),
         (
             "config",

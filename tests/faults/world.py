@@ -121,6 +121,7 @@ def _scenarios(mint: str, largest: Path) -> tuple[Scenario, ...]:
         Scenario("authorize all", ("join-authorization-create", "--permissionless")),
         Scenario("authorize one", ("join-authorization-create", "--authorizer", GRANTEE)),
         Scenario("authorize by recipe", ("run-authorizer", f"grantee={GRANTEE}")),
+        Scenario("close", ("close-run", "--run-id", "plain-halted", "--yes")),
         Scenario("create", ("create-run", "--run-id", "new", "--name", "A name")),
         Scenario("create funded", ("create-run", "--run-id", "new", "--treasurer-collateral-mint", mint)),
         Scenario("top up", ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5")),

@@ -55,3 +55,44 @@ class SetPausedData:
         CollateralAmount | None,
         "The vault's shortfall for its obligations through the next epoch; null for a pause or without a treasurer.",
     ]
+
+
+@dataclass(frozen=True)
+class CloseRunData:
+    """A run that was closed."""
+
+    run_id: str
+    coordinator_instance: Address
+    coordinator_account: Address
+    state_before: _State
+    recovered_lamports: Annotated[Unsigned, "What both accounts held, before the fee."]
+    recovered_by: Annotated[Address, "The wallet that received it."]
+
+
+@dataclass(frozen=True)
+class CheckpointData:
+    """A checkpoint that was recorded."""
+
+    run_id: str
+    already_so: Annotated[bool, "Whether the run had this checkpoint, so that nothing was sent."]
+    checkpoint_before: Annotated[object, "As json-dump-run shows it."]
+    checkpoint: Annotated[object, "What the run has now."]
+    state: Annotated[_State | None, "The state afterwards; null where the endpoint no longer answered."]
+
+
+@dataclass(frozen=True)
+class TickData:
+    """What ticking a run came to."""
+
+    run_id: str
+    already_so: Annotated[bool, "Whether no tick was needed, so that nothing was sent."]
+    ticks: Annotated[Unsigned, "How many ticks were sent and landed."]
+    looks: Annotated[Unsigned, "How many times the run was looked at to see whether a tick is due."]
+    state_before: _State
+    state: _State
+    epoch: Unsigned
+    step: Unsigned
+    due_in_seconds: Annotated[
+        Unsigned | None,
+        "Cluster time until a tick is due next; null where the run waits for members, or for its owner.",
+    ]

@@ -13,6 +13,10 @@ class Deadline:
         self._clock = clock
         self._end = (clock.monotonic() if since is None else since) + seconds
 
+    def restart(self) -> None:
+        """Count the seconds from now on: after a person was asked, or for the next one of many transactions."""
+        self._end = self._clock.monotonic() + self.seconds
+
     @property
     def remaining(self) -> float:
         """The seconds left, 0 if the deadline has passed."""

@@ -1,0 +1,76 @@
+"""Close a run and recover its rent."""
+
+from __future__ import annotations
+
+from psyche_cli.amounts import format_sol
+from psyche_cli.errors import Refused, WrongRunState
+from psyche_cli.operations.funds import require_lamports
+from psyche_cli.operations.runs.find import Run, find_run_and_funds
+from psyche_cli.operations.runs.payloads import CloseRunData
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.results import OperationResult
+
+
+def close_run(
+    session: SigningSession, *, run_id: str, treasurer_index: int | None = None
+) -> OperationResult[CloseRunData]:
+    """Delete a halted run's two accounts; their lamports go to the wallet. Asks first.
+
+    Raises Refused for a run with a treasurer, which has no instruction for it, NotAuthority, WrongRunState,
+    InsufficientFunds and NotConfirmed before anything is sent.
+    """
+    run, funds = find_run_and_funds(session, run_id, treasurer_index)
+    check_closing(session, run)
+    instance, account = run.instance, run.account
+    instruction = session.instructions.free_coordinator(
+        authority=session.wallet.address,
+        spill=session.wallet.address,
+        instance=instance.address,
+        account=account.address,
+    )
+    require_lamports(session, funds, [instruction])
+    recovered = instance.lamports + account.lamports
+    session.confirm(
+        f"Closing run {run_id} deletes its configuration, progress and points for good. "
+        f"It returns {format_sol(recovered)} SOL of rent to {session.wallet.address}."
+    )
+    receipt = session.sender.send([instruction], session.wallet, label="close")
+    return OperationResult(
+        summary=f"Closed run {run_id}; recovered {format_sol(recovered)} SOL of rent.",
+        data=CloseRunData(
+            run_id=run_id,
+            coordinator_instance=str(instance.address),
+            coordinator_account=str(account.address),
+            state_before=account.run_state.text,
+            recovered_lamports=recovered,
+            recovered_by=str(session.wallet.address),
+        ),
+        details=(
+            ("state before", account.run_state.text),
+            ("coordinator instance", str(instance.address)),
+            ("coordinator account", str(account.address)),
+            ("rent goes to", str(session.wallet.address)),
+        ),
+        transactions=(receipt,),
+    )
+
+
+def check_closing(session: SigningSession, run: Run) -> None:
+    """Raises Refused, NotAuthority or WrongRunState where the program would refuse."""
+    if run.treasury is not None:
+        raise Refused(
+            f"Run {run.run_id!r} cannot be closed: it has a treasurer, and the treasurer program has no instruction to "
+            "close a run.",
+            hint="Its rent and what its vault holds beyond the members' rewards cannot be recovered.",
+            run_id=run.run_id,
+        )
+    run.require_authority(session.wallet.address)
+    state = run.account.run_state
+    if not state.is_halted:
+        pause = session.given.command("set-paused", run_id=run.run_id)
+        pending = run.account.pending_pause
+        raise WrongRunState(
+            f"Run {run.run_id!r} cannot be closed: it is {state.text}.",
+            hint="Wait until the run is Paused." if pending else f"Pause it first: {pause}",
+            state=state.text,
+        )

@@ -1,0 +1,161 @@
+"""Ticking a run where nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from psyche_cli.environment import SystemClock
+from psyche_cli.errors import ExitCode
+from psyche_cli.protocol.run_states import RunState
+from tests.cli.conftest import House
+from tests.cli.test_refusals import refused
+
+TICK = ("tick", "--run-id", "test")
+ONCE = (*TICK, "--count", "1")
+
+
+@dataclass
+class Stepping(SystemClock):
+    """A clock whose sleeps do what the test wants instead of waiting."""
+
+    on_sleep: Callable[[float], None]
+    now: float = 0.0
+    sleeps: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+        self.on_sleep(seconds)
+
+
+def waiting(house: House, *, joined: bool = True) -> None:
+    house.run()
+    house.cli.json("set-paused", "--run-id", "test", "--resume")
+    if joined:
+        house.join(house.stranger)
+
+
+def warp(house: House, seconds: float) -> None:
+    house.cli.json("localnet", "warp", round(seconds))
+
+
+def test_each_state_is_left_when_its_time_is_up(house: House) -> None:
+    waiting(house)
+    assert "due in" in needless(house, *ONCE, due=(1, 2))
+    for seconds, state in (
+        (2, "Warmup"),
+        (10, "Training"),
+        (10, "Witness"),
+        (2, "Cooldown"),
+        (5, "Waiting for members"),
+    ):
+        warp(house, seconds)
+        sent = house.chain.sent
+        data = house.cli.json(*ONCE)
+        assert (data["state"], data["ticks"], data["looks"], data["already_so"]) == (state, 1, 1, False)
+        assert house.chain.sent == sent + 1
+    status = house.dump()["coordinator_account"]["status"]
+    assert (data["epoch"], data["step"]) == (status["epoch"], status["step"]) == (1, 2)
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if state.is_halted])
+def test_a_halted_run_needs_no_tick(house: House, state: RunState) -> None:
+    house.run()
+    house.enter(state)
+    outcome = needless(house, *TICK)  # ends without --count
+    assert state.text in outcome
+    assert "owner" in outcome
+
+
+def test_a_run_that_lacks_members_needs_no_tick(house: House) -> None:
+    waiting(house, joined=False)
+    warp(house, 60)
+    summary = needless(house, *ONCE)
+    assert "0 of 1 have joined" in summary
+
+
+def test_a_tick_that_is_not_due_is_not_sent(house: House) -> None:
+    waiting(house)
+    warp(house, 2)
+    house.cli.json(*ONCE)
+    warp(house, 4)
+    assert "it is Warmup" in needless(house, *ONCE, due=(5, 6))
+
+
+def needless(house: House, *words: object, due: tuple[int | None, ...] = (None,)) -> str:
+    """The summary of a tick that is not sent."""
+    sent = house.chain.sent
+    outcome = house.cli(*words, "--output", "json")
+    assert outcome.data["already_so"] is True
+    assert outcome.data["due_in_seconds"] in due
+    assert outcome.json["transactions"] == []
+    assert house.chain.sent == sent
+    summary: str = outcome.json["summary"]
+    assert "needs no tick" in summary
+    return summary
+
+
+def test_looks_at_every_interval_and_ticks_when_due(house: House) -> None:
+    waiting(house)
+    clock = Stepping(lambda seconds: warp(house, seconds))
+    data = replace(house.cli, clock=clock).json(*TICK, "--interval", "6s", "--count", "4")
+    assert clock.sleeps == [6.0] * 3
+    assert (data["looks"], data["ticks"], data["state"]) == (4, 2, "Training")
+
+
+def test_an_unlimited_loop_ends_when_the_run_halts(house: House) -> None:
+    waiting(house)
+
+    def pause(_: float) -> None:
+        house.cli.json("set-paused", "--run-id", "test")
+
+    outcome = replace(house.cli, clock=Stepping(pause))(*TICK, "--ms-interval", "250", "--output", "json")
+    assert outcome.data["state"] == "Paused"
+    assert outcome.data["looks"] == 2
+    assert outcome.stderr.count("No tick is due") == 2
+
+
+def test_an_interruption_says_what_landed(house: House) -> None:
+    waiting(house)
+    warp(house, 2)
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    outcome = replace(house.cli, clock=Stepping(interrupt))(*TICK, "--output", "json")
+    assert outcome.code is ExitCode.INTERRUPTED
+    context = outcome.json["error"]["context"]
+    assert context["sent"] is True
+    assert context["landed"] == [context["signature"]]
+
+
+def test_it_outlives_the_time_limit_of_one_write(house: House) -> None:
+    waiting(house, joined=False)
+    data = replace(house.cli, clock=Stepping(lambda _: None)).json(*TICK, "--interval", "1h", "--count", "3")
+    assert data["looks"] == 3
+
+
+def test_a_run_that_is_closed_meanwhile(house: House) -> None:
+    waiting(house, joined=False)
+
+    def close(_: float) -> None:
+        house.cli.json("set-paused", "--run-id", "test")
+        house.cli.json("close-run", "--run-id", "test", "--yes")
+
+    outcome = replace(house.cli, clock=Stepping(close))(*TICK, "--output", "json")
+    assert outcome.code is ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "words", [("--count", "0"), ("--interval", "0"), ("--ms-interval", "0"), ("--interval", "1s", "--ms-interval", "9")]
+)
+def test_options_that_are_refused(house: House, words: tuple[str, ...]) -> None:
+    house.run()
+    refused(house, ExitCode.USAGE, *TICK, *words)
+    refused(house, ExitCode.NOT_FOUND, "tick", "--run-id", "other", "--count", "1")
