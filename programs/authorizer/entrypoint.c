@@ -1,4 +1,4 @@
-/* The authorizer program: who lets whom do what. */
+/* The authorizer program: permissions from grantors to grantees and their delegates. */
 #include "authorizer/instructions.h"
 #include "protocol/program_ids.h"
 

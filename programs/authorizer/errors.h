@@ -1,4 +1,4 @@
-/* The authorizer's own error codes. */
+/* The authorizer's error codes. */
 #pragma once
 #include "sdk/errors.h"
 

@@ -1,13 +1,13 @@
-/* authorization_grantee_update: the grantee says to whom it delegates; the account grows and shrinks with the list. */
+/* authorization_grantee_update: the grantee changes its delegates; the account is resized with the list. */
 #include "authorizer/instructions.h"
 #include "protocol/authorization.h"
 #include "sdk/arithmetic.h"
 #include "sdk/system.h"
 
-/* The published program reads the delegates into a list that takes room for twice as many whenever it is full. Room for
-   512 of them, and what it needs besides, is the most that its 32 KiB of memory hold; so an authorization never gets a
-   513th. Recordings of that program come from a build without this limit, and reach longer lists with instructions that
-   no transaction has room for. */
+/* The published program reads the delegates into a vector whose capacity doubles whenever it is full. A capacity of
+   512, together with its other allocations, is the most that fits into its 32 KiB heap, so an authorization never gets
+   a 513th delegate. The recordings of that program come from a build without this limit, and reach longer lists with
+   instructions that do not fit into a transaction. */
 #define MOST_DELEGATES 512
 #define TRANSACTION_SIZE 1232
 

@@ -1,4 +1,4 @@
-/* authorization_create, authorization_grantor_update, authorization_close: what the grantor does. */
+/* authorization_create, authorization_grantor_update, authorization_close: the grantor's instructions. */
 #include "authorizer/errors.h"
 #include "authorizer/instructions.h"
 #include "protocol/authorization.h"
@@ -6,7 +6,7 @@
 #include "sdk/arithmetic.h"
 #include "sdk/system.h"
 
-/* Delegates may rely on an authorization for this long after the grantor's last word. */
+/* An authorization with delegates can be closed this many seconds after the grantor's last update. */
 #define SECONDS_BEFORE_CLOSING (30ll * 24 * 60 * 60)
 
 static i64 unix_timestamp(void) {
@@ -15,7 +15,7 @@ static i64 unix_timestamp(void) {
     return clock.unix_timestamp;
 }
 
-/* The members behind the scope are all zero: inactive, no delegates, no timestamp. */
+/* The fields after the scope are all zero: inactive, no delegates, no timestamp. */
 static void write_new_authorization(const Account *account, const Authorization *authorization) {
     u8 *next = account->info->data;
     store_u64(next, AUTHORIZATION_TYPE.discriminator);

@@ -1,10 +1,10 @@
-/* How many sequences a round trains on, and where in the data it begins. */
+/* The batch size of a round, in sequences, and its position in the training data. */
 #pragma once
 #include "protocol/coordinator_account.h"
 
-/* Sequences in a round that begins `tokens` into the data. Grows from the start to the end size, in a straight line,
-   over the configured number of tokens. Equal to the last bit to the published program's double arithmetic. */
+/* The number of sequences in a round that begins after `tokens` tokens. It grows linearly from the start to the end
+   size over the configured number of tokens, bit for bit as in the published program's double arithmetic. */
 u64 batch_size_at(const Config *config, u64 tokens);
 
-/* Where the round after the one that begins at sequence `data_index` begins. Aborts on overflow. */
+/* The first sequence of the round that follows the one at sequence `data_index`. Aborts on overflow. */
 u64 next_data_index(const Coordinator *coordinator, u64 data_index);

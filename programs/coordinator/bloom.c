@@ -4,7 +4,7 @@
 #define BITS_PER_WORD 64
 #define BLOOM_BITS (BLOOM_WORDS * BITS_PER_WORD)
 
-/* FNV-1a, the filter's key taking the place of the usual offset basis. */
+/* FNV-1a with the filter's key in place of the usual offset basis. */
 static u64 hash(u64 key, const u8 *digest) {
     for (u64 i = 0; i < DIGEST_SIZE; i++)
         key = (key ^ digest[i]) * FNV_PRIME;

@@ -1,4 +1,4 @@
-/* checkpoint: a client of the epoch says where it has stored the weights. */
+/* checkpoint: a client of the epoch reports where it has stored the weights. */
 #include "coordinator/errors.h"
 #include "coordinator/instructions.h"
 #include "coordinator/members.h"
@@ -11,8 +11,8 @@ static bool is_hub(u32 tag) { return tag == CHECKPOINT_HUB || tag == CHECKPOINT_
 static bool is_gcs(u32 tag) { return tag == CHECKPOINT_GCS || tag == CHECKPOINT_P2P_GCS; }
 static bool is_peers(u32 tag) { return tag == CHECKPOINT_P2P || tag == CHECKPOINT_P2P_GCS; }
 
-/* The kind of the checkpoint after `submitted` was reported; CHECKPOINT_COUNT when nothing changes. While the
-   weights are with the peers, either kind of store may be reported; otherwise only the one that is in use. */
+/* The kind of the checkpoint after `submitted` is reported; CHECKPOINT_COUNT if it does not change. While clients load
+   the weights from their peers, either kind of repository may be reported; otherwise only the current kind. */
 static u32 recorded_kind(u32 current, u32 submitted) {
     if (submitted == CHECKPOINT_HUB && (is_hub(current) || is_peers(current)))
         return is_peers(current) ? CHECKPOINT_P2P : CHECKPOINT_HUB;
@@ -29,7 +29,7 @@ Status checkpoint(Invocation *invocation, Reader *arguments) {
     const Pubkey *wallet;
     TRY(open_as_member(invocation, &context, &wallet));
     if (find_epoch_client(context.epoch, wallet) == NULL)
-        return error_occurred(&SIGNER_NOT_A_CLIENT); /* where all others name the place, as published */
+        return error_occurred(&SIGNER_NOT_A_CLIENT); /* without a source location, as published */
 
     Checkpoint *current = &context.coordinator->model.llm.checkpoint;
     u32 kind = recorded_kind(current->tag, submitted.tag);

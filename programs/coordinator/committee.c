@@ -19,8 +19,8 @@ Status select_committees(const Coordinator *coordinator, const Round *round, Com
     return OK;
 }
 
-/* Where `index` ends up among `total` under the key: the swap-or-not shuffle. In each round, a pivot pairs every
-   position with its mirror image, and one bit, which both share, says whether they swap. */
+/* The position of `index` after a swap-or-not shuffle of `total` elements with the key. In each round, a pivot pairs
+   every position with its mirror image, and one bit, common to both, decides whether they are swapped. */
 static u64 shuffled_position(u64 index, u64 total, const u8 *key) {
     if (index >= total)
         ABORT("index out of range of the shuffle");

@@ -2,7 +2,7 @@
 #include "sdk/arithmetic.h"
 #include "sdk/log.h"
 
-/* The first 8 bytes of sha256(unix timestamp, slot), all little-endian. */
+/* The first 8 bytes of SHA-256(unix timestamp, slot), all little-endian. */
 static u64 random_seed_of(const Clock *clock) {
     u8 digest[DIGEST_SIZE];
     Bytes parts[] = {BYTES_OF_VALUE(clock->unix_timestamp), BYTES_OF_VALUE(clock->slot)};

@@ -4,8 +4,8 @@
 #define MANTISSA_BITS 53
 #define MANTISSA_LIMIT (1ull << MANTISSA_BITS)
 
-/* Rounds digits * 2^exponent to 53 bits. When bits have been lost already, the lowest bit of `digits` is set ("sticky")
-   and lies below the one that decides the rounding. */
+/* Rounds digits * 2^exponent to 53 bits. If bits have already been lost, the lowest bit of `digits` is set (sticky bit)
+   and is below the round bit. */
 static void round_to_double(u64 digits, i64 exponent, Double *result) {
     result->mantissa = 0;
     result->exponent = 0;
@@ -54,7 +54,7 @@ void double_add(const Double *a, const Double *b, Double *result) {
     round_to_double(digits, large->exponent - GUARD_BITS, result);
 }
 
-#define PRODUCT_BITS_DROPPED 44 /* of 106: the 62 that are kept hold 53 and more than enough to round by */
+#define PRODUCT_BITS_DROPPED 44 /* of 106; the 62 that are kept suffice to round to 53 */
 
 void double_multiply(const Double *a, const Double *b, Double *result) {
     u64 a_low = (u32)a->mantissa, a_high = a->mantissa >> 32;
@@ -71,7 +71,7 @@ void double_multiply(const Double *a, const Double *b, Double *result) {
     round_to_double(digits, a->exponent + b->exponent + PRODUCT_BITS_DROPPED, result);
 }
 
-#define QUOTIENT_BITS 55 /* behind the binary point */
+#define QUOTIENT_BITS 55 /* after the binary point */
 
 void double_divide(const Double *a, const Double *b, Double *result) {
     u64 rest = a->mantissa, divisor = b->mantissa, digits = 0;
@@ -94,6 +94,6 @@ u64 double_round(const Double *value) {
         return U64_MAX;
     u64 fraction_bits = (u64)-value->exponent;
     if (fraction_bits > MANTISSA_BITS)
-        return 0; /* below one half */
+        return 0; /* less than one half */
     return ((value->mantissa >> (fraction_bits - 1)) + 1) >> 1;
 }

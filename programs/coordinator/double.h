@@ -1,10 +1,10 @@
-/* IEEE 754 double arithmetic on non-negative numbers, in integers: the VM has no floating point, and the batch size
-   must come out as it does in the published program. Each operation rounds once, to the nearest, ties to even. */
+/* IEEE 754 double arithmetic on non-negative numbers in integers: the VM has no floating point, and the batch size must
+   equal that of the published program. Each operation rounds once, to nearest, ties to even. */
 #pragma once
 #include "sdk/types.h"
 
-/* mantissa * 2^exponent, the mantissa having exactly 53 bits; zero has mantissa 0. Infinities and subnormals do not
-   occur: all operands are integers below 2^64 and their quotients. */
+/* mantissa * 2^exponent with a mantissa of exactly 53 bits; zero has mantissa 0. Infinities and subnormals do not
+   occur, since all operands are integers below 2^64 or their quotients. */
 typedef struct {
     u64 mantissa;
     i64 exponent;

@@ -1,4 +1,4 @@
-/* The coordinator's own error codes. Those that the published program defines but never returns are left out. */
+/* The coordinator's error codes, except those that the published program defines but never returns. */
 #pragma once
 #include "sdk/errors.h"
 

@@ -1,4 +1,4 @@
-/* health_check: a client that the previous round's witnesses have not seen is reported, and dropped. */
+/* health_check: reports a client that the previous round's witnesses did not see, and drops it. */
 #include "coordinator/bloom.h"
 #include "coordinator/committee.h"
 #include "coordinator/errors.h"
@@ -7,7 +7,7 @@
 #include "coordinator/state_machine.h"
 #include "protocol/run_arguments.h"
 
-#define LEAST_HEIGHT 2 /* before that there is no finished round to look back at */
+#define LEAST_HEIGHT 2 /* before that, there is no completed round to check */
 
 typedef struct {
     NodeIdentity id;
@@ -16,8 +16,8 @@ typedef struct {
     u64 index;
 } Accusation;
 
-/* The client that had this index when the round began. Those who left since then are at the end of the exited list, and
-   had the highest indices. NULL when there is none. */
+/* The client that had this index when the round began. Clients that left since then are assumed to be at the end of the
+   exited list and to have had the highest indices. NULL if there is none. */
 static const EpochClient *client_at(const EpochState *epoch, const Round *round, u64 index) {
     if (index < LENGTH_OF(&epoch->clients))
         return &epoch->clients.data[index];
@@ -28,7 +28,7 @@ static const EpochClient *client_at(const EpochState *epoch, const Round *round,
     return from_end <= exited ? &epoch->exited_clients.data[exited - from_end] : NULL;
 }
 
-/* 6021 unless the accusation names a client of that round who is still in the epoch, and its right place. */
+/* 6021 unless the accused was a client of that round, with this position, and is still in the epoch. */
 static Status require_valid_accusation(const Context *context, const Round *round, const Accusation *accusation) {
     const EpochState *epoch = context->epoch;
     const Pubkey *accused = &accusation->id.signer;
@@ -48,7 +48,7 @@ static Status require_valid_accusation(const Context *context, const Round *roun
     return OK;
 }
 
-/* How many of the round's witnesses have seen the wallet. */
+/* The number of the round's witnesses that saw the wallet. */
 static u64 trainer_score(const Round *round, const Pubkey *wallet) {
     u8 digest[DIGEST_SIZE];
     Bytes parts[] = {pubkey_bytes(wallet)};

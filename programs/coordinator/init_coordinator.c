@@ -1,4 +1,4 @@
-/* init_coordinator and free_coordinator: the beginning and the end of a run's two accounts. */
+/* init_coordinator and free_coordinator: initialise and close a run's two accounts. */
 #include "coordinator/accounts.h"
 #include "coordinator/context.h"
 #include "coordinator/errors.h"
@@ -6,7 +6,7 @@
 #include "protocol/program_ids.h"
 #include "sdk/system.h"
 
-#define RUN_ID_SEED_LIMIT 64 /* a longer run id is cut; anything above 32 bytes makes the derivation fail */
+#define RUN_ID_SEED_LIMIT 64 /* a longer run id is truncated; above 32 bytes, the derivation fails */
 
 static u64 at_most(u64 length, u64 limit) { return length < limit ? length : limit; }
 

@@ -64,7 +64,7 @@ void withdraw_all(EpochState *epoch) {
             epoch->clients.data[i].state = WITHDRAWN;
 }
 
-/* Both lists are in the order in which wallets first joined, so one walk over both finds every match. */
+/* Both lists are in the order in which wallets first joined, so one pass over both finds every match. */
 bool any_client_stays(const EpochState *epoch, const Members *members) {
     u64 next = 0, clients = LENGTH_OF(&epoch->clients), length = LENGTH_OF(&members->members);
     for (u64 i = 0; i < length && next < clients; i++) {

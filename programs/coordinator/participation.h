@@ -1,12 +1,12 @@
-/* What the instructions of a run's clients begin with: accounts, nonce, and the look-up of the signer among the
+/* The common beginning of the client instructions: accounts, nonce, and the lookup of the signer among the
    members. */
 #pragma once
 #include "coordinator/context.h"
 
-/* Opens the run for its member `wallet`, the signer; 6007 for others. */
+/* Opens the run for the signer `wallet`, which must be a member (6007). */
 Status open_as_member(Invocation *invocation, Context *context, const Pubkey **wallet);
 
-/* Ends the function with 6015 in a halted run. */
+/* Returns 6015 from the function if the run is halted. */
 #define REQUIRE_NOT_HALTED(context)                                                                                    \
     do {                                                                                                               \
         if (is_halted((context)->coordinator))                                                                         \

@@ -1,7 +1,7 @@
 #include "coordinator/rewards.h"
 #include "sdk/arithmetic.h"
 
-/* The client under the cursor, if it is this member's; the cursor then moves on. */
+/* The client at the cursor, if it is this member's; the cursor then advances. */
 static const EpochClient *next_if_same(const EpochClientList *list, u64 *cursor, const Member *member) {
     if (*cursor >= LENGTH_OF(list))
         return NULL;
@@ -12,8 +12,8 @@ static const EpochClient *next_if_same(const EpochClientList *list, u64 *cursor,
     return client;
 }
 
-/* One walk over the members with a cursor in either list, as the published program does it. Exited clients lie in the
-   order of leaving, not of joining: once one is out of order, those behind it are not reached. */
+/* One pass over the members with a cursor in each list, as in the published program. Exited clients are in the order of
+   leaving, not of joining: once one is out of order, those after it are not reached. */
 void distribute_rewards(Context *context) {
     const EpochClientList *finished = &context->epoch->clients;
     const EpochClientList *exited = &context->epoch->exited_clients;

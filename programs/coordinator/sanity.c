@@ -3,8 +3,8 @@
 #include "sdk/arithmetic.h"
 #include "sdk/log.h"
 
-/* A rule by its name in psyche_cli/run_config/rules.py, where the same rules stand in the same order. The name is not
-   compiled in: the program reports none. */
+/* A rule, with its name in psyche_cli/run_config/rules.py, which has the same rules in the same order. The name is not
+   compiled in, since the program does not report it. */
 #define RULE(name, condition)                                                                                          \
     if (!(condition))                                                                                                  \
     return false
@@ -35,7 +35,7 @@ Status check_config(const Config *config) {
     return OK;
 }
 
-/* A fixed string is empty when its first byte is NUL. */
+/* A fixed-size string is empty if its first byte is NUL. */
 static bool is_empty(const char *fixed_string) { return fixed_string[0] == 0; }
 
 static bool is_http_location_sane(const HttpLocation *location) {
@@ -77,7 +77,7 @@ static bool is_checkpoint_sane(const Checkpoint *checkpoint) {
     return true;
 }
 
-/* What is logged about the first broken rule of the model, or NULL. */
+/* The log line for the first violated rule of the model, or NULL. */
 static const char *model_complaint(const Llm *llm) {
     if (llm->max_seq_len == 0)
         return "model check failed: max_seq_len is 0.";

@@ -1,5 +1,5 @@
-/* What a configuration, a model and both together must fulfil before a run can start. Reasons are logged where the
-   published program logs them; the broken configuration rule is not. */
+/* The rules for a configuration, a model and their combination, required for a run to start. The violated rule is
+   logged where the published program logs it, that is, not for a configuration. */
 #pragma once
 #include "protocol/coordinator_account.h"
 

@@ -1,4 +1,4 @@
-/* set_paused: the main authority's switch. */
+/* set_paused: the main authority pauses or resumes the run. */
 #include "coordinator/accounts.h"
 #include "coordinator/errors.h"
 #include "coordinator/instructions.h"
@@ -22,13 +22,13 @@ static Status resume(Context *context) {
     TRY(check_model(&coordinator->model));
     TRY(check_cold_start(&coordinator->config, &coordinator->model));
     if (coordinator->run_state == UNINITIALIZED) {
-        coordinator->run_state = PAUSED; /* not a change of state: its time stays as it is */
+        coordinator->run_state = PAUSED; /* set directly: the state's timestamp is unchanged */
         coordinator->progress.step = FIRST_STEP;
     }
     if (coordinator->progress.step == 0)
         THROW(PROGRESS_SANITY_CHECK_FAILED);
     TRY(resume_run(context));
-    context->members->next_active = checked_add(context->members->next_active, 1); /* everybody joins again */
+    context->members->next_active = checked_add(context->members->next_active, 1); /* all members must rejoin */
     return tick_run(context);
 }
 

@@ -12,8 +12,8 @@
 
 typedef enum { TICKED, EPOCH_END_SUCCESS, EPOCH_END_FAILURE } TickResult;
 
-/* A moment that began at `start` is over after `duration` seconds, but never in the very second in which it began:
-   so at most one timed transition happens in any second. */
+/* Whether `duration` seconds have passed since `start`. Always false in the second of `start`, so that at most one
+   timed transition happens per second. */
 static bool has_elapsed(const Context *context, u64 start, u64 duration) {
     return start != context->now && context->now >= checked_add(start, duration);
 }
@@ -86,9 +86,9 @@ static void start_cooldown(Context *context) {
     change_state(context, COOLDOWN);
 }
 
-/* --- checkpoints follow the epochs -------------------------------------------------------------------------------- */
+/* --- checkpoint transitions --------------------------------------------------------------------------------------- */
 
-/* After an epoch the newest weights are with the clients. */
+/* After an epoch, the clients have the latest weights. */
 static void checkpoint_to_peers(Checkpoint *checkpoint) {
     if (checkpoint->tag == CHECKPOINT_HUB || checkpoint->tag == CHECKPOINT_DUMMY)
         checkpoint->tag = CHECKPOINT_P2P;
@@ -96,7 +96,7 @@ static void checkpoint_to_peers(Checkpoint *checkpoint) {
         checkpoint->tag = CHECKPOINT_P2P_GCS;
 }
 
-/* When none of them comes back, there is only the store. */
+/* If none of these clients returns, the weights are only in the repository. */
 static void checkpoint_to_store(Checkpoint *checkpoint) {
     if (checkpoint->tag == CHECKPOINT_P2P)
         checkpoint->tag = CHECKPOINT_HUB;
@@ -104,7 +104,7 @@ static void checkpoint_to_store(Checkpoint *checkpoint) {
         checkpoint->tag = CHECKPOINT_GCS;
 }
 
-/* --- ticks, state by state ---------------------------------------------------------------------------------------- */
+/* --- ticks by state ----------------------------------------------------------------------------------------------- */
 
 static void start_epoch(Context *context) {
     EpochState *epoch = context->epoch;
@@ -149,7 +149,7 @@ static TickResult tick_round_train(Context *context) {
     return TICKED;
 }
 
-/* Notices that the epoch has lasted long enough, and fixes the step at which it ends. */
+/* If the epoch has timed out, sets the step at which it ends. */
 static void note_epoch_timeout(Context *context) {
     EpochState *epoch = context->epoch;
     if (epoch->last_step != 0 ||
@@ -207,7 +207,7 @@ static TickResult tick_cooldown(Context *context) {
     move_unhealthy_to_exited(epoch, round->height);
     checkpoint_to_peers(&coordinator->model.llm.checkpoint);
     if (coordinator->pending_pause) {
-        withdraw_all(epoch); /* and so nobody is paid for this epoch */
+        withdraw_all(epoch); /* so that no client is paid for this epoch */
         change_state(context, PAUSED);
         coordinator->pending_pause = false;
         epoch->cold_start_epoch = true;
@@ -240,10 +240,10 @@ static Status tick_state(Context *context, TickResult *result) {
     }
 }
 
-/* --- the run around the state machine ----------------------------------------------------------------------------- */
+/* --- members and rates -------------------------------------------------------------------------------------------- */
 
-/* What happens once an epoch: its rates are fixed when Warmup begins, and with the first round those who have joined so
-   far are no longer pending (to stay, they join again before the next epoch). */
+/* Once per epoch: the rates are fixed at the beginning of Warmup, and with the first round the members are no longer
+   pending (to stay, they have to rejoin before the next epoch). */
 static void after_tick(Context *context) {
     Run *run = context->run;
     if (!context->epoch->first_round)

@@ -1,4 +1,4 @@
-/* tick: anybody may move a run on. */
+/* tick: any signer may advance a run. */
 #include "coordinator/accounts.h"
 #include "coordinator/instructions.h"
 #include "coordinator/state_machine.h"

@@ -1,4 +1,4 @@
-/* update, update_client_version, set_future_epoch_rates: what the main authority sets. */
+/* update, update_client_version, set_future_epoch_rates: settings of the main authority. */
 #include "coordinator/accounts.h"
 #include "coordinator/context.h"
 #include "coordinator/errors.h"
@@ -36,7 +36,7 @@ Status update(Invocation *invocation, Reader *arguments) {
         TRY(check_cold_start(&coordinator->config, &coordinator->model));
     if (new_values.has_progress) {
         if (new_values.progress.step == 0)
-            THROW(MODEL_SANITY_CHECK_FAILED); /* this code, not the one made for it, as published */
+            THROW(MODEL_SANITY_CHECK_FAILED); /* not PROGRESS_SANITY_CHECK_FAILED, as published */
         coordinator->progress = new_values.progress;
     }
     return OK;

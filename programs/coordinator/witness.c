@@ -1,11 +1,11 @@
-/* witness and warmup_witness: clients say what they have seen of the others. */
+/* witness and warmup_witness: clients report what they observed of the others. */
 #include "coordinator/committee.h"
 #include "coordinator/errors.h"
 #include "coordinator/instructions.h"
 #include "coordinator/participation.h"
 #include "coordinator/state_machine.h"
 
-/* The arguments, still in the instruction's data. */
+/* The arguments, which point into the instruction's data. */
 typedef struct {
     WitnessProof proof;
     const u8 *participant_bloom;
@@ -26,7 +26,7 @@ static void read_witness(Reader *reader, WitnessArguments *arguments) {
 #define METADATA_EVAL_NAME_SIZE 32
 #define METADATA_PROMPT_RESULTS 16
 
-/* Observers read the metadata from the transaction; here it only has to be well-formed. */
+/* Observers read the metadata from the transaction; the program only requires it to be well-formed. */
 static void skip_witness_metadata(Reader *reader) {
     read_u32(reader); /* step */
     read_f32(reader); /* tokens per second */
@@ -36,14 +36,14 @@ static void skip_witness_metadata(Reader *reader) {
         read_raw(reader, METADATA_EVAL_NAME_SIZE);
         read_f32(reader);
     }
-    read_u64(reader); /* how many of the evaluations count */
+    read_u64(reader); /* number of evaluations in use */
     read_raw(reader, METADATA_PROMPT_RESULTS * sizeof(i32));
-    read_u64(reader); /* how many of the prompt results count */
+    read_u64(reader); /* number of prompt results in use */
     read_u8(reader);  /* prompt index */
     read_f32(reader); /* efficiency */
 }
 
-/* 6013 when a stored witness is the signer's own. */
+/* 6013 if a stored witness is the signer's. */
 static Status require_first_witness(const Context *context, const Round *round, const Pubkey *wallet) {
     const EpochClientList *clients = &context->epoch->clients;
     u64 length = LENGTH_OF(&round->witnesses);
@@ -57,7 +57,7 @@ static Status require_first_witness(const Context *context, const Round *round, 
     return OK;
 }
 
-/* 6017 when there is no room. */
+/* 6017 if the list is full. */
 static Status store_witness(Round *round, const WitnessArguments *arguments) {
     if (round->witnesses.length == MAX_WITNESSES)
         THROW(WITNESSES_FULL);
@@ -71,7 +71,7 @@ static Status store_witness(Round *round, const WitnessArguments *arguments) {
     return OK;
 }
 
-/* 6011 unless the proof is this wallet's, and says truthfully that it is a witness of the round. */
+/* 6011 unless the proof shows that this wallet is a witness of the round. */
 static Status require_valid_proof(const Context *context, const Round *round, const WitnessProof *proof,
                                   const Pubkey *wallet) {
     CommitteeSelection selection;
@@ -109,7 +109,7 @@ Status witness(Invocation *invocation, Reader *arguments) {
     return tick_run(&context);
 }
 
-/* The proof is taken on trust: only its index matters, and that only to recognise a second submission. */
+/* The proof is not verified: only its index is used, to detect a duplicate submission. */
 Status warmup_witness(Invocation *invocation, Reader *arguments) {
     WitnessArguments given;
     read_witness(arguments, &given);
@@ -121,7 +121,7 @@ Status warmup_witness(Invocation *invocation, Reader *arguments) {
     REQUIRE_NOT_HALTED(&context);
     u8 run_state = context.coordinator->run_state;
     if (run_state == ROUND_TRAIN)
-        return tick_run(&context); /* late, but nothing is wrong */
+        return tick_run(&context); /* late, which is not an error */
     if (run_state != WARMUP)
         THROW(INVALID_RUN_STATE);
     Round *round = current_round(context.coordinator);

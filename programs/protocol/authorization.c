@@ -37,7 +37,7 @@ bool authorization_is_valid_for(const Authorization *authorization, const Pubkey
            is_delegate(authorization, key);
 }
 
-/* Where the members behind the scope lie. */
+/* The offsets of the fields after the scope. */
 static u8 *active_of(const Authorization *authorization) {
     return (u8 *)authorization->scope.data + authorization->scope.length;
 }

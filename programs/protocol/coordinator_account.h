@@ -1,8 +1,8 @@
-/* The coordinator account as it lies in memory: all of a run's state, in 119,152 bytes behind the discriminator.
+/* The memory layout of the coordinator account: the state of a run, 119,152 bytes after the discriminator.
  *
- * The published program maps a Rust structure onto the account's bytes ("zero copy"). These structures reproduce the
- * compiler's layout; the offsets are asserted, leaf by leaf, in coordinator_account_layout.c. Padding and the unused
- * bytes of unions have no meaning, and are not zero everywhere in accounts that other builds have written.
+ * The published program casts the account's bytes to a Rust structure (zero copy). These structures reproduce the
+ * compiler's layout; coordinator_account_layout.c asserts the offset of each leaf field. Padding and the unused bytes
+ * of unions have no meaning, and are not always zero in accounts that other builds have written.
  */
 #pragma once
 #include "sdk/accounts.h"
@@ -33,7 +33,7 @@ typedef struct {
 
 typedef enum { MODEL_LLM } ModelTag;
 
-/* HubRepo (revision, repo_id) and GcsRepo (prefix, bucket) have one form: the optional text comes first in memory. */
+/* HubRepo (revision, repo_id) and GcsRepo (prefix, bucket) have the same layout, with the optional text first. */
 typedef struct {
     u8 has_detail;
     char detail[SHORT_STRING];
@@ -52,7 +52,7 @@ typedef enum {
 
 typedef struct {
     u32 tag;
-    Repo repo; /* of every kind but Ephemeral */
+    Repo repo; /* for all kinds except Ephemeral */
 } Checkpoint;
 
 typedef enum {
@@ -115,7 +115,7 @@ typedef struct {
 
 typedef enum { LR_CONSTANT, LR_LINEAR, LR_COSINE, LR_WARMUP_STABLE_DECAY, LR_COUNT } ScheduleTag;
 
-/* Rates are doubles, kept as their bits: the program only stores them. */
+/* Rates are doubles, represented by their bits, since the program only stores them. */
 typedef struct {
     u64 base_lr, warmup_init_lr;
     u32 warmup_steps;
@@ -142,7 +142,7 @@ typedef struct {
 
 typedef enum { OPTIMIZER_DUMMY, OPTIMIZER_ADAMW, OPTIMIZER_DISTRO, OPTIMIZER_COUNT } OptimizerTag;
 
-/* An optional float and its bits. */
+/* An optional float, represented by its bits. */
 typedef struct {
     u32 present;
     u32 value;
@@ -197,7 +197,7 @@ typedef struct {
     u64 vocab_size;
 } RunMetadata;
 
-/* Times are in seconds of the cluster's clock. */
+/* Times are in seconds by the cluster's clock. */
 typedef struct {
     u64 warmup_time;
     u64 cooldown_time;
@@ -302,14 +302,14 @@ typedef struct {
     u8 pending_pause;
 } Coordinator;
 
-/* --- all clients that have ever joined ---------------------------------------------------------------------------- */
+/* --- members (all clients that ever joined) ----------------------------------------------------------------------- */
 
 typedef struct {
     NodeIdentity id;
     u8 unused[8];
     u64 earned;
     u64 slashed;
-    u64 active; /* the epoch counter at the last join; equal to next_active: takes part in the next epoch */
+    u64 active; /* next_active at the last join; takes part in the next epoch if still equal */
 } Member;
 
 typedef struct {
@@ -329,7 +329,7 @@ typedef struct {
     EpochRates future_epoch_rates;
 } Members;
 
-/* --- the whole ---------------------------------------------------------------------------------------------------- */
+/* --- account ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
     RunMetadata metadata;
@@ -346,8 +346,8 @@ typedef struct {
     u64 nonce;
 } CoordinatorAccount;
 
-/* How many elements a list has that is about to be walked. Aborts when the stored length exceeds the capacity, as slicing
-   does in Rust; real instructions never store such a length. */
+/* The length of a list, checked for iteration. Aborts if the stored length exceeds the capacity, as slicing does in
+   Rust; instructions never store such a length. */
 #define LENGTH_OF(list) length_within((list)->length, COUNT_OF((list)->data), HERE)
 
 INLINE u64 length_within(u64 length, u64 capacity, const char *where) {
@@ -360,5 +360,5 @@ INLINE u64 length_within(u64 length, u64 capacity, const char *where) {
 
 extern const AccountType COORDINATOR_ACCOUNT_TYPE;
 
-/* The structure behind the discriminator. Aborts when the account is too short for it, as slicing does in Rust. */
+/* The structure after the discriminator. Aborts if the account is too short, as slicing does in Rust. */
 CoordinatorAccount *coordinator_account_of(const Account *account);

@@ -1,5 +1,5 @@
-/* Every leaf of the coordinator account is where the published program has it. Offsets count from the start of the
-   account's data, discriminator included; those of array elements are of the first one. */
+/* Asserts that every leaf field of the coordinator account has the offset of the published program. Offsets are from
+   the start of the account's data, including the discriminator; for arrays, those of the first element. */
 #include "protocol/coordinator_account.h"
 
 #define LEAF(field, offset, size)                                                                                      \

@@ -1,9 +1,9 @@
-/* The coordinator instance: the small PDA that ties a run id to its authorities and its coordinator account. */
+/* The coordinator instance: the PDA that maps a run id to its authorities and its coordinator account. */
 #pragma once
 #include "sdk/accounts.h"
 #include "sdk/borsh.h"
 
-/* 8 discriminator, 1 bump, 3 keys, and room for a run id of 64 bytes, of which 32 can be used. */
+/* Discriminator (8), bump (1), 3 keys, and space for a run id of 64 bytes, of which 32 are usable. */
 #define COORDINATOR_INSTANCE_SIZE (DISCRIMINATOR_SIZE + 1 + 3 * PUBKEY_SIZE + 4 + 64)
 
 typedef struct {
@@ -17,7 +17,7 @@ typedef struct {
 extern const AccountType COORDINATOR_INSTANCE_TYPE;
 extern const Bytes COORDINATOR_INSTANCE_SEED;
 
-/* Takes the next account and decodes it; the members point into its data. */
+/* Takes the next account and decodes it; the fields point into its data. */
 Status take_coordinator_instance(Invocation *invocation, Account *account, CoordinatorInstance *instance);
 /* Writes a new instance into an account of COORDINATOR_INSTANCE_SIZE bytes. */
 void write_coordinator_instance(const Account *account, const CoordinatorInstance *instance);

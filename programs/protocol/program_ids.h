@@ -1,4 +1,4 @@
-/* The addresses at which the programs live on every cluster. */
+/* The program ids, which are the same on every cluster. */
 #pragma once
 #include "sdk/types.h"
 

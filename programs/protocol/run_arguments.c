@@ -10,7 +10,7 @@ void read_node_identity(Reader *reader, NodeIdentity *identity) { read_fixed(rea
 
 void read_metadata(Reader *reader, RunMetadata *metadata) { read_fixed(reader, metadata, sizeof(*metadata)); }
 
-/* Field by field in declared order, which for these two structures without padding is the memory order. */
+/* Reads the fields in declaration order, which for these two structures without padding is the memory order. */
 _Static_assert(sizeof(Config) == 64 && sizeof(RunMetadata) == 360, "read as one block");
 
 void read_config(Reader *reader, Config *config) { read_fixed(reader, config, sizeof(*config)); }

@@ -1,4 +1,4 @@
-/* The Borsh form of metadata, configuration, model and progress, decoded into the form that the account holds. */
+/* Decoding of metadata, configuration, model and progress from Borsh to their layout in the account. */
 #pragma once
 #include "protocol/coordinator_account.h"
 #include "sdk/borsh.h"

@@ -1,28 +1,28 @@
-/* Account checks in the order and with the codes of the Anchor framework.
+/* Account checks in the order and with the error codes of the Anchor framework.
  *
- * Anchor first takes every account in list order (the take_ functions: right signature, owner, discriminator), then
- * creates those that are to be created, then checks the remaining conditions account by account, in list order: zeroed,
+ * Anchor first parses every account in list order (the take_ functions: signature, owner, discriminator), then creates
+ * the accounts to be initialised, then checks the remaining constraints account by account, in list order: zeroed,
  * resize, seeds, associated token address, writable, signer, has one, equalities, owner, rent, executable, close.
- * Handlers here call the functions in that order. A condition between two accounts blames the one that declares it: what
- * an authority must equal is a condition on the account that stores the authority.
+ * Handlers call the functions in this order. A constraint between two accounts is reported for the account that
+ * declares it: that an authority must equal a stored one is a constraint on the account that stores it.
  */
 #pragma once
 #include "sdk/errors.h"
 #include "sdk/input.h"
 
 #define DISCRIMINATOR_SIZE 8
-/* The first 8 bytes of an account or of instruction data, as one little-endian number. */
+/* The first 8 bytes of an account or of instruction data, as a little-endian number. */
 #define DISCRIMINATOR(b0, b1, b2, b3, b4, b5, b6, b7)                                                                  \
     ((u64)(b0) | (u64)(b1) << 8 | (u64)(b2) << 16 | (u64)(b3) << 24 | (u64)(b4) << 32 | (u64)(b5) << 40 |              \
      (u64)(b6) << 48 | (u64)(b7) << 56)
 
-/* An account under the name that error messages give it. */
+/* An account with its name in error messages. */
 typedef struct {
     AccountInfo *info;
     const char *name;
 } Account;
 
-/* A kind of account: who owns it, and how its data begins. */
+/* An account type: its owner and its discriminator. */
 typedef struct {
     const Pubkey *owner;
     u64 discriminator;
@@ -30,34 +30,34 @@ typedef struct {
 
 extern const Pubkey SYSTEM_PROGRAM_ID;
 
-/* The next account, whatever it is (3005 when there is none). Also for accounts that are about to be created. */
+/* The next account, unchecked (3005 if there is none). Also for accounts that are about to be created. */
 Status take_any(Invocation *invocation, const char *name, Account *account);
-/* One that the framework creates: the same, but a missing one is reported without its name. */
+/* The same for an account that the framework creates: if missing, it is reported without its name. */
 Status take_new(Invocation *invocation, const char *name, Account *account);
 Status take_signer(Invocation *invocation, const char *name, Account *account);         /* 3010 */
 Status take_system_account(Invocation *invocation, const char *name, Account *account); /* 3011 */
 Status take_program(Invocation *invocation, const char *name, const Pubkey *id, Account *account); /* 3008, 3009 */
-/* An account that exists and belongs to `owner`, or one that was taken already (3012, 3007). */
+/* An existing account owned by `owner`; also checks one that was already taken (3012, 3007). */
 Status take_owned(Invocation *invocation, const char *name, const Pubkey *owner, Account *account);
 Status require_owned(const Account *account, const Pubkey *owner);
 /* A Borsh account: 3012, 3007, 3001, 3002. The caller decodes it (3003). */
 Status take_typed(Invocation *invocation, const char *name, const AccountType *type, Account *account);
-/* A zero-copy account: 3007 (also when it does not exist), 3001, 3002. */
+/* A zero-copy account: 3007 (also if it does not exist), 3001, 3002. */
 Status take_zero_copy(Invocation *invocation, const char *name, const AccountType *type, Account *account);
 
 Status require_writable(const Account *account);                          /* 2000 */
 Status require_signer(const Account *account);                            /* 2002 */
 Status require_executable(const Account *account);                        /* 2007 */
-/* The key that `account` stores is that of `other` (2001). */
+/* The key stored in `account` is that of `other` (2001). */
 Status require_has_one(const Account *account, const Pubkey *stored, const Account *other);
 Status require_condition(bool holds, const Account *account);             /* 2003 */
 Status require_owner(const Account *account, const Pubkey *owner);        /* 2004 */
 Status require_close_to(const Account *account, const Account *recipient); /* 2011 */
 /* The account is the PDA of these seeds, the last of which is the stored bump (2006). */
 Status require_pda(const Account *account, const Bytes *seeds, u64 count, const Pubkey *program_id);
-/* The account is the canonical PDA of these seeds (2006); gives its bump. Aborts when a seed exceeds 32 bytes. */
+/* The account is the canonical PDA of these seeds (2006); returns its bump. Aborts if a seed exceeds 32 bytes. */
 Status require_canonical_pda(const Account *account, const Bytes *seeds, u64 count, const Pubkey *program_id, u8 *bump);
 
-/* Moves all lamports to `recipient`, empties the account and gives it back to the system program. Aborts when the
-   recipient would have more lamports than fit in 64 bits. */
+/* Moves all lamports to `recipient`, empties the account and assigns it to the system program. Aborts if the balance of
+   the recipient overflows. */
 void close_account(const Account *account, const Account *recipient);

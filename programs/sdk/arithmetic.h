@@ -1,10 +1,10 @@
-/* Arithmetic that ends the transaction instead of wrapping around: the published programs are built with overflow
-   checks. */
+/* Arithmetic that aborts the transaction on overflow instead of wrapping around, since the published programs are built
+   with overflow checks. */
 #pragma once
 #include "sdk/errors.h"
 
-/* Hides a value from the optimiser, which would turn the checks into 128-bit multiplications that the VM has not
-   got. */
+/* Hides a value from the optimiser, which would otherwise turn the checks into 128-bit multiplications, which the VM
+   does not support. */
 #define OPAQUE(variable) __asm__ volatile("" : "+r"(variable))
 
 #define checked_add(a, b) checked_add_at(a, b, HERE)
@@ -33,7 +33,7 @@ INLINE u64 checked_mul_at(u64 a, u64 b, const char *where) {
     return a * b;
 }
 
-/* The sum, or the largest number if it is larger. `addend` is not negative. */
+/* The saturated sum. `addend` must not be negative. */
 INLINE i64 saturating_add(i64 value, i64 addend) { return value > I64_MAX - addend ? I64_MAX : value + addend; }
 
 INLINE u64 checked_div_at(u64 a, u64 b, const char *where) {

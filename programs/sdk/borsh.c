@@ -72,7 +72,7 @@ void read_vec(Reader *reader, u64 element_size, Bytes *elements) {
 
 static bool is_continuation(u8 byte) { return (byte & 0xc0) == 0x80; }
 
-/* Length of the well-formed UTF-8 character at `at`, 0 if there is none. No surrogates, nothing over-long. */
+/* The length of the valid UTF-8 character at `at`, 0 if it is invalid, such as a surrogate or an overlong encoding. */
 static u64 utf8_character(const u8 *at, u64 available) {
     u8 first = at[0];
     if (first < 0x80)

@@ -1,9 +1,9 @@
-/* From the entrypoint to the handler of an instruction. */
+/* Dispatch from the entrypoint to the handler of an instruction. */
 #pragma once
 #include "sdk/accounts.h"
 #include "sdk/borsh.h"
 
-/* Decodes the arguments (102), checks the accounts, and does the work. */
+/* Decodes the arguments (102), checks the accounts, and executes the instruction. */
 typedef Status Handler(Invocation *invocation, Reader *arguments);
 
 typedef struct {
@@ -20,7 +20,7 @@ typedef struct {
 
 Status dispatch(u8 *input, const ProgramEntry *program);
 
-/* Ends a handler whose arguments were malformed. */
+/* The result of a handler whose arguments are malformed. */
 #define REQUIRE_DECODED(arguments)                                                                                     \
     do {                                                                                                               \
         if ((arguments)->failed)                                                                                       \

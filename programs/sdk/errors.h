@@ -1,4 +1,4 @@
-/* Error codes as Anchor programs give them, and the log lines that clients parse. */
+/* The error codes of Anchor programs, and the log lines that clients parse. */
 #pragma once
 #include "sdk/types.h"
 
@@ -12,13 +12,13 @@ typedef struct {
 #define TEXT_OF(value) TEXT_OF_(value)
 #define HERE __FILE_NAME__ ":" TEXT_OF(__LINE__)
 
-/* Ends a function with an error of its own: "AnchorError thrown in <here>. Error Code: ...". */
+/* Returns an error with its location from a function: "AnchorError thrown in <here>. Error Code: ...". */
 #define THROW(error) return error_thrown(&(error), HERE)
-/* The same, followed by what was compared: two keys, or two numbers. */
+/* The same, followed by the compared values: two keys, or two numbers. */
 #define THROW_KEYS(error, left, right) return error_thrown_of_keys(&(error), HERE, left, right)
 #define THROW_NUMBERS(error, left, right) return error_thrown_of_numbers(&(error), HERE, left, right)
 
-/* What a failing require! or overflow check is in Rust: the transaction fails without an error code. */
+/* The equivalent of a Rust panic, such as a failed overflow check: the transaction fails without an error code. */
 #define ABORT(reason) abort_because(HERE, reason)
 
 Status error_thrown(const Error *error, const char *where);
@@ -28,18 +28,18 @@ Status error_thrown_of_numbers(const Error *error, const char *where, u64 left, 
 Status error_of_account(const Error *error, const char *account);
 /* The same, followed by the two keys that should have been equal. */
 Status error_of_keys(const Error *error, const char *account, const Pubkey *found, const Pubkey *expected);
-/* "AnchorError occurred. ...": neither place nor account. */
+/* "AnchorError occurred. ...", without location or account. */
 Status error_occurred(const Error *error);
 
 void abort_because(const char *where, const char *reason) __attribute__((noreturn));
-/* The end of a program that asks for more memory than the 32 KiB that the VM gives to an instruction. */
+/* Fails as a program does that exceeds the 32 KiB heap of an instruction. */
 void abort_out_of_memory(void) __attribute__((noreturn));
 
-/* Errors of the Solana runtime that are not numbered by a program. */
+/* Errors of the Solana runtime, as opposed to the numbered errors of a program. */
 #define RUNTIME_ERROR(number) ((Status)(number) << 32)
 Status runtime_error_of_account(u64 number, const char *name, const char *message, const char *account);
 
-/* Errors of the framework itself (below 6000). */
+/* Errors of the Anchor framework (below 6000). */
 extern const Error INSTRUCTION_FALLBACK_NOT_FOUND, INSTRUCTION_DID_NOT_DESERIALIZE;
 extern const Error IDL_INSTRUCTION_INVALID_PROGRAM, IDL_ACCOUNT_NOT_EMPTY, EVENT_INSTRUCTION_STUB;
 extern const Error CONSTRAINT_MUT, CONSTRAINT_HAS_ONE, CONSTRAINT_SIGNER, CONSTRAINT_RAW, CONSTRAINT_OWNER,

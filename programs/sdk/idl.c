@@ -6,8 +6,8 @@
 
 enum { CREATE, CREATE_BUFFER, WRITE, SET_BUFFER, SET_AUTHORITY, CLOSE, RESIZE, IDL_INSTRUCTION_COUNT };
 
-/* An account with an IDL, or a part of one: this, and the compressed text behind it. The authority may change it; once
-   it is all zero, nobody may. */
+/* The header of an account with an IDL or a part of one, followed by the compressed text. The authority may change the
+   account; an authority of all zeros makes it immutable. */
 typedef struct __attribute__((packed)) {
     u64 discriminator;
     Pubkey authority;
@@ -17,7 +17,7 @@ typedef struct __attribute__((packed)) {
 
 #define IDL_ACCOUNT_DISCRIMINATOR DISCRIMINATOR(0x18, 0x46, 0x62, 0xbf, 0x3a, 0x90, 0x7b, 0x9e)
 #define IDL_ACCOUNT_SEED BYTES_OF("anchor:idl")
-#define MAX_STEP 10000 /* bytes by which an account is created or grows in one instruction */
+#define MAX_STEP 10000 /* maximum size of a new account, or growth, in bytes per instruction */
 
 static u64 text_room(const Account *account) { return account->info->data_length - sizeof(IdlAccount); }
 
@@ -40,12 +40,12 @@ static Status require_authority(const Account *account, const IdlAccount *idl, c
     return require_has_one(account, &idl->authority, authority);
 }
 
-/* The signer is not the key that stands for nobody. */
+/* The signer is not the all-zero key, which means no authority. */
 static Status require_somebody(const Account *authority) {
     return require_condition(!pubkey_is_zero(authority->info->key), authority);
 }
 
-/* An account and its authority, as writing and handing over need them. */
+/* An account and its authority, for writing and for a change of authority. */
 static Status own_idl(Invocation *invocation, IdlAccount **idl, Account *account) {
     Account authority;
     TRY(take_idl(invocation, "idl", account, idl));
@@ -94,7 +94,7 @@ static Status create(Invocation *invocation, u64 text_length) {
     return OK;
 }
 
-/* The buffer is an account that its authority has had created, zero-filled and owned by this program. */
+/* The buffer must be an existing account, zero-filled and owned by this program. */
 static Status create_buffer(Invocation *invocation) {
     Account buffer, authority;
     TRY(take_new(invocation, "buffer", &buffer));
@@ -177,7 +177,7 @@ static Status close(Invocation *invocation) {
     return OK;
 }
 
-/* Only an account without text grows. */
+/* Only an account without text can be resized. */
 static Status resize(Invocation *invocation, u64 wanted_length) {
     Account account, authority, system_program;
     IdlAccount *idl;

@@ -1,6 +1,6 @@
 #include "sdk/input.h"
 
-/* Layout of one account in the input region. */
+/* The layout of an account in the input region. */
 #define NOT_A_DUPLICATE 0xff
 #define DUPLICATE_SIZE 8
 #define SIGNER_OFFSET 1
@@ -11,11 +11,11 @@
 #define LAMPORTS_OFFSET 72
 #define DATA_LENGTH_OFFSET 80
 #define DATA_OFFSET 88
-#define ROOM_TO_GROW 10240 /* behind the data of each account */
+#define ROOM_TO_GROW 10240 /* bytes after the data of each account */
 
 static u8 *align_to_8(u8 *pointer) { return (u8 *)(((u64)pointer + 7) & ~7ull); }
 
-/* Reads the account at `input` and returns where the next one begins. */
+/* Reads the account at `input` and returns the start of the next one. */
 static u8 *read_account(u8 *input, AccountInfo *account) {
     account->is_signer = input[SIGNER_OFFSET] != 0;
     account->is_writable = input[WRITABLE_OFFSET] != 0;

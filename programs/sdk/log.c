@@ -12,7 +12,7 @@ static u64 text_length(const char *text) {
 
 void log_text(const char *text) { sol_log_(text, text_length(text)); }
 
-/* A line that is too long is cut. */
+/* A line that is too long is truncated. */
 void line_bytes(LogLine *line, const u8 *text, u64 length) {
     for (u64 i = 0; i < length && line->length < LOG_LINE_CAPACITY; i++)
         line->text[line->length++] = (char)text[i];

@@ -1,4 +1,4 @@
-/* Program log lines, put together piece by piece. */
+/* Program log lines, assembled from parts. */
 #pragma once
 #include "sdk/types.h"
 
@@ -14,10 +14,10 @@ void log_text(const char *text);
 void line_start(LogLine *line, const char *text);
 void line_text(LogLine *line, const char *text);
 void line_bytes(LogLine *line, const u8 *text, u64 length);
-void line_fixed_text(LogLine *line, const char *text, u64 capacity); /* up to its first NUL, if it has one */
+void line_fixed_text(LogLine *line, const char *text, u64 capacity); /* up to the first NUL, if any */
 void line_number(LogLine *line, u64 number);
 void line_hex_byte(LogLine *line, u8 byte);
 void line_end(const LogLine *line); /* writes it */
 
-/* "<label><number>", the most frequent line. */
+/* Writes the line "<label><number>". */
 void log_number(const char *label, u64 number);

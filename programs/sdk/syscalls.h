@@ -1,9 +1,9 @@
-/* The functions that the VM offers, as its loader knows them by name, and the structures they take. */
+/* The syscalls of the VM, resolved by name by its loader, and their structures. */
 #pragma once
 #include "sdk/types.h"
 
-/* An account as an instruction sees it: pointers into the input region, so that writes through them take effect. The
-   member order is the VM's own (it reads this structure in sol_invoke_signed_c). */
+/* An account passed to an instruction: pointers into the input region, so that writes through them take effect. The
+   order of the members is defined by the VM, which reads this structure in sol_invoke_signed_c. */
 typedef struct {
     Pubkey *key;
     u64 *lamports;
@@ -46,7 +46,7 @@ typedef struct {
 
 typedef struct {
     u64 lamports_per_byte_year;
-    u64 exemption_threshold_bits; /* a double: the years of rent to be held */
+    u64 exemption_threshold_bits; /* a double: the exemption threshold in years */
     u8 burn_percent;
 } Rent;
 

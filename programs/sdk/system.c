@@ -1,7 +1,7 @@
 #include "sdk/system.h"
 #include "sdk/arithmetic.h"
 
-/* Each account costs as much as this many bytes of data in addition to its own. */
+/* Rent counts this many bytes per account in addition to its data. */
 #define ACCOUNT_OVERHEAD 128
 
 enum { SYSTEM_CREATE_ACCOUNT = 0, SYSTEM_ASSIGN = 1, SYSTEM_TRANSFER = 2, SYSTEM_CREATE_ACCOUNT_WITH_SEED = 3, SYSTEM_ALLOCATE = 8 };
@@ -10,14 +10,14 @@ enum { SYSTEM_CREATE_ACCOUNT = 0, SYSTEM_ASSIGN = 1, SYSTEM_TRANSFER = 2, SYSTEM
 #define DOUBLE_EXPONENT_BIAS 1023
 #define DOUBLE_EXPONENT_MASK 0x7ffull
 
-/* The whole part of a double from 1.0 to 2^52. */
+/* The integer part of a double from 1.0 to 2^52. */
 static u64 whole_part(u64 bits) {
     u64 exponent = (bits >> DOUBLE_MANTISSA_BITS & DOUBLE_EXPONENT_MASK) - DOUBLE_EXPONENT_BIAS;
     u64 mantissa = (bits & ((1ull << DOUBLE_MANTISSA_BITS) - 1)) | 1ull << DOUBLE_MANTISSA_BITS;
     return mantissa >> (DOUBLE_MANTISSA_BITS - exponent);
 }
 
-/* The threshold has no fraction on any cluster: it is 2.0, and 1.0 where the newer rent parameters hold. */
+/* The threshold is an integer on every cluster: 2.0, or 1.0 with the newer rent parameters. */
 u64 rent_exempt_minimum(u64 data_length) {
     Rent rent;
     sol_get_rent_sysvar(&rent);
@@ -61,7 +61,7 @@ typedef struct __attribute__((packed)) {
     Pubkey owner;
 } AssignData;
 
-/* With a seed of MAX_SEED bytes; the members behind a shorter one move up. */
+/* For a seed of MAX_SEED bytes; after a shorter one, the following fields move up. */
 #define MAX_SEED 32
 
 typedef struct __attribute__((packed)) {
@@ -87,7 +87,7 @@ static void create_empty(const NewAccount *new_account, u64 lamports) {
     invoke(&instruction, accounts, COUNT_OF(accounts), &new_account->signer);
 }
 
-/* Has the system program do something to the new account alone. */
+/* Calls an instruction of the system program with the new account as its only account. */
 static void change_new(const NewAccount *new_account, const void *data, u64 length) {
     AccountMeta metas[] = {{new_account->account->info->key, true, true}};
     Instruction instruction = {&SYSTEM_PROGRAM_ID, metas, COUNT_OF(metas), data, length};
@@ -146,7 +146,7 @@ Status resize_account(const Account *payer, const Account *account, u64 length) 
         if (needed > *lamports)
             transfer_lamports(payer, account, needed - *lamports);
     } else {
-        /* Set, not subtracted: an account that is its own payer loses its balance, and the runtime objects. */
+        /* Set, not subtracted: if the account is its own payer, lamports are lost and the runtime reports an error. */
         u64 freed = checked_sub(*lamports, needed);
         *payer->info->lamports = checked_add(*payer->info->lamports, freed);
         *lamports = needed;

@@ -1,4 +1,4 @@
-/* Integers, public keys and texts, and what every function here returns. */
+/* Integers, public keys, byte strings, and the status that functions return. */
 #pragma once
 
 typedef unsigned char u8;
@@ -22,11 +22,11 @@ typedef _Bool bool;
 
 _Static_assert(sizeof(u16) == 2 && sizeof(u32) == 4 && sizeof(u64) == 8 && sizeof(void *) == 8, "64-bit BPF");
 
-/* What an instruction ends in: 0, an error code of a program (1 to 2^32 - 1), or a runtime error shifted left by 32. */
+/* The result of an instruction: 0, a program's error code (1 to 2^32 - 1), or a runtime error shifted left by 32. */
 typedef u64 Status;
 #define OK ((Status)0)
 
-/* Hands an error on to the caller. */
+/* Returns an error to the caller. */
 #define TRY(call)                                                                                                      \
     do {                                                                                                               \
         Status status_ = (call);                                                                                       \
@@ -34,7 +34,7 @@ typedef u64 Status;
             return status_;                                                                                            \
     } while (0)
 
-/* A run of bytes. Also what syscalls take for PDA seeds and for hash inputs. */
+/* A byte string, also the form in which syscalls take PDA seeds and hash inputs. */
 typedef struct {
     const u8 *data;
     u64 length;
@@ -43,7 +43,7 @@ typedef struct {
 #define BYTES_OF(literal) ((Bytes){(const u8 *)(literal), sizeof(literal) - 1})
 #define BYTES_OF_VALUE(value) ((Bytes){(const u8 *)&(value), sizeof(value)})
 
-/* The VM allows unaligned loads and stores, the C compiler does not know it: all of them go through these. */
+/* The VM supports unaligned loads and stores, but C does not: use these functions for all of them. */
 INLINE u64 load_u64(const void *from) { return *(const u64 *)from; }
 INLINE u32 load_u32(const void *from) { return *(const u32 *)from; }
 INLINE void store_u64(void *to, u64 value) { *(u64 *)to = value; }

@@ -1,6 +1,6 @@
-"""Builds the on-chain programs: C sources, compiled by Zig's Clang for BPF, linked into Solana SBPF v0 shared objects.
+"""Build tool for the on-chain programs: compiles C for BPF with Zig's Clang, and links Solana SBPF v0 shared objects.
 
-A development tool that needs nothing but ``pip install ziglang``: see ``compiler`` (which compiler and flags),
-``objects`` (reading what it wrote), ``instructions`` (what the Solana VM executes), ``linker`` (placing and relocating)
-and ``image`` (the ELF file that Solana's loader accepts). ``build`` knows which sources make which program.
+A development tool that requires only ``pip install ziglang``. Modules: ``compiler`` (compiler and flags), ``objects``
+(object files), ``instructions`` (SBPF v0 instruction checks), ``linker`` (layout and relocation), ``image`` (the ELF
+file for Solana's loader) and ``build`` (the sources of each program).
 """

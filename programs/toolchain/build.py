@@ -1,4 +1,4 @@
-"""Which sources make which program, and the ``scripts/build-programs`` command."""
+"""The sources of each program, and the ``scripts/build-programs`` command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .objects import ObjectFile, read_object
 SOURCES = Path(__file__).resolve().parent.parent
 OUTPUT = SOURCES.parent / "psyche_cli" / "localnet" / "programs"
 PROGRAMS = ("coordinator", "authorizer", "treasurer")
-SHARED = ("sdk", "protocol")  # compiled once, linked into every program; what a program does not reach is left out
+SHARED = ("sdk", "protocol")  # compiled once, linked into every program; unreachable code is omitted
 
 
 def build_programs(names: Sequence[str] = PROGRAMS) -> dict[str, Program]:
@@ -39,7 +39,7 @@ def _compile(source: Path, scratch: Path) -> bytes:
 
 
 def _objects(images: dict[Path, bytes], folders: Sequence[str]) -> list[ObjectFile]:
-    """Freshly read objects of these folders: the linker changes them, so programs cannot share them."""
+    """Newly parsed objects of these folders: the linker modifies them, so they cannot be shared between programs."""
     return [
         read_object(f"{source.parent.name}/{source.name}", image)
         for source, image in images.items()
@@ -48,12 +48,12 @@ def _objects(images: dict[Path, bytes], folders: Sequence[str]) -> list[ObjectFi
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the programs into the package, or with ``--check`` compare what is there with a rebuild."""
+    """Build the programs into the package, or with ``--check`` compare the committed ones with a rebuild."""
     parser = argparse.ArgumentParser(prog="build-programs", description="Build the on-chain programs from programs/.")
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if a committed program differs from its sources"
     )
-    parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR", help="where the .so files lie")
+    parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR", help="folder of the .so files")
     options = parser.parse_args(arguments)
     try:
         programs = build_programs()
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             committed = path.read_bytes() if path.exists() else b""
             if committed != program.image:
                 differing += 1
-                sys.stderr.write(f"build-programs: {path.name} ({len(committed)} bytes) is not what its sources give\n")
+                sys.stderr.write(f"build-programs: {path.name} ({len(committed)} bytes) differs from its sources\n")
         else:
             options.output.mkdir(parents=True, exist_ok=True)
             path.write_bytes(program.image)

@@ -1,4 +1,4 @@
-"""Compiling C for the Solana VM with the Clang inside the ``ziglang`` package."""
+"""Compilation of C for the Solana VM with the Clang of the ``ziglang`` package."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .errors import BuildError
 
 ZIG_VERSION = "0.15.2"
 
-# -mcpu=v2: no 32-bit arithmetic, which SBPF v0 understands differently. -bpf-stack-size: the VM's stack frames have
-# 4 KiB; a larger frame becomes a compile error. Optimisation settings are part of the committed bytes: keep them.
+# -mcpu=v2: no 32-bit arithmetic, which has a different meaning in SBPF v0. -bpf-stack-size: the VM's stack frames are
+# 4 KiB; a larger frame is a compile error. The committed programs depend on the optimisation settings: do not change.
 FLAGS = (
     *("-target", "bpfel-freestanding", "-mcpu=v2", "-std=c11", "-O2", "-g0"),
     *("-ffreestanding", "-fno-builtin", "-fno-jump-tables", "-fno-stack-protector", "-fno-sanitize=all"),
@@ -23,7 +23,7 @@ FLAGS = (
 
 
 def check_compiler() -> None:
-    """Raise ``BuildError`` unless this Python has ``ziglang`` in exactly the version that makes the committed bytes."""
+    """Raise ``BuildError`` unless this Python has the exact ``ziglang`` version that built the committed programs."""
     try:
         found = subprocess.run(
             [sys.executable, "-m", "ziglang", "version"], capture_output=True, text=True, check=True
@@ -41,7 +41,7 @@ def check_compiler() -> None:
 def compile_c(source: Path, output: Path, *, include: Path, cache: Path) -> None:
     """Compile ``source`` into the object file ``output``; ``cache`` is a scratch folder for the compiler.
 
-    Raises ``BuildError`` with the compiler's own messages. Warnings are errors.
+    Raises ``BuildError`` with the compiler's messages. Warnings are errors.
     """
     environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
     command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, f"-I{include}", "-c", str(source), "-o", str(output)]

@@ -1,7 +1,7 @@
-"""The one error of this tool."""
+"""The error class of the build tool."""
 
 from __future__ import annotations
 
 
 class BuildError(Exception):
-    """A program that cannot be built: says which file, which symbol or offset, and what is wrong with it."""
+    """A program cannot be built. The message names the file, the symbol or offset, and the problem."""

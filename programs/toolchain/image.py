@@ -1,9 +1,8 @@
-"""Writing the shared object that Solana's loader accepts.
+"""Output of the shared object for Solana's loader.
 
-The loader insists on: one ``.text`` and one ``.rodata`` recognised by name, with addresses equal to file offsets;
-sections in file order without overlap; ``.dynsym`` and ``.dynstr``; a dynamic table that names them; and for each call
-of a syscall one ``R_BPF_64_32`` relocation against its name. It is asked for nothing else: addresses are final, so no
-other relocation is needed.
+The loader requires: one ``.text`` and one ``.rodata``, identified by name, with addresses equal to file offsets;
+sections in file order without overlap; ``.dynsym`` and ``.dynstr``; a dynamic table that refers to them; and for each
+syscall an ``R_BPF_64_32`` relocation against its name. All addresses are final, so no other relocations are needed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from .objects import ELF_MAGIC, EM_BPF
 
 _ELF_HEADER_SIZE, _PROGRAM_HEADER_SIZE, _SECTION_HEADER_SIZE = 64, 56, 64
 _PROGRAM_HEADERS = 4
-HEADERS_SIZE = _ELF_HEADER_SIZE + _PROGRAM_HEADERS * _PROGRAM_HEADER_SIZE  # where the linker may begin placing code
+HEADERS_SIZE = _ELF_HEADER_SIZE + _PROGRAM_HEADERS * _PROGRAM_HEADER_SIZE  # the first offset for code
 
 _ET_DYN = 3
 _PT_LOAD, _PT_DYNAMIC = 1, 2
@@ -36,7 +35,7 @@ Span = tuple[int, int]
 
 
 class SyscallSite(NamedTuple):
-    """A call instruction (its file offset) and the index of the syscall it calls."""
+    """The file offset of a call instruction and the index of the syscall that it calls."""
 
     offset: int
     syscall: int
@@ -66,8 +65,8 @@ def write_image(
 ) -> bytes:
     """The complete ELF file.
 
-    ``content`` is the file up to the end of the constants, its first ``HEADERS_SIZE`` bytes still free. ``code`` and
-    ``constants`` are (start, end) file offsets; ``entrypoint`` is its name and file offset.
+    ``content`` is the file up to the end of the constants, with ``HEADERS_SIZE`` bytes reserved at the start. ``code``
+    and ``constants`` are (start, end) file offsets; ``entrypoint`` is a name and a file offset.
     """
     image = bytearray(content)
     sections = [_SectionEntry("", 0, 0, 0, 0, 0, align=0)]
@@ -134,7 +133,7 @@ def write_image(
 
 
 class _StringTable:
-    """An ELF string table: NUL-terminated texts behind a leading NUL."""
+    """An ELF string table: NUL-terminated strings after an initial NUL."""
 
     def __init__(self) -> None:
         self.content = b"\0"
@@ -147,7 +146,7 @@ class _StringTable:
 
 
 def _append(image: bytearray, data: bytes, *, align: int) -> Span:
-    """Append ``data`` at the next multiple of ``align``; return where it lies."""
+    """Append ``data`` at the next multiple of ``align``; return its position."""
     image += bytes(-len(image) % align)
     start = len(image)
     image += data

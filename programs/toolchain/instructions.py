@@ -1,8 +1,7 @@
-"""What the Solana VM (SBPF v0) executes: checks and the one rewrite that compiled code needs.
+"""Instruction checks for the Solana VM (SBPF v0), and the one rewrite that compiled code needs.
 
-SBPF v0 is 64-bit BPF without signed division, atomics and 32-bit jumps. It does have 32-bit arithmetic, but with
-another meaning than Linux BPF (results are sign-extended), so code must be compiled with ``-mcpu=v2``, which never uses
-it.
+SBPF v0 is 64-bit BPF without signed division, atomics and 32-bit jumps. Its 32-bit arithmetic differs from Linux BPF
+(results are sign-extended), so code must be compiled with ``-mcpu=v2``, which does not use it.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ ALLOWED = _ARITHMETIC | _BYTE_SWAPS | _JUMPS | _MEMORY | {LOAD_IMMEDIATE_64, CAL
 
 
 def adapt_code(section: Section) -> None:
-    """Check every instruction of a code section, and move the register of indirect calls to where SBPF v0 reads it.
+    """Check every instruction of a code section, and move the register of indirect calls to the field used by SBPF v0.
 
-    Raises ``BuildError`` at the first instruction that SBPF v0 lacks or understands differently.
+    Raises ``BuildError`` for the first instruction that SBPF v0 lacks or interprets differently.
     """
     code = section.data
     if len(code) % INSTRUCTION_SIZE:
@@ -56,6 +55,6 @@ def adapt_code(section: Section) -> None:
         if opcode in _ARITHMETIC and offset:
             raise BuildError(f"{where}: signed division or sign-extending move, which SBPF v0 lacks")
         if opcode == CALL_REGISTER and registers & 0x0F:
-            # LLVM 19 and later name the register in the destination field, SBPF v0 wants it in the immediate.
+            # LLVM 19 and later put the register into the destination field, SBPF v0 expects it in the immediate.
             struct.pack_into("<BBhi", code, position, CALL_REGISTER, 0, 0, registers & 0x0F)
         position += 2 * INSTRUCTION_SIZE if opcode == LOAD_IMMEDIATE_64 else INSTRUCTION_SIZE

@@ -1,6 +1,6 @@
-"""Linking object files into one Solana program: keep what is reached, place it, fill in addresses.
+"""Linker of object files into one Solana program: garbage collection, layout and relocation.
 
-The result is a function of the objects' bytes and their order: nothing of the machine it ran on gets into it.
+The result depends only on the objects' bytes and their order, not on the machine.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .instructions import CALL, INSTRUCTION_SIZE, adapt_code
 from .objects import STB_GLOBAL, STB_LOCAL, ObjectFile, Relocation, Section, Symbol
 
 R_BPF_64_64, R_BPF_64_ABS64, R_BPF_64_32 = 1, 2, 10
-PROGRAM_START = 0x1_0000_0000  # where the VM maps the file: an address is this plus the offset in the file
+PROGRAM_START = 0x1_0000_0000  # where the VM maps the file: address = this + file offset
 ENTRYPOINT = "entrypoint"
 
-# A real cluster refuses to deploy a program that names any other syscall; LiteSVM accepts it, so it is checked here.
+# A real cluster rejects the deployment of a program with any other syscall; LiteSVM accepts it, so check it here.
 SYSCALLS = frozenset(
     {
         "abort",
@@ -44,12 +44,12 @@ SYSCALLS = frozenset(
         "sol_get_stack_height",
     }
 )
-_BUILTIN_TRAP = "__bpf_trap"  # what LLVM 21 and later call for __builtin_trap and unreachable code
+_BUILTIN_TRAP = "__bpf_trap"  # called by LLVM 21 and later for __builtin_trap and unreachable code
 
 
 @dataclass(frozen=True)
 class Program:
-    """A linked program: the bytes of the ``.so`` file, and figures about it (bytes; syscalls in order of first use)."""
+    """A linked program: the ``.so`` file, its sizes in bytes, and its syscalls in order of first use."""
 
     image: bytes
     code_size: int
@@ -58,7 +58,7 @@ class Program:
 
 
 def link(objects: Sequence[ObjectFile], entrypoint: str = ENTRYPOINT) -> Program:
-    """Link ``objects``; ``entrypoint`` is the global function at which the VM starts.
+    """Link ``objects``; ``entrypoint`` is the name of the global function at which the VM starts.
 
     Raises ``BuildError`` for duplicate or undefined symbols, writable globals, and code that SBPF v0 cannot execute.
     """
@@ -105,7 +105,7 @@ def link(objects: Sequence[ObjectFile], entrypoint: str = ENTRYPOINT) -> Program
 
 
 def _global_symbols(objects: Sequence[ObjectFile]) -> dict[str, Symbol]:
-    """Every defined global or weak symbol by name; a global one replaces weak ones."""
+    """Every defined global or weak symbol by name; a global symbol overrides weak ones."""
     found: dict[str, Symbol] = {}
     for symbol in (symbol for object_file in objects for symbol in object_file.symbols):
         if symbol.binding == STB_LOCAL or symbol.section is None:
@@ -120,14 +120,14 @@ def _global_symbols(objects: Sequence[ObjectFile]) -> dict[str, Symbol]:
 
 
 def _resolve(symbol: Symbol, globals_: dict[str, Symbol]) -> Symbol | None:
-    """The definition that ``symbol`` refers to, or None when no object has one."""
+    """The definition that ``symbol`` refers to, or None if no object contains one."""
     if symbol.binding != STB_LOCAL:
         return globals_.get(symbol.name)
     return symbol if symbol.section is not None else None
 
 
 def _reached_sections(objects: Sequence[ObjectFile], first: Section, globals_: dict[str, Symbol]) -> list[Section]:
-    """The non-empty sections that ``first`` needs, directly or not, in input order."""
+    """The non-empty sections that are reachable from ``first``, in input order."""
     reached: set[Section] = set()
     pending = [first]
     while pending:
@@ -141,7 +141,7 @@ def _reached_sections(objects: Sequence[ObjectFile], first: Section, globals_: d
 
 
 def _place(sections: Sequence[Section], position: int, least_alignment: int) -> int:
-    """Give each section its address, one behind the other from ``position`` on; return the end."""
+    """Assign consecutive addresses to the sections, starting at ``position``; return the end."""
     for section in sections:
         section.address = _align(position, max(section.align, least_alignment))
         position = section.address + len(section.data)
@@ -149,7 +149,7 @@ def _place(sections: Sequence[Section], position: int, least_alignment: int) -> 
 
 
 def _call_syscall(section: Section, relocation: Relocation, syscalls: list[str]) -> SyscallSite:
-    """Turn a call of an undefined function into a syscall: the loader resolves it by name."""
+    """Turn a call of an undefined function into a syscall, which the loader resolves by name."""
     name = "abort" if relocation.symbol.name == _BUILTIN_TRAP else relocation.symbol.name
     if name not in SYSCALLS:
         raise BuildError(f"{_place_of(section, relocation)}: undefined, and not a syscall")
@@ -160,17 +160,17 @@ def _call_syscall(section: Section, relocation: Relocation, syscalls: list[str])
 
 
 def _fill_in(section: Section, relocation: Relocation, target: Symbol | None) -> None:
-    """Write the target's address (or its distance, in a call) into the section."""
+    """Write the target's address, or for a call its relative offset, into the section."""
     if target is None or target.section is None:
         raise BuildError(f"{_place_of(section, relocation)}: undefined")
     data, offset = section.data, relocation.offset
     address = target.section.address + target.value
     if relocation.type == R_BPF_64_32:
-        (addend,) = struct.unpack_from("<i", data, offset + 4)  # in instructions, counted from the next one
+        (addend,) = struct.unpack_from("<i", data, offset + 4)  # in instructions, relative to the next one
         address += (addend + 1) * INSTRUCTION_SIZE
         distance = (address - section.address - offset) // INSTRUCTION_SIZE - 1
         if distance == -1:
-            raise BuildError(f"{_place_of(section, relocation)}: a call of itself would read as a syscall")
+            raise BuildError(f"{_place_of(section, relocation)}: a call to itself would be interpreted as a syscall")
         _write_call(section, offset, distance)
     elif relocation.type == R_BPF_64_64 and section.is_code:
         low, high = struct.unpack_from("<I", data, offset + 4)[0], struct.unpack_from("<I", data, offset + 12)[0]

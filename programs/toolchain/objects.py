@@ -1,4 +1,4 @@
-"""Reading relocatable BPF object files, as Clang writes them (ELF64, little-endian, ``e_machine`` 247)."""
+"""Parser of relocatable BPF object files from Clang (ELF64, little-endian, ``e_machine`` 247)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RELOCATION = struct.Struct("<QQ")
 
 @dataclass(frozen=True)
 class SectionHeader:
-    """The fields of an ELF section header that matter here, the name already looked up."""
+    """The relevant fields of an ELF section header, with its name resolved."""
 
     name: str
     type: int
@@ -37,7 +37,7 @@ class SectionHeader:
 
 @dataclass(eq=False)
 class Section:
-    """A section that would be loaded. ``address`` is its place in the linked file, once the linker has chosen it."""
+    """A loadable section. ``address`` is its position in the linked file, once the linker has assigned it."""
 
     object_name: str
     name: str
@@ -55,14 +55,14 @@ class Section:
 
     @property
     def is_writable(self) -> bool:
-        """Holds data that the program could change. Pointers in constants do not count: linking makes them final."""
+        """Whether it holds writable data. Constants with pointers do not count, since linking makes these final."""
         constant_with_pointers = self.name.startswith(".data.rel.ro")
         return not constant_with_pointers and (self.zero_filled or bool(self.flags & SHF_WRITE))
 
 
 @dataclass(frozen=True, eq=False)
 class Symbol:
-    """A name for a place in a section, or (``section`` None) for something defined elsewhere."""
+    """A named location in a section or, with ``section`` None, an undefined symbol."""
 
     name: str
     binding: int
@@ -72,7 +72,7 @@ class Symbol:
 
 @dataclass(frozen=True, eq=False)
 class Relocation:
-    """At ``offset`` of its section, the final address of ``symbol`` is to be filled in; ``type`` says how."""
+    """A relocation: the final address of ``symbol`` is written at ``offset`` of the section, according to ``type``."""
 
     offset: int
     type: int
@@ -89,9 +89,9 @@ class ObjectFile:
 
 
 def read_object(name: str, image: bytes) -> ObjectFile:
-    """Read the object file ``image``; ``name`` appears in messages only.
+    """Parse the object file ``image``; ``name`` is used in messages only.
 
-    Raises ``BuildError`` when it is not a BPF object, or uses what the linker does not support (common symbols,
+    Raises ``BuildError`` if it is not a BPF object, or uses features that the linker does not support (common symbols,
     relocations with addends).
     """
     if image[: len(ELF_MAGIC)] != ELF_MAGIC:

@@ -4,7 +4,7 @@
 
 #define CALL_INIT_COORDINATOR DISCRIMINATOR(0x14, 0x39, 0x94, 0x49, 0xe8, 0x85, 0x7a, 0x19)
 
-/* The VM gives every instruction 32 KiB of memory at this address; instruction data is never longer than 10 KiB. */
+/* The 32 KiB heap of an instruction; instruction data is at most 10 KiB. */
 #define SCRATCH ((u8 *)0x300000000ull)
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* Instructions of the coordinator that the treasurer calls. Arguments come in their Borsh form. */
+/* Instructions of the coordinator that the treasurer calls. Arguments are in their Borsh form. */
 #pragma once
 #include "sdk/accounts.h"
 
@@ -14,7 +14,7 @@ typedef struct {
     SignerSeeds signer;
 } CoordinatorAuthority;
 
-/* Calls an instruction of the main authority: the discriminator followed by `arguments`. */
+/* Calls an instruction of the main authority, with the discriminator and `arguments` as data. */
 void call_coordinator(const CoordinatorAuthority *authority, u64 discriminator, const Bytes *arguments);
 
 typedef struct {

@@ -1,4 +1,4 @@
-/* The treasurer program: administers a run on behalf of its main authority, and pays earned points out in tokens. */
+/* The treasurer program: administers a run on behalf of its main authority, and pays out earned points in tokens. */
 #include "protocol/program_ids.h"
 #include "treasurer/instructions.h"
 

@@ -1,4 +1,4 @@
-/* The treasurer's own error codes. */
+/* The treasurer's error codes. */
 #pragma once
 #include "sdk/errors.h"
 

@@ -1,4 +1,4 @@
-/* participant_create and participant_claim: earned points become collateral, one point one base unit. */
+/* participant_create and participant_claim: earned points are paid in collateral, one base unit per point. */
 #include "protocol/coordinator_account.h"
 #include "protocol/program_ids.h"
 #include "sdk/arithmetic.h"
@@ -34,7 +34,7 @@ Status participant_create(Invocation *invocation, Reader *reader) {
     return OK;
 }
 
-/* What the wallet has earned in the run so far; 0 for one that never joined. */
+/* The points that the wallet has earned in the run; 0 if it never joined. */
 static u64 earned_points(const CoordinatorAccount *account, const Pubkey *wallet) {
     const MemberList *members = &account->state.clients_state.members;
     u64 length = LENGTH_OF(members);

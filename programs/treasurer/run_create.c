@@ -1,4 +1,4 @@
-/* run_create: a Run with its vault of collateral, and the coordinator's accounts under the Run's authority. */
+/* run_create: creates a Run with its collateral vault, and the coordinator's accounts with the Run as authority. */
 #include "protocol/coordinator_account.h"
 #include "protocol/program_ids.h"
 #include "sdk/system.h"

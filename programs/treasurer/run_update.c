@@ -1,4 +1,4 @@
-/* run_update: the human administrator's wishes, passed on to the coordinator in the Run's name. */
+/* run_update: forwards the administrator's changes to the coordinator, signed by the Run. */
 #include "protocol/coordinator_instance.h"
 #include "protocol/program_ids.h"
 #include "protocol/run_arguments.h"
@@ -6,8 +6,8 @@
 #include "treasurer/instructions.h"
 #include "treasurer/state.h"
 
-/* The arguments as runs of bytes: options that one instruction of the coordinator takes lie side by side in the same
-   form here and there, so they are passed on as they came. Length 0: nothing to pass on. */
+/* The arguments as byte ranges: the options of each coordinator instruction are adjacent, and encoded as in that
+   instruction, so they are forwarded unchanged. Length 0: nothing to forward. */
 typedef struct {
     Bytes update;
     Bytes rates;
@@ -15,7 +15,7 @@ typedef struct {
     Bytes client_version;
 } RunUpdateArguments;
 
-/* Notes the bytes read since `start`, if any of the options in them is given. */
+/* Records the bytes read since `start`, if any option in them is set. */
 static void note_span(const Reader *reader, const u8 *start, bool given, Bytes *span) {
     span->data = start;
     span->length = given ? (u64)(reader->next - start) : 0;
@@ -37,7 +37,7 @@ static void read_arguments(Reader *reader, RunUpdateArguments *arguments) {
         read_u64(reader);
     note_span(reader, start, has_earning_rate || has_slashing_rate, &arguments->rates);
 
-    /* The other two are options here and plain values there. */
+    /* The other two are options here but required values in the coordinator. */
     bool has_paused = read_option(reader);
     start = reader->next;
     if (has_paused)

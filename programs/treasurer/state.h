@@ -1,4 +1,4 @@
-/* The treasurer's two accounts. Both have only fields of fixed size, so their Borsh form is a packed structure. */
+/* The treasurer's two account types. All fields have a fixed size, so their Borsh form is a packed structure. */
 #pragma once
 #include "sdk/accounts.h"
 
@@ -6,7 +6,7 @@ typedef struct __attribute__((packed)) {
     u64 discriminator;
     u8 bump;
     u64 index;
-    Pubkey main_authority; /* the human administrator; towards the coordinator, the Run itself is the main authority */
+    Pubkey main_authority; /* the administrator; the coordinator's main authority is the Run itself */
     Pubkey join_authority;
     Pubkey coordinator_account;
     Pubkey coordinator_instance;
@@ -22,7 +22,7 @@ typedef struct __attribute__((packed)) {
     u64 claimed_earned_points;
 } Participant;
 
-/* The published program allocates the in-memory sizes, which are rounded up to 8 bytes. */
+/* The published program allocates the in-memory sizes, rounded up to 8 bytes. */
 #define TREASURER_RUN_SIZE (DISCRIMINATOR_SIZE + 192)
 #define PARTICIPANT_SIZE (DISCRIMINATOR_SIZE + 24)
 _Static_assert(sizeof(TreasurerRun) == 193 && __builtin_offsetof(TreasurerRun, collateral_mint) == 145, "layout");
@@ -33,7 +33,7 @@ extern const AccountType TREASURER_RUN_TYPE, PARTICIPANT_TYPE;
 Status take_run(Invocation *invocation, Account *account, TreasurerRun **run);
 Status take_participant(Invocation *invocation, Account *account, Participant **participant);
 
-/* The seeds of a Run's address, bump included: how the treasurer signs as the Run. Points into `run`. */
+/* The seeds of a Run's address, including the bump, with which the treasurer signs as the Run. Points into `run`. */
 #define RUN_SEED_COUNT 3
 void run_seeds(const TreasurerRun *run, Bytes *seeds);
 extern const Bytes RUN_SEED, PARTICIPANT_SEED;

@@ -32,7 +32,7 @@ static Status uninitialized(const Account *account) {
                                     "An attempt to operate on an account that hasn't been initialized", account->name);
 }
 
-/* The tag of an optional value: 0 or 1, in four bytes. */
+/* The tag of an optional value: 0 or 1, 4 bytes. */
 static bool is_option_tag(const u8 *data, u64 offset) { return load_u32(data + offset) <= 1; }
 
 Status take_mint(Invocation *invocation, const char *name, Account *account) {

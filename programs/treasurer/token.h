@@ -1,4 +1,4 @@
-/* SPL Token: what the treasurer reads of mints and token accounts, and the two calls it makes. */
+/* SPL Token: reading of mints and token accounts, and the two inner calls of the treasurer. */
 #pragma once
 #include "sdk/accounts.h"
 
@@ -8,20 +8,20 @@ typedef struct {
     bool has_delegate;
 } TokenAccount;
 
-/* Take the next account: an initialised one of the classic token program (3012, 3007, runtime errors for bad
+/* Take the next account, an initialised account of the classic token program (3012, 3007; runtime errors for invalid
    content). */
 Status take_mint(Invocation *invocation, const char *name, Account *account);
 Status take_token_account(Invocation *invocation, const char *name, Account *account, TokenAccount *token);
 
-/* Where the tokens of `owner` lie by convention. */
+/* The associated token address of `owner`. */
 void associated_token_address(const Pubkey *owner, const Pubkey *mint, Pubkey *address);
 
 typedef struct {
     const Account *payer, *token_account, *owner, *mint, *system_program, *token_program;
 } NewTokenAccount;
 
-/* Creates the token account at the associated address; fails in the callee when it exists. The associated address is
-   what the callee is asked for: when `token_account` is another, the account is missing. */
+/* Creates the token account at the associated address; fails in the callee if it exists. The callee is called with the
+   associated address: if `token_account` has another one, the call fails for a missing account. */
 void create_associated_token_account(const NewTokenAccount *new_account);
 
 typedef struct {
@@ -30,5 +30,5 @@ typedef struct {
     SignerSeeds signer;
 } TokenTransfer;
 
-/* Moves tokens, the owner signing as a PDA; fails in the callee when there are too few. */
+/* Transfers tokens, with the owner signing as a PDA; fails in the callee if the balance is insufficient. */
 void transfer_tokens(const TokenTransfer *transfer);
