@@ -55,7 +55,7 @@ from __future__ import annotations
 import re
 import signal
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, TypedDict
 
 from psyche_cli.error_fields import ErrorWithFields, positional
 from psyche_cli.stop_signals import StopRequested
@@ -383,6 +383,10 @@ class TransactionUnknown(PsycheError):
 
     last_valid_block_height: int | None = None
     endpoint: str | None = None
+
+
+LOOK_UP: Final = "Check the signature in an explorer or with `solana confirm` before trying again."
+"""The hint of a transaction that may have landed."""
 
 
 class NetworkError(PsycheError):

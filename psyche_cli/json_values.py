@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from psyche_cli.results import JsonValue
 
@@ -31,3 +31,8 @@ def to_json(value: Any) -> JsonValue:
         return [to_json(inner) for inner in value]
     other: JsonValue = value
     return other
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """A ``parse_constant`` for ``json.loads``: NaN and infinities are not JSON. Raises ValueError."""
+    raise ValueError(f"{name} is not JSON")

@@ -11,6 +11,13 @@ U16_MAX: Final = 2**16 - 1
 U32_MAX: Final = 2**32 - 1
 U64_MAX: Final = 2**64 - 1
 
+LOCAL_RPC_PORT: Final = 8899
+"""The JSON-RPC port of a local validator, unless it is given another (``solana-test-validator``)."""
+
+LOCAL_RPC_URL: Final = f"http://127.0.0.1:{LOCAL_RPC_PORT}"
+"""Where a local validator listens. An address, because local validators listen on IPv4 only, and ``localhost`` may
+resolve to ::1 first."""
+
 # Solana: limits of transactions and accounts that the validator enforces.
 
 MAX_TRANSACTION_BYTES: Final = 1232

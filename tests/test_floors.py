@@ -104,7 +104,7 @@ def test_a_package_imports_only_itself_and_lower_layers(parent: str, package: st
         ("operations.change", "from psyche_cli import cli"),
         ("localnet.chain.bank", "from psyche_cli.localnet.rpc.fault import RpcFault"),
         ("localnet.chain.bank", "from psyche_cli.localnet import server"),
-        ("localnet.chain.bank", "from psyche_cli.localnet.calls import call"),
+        ("localnet.chain.bank", "from psyche_cli.localnet.validator import Validator"),
         ("localnet.storage.ledger", "from psyche_cli.localnet.rpc.fault import RpcFault"),
         ("localnet.rpc.dispatcher", "import psyche_cli.localnet.server.http"),
     ],

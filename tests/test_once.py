@@ -25,8 +25,10 @@ C_NAMES = {
 }
 SCHEMA_AND_LAYOUT = {"run_config/schema.py", "protocol/layouts/v1.py"}
 WHOLE_TYPES = {f"2 ** {bits}{less}" for bits in (16, 32, 64) for less in ("", " - 1")} | {"1 << 64"}
-SIZES = {1232, 119_160, 119_072}
+SIZES = {1232, 119_160, 119_072, 8899}
 """Numbers that mean one thing only, wherever they stand."""
+SHORTEST_FUNCTION, SHORTEST_CONSTANT = 40, 20
+"""Characters of code from which two equal ones are one too many."""
 
 
 @cache
@@ -117,3 +119,27 @@ def test_a_type_of_the_account_is_defined_once() -> None:
         if isinstance(node, ast.ClassDef) and module.startswith(("protocol/accounts/", "model/")):
             places[node.name].append(module)
     assert not {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
+def test_a_function_stands_once() -> None:
+    places = defaultdict(list)
+    for module, node in nodes():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            code = "\n".join(map(ast.unparse, body))
+            if len(code) >= SHORTEST_FUNCTION:
+                places[f"{ast.unparse(node.args)}: {code}"].append(f"{module}: {node.name}")
+    assert len(places) > 500
+    assert not [found for found in places.values() if len(found) > 1]
+
+
+def test_a_constant_stands_once() -> None:
+    places = defaultdict(list)
+    for module, tree in nodes():
+        for node in tree.body if isinstance(tree, ast.Module) else ():
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                code = ast.unparse(node.value)
+                if len(code) >= SHORTEST_CONSTANT:
+                    places[code].append(f"{module}:{node.lineno}")
+    assert len(places) > 100
+    assert not [found for found in places.values() if len(found) > 1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from psyche_cli.cli.command_line import CommandLine
 from psyche_cli.cli.options import COMPLETION_VARIABLE, VARIABLES
 from psyche_cli.cli.render import Renderer, print_line
-from psyche_cli.errors import ExitCode, Interrupted, PsycheError
+from psyche_cli.errors import LOOK_UP, ExitCode, Interrupted, PsycheError
 from psyche_cli.results import OperationResult
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from psyche_cli.results import Result
     from psyche_cli.transport import Transport
 
-_LOOK_UP = "Check the signature in an explorer or with `solana confirm` before trying again."
 _OUTPUT_FAULTS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
@@ -146,7 +145,7 @@ def _interrupted(stop: KeyboardInterrupt, environment: Environment) -> PsycheErr
     return Interrupted.by(
         stop,
         f"Interrupted after transaction {requests.signature} was sent.",
-        hint=_LOOK_UP,
+        hint=LOOK_UP,
         sent=True,
         signature=requests.signature,
     )
@@ -161,7 +160,7 @@ def _bug(error: BaseException, environment: Environment) -> PsycheError:
     requests, name = environment.requests, type(error).__name__
     after, advice = "", ""
     if requests.signature:
-        after, advice = f" after transaction {requests.signature} was sent", f"{_LOOK_UP} "
+        after, advice = f" after transaction {requests.signature} was sent", f"{LOOK_UP} "
     elif requests.writes:
         after = f" after sending the request {requests.writes[-1].method}"
     return PsycheError(

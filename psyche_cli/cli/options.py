@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from psyche_cli.limits import U64_MAX
+from psyche_cli.limits import LOCAL_RPC_URL, U64_MAX
 
 VARIABLES: Final = {
     "--rpc": "RPC",
@@ -76,15 +76,12 @@ BETWEEN_PAIRED_WORDS: Final = "\0"
 """Separator of the two words of a paired option's value: Typer does not support repeatable options with two values."""
 
 
-LOCAL_RPC: Final = "http://127.0.0.1:8899"
-"""Default RPC URL of a local validator."""
-
 Rpc = Annotated[
     str,
     option(
         "--rpc",
         metavar="URL",
-        help=f"RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Defaults to {LOCAL_RPC}.",
+        help=f"RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Defaults to {LOCAL_RPC_URL}.",
     ),
 ]
 WsRpc = Annotated[

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
-from psyche_cli.cli.options import LOCAL_RPC, Rpc, WalletPath, WsRpc, Yes, came_from_command_line
+from psyche_cli.cli.options import Rpc, WalletPath, WsRpc, Yes, came_from_command_line
+from psyche_cli.limits import LOCAL_RPC_URL
 
 if TYPE_CHECKING:
     from psyche_cli.operations.sessions import Session, SigningSession
@@ -29,7 +30,7 @@ Writing: TypeAlias = "Callable[[SigningSession], Result]"
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _CONTEXT = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC, annotation=Rpc)
+_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotation=Rpc)
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
@@ -124,7 +125,7 @@ def given_options(ctx: typer.Context) -> GivenOptions:
         return ctx.params.get(parameter) if came_from_command_line(ctx, parameter) else None
 
     rpc, wallet = typed("rpc"), typed("wallet")
-    if rpc == LOCAL_RPC and not ctx.obj.variables.get("RPC"):
+    if rpc == LOCAL_RPC_URL and not ctx.obj.variables.get("RPC"):
         rpc = None
     return GivenOptions(
         rpc=rpc, wallet=None if wallet is None else str(wallet), treasurer_index=typed("treasurer_index")

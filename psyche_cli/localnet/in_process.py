@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from weakref import WeakSet
 
 from psyche_cli.environment import Clock, SystemClock
-from psyche_cli.errors import LocalnetError, Unreachable
-from psyche_cli.json_values import Json
-from psyche_cli.localnet.calls import call
+from psyche_cli.errors import Unreachable
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.localnet.validator import Validator, not_running
 
 
 class InProcessTransport:
@@ -45,7 +43,7 @@ def create_dispatcher(genesis: Genesis | None = None, *, clock: Clock | None = N
     return Dispatcher(RpcContext(Bank(genesis or Genesis(), Timekeeper(clock or SystemClock()))))
 
 
-class InProcessValidator:
+class InProcessValidator(Validator):
     """A local validator without sockets or threads, usable only from the thread that created it.
 
     ``genesis`` is the initial state of the chain (default: with the Psyche programs), ``clock`` the cluster's time.
@@ -66,21 +64,10 @@ class InProcessValidator:
     def __enter__(self) -> InProcessValidator:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def call(self, method: str, *params: Json) -> Json:
-        """The result of one RPC method, such as ``call("localnet_warpSeconds", 3600)``. Raises RpcError."""
-        return call(self.open_transport(), method, params)
-
     def open_transport(self) -> InProcessTransport:
         """A new transport to the validator. Raises LocalnetError after ``close``."""
         if not self._open:
-            raise LocalnetError(
-                "The local validator is not running.", hint="Use it as a context manager, in a with statement."
-            )
+            raise not_running()
         transport = InProcessTransport(self.dispatcher)
         self._transports.add(transport)
         return transport

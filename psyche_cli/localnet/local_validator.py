@@ -7,14 +7,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError
-from psyche_cli.json_values import Json
-from psyche_cli.limits import BLOCKHASH_MAX_AGE
-from psyche_cli.localnet.calls import call
+from psyche_cli.limits import BLOCKHASH_MAX_AGE, LOCAL_RPC_PORT
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import AccountRefused, Genesis
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY
@@ -22,7 +19,8 @@ from psyche_cli.localnet.chain.timekeeping import DEFAULT_SLOT_SECONDS, ClockMod
 from psyche_cli.localnet.rpc.context import RpcContext, no_log
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.localnet.server.http import LocalServer
-from psyche_cli.localnet.server.ports import DEFAULT_RPC_PORT, bind_pair
+from psyche_cli.localnet.server.ports import bind_pair
+from psyche_cli.localnet.validator import Validator, not_running
 
 if TYPE_CHECKING:
     from psyche_cli.localnet.storage.ledger import Ledger
@@ -40,7 +38,7 @@ class LocalnetOptions:
     """
 
     genesis: Genesis = field(default_factory=Genesis)
-    rpc_port: int = DEFAULT_RPC_PORT
+    rpc_port: int = LOCAL_RPC_PORT
     slot_seconds: float = DEFAULT_SLOT_SECONDS
     clock_mode: ClockMode = field(default_factory=ClockMode)
     clock: Clock = field(default_factory=SystemClock)
@@ -116,7 +114,7 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
     return bank
 
 
-class LocalValidator:
+class LocalValidator(Validator):
     """A local validator in a thread of this process, by default on any free pair of ports.
 
     ::
@@ -140,11 +138,6 @@ class LocalValidator:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def rpc_url(self) -> str:
         """The URL of the JSON-RPC server."""
@@ -155,13 +148,6 @@ class LocalValidator:
         """The URL of the PubSub server."""
         return self._started().ws_url
 
-    def call(self, method: str, *params: Json) -> Json:
-        """The result of one RPC method, such as ``call("localnet_warpSeconds", 3600)``. Safe to call from any thread.
-
-        Raises RpcError with the code and message of a JSON-RPC error.
-        """
-        return call(self.open_transport(), method, params)
-
     def open_transport(self) -> Transport:
         """A new HTTP transport to the validator, to be closed by the caller."""
         from psyche_cli.solana.rpc.http import HttpTransport
@@ -170,9 +156,7 @@ class LocalValidator:
 
     def _started(self) -> LocalServer:
         if self._server is None:
-            raise LocalnetError(
-                "The local validator is not running.", hint="Use it as a context manager, in a with statement."
-            )
+            raise not_running()
         return self._server
 
     def start(self) -> None:

@@ -8,13 +8,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError
-from psyche_cli.json_values import Json
-from psyche_cli.localnet.calls import call
+from psyche_cli.localnet.validator import Validator, not_running
 from psyche_cli.solana.rpc.http import HttpTransport
 
 START_SECONDS: Final = 60.0
@@ -22,7 +20,7 @@ _STOP_SECONDS: Final = 30.0
 _PAUSE: Final = 0.02
 
 
-class LocalValidatorProcess:
+class LocalValidatorProcess(Validator):
     """``psyche-cli localnet`` run by this Python on free ports, until the end of the ``with`` statement.
 
     ``options`` are additional command-line options, such as ``["--airdrop", f"{address}=100"]``. ``log`` is a file for
@@ -55,11 +53,6 @@ class LocalValidatorProcess:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def rpc_url(self) -> str:
         """The URL of the JSON-RPC server."""
@@ -76,10 +69,6 @@ class LocalValidatorProcess:
     def pid(self) -> int:
         """The id of the process."""
         return self._require_running().pid
-
-    def call(self, method: str, *params: Json) -> Json:
-        """The result of one RPC method, such as ``call("localnet_warpSeconds", 3600)``. Raises RpcError."""
-        return call(self.open_transport(), method, params)
 
     def open_transport(self) -> HttpTransport:
         """A new HTTP transport to the validator, to be closed by the caller."""
@@ -114,9 +103,7 @@ class LocalValidatorProcess:
 
     def _require_running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            raise LocalnetError(
-                "The local validator is not running.", hint="Use it as a context manager, in a with statement."
-            )
+            raise not_running()
         return self._process
 
     def _await_ready(self, process: subprocess.Popen[bytes], report: Path) -> tuple[str, str]:

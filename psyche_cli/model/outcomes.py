@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from psyche_cli.model.states import CoordinatorState
+from psyche_cli.protocol.run_states import name_in_program
 
 
 class ErrorCode(IntEnum):
@@ -39,7 +40,7 @@ class ErrorCode(IntEnum):
     @property
     def program_name(self) -> str:
         """The name in the program, for example ``ClientsFull``."""
-        return "".join(word.capitalize() for word in self.name.split("_"))
+        return name_in_program(self)
 
 
 class Refusal(Exception):

@@ -5,6 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 
 
+def name_in_program(member: IntEnum) -> str:
+    """The name that the program gives an enum member, for example ``WaitingForMembers`` for WAITING_FOR_MEMBERS."""
+    return "".join(word.capitalize() for word in member.name.split("_"))
+
+
 class RunState(IntEnum):
     """State of a run; the value is the byte in the coordinator account."""
 
@@ -25,7 +30,7 @@ class RunState(IntEnum):
     @property
     def variant(self) -> str:
         """The variant name in the program, for example ``WaitingForMembers``."""
-        return "".join(word.capitalize() for word in self.name.split("_"))
+        return name_in_program(self)
 
     @property
     def is_halted(self) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psyche_cli.printable import printable
-from psyche_cli.private_keys import holds_keypair
 from psyche_cli.run_config.problems import Problem
 from psyche_cli.run_config.schema import IGNORED_KEYS, RETIRED_KEYS
+from psyche_cli.run_config.stored_text import text_problem
 from psyche_cli.run_config.types import (
     TOML_INTEGER_MAX,
     Array,
@@ -108,22 +108,9 @@ class Reader:
     def _text(self, kind: Text, value: Any, key: str) -> Any:
         if not isinstance(value, str):
             return self._wrong_type(key, "a text", value)
-        size = len(value.encode())
-        if size > kind.capacity:
-            return self.note(
-                key,
-                "TextTooLong",
-                f"{key} is {size} bytes long; the maximum is {kind.capacity}",
-            )
-        if "\0" in value:
-            return self.note(
-                key, "TextHoldsNul", f"{key} contains a NUL character, at which the program would truncate it"
-            )
-        if holds_keypair(value):
-            return self.note(key, "PrivateKey", f"{key} contains a private key, which everyone could read on-chain")
-        flaw = flaw_of_prose(value)
-        if flaw is not None:
-            return self.note(key, "TextNotTypable", f"{key} {flaw}")
+        problem = text_problem(key, value, kind.capacity, flaw_of_prose)
+        if problem is not None:
+            return self.note(problem.key, problem.rule, problem.message)
         return value
 
     def _array(self, kind: Array, value: Any, key: str) -> Any:

@@ -20,8 +20,8 @@ from psyche_cli.limits import (
     MAX_WITNESSES,
     U64_MAX,
 )
-from psyche_cli.private_keys import holds_keypair
 from psyche_cli.run_config.problems import Problem
+from psyche_cli.run_config.stored_text import text_problem
 from psyche_cli.texts import flaw_of_identifier, flaw_of_prose
 
 
@@ -245,20 +245,8 @@ def check_client_version(text: str) -> list[Problem]:
 
 
 def _check_text(key: str, text: str | None, capacity: int, flaw_of: Callable[[str], str | None]) -> list[Problem]:
-    if text is None:
-        return []
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        return [Problem(key, "NotUtf8", f"{key} is not valid UTF-8")]
-    if size > capacity:
-        return [Problem(key, "TextTooLong", f"{key} is {size} bytes long; the maximum is {capacity}")]
-    if "\0" in text:
-        return [Problem(key, "TextHoldsNul", f"{key} contains a NUL character, at which the program would truncate it")]
-    if holds_keypair(text):
-        return [Problem(key, "PrivateKey", f"{key} contains a private key, which everyone could read on-chain")]
-    flaw = flaw_of(text)
-    return [] if flaw is None else [Problem(key, "TextNotTypable", f"{key} {flaw}")]
+    problem = None if text is None else text_problem(key, text, capacity, flaw_of)
+    return [] if problem is None else [problem]
 
 
 def _check_u64(key: str, value: int | None) -> list[Problem]:

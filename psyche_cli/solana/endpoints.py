@@ -10,9 +10,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from psyche_cli.errors import UsageError
-
-LOCAL_RPC_URL = "http://127.0.0.1:8899"
-"""The default RPC URL of a local validator."""
+from psyche_cli.limits import LOCAL_RPC_URL
 
 # The names that the Solana CLI accepts for --url. "localhost" maps to an address because local validators listen on
 # IPv4 only, and the name may resolve to ::1 first.
@@ -23,7 +21,7 @@ _MONIKERS = {
     "mainnet-beta": "https://api.mainnet-beta.solana.com",
 }
 _LOOPBACK_IPV4 = re.compile(r"127(\.[0-9]{1,3}){3}")
-_HINT = "Use a URL such as http://127.0.0.1:8899, or localhost, devnet, testnet or mainnet-beta."
+_HINT = f"Use a URL such as {LOCAL_RPC_URL}, or localhost, devnet, testnet or mainnet-beta."
 
 
 def endpoint_label(url: str) -> str:

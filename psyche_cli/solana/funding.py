@@ -7,7 +7,8 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import LAMPORTS_PER_SOL
-from psyche_cli.solana.endpoints import LOCAL_RPC_URL, is_loopback
+from psyche_cli.limits import LOCAL_RPC_URL
+from psyche_cli.solana.endpoints import is_loopback
 
 _ENOUGH_SOL: Final = 10
 """The suggested amount if the missing amount is unknown: enough for several runs with treasurers."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.cli.options import LOCAL_RPC
-from psyche_cli.solana.endpoints import LOCAL_RPC_URL
+from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.solana.funding import how_to_fund
 
 WALLET = Pubkey.new_unique()
@@ -40,7 +39,3 @@ def test_on_this_machine_the_faucet_is_asked(endpoint: str, missing: int | None,
 )
 def test_elsewhere_nothing_of_a_local_validator_is_said(endpoint: str) -> None:
     assert how_to_fund(WALLET, endpoint, 5) == f"Send SOL to {WALLET} on this cluster first."
-
-
-def test_the_default_endpoint_is_one() -> None:
-    assert LOCAL_RPC == LOCAL_RPC_URL

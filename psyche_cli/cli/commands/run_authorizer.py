@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from psyche_cli.cli.options import LOCAL_RPC, came_from_variable, option
+from psyche_cli.cli.options import came_from_variable, option
 from psyche_cli.cli.sessions import plain
+from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.results import OperationResult
 
 
@@ -20,7 +21,7 @@ def command(
         typer.Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="Settings in the form key=value."),
     ] = None,
     rpc: Annotated[
-        str | None, option("--rpc", metavar="URL", help=f"RPC URL of the cluster. Defaults to {LOCAL_RPC}.")
+        str | None, option("--rpc", metavar="URL", help=f"RPC URL of the cluster. Defaults to {LOCAL_RPC_URL}.")
     ] = None,
     grantor: Annotated[
         str | None,
@@ -56,9 +57,9 @@ def command(
     arguments = parse_run_authorizer_arguments(settings or [], options, variables, ctx.obj.redactor)
     grantor_text = None if arguments.grantor is None else str(arguments.grantor)
     given = GivenOptions(
-        rpc=None if arguments.rpc in (LOCAL_RPC, variables.get("rpc")) else arguments.rpc,
+        rpc=None if arguments.rpc in (LOCAL_RPC_URL, variables.get("rpc")) else arguments.rpc,
         wallet=None if grantor_text == variables.get("grantor") else grantor_text,
     )
-    rpc = arguments.rpc or LOCAL_RPC
+    rpc = arguments.rpc or LOCAL_RPC_URL
     with signing_session(ctx.obj, rpc=rpc, wallet_path=arguments.grantor, given=given) as session:
         return create_join_authorization(session, arguments.grantee, ctx.obj.variables.get("RUN_ID") or None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
@@ -15,21 +16,41 @@ from psyche_cli.solana.programs import SYSTEM_PROGRAM
 NONCE_BYTES: Final = 80
 """Size of a nonce account: version and state (u32 each), authority (32), value (32), fee (u64)."""
 
-_INITIALIZED: Final = b"\1\0\0\0\1\0\0\0"
-_AUTHORITY: Final = slice(8, 40)
+_CURRENT: Final = b"\1\0\0\0"
+_INITIALIZED: Final = b"\1\0\0\0"
 _VALUE: Final = slice(40, 72)
 _PREFIX: Final = b"DURABLE_NONCE"
 
 
+@dataclass(frozen=True)
+class Nonce:
+    """An initialized nonce account: who may advance it, its value, and the fee of a signature when it was set.
+
+    A nonce of the legacy version is stored, but no transaction can use it: ``is_current`` is False.
+    """
+
+    is_current: bool
+    authority: Pubkey
+    value: Hash
+    lamports_per_signature: int
+
+
+def nonce_of(account: Account) -> Nonce | None:
+    """The nonce that the account holds; None if it holds none."""
+    data = account.data
+    if account.owner != SYSTEM_PROGRAM or len(data) != NONCE_BYTES or data[4:8] != _INITIALIZED:
+        return None
+    return Nonce(data[:4] == _CURRENT, Pubkey(data[8:40]), Hash(data[_VALUE]), int.from_bytes(data[72:], "little"))
+
+
 def nonce_is_current(transaction: DecodedTransaction, account: Account | None) -> bool:
     """Whether a transaction's blockhash is the value of the nonce ``account`` that it advances, by its authority."""
-    if account is None or account.owner != SYSTEM_PROGRAM or len(account.data) != NONCE_BYTES:
-        return False
-    data = account.data
+    nonce = None if account is None else nonce_of(account)
     return (
-        data[:8] == _INITIALIZED
-        and data[_VALUE] == bytes(transaction.recent_blockhash)
-        and Pubkey(data[_AUTHORITY]) in transaction.nonce_authority_signs
+        nonce is not None
+        and nonce.is_current
+        and nonce.value == transaction.recent_blockhash
+        and nonce.authority in transaction.nonce_authority_signs
     )
 
 

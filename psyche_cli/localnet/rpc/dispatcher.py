@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from psyche_cli.json_values import Json
+from psyche_cli.json_values import Json, refuse_constant
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, is_identity, node_unhealthy
@@ -49,7 +49,7 @@ class Dispatcher:
         With ``allow_control`` False, the control methods (``localnet_...``) are rejected.
         """
         try:
-            request = json.loads(body, parse_constant=_refuse_constant)
+            request = json.loads(body, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
             return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
         self.context.bank.catch_up()
@@ -106,7 +106,3 @@ def _failure(identity: Json, fault: RpcFault) -> Json:
 
 def _encode(answer: Json) -> bytes:
     return json.dumps(answer, separators=(",", ":")).encode()
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

@@ -9,7 +9,6 @@ from typing import Final
 from psyche_cli.errors import LocalnetError, PortInUse, UsageError
 
 HOST: Final = "127.0.0.1"
-DEFAULT_RPC_PORT: Final = 8899
 BACKLOG: Final = 1024
 """The maximum number of connections waiting to be accepted."""
 

@@ -22,7 +22,7 @@ from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.journal import BankState, ChainTime, NotRecorded
 from psyche_cli.localnet.storage.ledger_folder import LedgerFile, LedgerFolder, unusable
-from psyche_cli.localnet.storage.ledger_lines import account_to_json, record_to_json
+from psyche_cli.localnet.storage.ledger_lines import written_account, written_record
 from psyche_cli.localnet.storage.ledger_reader import Damage, LedgerContent, StoredChain, read_ledger
 
 SLOTS_AHEAD: Final = 25
@@ -134,12 +134,12 @@ class Ledger:
 
     def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:
         """Record an executed transaction with the accounts that it changes. Raises NotRecorded."""
-        changed = [account_to_json(address, account) for address, account in accounts.items()]
-        self._append({"transaction": record_to_json(record), "accounts": changed})
+        changed = [written_account(address, account) for address, account in accounts.items()]
+        self._append({"transaction": written_record(record), "accounts": changed})
 
     def account(self, address: Pubkey, account: Account | None) -> None:
         """Record an account set by a control method. Raises NotRecorded."""
-        self._append({"accounts": [account_to_json(address, account)]})
+        self._append({"accounts": [written_account(address, account)]})
 
     def advance(self, time: ChainTime) -> None:
         """Record a later time limit if ``time`` exceeds the recorded one; also retry after a failed write.
@@ -258,9 +258,9 @@ class Ledger:
             "replaces": replaces,
         }
         for address, account in kept.items():
-            yield {"accounts": [account_to_json(address, account)]}
+            yield {"accounts": [written_account(address, account)]}
         for record in state.records:
-            yield {"transaction": record_to_json(record)}
+            yield {"transaction": written_record(record)}
         yield {"base": "complete"}
 
 

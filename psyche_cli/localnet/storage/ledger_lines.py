@@ -53,7 +53,7 @@ def unseal(line: bytes, previous: bytes) -> tuple[bytes, bytes] | None:
     return text, digest
 
 
-def account_to_json(address: Pubkey, account: Account | None) -> Json:
+def written_account(address: Pubkey, account: Account | None) -> Json:
     """The JSON form of an account; None is a removed account."""
     if account is None:
         return [str(address), 0]
@@ -64,8 +64,8 @@ def account_to_json(address: Pubkey, account: Account | None) -> Json:
     return [str(address), account.lamports, str(account.owner), account.executable, account.rent_epoch, packed, text]
 
 
-def account_from_json(written: Json) -> tuple[Pubkey, Account | None]:
-    """The inverse of ``account_to_json``."""
+def read_account(written: Json) -> tuple[Pubkey, Account | None]:
+    """The inverse of ``written_account``."""
     address = Pubkey.from_string(written[0])
     if not written[1]:
         return address, None
@@ -76,7 +76,7 @@ def account_from_json(written: Json) -> tuple[Pubkey, Account | None]:
     return address, Account(lamports, data, Pubkey.from_string(owner), executable, rent_epoch)
 
 
-def record_to_json(record: TransactionRecord) -> Json:
+def written_record(record: TransactionRecord) -> Json:
     """The JSON form of an executed transaction."""
     written = {field.name: getattr(record, field.name) for field in fields(record)}
     return {
@@ -88,8 +88,8 @@ def record_to_json(record: TransactionRecord) -> Json:
     }
 
 
-def record_from_json(written: Json) -> TransactionRecord:
-    """The inverse of ``record_to_json``."""
+def read_record(written: Json) -> TransactionRecord:
+    """The inverse of ``written_record``."""
     lists = {name: tuple(written[name]) for name in ("pre_balances", "post_balances", "logs")}
     keys = {name: tuple(Pubkey.from_string(key) for key in written[name]) for name in ("keys", "changed")}
     return TransactionRecord(

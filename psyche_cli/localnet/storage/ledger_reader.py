@@ -27,8 +27,8 @@ from psyche_cli.localnet.storage.ledger_lines import (
     FORMAT,
     FORMAT_DIGEST,
     FORMAT_LINE,
-    account_from_json,
-    record_from_json,
+    read_account,
+    read_record,
     unseal,
 )
 
@@ -163,10 +163,10 @@ class _Content:
             self._total = line["total"]
             return
         if "transaction" in line:
-            self._records.append(record_from_json(line["transaction"]))
+            self._records.append(read_record(line["transaction"]))
             self._total += self.has_base
         for written in line.get("accounts", ()):
-            address, account = account_from_json(written)
+            address, account = read_account(written)
             if account is None:
                 self._accounts.pop(address, None)
             else:

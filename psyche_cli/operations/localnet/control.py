@@ -16,7 +16,6 @@ from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.rpc.answers import as_object, as_u64
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
-from psyche_cli.solana.rpc.jsonrpc import bad_response
 
 _Value = TypeVar("_Value")
 
@@ -32,7 +31,7 @@ class Position(NamedTuple):
 def _call(session: Session, method: str, *params: Json, read: Callable[[Json], _Value]) -> _Value:
     """What ``read`` makes of the answer; it raises ValueError where the method cannot have given that one."""
     try:
-        answer = session.rpc.request(method, params, retry=False)
+        return session.rpc.call(method, params, read, retry=False)
     except RpcError as error:
         if error.rpc_code != METHOD_NOT_FOUND:
             raise
@@ -40,10 +39,6 @@ def _call(session: Session, method: str, *params: Json, read: Callable[[Json], _
             f"{session.rpc.label} is not a psyche-cli local validator.",
             hint="Start one with: psyche-cli localnet",
         ) from error
-    try:
-        return read(answer)
-    except ValueError as error:
-        raise bad_response(method, session.rpc.label, str(error)) from error
 
 
 def _anything(_: Json) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, TypedDict
 
+from psyche_cli.operations.runs.payloads import StateText
 from psyche_cli.payload_types import Address, Constraint, Unsigned
-from psyche_cli.protocol.run_states import ClientState, RunState
+from psyche_cli.protocol.run_states import ClientState
 
-_State = Annotated[str, Constraint(choices=tuple(state.text for state in RunState))]
 _ClientState = Annotated[str, Constraint(choices=tuple(state.text for state in ClientState))]
 
 
@@ -75,7 +75,7 @@ class DumpedStatus(TypedDict):
 
     epoch: Unsigned
     next_active: Unsigned
-    state: _State
+    state: StateText
     step: Unsigned
 
 

@@ -9,7 +9,8 @@ from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.payload_types import Address, Constraint, Unsigned
 from psyche_cli.protocol.run_states import RunState
 
-_State = Annotated[str, Constraint(choices=tuple(state.text for state in RunState))]
+StateText = Annotated[str, Constraint(choices=tuple(state.text for state in RunState))]
+"""The state of a run, as people read it."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class SetPausedData:
     run_id: str
     paused: Annotated[bool, "The request: true to pause, false to resume."]
     already_so: Annotated[bool, "Whether the run was already as requested, so nothing was sent."]
-    state_before: _State
-    state: Annotated[_State | None, "The state afterwards; null if the endpoint stopped responding."]
+    state_before: StateText
+    state: Annotated[StateText | None, "The state afterwards; null if the endpoint stopped responding."]
     pending_pause: Annotated[
         bool | None, "Whether the run will pause at the end of its epoch; null if the endpoint stopped responding."
     ]
@@ -64,7 +65,7 @@ class CloseRunData:
     run_id: str
     coordinator_instance: Address
     coordinator_account: Address
-    state_before: _State
+    state_before: StateText
     recovered_lamports: Annotated[Unsigned, "What both accounts held, before the fee."]
     recovered_by: Annotated[Address, "The wallet that received it."]
 
@@ -77,7 +78,7 @@ class CheckpointData:
     already_so: Annotated[bool, "Whether the run had this checkpoint, so that nothing was sent."]
     checkpoint_before: Annotated[object, "As json-dump-run shows it."]
     checkpoint: Annotated[object, "What the run has now."]
-    state: Annotated[_State | None, "The state afterwards; null where the endpoint no longer answered."]
+    state: Annotated[StateText | None, "The state afterwards; null where the endpoint no longer answered."]
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class TickData:
     already_so: Annotated[bool, "Whether no tick was needed, so that nothing was sent."]
     ticks: Annotated[Unsigned, "How many ticks were sent and landed."]
     looks: Annotated[Unsigned, "How many times the run was looked at to see whether a tick is due."]
-    state_before: _State
-    state: _State
+    state_before: StateText
+    state: StateText
     epoch: Unsigned
     step: Unsigned
     due_in_seconds: Annotated[

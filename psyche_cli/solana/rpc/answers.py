@@ -91,7 +91,7 @@ def _account_data(value: Json) -> bytes:
     if encoding == "base64":
         data = raw
     elif encoding == "base64+zstd":
-        data = _decompressed(raw)
+        data = decompressed(raw)
     else:
         raise ValueError("account data has an encoding that was not requested")
     if len(data) > MAX_ACCOUNT_BYTES:
@@ -99,7 +99,7 @@ def _account_data(value: Json) -> bytes:
     return data
 
 
-def _decompressed(raw: bytes) -> bytes:
+def decompressed(raw: bytes) -> bytes:
     """The content of a zstd frame, at most 10 MiB, the maximum account size, checked before decompression."""
     try:
         # The size in the frame header, or -1 if it is absent; then max_output_size limits the output.

@@ -80,7 +80,7 @@ class RpcClient(Requester):
             chunk = addresses[start : start + ACCOUNTS_PER_CALL]
             params: list[Json] = [[str(address) for address in chunk], self._options(encoding="base64+zstd")]
             read = partial(read_accounts, chunk)
-            found += self._call("getMultipleAccounts", params, read)
+            found += self.call("getMultipleAccounts", params, read)
         return found
 
     def account(self, address: Pubkey) -> RawAccount | None:
@@ -90,21 +90,21 @@ class RpcClient(Requester):
     def program_accounts(self, program: Pubkey, filters: Sequence[Json] = ()) -> list[RawAccount]:
         """All accounts of a program that pass the ``filters`` (``{"dataSize": n}``, ``{"memcmp": {...}}``)."""
         options = self._options(encoding="base64+zstd", filters=list(filters))
-        return self._call("getProgramAccounts", [str(program), options], read_program_accounts)
+        return self.call("getProgramAccounts", [str(program), options], read_program_accounts)
 
     def balance(self, address: Pubkey) -> int:
         """The balance of an address in lamports, 0 if the account does not exist."""
-        return self._call(
+        return self.call(
             "getBalance", [str(address), self._options()], lambda result: as_u64(slot_and_value(result)[1])
         )
 
     def rent_exempt_minimum(self, size: int) -> int:
         """The minimum balance of an account with ``size`` bytes of data, in lamports."""
-        return self._call("getMinimumBalanceForRentExemption", [size, self._options()], as_u64)
+        return self.call("getMinimumBalanceForRentExemption", [size, self._options()], as_u64)
 
     def token_account_balance(self, address: Pubkey) -> TokenAmount:
         """The balance of a token account."""
-        return self._call(
+        return self.call(
             "getTokenAccountBalance",
             [str(address), self._options()],
             lambda result: read_token_amount(slot_and_value(result)[1]),
@@ -114,26 +114,26 @@ class RpcClient(Requester):
 
     def latest_blockhash(self) -> Blockhash:
         """A blockhash to sign with."""
-        return self._call(
+        return self.call(
             "getLatestBlockhash", [self._options()], lambda result: read_blockhash(slot_and_value(result)[1])
         )
 
     def block_height(self) -> int:
         """The current block height."""
-        return self._call("getBlockHeight", [self._options()], as_u64)
+        return self.call("getBlockHeight", [self._options()], as_u64)
 
     def chain_position(self, commitment: str | None = None) -> ChainPosition:
         """Slot and block height of a node's latest block at a commitment, by default the client's."""
         options: Json = {"commitment": commitment or self._commitment}
-        return self._call("getEpochInfo", [options], read_chain_position)
+        return self.call("getEpochInfo", [options], read_chain_position)
 
     def genesis_hash(self) -> Hash:
         """The hash that identifies the cluster."""
-        return self._call("getGenesisHash", [], read_hash)
+        return self.call("getGenesisHash", [], read_hash)
 
     def fee_for_message(self, message: bytes) -> int | None:
         """The fee of a serialized message in lamports, None if its blockhash has expired."""
-        return self._call("getFeeForMessage", [_base64(message), self._options()], read_fee)
+        return self.call("getFeeForMessage", [_base64(message), self._options()], read_fee)
 
     # --- transactions -------------------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class RpcClient(Requester):
         return self._simulate(transaction, sigVerify=False, replaceRecentBlockhash=True)
 
     def _simulate(self, transaction: bytes, **options: bool) -> Simulation:
-        return self._call(
+        return self.call(
             "simulateTransaction",
             [_base64(transaction), self._options(encoding="base64", **options)],
             lambda result: read_simulation(slot_and_value(result)[1]),
@@ -163,7 +163,7 @@ class RpcClient(Requester):
             "preflightCommitment": self._commitment,
             "maxRetries": max_retries,
         }
-        return self._call("sendTransaction", [_base64(transaction), options], read_signature, retry=False)
+        return self.call("sendTransaction", [_base64(transaction), options], read_signature, retry=False)
 
     def signature_status(self, signature: Signature, *, search_history: bool = False) -> SignatureStatus | None:
         """The status of a transaction, None if the node does not know it.
@@ -176,7 +176,7 @@ class RpcClient(Requester):
         self, signature: Signature, *, search_history: bool = False
     ) -> tuple[int, SignatureStatus | None]:
         """The slot of the responding node's bank, and the status as from ``signature_status``."""
-        return self._call(
+        return self.call(
             "getSignatureStatuses",
             [[str(signature)], {"searchTransactionHistory": search_history}],
             read_single_status,
@@ -184,7 +184,7 @@ class RpcClient(Requester):
 
     def landed_transaction(self, signature: Signature) -> LandedTransaction | None:
         """A transaction with its logs and fee, None if the ledger does not (yet) contain it."""
-        return self._call(
+        return self.call(
             "getTransaction",
             [str(signature), self._options(encoding="json", maxSupportedTransactionVersion=0)],
             read_landed_transaction,
@@ -197,7 +197,7 @@ class RpcClient(Requester):
 
     def request_airdrop(self, address: Pubkey, lamports: int) -> Signature:
         """Request an airdrop from the cluster's faucet; never retried. It is complete when the signature has landed."""
-        return self._call("requestAirdrop", [str(address), lamports, self._options()], read_signature, retry=False)
+        return self.call("requestAirdrop", [str(address), lamports, self._options()], read_signature, retry=False)
 
     def _options(self, **more: Json) -> Json:
         return {"commitment": self._commitment, **more}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn
 
 from psyche_cli.errors import BadRpcResponse, Json, RpcError
+from psyche_cli.json_values import refuse_constant
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND, NODE_UNHEALTHY
 
 _LONGEST_MESSAGE = 500
@@ -55,14 +55,10 @@ def bad_response(method: str, endpoint: str, reason: str) -> BadRpcResponse:
 
 def _parse(body: bytes, method: str, endpoint: str) -> Json:
     try:
-        answer: Json = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        answer: Json = json.loads(body.decode("utf-8"), parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise bad_response(method, endpoint, "it is not JSON") from error
     return answer
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _rpc_error(error: Json, method: str, endpoint: str) -> RpcError | BadRpcResponse:

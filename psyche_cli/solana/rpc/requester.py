@@ -108,9 +108,10 @@ class Requester:
             )
         return min(self._timeout, self._deadline.remaining)
 
-    def _call(
+    def call(
         self, method: str, params: Sequence[Json], read: Callable[[Json], _Value], *, retry: bool = True
     ) -> _Value:
+        """The result of any method as ``read`` returns it. A ValueError that it raises becomes BadRpcResponse."""
         result = self.request(method, params, retry=retry)
         try:
             return read(result)

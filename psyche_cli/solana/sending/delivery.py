@@ -33,6 +33,7 @@ from solders.signature import Signature
 
 from psyche_cli.environment import Clock
 from psyche_cli.errors import (
+    LOOK_UP,
     HttpStatusError,
     NetworkError,
     RpcError,
@@ -49,7 +50,6 @@ from psyche_cli.solana.sending.transaction import SignedTransaction
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
 _LOG_ATTEMPTS = 3
-LOOK_UP = "Check the signature in an explorer or with `solana confirm` before trying again."
 
 
 @dataclass(frozen=True)

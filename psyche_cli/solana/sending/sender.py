@@ -9,12 +9,12 @@ from solders.instruction import Instruction
 from solders.signature import Signature
 
 from psyche_cli.environment import Clock
-from psyche_cli.errors import Interrupted, Json, PsycheError, TimedOut
+from psyche_cli.errors import LOOK_UP, Interrupted, Json, PsycheError, TimedOut
 from psyche_cli.results import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Simulation
-from psyche_cli.solana.sending.delivery import LOOK_UP, DeliveryTimes, TransactionDelivery
+from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
 from psyche_cli.solana.sending.transaction import (
     LegacyTransaction,
     SignedTransaction,

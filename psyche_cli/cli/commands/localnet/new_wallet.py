@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from psyche_cli.cli.options import LOCAL_RPC, Rpc
+from psyche_cli.cli.options import Rpc
 from psyche_cli.cli.sessions import plain
+from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.results import PlainText
 
 
@@ -26,7 +27,7 @@ def command(
             "exist.",
         ),
     ] = None,
-    rpc: Rpc = LOCAL_RPC,
+    rpc: Rpc = LOCAL_RPC_URL,
 ) -> PlainText[Any]:
     """Create a keypair file and print its public key.
 

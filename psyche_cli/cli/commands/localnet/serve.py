@@ -10,6 +10,7 @@ import typer
 from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS
 from psyche_cli.cli.sessions import plain
 from psyche_cli.errors import UsageError
+from psyche_cli.limits import LOCAL_RPC_PORT
 from psyche_cli.private_keys import refuse_key_as_path
 
 
@@ -31,7 +32,7 @@ def command(
     *,
     rpc_port: Annotated[
         int, typer.Option("--rpc-port", help="JSON-RPC port; PubSub uses the next one. 0 selects two free ports.")
-    ] = 8899,
+    ] = LOCAL_RPC_PORT,
     bpf_program: Annotated[
         list[str] | None,
         typer.Option(

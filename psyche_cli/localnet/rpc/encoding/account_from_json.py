@@ -40,25 +40,16 @@ def _account_data(data: Json) -> bytes:
     if not (isinstance(data, list) and len(data) == 2 and all(isinstance(item, str) for item in data)):
         raise invalid_params('Invalid params: data: expected [TEXT, "base64"].')
     text, encoding = data
+    # Reading compressed data imports zstandard, which takes 17 ms, so it is deferred.
+    from psyche_cli.solana.rpc.answers import decompressed
+
     try:
         if encoding == "base58":
             return base58.decode(text)
         if encoding == "base64":
             return base64.b64decode(text, validate=True)
         if encoding == "base64+zstd":
-            return _unpacked(base64.b64decode(text, validate=True))
+            return decompressed(base64.b64decode(text, validate=True))
     except ValueError as error:
         raise invalid_params(f"Invalid params: data: {error}.") from error
     raise invalid_params("Invalid params: data: expected the encoding base58, base64 or base64+zstd.")
-
-
-def _unpacked(packed: bytes) -> bytes:
-    # This import takes 17 ms, so it is deferred.
-    import zstandard
-
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(packed) as unpacked:
-            # One byte more than the maximum account size is enough to reject it.
-            return unpacked.read(MAX_ACCOUNT_BYTES + 1)
-    except zstandard.ZstdError as error:
-        raise ValueError(f"not zstd: {error}") from error

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from solders.account import Account
 from solders.address_lookup_table_account import AddressLookupTable
-from solders.pubkey import Pubkey
 from solders.token.state import Mint, TokenAccount, TokenAccountState
 
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.loaded_keys import lookup_table_of
-from psyche_cli.localnet.chain.nonces import NONCE_BYTES
+from psyche_cli.localnet.chain.nonces import Nonce, nonce_of
 from psyche_cli.localnet.chain.token_state import DecimalsOf, mint_of, token_account_of, token_amount
-from psyche_cli.solana.programs import NATIVE_MINT, SYSTEM_PROGRAM, TOKEN_2022_PROGRAM
+from psyche_cli.solana.programs import NATIVE_MINT, TOKEN_2022_PROGRAM
 
 
 def _parsed_token_account(account: TokenAccount, decimals_of: DecimalsOf) -> Json | None:
@@ -48,13 +47,13 @@ def _parsed_mint(mint: Mint) -> Json:
     }
 
 
-def _parsed_nonce(data: bytes) -> Json:
+def _parsed_nonce(nonce: Nonce) -> Json:
     return {
         "type": "initialized",
         "info": {
-            "authority": str(Pubkey(data[8:40])),
-            "blockhash": str(Pubkey(data[40:72])),
-            "feeCalculator": {"lamportsPerSignature": str(int.from_bytes(data[72:80], "little"))},
+            "authority": str(nonce.authority),
+            "blockhash": str(nonce.value),
+            "feeCalculator": {"lamportsPerSignature": str(nonce.lamports_per_signature)},
         },
     }
 
@@ -74,19 +73,19 @@ def _parsed_lookup_table(table: AddressLookupTable) -> Json:
 
 def parsed(account: Account, decimals_of: DecimalsOf) -> Json | None:
     """``{"program", "parsed", "space"}``, or None if the account has no ``jsonParsed`` form."""
-    data = account.data
     program, content = "", None
-    token_account, mint, table = token_account_of(account), mint_of(account), lookup_table_of(account)
+    token_account, mint = token_account_of(account), mint_of(account)
+    nonce, table = nonce_of(account), lookup_table_of(account)
     if token_account is not None:
         program, content = "spl-token", _parsed_token_account(token_account, decimals_of)
     elif mint is not None:
         program, content = "spl-token", _parsed_mint(mint)
-    elif account.owner == SYSTEM_PROGRAM and len(data) == NONCE_BYTES and data[4:8] == b"\1\0\0\0":
-        program, content = "nonce", _parsed_nonce(data)
+    elif nonce is not None:
+        program, content = "nonce", _parsed_nonce(nonce)
     elif table is not None:
         program, content = "address-lookup-table", _parsed_lookup_table(table)
     if content is None:
         return None
     if account.owner == TOKEN_2022_PROGRAM:
         program = "spl-token-2022"
-    return {"program": program, "parsed": content, "space": len(data)}
+    return {"program": program, "parsed": content, "space": len(account.data)}
