@@ -139,7 +139,8 @@ def test_a_constant_stands_once() -> None:
         for node in tree.body if isinstance(tree, ast.Module) else ():
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
                 code = ast.unparse(node.value)
-                if len(code) >= SHORTEST_CONSTANT:
+                # Callbacks of one signature can have several meanings.
+                if len(code) >= SHORTEST_CONSTANT and not code.startswith("Callable["):
                     places[code].append(f"{module}:{node.lineno}")
     assert len(places) > 100
     assert not [found for found in places.values() if len(found) > 1]
