@@ -136,8 +136,24 @@ class PsycheError(ErrorWithFields):
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
-class BrokenRule(TypedDict):
-    """A rule that a run configuration breaks: dotted key (empty: the file), stable name of the rule, one sentence."""
+class RuleLocation(TypedDict, total=False):
+    """Where a file breaks a rule, as far as it is known: ``line`` and ``column`` count from 1.
+
+    ``snippet`` is that line behind its number, and a second line that marks what is meant.
+    """
+
+    path: str
+    line: int
+    column: int
+    snippet: str
+
+
+class BrokenRule(RuleLocation):
+    """A rule that a run configuration breaks: dotted key (empty: the file), stable name of the rule, one sentence.
+
+    ``path`` is the file; with ``line`` and ``column``, from 1, it is where the rule is broken. ``snippet`` is that line
+    with a mark under what is meant. They are left out where they are not known.
+    """
 
     key: str
     rule: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from psyche_cli.errors import ConfigurationError
-from psyche_cli.run_config.load import parse_run_config
+from psyche_cli.run_config.load import examine
 from psyche_cli.run_config.problems import Problem
 
 
@@ -20,8 +19,4 @@ def check_config(toml: str, *, name: str = "run.toml") -> list[Problem]:
     config.warmup_time WrongType
     config.cooldown_time MissingKey
     """
-    try:
-        parse_run_config(toml, Path(name))
-    except ConfigurationError as error:
-        return [Problem(**problem) for problem in error.problems]
-    return []
+    return list(examine(toml, Path(name)).problems)

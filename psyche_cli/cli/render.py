@@ -10,7 +10,7 @@ import codecs
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
-from psyche_cli.errors import ConfigurationError, PsycheError
+from psyche_cli.errors import BrokenRule, ConfigurationError, PsycheError
 from psyche_cli.exact_numbers import with_strings
 from psyche_cli.json_values import to_json
 from psyche_cli.printable import encodable, escaped_json, printable
@@ -170,9 +170,17 @@ def _machine_view(result: OperationResult[Any]) -> dict[str, JsonValue]:
 def _more_lines(error: PsycheError) -> list[str]:
     """Lines printed below the error message: the violated rules, or the logs of the failed program."""
     if isinstance(error, ConfigurationError):
-        lines = [problem["message"] for problem in error.problems]
-        return [f"  - {line}" for line in lines if line != error.message]
+        return [line for problem in error.problems for line in _problem_lines(problem, error.message)]
     return ["Program logs:", *(f"  {line}" for line in error.logs)] if error.logs else []
+
+
+def _problem_lines(problem: BrokenRule, sentence: str) -> list[str]:
+    """A broken rule with its place; the rule itself is left out where it is the ``sentence`` of the error."""
+    lines = [] if problem["message"] == sentence else [f"  - {problem['message']} (rule {problem['rule']})"]
+    if lines and "path" in problem:
+        place = (problem["path"], problem.get("line"), problem.get("column"))
+        lines.append("    at " + ":".join(str(part) for part in place if part is not None))
+    return [*lines, *(f"      {line}" for line in problem.get("snippet", "").splitlines())]
 
 
 def _print_rows(stream: TextIO, title: str, rows: list[tuple[str, str]]) -> None:

@@ -20,7 +20,7 @@ from psyche_cli.error_fields import field_names
 from psyche_cli.errors import ExitCode, PsycheError, error_classes
 from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema
 from psyche_cli.operations.authorizations.payloads import JoinAuthorizationData
-from psyche_cli.operations.config.payloads import UpdateConfigData
+from psyche_cli.operations.config.payloads import CheckData, UpdateConfigData
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
 from psyche_cli.operations.rewards.payloads import RatesData, TopUpData
@@ -50,6 +50,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "treasurer-top-up-rewards": OperationResult[TopUpData],
     "join-authorization-create": OperationResult[JoinAuthorizationData],
     "run-authorizer": OperationResult[JoinAuthorizationData],
+    "config check": OperationResult[CheckData],
     "config example": PlainText[payloads.Example | payloads.WrittenExample | payloads.ExampleList],
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],

@@ -46,7 +46,10 @@ _LOCALNET: Final = (
     Verb("programs", "Export the Psyche programs as .so files", "localnet.programs"),
 )
 
-_CONFIG: Final = (Verb("example", "Print an example run configuration, or write it to a new file", "config.example"),)
+_CONFIG: Final = (
+    Verb("check", "Check run configuration files offline", "config.check"),
+    Verb("example", "Print an example run configuration, or write it to a new file", "config.example"),
+)
 
 SECTIONS: Final = (
     Section(

@@ -1,41 +1,24 @@
-"""Reading a run configuration file. TOML's and the file system's errors become ConfigurationError here."""
+"""Reading and checking a run configuration file."""
 
 from __future__ import annotations
 
-import re
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from psyche_cli.errors import ConfigurationError
-from psyche_cli.printable import printable
 from psyche_cli.run_config.advice import run_advice
 from psyche_cli.run_config.problems import Problem, configuration_error
 from psyche_cli.run_config.reader import BAD, Reader, did_you_mean, key_name
 from psyche_cli.run_config.rules import check_config, check_model, check_run
-from psyche_cli.run_config.schema import ROOTS, SERVER_KEYS, leaves
-from psyche_cli.run_config.types import Boolean, Float, Integer
-from psyche_cli.secret_files import kind_of_secret_file
-from psyche_cli.suggestions import write_example
-from psyche_cli.texts import decoded
+from psyche_cli.run_config.schema import ROOTS, SERVER_KEYS
+from psyche_cli.run_config.source import PATH_HINT, read_source
+from psyche_cli.run_config.syntax import Document, parse
+from psyche_cli.run_config.toml_places import Places
 
-FILE_SIZE_MAX = 1 << 20
-"""Bytes. A configuration has some 2 kB; what is much larger is another file."""
-
-_HINT = "See docs/run-config.md for all keys; `psyche-cli config example` prints a complete file."
-_PATH_HINT = "Pass --config-path a TOML file with the tables [config] and [model]."
-_DECLARED_TWICE = "A key or table is declared twice"
-# A header of one of the two tables, or a key of one: whoever has written that meant a run configuration.
-_OUR_TABLE = re.compile(r"^[ \t]*(?:\[[ \t]*)?(?:config|model)[ \t]*(?:[].]|=[ \t]*\{)", re.MULTILINE)
-# A key and a few characters. Where those cannot be a text, the line may be shown.
-_SETTING = re.compile(r"\s*(\w+)\s*(?:=.{0,24})?", re.ASCII)
-_PLAIN_KEYS = frozenset(
-    path.rpartition(".")[2]
-    for name, root in ROOTS.items()
-    for path, kind in leaves(root, name)
-    if isinstance(kind, Integer | Float | Boolean)
-)
+HINT = "See docs/run-config.md for all keys; `psyche-cli config example` prints a complete file."
 
 
 @dataclass(frozen=True)
@@ -61,99 +44,85 @@ def load_run_config(path: Path, *, check_rules: bool = True) -> RunConfig:
 
     Raises ConfigurationError, whose ``problems`` name everything that is wrong with the file at once.
     """
-    return parse_run_config(_read(path), path, check_rules=check_rules)
+    return parse_run_config(read_source(path), path, check_rules=check_rules)
 
 
 def parse_run_config(text: str, path: Path, *, check_rules: bool = True) -> RunConfig:
     """The same for the text of a file. ``path`` names it in messages and is not opened."""
-    document = _parse(text, path)
-    reader = Reader()
-    sound: dict[str, Any] = {}
-    for name, kind in ROOTS.items():
-        if name in document:
-            sound[name] = _without_bad(reader.read(kind, document[name], name))
+    found = examine(text, path, check_rules=check_rules)
+    if found.content is None:
+        raise _refusal(found, path)
+    return found.content
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found in the text of a file: its ``content``, or everything that is wrong with it.
+
+    ``ours`` is whether it is plainly meant as a run configuration.
+    """
+
+    content: RunConfig | None
+    problems: tuple[Problem, ...] = ()
+    ours: bool = True
+
+
+def examine(text: str, path: Path, *, check_rules: bool = True) -> Examination:
+    """Check the text of a file, of which ``path`` is the name in messages."""
+    document = parse(text, str(path))
+    reader, sound = Reader(), {}
+    if document.tables is not None:
+        sound = _read(document.tables, reader)
+    problems = [problem for problem in reader.problems if not _is_lost(problem, document)]
+    if check_rules and document.tables is not None:
+        config, model = sound.get("config"), sound.get("model")
+        if not problems and not document.problems:
+            problems += check_run(sound["config"], sound["model"])
         else:
-            reader.note(name, "MissingTable", f"the table [{name}] is missing")
-    _check_other_keys(document, reader)
-    problems = list(reader.problems)
-    config, model = sound.get("config"), sound.get("model")
-    if check_rules:
-        if problems:
             problems += check_config(config) if isinstance(config, dict) else []
             problems += check_model(model) if isinstance(model, dict) else []
-        else:
-            problems += check_run(sound["config"], sound["model"])
-    if problems:
-        raise configuration_error(problems, subject=str(path), hint=_HINT, source=path)
+    if problems or document.problems:
+        everything = (*document.problems, *_placed(problems, document, path))
+        return Examination(None, everything, document.ours)
     advice = run_advice(sound["config"], sound["model"]) if check_rules else []
-    return RunConfig(sound["config"], sound["model"], path, (*reader.warnings, *advice))
+    warnings = _placed([*reader.warnings, *advice], document, path)
+    return Examination(RunConfig(sound["config"], sound["model"], path, tuple(warnings)))
 
 
-def _read(path: Path) -> str:
-    """The file as text. Reads at most ``FILE_SIZE_MAX`` bytes, so a pipe or a device does no harm."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(FILE_SIZE_MAX + 1)
-    except IsADirectoryError as error:
-        raise _unreadable(path, "is a directory, not a file") from error
-    except FileNotFoundError as error:
-        message = f"The configuration file {path} does not exist."
-        hint = f"To start from an example: {write_example(str(path))}"
-        raise _one_problem(path, "Unreadable", message, hint=hint) from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not a valid path"
-        raise _unreadable(path, f"cannot be read ({reason})") from error
-    if len(content) > FILE_SIZE_MAX:
-        raise _unreadable(path, f"is larger than {FILE_SIZE_MAX} bytes, too large for a run configuration")
-    try:
-        return decoded(content)
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, f"is not {error.encoding.upper()} (byte {error.start})", rule="NotUtf8") from error
+def _read(tables: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+    """The values of both tables as far as they are sound. What is wrong is noted by the reader."""
+    sound: dict[str, Any] = {}
+    for name, kind in ROOTS.items():
+        if name in tables:
+            sound[name] = _without_bad(reader.read(kind, tables[name], name))
+        else:
+            reader.note(name, "MissingTable", f"the table [{name}] is missing")
+    _check_other_keys(tables, reader)
+    return sound
 
 
-def _unreadable(path: Path, what: str, *, rule: str = "Unreadable") -> ConfigurationError:
-    message = f"The configuration file {path} {what}."
-    return _one_problem(path, rule, message, hint=_PATH_HINT)
+def _is_lost(problem: Problem, document: Document) -> bool:
+    """Whether a key is missing because the line with it could not be read."""
+    return problem.rule == "MissingKey" and problem.key.rpartition(".")[2] in document.lost_keys
 
 
-def _one_problem(path: Path, rule: str, message: str, *, hint: str) -> ConfigurationError:
-    return ConfigurationError(
-        message, hint=hint, problems=(Problem("", rule, message).as_broken_rule(),), path=str(path)
-    )
+def _placed(problems: list[Problem], document: Document, path: Path) -> list[Problem]:
+    """The problems with their places in the file."""
+    if not problems:
+        return []
+    places = Places(document.text)
+    return [
+        dataclasses.replace(problem, file=str(path), place=places.find(problem.key, problem.rule))
+        for problem in problems
+    ]
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
-    """The tables of the file. Of a file that is not plainly a run configuration, no error shows anything."""
-    import tomli
-
-    ours = _OUR_TABLE.search(text) is not None
-    kind = "" if ours else kind_of_secret_file(text)
-    if kind:
-        message = f"{path} is {kind}, not a run configuration."
-        raise _one_problem(path, "OtherFile", message, hint=_PATH_HINT)
-    line = column = None
-    try:
-        return tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
-        reason, line, column = error.msg, error.lineno, error.colno
-    except (ValueError, RecursionError):
-        reason = "it contains too large a number or too deep a nesting"
-    # Outside the except block: the exception of tomli carries the file, and would be the cause of ours.
-    if reason.startswith(("Cannot ", "Duplicate ")):
-        reason = _DECLARED_TWICE  # tomli quotes it
-    where = "" if line is None else f" (at line {line}, column {column})"
-    message = f"The configuration file {path} is not valid TOML{f': {printable(reason)}' if ours else ''}{where}."
-    raise _one_problem(path, "Syntax", message, hint=_line_hint(text, line) if ours else _PATH_HINT)
-
-
-def _line_hint(text: str, number: int | None) -> str:
-    """The offending line, if the parser says which one it is and the line cannot be more than a number's."""
-    lines = text.split("\n")
-    line = lines[number - 1].rstrip("\r") if number is not None and number <= len(lines) else ""
-    setting = _SETTING.fullmatch(line)
-    if setting is None or setting[1] not in _PLAIN_KEYS:
-        return _HINT
-    return f'Line {number} is "{printable(line)}".'
+def _refusal(found: Examination, path: Path) -> ConfigurationError:
+    hint = HINT if found.ours else PATH_HINT
+    if len(found.problems) == 1 and not found.problems[0].key:  # it is about the whole file and names it
+        [problem] = found.problems
+        return ConfigurationError(problem.message, hint=hint, problems=(problem.as_broken_rule(),), path=str(path))
+    return configuration_error(found.problems, subject=str(path), hint=hint, source=path)
 
 
 def _check_other_keys(document: Mapping[str, Any], reader: Reader) -> None:

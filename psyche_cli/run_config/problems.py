@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psyche_cli.errors import BrokenRule, ConfigurationError
+from psyche_cli.run_config.place import Place
 
 _NAMED_IN_MESSAGE = 3
 
@@ -38,16 +39,33 @@ class Problem:
 
     ``key`` is the dotted path in the file (``config.epoch_time``; empty when the whole file is meant). ``rule`` is
     a stable name: the program's own internal one for what the chain checks, ours for the rest. ``message`` says what
-    was found and what is allowed, and names the key itself.
+    was found and what is allowed, and names the key itself. ``file`` is where it was found (None: not in a file), and
+    ``place`` where in there, as far as that is known.
     """
 
     key: str
     rule: str
     message: str
+    file: str | None = None
+    place: Place | None = None
 
     def as_broken_rule(self) -> BrokenRule:
         """The form in which an error and the JSON output carry it."""
-        return {"key": self.key, "rule": self.rule, "message": self.message}
+        rule: BrokenRule = {"key": self.key, "rule": self.rule, "message": self.message}
+        if self.file is not None:
+            rule["path"] = self.file
+        if self.place is not None:
+            rule |= {"line": self.place.line, "column": self.place.column}
+            snippet = self.place.snippet()
+            if snippet is not None:
+                rule["snippet"] = snippet
+        return rule
+
+    @property
+    def where(self) -> str:
+        """File, line and column as far as they are known, such as ``run.toml:3:15``."""
+        place = () if self.place is None else (str(self.place.line), str(self.place.column))
+        return ":".join(part for part in (self.file, *place) if part)
 
 
 def configuration_error(

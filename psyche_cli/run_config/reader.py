@@ -30,8 +30,12 @@ from psyche_cli.run_config.types import (
 )
 from psyche_cli.texts import flaw_of_prose
 
-_LONGEST_SHOWN_VALUE = 24
-_LONGEST_SHOWN_KEY = 40
+LONGEST_SHOWN_VALUE = 24
+"""Characters. What is longer may be a key that was pasted into the wrong place, and is not shown."""
+
+LONGEST_SHOWN_KEY = 40
+"""The same for the name of a key."""
+
 _LONGEST_SHOWN_INTEGER = 72
 _COMPARED = 60
 
@@ -201,7 +205,7 @@ def described(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"the text {quoted(value)}" if len(value) <= _LONGEST_SHOWN_VALUE else quoted(value)
+        return f"the text {quoted(value)}" if len(value) <= LONGEST_SHOWN_VALUE else quoted(value)
     if isinstance(value, int):
         return f"the integer {quoted(value)}"
     if isinstance(value, float):
@@ -221,12 +225,12 @@ def quoted(value: str | int) -> str:
     if isinstance(value, int):
         bits = value.bit_length()
         return str(value) if bits <= _LONGEST_SHOWN_INTEGER else f"an integer of {bits} bits"
-    return f'"{printable(value)}"' if len(value) <= _LONGEST_SHOWN_VALUE else f"a text of {len(value)} characters"
+    return f'"{printable(value)}"' if len(value) <= LONGEST_SHOWN_VALUE else f"a text of {len(value)} characters"
 
 
 def key_name(name: str) -> str:
     """The name of a key in a file, as far as it can be one."""
-    return printable(name) if len(name) <= _LONGEST_SHOWN_KEY else f"(a key of {len(name)} characters)"
+    return printable(name) if len(name) <= LONGEST_SHOWN_KEY else f"(a key of {len(name)} characters)"
 
 
 def fits_float32(number: float) -> bool:

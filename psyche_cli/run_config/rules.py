@@ -104,11 +104,6 @@ RULE_NAMES: tuple[str, ...] = (
 """All of them, in the program's order."""
 
 
-def _broken(key: str, rule: str, message: str) -> Problem:
-    """A broken rule of the program. The message names the rule: on-chain nothing does."""
-    return Problem(key, rule, f"{message} (rule {rule})")
-
-
 def check_config(config: Mapping[str, Any]) -> list[Problem]:
     """The bounds that the values of ``config`` break, in the program's order (error 6004).
 
@@ -126,7 +121,7 @@ def _broken_bounds(config: Mapping[str, Any]) -> Iterator[Problem]:
         limit = config[limit_key] if limit_key is not None else int(bound.limit)
         if not bound.holds(value, limit):
             shown = f"config.{limit_key} = {limit}" if limit_key is not None else str(limit)
-            yield _broken(
+            yield Problem(
                 f"config.{bound.key}",
                 bound.rule,
                 f"config.{bound.key} = {value}, but it must be {bound.relation} {shown}",
@@ -143,11 +138,11 @@ def check_model(model: Mapping[str, Any]) -> list[Problem]:
             continue
         if rule.demand == "refused":
             where, _, variant = key.rpartition(".")
-            problems.append(_broken(where, rule.rule, f'{where} = "{variant}", which the program rejects'))
+            problems.append(Problem(where, rule.rule, f'{where} = "{variant}", which the program rejects'))
         elif rule.demand == "not zero" and value == 0:
-            problems.append(_broken(key, rule.rule, f"{key} = 0, but it must be at least 1"))
+            problems.append(Problem(key, rule.rule, f"{key} = 0, but it must be at least 1"))
         elif rule.demand == "not empty" and (value == "" or str(value).startswith("\0")):
-            problems.append(_broken(key, rule.rule, f'{key} = "", but it must not be empty'))
+            problems.append(Problem(key, rule.rule, f'{key} = "", but it must not be empty'))
     return problems
 
 
@@ -180,17 +175,17 @@ def check_cold_start(config: Mapping[str, Any], model: Mapping[str, Any]) -> lis
         "rounded down"
     )
     if train == 0 or epoch < warmup:
-        return [_broken(key, COLD_START, f"{key} = {steps}, but it must be 0: {formula} is undefined")]
+        return [Problem(key, COLD_START, f"{key} = {steps}, but it must be 0: {formula} is undefined")]
     rounds = (epoch - warmup) // train
     if steps > rounds:
-        return [_broken(key, COLD_START, f"{key} = {steps}, but it must be at most {rounds}: {formula}")]
+        return [Problem(key, COLD_START, f"{key} = {steps}, but it must be at most {rounds}: {formula}")]
     return []
 
 
 def check_progress(progress: Mapping[str, Any]) -> list[Problem]:
     """Whether the step of a run's progress (keys ``epoch``, ``step``, ``epoch_start_data_index``) is at least 1."""
     if progress["step"] == 0:
-        return [_broken("progress.step", PROGRESS, "progress.step = 0, but it must be at least 1")]
+        return [Problem("progress.step", PROGRESS, "progress.step = 0, but it must be at least 1")]
     return []
 
 

@@ -157,9 +157,10 @@ def test_a_key_inside_a_configuration_is_not_quoted(
 ) -> None:
     file = tmp_path / "run.toml"
     file.write_text(content, encoding="utf-8")
-    outcome = house.cli("update-config", "--run-id", "x", "--config-path", file, *output)
-    assert outcome.code is ExitCode.CONFIGURATION
-    shown = outcome.stdout + outcome.stderr
+    update = house.cli("update-config", "--run-id", "x", "--config-path", file, *output)
+    check = house.cli("config", "check", file, *output)
+    assert update.code is check.code is ExitCode.CONFIGURATION
+    shown = update.stdout + update.stderr + check.stdout + check.stderr
     assert not leaked(BASE58, shown)
     assert not leaked(KEY.hex(), shown)
     assert not numbers_in_a_row(NUMBERS) & numbers_in_a_row(shown)

@@ -89,6 +89,7 @@ def test_the_success_of_every_verb_is_as_its_schema_says(house: House, tmp_path:
         ("json-dump-run", "--run-id", "other"),
         ("json-dump-user", *run, "--address", somebody),
         ("close-run", "--run-id", "other", "--yes"),
+        ("config", "check", MINIMAL),
         ("config", "example", "--list"),
         (
             "config",

@@ -43,6 +43,7 @@ VERBS: dict[str, list[str]] = {
     "treasurer-top-up-rewards": ["treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1"],
     "join-authorization-create": ["join-authorization-create", "--authorizer", ADDRESS],
     "run-authorizer": ["run-authorizer", "grantee=" + ADDRESS],
+    "config check": ["config", "check", str(MINIMAL), "run.toml"],
     "config example": ["config", "example", "minimal", "-o", "example.toml"],
     "completion": ["completion", "bash"],
     "schema": ["schema", "localnet", "warp"],
@@ -254,7 +255,7 @@ def test_an_endpoint_that_echoes_its_url(house: House, echo: Echo, mode: str, ra
                 words += ["--url", url]
             elif name == "run-authorizer" and where == "option":
                 words.insert(1, f"rpc={url}")
-            elif name in ("config example", "completion", "localnet programs") or where == "variable":
+            elif name in ("config check", "config example", "completion", "localnet programs") or where == "variable":
                 variables["RPC"] = url
             else:
                 words += ["--rpc", url]

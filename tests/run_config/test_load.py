@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.errors import ConfigurationError, ExitCode
-from psyche_cli.run_config.load import FILE_SIZE_MAX, load_run_config
+from psyche_cli.errors import BrokenRule, ConfigurationError, ExitCode
+from psyche_cli.run_config.load import load_run_config
 from psyche_cli.run_config.problems import FILE_PROBLEM_NAMES
+from psyche_cli.run_config.source import FILE_SIZE_MAX
 from tests.run_config.sample import (
     ADAMW,
     LOCATIONS,
@@ -26,6 +27,7 @@ from tests.run_config.sample import (
     without,
 )
 
+EXAMPLE = (Path(__file__).resolve().parents[2] / "configs" / "minimal.toml").read_text(encoding="utf-8")
 LLM = "model.LLM"
 DISTRO = f"{LLM}.optimizer.Distro"
 HTTP = f"{LLM}.data_location.Http"
@@ -361,35 +363,54 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     assert message.endswith("is not UTF-8 (byte 14).")
 
 
+def _first_problem(path: Path, text: str) -> BrokenRule:
+    path.write_text(text, encoding="utf-8", newline="")
+    with pytest.raises(ConfigurationError) as caught:
+        load_run_config(path)
+    return caught.value.problems[0]
+
+
 def test_broken_toml_is_told_with_line_and_column(tmp_path: Path) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text("[config]\nwarmup_time = \n", encoding="utf-8")
-    with pytest.raises(ConfigurationError) as caught:
-        load_run_config(path)
-    ((_, rule, message),) = problems_in(caught.value)
-    assert rule == "Syntax"
-    assert "line 2, column 15" in message
-    assert caught.value.hint == 'Line 2 is "warmup_time = ".'
+    problem = _first_problem(tmp_path / "run.toml", "[config]\nwarmup_time = \n")
+    assert problem["rule"] == "Syntax"
+    assert "line 2, column 15" in problem["message"]
+    assert problem["snippet"] == "2 | warmup_time =\n  |              ^"
 
 
-@pytest.mark.parametrize("end", ["", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_an_error_on_the_last_line_shows_that_line(tmp_path: Path, end: str) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text(f"[config]{end or chr(10)}warmup_time 5", encoding="utf-8", newline="")
-    with pytest.raises(ConfigurationError) as caught:
-        load_run_config(path)
-    assert caught.value.message.endswith("(at line 2, column 13).")
-    path.write_text(f"[config]{end or chr(10)}warmup_time", encoding="utf-8", newline="")
-    with pytest.raises(ConfigurationError) as caught:
-        load_run_config(path)
-    assert caught.value.message.endswith("(at line 2, column 12).")
-    assert caught.value.hint == 'Line 2 is "warmup_time".'
+    problem = _first_problem(tmp_path / "run.toml", f"[config]{end}warmup_time 5")
+    assert (problem["line"], problem["column"]) == (2, 13)
+    problem = _first_problem(tmp_path / "run.toml", f"[config]{end}warmup_time")
+    assert (problem["line"], problem["column"]) == (2, 12)
+    assert problem["snippet"] == "2 | warmup_time\n  |            ^"
 
 
 def test_a_key_given_twice_is_broken_toml(tmp_path: Path) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text("[config]\na = 1\na = 2\n", encoding="utf-8")
-    assert _file_problem(path)[0] == "Syntax"
+    problem = _first_problem(tmp_path / "run.toml", "[config]\na = 1\na = 2\n")
+    assert (problem["rule"], problem["line"]) == ("Syntax", 3)
+    assert "declared twice" in problem["message"]
+
+
+def test_every_line_that_is_no_toml_is_named_and_the_rest_is_checked(tmp_path: Path) -> None:
+    text = EXAMPLE.replace("warmup_time = ", "warmup_time = x").replace("min_clients = 1\n", 'min_clients = "\n', 1)
+    text = text.replace("cooldown_time = ", "cooldown_time = -")
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(tmp_path, text)
+    assert [(problem["key"], problem["rule"]) for problem in caught.value.problems] == [
+        ("", "Syntax"),
+        ("", "Syntax"),
+        ("config.cooldown_time", "OutOfRange"),
+    ]
+    lines = [text.split("\n")[problem["line"] - 1] for problem in caught.value.problems]
+    assert [line.partition(" ")[0] for line in lines] == ["warmup_time", "min_clients", "cooldown_time"]
+
+
+@pytest.mark.parametrize("broken", ["[config\n", '[model.LLM]\narchitecture = """\n', "[model]\nLLM = [\n"])
+def test_nothing_is_guessed_beyond_what_leaves_the_rest_open(tmp_path: Path, broken: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(tmp_path, f"{broken}warmup_time = -1\n")
+    assert {problem["rule"] for problem in caught.value.problems} == {"Syntax"}
 
 
 @pytest.mark.parametrize(
@@ -408,7 +429,6 @@ def test_an_empty_file_lacks_both_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_file_as_windows_powershell_redirects_it(tmp_path: Path, encoding: str) -> None:
     """``psyche-cli config example > run.toml`` writes UTF-16 there."""
-    example = (Path(__file__).resolve().parents[2] / "configs" / "minimal.toml").read_text(encoding="utf-8")
     file = tmp_path / "run.toml"
-    file.write_bytes(example.encode(encoding))
+    file.write_bytes(EXAMPLE.encode(encoding))
     assert load_run_config(file).config["total_steps"] > 0

@@ -5,6 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from psyche_cli.errors import BrokenRule
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A configuration file that passed all checks."""
+
+    path: str
+    warnings: Annotated[tuple[BrokenRule, ...], "What is allowed but unlikely to be intended."]
+
+
+@dataclass(frozen=True)
+class CheckData:
+    """Configuration files that all passed all checks."""
+
+    files: tuple[CheckedFile, ...]
+
 
 @dataclass(frozen=True)
 class ChangedValue:

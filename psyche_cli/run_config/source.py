@@ -1,0 +1,56 @@
+"""Reading the text of a configuration file. The file system's errors become ConfigurationError here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from psyche_cli.errors import ConfigurationError
+from psyche_cli.run_config.problems import Problem
+from psyche_cli.suggestions import write_example
+from psyche_cli.texts import decoded
+
+FILE_SIZE_MAX: Final = 1 << 20
+"""Bytes. A configuration has some 2 kB; what is much larger is another file."""
+
+PATH_HINT: Final = "A run configuration is a TOML file with the tables [config] and [model]."
+
+
+def read_source(path: Path) -> str:
+    """The text of a file. Reads at most ``FILE_SIZE_MAX`` bytes, so a pipe or a device does no harm.
+
+    Raises ConfigurationError.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(FILE_SIZE_MAX + 1)
+    except IsADirectoryError as error:
+        raise _unreadable(str(path), "is a directory, not a file") from error
+    except FileNotFoundError as error:
+        message = f"The configuration file {path} does not exist."
+        hint = f"To start from an example: {write_example(str(path))}"
+        raise one_problem(str(path), "Unreadable", message, hint=hint) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not a valid path"
+        raise _unreadable(str(path), f"cannot be read ({reason})") from error
+    return text_of(content, str(path))
+
+
+def text_of(content: bytes, name: str) -> str:
+    """The text of a file's bytes, which was read from what messages call ``name``. Raises ConfigurationError."""
+    if len(content) > FILE_SIZE_MAX:
+        raise _unreadable(name, f"is larger than {FILE_SIZE_MAX} bytes, too large for a run configuration")
+    try:
+        return decoded(content)
+    except UnicodeDecodeError as error:
+        raise _unreadable(name, f"is not {error.encoding.upper()} (byte {error.start})", rule="NotUtf8") from error
+
+
+def one_problem(name: str, rule: str, message: str, *, hint: str) -> ConfigurationError:
+    """The error of a file as a whole."""
+    problem = Problem("", rule, message, file=name)
+    return ConfigurationError(message, hint=hint, problems=(problem.as_broken_rule(),), path=name)
+
+
+def _unreadable(name: str, what: str, *, rule: str = "Unreadable") -> ConfigurationError:
+    return one_problem(name, rule, f"The configuration file {name} {what}.", hint=PATH_HINT)

@@ -1,0 +1,112 @@
+"""From the text of a file to the tables of a TOML document, with every line that is not TOML named.
+
+The parser stops at the first error. So the line at fault is left out and the rest is read again, as long as that line
+is a setting; beyond a broken table header or an open bracket nobody knows what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psyche_cli.printable import printable
+from psyche_cli.run_config.place import place_at
+from psyche_cli.run_config.problems import Problem
+from psyche_cli.run_config.reader import LONGEST_SHOWN_VALUE
+from psyche_cli.run_config.schema import ROOTS, leaves
+from psyche_cli.run_config.types import Boolean, Float, Integer
+from psyche_cli.secret_files import kind_of_secret_file
+
+_LARGEST_COUNT: Final = 50
+"""How many errors of syntax are looked for."""
+
+# A header of one of the two tables, or a key of one: whoever has written that meant a run configuration.
+_OUR_TABLE: Final = re.compile(r"^[ \t]*(?:\[[ \t]*)?(?:config|model)[ \t]*(?:[].]|=[ \t]*\{)", re.MULTILINE)
+# A key and a few characters. Where those cannot be a text, the line may be shown.
+_SHOWN_SETTING: Final = re.compile(rf"\s*(\w+)\s*(?:=.{{0,{LONGEST_SHOWN_VALUE}}})?", re.ASCII)
+_SETTING: Final = re.compile(r"\s*(?:[\w-]+\s*\.\s*)*([\w-]+)\s*(?:=.*|)", re.ASCII)
+_PLAIN_KEYS: Final = frozenset(
+    path.rpartition(".")[2]
+    for name, root in ROOTS.items()
+    for path, kind in leaves(root, name)
+    if isinstance(kind, Integer | Float | Boolean)
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """What was read of a text.
+
+    ``ours`` is whether it is plainly meant as a run configuration; nothing is shown of another one. ``tables`` are None
+    where a syntax error leaves it open what the rest means. ``text`` is that of the lines that were read, at their
+    places. ``lost_keys`` are the last parts of the keys of lines that were not.
+    """
+
+    ours: bool
+    tables: dict[str, Any] | None
+    text: str
+    problems: tuple[Problem, ...] = ()
+    lost_keys: frozenset[str] = frozenset()
+
+
+def parse(text: str, name: str) -> Document:
+    """The document of a text, which was read from what messages call ``name``."""
+    ours = _OUR_TABLE.search(text) is not None
+    kind = "" if ours else kind_of_secret_file(text)
+    if kind:
+        problem = Problem("", "OtherFile", f"{name} is {kind}, not a run configuration.", name)
+        return Document(ours, None, text, (problem,))
+    lines = text.replace("\r\n", "\n").split("\n")
+    problems: list[Problem] = []
+    lost: set[str] = set()
+    while True:
+        read = "\n".join(lines)
+        tables, fault = _loaded(read)
+        if fault is None:
+            return Document(ours, tables, read, tuple(problems), frozenset(lost))
+        problems.append(_problem(fault, read, name, ours=ours))
+        number = 0 if fault.place is None else fault.place[0]
+        setting = _SETTING.fullmatch(lines[number - 1]) if 0 < number <= len(lines) else None
+        if not ours or setting is None or len(problems) == _LARGEST_COUNT:
+            return Document(ours, None, read, tuple(problems))
+        lost.add(setting[1])
+        lines[number - 1] = ""
+
+
+@dataclass(frozen=True)
+class _Fault:
+    reason: str
+    place: tuple[int, int] | None
+
+
+def _loaded(text: str) -> tuple[dict[str, Any] | None, _Fault | None]:
+    """The tables of a text, or why it has none. (An exception of tomli carries the text, so it is not passed on.)"""
+    import tomli
+
+    try:
+        return tomli.loads(text), None
+    except tomli.TOMLDecodeError as error:
+        reason, place = error.msg, (error.lineno, error.colno)
+    except (ValueError, RecursionError):
+        return None, _Fault("it contains too large a number or too deep a nesting", None)
+    if reason.startswith(("Cannot ", "Duplicate ")):
+        reason = "A key or table is declared twice"  # tomli quotes it
+    return None, _Fault(reason, place)
+
+
+def _problem(fault: _Fault, text: str, name: str, *, ours: bool) -> Problem:
+    where, place = "", None
+    if fault.place is not None:
+        line, column = fault.place
+        where = f" (at line {line}, column {column})"
+        place = place_at(text, line, column, shown=ours and _may_be_shown(text, line))
+    reason = f": {printable(fault.reason)}" if ours else ""
+    return Problem("", "Syntax", f"The configuration file {name} is not valid TOML{reason}{where}.", name, place)
+
+
+def _may_be_shown(text: str, number: int) -> bool:
+    """Whether a line holds no more than a number, so that it may be shown although it is broken."""
+    lines = text.split("\n")
+    setting = _SHOWN_SETTING.fullmatch(lines[number - 1].rstrip("\r")) if number <= len(lines) else None
+    return setting is not None and setting[1] in _PLAIN_KEYS
