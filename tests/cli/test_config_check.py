@@ -102,7 +102,7 @@ def test_advice_is_a_warning_and_with_strict_a_problem(cli: CommandLine, tmp_pat
     assert (outcome.code, outcome.stdout) == (ExitCode.OK, f"{file} is valid.\n")
     line = TEXT[: TEXT.index("verification_percent")].count("\n") + 1
     assert outcome.stderr.startswith(f"Warning: {file}:{line}:24: config.verification_percent = 5, but it should be 0")
-    assert outcome.stderr.endswith(" (advice VerificationPercent)\n")
+    assert outcome.stderr.endswith(" (warning VerificationPercent)\n")
     [checked] = cli.json("config", "check", file)["files"]
     assert [warning["rule"] for warning in checked["warnings"]] == ["VerificationPercent"]
     strict = cli("config", "check", file, "--strict")

@@ -44,7 +44,7 @@ def check_files(environment: Environment, paths: Sequence[Path], *, strict: bool
     return OperationResult(
         summary=f"{files[0].path} is valid." if len(files) == 1 else f"All {len(files)} files are valid.",
         data=CheckData(files=files),
-        warnings=tuple(f"{warning.where}: {warning.message} (advice {warning.rule})" for warning in warnings),
+        warnings=tuple(f"{warning.where}: {warning.message} (warning {warning.rule})" for warning in warnings),
     )
 
 
