@@ -1,1 +1,1 @@
-"""What the ``localnet`` verbs do."""
+"""Operations of the ``localnet`` verbs."""

@@ -1,4 +1,4 @@
-"""``localnet airdrop``: SOL from the faucet of a cluster, awaited until it has landed."""
+"""``localnet airdrop``: request SOL from a cluster's faucet and wait until the transaction has landed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _LOOK_AT_BALANCE: Final = "Check the balance before requesting another airdrop."
 
 
 def airdrop(session: Session, environment: Environment, recipient: str, sol: str) -> OperationResult[AirdropData]:
-    """Ask the faucet to give ``recipient`` (a public key or a keypair file) ``sol`` (exact decimal) more.
+    """Request ``sol`` (exact decimal) for ``recipient``, a public key or the path of a keypair file.
 
-    Raises InvalidAmount, InvalidPublicKey, WalletError, and what ``request_sol`` raises.
+    Raises InvalidAmount, InvalidPublicKey, WalletError, and the errors of ``request_sol``.
     """
     lamports = parse_amount(sol, SOL_DECIMALS, "amount")
     address = read_recipient(recipient, "The recipient", environment.redactor)
@@ -48,11 +48,12 @@ def airdrop(session: Session, environment: Environment, recipient: str, sol: str
 
 
 def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) -> Receipt:
-    """Ask the faucet once, and wait until its transaction has landed at the client's commitment.
+    """Request lamports from the faucet once, and wait until its transaction has landed at the client's commitment.
 
-    Raises LocalnetError when the cluster has no faucet, NetworkError when the faucet refuses or does not answer,
-    ProgramRefused when its transaction failed, TransactionUnknown when it did not land within 60 seconds, and
-    Interrupted. Each says by ``sent`` whether SOL may have been given, and names the ``signature`` if the faucet did.
+    Raises LocalnetError if the cluster has no faucet, NetworkError if the faucet refuses or does not respond,
+    ProgramRefused if its transaction failed, TransactionUnknown if it did not land within 60 seconds, and Interrupted.
+    ``sent`` of each error states whether the airdrop may have been sent; ``signature`` is set if the faucet returned
+    one.
     """
     try:
         signature = rpc.request_airdrop(address, lamports)
@@ -85,7 +86,7 @@ def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
         try:
             status = rpc.without_retries(min(left, _REQUEST_SECONDS)).signature_status(signature)
         except NetworkError:
-            status = None  # the next answer may tell
+            status = None  # ask again
         if status is not None and (verdict := fate(status, rpc.commitment)) is not Fate.PENDING:
             if verdict is Fate.FAILED:
                 raise ProgramRefused(

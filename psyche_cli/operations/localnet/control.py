@@ -1,4 +1,4 @@
-"""The extra RPC methods of a running local validator, as operations of the command line."""
+"""Operations that control a running local validator through its additional RPC methods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Value = TypeVar("_Value")
 
 
 class Position(NamedTuple):
-    """Where a local validator is: slot, block height, and seconds since 1970 of its own clock."""
+    """The slot, block height and clock (Unix time in seconds) of a local validator."""
 
     slot: int
     block_height: int
@@ -29,7 +29,7 @@ class Position(NamedTuple):
 
 
 def _call(session: Session, method: str, *params: Json, read: Callable[[Json], _Value]) -> _Value:
-    """What ``read`` makes of the answer; it raises ValueError where the method cannot have given that one."""
+    """Call a method and parse its result with ``read``, which raises ValueError for an invalid result."""
     try:
         return session.rpc.call(method, params, read, retry=False)
     except RpcError as error:
@@ -42,7 +42,7 @@ def _call(session: Session, method: str, *params: Json, read: Callable[[Json], _
 
 
 def _anything(_: Json) -> None:
-    """For methods whose answer says nothing."""
+    """Parser for methods whose result carries no information."""
 
 
 def _read_position(answer: Json) -> Position:
@@ -51,9 +51,9 @@ def _read_position(answer: Json) -> Position:
 
 
 def warp(session: Session, *, duration: str | None, slots: int | None) -> OperationResult[WarpData]:
-    """Let a ``duration`` such as ``90m`` (and the slots in it) or ``slots`` (without time) pass at once.
+    """Advance the clock by ``duration``, such as ``90m``, with its slots; or advance ``slots`` without the clock.
 
-    Raises UsageError, LocalnetError.
+    If both are given, the duration comes first. Raises UsageError, LocalnetError.
     """
     if duration is None and slots is None:
         raise UsageError(
@@ -84,7 +84,7 @@ def reset(session: Session) -> OperationResult[ResetData]:
 
 
 def take_snapshot(session: Session) -> OperationResult[SnapshotData]:
-    """Remember the state. Raises LocalnetError."""
+    """Take a snapshot of the chain. Raises LocalnetError."""
     number = _call(session, "localnet_takeSnapshot", read=as_u64)
     return OperationResult(
         summary=f"Took snapshot {number}.",
@@ -94,13 +94,16 @@ def take_snapshot(session: Session) -> OperationResult[SnapshotData]:
 
 
 def restore_snapshot(session: Session, number: int) -> OperationResult[SnapshotData]:
-    """Restore a snapshot. Raises LocalnetError, RpcError when there is no such snapshot."""
+    """Restore a snapshot. Raises LocalnetError, and RpcError if the snapshot does not exist."""
     _call(session, "localnet_restoreSnapshot", number, read=_anything)
     return OperationResult(summary=f"Restored snapshot {number}.", data=SnapshotData(snapshot=number))
 
 
 def set_account(session: Session, address: str, path: Path) -> OperationResult[SetAccountData]:
-    """Write an account from a file that ``solana account --output json`` wrote. Raises LocalnetError, UsageError."""
+    """Write an account from a file in the format of ``solana account --output json``.
+
+    Raises LocalnetError, UsageError.
+    """
     account = read_account_file(path)["account"]
     where = parse_pubkey(address, "ADDRESS")
     _call(session, "localnet_setAccount", str(where), account, read=_anything)

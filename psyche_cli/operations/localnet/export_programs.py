@@ -1,4 +1,4 @@
-"""The built programs as files, for solana-test-validator or anybody else."""
+"""Export of the compiled programs as files, for example for solana-test-validator."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from psyche_cli.results import OperationResult
 
 
 def export_programs(folder: Path) -> OperationResult[ProgramsData]:
-    """Copy the three stand-ins to ``folder`` and tell their ids, checksums and solana-test-validator's flags.
+    """Copy the three stand-in programs to ``folder``.
 
-    Raises LocalnetError; UsageError for a key in place of the folder.
+    The result lists their ids, SHA-256 checksums and the flags for solana-test-validator. Raises LocalnetError, and
+    UsageError if a private key was given as the folder.
     """
     refuse_key_as_path(folder, "the directory to write to")
     programs = []

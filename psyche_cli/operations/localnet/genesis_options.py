@@ -1,4 +1,4 @@
-"""From the texts of ``psyche-cli localnet``'s options to what they mean."""
+"""Parsing of the ``psyche-cli localnet`` options that define the genesis state."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.protocol.addresses import parse_pubkey
 
 MINT_LAMPORTS: Final = 500_000_000 * LAMPORTS_PER_SOL
-"""What solana-test-validator gives the address of its --mint."""
+"""Initial balance of the --mint address; the same as in solana-test-validator."""
 
 MAX_SLOT_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True)
 class GenesisOptions:
-    """The options that say what a chain starts with, as they were typed."""
+    """The unparsed options that define the genesis state of a chain."""
 
     programs: Sequence[tuple[str, Path]] = ()
     airdrops: Sequence[str] = ()
@@ -39,9 +39,9 @@ class GenesisOptions:
 
 
 def read_genesis(environment: Environment, texts: GenesisOptions) -> Genesis:
-    """What the texts mean; fetches what is to be cloned.
+    """Parse the options, and fetch the accounts and programs to clone.
 
-    Raises UsageError, LocalnetError, and for clones AccountNotFound and NetworkError.
+    Raises UsageError and LocalnetError, and for clones AccountNotFound and NetworkError.
     """
     balances = airdrop_balances(texts.airdrops)
     if texts.mint is not None:
@@ -70,7 +70,7 @@ def read_genesis(environment: Environment, texts: GenesisOptions) -> Genesis:
 
 
 def program_files(replacements: Iterable[tuple[str, Path]]) -> dict[Pubkey, Path]:
-    """The stand-ins, with those replaced and others added that ``--bpf-program`` names by address or by name.
+    """Program files by address: the stand-ins, with the replacements and additions of ``--bpf-program``.
 
     Raises UsageError.
     """
@@ -81,7 +81,7 @@ def program_files(replacements: Iterable[tuple[str, Path]]) -> dict[Pubkey, Path
 
 
 def airdrop_balances(texts: Iterable[str]) -> dict[Pubkey, int]:
-    """Lamports by address from texts like ``PUBKEY=1.5``; amounts for the same address add up. Raises UsageError."""
+    """Parse texts such as ``PUBKEY=1.5`` into lamports by address, summed per address. Raises UsageError."""
     balances: dict[Pubkey, int] = {}
     for text in texts:
         address_text, separator, amount = text.partition("=")
@@ -95,7 +95,7 @@ def airdrop_balances(texts: Iterable[str]) -> dict[Pubkey, int]:
 
 
 def check_slot_time(seconds: float) -> float:
-    """The length of a slot, if a slot can have it. Raises UsageError."""
+    """Validate a slot duration in seconds and return it. Raises UsageError."""
     if seconds == 0 or (math.isfinite(seconds) and 0.001 <= seconds <= MAX_SLOT_SECONDS):
         return seconds
     raise UsageError(

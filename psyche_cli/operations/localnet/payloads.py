@@ -1,4 +1,4 @@
-"""What the ``localnet`` verbs return to programs."""
+"""JSON payloads of the ``localnet`` verbs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from psyche_cli.payload_types import Address, Constraint, Unsigned
 
 @dataclass(frozen=True)
 class ReadyData:
-    """A local validator that answers."""
+    """A local validator that is ready for requests."""
 
     rpc_url: str
-    ws_url: Annotated[str, "Where PubSub is."]
-    pid: Annotated[Unsigned, "The process that serves."]
+    ws_url: Annotated[str, "WebSocket URL of PubSub."]
+    pid: Annotated[Unsigned, "Process id of the validator."]
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class SolAmount:
     """An amount of SOL."""
 
     lamports: Unsigned
-    sol: Annotated[Decimal, "The same in SOL, exact."]
+    sol: Annotated[Decimal, "The amount in SOL, exact."]
 
 
 @dataclass(frozen=True)
 class AirdropData:
     """An airdrop that landed."""
 
-    address: Annotated[Address, "Who received it."]
-    lamports: Annotated[Unsigned, "How much the faucet gave."]
-    balance: Annotated[SolAmount | None, "What the address holds now; null where it could not be read."]
+    address: Annotated[Address, "The recipient."]
+    lamports: Annotated[Unsigned, "The amount that was airdropped."]
+    balance: Annotated[SolAmount | None, "The recipient's balance afterwards; null if it could not be read."]
 
 
 @dataclass(frozen=True)
@@ -42,37 +42,37 @@ class NewWalletData:
 
     address: Annotated[Address, "The public key."]
     path: str
-    created: Annotated[bool, "Whether the file was created; false where it existed."]
+    created: Annotated[bool, "Whether the command created the file; false if it already existed."]
 
 
 @dataclass(frozen=True)
 class FundedWalletData(NewWalletData):
-    """A keypair file whose address the faucet has funded, with --airdrop."""
+    """A keypair file whose address was funded by the faucet; the output with --airdrop."""
 
-    lamports: Annotated[Unsigned | None, "What the address holds now; null where it could not be read."]
+    lamports: Annotated[Unsigned | None, "The address's balance afterwards; null if it could not be read."]
 
 
 @dataclass(frozen=True)
 class NewMintData:
-    """An SPL token that was created."""
+    """An SPL token mint that was created."""
 
     mint: Address
     token_account: Annotated[Address, "The owner's associated token account."]
-    owner: Annotated[Address, "The wallet that paid, may mint, and holds the tokens."]
+    owner: Annotated[Address, "The wallet that paid, is the mint authority, and owns the tokens."]
     decimals: Unsigned
     minted: CollateralAmount
 
 
 @dataclass(frozen=True)
 class WaitData:
-    """An endpoint that answers."""
+    """An endpoint that became ready."""
 
-    endpoint: Annotated[str, "Scheme, host and port."]
+    endpoint: Annotated[str, "Scheme, host and port of the RPC URL."]
 
 
 @dataclass(frozen=True)
 class WarpData:
-    """Where the local validator is after time has passed."""
+    """The slot and clock of the local validator after the warp."""
 
     slot: Unsigned
     block_height: Unsigned
@@ -81,14 +81,14 @@ class WarpData:
 
 @dataclass(frozen=True)
 class ResetData:
-    """A local validator that is back at genesis. There is nothing more to say."""
+    """A local validator that was reset to genesis. The object has no fields."""
 
 
 @dataclass(frozen=True)
 class SnapshotData:
-    """A snapshot that was taken, or restored."""
+    """A snapshot that was taken or restored."""
 
-    snapshot: Unsigned
+    snapshot: Annotated[Unsigned, "Number of the snapshot."]
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ class ExportedProgram:
     """A program that was written to a file."""
 
     name: str
-    id: Address
+    id: Annotated[Address, "Program id."]
     path: str
     sha256: Annotated[str, Constraint(pattern="^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True)
 class ProgramsData:
-    """The Psyche programs as files."""
+    """The exported Psyche programs."""
 
     programs: tuple[ExportedProgram, ...]
-    solana_test_validator_flags: Annotated[tuple[str, ...], "Arguments with which solana-test-validator loads them."]
+    solana_test_validator_flags: Annotated[tuple[str, ...], "Arguments for solana-test-validator that load them."]

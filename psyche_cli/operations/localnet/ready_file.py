@@ -1,4 +1,4 @@
-"""``localnet --ready-file``: a file that is there while the validator answers, and says where."""
+"""``localnet --ready-file``: a file that exists while the validator is ready and contains its URLs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ _LARGEST_FILE: Final = 64 * 1024
 
 
 class ReadyFile:
-    """A ready file that is not there yet: ``publish`` makes it appear, whole, under its path.
+    """A ready file that ``publish`` moves to its path atomically.
 
-    The process holds a lock on it for as long as it runs, so that the file of a process that was killed can be told
-    from one in use.
+    The process keeps a lock on the file, which distinguishes it from the leftover file of a killed process.
     """
 
     def __init__(self, path: Path, descriptor: int, hidden: Path) -> None:
@@ -31,7 +30,7 @@ class ReadyFile:
         self._hidden = hidden
 
     def publish(self, text: str) -> None:
-        """Write the ``text`` and a line end, and let the file appear. Raises LocalnetError."""
+        """Write ``text`` and a newline, and move the file to its path. Raises LocalnetError."""
         try:
             with os.fdopen(os.dup(self._descriptor), "w", encoding="utf-8") as file:
                 file.write(text + "\n")
@@ -40,7 +39,7 @@ class ReadyFile:
             raise _unwritable(self._path, error) from error
 
     def close(self) -> None:
-        """Remove the file, unless another one has taken its place."""
+        """Remove the file, unless another file has replaced it."""
         for path in (self._path, self._hidden):
             _remove_if_same(path, self._descriptor)
         os.close(self._descriptor)
@@ -48,10 +47,10 @@ class ReadyFile:
 
 @contextmanager
 def reserve_ready_file(path: Path | None) -> Iterator[ReadyFile | None]:
-    """A ready file to publish at ``path`` within the block, removed at its end; None for None.
+    """Context manager for a ready file at ``path``, which is removed at the end; yields None if ``path`` is None.
 
-    What a killed validator left there is removed at once. Raises UsageError when something else is there, and
-    LocalnetError when a running validator uses the file or it cannot be written.
+    Removes the leftover file of a killed validator. Raises UsageError if another kind of file exists there, and
+    LocalnetError if a running validator uses the file or it cannot be written.
     """
     if path is None:
         yield None
@@ -70,7 +69,7 @@ def reserve_ready_file(path: Path | None) -> Iterator[ReadyFile | None]:
 
 
 def _clear(path: Path) -> None:
-    """Remove the ready file of a validator that was killed; refuse to remove anything else."""
+    """Remove the leftover ready file of a killed validator; raise an error for any other existing file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The local validator as a process of its own: one ready line, then service until SIGINT or SIGTERM."""
+"""Runs the local validator in the foreground: prints one ready line, then serves until SIGINT, SIGTERM or SIGHUP."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def run_in_foreground(
     quiet: bool,
     ready_file: Path | None = None,
 ) -> None:
-    """Serve until told to stop.
+    """Serve until a signal requests the process to stop.
 
-    ``announce`` prints the ready result. ``ready_file`` exists, with that result ``as_document``, while requests are
-    answered. Raises BadProgram, PortInUse, UsageError or LocalnetError before the ready line.
+    ``announce`` prints the ready result. While the validator is ready, ``ready_file`` contains that result as formatted
+    by ``as_document``. Raises BadProgram, PortInUse, UsageError or LocalnetError before the ready line.
     """
 
     log = environment.diagnostics.line
@@ -55,7 +55,7 @@ async def _serve(options: LocalnetOptions, publish: Callable[[OperationResult[Re
     stop, started = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Under nohup, a terminal that is closed is not to stop the service.
+        # Under nohup, closing the terminal must not stop the server.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             loop.add_signal_handler(number, stop.set)
     server = create_server(options)
@@ -66,7 +66,7 @@ async def _serve(options: LocalnetOptions, publish: Callable[[OperationResult[Re
 
 
 def ready_result(server: LocalServer) -> OperationResult[ReadyData]:
-    """What the ready line says: where the validator answers, and the process that serves."""
+    """The result that is printed as the ready line: the validator's URLs and process id."""
     return OperationResult(
         summary=f"Local validator ready: RPC {server.rpc_url}, PubSub {server.ws_url} (Ctrl-C stops it)",
         data=ReadyData(rpc_url=server.rpc_url, ws_url=server.ws_url, pid=os.getpid()),

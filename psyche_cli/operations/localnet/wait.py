@@ -1,4 +1,4 @@
-"""``localnet wait``: returns when a validator answers."""
+"""``localnet wait``: wait until a validator is ready."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _PAUSE: Final = 0.1
 
 
 def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> OperationResult[WaitData]:
-    """Ask ``getHealth`` until the answer is ``ok``, for at most ``timeout`` (such as ``60`` or ``2m``) by the clock.
+    """Call ``getHealth`` until it returns ``ok``, for at most ``timeout`` (a duration such as ``60`` or ``2m``).
 
-    Whatever else the endpoint does meanwhile (refuse connections, hang, answer with errors) is waited out. Raises
-    UsageError, and TimedOut with the last failure.
+    Connection failures, timeouts and error responses are retried. Raises UsageError, and TimedOut with the last
+    failure.
     """
     seconds = parse_duration(timeout, "--timeout", maximum=_LONGEST_WAIT)
     if seconds == 0:
         raise UsageError("--timeout must be greater than zero.", hint="Use at least 1 second.")
     label = session.rpc.label
     deadline = clock.monotonic() + seconds
-    failure = "it was never contacted"
+    failure = "it was not contacted."
     while (left := deadline - clock.monotonic()) > 0:
         try:
             health = session.rpc.without_retries(min(left, _LONGEST_REQUEST)).request("getHealth")

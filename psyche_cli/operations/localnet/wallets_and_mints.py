@@ -1,4 +1,4 @@
-"""What a rehearsal needs before its first command: a funded wallet, a collateral token. Works on any cluster."""
+"""Creates funded wallets and token mints for rehearsals and tests, on any cluster."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ MAX_DECIMALS: Final = 255
 
 
 def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText[NewWalletData]:
-    """Create a keypair file that nobody else may read and, when ``airdrop`` names SOL, let its address hold that much.
+    """Create a keypair file readable only by the user, and top its address up to ``airdrop`` SOL (exact decimal).
 
-    With ``airdrop`` the file may exist: its key is kept, and the faucet is asked for what the address lacks, so a
-    repetition changes nothing. The text is the public key alone, for ``$(...)``. Raises WalletError when the file
-    exists and no airdrop is asked for, or is no keypair; InvalidAmount, UsageError for a key in place of the path, and
-    what ``request_sol`` raises.
+    With ``airdrop``, the file may already exist. Its key is kept, and only the missing amount is requested from the
+    faucet, so repeating the command changes nothing. The text of the result is only the public key, for use in
+    ``$(...)``. Raises WalletError if the file exists and ``airdrop`` is None, or if it is not a keypair file;
+    InvalidAmount; UsageError if a key was given as the path; and the errors of ``request_sol``.
     """
     wanted = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
     refuse_key_as_path(path, "the file to create")
-    tell = environment.diagnostics.line
+    report = environment.diagnostics.line
     exists = wanted is not None and _exists(path)
     if exists:
         address = keypair_file_address(path, environment.redactor)
-        tell(f"{path} already exists; keeping its key.")
+        report(f"{path} already exists; keeping its key.")
     else:
         address = _create_keypair_file(path, environment.redactor)
-        tell(f"Wrote a new keypair to {path}.")
+        report(f"Wrote a new keypair to {path}.")
     data = NewWalletData(address=str(address), path=str(path), created=not exists)
     if wanted is not None:
         with reading_session(environment, rpc=rpc) as session:
@@ -51,13 +51,13 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
             if balance is not None and balance < wanted:
                 request_sol(session.rpc, environment.clock, address, wanted - balance)
                 balance = read_if_possible(lambda: session.rpc.balance(address))
-        tell("The wallet was funded." if balance is None else f"The wallet holds {format_sol(balance)} SOL.")
+        report("The wallet was funded." if balance is None else f"The wallet holds {format_sol(balance)} SOL.")
         data = FundedWalletData(data.address, data.path, data.created, lamports=balance)
     return PlainText(text=str(address), data=data)
 
 
 def _exists(path: Path) -> bool:
-    """Whether there is a file. Where not even that may be asked, creating one will say why."""
+    """Whether the file exists; False if that cannot be determined, in which case creating it reports the reason."""
     try:
         return path.exists()
     except OSError:
@@ -72,9 +72,9 @@ def _create_keypair_file(path: Path, redactor: Redactor) -> Pubkey:
 
 
 def new_mint(session: SigningSession, *, decimals: int, amount: str) -> OperationResult[NewMintData]:
-    """Create an SPL mint of the wallet's, and ``amount`` whole tokens (exact decimals) in its associated account.
+    """Create an SPL mint and mint ``amount`` whole tokens (exact decimal) to the wallet, in one transaction.
 
-    One transaction. Raises InvalidAmount, UsageError and what sending raises.
+    The wallet is the mint authority. Raises InvalidAmount, UsageError, and the errors of sending.
     """
     if not 0 <= decimals <= MAX_DECIMALS:
         raise UsageError(f"Invalid number of decimals: {decimals}.", hint=f"Use 0 to {MAX_DECIMALS}.")
