@@ -1,7 +1,7 @@
-"""Take a run from nothing to "waiting for members", funded and inspected, with nothing but the command line.
+"""Create, fund and start a run until it is waiting for members, and inspect it, using only the command line.
 
-Starts a local validator on free ports, works in a temporary folder that is also the home folder of every command, and
-leaves neither processes nor files behind.
+Starts a local validator on free ports and works in a temporary folder, which is also the home directory of all
+commands. Leaves no processes or files behind.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ READY_SECONDS = 30
 
 
 class Demo:
-    """Runs commands with ``folder`` as home, printing each with its output as a terminal would show it."""
+    """Runs commands with ``folder`` as the home directory and prints each command with its output, as in a terminal."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.variables = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
 
     def run(self, *words: str) -> str:
-        """Run one psyche-cli command to its end and return what it printed. Exits if it fails."""
+        """Run a psyche-cli command and return its output. Exits if it fails."""
         print(f"\n$ {shlex.join(('psyche-cli', *words))}", flush=True)
         command = [str(CLI), *words]
         done = subprocess.run(
@@ -36,16 +36,16 @@ class Demo:
         )
         print(done.stdout, end="", flush=True)
         if done.returncode != 0:
-            sys.exit(f"The command ended with exit code {done.returncode}.")
+            sys.exit(f"The command failed with exit code {done.returncode}.")
         return done.stdout
 
     def set(self, **variables: str) -> None:
-        """Set environment variables for the commands that follow."""
+        """Set environment variables for all following commands."""
         print("\n$ export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()))
         self.variables |= variables
 
     def start_validator(self, *words: str) -> tuple[subprocess.Popen[str], str]:
-        """Start the local validator and return its process and RPC URL once it is ready."""
+        """Start the local validator, wait until it is ready, and return its process and RPC URL."""
         ready_file = self.folder / "ready.json"
         command = ("localnet", "--rpc-port", "0", "--quiet", "--ready-file", str(ready_file), *words)
         print(f"\n$ {shlex.join(('psyche-cli', *command))} &", flush=True)
@@ -53,13 +53,13 @@ class Demo:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            sys.exit(f"The local validator ended with exit code {process.wait(READY_SECONDS)}.")
+            sys.exit(f"The local validator exited with code {process.wait(READY_SECONDS)}.")
         print(line, end="", flush=True)
         return process, json.loads(ready_file.read_text(encoding="utf-8"))["data"]["rpc_url"]
 
 
 def play(demo: Demo) -> None:
-    """The whole life, one command after the other."""
+    """Run all commands in order."""
     owner = str(demo.folder / "owner.json")
     address = public_key_in(demo.run("localnet", "new-wallet", owner))
     validator, rpc = demo.start_validator("--airdrop", f"{address}=100")
@@ -80,18 +80,18 @@ def play(demo: Demo) -> None:
 
 
 def public_key_in(text: str) -> str:
-    """The first public key that a command printed."""
+    """The first public key in the output of a command."""
     found = re.search(r"\b[1-9A-HJ-NP-Za-km-z]{32,44}\b", text)
     if found is None:
-        sys.exit("The command printed no public key.")
+        sys.exit("The command did not print a public key.")
     return found[0]
 
 
 def main() -> None:
-    """Play it in a temporary folder."""
+    """Run the demo in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="psyche-demo-") as folder:
         play(Demo(Path(folder)))
-    print("\nThe run waits for members. The validator is stopped and the temporary folder is gone.")
+    print("\nThe run is waiting for members. The validator was stopped and the temporary folder deleted.")
 
 
 if __name__ == "__main__":

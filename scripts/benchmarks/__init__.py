@@ -1,1 +1,1 @@
-"""What things cost on this machine. ``scripts/bench`` prints all of it; nothing here judges."""
+"""Benchmarks, run by ``scripts/bench``. They print figures and the targets, but never fail."""

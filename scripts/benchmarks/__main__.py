@@ -14,9 +14,9 @@ SECTIONS = ("commands", "decoding", "programs", "validator")
 
 
 def main() -> None:
-    """Measure the sections that are asked for, by default all."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Print what things cost on this machine.")
-    parser.add_argument("--repeat", type=int, default=9, metavar="N", help="processes per figure (default 9)")
+    """Measure the given sections, or all of them."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Print benchmark figures of this machine.")
+    parser.add_argument("--repeat", type=int, default=9, metavar="N", help="number of processes per figure (default 9)")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     arguments = parser.parse_args()
     wanted = arguments.sections or SECTIONS

@@ -1,4 +1,4 @@
-"""The command line as processes: what a person or a script waits for."""
+"""Wall-clock time of the command line, measured on real processes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def measure(shell: Shell, table: Table, repeat: int) -> None:
     table.section("processes (ratio to starting Python)")
     table.time("python -c pass", milliseconds(lambda: shell.run(sys.executable, "-c", "pass"), repeat))
     table.time("import typer", milliseconds(lambda: shell.run(sys.executable, "-c", "import typer"), repeat))
-    table.time("psyche-cli --help", milliseconds(lambda: shell.cli("--help"), repeat), "aim: 1.15 x import typer")
-    table.time("psyche-cli --version", milliseconds(lambda: shell.cli("--version"), repeat), "aim: 1.15 x import typer")
+    table.time("psyche-cli --help", milliseconds(lambda: shell.cli("--help"), repeat), "target: 1.15 x typer")
+    table.time("psyche-cli --version", milliseconds(lambda: shell.cli("--version"), repeat), "target: 1.15 x typer")
     table.time("psyche-cli create-run --help", milliseconds(lambda: shell.cli("create-run", "--help"), repeat))
     ready = []
     for _ in range(max(3, repeat // 2)):
         with shell.validator() as validator:
             ready.append(validator.ready_after)
-    table.time("localnet, process start to ready line", sorted(ready), "aim: under 500 ms")
+    table.time("localnet, process start to ready line", sorted(ready), "target: under 500 ms")
     owner = shell.cli("localnet", "new-wallet", "owner.json").strip()
     with shell.validator("--airdrop", f"{owner}=100") as validator:
         shell.variables |= {"RPC": validator.rpc_url, "WALLET_PRIVATE_KEY_PATH": "owner.json", "RUN_ID": "bench"}
@@ -41,7 +41,7 @@ def measure(shell: Shell, table: Table, repeat: int) -> None:
 
 
 def _sending(table: Table, rpc_url: str, owner: Path) -> None:
-    """From instructions in memory to a confirmed transaction: blockhash, simulation, send, status, logs."""
+    """The time from instructions in memory to a confirmed transaction: blockhash, simulation, send, status, logs."""
     environment = replace(environment_of_this_process(), stderr=io.StringIO())
     with signing_session(environment, rpc=rpc_url, wallet_path=owner) as session:
         raw = session.rpc.account(instance_address("bench"))

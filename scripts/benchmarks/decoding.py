@@ -1,4 +1,4 @@
-"""Reading the 119,160 bytes of a coordinator account with 256 clients in each of its lists."""
+"""Decoding of a coordinator account (119,160 bytes) with 256 clients in each of its lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scripts.benchmarks.table import Table, milliseconds
 
 
 def measure(table: Table) -> None:
-    """Decoding what a command looks at, and a whole dump."""
+    """Decode the fields that most commands read, then the whole account."""
     raw = full_account()
     key = raw.address
     instance = CoordinatorInstance(key, 0, 255, key, key, key, "bench")
@@ -27,9 +27,9 @@ def measure(table: Table) -> None:
         assert (account.run_state, account.step, account.config, len(account.model)) is not None
 
     table.section("decoding 119,160 bytes, 256 clients in each list")
-    table.time("checks, state, step, config, model", milliseconds(look, 500), "aim: under 1 ms")
+    table.time("checks, state, step, config, model", milliseconds(look, 500), "target: under 1 ms")
     dump = milliseconds(lambda: run_dump(instance, decode_coordinator_account(raw)), 100)
-    table.time("the whole dump", dump, "aim: under 5 ms")
+    table.time("the whole dump", dump, "target: under 5 ms")
     text = milliseconds(lambda: json_text(run_dump(instance, decode_coordinator_account(raw))), 100)
     table.time("the whole dump as JSON text", text)
 

@@ -1,4 +1,4 @@
-"""The on-chain stand-ins: their sizes, and the compute units of every instruction."""
+"""The sizes of the on-chain stand-ins, and the compute units of every instruction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.programs.compute_units import CLIENTS, DEFAULT_LIMIT, most_used
 
 
 def measure(table: Table) -> None:
-    """Print bytes and compute units."""
+    """Print sizes and compute units."""
     table.section(f"on-chain stand-ins, {CLIENTS} clients")
     for program in ("coordinator", "authorizer", "treasurer"):
         table.figure(f"{program}.so", program_path(program).stat().st_size, "bytes")

@@ -1,4 +1,4 @@
-"""Real processes of the installed command line, in a folder of their own."""
+"""Runs the installed command line as real processes, in a separate folder."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ CLI = str(Path(sys.executable).with_name("psyche-cli"))
 
 @dataclass
 class Validator:
-    """A running ``psyche-cli localnet``: its process, its RPC URL, the milliseconds until its ready line."""
+    """A running ``psyche-cli localnet``: process, RPC URL, and milliseconds until it was ready."""
 
     process: subprocess.Popen[str]
     rpc_url: str
     ready_after: float
 
     def resident_kilobytes(self) -> int:
-        """The memory that the process holds now (Linux; 0 elsewhere)."""
+        """The current resident memory of the process (only on Linux; elsewhere 0)."""
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():
             return 0
@@ -35,29 +35,29 @@ class Validator:
 
 @dataclass
 class Shell:
-    """Runs commands with ``folder`` as home and working folder."""
+    """Runs commands with ``folder`` as home and working directory."""
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """The environment variables of a command."""
+        """The environment variables for a command."""
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", **self.variables}
 
     def run(self, *command: str) -> str:
-        """Run a process to its end and return its stdout."""
+        """Run a process and return its stdout."""
         done = subprocess.run(
             command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, check=True
         )
         return done.stdout
 
     def cli(self, *words: str) -> str:
-        """Run psyche-cli to its end and return its stdout."""
+        """Run psyche-cli and return its stdout."""
         return self.run(CLI, *words)
 
     @contextmanager
     def validator(self, *words: str) -> Iterator[Validator]:
-        """A local validator on free ports, for as long as the block lasts."""
+        """Context manager: a local validator on free ports."""
         start = time.perf_counter()
         process = subprocess.Popen(
             [CLI, "localnet", "--rpc-port", "0", "--quiet", "--output", "json", *words],

@@ -1,4 +1,4 @@
-"""Measuring, and printing figures as they come in."""
+"""Measures durations and prints figures as they are available."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def milliseconds(action: Callable[[], object], repeat: int) -> list[float]:
-    """How long each of ``repeat`` calls took, sorted."""
+    """The durations of ``repeat`` calls in milliseconds, sorted."""
     taken = []
     for _ in range(repeat):
         start = time.perf_counter()
@@ -18,23 +18,23 @@ def milliseconds(action: Callable[[], object], repeat: int) -> list[float]:
 
 
 def percentile(taken: list[float], share: float) -> float:
-    """The value that ``share`` (0 to 1) of the sorted figures do not exceed."""
+    """The percentile for ``share`` (0 to 1) of sorted durations."""
     return taken[min(len(taken) - 1, int(len(taken) * share))]
 
 
 class Table:
-    """Times with their ratio to a base, which is the first figure of a section."""
+    """Prints durations with their ratio to a baseline, the first duration of the section."""
 
     def __init__(self) -> None:
         self._base = 0.0
 
     def section(self, title: str) -> None:
-        """Start a section; its first time becomes what the others are compared with."""
+        """Start a section; its first duration becomes the baseline."""
         self._base = 0.0
         print(f"\n== {title}", flush=True)
 
     def time(self, label: str, taken: list[float], note: str = "") -> None:
-        """Print the median, the 99th percentile and the ratio of the median to the section's first."""
+        """Print the median, its ratio to the baseline, and the 99th percentile."""
         median = statistics.median(taken)
         self._base = self._base or median
         p99 = percentile(taken, 0.99)
@@ -42,10 +42,10 @@ class Table:
         print(line.rstrip(), flush=True)
 
     def figure(self, label: str, value: float, unit: str, note: str = "") -> None:
-        """Print a figure that is no time."""
+        """Print a figure other than a duration."""
         print(f"{label:<46} {value:9,.0f} {unit:<14} {note}".rstrip(), flush=True)
 
     def compare(self, label: str, value: float, bare: float, unit: str, note: str = "") -> None:
-        """Print a figure beside the same one of bare LiteSVM, and their ratio."""
+        """Print a figure, the same figure for bare LiteSVM, and their ratio."""
         numbers = f"{value:11,.2f} {unit:<5} bare {bare:11,.3f}   {value / bare:7.2f} x"
         print(f"{label:<38} {numbers}   {note}".rstrip(), flush=True)

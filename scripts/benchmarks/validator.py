@@ -1,4 +1,4 @@
-"""The local validator under load, beside the bare virtual machine that does its work."""
+"""The local validator under load, compared with the bare LiteSVM that it is based on."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ READS = 2000
 
 
 class Client:
-    """One kept-alive HTTP connection that speaks JSON-RPC."""
+    """A JSON-RPC client on one keep-alive HTTP connection."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._http = HTTPConnection(parts.hostname or "", parts.port)
 
     def call(self, method: str, *params: object) -> object:
-        """The result of a method. Fails on an error."""
+        """The result of a method. Fails on an error response."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         self._http.request("POST", "/", body, {"Content-Type": "application/json"})
         answer = json.loads(self._http.getresponse().read())
@@ -52,16 +52,16 @@ class Client:
 
 
 def measure(shell: Shell, table: Table) -> None:
-    """Time to ready, transactions a second, latency of reads, and memory; each beside bare LiteSVM."""
-    table.section("local validator beside bare LiteSVM")
+    """Time to ready, transactions per second, read latency and memory, each compared with bare LiteSVM."""
+    table.section("local validator compared with bare LiteSVM")
     bare_start, bare_kilobytes = _bare_process(shell)
     payers = [Keypair() for _ in range(CONNECTIONS)]
     airdrops = [word for payer in payers for word in ("--airdrop", f"{payer.pubkey()}=1000")]
     with shell.validator(*airdrops) as validator:
-        table.compare("time to ready", validator.ready_after, bare_start, "ms", "aim: under 500")
+        table.compare("time to ready", validator.ready_after, bare_start, "ms", "target: under 500")
         started_with = validator.resident_kilobytes()
         rate, bare_rate = _load(validator.rpc_url, payers), _bare_transfers(2000)
-        table.compare(f"transfers, {CONNECTIONS} connections", rate, bare_rate, "tx/s", "aim: 2,000")
+        table.compare(f"transfers, {CONNECTIONS} connections", rate, bare_rate, "tx/s", "target: 2,000")
         client = Client(validator.rpc_url)
         address = str(payers[0].pubkey())
         vm = LiteSVM()
@@ -71,8 +71,8 @@ def measure(shell: Shell, table: Table) -> None:
             taken = milliseconds(functools.partial(client.call, method, *params), READS)
             p50, p99 = percentile(taken, 0.5), percentile(taken, 0.99)
             table.compare(f"{method} p50", p50, bare_read, "ms")
-            table.compare(f"{method} p99", p99, bare_read, "ms", "aim: under 2")
-        table.compare("memory at the start", started_with / 1024, bare_kilobytes / 1024, "MiB")
+            table.compare(f"{method} p99", p99, bare_read, "ms", "target: under 2")
+        table.compare("memory after start", started_with / 1024, bare_kilobytes / 1024, "MiB")
         after = validator.resident_kilobytes() / 1024
         table.compare(
             f"memory after {CONNECTIONS * PER_CONNECTION:,} transactions", after, bare_kilobytes / 1024, "MiB"
@@ -85,7 +85,7 @@ def measure(shell: Shell, table: Table) -> None:
 
 
 def _bare_process(shell: Shell) -> tuple[float, int]:
-    """Milliseconds until a process has a VM, and the kilobytes that it then holds (Linux; 1 elsewhere)."""
+    """Milliseconds to start a process with a VM, and its resident kilobytes (only on Linux; elsewhere 1)."""
     program = (
         "from solders.litesvm import LiteSVM; vm = LiteSVM(); import pathlib; "
         "status = pathlib.Path('/proc/self/status'); "
@@ -96,7 +96,7 @@ def _bare_process(shell: Shell) -> tuple[float, int]:
 
 
 def _load(url: str, payers: list[Keypair]) -> float:
-    """Confirmed transactions a second; each sender's last one is looked up, which covers all before it."""
+    """Confirmed transactions per second. The status of each sender's last transaction covers its earlier ones."""
 
     def send_all(payer: Keypair) -> None:
         client = Client(url)
@@ -120,7 +120,7 @@ def _load(url: str, payers: list[Keypair]) -> float:
 
 
 def _bare_transfers(count: int) -> float:
-    """Transfers a second in the VM alone, signatures checked."""
+    """Transfers per second in the bare VM, with signature verification."""
     vm = LiteSVM()
     payer = Keypair()
     vm.airdrop(payer.pubkey(), 10**12)

@@ -1,1 +1,1 @@
-"""Mutation testing of the code that handles money: which small faults would the tests miss?"""
+"""Mutation testing of the code that handles money: finds small faults that the tests would miss."""

@@ -1,4 +1,4 @@
-"""Try every mutant and list the survivors. Exit code 1 when there is one that the list of equivalents does not hold."""
+"""Test every mutant and list the survivors. Exit code 1 if a mutant survives that is not a known equivalent."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ TESTS: dict[Path, list[list[str]]] = {
         ["tests/solana/test_forks.py"],
     ],
 }
-"""The groups of tests that a mutant has to pass, after the one that is named like the module.
+"""The test files to run against a mutant, in this order, after the one named like its module.
 
-The random tests among them do not count.
+Randomized tests are excluded.
 """
 
 
@@ -39,15 +39,15 @@ PRELOADED: dict[Path, list[str]] = {
     AMOUNTS: [],
     SENDING: ["psyche_cli.solana.rpc.client", "psyche_cli.solana.wallet", "psyche_cli.localnet.in_process"],
 }
-"""Modules that the tests of a room import and that import none of its own. The rooms are tried in this order."""
+"""Modules to preload for the tests of a path. They must not import mutated modules. Paths are tested in this order."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Try the mutants that the ``arguments`` choose."""
+    """Test the mutants selected by ``arguments``."""
     options = _options(arguments)
     os.chdir(ROOT)
     known = equivalents()
-    chosen = [mutant for room in TESTS for path in modules(room) for mutant in mutants(path, ROOT)]
+    chosen = [mutant for target in TESTS for path in modules(target) for mutant in mutants(path, ROOT)]
     names = {(str(mutant.path), mutant.name) for mutant in chosen}
     outdated = [f"{path}: {name}" for path, name in known if (path, name) not in names]
     chosen = [mutant for mutant in chosen if all(part in f"{mutant.path}: {mutant.name}" for part in options.match)]
@@ -59,41 +59,39 @@ def main(arguments: Sequence[str]) -> int:
     trials = [mutant for mutant in chosen if (str(mutant.path), mutant.name) not in known]
     skipped = len(chosen) - len(trials)
     survivors = _try(trials, options.jobs, options.verbose)
-    print(
-        f"\n{len(trials) - len(survivors)} of {len(trials)} mutants killed; {skipped} known to be equivalent, not tried"
-    )
+    print(f"\n{len(trials) - len(survivors)} of {len(trials)} mutants killed; {skipped} known equivalents skipped")
     for mutant in sorted(survivors, key=lambda mutant: (mutant.path, mutant.line)):
         print(f"survived: {_title(mutant)}")
     for entry in outdated:
-        print(f"no such mutant, remove it from {EQUIVALENTS.relative_to(ROOT)}: {entry}")
+        print(f"mutant does not exist, remove it from {EQUIVALENTS.relative_to(ROOT)}: {entry}")
     return 1 if survivors or outdated else 0
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/mutants", description="List small faults that no test notices.")
-    parser.add_argument("match", nargs="*", help="try only mutants whose title contains all of these texts")
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="try N mutants, chosen at random")
-    parser.add_argument("--seed", type=int, default=0, help="of the random choice (default 0)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes at a time (default 2)")
-    parser.add_argument("--list", action="store_true", help="print the mutants, try none")
-    parser.add_argument("--verbose", action="store_true", help="print of each mutant which test killed it")
+    parser = argparse.ArgumentParser(prog="scripts/mutants", description="List small faults that no test detects.")
+    parser.add_argument("match", nargs="*", help="only test mutants whose title contains all of these strings")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="test a random sample of N mutants")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random sample (default 0)")
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel processes (default 2)")
+    parser.add_argument("--list", action="store_true", help="list the mutants without testing them")
+    parser.add_argument("--verbose", action="store_true", help="print the test that killed each mutant")
     return parser.parse_args(arguments)
 
 
 def equivalents() -> Mapping[tuple[str, str], str]:
-    """Why no test can tell a mutant from the original, by module and name."""
+    """The known equivalents: the reason why no test can detect the mutant, by module and name."""
     entries = tomli.loads(EQUIVALENTS.read_text(encoding="utf-8")).get("mutant", [])
     return {(entry["module"], entry["change"]): entry["reason"] for entry in entries}
 
 
-def modules(room: Path) -> list[Path]:
-    """The modules of a room, relative to the project's folder."""
-    files = sorted((ROOT / room).glob("*.py")) if (ROOT / room).is_dir() else [ROOT / room]
+def modules(target: Path) -> list[Path]:
+    """The modules under a path, relative to the root of the project."""
+    files = sorted((ROOT / target).glob("*.py")) if (ROOT / target).is_dir() else [ROOT / target]
     return [file.relative_to(ROOT) for file in files]
 
 
 def _tests(path: Path) -> list[list[str]]:
-    groups = next(groups for room, groups in TESTS.items() if path.is_relative_to(room))
+    groups = next(groups for target, groups in TESTS.items() if path.is_relative_to(target))
     return sorted(groups, key=lambda group: f"/test_{path.stem}.py" not in group[0])
 
 
@@ -113,23 +111,23 @@ def _try(chosen: Sequence[Mutant], jobs: int, verbose: bool) -> list[Mutant]:
         else:
             print(".", end="", flush=True)
 
-    for room, loaded in PRELOADED.items():
-        trials = [mutant for mutant in chosen if mutant.path.is_relative_to(room)]
+    for target, loaded in PRELOADED.items():
+        trials = [mutant for mutant in chosen if mutant.path.is_relative_to(target)]
         if trials:
             preload(loaded)
-            _check_original(modules(room)[-1])
+            _check_original(modules(target)[-1])
             _in_parallel(trials, jobs, judge)
     return survivors
 
 
 def _check_original(path: Path) -> None:
-    """Stop when the tests fail without any mutation."""
+    """Exit if the tests fail without a mutation."""
     trial = _start(path, (ROOT / path).read_text(encoding="utf-8"))
     while (verdict := trial.finished()) is None:
         time.sleep(0.05)
     if not verdict.survived:
-        raise SystemExit(f"The tests fail without any mutation: {verdict.how}")
-    print(f"Without a mutation, the tests of {path} pass in {verdict.cpu_seconds:.1f} s of CPU.", flush=True)
+        raise SystemExit(f"The tests fail without a mutation: {verdict.how}")
+    print(f"Without a mutation, the tests of {path} pass in {verdict.cpu_seconds:.1f} s of CPU time.", flush=True)
 
 
 def _start(path: Path, source: str) -> Trial:

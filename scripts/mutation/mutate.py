@@ -35,17 +35,17 @@ _LONGEST_CONTEXT = 70
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: where it is, what was there and what is there instead, and the whole ``source`` with it."""
+    """A fault: its location, the code before and after, and the complete mutated ``source``."""
 
     path: Path
     line: int
     name: str
-    """What identifies it however the lines move: the function, before and after, and a number if there are several."""
+    """Identifies the fault even if lines move: function, code before and after, and a number if there are several."""
     source: str
 
 
 def mutants(path: Path, root: Path) -> Iterator[Mutant]:
-    """Every mutant of the module at ``path`` in the folder ``root``."""
+    """All mutants of the module at ``path``, relative to ``root``."""
     tree = ast.parse((root / path).read_text(encoding="utf-8"))
     seen: Counter[str] = Counter()
     for scope, parent, field, index, node in _places(tree, "module", inside=False):
@@ -74,7 +74,7 @@ _Place = tuple[str, ast.AST, str, "int | None", ast.AST]
 
 
 def _places(parent: ast.AST, scope: str, *, inside: bool) -> Iterator[_Place]:
-    """Every node that may be replaced, with its function and its place in its parent."""
+    """All nodes that may be replaced, each with its function and its position in the parent node."""
     for field, value in ast.iter_fields(parent):
         if field in ("annotation", "returns", "decorator_list", "type_comment"):
             continue
@@ -104,7 +104,7 @@ def _replacements(node: ast.AST, parent: ast.AST, field: str) -> Iterator[ast.AS
 
 
 def _flips_anyway(test: ast.expr) -> bool:
-    """Whether another mutation already turns the condition into its opposite."""
+    """Whether another mutation already negates the condition."""
     if isinstance(test, ast.Constant):
         return True
     return isinstance(test, ast.UnaryOp) or (isinstance(test, ast.Compare) and len(test.ops) == 1)
@@ -149,7 +149,7 @@ def _statement(node: ast.stmt) -> Iterator[ast.AST]:
     if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.Yield)):
         return
     if isinstance(node, ast.Assign) and not any(isinstance(target, ast.Attribute) for target in node.targets):
-        return  # without its value, the first use of a local variable raises NameError
+        return  # without the assignment, the first use of the variable raises NameError
     yield ast.Pass()
 
 
@@ -171,7 +171,7 @@ _BY_KIND: dict[type[ast.AST] | tuple[type[ast.AST], ...], Callable[..., Iterator
 
 
 def _shown(parent: ast.AST, node: ast.AST) -> ast.AST:
-    """The node whose text tells where the change is: the parent of a small expression, else the node itself."""
+    """The node whose text describes the change: the parent of a small expression, otherwise the node itself."""
     small = isinstance(node, ast.expr) and isinstance(parent, (ast.expr, ast.keyword, ast.Assign, ast.AnnAssign))
     return parent if small and len(ast.unparse(parent)) <= _LONGEST_CONTEXT else node
 

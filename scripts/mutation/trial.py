@@ -1,4 +1,4 @@
-"""Runs tests against a mutant in a child process that starts with pytest and the heavy libraries already loaded."""
+"""Runs tests against a mutant in a forked child process, with pytest and heavy libraries already loaded."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Nothing that starts a thread: the children are forks of this process.
+# No module that starts threads, because the children are forked from this process.
 _LIBRARIES = (
     *("pytest", "hypothesis", "tomli", "zstandard", "simplejson", "rich.console", "typer", "typer.main", "aiohttp.web"),
     *("solders.litesvm", "solders.keypair", "solders.transaction", "solders.message", "solders.system_program"),
 )
 _WALL_SECONDS = 900.0
-"""Seconds after which a waiting child process is considered hung."""
+"""Wall-clock seconds after which a child process is considered hung."""
 _TEST_SECONDS = 10.0
-"""CPU time after which a test is considered an endless loop."""
+"""CPU seconds after which a test is considered to be in an infinite loop."""
 _MEMORY_LIMIT = 4 * 1024**3
-"""In bytes, of a child."""
+"""In bytes, per child."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the tests ended: ``survived`` when they all passed. ``cpu_seconds`` is what they took."""
+    """The result of the tests: ``survived`` if all of them passed. ``cpu_seconds`` is their CPU time."""
 
     survived: bool
     how: str
@@ -39,15 +39,15 @@ class Verdict:
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Import what every child needs, once: the libraries, and ``modules`` of the product, none of them mutated."""
+    """Import what every child needs: the libraries, and ``modules`` of the product, none of which is mutated."""
     for name in (*_LIBRARIES, *modules):
         importlib.import_module(name)
 
 
 class Trial:
-    """A child process that runs groups of tests until one fails, with ``source`` in the place of the module's own.
+    """A child process that runs groups of tests until one fails, with ``source`` in place of the module's own.
 
-    ``finished`` says how they ended.
+    ``finished`` returns the result.
     """
 
     def __init__(self, module: str, source: str, tests: Sequence[Sequence[str]]) -> None:
@@ -58,7 +58,7 @@ class Trial:
             _run(self._folder, module, source, tests)
 
     def finished(self) -> Verdict | None:
-        """The verdict, or None while the tests still run."""
+        """The verdict, or None while the tests are running."""
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if pid == 0:
             if time.monotonic() > self._deadline:
@@ -74,14 +74,14 @@ class Trial:
         return Verdict(code == 0, how, usage.ru_utime + usage.ru_stime)
 
     def stop(self) -> None:
-        """End the child and wait for it."""
+        """Kill the child and wait for it."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _run(folder: Path, module: str, source: str, tests: Sequence[Sequence[str]]) -> None:
-    """In the child: never returns."""
+    """Runs in the child process and never returns."""
     code = 70
     try:
         output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT)
@@ -92,7 +92,7 @@ def _run(folder: Path, module: str, source: str, tests: Sequence[Sequence[str]])
         import pytest
 
         options = ["-x", "-q", "-r", "fE", "--tb=no", "--no-header", "-p", "no:cacheprovider"]
-        # Hypothesis is loaded already; nothing that it asserts is of interest.
+        # Hypothesis is already loaded, so its assertions cannot be rewritten.
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         options += ["-m", "not hypothesis", f"--basetemp={folder / 'tmp'}"]
         for group in tests:
@@ -108,14 +108,14 @@ def _run(folder: Path, module: str, source: str, tests: Sequence[Sequence[str]])
 
 
 class _TimeLimit:
-    """A pytest plugin that ends the process when a test takes too much CPU time."""
+    """A pytest plugin that kills the process if a test takes too much CPU time."""
 
     def pytest_runtest_logstart(self) -> None:
         signal.setitimer(signal.ITIMER_PROF, _TEST_SECONDS)
 
 
 def _import_from(source: str, module: str) -> None:
-    """Import a module, from this text instead of its file, before anything else imports it."""
+    """Import ``module`` from ``source`` instead of its file. Must be called before anything else imports it."""
     package, _, name = module.rpartition(".")
     assert module not in sys.modules
     parent = importlib.import_module(package)

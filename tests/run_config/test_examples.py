@@ -53,7 +53,7 @@ def test_the_command_prints_the_file_itself() -> None:
 def test_the_command_lists_names() -> None:
     listed = run("--list")
     assert [line.split()[0] for line in listed.text.splitlines()] == NAMES
-    assert "for a rehearsal on the local validator." in listed.text
+    assert "for testing on the local validator." in listed.text
     assert listed.data["examples"] == [{"name": e.name, "summary": e.summary} for e in list_examples()]
 
 
