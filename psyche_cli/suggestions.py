@@ -11,7 +11,12 @@ from shlex import quote
 from typing import Final
 from urllib.parse import urlsplit
 
-_SIGNING: Final = frozenset({"create-run", "update-config", "set-paused", "treasurer-top-up-rewards"})
+_SIGNING: Final = frozenset(
+    (
+        *("create-run", "update-config", "set-paused", "treasurer-top-up-rewards"),
+        *("join-authorization-delete", "join-authorization-close"),
+    )
+)
 """Suggested commands that take a wallet."""
 
 _RPC_FROM_VARIABLE: Final = '"$RPC"'

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_callback, get_params_convertors_ctx_param_name_from_function
 
-from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, VARIABLES, output_options
+from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, output_options, variable_of
 from psyche_cli.cli.verbs import SECTIONS, Section, Verb
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def _request_option(*names: str, help: str) -> TyperOption:
 
 def _defaults(parameters: Sequence[Any], variables: Mapping[str, str]) -> dict[str, Any]:
     """The values of environment variables, by parameter name."""
-    return {
-        parameter.name: variables[VARIABLES[flag]]
-        for parameter in parameters
-        for flag in parameter.opts
-        if flag in VARIABLES and variables.get(VARIABLES[flag])
-    }
+    defaults: dict[str, Any] = {}
+    for parameter in parameters:
+        value = variables.get(variable_of(parameter) or "")
+        if value:
+            defaults[parameter.name] = value.replace(",", " ").split() if parameter.multiple else value
+    return defaults
 
 
 class _Level:
@@ -90,7 +90,25 @@ class _Level:
 
 
 class VerbCommand(_Level, TyperCommand):
-    """A verb."""
+    """A verb. Each of the ``open_options`` takes all words up to the next option, none included."""
+
+    def __init__(self, *, open_options: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(**settings)
+        self._open_options = open_options
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give each word of an open option an option of its own, then parse as Typer does."""
+        words: list[str] = []
+        is_open = ""
+        for word in args:
+            if word in self._open_options:
+                is_open = word
+            elif is_open and not word.startswith("-"):
+                words.append(f"{is_open}={word}")
+            else:
+                is_open = ""
+                words.append(word)
+        return super().parse_args(ctx, words)
 
 
 class Group(_Level, TyperGroup):
@@ -188,7 +206,7 @@ def _build(verb: Verb) -> VerbCommand | Group:
         "rich_markup_mode": None,
     }
     if not verb.verbs:
-        return VerbCommand(**settings)
+        return VerbCommand(open_options=declaration.open_options, **settings)
     sections = [Section("Commands", verb.verbs)]
     return Group(
         sections=sections, paired_options=declaration.paired_options, invoke_without_command=verb.runs, **settings
@@ -212,12 +230,11 @@ def usage(context: typer.Context) -> Help | GroupHelp:
             )
             continue
         value = None if parameter.is_flag else parameter.make_metavar(context)
-        variable = next((VARIABLES[flag] for flag in parameter.opts if flag in VARIABLES), None)
         options.append(
             {
                 "names": [*parameter.opts],
                 "value": value,
-                "variable": variable,
+                "variable": variable_of(parameter),
                 "help": parameter.help,
                 "required": parameter.required,
             }

@@ -32,8 +32,14 @@ VARIABLES: Final = {
     "--ms-interval": "MS_INTERVAL",
     "--count": "COUNT",
     "--address": "ADDRESS",
+    "--join-authority": "JOIN_AUTHORITY",
+    "--delegates-clear": "DELEGATES_CLEAR",
+    "--delegates-added": "DELEGATES_ADDED",
 }
-"""Option to the environment variable that supplies its value if the option is not given."""
+"""Option to the environment variable that supplies its value if the option is not given.
+
+A verb may declare an option of the same name without the variable; ``variable_of`` says which it is.
+"""
 
 
 COMPLETION_VARIABLE: Final = "_PSYCHE_CLI_COMPLETE"
@@ -44,17 +50,27 @@ EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--
 be set for another program, so their use is reported."""
 
 
-def option(*names: str, help: str, **settings: Any) -> Any:
+def option(*names: str, help: str, variable: bool = True, **settings: Any) -> Any:
     """A Typer option whose help names its environment variable, if it has one.
 
+    With ``variable`` False it has none, whatever its name: the published client reads none for this verb.
     ``settings`` are passed to ``typer.Option``. An option with a variable must state its default in ``help``: Typer
     would show the variable's value instead, which may be an RPC URL that contains an API key.
     """
-    variable = next((VARIABLES[name] for name in names if name in VARIABLES), None)
-    if variable:
+    found = next((VARIABLES[name] for name in names if variable and name in VARIABLES), None)
+    if found:
         settings["show_default"] = False
-    text = f"{help} [env: {variable}]" if variable else help
-    return typer.Option(*names, help=text, **settings)
+    return typer.Option(*names, help=f"{help} {_variable_note(found)}" if found else help, **settings)
+
+
+def variable_of(parameter: Any) -> str | None:
+    """The environment variable of a parsed option, which its help names."""
+    found = next((VARIABLES[flag] for flag in parameter.opts if flag in VARIABLES), None)
+    return found if found and _variable_note(found) in (parameter.help or "") else None
+
+
+def _variable_note(variable: str) -> str:
+    return f"[env: {variable}]"
 
 
 def came_from_variable(ctx: typer.Context, parameter: str | None) -> bool:
@@ -108,6 +124,11 @@ OutputFile = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm in advance, instead of being asked.")]
+Authorizer = Annotated[
+    str | None,
+    option("--authorizer", metavar="PUBKEY", help="Public key that was allowed to join, itself or through delegates."),
+]
+Permissionless = Annotated[bool, option("--permissionless", help="The authorization for everyone.")]
 RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.")]
 TreasurerIndex = Annotated[
     int | None,

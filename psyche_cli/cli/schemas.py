@@ -19,7 +19,7 @@ from psyche_cli.cli.verbs import SECTIONS, Verb
 from psyche_cli.error_fields import field_names
 from psyche_cli.errors import ExitCode, PsycheError, error_classes
 from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema
-from psyche_cli.operations.authorizations.payloads import JoinAuthorizationData
+from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config.payloads import CheckData, UpdateConfigData
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
@@ -48,8 +48,15 @@ _RESULTS: Final[dict[str, Any]] = {
     "json-dump-user": Document[UserDump],
     "set-future-epoch-rates": OperationResult[RatesData],
     "treasurer-top-up-rewards": OperationResult[TopUpData],
-    "join-authorization-create": OperationResult[JoinAuthorizationData],
-    "run-authorizer": OperationResult[JoinAuthorizationData],
+    "join-authorization-create": OperationResult[
+        authorizations.JoinAuthorizationData | authorizations.AuthorizedFileData
+    ],
+    "join-authorization-read": OperationResult[authorizations.AuthorizationData],
+    "join-authorization-delegate": OperationResult[authorizations.DelegatesData],
+    "join-authorization-delete": OperationResult[authorizations.DeactivatedData],
+    "join-authorization-close": OperationResult[authorizations.ClosedAuthorizationData],
+    "join-authorization list": OperationResult[authorizations.AuthorizationListData],
+    "run-authorizer": OperationResult[authorizations.JoinAuthorizationData],
     "config check": OperationResult[CheckData],
     "config example": PlainText[payloads.Example | payloads.WrittenExample | payloads.ExampleList],
     "localnet": OperationResult[localnet.ReadyData],

@@ -40,12 +40,14 @@ class Declaration:
     """The declaration of a verb.
 
     Typer derives the options from the signature of ``function``, whose docstring is the help text. ``example`` is a
-    command line. ``paired_options`` are options of a group that take two words.
+    command line. ``paired_options`` are options of a group that take two words. ``open_options`` are options of a
+    verb that take any number of words.
     """
 
     function: Callable[..., Any]
     example: str
     paired_options: tuple[str, ...] = ()
+    open_options: tuple[str, ...] = ()
 
 
 def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Declaration]:
@@ -77,7 +79,12 @@ def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Re
 
 
 def writes(
-    *, example: str, websocket: bool = True, wallet: Any = WalletPath, confirms: bool = False
+    *,
+    example: str,
+    websocket: bool = True,
+    wallet: Any = WalletPath,
+    confirms: bool = False,
+    open_options: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Writing]], Declaration]:
     """Declare a verb that needs an endpoint and a wallet.
 
@@ -107,7 +114,8 @@ def writes(
 
         added = {"rpc": _RPC, "ws_rpc": _WS_RPC} if websocket else {"rpc": _RPC}
         added |= {"wallet": wallet_option, **({"yes": _YES} if confirms else {})}
-        return Declaration(_presented(run, function, {"ctx": _CONTEXT, **own, **added}), example)
+        presented = _presented(run, function, {"ctx": _CONTEXT, **own, **added})
+        return Declaration(presented, example, open_options=open_options)
 
     return declare
 

@@ -51,6 +51,10 @@ _CONFIG: Final = (
     Verb("example", "Print an example run configuration, or write it to a new file", "config.example"),
 )
 
+_JOIN_AUTHORIZATION: Final = (
+    Verb("list", "List all join authorizations of a join authority", "join_authorization.list"),
+)
+
 SECTIONS: Final = (
     Section(
         "Runs",
@@ -93,6 +97,33 @@ SECTIONS: Final = (
                 "join-authorization-create",
                 "Authorize one key, or everyone, to join your runs",
                 "join_authorization_create",
+            ),
+            Verb(
+                "join-authorization-read",
+                "Print a join authorization: whether it is active, and its delegates",
+                "join_authorization_read",
+            ),
+            Verb(
+                "join-authorization-delegate",
+                "Change the delegates of an authorization granted to the wallet",
+                "join_authorization_delegate",
+            ),
+            Verb(
+                "join-authorization-delete",
+                "Deactivate a join authorization of the wallet",
+                "join_authorization_delete",
+            ),
+            Verb(
+                "join-authorization-close",
+                "Close an inactive join authorization and recover its rent",
+                "join_authorization_close",
+            ),
+            Verb(
+                "join-authorization",
+                "List join authorizations",
+                "join_authorization.group",
+                verbs=_JOIN_AUTHORIZATION,
+                runs=False,
             ),
             Verb(
                 "run-authorizer", "Alias of join-authorization-create that takes key=value arguments", "run_authorizer"

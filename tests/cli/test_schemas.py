@@ -65,13 +65,15 @@ def test_the_list_of_schemas(tmp_path: Path) -> None:
     assert outcome.json["error"]["context"] == {"name": "localnet nonsense"}
 
 
-def test_the_success_of_every_verb_is_as_its_schema_says(house: House, tmp_path: Path) -> None:
+def test_the_success_of_every_verb_is_as_its_schema_says(house: House, owner_address: str, tmp_path: Path) -> None:
     in_training(house, "joined")
     mint = house.new_mint()
     somebody = str(Pubkey.new_unique())
     (tmp_path / "account.json").write_text(
         json.dumps({"account": {"lamports": 10**9, "data": ["", "base64"], "owner": "1" * 32, "executable": False}})
     )
+    keys = tmp_path / "keys.csv"
+    keys.write_text(f"{somebody}\n{owner_address}\n")
     run = ("--run-id", "test")
     checked = set()
     for words in (
@@ -81,6 +83,12 @@ def test_the_success_of_every_verb_is_as_its_schema_says(house: House, tmp_path:
         ("set-future-epoch-rates", *run, "--earning-rate-total-shared", "2.5"),
         ("treasurer-top-up-rewards", *run, "--collateral-amount", "3"),
         ("join-authorization-create", "--permissionless"),
+        ("join-authorization-create", "--from", keys),
+        ("join-authorization-read", "--join-authority", owner_address),
+        ("join-authorization-delegate", "--join-authority", owner_address, "--delegates-added", somebody),
+        ("join-authorization-delete", "--authorizer", somebody),
+        ("join-authorization-close", "--authorizer", somebody),
+        ("join-authorization", "list", "--grantor", owner_address),
         ("run-authorizer", f"grantee={somebody}"),
         ("set-paused", *run, "--resume"),
         ("tick", *run, "--count", "1"),

@@ -22,6 +22,7 @@ def command(
         str | None,
         option(
             "--join-authority",
+            variable=False,
             metavar="PUBKEY",
             help="Key that authorizes members to join. Defaults to the wallet's key.",
         ),

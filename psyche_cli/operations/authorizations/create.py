@@ -6,27 +6,18 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
-from psyche_cli.errors import AlreadyExists, ProgramRefused, UsageError
+from psyche_cli.errors import AlreadyExists, ProgramRefused
 from psyche_cli.limits import NEW_AUTHORIZATION_BYTES
+from psyche_cli.operations.authorizations.find import decoded_if_taken, named
 from psyche_cli.operations.authorizations.payloads import JoinAuthorizationData
 from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
 from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.sessions import SigningSession
-from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_authorization
-from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address, parse_pubkey
+from psyche_cli.protocol.accounts.small_accounts import Authorization
+from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.results import OperationResult, Receipt
-from psyche_cli.solana.raw_account import RawAccount, taken
-
-
-def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
-    """The grantee: one public key, or ``ANYONE``. Raises UsageError unless exactly one of the two options is given."""
-    if permissionless == (authorizer is not None):
-        raise UsageError(
-            "Specify either --authorizer PUBKEY or --permissionless.",
-            hint="--permissionless allows everyone to join; --authorizer allows only that key and its delegates.",
-        )
-    return ANYONE if authorizer is None else parse_pubkey(authorizer, "--authorizer")
+from psyche_cli.solana.raw_account import RawAccount
 
 
 def create_join_authorization(
@@ -40,7 +31,7 @@ def create_join_authorization(
     grantor = session.wallet.address
     address = authorization_address(grantor, grantee, session.programs)
     [found], funds = accounts_and_funds(session, [address])
-    existing = _decoded(session, found)
+    existing = decoded_if_taken(session, found)
     try:
         transactions = _create_or_activate(session, grantee, address, found, funds)
     except (AlreadyExists, ProgramRefused) as error:
@@ -53,18 +44,13 @@ def create_join_authorization(
 
 
 def _find(session: SigningSession, address: Pubkey) -> Authorization | None:
-    return _decoded(session, session.rpc.account(address))
-
-
-def _decoded(session: SigningSession, found: RawAccount | None) -> Authorization | None:
-    raw = taken(found)
-    return None if raw is None else decode_authorization(raw, session.programs)
+    return decoded_if_taken(session, session.rpc.account(address))
 
 
 def _create_or_activate(
     session: SigningSession, grantee: Pubkey, address: Pubkey, found: RawAccount | None, funds: Funds
 ) -> tuple[Receipt, ...]:
-    existing = _decoded(session, found)
+    existing = decoded_if_taken(session, found)
     instructions = plan(session.instructions, session.wallet.address, grantee, address, existing)
     if not instructions:
         return ()
@@ -98,10 +84,11 @@ def _result(
 ) -> OperationResult[JoinAuthorizationData]:
     grantor = session.wallet.address
     lamports = read_if_possible(lambda: session.rpc.balance(address))
-    who = "everyone" if grantee == ANYONE else str(grantee)
     done = "Activated the join authorization" if existing else "Created a join authorization"
     return OperationResult(
-        summary=f"{done} for {who}." if transactions else f"The join authorization for {who} is already active.",
+        summary=f"{done} for {named(grantee)}."
+        if transactions
+        else f"The join authorization for {named(grantee)} is already active.",
         data=JoinAuthorizationData(
             grantor=str(grantor),
             grantee=str(grantee),

@@ -1,0 +1,204 @@
+"""Authorize the grantees of a file, in as few transactions as possible."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import InvalidPublicKey, ProgramRefused, UsageError
+from psyche_cli.limits import MAX_TRANSACTION_BYTES, NEW_AUTHORIZATION_BYTES
+from psyche_cli.operations.authorizations.create import plan
+from psyche_cli.operations.authorizations.find import decoded_if_taken
+from psyche_cli.operations.authorizations.payloads import AuthorizedFileData, AuthorizedLine
+from psyche_cli.operations.funds import accounts_and_funds, require_lamports
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.addresses import authorization_address, parse_pubkey
+from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.solana.sending.transaction import transaction_size
+from psyche_cli.texts import decoded
+
+_LARGEST_FILE: Final = 1024 * 1024
+_HEADINGS: Final = ("grantee", "authorizer", "pubkey", "public key", "address", "wallet")
+_MOST_SHOWN: Final = 5
+
+Outcome = Literal["created", "activated", "already active", "repeated"]
+
+
+@dataclass(frozen=True)
+class GranteeLine:
+    """A key and the number of its line, from 1."""
+
+    line: int
+    grantee: Pubkey
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is left to do for a grantee."""
+
+    grantee: Pubkey
+    address: Pubkey
+    instructions: list[Instruction]
+    creates: bool
+    lamports: int
+
+
+def read_grantees(path: Path) -> list[GranteeLine]:
+    """The keys in the first column of a CSV file. A heading, blank lines and lines that begin with # are skipped.
+
+    Raises UsageError, which names the lines that hold no public key; their text is not repeated.
+    """
+    lines: list[GranteeLine] = []
+    bad: list[int] = []
+    for position, (number, cell) in enumerate(_first_cells(_text(path))):
+        try:
+            lines.append(GranteeLine(number, parse_pubkey(cell, "the key")))
+        except InvalidPublicKey:
+            if position > 0 or cell.lower() not in _HEADINGS:
+                bad.append(number)
+    if bad:
+        which = ", ".join(map(str, bad[:_MOST_SHOWN])) + (", ..." if len(bad) > _MOST_SHOWN else "")
+        raise UsageError(
+            f"{path} holds no public key in the first column of {'line' if len(bad) == 1 else 'lines'} {which}.",
+            hint="Use a CSV file with one public key per line.",
+            path=str(path),
+        )
+    if not lines:
+        raise UsageError(f"{path} holds no public keys.", path=str(path))
+    return lines
+
+
+def _first_cells(text: str) -> Iterator[tuple[int, str]]:
+    reader = csv.reader(io.StringIO(text))
+    try:
+        for row in reader:
+            cell = row[0].strip() if row else ""
+            if cell and not cell.startswith("#"):
+                yield reader.line_num, cell
+    except csv.Error as error:
+        raise UsageError(f"Line {reader.line_num} of the file is not CSV.") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", path=str(path)) from error
+    if len(content) > _LARGEST_FILE:
+        raise UsageError(f"{path} is larger than 1 MiB.", path=str(path))
+    try:
+        return decoded(content)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text.", path=str(path)) from error
+
+
+def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) -> OperationResult[AuthorizedFileData]:
+    """Create and activate the wallet's join authorization for each grantee; those that are active are left alone.
+
+    A transaction holds some eight of them. Each is complete in itself, so a repetition after a failure continues with
+    those that are left. Rent and fees of all must be there before the first is sent. Raises InsufficientFunds.
+    """
+    outcomes: dict[Pubkey, tuple[Outcome, str | None]] = {}
+    receipts: list[Receipt] = []
+    pending = list(dict.fromkeys(line.grantee for line in lines))
+    refused_once = False
+    while pending:
+        tasks = _look(session, pending, outcomes)
+        pending = []
+        batches = _packed(session, tasks)
+        for number, batch in enumerate(batches):
+            session.deadline.restart()
+            label = f"authorizations, {len(batch)} of {sum(map(len, batches[number:]))} left"
+            instructions = [instruction for task in batch for instruction in task.instructions]
+            try:
+                receipt = session.sender.send(instructions, session.wallet, label=label)
+            except ProgramRefused as error:
+                # Another process may have created one of them meanwhile. What was sent and paid for remains a failure.
+                if refused_once or (error.sent and error.signature not in {receipt.signature for receipt in receipts}):
+                    raise
+                refused_once = True
+                pending = [task.grantee for later in batches[number:] for task in later]
+                break
+            receipts.append(receipt)
+            for task in batch:
+                outcomes[task.grantee] = ("created" if task.creates else "activated", receipt.signature)
+    return _result(session, lines, outcomes, receipts)
+
+
+def _look(
+    session: SigningSession, grantees: Sequence[Pubkey], outcomes: dict[Pubkey, tuple[Outcome, str | None]]
+) -> list[_Task]:
+    """What is left to do, if the wallet can pay for it. Notes in ``outcomes`` what is active already."""
+    grantor = session.wallet.address
+    addresses = [authorization_address(grantor, grantee, session.programs) for grantee in grantees]
+    found, funds = accounts_and_funds(session, addresses)
+    tasks = []
+    for grantee, address, raw in zip(grantees, addresses, found, strict=True):
+        existing = decoded_if_taken(session, raw)
+        instructions = plan(session.instructions, grantor, grantee, address, existing)
+        if instructions:
+            tasks.append(_Task(grantee, address, instructions, existing is None, raw.lamports if raw else 0))
+        else:
+            outcomes[grantee] = ("already active", None)
+    rent = funds.rent.exempt_minimum(NEW_AUTHORIZATION_BYTES)
+    if tasks:
+        needed = sum(max(rent - task.lamports, 0) for task in tasks if task.creates)
+        batches = [[i for task in batch for i in task.instructions] for batch in _packed(session, tasks)]
+        require_lamports(session, funds, *batches, rent=needed)
+    return tasks
+
+
+def _packed(session: SigningSession, tasks: Iterable[_Task]) -> list[list[_Task]]:
+    """The tasks in their order, as many in each transaction as fit."""
+    batches: list[list[_Task]] = []
+    for task in tasks:
+        if batches:
+            together = [instruction for one in (*batches[-1], task) for instruction in one.instructions]
+            if transaction_size(together, session.wallet.address) <= MAX_TRANSACTION_BYTES:
+                batches[-1].append(task)
+                continue
+        batches.append([task])
+    return batches
+
+
+def _result(
+    session: SigningSession,
+    lines: Sequence[GranteeLine],
+    outcomes: Mapping[Pubkey, tuple[Outcome, str | None]],
+    receipts: Sequence[Receipt],
+) -> OperationResult[AuthorizedFileData]:
+    grantor = session.wallet.address
+    reports: list[AuthorizedLine] = []
+    seen: set[Pubkey] = set()
+    for line in lines:
+        outcome, signature = outcomes[line.grantee]
+        reports.append(
+            AuthorizedLine(
+                line=line.line,
+                grantee=str(line.grantee),
+                address=str(authorization_address(grantor, line.grantee, session.programs)),
+                outcome="repeated" if line.grantee in seen else outcome,
+                signature=None if line.grantee in seen else signature,
+            )
+        )
+        seen.add(line.grantee)
+    created = sum(report.outcome == "created" for report in reports)
+    activated = sum(report.outcome == "activated" for report in reports)
+    count = len(seen)
+    done = f"Created {created} and activated {activated} join authorizations, {count} in all."
+    return OperationResult(
+        summary=done if receipts else f"All {count} join authorizations are already active.",
+        data=AuthorizedFileData(
+            grantor=str(grantor), already_so=not receipts, created=created, activated=activated, lines=reports
+        ),
+        details=tuple((f"line {report.line}", f"{report.grantee}  {report.outcome}") for report in reports),
+        transactions=tuple(receipts),
+    )

@@ -1,0 +1,112 @@
+"""Change the delegates of a join authorization, as its grantee."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import format_sol
+from psyche_cli.limits import MAX_TRANSACTION_BYTES, NEW_AUTHORIZATION_BYTES
+from psyche_cli.operations.authorizations.find import authorization_data, authorization_details, require_authorization
+from psyche_cli.operations.authorizations.payloads import DelegatesData
+from psyche_cli.operations.funds import accounts_and_funds, require_lamports
+from psyche_cli.operations.sending import read_if_possible
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.accounts.small_accounts import Authorization
+from psyche_cli.protocol.addresses import authorization_address
+from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.solana.sending.transaction import transaction_size
+
+
+def change_delegates(
+    session: SigningSession, *, grantor: Pubkey, clear: bool, added: Sequence[Pubkey], removed: Sequence[Pubkey] = ()
+) -> OperationResult[DelegatesData]:
+    """Bring the delegates of the wallet's authorization to what was asked for.
+
+    The program keeps duplicates and only appends, so what is there already is not added again, and what stays is added
+    anew after a removal. Takes one transaction for some 25 delegates; a repetition after a failure continues. The
+    account grows and shrinks with the list: the wallet pays the rent, or gets it back.
+    Raises AccountNotFound, AccountError, InsufficientFunds.
+    """
+    grantee = session.wallet.address
+    address = authorization_address(grantor, grantee, session.programs)
+    [found], funds = accounts_and_funds(session, [address])
+    before = require_authorization(session, found, grantor=grantor, grantee=grantee)
+    target = wanted(before.delegates, clear=clear, added=added, removed=removed)
+    transactions = plan(session, before, target)
+    size = NEW_AUTHORIZATION_BYTES + Pubkey.LENGTH * len(target)
+    change = funds.rent.exempt_minimum(size) - before.lamports if transactions else 0
+    if len(target) >= len(before.delegates):
+        change = max(change, 0)  # a richer account keeps what it has while it grows
+    if transactions:
+        require_lamports(session, funds, *transactions, rent=max(change, 0))
+    receipts = []
+    for number, instructions in enumerate(transactions, 1):
+        session.deadline.restart()
+        label = "delegates" if len(transactions) == 1 else f"delegates, {number} of {len(transactions)}"
+        receipts.append(session.sender.send(instructions, session.wallet, label=label))
+    latest = read_if_possible(lambda: session.rpc.account(address)) if receipts else None
+    now = require_authorization(session, latest, grantor=grantor, grantee=grantee) if latest else None
+    return _result(before, now or replace(before, delegates=target), receipts, change)
+
+
+def wanted(
+    present: Sequence[Pubkey], *, clear: bool, added: Sequence[Pubkey], removed: Sequence[Pubkey] = ()
+) -> tuple[Pubkey, ...]:
+    """The delegates as they are to be; ``present`` itself where that differs only in its order."""
+    kept = () if clear else tuple(key for key in present if key not in set(removed))
+    target = (*kept, *(key for key in dict.fromkeys(added) if key not in kept))
+    return tuple(present) if sorted(map(bytes, target)) == sorted(map(bytes, present)) else target
+
+
+def plan(session: SigningSession, authorization: Authorization, target: Sequence[Pubkey]) -> list[list[Instruction]]:
+    """The transactions, of one instruction each: append what is missing, or clear the list and fill it again."""
+    present = authorization.delegates
+    if tuple(target) == present:
+        return []
+    clear = tuple(target[: len(present)]) != present
+    rest = list(target) if clear else list(target[len(present) :])
+
+    def instruction(keys: Sequence[Pubkey], *, clear: bool) -> list[Instruction]:
+        wallet = session.wallet.address
+        return [
+            session.instructions.authorization_grantee_update(
+                payer=wallet,
+                grantee=wallet,
+                authorization=authorization.address,
+                delegates_clear=clear,
+                delegates_added=keys,
+            )
+        ]
+
+    room = MAX_TRANSACTION_BYTES - transaction_size(instruction([], clear=clear), session.wallet.address)
+    most = room // Pubkey.LENGTH - 1  # less one for the longer lengths in the message
+    chunks = [rest[start : start + most] for start in range(0, len(rest), most)] or [[]]
+    return [instruction(chunk, clear=clear and number == 0) for number, chunk in enumerate(chunks)]
+
+
+def _result(
+    before: Authorization, now: Authorization, receipts: Sequence[Receipt], change: int
+) -> OperationResult[DelegatesData]:
+    added = [str(key) for key in now.delegates if key not in before.delegates]
+    removed = [str(key) for key in dict.fromkeys(before.delegates) if key not in now.delegates]
+    rent = {1: f"; paid {format_sol(change)} SOL of rent", -1: f"; got {format_sol(-change)} SOL of rent back", 0: ""}
+    done = f"Added {len(added)} and removed {len(removed)} delegates{rent[(change > 0) - (change < 0)]}."
+    return OperationResult(
+        summary=done if receipts else "The authorization already has these delegates.",
+        data=DelegatesData(
+            already_so=not receipts,
+            added=added,
+            removed=removed,
+            rent_change_lamports=change,
+            authorization=authorization_data(now),
+        ),
+        details=authorization_details(now),
+        transactions=tuple(receipts),
+        warnings=()
+        if now.active
+        else ("The authorization is inactive: until its grantor activates it, it lets nobody join.",),
+    )

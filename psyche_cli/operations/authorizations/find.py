@@ -1,0 +1,89 @@
+"""Find join authorizations, and describe them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import format_sol
+from psyche_cli.errors import AccountNotFound, UsageError
+from psyche_cli.operations.authorizations.payloads import AuthorizationData
+from psyche_cli.operations.sessions import Session
+from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_authorization
+from psyche_cli.protocol.addresses import ANYONE, authorization_address, parse_pubkey
+from psyche_cli.solana.raw_account import RawAccount, taken
+
+
+def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
+    """The grantee: one public key, or ``ANYONE``. Raises UsageError unless exactly one of the two options is given."""
+    if permissionless == (authorizer is not None):
+        raise UsageError(
+            "Specify either --authorizer PUBKEY or --permissionless.",
+            hint="--permissionless means everyone; --authorizer means only that key and its delegates.",
+        )
+    return ANYONE if authorizer is None else parse_pubkey(authorizer, "--authorizer")
+
+
+def decoded_if_taken(session: Session, found: RawAccount | None) -> Authorization | None:
+    """The authorization, or None where nothing was created. Raises AccountError."""
+    raw = taken(found)
+    return None if raw is None else decode_authorization(raw, session.programs)
+
+
+def require_authorization(
+    session: Session, found: RawAccount | None, *, grantor: Pubkey, grantee: Pubkey
+) -> Authorization:
+    """The authorization that was read. Raises AccountNotFound where there is none, AccountError."""
+    authorization = decoded_if_taken(session, found)
+    if authorization is None:
+        raise AccountNotFound(
+            f"{grantor} has not authorized {named(grantee)} to join.",
+            hint="Check the keys. The grantor creates an authorization with join-authorization-create.",
+            address=str(authorization_address(grantor, grantee, session.programs)),
+        )
+    return authorization
+
+
+def named(grantee: Pubkey) -> str:
+    """A grantee in a sentence."""
+    return "everyone" if grantee == ANYONE else str(grantee)
+
+
+def authorization_data(authorization: Authorization) -> AuthorizationData:
+    """The authorization for a program."""
+    updated = authorization.grantor_update_timestamp
+    return AuthorizationData(
+        grantor=str(authorization.grantor),
+        grantee=str(authorization.grantee),
+        permissionless=authorization.grantee == ANYONE,
+        address=str(authorization.address),
+        active=authorization.active,
+        delegates=[str(delegate) for delegate in authorization.delegates],
+        lamports=authorization.lamports,
+        grantor_update_unix_timestamp=updated or None,
+    )
+
+
+def authorization_details(authorization: Authorization) -> tuple[tuple[str, str], ...]:
+    """The authorization for a person."""
+    everyone = " (everyone)" if authorization.grantee == ANYONE else ""
+    updated = authorization.grantor_update_timestamp
+    return (
+        ("grantor (join authority)", str(authorization.grantor)),
+        ("grantee", f"{authorization.grantee}{everyone}"),
+        ("authorization", str(authorization.address)),
+        ("active", "yes" if authorization.active else "no"),
+        ("last changed by grantor", time_text(updated) if updated else "never"),
+        ("rent", f"{format_sol(authorization.lamports)} SOL"),
+        ("delegates", str(len(authorization.delegates))),
+        *((f"delegate {number}", str(key)) for number, key in enumerate(authorization.delegates, 1)),
+    )
+
+
+def time_text(unix_timestamp: int) -> str:
+    """A time of the cluster in UTC."""
+    try:
+        return datetime.fromtimestamp(unix_timestamp, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):  # no year of ours
+        return f"{unix_timestamp} seconds since 1970"

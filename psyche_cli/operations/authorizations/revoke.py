@@ -1,0 +1,117 @@
+"""Take a join authorization back, as its grantor: deactivate it, and close its account."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import format_sol
+from psyche_cli.errors import Refused
+from psyche_cli.operations.authorizations.find import (
+    authorization_data,
+    authorization_details,
+    named,
+    require_authorization,
+    time_text,
+)
+from psyche_cli.operations.authorizations.payloads import ClosedAuthorizationData, DeactivatedData
+from psyche_cli.operations.funds import accounts_and_funds, require_lamports
+from psyche_cli.operations.sending import read_if_possible
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.accounts.small_accounts import Authorization
+from psyche_cli.protocol.addresses import ANYONE, authorization_address
+from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
+from psyche_cli.solana.programs import CLOCK_SYSVAR
+
+DELEGATES_KEEP_SECONDS: Final = 30 * 24 * 60 * 60
+"""An authorization with delegates stays for so long after its grantor's last change: 30 days."""
+
+
+def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> OperationResult[DeactivatedData]:
+    """Deactivate the wallet's authorization for a grantee. The account stays, and with it its rent and delegates.
+
+    Sends nothing if it is inactive. Raises AccountNotFound, AccountError, InsufficientFunds.
+    """
+    grantor = session.wallet.address
+    address = authorization_address(grantor, grantee, session.programs)
+    [found], funds = accounts_and_funds(session, [address])
+    before = require_authorization(session, found, grantor=grantor, grantee=grantee)
+    if not before.active:
+        return _deactivated(session, before)
+    instruction = session.instructions.authorization_grantor_update(
+        grantor=grantor, authorization=address, active=False
+    )
+    require_lamports(session, funds, [instruction])
+    receipt = session.sender.send([instruction], session.wallet, label="deactivate")
+    latest = read_if_possible(lambda: session.rpc.account(address))
+    after = before if latest is None else require_authorization(session, latest, grantor=grantor, grantee=grantee)
+    return _deactivated(session, after, receipt)
+
+
+def close_join_authorization(session: SigningSession, grantee: Pubkey) -> OperationResult[ClosedAuthorizationData]:
+    """Close the account of the wallet's inactive authorization for a grantee; its lamports go to the wallet.
+
+    Raises AccountNotFound, AccountError, InsufficientFunds, and Refused for an authorization that is active, or that
+    has delegates and was changed less than 30 days ago.
+    """
+    grantor = session.wallet.address
+    address = authorization_address(grantor, grantee, session.programs)
+    [found, clock], funds = accounts_and_funds(session, [address, CLOCK_SYSVAR])
+    authorization = require_authorization(session, found, grantor=grantor, grantee=grantee)
+    check_closing(session, authorization, decode_clock(clock))
+    instruction = session.instructions.authorization_close(grantor=grantor, spill=grantor, authorization=address)
+    require_lamports(session, funds, [instruction])
+    receipt = session.sender.send([instruction], session.wallet, label="close")
+    recovered = authorization.lamports
+    return OperationResult(
+        summary=f"Closed the join authorization for {named(grantee)}; recovered {format_sol(recovered)} SOL of rent.",
+        data=ClosedAuthorizationData(
+            grantor=str(grantor),
+            grantee=str(grantee),
+            address=str(address),
+            recovered_lamports=recovered,
+            recovered_by=str(grantor),
+        ),
+        details=(("authorization", str(address)), ("rent goes to", str(grantor))),
+        transactions=(receipt,),
+    )
+
+
+def check_closing(session: SigningSession, authorization: Authorization, clock: ClusterClock) -> None:
+    """Raises Refused where the program would refuse to close the account."""
+    if authorization.active:
+        raise Refused(
+            f"The join authorization for {named(authorization.grantee)} is active; only an inactive one can be closed.",
+            hint=f"Deactivate it first: {_command(session, 'join-authorization-delete', authorization.grantee)}",
+        )
+    possible = authorization.grantor_update_timestamp + DELEGATES_KEEP_SECONDS
+    if authorization.delegates and clock.unix_timestamp < possible:
+        raise Refused(
+            f"The join authorization for {named(authorization.grantee)} has delegates, so it can be closed only 30 "
+            f"days after its last change: from {time_text(possible)} on.",
+            hint="Once the grantee removes its delegates, it can be closed at any time.",
+        )
+
+
+def _deactivated(
+    session: SigningSession, authorization: Authorization, *transactions: Receipt
+) -> OperationResult[DeactivatedData]:
+    who = named(authorization.grantee)
+    return OperationResult(
+        summary=f"Deactivated the join authorization for {who}: it lets nobody join any more."
+        if transactions
+        else f"The join authorization for {who} is already inactive.",
+        data=DeactivatedData(already_so=not transactions, authorization=authorization_data(authorization)),
+        details=authorization_details(authorization),
+        transactions=transactions,
+        next_steps=()
+        if authorization.delegates
+        else (_command(session, "join-authorization-close", authorization.grantee),),
+    )
+
+
+def _command(session: SigningSession, verb: str, grantee: Pubkey) -> str:
+    words = ("--permissionless",) if grantee == ANYONE else ("--authorizer", str(grantee))
+    return session.given.command(verb, *words)
