@@ -23,6 +23,8 @@ TESTS: dict[Path, list[list[str]]] = {
     AMOUNTS: [["tests/test_amounts.py"]],
     SENDING: [
         ["tests/solana/test_sender.py"],
+        ["tests/solana/test_delivery.py"],
+        ["tests/solana/test_delivery_expiry.py", "tests/solana/test_delivery_deadline.py"],
         ["tests/solana/test_verdict.py"],
         ["tests/solana/test_transaction.py"],
         ["tests/solana/test_sender_on_localnet.py"],

@@ -20,7 +20,7 @@ from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 
 from .scripted import FINALITY, FakeClock, ScriptedCluster
-from .test_sender import PAYMENT, WALLET
+from .stage import PAYMENT, WALLET
 
 LIFE = 150
 """Blocks for which a blockhash is good, after its own."""

@@ -66,9 +66,11 @@ def test_a_wrong_signature_is_a_mistake_of_the_program() -> None:
         def sign_message(self, message: bytes) -> Signature:
             return super().sign_message(message + b"!")
 
-    payer = WrongWallet(Keypair(), "a test")
+    (payer, _), wrong = wallet(), WrongWallet(Keypair(), "a test")
     with pytest.raises(ValueError, match="invalid signature"):
-        sign_transaction([pay(payer.address)], payer, [], BLOCKHASH)
+        sign_transaction([pay(wrong.address)], wrong, [], BLOCKHASH)
+    with pytest.raises(ValueError, match="invalid signature"):
+        sign_transaction([pay(payer.address), pay(wrong.address)], payer, [wrong], BLOCKHASH)
 
 
 def test_every_signature_costs_5000_lamports() -> None:
@@ -83,6 +85,7 @@ def test_the_mark_makes_equal_payments_differ_and_limits_nothing() -> None:
     marks = {bytes(unique_compute_limit().data) for _ in range(200)}
     # Of 2^17 marks, 200 random ones are distinct but for a few.
     assert len(marks) > 190
+    assert max(int.from_bytes(mark[1:], "little") for mark in marks) >= 200_000 + 2**16
     for mark in marks:
         # SetComputeUnitLimit: the tag 2, then the limit as u32. A transaction has at most 1,400,000 units.
         assert mark[0] == 2

@@ -1,0 +1,126 @@
+"""The deadline of a delivery, which nothing stretches."""
+
+import contextlib
+from typing import Any
+
+import pytest
+
+from psyche_cli.errors import (
+    HttpStatusError,
+    TimedOut,
+    TransactionUnknown,
+)
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
+
+from .stage import REFUSED, SLOW, Stage, slowly
+
+
+def test_a_deadline_ends_in_unknown_with_the_signature() -> None:
+    stage = Stage(deadline=10)
+    stage.on("getSignatureStatuses", stage.status(True, "processed"))
+    error = stage.fails(TransactionUnknown)
+    assert error.message.startswith(f"Transaction {stage.signature} was sent, but its outcome could not be determined")
+    assert "Check the signature" in error.hint
+    assert error.context["signature"] == stage.signature
+    assert 10 <= stage.elapsed < 11.1
+
+
+BUSY = HttpStatusError("busy", status=429, retry_after=30)
+
+
+@pytest.mark.parametrize("retry_after", [1, 29, 30, 31, 119, 9999])
+@pytest.mark.parametrize("methods", [("getSignatureStatuses",), ("sendTransaction", "getSignatureStatuses")])
+def test_no_retry_after_goes_beyond_the_deadline(methods: tuple[str, ...], retry_after: int) -> None:
+    stage = Stage()
+    for method in (*methods, "getEpochInfo"):
+        stage.on(method, HttpStatusError("busy", status=429, retry_after=retry_after))
+    assert stage.fails(TransactionUnknown).signature == stage.signature
+    assert WRITING_SECONDS - 1 < stage.elapsed <= WRITING_SECONDS
+
+
+def test_after_the_longest_pause_there_is_time_for_a_last_look() -> None:
+    stage = Stage()
+
+    def status(params: list[Any]) -> Any:
+        if stage.elapsed < 112:
+            raise BUSY
+        return stage.cluster.status(True)
+
+    stage.on("getSignatureStatuses", status)
+    assert stage.send().slot == 77
+    assert 112 <= stage.elapsed <= WRITING_SECONDS
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3, 4.9, 20, 10_000])
+@pytest.mark.parametrize("silent", ["sendTransaction", "getSignatureStatuses", "getEpochInfo", "getTransaction"])
+def test_a_slow_endpoint_does_not_stretch_the_deadline(silent: str, seconds: float) -> None:
+    stage = Stage()
+    if silent != "getTransaction":
+        stage.on("getSignatureStatuses", stage.status(False, slot=1))
+    slowly(stage, silent, seconds)
+    with contextlib.suppress(TransactionUnknown):
+        stage.send()
+    assert stage.elapsed <= WRITING_SECONDS
+
+
+def test_what_is_prepared_too_slowly_is_not_sent_any_more() -> None:
+    stage = Stage()
+    slowly(stage, "simulateTransaction", 9.5)
+    stage.sender = Sender(RpcClient(stage.cluster, stage.clock), stage.clock, stage.notes.append, deadline_seconds=10)
+    error = stage.fails(TimedOut)
+    assert error.sent is False
+    assert stage.cluster.count("sendTransaction") == 0
+    assert stage.elapsed <= 10
+
+
+@pytest.mark.parametrize(("seconds", "is_sent"), [(4.5, True), (4.6, False)])
+def test_with_less_than_a_tenth_of_the_time_left_nothing_is_sent(seconds: float, is_sent: bool) -> None:
+    stage = Stage(deadline=10)
+    slowly(stage, "simulateTransaction", 2 * seconds)
+    if is_sent:
+        assert stage.send().slot == 77
+        return
+    error = stage.fails(TimedOut)
+    assert error.message == (
+        "scripted://cluster is so slow that too little of the 10 seconds is left to send and confirm payment."
+    )
+    assert error.hint.startswith("The transaction was not sent.")
+    assert error.context == {"endpoint": "scripted://cluster", "sent": False}
+    assert stage.cluster.sent == []
+
+
+def test_one_deadline_for_two_transactions() -> None:
+    stage = Stage()
+    rpc = RpcClient(stage.cluster, stage.clock).within(Deadline(stage.clock, WRITING_SECONDS))
+    stage.sender = Sender(rpc, stage.clock, stage.notes.append)
+
+    def status(params: list[Any]) -> Any:
+        if stage.elapsed < 60 or len(set(stage.cluster.sent)) > 1:
+            raise BUSY
+        return stage.cluster.status(True)
+
+    stage.on("getSignatureStatuses", status)
+    first = stage.send()
+    error = stage.fails(TransactionUnknown)
+    assert error.signature == stage.signature != first.signature
+    assert error.landed == (first.signature,)
+    assert stage.elapsed <= WRITING_SECONDS
+
+
+def test_an_endpoint_lost_after_sending_ends_in_unknown() -> None:
+    stage = Stage()
+    stage.accepting_then(None, REFUSED)
+    stage.on("getSignatureStatuses", REFUSED)
+    stage.on("getEpochInfo", REFUSED)
+    error = stage.fails(TransactionUnknown)
+    assert "because scripted://cluster stopped responding" in error.message
+    assert 30 <= stage.elapsed < 34
+
+
+def test_a_send_that_may_have_arrived_and_then_nothing_is_unknown() -> None:
+    stage = Stage()
+    for method in ("sendTransaction", "getSignatureStatuses", "getEpochInfo"):
+        stage.on(method, SLOW)
+    stage.fails(TransactionUnknown)
