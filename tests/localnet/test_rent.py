@@ -7,7 +7,7 @@ from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.chain.rent import may_become
+from psyche_cli.localnet.chain.rent import transition_allowed
 from tests.localnet.harness import BASE64, FEE, SOL, Chain, move, text
 
 MINIMUM = 890_880
@@ -39,8 +39,8 @@ def account(lamports: int, size: int = 0) -> Account:
         (account(5, 10), 5, 11, False),
     ],
 )
-def test_what_an_account_may_become(before: Account | None, lamports: int, size: int, allowed: bool) -> None:
-    assert may_become(before, lamports, size, minimum_of) is allowed
+def test_allowed_rent_transitions(before: Account | None, lamports: int, size: int, allowed: bool) -> None:
+    assert transition_allowed(before, lamports, size, minimum_of) is allowed
 
 
 def test_too_small_a_gift_is_refused_in_preflight_and_simulation(chain: Chain) -> None:

@@ -1,1 +1,1 @@
-"""The chain itself: bank, virtual machine, blocks, history and clock. Knows nothing of RPC."""
+"""The chain: bank, virtual machine, blocks, history and clock. Independent of RPC."""

@@ -1,4 +1,4 @@
-"""Which accounts exist, by owner: LiteSVM cannot list them."""
+"""An index of the existing accounts by owner, since LiteSVM cannot list them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from solders.pubkey import Pubkey
 
 
 class AccountIndex:
-    """The owner of every existing account, and every owner's accounts. Kept by the bank after each write."""
+    """The owner of every existing account, and the accounts of every owner; updated after each write."""
 
     def __init__(self) -> None:
         self._owners: dict[Pubkey, Pubkey] = {}
         self._owned: dict[Pubkey, dict[Pubkey, None]] = {}
 
     def record(self, address: Pubkey, owner: Pubkey | None) -> None:
-        """Note that the account now belongs to ``owner``, or no longer exists (None)."""
+        """Record that the account is now owned by ``owner``, or no longer exists (None)."""
         former = self._owners.get(address)
         if former == owner:
             return
@@ -31,11 +31,11 @@ class AccountIndex:
             self._owned.setdefault(owner, {})[address] = None
 
     def owner_of(self, address: Pubkey) -> Pubkey | None:
-        """The owner, or None when there is no such account."""
+        """The owner, or None if the account does not exist."""
         return self._owners.get(address)
 
     def owned_by(self, owner: Pubkey) -> list[Pubkey]:
-        """The accounts of a program, in order of their creation."""
+        """The accounts of a program, in order of creation."""
         return list(self._owned.get(owner, ()))
 
     def addresses(self) -> Iterable[Pubkey]:

@@ -1,4 +1,4 @@
-"""The accounts of the chain: their content is in the VM, and an index knows which ones exist."""
+"""The accounts of the chain, stored in the VM, with an index of those that exist."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from psyche_cli.localnet.chain.token_state import mint_of
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 NO_ACCOUNT: Final = Account(0, b"", SYSTEM_PROGRAM)
-"""What the VM is given in place of an account that does not exist."""
+"""The placeholder in the VM for an account that does not exist."""
 
 
 class Accounts:
-    """The accounts in a VM and their index. Whoever writes here has recorded it in the journal, or undoes it."""
+    """The accounts in a VM and their index. Callers record each write in the journal, or undo it."""
 
     def __init__(self, vm: LiteSVM, index: AccountIndex) -> None:
         self._vm = vm
         self.index = index
 
     def get(self, address: Pubkey) -> Account | None:
-        """The account, or None when there is none; one without lamports is none."""
+        """The account, or None if it does not exist or has no lamports."""
         account = self._vm.get_account(address)
         return account if account is not None and account.lamports else None
 
     def balance(self, address: Pubkey) -> int:
-        """Lamports of an account, 0 when there is none."""
+        """The balance of an account in lamports, 0 if it does not exist."""
         return self._vm.get_balance(address) or 0
 
     def rent_exempt_minimum(self, size: int) -> int:
-        """Lamports that an account of ``size`` bytes must hold."""
+        """The minimum balance of an account with ``size`` bytes of data, in lamports."""
         return self._vm.minimum_balance_for_rent_exemption(size)
 
     def mint_decimals(self, mint: Pubkey) -> int | None:
-        """Decimal places of an SPL mint; None when there is no such mint."""
+        """The decimals of an SPL mint; None if it does not exist."""
         account = self.get(mint)
         found = None if account is None else mint_of(account)
         return None if found is None else found.decimals

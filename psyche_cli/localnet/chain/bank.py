@@ -1,8 +1,8 @@
-"""The bank: the state of the chain, and who changes it.
+"""The bank: the state of the chain and all changes to it.
 
-It owns the LiteSVM, the blocks, the accounts and the history, and moves all of them in step with the time. Every change
-is recorded in the journal before anybody can see it; one that cannot be recorded is undone. A transaction that was
-executed is final; there are no forks.
+It owns the LiteSVM, the blocks, the accounts and the history, and keeps them consistent with the time. Every change is
+recorded in the journal before it becomes visible; a change that cannot be recorded is undone. An executed transaction
+is final; there are no forks.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class BankListener(Protocol):
         ...
 
     def on_restore(self) -> None:
-        """An earlier state was restored; every changed account was reported before."""
+        """An earlier state was restored; every changed account has already been reported."""
         ...
 
 
 class Bank:
-    """One chain. To be used by one thread."""
+    """One chain. Not thread-safe."""
 
     def __init__(
         self,
@@ -83,24 +83,24 @@ class Bank:
 
     @property
     def time(self) -> ChainTime:
-        """Where the chain is."""
+        """The current time of the chain."""
         tip = self.chain.tip
         return ChainTime(tip.slot, tip.height, tip.unix_time, self.timekeeper.warped_seconds)
 
     def catch_up(self, *, back_in_time: bool = False) -> None:
         """Begin the slots that are due. Called before every request and, by the server, every slot.
 
-        While the journal cannot record, slots stand still.
+        While the journal cannot record, slots do not advance.
         """
         with suppress(NotRecorded):
             self._advance(back_in_time=back_in_time)
 
     def warp_seconds(self, seconds: int) -> None:
-        """Let so many seconds pass at once, and the slots that fit into them, at least one. Raises NotRecorded."""
+        """Advance the clock, and the slot by as many slots as fit into this time, at least one. Raises NotRecorded."""
         self._warp(seconds=seconds, slots=1 if self.timekeeper.slots_in(seconds) == 0 else 0)
 
     def warp_slots(self, slots: int) -> None:
-        """Let so many slots pass at once; the time stays. Raises NotRecorded."""
+        """Advance the slot without advancing the clock. Raises NotRecorded."""
         self._warp(seconds=0, slots=slots)
 
     def _warp(self, *, seconds: int, slots: int) -> None:
@@ -114,7 +114,7 @@ class Bank:
             raise
 
     def _time_due(self) -> ChainTime:
-        """Where the chain should be by now."""
+        """The time that the chain should have reached by now."""
         tip = self.chain.tip
         slot = max(tip.slot, self._first_slot + self.timekeeper.slots_due() - self._slots_due_at_start)
         return ChainTime(
@@ -152,7 +152,7 @@ class Bank:
     def set_account(self, address: Pubkey, account: Account) -> None:
         """Create, overwrite or (with 0 lamports) remove an account, bypassing all program rules.
 
-        Raises AccountRefused for a program or a sysvar that the VM cannot use, NotRecorded.
+        Raises AccountRefused for a program or a sysvar that the VM rejects, NotRecorded.
         """
         before = self.accounts.get(address)
         self.accounts.put(address, account)
@@ -169,7 +169,7 @@ class Bank:
             listener.on_account(address)
 
     def save(self) -> BankState:
-        """The present state, for ``restore``."""
+        """The current state, for ``restore``."""
         accounts = {}
         for address in self.accounts.index.addresses():
             account = self.accounts.get(address)
@@ -184,9 +184,9 @@ class Bank:
         )
 
     def restore(self, state: BankState, *, keep_programs: bool = False) -> None:
-        """Go back to a saved state: accounts, history, warped time. Slots and blockhashes go on, in a new slot.
+        """Restore a saved state: accounts, history, warped time. Slots and blockhashes continue with a new slot.
 
-        With ``keep_programs``, programs of which the state says nothing stay. Raises NotRecorded.
+        With ``keep_programs``, programs that the state does not contain are kept. Raises NotRecorded.
         """
         before = self.timekeeper.warped
         self.timekeeper.unwarp_time(state.warped_seconds)
@@ -214,9 +214,9 @@ class Bank:
             listener.on_restore()
 
     def execute(self, transaction: DecodedTransaction) -> TransactionRecord:
-        """Check and execute a transaction; its record says whether it succeeded.
+        """Check and execute a transaction; its record contains the outcome.
 
-        Raises TransactionRejected, or NotRecorded, and then nothing has changed.
+        Raises TransactionRejected or NotRecorded, in which case nothing has changed.
         """
         execution = self.executor.execute(transaction)
         record = execution.record

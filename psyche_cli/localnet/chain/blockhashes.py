@@ -1,4 +1,4 @@
-"""The chain of blocks: one per slot, each with a blockhash that stays usable for 150 blocks."""
+"""The chain of blocks, one per slot, each with a blockhash that is valid for 150 blocks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from solders.hash import Hash
 from psyche_cli.limits import BLOCKHASH_MAX_AGE
 
 SLOT_HASHES: Final = 512
-"""Entries of the SlotHashes sysvar."""
+"""The number of entries in the SlotHashes sysvar."""
 
 MAX_BLOCKS_AT_ONCE: Final = SLOT_HASHES
-"""Of a longer jump in time only the last slots get blocks; those before count as skipped."""
+"""In a longer jump in time, only this many last slots get blocks; the earlier ones count as skipped."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Block:
 
 
 class BlockChain:
-    """Blocks from genesis on; the newest ``capacity`` of them can be looked up."""
+    """The blocks since genesis, of which the newest ``capacity`` are stored."""
 
     def __init__(
         self, genesis_hash: Hash, unix_time: int, *, slot: int = 0, height: int = 0, capacity: int = 20_000
     ) -> None:
-        """Begin at genesis or, with a later ``slot``, go on from there with blockhashes that were never used."""
+        """Start at genesis or, with a later ``slot``, continue from there with new blockhashes."""
         self.genesis_hash = genesis_hash
         self._capacity = max(capacity, SLOT_HASHES)
         self._blocks: OrderedDict[int, Block] = OrderedDict()
@@ -60,9 +60,9 @@ class BlockChain:
         return expired
 
     def append(self, slot: int, unix_time: int, *, back_in_time: bool = False) -> list[Hash]:
-        """Produce the block of ``slot`` on top of the tip; return the blockhashes that are now too old to be used.
+        """Produce the block of ``slot`` on top of the tip; return the blockhashes that have expired by it.
 
-        Time stands still rather than go back, unless ``back_in_time``.
+        Time never goes back, unless ``back_in_time``.
         """
         parent = self.tip
         time = unix_time if back_in_time else max(unix_time, parent.unix_time)
@@ -70,29 +70,29 @@ class BlockChain:
         return self._add(Block(slot, parent.height + 1, parent.slot, Hash(digest), parent.blockhash, time))
 
     def last_valid_height(self, blockhash: Hash) -> int | None:
-        """The last block height at which a transaction with this blockhash can land; None when it no longer can."""
+        """The last block height at which a transaction with this blockhash can land; None if it can no longer land."""
         height = self._usable.get(blockhash)
         return None if height is None else height + BLOCKHASH_MAX_AGE
 
     def is_usable(self, blockhash: Hash) -> bool:
-        """Whether at most 150 blocks were produced after this one."""
+        """Whether at most 150 blocks were produced after the one with this blockhash."""
         return blockhash in self._usable
 
     def block(self, slot: int) -> Block | None:
-        """The block of a slot, while it is remembered."""
+        """The stored block of a slot, or None."""
         return self._blocks.get(slot)
 
     def slots(self, first: int, last: int) -> list[int]:
-        """The slots with remembered blocks from ``first`` to ``last``, both included."""
+        """The slots with stored blocks from ``first`` to ``last``, both inclusive."""
         if last - first < len(self._blocks):
             return [slot for slot in range(first, last + 1) if slot in self._blocks]
         return [slot for slot in self._blocks if first <= slot <= last]
 
     @property
     def first_slot(self) -> int:
-        """The oldest remembered block's slot."""
+        """The slot of the oldest stored block."""
         return next(iter(self._blocks))
 
     def slot_hashes(self) -> list[tuple[int, Hash]]:
-        """The newest 512 slots with their blockhashes, newest first: the SlotHashes sysvar."""
+        """The content of the SlotHashes sysvar: the newest 512 slots with their blockhashes, newest first."""
         return list(self._recent)

@@ -1,4 +1,4 @@
-"""A transaction as it comes in: decoded, checked for its form, and read for what the bank must know of it."""
+"""Decoding and sanitizing of received transactions, and their properties that the bank uses."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from solders.transaction import VersionedTransaction
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
-"""What validators call a transaction in their errors."""
+"""The name of the transaction type in validators' error messages."""
 
 _ADVANCE_NONCE: Final = (4).to_bytes(4, "little")
 
 
 @dataclass(frozen=True)
 class DecodedTransaction:
-    """A well-formed transaction with its bytes. Signatures and blockhash are not yet judged."""
+    """A well-formed transaction with its bytes. Signatures and blockhash are not yet checked."""
 
     raw: bytes
     versioned: VersionedTransaction
 
     @cached_property
     def message(self) -> Message | MessageV0:
-        """The signed part."""
+        """The message, that is, the signed part."""
         return self.versioned.message
 
     @cached_property
     def signature(self) -> Signature:
-        """The first signature, by which the transaction is known."""
+        """The first signature, which identifies the transaction."""
         return self.versioned.signatures[0]
 
     @cached_property
     def message_hash(self) -> Hash:
-        """What a duplicate is recognised by."""
+        """The hash by which duplicates are detected."""
         return self.message.hash()
 
     @cached_property
     def recent_blockhash(self) -> Hash:
-        """The blockhash, or the durable nonce, that limits the transaction's life."""
+        """The blockhash or durable nonce that limits the validity of the transaction."""
         return self.message.recent_blockhash
 
     @cached_property
     def static_keys(self) -> tuple[Pubkey, ...]:
-        """The addresses inside the message, the fee payer first."""
+        """The addresses in the message, beginning with the fee payer."""
         return tuple(self.message.account_keys)
 
     @property
@@ -59,7 +59,7 @@ class DecodedTransaction:
 
     @property
     def lookups(self) -> list[tuple[Pubkey, bytes, bytes]]:
-        """Look-up tables with the indexes used of them: writable, then read-only."""
+        """The lookup tables with the indexes used, writable and then read-only ones."""
         if not isinstance(self.message, MessageV0):
             return []
         return [
@@ -68,7 +68,7 @@ class DecodedTransaction:
         ]
 
     def is_static_key_writable(self, index: int) -> bool:
-        """Whether the message asks to write the account at this index of ``static_keys``."""
+        """Whether the message declares the account at this index of ``static_keys`` writable."""
         header = self.message.header
         signers = header.num_required_signatures
         if index < signers:
@@ -77,12 +77,12 @@ class DecodedTransaction:
 
     @cached_property
     def static_writable_keys(self) -> tuple[Pubkey, ...]:
-        """Those of ``static_keys`` that the message asks to write."""
+        """The ``static_keys`` that the message declares writable."""
         return tuple(key for index, key in enumerate(self.static_keys) if self.is_static_key_writable(index))
 
     @cached_property
     def nonce_account(self) -> Pubkey | None:
-        """The nonce account whose value stands in for a blockhash, when the first instruction advances one."""
+        """The nonce account that the first instruction advances, whose value replaces a blockhash; None without one."""
         if not self.message.instructions:
             return None
         first = self.message.instructions[0]
@@ -100,15 +100,15 @@ class DecodedTransaction:
 
     @property
     def nonce_authority_signs(self) -> set[Pubkey]:
-        """The signers named by the first instruction (one of them must be the nonce account's authority)."""
+        """The signers of the first instruction (one of them must be the nonce account's authority)."""
         signers = self.message.header.num_required_signatures
         first = self.message.instructions[0]
         return {self.static_keys[index] for index in bytes(first.accounts) if index < signers}
 
     def with_blockhash(self, blockhash: Hash) -> DecodedTransaction:
-        """The same transaction with another blockhash, for simulation: its signatures are wrong now."""
+        """A copy with another blockhash, for simulation; its signatures are invalid."""
         message = bytes(to_bytes_versioned(self.message))
-        # Before the blockhash: the version (but for legacy), 3 bytes of header, the number of keys, and the keys.
+        # Before the blockhash: the version (except for legacy), 3 bytes of header, the number of keys, and the keys.
         keys = len(self.static_keys)
         start = (self.version != "legacy") + 3 + (1 if keys < 128 else 2) + 32 * keys
         changed = from_bytes_versioned(message[:start] + bytes(blockhash) + message[start + 32 :])
@@ -116,12 +116,12 @@ class DecodedTransaction:
         return DecodedTransaction(bytes(transaction), transaction)
 
     def signatures_verify(self) -> bool:
-        """Whether every signature is genuine."""
+        """Whether every signature is valid."""
         return all(self.versioned.verify_with_results())
 
 
 class MalformedTransaction(Exception):
-    """Bytes that are no transaction, or one that refers to what it does not have. Its text is the one of validators."""
+    """The bytes are not a transaction, or one with invalid indexes. The text is a validator's error message."""
 
 
 def parse_transaction(raw: bytes) -> DecodedTransaction:
@@ -132,9 +132,9 @@ def parse_transaction(raw: bytes) -> DecodedTransaction:
         raise MalformedTransaction(f"failed to deserialize {TRANSACTION_TYPE}: {error}") from error
     try:
         transaction.sanitize()
-    except Exception as error:  # solders.SanitizeError is not importable by a stable name
+    except Exception as error:  # solders.SanitizeError has no stable import path
         raise MalformedTransaction(
             "invalid transaction: Transaction failed to sanitize accounts offsets correctly"
         ) from error
-    # Bytes after the transaction are tolerated, as by validators, but not kept.
+    # Trailing bytes are tolerated, as by validators, but not stored.
     return DecodedTransaction(bytes(transaction), transaction)

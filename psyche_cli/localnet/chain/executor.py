@@ -1,7 +1,7 @@
-"""Executing transactions, with what a cluster does around its VM.
+"""Execution of transactions, including the steps that a cluster performs outside its VM.
 
-That is: blockhash age, duplicates, account locks and the payer's rent before the execution; rent, the fee of a failed
-transaction and durable nonces after it.
+Before the execution, these are checks of blockhash age, duplicates, account locks and the payer's rent; after it, rent,
+the fee of a failed transaction, and durable nonces.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from psyche_cli.localnet.chain.blockhashes import BlockChain
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionRecord
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
-from psyche_cli.localnet.chain.nonces import nonce_is_current, used_up
+from psyche_cli.localnet.chain.nonces import advanced_nonce, nonce_is_current
 from psyche_cli.localnet.chain.outcomes import inner_instructions, return_data, token_balances, transaction_error
-from psyche_cli.localnet.chain.rent import may_become, rent_error
+from psyche_cli.localnet.chain.rent import rent_error, transition_allowed
 from psyche_cli.localnet.chain.token_state import TOKEN_PROGRAMS
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
@@ -34,7 +34,7 @@ _NEVER_EXECUTED: Final = Signature.default()
 
 
 class TransactionRejected(Exception):
-    """A transaction that is not executed and costs nothing. ``error`` is the cluster's transaction error as JSON."""
+    """A transaction is not executed and pays no fee. ``error`` is the transaction error in its JSON-RPC form."""
 
     def __init__(self, error: Json) -> None:
         super().__init__(str(error))
@@ -43,7 +43,7 @@ class TransactionRejected(Exception):
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a transaction would do. ``accounts`` are the written ones afterwards; empty after an error."""
+    """The result of a simulation. ``accounts`` are the written accounts afterwards; empty after an error."""
 
     error: Json
     logs: tuple[str, ...]
@@ -55,10 +55,10 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Execution:
-    """A transaction that was executed in the VM, and is yet to be kept or undone.
+    """A transaction that has been executed in the VM, to be kept or undone.
 
-    ``before`` and ``after`` are the accounts that it may write, None where there is none. ``by_nonce``: it landed by a
-    durable nonce, which keeps it from landing again.
+    ``before`` and ``after`` are its writable accounts, None for each that does not exist. ``by_nonce`` means that it
+    uses a durable nonce, which prevents it from landing again.
     """
 
     transaction: DecodedTransaction
@@ -69,12 +69,12 @@ class Execution:
 
     @property
     def changes(self) -> dict[Pubkey, Account | None]:
-        """The accounts that have another content than before."""
+        """The accounts whose content has changed."""
         return {key: self.after[key] for key in self.record.changed}
 
 
 class Executor:
-    """Executes transactions in a VM, for a chain whose blocks it is shown. ``processed`` are those it has kept."""
+    """Executes transactions in a VM, for the chain ``chain``. ``processed`` are the kept transactions."""
 
     def __init__(self, vm: LiteSVM, accounts: Accounts, chain: BlockChain) -> None:
         self._vm = vm
@@ -83,7 +83,7 @@ class Executor:
         self.processed = ProcessedMessages()
 
     def check(self, transaction: DecodedTransaction) -> None:
-        """Refuse what a cluster refuses before execution, signatures excepted. Raises TransactionRejected."""
+        """Raise TransactionRejected for what a cluster rejects before execution, except for invalid signatures."""
         keys = self.load_keys(transaction).keys
         if len(keys) > MAX_ACCOUNT_LOCKS:
             raise TransactionRejected("TooManyAccountLocks")
@@ -98,23 +98,23 @@ class Executor:
         if (
             payer is not None
             and payer.lamports >= fee
-            and not may_become(payer, payer.lamports - fee, len(payer.data), self._accounts.rent_exempt_minimum)
+            and not transition_allowed(payer, payer.lamports - fee, len(payer.data), self._accounts.rent_exempt_minimum)
         ):
             raise TransactionRejected({"InsufficientFundsForRent": {"account_index": 0}})
 
     def may_land(self, transaction: DecodedTransaction) -> bool:
-        """Whether its blockhash is young enough, or is the current value of the nonce account that it advances."""
+        """Whether its blockhash is recent enough, or is the current value of the nonce account that it advances."""
         if self._chain.is_usable(transaction.recent_blockhash):
             return True
         nonce = transaction.nonce_account
         return nonce is not None and nonce_is_current(transaction, self._accounts.get(nonce))
 
     def load_keys(self, transaction: DecodedTransaction) -> LoadedKeys:
-        """All accounts of a transaction, those of look-up tables included."""
+        """All accounts of a transaction, including those from lookup tables."""
         return load_keys(transaction, self._accounts.get)
 
     def simulate(self, transaction: DecodedTransaction) -> Simulation:
-        """Execute a transaction on the current state and forget it. Blockhash and duplicates are not checked."""
+        """Execute a transaction on the current state without effects. Blockhash and duplicates are not checked."""
         result = self._vm.simulate_transaction(transaction.versioned)
         meta = result.meta()
         accounts: dict[Pubkey, Account] = {}
@@ -137,9 +137,9 @@ class Executor:
         )
 
     def execute(self, transaction: DecodedTransaction) -> Execution:
-        """Check and execute a transaction; its record says whether it succeeded. ``keep`` or ``undo`` comes next.
+        """Check and execute a transaction; its record contains the outcome. Must be followed by ``keep`` or ``undo``.
 
-        Raises TransactionRejected, and then nothing has changed.
+        Raises TransactionRejected, in which case nothing has changed.
         """
         self.check(transaction)
         loaded = self.load_keys(transaction)
@@ -161,11 +161,11 @@ class Executor:
             written = {key: self._accounts.get(key) for key in writable}
             error = rent_error(keys, before, written, self._accounts.rent_exempt_minimum)
             if error is not None:
-                self._take_back(before)
+                self._revert(before)
                 self._charge(keys[0], _fee(transaction))
         by_nonce = not self._chain.is_usable(transaction.recent_blockhash)
         if by_nonce and error is not None and transaction.nonce_account is not None:
-            self._use_nonce_up(transaction.nonce_account, transaction.recent_blockhash)
+            self._advance_nonce(transaction.nonce_account, transaction.recent_blockhash)
 
         after = {key: self._settled(key) for key in writable}
         post_balances = [self._accounts.balance(key) for key in keys]
@@ -179,7 +179,7 @@ class Executor:
             looked_up_writable=loaded.looked_up_writable,
             looked_up_readonly=loaded.looked_up_readonly,
             error=error,
-            # Programs move lamports about, only the fee leaves.
+            # Programs only transfer lamports between accounts, so the difference is the fee.
             fee=sum(pre_balances) - sum(post_balances),
             pre_balances=tuple(pre_balances),
             post_balances=tuple(post_balances),
@@ -194,18 +194,18 @@ class Executor:
         return Execution(transaction, record, before, after, by_nonce)
 
     def undo(self, execution: Execution) -> None:
-        """Leave every account as it was before the transaction."""
-        self._take_back(execution.before)
+        """Restore every account to its content before the transaction."""
+        self._revert(execution.before)
 
     def keep(self, execution: Execution) -> None:
-        """Make the effects of the transaction part of the chain, and refuse it from now on."""
+        """Make the effects of the transaction permanent, and reject duplicates of it from now on."""
         for key, account in execution.after.items():
             self._accounts.index.record(key, account.owner if account is not None else None)
         if not execution.by_nonce:
             self.processed.add(execution.transaction)
 
     def _settled(self, address: Pubkey) -> Account | None:
-        """An account after a transaction. One left without lamports loses its data and owner, as on a cluster."""
+        """An account after a transaction. Without lamports, it loses its data and owner, as on a cluster."""
         account = self._vm.get_account(address)
         if account is None or account.lamports:
             return account
@@ -213,25 +213,25 @@ class Executor:
             self._vm.set_account(address, NO_ACCOUNT)
         return None
 
-    def _take_back(self, before: Mapping[Pubkey, Account | None]) -> None:
-        """Undo what the VM did to these accounts."""
+    def _revert(self, before: Mapping[Pubkey, Account | None]) -> None:
+        """Revert the changes of the VM to these accounts."""
         for key, account in before.items():
             if self._accounts.get(key) != account:
                 self._vm.set_account(key, account or NO_ACCOUNT)
 
     def _charge(self, payer: Pubkey, fee: int) -> None:
-        """Take a fee of so many lamports."""
+        """Deduct a fee, in lamports."""
         account = self._accounts.get(payer)
         if account is not None:
             self._vm.set_account(payer, Account(account.lamports - fee, account.data, account.owner))
 
-    def _use_nonce_up(self, address: Pubkey, used: Hash) -> None:
-        """Advance a nonce although its transaction failed: LiteSVM rolls the advance back with the rest."""
+    def _advance_nonce(self, address: Pubkey, used: Hash) -> None:
+        """Advance a nonce after its transaction failed, since LiteSVM rolls back the advance with the rest."""
         account = self._vm.get_account(address)
         if account is not None:
-            self._vm.set_account(address, used_up(account, used))
+            self._vm.set_account(address, advanced_nonce(account, used))
 
 
 def _fee(transaction: DecodedTransaction) -> int:
-    """Lamports that a transaction costs."""
+    """The fee of a transaction, in lamports."""
     return LAMPORTS_PER_SIGNATURE * transaction.message.header.num_required_signatures

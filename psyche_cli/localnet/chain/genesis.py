@@ -1,4 +1,4 @@
-"""What a local validator starts with, and the VM built from it."""
+"""The genesis state of a local validator, and the VM created from it."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _ELF_MACHINES: Final = {247, 263}  # EM_BPF, EM_SBPF
 
 
 def faucet_keypair() -> Keypair:
-    """The key of the faucet of every local validator; it is worth nothing elsewhere."""
+    """The faucet's keypair, which is the same for every local validator and has no use elsewhere."""
     return Keypair.from_seed(sha256(b"psyche-cli localnet faucet").digest())
 
 
 def psyche_programs() -> dict[Pubkey, Path]:
-    """The stand-ins that travel with this package, at the ids that the Psyche programs declare."""
+    """The stand-in programs in this package, by the declared ids of the Psyche programs."""
     return {address: resources.program_path(name) for name, address in PSYCHE_PROGRAMS.items()}
 
 
 @dataclass(frozen=True)
 class Genesis:
-    """Programs (ELF files) by address, accounts by address, balances in lamports by address, the faucet's lamports.
+    """Programs (ELF files), accounts and balances (lamports) by address, and the faucet's balance in lamports.
 
-    ``code`` are programs too, as ELF bytes; they beat ``programs`` at the same address. ``blockhash`` is the genesis
-    hash, by default another one for each validator.
+    ``code`` holds programs as ELF bytes, which override ``programs`` at the same address. ``blockhash`` is the genesis
+    hash, by default a different one for each validator.
     """
 
     programs: Mapping[Pubkey, Path] = field(default_factory=psyche_programs)
@@ -56,11 +56,11 @@ class Genesis:
 
 
 def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
-    """A VM with the built-in and SPL programs and everything that ``genesis`` names.
+    """A VM with the built-in and SPL programs and the content of ``genesis``.
 
-    Raises BadProgram, also for an account that is a program or sysvar which the VM cannot use.
+    Raises BadProgram, also for an account that is a program or sysvar rejected by the VM.
 
-    The VM checks neither signatures nor blockhashes nor duplicates: the bank does.
+    The VM does not check signatures, blockhashes or duplicates.
     """
     vm = LiteSVM().with_sigverify(False).with_blockhash_check(False).with_transaction_history(0)
     vm.set_epoch_schedule(EpochSchedule.without_warmup())
@@ -110,12 +110,12 @@ def put_account(vm: LiteSVM, address: Pubkey, account: Account) -> None:
 
 
 def programs_last(accounts: Mapping[Pubkey, Account]) -> list[tuple[Pubkey, Account]]:
-    """Accounts in an order in which the VM takes them: an upgradeable program after the account that has its code."""
+    """Accounts in an order that the VM accepts: an upgradeable program follows its program data account."""
     return sorted(accounts.items(), key=lambda item: item[1].executable)
 
 
 def _native_mint() -> Account:
-    """The mint of wrapped SOL: 9 decimals, nobody's authority, a supply that is not counted."""
+    """The mint of wrapped SOL: 9 decimals, no authorities, supply 0, which is not updated."""
     mint = Mint(mint_authority=None, supply=0, decimals=SOL_DECIMALS, is_initialized=True)
     return Account(1_461_600, bytes(mint), TOKEN_PROGRAM)
 
@@ -134,7 +134,7 @@ def add_program_file(vm: LiteSVM, address: Pubkey, path: Path) -> None:
 
 
 def add_program(vm: LiteSVM, address: Pubkey, code: bytes, origin: str) -> None:
-    """Load ELF bytes as the program at ``address``; ``origin`` names them in errors. Raises BadProgram."""
+    """Load ELF bytes as the program at ``address``; ``origin`` describes them in errors. Raises BadProgram."""
     if problem := _elf_problem(code):
         raise BadProgram(
             f"{origin} is not a Solana program: {problem}.",
@@ -169,7 +169,7 @@ def _elf_problem(code: bytes) -> str:
 
 @contextmanager
 def _panic_text_hidden() -> Iterator[None]:
-    """Keep the Rust panic report, which goes straight to file descriptor 2, off the user's terminal."""
+    """Suppress Rust's panic message, which is written directly to file descriptor 2."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

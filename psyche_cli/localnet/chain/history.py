@@ -1,4 +1,4 @@
-"""What happened: executed transactions, by signature, by address and by slot, bounded in number."""
+"""The history of executed transactions by signature, address and slot, with a limited capacity."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ DEFAULT_CAPACITY: Final = 20_000
 
 @dataclass(frozen=True)
 class TransactionRecord:
-    """One executed transaction, successful (``error`` is None) or failed; amounts in lamports, in order of ``keys``.
+    """An executed transaction; ``error`` is None if it succeeded. Balances are in lamports, in order of ``keys``.
 
-    ``keys`` are the message's own addresses, then the looked-up writable ones, then the looked-up read-only ones.
-    ``changed`` are the accounts that have another content than before.
+    ``keys`` are the message's addresses, followed by the writable and the read-only ones from lookup tables.
+    ``changed`` are the accounts whose content changed.
     """
 
     signature: Signature
@@ -46,7 +46,7 @@ class TransactionRecord:
 
     @property
     def decoded(self) -> DecodedTransaction:
-        """The transaction, decoded anew each time: only the bytes are kept."""
+        """The decoded transaction; decoded on each call, since only the bytes are stored."""
         return parse_transaction(self.raw)
 
 
@@ -59,10 +59,10 @@ class History:
         self._by_address: dict[Pubkey, deque[TransactionRecord]] = {}
         self._by_slot: dict[int, deque[TransactionRecord]] = {}
         self.total = 0
-        """Transactions since genesis, forgotten ones included."""
+        """The number of transactions since genesis, including those no longer stored."""
 
     def add(self, record: TransactionRecord) -> None:
-        """Remember one more, and forget the oldest if there are too many."""
+        """Add a transaction, and remove the oldest if the capacity is exceeded."""
         self.total += 1
         self._by_signature[record.signature] = record
         for key in record.keys:
@@ -88,19 +88,19 @@ class History:
         return self._by_signature.get(signature)
 
     def of_address(self, address: Pubkey) -> list[TransactionRecord]:
-        """Transactions that name this address, newest first."""
+        """The transactions that involve this address, newest first."""
         return list(reversed(self._by_address.get(address, ())))
 
     def of_slot(self, slot: int) -> list[TransactionRecord]:
-        """Transactions of one slot in order of execution."""
+        """The transactions of one slot in order of execution."""
         return list(self._by_slot.get(slot, ()))
 
     def records(self) -> list[TransactionRecord]:
-        """All remembered transactions, oldest first."""
+        """All stored transactions, oldest first."""
         return list(self._by_signature.values())
 
     def replace(self, records: Iterable[TransactionRecord], total: int) -> None:
-        """Remember these, oldest first, in place of everything; ``total`` counts those since genesis."""
+        """Replace the history with these, oldest first; ``total`` is the number since genesis."""
         self._by_signature.clear()
         self._by_address.clear()
         self._by_slot.clear()
@@ -110,7 +110,7 @@ class History:
 
 
 class ProcessedMessages:
-    """Which messages were executed, for as long as their blockhash could let them in again."""
+    """The hashes of executed messages, kept as long as their blockhash is valid."""
 
     def __init__(self) -> None:
         self._by_blockhash: dict[Hash, set[Hash]] = {}
@@ -119,16 +119,16 @@ class ProcessedMessages:
         return transaction.message_hash in self._by_blockhash.get(transaction.recent_blockhash, ())
 
     def add(self, transaction: DecodedTransaction) -> None:
-        """Note an executed transaction."""
+        """Add an executed transaction."""
         self._by_blockhash.setdefault(transaction.recent_blockhash, set()).add(transaction.message_hash)
 
     def copy(self) -> ProcessedMessages:
-        """The same, independent of what is added here later."""
+        """An independent copy."""
         copied = ProcessedMessages()
         copied._by_blockhash = {blockhash: set(hashes) for blockhash, hashes in self._by_blockhash.items()}
         return copied
 
     def forget(self, blockhashes: Iterable[Hash]) -> None:
-        """Drop what belongs to blockhashes that are too old to be used."""
+        """Remove the messages of expired blockhashes."""
         for blockhash in blockhashes:
             self._by_blockhash.pop(blockhash, None)

@@ -1,4 +1,4 @@
-"""Where a bank records what is about to happen, before anybody can see it."""
+"""The write-ahead journal of a bank, which records every change before it becomes visible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionReco
 
 @dataclass(frozen=True)
 class ChainTime:
-    """A point in the life of a chain: slot, block height, Unix time in seconds, and the seconds warped so far."""
+    """The time of a chain: slot, block height, Unix time in seconds, and the total of warped seconds."""
 
     slot: int
     height: int
@@ -24,7 +24,7 @@ class ChainTime:
 
 @dataclass(frozen=True)
 class BankState:
-    """Everything that ``Bank.restore`` brings back. The sysvars that follow the time are not in ``accounts``."""
+    """The state that ``Bank.restore`` restores. ``accounts`` does not contain the sysvars that depend on the time."""
 
     accounts: dict[Pubkey, Account]
     records: tuple[TransactionRecord, ...]
@@ -34,40 +34,40 @@ class BankState:
 
 
 class NotRecorded(Exception):
-    """What was about to happen could not be recorded, so it did not happen. Its text is a clause with the reason."""
+    """A change could not be recorded and was not made. The text is a clause with the reason."""
 
 
 class Journal(Protocol):
-    """A write-ahead journal. Every method but ``settle`` raises NotRecorded when it could not record."""
+    """A write-ahead journal. Every method except ``settle`` raises NotRecorded if it fails."""
 
     @property
     def problem(self) -> str | None:
-        """Why nothing can be recorded at present; None when the journal works."""
+        """Why the journal currently cannot record; None if it can."""
         ...
 
     def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:
-        """Record an executed transaction with the accounts that it changes (None for one that it removes)."""
+        """Record an executed transaction with the accounts that it changes (None for a removed account)."""
         ...
 
     def account(self, address: Pubkey, account: Account | None) -> None:
-        """Record an account that is set by hand, or removed (None)."""
+        """Record an account set by a control method, or removed (None)."""
         ...
 
     def advance(self, time: ChainTime) -> None:
-        """Record that the chain may reach ``time``. After a failure, another attempt to write."""
+        """Record that the chain may reach ``time``. After a failure, retry the write."""
         ...
 
     def replace(self, state: BankState, time: ChainTime) -> None:
-        """Record that ``state`` takes the place of everything so far, in a chain that has reached ``time``."""
+        """Record that ``state`` replaces the previous state, in a chain that has reached ``time``."""
         ...
 
     def settle(self) -> None:
-        """What was recorded is now in the bank, which is the moment to tidy up."""
+        """Called once the bank has applied the recorded change, for maintenance such as compaction."""
         ...
 
 
 class NoJournal:
-    """The journal of a chain that is not kept."""
+    """The journal of a chain that is not persisted."""
 
     problem: str | None = None
 

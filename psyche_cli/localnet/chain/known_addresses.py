@@ -1,4 +1,4 @@
-"""Addresses that the local validator knows by name."""
+"""Well-known addresses used by the local validator."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from psyche_cli.solana.programs import (
 )
 
 TIME_SYSVARS: Final = frozenset({CLOCK_SYSVAR, SLOT_HASHES_SYSVAR})
-"""Sysvars that the bank sets at the beginning of every slot."""
+"""The sysvars that the bank sets at the beginning of every slot."""
 
 PSYCHE_PROGRAMS: Final = PUBLISHED.by_name
-"""The ids that the Psyche programs declare, by the names that ``--bpf-program`` accepts for them."""
+"""The declared ids of the Psyche programs, by their names in ``--bpf-program``."""
 
 GENESIS_ADDRESSES: Final = (
     SYSTEM_PROGRAM,
@@ -51,4 +51,4 @@ GENESIS_ADDRESSES: Final = (
     Pubkey.from_string("SysvarS1otHistory11111111111111111111111111"),
     Pubkey.from_string("SysvarStakeHistory1111111111111111111111111"),
 )
-"""Accounts that LiteSVM creates by itself and cannot list."""
+"""The accounts that LiteSVM creates itself, which it cannot list."""

@@ -1,4 +1,4 @@
-"""The accounts of a transaction: its own and those that its look-up tables name."""
+"""The accounts of a transaction, in its message and from lookup tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from psyche_cli.solana.programs import LOOKUP_TABLE_PROGRAM
 
 @dataclass(frozen=True)
 class LoadedKeys:
-    """Addresses in the order in which instructions count them; which of them may be written; how many are looked up."""
+    """The addresses in the order of instruction indexes, their writable flags, and the numbers from lookup tables."""
 
     keys: tuple[Pubkey, ...]
     writable: tuple[Pubkey, ...]
@@ -24,9 +24,9 @@ class LoadedKeys:
 
 
 def load_keys(transaction: DecodedTransaction, account_of: Callable[[Pubkey], Account | None]) -> LoadedKeys:
-    """Resolve the look-ups of a transaction.
+    """Resolve the lookups of a transaction.
 
-    Those that cannot be resolved give no addresses: the VM refuses such a transaction with the right error.
+    Lookups that cannot be resolved yield no addresses; the VM then rejects the transaction with the right error.
     """
     own, own_writable = transaction.static_keys, transaction.static_writable_keys
     if transaction.version == "legacy":

@@ -1,4 +1,4 @@
-"""Durable nonces: account values that stand in for a blockhash and work once."""
+"""Durable nonces: account values that replace a blockhash and can be used once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 NONCE_BYTES: Final = 80
-"""Size of a nonce account: version and state (u32 each), authority (32), value (32), fee (u64)."""
+"""The size of a nonce account: version and state (u32 each), authority (32), value (32), fee (u64)."""
 
 _CURRENT: Final = b"\1\0\0\0"
 _INITIALIZED: Final = b"\1\0\0\0"
@@ -24,9 +24,9 @@ _PREFIX: Final = b"DURABLE_NONCE"
 
 @dataclass(frozen=True)
 class Nonce:
-    """An initialized nonce account: who may advance it, its value, and the fee of a signature when it was set.
+    """An initialized nonce account: authority, value, and the fee per signature when the value was set.
 
-    A nonce of the legacy version is stored, but no transaction can use it: ``is_current`` is False.
+    Transactions cannot use a nonce of the legacy version, for which ``is_current`` is False.
     """
 
     is_current: bool
@@ -36,7 +36,7 @@ class Nonce:
 
 
 def nonce_of(account: Account) -> Nonce | None:
-    """The nonce that the account holds; None if it holds none."""
+    """The nonce stored in the account; None if it is not an initialized nonce account."""
     data = account.data
     if account.owner != SYSTEM_PROGRAM or len(data) != NONCE_BYTES or data[4:8] != _INITIALIZED:
         return None
@@ -44,7 +44,7 @@ def nonce_of(account: Account) -> Nonce | None:
 
 
 def nonce_is_current(transaction: DecodedTransaction, account: Account | None) -> bool:
-    """Whether a transaction's blockhash is the value of the nonce ``account`` that it advances, by its authority."""
+    """Whether the transaction uses the current value of the nonce ``account``, and is signed by its authority."""
     nonce = None if account is None else nonce_of(account)
     return (
         nonce is not None
@@ -54,8 +54,8 @@ def nonce_is_current(transaction: DecodedTransaction, account: Account | None) -
     )
 
 
-def used_up(account: Account, used: Hash) -> Account:
-    """The nonce account after its value ``used`` was used."""
+def advanced_nonce(account: Account, used: Hash) -> Account:
+    """The nonce account after its value ``used`` has been used."""
     data = account.data
     following = sha256(_PREFIX + bytes(used)).digest()
     data = data[: _VALUE.start] + following + data[_VALUE.stop :]

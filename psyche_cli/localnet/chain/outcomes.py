@@ -1,4 +1,4 @@
-"""What LiteSVM reports of an execution, in the RPC interface's form."""
+"""Conversion of LiteSVM's execution results to their JSON-RPC form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from psyche_cli.localnet.chain.token_state import DecimalsOf, token_account_of, 
 
 
 def inner_instructions(meta: TransactionMetadata) -> Json:
-    """The instructions that programs invoked, by the index of the instruction that caused them."""
+    """The inner instructions, by the index of the top-level instruction."""
     outer = []
     for index, inner in enumerate(meta.inner_instructions()):
         if not inner:
@@ -40,7 +40,7 @@ def inner_instructions(meta: TransactionMetadata) -> Json:
 
 
 def return_data(meta: TransactionMetadata) -> Json:
-    """What the last program returned, or None."""
+    """The return data of the last program that set any, or None."""
     returned = cast(Any, meta).return_data()
     data = bytes(returned.data)
     if not data:
@@ -51,7 +51,7 @@ def return_data(meta: TransactionMetadata) -> Json:
 def transaction_error(
     failed: FailedTransactionMetadata, transaction: DecodedTransaction, account_of: Callable[[Pubkey], Account | None]
 ) -> Json:
-    """Why a transaction failed, as clusters say it."""
+    """The transaction error in its JSON-RPC form."""
     error = json.loads(failed.to_json())["err"]
     if error == "InvalidProgramForExecution":
         # LiteSVM reports the same error for an invalid and for a missing program.

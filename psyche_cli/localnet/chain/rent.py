@@ -1,4 +1,4 @@
-"""Rent: an account must hold enough for its size, or nothing. LiteSVM 0.26 forgets this for accounts without data."""
+"""Rent checks: an account must be rent-exempt or empty. LiteSVM 0.26 does not check accounts without data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from solders.pubkey import Pubkey
 from psyche_cli.json_values import Json
 
 MinimumOf = Callable[[int], int]
-"""Lamports that an account of so many bytes must hold."""
+"""The minimum balance in lamports, by data size in bytes."""
 
 
-def may_become(before: Account | None, lamports: int, size: int, minimum_of: MinimumOf) -> bool:
-    """Whether an account may come to hold ``lamports`` at ``size`` bytes.
+def transition_allowed(before: Account | None, lamports: int, size: int, minimum_of: MinimumOf) -> bool:
+    """Whether a transaction may leave an account with ``lamports`` at ``size`` bytes.
 
-    One that was below the minimum before (genesis and setAccount allow it) may stay so while it shrinks.
+    An account already below the minimum (which genesis and setAccount allow) may remain so if its size is unchanged and
+    its balance does not increase.
     """
     if lamports == 0 or lamports >= minimum_of(size):
         return True
@@ -31,9 +32,11 @@ def rent_error(
     after: Mapping[Pubkey, Account | None],
     minimum_of: MinimumOf,
 ) -> Json:
-    """The error of a transaction that leaves one of the written accounts ``after`` below its minimum, or None."""
+    """The error of a transaction that leaves a written account (``after``) below its minimum, or None."""
     for index, key in enumerate(keys):
         account = after.get(key)
-        if account is not None and not may_become(before.get(key), account.lamports, len(account.data), minimum_of):
+        if account is not None and not transition_allowed(
+            before.get(key), account.lamports, len(account.data), minimum_of
+        ):
             return {"InsufficientFundsForRent": {"account_index": index}}
     return None

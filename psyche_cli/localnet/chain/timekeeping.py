@@ -1,4 +1,4 @@
-"""When slots end and what time the cluster believes it is."""
+"""The cluster's slots and clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_SLOT_SECONDS: Final = 0.4
 class ClockMode:
     """How the cluster's Unix time follows the machine's: ``now``, ``fixed:UNIX`` or ``scale:N``.
 
-    ``fixed`` stands still (warping moves it); ``scale`` starts at the machine's time and runs N times as fast.
+    ``fixed`` changes only by warping; ``scale`` starts at the machine's time and runs N times as fast.
     """
 
     kind: Literal["now", "fixed", "scale"] = "now"
@@ -23,7 +23,7 @@ class ClockMode:
 
     @classmethod
     def parse(cls, text: str) -> ClockMode:
-        """Read the option's text. Raises UsageError."""
+        """Parse the option's text. Raises UsageError."""
         kind, _, value = text.partition(":")
         try:
             if kind == "now" and not value:
@@ -41,9 +41,9 @@ class ClockMode:
 
 
 class Timekeeper:
-    """Tells how many slots are due and the cluster's Unix time, from a machine clock and from warps.
+    """Computes the number of slots due and the cluster's Unix time from a machine clock and from warps.
 
-    ``slot_seconds`` of 0 means that slots pass only when warped.
+    With ``slot_seconds`` 0, slots advance only by warping.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Timekeeper:
         self.slot_seconds = slot_seconds
 
     def slots_due(self) -> int:
-        """How many slots should have passed since the start."""
+        """The number of slots that should have passed since the start."""
         if self.slot_seconds == 0:
             return self._warped_slots
         return int((self._clock.monotonic() - self._started_monotonic) / self.slot_seconds) + self._warped_slots
 
     def unix_time(self) -> int:
-        """Seconds since 1970 as the cluster's clock shows them."""
+        """The Unix time of the cluster's clock, in seconds."""
         if self._mode.kind == "fixed":
             return int(self._mode.value) + self._warped_seconds
         if self._mode.kind == "scale":
@@ -74,12 +74,12 @@ class Timekeeper:
 
     @property
     def warped_seconds(self) -> int:
-        """How far warps have moved the time so far."""
+        """The total of warped seconds."""
         return self._warped_seconds
 
     @property
     def warped(self) -> tuple[int, int]:
-        """How many seconds and slots warps have added so far; set it to take warps back."""
+        """The total of warped seconds and slots; can be set to undo warps."""
         return self._warped_seconds, self._warped_slots
 
     @warped.setter
@@ -87,23 +87,23 @@ class Timekeeper:
         self._warped_seconds, self._warped_slots = seconds_and_slots
 
     def continue_from(self, unix_time: int) -> None:
-        """Let a clock that runs N times as fast begin no earlier than where it was; the others know their time."""
+        """With ``scale``, start the clock no earlier than ``unix_time``; the other modes do not need this."""
         if self._mode.kind == "scale":
             self._started_unix = max(self._started_unix, float(unix_time))
 
     def unwarp_time(self, warped_seconds: int) -> None:
-        """Go back to an earlier value of ``warped_seconds``; slots that were warped stay passed."""
+        """Reset ``warped_seconds`` to an earlier value; warped slots are kept."""
         self._warped_seconds = warped_seconds
 
     def warp_slots(self, slots: int) -> None:
-        """Let this many slots pass at once; the time stays."""
+        """Advance the slot without advancing the clock."""
         self._warped_slots += slots
 
     def warp_seconds(self, seconds: int) -> None:
-        """Let this many seconds pass at once, and the slots that fit into them."""
+        """Advance the clock, and the slot by as many slots as fit into this time."""
         self._warped_seconds += seconds
         self._warped_slots += self.slots_in(seconds)
 
     def slots_in(self, seconds: int) -> int:
-        """How many slots fit into so many seconds."""
+        """The number of slots that fit into ``seconds``."""
         return int(seconds / (self.slot_seconds or DEFAULT_SLOT_SECONDS))

@@ -1,4 +1,4 @@
-"""SPL token accounts and mints as the two token programs store them."""
+"""SPL token accounts and mints as stored by the two token programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOKEN_ACCOUNT_TYPE: Final = 2
 """The account type byte that follows the base layout in a Token-2022 account with extensions."""
 
 DecimalsOf = Callable[[Pubkey], "int | None"]
-"""The decimal places of a mint, None when there is no such mint."""
+"""The decimals of a mint, None if it does not exist."""
 
 
 def token_amount(amount: int, decimals: int) -> Json:

@@ -1,4 +1,4 @@
-"""Accounts that a chain starts with, from files and from other clusters."""
+"""Initial accounts of a chain, from files and from other clusters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PROGRAM_DATA_HEADER: Final = 45
 
 
 def accounts_from_files(pairs: Iterable[tuple[str, Path]]) -> dict[Pubkey, Account]:
-    """Accounts in the JSON form that ``solana account --output json`` writes; address ``-`` takes the file's own.
+    """Accounts from files written by ``solana account --output json``; for address ``-``, the address in the file.
 
     Raises LocalnetError or UsageError.
     """
@@ -44,9 +44,9 @@ def _account_from_file(address: str, path: Path) -> tuple[Pubkey, Account]:
 
 
 def read_account_file(path: Path) -> dict[str, Json]:
-    """The JSON object in a file that ``solana account --output json`` wrote.
+    """The JSON object in a file written by ``solana account --output json``.
 
-    Its ``account`` is one that ``account_from_json`` takes. Raises LocalnetError, which quotes nothing of the file.
+    Its ``account`` has the form for ``account_from_json``. Raises LocalnetError, which quotes no content of the file.
     """
     try:
         content = path.read_bytes()
@@ -59,14 +59,14 @@ def read_account_file(path: Path) -> dict[str, Json]:
         account_from_json(document["account"])
     except (ValueError, TypeError, KeyError, RecursionError, RpcFault):
         document = None
-    # Outside the except block: the exception may carry the file, and would be the cause of ours.
+    # Outside the except block, since the caught exception may contain the file and would become the cause.
     if not isinstance(document, dict):
         raise _no_account_in(path, kind_of_secret_file(content.decode("utf-8", errors="replace")))
     return document
 
 
 def _no_account_in(path: Path, kind: str = "") -> LocalnetError:
-    """The error for a file that holds something else; ``kind`` says what, where that is known."""
+    """The error for a file with other content; ``kind`` describes it if known."""
     return LocalnetError(
         f"{path} is {kind}, not an account." if kind else f"{path} does not contain a valid account.",
         hint="Create the file with: solana account ADDRESS --output json --output-file FILE",
@@ -75,12 +75,12 @@ def _no_account_in(path: Path, kind: str = "") -> LocalnetError:
 
 
 def cloned_accounts(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey, Account]:
-    """Accounts as they are on another cluster. Raises AccountNotFound and what the RPC client raises."""
+    """Accounts from another cluster. Raises AccountNotFound and the errors of the RPC client."""
     return {raw.address: _as_account(raw) for raw in _fetch(rpc, list(addresses))}
 
 
 def cloned_programs(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey, bytes]:
-    """ELF bytes of programs on another cluster, upgradeable ones or not. Raises BadProgram, AccountNotFound."""
+    """The ELF bytes of programs on another cluster, upgradeable or not. Raises BadProgram, AccountNotFound."""
     code = {}
     for program in _fetch(rpc, list(addresses)):
         if program.owner == UPGRADEABLE_LOADER and int.from_bytes(program.data[:4], "little") == _PROGRAM_STATE:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AuthorizerInstructions(ProgramInstructions):
-    """What grantors and grantees may ask of the authorizer."""
+    """The instructions of grantors and grantees."""
 
     def authorization_create(
         self, *, payer: Pubkey, grantor: Pubkey, grantee: Pubkey, scope: bytes = JOIN_SCOPE
@@ -34,7 +34,7 @@ class AuthorizerInstructions(ProgramInstructions):
         )
 
     def authorization_grantor_update(self, *, grantor: Pubkey, authorization: Pubkey, active: bool) -> Instruction:
-        """Switch an authorization on or off."""
+        """Activate or deactivate an authorization."""
         accounts = {"grantor": grantor, "authorization": authorization}
         return self.build("authorizer", "authorization_grantor_update", accounts, {"active": active})
 
@@ -47,7 +47,7 @@ class AuthorizerInstructions(ProgramInstructions):
         delegates_clear: bool,
         delegates_added: Sequence[Pubkey],
     ) -> Instruction:
-        """Drop all delegates if asked, then add some. The payer pays or receives the difference in rent."""
+        """Optionally remove all delegates, then add some. The payer pays or receives the difference in rent."""
         return self.build(
             "authorizer",
             "authorization_grantee_update",

@@ -1,7 +1,7 @@
-"""Every instruction of the three programs, and the few of other programs that a run needs.
+"""All instructions of the three Psyche programs, and the instructions of other programs that a run needs.
 
-The bytes come from AnchorPy and the IDLs in ``idl/`` (see ``anchor_programs``); the values go in as plain Python (see
-``anchor_values``). AnchorPy is imported when the first instruction is made.
+AnchorPy encodes them according to the IDLs in ``idl/`` (see ``anchor_programs``), from plain Python values (see
+``anchor_values``). AnchorPy is imported when the first instruction is built.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from psyche_cli.protocol.instructions.treasurer import TreasurerInstructions
 
 
 class Instructions(CoordinatorInstructions, AuthorizerInstructions, TreasurerInstructions, TokenInstructions):
-    """Makes instructions for the programs under ``programs``.
+    """Builds instructions for the program ids ``programs``.
 
     All amounts are integers: lamports, base units of a mint, or points (1 point pays 1 base unit). Tables (metadata,
-    config, model, progress, repository) are plain values in serde shape. What cannot be encoded raises
+    config, model, progress, repository) are plain values in serde shape. Values that cannot be encoded raise
     ConfigurationError (config, model) or UsageError.
     """

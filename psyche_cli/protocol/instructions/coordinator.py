@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class CoordinatorInstructions(ProgramInstructions):
-    """What the main authority, the clients and whoever ticks may ask of the coordinator."""
+    """The instructions of the main authority and of clients, and the tick."""
 
     # For the run's main authority.
 
     def create_coordinator_account(self, *, payer: Pubkey, account: Pubkey, lamports: int) -> Instruction:
-        """Create the empty account (119,160 bytes, ``lamports`` of rent) that ``init_coordinator`` then fills."""
+        """Create the empty account (119,160 bytes, ``lamports`` of rent) that ``init_coordinator`` initialises."""
         from solders.system_program import CreateAccountParams, create_account
 
         return create_account(
@@ -48,9 +48,9 @@ class CoordinatorInstructions(ProgramInstructions):
         join_authority: Pubkey,
         client_version: str,
     ) -> Instruction:
-        """Create a run: its instance (the payer pays the rent) and the content of ``account``.
+        """Create a run: its instance, whose rent the payer pays, and the content of ``account``.
 
-        ``account`` must be created in the same transaction, or anybody may initialise it for a run of theirs.
+        ``account`` must be created in the same transaction; otherwise, anyone could initialise it for another run.
         """
         return self.build(
             "coordinator",
@@ -85,7 +85,7 @@ class CoordinatorInstructions(ProgramInstructions):
         model: Table | None = None,
         progress: Table | None = None,
     ) -> Instruction:
-        """Replace what is given, each as a whole. Everything but the metadata needs a halted run."""
+        """Replace the given tables, each as a whole. All except the metadata require a halted run."""
         arguments = {"metadata": metadata, "config": config, "model": model, "progress": progress}
         return self.build("coordinator", "update", owner_accounts(authority, instance, account), arguments)
 
@@ -107,7 +107,7 @@ class CoordinatorInstructions(ProgramInstructions):
         earning_rate: int | None = None,
         slashing_rate: int | None = None,
     ) -> Instruction:
-        """Points per epoch, earned by all clients together or lost by one, in force from the next Warmup on."""
+        """Set the points per epoch that all clients earn together and that one loses, from the next Warmup on."""
         return self.build(
             "coordinator",
             "set_future_epoch_rates",
@@ -116,11 +116,11 @@ class CoordinatorInstructions(ProgramInstructions):
         )
 
     def set_paused(self, *, authority: Pubkey, instance: Pubkey, account: Pubkey, paused: bool) -> Instruction:
-        """Pause (at once, or at the end of the running epoch) or resume."""
+        """Pause (immediately, or at the end of the current epoch) or resume."""
         accounts = owner_accounts(authority, instance, account)
         return self.build("coordinator", "set_paused", accounts, {"paused": paused})
 
-    # For clients, and for whoever ticks.
+    # For clients; ``tick`` is for any signer.
 
     def join_run(
         self, *, user: Pubkey, authorization: Pubkey, instance: Pubkey, account: Pubkey, p2p_identity: bytes
@@ -134,7 +134,7 @@ class CoordinatorInstructions(ProgramInstructions):
         )
 
     def tick(self, *, user: Pubkey, instance: Pubkey, account: Pubkey) -> Instruction:
-        """Let the run move on, if it is time to. Anybody may."""
+        """Perform the transition of the run that is due, if any. Any wallet may sign."""
         return self.build("coordinator", "tick", _client_accounts(user, instance, account), {})
 
     def witness(
@@ -149,9 +149,9 @@ class CoordinatorInstructions(ProgramInstructions):
         broadcast_merkle: bytes,
         metadata: Table,
     ) -> Instruction:
-        """Witness the current round.
+        """Submit a witness record for the current round.
 
-        ``proof`` has position, index and witness (0 or 1), a bloom filter has 8 keys and 16 words of bits, the merkle
+        ``proof`` has position, index and witness (0 or 1); a Bloom filter has 8 keys and 16 words of bits; the Merkle
         root is 32 bytes.
         """
         arguments = _proofs(proof, participant_bloom, broadcast_bloom, broadcast_merkle) | {"metadata": metadata}
@@ -168,7 +168,7 @@ class CoordinatorInstructions(ProgramInstructions):
         broadcast_bloom: Table,
         broadcast_merkle: bytes,
     ) -> Instruction:
-        """Report that the client has loaded the model. Arguments as those of ``witness``."""
+        """Report that the client has loaded the model. The arguments are those of ``witness``."""
         arguments = _proofs(proof, participant_bloom, broadcast_bloom, broadcast_merkle)
         return self.build("coordinator", "warmup_witness", _client_accounts(user, instance, account), arguments)
 
@@ -184,7 +184,7 @@ class CoordinatorInstructions(ProgramInstructions):
         position: int,
         index: int,
     ) -> Instruction:
-        """Accuse the client at ``index`` of the previous round of not having taken part in it."""
+        """Report that the client at ``index`` of the previous round did not take part in it."""
         return self.build(
             "coordinator",
             "health_check",
@@ -198,7 +198,7 @@ class CoordinatorInstructions(ProgramInstructions):
         )
 
     def checkpoint(self, *, user: Pubkey, instance: Pubkey, account: Pubkey, repo: object) -> Instruction:
-        """Record where a client saved the model, such as ``{"Hub": {"repo_id": ..., "revision": ...}}``."""
+        """Record where a client uploaded the model, for example ``{"Hub": {"repo_id": ..., "revision": ...}}``."""
         return self.build("coordinator", "checkpoint", _client_accounts(user, instance, account), {"repo": repo})
 
 

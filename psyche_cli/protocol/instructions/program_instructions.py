@@ -1,4 +1,4 @@
-"""What the instructions of the three programs have in common."""
+"""The common base of the instructions of the three programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Table = Mapping[str, object]
 
 
 class ProgramInstructions:
-    """Makes any instruction of the programs under ``programs``."""
+    """Builds any instruction for the program ids ``programs``."""
 
     def __init__(self, programs: ProgramIds = PUBLISHED) -> None:
         self.programs = programs
@@ -35,7 +35,7 @@ def owner_accounts(authority: Pubkey, instance: Pubkey, account: Pubkey) -> dict
 
 
 def checked_client_version(text: str) -> str:
-    """A version that the coordinator stores whole: more than 96 bytes are cut by one instruction and abort another."""
+    """The version, if the coordinator can store it: above 96 bytes, one instruction truncates it and another aborts."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:

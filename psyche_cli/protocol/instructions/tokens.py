@@ -1,4 +1,4 @@
-"""Instructions of classic SPL Token and its associated token accounts."""
+"""Instructions of classic SPL Token and of the associated token account program."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class TokenInstructions:
-    """Mints and token accounts. They need neither the programs' ids nor AnchorPy."""
+    """Instructions for mints and token accounts, independent of the programs' ids and of AnchorPy."""
 
     def create_associated_token_account(self, *, payer: Pubkey, owner: Pubkey, mint: Pubkey) -> Instruction:
-        """Create the owner's token account for a mint unless it exists."""
+        """Create the owner's associated token account for a mint, if it does not exist."""
         from spl.token.instructions import create_idempotent_associated_token_account
 
         return create_idempotent_associated_token_account(payer, owner, mint)
@@ -24,7 +24,7 @@ class TokenInstructions:
     def create_mint(
         self, *, payer: Pubkey, mint: Pubkey, lamports: int, decimals: int, authority: Pubkey
     ) -> tuple[Instruction, Instruction]:
-        """Create a mint (82 bytes, ``lamports`` of rent) whose ``authority`` may mint; nobody may freeze."""
+        """Create a mint (82 bytes, ``lamports`` of rent) with the given mint ``authority`` and no freeze authority."""
         from solders.system_program import CreateAccountParams, create_account
         from spl.token.instructions import InitializeMintParams, initialize_mint
 
@@ -54,7 +54,7 @@ class TokenInstructions:
     def transfer_tokens(
         self, *, owner: Pubkey, source: Pubkey, mint: Pubkey, destination: Pubkey, amount: int, decimals: int
     ) -> Instruction:
-        """Move ``amount`` base units between token accounts; the program checks mint and decimals."""
+        """Transfer ``amount`` base units between token accounts; the program checks mint and decimals."""
         from spl.token.instructions import TransferCheckedParams, transfer_checked
 
         return transfer_checked(

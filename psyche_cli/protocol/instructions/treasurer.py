@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class TreasurerInstructions(ProgramInstructions):
-    """What the main authority and the participants may ask of the treasurer."""
+    """The instructions of the main authority and of participants."""
 
     def run_create(
         self,
@@ -81,7 +81,7 @@ class TreasurerInstructions(ProgramInstructions):
         paused: bool | None = None,
         client_version: str | None = None,
     ) -> Instruction:
-        """Have the treasurer pass on what is given: update, then rates (points), pause, client version."""
+        """Forward the given changes to the coordinator: update, then rates (points), pause, client version."""
         return self.build(
             "treasurer",
             "run_update",
@@ -126,7 +126,7 @@ class TreasurerInstructions(ProgramInstructions):
         account: Pubkey,
         points: int,
     ) -> Instruction:
-        """Turn earned points into as many base units of collateral, paid into the token account ``user_collateral``."""
+        """Pay earned points, one base unit of collateral per point, into the token account ``user_collateral``."""
         return self.build(
             "treasurer",
             "participant_claim",
