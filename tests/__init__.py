@@ -1,1 +1,1 @@
-"""Tests: one file per concern."""
+"""The tests, one file per topic."""

@@ -1,6 +1,6 @@
-"""How the random tests are driven: their seed, which every run prints, and how long they go on.
+"""Configuration of randomized tests: the seed, which is printed in every run, and the number of repetitions.
 
-Hypothesis has no time limit for an example, because the machine may be busy.
+Hypothesis has no deadline per example, because the machine may be busy.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Set on the controller of pytest-xdist, from which the workers get their options.
+    # Set in the pytest-xdist controller, which passes its options to the workers.
     if config.option.random_seed is None:
         config.option.random_seed = random.SystemRandom().randrange(2**32)
 
@@ -39,17 +39,17 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.fixture
 def instruction_budget(request: pytest.FixtureRequest) -> int:
-    """How many random instructions a comparison executes."""
+    """The number of random instructions per comparison."""
     return int(request.config.getoption("instructions"))
 
 
 @pytest.fixture
 def random_seed(request: pytest.FixtureRequest) -> int:
-    """The seed of this run's random sequences."""
+    """The seed of the random sequences in this run."""
     return int(request.config.getoption("random_seed"))
 
 
 @pytest.fixture
 def full(request: pytest.FixtureRequest) -> bool:
-    """Whether the large counts are wanted."""
+    """Whether to run load tests in full."""
     return bool(request.config.getoption("full"))

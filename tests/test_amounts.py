@@ -1,4 +1,4 @@
-"""Exact amounts: what is accepted, what is refused, and that no digit is lost on the way."""
+"""Exact amounts: accepted and rejected input, and conversion without loss of digits."""
 
 from decimal import Context, Decimal, InvalidOperation
 
@@ -69,20 +69,20 @@ def test_accepted_amounts(text: str, decimals: int, base_units: int) -> None:
         *["True", "None", "1e5e5", "−1"],
     ],
 )
-def test_what_is_not_a_number_is_refused(text: str) -> None:
+def test_input_that_is_not_a_number_is_rejected(text: str) -> None:
     with pytest.raises(InvalidAmount, match="is not a decimal number") as caught:
         parse_amount(text, 6, "collateral amount")
     assert caught.value.message.startswith("The collateral amount ")
 
 
 @pytest.mark.parametrize("text", ["-1", "-0.5", "-1e9", "-0", "-1e999999999999"])
-def test_negative_amounts_are_refused(text: str) -> None:
+def test_negative_amounts_are_rejected(text: str) -> None:
     with pytest.raises(InvalidAmount, match="is negative"):
         parse_amount(text, 6, "amount", allow_zero=True)
 
 
 @pytest.mark.parametrize("text", ["0", "0.0", "0e5", "0.000e-999999999999999999999", "000"])
-def test_zero_is_refused_unless_allowed(text: str) -> None:
+def test_zero_is_rejected_unless_allowed(text: str) -> None:
     with pytest.raises(InvalidAmount, match="is zero"):
         parse_amount(text, 0, "amount")
     assert parse_amount(text, 0, "amount", allow_zero=True) == 0
@@ -96,7 +96,7 @@ def test_zero_is_refused_unless_allowed(text: str) -> None:
         ("1e-7", 6, "The amount 1e-7 has more than 6 decimals; the smallest unit is 0.000001."),
     ],
 )
-def test_amounts_finer_than_the_smallest_unit_are_refused(text: str, decimals: int, message: str) -> None:
+def test_amounts_with_too_many_decimal_places_are_rejected(text: str, decimals: int, message: str) -> None:
     with pytest.raises(InvalidAmount) as caught:
         parse_amount(text, decimals, "amount")
     assert caught.value.message == message
@@ -114,19 +114,19 @@ def test_amounts_finer_than_the_smallest_unit_are_refused(text: str, decimals: i
         ("1e99999999999999999999", 0),
     ],
 )
-def test_amounts_above_64_bits_are_refused(text: str, decimals: int) -> None:
+def test_amounts_above_64_bits_are_rejected(text: str, decimals: int) -> None:
     with pytest.raises(InvalidAmount, match="is too large"):
         parse_amount(text, decimals, "amount")
 
 
-def test_an_exponent_of_a_hundred_digits_is_judged_and_not_computed() -> None:
+def test_an_exponent_of_a_hundred_digits_is_rejected_without_computing_it() -> None:
     with pytest.raises(InvalidAmount, match="is too large"):
         parse_amount("1e" + "9" * 100, 0, "amount")
     with pytest.raises(InvalidAmount, match="more than 0 decimals"):
         parse_amount("1e-" + "9" * 100, 0, "amount")
 
 
-def test_overlong_text_is_not_read() -> None:
+def test_overlong_text_is_not_parsed() -> None:
     assert parse_amount("0" * 127 + "1", 0, "amount") == 1
     with pytest.raises(InvalidAmount, match="129 characters long; the maximum is 128") as caught:
         parse_amount("0" * 128 + "1", 0, "amount")
@@ -154,7 +154,7 @@ def test_formatted_amounts(base_units: int, decimals: int, text: str) -> None:
     assert format_amount(base_units, decimals) == text
 
 
-def test_sol_is_shown_without_trailing_zeros_and_unit() -> None:
+def test_sol_is_formatted_without_trailing_zeros_or_unit() -> None:
     assert format_sol(830_244_480) == "0.83024448"
     assert format_sol(2_000_000_000) == "2"
     assert format_sol(LAMPORTS_PER_SOL) == "1"
@@ -166,7 +166,7 @@ def test_ui_decimal_does_not_round_to_the_context_precision() -> None:
 
 
 @given(st.integers(0, U64_MAX), st.integers(0, 255))
-def test_a_formatted_amount_is_read_back(base_units: int, decimals: int) -> None:
+def test_a_formatted_amount_can_be_parsed_again(base_units: int, decimals: int) -> None:
     text = format_amount(base_units, decimals)
     if len(text) <= 128:
         assert parse_amount(text, decimals, "amount", allow_zero=True) == base_units
@@ -187,7 +187,7 @@ def test_parsing_agrees_with_exact_decimal_arithmetic(text: str, decimals: int) 
 
 
 @given(st.text(max_size=20))
-def test_any_text_is_a_number_or_a_clear_error(text: str) -> None:
+def test_any_text_is_parsed_or_raises_a_clear_error(text: str) -> None:
     try:
         base_units = parse_amount(text, 6, "amount")
     except InvalidAmount:

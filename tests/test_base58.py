@@ -1,4 +1,4 @@
-"""Base58: known texts, random bytes against solders, and refused characters."""
+"""Base58: known values, random bytes compared with solders, and invalid characters."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from psyche_cli import base58
 
 
 @given(st.binary(max_size=200))
-def test_base58_reads_back_what_it_writes(data: bytes) -> None:
+def test_base58_round_trip(data: bytes) -> None:
     assert base58.decode(base58.encode(data)) == data
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64))
-def test_base58_is_that_of_keys_and_signatures(key: bytes, signature: bytes) -> None:
+def test_base58_matches_keys_and_signatures_of_solders(key: bytes, signature: bytes) -> None:
     assert base58.encode(key) == str(Pubkey(key))
     assert base58.encode(signature) == str(Signature(signature))
 
@@ -31,6 +31,6 @@ def test_base58_of_known_bytes(data: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "O", "I", "l", " ", "é", "1+1"])
-def test_base58_refuses_other_characters(text: str) -> None:
+def test_base58_rejects_other_characters(text: str) -> None:
     with pytest.raises(ValueError, match="not a base58 character"):
         base58.decode(text)

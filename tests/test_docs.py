@@ -1,4 +1,4 @@
-"""The docs say what the tool does: every command, option, exit code and environment variable has its place."""
+"""The documentation is complete: it covers every command, option, exit code and environment variable."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_every_command_has_help_and_an_example(verb: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("verb", [words for words, verb in TABLE if verb.runs], ids=words_of)
-def test_every_command_has_a_place_in_the_readme(verb: tuple[str, ...]) -> None:
+def test_every_command_is_in_the_readme(verb: tuple[str, ...]) -> None:
     assert f"`{words_of(verb)}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("words", "verb"), TABLE, ids=[words_of(words) for words in VERBS])
-def test_the_table_of_verbs_says_what_help_says(words: tuple[str, ...], verb: Verb) -> None:
+def test_the_summary_of_a_verb_is_the_first_line_of_its_help(words: tuple[str, ...], verb: Verb) -> None:
     first_paragraph = WRITER["help_text"](words).split("\n\n")[1]
     assert first_paragraph.strip() == f"{verb.summary}."
 
@@ -68,7 +68,7 @@ def test_every_variable_is_shown_in_help() -> None:
         assert f"[env: {variable}]" in text
 
 
-def test_the_error_tree_is_drawn_in_full() -> None:
+def test_the_diagram_of_the_error_classes_is_complete() -> None:
     import psyche_cli.errors
 
     drawn = psyche_cli.errors.__doc__ or ""
@@ -82,15 +82,15 @@ def test_the_error_tree_is_drawn_in_full() -> None:
     walk(PsycheError)
 
 
-def test_links_in_the_docs_lead_somewhere() -> None:
+def test_links_in_the_docs_are_not_broken() -> None:
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_nothing_needs_what_users_do_not_have() -> None:
-    """No file names the founders' shared folder, beside the checkout."""
+def test_nothing_depends_on_files_outside_the_checkout() -> None:
+    """No file refers to the shared folder outside the checkout."""
     suffixes = {".py", ".c", ".h", ".md", ".toml", ".json", ""}
     folders = ("psyche_cli", "idl", "configs", "programs", "scripts", "docs", "tests")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
@@ -109,14 +109,14 @@ NOT_WRITTEN_YET = re.compile(r"your_verb|programs/(?:sbf|build)")
 
 
 def prose() -> dict[Path, str]:
-    """What the project writes for people: its pages, and the docstrings and comments of its modules."""
+    """The texts of the project by file: Markdown pages, and modules with their docstrings and comments."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     modules = [path for folder in ("psyche_cli", "scripts") for path in (ROOT / folder).rglob("*.py")]
     return {path: path.read_text(encoding="utf-8") for path in (*pages, *modules)}
 
 
-def test_files_that_are_named_exist() -> None:
-    """Also where no link says so, as in a docstring."""
+def test_files_mentioned_in_texts_exist() -> None:
+    """Including files that are not linked, for example in docstrings."""
     names = {path.name for folder in FOLDERS for path in (ROOT / folder).rglob("*")} | {p.name for p in ROOT.iterdir()}
     missing = []
     for page, text in prose().items():
@@ -127,8 +127,8 @@ def test_files_that_are_named_exist() -> None:
     assert not missing
 
 
-def test_modules_that_docstrings_name_exist() -> None:
-    """``cluster.http`` is a module, or a name in one."""
+def test_modules_mentioned_in_docstrings_exist() -> None:
+    """For example, ``cluster.http`` is a module or a name defined in one."""
     rooms = {path.name for path in (ROOT / "psyche_cli").iterdir() if path.is_dir()}
     missing = []
     for page, text in prose().items():

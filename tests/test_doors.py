@@ -1,4 +1,4 @@
-"""There is one door to stderr, ``diagnostics``, and one to stdout, ``render``; nothing else writes to a stream."""
+"""Only ``diagnostics`` writes to stderr and only ``render`` to stdout; no other module writes to a standard stream."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ ALLOWED = {
     ("localnet/storage/ledger_folder.py", "os.write"): "the ledger file",
     ("operations/localnet/ready_file.py", "os.dup"): "the ready file",
 }
-"""Everything in the package that could write to a stream, by file and what it is, with the reason why it may."""
+"""Code that could write to a standard stream but is allowed to, by file and expression, with the reason."""
 
 
 def uses(tree: ast.AST) -> set[str]:
-    """What in a module writes to a stream, or could hand one on. Files that a ``with`` opened are no streams."""
+    """Expressions in a module that write to a stream or could pass one on. Files opened by ``with`` do not count."""
     found = set()
     files = _opened_files(tree)
     for node in ast.walk(tree):
@@ -80,7 +80,7 @@ def _opens_descriptor(call: ast.Call, name: str) -> bool:
     return first.value in DESCRIPTORS or "/dev/std" in str(first.value)
 
 
-def test_nothing_but_the_two_doors_writes_to_a_stream() -> None:
+def test_only_two_modules_write_to_a_standard_stream() -> None:
     found = {
         (path.relative_to(PACKAGE).as_posix(), use)
         for path in sorted(PACKAGE.rglob("*.py"))
@@ -109,5 +109,5 @@ def test_nothing_but_the_two_doors_writes_to_a_stream() -> None:
         "stream.write('x')",
     ],
 )
-def test_every_way_around_the_doors_is_noticed(line: str) -> None:
+def test_every_other_way_to_write_is_detected(line: str) -> None:
     assert uses(ast.parse(line))

@@ -34,7 +34,7 @@ def test_durations(text: str, seconds: int) -> None:
     "text",
     ["", " ", "s", "-1", "+1", "1.5h", "1h 30m", "30m1h", "1m1m", "1x", "1H", "١", "1e3", "1_000", "0x10", "1h30"],
 )
-def test_what_is_no_duration(text: str) -> None:
+def test_invalid_durations(text: str) -> None:
     with pytest.raises(UsageError, match="DURATION is not a valid duration") as refused:
         parse_duration(text, "DURATION", maximum=YEAR)
     assert "1h30m" in refused.value.hint
@@ -46,7 +46,7 @@ def test_a_long_text_is_not_repeated(text: str) -> None:
         parse_duration(text, "DURATION", maximum=YEAR)
 
 
-def test_bounds_are_told_in_the_same_form() -> None:
+def test_bounds_are_reported_in_the_same_form() -> None:
     assert parse_duration("365d", "DURATION", maximum=YEAR) == YEAR
     with pytest.raises(UsageError, match="but the maximum is 31536000") as refused:
         parse_duration("31536001", "DURATION", maximum=YEAR)
@@ -54,6 +54,6 @@ def test_bounds_are_told_in_the_same_form() -> None:
 
 
 @given(st.integers(0, 10 * YEAR))
-def test_written_and_read_again(seconds: int) -> None:
+def test_a_formatted_duration_can_be_parsed_again(seconds: int) -> None:
     assert parse_duration(format_duration(seconds), "DURATION", maximum=10 * YEAR) == seconds
     assert parse_duration(str(seconds), "DURATION", maximum=10 * YEAR) == seconds

@@ -1,6 +1,6 @@
 """``scripts/environment`` installs the JavaScript clients, so that no test needs the network.
 
-npm itself is a stand-in here, because it needs a registry: it writes down what it is asked for.
+npm needs a registry, so it is replaced by a script that records its arguments.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITABLE, TOO_OLD = "#!/bin/sh\nexit 0\n", "#!/bin/sh\nexit 1\n"
-"""Stand-ins for ``node``, which the script asks whether it is new enough."""
+"""Replacements for ``node``, which answer the version check of the script."""
 NPM = '#!/bin/sh\necho "$PWD: $@" >> "$LOG"\nmkdir -p node_modules\n'
 FAILING_NPM = "#!/bin/sh\necho 'npm error network' >&2\nexit 1\n"
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A checkout with what the script reads, and a home folder that it must not touch."""
+    """A checkout with the files that the script reads, and a home directory that it must not touch."""
 
     root: Path
 
@@ -88,14 +88,14 @@ def test_the_javascript_clients_are_installed_once_per_state_of_the_lock_file(ch
     assert len(checkout.installations) == 2
 
 
-def test_a_node_that_is_too_old_is_passed_over(checkout: Checkout) -> None:
+def test_a_node_that_is_too_old_is_skipped(checkout: Checkout) -> None:
     old, new = checkout.put_node("old", TOO_OLD, FAILING_NPM), checkout.put_node("new", SUITABLE)
     done = checkout.set_up(node=Path(f"{old}:{new}"))
     assert done.returncode == 0, done.stderr
     assert len(checkout.installations) == 1
 
 
-def test_an_installation_that_fails_is_reported_and_not_taken_for_done(checkout: Checkout) -> None:
+def test_a_failed_installation_is_reported_and_not_recorded(checkout: Checkout) -> None:
     done = checkout.set_up(node=checkout.put_node("bin", SUITABLE, FAILING_NPM))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-2:] == [
@@ -110,7 +110,7 @@ def test_python_only_needs_no_node(checkout: Checkout) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{sys.executable}\n", "")
 
 
-def test_an_unknown_option_is_refused(checkout: Checkout) -> None:
+def test_an_unknown_option_is_rejected(checkout: Checkout) -> None:
     done = checkout.set_up("--nonsense", node=checkout.put_node("bin", SUITABLE))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "Usage: scripts/environment [--python-only]\n"

@@ -1,4 +1,4 @@
-"""The errors of the package: their codes are stable, and their fields are what the JSON output shows."""
+"""Error classes: their codes are stable, and the JSON output shows their fields."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ CODES = {
     "terminated": 143,
     "hung_up": 129,
 }
-"""Published: scripts decide by them. A code is never renamed or removed, and never ends in another exit code."""
+"""The published codes, on which scripts rely. A code and its exit code never change."""
 
 
 def test_no_code_was_renamed_or_removed() -> None:
     assert {kind.code_of_class(): int(kind.exit_code) for kind in error_classes()} == CODES
 
 
-def test_a_field_that_the_class_does_not_have_is_refused() -> None:
+def test_an_unknown_field_is_rejected() -> None:
     with pytest.raises(TypeError, match="UsageError has no field status"):
         UsageError("No.", status=5)  # type: ignore[call-arg]
 
@@ -77,11 +77,11 @@ def test_a_field_without_a_default_must_be_given() -> None:
         HttpStatusError("No.")  # type: ignore[call-arg]
 
 
-def test_the_context_is_what_the_fields_hold() -> None:
+def test_the_context_consists_of_the_fields() -> None:
     assert UsageError("No.").context == {}
     assert UsageError("No.", hint="Do.", index=0, sent=False).context == {"index": 0, "sent": False}
     rules = ({"key": "config.a", "rule": "A", "message": "m"},)
-    error = ConfigurationError("No.", problems=rules)  # type: ignore[arg-type]  # a literal is no TypedDict
+    error = ConfigurationError("No.", problems=rules)  # type: ignore[arg-type]  # a literal is not a TypedDict
     assert error.problems == rules
     assert error.context == {"problems": [*rules], "path": None}
     landed = PsycheError("No.", landed=("a", "b"), logs=())
@@ -93,7 +93,7 @@ def test_some_fields_are_shown_without_a_value() -> None:
     assert HttpStatusError("No.", status=503).context == {"status": 503, "retry_after": None}
 
 
-def test_what_strangers_nested_is_shown_as_json_text() -> None:
+def test_nested_data_from_outside_is_shown_as_json_text() -> None:
     error = RpcError("No.", rpc_code=-1, rpc_data={"a": [1, None]})
     assert error.rpc_data == {"a": [1, None]}
     assert error.context == {"rpc_code": -1, "rpc_data": '{"a":[1,null]}'}

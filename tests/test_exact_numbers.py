@@ -1,4 +1,4 @@
-"""The strings beside numbers: exactly where a double would lose digits, and the same digits."""
+"""Strings for large numbers: present exactly where a double would lose digits, with the same digits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psyche_cli.exact_numbers import with_strings
 
 
 def read_by_doubles(document: Any) -> Any:
-    """What a reader without big integers makes of it."""
+    """The document as read by a JSON parser without big integers."""
     return json.loads(json_text(document), parse_int=float, parse_float=float)
 
 
@@ -48,7 +48,7 @@ def test_lists_tables_and_other_values_keep_their_shape() -> None:
 
 @pytest.mark.parametrize("number", [2**53 + 1, 2**60, 2**64 - 1, 7313085519096743583])
 def test_jq_prints_the_string(number: int) -> None:
-    """Any version, as far as one is installed: the older ones round, the newer ones may not compute."""
+    """With any installed version of jq: older ones round, newer ones preserve numbers unless they compute with them."""
     program = shutil.which("jq")
     command = [program, "-r", ".n_string // .n"] if program else ["cat"]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A helper of the tests stands once: in its room if one room needs it, else in ``tests/support`` under its own name."""
+"""No test helper is duplicated: one used by several test folders is in ``tests/support``, with a unique name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 SHORTEST_HELPER, SHORTEST_CONSTANT = 40, 80
-"""Characters of code from which two equal ones are one too many."""
+"""Shorter code may be repeated; in characters."""
 
 
 def modules() -> Iterator[tuple[str, list[ast.stmt]]]:
@@ -30,7 +30,7 @@ def code_of(statement: ast.stmt) -> str | None:
 
 
 def repeated(bodies: Iterable[tuple[str, list[ast.stmt]]]) -> list[list[str]]:
-    """The modules of each helper that stands in several."""
+    """Each helper that is defined in several modules, with these modules."""
     places: dict[str, set[str]] = defaultdict(set)
     for module, body in bodies:
         for statement in body:
@@ -41,11 +41,11 @@ def repeated(bodies: Iterable[tuple[str, list[ast.stmt]]]) -> list[list[str]]:
     return [sorted(found) for found in places.values() if len(found) > 1]
 
 
-def test_no_helper_stands_twice() -> None:
+def test_no_helper_is_duplicated() -> None:
     assert not repeated(modules())
 
 
-def test_names_of_shared_helpers_are_distinct() -> None:
+def test_names_of_shared_helpers_are_unique() -> None:
     owners: dict[str, set[str]] = defaultdict(set)
     for module, body in modules():
         for statement in body:
@@ -55,7 +55,7 @@ def test_names_of_shared_helpers_are_distinct() -> None:
     assert {name: sorted(found) for name, found in shared.items() if len(found) > 1} == {}
 
 
-def test_a_repeated_helper_is_found_whatever_its_name_and_docstring() -> None:
+def test_a_duplicate_with_another_name_or_docstring_is_found() -> None:
     code = "def {name}(number: int) -> bytes:\n    {doc}\n    return number.to_bytes(32, 'little') * 2\n"
     first = ast.parse(code.format(name="image", doc="'''An image.'''")).body
     second = ast.parse(code.format(name="block", doc="'''A block.'''")).body

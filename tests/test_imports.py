@@ -1,4 +1,4 @@
-"""What commands import: ``--help`` next to nothing, a read nothing that only writes need, and none of them pytest."""
+"""Imports of commands: ``--help`` imports very little, reads nothing that only writes need, and no command pytest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ sys.exit(code)
 
 
 def packages_loaded_by(*words: str, code: int = 0, home: Path | None = None) -> set[str]:
-    """The packages that a command line of a process of its own has imported."""
+    """The top-level packages imported by a command line in a new process."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"} if home else None
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=False, env=environment
@@ -41,7 +41,7 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
     assert not packages_loaded_by(*words) & {*HEAVY}
 
 
-def test_a_schema_needs_nothing_of_solana() -> None:
+def test_a_schema_imports_nothing_of_solana() -> None:
     assert not packages_loaded_by("schema", "create-run") & {*HEAVY} - {"simplejson"}
 
 
@@ -78,7 +78,7 @@ def test_reading_does_not_import_what_only_writing_needs() -> None:
     assert not loaded & {"anchorpy", "construct", "solana", "httpx", "aiohttp", "rich", "pytest", "_pytest"}
 
 
-def test_writing_imports_of_anchorpy_no_more_than_its_coder_and_nothing_of_pytest(tmp_path: Path) -> None:
+def test_writing_imports_only_the_coder_of_anchorpy_and_nothing_of_pytest(tmp_path: Path) -> None:
     owner = Wallet.generate()
     owner.write_keypair_file(tmp_path / "owner.json")
     with LocalValidator(LocalnetOptions(Genesis(balances={owner.address: 10**10}), rpc_port=0)) as validator:

@@ -1,7 +1,7 @@
-"""Wording that must not come back: translated idioms, each with what a native engineer writes instead.
+"""Banned wording: idioms that read like translations, each with a suggested replacement.
 
-Code (strings, comments and docstrings), documentation and C comments are searched line by line. Generated files are
-covered through the texts that they are made from. A new entry is a pattern and its replacement.
+Searches code (strings, comments and docstrings), documentation and C comments line by line. Generated files are covered
+by their sources. To add an entry, add a pattern and its replacement.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ BANNED: Final = {
 
 
 def lines() -> Iterator[tuple[str, str]]:
-    """Every line that is searched, with its place."""
+    """Every searched line with its location."""
     files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
     for folder, endings in (
         ("psyche_cli", (".py",)),
@@ -70,11 +70,11 @@ LINES: Final = list(lines())
 
 
 @pytest.mark.parametrize("pattern", BANNED)
-def test_translated_wording_does_not_come_back(pattern: str) -> None:
+def test_banned_wording_is_not_used(pattern: str) -> None:
     found = [f"{place}: {line.strip()}" for place, line in LINES if re.search(pattern, line)]
     assert found == [], f"write instead: {BANNED[pattern]}"
 
 
-def test_the_search_reaches_every_kind_of_file() -> None:
+def test_the_search_covers_every_kind_of_file() -> None:
     searched = {place.partition("/")[0].partition(":")[0] for place, _ in LINES}
     assert searched == {"psyche_cli", "docs", "scripts", "programs", "README.md", "CONTRIBUTING.md", "SECURITY.md"}

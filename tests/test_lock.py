@@ -1,4 +1,4 @@
-"""The lock files in ``requirements/`` satisfy what pyproject.toml asks for."""
+"""The lock files in ``requirements/`` satisfy the dependencies in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 
 
 def pins(name: str) -> dict[str, list[Version]]:
-    """Every pinned version of each package; a package may have one per range of Python versions."""
+    """The pinned versions of each package; there can be one per range of Python versions."""
     found: dict[str, list[Version]] = {}
     for package, version in PIN.findall((ROOT / "requirements" / name).read_text(encoding="utf-8")):
         found.setdefault(canonicalize_name(package), []).append(Version(version))
@@ -45,5 +45,5 @@ def test_every_pin_has_a_hash(file: str) -> None:
     assert all("--hash=sha256:" in block for block in blocks if PIN.match(block))
 
 
-def test_the_lock_names_no_package_index() -> None:
+def test_the_lock_files_contain_no_package_index() -> None:
     assert "://" not in "".join(path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt"))

@@ -1,4 +1,4 @@
-"""The mutants of ``scripts/mutants``: small, distinct faults; and the list of those that no test can tell."""
+"""The mutants of ``scripts/mutants`` are small, distinct faults, and the list of equivalent mutants is up to date."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scripts.mutation.__main__ import ROOT, TESTS, equivalents, modules
 from scripts.mutation.mutate import mutants
 
 SOURCE = '''
-"""A docstring is left alone."""
+"""Docstrings are not mutated."""
 LIMIT = 5
 
 
 def capped(count: int, *, strict: bool = False) -> int | None:
-    """So is this one."""
+    """Not here either."""
     if count > LIMIT and not strict:
         return LIMIT
     log(count)
@@ -23,7 +23,7 @@ def capped(count: int, *, strict: bool = False) -> int | None:
 '''
 
 
-def test_every_kind_of_fault(tmp_path: Path) -> None:
+def test_all_kinds_of_faults(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(SOURCE)
     found = list(mutants(Path("module.py"), tmp_path))
@@ -46,7 +46,7 @@ def test_every_kind_of_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("room", TESTS, ids=str)
-def test_every_listed_equivalent_is_still_a_mutant_and_has_a_reason(room: Path) -> None:
+def test_every_listed_equivalent_exists_and_has_a_reason(room: Path) -> None:
     names = {(str(path), mutant.name) for path in modules(room) for mutant in mutants(path, ROOT)}
     listed = {key: reason for key, reason in equivalents().items() if Path(key[0]).is_relative_to(room)}
     assert names

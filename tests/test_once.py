@@ -1,4 +1,4 @@
-"""What must agree everywhere stands in one place: found by reading the source, so that a second copy fails."""
+"""Values and functions that must agree are defined once: the source is searched for duplicates."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ C_NAMES = {
 SCHEMA_AND_LAYOUT = {"run_config/schema.py", "protocol/layouts/v1.py"}
 WHOLE_TYPES = {f"2 ** {bits}{less}" for bits in (16, 32, 64) for less in ("", " - 1")} | {"1 << 64"}
 SIZES = {1232, 119_160, 119_072, 8899}
-"""Numbers that mean one thing only, wherever they stand."""
+"""Numbers with a single meaning in the whole package."""
 SHORTEST_FUNCTION, SHORTEST_CONSTANT = 40, 20
-"""Characters of code from which two equal ones are one too many."""
+"""Shorter code may be repeated; in characters."""
 
 
 @cache
 def nodes() -> tuple[tuple[str, ast.AST], ...]:
-    """Every node of the package's syntax trees with the path of its module."""
+    """All nodes of the package's syntax trees, with the path of the module."""
     return tuple(_nodes())
 
 
@@ -44,12 +44,12 @@ def _nodes() -> Iterator[tuple[str, ast.AST]]:
             yield module, node
 
 
-def test_the_base58_alphabet_stands_once() -> None:
+def test_the_base58_alphabet_is_defined_once() -> None:
     found = [m for m, node in nodes() if isinstance(node, ast.Constant) and node.value == base58.ALPHABET]
     assert found == ["base58.py"]
 
 
-def test_limits_stand_once() -> None:
+def test_limits_are_defined_once() -> None:
     found = {
         (module, node.lineno)
         for module, node in nodes()
@@ -75,7 +75,7 @@ def test_the_layout_has_the_same_capacities() -> None:
     assert [field.size for field, _ in sizes] == [limit for _, limit in sizes]
 
 
-def test_addresses_stand_once() -> None:
+def test_addresses_are_defined_once() -> None:
     places = defaultdict(list)
     for module, node in nodes():
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_address(node.value):
@@ -88,7 +88,7 @@ def _is_address(text: str) -> bool:
     return len(text) in range(32, 45) and base58.first_invalid_position(text) is None and len(base58.decode(text)) == 32
 
 
-def test_rpc_error_codes_stand_once() -> None:
+def test_rpc_error_codes_are_defined_once() -> None:
     found = {
         module
         for module, node in nodes()
@@ -101,7 +101,7 @@ def _is_rpc_code(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is int and 32_000 <= node.value < 32_800
 
 
-def test_the_keys_of_the_configuration_stand_in_its_schema_and_in_the_account_layout_alone() -> None:
+def test_configuration_keys_are_only_in_the_schema_and_the_account_layout() -> None:
     keys = {field.key for field in CONFIG.fields}
     assert len(keys) == 14
     most: dict[str, int] = defaultdict(int)
@@ -109,11 +109,11 @@ def test_the_keys_of_the_configuration_stand_in_its_schema_and_in_the_account_la
         if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
             names = {item.value for item in ast.walk(node) if isinstance(item, ast.Constant)}
             most[module] = max(most[module], len(keys & names))
-    # The rules name each key at most once per bound, and the advice a few.
+    # The rules use each key at most once per bound, and the warnings use a few keys.
     assert {module for module, count in most.items() if count == len(keys)} == SCHEMA_AND_LAYOUT
 
 
-def test_a_type_of_the_account_is_defined_once() -> None:
+def test_account_types_are_defined_once() -> None:
     places = defaultdict(list)
     for module, node in nodes():
         if isinstance(node, ast.ClassDef) and module.startswith(("protocol/accounts/", "model/")):
@@ -121,7 +121,7 @@ def test_a_type_of_the_account_is_defined_once() -> None:
     assert not {name: modules for name, modules in places.items() if len(modules) > 1}
 
 
-def test_a_function_stands_once() -> None:
+def test_functions_are_defined_once() -> None:
     places = defaultdict(list)
     for module, node in nodes():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -133,13 +133,13 @@ def test_a_function_stands_once() -> None:
     assert not [found for found in places.values() if len(found) > 1]
 
 
-def test_a_constant_stands_once() -> None:
+def test_constants_are_defined_once() -> None:
     places = defaultdict(list)
     for module, tree in nodes():
         for node in tree.body if isinstance(tree, ast.Module) else ():
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
                 code = ast.unparse(node.value)
-                # Callbacks of one signature can have several meanings.
+                # Callback types with the same signature can have different meanings.
                 if len(code) >= SHORTEST_CONSTANT and not code.startswith("Callable["):
                     places[code].append(f"{module}:{node.lineno}")
     assert len(places) > 100

@@ -1,4 +1,4 @@
-"""Nothing that is known to be secret passes the redactor, in whatever form; what merely looks alike does."""
+"""The redactor removes known secrets in all encodings, and leaves text that only looks similar."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_loaded_key_is_hidden_in_every_form(
     for shown in (whole, part):
         assert HIDDEN in shown
         if "," in secret or " " in secret:
-            # Numbers of one digit are in every text: no three in a row of the key's.
+            # Single digits are common in text, so this key has no three single-digit bytes in a row.
             rows = numbers_in_a_row(" ".join(map(str, key)))
             assert not rows & numbers_in_a_row(shown) - numbers_in_a_row(f"{before} . {after}")
         else:
@@ -45,7 +45,7 @@ def test_a_loaded_key_is_hidden_in_every_form(
 
 
 @given(seed=seeds, message=st.binary(max_size=50))
-def test_public_keys_and_signatures_stay(seed: bytes, message: bytes) -> None:
+def test_public_keys_and_signatures_are_not_redacted(seed: bytes, message: bytes) -> None:
     pair = Keypair.from_seed(seed)
     redactor = Redactor()
     redactor.learn_key(bytes(pair))
@@ -69,7 +69,7 @@ def test_a_key_in_the_environment_is_hidden_in_every_other_form(form: Callable[[
         assert not leaked(str(Pubkey(key[:32])), redactor.redacted(str(Pubkey(key[:32]))))
 
 
-def test_a_secret_variable_is_hidden_whatever_it_holds() -> None:
+def test_a_secret_variable_is_hidden_regardless_of_its_value() -> None:
     redactor = Redactor()
     redactor.learn_secret("not a key, but somebody thought so")
     assert redactor.redacted("It is: not a key, but somebody") == f"It is: {HIDDEN}"
@@ -102,7 +102,7 @@ def test_a_key_inside_a_word_is_hidden(name: str) -> None:
     assert not leaked(secret, redactor.redacted(secret[5:60]))
 
 
-# What happens to keys on the way through clipboards and terminals, and what people copy of them.
+# Typical damage to keys from clipboards, terminals and incomplete copying.
 MANGLED: dict[str, Callable[[str], str]] = {
     "half": lambda text: text[:60],
     "end": lambda text: text[-70:],
@@ -118,8 +118,8 @@ MANGLED: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("mangled", MANGLED.values(), ids=MANGLED)
 @pytest.mark.parametrize("form", ["base58", "hexadecimal", "base64"])
 @pytest.mark.parametrize("place", ["{}", "--description={}", "keys/{}.json"])
-def test_a_key_that_was_not_copied_well_is_hidden(form: str, mangled: Callable[[str], str], place: str) -> None:
-    """Almost always: what is left of a few keys looks like a public key or like a word."""
+def test_a_damaged_key_is_hidden(form: str, mangled: Callable[[str], str], place: str) -> None:
+    """In almost all cases: the remains of a few keys look like a public key or a word."""
     shown = 0
     for number in range(30):
         secret = mangled(FORMS[form](keypair(sha256(bytes([number])).digest())).rstrip("="))
@@ -148,7 +148,7 @@ def hex_pairs(text: str, separator: str, prefix: str = "") -> str:
     ],
 )
 @given(seed=seeds)
-def test_a_key_whose_bytes_are_apart_is_hidden(form: Callable[[bytes], str], seed: bytes) -> None:
+def test_a_key_with_separated_bytes_is_hidden(form: Callable[[bytes], str], seed: bytes) -> None:
     secret = form(keypair(seed))
     redactor = Redactor()
     redactor.learn_words(["--name", secret])
@@ -164,7 +164,7 @@ def test_a_recovery_phrase_is_hidden(words: list[str]) -> None:
     assert shown.startswith("The wallet file ")
 
 
-def test_ordinary_words_teach_nothing() -> None:
+def test_ordinary_arguments_add_no_secrets() -> None:
     redactor = Redactor()
     image = "sha256:" + "ab12" * 16
     words = ["create-run", "--run-id", "my-run", "--client-version", image, "--rpc", "http://127.0.0.1:8899/"]
@@ -200,14 +200,14 @@ PUBLIC = ["9WKHGPiEg78GafWJbe1wU1DZESNscYUrrcfMfSaTjd6j", "GE5X3JF5oGGJAgkAaqm2W
         ["--collateral-amount", "18446744073709.551615", "--treasurer-index", "18446744073709551615"],
     ],
 )
-def test_prose_paths_and_public_keys_teach_nothing(words: list[str]) -> None:
+def test_prose_paths_and_public_keys_add_no_secrets(words: list[str]) -> None:
     redactor = Redactor()
     redactor.learn_words(words)
     text = " ".join(words) + " The run is paused; training continues with data from books."
     assert redactor.redacted(text) == text
 
 
-def test_what_is_in_the_wrong_place_needs_no_repetition() -> None:
+def test_a_misplaced_secret_is_hidden_without_other_evidence() -> None:
     half = FORMS["base58"](keypair(bytes(32)))[:44]
     for word in (half, f"rpc.example.org/v2/{'0a1b' * 10}"):
         redactor = Redactor()
@@ -217,7 +217,7 @@ def test_what_is_in_the_wrong_place_needs_no_repetition() -> None:
 
 # --- URLs -----------------------------------------------------------------------------------------------------------
 
-# What may stand in a segment or value without being encoded.
+# Characters that need no encoding in a path segment or query value.
 long_parts = st.text(
     st.characters(codec="utf-8", exclude_characters="/?&#;=@:%+\\\"'", categories=("L", "N", "P", "S")),
     min_size=SHORTEST,
@@ -267,14 +267,14 @@ def test_every_long_part_of_a_url_is_hidden(
         ("", "", ""),
     ],
 )
-def test_short_parts_are_hidden_where_the_url_is_whole(url: str, text: str, shown: str) -> None:
+def test_short_parts_are_hidden_within_the_complete_url(url: str, text: str, shown: str) -> None:
     redactor = Redactor()
     redactor.learn_url(url)
     assert redactor.redacted(text) == shown
 
 
 @pytest.mark.parametrize("option", ["--rpc", "--ws-rpc", "--url", "-u"])
-def test_a_url_without_its_scheme_is_known_by_its_option(option: str) -> None:
+def test_a_url_without_scheme_is_recognised_by_its_option(option: str) -> None:
     for words in ([option, "rpc.example.org/SECRETSECRET"], [f"{option}=rpc.example.org/SECRETSECRET"]):
         redactor = Redactor()
         redactor.learn_words(words)
@@ -282,7 +282,7 @@ def test_a_url_without_its_scheme_is_known_by_its_option(option: str) -> None:
 
 
 @given(st.lists(st.text(max_size=60), max_size=5), st.text(max_size=60))
-def test_no_words_are_too_strange(words: list[str], text: str) -> None:
+def test_arbitrary_arguments_are_accepted(words: list[str], text: str) -> None:
     redactor = Redactor()
     redactor.learn_words(words)
     for word in words:
@@ -291,11 +291,11 @@ def test_no_words_are_too_strange(words: list[str], text: str) -> None:
     assert not [run for word in words for run in leaked(word.strip().strip("\"'"), redactor.redacted(text))]
 
 
-# --- what it keeps --------------------------------------------------------------------------------------------------
+# --- its memory --------------------------------------------------------------------------------------------------
 
 
 @given(seeds)
-def test_the_redactor_itself_holds_no_key(seed: bytes) -> None:
+def test_the_redactor_stores_no_key(seed: bytes) -> None:
     key = keypair(seed)
     redactor = Redactor()
     redactor.learn_key(key)

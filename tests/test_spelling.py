@@ -1,4 +1,4 @@
-"""Suggestions are for slips of the fingers, never for another word."""
+"""Suggestions are made for typos, but not for different words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.verb_names import LOCALNET, VERBS
         ("localent", "localnet"),
     ],
 )
-def test_a_slip_of_the_fingers_is_recognised(word: str, meant: str) -> None:
+def test_a_typo_is_recognised(word: str, meant: str) -> None:
     assert near_misspellings(word, VERBS) == [meant]
 
 
@@ -42,17 +42,17 @@ def test_a_slip_of_the_fingers_is_recognised(word: str, meant: str) -> None:
         "x",
     ],
 )
-def test_another_word_is_not_taken_for_a_verb(word: str) -> None:
+def test_a_different_word_is_not_mistaken_for_a_verb(word: str) -> None:
     assert near_misspellings(word, VERBS) == []
 
 
-def test_a_verb_of_another_meaning_is_not_suggested_though_it_looks_alike() -> None:
+def test_a_similar_verb_with_another_meaning_is_not_suggested() -> None:
     assert near_misspellings("get-account", LOCALNET) == []
     assert near_misspellings("wake", LOCALNET) == []
     assert near_misspellings("--pause", ["--resume", "--run-id"]) == []
 
 
-def test_the_nearest_comes_first() -> None:
+def test_the_closest_match_comes_first() -> None:
     assert near_misspellings("json-dump-runs", ["json-dump-rund", "json-dump-run", "json-dump-burns"]) == [
         "json-dump-run",
         "json-dump-rund",

@@ -1,7 +1,7 @@
-"""No number is asked for its truth where 0 is a value like any other: a state, an index, an amount, a rate.
+"""The truth value of a number is never used where 0 is a valid value: a state, an index, an amount, a rate.
 
-``if state:`` reads like "if there is a state", and is false for the state whose number is 0. Types tell such tests from
-harmless ones, so mypy's are asked.
+``if state:`` reads like "if there is a state", but is false for the state with the number 0. Finding such conditions
+requires types, so the types inferred by mypy are used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mypy.options import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 STRICT_ROOMS = ("psyche_cli.operations", "psyche_cli.cli", "psyche_cli.protocol", "psyche_cli.run_config")
-"""Where no number at all is asked; elsewhere only an enum or a number that may be None is a fault."""
+"""Packages in which no number may be used as a condition; elsewhere this applies to enums and optional numbers."""
 
 NUMBERS = {"builtins.int", "builtins.float", "decimal.Decimal"}
 _PLACE = tuple[int, int, "int | None", "int | None"]
@@ -52,7 +52,7 @@ def is_number(info: nodes.TypeInfo) -> bool:
 
 
 def asked(tree: ast.AST) -> Iterator[tuple[int, int, int | None, int | None]]:
-    """The places of all expressions whose truth decides something."""
+    """The positions of all expressions that are used as conditions."""
     for node in ast.walk(tree):
         conditions: list[ast.expr] = []
         if isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
@@ -68,7 +68,7 @@ def asked(tree: ast.AST) -> Iterator[tuple[int, int, int | None, int | None]]:
 
 
 def is_zero(expression: ast.expr) -> bool:
-    """``number or 0`` gives 0 for 0, so it is harmless."""
+    """``number or 0`` is 0 if the number is 0, so it is harmless."""
     return isinstance(expression, ast.Constant) and expression.value == 0
 
 
@@ -99,7 +99,7 @@ def expressions(tree: nodes.MypyFile) -> Iterator[nodes.Expression]:
 
 
 def children(node: nodes.Node, known: dict[str, list[str]]) -> list[object]:
-    """What hangs below a node. ``known`` keeps, by class, which attributes may lead there: asking a class is slow."""
+    """The children of a node. ``known`` caches the attributes that can hold nodes by class, as inspection is slow."""
     kind = type(node)
     if kind.__name__ not in known:
         references = {"node", "_node", "info", "analyzed", "fullname"}
@@ -113,7 +113,7 @@ def children(node: nodes.Node, known: dict[str, list[str]]) -> list[object]:
 
 
 def checked(source: str | Path) -> build.BuildResult:
-    """The package ``source`` with a type for every expression; of other packages nothing is read."""
+    """The package ``source`` with a type for every expression. Other packages are not read."""
     options = Options()
     parse_config_file(options, lambda: None, str(ROOT / "pyproject.toml"), io.StringIO(), io.StringIO())
     options.export_types = options.preserve_asts = True
@@ -122,7 +122,7 @@ def checked(source: str | Path) -> build.BuildResult:
     return build.build(create_source_list([str(source)], options), options)
 
 
-def test_no_number_is_asked_for_its_truth() -> None:
+def test_no_number_is_used_as_a_condition() -> None:
     found = list(faults(checked(ROOT / "psyche_cli")))
     assert not found, "compare with None or with 0 instead:\n" + "\n".join(found)
 

@@ -1,4 +1,4 @@
-"""The wheel holds everything that an installed psyche-cli needs, and works away from the source tree."""
+"""The wheel contains all files that psyche-cli needs, and works outside the source tree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built and unpacked as an installer does it."""
+    """The wheel, built and unpacked like an installer would."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -26,7 +26,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """psyche-cli from the unpacked wheel, in a folder far from the sources."""
+    """Runs psyche-cli from the unpacked wheel, outside the source tree."""
     probe = "import psyche_cli, sys; assert psyche_cli.__file__.startswith(sys.argv.pop(1)), psyche_cli.__file__\n"
     probe += "from psyche_cli.__main__ import run; run()"
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(installed)}
@@ -34,7 +34,7 @@ def run(installed: Path, folder: Path, *words: str) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_the_wheel_holds_idls_configurations_and_programs(installed: Path) -> None:
+def test_the_wheel_contains_idls_configurations_and_programs(installed: Path) -> None:
     package = installed / "psyche_cli"
     for program in ("coordinator", "authorizer", "treasurer"):
         assert (package / "idl" / f"{program}.json").is_file()
@@ -45,7 +45,7 @@ def test_the_wheel_holds_idls_configurations_and_programs(installed: Path) -> No
     assert (package / "py.typed").exists()
 
 
-def test_it_works_away_from_the_sources(installed: Path, tmp_path: Path) -> None:
+def test_it_works_outside_the_source_tree(installed: Path, tmp_path: Path) -> None:
     assert run(installed, tmp_path, "config", "example", "minimal").stdout.count("[config]") == 1
     made = run(installed, tmp_path, "localnet", "new-wallet", "wallet.json", "--output", "json")
     assert made.returncode == 0, made.stderr

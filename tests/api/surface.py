@@ -1,6 +1,6 @@
-"""The names that ``psyche_cli.api`` exports, as text: signatures of functions, fields and members of classes.
+"""The names exported by ``psyche_cli.api`` as text: signatures of functions, fields and members of classes.
 
-``python -m tests.api.surface`` writes it anew into ``exported_names.txt``.
+``python -m tests.api.surface`` writes this text to ``exported_names.txt``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _lines(name: str, value: Any) -> Iterator[str]:
 
 
 def _inherited_from_python(kind: type, member: str) -> bool:
-    """Whether a member is one of ``int`` or ``Enum``, which differ between versions of Python."""
+    """Whether a member is inherited from ``int`` or ``Enum``; these differ between Python versions."""
     owner = next(base for base in kind.__mro__ if member in vars(base))
     return not owner.__module__.startswith("psyche_cli")
 
@@ -54,7 +54,7 @@ def _signature(value: Any) -> str:
 
 
 def _parameter(parameter: inspect.Parameter) -> inspect.Parameter:
-    """The parameter with its annotation as it was written, and a default whose repr is the same in every process."""
+    """The parameter with its annotation as in the source, and a default whose repr is reproducible."""
     default: Any = parameter.default
     if default is api.PUBLISHED:
         default = _Named("PUBLISHED")
@@ -66,7 +66,7 @@ def _parameter(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def _annotation(annotation: Any) -> Any:
-    """An annotation as it was written, without the description that it may carry."""
+    """An annotation as in the source, without the description in ``Annotated``."""
     return _Named(_DESCRIBED.sub(r"\1", annotation)) if isinstance(annotation, str) else annotation
 
 

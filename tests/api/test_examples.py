@@ -1,4 +1,4 @@
-"""The examples of the library's docstrings and of docs/api.md, run against real local validators."""
+"""Runs the examples in the library's docstrings and in docs/api.md against real local validators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(f"psyche_cli.api.{path.stem}" for path in (ROOT / "psyche_cli" / "api").glob("[a-z]*.py"))
 WITHOUT_EXAMPLES = {"psyche_cli.api.runs"}
-"""Its functions are shown in docs/api.md, which has the run that they need."""
+"""Modules whose examples are in docs/api.md, which creates the run that they need."""
 
 
 @pytest.mark.parametrize("name", MODULES)

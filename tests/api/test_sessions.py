@@ -1,4 +1,4 @@
-"""Sessions of the library over real local validators: wallets, errors, and what stays secret."""
+"""Library sessions on real local validators: wallets, errors and redaction."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def validator(owner: api.Wallet) -> Iterator[api.InProcessValidator]:
         yield running
 
 
-def test_a_wallet_may_be_a_keypair_file_whatever_the_variables_say(
+def test_a_keypair_file_as_wallet_takes_precedence_over_variables(
     validator: api.InProcessValidator, owner: api.Wallet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner.write_keypair_file(tmp_path / "owner.json")
@@ -48,7 +48,7 @@ def test_a_wallet_may_be_a_keypair_file_whatever_the_variables_say(
             assert session.wallet == owner
 
 
-def test_a_readable_keypair_file_is_mentioned(
+def test_a_keypair_file_readable_by_others_is_reported(
     validator: api.InProcessValidator, owner: api.Wallet, tmp_path: Path
 ) -> None:
     file = tmp_path / "owner.json"
@@ -59,7 +59,7 @@ def test_a_readable_keypair_file_is_mentioned(
         assert "chmod 600" in "".join(lines)
 
 
-def test_a_key_in_the_place_of_a_path_is_refused_without_repeating_it(
+def test_a_private_key_instead_of_a_path_is_rejected_without_echoing_it(
     validator: api.InProcessValidator, owner: api.Wallet, tmp_path: Path
 ) -> None:
     owner.write_keypair_file(tmp_path / "owner.json")
@@ -69,7 +69,7 @@ def test_a_key_in_the_place_of_a_path_is_refused_without_repeating_it(
     assert key not in str(caught.value)
 
 
-def test_an_error_speaks_of_its_own_operation_only(validator: api.InProcessValidator, owner: api.Wallet) -> None:
+def test_an_error_describes_only_its_own_operation(validator: api.InProcessValidator, owner: api.Wallet) -> None:
     with api.open_signing_session(validator, wallet=owner) as session:
         created = api.create_run(session, run_id="first")
         with pytest.raises(InvalidAmount) as caught:
@@ -78,10 +78,10 @@ def test_an_error_speaks_of_its_own_operation_only(validator: api.InProcessValid
     assert (caught.value.sent, caught.value.signature, caught.value.landed) == (False, None, ())
 
 
-def test_one_session_writes_for_longer_than_one_operation_may_take(
+def test_a_session_may_last_longer_than_the_limit_of_an_operation(
     validator: api.InProcessValidator, owner: api.Wallet
 ) -> None:
-    """The deadline of a write counts from its own start."""
+    """The time limit of an operation is measured from its start."""
     with api.open_signing_session(validator, wallet=owner) as session:
         with session.writing() as first:
             deadline = first.rpc.deadline
@@ -91,7 +91,7 @@ def test_one_session_writes_for_longer_than_one_operation_may_take(
         assert session.rpc.deadline is None
 
 
-def test_a_stranger_is_refused_and_nothing_is_sent(validator: api.InProcessValidator, owner: api.Wallet) -> None:
+def test_a_wallet_without_authority_is_rejected(validator: api.InProcessValidator, owner: api.Wallet) -> None:
     with api.open_signing_session(validator, wallet=owner) as session:
         api.create_run(session, run_id="mine")
     with api.open_signing_session(validator, wallet=api.Wallet.generate()) as session:
@@ -101,7 +101,7 @@ def test_a_stranger_is_refused_and_nothing_is_sent(validator: api.InProcessValid
             assert caught.value.sent is False
 
 
-def test_the_life_of_a_run_with_a_treasurer(owner: api.Wallet, tmp_path: Path) -> None:
+def test_all_operations_on_a_run_with_a_treasurer(owner: api.Wallet, tmp_path: Path) -> None:
     from psyche_cli.operations.localnet.wallets_and_mints import new_mint
 
     genesis = api.Genesis(balances={owner.address: 10 * SOL})
@@ -139,7 +139,7 @@ def test_the_life_of_a_run_with_a_treasurer(owner: api.Wallet, tmp_path: Path) -
             api.decode_account(own)
 
 
-def test_a_process_of_its_own(owner: api.Wallet, tmp_path: Path) -> None:
+def test_a_validator_in_a_separate_process(owner: api.Wallet, tmp_path: Path) -> None:
     log = tmp_path / "validator.log"
     with api.LocalValidatorProcess(["--airdrop", f"{owner.address}=3"], log=log, start_seconds=900) as validator:
         with api.open_signing_session(validator, wallet=owner) as session:
@@ -152,7 +152,7 @@ def test_a_process_of_its_own(owner: api.Wallet, tmp_path: Path) -> None:
         _ = validator.rpc_url
 
 
-def test_a_process_that_cannot_start_says_why() -> None:
+def test_a_process_that_cannot_start_reports_why() -> None:
     with (
         pytest.raises(LocalnetError, match="Invalid slot time"),
         api.LocalValidatorProcess(["--slot-time", "-1"], start_seconds=900),
@@ -177,7 +177,7 @@ def test_a_url_is_checked_and_a_missing_run_reported(validator: api.InProcessVal
 
 
 class PathRepeatingEndpoint(BaseHTTPRequestHandler):
-    """An endpoint that repeats the path it was asked under, where providers put access keys."""
+    """An endpoint that echoes the request path, where providers put API keys."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -189,10 +189,10 @@ class PathRepeatingEndpoint(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
-def test_an_error_does_not_repeat_the_path_of_the_url() -> None:
+def test_an_error_does_not_contain_the_path_of_the_url() -> None:
     server = HTTPServer(("127.0.0.1", 0), PathRepeatingEndpoint)
     thread = Thread(target=server.serve_forever)
     thread.start()

@@ -1,4 +1,4 @@
-"""What ``psyche_cli.api`` exports is pinned, typed and cheap to import."""
+"""The exports of ``psyche_cli.api`` are pinned, typed and cheap to import."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.test_imports import HEAVY
 
 
 def test_exported_names_and_signatures() -> None:
-    """A difference is one that other projects notice: it needs a changelog fragment."""
+    """A difference affects other projects and requires a changelog fragment."""
     assert described() == GOLDEN.read_text(encoding="utf-8"), "if this is meant: python -m tests.api.surface"
 
 
@@ -26,7 +26,7 @@ def test_every_export_is_documented() -> None:
     assert not undocumented
 
 
-def test_what_a_type_checker_sees_is_what_is_imported() -> None:
+def test_type_checkers_see_the_same_names() -> None:
     tree = ast.parse(Path(api.__file__).read_text(encoding="utf-8"))
     [checked] = [node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)]
     seen = {

@@ -1,4 +1,4 @@
-"""The keys of a run's configuration, in the order in which the coordinator stores them."""
+"""The keys of a run configuration, in the order of the coordinator account."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How long tests wait for what must happen."""
+"""The timeout of tests that wait for an event."""
 
 from __future__ import annotations
 
 from typing import Final
 
 PATIENCE: Final = 900.0
-"""Seconds after which what must happen counts as never happening. It bounds no speed: only a hang takes as long."""
+"""In seconds. Not a performance limit: only a hang takes this long."""

@@ -1,4 +1,4 @@
-"""The forms in which a private key may be repeated, and how to find a part of a secret in a text."""
+"""The encodings in which a private key could leak, and a search for parts of a secret in a text."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def numbers_in_a_row(text: str, count: int = 3) -> set[tuple[str, ...]]:
 
 
 def leaked(secret: str, shown: str) -> list[str]:
-    """What of a secret is in a text: runs of eight characters."""
+    """The parts of a secret that occur in a text: runs of eight characters."""
     runs = (secret[i : i + SHORTEST] for i in range(len(secret) - SHORTEST + 1))
     return [run for run in runs if run in shown]
 
 
 PHRASE = "letter advice cage absurd amount doctor acoustic avoid sausage winner thank yellow"
-"""A recovery phrase of twelve words."""
+"""A recovery phrase with twelve words."""

@@ -1,4 +1,4 @@
-"""Text as strangers may put it on the chain or into an answer: what a terminal or a reader could fall for."""
+"""Random hostile text, as anyone can store on-chain or return from an endpoint: control characters, markup, etc."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ KINDS = (PLAIN, CONTROL, SEQUENCES, INVISIBLE, ODD, MARKUP)
 
 
 def name(source: random.Random, *, surrogates: bool = True) -> str:
-    """A name of one to six pieces."""
+    """A name made of one to six pieces."""
     kinds = (*KINDS, SURROGATES) if surrogates else KINDS
     return "".join(source.choice(source.choice(kinds)) for _ in range(source.randint(1, 6)))
 
 
 def name_bytes(source: random.Random, longest: int) -> bytes:
-    """A name as the chain may hold it: UTF-8, or nearly, or random bytes."""
+    """A name as stored on-chain: valid UTF-8, damaged UTF-8, or random bytes."""
     if source.random() < 0.1:
         return source.randbytes(source.randint(0, longest))
     text = name(source).encode("utf-8", "surrogatepass")
