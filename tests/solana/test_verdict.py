@@ -128,6 +128,11 @@ def test_failed_attempts_to_send(error: NetworkError, judged: Delivery) -> None:
             "The account (unknown) would be left with less SOL than its rent-exempt minimum.",
         ),
         (
+            {"InsufficientFundsForRent": {"account_index": -1}},
+            InsufficientFunds,
+            "The account (unknown) would be left with less SOL than its rent-exempt minimum.",
+        ),
+        (
             {"InsufficientFundsForRent": None},
             InsufficientFunds,
             "The account (unknown) would be left with less SOL than its rent-exempt minimum.",
