@@ -72,6 +72,7 @@ MAX_REPOSITORY_BYTES: Final = 64
 
 COORDINATOR_INSTANCE_BYTES: Final = 173
 TREASURER_RUN_BYTES: Final = 200
+PARTICIPANT_BYTES: Final = 32
 
 NEW_AUTHORIZATION_BYTES: Final = 108
 """Size of an authorization with the scope ``CoordinatorJoinRun`` and no delegates."""

@@ -23,7 +23,7 @@ from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config.payloads import CheckData, UpdateConfigData
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
-from psyche_cli.operations.rewards.payloads import RatesData, TopUpData
+from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.results import Document, OperationResult, PlainText, Receipt
 
@@ -48,6 +48,8 @@ _RESULTS: Final[dict[str, Any]] = {
     "json-dump-user": Document[UserDump],
     "set-future-epoch-rates": OperationResult[RatesData],
     "treasurer-top-up-rewards": OperationResult[TopUpData],
+    "treasurer-claim-rewards": OperationResult[RewardClaimsData],
+    "rewards list": OperationResult[RewardListData],
     "join-authorization-create": OperationResult[
         authorizations.JoinAuthorizationData | authorizations.AuthorizedFileData
     ],

@@ -55,6 +55,8 @@ _JOIN_AUTHORIZATION: Final = (
     Verb("list", "List all join authorizations of a join authority", "join_authorization.list"),
 )
 
+_REWARDS: Final = (Verb("list", "List what each member has earned, lost, claimed and may claim", "rewards.list"),)
+
 SECTIONS: Final = (
     Section(
         "Runs",
@@ -88,6 +90,8 @@ SECTIONS: Final = (
                 "set_future_epoch_rates",
             ),
             Verb("treasurer-top-up-rewards", "Transfer collateral to a run's vault", "treasurer_top_up_rewards"),
+            Verb("treasurer-claim-rewards", "Claim a member's rewards from a run's vault", "treasurer_claim_rewards"),
+            Verb("rewards", "Inspect the rewards of a run", "rewards.group", verbs=_REWARDS, runs=False),
         ),
     ),
     Section(

@@ -31,6 +31,8 @@ EVERY_COMMAND: list[tuple[object, ...]] = [
     ("set-paused", "--run-id", "test", "--resume"),
     ("set-future-epoch-rates", "--run-id", "test", "--earning-rate", "1"),
     ("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1"),
+    ("treasurer-claim-rewards", "--run-id", "test"),
+    ("rewards", "list", "--run-id", "test"),
     ("tick", "--run-id", "test", "--count", "1"),
     ("checkpoint", "--run-id", "test", "--repo", "owner/model"),
     ("close-run", "--run-id", "test", "--yes"),

@@ -82,6 +82,8 @@ def test_the_success_of_every_verb_is_as_its_schema_says(house: House, owner_add
         ("update-config", *run, "--config-path", MINIMAL),
         ("set-future-epoch-rates", *run, "--earning-rate-total-shared", "2.5"),
         ("treasurer-top-up-rewards", *run, "--collateral-amount", "3"),
+        ("treasurer-claim-rewards", *run),
+        ("rewards", "list", *run),
         ("join-authorization-create", "--permissionless"),
         ("join-authorization-create", "--from", keys),
         ("join-authorization-read", "--join-authority", owner_address),

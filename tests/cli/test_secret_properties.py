@@ -41,6 +41,8 @@ VERBS: dict[str, list[str]] = {
     "json-dump-user": ["json-dump-user", "--run-id", "test", "--address", ADDRESS],
     "set-future-epoch-rates": ["set-future-epoch-rates", "--run-id", "test", "--earning-rate", "1"],
     "treasurer-top-up-rewards": ["treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1"],
+    "treasurer-claim-rewards": ["treasurer-claim-rewards", "--run-id", "test", "--partial"],
+    "rewards list": ["rewards", "list", "--run-id", "test", "--csv"],
     "join-authorization-create": ["join-authorization-create", "--authorizer", ADDRESS],
     "join-authorization-read": ["join-authorization-read", "--join-authority", ADDRESS],
     "join-authorization-delegate": [

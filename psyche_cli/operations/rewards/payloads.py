@@ -48,3 +48,56 @@ class TopUpData:
     missing_collateral: Annotated[
         CollateralAmount, "The vault's remaining shortfall for its obligations through the next epoch."
     ]
+
+
+@dataclass(frozen=True)
+class MemberRewards:
+    """The rewards of one member. A point that was earned pays one base unit."""
+
+    wallet: Address
+    earned: CollateralAmount
+    slashed: Annotated[CollateralAmount, "Points lost; the treasurer does not subtract them from what was earned."]
+    claimed: CollateralAmount
+    claimable: Annotated[CollateralAmount, "Earned and not claimed."]
+    missing: Annotated[CollateralAmount, "What the vault lacks for this member, once the members above have claimed."]
+
+
+@dataclass(frozen=True)
+class RewardListData:
+    """The rewards of all members of a run, and whether its vault can pay them."""
+
+    run_id: str
+    collateral_mint: Address
+    decimals: Annotated[Unsigned, "Number of decimals of the collateral token."]
+    vault: Annotated[Address, "The token account that pays members."]
+    vault_balance: CollateralAmount
+    claimable: Annotated[CollateralAmount, "What all members together may claim."]
+    missing: Annotated[CollateralAmount, "What the vault lacks for that."]
+    members: Annotated[list[MemberRewards], "Every wallet that ever joined, in the order of first joining."]
+
+
+@dataclass(frozen=True)
+class WalletClaim:
+    """What was claimed for one wallet."""
+
+    wallet: Address
+    outcome: Literal["claimed", "nothing to claim", "never joined"]
+    claimed: Annotated[CollateralAmount, "What was paid now."]
+    left: Annotated[CollateralAmount, "What the vault could not pay."]
+    earned: Annotated[CollateralAmount, "All that was ever earned."]
+    token_account: Annotated[Address, "The associated token account of the wallet, which was paid."]
+    signature: Annotated[str | None, "The transaction, if there was something to claim."]
+
+
+@dataclass(frozen=True)
+class RewardClaimsData:
+    """Rewards that were claimed."""
+
+    run_id: str
+    already_so: Annotated[bool, "Whether there was nothing to claim, so nothing was sent."]
+    collateral_mint: Address
+    decimals: Annotated[Unsigned, "Number of decimals of the collateral token."]
+    claimed: Annotated[CollateralAmount, "What was paid now, to all wallets."]
+    left: Annotated[CollateralAmount, "What the vault could not pay."]
+    vault_balance: Annotated[CollateralAmount, "Balance of the vault afterwards."]
+    wallets: list[WalletClaim]

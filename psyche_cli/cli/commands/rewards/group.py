@@ -1,0 +1,13 @@
+"""``psyche-cli rewards``."""
+
+from __future__ import annotations
+
+from psyche_cli.cli.sessions import plain
+
+
+@plain(example="psyche-cli rewards list --run-id my-run")
+def command() -> None:
+    """Inspect the rewards of a run.
+
+    The commands that move rewards are treasurer-top-up-rewards and treasurer-claim-rewards.
+    """

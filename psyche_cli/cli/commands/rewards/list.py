@@ -1,0 +1,39 @@
+"""``psyche-cli rewards list``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from psyche_cli.cli.options import RunId, TreasurerIndex, option
+from psyche_cli.cli.sessions import Reading, reads
+from psyche_cli.results import PlainText
+
+if TYPE_CHECKING:
+    from psyche_cli.operations.sessions import Session
+    from psyche_cli.results import Result
+
+
+@reads(example="psyche-cli rewards list --run-id my-run --csv")
+def command(
+    ctx: typer.Context,
+    *,
+    run_id: RunId,
+    csv: Annotated[bool, option("--csv", help="Print CSV, unless --output json is given.")] = False,
+    treasurer_index: TreasurerIndex = None,
+) -> Reading:
+    """List what each member has earned, lost, claimed and may claim.
+
+    Also shows what the vault lacks to pay everyone, in all and for each member if they claim in this order. Amounts are
+    whole tokens. Does not need a wallet.
+    """
+    from psyche_cli.operations.rewards.list_rewards import list_rewards, rewards_csv
+
+    def read(session: Session) -> Result:
+        result = list_rewards(session, run_id=run_id, treasurer_index=treasurer_index)
+        if csv and not ctx.obj.output.as_json:
+            return PlainText(rewards_csv(result.data), result.data)
+        return result
+
+    return read

@@ -1,0 +1,43 @@
+"""``psyche-cli treasurer-claim-rewards``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyche_cli.cli.options import RunId, TreasurerIndex, option
+from psyche_cli.cli.sessions import Writing, writes
+
+
+@writes(example="psyche-cli treasurer-claim-rewards --run-id my-run")
+def command(
+    ctx: typer.Context,
+    *,
+    run_id: RunId,
+    wallets: Annotated[
+        Path | None,
+        option(
+            "--wallets",
+            metavar="DIR",
+            help="Claim for each keypair file (*.json) in this folder instead; the wallet pays fees and rent.",
+        ),
+    ] = None,
+    partial: Annotated[
+        bool, option("--partial", help="Claim what the vault holds if that is less than what was earned.")
+    ] = False,
+    treasurer_index: TreasurerIndex = None,
+) -> Writing:
+    """Claim a member's rewards from a run's vault.
+
+    Pays everything earned and not claimed into the member's associated token account, which is created if necessary. If
+    the treasury is short, nothing is sent unless --partial is given. Safe to repeat: what was claimed is never paid
+    twice.
+    """
+    from psyche_cli.operations.rewards.treasurer_claim_rewards import claim_rewards, read_wallets
+
+    members = None if wallets is None else read_wallets(wallets, ctx.obj)
+    return lambda session: claim_rewards(
+        session, run_id=run_id, wallets=members, partial=partial, treasurer_index=treasurer_index
+    )

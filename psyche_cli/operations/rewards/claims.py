@@ -1,0 +1,70 @@
+"""What the members of a run have earned and not claimed yet, and what of it the vault can pay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.operations.runs.find import Run
+from psyche_cli.operations.sessions import Session
+from psyche_cli.protocol.accounts.small_accounts import decode_participant
+from psyche_cli.solana.raw_account import RawAccount, taken
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The rewards of one wallet, in points, each of which pays one base unit of the collateral.
+
+    ``joined`` is False for a wallet that never joined the run. ``has_participant`` is whether its record of claims
+    exists.
+    """
+
+    wallet: Pubkey
+    joined: bool
+    earned: int
+    slashed: int
+    claimed: int
+    has_participant: bool
+
+    @property
+    def claimable(self) -> int:
+        """What the program would pay, as far as the vault holds it."""
+        return max(self.earned - self.claimed, 0)
+
+
+def claims_of(
+    session: Session, run: Run, wallets: Sequence[Pubkey], participants: Sequence[RawAccount | None]
+) -> list[Claim]:
+    """The rewards of each wallet, from the run and the wallet's participant account. Raises AccountError."""
+    members = {client.id.signer: client for client in run.account.clients}
+    claims = []
+    for wallet, raw in zip(wallets, participants, strict=True):
+        found = taken(raw)
+        record = None if found is None else decode_participant(found, session.programs)
+        member = members.get(bytes(wallet))
+        claims.append(
+            Claim(
+                wallet=wallet,
+                joined=member is not None,
+                earned=member.earned if member else 0,
+                slashed=member.slashed if member else 0,
+                claimed=record.claimed_earned_points if record else 0,
+                has_participant=record is not None,
+            )
+        )
+    return claims
+
+
+def missing_in_order(claimable: Iterable[int], held: int) -> list[int]:
+    """What a vault that holds ``held`` lacks for each claim, if they are paid in this order.
+
+    All are base units; their sum is the shortfall.
+    """
+    missing = []
+    for amount in claimable:
+        paid = min(amount, held)
+        held -= paid
+        missing.append(amount - paid)
+    return missing

@@ -1,0 +1,91 @@
+"""List the rewards of a run's members."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from psyche_cli.amounts import format_amount
+from psyche_cli.operations.rewards.claims import claims_of, missing_in_order
+from psyche_cli.operations.rewards.collateral import in_both_units
+from psyche_cli.operations.rewards.payloads import MemberRewards, RewardListData
+from psyche_cli.operations.runs.find import locate_run
+from psyche_cli.operations.sessions import Session
+from psyche_cli.protocol.addresses import participant_address
+from psyche_cli.results import OperationResult
+
+_COLUMNS = ("earned", "slashed", "claimed", "claimable", "missing")
+
+
+def list_rewards(
+    session: Session, *, run_id: str, treasurer_index: int | None = None
+) -> OperationResult[RewardListData]:
+    """What each wallet that ever joined has earned, lost, claimed and may claim, and what the vault lacks for that.
+
+    Takes two round trips, and one for every 100 members. Raises Refused for a run without treasurer.
+    """
+    located = locate_run(session, run_id, treasurer_index)
+    treasurer = located.require_treasurer()
+    run = located.read(session.rpc.accounts(located.addresses))
+    treasury = run.treasury
+    assert treasury is not None  # its treasurer was found
+    wallets = [client.id.wallet for client in run.account.clients]
+    addresses = [participant_address(treasurer.address, wallet, session.programs) for wallet in wallets]
+    claims = claims_of(session, run, wallets, session.rpc.accounts(addresses))
+    missing = missing_in_order((claim.claimable for claim in claims), treasury.vault_amount)
+    decimals = treasury.mint.decimals
+    members = [
+        MemberRewards(
+            wallet=str(claim.wallet),
+            earned=in_both_units(claim.earned, decimals),
+            slashed=in_both_units(claim.slashed, decimals),
+            claimed=in_both_units(claim.claimed, decimals),
+            claimable=in_both_units(claim.claimable, decimals),
+            missing=in_both_units(lack, decimals),
+        )
+        for claim, lack in zip(claims, missing, strict=True)
+    ]
+    shortfall = sum(missing)
+    claimable = sum(claim.claimable for claim in claims)
+    held = treasury.vault_amount
+    covered = f"the vault is short by {format_amount(shortfall, decimals)}" if shortfall else "the vault covers them"
+    top_up = ("--collateral-amount", format_amount(shortfall, decimals))
+    return OperationResult(
+        summary=f"The members of run {run_id} may claim {format_amount(claimable, decimals)}; {covered}.",
+        data=RewardListData(
+            run_id=run_id,
+            collateral_mint=str(treasury.mint.address),
+            decimals=decimals,
+            vault=str(treasury.vault),
+            vault_balance=in_both_units(held, decimals),
+            claimable=in_both_units(claimable, decimals),
+            missing=in_both_units(shortfall, decimals),
+            members=members,
+        ),
+        details=(
+            ("vault", str(treasury.vault)),
+            ("vault balance", format_amount(held, decimals)),
+            *((member.wallet, _row(member, decimals)) for member in members),
+        ),
+        next_steps=(session.given.command("treasurer-top-up-rewards", *top_up, run_id=run_id),) if shortfall else (),
+    )
+
+
+def rewards_csv(data: RewardListData) -> str:
+    """The members as CSV: a heading, then a line each, amounts in whole tokens."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("wallet", *_COLUMNS))
+    for member in data.members:
+        writer.writerow((member.wallet, *_amounts(member, data.decimals)))
+    return text.getvalue()
+
+
+def _row(member: MemberRewards, decimals: int) -> str:
+    return ", ".join(
+        f"{name} {amount}" for name, amount in zip(_COLUMNS, _amounts(member, decimals), strict=True) if amount != "0"
+    )
+
+
+def _amounts(member: MemberRewards, decimals: int) -> tuple[str, ...]:
+    return tuple(format_amount(getattr(member, name).base_units, decimals) for name in _COLUMNS)

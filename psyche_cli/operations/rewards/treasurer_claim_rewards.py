@@ -1,0 +1,247 @@
+"""Claim the rewards of members from a run's vault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import format_amount
+from psyche_cli.errors import InsufficientFunds, Refused, UsageError
+from psyche_cli.limits import PARTICIPANT_BYTES, TOKEN_ACCOUNT_BYTES
+from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
+from psyche_cli.operations.rewards.claims import Claim, claims_of, missing_in_order
+from psyche_cli.operations.rewards.collateral import in_both_units
+from psyche_cli.operations.rewards.payloads import RewardClaimsData, WalletClaim
+from psyche_cli.operations.runs.find import Run, Treasury, locate_run
+from psyche_cli.operations.sending import read_if_possible
+from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.protocol.accounts.token_accounts import decode_token_account
+from psyche_cli.protocol.addresses import associated_token_address, participant_address
+from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.solana.raw_account import RawAccount, taken
+from psyche_cli.solana.wallet import Wallet, load_keypair_file
+
+if TYPE_CHECKING:
+    from psyche_cli.environment import Environment
+
+
+@dataclass(frozen=True)
+class _Payment:
+    """A claim of ``amount`` base units, and the transaction that makes it."""
+
+    claim: Claim
+    wallet: Wallet
+    amount: int
+    tokens: Pubkey
+    instructions: list[Instruction]
+    rent: int
+
+
+def read_wallets(folder: Path, environment: Environment) -> list[Wallet]:
+    """The keypair files (``*.json``) of a folder in the order of their names, each key once.
+
+    Raises UsageError for a folder without any, WalletError for a file that is no keypair.
+    """
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
+    except OSError as error:
+        raise UsageError(f"Cannot read the folder {folder}: {error.strerror}.", path=str(folder)) from error
+    if not paths:
+        raise UsageError(f"The folder {folder} holds no keypair files (*.json).", path=str(folder))
+    wallets = [load_keypair_file(path, environment.diagnostics.line, environment.redactor) for path in paths]
+    return list(dict.fromkeys(wallets))
+
+
+def claim_rewards(
+    session: SigningSession,
+    *,
+    run_id: str,
+    wallets: Sequence[Wallet] | None = None,
+    partial: bool = False,
+    treasurer_index: int | None = None,
+) -> OperationResult[RewardClaimsData]:
+    """Pay each wallet (by default the session's) what it has earned and not claimed; one transaction per wallet.
+
+    The session's wallet pays fees, and the rent of a token account or record of claims that a wallet lacks. With
+    ``partial``, a vault that cannot pay everything pays in the order of the wallets as long as it lasts. Wallets with
+    nothing to claim are left alone. Raises, before anything is sent, Refused for a run without treasurer and for a
+    token account that the program refuses, InsufficientFunds for a vault or a wallet that holds too little.
+    """
+    members = [session.wallet] if wallets is None else list(wallets)
+    keys = [wallet.address for wallet in members]
+    located = locate_run(session, run_id, treasurer_index)
+    treasurer = located.require_treasurer()
+    tokens = [associated_token_address(key, treasurer.collateral_mint) for key in keys]
+    records = [participant_address(treasurer.address, key, session.programs) for key in keys]
+    first, count = len(located.addresses), len(members)
+    found, funds = accounts_and_funds(session, [*located.addresses, *tokens, *records])
+    run = located.read(found[:first])
+    treasury = run.treasury
+    assert treasury is not None  # its treasurer was found
+    raw_tokens, raw_records = found[first : first + count], found[first + count :]
+    claims = claims_of(session, run, keys, raw_records)
+    amounts = payable(session, run, treasury, claims, partial=partial)
+    payments = [
+        _payment(session, run, treasury, claim, wallet, amount, token, (raw_token, raw_record), funds)
+        for claim, wallet, amount, token, raw_token, raw_record in zip(
+            claims, members, amounts, tokens, raw_tokens, raw_records, strict=True
+        )
+        if amount > 0
+    ]
+    if payments:
+        rent = sum(payment.rent for payment in payments)
+        require_lamports(session, funds, *(payment.instructions for payment in payments), rent=rent)
+    receipts = {}
+    for payment in payments:
+        session.deadline.restart()
+        own = payment.wallet == session.wallet
+        receipts[payment.claim.wallet] = session.sender.send(
+            payment.instructions,
+            session.wallet,
+            () if own else (payment.wallet,),
+            label="claim" if own else f"claim of {payment.claim.wallet}",
+        )
+    return _result(session, run, treasury, claims, amounts, tokens, receipts)
+
+
+def payable(
+    session: SigningSession, run: Run, treasury: Treasury, claims: Sequence[Claim], *, partial: bool
+) -> list[int]:
+    """What each wallet is paid, in base units. Raises InsufficientFunds where the vault is short of it."""
+    missing = missing_in_order((claim.claimable for claim in claims), treasury.vault_amount)
+    if any(missing) and not partial:
+        claimable, decimals = sum(claim.claimable for claim in claims), treasury.mint.decimals
+        short = format_amount(sum(missing), decimals)
+        top_up = session.given.command("treasurer-top-up-rewards", "--collateral-amount", short, run_id=run.run_id)
+        raise InsufficientFunds(
+            f"The treasury of run {run.run_id!r} is short by {short}: {format_amount(claimable, decimals)} is to be "
+            f"claimed, and the vault holds {format_amount(treasury.vault_amount, decimals)}.",
+            hint=f"Use --partial to claim what there is, or top the vault up first: {top_up}",
+            run_id=run.run_id,
+            balance=treasury.vault_amount,
+            amount=claimable,
+            token_account=str(treasury.vault),
+        )
+    return [claim.claimable - lack for claim, lack in zip(claims, missing, strict=True)]
+
+
+def _payment(
+    session: SigningSession,
+    run: Run,
+    treasury: Treasury,
+    claim: Claim,
+    wallet: Wallet,
+    amount: int,
+    tokens: Pubkey,
+    found: tuple[RawAccount | None, RawAccount | None],
+    funds: Funds,
+) -> _Payment:
+    """The transaction of a claim, with the accounts that it needs first. ``found``: token account and record."""
+    raw_tokens, raw_record = found
+    payer, user, mint = session.wallet.address, claim.wallet, treasury.mint.address
+    make = session.instructions
+    instructions: list[Instruction] = []
+    rent = 0
+    existing = taken(raw_tokens)
+    if existing is None:
+        instructions.append(make.create_associated_token_account(payer=payer, owner=user, mint=mint))
+        rent += max(funds.rent.exempt_minimum(TOKEN_ACCOUNT_BYTES) - _lamports(raw_tokens), 0)
+    else:
+        check_token_account(existing, user)
+    if not claim.has_participant:
+        instructions.append(make.participant_create(payer=payer, user=user, run=treasury.run.address))
+        rent += max(funds.rent.exempt_minimum(PARTICIPANT_BYTES) - _lamports(raw_record), 0)
+    instructions.append(
+        make.participant_claim(
+            user=user,
+            user_collateral=tokens,
+            run=treasury.run.address,
+            collateral_mint=mint,
+            account=run.account.address,
+            points=amount,
+        )
+    )
+    return _Payment(claim, wallet, amount, tokens, instructions, rent)
+
+
+def _lamports(raw: RawAccount | None) -> int:
+    return raw.lamports if raw else 0
+
+
+def check_token_account(raw: RawAccount, user: Pubkey) -> None:
+    """Raises Refused for an associated token account that the treasurer does not pay into, AccountError."""
+    account = decode_token_account(raw)
+    if account.owner != user:
+        raise Refused(
+            f"The associated token account {account.address} of {user} belongs to {account.owner} now; rewards are "
+            "paid only to an account that the member owns.",
+        )
+    if account.delegate is not None:
+        raise Refused(
+            f"The token account {account.address} has the delegate {account.delegate}; the treasurer pays only into an "
+            "account without one.",
+            hint=f"Remove it first: spl-token revoke {account.address}",
+        )
+
+
+def _result(
+    session: SigningSession,
+    run: Run,
+    treasury: Treasury,
+    claims: Sequence[Claim],
+    amounts: Sequence[int],
+    tokens: Sequence[Pubkey],
+    receipts: dict[Pubkey, Receipt],
+) -> OperationResult[RewardClaimsData]:
+    decimals = treasury.mint.decimals
+    total = sum(amounts)
+    vault = read_if_possible(lambda: session.rpc.token_account_balance(treasury.vault)) if receipts else None
+    held = vault.base_units if vault else treasury.vault_amount - total
+    reports = [
+        WalletClaim(
+            wallet=str(claim.wallet),
+            outcome="claimed" if amount else "nothing to claim" if claim.joined else "never joined",
+            claimed=in_both_units(amount, decimals),
+            left=in_both_units(claim.claimable - amount, decimals),
+            earned=in_both_units(claim.earned, decimals),
+            token_account=str(account),
+            signature=receipts[claim.wallet].signature if amount else None,
+        )
+        for claim, amount, account in zip(claims, amounts, tokens, strict=True)
+    ]
+    left = sum(claim.claimable for claim in claims) - total
+    count = "" if len(claims) == 1 else f" for {len(receipts)} of {len(claims)} wallets"
+    return OperationResult(
+        summary=f"Claimed {format_amount(total, decimals)}{count} from the vault of run {run.run_id}."
+        if receipts
+        else f"There is nothing to claim from run {run.run_id}.",
+        data=RewardClaimsData(
+            run_id=run.run_id,
+            already_so=not receipts,
+            collateral_mint=str(treasury.mint.address),
+            decimals=decimals,
+            claimed=in_both_units(total, decimals),
+            left=in_both_units(left, decimals),
+            vault_balance=in_both_units(held, decimals),
+            wallets=reports,
+        ),
+        details=(
+            ("collateral mint", str(treasury.mint.address)),
+            *((report.wallet, _row(report, decimals)) for report in reports),
+            ("vault balance", format_amount(held, decimals)),
+        ),
+        transactions=tuple(receipts.values()),
+        warnings=(f"The vault could not pay {format_amount(left, decimals)}.",) if left else (),
+    )
+
+
+def _row(report: WalletClaim, decimals: int) -> str:
+    if report.outcome != "claimed":
+        return report.outcome
+    left = f", {format_amount(report.left.base_units, decimals)} left" if report.left.base_units else ""
+    return f"claimed {format_amount(report.claimed.base_units, decimals)}{left}"
