@@ -1,4 +1,4 @@
-"""Writing files that must not replace anything."""
+"""Writes new files without overwriting existing ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from psyche_cli.private_keys import refuse_key_as_path
 
 
 def write_new_file(path: Path, text: str, *, what: str) -> None:
-    """Write a text to a new file in UTF-8, with a line end after its last line.
+    """Write text to a new UTF-8 file, ending with a newline.
 
-    ``what`` says in messages what the path is for. A file that could only be written in part is removed again.
+    ``what`` names the path in messages. A partially written file is removed.
 
-    Raises UsageError when the path exists, cannot be written, or is a private key.
+    Raises UsageError if the path already exists, cannot be written, or is a private key.
     """
     refuse_key_as_path(path, what)
     created = False

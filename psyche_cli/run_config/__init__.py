@@ -1,6 +1,6 @@
-"""Run configuration files: read, checked and compared, without a cluster.
+"""Reading, validating and comparing run configuration files, without a cluster.
 
-``load.load_run_config`` reads one. ``rules`` holds what the coordinator program checks (also for values decoded from an
-account), ``advice`` what it does not check but an owner should know, ``batch_size`` the batch-size ramp, and
-``differences`` what an update changes.
+``load.load_run_config`` reads a file. ``rules`` implements the checks of the coordinator program, also for values
+decoded from an account; ``advice`` warns about values that the program accepts but that are likely mistakes;
+``batch_size`` computes the batch size ramp; ``differences`` lists the changes of an update.
 """

@@ -1,4 +1,4 @@
-"""What the coordinator program takes without a word although it hardly can be meant. Advice, never a refusal."""
+"""Warnings about values that the coordinator program accepts but that are probably mistakes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ ADVICE_NAMES = (
     "LearningRateSteps",
     "OptimizerKind",
 )
-"""The names under which advice is given."""
+"""The rule names of all warnings."""
 
 
 def run_advice(config: Mapping[str, Any], model: Mapping[str, Any]) -> list[Problem]:
-    """What an owner should know of this configuration before it is sent. Says nothing of what ``rules`` refuses."""
+    """Warnings about a configuration that should be shown before it is sent.
+
+    Values that ``rules`` rejects are not reported again.
+    """
     llm = model["LLM"]
     return [
         *_verification(config),
@@ -92,4 +95,4 @@ def _optimizer(llm: Mapping[str, Any]) -> list[Problem]:
     if value_at(llm, "optimizer.AdamW") is None:
         return []
     key = "model.LLM.optimizer"
-    return [Problem(key, "OptimizerKind", f"{key} is AdamW; only Distro is supported for decentralised training")]
+    return [Problem(key, "OptimizerKind", f"{key} is AdamW; only Distro is supported for decentralized training")]

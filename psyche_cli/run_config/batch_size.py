@@ -1,11 +1,11 @@
-"""How many sequences a step takes, and at which sequence a step starts.
+"""The batch size of a step in sequences, and the data index (sequence) at which a step starts.
 
 The batch size grows linearly from ``global_batch_size_start`` to ``global_batch_size_end`` over the first
-``global_batch_size_warmup_tokens`` tokens. The program computes this in 64-bit floats, and where the exact value lies
-half way between two sizes those may fall to the other side: 1 + 225 * 2009 / 3690 is exactly 123.5, in floats a little
-less. (Among random small ramps this happens about twice in a million values.) So the same operations are done here, in
-the same order; IEEE 754 makes them give the same bits everywhere. Formulas in integers, half away from zero, differ
-only there.
+``global_batch_size_warmup_tokens`` tokens. The program computes it in 64-bit floats and rounds halves up. If the exact
+value is halfway between two sizes, the float result can be slightly lower and round down: 1 + 225 * 2009 / 3690 is
+exactly 123.5, but slightly less in floats. (For random small ramps, this happens about twice in a million values.) This
+module therefore performs the same operations in the same order, which IEEE 754 guarantees to be reproducible. Exact
+integer arithmetic would differ only in these cases.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from psyche_cli.run_config.problems import Problem, configuration_error
 
 
 def batch_size(tokens: int, config: Mapping[str, Any]) -> int:
-    """Sequences of the step that starts after ``tokens`` tokens (u64), by the coordinator program's formula."""
+    """Batch size in sequences of the step that starts after ``tokens`` tokens (u64), by the program's formula."""
     start: int = config["global_batch_size_start"]
     end: int = config["global_batch_size_end"]
     warmup: int = config["global_batch_size_warmup_tokens"]
@@ -32,12 +32,12 @@ def batch_size(tokens: int, config: Mapping[str, Any]) -> int:
 
 
 def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str, Any]) -> int:
-    """The sequence at which ``step`` starts when a run goes through all steps before it, as for a restart.
+    """The data index (in sequences) at which ``step`` starts if all previous steps are trained; used for a restart.
 
-    0 for the steps 0 and 1, and, as in the published client, for steps after ``total_steps``. The configuration must
+    It is 0 for steps 0 and 1 and, as in the published client, for steps after ``total_steps``. The configuration must
     pass ``rules.check_run``.
 
-    Raises ConfigurationError when the run would pass 2^64 tokens before that, where the program aborts.
+    Raises ConfigurationError if the run would exceed 2^64 tokens before that step, where the program aborts.
     """
     if step <= 1 or step > config["total_steps"]:
         return 0
@@ -45,14 +45,14 @@ def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str
     index, left = 0, step - 1
     while left > 0:
         size = batch_size(index * max_seq_len, config)
-        # Sizes never shrink while tokens grow, so all steps of one size are taken at once.
+        # The batch size never decreases, so all steps with the same size are counted at once.
         count = left
         if index * max_seq_len < config["global_batch_size_warmup_tokens"]:
             count = _steps_of_size(size, index, left, config, max_seq_len)
         index += count * size
         left -= count
         if index * max_seq_len > U64_MAX:
-            message = f"step {step} exceeds 2^64 tokens, more than the program can count"
+            message = f"step {step} starts after more than 2^64 tokens, which the program cannot count"
             raise configuration_error(
                 [Problem("progress.step", "DataIndex", message)],
                 subject="The step to restart from",
@@ -62,9 +62,9 @@ def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str
 
 
 def _steps_of_size(size: int, index: int, left: int, config: Mapping[str, Any], max_seq_len: int) -> int:
-    """How many of the next ``left`` steps from ``index`` on have the batch size ``size``: at least 1."""
+    """How many of the next ``left`` steps, starting at ``index``, have the batch size ``size``: at least 1."""
     if size == 0:
-        return left  # A size of 0 (which the rules exclude) never moves on.
+        return left  # The rules exclude a size of 0, with which the index would never advance.
     return bisect.bisect_right(
         range(left), size, key=lambda count: batch_size((index + count * size) * max_seq_len, config)
     )

@@ -1,4 +1,4 @@
-"""What an update changes, key by key."""
+"""The differences between two configurations, by key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psyche_cli.run_config.types import Array, Float
 
 @dataclass(frozen=True)
 class Difference:
-    """One key (dotted path) whose value changes; None stands for an absent value."""
+    """A changed value: its key (dotted path), and its value before and after. None means absent."""
 
     key: str
     before: Any
@@ -21,11 +21,11 @@ class Difference:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str) -> list[Difference]:
-    """What is other in ``after``, in its order of keys.
+    """The values that differ, in the key order of ``after``.
 
-    Both are in the form of ``load.RunConfig``; ``prefix`` says which part they are (``config``, ``model``,
-    ``metadata``) and starts every key. Where one variant takes the place of another, the whole choice is one
-    difference. Values of f32 fields are compared as the chain stores them, rounded to 32 bits.
+    Both arguments have the form used by ``load.RunConfig``. ``prefix`` is the part that they represent (``config``,
+    ``model`` or ``metadata``) and the first component of every key. If a choice changes to another variant, the entire
+    choice is one difference. Values of f32 fields are rounded to 32 bits before the comparison, as on-chain.
     """
     return list(_below(before, after, prefix, _float32_keys()))
 
@@ -59,9 +59,9 @@ def _rounded(value: Any) -> Any:
 
 
 def round_to_float32(number: float) -> float:
-    """The number as 32 bits hold it: 0.999 becomes 0.9990000128746033.
+    """Round a number to a 32-bit float: 0.999 becomes 0.9990000128746033.
 
-    Raises OverflowError beyond the range of an f32, which the file's checks exclude.
+    Raises OverflowError for a number outside the range of an f32, which validation of the file rules out.
     """
     rounded: float = struct.unpack("<f", struct.pack("<f", number))[0]
     return rounded

@@ -1,4 +1,4 @@
-"""The example configurations that travel with the package."""
+"""The example configurations that are distributed with the package."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from psyche_cli.resources import example_config_paths
 
 @dataclass(frozen=True)
 class Example:
-    """One example: its name (that of the file without ``.toml``), what it is for in one sentence, and where it is."""
+    """An example: its name (the file name without ``.toml``), its purpose in one sentence, and its path."""
 
     name: str
     summary: str
     path: Path
 
     def text(self) -> str:
-        """The TOML text, with its comments."""
+        """The TOML text, including comments."""
         return self.path.read_text(encoding="utf-8")
 
 
 def list_examples() -> list[Example]:
-    """All examples, by name."""
+    """All examples, sorted by name."""
     return [Example(path.stem, _summary(path), path) for path in example_config_paths()]
 
 
 def find_example(name: str) -> Example:
-    """The example of this name.
+    """The example with this name; a ``.toml`` suffix is ignored.
 
-    Raises UsageError when there is none; the hint lists the names.
+    Raises UsageError if it does not exist; the hint lists the available names.
     """
     examples = list_examples()
     for example in examples:
@@ -41,6 +41,6 @@ def find_example(name: str) -> Example:
 
 
 def _summary(path: Path) -> str:
-    """The first line of the file, which is a comment that tells what the example is for."""
+    """The first line of the file, a comment that states the purpose of the example."""
     with path.open(encoding="utf-8") as stream:
         return stream.readline().lstrip("#").strip()

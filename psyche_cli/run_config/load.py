@@ -1,4 +1,4 @@
-"""Reading and checking a run configuration file."""
+"""Reads and validates run configuration files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ HINT = "See docs/run-config.md for all keys; `psyche-cli config example` prints 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The content of a configuration file, complete and of the right types.
+    """The content of a configuration file, complete and with valid types.
 
-    ``config`` maps every key of ``[config]`` to its integer. ``model`` is ``{"LLM": {...}}``: a variant without payload
-    is its name (``"HfLlama"``), one with payload ``{"Hub": {"repo_id": ..., "revision": None}}``; absent options are
-    None; numbers for f32 fields are the file's own, not yet rounded. ``warnings`` says what is allowed but should be
-    known.
+    ``config`` maps every key of ``[config]`` to an integer. ``model`` is ``{"LLM": {...}}``. A variant without a
+    payload is its name, such as ``"HfLlama"``; one with a payload is a one-key mapping, such as
+    ``{"Hub": {"repo_id": ..., "revision": None}}``. Absent optional keys are None. Numbers of f32 fields are those of
+    the file, not rounded to 32 bits. ``warnings`` lists values that are valid but probably mistakes.
     """
 
     config: dict[str, int]
@@ -38,17 +38,17 @@ class RunConfig:
 
 
 def load_run_config(path: Path, *, check_rules: bool = True) -> RunConfig:
-    """Read and check a configuration file.
+    """Read and validate a configuration file.
 
-    With ``check_rules`` also what the coordinator program would refuse is a problem, and advice is among the warnings.
+    With ``check_rules``, the rules of the coordinator program are checked as well, and ``warnings`` includes advice.
 
-    Raises ConfigurationError, whose ``problems`` name everything that is wrong with the file at once.
+    Raises ConfigurationError, whose ``problems`` list everything that is wrong with the file.
     """
     return parse_run_config(read_source(path), path, check_rules=check_rules)
 
 
 def parse_run_config(text: str, path: Path, *, check_rules: bool = True) -> RunConfig:
-    """The same for the text of a file. ``path`` names it in messages and is not opened."""
+    """Like ``load_run_config``, for the text of a file. ``path`` is only used in messages."""
     found = examine(text, path, check_rules=check_rules)
     if found.content is None:
         raise _refusal(found, path)
@@ -57,9 +57,9 @@ def parse_run_config(text: str, path: Path, *, check_rules: bool = True) -> RunC
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found in the text of a file: its ``content``, or everything that is wrong with it.
+    """The result of validating the text of a file: its ``content``, or else its ``problems``.
 
-    ``ours`` is whether it is plainly meant as a run configuration.
+    ``ours`` is whether the file is clearly intended as a run configuration.
     """
 
     content: RunConfig | None
@@ -68,41 +68,41 @@ class Examination:
 
 
 def examine(text: str, path: Path, *, check_rules: bool = True) -> Examination:
-    """Check the text of a file, of which ``path`` is the name in messages."""
+    """Validate the text of a file. ``path`` is only used in messages."""
     document = parse(text, str(path))
-    reader, sound = Reader(), {}
+    reader, valid = Reader(), {}
     if document.tables is not None:
-        sound = _read(document.tables, reader)
+        valid = _read(document.tables, reader)
     problems = [problem for problem in reader.problems if not _is_lost(problem, document)]
     if check_rules and document.tables is not None:
-        config, model = sound.get("config"), sound.get("model")
+        config, model = valid.get("config"), valid.get("model")
         if not problems and not document.problems:
-            problems += check_run(sound["config"], sound["model"])
+            problems += check_run(valid["config"], valid["model"])
         else:
             problems += check_config(config) if isinstance(config, dict) else []
             problems += check_model(model) if isinstance(model, dict) else []
     if problems or document.problems:
         everything = (*document.problems, *_placed(problems, document, path))
         return Examination(None, everything, document.ours)
-    advice = run_advice(sound["config"], sound["model"]) if check_rules else []
+    advice = run_advice(valid["config"], valid["model"]) if check_rules else []
     warnings = _placed([*reader.warnings, *advice], document, path)
-    return Examination(RunConfig(sound["config"], sound["model"], path, tuple(warnings)))
+    return Examination(RunConfig(valid["config"], valid["model"], path, tuple(warnings)))
 
 
 def _read(tables: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
-    """The values of both tables as far as they are sound. What is wrong is noted by the reader."""
-    sound: dict[str, Any] = {}
+    """The valid values of both tables. Problems are recorded in ``reader``."""
+    valid: dict[str, Any] = {}
     for name, kind in ROOTS.items():
         if name in tables:
-            sound[name] = _without_bad(reader.read(kind, tables[name], name))
+            valid[name] = _without_bad(reader.read(kind, tables[name], name))
         else:
             reader.note(name, "MissingTable", f"the table [{name}] is missing")
     _check_other_keys(tables, reader)
-    return sound
+    return valid
 
 
 def _is_lost(problem: Problem, document: Document) -> bool:
-    """Whether a key is missing because the line with it could not be read."""
+    """Whether a key is missing only because its line could not be parsed."""
     return problem.rule == "MissingKey" and problem.key.rpartition(".")[2] in document.lost_keys
 
 
@@ -119,7 +119,7 @@ def _placed(problems: list[Problem], document: Document, path: Path) -> list[Pro
 
 def _refusal(found: Examination, path: Path) -> ConfigurationError:
     hint = HINT if found.ours else PATH_HINT
-    if len(found.problems) == 1 and not found.problems[0].key:  # it is about the whole file and names it
+    if len(found.problems) == 1 and not found.problems[0].key:  # concerns the whole file, and names it in its message
         [problem] = found.problems
         return ConfigurationError(problem.message, hint=hint, problems=(problem.as_broken_rule(),), path=str(path))
     return configuration_error(found.problems, subject=str(path), hint=hint, source=path)
@@ -130,7 +130,7 @@ def _check_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
         if name in ROOTS:
             continue
         if name in SERVER_KEYS:
-            message = f"{name} is ignored: it belongs to a server's state file, not to a run configuration"
+            message = f"{name} is ignored: it belongs in a server's state file, not in a run configuration"
             reader.warnings.append(Problem(name, "IgnoredKey", message))
         else:
             near = did_you_mean(name, [root for root in ROOTS if root not in document] or ROOTS)
@@ -139,7 +139,7 @@ def _check_other_keys(document: Mapping[str, Any], reader: Reader) -> None:
 
 
 def _without_bad(value: Any) -> Any:
-    """The value without the parts that a problem was noted about; None when nothing is left."""
+    """The value without its invalid parts; None if nothing is left."""
     if value is BAD:
         return None
     if isinstance(value, dict):

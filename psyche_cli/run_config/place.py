@@ -1,4 +1,4 @@
-"""A place in a configuration file, and the line of it that a message shows."""
+"""A location in a configuration file, and the source snippet that messages show for it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from psyche_cli.printable import printable
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a file: line and column, from 1, columns in characters.
+    """A location in a file. ``line`` and ``column`` start at 1; columns are characters.
 
-    ``source`` is the line as far as it may be shown, None if it may not. ``offset`` and ``width`` say which characters
-    of it are meant.
+    ``source`` is the printable part of the line, or None if the line must not be shown. ``offset`` and ``width`` select
+    the characters of ``source`` to mark.
     """
 
     line: int
@@ -23,7 +23,7 @@ class Place:
     width: int = 1
 
     def snippet(self) -> str | None:
-        """Two lines: the source behind its number, and under it a mark of what is meant."""
+        """Two lines: the line number with the source, and a line of ``^`` marks below it. None without a source."""
         if self.source is None:
             return None
         number = str(self.line)
@@ -33,7 +33,7 @@ class Place:
 
 
 def place_at(text: str, line: int, column: int, *, shown: bool) -> Place:
-    """The place of a line and column that a parser reports; with its source if that may be ``shown``."""
+    """The place for a line and column reported by a parser, with its source line if ``shown``."""
     lines = text.split("\n")
     if not shown or line > len(lines):
         return Place(line, column)
@@ -42,12 +42,12 @@ def place_at(text: str, line: int, column: int, *, shown: bool) -> Place:
 
 
 def clean_line(source: str) -> str:
-    """The line with each tab as a blank, and fit to print."""
+    """The line with tabs replaced by spaces and unprintable characters replaced by U+FFFD."""
     return printable(source.replace("\t", " "))
 
 
 def _cells(text: str) -> int:
-    """Columns of a terminal that a text takes."""
+    """The width of a text in terminal columns."""
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1 for c in text
     )

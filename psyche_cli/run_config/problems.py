@@ -1,4 +1,4 @@
-"""What can be said against a run configuration, and how it becomes one error."""
+"""Problems of a run configuration, and the error that reports them."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ FILE_PROBLEM_NAMES = (
     "TextNotTypable",
     "PrivateKey",
 )
-"""The names of what can be wrong with a file before any rule of the program is looked at."""
+"""The rule names of problems with the file itself, which are checked before the rules of the program."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One broken rule, or one piece of advice.
+    """A violated rule or a warning.
 
-    ``key`` is the dotted path in the file (``config.epoch_time``; empty when the whole file is meant). ``rule`` is
-    a stable name: the program's own internal one for what the chain checks, ours for the rest. ``message`` says what
-    was found and what is allowed, and names the key itself. ``file`` is where it was found (None: not in a file), and
-    ``place`` where in there, as far as that is known.
+    ``key`` is the dotted path in the file, such as ``config.epoch_time``; empty for the file as a whole. ``rule`` is a
+    stable name: the program's internal name for its own rules, and a name chosen here for the others. ``message``
+    contains the key, the value found and the allowed values. ``file`` is the file with the problem, None for values
+    that are not from a file; ``place`` is the location in it, if known.
     """
 
     key: str
@@ -50,7 +50,7 @@ class Problem:
     place: Place | None = None
 
     def as_broken_rule(self) -> BrokenRule:
-        """The form in which an error and the JSON output carry it."""
+        """The problem as it appears in errors and in JSON output."""
         rule: BrokenRule = {"key": self.key, "rule": self.rule, "message": self.message}
         if self.file is not None:
             rule["path"] = self.file
@@ -63,7 +63,7 @@ class Problem:
 
     @property
     def where(self) -> str:
-        """File, line and column as far as they are known, such as ``run.toml:3:15``."""
+        """The known parts of file, line and column, such as ``run.toml:3:15``."""
         place = () if self.place is None else (str(self.place.line), str(self.place.column))
         return ":".join(part for part in (self.file, *place) if part)
 
@@ -71,10 +71,10 @@ class Problem:
 def configuration_error(
     problems: Sequence[Problem], *, subject: str, hint: str = "", source: Path | None = None
 ) -> ConfigurationError:
-    """The error that carries all of ``problems`` (at least one).
+    """The error for ``problems``, of which there must be at least one.
 
-    ``subject`` is what they were found in (a file name, "The configuration of run X"). The message counts them and
-    names the first three keys; its ``problems`` list all of them and its ``path`` is ``source``.
+    ``subject`` is the subject of the message: a file name, or for example "The configuration of run X". The message
+    has the number of problems and the first three keys; the error's ``path`` is ``source``.
     """
     keys = list(dict.fromkeys(problem.key for problem in problems if problem.key))
     named = ", ".join(keys[:_NAMED_IN_MESSAGE])

@@ -1,6 +1,6 @@
-"""From the values of a parsed TOML file to checked ones, by the descriptions in ``types`` and ``schema``.
+"""Validates the values of a parsed TOML file against the types in ``types`` and ``schema``.
 
-Nothing here raises for a bad value: every problem is noted and reading goes on, so that one look at a file finds all.
+An invalid value does not raise: its problem is recorded and validation continues, so that all problems are reported.
 """
 
 from __future__ import annotations
@@ -31,34 +31,35 @@ from psyche_cli.run_config.types import (
 from psyche_cli.texts import flaw_of_prose
 
 LONGEST_SHOWN_VALUE = 24
-"""Characters. What is longer may be a key that was pasted into the wrong place, and is not shown."""
+"""Maximum length in characters of a shown value. A longer one may be a private key pasted by mistake."""
 
 LONGEST_SHOWN_KEY = 40
-"""The same for the name of a key."""
+"""Maximum length in characters of a shown key name."""
 
 _LONGEST_SHOWN_INTEGER = 72
 _COMPARED = 60
 
 
 class _Bad:
-    """Stands for a value that a problem was noted about."""
+    """Placeholder for an invalid value, whose problem has been recorded."""
 
 
 BAD = _Bad()
 
 
 class Reader:
-    """Reads values and collects what is wrong with them in ``problems`` and what is merely odd in ``warnings``."""
+    """Validates values and collects ``problems`` and ``warnings``."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
     def read(self, kind: FieldType, value: Any, key: str) -> Any:
-        """The value in the form that the rest of the package uses, or ``BAD``.
+        """The validated value in the form used by the rest of the package, or ``BAD``.
 
-        Integers, texts and booleans as they are; numbers as float; arrays as lists; tables as dicts with every key
-        (None for an absent optional one, and ``BAD`` for a bad one); a choice as its name or ``{name: payload}``.
+        Integers, strings and booleans are unchanged. Numbers become floats, arrays become lists, and tables become
+        dicts with every key: None if an optional key is absent, ``BAD`` if its value is invalid. A choice is its
+        variant's name or ``{name: payload}``.
         """
         if isinstance(kind, Integer):
             return self._integer(kind, value, key)
@@ -75,7 +76,7 @@ class Reader:
         return self._choice(kind, value, key)
 
     def note(self, key: str, rule: str, message: str) -> _Bad:
-        """Remember a problem and give ``BAD`` in place of the value."""
+        """Record a problem and return ``BAD`` as the value."""
         self.problems.append(Problem(key, rule, message))
         return BAD
 
@@ -97,7 +98,7 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return self._wrong_type(key, "a number", value)
         if isinstance(value, int) and not -TOML_INTEGER_MAX - 1 <= value <= TOML_INTEGER_MAX:
-            return self.note(key, "OutOfRange", f"{key} = {quoted(value)} exceeds TOML's 64-bit integers")
+            return self.note(key, "OutOfRange", f"{key} = {quoted(value)} exceeds the range of TOML's 64-bit integers")
         number = float(value)
         if not math.isfinite(number):
             return self.note(key, "NotFinite", f"{key} = {number} is not a finite number")
@@ -111,7 +112,7 @@ class Reader:
 
     def _text(self, kind: Text, value: Any, key: str) -> Any:
         if not isinstance(value, str):
-            return self._wrong_type(key, "a text", value)
+            return self._wrong_type(key, "a string", value)
         problem = text_problem(key, value, kind.capacity, flaw_of_prose)
         if problem is not None:
             return self.note(problem.key, problem.rule, problem.message)
@@ -160,7 +161,7 @@ class Reader:
                 return self._unknown_variant(kind, value, key)
             if variant.payload is not None:
                 return self.note(
-                    key, "WrongType", f'{key} = "{value}" is missing its value: write {_how_to_write(variant, value)}'
+                    key, "WrongType", f'{key} = "{value}" is missing its value: write {_example_of(variant, value)}'
                 )
             return value
         if not isinstance(value, dict):
@@ -191,7 +192,7 @@ class Reader:
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """``", did you mean X?"``-like words for the candidate nearest to ``name``, or nothing."""
+    """A suffix such as `` (did you mean X?)`` with the most similar candidate; empty if none is similar."""
     known = list(candidates)
     same = [candidate for candidate in known if candidate.lower() == name.lower()]
     if same:
@@ -201,11 +202,11 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 
 
 def described(value: Any) -> str:
-    """What a TOML value is, for a sentence: ``the text "abc"``."""
+    """A description of a TOML value for a message, such as ``the string "abc"``."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"the text {quoted(value)}" if len(value) <= LONGEST_SHOWN_VALUE else quoted(value)
+        return f"the string {quoted(value)}" if len(value) <= LONGEST_SHOWN_VALUE else quoted(value)
     if isinstance(value, int):
         return f"the integer {quoted(value)}"
     if isinstance(value, float):
@@ -218,23 +219,23 @@ def described(value: Any) -> str:
 
 
 def quoted(value: str | int) -> str:
-    """The value, texts in double quotes; of one that is longer than any that is right, its length alone.
+    """A value as shown in messages: strings in double quotes, and only the length of an unusually long value.
 
-    What is long may be a key that was pasted into the wrong place.
+    A long value may be a private key that was pasted into the wrong place.
     """
     if isinstance(value, int):
         bits = value.bit_length()
         return str(value) if bits <= _LONGEST_SHOWN_INTEGER else f"an integer of {bits} bits"
-    return f'"{printable(value)}"' if len(value) <= LONGEST_SHOWN_VALUE else f"a text of {len(value)} characters"
+    return f'"{printable(value)}"' if len(value) <= LONGEST_SHOWN_VALUE else f"a string of {len(value)} characters"
 
 
 def key_name(name: str) -> str:
-    """The name of a key in a file, as far as it can be one."""
+    """The name of a key as shown in messages; only the length of an unusually long one."""
     return printable(name) if len(name) <= LONGEST_SHOWN_KEY else f"(a key of {len(name)} characters)"
 
 
 def fits_float32(number: float) -> bool:
-    """Whether a finite number stays finite when it is rounded to 32 bits."""
+    """Whether a finite number remains finite when rounded to 32 bits."""
     try:
         struct.pack("<f", number)
     except OverflowError:
@@ -246,7 +247,7 @@ def _plural(kind: Integer | Float) -> str:
     return f"integers from 0 to {kind.maximum}" if isinstance(kind, Integer) else "numbers"
 
 
-def _how_to_write(variant: Variant, name: str) -> str:
+def _example_of(variant: Variant, name: str) -> str:
     if isinstance(variant.payload, Table):
         keys = ", ".join(field.key for field in variant.payload.fields if not field.optional)
         return f"{{ {name} = {{ … }} }} with {keys}"

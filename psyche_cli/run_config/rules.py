@@ -1,9 +1,9 @@
-"""What the coordinator program checks before it takes a configuration, and again before it resumes a run.
+"""The rules that the coordinator program checks when a configuration is set, and again when a run is resumed.
 
-The program answers eleven different faults of ``config`` (and the cold-start rule) with the one code 6004, and four of
-``model`` with 6005, so they are checked here first and named. The rules are data, in the program's order; the names of
-those for ``config`` are the program's internal ones. Every function takes values in the form of ``load.RunConfig``,
-from a file or decoded from an account.
+The program reports any violation of eleven rules for ``config`` and of the cold-start rule as error 6004, and of four
+rules for ``model`` as error 6005. They are checked here first, so that messages can name the rule. The rules are data,
+in the program's order; the names of the ``config`` rules are the program's internal ones. All functions take values in
+the form used by ``load.RunConfig``, from a file or decoded from an account.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from psyche_cli.texts import flaw_of_identifier, flaw_of_prose
 
 @dataclass(frozen=True)
 class Bound:
-    """``key`` must stand in ``relation`` to ``limit``: a number, or another key of ``config``."""
+    """A bound on the value of ``key``: its ``relation`` to ``limit``, a number or another key of ``config``."""
 
     rule: str
     key: str
@@ -35,7 +35,7 @@ class Bound:
     limit: int | str
 
     def holds(self, value: int, limit: int) -> bool:
-        """Whether the value is within the bound."""
+        """Whether the value satisfies the bound."""
         if self.relation == "at least":
             return value >= limit
         return value <= limit if self.relation == "at most" else value < limit
@@ -59,16 +59,19 @@ CONFIG_RULES: tuple[Bound, ...] = (
     Bound("CooldownTime", "cooldown_time", "at least", 1),
     Bound("WaitingForMembersExtraTime", "waiting_for_members_extra_time", "at least", 1),
 )
-"""Error 6004. Rules of the same name stand together."""
+"""Rules whose violation is error 6004. Bounds with the same rule name are adjacent."""
 
 
 @dataclass(frozen=True)
 class ModelRule:
-    """A demand on the value at ``path`` below ``model.LLM``, if the model has that path (variants are part of it)."""
+    """A requirement for the value at ``path`` below ``model.LLM``, if the model has that path.
+
+    Variant names are part of the path. With ``refused``, the path itself is not allowed.
+    """
 
     rule: str
     path: str
-    demand: Literal["not zero", "not empty", "refused"]
+    requirement: Literal["not zero", "not empty", "refused"]
 
 
 MODEL_RULES: tuple[ModelRule, ...] = (
@@ -87,10 +90,10 @@ MODEL_RULES: tuple[ModelRule, ...] = (
     ModelRule("Checkpoint", "checkpoint.P2PGcs.bucket", "not empty"),
     ModelRule("Optimizer", "optimizer.Dummy", "refused"),
 )
-"""Error 6005."""
+"""Rules whose violation is error 6005."""
 
 COLD_START = "ColdStart"
-"""Error 6004: the re-warmup of the learning rate must fit into the rounds of an epoch."""
+"""Error 6004: the learning-rate warm-up after a pause must fit into the rounds of an epoch."""
 
 PROGRESS = "Progress"
 """Error 6005 in an update, 6006 on resume: the step must not be 0."""
@@ -101,13 +104,13 @@ RULE_NAMES: tuple[str, ...] = (
     COLD_START,
     PROGRESS,
 )
-"""All of them, in the program's order."""
+"""The names of all rules, in the program's order."""
 
 
 def check_config(config: Mapping[str, Any]) -> list[Problem]:
-    """The bounds that the values of ``config`` break, in the program's order (error 6004).
+    """The bounds that ``config`` violates, in the program's order (error 6004).
 
-    A bound whose keys are not all present is passed over, so that the sound part of a faulty file can be checked too.
+    A bound is skipped if one of its keys is absent, so that the valid part of an invalid file can be checked too.
     """
     return list(_broken_bounds(config))
 
@@ -129,27 +132,27 @@ def _broken_bounds(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def check_model(model: Mapping[str, Any]) -> list[Problem]:
-    """The rules that ``model`` breaks, in the program's order (error 6005)."""
+    """The rules that ``model`` violates, in the program's order (error 6005)."""
     problems = []
     for rule in MODEL_RULES:
         value = value_at(model.get("LLM"), rule.path)
         key = f"model.LLM.{rule.path}"
         if value is None:
             continue
-        if rule.demand == "refused":
+        if rule.requirement == "refused":
             where, _, variant = key.rpartition(".")
             problems.append(Problem(where, rule.rule, f'{where} = "{variant}", which the program rejects'))
-        elif rule.demand == "not zero" and value == 0:
+        elif rule.requirement == "not zero" and value == 0:
             problems.append(Problem(key, rule.rule, f"{key} = 0, but it must be at least 1"))
-        elif rule.demand == "not empty" and (value == "" or str(value).startswith("\0")):
+        elif rule.requirement == "not empty" and (value == "" or str(value).startswith("\0")):
             problems.append(Problem(key, rule.rule, f'{key} = "", but it must not be empty'))
     return problems
 
 
 def value_at(value: Any, path: str) -> Any:
-    """What is at a dotted path, or None when the value takes another way (another variant, an absent key).
+    """The value at a dotted path, or None if it has no such path (another variant, or an absent key).
 
-    A variant without payload, which is a bare text, gives the text itself for its own name.
+    For the name of a variant without a payload, which is a string, the result is that string.
     """
     for name in path.split("."):
         if isinstance(value, Mapping) and name in value:
@@ -160,10 +163,10 @@ def value_at(value: Any, path: str) -> Any:
 
 
 def check_cold_start(config: Mapping[str, Any], model: Mapping[str, Any]) -> list[Problem]:
-    """Whether ``cold_start_warmup_steps`` fits into the rounds of one epoch (error 6004); 0 steps always do.
+    """Check that ``cold_start_warmup_steps`` fits into the rounds of one epoch (error 6004); 0 always fits.
 
-    The rounds are estimated as floor((epoch_time − warmup_time) / max_round_train_time). Where that cannot be computed
-    (a run without configuration has all three 0) the program aborts, so that is a problem too.
+    The number of rounds is floor((epoch_time − warmup_time) / max_round_train_time). If that is undefined, as in a run
+    without a configuration, where all three are 0, the program aborts, so a problem is reported.
     """
     steps = value_at(model.get("LLM"), "cold_start_warmup_steps")
     if not steps:
@@ -183,16 +186,16 @@ def check_cold_start(config: Mapping[str, Any], model: Mapping[str, Any]) -> lis
 
 
 def check_progress(progress: Mapping[str, Any]) -> list[Problem]:
-    """Whether the step of a run's progress (keys ``epoch``, ``step``, ``epoch_start_data_index``) is at least 1."""
+    """Check that the step of a run's progress (keys ``epoch``, ``step``, ``epoch_start_data_index``) is at least 1."""
     if progress["step"] == 0:
         return [Problem("progress.step", PROGRESS, "progress.step = 0, but it must be at least 1")]
     return []
 
 
 def check_run(config: Mapping[str, Any], model: Mapping[str, Any]) -> list[Problem]:
-    """All that the program would refuse in a complete ``config`` and ``model``, in its order.
+    """All rules that a complete ``config`` and ``model`` violate, in the program's order.
 
-    The cold-start rule is left out where the config rules that it is computed from are broken already.
+    The cold-start rule is skipped if a rule for the values that it is computed from is violated.
     """
     problems = [*check_config(config), *check_model(model)]
     if not {problem.rule for problem in problems} & {"EpochTime", "WarmupTime", "MaxRoundTrainTime"}:
@@ -209,7 +212,7 @@ def has_steps_left(step: int, config: Mapping[str, Any]) -> bool:
 
 
 def is_unset(config: Mapping[str, Any]) -> bool:
-    """Whether a decoded ``config`` was never set: a new run has only zeros."""
+    """Whether a decoded ``config`` was never set: all values of a new run are zero."""
     return not any(config.values())
 
 
@@ -220,7 +223,10 @@ def check_metadata(
     num_parameters: int | None = None,
     vocab_size: int | None = None,
 ) -> list[Problem]:
-    """Whether the given parts of a run's metadata fit: 64 and 280 bytes of one line of UTF-8 text, and two u64."""
+    """Validate the given parts of a run's metadata.
+
+    ``name`` and ``description`` are single lines of at most 64 and 280 bytes of UTF-8; the numbers are u64.
+    """
     return [
         *_check_text("metadata.name", name, MAX_RUN_NAME_BYTES, flaw_of_prose),
         *_check_text("metadata.description", description, MAX_DESCRIPTION_BYTES, flaw_of_prose),
@@ -230,9 +236,9 @@ def check_metadata(
 
 
 def check_client_version(text: str) -> list[Problem]:
-    """Whether a client version can be stored (1 to 96 bytes) and typed again.
+    """Validate a client version: 1 to 96 bytes of UTF-8 that can be typed.
 
-    The program aborts without a code if it does not fit, and takes an empty one, which no client can have.
+    The program aborts without an error code if it is too long, and accepts an empty one, which no client can have.
     """
     if not text:
         return [Problem("client_version", "TextEmpty", "client_version must not be empty")]

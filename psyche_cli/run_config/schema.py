@@ -1,6 +1,6 @@
-"""The run configuration file as a table: every key with its type, in the order in which the file usually has them.
+"""The schema of the run configuration file: every key with its type, in the usual order of the file.
 
-There are no defaults: a key is required unless it is marked optional. All times are seconds of cluster time.
+There are no defaults: a key is required unless it is marked optional. Durations are in seconds of the cluster clock.
 """
 
 from __future__ import annotations
@@ -16,22 +16,28 @@ _SHORT, _LONG = Text(64), Text(192)
 
 CONFIG = Table(
     (
-        Field("warmup_time", _U64, "longest duration of Warmup, in seconds"),
+        Field("warmup_time", _U64, "maximum duration of Warmup, in seconds"),
         Field("cooldown_time", _U64, "duration of Cooldown, in seconds"),
-        Field("epoch_time", _U64, "seconds after which an epoch is wound down; two more rounds follow"),
-        Field("max_round_train_time", _U64, "longest duration of RoundTrain, in seconds"),
+        Field("epoch_time", _U64, "duration after which an epoch ends, in seconds; two more rounds follow"),
+        Field("max_round_train_time", _U64, "maximum duration of RoundTrain, in seconds"),
         Field("round_witness_time", _U64, "duration of RoundWitness, in seconds"),
-        Field("waiting_for_members_extra_time", _U8, "shortest stay in WaitingForMembers, in seconds"),
-        Field("min_clients", _U16, "with fewer healthy clients the epoch ends"),
-        Field("init_min_clients", _U16, "joined clients that are needed to start an epoch"),
-        Field("witness_nodes", _U16, "witnesses of a round; 0 means everybody, at most 32"),
-        Field("global_batch_size_start", _U16, "sequences of a step at the start of the run"),
-        Field("global_batch_size_end", _U16, "sequences of a step in the end; also how many wallets may ever join"),
+        Field("waiting_for_members_extra_time", _U8, "minimum duration of WaitingForMembers, in seconds"),
+        Field("min_clients", _U16, "the epoch ends if fewer clients are healthy"),
+        Field("init_min_clients", _U16, "number of joined clients required to start an epoch"),
+        Field("witness_nodes", _U16, "witnesses per round; 0 means all clients, up to 32"),
+        Field("global_batch_size_start", _U16, "sequences per step at the start of the run"),
         Field(
-            "global_batch_size_warmup_tokens", _U64, "tokens over which the batch size grows; 0 means end size at once"
+            "global_batch_size_end",
+            _U16,
+            "sequences per step at the end of the ramp; also the maximum number of wallets that can ever join",
         ),
-        Field("verification_percent", _U8, "share of verifiers among the clients, in percent; keep it 0"),
-        Field("total_steps", _U32, "the run is finished when its step, which starts at 1, reaches this"),
+        Field(
+            "global_batch_size_warmup_tokens",
+            _U64,
+            "tokens over which the batch size ramps up; 0 means the end size from the first step",
+        ),
+        Field("verification_percent", _U8, "percentage of clients that are verifiers; leave it at 0"),
+        Field("total_steps", _U32, "step at which the run is finished; steps start at 1"),
     )
 )
 """The table ``[config]``."""
@@ -46,7 +52,7 @@ _HUB_REPO = Table(
 _GCS_REPO = Table(
     (
         Field("bucket", _SHORT, "name of the Google Cloud Storage bucket"),
-        Field("prefix", _SHORT, "folder inside the bucket", optional=True),
+        Field("prefix", _SHORT, "folder in the bucket", optional=True),
     )
 )
 
@@ -60,7 +66,7 @@ CHECKPOINT = Choice(
         Variant("P2PGcs", _GCS_REPO),
     )
 )
-"""Where the first weights come from."""
+"""Where the initial weights come from."""
 
 _HTTP_LOCATION = Choice(
     (
@@ -69,10 +75,10 @@ _HTTP_LOCATION = Choice(
             "NumberedFiles",
             Table(
                 (
-                    Field("url_template", _SHORT, "URL with {} where the number goes"),
+                    Field("url_template", _SHORT, "URL with {} in place of the file number"),
                     Field("start_index", _U32, "number of the first file"),
-                    Field("n_left_pad_zeros", _U8, "digits to which a number is padded with zeros"),
-                    Field("num_files", _U32, "how many files there are"),
+                    Field("n_left_pad_zeros", _U8, "number of digits to which file numbers are zero-padded"),
+                    Field("num_files", _U32, "number of files"),
                 )
             ),
         ),
@@ -81,7 +87,7 @@ _HTTP_LOCATION = Choice(
             Table(
                 (
                     Field("bucket_name", _SHORT, "name of the bucket"),
-                    Field("filter_directory", _LONG, 'folder inside the bucket; "" means all of it'),
+                    Field("filter_directory", _LONG, 'folder in the bucket; "" means the whole bucket'),
                 )
             ),
         ),
@@ -97,16 +103,16 @@ DATA_LOCATION = Choice(
             "Http",
             Table(
                 (
-                    Field("location", _HTTP_LOCATION, "the files"),
+                    Field("location", _HTTP_LOCATION, "location of the files"),
                     Field(
                         "token_size_in_bytes",
                         Choice((Variant("TwoBytes"), Variant("FourBytes"))),
-                        "bytes of one token in the files",
+                        "size of a token in the files",
                     ),
                     Field(
                         "shuffle",
                         Choice((Variant("DontShuffle"), Variant("Seeded", Array(_U8, 32)))),
-                        "whether sequences are shuffled, and by which seed of 32 bytes",
+                        "whether sequences are shuffled, and with which 32-byte seed",
                     ),
                 )
             ),
@@ -115,7 +121,7 @@ DATA_LOCATION = Choice(
         Variant("Preprocessed", _LONG),
     )
 )
-"""Where the training data is."""
+"""Where the training data comes from."""
 
 _BASE_LR = Field("base_lr", _F64, "learning rate after the warm-up")
 _WARMUP_INIT_LR = Field("warmup_init_lr", _F64, "learning rate at step 0")
@@ -154,7 +160,7 @@ LR_SCHEDULE = Choice(
         ),
     )
 )
-"""The learning rate at each step."""
+"""The learning rate schedule."""
 
 _CLIP_GRAD_NORM = Field("clip_grad_norm", _F32, "gradients are clipped to this norm", optional=True)
 
@@ -165,7 +171,7 @@ OPTIMIZER = Choice(
             "AdamW",
             Table(
                 (
-                    Field("betas", Array(_F32, 2), "decay of the first and of the second moment"),
+                    Field("betas", Array(_F32, 2), "decay rates of the first and second moments"),
                     Field("weight_decay", _F32, "weight decay"),
                     Field("eps", _F32, "added to the denominator"),
                     _CLIP_GRAD_NORM,
@@ -178,16 +184,16 @@ OPTIMIZER = Choice(
                 (
                     _CLIP_GRAD_NORM,
                     Field("weight_decay", _F32, "weight decay", optional=True),
-                    Field("compression_decay", _F32, "decay of what compression left out"),
-                    Field("compression_topk", _U16, "values kept of each chunk"),
-                    Field("compression_chunk", _U16, "side of a chunk"),
-                    Field("quantize_1bit", Boolean(), "whether only the signs of the values are sent"),
+                    Field("compression_decay", _F32, "decay of the gradients that compression left out"),
+                    Field("compression_topk", _U16, "number of values kept per chunk"),
+                    Field("compression_chunk", _U16, "side length of a chunk"),
+                    Field("quantize_1bit", Boolean(), "whether to send only the signs of the values"),
                 )
             ),
         ),
     )
 )
-"""How gradients become updates."""
+"""The optimizer."""
 
 LLM = Table(
     (
@@ -197,43 +203,45 @@ LLM = Table(
             "model architecture",
         ),
         Field(
-            "data_type", Choice((Variant("Pretraining"), Variant("Finetuning"))), "whether the data is for pre-training"
+            "data_type",
+            Choice((Variant("Pretraining"), Variant("Finetuning"))),
+            "whether the data is for pretraining or fine-tuning",
         ),
-        Field("max_seq_len", _U32, "tokens of a sequence"),
-        Field("cold_start_warmup_steps", _U32, "steps of a new learning-rate warm-up after a pause; 0 switches it off"),
-        Field("checkpoint", CHECKPOINT, "where the first weights come from"),
-        Field("data_location", DATA_LOCATION, "where the training data is"),
-        Field("lr_schedule", LR_SCHEDULE, "the learning rate at each step"),
-        Field("optimizer", OPTIMIZER, "how gradients become updates"),
+        Field("max_seq_len", _U32, "tokens per sequence"),
+        Field("cold_start_warmup_steps", _U32, "steps of the learning-rate warm-up after a pause; 0 disables it"),
+        Field("checkpoint", CHECKPOINT, "where the initial weights come from"),
+        Field("data_location", DATA_LOCATION, "where the training data comes from"),
+        Field("lr_schedule", LR_SCHEDULE, "learning rate schedule"),
+        Field("optimizer", OPTIMIZER, "optimizer"),
     )
 )
 """The table ``[model.LLM]``."""
 
 MODEL = Choice((Variant("LLM", LLM),))
-"""The table ``[model]``; there is one kind of model."""
+"""The table ``[model]``. LLM is the only model type."""
 
 ROOTS: Mapping[str, Table | Choice] = MappingProxyType({"config": CONFIG, "model": MODEL})
 """The two top-level tables, both required."""
 
 SERVER_KEYS = ("run_id", "run_state", "run_state_start_unix_timestamp", "progress", "epoch_state", "pending_pause")
-"""Other top-level keys of the centralised server's state files. No part of a configuration: they are passed over."""
+"""Other top-level keys of the centralized server's state files. They are ignored with a warning."""
 
 IGNORED_KEYS = ("config.round_apply_time",)
-"""Keys inside the tables that published files still carry although nothing reads them. They are passed over."""
+"""Keys in the tables of published files that no program reads anymore. They are ignored with a warning."""
 
 RETIRED_KEYS: Mapping[str, str] = MappingProxyType(
     {
-        "config.rounds_per_epoch": "epochs are no longer counted in rounds; give config.epoch_time instead, "
-        "the seconds after which an epoch is wound down",
+        "config.rounds_per_epoch": "epochs are no longer measured in rounds; use config.epoch_time, the duration in "
+        "seconds after which an epoch ends",
     }
 )
-"""Keys whose meaning moved elsewhere. They are refused, with this explanation."""
+"""Keys that have been replaced, with the explanation for the error message."""
 
 
 def leaves(kind: FieldType, path: str) -> Iterator[tuple[str, FieldType]]:
-    """Every leaf below ``path`` as (dotted path, type). Variant names are part of the path, as in the file.
+    """All leaves below ``path`` as (dotted path, type). Variant names are part of the path, as in the file.
 
-    A variant without payload is not a leaf of its own: its choice is one (and so is a choice with such variants).
+    A choice is a leaf itself if any of its variants has no payload; such variants are not separate leaves.
     """
     if isinstance(kind, Table):
         for field in kind.fields:

@@ -1,4 +1,4 @@
-"""Reading the text of a configuration file. The file system's errors become ConfigurationError here."""
+"""Reads the text of a configuration file. File system errors are raised as ConfigurationError."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from psyche_cli.suggestions import write_example
 from psyche_cli.texts import decoded
 
 FILE_SIZE_MAX: Final = 1 << 20
-"""Bytes. A configuration has some 2 kB; what is much larger is another file."""
+"""Maximum file size in bytes. A configuration has about 2 kB; a much larger file was given by mistake."""
 
 PATH_HINT: Final = "A run configuration is a TOML file with the tables [config] and [model]."
 
 
 def read_source(path: Path) -> str:
-    """The text of a file. Reads at most ``FILE_SIZE_MAX`` bytes, so a pipe or a device does no harm.
+    """Read the file as text. Reads at most ``FILE_SIZE_MAX`` + 1 bytes, even from an endless device.
 
     Raises ConfigurationError.
     """
@@ -37,7 +37,7 @@ def read_source(path: Path) -> str:
 
 
 def text_of(content: bytes, name: str) -> str:
-    """The text of a file's bytes, which was read from what messages call ``name``. Raises ConfigurationError."""
+    """Decode the content of a file, which messages call ``name``. Raises ConfigurationError."""
     if len(content) > FILE_SIZE_MAX:
         raise _unreadable(name, f"is larger than {FILE_SIZE_MAX} bytes, too large for a run configuration")
     try:
@@ -47,7 +47,7 @@ def text_of(content: bytes, name: str) -> str:
 
 
 def one_problem(name: str, rule: str, message: str, *, hint: str) -> ConfigurationError:
-    """The error of a file as a whole."""
+    """The error for a problem that concerns the file as a whole."""
     problem = Problem("", rule, message, file=name)
     return ConfigurationError(message, hint=hint, problems=(problem.as_broken_rule(),), path=name)
 

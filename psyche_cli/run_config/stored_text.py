@@ -1,4 +1,4 @@
-"""What text can be stored in a run's accounts and read again by everybody."""
+"""Validation of strings that are stored in a run's accounts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from psyche_cli.run_config.problems import Problem
 
 
 def text_problem(key: str, text: str, capacity: int, flaw_of: Callable[[str], str | None]) -> Problem | None:
-    """Why the text at ``key`` cannot be stored in ``capacity`` bytes, or None.
+    """The reason why the text at ``key`` cannot be stored in ``capacity`` bytes of UTF-8; None if it can.
 
-    ``flaw_of`` returns what makes a text unreadable, as a clause, or None.
+    ``flaw_of`` returns the reason why a text is unreadable, as a clause, or None.
     """
     try:
         size = len(text.encode())

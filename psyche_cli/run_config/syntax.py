@@ -1,7 +1,8 @@
-"""From the text of a file to the tables of a TOML document, with every line that is not TOML named.
+"""Parses the text of a file as TOML and reports every syntax error.
 
-The parser stops at the first error. So the line at fault is left out and the rest is read again, as long as that line
-is a setting; beyond a broken table header or an open bracket nobody knows what was meant.
+The TOML parser stops at the first error. If the invalid line is a ``key = value`` setting, it is removed and the text
+is parsed again. After an invalid table header or an unclosed bracket, the meaning of the remaining lines is unknown, so
+parsing stops.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from psyche_cli.run_config.types import Boolean, Float, Integer
 from psyche_cli.secret_files import kind_of_secret_file
 
 _LARGEST_COUNT: Final = 50
-"""How many errors of syntax are looked for."""
+"""Maximum number of syntax errors that are reported."""
 
-# A header of one of the two tables, or a key of one: whoever has written that meant a run configuration.
+# The header or a key of one of the two tables, which identifies the file as an intended run configuration.
 _OUR_TABLE: Final = re.compile(r"^[ \t]*(?:\[[ \t]*)?(?:config|model)[ \t]*(?:[].]|=[ \t]*\{)", re.MULTILINE)
-# A key and a few characters. Where those cannot be a text, the line may be shown.
+# A key and a short value. The line is shown only if the value of this key cannot be a string.
 _SHOWN_SETTING: Final = re.compile(rf"\s*(\w+)\s*(?:=.{{0,{LONGEST_SHOWN_VALUE}}})?", re.ASCII)
 _SETTING: Final = re.compile(r"\s*(?:[\w-]+\s*\.\s*)*([\w-]+)\s*(?:=.*|)", re.ASCII)
 _PLAIN_KEYS: Final = frozenset(
@@ -36,11 +37,11 @@ _PLAIN_KEYS: Final = frozenset(
 
 @dataclass(frozen=True)
 class Document:
-    """What was read of a text.
+    """The result of parsing a text.
 
-    ``ours`` is whether it is plainly meant as a run configuration; nothing is shown of another one. ``tables`` are None
-    where a syntax error leaves it open what the rest means. ``text`` is that of the lines that were read, at their
-    places. ``lost_keys`` are the last parts of the keys of lines that were not.
+    ``ours`` is whether it is clearly intended as a run configuration; messages quote nothing from other files.
+    ``tables`` is None if a syntax error makes the remaining lines ambiguous. ``text`` is the parsed text, in which
+    invalid lines are blank. ``lost_keys`` are the last parts of the keys on those lines.
     """
 
     ours: bool
@@ -51,7 +52,7 @@ class Document:
 
 
 def parse(text: str, name: str) -> Document:
-    """The document of a text, which was read from what messages call ``name``."""
+    """Parse a text, which messages call ``name``."""
     ours = _OUR_TABLE.search(text) is not None
     kind = "" if ours else kind_of_secret_file(text)
     if kind:
@@ -81,7 +82,7 @@ class _Fault:
 
 
 def _loaded(text: str) -> tuple[dict[str, Any] | None, _Fault | None]:
-    """The tables of a text, or why it has none. (An exception of tomli carries the text, so it is not passed on.)"""
+    """The tables of a text, or the first fault. tomli's exception contains the text, so it is not chained."""
     import tomli
 
     try:
@@ -89,9 +90,9 @@ def _loaded(text: str) -> tuple[dict[str, Any] | None, _Fault | None]:
     except tomli.TOMLDecodeError as error:
         reason, place = error.msg, (error.lineno, error.colno)
     except (ValueError, RecursionError):
-        return None, _Fault("it contains too large a number or too deep a nesting", None)
+        return None, _Fault("it contains too large a number or is nested too deeply", None)
     if reason.startswith(("Cannot ", "Duplicate ")):
-        reason = "A key or table is declared twice"  # tomli quotes it
+        reason = "A key or table is declared twice"  # tomli's message quotes the key
     return None, _Fault(reason, place)
 
 
@@ -106,7 +107,7 @@ def _problem(fault: _Fault, text: str, name: str, *, ours: bool) -> Problem:
 
 
 def _may_be_shown(text: str, number: int) -> bool:
-    """Whether a line holds no more than a number, so that it may be shown although it is broken."""
+    """Whether an invalid line may be shown, because it can only contain a number or boolean."""
     lines = text.split("\n")
     setting = _SHOWN_SETTING.fullmatch(lines[number - 1].rstrip("\r")) if number <= len(lines) else None
     return setting is not None and setting[1] in _PLAIN_KEYS

@@ -1,9 +1,8 @@
-"""Where in a file a key or value is, and what of its line may be shown.
+"""Locations of keys and values in a TOML file, with the parts of their lines that may be shown.
 
-A small scanner walks through TOML that a parser has accepted already, so it checks nothing. It notes where keys and
-values are by the dotted paths that ``reader`` uses in messages. Texts, numbers and arrays that are longer than any that
-is right, and comments, are left out of the lines that it gives: they may hold a key that was pasted into the wrong
-place.
+A small scanner walks through TOML that a parser has already accepted, so it does not validate. It records the locations
+of keys and values by the dotted paths that ``reader`` uses in messages. Comments, and values that are longer than any
+valid value, are omitted from the source lines, because they may contain a private key that was pasted there by mistake.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _STRINGS: Final = (
     re.compile(r"'[^']*'"),
 )
 _KEY_RULES: Final = frozenset({"UnknownKey", "RetiredKey", "IgnoredKey", "MissingKey"})
-"""Rules that speak of a key, not of its value."""
+"""Rules about a key rather than its value."""
 
 
 class _Span(NamedTuple):
@@ -43,7 +42,7 @@ class _Omission(NamedTuple):
 
 
 class Places:
-    """The places of everything in a text, which must be valid TOML."""
+    """The places of all keys and values in a text, which must be valid TOML."""
 
     def __init__(self, text: str) -> None:
         self._text = text.replace("\r\n", "\n")
@@ -52,18 +51,18 @@ class Places:
         self._values: dict[str, _Span] = {}
         self._implied: dict[str, _Span] = {}
         self._omitted: list[_Omission] = []
-        with contextlib.suppress(RecursionError):  # so deep are only values that are wrong as a whole
+        with contextlib.suppress(RecursionError):  # a value nested that deeply is invalid as a whole
             self._document()
 
     def find(self, key: str, rule: str) -> Place | None:
-        """The place that a problem with this dotted key and rule is about; None where the file has nothing of it."""
+        """The place of a problem with this dotted key and rule; None if the file has no part of the key."""
         of_key = rule in _KEY_RULES
         while key:
             spans = (self._keys, self._implied) if of_key else (self._values, self._keys, self._implied)
             for known in spans:
                 if key in known:
                     return self._place(known[key])
-            # What is missing is missing in the table around it.
+            # A missing key is located at the table that should contain it.
             key, of_key = key[: max(key.rfind("."), key.rfind("["), 0)], True
         return None
 
@@ -81,7 +80,7 @@ class Places:
                 starts += [at] * len(piece)
             at = at + 1 if omission is None else omission.end
         marked = [i for i, start in enumerate(starts) if span.start <= start < span.end]
-        if not marked:  # it is in the middle of what is left out
+        if not marked:  # the span is inside an omitted part
             before = max((start for start in starts if start <= span.start), default=first)
             marked = [i for i, start in enumerate(starts) if start == before] or [0]
         return Place(
@@ -92,7 +91,7 @@ class Places:
             width=len(marked),
         )
 
-    # The scanner. ``self._at`` is where it is.
+    # The scanner. ``self._at`` is its position.
 
     def _document(self) -> None:
         table = ""
@@ -126,7 +125,7 @@ class Places:
             self._implied.setdefault(path, span)
 
     def _dotted_key(self, table: str) -> list[str]:
-        """The paths of all parts of a dotted key."""
+        """The cumulative paths of the parts of a dotted key."""
         paths: list[str] = []
         while True:
             self._skip(_BLANKS)
@@ -197,7 +196,7 @@ class Places:
                 return
 
     def _skip(self, shape: re.Pattern[str]) -> int:
-        """Go beyond what is of this shape, and leave the comments in it out of what is shown."""
+        """Advance past a match of this pattern, and omit the comments in it from the source lines."""
         found = shape.match(self._text, self._at)
         if found:
             if shape is _BETWEEN:
@@ -211,6 +210,6 @@ class Places:
             self._omit(start, text)
 
     def _omit(self, start: int, text: str) -> None:
-        while self._omitted and self._omitted[-1].start >= start:  # what was left out inside of it goes with it
+        while self._omitted and self._omitted[-1].start >= start:  # replaces omissions inside this one
             self._omitted.pop()
         self._omitted.append(_Omission(start, self._at, text))

@@ -1,7 +1,7 @@
-"""The kinds of values that a run configuration file is made of.
+"""The value types of a run configuration file, against which ``reader`` validates values.
 
-They describe; ``reader`` reads a file's values by them. What a range or a capacity is follows from the fixed-size
-on-chain types: integers of 8 to 64 bits, IEEE floats of 32 or 64 bits, texts in a fixed number of bytes.
+Ranges and capacities are those of the on-chain types: integers of 8 to 64 bits, IEEE 754 floats of 32 or 64 bits, and
+strings with a fixed capacity in bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 TOML_INTEGER_MAX = 2**63 - 1
-"""TOML integers are signed 64-bit ones, so the upper half of a u64 cannot be written."""
+"""Maximum of TOML's signed 64-bit integers; larger u64 values cannot be written in a file."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Integer:
 
     @property
     def maximum(self) -> int:
-        """The largest value that a file can hold."""
+        """The largest value that can be written in a file."""
         return min((1 << self.bits) - 1, TOML_INTEGER_MAX)
 
     @property
     def name(self) -> str:
-        """As in the documentation: ``u16``."""
+        """Name in messages and documentation, such as ``u16``."""
         return f"u{self.bits}"
 
 
@@ -38,7 +38,7 @@ class Float:
 
     @property
     def name(self) -> str:
-        """As in the documentation: ``f32``."""
+        """Name in messages and documentation, such as ``f32``."""
         return f"f{self.bits}"
 
 
@@ -51,32 +51,32 @@ class Boolean:
 
 @dataclass(frozen=True)
 class Text:
-    """A text of at most ``capacity`` bytes of UTF-8, without NUL (which pads it on-chain)."""
+    """A string of at most ``capacity`` bytes of UTF-8, without NUL characters, which are the padding on-chain."""
 
     capacity: int
 
     @property
     def name(self) -> str:
-        """As in the documentation: ``text of at most 64 bytes``."""
-        return f"text of at most {self.capacity} bytes"
+        """Name in messages and documentation, such as ``string of at most 64 bytes``."""
+        return f"string of at most {self.capacity} bytes"
 
 
 @dataclass(frozen=True)
 class Array:
-    """Exactly ``length`` values of one type."""
+    """An array with exactly ``length`` items of one type."""
 
     item: Integer | Float
     length: int
 
     @property
     def name(self) -> str:
-        """As in the documentation: ``array of 32 u8``."""
+        """Name in messages and documentation, such as ``array of 32 u8``."""
         return f"array of {self.length} {self.item.name}"
 
 
 @dataclass(frozen=True)
 class Field:
-    """One key of a table: required unless ``optional``. ``meaning`` is a short phrase with units."""
+    """A key of a table, required unless ``optional``. ``meaning`` is a short description with units."""
 
     key: str
     type: FieldType
@@ -86,7 +86,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with these keys and no others."""
+    """A table with exactly these keys."""
 
     fields: tuple[Field, ...]
     name: str = "table"
@@ -94,7 +94,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to fill a choice: a bare name, or a name with a payload."""
+    """A variant of a choice: a name, with or without a payload."""
 
     name: str
     payload: FieldType | None = None
@@ -102,16 +102,16 @@ class Variant:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several variants.
+    """A choice between variants.
 
-    A variant without payload is written as a text, one with payload as a table whose only key is the variant's name.
+    A variant without a payload is written as a string, one with a payload as a table whose only key is its name.
     """
 
     variants: tuple[Variant, ...]
 
     @property
     def name(self) -> str:
-        """As in the documentation: ``one of "A", B``, with quotes around the bare names."""
+        """Name in messages, such as ``one of "A", B``; the names of variants without a payload are quoted."""
         return "one of " + ", ".join(v.name if v.payload else f'"{v.name}"' for v in self.variants)
 
 

@@ -207,7 +207,7 @@ def test_the_program_refuses_the_models_that_the_rules_refuse(run: Run) -> None:
 
 def reported(rule: rules.ModelRule) -> str:
     path = f"model.LLM.{rule.path}"
-    return path.rpartition(".")[0] if rule.demand == "refused" else path
+    return path.rpartition(".")[0] if rule.requirement == "refused" else path
 
 
 @pytest.mark.parametrize("checkpoint", [value for value in MODEL_VALUES["checkpoint"] if "Hub" in value])

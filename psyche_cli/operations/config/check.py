@@ -1,4 +1,4 @@
-"""Check configuration files without a cluster."""
+"""Validate configuration files offline."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.source import FILE_SIZE_MAX, text_of
 
 STDIN: Final = Path("-")
-"""Stands for standard input in the place of a file."""
+"""The path that means standard input."""
 
 _STDIN_NAME: Final = Path("<stdin>")
 
 
 def check_files(environment: Environment, paths: Sequence[Path], *, strict: bool = False) -> OperationResult[CheckData]:
-    """Check every file. With ``strict``, advice counts as a problem.
+    """Validate all files. With ``strict``, warnings count as problems.
 
     Raises ConfigurationError with the problems of all files.
     """
@@ -57,7 +57,7 @@ def _checked(environment: Environment, path: Path, *, strict: bool) -> RunConfig
 
 
 def _stdin_text(environment: Environment) -> str:
-    """What standard input holds, decoded as a file is, whatever the locale says."""
+    """The content of standard input, decoded like a file regardless of the locale."""
     stream = environment.stdin
     content = stream.buffer.read(FILE_SIZE_MAX + 1) if hasattr(stream, "buffer") else stream.read().encode()
     return text_of(content, str(_STDIN_NAME))

@@ -10,15 +10,15 @@ from psyche_cli.errors import BrokenRule
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """A configuration file that passed all checks."""
+    """A valid configuration file."""
 
     path: str
-    warnings: Annotated[tuple[BrokenRule, ...], "What is allowed but unlikely to be intended."]
+    warnings: Annotated[tuple[BrokenRule, ...], "Values that are valid but probably mistakes."]
 
 
 @dataclass(frozen=True)
 class CheckData:
-    """Configuration files that all passed all checks."""
+    """Configuration files, all of which are valid."""
 
     files: tuple[CheckedFile, ...]
 

@@ -1,1 +1,1 @@
-"""The verbs under ``psyche-cli config``, a module each."""
+"""The verbs of the group ``psyche-cli config``, one module each."""

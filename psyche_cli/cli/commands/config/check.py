@@ -16,12 +16,12 @@ def command(
     ctx: typer.Context,
     *,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to check; - is standard input.")],
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
 ) -> Result:
     """Check run configuration files offline.
 
-    Reports everything that is wrong, with the name of the rule, the line and the column: what cannot be read, and what
-    the coordinator program would reject. Ends with exit code 3 if any file has a problem.
+    Reports all problems with their rule, line and column: invalid syntax, keys and values, and rules of the coordinator
+    program that the configuration violates. Exits with code 3 if any file has a problem.
     """
     from psyche_cli.operations.config.check import check_files
 

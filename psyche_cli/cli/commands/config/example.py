@@ -24,7 +24,7 @@ def command(
 ) -> PlainText[Any]:
     """Print an example run configuration, or write it to a new file.
 
-    It is commented TOML, to be edited and passed to update-config.
+    The example is commented TOML. Edit it, then pass it to update-config.
     """
     from psyche_cli.new_files import write_new_file
     from psyche_cli.run_config.examples import find_example, list_examples

@@ -9,5 +9,5 @@ from psyche_cli.cli.sessions import plain
 def command() -> None:
     """Work with run configurations.
 
-    None of these commands changes a run: update-config sends a configuration to it.
+    None of these commands changes a run; to send a configuration to a run, use update-config.
     """

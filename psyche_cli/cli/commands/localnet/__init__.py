@@ -1,1 +1,1 @@
-"""``psyche-cli localnet`` and the verbs under it."""
+"""The verbs of the group ``psyche-cli localnet``, one module each."""
