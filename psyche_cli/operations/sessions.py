@@ -126,7 +126,7 @@ def one_write(
     deadline = Deadline(clock, WRITING_SECONDS, since=since)
     rpc = client.within(deadline)
     sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED))
-    with sender.accounting():
+    with sender.annotating_errors():
         yield SigningSession(
             rpc=rpc,
             programs=PUBLISHED,

@@ -1,26 +1,27 @@
-"""One signed transaction on its way: send, resend the same bytes, and ask until its fate is certain.
+"""Delivery of a signed transaction: send it, resend the same bytes, and poll until its outcome is known.
 
-Nothing here signs. However often the bytes are sent, the cluster executes them once, so an answer that got lost can
-never lead to a second payment.
+Nothing is signed here. The cluster executes a transaction only once however often it is sent, so a lost response can
+never cause a second payment.
 
-When a transaction has expired
-------------------------------
-"Expired" invites the user to repeat a payment, so it must never be wrong, whichever node answers. It takes two things:
+Expiry
+------
+A user may repeat a payment that is reported as expired, so this verdict must never be wrong, whichever node responds.
+It requires two conditions:
 
-1. A block above ``last_valid_block_height`` is *finalized*. Every block that could hold the transaction is then an
-   ancestor of that block or belongs to an abandoned fork: whether it landed is decided for good. The height at
-   ``confirmed``, or of a node's own latest block, proves less: the transaction may sit in a block of the majority's
-   fork that the node that answers has not seen.
-2. Twice, ``second_look`` seconds apart, a node whose own bank has reached that finalized slot does not know the
-   transaction, its ledger included, and nobody in between does. The signature's status comes from the bank of whichever
-   node answers, and the question has no way to ask for one that has finalized a slot. A node that lags behind gives
-   itself away by its slot and is not believed. A node on a minority fork does not; but a slot is finalized 32 slots
-   (12.8 seconds or more) after it was produced, so to be wrong twice it must have missed the majority's blocks for
-   about 18 seconds and still be asked. Its own view of what is finalized stands still meanwhile, so a single node on a
-   fork cannot even pass the first step.
+1. A block above ``last_valid_block_height`` is *finalized*. Every block that could contain the transaction is then
+   either an ancestor of that block or on an abandoned fork, so the outcome is final. The block height at ``confirmed``,
+   or of a node's latest block, is not sufficient: the transaction may be in a block of the majority fork that the
+   responding node has not seen.
+2. In two responses at least ``second_look`` seconds apart, and in all responses between them, the transaction is
+   unknown to a node whose bank has reached that finalized slot, and not in its ledger. A signature status comes from
+   the bank of the responding node, and the request cannot require a node that has finalized a given slot. Responses
+   from a node that is behind are recognised by their slot and ignored. A node on a minority fork cannot be recognised;
+   but a slot is finalized 32 slots (at least 12.8 seconds) after it was produced, so for two wrong responses the node
+   would have to miss the majority's blocks for about 18 seconds and still receive requests. Such a node does not
+   finalize slots, so if it is the only node, the first condition is never met.
 
-A node without a ledger answers from memory, which holds the last 300 rooted slots. That is enough: a transaction lives
-for 150 blocks, and both steps together take some 45 slots more.
+A node without a ledger only has the status cache of the last 300 rooted slots. This is sufficient: a transaction is
+valid for 150 blocks, and both steps take about 45 slots more.
 """
 
 from __future__ import annotations
@@ -54,34 +55,33 @@ _LOG_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class DeliveryTimes:
-    """How long a delivery waits for what. Seconds throughout."""
+    """The intervals and timeouts of a delivery, in seconds."""
 
     resend: float = 2.0
     first_poll: float = 0.05
     longest_poll: float = 0.2
-    """Four questions a second at most: public endpoints allow 40 of a kind in 10 seconds."""
+    """The maximum pause between polls; public endpoints allow 40 requests per method in 10 seconds."""
     poll_growth: float = 1.5
     late_after: float = 30.0
-    """A transaction that has not landed by then, 75 slots after it was first sent, rarely does."""
+    """When polling slows down: a transaction that has not landed within about 75 slots rarely does."""
     late_poll: float = 1.0
-    """The pause from then on: nobody waits for the fraction of a second, and the endpoint gets a fifth of the
-    requests."""
+    """The pause between polls after ``late_after``, which reduces the load on the endpoint to a fifth."""
     lost_after: float = 30.0
-    """Without any answer for so long, the endpoint is given up. Nor is a longer Retry-After honoured."""
+    """The endpoint is considered lost after this time without a response; also the maximum Retry-After honoured."""
     never_sent_after: float = 5.0
-    """The same while the bytes certainly never left."""
+    """The same as long as the transaction has definitely not been sent."""
     request_timeout: float = 5.0
     second_look: float = 5.0
-    """Between the two answers that make a transaction expired."""
+    """The minimum interval between the two responses that establish expiry."""
     last_look: float = 5.0
-    """Before the deadline, polling resumes even if the endpoint asked for a longer pause."""
+    """How long before the deadline polling resumes, even if the endpoint requested a longer pause."""
 
 
 class TransactionDelivery:
-    """The state of one delivery.
+    """The delivery of one transaction.
 
-    ``label`` says what the transaction does. ``perhaps_sent`` tells whether the cluster may have the bytes, ``fate``
-    what became of them as far as it is known. ``deadline`` bounds everything here.
+    ``label`` describes the transaction. ``maybe_sent`` is True if the cluster may have received it; ``fate`` is its
+    last known state. ``deadline`` limits the whole delivery.
     """
 
     def __init__(
@@ -107,26 +107,26 @@ class TransactionDelivery:
         self._accepted = False
         self._landed: LandedTransaction | None = None
         self.label = label
-        self.perhaps_sent = False
+        self.maybe_sent = False
         self.fate = Fate.PENDING
 
     @property
     def signature(self) -> Signature:
-        """What identifies the transaction."""
+        """The signature, which identifies the transaction."""
         return self._transaction.signature
 
     def run(self) -> SignatureStatus:
-        """Bring the transaction to its fate and return the status that decided it: landed, or failed with ``err``.
+        """Deliver the transaction and return its final status: landed, or failed with ``err``.
 
-        Where transactions land at once, as on a local validator, the first look fetches logs and fee as well.
+        The first poll also fetches logs and fee, in case it landed immediately, as on a local validator.
 
-        Raises TransactionExpired, TransactionUnknown, or, when the bytes certainly never left, the NetworkError of the
-        last attempt to send.
+        Raises TransactionExpired, TransactionUnknown or, if the transaction was definitely never sent, the NetworkError
+        of the last attempt to send it.
         """
         times = self._times
         next_send = self._started
         pause = times.first_poll
-        look = self._landed_at_once
+        look = self._status_from_ledger
         while True:
             if self._clock.monotonic() >= next_send:
                 if next_send > self._started:
@@ -140,12 +140,12 @@ class TransactionDelivery:
                 self.fate = fate(status, self._rpc.commitment)
                 if self.fate is not Fate.PENDING:
                     return status
-            self._give_up_when_pointless()
+            self._check_time_limits()
             self._wait(pause)
             pause = self._next_pause(pause)
 
     def landed_transaction(self) -> LandedTransaction | None:
-        """The transaction with its logs and fee, or None when the endpoint does not tell within a few attempts."""
+        """The transaction with its logs and fee, or None if the endpoint does not return it within a few attempts."""
         for attempt in range(_LOG_ATTEMPTS):
             if self._landed is not None:
                 break
@@ -156,41 +156,41 @@ class TransactionDelivery:
         return self._landed
 
     def _send(self) -> None:
-        """Send the bytes once. Only a refusal that is certain, and of bytes that never left, is raised."""
-        before = self.perhaps_sent
-        # Set first: Ctrl-C may come between the last byte and the answer.
-        self.perhaps_sent = True
+        """Send the transaction once. Raises only a definite rejection, and only if no earlier attempt may have succeeded."""
+        before = self.maybe_sent
+        # Set first, since an interrupt may occur between the last byte and the response.
+        self.maybe_sent = True
         try:
-            # The bytes have been simulated. Preflight would do that again, and refuse a resend as already processed.
-            # The node's own repetitions (max_retries) are off because the repetitions are made here.
+            # No preflight: the transaction has already been simulated, and a resend would fail as already processed.
+            # No retries by the node, since they are made here.
             self._rpc.send_transaction(self._transaction.raw, skip_preflight=True, max_retries=0)
         except NetworkError as error:
-            self._note(error)
+            self._record_error(error)
             self._send_error = error
             judged = delivery(error)
             if judged is Delivery.UNCLEAR:
                 return
-            self.perhaps_sent = before
+            self.maybe_sent = before
             if judged is Delivery.REFUSED and not before:
                 raise
         else:
             self._accepted = True
             self._heard = self._clock.monotonic()
 
-    def _landed_at_once(self) -> SignatureStatus | None:
-        """The status of a transaction that is in the ledger at the commitment already, else None."""
+    def _status_from_ledger(self) -> SignatureStatus | None:
+        """The status of a transaction that is already in the ledger at the requested commitment, else None."""
         if not self._accepted:
             return self._status()
         try:
             landed = self._landed = self._rpc.landed_transaction(self.signature)
         except NetworkError as error:
-            self._note(error)
+            self._record_error(error)
             return None
         self._heard = self._clock.monotonic()
         return None if landed is None else SignatureStatus(landed.slot, landed.err, self._rpc.commitment)
 
     def _status(self) -> SignatureStatus | None:
-        """The status now, None when unknown. Raises TransactionExpired as soon as that is certain."""
+        """The current status, None if unknown. Raises TransactionExpired once expiry is established."""
         signature = self.signature
         try:
             if self._expired_slot is None:
@@ -198,7 +198,7 @@ class TransactionDelivery:
             else:
                 slot, status = self._status_with_history()
         except NetworkError as error:
-            self._note(error)
+            self._record_error(error)
             return None
         self._heard = now = self._clock.monotonic()
         if status is not None:
@@ -220,27 +220,27 @@ class TransactionDelivery:
         return self._rpc.signature_status_and_slot(signature)
 
     def _check_expiry(self) -> None:
-        """Note the slot of a finalized block in which the blockhash was too old, once there is one."""
+        """Record the slot of a finalized block above ``last_valid_block_height``, once there is one."""
         if self._expired_slot is not None:
             return
         try:
             position = self._rpc.chain_position("finalized")
         except NetworkError as error:
-            self._note(error)
+            self._record_error(error)
             return
         self._heard = self._clock.monotonic()
         if position.block_height > self._transaction.last_valid_block_height:
             self._expired_slot = position.slot
 
-    def _note(self, error: NetworkError) -> None:
-        """Remember whether the endpoint is there at all, and how long it wants to be left alone."""
+    def _record_error(self, error: NetworkError) -> None:
+        """Record from a failed request whether the endpoint responds at all, and its Retry-After."""
         if not isinstance(error, (Unreachable, TimedOut)):
             self._heard = self._clock.monotonic()
         if isinstance(error, HttpStatusError) and error.retry_after is not None:
             self._retry_after = min(float(error.retry_after), self._times.lost_after)
 
     def _wait(self, pause: float) -> None:
-        """Wait for ``pause`` seconds, or as long as the endpoint asks for, but leave time for a last look."""
+        """Wait for ``pause`` seconds, or longer for a Retry-After, but leave ``last_look`` seconds for polling."""
         remaining = self._deadline.remaining
         most = max(remaining - self._times.last_look, min(pause, remaining))
         self._clock.sleep(min(max(pause, self._retry_after), most))
@@ -252,8 +252,8 @@ class TransactionDelivery:
             return times.late_poll
         return min(pause * times.poll_growth, times.longest_poll)
 
-    def _give_up_when_pointless(self) -> None:
-        patience = self._times.lost_after if self.perhaps_sent else self._times.never_sent_after
+    def _check_time_limits(self) -> None:
+        patience = self._times.lost_after if self.maybe_sent else self._times.never_sent_after
         if self._deadline.passed:
             self._raise_unknown(f"within {self._deadline.seconds:g} seconds")
         if self._clock.monotonic() - self._heard >= patience:
@@ -279,12 +279,12 @@ class TransactionDelivery:
         )
 
     def _raise_send_error_if_never_sent(self) -> None:
-        if not self.perhaps_sent and self._send_error is not None:
+        if not self.maybe_sent and self._send_error is not None:
             error = self._send_error
             error.hint = f"{error.hint} The transaction was not sent.".strip()
             raise error
 
     def _unaccepted(self) -> str:
-        """What the endpoint answered to the last attempt to send, if it never said that it took the bytes."""
+        """The error of the last attempt to send, as a sentence, if no attempt was accepted; else empty."""
         error = self._send_error
         return "" if self._accepted or error is None else f"Every attempt to send it failed: {error.message} "

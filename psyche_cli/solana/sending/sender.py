@@ -1,4 +1,4 @@
-"""Instructions in, a receipt out: simulate, sign once, send, and wait for the verdict."""
+"""Sending of transactions: simulate, sign once, send, and wait for the outcome."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from psyche_cli.solana.sending.transaction import (
     sign_transaction,
     unsigned_transaction,
 )
-from psyche_cli.solana.sending.verdict import DescribeFailure, Fate, describe_any_failure, refusal
+from psyche_cli.solana.sending.verdict import FailureDescriber, Fate, describe_any_failure, refusal
 from psyche_cli.solana.wallet import Wallet
 
 WRITING_SECONDS = 118.0
-"""So many seconds after its start a command that writes asks no endpoint any more. Two more, for Python's own start and
-for the report, make the documented 120. A blockhash lives for 150 blocks, 60 to 90 seconds, and its end is finalized 13
-to 19 seconds later, so this mostly leaves time for the verdict "expired"."""
+"""The deadline of a command that sends transactions, in seconds after its start. Two more seconds, for the start of
+Python and for the output, make the documented 120. A blockhash is valid for 150 blocks, 60 to 90 seconds, and its expiry
+is finalized 13 to 19 seconds later, so there is usually time for the verdict "expired"."""
 
-# Transaction errors of a simulation that a newer blockhash cures.
-_WANTS_NEWER_BLOCKHASH = ("BlockhashNotFound", "AlreadyProcessed")
-_BLOCKHASH_PATIENCE = 15.0
+# Simulation errors that do not occur with a newer blockhash.
+_SOLVED_BY_NEWER_BLOCKHASH = ("BlockhashNotFound", "AlreadyProcessed")
+_BLOCKHASH_TIMEOUT = 15.0
 _BLOCKHASH_PAUSE = 0.4
-# With less time left than this share of the whole, nothing is sent any more: most likely its fate would stay unknown.
-_LEAST_SHARE = 0.1
+# With less than this share of the time left, nothing is sent, since the outcome would most likely remain unknown.
+_MIN_TIME_SHARE = 0.1
 
 
 class Sender:
-    """Sends transactions one after the other and says of each what became of it.
+    """Sends transactions one at a time and determines the outcome of each.
 
-    ``notify`` takes one line for the user whenever something is sent. ``describe_failure`` turns what a program
-    returned into an error. Everything ends by the deadline of ``rpc``, or, where that has none, each call within
+    ``notify`` receives a line for the user whenever a transaction is sent. ``describe_failure`` maps a transaction
+    error to an exception. All calls end by the deadline of ``rpc`` or, if it has none, each call within
     ``deadline_seconds``.
     """
 
@@ -52,7 +52,7 @@ class Sender:
         notify: Callable[[str], None],
         *,
         deadline_seconds: float = WRITING_SECONDS,
-        describe_failure: DescribeFailure = describe_any_failure,
+        describe_failure: FailureDescriber = describe_any_failure,
     ) -> None:
         self._rpc = rpc
         self._clock = clock
@@ -65,8 +65,8 @@ class Sender:
     def simulate(
         self, instructions: Sequence[Instruction], wallet: Wallet, extra_signers: Sequence[Wallet] = ()
     ) -> Simulation:
-        """What the transaction would do now, without sending anything. Raises as ``send`` does before it sends."""
-        with self.accounting():
+        """Simulate the transaction without sending it. Raises the errors that ``send`` raises before sending."""
+        with self.annotating_errors():
             return self._prepare(instructions, wallet, extra_signers, self._deadline())[1]
 
     def send(
@@ -77,53 +77,51 @@ class Sender:
         *,
         label: str = "transaction",
     ) -> Receipt:
-        """One legacy transaction of ``instructions``, paid by ``wallet``, until it has landed at the commitment.
+        """Send a legacy transaction of ``instructions``, paid by ``wallet``, and wait until it has landed.
 
-        Every error says by ``sent`` and ``signature`` whether this transaction, or an earlier one of this sender, may
-        have reached the cluster. ``sent`` is False with TransactionTooLarge, with a NetworkError, and with
-        ProgramRefused, InsufficientFunds or another Refused when it was the simulation that failed. It is True when
-        the transaction failed on-chain (the fee was paid), with TransactionExpired (it never will land) and
-        TransactionUnknown (it may). Interrupted (by a signal) may come with either.
+        The fields ``sent`` and ``signature`` of every error report whether this transaction, or an earlier one of this
+        sender, may have reached the cluster. ``sent`` is False for TransactionTooLarge, for a NetworkError, and for
+        ProgramRefused, InsufficientFunds or another Refused if the simulation failed. It is True if the transaction
+        failed on-chain (and the fee was paid), for TransactionExpired (it will never land) and for TransactionUnknown
+        (it may land). For Interrupted (by a signal), it may be either.
         """
-        with self.accounting(label):
+        with self.annotating_errors(label):
             deadline = self._deadline()
             signed, _ = self._prepare(instructions, wallet, extra_signers, deadline)
             self._require_time(deadline, label)
             self._used_signatures.add(signed.signature)
             self._notify(f"Sending {label}: {signed.signature}")
-            under_way = TransactionDelivery(
-                self._rpc, self._clock, signed, deadline, label=label, times=DeliveryTimes()
-            )
-            self._deliveries.append(under_way)
-            return self._receipt(under_way, signed)
+            delivery = TransactionDelivery(self._rpc, self._clock, signed, deadline, label=label, times=DeliveryTimes())
+            self._deliveries.append(delivery)
+            return self._receipt(delivery, signed)
 
     @contextmanager
-    def accounting(self, label: str = "anything") -> Iterator[None]:
-        """Let every error that passes say what was sent, and make a signal to stop such an error.
+    def annotating_errors(self, label: str = "anything") -> Iterator[None]:
+        """Record in every exception what has been sent, and turn KeyboardInterrupt into Interrupted.
 
-        For everything around the sending, too: whoever looks, sends, and looks again may fail in between. ``label``
-        says what an interruption found not yet sent.
+        Also for use around code that reads before and after sending, and may fail at any point. ``label`` describes
+        the transaction that has not been sent yet, for an interrupt.
         """
         try:
             yield
         except KeyboardInterrupt as stop:
-            raise self._account_for(self._interrupted(stop, label)) from None
+            raise self._annotate(self._interrupted(stop, label)) from None
         except PsycheError as error:
-            self._account_for(error)
+            self._annotate(error)
             raise
 
-    def _account_for(self, error: PsycheError) -> PsycheError:
-        gone = [delivery for delivery in self._deliveries if delivery.perhaps_sent]
-        error.sent = bool(gone)
-        if gone:
-            error.signature = error.signature or str(gone[-1].signature)
-            error.landed = tuple(str(delivery.signature) for delivery in gone if delivery.fate is Fate.LANDED)
+    def _annotate(self, error: PsycheError) -> PsycheError:
+        sent = [delivery for delivery in self._deliveries if delivery.maybe_sent]
+        error.sent = bool(sent)
+        if sent:
+            error.signature = error.signature or str(sent[-1].signature)
+            error.landed = tuple(str(delivery.signature) for delivery in sent if delivery.fate is Fate.LANDED)
         return error
 
     def _interrupted(self, stop: KeyboardInterrupt, label: str) -> Interrupted:
-        """What a signal means for the last transaction."""
+        """The error for a signal, with the state of the last transaction."""
         last = self._deliveries[-1] if self._deliveries else None
-        if last is None or not last.perhaps_sent:
+        if last is None or not last.maybe_sent:
             return Interrupted.by(stop, f"Interrupted before sending {label}.")
         if last.fate is Fate.LANDED:
             return Interrupted.by(stop, f"Interrupted after {last.label} landed in transaction {last.signature}.")
@@ -141,7 +139,7 @@ class Sender:
         return self._rpc.deadline or Deadline(self._clock, self._deadline_seconds)
 
     def _require_time(self, deadline: Deadline, label: str) -> None:
-        if deadline.remaining < deadline.seconds * _LEAST_SHARE:
+        if deadline.remaining < deadline.seconds * _MIN_TIME_SHARE:
             raise TimedOut(
                 f"{self._rpc.label} is so slow that too little of the {deadline.seconds:g} seconds is left to send and "
                 f"confirm {label}.",
@@ -149,16 +147,16 @@ class Sender:
                 endpoint=self._rpc.label,
             )
 
-    def _receipt(self, under_way: TransactionDelivery, signed: SignedTransaction) -> Receipt:
-        status = under_way.run()
-        ledger = under_way.landed_transaction()
+    def _receipt(self, delivery: TransactionDelivery, signed: SignedTransaction) -> Receipt:
+        status = delivery.run()
+        ledger = delivery.landed_transaction()
         logs = ledger.logs if ledger else ()
         if status.err is not None:
             error = self._refusal(status.err, logs, signed)
             error.hint = f"{error.hint} Transaction {signed.signature} failed on-chain; its fee was paid.".strip()
             raise error
         fee = ledger.fee_lamports if ledger else None
-        return Receipt(under_way.label, str(signed.signature), status.slot, logs, fee)
+        return Receipt(delivery.label, str(signed.signature), status.slot, logs, fee)
 
     def _prepare(
         self,
@@ -167,14 +165,14 @@ class Sender:
         extra_signers: Sequence[Wallet],
         deadline: Deadline,
     ) -> tuple[SignedTransaction, Simulation]:
-        """Simulate, and sign what was simulated.
+        """Simulate the transaction, and sign it as simulated.
 
-        The transaction that is simulated has no signatures, so nothing that could land leaves this process. The node
-        puts its latest blockhash in and says which that is, so the message that is signed is the one that it ran.
+        The simulated transaction is unsigned, so it cannot land. The node inserts its latest blockhash and reports it,
+        so the signed message is the one that was simulated.
 
-        Two equal transactions with the same blockhash have the same signature and are one to the cluster: the second
-        would seem to land and pay nothing. So a signature that was used already, here or (says the simulation) by
-        another process, waits for the next blockhash.
+        Two equal transactions with the same blockhash have the same signature and are executed only once: the second
+        would seem to land but pay nothing. If a signature has already been used, in this process or (according to the
+        simulation) in another, this waits for the next blockhash.
         """
         rpc = self._rpc.within(deadline)
         started = self._clock.monotonic()
@@ -185,15 +183,15 @@ class Sender:
                 blockhash = simulation.blockhash or rpc.latest_blockhash()
                 signed = sign_transaction(instructions, wallet, extra_signers, blockhash)
                 if simulation.blockhash is None:
-                    # An old node, which does not say it: the one that was asked for may be another.
+                    # An old node does not report the blockhash, and may have used another one than returned now.
                     simulation = rpc.simulate(signed.raw)
                 if simulation.err is None and signed.signature not in self._used_signatures:
                     return signed, simulation
-            if simulation.err is not None and simulation.err not in _WANTS_NEWER_BLOCKHASH:
+            if simulation.err is not None and simulation.err not in _SOLVED_BY_NEWER_BLOCKHASH:
                 raise self._refusal(simulation.err, simulation.logs, unsigned)
-            if self._clock.monotonic() - started >= _BLOCKHASH_PATIENCE:
+            if self._clock.monotonic() - started >= _BLOCKHASH_TIMEOUT:
                 raise TimedOut(
-                    f"{rpc.label} returned no usable new blockhash within {_BLOCKHASH_PATIENCE:g} seconds.",
+                    f"{rpc.label} returned no usable new blockhash within {_BLOCKHASH_TIMEOUT:g} seconds.",
                     hint="The transaction was not sent. Check that the cluster is producing blocks.",
                     endpoint=rpc.label,
                 )

@@ -27,7 +27,7 @@ from psyche_cli.solana.rpc.types import COMMITMENTS, SignatureStatus
 from psyche_cli.solana.sending.transaction import LegacyTransaction
 
 # Maps a transaction error in its JSON-RPC form, the logs and the top-level program ids to the exception to raise.
-DescribeFailure: TypeAlias = Callable[[Json, Sequence[str], Sequence[Pubkey]], PsycheError]
+FailureDescriber: TypeAlias = Callable[[Json, Sequence[str], Sequence[Pubkey]], PsycheError]
 
 
 class Fate(Enum):
@@ -109,7 +109,7 @@ def delivery(error: NetworkError) -> Delivery:
 
 
 def refusal(
-    err: Json, logs: Sequence[str], transaction: LegacyTransaction, describe_failure: DescribeFailure, endpoint: str
+    err: Json, logs: Sequence[str], transaction: LegacyTransaction, describe_failure: FailureDescriber, endpoint: str
 ) -> PsycheError:
     """The exception for a transaction that failed at ``endpoint`` (its label), in simulation or on-chain.
 
