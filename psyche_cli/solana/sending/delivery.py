@@ -156,7 +156,7 @@ class TransactionDelivery:
         return self._landed
 
     def _send(self) -> None:
-        """Send the transaction once. Raises only a definite rejection, and only if no earlier attempt may have succeeded."""
+        """Send the transaction once. Raises a definite rejection, unless an earlier attempt may have succeeded."""
         before = self.maybe_sent
         # Set first, since an interrupt may occur between the last byte and the response.
         self.maybe_sent = True

@@ -26,8 +26,8 @@ from psyche_cli.solana.wallet import Wallet
 
 WRITING_SECONDS = 118.0
 """The deadline of a command that sends transactions, in seconds after its start. Two more seconds, for the start of
-Python and for the output, make the documented 120. A blockhash is valid for 150 blocks, 60 to 90 seconds, and its expiry
-is finalized 13 to 19 seconds later, so there is usually time for the verdict "expired"."""
+Python and for the output, make the documented 120. A blockhash is valid for 150 blocks, 60 to 90 seconds, and its
+expiry is finalized 13 to 19 seconds later, so there is usually time for the verdict "expired"."""
 
 # Simulation errors that do not occur with a newer blockhash.
 _SOLVED_BY_NEWER_BLOCKHASH = ("BlockhashNotFound", "AlreadyProcessed")
