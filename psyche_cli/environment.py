@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from psyche_cli.diagnostics import Diagnostics
+from psyche_cli.printable import is_utf8
 from psyche_cli.redaction import Redactor
 from psyche_cli.request_log import RequestLog
 
 if TYPE_CHECKING:
     from psyche_cli.transport import Transport
 
+
+SMALLEST_WIDTH: Final = 40
+"""Columns below which nothing is laid out for."""
 
 RAW_KEY_VARIABLE: Final = "RAW_WALLET_PRIVATE_KEY"
 """The environment variable that holds a private key rather than the path of a key file."""
@@ -148,6 +152,22 @@ class Environment:
     def is_interactive(self) -> bool:
         """Whether a question can be shown (on stderr) and answered (on stdin) at a terminal."""
         return self.stdin.isatty() and self.stderr.isatty()
+
+    @property
+    def stdout_is_utf8(self) -> bool:
+        """Whether stdout takes every character."""
+        return is_utf8(self.stdout)
+
+    @property
+    def columns(self) -> int:
+        """The width of what is laid out for stdout: that of the terminal, or what COLUMNS says; else 80."""
+        given = self.variables.get("COLUMNS", "")
+        if given.isascii() and given.isdigit() and int(given[:9]) >= SMALLEST_WIDTH:
+            return int(given[:9])
+        try:
+            return max(os.get_terminal_size(self.stdout.fileno()).columns, SMALLEST_WIDTH)
+        except (OSError, ValueError):  # no terminal, or no file at all
+            return 80
 
     @property
     def default_wallet_path(self) -> Path:

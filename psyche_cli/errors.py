@@ -67,10 +67,14 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 
 class ExitCode(IntEnum):
-    """How a process of ``psyche-cli`` ends. Documented in ``docs/output.md``."""
+    """How a process of ``psyche-cli`` ends. Documented in ``docs/output.md``.
+
+    NO is the answer of a command that answers a question, as that of ``diff`` or ``grep`` is.
+    """
 
     OK = 0
     INTERNAL = 1
+    NO = 1
     USAGE = 2
     CONFIGURATION = 3
     WALLET = 4

@@ -7,6 +7,7 @@ points.
 
 from __future__ import annotations
 
+import codecs
 from typing import TextIO
 
 
@@ -29,6 +30,14 @@ def encodable(text: str, stream: TextIO) -> str:
     """Replace characters that the stream's encoding cannot represent with ``?``."""
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, errors="replace").decode(encoding)
+
+
+def is_utf8(stream: TextIO) -> bool:
+    """Whether a stream is in UTF-8, so that it has every character."""
+    try:
+        return codecs.lookup(stream.encoding or "utf-8").name == "utf-8"
+    except LookupError:
+        return False
 
 
 def _escaped(line: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from psyche_cli.errors import ExitCode
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -38,7 +40,7 @@ class OperationResult(Generic[Payload]):
 
     ``summary`` is one line of text and ``details`` are label-value pairs printed below it. ``data`` is the
     machine-readable form: integers are lamports or base units, Decimals are whole tokens. ``next_steps`` are suggested
-    follow-up commands.
+    follow-up commands. ``answer_is_no`` is for commands that answer a question.
     """
 
     summary: str
@@ -47,6 +49,12 @@ class OperationResult(Generic[Payload]):
     transactions: tuple[Receipt, ...] = ()
     warnings: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
+    answer_is_no: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """OK, or NO where the answer is no."""
+        return ExitCode.NO if self.answer_is_no else ExitCode.OK
 
 
 @dataclass(frozen=True)

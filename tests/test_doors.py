@@ -23,6 +23,7 @@ ALLOWED = {
     ("environment.py", "sys.stdout"): "the real streams come in here",
     ("environment.py", "sys.stderr"): "the real streams come in here",
     ("environment.py", "self.stderr"): "is given to the door",
+    ("environment.py", "self.stdout"): "is asked for its encoding and width",
     ("diagnostics.py", "self._stream.write"): "the door to stderr",
     ("diagnostics.py", "redirect_stderr"): "the door to stderr, for everybody else",
     ("cli/render.py", "environment.stdout"): "the door to stdout",

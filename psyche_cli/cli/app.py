@@ -77,7 +77,7 @@ def _show(outcome: Result | PsycheError | None, line: CommandLine, environment: 
     if isinstance(outcome, PsycheError):
         renderer.error(outcome)
         return outcome.exit_code
-    return ExitCode.OK
+    return outcome.exit_code if isinstance(outcome, OperationResult) else ExitCode.OK
 
 
 def _report_lost_output(

@@ -6,14 +6,13 @@ are untrusted text.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from psyche_cli.errors import BrokenRule, ConfigurationError, PsycheError
 from psyche_cli.exact_numbers import with_strings
 from psyche_cli.json_values import to_json
-from psyche_cli.printable import encodable, escaped_json, printable
+from psyche_cli.printable import encodable, escaped_json, is_utf8, printable
 from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Renderer:
         elif isinstance(result, PlainText):
             self._envelope({"data": to_json(result.data)})
         elif self._as_json:
-            self._envelope(_machine_view(result))
+            self._json(_envelope(self._command, _machine_view(result), int(result.exit_code), ok=True))
         else:
             self._human(result)
 
@@ -107,7 +106,7 @@ class Renderer:
         """
         value = with_strings(self._without_secrets(value))
         text = json_text(value)
-        if not text.isascii() and not _is_utf8(self._stdout):
+        if not text.isascii() and not is_utf8(self._stdout):
             text = json_text(value, ascii_only=True)
         self._out(text)
 
@@ -137,18 +136,13 @@ class Renderer:
             self._progress(f"Next: {step}")
 
 
-def _is_utf8(stream: TextIO) -> bool:
-    try:
-        return codecs.lookup(stream.encoding or "utf-8").name == "utf-8"
-    except LookupError:
-        return False
-
-
-def _envelope(command: str, content: Mapping[str, JsonValue], exit_code: int = 0) -> dict[str, JsonValue]:
+def _envelope(
+    command: str, content: Mapping[str, JsonValue], exit_code: int = 0, *, ok: bool | None = None
+) -> dict[str, JsonValue]:
     head: dict[str, JsonValue] = {
         "schema_version": ENVELOPE_VERSION,
         "command": command,
-        "ok": exit_code == 0,
+        "ok": exit_code == 0 if ok is None else ok,
         "exit_code": exit_code,
     }
     return {**head, **content}

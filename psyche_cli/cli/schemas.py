@@ -20,7 +20,7 @@ from psyche_cli.error_fields import field_names
 from psyche_cli.errors import ExitCode, PsycheError, error_classes
 from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema
 from psyche_cli.operations.authorizations import payloads as authorizations
-from psyche_cli.operations.config.payloads import CheckData, UpdateConfigData
+from psyche_cli.operations.config import payloads as config
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
@@ -39,7 +39,7 @@ OTHERS: Final = {
 
 _RESULTS: Final[dict[str, Any]] = {
     "create-run": OperationResult[CreateRunData],
-    "update-config": OperationResult[UpdateConfigData],
+    "update-config": OperationResult[config.UpdateConfigData],
     "set-paused": OperationResult[SetPausedData],
     "tick": OperationResult[TickData],
     "checkpoint": OperationResult[CheckpointData],
@@ -59,7 +59,9 @@ _RESULTS: Final[dict[str, Any]] = {
     "join-authorization-close": OperationResult[authorizations.ClosedAuthorizationData],
     "join-authorization list": OperationResult[authorizations.AuthorizationListData],
     "run-authorizer": OperationResult[authorizations.JoinAuthorizationData],
-    "config check": OperationResult[CheckData],
+    "config check": OperationResult[config.CheckData],
+    "config diff": OperationResult[config.DiffData],
+    "config dump": PlainText[config.DumpedConfig | config.WrittenConfig],
     "config example": PlainText[payloads.Example | payloads.WrittenExample | payloads.ExampleList],
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
@@ -75,6 +77,10 @@ _RESULTS: Final[dict[str, Any]] = {
     "completion": PlainText[payloads.CompletionScript],
     "schema": PlainText[payloads.SchemaList],
 }
+
+
+_QUESTIONS: Final = frozenset({"config diff"})
+"""Verbs that answer a question, and end in 1 if the answer is no."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ def _of_result(name: str, definitions: Schema) -> Schema:
     fields: dict[str, Any] = {"data": payload}
     if typing.get_origin(result) is OperationResult:
         fields = {"summary": str, **fields, "transactions": list[Receipt], "warnings": list[str]}
-    success = _success(definitions, Literal[name], fields)
+    success = _success(definitions, Literal[name], fields, Literal[0, 1] if name in _QUESTIONS else Literal[0])
     if name != "schema":
         return success
     printed_schema: Schema = {"type": "object", "required": ["$schema", "title"]}
@@ -170,12 +176,12 @@ def _document(kind: Any, definitions: Schema) -> Schema:
     return {"description": description_of(kind), **described}
 
 
-def _success(definitions: Schema, command: Any, fields: dict[str, Any]) -> Schema:
+def _success(definitions: Schema, command: Any, fields: dict[str, Any], exit_code: Any = Literal[0]) -> Schema:
     head: dict[str, Any] = {
         "schema_version": Literal[ENVELOPE_VERSION],
         "command": command,
         "ok": Literal[True],
-        "exit_code": Literal[0],
+        "exit_code": exit_code,
     }
     return object_schema({**head, **fields}, [*head, *fields], definitions)
 

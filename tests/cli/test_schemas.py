@@ -100,6 +100,9 @@ def test_the_success_of_every_verb_is_as_its_schema_says(house: House, owner_add
         ("json-dump-user", *run, "--address", somebody),
         ("close-run", "--run-id", "other", "--yes"),
         ("config", "check", MINIMAL),
+        ("config", "diff", *run, MINIMAL),
+        ("config", "dump", *run),
+        ("config", "dump", *run, "-o", tmp_path / "dump.toml"),
         ("config", "example", "--list"),
         (
             "config",

@@ -57,6 +57,8 @@ VERBS: dict[str, list[str]] = {
     "join-authorization list": ["join-authorization", "list", "--grantor", ADDRESS],
     "run-authorizer": ["run-authorizer", "grantee=" + ADDRESS],
     "config check": ["config", "check", str(MINIMAL), "run.toml"],
+    "config diff": ["config", "diff", "--run-id", "test", str(MINIMAL)],
+    "config dump": ["config", "dump", "--run-id", "test"],
     "config example": ["config", "example", "minimal", "-o", "example.toml"],
     "completion": ["completion", "bash"],
     "schema": ["schema", "localnet", "warp"],

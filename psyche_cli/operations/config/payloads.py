@@ -24,6 +24,41 @@ class CheckData:
 
 
 @dataclass(frozen=True)
+class DumpedConfig:
+    """The configuration of a run as the text of a file."""
+
+    run_id: str
+    toml: str
+
+
+@dataclass(frozen=True)
+class WrittenConfig:
+    """The configuration of a run that was written to a file, with --output-file."""
+
+    run_id: str
+    path: str
+
+
+@dataclass(frozen=True)
+class DifferentValue:
+    """A value that is not the same in the run and in the file."""
+
+    key: Annotated[str, "Dotted path, such as config.epoch_time."]
+    run: Annotated[object, "The on-chain value, in the format of the configuration file; null if it is unset."]
+    file: Annotated[object, "The value in the file; null if it is unset."]
+
+
+@dataclass(frozen=True)
+class DiffData:
+    """How the configuration of a run differs from a file."""
+
+    run_id: str
+    path: str
+    equal: bool
+    different: tuple[DifferentValue, ...]
+
+
+@dataclass(frozen=True)
 class ChangedValue:
     """A changed value of a run's configuration."""
 

@@ -13,6 +13,7 @@ from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
 from psyche_cli.limits import MAX_TRANSACTION_BYTES
 from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.config.payloads import ChangedValue, UpdateConfigData
+from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.funds import Funds, require_lamports
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.sessions import SigningSession
@@ -217,7 +218,7 @@ def _result(
     return OperationResult(
         summary=f"Updated {count} of run {run.run_id}." if changed else f"Run {run.run_id} already has these values.",
         data=UpdateConfigData(run_id=run.run_id, already_so=not transactions, changed=listed),
-        details=tuple((d.key, f"{_shown(d.before)} -> {_shown(d.after)}") for d in changed),
+        details=tuple((d.key, f"{shown_value(d.before)} -> {shown_value(d.after)}") for d in changed),
         transactions=transactions,
         warnings=tuple(_warnings(run, changes, change, config)),
         next_steps=_next_steps(session, run, change, config),
@@ -255,18 +256,3 @@ def _next_steps(session: SigningSession, run: Run, change: Change, config: Mappi
     if is_unset(config) or not has_steps_left(_next_step(run, change), config):
         return ()
     return (session.given.command("set-paused", "--resume", run_id=run.run_id),)
-
-
-def _shown(value: object) -> str:
-    """A value on one line: strings quoted, tables as (key=value, ...), choices as Variant(...)."""
-    if value is None:
-        return "none"
-    if isinstance(value, str):
-        return repr(value)
-    if not isinstance(value, Mapping):
-        return str(value)
-    [first, *more] = value
-    if not more and first[:1].isupper():
-        inner = _shown(value[first])
-        return f"{first}{inner}" if inner.startswith("(") else f"{first}({inner})"
-    return "(" + ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) + ")"

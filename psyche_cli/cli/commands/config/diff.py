@@ -1,0 +1,30 @@
+"""``psyche-cli config diff``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyche_cli.cli.options import RunId, TreasurerIndex
+from psyche_cli.cli.sessions import Reading, reads
+
+
+@reads(example="psyche-cli config diff --run-id my-run run.toml")
+def command(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Run configuration file (TOML).")],
+    run_id: RunId,
+    treasurer_index: TreasurerIndex = None,
+) -> Reading:
+    """Compare the configuration of a run with a file.
+
+    Lists every key whose value differs. Ends with exit code 0 if there is none, and 1 otherwise.
+    Does not need a wallet.
+    """
+    from psyche_cli.operations.config.diff import diff_config
+    from psyche_cli.run_config.load import load_run_config
+
+    content = load_run_config(file)
+    return lambda session: diff_config(session, run_id=run_id, file=content, treasurer_index=treasurer_index)

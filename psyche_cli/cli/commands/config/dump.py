@@ -1,0 +1,27 @@
+"""``psyche-cli config dump``."""
+
+from __future__ import annotations
+
+import typer
+
+from psyche_cli.cli.options import OutputFile, RunId, TreasurerIndex
+from psyche_cli.cli.sessions import Reading, reads
+
+
+@reads(example="psyche-cli config dump --run-id my-run -o run.toml")
+def command(
+    ctx: typer.Context, *, run_id: RunId, output_file: OutputFile = None, treasurer_index: TreasurerIndex = None
+) -> Reading:
+    """Print the configuration of a run as a file, or write it to a new one.
+
+    The file passes config check, and update-config with it changes nothing. Does not need a wallet.
+    """
+    from psyche_cli.operations.config.dump import dump_config
+
+    return lambda session: dump_config(
+        session,
+        run_id=run_id,
+        treasurer_index=treasurer_index,
+        output_file=output_file,
+        ascii_only=not ctx.obj.stdout_is_utf8,
+    )

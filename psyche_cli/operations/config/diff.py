@@ -1,0 +1,47 @@
+"""Compare the configuration of a run with a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from psyche_cli.operations.config.payloads import DiffData, DifferentValue
+from psyche_cli.operations.config.values import shown_value
+from psyche_cli.operations.runs.find import find_run
+from psyche_cli.operations.sessions import Session
+from psyche_cli.results import OperationResult
+from psyche_cli.run_config.differences import differences
+from psyche_cli.run_config.load import RunConfig
+from psyche_cli.run_config.rules import is_unset
+
+
+def diff_config(
+    session: Session, *, run_id: str, file: RunConfig, treasurer_index: int | None = None
+) -> OperationResult[DiffData]:
+    """Every key whose value differs. The answer of the result is no if there is one.
+
+    A run without configuration has none of the values.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    unset = is_unset(run.account.config)
+    config: Mapping[str, Any] = {} if unset else run.account.config
+    model: Mapping[str, Any] = {} if unset else run.account.model
+    found = [*differences(config, file.config, "config"), *differences(model, file.model, "model")]
+    count = "1 value differs" if len(found) == 1 else f"{len(found)} values differ"
+    summary = f"{file.source} is the configuration of run {run.run_id}."
+    if unset:
+        summary = f"Run {run.run_id} has no configuration yet."
+    elif found:
+        summary = f"{count} between run {run.run_id} and {file.source}."
+    return OperationResult(
+        summary=summary,
+        data=DiffData(
+            run_id=run.run_id,
+            path=str(file.source),
+            equal=not found,
+            different=tuple(DifferentValue(key=d.key, run=d.before, file=d.after) for d in found),
+        ),
+        details=tuple((d.key, f"run {shown_value(d.before)}, file {shown_value(d.after)}") for d in found),
+        warnings=tuple(problem.message for problem in file.warnings),
+        answer_is_no=bool(found),
+    )

@@ -1,0 +1,68 @@
+"""Write the configuration of a run as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psyche_cli.errors import ConfigurationError, WrongRunState
+from psyche_cli.new_files import write_new_file
+from psyche_cli.operations.config.payloads import DumpedConfig, WrittenConfig
+from psyche_cli.operations.runs.find import Run, find_run
+from psyche_cli.operations.sessions import Session
+from psyche_cli.results import PlainText
+from psyche_cli.run_config.differences import differences
+from psyche_cli.run_config.load import parse_run_config
+from psyche_cli.run_config.rules import is_unset
+from psyche_cli.run_config.write import to_toml
+
+
+def dump_config(
+    session: Session,
+    *,
+    run_id: str,
+    treasurer_index: int | None = None,
+    output_file: Path | None = None,
+    ascii_only: bool = False,
+) -> PlainText[DumpedConfig | WrittenConfig]:
+    """The configuration of a run as TOML, which is written to ``output_file`` if that is given.
+
+    The text is read back and compared, so that it is certain that it stands for what is on-chain. With ``ascii_only``,
+    other characters are escaped.
+
+    Raises WrongRunState for a run without configuration; ConfigurationError for one that no file can hold, as other
+    clients may have stored it; UsageError for a file that exists.
+    """
+    run = find_run(session, run_id, treasurer_index)
+    if is_unset(run.account.config):
+        raise WrongRunState(
+            f"Run {run.run_id!r} has no configuration yet.",
+            hint="Compare: psyche-cli config example",
+            state=run.account.run_state.text,
+        )
+    text = run_config_toml(run, ascii_only=ascii_only and output_file is None)
+    if output_file is None:
+        return PlainText(text, DumpedConfig(run_id=run.run_id, toml=text))
+    write_new_file(output_file, text, what="the output file")
+    written = WrittenConfig(run_id=run.run_id, path=str(output_file))
+    return PlainText(f"Wrote the configuration of run {run.run_id} to {output_file}.", written)
+
+
+def run_config_toml(run: Run, *, ascii_only: bool = False) -> str:
+    """The configuration of a run as TOML. Raises ConfigurationError where no file can hold it."""
+    account = run.account
+    comment = (f"Configuration of run {run.run_id}, at epoch {account.epoch}, step {account.step}.",)
+    text = to_toml(account.config, account.model, comment=comment, ascii_only=ascii_only)
+    try:
+        read = parse_run_config(text, Path("dump"))
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"The configuration of run {run.run_id!r} cannot be written as a file that update-config accepts.",
+            hint="Another client stored it. Replace it with update-config, or see it with json-dump-run.",
+            problems=tuple(
+                {"key": problem["key"], "rule": problem["rule"], "message": problem["message"]}
+                for problem in error.problems
+            ),
+        ) from None
+    assert not differences(account.config, read.config, "config")
+    assert not differences(account.model, read.model, "model")
+    return text
