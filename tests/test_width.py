@@ -13,11 +13,7 @@ from typing import TextIO
 import pytest
 
 from psyche_cli.environment import Environment, SystemClock
-from psyche_cli.transport import Transport
-
-
-def no_transport(url: str) -> Transport:
-    raise AssertionError(f"{url} must not be opened")
+from psyche_cli.solana.rpc.http import HttpTransport
 
 
 def width(stdout: TextIO, variables: dict[str, str]) -> int:
@@ -28,7 +24,7 @@ def width(stdout: TextIO, variables: dict[str, str]) -> int:
         variables=variables,
         home=Path("/nonexistent"),
         clock=SystemClock(),
-        open_transport=no_transport,
+        open_transport=HttpTransport,
     )
     return environment.columns
 
