@@ -15,7 +15,7 @@ def printable(text: str) -> str:
     """Replace every unprintable character, including line breaks, with U+FFFD."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text.translate({ord(c): "\N{REPLACEMENT CHARACTER}" for c in set(text) if not c.isprintable()})
 
 
 def escaped_json(text: str) -> str:
@@ -41,7 +41,7 @@ def is_utf8(stream: TextIO) -> bool:
 
 
 def _escaped(line: str) -> str:
-    return "".join(c if c.isprintable() else _escape(c) for c in line)
+    return line.translate({ord(c): _escape(c) for c in set(line) if not c.isprintable()})
 
 
 def _escape(character: str) -> str:

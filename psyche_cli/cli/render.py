@@ -179,12 +179,16 @@ def _problem_lines(problem: BrokenRule, sentence: str) -> list[str]:
 
 def _print_rows(stream: TextIO, title: str, rows: list[tuple[str, str]]) -> None:
     """Print a title and aligned rows, styled on a terminal and plain elsewhere; lines are never wrapped."""
+    width = max((len(label) for label, _ in rows), default=0)
+    if not stream.isatty():
+        stream.write("".join([f"{title}\n", *(f"  {label.ljust(width)}  {value}\n" for label, value in rows)]))
+        stream.flush()
+        return
     from rich.console import Console
     from rich.text import Text
 
     # The width has no effect without wrapping, but must be set: rich would read COLUMNS=0 as a width of zero.
     console = Console(file=stream, highlight=False, soft_wrap=True, width=80)
     console.print(Text(title, style="bold"))
-    width = max((len(label) for label, _ in rows), default=0)
     for label, value in rows:
         console.print(Text.assemble("  ", (label.ljust(width), "dim"), "  ", value))

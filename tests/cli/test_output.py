@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.errors import ExitCode, HttpStatusError, PsycheError, TimedOut, Unreachable
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
-from tests.cli.harness import CommandLine
+from tests.cli.harness import CommandLine, environment_of
 
 ADDRESS = "So11111111111111111111111111111111111111112"
 EVERY_COMMAND: list[tuple[object, ...]] = [
@@ -141,12 +143,24 @@ def test_human_output_goes_to_stdout_and_talk_to_stderr(house: House) -> None:
     assert "Sending" not in outcome.stdout
 
 
+class Terminal(io.StringIO):
+    """A stdout on which styles are shown."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize("columns", ["0", "1", "20"])
 def test_no_terminal_is_too_narrow(house: House, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    outcome = house.cli("join-authorization-create", "--permissionless")
-    assert outcome.stdout.startswith("Created a join authorization for everyone.\n  grantor (join authority)  ")
-    assert len(outcome.stdout.splitlines()) == 7
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    environment = replace(environment_of(house.cli), stdout=terminal)
+    assert main(["join-authorization-create", "--permissionless"], environment) is ExitCode.OK
+    assert terminal.getvalue().startswith("\x1b[1mCreated a join authorization for everyone.\x1b[0m\n")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+    assert text.startswith("Created a join authorization for everyone.\n  grantor (join authority)  ")
+    assert len(text.splitlines()) == 7
 
 
 def test_names_from_the_chain_cannot_command_the_terminal(house: House) -> None:
