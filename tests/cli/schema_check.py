@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from jsonschema import Draft202012Validator
 
 from psyche_cli.cli.schemas import FAILURE, HELP, VERSION, schema, verb_names
+
+Check: TypeAlias = Callable[[Any], bool]
+_ANNOTATIONS = ("$schema", "$defs", "title", "description")
+_NO_NUMBERS = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 
 
 @functools.cache
@@ -17,19 +22,14 @@ def validator(name: str) -> Any:
     """Checks documents against the schema of this name."""
     described: Any = schema(name)
     assert described is not None, f"{name} has no schema"
-    return Draft202012Validator(inlined(described, described.get("$defs", {})))
+    return Draft202012Validator(described)
 
 
-def inlined(part: Any, definitions: Any) -> Any:
-    """A part of a schema with definitions in place of the references to them, which take most of a validator's time."""
-    if isinstance(part, list):
-        return [inlined(each, definitions) for each in part]
-    if not isinstance(part, dict):
-        return part
-    if "$ref" in part:
-        assert part.keys() <= {"$ref", "description"}, part
-        return inlined(definitions[part["$ref"].removeprefix("#/$defs/")], definitions)
-    return {key: inlined(value, definitions) for key, value in part.items() if key != "$defs"}
+@functools.cache
+def quick_look(name: str) -> Check:
+    """The same as functions, which take a twentieth of the time: every command of every test is checked."""
+    described = validator(name).schema
+    return compiled(described, described.get("$defs", {}))
 
 
 def check_output(words: Sequence[str], stdout: str) -> str | None:
@@ -38,8 +38,9 @@ def check_output(words: Sequence[str], stdout: str) -> str | None:
         return None
     document = json.loads(stdout)
     name = _schema_name(words, document)
-    for error in validator(name).iter_errors(document):
-        raise error
+    if not quick_look(name)(document):
+        validator(name).validate(document)
+        raise AssertionError(f"the quick look refuses what the schema {name} allows: {document}")
     return name
 
 
@@ -55,3 +56,56 @@ def _schema_name(words: Sequence[str], document: Any) -> str:
         return VERSION
     name: str = document["command"]
     return name
+
+
+def compiled(part: Any, definitions: Any) -> Check:
+    """A function that tells whether a value is as a part of a schema says. KeyError for what no schema of ours uses."""
+    if isinstance(part, bool):
+        return lambda value: part
+    keywords = {key: value for key, value in part.items() if key not in _ANNOTATIONS}
+    properties = {key: compiled(inner, definitions) for key, inner in keywords.pop("properties", {}).items()}
+    others = compiled(keywords.pop("additionalProperties", True), definitions)
+    checks = [_KEYWORDS[keyword](value, definitions) for keyword, value in keywords.items()]
+
+    def check(value: Any) -> bool:
+        if not all(each(value) for each in checks):
+            return False
+        return not isinstance(value, dict) or all(properties.get(key, others)(inner) for key, inner in value.items())
+
+    return check
+
+
+def _has_type(name: Any, definitions: Any) -> Check:
+    if isinstance(name, list):
+        return _any_of([{"type": each} for each in name], definitions)
+    if name in _NO_NUMBERS:
+        return lambda value: isinstance(value, _NO_NUMBERS[name])
+    kinds: Any = {"integer": int, "number": (int, float)}[name]
+    return lambda value: isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _any_of(parts: Any, definitions: Any) -> Check:
+    checks = [compiled(part, definitions) for part in parts]
+    return lambda value: any(check(value) for check in checks)
+
+
+def _items(part: Any, definitions: Any) -> Check:
+    check = compiled(part, definitions)
+    return lambda value: not isinstance(value, list) or all(map(check, value))
+
+
+def _pattern(text: Any, definitions: Any) -> Check:
+    found = re.compile(text).search
+    return lambda value: not isinstance(value, str) or found(value) is not None
+
+
+_KEYWORDS: dict[str, Callable[[Any, Any], Check]] = {
+    "type": _has_type,
+    "anyOf": _any_of,
+    "items": _items,
+    "pattern": _pattern,
+    "required": lambda names, _: lambda value: not isinstance(value, dict) or value.keys() >= {*names},
+    "enum": lambda values, _: lambda value: any(value == each and type(value) is type(each) for each in values),
+    "minimum": lambda least, _: lambda value: not isinstance(value, int) or value >= least,
+    "$ref": lambda name, definitions: compiled(definitions[name.removeprefix("#/$defs/")], definitions),
+}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import runpy
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from psyche_cli.json_values import to_json
 from psyche_cli.payload_types import Unsigned
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine
-from tests.cli.schema_check import check_output, validator
+from tests.cli.schema_check import check_output, quick_look, validator
 from tests.cli.test_checkpoint import in_training
 from tests.localnet.test_command import running
 
@@ -182,11 +183,58 @@ def _without(key: str) -> Callable[[Any], None]:
 )
 def test_a_failure_of_another_shape_is_noticed(spoil: Callable[[Any], None], tmp_path: Path) -> None:
     document = CommandLine(tmp_path, offline)("nonsense", "--output", "json").json
-    validator(FAILURE).validate(document)
+    check_output(["nonsense"], json.dumps(document))
     spoiled = copy.deepcopy(document)
     spoil(spoiled)
     with pytest.raises(ValidationError):
-        validator(FAILURE).validate(spoiled)
+        check_output(["nonsense"], json.dumps(spoiled))
+
+
+def test_a_quick_look_decides_as_the_validator_does(house: House, random_seed: int) -> None:
+    """Documents of several verbs, each with one value exchanged, taken away or added."""
+    chance = random.Random(random_seed)
+    house.run(treasurer=True)
+    for words in (
+        ("json-dump-run", "--run-id", "test"),
+        ("set-paused", "--run-id", "test", "--resume"),
+        ("set-paused", "--run-id", "none"),
+        ("set-paused", "--help"),
+        ("config", "example", "--list"),
+        ("schema",),
+    ):
+        document = house.cli(*words, "--output", "json").json
+        name = check_output(words, json.dumps(document))
+        assert name is not None
+        decisions = set()
+        for _ in range(60):
+            damaged = copy.deepcopy(document)
+            place: Any = damaged
+            while chance.random() < 0.9 and (inner := [each for each in _values(place) if each and _is_nested(each)]):
+                place = chance.choice(inner)
+            _damage(chance, place)
+            decision = quick_look(name)(damaged)
+            assert decision == validator(name).is_valid(damaged), damaged
+            decisions.add(decision)
+        assert False in decisions
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _values(value: Any) -> list[Any]:
+    return [*value.values()] if isinstance(value, dict) else value
+
+
+def _damage(chance: random.Random, place: Any) -> None:
+    keys = [*place] if isinstance(place, dict) else [*range(len(place))]
+    another = chance.choice((None, True, -1, 2**70, 0.5, "", "text", [], {}, [None], {"more": 1}))
+    if isinstance(place, dict) and chance.random() < 0.2:
+        place["more"] = another
+    elif chance.random() < 0.3:
+        del place[chance.choice(keys)]
+    else:
+        place[chance.choice(keys)] = another
 
 
 # --- from types to schemas
