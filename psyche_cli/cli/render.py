@@ -131,7 +131,12 @@ class Renderer:
             self._diagnostics.line(f"Warning: {warning}")
         rows = [*result.details, *((f"transaction ({t.label})", t.signature) for t in result.transactions)]
         shown = [(self._shown(label), self._shown(value)) for label, value in rows]
-        _print_rows(self._stdout, self._shown(result.summary), shown)
+        title, width = self._shown(result.summary), max((len(label) for label, _ in shown), default=0)
+        aligned = [(f"  {label.ljust(width)}  ", value) for label, value in shown]
+        if self._stdout.isatty():
+            _print_styled(self._stdout, title, aligned)
+        else:
+            self._out("\n".join([title, *(label + value for label, value in aligned)]))
         for step in result.next_steps:
             self._progress(f"Next: {step}")
 
@@ -177,18 +182,13 @@ def _problem_lines(problem: BrokenRule, sentence: str) -> list[str]:
     return [*lines, *(f"      {line}" for line in problem.get("snippet", "").splitlines())]
 
 
-def _print_rows(stream: TextIO, title: str, rows: list[tuple[str, str]]) -> None:
-    """Print a title and aligned rows, styled on a terminal and plain elsewhere; lines are never wrapped."""
-    width = max((len(label) for label, _ in rows), default=0)
-    if not stream.isatty():
-        stream.write("".join([f"{title}\n", *(f"  {label.ljust(width)}  {value}\n" for label, value in rows)]))
-        stream.flush()
-        return
+def _print_styled(terminal: TextIO, title: str, rows: list[tuple[str, str]]) -> None:
+    """Print a title and rows in styles; lines are never wrapped."""
     from rich.console import Console
     from rich.text import Text
 
     # The width has no effect without wrapping, but must be set: rich would read COLUMNS=0 as a width of zero.
-    console = Console(file=stream, highlight=False, soft_wrap=True, width=80)
+    console = Console(file=terminal, highlight=False, soft_wrap=True, width=80)
     console.print(Text(title, style="bold"))
     for label, value in rows:
-        console.print(Text.assemble("  ", (label.ljust(width), "dim"), "  ", value))
+        console.print(Text.assemble((label, "dim"), value))
