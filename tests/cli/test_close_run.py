@@ -23,17 +23,11 @@ from tests.cli.harness import SOL, Outcome
 from tests.cli.test_money import balance
 from tests.cli.test_refusals import refused
 from tests.support.patience import PATIENCE
+from tests.support.terminals import Terminal
 
 CLOSE = ("close-run", "--run-id", "test")
 RENT = 830_244_480 + 2_094_960
 FEE = 5_000
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def at_a_terminal(house: House, answer: str, *words: str) -> Outcome:

@@ -17,6 +17,7 @@ from psyche_cli.errors import ExitCode, HttpStatusError, PsycheError, TimedOut, 
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine, environment_of
+from tests.support.terminals import Terminal
 
 ADDRESS = "So11111111111111111111111111111111111111112"
 EVERY_COMMAND: list[tuple[object, ...]] = [
@@ -141,13 +142,6 @@ def test_human_output_goes_to_stdout_and_talk_to_stderr(house: House) -> None:
     assert outcome.stdout.startswith("Created a join authorization for everyone.\n")
     assert "Sending" in outcome.stderr
     assert "Sending" not in outcome.stdout
-
-
-class Terminal(io.StringIO):
-    """A stdout on which styles are shown."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "20"])
