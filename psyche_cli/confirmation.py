@@ -1,4 +1,4 @@
-"""Asking before something that cannot be undone."""
+"""Confirmation of irreversible actions."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ if TYPE_CHECKING:
     from psyche_cli.environment import Environment
 
 Confirm: TypeAlias = Callable[[str], None]
-"""Takes what is about to happen, as whole sentences, and returns if it may happen. Raises NotConfirmed."""
+"""Callback that receives the consequences as complete sentences and returns if they are confirmed, or raises
+NotConfirmed."""
 
 _AGREEMENT = ("y", "yes")
 
 
 def without_asking(consequence: str) -> None:
-    """Agree. For callers that are programs: what they call is what they want."""
+    """Confirm without asking, for callers of the library API."""
 
 
 def asking(environment: Environment, *, agreed: bool) -> Confirm:
-    """Show the consequence on stderr and read the answer from stdin.
+    """A callback that shows the consequences on stderr and reads the answer from stdin.
 
-    With ``agreed`` (``--yes``) it is shown and not asked. Without it, both streams must be terminals.
+    With ``agreed`` (``--yes``), it shows them without asking. Otherwise, both streams must be terminals.
     """
 
     def confirm(consequence: str) -> None:
@@ -32,7 +33,7 @@ def asking(environment: Environment, *, agreed: bool) -> Confirm:
             return
         if not environment.is_interactive:
             raise NotConfirmed(
-                f"{consequence} There is no terminal to confirm this at; confirm it with --yes.",
+                f"{consequence} This requires confirmation, and there is no terminal to ask on; use --yes to confirm.",
                 hint="Nothing was sent.",
             )
         environment.diagnostics.prompt(f"{consequence} Continue? [y/N] ")

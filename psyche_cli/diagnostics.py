@@ -28,7 +28,7 @@ class Diagnostics:
         self._write(text, end="\n")
 
     def prompt(self, text: str) -> None:
-        """Write a question; the answer is typed on the same line."""
+        """Write a prompt, without a newline so that the user types the answer on the same line."""
         self._write(text, end="")
 
     def _write(self, text: str, *, end: str) -> None:

@@ -150,7 +150,7 @@ class Environment:
 
     @property
     def is_interactive(self) -> bool:
-        """Whether a question can be shown (on stderr) and answered (on stdin) at a terminal."""
+        """Whether stdin and stderr are terminals, so that the user can be asked a question."""
         return self.stdin.isatty() and self.stderr.isatty()
 
     @property

@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose, and the exit codes they end in.
+"""The exceptions that this package raises deliberately, and their exit codes.
 
 ::
 
@@ -9,45 +9,46 @@
     │   ├── InvalidAmount
     │   ├── NothingToDo
     │   └── NotConfirmed
-    ├── ConfigurationError          3  a run configuration that is unreadable, incomplete or breaks a rule
+    ├── ConfigurationError          3  a run configuration that is unreadable, incomplete or violates a rule
     ├── WalletError                 4  a wallet that is missing, unreadable or malformed
     │   ├── WalletNotFound
     │   └── WalletMalformed
-    ├── NotFound                    5  an account that the command needs does not exist
+    ├── NotFound                    5  a required account does not exist
     │   ├── RunNotFound
     │   └── AccountNotFound
-    ├── Refused                     6  a program refuses, or surely would
+    ├── Refused                     6  a program refused, or was certain to refuse
     │   ├── NotAuthority
     │   ├── WrongRunState
     │   ├── InsufficientFunds
     │   ├── AlreadyExists
     │   ├── TransactionTooLarge
     │   └── ProgramRefused
-    ├── AccountError                7  an account that exists but is not what was expected
+    ├── AccountError                7  an account with unexpected content
     │   ├── WrongOwner
     │   ├── WrongSize
     │   ├── WrongDiscriminator
     │   ├── WrongVersion
     │   ├── RetiredLayout
     │   └── MalformedAccount
-    ├── TransactionExpired          8  sent, and certainly never to land: safe to repeat
-    ├── TransactionUnknown          9  sent, and nobody knows: look at the signature before repeating
-    ├── NetworkError               10  the RPC endpoint
+    ├── TransactionExpired          8  sent, but can no longer land: safe to retry
+    ├── TransactionUnknown          9  sent, outcome unknown: check the signature before retrying
+    ├── NetworkError               10  a failed request to the RPC endpoint
     │   ├── Unreachable
     │   ├── TimedOut
     │   ├── HttpStatusError
     │   ├── RpcError
     │   └── BadRpcResponse
-    ├── LocalnetError              11  the local validator
+    ├── LocalnetError              11  a failure of the local validator
     │   ├── PortInUse
     │   └── BadProgram
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
-        └── HungUp                129  SIGHUP: the terminal went away
+        └── HungUp                129  SIGHUP: the terminal was closed
 
 The code of an error is its class name in snake case. It is part of the JSON output and does not change once released.
-Foreign exceptions are translated into this tree where they enter: HTTP in ``solana.rpc.http``, TOML in ``run_config``,
-click in ``app``. Anything else that reaches ``app.main`` is a bug of ours and ends in ``ExitCode.INTERNAL``.
+Third-party exceptions are converted to this tree at the boundary: HTTP in ``solana.rpc.http``, TOML in ``run_config``,
+Typer in ``cli.command_line``. Any other exception that reaches ``cli.app.main`` is a bug in psyche-cli and results in
+``ExitCode.INTERNAL``.
 """
 
 from __future__ import annotations
@@ -67,9 +68,9 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 
 class ExitCode(IntEnum):
-    """How a process of ``psyche-cli`` ends. Documented in ``docs/output.md``.
+    """Exit codes of ``psyche-cli``, documented in ``docs/output.md``.
 
-    NO is the answer of a command that answers a question, as that of ``diff`` or ``grep`` is.
+    NO is the negative answer of a command that answers a question, as with ``diff`` and ``grep``.
     """
 
     OK = 0
@@ -91,21 +92,21 @@ class ExitCode(IntEnum):
 
 
 class PsycheError(ErrorWithFields):
-    """An expected failure: one sentence that says what happened, and one that says what to do.
+    """Base class of expected failures. ``message`` states what happened, and ``hint`` what the user can do about it.
 
-    What decides anything is a typed attribute. Here, of every error, that is what it left on the chain:
+    Callers should use the typed fields rather than parse the message. All errors have these:
 
-    ``sent``       whether any transaction of the command may have reached the cluster. False is a promise: nothing has,
-                   and nothing will, so repeating the command cannot do anything twice. None: the error comes from
-                   where no transaction is sent.
-    ``signature``  base58, of the transaction that the error is about, or else of the last one that may have been sent.
-                   Present whenever ``sent`` is True, except for an airdrop that the faucet did not answer: it signs.
-    ``landed``     base58 signatures of the command's transactions that certainly landed without an error.
-    ``logs``       the log of the transaction that failed, in simulation or on-chain; None where none failed.
-    ``exception``  of a bug, the class name of the exception that nobody expected.
+    ``sent``       whether a transaction of the command may have reached the cluster. False guarantees that none has or
+                   will, so retrying cannot execute anything twice. None if the error was raised by code that sends no
+                   transactions.
+    ``signature``  base58 signature of the transaction that failed, otherwise of the last one that may have been sent.
+                   Always set if ``sent`` is True, except for an airdrop whose signature the faucet did not return.
+    ``landed``     base58 signatures of the command's transactions that have landed without an error.
+    ``logs``       logs of the transaction that failed in simulation or on-chain; None if no transaction failed.
+    ``exception``  class name of the unexpected exception, for a bug in psyche-cli.
 
-    The JSON output shows all fields but ``message`` and ``hint`` as ``context``. Fields named ``address``, ``wallet``,
-    ``mint`` and the like are base58; ``endpoint`` is scheme, host and port of an RPC URL.
+    In JSON output, all fields except ``message`` and ``hint`` form the ``context``. Addresses (``address``, ``wallet``,
+    ``mint`` and similar fields) are base58; ``endpoint`` is the scheme, host and port of an RPC URL.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
@@ -121,29 +122,29 @@ class PsycheError(ErrorWithFields):
 
     @property
     def context(self) -> dict[str, JsonValue]:
-        """Everything that is known of the error, for JSON: the fields that are set, by their names."""
+        """The fields of the error that are set, by name, as JSON values."""
         shown = self.shown_fields()
         for name in shown.keys() & set(self.shown_as_json_text):
-            import json  # not at the top: nothing else that --help imports needs it
+            import json  # imported here to keep --help fast
 
             shown[name] = json.dumps(shown[name], separators=(",", ":"))
         return {name: [*value] if isinstance(value, tuple) else value for name, value in shown.items()}
 
     @property
     def code(self) -> str:
-        """The stable name of this kind of error: its class name in snake case."""
+        """The stable error code: the class name in snake case."""
         return self.code_of_class()
 
     @classmethod
     def code_of_class(cls) -> str:
-        """The code of all errors of this class."""
+        """The error code of this class."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
 class RuleLocation(TypedDict, total=False):
-    """Where a file breaks a rule, as far as it is known: ``line`` and ``column`` count from 1.
+    """The location of a problem in a file, as far as it is known.
 
-    ``snippet`` is that line behind its number, and a second line that marks what is meant.
+    ``line`` and ``column`` start at 1. ``snippet`` is the line with its number, and a second line with ``^`` marks.
     """
 
     path: str
@@ -153,10 +154,11 @@ class RuleLocation(TypedDict, total=False):
 
 
 class BrokenRule(RuleLocation):
-    """A rule that a run configuration breaks: dotted key (empty: the file), stable name of the rule, one sentence.
+    """A violated rule of a run configuration, or a warning.
 
-    ``path`` is the file; with ``line`` and ``column``, from 1, it is where the rule is broken. ``snippet`` is that line
-    with a mark under what is meant. They are left out where they are not known.
+    ``key`` is the dotted key, empty for the file as a whole; ``rule`` is the stable name of the rule; ``message`` is
+    one sentence. ``path`` is the file, and ``line`` and ``column`` (starting at 1) are the location in it. ``snippet``
+    is that line with ``^`` marks below it. Unknown properties are omitted.
     """
 
     key: str
@@ -178,34 +180,34 @@ class UsageError(PsycheError):
 
 
 class InvalidPublicKey(UsageError):
-    """A text that is not the base58 form of 32 bytes."""
+    """A public key that is not 32 bytes in base58."""
 
     what: str | None = None
 
 
 class InvalidRunId(UsageError):
-    """A run id that is empty, longer than 32 bytes of UTF-8, or, for a new run, one that cannot be typed again."""
+    """A run id that is empty or longer than 32 bytes of UTF-8, or for a new run, one that is hard to type or read."""
 
 
 class InvalidAmount(UsageError):
-    """An amount that is not a number, is negative, too large, or finer than the mint's smallest unit."""
+    """An amount that is not a number, is negative or too large, or has more decimals than the token."""
 
     text: str | None = None
     decimals: int | None = None
 
 
 class NothingToDo(UsageError):
-    """The command was given nothing to change."""
+    """No change was specified."""
 
 
 class NotConfirmed(UsageError):
-    """What cannot be undone was not confirmed: the answer was no, or there was no terminal and no ``--yes``."""
+    """An irreversible action was not confirmed: the answer was not yes, or there was no terminal and no ``--yes``."""
 
 
 class ConfigurationError(PsycheError):
-    """A run configuration file that cannot be read, or values that break one or more rules.
+    """A run configuration file that cannot be read, or values that violate one or more rules.
 
-    ``problems`` lists every broken rule; ``path`` is the file, None for values that come from elsewhere.
+    ``problems`` lists all violated rules; ``path`` is the file, or null if the values are not from a single file.
     """
 
     exit_code = ExitCode.CONFIGURATION
@@ -217,7 +219,7 @@ class ConfigurationError(PsycheError):
 
 
 class WalletError(PsycheError):
-    """A wallet that cannot be used. The message never holds any part of a key."""
+    """A wallet that cannot be used. The message never contains any part of a key."""
 
     exit_code = ExitCode.WALLET
 
@@ -225,35 +227,35 @@ class WalletError(PsycheError):
 
 
 class WalletNotFound(WalletError):
-    """No wallet was given and the default one does not exist, or the given file does not."""
+    """The specified keypair file does not exist, or none was specified and the default one does not exist."""
 
 
 class WalletMalformed(WalletError):
-    """Something that is not a Solana keypair."""
+    """The wallet is not a valid Solana keypair."""
 
 
 class NotFound(PsycheError):
-    """An account that the command needs does not exist on this cluster."""
+    """A required account does not exist on this cluster."""
 
     exit_code = ExitCode.NOT_FOUND
 
 
 class RunNotFound(NotFound):
-    """No run of this id exists on this cluster."""
+    """No run with this id exists on this cluster."""
 
     run_id: str | None = None
     instance: str | None = None
 
 
 class AccountNotFound(NotFound):
-    """An account other than the run itself is missing: a mint, a token account, an authorization."""
+    """An account other than the run's instance does not exist, such as a mint, token account or authorization."""
 
     address: str | None = None
     mint: str | None = None
 
 
 class Refused(PsycheError):
-    """What was asked for is refused by an on-chain program, or would surely be, so nothing was sent."""
+    """An on-chain program refused the request, or was certain to refuse it, in which case nothing was sent."""
 
     exit_code = ExitCode.REFUSED
 
@@ -268,7 +270,7 @@ class NotAuthority(Refused):
 
 
 class WrongRunState(Refused):
-    """The run is in a state in which the program refuses this."""
+    """The program does not allow the operation in the current state of the run."""
 
     state: str | None = None
     step: int | None = None
@@ -279,7 +281,7 @@ class InsufficientFunds(Refused):
     """Not enough lamports or tokens.
 
     ``balance`` and ``needed`` are lamports of ``wallet``; with a ``token_account``, ``balance`` and ``amount`` are base
-    units of its mint. ``account`` would be left with less than its rent-exempt minimum.
+    units of its mint. ``account`` is an account whose balance would drop below its rent-exempt minimum.
     """
 
     wallet: str | None = None
@@ -291,9 +293,9 @@ class InsufficientFunds(Refused):
 
 
 class AlreadyExists(Refused):
-    """What was to be created exists: a run id, a treasurer index, a vault.
+    """The run, treasurer run, vault or authorization to create already exists.
 
-    ``as_requested`` is whether a run that exists is the wallet's and has the options that were asked for.
+    ``as_requested`` is whether the existing run belongs to the wallet and matches the requested options.
     """
 
     address: str | None = None
@@ -304,7 +306,7 @@ class AlreadyExists(Refused):
 
 
 class TransactionTooLarge(Refused):
-    """A transaction that cannot be split and has too many bytes (``size``, over ``limit``) or ``accounts``."""
+    """A transaction that cannot be split and has too many ``accounts`` or a ``size`` in bytes above ``limit``."""
 
     size: int | None = None
     limit: int | None = None
@@ -312,14 +314,13 @@ class TransactionTooLarge(Refused):
 
 
 class ProgramRefused(Refused):
-    """A program returned an error, in simulation (nothing was paid) or on-chain (the fee was).
+    """A program returned an error, in simulation (nothing was paid) or on-chain (the fee was paid).
 
-    ``program`` is its name or, where that is not known, its address; empty when the runtime refused the transaction.
-    ``program_code`` is the number that the program returned, None for errors without one, and ``program_error`` the
-    error's name. ``instruction_index`` counts the transaction's instructions from 0; None if the transaction as a whole
-    was refused. ``account`` is the account that the program blames, by its name in the IDL, and ``details`` are the
-    program's own words. ``transaction_error`` is the error as the RPC endpoint gave it, where nothing is known of the
-    program.
+    ``program`` is the program's name, or its address if unknown; empty if the runtime rejected the transaction.
+    ``program_code`` is the program's error number, None if there is none, and ``program_error`` the name of the error.
+    ``instruction_index`` is the index of the failed instruction, from 0; None if the entire transaction was rejected.
+    ``account`` is the IDL name of the account that caused the error, and ``details`` are the program's log lines about
+    it. ``transaction_error`` is the error as returned by the RPC endpoint, if it could not be attributed to a program.
     """
 
     always_shown = ("program", "program_code", "instruction_index")
@@ -336,7 +337,7 @@ class ProgramRefused(Refused):
 
 
 class AccountError(PsycheError):
-    """An account that exists but is not what its address promised."""
+    """An account whose owner, size or content is not as expected."""
 
     exit_code = ExitCode.ACCOUNT
 
@@ -351,35 +352,35 @@ class WrongOwner(AccountError):
 
 
 class WrongSize(AccountError):
-    """The account has another length than its type."""
+    """The account's size does not match its type."""
 
     found: int | None = None
     expected: int | None = None
 
 
 class WrongDiscriminator(AccountError):
-    """The first 8 bytes name another account type."""
+    """The discriminator, the first 8 bytes, is that of another account type."""
 
     found: str | None = None
     expected: str | None = None
 
 
 class WrongVersion(AccountError):
-    """The coordinator account has a version that this tool does not know."""
+    """The coordinator account has a version that psyche-cli does not support."""
 
     found: int | None = None
     expected: int | None = None
 
 
 class RetiredLayout(AccountError):
-    """A coordinator account in layout v0 (119,072 bytes), written by programs before December 2025."""
+    """A coordinator account in layout v0 (119,072 bytes), which programs used before December 2025."""
 
     found: int | None = None
     expected: int | None = None
 
 
 class MalformedAccount(AccountError):
-    """Right owner, size and discriminator, and yet bytes that no program writes: a bad tag, a length over capacity."""
+    """The account contains bytes that no program writes, such as an invalid tag or a length above the capacity."""
 
     field: str | None = None
     offset: int | None = None
@@ -388,7 +389,7 @@ class MalformedAccount(AccountError):
 
 
 class TransactionExpired(PsycheError):
-    """A transaction that was sent, did not land, and no longer can: its blockhash is too old. Repeating it is safe."""
+    """The transaction was sent but did not land, and no longer can because its blockhash expired. Retrying is safe."""
 
     exit_code = ExitCode.EXPIRED
 
@@ -397,7 +398,7 @@ class TransactionExpired(PsycheError):
 
 
 class TransactionUnknown(PsycheError):
-    """A transaction that was sent and may or may not land. Look its signature up before repeating it."""
+    """The transaction was sent, and whether it has landed or will land is unknown. Check it before retrying."""
 
     exit_code = ExitCode.UNKNOWN
 
@@ -406,14 +407,14 @@ class TransactionUnknown(PsycheError):
 
 
 LOOK_UP: Final = "Check the signature in an explorer or with `solana confirm` before trying again."
-"""The hint of a transaction that may have landed."""
+"""Hint for a transaction that may have landed."""
 
 
 class NetworkError(PsycheError):
     """A request to the RPC endpoint failed.
 
-    ``request_sent`` is False when the endpoint certainly never saw the request; in all other cases it may have, whether
-    that is known (True) or not (None).
+    ``request_sent`` is False if the endpoint cannot have received the request, True if at least part of it was sent,
+    and None if that is unknown.
     """
 
     exit_code = ExitCode.NETWORK
@@ -424,15 +425,15 @@ class NetworkError(PsycheError):
 
 
 class Unreachable(NetworkError):
-    """No connection, or one that broke."""
+    """The connection could not be established, or was lost."""
 
 
 class TimedOut(NetworkError):
-    """No answer within the time allowed."""
+    """The endpoint did not respond within the time limit."""
 
 
 class HttpStatusError(NetworkError):
-    """An HTTP ``status`` other than 200. ``retry_after`` is what the endpoint asks for, in whole seconds, or None."""
+    """An HTTP ``status`` other than 200. ``retry_after`` is the requested delay in seconds, null if there is none."""
 
     always_shown = ("retry_after",)
 
@@ -441,7 +442,7 @@ class HttpStatusError(NetworkError):
 
 
 class RpcError(NetworkError):
-    """A JSON-RPC error object: its number ``rpc_code`` and its ``rpc_data``, as JSON that was read (None without)."""
+    """The endpoint returned a JSON-RPC error with the number ``rpc_code`` and the optional ``rpc_data``."""
 
     shown_as_json_text = ("rpc_data",)
 
@@ -450,11 +451,11 @@ class RpcError(NetworkError):
 
 
 class BadRpcResponse(NetworkError):
-    """An answer that is not what the method promises."""
+    """The endpoint returned an invalid response."""
 
 
 class LocalnetError(PsycheError):
-    """The local validator could not start or go on."""
+    """The local validator could not start, or had to stop."""
 
     exit_code = ExitCode.LOCALNET
 
@@ -465,19 +466,19 @@ class LocalnetError(PsycheError):
 
 
 class PortInUse(LocalnetError):
-    """Another process listens on the port."""
+    """Another process is listening on the port."""
 
 
 class BadProgram(LocalnetError):
-    """A program file that is missing or that the VM does not accept."""
+    """A program file that does not exist or that the VM rejects."""
 
     address: str | None = None
 
 
 class Interrupted(PsycheError):
-    """A signal asked the process to stop before the command was done; this class itself is for Ctrl-C (SIGINT).
+    """A signal stopped the command before it finished: Ctrl-C (SIGINT), or a signal of a subclass.
 
-    The exit codes are those that a shell shows for the signals.
+    The exit codes are 128 plus the signal number, as in a shell.
     """
 
     exit_code = ExitCode.INTERRUPTED
@@ -494,9 +495,9 @@ class Interrupted(PsycheError):
         signature: str | None = None,
         method: str | None = None,
     ) -> Interrupted:
-        """The error of the signal that raised ``stop``; a KeyboardInterrupt of Python itself is Ctrl-C.
+        """The error for the signal that raised ``stop``; a plain KeyboardInterrupt counts as Ctrl-C.
 
-        ``method`` names the RPC request that may have been carried out where no transaction was sent.
+        ``method`` is the RPC method of a request that may have been executed, if no transaction was sent.
         """
         number = stop.signal_number if isinstance(stop, StopRequested) else signal.SIGINT
         kind = {signal.SIGTERM: Terminated, signal.SIGHUP: HungUp}.get(signal.Signals(number), Interrupted)
@@ -504,17 +505,17 @@ class Interrupted(PsycheError):
 
 
 class Terminated(Interrupted):
-    """SIGTERM: a supervisor, ``timeout`` or ``kill`` ended the process."""
+    """SIGTERM: a supervisor, ``timeout`` or ``kill`` stopped the process."""
 
     exit_code = ExitCode.TERMINATED
 
 
 class HungUp(Interrupted):
-    """SIGHUP: the terminal or the connection went away."""
+    """SIGHUP: the terminal or connection was closed."""
 
     exit_code = ExitCode.HUNG_UP
 
 
 def error_classes(root: type[PsycheError] = PsycheError) -> list[type[PsycheError]]:
-    """Every class of the tree, from the root down, as it is drawn above."""
+    """All classes of the tree, from the root down, in the order shown above."""
     return [root, *(kind for child in root.__subclasses__() for kind in error_classes(child))]

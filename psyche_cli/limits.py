@@ -12,11 +12,11 @@ U32_MAX: Final = 2**32 - 1
 U64_MAX: Final = 2**64 - 1
 
 LOCAL_RPC_PORT: Final = 8899
-"""The JSON-RPC port of a local validator, unless it is given another (``solana-test-validator``)."""
+"""Default JSON-RPC port of a local validator, the same as that of ``solana-test-validator``."""
 
 LOCAL_RPC_URL: Final = f"http://127.0.0.1:{LOCAL_RPC_PORT}"
-"""Where a local validator listens. An address, because local validators listen on IPv4 only, and ``localhost`` may
-resolve to ::1 first."""
+"""Default RPC URL of a local validator. It has an address rather than ``localhost``, which may resolve to ::1 first,
+because local validators listen on IPv4 only."""
 
 # Solana: limits of transactions and accounts that the validator enforces.
 

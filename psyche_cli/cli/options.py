@@ -123,7 +123,7 @@ OutputFile = Annotated[
         help="Write to this new file instead of stdout. An existing file is never overwritten.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm in advance, instead of being asked.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm without being asked.")]
 Authorizer = Annotated[
     str | None,
     option("--authorizer", metavar="PUBKEY", help="Public key that was allowed to join, itself or through delegates."),

@@ -88,8 +88,8 @@ def writes(
 ) -> Callable[[Callable[..., Writing]], Declaration]:
     """Declare a verb that needs an endpoint and a wallet.
 
-    ``wallet`` annotates the option for the keypair file. With ``confirms``, the verb gets ``--yes``: it asks before it
-    does what cannot be undone.
+    ``wallet`` annotates the option for the keypair file. ``confirms`` adds ``--yes``, for a verb that asks for
+    confirmation of an irreversible action.
     """
     wallet_option = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
 

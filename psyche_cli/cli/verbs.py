@@ -67,7 +67,7 @@ SECTIONS: Final = (
             Verb("update-config", "Configure a run from a file or with options", "update_config"),
             Verb("set-paused", "Pause a run, or start or resume it with --resume", "set_paused"),
             Verb("tick", "Tick a run whenever a tick is due", "tick"),
-            Verb("checkpoint", "Record where a member saved the model", "checkpoint"),
+            Verb("checkpoint", "Record the repository where a member saved the model", "checkpoint"),
             Verb("close-run", "Close a run and recover its rent", "close_run"),
         ),
     ),

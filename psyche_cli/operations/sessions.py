@@ -40,7 +40,7 @@ class Session:
 class SigningSession(Session):
     """A session that can also write, using ``wallet`` to sign and pay.
 
-    ``clock`` is for commands that wait between transactions; ``ask`` confirms what cannot be undone.
+    ``clock`` is for commands that wait between transactions. ``ask`` requests confirmation of an irreversible action.
     """
 
     wallet: Wallet
@@ -51,9 +51,9 @@ class SigningSession(Session):
     ask: Confirm
 
     def confirm(self, consequence: str) -> None:
-        """Return if what is about to happen may happen. Raises NotConfirmed.
+        """Request confirmation of an irreversible action; raises NotConfirmed if it is not given.
 
-        The time that a person takes to answer does not count.
+        Restarts the deadline, so that the time until the user answers does not count.
         """
         self.ask(consequence)
         self.deadline.restart()
@@ -84,8 +84,8 @@ def signing_session(
 
     No request is made later than WRITING_SECONDS after the start of the command. Errors raised in the session state in
     ``sent`` and ``signature`` whether a transaction may have reached the cluster; a stop signal is raised as
-    Interrupted with the same fields. With ``agreed``, what cannot be undone is done without asking. Raises
-    UsageError, WalletError.
+    Interrupted with the same fields. With ``agreed``, irreversible actions need no confirmation. Raises UsageError,
+    WalletError.
     """
     # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
     wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)

@@ -18,10 +18,10 @@ def command(
     ] = None,
     treasurer_index: TreasurerIndex = None,
 ) -> Writing:
-    """Record where a member saved the model.
+    """Record the repository where a member saved the model.
 
-    For members: the wallet must be a client of the current epoch. The last checkpoint that was recorded counts. Whether
-    the repository exists is not checked. Also ticks the run, unless it is halted.
+    The wallet must be a member of the current epoch. The new checkpoint replaces the previous one. Whether the
+    repository exists is not checked. Also ticks the run, unless it is halted.
     """
     from psyche_cli.operations.runs.checkpoint import Repository, record_checkpoint
 

@@ -10,8 +10,8 @@ from psyche_cli.cli.sessions import Writing, writes
 def command(*, run_id: RunId, treasurer_index: TreasurerIndex = None) -> Writing:
     """Close a run and recover its rent.
 
-    Deletes a run that is Uninitialized, Paused or Finished, after showing how much rent the wallet recovers and asking.
-    Without a terminal to ask at, --yes is needed. The run id can be used again afterwards.
+    Deletes a run that is Uninitialized, Paused or Finished. Shows the rent that the wallet recovers and asks for
+    confirmation, which requires a terminal or --yes. The run id can be reused afterwards.
 
     A run with a treasurer can never be closed.
     """

@@ -18,26 +18,27 @@ def command(
     run_id: RunId,
     interval: Annotated[
         str | None,
-        option("--interval", metavar="DURATION", help="Time between two looks, such as 5s or 1m. Defaults to 1s."),
+        option("--interval", metavar="DURATION", help="Time between two checks, such as 5s or 1m. Defaults to 1s."),
     ] = None,
     ms_interval: Annotated[
         int | None,
         option(
             "--ms-interval",
             metavar="N",
-            help="The same in milliseconds.",
+            help="Time between two checks in milliseconds.",
             min=1,
             max=_LONGEST_INTERVAL * 1000,
         ),
     ] = None,
     count: Annotated[
-        int | None, option("--count", metavar="N", help="Stop after this many looks. Unlimited by default.", min=1)
+        int | None, option("--count", metavar="N", help="Stop after this many checks. Unlimited by default.", min=1)
     ] = None,
 ) -> Writing:
     """Tick a run whenever a tick is due.
 
-    Looks at the run at every interval, and sends a tick only if it moves the run. Stops after --count looks, or when
-    the run is Paused or Finished. Anybody may tick any run, and pays the fee; members that train tick it themselves.
+    Checks the run at every interval, and sends a tick only if it changes the run's state. Stops after --count checks,
+    or when the run is Uninitialized, Paused or Finished. Any wallet may tick any run and pays the fee. Members that
+    are training tick the run themselves.
     """
     from psyche_cli.operations.runs.tick import tick
 

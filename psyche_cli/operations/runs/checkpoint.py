@@ -1,4 +1,4 @@
-"""Record where a member saved the model."""
+"""Record the repository where a member saved the model."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from psyche_cli.texts import flaw_of_identifier
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository on the Hub. ``revision`` None: whatever is there."""
+    """A repository on the Hub. ``revision`` is a commit or branch; None means the default one."""
 
     repo_id: str
     revision: str | None = None
 
     @classmethod
     def checked(cls, repo: str, revision: str | None) -> Repository:
-        """The repository, if the run can store its texts (1 to 64 bytes of UTF-8). Raises UsageError.
+        """A repository whose names are 1 to 64 bytes of UTF-8, the capacity of the account. Raises UsageError.
 
-        The program would store any text, and the published client cuts what is too long.
+        The program does not validate them, and the published client truncates longer ones.
         """
         for option, text in (("--repo", repo), ("--revision", revision)):
             if text is None:
@@ -48,7 +48,7 @@ class Repository:
 
     @property
     def value(self) -> dict[str, Any]:
-        """As a checkpoint in serde shape."""
+        """The checkpoint in serde shape, ``{"Hub": {...}}``."""
         return {"Hub": {"repo_id": self.repo_id, "revision": self.revision}}
 
 
@@ -57,8 +57,8 @@ def record_checkpoint(
 ) -> OperationResult[CheckpointData]:
     """Record a repository as the run's checkpoint. The wallet must be a client of the current epoch.
 
-    A repository that the run has already is not sent. Raises Refused for a wallet that is no such client, and for a run
-    whose checkpoint the program would leave as it is; InsufficientFunds.
+    Sends nothing if the run already has this checkpoint. Raises InsufficientFunds, and Refused if the wallet is not
+    such a client or if the program would not replace the run's current checkpoint.
     """
     run, funds = find_run_and_funds(session, run_id, treasurer_index)
     require_epoch_client(session, run)
@@ -74,12 +74,12 @@ def record_checkpoint(
     )
     require_lamports(session, funds, [instruction])
     receipt = session.sender.send([instruction], session.wallet, label="checkpoint")
-    seen = read_if_possible(lambda: find_run_again(session, run))
-    return _result(run, seen, wanted, receipt)
+    latest = read_if_possible(lambda: find_run_again(session, run))
+    return _result(run, latest, wanted, receipt)
 
 
 def require_epoch_client(session: SigningSession, run: Run) -> None:
-    """Raises Refused unless the wallet is a client of the current epoch, of the last one between epochs."""
+    """Raise Refused unless the wallet is a client of the current epoch or, between epochs, of the last one."""
     wallet = bytes(session.wallet.address)
     account = run.account
     lists = (account.clients, account.epoch_clients)
@@ -94,14 +94,14 @@ def require_epoch_client(session: SigningSession, run: Run) -> None:
 
 
 def plan(run: Run, repository: Repository) -> CheckpointValue:
-    """The checkpoint that the program will make of it. Raises Refused where it would succeed and change nothing."""
+    """The checkpoint that the program will store. Raises Refused if it would accept the instruction without effect."""
     state = state_from_account(run.account)
-    present = state.model["LLM"]["checkpoint"]
+    current = state.model["LLM"]["checkpoint"]
     after: CheckpointValue = submit(state, repository.value).model["LLM"]["checkpoint"]
-    if after == present and (isinstance(present, str) or present[variant(present)] != repository.value["Hub"]):
+    if after == current and (isinstance(current, str) or current[variant(current)] != repository.value["Hub"]):
         raise Refused(
-            f"The checkpoint of run {run.run_id!r} is of the kind {variant(present)}, which a Hub repository does not "
-            "replace: the program would accept the instruction and change nothing.",
+            f"The checkpoint of run {run.run_id!r} is {variant(current)}, which the program does not replace with a "
+            "Hub repository: it would accept the instruction and change nothing.",
             hint="The owner can replace it with update-config while the run is paused.",
             run_id=run.run_id,
         )
@@ -115,10 +115,10 @@ def _checkpoint_of(run: Run) -> CheckpointValue:
 
 
 def _result(
-    run: Run, seen: Run | None, wanted: CheckpointValue, *transactions: Receipt
+    run: Run, latest: Run | None, wanted: CheckpointValue, *transactions: Receipt
 ) -> OperationResult[CheckpointData]:
     before = _checkpoint_of(run)
-    now = _checkpoint_of(seen) if seen else wanted
+    now = _checkpoint_of(latest) if latest else wanted
     done = f"Recorded the checkpoint of run {run.run_id}."
     return OperationResult(
         summary=done if transactions else f"Run {run.run_id} already has this checkpoint.",
@@ -127,7 +127,7 @@ def _result(
             already_so=not transactions,
             checkpoint_before=before,
             checkpoint=now,
-            state=seen.account.run_state.text if seen else None,
+            state=latest.account.run_state.text if latest else None,
         ),
         details=(("checkpoint before", _shown(before)), ("checkpoint now", _shown(now))),
         transactions=transactions,

@@ -14,10 +14,10 @@ from psyche_cli.results import OperationResult
 def close_run(
     session: SigningSession, *, run_id: str, treasurer_index: int | None = None
 ) -> OperationResult[CloseRunData]:
-    """Delete a halted run's two accounts; their lamports go to the wallet. Asks first.
+    """Delete both accounts of a halted run and transfer their lamports to the wallet, after confirmation.
 
-    Raises Refused for a run with a treasurer, which has no instruction for it, NotAuthority, WrongRunState,
-    InsufficientFunds and NotConfirmed before anything is sent.
+    Before anything is sent, raises NotAuthority, WrongRunState, InsufficientFunds, NotConfirmed, and Refused for a run
+    with a treasurer, because the treasurer program has no instruction to close a run.
     """
     run, funds = find_run_and_funds(session, run_id, treasurer_index)
     check_closing(session, run)
@@ -31,7 +31,7 @@ def close_run(
     require_lamports(session, funds, [instruction])
     recovered = instance.lamports + account.lamports
     session.confirm(
-        f"Closing run {run_id} deletes its configuration, progress and points for good. "
+        f"Closing run {run_id} permanently deletes its configuration, progress and points. "
         f"It returns {format_sol(recovered)} SOL of rent to {session.wallet.address}."
     )
     receipt = session.sender.send([instruction], session.wallet, label="close")
@@ -49,14 +49,14 @@ def close_run(
             ("state before", account.run_state.text),
             ("coordinator instance", str(instance.address)),
             ("coordinator account", str(account.address)),
-            ("rent goes to", str(session.wallet.address)),
+            ("rent recovered by", str(session.wallet.address)),
         ),
         transactions=(receipt,),
     )
 
 
 def check_closing(session: SigningSession, run: Run) -> None:
-    """Raises Refused, NotAuthority or WrongRunState where the program would refuse."""
+    """Raise Refused, NotAuthority or WrongRunState if the program would refuse to close the run."""
     if run.treasury is not None:
         raise Refused(
             f"Run {run.run_id!r} cannot be closed: it has a treasurer, and the treasurer program has no instruction to "

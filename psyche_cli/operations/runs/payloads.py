@@ -66,7 +66,7 @@ class CloseRunData:
     coordinator_instance: Address
     coordinator_account: Address
     state_before: StateText
-    recovered_lamports: Annotated[Unsigned, "What both accounts held, before the fee."]
+    recovered_lamports: Annotated[Unsigned, "The balance of both accounts, without deducting the fee."]
     recovered_by: Annotated[Address, "The wallet that received it."]
 
 
@@ -75,25 +75,25 @@ class CheckpointData:
     """A checkpoint that was recorded."""
 
     run_id: str
-    already_so: Annotated[bool, "Whether the run had this checkpoint, so that nothing was sent."]
-    checkpoint_before: Annotated[object, "As json-dump-run shows it."]
-    checkpoint: Annotated[object, "What the run has now."]
-    state: Annotated[StateText | None, "The state afterwards; null where the endpoint no longer answered."]
+    already_so: Annotated[bool, "Whether the run already had this checkpoint, so nothing was sent."]
+    checkpoint_before: Annotated[object, "The previous checkpoint, in the format of json-dump-run."]
+    checkpoint: Annotated[object, "The new checkpoint, in the format of json-dump-run."]
+    state: Annotated[StateText | None, "The state afterwards; null if the endpoint stopped responding."]
 
 
 @dataclass(frozen=True)
 class TickData:
-    """What ticking a run came to."""
+    """The outcome of ticking a run."""
 
     run_id: str
-    already_so: Annotated[bool, "Whether no tick was needed, so that nothing was sent."]
-    ticks: Annotated[Unsigned, "How many ticks were sent and landed."]
-    looks: Annotated[Unsigned, "How many times the run was looked at to see whether a tick is due."]
+    already_so: Annotated[bool, "Whether no tick was due, so nothing was sent."]
+    ticks: Annotated[Unsigned, "Number of ticks that were sent and landed."]
+    looks: Annotated[Unsigned, "Number of times the run was checked for a due tick."]
     state_before: StateText
     state: StateText
     epoch: Unsigned
     step: Unsigned
     due_in_seconds: Annotated[
         Unsigned | None,
-        "Cluster time until a tick is due next; null where the run waits for members, or for its owner.",
+        "Cluster time until the next tick is due; null if the run is waiting for members or for its owner.",
     ]

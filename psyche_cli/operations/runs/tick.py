@@ -1,4 +1,4 @@
-"""Tick a run: let time take effect where no client does it."""
+"""Tick a run: advance its state when a time limit has passed and no client does so."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _DURATIONS: Final = {
     RunState.ROUND_WITNESS: "round_witness_time",
     RunState.COOLDOWN: "cooldown_time",
 }
-"""The key of the configuration that says how long a state lasts."""
+"""The configuration key for the duration of each state."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """Whether a run needs a tick now.
+    """Whether a tick is due.
 
-    ``due_in`` is how many seconds of cluster time until it does, 0 for now; None where time alone brings nothing about,
-    and ``reason`` says why.
+    ``due_in`` is the cluster time in seconds until a tick is due, 0 for now, and None if the run is not waiting for
+    time to pass. ``reason`` states why no tick is due now.
     """
 
     due_in: int | None
@@ -43,7 +43,7 @@ class Need:
 
     @property
     def now(self) -> bool:
-        """Whether a tick would change anything now."""
+        """Whether a tick is due now."""
         return self.due_in == 0
 
 
@@ -57,18 +57,18 @@ class _Look:
 def tick(
     session: SigningSession, *, run_id: str, interval: float = 1.0, count: int | None = None
 ) -> OperationResult[TickData]:
-    """Look at a run every ``interval`` seconds, and send a tick where one is due.
+    """Check a run every ``interval`` seconds and send a tick whenever one is due.
 
-    Ends after ``count`` looks, or when the run halts: until its owner acts nobody needs to tick it. None: no limit.
-    Intervals that pass during a look are skipped. Each look, with its transaction, has the time limit of a command.
-    Raises RunNotFound, AccountNotFound when the run is closed meanwhile, InsufficientFunds.
+    Returns after ``count`` checks (None: unlimited), or when the run halts, because only its owner can then change its
+    state. Intervals that elapse during a check are skipped. Each check, including its transaction, has the time limit
+    of a command. Raises RunNotFound, InsufficientFunds, and AccountNotFound if the run is closed meanwhile.
     """
     located = locate_run(session, run_id)
     started = session.clock.monotonic()
     receipts: list[Receipt] = []
     first = last = _look(session, located)
     looks = 1
-    told = _tell(session, run_id, last.need, "") if count != 1 else ""
+    reported = _report_idle(session, run_id, last.need, "") if count != 1 else ""
     while True:
         if last.need.now:
             receipt, last = _send_tick(session, located, last)
@@ -79,14 +79,14 @@ def tick(
         session.deadline.restart()
         last = _look(session, located)
         looks += 1
-        told = _tell(session, run_id, last.need, told)
+        reported = _report_idle(session, run_id, last.need, reported)
     return _result(first, last, looks, receipts)
 
 
 def need_of_tick(state: CoordinatorState, clock: ClusterClock) -> Need:
-    """Whether a tick would move the run now, or when time will have it move."""
+    """Whether a tick would change the run's state now, or when it will."""
     if state.run_state.is_halted:
-        return Need(None, f"it is {state.run_state.text}, and moves only when its owner acts")
+        return Need(None, f"it is {state.run_state.text}, which only its owner can change")
     if would_move(state, clock):
         return Need(0)
     if state.run_state == RunState.WAITING_FOR_MEMBERS:
@@ -99,12 +99,12 @@ def need_of_tick(state: CoordinatorState, clock: ClusterClock) -> Need:
 
 
 def would_move(state: CoordinatorState, clock: ClusterClock) -> bool:
-    """Whether the program's tick changes anything but its own bookkeeping."""
+    """Whether a tick of the program would change anything except its bookkeeping fields."""
     execution = Execution(signer=bytes(32), clock=ModelClock(clock.unix_timestamp, clock.slot))
     try:
         after = model_tick(state, execution)
     except (Refusal, Abort):
-        return True  # the program itself is to say why not
+        return True  # sending the tick reports the program's own error
     flags = {"is_warmup_first_tick": False, "is_training_first_tick": False, "nonce": 0}
     return replace(after, **flags) != replace(state, **flags)  # type: ignore[arg-type]  # of these names
 
@@ -116,7 +116,7 @@ def _look(session: SigningSession, located: LocatedRun) -> _Look:
 
 
 def _send_tick(session: SigningSession, located: LocatedRun, look: _Look) -> tuple[Receipt, _Look]:
-    """The receipt, and the run afterwards."""
+    """Send a tick; returns its receipt and the run afterwards."""
     instruction = session.instructions.tick(
         user=session.wallet.address, instance=look.run.instance.address, account=look.run.account.address
     )
@@ -129,15 +129,15 @@ def _send_tick(session: SigningSession, located: LocatedRun, look: _Look) -> tup
 
 
 def _wait_for_next(session: SigningSession, started: float, interval: float) -> None:
-    """Wait for the next multiple of the interval; those that have passed are skipped."""
+    """Wait until the next multiple of the interval, skipping those that have already passed."""
     passed = session.clock.monotonic() - started
     session.clock.sleep(interval - passed % interval)
 
 
-def _tell(session: SigningSession, run_id: str, need: Need, told: str) -> str:
-    """Say why there is nothing to do, unless that was the last thing said."""
-    if need.now or need.reason == told:
-        return told
+def _report_idle(session: SigningSession, run_id: str, need: Need, reported: str) -> str:
+    """Report why no tick is due, unless that was the last reason ``reported``. Returns the last reported reason."""
+    if need.now or need.reason == reported:
+        return reported
     session.notify(f"No tick is due for run {run_id}: {need.reason}.")
     return need.reason
 
@@ -149,7 +149,7 @@ def _result(first: _Look, last: _Look, looks: int, receipts: list[Receipt]) -> O
     when = f" A tick is due in {need.due_in} seconds." if need.due_in else ""
     nothing = f"Run {run.run_id} needs no tick: {need.reason}.{when}"
     return OperationResult(
-        summary=f"Ticked run {run.run_id} {count}: it is {run.account.run_state.text} now." if receipts else nothing,
+        summary=f"Ticked run {run.run_id} {count}: it is now {run.account.run_state.text}." if receipts else nothing,
         data=TickData(
             run_id=run.run_id,
             already_so=not receipts,
