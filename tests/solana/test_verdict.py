@@ -195,6 +195,7 @@ def test_all_but_missing_sol_is_described_by_whoever_knows_the_programs() -> Non
     ("err", "message"),
     [
         ({"InstructionError": [0, "InvalidAccountData"]}, f"Instruction 1 of 1, program {PROGRAM}, failed: Invalid"),
+        ({"InstructionError": [1, "x"]}, "Instruction 2 of 1, program (unknown), failed: x."),
         ({"InstructionError": [9, "x"]}, "Instruction 10 of 1, program (unknown), failed: x."),
         ({"InstructionError": [-1, "x"]}, "Instruction 0 of 1, program (unknown), failed: x."),
         ({"InstructionError": ["0", "x"]}, 'The cluster rejects the transaction: {"InstructionError": ["0", "x"]}.'),
