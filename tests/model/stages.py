@@ -42,6 +42,11 @@ CONFIG = {
 }
 """A sound configuration."""
 
+PROGRESS = {"epoch": 0, "step": 1, "epoch_start_data_index": 0}
+METADATA = {"name": "n", "description": "", "num_parameters": 0, "vocab_size": 0}
+ME = client(0).signer
+RECORD = WitnessRecord(0, 0)
+
 
 class Run:
     """A run and the time. ``do`` must succeed; ``attempt`` leaves things as they are and tells the result."""
