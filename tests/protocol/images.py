@@ -7,6 +7,7 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.raw_account import RawAccount
 
@@ -247,3 +248,11 @@ def raw(data: bytes | bytearray, owner: Pubkey = PUBLISHED.coordinator, address:
 def key(number: int) -> Pubkey:
     """The public key of which every byte is ``number``."""
     return Pubkey.from_bytes(bytes([number]) * 32)
+
+
+def decode(image: bytes | bytearray) -> CoordinatorAccount:
+    return decode_coordinator_account(raw(image))
+
+
+def u32(value: int) -> bytes:
+    return struct.pack("<I", value)

@@ -1,27 +1,12 @@
-"""The coordinator account: checks, values, damage."""
+"""The coordinator account: every part of it decoded."""
 
 from __future__ import annotations
 
-import contextlib
-import random
 import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from psyche_cli.errors import (
-    AccountError,
-    MalformedAccount,
-    RetiredLayout,
-    WrongDiscriminator,
-    WrongOwner,
-    WrongSize,
-    WrongVersion,
-)
-from psyche_cli.protocol.accounts.account_checks import account_discriminator
-from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
 from psyche_cli.protocol.accounts.coordinator_parts import (
     EpochClient,
     EpochRates,
@@ -29,10 +14,8 @@ from psyche_cli.protocol.accounts.coordinator_parts import (
     PendingClient,
     WitnessRecord,
 )
-from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
-from psyche_cli.solana.programs import SYSTEM_PROGRAM
-from tests.protocol.images import ADDRESS, V1_VALUES, put, put_u64, raw, v1_image
+from tests.protocol.images import ADDRESS, V1_VALUES, decode, put, put_u64, u32, v1_image
 
 # What real accounts hold where nothing is stored: leftovers of the program's memory, behind the ends of texts and
 # between the fields of an enum.
@@ -45,10 +28,6 @@ def image_with_leftovers() -> bytes:
         assert image[offset : offset + len(content)] == bytes(len(content))
         put(image, offset, content)
     return bytes(image)
-
-
-def decode(image: bytes | bytearray) -> CoordinatorAccount:
-    return decode_coordinator_account(raw(image))
 
 
 @pytest.mark.parametrize("image", [bytes(v1_image()), image_with_leftovers()], ids=["zeros", "leftovers"])
@@ -71,63 +50,6 @@ def test_known_values(image: bytes) -> None:
     assert account.current_epoch_rates == EpochRates(0, 0)
     assert (account.clients, account.epoch_clients, account.exited_clients) == ((), (), ())
     assert [one.witnesses for one in account.rounds] == [(), (), (), ()]
-
-
-def test_discriminators() -> None:
-    assert [
-        account_discriminator(name).hex()
-        for name in ("CoordinatorAccount", "CoordinatorInstance", "Authorization", "Run", "Participant")
-    ] == ["ef21b1372c9b562b", "9c099910af181ffc", "0344a8f3c3a8204b", "c7369b56eb73f6bd", "208e6c4ff7b33606"]
-
-
-def test_another_owner_comes_before_everything_else() -> None:
-    with pytest.raises(WrongOwner) as caught:
-        decode_coordinator_account(raw(b"", owner=SYSTEM_PROGRAM))
-    assert caught.value.message == (
-        f"The coordinator account {ADDRESS} is owned by the system program ({SYSTEM_PROGRAM}), "
-        f"expected the coordinator program ({PUBLISHED.coordinator})."
-    )
-    assert caught.value.context["found"] == str(SYSTEM_PROGRAM)
-    assert caught.value.context["expected"] == str(PUBLISHED.coordinator)
-    elsewhere = ProgramIds(coordinator=ADDRESS)
-    with pytest.raises(WrongOwner, match=f"program {PUBLISHED.coordinator}, expected the coordinator program"):
-        decode_coordinator_account(raw(v1_image()), elsewhere)
-    assert decode_coordinator_account(raw(v1_image(), owner=ADDRESS), elsewhere).run_id == "test"
-
-
-@pytest.mark.parametrize("image", [bytes(119_072), bytes(v1_image()[:119_072])], ids=["zeros", "data"])
-def test_layout_v0_is_named(image: bytes) -> None:
-    with pytest.raises(RetiredLayout) as caught:
-        decode(image)
-    assert "119,072 bytes long, which is layout v0" in caught.value.message
-    assert "119,160" in caught.value.message
-    assert caught.value.context["found"] == 119_072
-
-
-@pytest.mark.parametrize("size", [0, 7, 119_159, 119_161, 120_016, 120_080, 125_296])
-def test_any_other_size_is_refused_even_when_the_version_is_right(size: int) -> None:
-    image = bytes(v1_image()).ljust(size, b"\0")[:size]
-    with pytest.raises(WrongSize) as caught:
-        decode(image)
-    assert f"is {size:,} bytes long; expected 119,160" in caught.value.message
-    assert (caught.value.context["found"], caught.value.context["expected"]) == (size, 119_160)
-
-
-def test_another_discriminator_comes_before_the_version() -> None:
-    with pytest.raises(WrongDiscriminator) as caught:
-        decode(bytes(119_160))
-    assert "got 0000000000000000" in caught.value.message
-    assert caught.value.context["expected"] == "ef21b1372c9b562b"
-
-
-@pytest.mark.parametrize("version", [0, 2, 2**64 - 1])
-def test_another_version_is_refused(version: int) -> None:
-    image = v1_image()
-    put_u64(image, 8, version)
-    with pytest.raises(WrongVersion) as caught:
-        decode(image)
-    assert f"has version {version}, but this psyche-cli supports only version 1" in caught.value.message
-    assert (caught.value.context["found"], caught.value.context["expected"]) == (version, 1)
 
 
 def key(number: int) -> bytes:
@@ -239,10 +161,6 @@ def test_fixed_strings(stored: bytes, shown: str) -> None:
     image = v1_image()
     put(image, 376, stored.ljust(32, b"\0"))
     assert decode(image).run_id == shown
-
-
-def u32(value: int) -> bytes:
-    return struct.pack("<I", value)
 
 
 def text(value: str, size: int) -> bytes:
@@ -374,92 +292,3 @@ def test_every_variant_of_the_model(part: str, patches: list[tuple[int, bytes]],
         put(image, offset, content)
     model: Any = decode(image).model
     assert model["LLM"][part] == expected
-
-
-@pytest.mark.parametrize(
-    ("offset", "content", "field", "value"),
-    [
-        (408, b"\x08", "state.coordinator.run_state", 8),
-        (416, u32(1), "state.coordinator.model", 1),
-        (432, u32(4), "state.coordinator.model.LLM.architecture", 4),
-        (436, u32(6), "state.coordinator.model.LLM.checkpoint", 6),
-        (440, b"\x02", "state.coordinator.model.LLM.checkpoint.Hub.revision", 2),
-        (572, u32(2), "state.coordinator.model.LLM.data_type", 2),
-        (576, u32(6), "state.coordinator.model.LLM.data_location", 6),
-        (580, u32(3), "state.coordinator.model.LLM.data_location.Http.location", 3),
-        (840, u32(2), "state.coordinator.model.LLM.data_location.Http.token_size_in_bytes", 2),
-        (844, u32(2), "state.coordinator.model.LLM.data_location.Http.shuffle", 2),
-        (880, u32(4), "state.coordinator.model.LLM.lr_schedule", 4),
-        (936, u32(3), "state.coordinator.model.LLM.optimizer", 3),
-        (940, u32(2), "state.coordinator.model.LLM.optimizer.Distro.clip_grad_norm", 2),
-        (948, u32(0xFFFFFFFF), "state.coordinator.model.LLM.optimizer.Distro.weight_decay", 0xFFFFFFFF),
-        (964, b"\x02", "state.coordinator.model.LLM.optimizer.Distro.quantize_1bit", 2),
-        (15_128, struct.pack("<Q", 33), "state.coordinator.epoch_state.rounds[0].witnesses.len", 33),
-        (57_464, struct.pack("<Q", 2**63), "state.coordinator.epoch_state.rounds[3].witnesses.len", 2**63),
-        (75_928, struct.pack("<Q", 257), "state.coordinator.epoch_state.clients.len", 257),
-        (94_368, struct.pack("<Q", 257), "state.coordinator.epoch_state.exited_clients.len", 257),
-        (119_000, struct.pack("<Q", 257), "state.clients_state.clients.len", 257),
-    ],
-)
-def test_damage_is_located(offset: int, content: bytes, field: str, value: int) -> None:
-    image = v1_image()
-    put(image, offset, content)
-    with pytest.raises(MalformedAccount) as caught:
-        decode(image).as_dict()
-    assert caught.value.context == {
-        "address": str(ADDRESS),
-        "field": field,
-        "offset": offset,
-        "value": value,
-    }
-    assert f"{field} at byte {offset} " in caught.value.message
-
-
-def test_damage_that_only_properties_meet() -> None:
-    image = v1_image()
-    put(image, 94_376, u32(4))
-    with pytest.raises(MalformedAccount, match="rounds_head at byte 94376 is 4, but must be less than 4"):
-        _ = decode(image).current_round
-    image = v1_image()
-    put_u64(image, 75_928, 2)
-    put(image, 57_496 + 72 + 64, b"\x04")
-    with pytest.raises(MalformedAccount, match=r"clients\[1\]\.state at byte 57632 is 4"):
-        _ = decode(image).epoch_clients
-
-
-def test_capacity_is_not_too_much() -> None:
-    image = v1_image()
-    for offset in (75_928, 94_368, 119_000):
-        put_u64(image, offset, 256)
-    put_u64(image, 15_128, 32)
-    account = decode(image)
-    assert len(account.clients) == len(account.epoch_clients) == len(account.exited_clients) == 256
-    assert len(account.rounds[0].witnesses) == 32
-
-
-def read_everything(account: CoordinatorAccount) -> None:
-    account.as_dict()
-    for name in dir(CoordinatorAccount):
-        if not name.startswith("_"):
-            getattr(account, name)
-
-
-@given(st.lists(st.tuples(st.integers(8, 119_159), st.binary(min_size=1, max_size=9)), max_size=12))
-@settings(max_examples=60, deadline=None)
-def test_a_damaged_account_is_read_or_refused_by_name(patches: list[tuple[int, bytes]]) -> None:
-    image = v1_image()
-    for offset, content in patches:
-        put(image, offset, content)
-    # Anything else that is raised fails the test.
-    with contextlib.suppress(AccountError):
-        read_everything(decode(image[:119_160]))
-
-
-@given(st.integers(0, 2**32), st.booleans())
-@settings(max_examples=25, deadline=None)
-def test_random_bytes_are_refused_by_name(seed: int, valid_header: bool) -> None:
-    noise = bytearray(random.Random(seed).randbytes(119_160))
-    if valid_header:
-        put(noise, 0, bytes(v1_image()[:16]))
-    with pytest.raises(AccountError):
-        read_everything(decode(noise))
