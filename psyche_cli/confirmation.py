@@ -10,15 +10,16 @@ from psyche_cli.errors import NotConfirmed
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
 
-Confirm: TypeAlias = Callable[[str], None]
-"""Callback that receives the consequences as complete sentences and returns if they are confirmed, or raises
+Confirm: TypeAlias = Callable[[str], bool]
+"""Callback that receives the consequences as complete sentences. Returns whether a person was asked, or raises
 NotConfirmed."""
 
 _AGREEMENT = ("y", "yes")
 
 
-def without_asking(consequence: str) -> None:
+def without_asking(consequence: str) -> bool:  # noqa: ARG001 -- nobody is there to read it
     """Confirm without asking, for callers of the library API."""
+    return False
 
 
 def asking(environment: Environment, *, agreed: bool) -> Confirm:
@@ -27,10 +28,10 @@ def asking(environment: Environment, *, agreed: bool) -> Confirm:
     With ``agreed`` (``--yes``), it shows them without asking. Otherwise, both streams must be terminals.
     """
 
-    def confirm(consequence: str) -> None:
+    def confirm(consequence: str) -> bool:
         if agreed:
             environment.progress(consequence)
-            return
+            return False
         if not environment.is_interactive:
             raise NotConfirmed(
                 f"{consequence} This requires confirmation, and there is no terminal to ask on; use --yes to confirm.",
@@ -39,5 +40,6 @@ def asking(environment: Environment, *, agreed: bool) -> Confirm:
         environment.diagnostics.prompt(f"{consequence} Continue? [y/N] ")
         if environment.stdin.readline().strip().lower() not in _AGREEMENT:
             raise NotConfirmed("Not confirmed.", hint="Nothing was sent.")
+        return True
 
     return confirm

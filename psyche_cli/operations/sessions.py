@@ -55,8 +55,8 @@ class SigningSession(Session):
 
         Restarts the deadline, so that the time until the user answers does not count.
         """
-        self.ask(consequence)
-        self.deadline.restart()
+        if self.ask(consequence):
+            self.deadline.restart()
 
 
 @contextmanager

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.journal import BankState
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.protocol.accounts.small_accounts import decode_instance
+from psyche_cli.protocol.addresses import instance_address
+from psyche_cli.protocol.layouts.v1 import CoordinatorImage
+from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL
@@ -20,6 +30,8 @@ from tests.cli.test_life import largest_config
 from .clock import ScheduleClock
 
 GRANTEE = "GrAntee1111111111111111111111111111111111111"
+MEMBER = "Member1111111111111111111111111111111111111"
+FORMER_MEMBER = "Former11111111111111111111111111111111111111"
 
 
 @dataclass(frozen=True)
@@ -85,16 +97,39 @@ def build_world(home: Path) -> World:
                 run("update-config", "--run-id", run_id, "--config-path", str(MINIMAL))
             if state == "running":
                 run("set-paused", "--run-id", run_id, "--resume")
+    run("treasurer-top-up-rewards", "--run-id", "funded-running", "--collateral-amount", "100")
+    _let_earn(world, "funded-running", wallet.address, 7_000_000)
+    run("join-authorization-create", "--authorizer", str(wallet.address))
+    run("join-authorization-create", "--authorizer", MEMBER)
+    run("join-authorization-create", "--authorizer", FORMER_MEMBER)
+    run("join-authorization-delete", "--authorizer", FORMER_MEMBER)
     (home / "largest.toml").write_text(largest_config())
-    world.scenarios = _scenarios(mint, home / "largest.toml")
+    (home / "keys.csv").write_text("".join(f"{Wallet.generate().address}\n" for _ in range(6)))
+    world.scenarios = _scenarios(mint, home, str(wallet.address))
     world.start = world.bank.save()
     return world
 
 
-def _scenarios(mint: str, largest: Path) -> tuple[Scenario, ...]:
+def _let_earn(world: World, run_id: str, member: Pubkey, points: int) -> None:
+    """Write a member with these points into the run's coordinator account."""
+    raw = world.bank.accounts.get(instance_address(run_id))
+    assert raw is not None
+    instance = decode_instance(RawAccount(instance_address(run_id), raw.owner, raw.lamports, raw.data))
+    account = world.bank.accounts.get(instance.coordinator_account)
+    assert account is not None
+    data = bytearray(account.data)
+    image: Any = CoordinatorImage.from_buffer(data, DISCRIMINATOR_BYTES)
+    clients = image.state.clients_state.clients
+    clients.len = 1
+    clients.data[0].earned = points
+    ctypes.memmove(ctypes.addressof(clients.data[0].id), bytes(member), len(bytes(member)))
+    world.bank.set_account(instance.coordinator_account, Account(account.lamports, bytes(data), account.owner))
+
+
+def _scenarios(mint: str, home: Path, owner: str) -> tuple[Scenario, ...]:
     split = (
         "--config-path",
-        str(largest),
+        str(home / "largest.toml"),
         "--name",
         "n" * 64,
         "--description",
@@ -121,6 +156,13 @@ def _scenarios(mint: str, largest: Path) -> tuple[Scenario, ...]:
         Scenario("authorize all", ("join-authorization-create", "--permissionless")),
         Scenario("authorize one", ("join-authorization-create", "--authorizer", GRANTEE)),
         Scenario("authorize by recipe", ("run-authorizer", f"grantee={GRANTEE}")),
+        Scenario("authorize a file", ("join-authorization-create", "--from", str(home / "keys.csv"))),
+        Scenario("deactivate", ("join-authorization-delete", "--authorizer", MEMBER)),
+        Scenario("close an authorization", ("join-authorization-close", "--authorizer", FORMER_MEMBER)),
+        Scenario(
+            "delegate", ("join-authorization-delegate", "--join-authority", owner, "--delegates-added", GRANTEE, MEMBER)
+        ),
+        Scenario("claim", ("treasurer-claim-rewards", "--run-id", "funded-running"), weight=6),
         Scenario("close", ("close-run", "--run-id", "plain-halted", "--yes")),
         Scenario("create", ("create-run", "--run-id", "new", "--name", "A name")),
         Scenario("create funded", ("create-run", "--run-id", "new", "--treasurer-collateral-mint", mint)),

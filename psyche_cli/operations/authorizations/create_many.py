@@ -115,7 +115,8 @@ def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) ->
         pending = []
         batches = _packed(session, tasks)
         for number, batch in enumerate(batches):
-            session.deadline.restart()
+            if receipts:
+                session.deadline.restart()
             label = f"authorizations, {len(batch)} of {sum(map(len, batches[number:]))} left"
             instructions = [instruction for task in batch for instruction in task.instructions]
             try:

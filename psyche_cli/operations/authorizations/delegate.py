@@ -43,9 +43,10 @@ def change_delegates(
         change = max(change, 0)  # a richer account keeps what it has while it grows
     if transactions:
         require_lamports(session, funds, *transactions, rent=max(change, 0))
-    receipts = []
+    receipts: list[Receipt] = []
     for number, instructions in enumerate(transactions, 1):
-        session.deadline.restart()
+        if receipts:
+            session.deadline.restart()
         label = "delegates" if len(transactions) == 1 else f"delegates, {number} of {len(transactions)}"
         receipts.append(session.sender.send(instructions, session.wallet, label=label))
     latest = read_if_possible(lambda: session.rpc.account(address)) if receipts else None

@@ -96,9 +96,10 @@ def claim_rewards(
     if payments:
         rent = sum(payment.rent for payment in payments)
         require_lamports(session, funds, *(payment.instructions for payment in payments), rent=rent)
-    receipts = {}
+    receipts: dict[Pubkey, Receipt] = {}
     for payment in payments:
-        session.deadline.restart()
+        if receipts:
+            session.deadline.restart()
         own = payment.wallet == session.wallet
         receipts[payment.claim.wallet] = session.sender.send(
             payment.instructions,
