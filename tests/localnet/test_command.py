@@ -116,7 +116,7 @@ def test_one_ready_line_then_a_clean_end(tmp_path: Path, number: int) -> None:
         assert validator.stop(number) == (0, "", "")
 
 
-def test_ready_line_for_people(tmp_path: Path) -> None:
+def test_human_readable_ready_line(tmp_path: Path) -> None:
     with running(tmp_path, json_output=False) as validator:
         assert validator.line.startswith("Local validator ready: RPC http://127.0.0.1:")
         assert validator.line.count("\n") == 1
@@ -145,7 +145,7 @@ def test_psyche_programs_are_loaded_and_can_be_replaced(tmp_path: Path) -> None:
         assert [account["space"] == size for account in accounts] == [True, False, False, True]
 
 
-def test_transactions_are_told_on_stderr_unless_quiet(tmp_path: Path) -> None:
+def test_transactions_are_logged_to_stderr_unless_quiet(tmp_path: Path) -> None:
     to = str(Pubkey.new_unique())
     for words, told in (((), True), (("--quiet",), False)):
         with running(tmp_path, *words) as validator:
@@ -235,7 +235,7 @@ def test_new_wallet_and_mint_on_a_validator(tmp_path: Path) -> None:
         assert json.loads(finer.stdout)["error"]["code"] == "invalid_amount"
 
 
-def test_damaged_ledger_is_told_even_when_quiet(tmp_path: Path) -> None:
+def test_damaged_ledger_is_reported_even_when_quiet(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     words = ("--quiet", "--ledger", str(ledger))
     with running(tmp_path, *words) as validator:

@@ -53,7 +53,7 @@ def test_unfinished_requests_make_room_for_others(
             connection.close()
 
 
-def test_connections_that_spoke_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_that_sent_a_request_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "max_connections", lambda: 10)
     request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     with small_validator() as validator:
@@ -68,7 +68,7 @@ def test_connections_that_spoke_are_kept(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"POST / HTTP/1.1\r\nX-Slow: "], ids=["silent", "half a head"])
-def test_silent_connection_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+def test_silent_connection_is_closed_eventually(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setattr(connections, "SILENT_SECONDS", 0.01)
     with small_validator() as validator:
         [held] = hold(validator.rpc_url, b"", 1)
@@ -78,7 +78,7 @@ def test_silent_connection_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch,
         held.close()
 
 
-def test_bodies_that_are_cut_off_are_no_event(capfd: pytest.CaptureFixture[str]) -> None:
+def test_truncated_bodies_are_not_reported(capfd: pytest.CaptureFixture[str]) -> None:
     with small_validator() as validator:
         for connection in hold(validator.rpc_url, HEAD, 20):
             connection.close()
@@ -99,7 +99,7 @@ def test_bodies_that_are_cut_off_are_no_event(capfd: pytest.CaptureFixture[str])
         b"\x16\x03\x01 that is TLS\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_no_event(capfd: pytest.CaptureFixture[str], content: bytes) -> None:
+def test_non_http_input_is_not_reported(capfd: pytest.CaptureFixture[str], content: bytes) -> None:
     with small_validator() as validator:
         for url in (validator.rpc_url, validator.ws_url):
             [connection] = hold(url, content, 1)
@@ -110,7 +110,7 @@ def test_what_is_not_http_is_no_event(capfd: pytest.CaptureFixture[str], content
     assert capfd.readouterr() == ("", "")
 
 
-def test_http_log_tells_mistakes_of_ours_from_those_of_clients() -> None:
+def test_http_log_distinguishes_internal_errors_from_client_errors() -> None:
     told: list[tuple[str, bool]] = []
     logger = connections.http_logger(lambda line, ours: told.append((line, ours)))
     for error in (ConnectionResetError(), ValueError()):

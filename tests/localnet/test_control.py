@@ -44,7 +44,7 @@ def test_warp_slots_leaves_the_time(chain: Chain) -> None:
         assert chain.error("localnet_warpSeconds", wrong)["code"] == -32602
 
 
-def test_hundred_years_at_once(chain: Chain) -> None:
+def test_warp_of_a_hundred_years(chain: Chain) -> None:
     seconds = 100 * 365 * 86400
     assert chain.result("localnet_warpSeconds", seconds)["unixTimestamp"] == START + seconds
     chain.send(chain.transfer(Pubkey.new_unique(), SOL))

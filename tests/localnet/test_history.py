@@ -139,7 +139,7 @@ def test_blocks_hold_their_transactions(chain: Chain) -> None:
     assert chain.result("getBlockTime", 6) == START + 2
 
 
-def test_blocks_that_are_not_there(chain: Chain) -> None:
+def test_missing_blocks(chain: Chain) -> None:
     chain.pass_slots(10_000)
     assert chain.error("getBlock", 20_000) == {"code": -32004, "message": "Block not available for slot 20000"}
     assert chain.error("getBlock", 5_000)["code"] == -32007

@@ -19,7 +19,7 @@ from tests.localnet.harness import FEE, SOL, HandClock
 from tests.localnet.lives import Life, as_killed, file_of, full_disk
 
 
-def test_everything_is_there_again(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+def test_all_state_is_restored(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     to, owner, hand_set, removed = (Pubkey.new_unique() for _ in range(4))
     first = Life(tmp_path, payer, clock)
     first.bank.set_account(hand_set, Account(7, bytes(range(256)) * 400, owner))
@@ -54,7 +54,7 @@ def test_everything_is_there_again(tmp_path: Path, payer: Keypair, clock: HandCl
 
 
 @pytest.mark.parametrize("slots", [1, 30])
-def test_fast_clock_goes_on_where_it_was(tmp_path: Path, payer: Keypair, clock: HandClock, slots: int) -> None:
+def test_fast_clock_continues_where_it_stopped(tmp_path: Path, payer: Keypair, clock: HandClock, slots: int) -> None:
     fast = ClockMode("scale", 10_000)
     times = []
     for warp in (0, 86_400, 0):
@@ -341,7 +341,7 @@ def test_journal_that_cannot_be_replaced_grows_on(tmp_path: Path, payer: Keypair
     life.end()
 
 
-def test_start_continues_the_file_and_needs_hardly_any_room(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+def test_start_continues_the_file_and_needs_little_space(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     to, total = Pubkey.new_unique(), 0
     for number in range(4):
         life = Life(tmp_path, payer, clock)
@@ -402,7 +402,7 @@ def test_one_process_at_a_time(tmp_path: Path, payer: Keypair, clock: HandClock)
     Life(tmp_path, payer, clock).end()
 
 
-def test_folder_that_cannot_be(tmp_path: Path) -> None:
+def test_invalid_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalnetError, match="Cannot write to the ledger"):
         Ledger(tmp_path / "file" / "ledger", reset=False, notice=print)

@@ -276,7 +276,7 @@ def test_damaged_ledgers_are_never_silently_wrong(tmp_path: Path, ledger: Writte
     assert min(ends.values()) >= LEDGERS // 50, ends
 
 
-def test_undamaged_ledger_is_continued_without_a_word(tmp_path: Path, ledger: Written) -> None:
+def test_undamaged_ledger_is_continued_without_a_notice(tmp_path: Path, ledger: Written) -> None:
     (tmp_path / ledger.name).write_bytes(ledger.content)
     life = Life(tmp_path, ledger.payer, HandClock())
     assert contents(life.bank.save()) == ledger.chain_at(len(ledger.content))[0]

@@ -139,7 +139,7 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
     life.end()
 
 
-def test_restore_that_finds_no_room_changes_nothing(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+def test_restore_without_space_changes_nothing(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     to, big = Pubkey.new_unique(), Pubkey.new_unique()
     life = Life(tmp_path, payer, clock)
     life.bank.set_account(big, Account(SOL, bytes(range(256)) * 40, Pubkey.new_unique()))
@@ -164,7 +164,7 @@ def test_restore_that_finds_no_room_changes_nothing(tmp_path: Path, payer: Keypa
     life.end()
 
 
-def test_nonce_is_not_used_up_by_what_was_not_written(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+def test_nonce_is_not_advanced_by_an_unrecorded_transaction(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     to, account = Pubkey.new_unique(), Keypair()
     life = Life(tmp_path, payer, clock)
     chain, nonce = life.chain, account.pubkey()
@@ -208,7 +208,7 @@ def test_slots_stand_still_until_their_time_can_be_written(tmp_path: Path, payer
     life.end()
 
 
-def test_start_without_room_leaves_the_ledger_as_it_was(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+def test_start_without_space_leaves_the_ledger_unchanged(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     life = Life(tmp_path, payer, clock)
     for number in range(3):
         life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL + number))
@@ -244,7 +244,7 @@ def test_deleted_folder_makes_it_read_only_until_it_is_back(tmp_path: Path, paye
     life.end()
 
 
-def test_close_without_room_says_so(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+def test_close_without_space_is_reported(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     life = Life(tmp_path, payer, clock)
     life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
     with full_disk(file_of(tmp_path)):

@@ -132,7 +132,7 @@ class LimitedValidator:
         return self.process.communicate()[1]
 
 
-def test_full_disk_loses_nothing_that_was_answered(tmp_path: Path, full: bool) -> None:
+def test_full_disk_loses_no_confirmed_transaction(tmp_path: Path, full: bool) -> None:
     disks, chance = 20 if full else 3, random.Random(8)
     folder = tmp_path / "ledger"
     senders = [Sender() for _ in range(6)]

@@ -61,7 +61,7 @@ def test_nonce_outlives_blockhashes_and_works_once(chain: Chain, nonce: Pubkey) 
     assert chain.balance(to) == SOL
 
 
-def test_failed_transaction_uses_its_nonce_up(chain: Chain, nonce: Pubkey) -> None:
+def test_failed_transaction_advances_its_nonce(chain: Chain, nonce: Pubkey) -> None:
     to, value = Pubkey.new_unique(), nonce_value(chain, nonce)
     before = chain.balance(chain.payer.pubkey())
     signature = chain.send(with_nonce(chain, nonce, value, to, 1000 * SOL), skipPreflight=True)
@@ -87,7 +87,7 @@ def test_nonces_advance_alike_after_success_and_failure(chain: Chain, nonce: Pub
     assert nonce_value(chain, nonce) == after_failure
 
 
-def test_nonce_of_a_stranger_does_not_stand_in(chain: Chain, nonce: Pubkey) -> None:
+def test_nonce_without_its_authority_is_rejected(chain: Chain, nonce: Pubkey) -> None:
     stranger = Keypair()
     chain.send(chain.transfer(stranger.pubkey(), SOL))
     advance = advance_nonce_account(AdvanceNonceAccountParams(nonce_pubkey=nonce, authorized_pubkey=stranger.pubkey()))

@@ -116,7 +116,7 @@ def test_associated_token_and_memo() -> None:
     assert show(Instruction(MEMO, "für Ada".encode(), []))["parsed"] == "für Ada"
 
 
-def test_what_is_not_understood_stays_undecoded() -> None:
+def test_unknown_instructions_stay_encoded() -> None:
     unknown = show(Instruction(A, b"\1\2", []))
     assert unknown == {"programId": a, "accounts": [], "data": "5T", "stackHeight": None}
     whole = system.transfer(system.TransferParams(from_pubkey=A, to_pubkey=B, lamports=7))
@@ -140,7 +140,7 @@ def test_any_data_is_shown_somehow(program: Pubkey, accounts: int, data: bytes) 
     assert ("parsed" in shown) is not ("data" in shown)
 
 
-def test_whole_transaction_in_words_parses_strictly(chain: Chain) -> None:
+def test_transaction_in_parsed_form_parses_strictly(chain: Chain) -> None:
     mint = new_mint(chain.payer.pubkey(), rent=1_461_600, decimals=6, base_units=5)
     signature = chain.send(chain.sign(*mint.instructions, others=(mint.mint,)))
     options = {"encoding": "jsonParsed", "maxSupportedTransactionVersion": 0}

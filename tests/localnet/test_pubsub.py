@@ -105,7 +105,7 @@ def test_closed_account_is_shown_empty() -> None:
     in_session(scenario)
 
 
-def test_signature_is_told_once_whether_it_landed_before_or_after() -> None:
+def test_signature_is_notified_once_whether_it_landed_before_or_after() -> None:
     async def scenario(client: Client) -> None:
         later = client.chain.transfer(Pubkey.new_unique(), SOL)
         identity = await client.subscribe("signatureSubscribe", str(later.signatures[0]))
@@ -211,7 +211,7 @@ def test_wrong_messages_get_errors(message: str, code: int) -> None:
     in_session(scenario)
 
 
-def test_thousand_subscriptions_all_hear_and_none_is_left_behind() -> None:
+def test_thousand_subscriptions_are_all_notified_and_removed() -> None:
     async def run() -> None:
         chain, to = start_chain(), Pubkey.new_unique()
         async with serving(chain) as server, ClientSession() as session:

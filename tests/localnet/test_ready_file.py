@@ -121,7 +121,7 @@ def test_a_folder_that_went_away_is_reported(tmp_path: Path) -> None:
             ready.publish(READY)
 
 
-def test_no_file_is_asked_for() -> None:
+def test_without_the_option_no_file_is_written() -> None:
     with reserve_ready_file(None) as ready:
         assert ready is None
 

@@ -43,7 +43,7 @@ def test_allowed_rent_transitions(before: Account | None, lamports: int, size: i
     assert transition_allowed(before, lamports, size, minimum_of) is allowed
 
 
-def test_too_small_a_gift_is_refused_in_preflight_and_simulation(chain: Chain) -> None:
+def test_too_small_a_transfer_is_rejected_in_preflight_and_simulation(chain: Chain) -> None:
     refused = text(chain.transfer(Pubkey.new_unique(), MINIMUM - 1))
     failure = {"InsufficientFundsForRent": {"account_index": 1}}
     assert chain.error("sendTransaction", refused, BASE64)["data"]["err"] == failure

@@ -75,12 +75,12 @@ def test_scaled_clock_runs_faster() -> None:
         "scale:inf",
     ],
 )
-def test_clocks_that_cannot_be_meant(text: str) -> None:
+def test_invalid_clocks(text: str) -> None:
     with pytest.raises(UsageError, match="Invalid clock"):
         ClockMode.parse(text)
 
 
-def test_slots_of_no_length_pass_only_when_warped() -> None:
+def test_slots_of_zero_length_advance_only_by_warping() -> None:
     chain = start_chain(slot_seconds=0)
     chain.clock.sleep(1000)
     assert chain.result("getSlot") == 1

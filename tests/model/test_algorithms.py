@@ -62,7 +62,7 @@ def selection_of(known: Known) -> CommitteeSelection:
 
 
 @pytest.mark.parametrize("known", SELECTIONS, ids=lambda known: f"{known.total}-clients")
-def test_places_and_duties_of_a_round(known: Known) -> None:
+def test_positions_and_roles_of_a_round(known: Known) -> None:
     selection = selection_of(known)
     witness = [selection.witness_position(i) for i in range(known.total)]
     committee = [selection.committee_position(i) for i in range(known.total)]
@@ -78,7 +78,7 @@ def test_seed_of_a_selection() -> None:
     assert seeds == ["e1543551", "af5570f5", "aae89fc0", "1049f038", "ed049108", "12a3ae44"]
 
 
-def test_duties_follow_the_places() -> None:
+def test_roles_follow_from_positions() -> None:
     selection = selection_of(SELECTIONS[0])
     duties = [selection.committee(place) for place in range(100)]
     assert duties == [Committee.TIE_BREAKER] * 10 + [Committee.VERIFIER] * 27 + [Committee.TRAINER] * 63
@@ -203,7 +203,7 @@ def test_shuffle_of_the_trainers() -> None:
 
 
 @given(st.integers(0, 500), st.integers(1, 40), st.integers(0, 2**64 - 1))
-def test_a_batch_is_dealt_out_completely(size: int, trainers: int, seed: int) -> None:
+def test_a_batch_is_assigned_completely(size: int, trainers: int, seed: int) -> None:
     shares = split_batch(1000, size, range(trainers), seed)
     assert [sequence for _, share in shares for sequence in share] == list(range(1000, 1000 + size))
     assert sorted(trainer for trainer, _ in shares) == list(range(trainers))

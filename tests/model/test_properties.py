@@ -163,7 +163,7 @@ def test_on_a_new_run_only_the_owner_gets_anywhere(instruction: Instruction, clo
         assert outcome.state.run_state == RunState.UNINITIALIZED
 
 
-def test_random_play_goes_all_ways() -> None:
+def test_random_play_covers_all_transitions() -> None:
     seen = set()
     for seed in range(20):
         play = RandomPlay(seed)

@@ -115,7 +115,7 @@ def test_as_many_wallets_as_the_largest_batch_may_join() -> None:
     assert len(run.state.clients) == 9
 
 
-def test_a_run_without_config_takes_nobody() -> None:
+def test_nobody_can_join_a_run_without_config() -> None:
     assert Run().attempt(JoinRun(client(0)), ME) == 6022
 
 

@@ -22,7 +22,7 @@ def paid_cooldown(*clients: int, rate: int, **config: int) -> Run:
     return run
 
 
-def test_healthy_clients_share_evenly_and_the_rest_is_lost() -> None:
+def test_healthy_clients_share_evenly_and_the_remainder_is_not_paid() -> None:
     run = paid_cooldown(0, 1, 2, rate=100, total_steps=2).wait(7).tick()
     assert run.earned() == [33, 33, 33]
 
@@ -90,7 +90,7 @@ def test_the_ejected_are_slashed() -> None:
     ]  # fmt: skip
 
 
-def test_exited_clients_behind_one_out_of_order_are_passed_over() -> None:
+def test_exited_clients_after_one_out_of_order_are_skipped() -> None:
     assert walked([], [(3, EJECTED), (1, EJECTED), (4, EJECTED)]) == [(0, 0), (0, 0), (0, 0), (0, 7), (0, 0)]
 
 

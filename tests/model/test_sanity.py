@@ -59,7 +59,7 @@ def test_every_rule_of_the_config_was_broken_above() -> None:
     {"global_batch_size_start": 1}, {"witness_nodes": 2}, {"verification_percent": 255},
     {"round_witness_time": 2**64 - 1},
 ])  # fmt: skip
-def test_configs_at_the_edge_are_taken(changes: dict[str, int]) -> None:
+def test_configs_at_the_limits_are_accepted(changes: dict[str, int]) -> None:
     uninitialized().do(Update(config={**CONFIG, **changes}))
 
 
@@ -118,7 +118,7 @@ def test_every_rule_of_the_model_was_broken_above() -> None:
     {"data_location": {"Local": ""}}, {"data_location": "Dummy"}, {"data_location": {"Server": "s:1"}},
     {"data_location": http({"NumberedFiles": FILES})}, {"checkpoint": {"Dummy": {"repo_id": "", "revision": None}}},
 ])  # fmt: skip
-def test_models_at_the_edge_are_taken(changes: dict[str, Any]) -> None:
+def test_models_at_the_limits_are_accepted(changes: dict[str, Any]) -> None:
     uninitialized().do(Update(model={"LLM": {**model_of()["LLM"], **changes}}))
 
 

@@ -38,7 +38,7 @@ def test_resuming_a_new_run_forgets_its_step_but_not_its_data_index() -> None:
     assert run.state.progress == {"epoch": 3, "step": 1, "epoch_start_data_index": 77}
 
 
-def test_paused_to_waiting_makes_everybody_join_again() -> None:
+def test_paused_to_waiting_requires_all_to_rejoin() -> None:
     run = paused().wait(1).do(SetPaused(False)).is_at(RunState.WAITING_FOR_MEMBERS)
     assert (run.state.next_active, [pending.active for pending in run.state.clients]) == (2, [1, 1])
 
@@ -93,7 +93,7 @@ def test_warmup_to_training_when_enough_witnesses_are_ready() -> None:
 
 @pytest.mark.parametrize(("step", "target"), [(1, RunState.WAITING_FOR_MEMBERS), (50, RunState.FINISHED)])
 @pytest.mark.parametrize("seconds", [1, 10])
-def test_warmup_ends_for_want_of_clients(step: int, target: RunState, seconds: int) -> None:
+def test_warmup_ends_for_lack_of_clients(step: int, target: RunState, seconds: int) -> None:
     # No instruction leads here; the program has the rule all the same.
     run = warmup()
     state = run.state.with_progress(step=step)
@@ -175,7 +175,7 @@ def test_an_epoch_whose_time_is_up_runs_two_more_rounds() -> None:
 
 
 @pytest.mark.parametrize(("step", "last_step"), [(0, 0), (1, 4)])
-def test_a_last_step_below_4_is_not_written_down(step: int, last_step: int) -> None:
+def test_a_last_step_below_4_is_not_stored(step: int, last_step: int) -> None:
     run = training(epoch_time=21).wait(9)
     run.state = run.state.with_progress(step=step)  # No run trains at step 0; the program has the rule all the same.
     assert run.play_round().state.epoch.last_step == last_step
@@ -226,7 +226,7 @@ def test_cold_start_lasts_for_the_epoch_after_a_pause() -> None:
 
 
 @pytest.mark.parametrize("stage", [training, witnessing, cooldown], ids=["training", "witnessing", "cooldown"])
-def test_pause_of_an_epoch_under_way_only_pends(stage: Callable[[], Run]) -> None:
+def test_a_pause_during_an_epoch_is_only_pending(stage: Callable[[], Run]) -> None:
     before = stage()
     state = before.state
     before.do(SetPaused(True))

@@ -183,7 +183,7 @@ def test_extra_accounts_are_ignored(world: World) -> None:
     world.chain.must(call.instruction([*call.metas, *extra, *call.metas]))
 
 
-def test_programs_are_told_from_each_other(world: World) -> None:
+def test_programs_are_distinguished(world: World) -> None:
     for call, at, slot in cases(world):
         if slot.kind == "program":
             outcome = world.chain.send(replaced(call, at, AUTHORIZER).instruction())

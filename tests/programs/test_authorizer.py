@@ -208,7 +208,7 @@ def _authorization_bytes(world: World) -> bytes:
     return header + struct.pack("<I", len(SCOPE)) + SCOPE + b"\1"
 
 
-def test_nobody_signs_for_everybody(world: World) -> None:
+def test_an_authorization_for_all_wallets_has_no_grantee_that_can_sign(world: World) -> None:
     """An authorization for anybody has no grantee that could delegate."""
     call = world.authorization_grantee_update(NEW_KEYS[0])
     metas = call.metas

@@ -235,7 +235,7 @@ def test_paused_run_without_steps_left_cannot_be_resumed() -> None:
     training.must(steps.SetPaused(False))
 
 
-def test_a_round_without_witnesses_withdraws_everybody() -> None:
+def test_a_round_without_witnesses_withdraws_all_clients() -> None:
     training = start(3)
     training.warm_up()
     assert training.tick(20) == RunState.ROUND_WITNESS

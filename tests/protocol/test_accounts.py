@@ -215,9 +215,7 @@ def test_token_account() -> None:
     ("decoder", "data", "what", "size"),
     [(decode_mint, MINT, "mint", 82), (decode_token_account, TOKENS, "token account", 165)],
 )
-def test_token_accounts_that_are_none(
-    decoder: Callable[[RawAccount], object], data: bytes, what: str, size: int
-) -> None:
+def test_invalid_token_accounts(decoder: Callable[[RawAccount], object], data: bytes, what: str, size: int) -> None:
     with pytest.raises(WrongOwner, match=f"The {what} {ADDRESS} is owned by Token-2022") as token_2022:
         decoder(raw(data, owner=TOKEN_2022_PROGRAM))
     assert "mints of the SPL Token program" in token_2022.value.hint

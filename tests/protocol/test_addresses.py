@@ -233,7 +233,7 @@ def test_every_public_key_is_read_back(raw: bytes) -> None:
 
 @given(st.text(max_size=60))
 @settings(deadline=None)
-def test_any_other_text_is_refused_in_our_words(text: str) -> None:
+def test_any_other_text_is_rejected_with_our_message(text: str) -> None:
     try:
         key = parse_pubkey(text, "key")
     except InvalidPublicKey:

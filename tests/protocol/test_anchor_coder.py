@@ -150,7 +150,7 @@ def test_an_instruction_is_made_without_any_trace_of_anchorpy() -> None:
     assert not unwanted
 
 
-def test_whoever_imports_anchorpy_afterwards_gets_the_whole_of_it() -> None:
+def test_a_later_import_of_anchorpy_is_complete() -> None:
     check = """
 import warnings
 warnings.simplefilter("ignore")
@@ -176,7 +176,7 @@ PrivateModules.load = fail
     )
 
 
-def test_the_coder_of_the_whole_is_taken_when_it_cannot_be_loaded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_complete_package_is_imported_if_the_coder_cannot_be_loaded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: PrivateModules, name: str) -> Any:
         raise ImportError(name)
 
@@ -188,7 +188,7 @@ def test_the_coder_of_the_whole_is_taken_when_it_cannot_be_loaded_alone(monkeypa
     "source",
     ["import shelf.other", "from . import other", "from shelf.nowhere import x", "from shelf.other.deeper import x"],
 )
-def test_an_import_that_is_not_understood_is_an_import_error(source: str, tmp_path: Any, monkeypatch: Any) -> None:
+def test_an_unsupported_import_is_an_import_error(source: str, tmp_path: Any, monkeypatch: Any) -> None:
     package = tmp_path / "shelf"
     package.mkdir()
     (package / "__init__.py").write_text("raise AssertionError('not wanted')")

@@ -56,7 +56,7 @@ def key(number: int) -> bytes:
     return bytes([number]) * 32
 
 
-def test_everything_a_run_under_way_holds() -> None:
+def test_all_values_of_a_run_in_training() -> None:
     image = v1_image()
     put(image, 16, b"A run")
     put(image, 80, "Größe".encode())

@@ -57,7 +57,7 @@ def test_damage_is_located(offset: int, content: bytes, field: str, value: int) 
     assert f"{field} at byte {offset} " in caught.value.message
 
 
-def test_damage_that_only_properties_meet() -> None:
+def test_damage_found_only_by_properties() -> None:
     image = v1_image()
     put(image, 94_376, u32(4))
     with pytest.raises(MalformedAccount, match="rounds_head at byte 94376 is 4, but must be less than 4"):
@@ -69,7 +69,7 @@ def test_damage_that_only_properties_meet() -> None:
         _ = decode(image).epoch_clients
 
 
-def test_capacity_is_not_too_much() -> None:
+def test_a_full_list_is_valid() -> None:
     image = v1_image()
     for offset in (75_928, 94_368, 119_000):
         put_u64(image, offset, 256)

@@ -24,7 +24,7 @@ def test_changed_values_are_listed_in_order_with_their_paths() -> None:
     ]
 
 
-def test_a_changed_payload_is_told_by_its_key() -> None:
+def test_a_changed_payload_is_reported_by_its_key() -> None:
     after = with_value(f"{LLM}.checkpoint.Hub.repo_id", "other/repo")["model"]
     assert differences(document()["model"], after, "model") == [
         Difference(f"{LLM}.checkpoint.Hub.repo_id", "org/repo", "other/repo")

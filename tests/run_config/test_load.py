@@ -269,7 +269,7 @@ def test_other_top_level_keys_are_refused(tmp_path: Path) -> None:
     assert "did you mean" not in found[2][2]
 
 
-def test_all_problems_are_told_at_once_and_rules_of_the_sound_part_too(tmp_path: Path) -> None:
+def test_all_problems_are_reported_together_including_rules_of_the_valid_part(tmp_path: Path) -> None:
     changed = document()
     del changed["config"]["total_steps"]
     changed["config"]["cooldown_time"] = 0
@@ -370,7 +370,7 @@ def _first_problem(path: Path, text: str) -> BrokenRule:
     return caught.value.problems[0]
 
 
-def test_broken_toml_is_told_with_line_and_column(tmp_path: Path) -> None:
+def test_invalid_toml_is_reported_with_line_and_column(tmp_path: Path) -> None:
     problem = _first_problem(tmp_path / "run.toml", "[config]\nwarmup_time = \n")
     assert problem["rule"] == "Syntax"
     assert "line 2, column 15" in problem["message"]

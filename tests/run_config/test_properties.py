@@ -134,7 +134,7 @@ def test_arbitrary_documents_end_in_a_configuration_error(content: dict[str, Any
 
 @given(st.data(), TOML_VALUES)
 @settings(max_examples=200)
-def test_any_value_anywhere_is_read_or_told(data: st.DataObject, value: Any) -> None:
+def test_any_value_anywhere_is_accepted_or_reported(data: st.DataObject, value: Any) -> None:
     content = document()
     path = data.draw(st.sampled_from(_places(content)))
     table, key = _at(content, path)

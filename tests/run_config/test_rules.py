@@ -71,7 +71,7 @@ def test_the_table_of_bounds_has_every_rule() -> None:
         ("cooldown_time", 0, "config.cooldown_time = 0, but it must be at least 1"),
     ],
 )
-def test_a_broken_bound_is_told_with_value_and_bound(key: str, beyond: int, message: str) -> None:
+def test_a_violated_limit_is_reported_with_value_and_limit(key: str, beyond: int, message: str) -> None:
     (problem,) = check_config(sample_config(**{key: beyond}))
     assert problem.message == message
 

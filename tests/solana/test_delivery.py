@@ -71,7 +71,7 @@ def test_processed_is_not_enough() -> None:
     assert stage.cluster.count("getSignatureStatuses") == 4
 
 
-def test_a_failure_that_is_in_the_ledger_already_is_found_at_the_first_look() -> None:
+def test_a_failure_already_in_the_ledger_is_found_by_the_first_poll() -> None:
     stage = Stage()
     stage.on("getTransaction", {"slot": 78, "meta": {"err": CUSTOM, "fee": 5000, "logMessages": ["a log"]}})
     error = stage.fails(ProgramRefused)
@@ -81,7 +81,7 @@ def test_a_failure_that_is_in_the_ledger_already_is_found_at_the_first_look() ->
 
 
 @pytest.mark.parametrize("answer", [REFUSED, BROKEN, SLOW, RawAnswer(b""), RpcFault(-32602, "confirmed only"), None])
-def test_a_first_look_that_finds_nothing_decides_nothing(answer: Any) -> None:
+def test_a_first_poll_without_result_is_not_conclusive(answer: Any) -> None:
     stage = Stage()
     stage.on("getTransaction", answer)
     stage.on("getSignatureStatuses", stage.status(False), stage.status(True))
@@ -89,14 +89,14 @@ def test_a_first_look_that_finds_nothing_decides_nothing(answer: Any) -> None:
     assert stage.cluster.count("getSignatureStatuses") == 2
 
 
-def test_the_ledger_is_not_asked_first_for_what_was_perhaps_not_taken() -> None:
+def test_the_ledger_is_not_queried_first_if_the_transaction_may_not_have_been_accepted() -> None:
     stage = Stage()
     stage.accepting_then(BROKEN)
     stage.send()
     assert [method for method, _ in stage.cluster.calls][-2:] == ["getSignatureStatuses", "getTransaction"]
 
 
-def test_a_late_confirmation_is_looked_for_every_fifth_of_a_second() -> None:
+def test_a_late_confirmation_is_polled_for_every_fifth_of_a_second() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", lambda params: stage.cluster.status(stage.elapsed > 20))
     stage.send()
@@ -104,7 +104,7 @@ def test_a_late_confirmation_is_looked_for_every_fifth_of_a_second() -> None:
     assert stage.elapsed <= 20.2
 
 
-def test_after_half_a_minute_it_is_looked_for_every_second() -> None:
+def test_after_half_a_minute_polling_slows_down_to_every_second() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", lambda params: stage.cluster.status(stage.elapsed > 50))
     stage.send()
@@ -147,7 +147,7 @@ def test_a_lost_answer_to_sending_does_not_matter_when_the_bytes_arrived(answer:
         RpcFault(-32002, "Blockhash not found", {"err": "BlockhashNotFound"}),
     ],
 )
-def test_what_was_not_taken_is_sent_again(answer: Any) -> None:
+def test_a_transaction_that_was_not_accepted_is_sent_again(answer: Any) -> None:
     stage = Stage()
     stage.on("sendTransaction", answer, stage.cluster.accept)
     assert stage.send().slot == 77
@@ -155,7 +155,7 @@ def test_what_was_not_taken_is_sent_again(answer: Any) -> None:
     assert_one_transaction(stage)
 
 
-def test_already_processed_on_resending_is_progress() -> None:
+def test_already_processed_on_a_resend_is_not_an_error() -> None:
     stage = Stage()
     stage.accepting_then(None, RpcFault(-32002, "already been processed", {"err": "AlreadyProcessed"}))
     stage.on("getSignatureStatuses", *[stage.status(False)] * 14, stage.status(True))
@@ -163,14 +163,14 @@ def test_already_processed_on_resending_is_progress() -> None:
     assert len(stage.cluster.sent) == 2
 
 
-def test_a_refusal_of_a_resend_changes_nothing() -> None:
+def test_a_rejected_resend_is_ignored() -> None:
     stage = Stage()
     stage.accepting_then(None, RpcFault(-32002, "preflight", {"err": CUSTOM}), HttpStatusError("no", status=403))
     stage.on("getSignatureStatuses", *[stage.status(False)] * 10, stage.status(True))
     assert stage.send().slot == 77
 
 
-def test_flapping_status_polls_are_lived_through() -> None:
+def test_intermittent_failures_of_status_polls_are_tolerated() -> None:
     stage = Stage()
     stage.on(
         "getSignatureStatuses",
@@ -202,7 +202,7 @@ def test_missing_logs_never_turn_success_into_failure(answers: list[Any]) -> Non
     assert stage.cluster.count("getTransaction") == 1 + 3
 
 
-def test_logs_that_come_late_are_waited_for() -> None:
+def test_delayed_logs_are_awaited() -> None:
     stage = Stage()
     stage.on("getTransaction", None, None, {"slot": 77, "meta": {"err": None, "fee": 7, "logMessages": ["late"]}})
     receipt = stage.send()
@@ -230,7 +230,7 @@ def test_a_gateway_that_executes_and_then_fails_never_hides_the_payment(answer: 
 
 @pytest.mark.parametrize("answer", MAY_HIDE_A_PAYMENT, ids=str)
 @pytest.mark.parametrize("later", [None, HttpStatusError("no", status=403), REFUSED], ids=["again", "403", "refused"])
-def test_once_the_bytes_may_have_left_no_later_refusal_makes_them_unsent(answer: Any, later: Any) -> None:
+def test_a_later_rejection_does_not_make_a_possibly_sent_transaction_unsent(answer: Any, later: Any) -> None:
     stage = Stage()
     stage.on("sendTransaction", answer, *([] if later is None else [later]))
     stage.on("getSignatureStatuses", HttpStatusError("gone", status=404))

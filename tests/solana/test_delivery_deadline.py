@@ -40,7 +40,7 @@ def test_no_retry_after_goes_beyond_the_deadline(methods: tuple[str, ...], retry
     assert WRITING_SECONDS - 1 < stage.elapsed <= WRITING_SECONDS
 
 
-def test_after_the_longest_pause_there_is_time_for_a_last_look() -> None:
+def test_after_the_longest_pause_there_is_time_for_a_last_poll() -> None:
     stage = Stage()
 
     def status(params: list[Any]) -> Any:
@@ -65,7 +65,7 @@ def test_a_slow_endpoint_does_not_stretch_the_deadline(silent: str, seconds: flo
     assert stage.elapsed <= WRITING_SECONDS
 
 
-def test_what_is_prepared_too_slowly_is_not_sent_any_more() -> None:
+def test_a_transaction_prepared_too_slowly_is_not_sent() -> None:
     stage = Stage()
     slowly(stage, "simulateTransaction", 9.5)
     stage.sender = Sender(RpcClient(stage.cluster, stage.clock), stage.clock, stage.notes.append, deadline_seconds=10)

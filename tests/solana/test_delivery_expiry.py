@@ -47,7 +47,7 @@ def test_a_blockhash_lives_up_to_and_including_its_last_block_height() -> None:
     }
 
 
-def test_one_look_is_not_enough() -> None:
+def test_one_response_does_not_establish_expiry() -> None:
     # The node that answers first is on a minority fork and does not know the transaction.
     stage = Stage()
     stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
@@ -55,7 +55,7 @@ def test_one_look_is_not_enough() -> None:
     assert stage.send().slot == 77
 
 
-def test_a_look_that_finds_something_begins_the_two_looks_anew() -> None:
+def test_a_known_status_restarts_the_check_of_expiry() -> None:
     stage = Stage()
     stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
     unknown, pending = stage.status(False, slot=300), stage.status(True, "processed")
@@ -65,7 +65,7 @@ def test_a_look_that_finds_something_begins_the_two_looks_anew() -> None:
     assert answers >= 9 + 1 + 4 + 1 + 6
 
 
-def test_a_transaction_found_in_the_last_look_has_landed() -> None:
+def test_a_transaction_found_by_the_last_poll_has_landed() -> None:
     stage = Stage()
 
     def status(params: list[Any]) -> Any:
@@ -75,7 +75,7 @@ def test_a_transaction_found_in_the_last_look_has_landed() -> None:
     assert stage.send().slot == 77
 
 
-def test_a_transaction_that_failed_in_the_last_look_has_failed() -> None:
+def test_a_failure_found_by_the_last_poll_is_a_failure() -> None:
     stage = Stage()
 
     def status(params: list[Any]) -> Any:
@@ -94,7 +94,7 @@ def test_a_node_that_lags_behind_the_expiry_cannot_declare_it() -> None:
     assert stage.send().slot == 77
 
 
-def test_after_the_expiry_nothing_is_sent_any_more() -> None:
+def test_after_the_expiry_nothing_is_sent() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", stage.status(False, slot=120))
     stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
@@ -115,7 +115,7 @@ def test_a_node_without_history_answers_from_its_recent_memory() -> None:
     stage.fails(TransactionExpired)
 
 
-def test_another_error_in_the_last_look_declares_nothing() -> None:
+def test_another_error_in_the_last_poll_does_not_establish_expiry() -> None:
     stage = Stage()
 
     def status(params: list[Any]) -> Any:
@@ -127,7 +127,7 @@ def test_another_error_in_the_last_look_declares_nothing() -> None:
     stage.fails(TransactionUnknown)
 
 
-def test_a_block_height_that_cannot_be_read_declares_nothing() -> None:
+def test_an_unreadable_block_height_does_not_establish_expiry() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", stage.status(False))
     stage.on("getEpochInfo", RpcFault(-32601, "Method not found"))

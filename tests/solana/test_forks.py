@@ -115,7 +115,7 @@ CASES = [*itertools.product(range(14), range(9))]
 
 
 @pytest.mark.parametrize("setting", ["one node", "one node that learns of votes", "two nodes", "two nodes, mixed"])
-def test_nothing_that_landed_on_the_majoritys_fork_is_called_expired(setting: str) -> None:
+def test_a_transaction_on_the_majority_fork_is_never_reported_as_expired(setting: str) -> None:
     slot_seconds = 0.4
     verdicts = []
     for fork_seconds, blocks_before_the_last in CASES:

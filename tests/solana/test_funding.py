@@ -23,7 +23,7 @@ WALLET = Pubkey.new_unique()
         ("http://[::1]:8899", 7, f"airdrop {WALLET} 1 --rpc http://[::1]:8899"),
     ],
 )
-def test_on_this_machine_the_faucet_is_asked(endpoint: str, missing: int | None, words: str) -> None:
+def test_on_this_machine_the_faucet_is_suggested(endpoint: str, missing: int | None, words: str) -> None:
     assert how_to_fund(WALLET, endpoint, missing) == f"Fund it first: psyche-cli localnet {words}"
 
 
@@ -37,5 +37,5 @@ def test_on_this_machine_the_faucet_is_asked(endpoint: str, missing: int | None,
         "an invalid URL",
     ],
 )
-def test_elsewhere_nothing_of_a_local_validator_is_said(endpoint: str) -> None:
+def test_elsewhere_no_local_validator_is_suggested(endpoint: str) -> None:
     assert how_to_fund(WALLET, endpoint, 5) == f"Send SOL to {WALLET} on this cluster first."

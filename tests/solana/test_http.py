@@ -45,13 +45,13 @@ def test_a_request_is_posted_and_answered_over_one_kept_connection(serve: Serve)
     assert [request.rpartition(b"\n")[2] for request in requests] == [b"first", b"second"]
 
 
-def test_a_compressed_answer_is_unfolded(serve: Serve) -> None:
+def test_a_compressed_response_is_decompressed(serve: Serve) -> None:
     url = serve(answering(gzip.compress(b"plain" * 100), "Content-Encoding: gzip"))
     with closing(HttpTransport(url)) as transport:
         assert transport.send(b"{}", timeout=PATIENCE) == b"plain" * 100
 
 
-def test_a_wrongly_compressed_answer_is_told(serve: Serve) -> None:
+def test_an_invalid_compressed_response_is_reported(serve: Serve) -> None:
     error = failure(serve(answering(b"not gzip at all", "Content-Encoding: gzip")))
     assert isinstance(error, BadRpcResponse)
     assert "could not be decompressed" in error.message
@@ -90,7 +90,7 @@ def test_every_other_status_is_an_error(
     [b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 "],
     ids=["body", "header", "status line"],
 )
-def test_the_timeout_holds_for_an_answer_that_drips(serve: Serve, head: bytes) -> None:
+def test_the_timeout_applies_to_a_response_that_trickles(serve: Serve, head: bytes) -> None:
     # Were each socket operation timed alone, there would never be an error.
     error, _ = failure_of_a_slow_answer(serve, dripping(head))
     assert isinstance(error, TimedOut)
@@ -111,7 +111,7 @@ def test_after_a_timeout_the_rest_of_the_answer_is_not_waited_for(serve: Serve) 
     assert hung_up.wait(PATIENCE)
 
 
-def test_a_host_that_takes_no_connection_never_saw_the_request() -> None:
+def test_a_host_that_accepts_no_connection_never_received_the_request() -> None:
     # A full backlog: Linux leaves further connections unanswered, as a firewall would.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
         for _ in range(3):
@@ -152,7 +152,7 @@ def test_a_refused_connection_never_sent_anything() -> None:
     assert error.hint
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(serve: Serve, tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_rejected(serve: Serve, tmp_path: Path) -> None:
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_side.load_cert_chain(self_signed_certificate(tmp_path / "server.pem"))
 
@@ -212,7 +212,7 @@ def test_an_endless_answer_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPa
     assert "larger than 67108864 bytes" in error.message
 
 
-def test_a_closed_transport_does_not_pretend(serve: Serve) -> None:
+def test_a_closed_transport_raises_an_error(serve: Serve) -> None:
     transport = HttpTransport(serve(answering(b"fine")))
     transport.close()
     with pytest.raises(Unreachable):
@@ -240,7 +240,7 @@ def test_no_proxy_is_used_for_loopback_and_one_is_for_the_rest(serve: Serve, mon
     assert len(requests) == 1
 
 
-def test_an_unusable_proxy_setting_is_told_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_proxy_setting_is_reported_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "gopher://SECRET@proxy")
@@ -253,7 +253,7 @@ def test_an_unusable_proxy_setting_is_told_without_showing_it(monkeypatch: pytes
     assert "HTTPS_PROXY" in caught.value.hint
 
 
-def test_a_process_that_may_have_no_more_threads_has_asked_nothing() -> None:
+def test_without_another_thread_no_request_is_sent() -> None:
     """The stack that is asked for here is larger than any address space."""
     with closing(HttpTransport("http://127.0.0.1:9")) as transport:
         usual = threading.stack_size(1 << 50)
@@ -273,7 +273,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
     [b"HTTP/1.1 100 Continue\r\n\r\n", INTERIM, b"HTTP/1.1 102 Processing\r\n\r\n" * 50 + INTERIM],
     ids=["100", "103", "many"],
 )
-def test_what_comes_before_the_answer_is_passed_over(serve: Serve, before: bytes) -> None:
+def test_interim_responses_are_skipped(serve: Serve, before: bytes) -> None:
     def talk(connection: socket.socket, _: threading.Event) -> None:
         for answer in (b"first", b"other"):
             read_request(connection)
@@ -284,7 +284,7 @@ def test_what_comes_before_the_answer_is_passed_over(serve: Serve, before: bytes
         assert transport.send(b"{}", timeout=PATIENCE) == b"other"
 
 
-def test_an_upgrade_that_nobody_asked_for_is_no_answer(serve: Serve) -> None:
+def test_an_unrequested_protocol_upgrade_is_an_invalid_response(serve: Serve) -> None:
     error = failure(serve(answering(b"", status="101 Switching Protocols")))
     assert isinstance(error, HttpStatusError)
     assert error.status == 101

@@ -29,7 +29,7 @@ TEXT = b'{"jsonrpc":"2.0"}' * 10_000
         ("identity", TEXT),
     ],
 )
-def test_a_compressed_answer_is_unpacked(serve: Serve, coding: str, body: bytes) -> None:
+def test_a_compressed_body_is_decompressed(serve: Serve, coding: str, body: bytes) -> None:
     requests: list[bytes] = []
     url = serve(answering(body, f"Content-Encoding: {coding}", requests=requests))
     with closing(HttpTransport(url)) as transport:
@@ -49,14 +49,14 @@ def test_a_compressed_answer_is_unpacked(serve: Serve, coding: str, body: bytes)
         ("gzip, zstd", b"never asked for"),
     ],
 )
-def test_what_is_not_compressed_as_it_says_is_no_answer(serve: Serve, coding: str, body: bytes) -> None:
+def test_a_body_that_is_not_in_its_declared_encoding_is_an_error(serve: Serve, coding: str, body: bytes) -> None:
     error = failure(serve(answering(body, f"Content-Encoding: {coding}")))
     assert isinstance(error, BadRpcResponse)
     assert "could not be decompressed" in error.message
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
-def test_an_answer_that_unfolds_without_end_is_cut_off(serve: Serve, coding: str) -> None:
+def test_decompression_of_an_endless_body_is_aborted(serve: Serve, coding: str) -> None:
     gigabyte = zeros_of_a_gigabyte(coding)
     assert len(gigabyte) < 2 * 1024 * 1024
     url = serve(answering(gigabyte, f"Content-Encoding: {coding}"))

@@ -57,7 +57,7 @@ def test_a_kept_connection_that_the_server_has_closed_is_replaced_before_anythin
             hung_up.clear()
 
 
-def test_a_kept_connection_on_which_something_came_unasked_is_replaced(serve: Serve) -> None:
+def test_a_kept_connection_with_unsolicited_data_is_replaced(serve: Serve) -> None:
     answered, complained = threading.Event(), threading.Event()
 
     def answer_and_complain(connection: socket.socket, _: int) -> None:
@@ -121,7 +121,7 @@ def test_several_threads_have_a_connection_each(serve: Serve) -> None:
     assert answers == [b"fine"] * 3
 
 
-def test_a_closed_transport_certainly_sends_nothing(serve: Serve) -> None:
+def test_a_closed_transport_never_sends_a_request(serve: Serve) -> None:
     counting = Counting(lambda connection, _: connection.sendall(FINE))
     transport = HttpTransport(serve(counting))
     transport.send(b"{}", timeout=PATIENCE)
@@ -186,7 +186,7 @@ def test_a_certificate_file_that_does_not_exist_is_reported_where_it_would_be_ne
 # --- proxies ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_http_url_is_asked_of_the_proxy_in_full(serve: Serve) -> None:
+def test_a_proxy_receives_the_full_http_url(serve: Serve) -> None:
     requests: list[bytes] = []
     port = urlsplit(serve(answering(b"fine", requests=requests))).port
     variables = {"http_proxy": f"user:p%20w@127.0.0.1:{port}"}
@@ -251,7 +251,7 @@ def test_a_proxy_that_refuses_never_let_the_request_through(serve: Serve) -> Non
     assert error.request_sent is False
 
 
-def test_the_timeout_holds_while_a_proxy_drips_and_then_nothing_is_sent(serve: Serve) -> None:
+def test_the_timeout_applies_to_a_proxy_that_trickles_and_then_nothing_is_sent(serve: Serve) -> None:
     def drip(connection: socket.socket, stop: threading.Event) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 ")

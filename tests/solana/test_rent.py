@@ -23,7 +23,7 @@ def sysvar(data: bytes, owner: Pubkey = OWNER) -> RawAccount:
     return RawAccount(RENT_SYSVAR, owner, 1, data)
 
 
-def test_the_minimum_is_what_the_cluster_says() -> None:
+def test_the_minimum_equals_the_clusters() -> None:
     rpc = RpcClient(InProcessTransport(create_dispatcher(Genesis(programs={}))), SystemClock())
     rent = decode_rent(rpc.account(RENT_SYSVAR))
     for size in (0, 1, 82, 108, 165, 173, 200, 119_160, 10 * 1024 * 1024):
@@ -44,7 +44,7 @@ def test_the_minimum_is_exact(lamports: int, years: float, size: int, minimum: i
     "data",
     [b"", bytes(16), bytes(18), struct.pack("<QdB", 1, float("nan"), 0), struct.pack("<QdB", 1, float("inf"), 0)],
 )
-def test_what_is_no_rent_sysvar_is_refused(data: bytes) -> None:
+def test_an_invalid_rent_sysvar_is_rejected(data: bytes) -> None:
     with pytest.raises(MalformedAccount):
         decode_rent(sysvar(data))
     with pytest.raises(WrongOwner):

@@ -41,7 +41,7 @@ def status(code: int, retry_after: int | None = None) -> HttpStatusError:
         RpcFault(429, "Too many requests"),
     ],
 )
-def test_transient_failures_of_reads_are_asked_again(error: Exception) -> None:
+def test_transient_failures_of_reads_are_retried(error: Exception) -> None:
     rpc, cluster = client("getBalance", error, error, valued(5))
     assert rpc.balance(A) == 5
     assert cluster.clock.sleeps == [0.25, 0.5]
@@ -55,14 +55,14 @@ def test_transient_failures_of_reads_are_asked_again(error: Exception) -> None:
         RawAnswer(b"garbage"),
     ],
 )
-def test_definitive_failures_are_not_asked_again(error: Exception) -> None:
+def test_permanent_failures_are_not_retried(error: Exception) -> None:
     rpc, cluster = client("getBalance", error, valued(5))
     with pytest.raises(NetworkError):
         rpc.balance(A)
     assert len(cluster.calls) == 1
 
 
-def test_an_endpoint_that_is_not_there_is_given_up_within_three_seconds() -> None:
+def test_an_unreachable_endpoint_is_given_up_within_three_seconds() -> None:
     rpc, cluster = client("getBalance", refused())
     with pytest.raises(Unreachable):
         rpc.balance(A)
@@ -102,7 +102,7 @@ def test_time_spent_in_attempts_counts() -> None:
     assert len(cluster.calls) == 2
 
 
-def test_what_changes_something_is_asked_once() -> None:
+def test_calls_that_change_state_are_not_retried() -> None:
     rpc, cluster = client("sendTransaction", refused(), str(SIGNATURE))
     cluster.handlers["requestAirdrop"] = scripted_answers([refused(), str(SIGNATURE)])
     with pytest.raises(Unreachable):
@@ -130,7 +130,7 @@ def test_no_two_requests_on_one_transport_have_the_same_id() -> None:
     assert len(set(ids)) == 5
 
 
-def test_a_client_without_retries_asks_once() -> None:
+def test_a_client_without_retries_sends_one_request() -> None:
     rpc, cluster = client("getBalance", refused(), commitment="processed")
     once = rpc.without_retries(5.0)
     with pytest.raises(Unreachable):
@@ -142,13 +142,13 @@ def test_a_client_without_retries_asks_once() -> None:
     assert cluster.timeouts == [5.0, 10.0]
 
 
-def test_any_method_can_be_asked_unchecked() -> None:
+def test_any_method_can_be_called_without_validation() -> None:
     rpc, cluster = client("getVersion", {"solana-core": "2.0"})
     assert rpc.request("getVersion") == {"solana-core": "2.0"}
     assert cluster.calls == [("getVersion", [])]
 
 
-def test_every_request_has_an_id_of_its_own() -> None:
+def test_every_request_has_a_unique_id() -> None:
     bodies: list[bytes] = []
     cluster = ScriptedCluster(FakeClock())
 
@@ -163,7 +163,7 @@ def test_every_request_has_an_id_of_its_own() -> None:
     assert [json.loads(body)["id"] for body in bodies] == [1, 2]
 
 
-def test_a_policy_says_nothing_of_errors_that_it_does_not_know() -> None:
+def test_a_policy_does_not_retry_unknown_errors() -> None:
     assert RetryPolicy().delay(NetworkError("other"), 0, 0.0) is None
     assert issubclass(NetworkError, PsycheError)
 
@@ -178,7 +178,7 @@ def test_no_attempt_and_no_pause_goes_beyond_the_deadline() -> None:
     assert cluster.timeouts == [10.0, 6.0, 2.0]
 
 
-def test_after_the_deadline_nothing_is_asked() -> None:
+def test_after_the_deadline_no_request_is_sent() -> None:
     rpc, cluster = client("getBalance", valued(5))
     bounded = rpc.within(Deadline(cluster.clock, 10)).without_retries()
     assert bounded.balance(A) == 5

@@ -36,7 +36,7 @@ from .scripted import RawAnswer, RpcFault
         b'{"jsonrpc":"2.0","id":2,"error":{"code":1,"message":"for somebody else"}}',
     ],
 )
-def test_what_is_no_answer_to_the_request_is_refused(body: bytes) -> None:
+def test_a_response_to_another_request_is_rejected(body: bytes) -> None:
     rpc, cluster = client("getGenesisHash", RawAnswer(body))
     with pytest.raises(BadRpcResponse, match=r"^Invalid response from scripted://cluster to getGenesisHash: "):
         rpc.genesis_hash()
@@ -107,7 +107,7 @@ def account_of_packed(packed: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("tells_size", [True, False])
-def test_the_largest_account_is_unfolded_and_a_larger_one_is_not(tells_size: bool) -> None:
+def test_the_largest_account_is_decompressed_and_a_larger_one_is_not(tells_size: bool) -> None:
     packer = zstandard.ZstdCompressor(write_content_size=tells_size)
     rpc, _ = client(
         "getMultipleAccounts",
@@ -129,7 +129,7 @@ def test_an_account_that_is_too_large_in_plain_base64_is_refused() -> None:
         rpc.account(A)
 
 
-def test_a_frame_that_announces_too_much_is_refused_by_its_header() -> None:
+def test_a_frame_that_declares_too_much_is_rejected_by_its_header() -> None:
     packed = zstandard.ZstdCompressor(write_content_size=True).compress(bytes(MAX_ACCOUNT_BYTES * 20))
     rpc, _ = client("getMultipleAccounts", valued([account_of_packed(packed[:20])]))
     with pytest.raises(BadRpcResponse, match="exceeds the maximum account size"):

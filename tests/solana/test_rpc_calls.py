@@ -21,7 +21,7 @@ from .rpc_cluster import HASH, OWNER, SIGNATURE, A, B, account_json, client, val
 from .scripted import FakeClock, ScriptedCluster
 
 
-def test_accounts_are_asked_compressed_in_one_call() -> None:
+def test_accounts_are_requested_compressed_in_one_call() -> None:
     data = bytes(119160)
     rpc, cluster = client("getMultipleAccounts", valued([account_json(data), None]))
     assert rpc.accounts([A, B]) == [RawAccount(A, OWNER, 830244480, data), None]

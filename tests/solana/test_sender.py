@@ -29,7 +29,7 @@ def simulation(err: Any) -> dict[str, Any]:
     return {"context": {"slot": 1}, "value": {"err": err, "logs": ["a log"]}}
 
 
-def test_what_fails_in_simulation_is_never_sent() -> None:
+def test_a_transaction_that_fails_in_simulation_is_never_sent() -> None:
     seen: list[Any] = []
 
     def describe(err: Any, logs: Any, program_ids: Any) -> PsycheError:
@@ -52,7 +52,7 @@ def test_what_fails_in_simulation_is_never_sent() -> None:
     assert stage.notes == []
 
 
-def test_an_empty_wallet_is_told() -> None:
+def test_an_empty_wallet_is_reported() -> None:
     stage = Stage()
     stage.on("simulateTransaction", simulation("AccountNotFound"))
     assert stage.fails(InsufficientFunds).context["wallet"] == str(WALLET.address)
@@ -60,7 +60,7 @@ def test_an_empty_wallet_is_told() -> None:
 
 
 @pytest.mark.parametrize("err", ["BlockhashNotFound", "AlreadyProcessed"])
-def test_a_simulation_that_wants_a_newer_blockhash_gets_one(err: str) -> None:
+def test_a_simulation_is_repeated_with_a_newer_blockhash(err: str) -> None:
     stage = Stage()
     stage.on("simulateTransaction", simulation(err), simulation(err), lambda params: stage.cluster.simulation())
     assert stage.send().slot == 77
@@ -69,7 +69,7 @@ def test_a_simulation_that_wants_a_newer_blockhash_gets_one(err: str) -> None:
 
 
 @pytest.mark.parametrize("err", ["BlockhashNotFound", "AlreadyProcessed", None])
-def test_a_node_that_does_not_name_the_blockhash_is_asked_for_one_and_simulates_the_signed_bytes(err: Any) -> None:
+def test_without_a_reported_blockhash_the_signed_transaction_is_simulated_again(err: Any) -> None:
     stage = Stage()
     stage.on("simulateTransaction", simulation(None), simulation(err), simulation(None))
     assert stage.send().slot == 77
@@ -80,7 +80,7 @@ def test_a_node_that_does_not_name_the_blockhash_is_asked_for_one_and_simulates_
     assert params[1] == {"commitment": "confirmed", "encoding": "base64", "sigVerify": True}
 
 
-def test_what_fails_when_the_signed_bytes_are_simulated_is_never_sent() -> None:
+def test_a_signed_transaction_that_fails_in_simulation_is_never_sent() -> None:
     stage = Stage()
     stage.on("simulateTransaction", simulation(None), simulation(CUSTOM))
     stage.fails(ProgramRefused)
@@ -142,7 +142,7 @@ def test_a_transaction_that_is_too_large_is_not_simulated() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 415])
-def test_an_http_status_that_proves_that_nothing_was_taken_ends_it(status: int) -> None:
+def test_an_http_status_that_proves_rejection_ends_the_delivery(status: int) -> None:
     stage = Stage()
     stage.on("sendTransaction", HttpStatusError("no", status=status))
     error = stage.fails(HttpStatusError)
@@ -151,7 +151,7 @@ def test_an_http_status_that_proves_that_nothing_was_taken_ends_it(status: int) 
     assert error.context == {"sent": False, "status": status, "retry_after": None}
 
 
-def test_a_json_rpc_refusal_of_the_request_itself_ends_it() -> None:
+def test_a_json_rpc_rejection_of_the_request_ends_the_delivery() -> None:
     stage = Stage()
     stage.on("sendTransaction", RpcFault(-32601, "Method not found"))
     assert stage.fails(RpcError).sent is False
@@ -179,7 +179,7 @@ def test_an_endpoint_that_cannot_be_connected_to_for_sending_means_nothing_was_s
 # --- failed on-chain --------------------------------------------------------------------------------------------------
 
 
-def test_what_fails_on_chain_was_paid_for_and_says_so() -> None:
+def test_an_on_chain_failure_reports_the_paid_fee() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", stage.status(True, err=CUSTOM))
     error = stage.fails(ProgramRefused)
@@ -189,7 +189,7 @@ def test_what_fails_on_chain_was_paid_for_and_says_so() -> None:
     assert error.hint.endswith(f"Transaction {stage.signature} failed on-chain; its fee was paid.")
 
 
-def test_a_failure_below_the_commitment_does_not_count_yet() -> None:
+def test_a_failure_below_the_commitment_is_not_final() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", stage.status(True, "processed", err=CUSTOM), stage.status(True))
     assert stage.send().slot == 77
@@ -215,7 +215,7 @@ def test_ctrl_c_before_sending() -> None:
 
 
 @pytest.mark.parametrize("method", ["sendTransaction", "getTransaction", "getSignatureStatuses"])
-def test_ctrl_c_while_it_is_under_way_tells_the_signature(method: str) -> None:
+def test_ctrl_c_during_the_delivery_reports_the_signature(method: str) -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", stage.status(False))
     stage.on(method, KeyboardInterrupt())
@@ -227,14 +227,14 @@ def test_ctrl_c_while_it_is_under_way_tells_the_signature(method: str) -> None:
     assert "before trying again" in error.hint
 
 
-def test_ctrl_c_while_certainly_nothing_left() -> None:
+def test_ctrl_c_while_nothing_can_have_been_sent() -> None:
     stage = Stage()
     stage.on("sendTransaction", REFUSED)
     stage.on("getSignatureStatuses", KeyboardInterrupt())
     assert stage.fails(Interrupted).context == {"sent": False}
 
 
-def test_ctrl_c_while_the_logs_are_fetched_says_that_it_landed() -> None:
+def test_ctrl_c_while_fetching_the_logs_reports_that_it_landed() -> None:
     stage = Stage()
     stage.on("getTransaction", None, KeyboardInterrupt())
     error = stage.fails(Interrupted)
@@ -242,7 +242,7 @@ def test_ctrl_c_while_the_logs_are_fetched_says_that_it_landed() -> None:
     assert error.context == {"sent": True, "signature": stage.signature, "landed": [stage.signature]}
 
 
-def test_ctrl_c_while_the_logs_of_a_failure_are_fetched_says_that_it_failed() -> None:
+def test_ctrl_c_while_fetching_the_logs_of_a_failure_reports_that_it_failed() -> None:
     stage = Stage()
     stage.on("getSignatureStatuses", stage.status(True, err=CUSTOM))
     stage.on("getTransaction", None, KeyboardInterrupt())

@@ -113,7 +113,7 @@ def test_a_transfer_of_too_much_is_refused_in_simulation_and_costs_nothing(rpc: 
     assert rpc.balance(wallet.address) == 10 * SOL
 
 
-def test_the_refusal_is_told_by_those_who_know_the_programs(rpc: RpcClient, wallet: Wallet) -> None:
+def test_the_failure_is_described_by_the_given_describer(rpc: RpcClient, wallet: Wallet) -> None:
     sender = Sender(rpc, SystemClock(), lambda line: None, describe_failure=failure_describer(PUBLISHED))
     with pytest.raises(ProgramRefused) as caught:
         sender.send([payment(wallet, Pubkey.new_unique(), 11 * SOL)], wallet)
@@ -122,7 +122,7 @@ def test_the_refusal_is_told_by_those_who_know_the_programs(rpc: RpcClient, wall
     assert caught.value.context["sent"] is False
 
 
-def test_a_wallet_without_sol_is_told(rpc: RpcClient) -> None:
+def test_a_wallet_without_sol_is_reported(rpc: RpcClient) -> None:
     wallet = Wallet.generate()
     with pytest.raises(InsufficientFunds, match="holds no SOL"):
         send(rpc, wallet, payment(wallet, Pubkey.new_unique(), 1))

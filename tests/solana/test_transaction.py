@@ -55,13 +55,13 @@ def test_a_wallet_given_twice_or_not_needed_signs_once_or_not_at_all() -> None:
     assert len(Transaction.from_bytes(signed.raw).signatures) == 1
 
 
-def test_a_missing_signer_is_a_mistake_of_the_program() -> None:
+def test_a_missing_signer_is_a_programming_error() -> None:
     (payer, _), (other, _) = wallet(), wallet()
     with pytest.raises(ValueError, match=f"missing wallets for the signers {other.address}"):
         sign_transaction([pay(other.address)], payer, [], BLOCKHASH)
 
 
-def test_a_wrong_signature_is_a_mistake_of_the_program() -> None:
+def test_an_invalid_signature_is_a_programming_error() -> None:
     class WrongWallet(Wallet):
         def sign_message(self, message: bytes) -> Signature:
             return super().sign_message(message + b"!")
@@ -81,7 +81,7 @@ def test_every_signature_costs_5000_lamports() -> None:
     assert transaction_fee([pay(third), pay(other)], payer) == 15_000
 
 
-def test_the_mark_makes_equal_payments_differ_and_limits_nothing() -> None:
+def test_a_unique_compute_limit_distinguishes_equal_payments_and_is_sufficient() -> None:
     marks = {bytes(unique_compute_limit().data) for _ in range(200)}
     # Of 2^17 marks, 200 random ones are distinct but for a few.
     assert len(marks) > 190

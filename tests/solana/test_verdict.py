@@ -69,7 +69,7 @@ PROOFS = (400, 401, 403, 404, 405, 413, 415)
 
 
 @pytest.mark.parametrize("status", [*range(100, 200), *range(201, 600)])
-def test_seven_http_statuses_prove_that_nothing_was_taken(status: int) -> None:
+def test_seven_http_statuses_prove_that_the_transaction_was_not_accepted(status: int) -> None:
     expected = Delivery.REFUSED if status in PROOFS else Delivery.UNCLEAR
     assert delivery(HttpStatusError("", status=status)) is expected
 
@@ -179,7 +179,7 @@ def test_another_program_that_returns_the_same_code_is_not_short_of_sol() -> Non
     assert "SOL" not in error.hint
 
 
-def test_all_but_missing_sol_is_described_by_whoever_knows_the_programs() -> None:
+def test_all_failures_except_missing_sol_are_described_by_the_given_describer() -> None:
     seen: list[Any] = []
 
     def describe(*arguments: Any) -> ProgramRefused:
@@ -204,7 +204,7 @@ def test_all_but_missing_sol_is_described_by_whoever_knows_the_programs() -> Non
         ("Other", "The cluster rejects the transaction: Other."),
     ],
 )
-def test_errors_of_unknown_programs_are_told_by_number(err: Any, message: str) -> None:
+def test_errors_of_unknown_programs_are_reported_by_number(err: Any, message: str) -> None:
     error = describe_any_failure(err, [], [PROGRAM])
     assert error.message.startswith(message)
     assert error.hint == ""

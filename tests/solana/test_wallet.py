@@ -87,14 +87,14 @@ def test_the_variable_holds_the_key_itself(tmp_path: Path, text: str) -> None:
     assert notes == []
 
 
-def test_the_variable_beats_the_path_and_says_so(tmp_path: Path) -> None:
+def test_the_variable_overrides_the_path_with_a_notice(tmp_path: Path) -> None:
     path = tmp_path / "never-looked-at.json"
     wallet, notes = load(tmp_path, path, RAW_WALLET_PRIVATE_KEY=array(KEYPAIR))
     assert str(wallet.address) == ADDRESS
     assert notes == [f"Ignoring {path}, because RAW_WALLET_PRIVATE_KEY is set."]
 
 
-def test_the_default_wallet_is_used_and_told(tmp_path: Path) -> None:
+def test_the_default_wallet_is_used_with_a_notice(tmp_path: Path) -> None:
     path = write(tmp_path / ".config" / "solana" / "id.json", array(KEYPAIR))
     wallet, notes = load(tmp_path, RAW_WALLET_PRIVATE_KEY="")
     assert str(wallet.address) == ADDRESS
@@ -106,7 +106,7 @@ def test_a_tilde_means_the_home_of_the_environment(tmp_path: Path) -> None:
     assert str(load(tmp_path, Path("~/keys/a.json"))[0].address) == ADDRESS
 
 
-def test_without_any_wallet_the_ways_to_give_one_are_told(tmp_path: Path) -> None:
+def test_without_a_wallet_the_hint_lists_the_sources(tmp_path: Path) -> None:
     with pytest.raises(WalletNotFound) as caught:
         load(tmp_path)
     assert caught.value.message == (
@@ -219,7 +219,7 @@ MALFORMED: list[tuple[str | bytes, str]] = [
 
 
 @pytest.mark.parametrize(("content", "message"), MALFORMED)
-def test_malformed_files_are_told_exactly(tmp_path: Path, content: str, message: str) -> None:
+def test_malformed_files_are_reported_exactly(tmp_path: Path, content: str, message: str) -> None:
     path = write(tmp_path / "key.json", content)
     with pytest.raises(WalletMalformed) as caught:
         load(tmp_path, path)
@@ -229,14 +229,14 @@ def test_malformed_files_are_told_exactly(tmp_path: Path, content: str, message:
 
 
 @pytest.mark.parametrize(("content", "message"), [row for row in MALFORMED if str(row[0]).strip()])
-def test_malformed_variables_are_told_exactly(tmp_path: Path, content: str, message: str) -> None:
+def test_malformed_variables_are_reported_exactly(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(WalletMalformed) as caught:
         load(tmp_path, RAW_WALLET_PRIVATE_KEY=content)
     origin = "the environment variable RAW_WALLET_PRIVATE_KEY"
     assert caught.value.message == message.format(origin=origin, Origin="T" + origin[1:])
 
 
-def test_files_that_are_no_text_or_too_large_are_told(tmp_path: Path) -> None:
+def test_binary_or_too_large_files_are_reported(tmp_path: Path) -> None:
     with pytest.raises(WalletMalformed, match="is not a text file"):
         load(tmp_path, write(tmp_path / "a", KEYPAIR + b"\xff"))
     with pytest.raises(WalletMalformed, match="is larger than 65536 bytes"):
@@ -314,7 +314,7 @@ def test_a_keypair_file_is_never_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
 
 
-def test_a_keypair_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_keypair_file_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WalletError, match=r"Cannot write .*: Not a directory\."):
         Wallet.generate().write_keypair_file(tmp_path / "file" / "below" / "new.json")
