@@ -45,6 +45,7 @@ from spl.token.instructions import get_associated_token_address
 
 from psyche_cli import resources
 from tests.clients.localnet import Cluster
+from tests.clients.steps import Played, names_of, play_async
 from tests.clients.transactions import (
     FEE,
     NONCE_BYTES,
@@ -558,14 +559,17 @@ STEPS: Final[tuple[Callable[[Session], Awaitable[None]], ...]] = (
 )
 
 
-def test_session(cluster: Cluster) -> None:
-    async def run() -> None:
+@pytest.fixture(scope="module")
+def played(cluster: Cluster) -> Played:
+    async def run() -> Played:
         wallet = Keypair()
         async with AsyncClient(cluster.rpc_url, Confirmed) as client, connect(cluster.ws_url) as websocket:
             session = Session(cluster, Provider(client, Wallet(wallet)), Feed(websocket), wallet)
-            for step in STEPS:
-                cluster.warp_slots(1)
-                await step(session)
+            return await play_async(STEPS, session, before=lambda: cluster.warp_slots(1))
 
-    asyncio.run(run())
-    assert len(STEPS) >= 25
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("step", names_of(STEPS))
+def test_step(played: Played, step: str) -> None:
+    played.check(step)

@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.clients.localnet import running_localnet
 from tests.clients.node import FOLDER, node, require_clients
+from tests.clients.steps import Played
 from tests.support.patience import PATIENCE
 
 SLOT_SECONDS = 1.0
 """web3.js keeps a blockhash for 30 seconds; 150 slots leave it two minutes more. For expiry the sessions warp."""
 
-LEAST_STEPS = 25
+SESSIONS = ("web3js.mjs", "kit.mjs")
 
 
-@pytest.mark.parametrize("session", ["web3js.mjs", "kit.mjs"])
-def test_session(tmp_path: Path, session: str) -> None:
+def steps_of(session: str) -> list[str]:
+    """The names of the functions that the session gives to ``run``, in their order."""
+    found = re.search(r"await run\(\s*\[(.*?)\]", (FOLDER / session).read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    return re.findall(r"\w+", found[1])
+
+
+@functools.cache
+def played(session: str) -> Played:
+    """What became of each step."""
     require_clients()
     program = node()
-    with running_localnet(tmp_path, slot_seconds=SLOT_SECONDS) as cluster:
+    with tempfile.TemporaryDirectory() as home, running_localnet(Path(home), slot_seconds=SLOT_SECONDS) as cluster:
         ended = subprocess.run(
             [str(program), str(FOLDER / session), cluster.rpc_url, cluster.ws_url],
             cwd=FOLDER,
-            env={"PATH": str(program.parent), "HOME": str(tmp_path)},
+            env={"PATH": str(program.parent), "HOME": home},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
-    reports = [json.loads(line) for line in ended.stdout.splitlines()]
-    failed = [report["failed"] for report in reports if "failed" in report]
-    assert (ended.returncode, failed) == (0, []), ended.stderr
-    planned: list[str] = reports[0]["planned"]
-    assert [report["done"] for report in reports[1:]] == planned
-    assert len(set(planned)) == len(planned) >= LEAST_STEPS
+    outcome = Played()
+    planned, *reports = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert planned == {"planned": steps_of(session)}
+    for report in reports:
+        failed = AssertionError(ended.stderr) if "failed" in report else None
+        outcome.note(report.get("done") or report["failed"], failed)
+    assert (ended.returncode == 0) == all("done" in report for report in reports), ended.stderr
+    return outcome
+
+
+@pytest.mark.parametrize(("session", "step"), [(session, step) for session in SESSIONS for step in steps_of(session)])
+def test_step(session: str, step: str) -> None:
+    played(session).check(step)
 
 
 def test_versions_are_exact_and_the_lock_names_no_registry() -> None:

@@ -34,6 +34,7 @@ from spl.token.client import Token
 from spl.token.constants import TOKEN_PROGRAM_ID
 
 from tests.clients.localnet import Cluster
+from tests.clients.steps import Played, names_of, play
 from tests.clients.transactions import (
     CONFIRMED,
     FEE,
@@ -544,10 +545,13 @@ STEPS: Final[tuple[Callable[[Session], None], ...]] = (
 )
 
 
-def test_session(cluster: Cluster) -> None:
+@pytest.fixture(scope="module")
+def played(cluster: Cluster) -> Played:
     client = Client(cluster.rpc_url, Confirmed)
     with client._provider.session:  # The blocking client has no way of its own to close it.
-        session = Session(cluster, client)
-        for step in STEPS:
-            step(session)
-    assert len(STEPS) >= 25
+        return play(STEPS, Session(cluster, client))
+
+
+@pytest.mark.parametrize("step", names_of(STEPS))
+def test_step(played: Played, step: str) -> None:
+    played.check(step)

@@ -43,6 +43,7 @@ from spl.token.async_client import AsyncToken
 from spl.token.constants import TOKEN_PROGRAM_ID, WRAPPED_SOL_MINT
 
 from tests.clients.localnet import Cluster
+from tests.clients.steps import Played, names_of, play_async
 from tests.clients.transactions import (
     CONFIRMED,
     FEE,
@@ -470,12 +471,15 @@ STEPS: Final[tuple[Callable[[Session], Awaitable[None]], ...]] = (
 )
 
 
-def test_session(cluster: Cluster) -> None:
-    async def run() -> None:
+@pytest.fixture(scope="module")
+def played(cluster: Cluster) -> Played:
+    async def run() -> Played:
         async with AsyncClient(cluster.rpc_url, Confirmed) as client, connect(cluster.ws_url) as websocket:
-            session = Session(cluster, client, Feed(websocket))
-            for step in STEPS:
-                await step(session)
+            return await play_async(STEPS, Session(cluster, client, Feed(websocket)))
 
-    asyncio.run(run())
-    assert len(STEPS) >= 25
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("step", names_of(STEPS))
+def test_step(played: Played, step: str) -> None:
+    played.check(step)

@@ -1,0 +1,67 @@
+"""Sessions whose steps build on one another, and of which each step is a test with a name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import pytest
+
+_Session = TypeVar("_Session")
+
+
+class Played:
+    """What became of each step. Those after a step that failed are not tried."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, BaseException | None] = {}
+
+    def note(self, name: str, error: BaseException | None = None) -> None:
+        """Record how a step ended."""
+        assert name not in self._ended, f"two steps are called {name}"
+        self._ended[name] = error
+
+    def check(self, name: str) -> None:
+        """Raise what the step raised; fail if it was not tried."""
+        if name not in self._ended:
+            pytest.fail(f"not tried, because a step before it failed: {[*self._ended][-1:]}")
+        error = self._ended[name]
+        if error is not None:
+            raise error
+
+
+def play(steps: Sequence[Callable[[_Session], None]], session: _Session) -> Played:
+    """Take the steps one after the other."""
+    played = Played()
+    for step in steps:
+        try:
+            step(session)
+        except (Exception, pytest.fail.Exception) as error:
+            played.note(step.__name__, error)
+            break
+        played.note(step.__name__)
+    return played
+
+
+async def play_async(
+    steps: Sequence[Callable[[_Session], Awaitable[None]]],
+    session: _Session,
+    *,
+    before: Callable[[], None] = lambda: None,
+) -> Played:
+    """The same with steps that are coroutines; ``before`` is called before each."""
+    played = Played()
+    for step in steps:
+        before()
+        try:
+            await step(session)
+        except (Exception, pytest.fail.Exception) as error:
+            played.note(step.__name__, error)
+            break
+        played.note(step.__name__)
+    return played
+
+
+def names_of(steps: Sequence[Callable[..., object]]) -> list[str]:
+    """What ``parametrize`` takes."""
+    return [step.__name__ for step in steps]
