@@ -62,6 +62,11 @@ async def play_async(
     return played
 
 
-def names_of(steps: Sequence[Callable[..., object]]) -> list[str]:
-    """What ``parametrize`` takes."""
-    return [step.__name__ for step in steps]
+def a_test_of_each(steps: Sequence[Callable[..., object]]) -> Callable[[Played, str], None]:
+    """A test per step; it takes a fixture ``played`` of its module."""
+
+    @pytest.mark.parametrize("step", [step.__name__ for step in steps])
+    def test_step(played: Played, step: str) -> None:
+        played.check(step)
+
+    return test_step

@@ -45,7 +45,7 @@ from spl.token.instructions import get_associated_token_address
 
 from psyche_cli import resources
 from tests.clients.localnet import Cluster
-from tests.clients.steps import Played, names_of, play_async
+from tests.clients.steps import Played, a_test_of_each, play_async
 from tests.clients.transactions import (
     FEE,
     NONCE_BYTES,
@@ -570,6 +570,4 @@ def played(cluster: Cluster) -> Played:
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("step", names_of(STEPS))
-def test_step(played: Played, step: str) -> None:
-    played.check(step)
+test_step = a_test_of_each(STEPS)

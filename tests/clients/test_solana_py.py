@@ -34,7 +34,7 @@ from spl.token.client import Token
 from spl.token.constants import TOKEN_PROGRAM_ID
 
 from tests.clients.localnet import Cluster
-from tests.clients.steps import Played, names_of, play
+from tests.clients.steps import Played, a_test_of_each, play
 from tests.clients.transactions import (
     CONFIRMED,
     FEE,
@@ -552,6 +552,4 @@ def played(cluster: Cluster) -> Played:
         return play(STEPS, Session(cluster, client))
 
 
-@pytest.mark.parametrize("step", names_of(STEPS))
-def test_step(played: Played, step: str) -> None:
-    played.check(step)
+test_step = a_test_of_each(STEPS)

@@ -43,7 +43,7 @@ from spl.token.async_client import AsyncToken
 from spl.token.constants import TOKEN_PROGRAM_ID, WRAPPED_SOL_MINT
 
 from tests.clients.localnet import Cluster
-from tests.clients.steps import Played, names_of, play_async
+from tests.clients.steps import Played, a_test_of_each, play_async
 from tests.clients.transactions import (
     CONFIRMED,
     FEE,
@@ -480,6 +480,4 @@ def played(cluster: Cluster) -> Played:
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("step", names_of(STEPS))
-def test_step(played: Played, step: str) -> None:
-    played.check(step)
+test_step = a_test_of_each(STEPS)
