@@ -1,1 +1,1 @@
-"""The command line, through ``app.main`` over an in-process validator, and as real processes."""
+"""The command line, called as ``app.main`` on an in-process validator, and as real processes."""

@@ -24,7 +24,7 @@ MINIMAL = CONFIGS / "minimal.toml"
 
 @dataclass(frozen=True)
 class House:
-    """A chain, a command line on it, and the keypair files of an owner and of a stranger, 100 SOL each."""
+    """A chain with a command line, and keypair files of an owner and a stranger with 100 SOL each."""
 
     chain: Chain
     cli: CommandLine
@@ -32,13 +32,13 @@ class House:
     stranger: Path
 
     def new_mint(self, decimals: int = 6, amount: str = "1000000") -> str:
-        """A collateral mint of which the owner holds ``amount`` whole tokens."""
+        """A collateral mint; the owner holds ``amount`` whole tokens of it."""
         made = self.cli.json("localnet", "new-mint", "--decimals", decimals, "--amount", amount)
         mint: str = made["mint"]
         return mint
 
     def run(self, run_id: str = "test", *, treasurer: bool = False, configured: bool = True) -> str:
-        """A run of the owner's; its id."""
+        """Create a run of the owner and return its id."""
         mint = ("--treasurer-collateral-mint", self.new_mint()) if treasurer else ()
         self.cli.json("create-run", "--run-id", run_id, *mint)
         if configured:
@@ -46,19 +46,19 @@ class House:
         return run_id
 
     def send(self, *instructions: Instruction, wallet: Path | None = None) -> None:
-        """Send a transaction of the owner's, or of another wallet, past the command line, as another client does."""
+        """Send a transaction of the owner or another wallet without using the command line, like another client."""
         path = wallet or self.owner
         with signing_session(environment_of(self.cli), rpc="http://127.0.0.1:1", wallet_path=path) as session:
             session.sender.send(instructions, session.wallet)
 
     def instance(self, run_id: str = "test") -> CoordinatorInstance:
-        """The instance of a run."""
+        """The decoded instance of a run."""
         raw = self.chain.rpc.account(instance_address(run_id))
         assert raw is not None
         return decode_instance(raw)
 
     def join(self, member: Path, run_id: str = "test") -> None:
-        """Let a wallet join a run that everybody may join, as a training client does."""
+        """Join a permissionless run with a wallet, like a training client."""
         self.cli.json("join-authorization-create", "--permissionless")
         instance, user = self.instance(run_id), address_of(member)
         join = Instructions().join_run(
@@ -71,14 +71,14 @@ class House:
         self.send(join, wallet=member)
 
     def write_metadata(self, run_id: str, **values: object) -> None:
-        """Give a run without treasurer metadata that the command line would refuse."""
+        """Set metadata of a run without treasurer that the command line would reject."""
         instance = self.instance(run_id)
         metadata = {"name": "", "description": "", "num_parameters": 0, "vocab_size": 0, **values}
         owner, account = address_of(self.owner), instance.coordinator_account
         self.send(Instructions().update(authority=owner, instance=instance.address, account=account, metadata=metadata))
 
     def edit(self, change: Callable[[Any], None], run_id: str = "test") -> None:
-        """Let ``change`` write into the image of a run's coordinator account: what takes members and time otherwise."""
+        """Modify a run's coordinator account with ``change``, for states that otherwise need members and time."""
         address = self.instance(run_id).coordinator_account
         bank = self.chain.dispatcher.context.bank
         account = bank.accounts.get(address)
@@ -88,7 +88,7 @@ class House:
         bank.set_account(address, Account(account.lamports, bytes(data), account.owner))
 
     def enter(self, state: RunState, *, pending_pause: bool = False) -> None:
-        """Put the run ``test`` into a state."""
+        """Set the state of the run ``test``."""
 
         def change(image: Any) -> None:
             image.state.coordinator.run_state.value = state

@@ -1,4 +1,4 @@
-"""A command line whose streams, clock, home folder and cluster are the test's own."""
+"""Runs the command line with streams, clock, home directory and cluster under the control of the test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOL = 1_000_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one command ended."""
+    """The outcome of a command."""
 
     code: ExitCode
     stdout: str
@@ -35,19 +35,19 @@ class Outcome:
 
     @property
     def json(self) -> Any:
-        """stdout as JSON. Fails the test if it is not exactly one JSON document."""
+        """stdout as JSON. Fails the test if stdout is not exactly one JSON document."""
         return json.loads(self.stdout)
 
     @property
     def data(self) -> Any:
-        """The data of a success with ``--output json``."""
+        """``data`` of a successful command with ``--output json``."""
         assert self.code is ExitCode.OK, self.stderr
         return self.json["data"]
 
 
 @dataclass
 class Chain:
-    """An in-process validator with its own wallets."""
+    """An in-process validator with funded wallets."""
 
     dispatcher: Dispatcher
     home: Path
@@ -55,7 +55,7 @@ class Chain:
 
     @classmethod
     def start(cls, home: Path, **wallets_sol: int) -> tuple[Chain, dict[str, Path]]:
-        """A validator, and a keypair file per name, funded with that many SOL at genesis."""
+        """Create a validator, and a keypair file per name that is funded with that many SOL at genesis."""
         files, balances = {}, {}
         for name, sol in wallets_sol.items():
             wallet = Wallet.generate()
@@ -65,22 +65,22 @@ class Chain:
         return cls(create_dispatcher(Genesis(balances=balances)), home), files
 
     def transport(self, url: str) -> Transport:
-        """What the environment opens for any URL: this chain, with its requests written down."""
+        """The transport for any URL: connects to this chain and records requests."""
         return RecordingTransport(InProcessTransport(self.dispatcher, label=url), self.requests)
 
     @property
     def rpc(self) -> RpcClient:
-        """A client for looking at the chain from a test."""
+        """An RPC client for tests to inspect the chain."""
         return RpcClient(InProcessTransport(self.dispatcher), SystemClock())
 
     @property
     def sent(self) -> int:
-        """How many transactions were sent so far."""
+        """The number of transactions sent so far."""
         return self.requests.count("sendTransaction")
 
 
 class RecordingTransport:
-    """Writes down the method of every request that passes."""
+    """A transport that records the method of every request."""
 
     def __init__(self, inner: Transport, methods: list[str]) -> None:
         self._inner, self._methods = inner, methods
@@ -99,7 +99,7 @@ class RecordingTransport:
 
 @dataclass
 class CommandLine:
-    """Calls ``app.main`` as the console script does."""
+    """Calls ``app.main`` like the console script."""
 
     home: Path
     open_transport: Callable[[str], Transport]
@@ -107,7 +107,7 @@ class CommandLine:
     clock: Clock = field(default_factory=SystemClock)
 
     def __call__(self, *words: object, variables: Mapping[str, str] | None = None) -> Outcome:
-        """Run one command line. JSON that it prints must be as its published schema says."""
+        """Run a command. JSON output must match its published schema."""
         environment = environment_of(self, variables)
         texts = [str(word) for word in words]
         code = main(texts, environment)
@@ -115,12 +115,12 @@ class CommandLine:
         return Outcome(code, _text(environment.stdout), _text(environment.stderr))
 
     def json(self, *words: object) -> Any:
-        """Run one command line with ``--output json`` and return the data of its success."""
+        """Run a command with ``--output json`` that must succeed, and return its ``data``."""
         return self(*words, "--output", "json").data
 
 
 def environment_of(cli: CommandLine, variables: Mapping[str, str] | None = None) -> Environment:
-    """What a command of this command line runs in, with streams in memory."""
+    """The environment of a command, with streams in memory."""
     return Environment(
         stdin=io.StringIO(),
         stdout=io.StringIO(),

@@ -1,4 +1,4 @@
-"""Whether what a command printed is what its published JSON Schema says."""
+"""Validates the output of commands against their published JSON Schemas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_NUMBERS = {"object": dict, "array": list, "string": str, "boolean": bool, "n
 
 @functools.cache
 def validator(name: str) -> Any:
-    """Checks documents against the schema of this name."""
+    """A validator for the schema of this name."""
     described: Any = schema(name)
     assert described is not None, f"{name} has no schema"
     return Draft202012Validator(described)
@@ -33,7 +33,7 @@ def quick_look(name: str) -> Check:
 
 
 def check_output(words: Sequence[str], stdout: str) -> str | None:
-    """Fail the test if stdout is a JSON object that the schema does not allow. Returns which schema that was."""
+    """Fail the test if stdout is a JSON object that does not match its schema. Returns the name of the schema."""
     if not stdout.startswith("{"):
         return None
     document = json.loads(stdout)

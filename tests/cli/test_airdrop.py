@@ -1,4 +1,4 @@
-"""SOL from the faucet: ``localnet airdrop``, ``new-wallet --airdrop``, and the hints that name the former."""
+"""SOL from the faucet: ``localnet airdrop``, ``new-wallet --airdrop``, and hints that suggest an airdrop."""
 
 from __future__ import annotations
 
@@ -60,21 +60,21 @@ def test_against_a_running_validator(tmp_path: Path) -> None:
         ("11111111111111111111111111111111", "20000000000", "too large"),
     ],
 )
-def test_what_cannot_be_asked_for(house: House, recipient: str, sol: str, expected: str) -> None:
+def test_invalid_amounts_and_recipients(house: House, recipient: str, sol: str, expected: str) -> None:
     outcome = house.cli("localnet", "airdrop", recipient, sol)
     assert outcome.code is ExitCode.USAGE
     assert expected in outcome.stderr
     assert house.chain.requests == []
 
 
-def test_a_private_key_in_place_of_the_recipient_is_not_repeated(house: House) -> None:
+def test_a_private_key_instead_of_a_recipient_is_not_echoed(house: House) -> None:
     key = "4" * 88
     outcome = house.cli("localnet", "airdrop", key, "1", "--output", "json")
     assert outcome.code is ExitCode.USAGE
     assert key[:20] not in outcome.stdout + outcome.stderr
 
 
-def test_an_empty_faucet_says_what_it_holds(house: House) -> None:
+def test_an_empty_faucet_reports_its_balance(house: House) -> None:
     outcome = house.cli("localnet", "airdrop", house.owner, "1000000")
     assert outcome.code is ExitCode.NETWORK
     assert "the faucet holds 1000000 SOL, less than the amount plus the fee" in outcome.stderr
@@ -84,7 +84,7 @@ def test_an_empty_faucet_says_what_it_holds(house: House) -> None:
 # --- new-wallet --airdrop
 
 
-def test_new_wallet_funds_a_file_that_exists_and_a_repetition_changes_nothing(tmp_path: Path) -> None:
+def test_new_wallet_funds_an_existing_file_once(tmp_path: Path) -> None:
     file = tmp_path / "owner.json"
     run(tmp_path, "new-wallet", str(file))
     content = file.read_bytes()
@@ -107,7 +107,7 @@ def test_new_wallet_tops_up_what_is_missing(house: House) -> None:
     assert house.chain.requests.count("requestAirdrop") == 1
 
 
-def test_new_wallet_keeps_a_file_that_is_no_keypair(house: House, tmp_path: Path) -> None:
+def test_new_wallet_keeps_a_file_that_is_not_a_keypair(house: House, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("my notes")
     assert house.cli("localnet", "new-wallet", file, "--airdrop", "1").code is ExitCode.WALLET
@@ -142,7 +142,7 @@ def poor_wallet(house: House, sol: str | None = None) -> Path:
     ids=lambda verb: verb[0],
 )
 @pytest.mark.parametrize("rpc", [None, "http://127.0.0.1:5000"])
-def test_the_hint_of_a_poor_wallet_can_be_pasted_and_helps(
+def test_the_hint_for_insufficient_funds_works_when_pasted(
     house: House, holds: str | None, verb: tuple[str, ...], rpc: str | None
 ) -> None:
     wallet = poor_wallet(house, {None: None, "0.5": "0.00095"}[holds] if verb[0] != "create-run" else holds)
@@ -157,7 +157,7 @@ def test_the_hint_of_a_poor_wallet_can_be_pasted_and_helps(
     assert house.cli(*words).code is ExitCode.OK
 
 
-def test_on_another_cluster_nothing_of_a_local_validator_is_said(house: House) -> None:
+def test_on_another_cluster_no_local_airdrop_is_suggested(house: House) -> None:
     wallet = poor_wallet(house)
     for verb in (("create-run", "--run-id", "test"), ("join-authorization-create", "--permissionless")):
         refused = house.cli(*verb, "-w", wallet, "--rpc", "https://rpc.example/secret-path", "--output", "json")
@@ -169,7 +169,7 @@ def test_on_another_cluster_nothing_of_a_local_validator_is_said(house: House) -
 
 
 class Cluster:
-    """Answers each request with what a function makes of its method, and counts."""
+    """Answers each request with the result of a function of its method, and counts requests."""
 
     label = "scripted"
 
@@ -207,20 +207,20 @@ def ask(statuses: Callable[[int], Any]) -> tuple[Cluster, FakeClock, Callable[[]
     return cluster, clock, lambda: request_sol(RpcClient(cluster, clock), clock, Pubkey.new_unique(), 12).slot
 
 
-def test_it_counts_when_confirmed() -> None:
+def test_it_succeeds_when_confirmed() -> None:
     cluster, _, request = ask(lambda asked: [None, status("processed"), status("confirmed")][asked - 1])
     assert request() == 7
     assert cluster.asked == 3
 
 
-def test_a_failure_is_no_success() -> None:
+def test_a_failed_airdrop_is_an_error() -> None:
     _, _, request = ask(lambda asked: status("confirmed", {"InstructionError": [1, {"Custom": 1}]}))
     with pytest.raises(ProgramRefused, match="failed on-chain") as refused:
         request()
     assert refused.value.context["signature"] == SIGNATURE
 
 
-def test_faults_meanwhile_are_waited_out() -> None:
+def test_temporary_faults_are_retried() -> None:
     def statuses(asked: int) -> Any:
         if asked < 4:
             raise Unreachable("Gone for a moment.")
@@ -230,7 +230,7 @@ def test_faults_meanwhile_are_waited_out() -> None:
 
 
 @pytest.mark.parametrize("fault", [None, Unreachable("Gone.")])
-def test_the_wait_has_an_end(fault: NetworkError | None) -> None:
+def test_the_wait_is_limited(fault: NetworkError | None) -> None:
     def statuses(asked: int) -> Any:
         if fault:
             raise fault
@@ -263,7 +263,7 @@ def test_a_cluster_without_a_faucet() -> None:
         (Unreachable("Broke.", request_sent=True), True),
     ],
 )
-def test_a_request_that_fails_says_whether_sol_may_have_been_given(fault: NetworkError, sent: bool) -> None:
+def test_a_failed_request_reports_whether_sol_may_have_been_sent(fault: NetworkError, sent: bool) -> None:
     def answer(method: str, asked: int) -> Any:
         raise fault
 
@@ -273,7 +273,7 @@ def test_a_request_that_fails_says_whether_sol_may_have_been_given(fault: Networ
     assert failed.value.context["sent"] is sent
 
 
-def test_a_balance_that_cannot_be_read_afterwards_does_not_turn_success_into_failure(tmp_path: Path) -> None:
+def test_an_unreadable_balance_after_the_airdrop_is_not_a_failure(tmp_path: Path) -> None:
     def answer(method: str, asked: int) -> Any:
         if method == "requestAirdrop":
             return {"result": SIGNATURE}
@@ -288,7 +288,7 @@ def test_a_balance_that_cannot_be_read_afterwards_does_not_turn_success_into_fai
 
 
 @pytest.mark.parametrize("name", ["nobody.json", "keys/nobody"])
-def test_file_that_does_not_exist_is_no_bad_public_key(house: House, name: str) -> None:
+def test_a_missing_file_is_not_reported_as_a_malformed_public_key(house: House, name: str) -> None:
     outcome = house.cli("localnet", "airdrop", name, "1")
     assert outcome.code is ExitCode.WALLET
     assert outcome.stderr == f"Error: The recipient is a keypair file that does not exist: {name}.\n"

@@ -1,4 +1,4 @@
-"""What is so already ends with 0, says so, and sends nothing; what only looks like it is not taken for it."""
+"""If the requested state already holds, commands exit with 0 and send nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESUME = (*PAUSE, "--resume")
 
 
 def already(house: House, *words: object) -> Outcome:
-    """Run a command of which nothing must come, in both formats."""
+    """Run a command that must not send anything, in both output formats."""
     sent = house.chain.sent
     human, outcome = house.cli(*words), house.cli(*words, "--output", "json")
     assert (human.code, outcome.code) == (ExitCode.OK, ExitCode.OK), human.stderr
@@ -39,15 +39,15 @@ def test_pausing_and_resuming_twice(house: House, treasurer: bool) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if not state.is_halted])
-def test_resuming_what_runs(house: House, state: RunState) -> None:
+def test_resuming_a_running_run(house: House, state: RunState) -> None:
     house.run()
     house.enter(state)
     assert already(house, *RESUME).data["state"] == state.text
 
 
 @pytest.mark.parametrize("state", [RunState.ROUND_TRAIN, RunState.ROUND_WITNESS, RunState.COOLDOWN])
-def test_a_pause_that_is_pending(house: House, state: RunState) -> None:
-    """It is as good as done for who wants it, and cannot be taken back by who does not."""
+def test_a_pending_pause(house: House, state: RunState) -> None:
+    """Pausing again succeeds; resuming is rejected, because a pending pause cannot be cancelled."""
     house.run()
     house.enter(state, pending_pause=True)
     outcome = already(house, *PAUSE)
@@ -66,14 +66,14 @@ def test_a_finished_run_is_neither_paused_nor_running(house: House, words: tuple
     assert outcome.json["error"]["code"] == "wrong_run_state"
 
 
-def test_a_stranger_is_refused_also_where_nothing_would_be_sent(house: House) -> None:
+def test_a_stranger_is_rejected_even_if_nothing_would_be_sent(house: House) -> None:
     house.run()
     house.cli.json(*RESUME)
     assert house.cli(*RESUME, "-w", house.stranger, "--output", "json").json["error"]["code"] == "not_authority"
 
 
 @pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
-def test_rates_equal_to_the_present_ones(house: House, treasurer: bool) -> None:
+def test_rates_that_are_already_set(house: House, treasurer: bool) -> None:
     house.run(treasurer=treasurer)
     verb = ("set-future-epoch-rates", *RUN)
     already(house, *verb, "--earning-rate", "0")
@@ -87,7 +87,7 @@ def test_rates_equal_to_the_present_ones(house: House, treasurer: bool) -> None:
     assert changed["slashing_rate_per_client"]["amount"] == 1
 
 
-def test_values_of_the_configuration(house: House) -> None:
+def test_configuration_values_that_are_already_set(house: House) -> None:
     house.run()
     verb = ("update-config", *RUN)
     already(house, *verb, "--config-path", MINIMAL)
@@ -111,8 +111,8 @@ CREATE = ("create-run", *RUN, "--name", "A name", "--client-version", "v1")
 
 
 @pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
-def test_a_run_that_exists_is_refused_and_compared(house: House, treasurer: bool) -> None:
-    """Creating is the exception: whose run it is matters. A script that repeats a lost attempt can tell, though."""
+def test_an_existing_run_is_rejected_and_compared(house: House, treasurer: bool) -> None:
+    """The exception, because the run may belong to someone else. A script that retries can check ``as_requested``."""
     new_mint = house.new_mint()
     mint = ("--treasurer-collateral-mint", new_mint) if treasurer else ()
     house.cli.json(*CREATE, *mint)

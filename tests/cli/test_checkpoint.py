@@ -1,4 +1,4 @@
-"""Recording a checkpoint, as a member of the epoch."""
+"""Recording a checkpoint as a member of the epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAGS = {"Ephemeral": 0, "Dummy": 1, "Hub": 2, "P2P": 3, "Gcs": 4, "P2PGcs": 5}
 
 
 def in_training(house: House, run_id: str = "test") -> None:
-    """A run in which the owner trains, and the stranger does not."""
+    """A run in which the owner is a member, and the stranger is not."""
     house.run(run_id)
     house.cli.json("set-paused", "--run-id", run_id, "--resume")
     house.join(house.owner, run_id)
@@ -48,7 +48,7 @@ def test_a_member_records_a_repository(house: House) -> None:
 
 
 @pytest.mark.parametrize("option", ["--repo", "--revision"])
-def test_sixty_four_bytes_are_stored_whole_and_more_are_refused(house: House, option: str) -> None:
+def test_64_bytes_are_stored_and_more_are_rejected(house: House, option: str) -> None:
     in_training(house)
     words = CHECKPOINT if option == "--repo" else (*CHECKPOINT, "--repo", "owner/model")
     house.cli.json(*words, option, "é" * 32)
@@ -58,12 +58,12 @@ def test_sixty_four_bytes_are_stored_whole_and_more_are_refused(house: House, op
 
 
 @pytest.mark.parametrize("text", ["", " x", "a\nb"])
-def test_a_repository_that_cannot_be_typed(house: House, text: str) -> None:
+def test_a_repository_name_with_unprintable_characters(house: House, text: str) -> None:
     refused(house, ExitCode.USAGE, *CHECKPOINT, "--repo", text)
     refused(house, ExitCode.USAGE, *CHECKPOINT, "--repo", "owner/model", "--revision", text)
 
 
-def test_who_trains_in_the_p2p_phase_moves_the_repository_behind_it(house: House) -> None:
+def test_in_the_p2p_phase_the_repository_is_updated(house: House) -> None:
     in_training(house)
     house.edit(lambda image: setattr(image.state.coordinator.model.LLM.checkpoint, "tag", TAGS["P2P"]))
     data = house.cli.json(*CHECKPOINT, "--repo", "owner/model")
@@ -72,13 +72,13 @@ def test_who_trains_in_the_p2p_phase_moves_the_repository_behind_it(house: House
 
 
 @pytest.mark.parametrize("kind", ["Ephemeral", "Dummy", "Gcs"])
-def test_what_the_program_would_leave_as_it_is(house: House, kind: str) -> None:
+def test_checkpoints_that_the_program_would_ignore(house: House, kind: str) -> None:
     in_training(house)
     house.edit(lambda image: setattr(image.state.coordinator.model.LLM.checkpoint, "tag", TAGS[kind]))
     assert kind in refused(house, ExitCode.REFUSED, *CHECKPOINT, "--repo", "owner/model")
 
 
-def test_who_is_no_client_of_the_epoch(house: House) -> None:
+def test_a_wallet_that_is_not_a_client_of_the_epoch(house: House) -> None:
     in_training(house)
     message = refused(house, ExitCode.REFUSED, *CHECKPOINT, "--repo", "owner/model", "-w", house.stranger)
     assert str(address_of(house.stranger)) in message
@@ -87,7 +87,7 @@ def test_who_is_no_client_of_the_epoch(house: House) -> None:
     refused(house, ExitCode.NOT_FOUND, "checkpoint", "--run-id", "other", "--repo", "owner/model")
 
 
-def test_a_halted_run_takes_a_checkpoint_too(house: House) -> None:
+def test_a_halted_run_accepts_a_checkpoint(house: House) -> None:
     in_training(house)
     house.enter(RunState.PAUSED)
     assert house.cli.json(*CHECKPOINT, "--repo", "owner/model")["state"] == "Paused"

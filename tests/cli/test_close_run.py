@@ -1,4 +1,4 @@
-"""Closing a run: what it returns, how it asks, and what it refuses."""
+"""Closing a run: returned rent, confirmation, and rejected cases."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FEE = 5_000
 
 
 def at_a_terminal(house: House, answer: str, *words: str) -> Outcome:
-    """Run a command with a person who types ``answer``."""
+    """Run a command in which the user types ``answer``."""
     stdout, stderr = io.StringIO(), Terminal()
     environment = Environment(
         stdin=Terminal(answer),
@@ -46,7 +46,7 @@ def at_a_terminal(house: House, answer: str, *words: str) -> Outcome:
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if state.is_halted])
-def test_the_rent_of_both_accounts_comes_back(house: House, owner_address: str, state: RunState) -> None:
+def test_the_rent_of_both_accounts_is_returned(house: House, owner_address: str, state: RunState) -> None:
     house.run()
     house.enter(state)
     instance = house.instance()
@@ -66,7 +66,7 @@ def test_the_rent_of_both_accounts_comes_back(house: House, owner_address: str, 
     house.run()  # the id can be used again
 
 
-def test_lamports_that_somebody_sent_to_the_accounts_come_back_too(house: House) -> None:
+def test_additional_lamports_of_the_accounts_are_returned_too(house: House) -> None:
     house.run()
     house.chain.rpc.request_airdrop(house.instance().address, 7)
     before = balance(house)
@@ -74,7 +74,7 @@ def test_lamports_that_somebody_sent_to_the_accounts_come_back_too(house: House)
     assert balance(house) == before + RENT + 7 - FEE
 
 
-def test_without_a_terminal_it_refuses_and_names_the_option(house: House) -> None:
+def test_without_a_terminal_the_option_is_required(house: House) -> None:
     house.run()
     assert "--yes" in refused(house, ExitCode.USAGE, *CLOSE)
     error = house.cli(*CLOSE, "--output", "json").json["error"]
@@ -84,7 +84,7 @@ def test_without_a_terminal_it_refuses_and_names_the_option(house: House) -> Non
 
 
 @pytest.mark.parametrize("answer", ["y\n", "Yes\n"])
-def test_it_says_how_much_comes_back_before_it_asks(house: House, owner_address: str, answer: str) -> None:
+def test_the_prompt_shows_the_returned_amount(house: House, owner_address: str, answer: str) -> None:
     house.run()
     outcome = at_a_terminal(house, answer, *CLOSE)
     assert outcome.code is ExitCode.OK
@@ -95,7 +95,7 @@ def test_it_says_how_much_comes_back_before_it_asks(house: House, owner_address:
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "yess\n"])
 @pytest.mark.parametrize("output", ["human", "json"])
-def test_another_answer_sends_nothing(house: House, answer: str, output: str) -> None:
+def test_any_other_answer_sends_nothing(house: House, answer: str, output: str) -> None:
     house.run()
     sent = house.chain.sent
     outcome = at_a_terminal(house, answer, *CLOSE, "--output", output)
@@ -108,7 +108,7 @@ def test_another_answer_sends_nothing(house: House, answer: str, output: str) ->
 
 
 def test_a_real_terminal(tmp_path: Path) -> None:
-    """The question on a pseudo-terminal, JSON alone on stdout."""
+    """The prompt appears on a pseudo-terminal; stdout contains only JSON."""
     wallet = Wallet.generate()
     wallet.write_keypair_file(tmp_path / "id.json")
     genesis = Genesis(balances={wallet.address: 10 * SOL})
@@ -147,7 +147,7 @@ def test_a_run_that_is_not_halted(house: House, state: RunState) -> None:
     assert "set-paused --run-id test" in house.cli(*CLOSE, "--yes").stderr
 
 
-def test_a_pause_that_is_pending_is_waited_for(house: House) -> None:
+def test_a_pending_pause(house: House) -> None:
     house.run()
     house.enter(RunState.COOLDOWN, pending_pause=True)
     refused(house, ExitCode.REFUSED, *CLOSE, "--yes")
@@ -161,7 +161,7 @@ def test_a_run_with_a_treasurer_can_never_be_closed(house: House, index: int | N
     assert "treasurer" in refused(house, ExitCode.REFUSED, *CLOSE, "--yes", *custom)
 
 
-def test_a_stranger_and_a_run_that_does_not_exist(house: House) -> None:
+def test_a_stranger_and_a_missing_run(house: House) -> None:
     house.run()
     assert "main authority" in refused(house, ExitCode.REFUSED, *CLOSE, "--yes", "-w", house.stranger)
     refused(house, ExitCode.NOT_FOUND, "close-run", "--run-id", "other", "--yes")

@@ -1,4 +1,4 @@
-"""A vault that cannot pay the next epoch is reported with what is missing, wherever an owner meets it."""
+"""A vault that cannot pay the next epoch: all related commands warn about the missing amount."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESUME = ("set-paused", *RUN, "--resume")
 
 
 def missing(outcome: Outcome) -> str | None:
-    """What a JSON outcome says is missing; checks that warning and data agree."""
+    """The missing amount in a JSON outcome; checks that warning and data agree."""
     assert outcome.code is ExitCode.OK, outcome.stderr
     amount = outcome.data["missing_collateral"]
     warnings = outcome.json["warnings"]
@@ -35,7 +35,7 @@ def json(house: House, *words: object) -> Outcome:
     return house.cli(*words, "--output", "json")
 
 
-def test_every_verb_that_an_owner_uses_says_it(house: House) -> None:
+def test_every_related_command_warns(house: House) -> None:
     house.run(treasurer=True)
     assert missing(json(house, *RESUME)) is None, "without a rate nothing will be paid"
     assert missing(json(house, *RATES, "--earning-rate", "12.5")) == "12.5"
@@ -49,7 +49,7 @@ def test_every_verb_that_an_owner_uses_says_it(house: House) -> None:
     assert missing(json(house, *RATES, "--earning-rate", "12.500001")) == "0.000001"
 
 
-def test_the_warning_is_on_stderr_with_the_command_that_helps(house: House) -> None:
+def test_the_warning_is_on_stderr_with_a_suggested_command(house: House) -> None:
     house.run(treasurer=True)
     outcome = house.cli(*RATES, "--earning-rate", "12.5")
     assert "Warning: The vault holds 0 of the collateral token" in outcome.stderr
@@ -61,7 +61,7 @@ def test_the_warning_is_on_stderr_with_the_command_that_helps(house: House) -> N
     assert "Next" not in helped.stderr
 
 
-def test_enough_is_counted_in_epochs(house: House) -> None:
+def test_a_sufficient_balance_is_shown_in_epochs(house: House) -> None:
     house.run(treasurer=True)
     house.cli.json(*TOP_UP, "25")
     for rate, epochs in (("12.5", "2 epochs"), ("25", "1 epoch"), ("9", "2 epochs")):
@@ -82,8 +82,8 @@ def test_enough_is_counted_in_epochs(house: House) -> None:
         (RunState.FINISHED, False, 0),
     ],
 )
-def test_debts_and_the_epoch_under_way_count(house: House, state: RunState, pending: bool, expected: int) -> None:
-    """3 tokens were earned and not claimed, the epoch under way pays 4, every later one 5."""
+def test_debts_and_the_current_epoch_count(house: House, state: RunState, pending: bool, expected: int) -> None:
+    """Unclaimed: 3 tokens. The current epoch pays 4 tokens and every later one 5."""
     house.run(treasurer=True)
     house.cli.json(*RATES, "--earning-rate", "5")
     house.enter(state, pending_pause=pending)

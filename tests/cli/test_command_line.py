@@ -1,4 +1,4 @@
-"""How a command line is read: once, and with an answer in the right place and form whatever is wrong with it."""
+"""Parsing of the command line: errors are reported in the right place and format."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ JSON = ("--output", "json")
     ],
     ids=" ".join,
 )
-def test_every_misuse_ends_in_2(house: House, words: tuple[str, ...]) -> None:
+def test_every_usage_error_exits_with_2(house: House, words: tuple[str, ...]) -> None:
     outcome = house.cli(*words)
     assert outcome.code is ExitCode.USAGE, outcome.stderr
     assert outcome.stdout == ""
@@ -54,7 +54,7 @@ def test_every_misuse_ends_in_2(house: House, words: tuple[str, ...]) -> None:
     assert as_json.json["exit_code"] == ExitCode.USAGE
 
 
-def test_a_misuse_is_reported_before_the_wallet_is_looked_for(house: House) -> None:
+def test_a_usage_error_is_reported_before_the_wallet_is_read(house: House) -> None:
     for words in (("update-config", "--run-id", "x"), ("set-future-epoch-rates", "--run-id", "x")):
         assert house.cli(*words, "-w", "/nonexistent").code is ExitCode.USAGE
 
@@ -72,20 +72,20 @@ def test_a_misuse_is_reported_before_the_wallet_is_looked_for(house: House) -> N
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_the_hint_names_the_help_of_the_verb(house: House, words: tuple[str, ...], path: str) -> None:
+def test_the_hint_refers_to_the_help_of_the_verb(house: House, words: tuple[str, ...], path: str) -> None:
     assert house.cli(*words, *JSON).json["error"]["hint"] == f"See: psyche-cli {path} --help"
 
 
-def test_an_option_is_not_taken_for_the_value_of_another(house: House) -> None:
+def test_an_option_is_not_used_as_the_value_of_another(house: House) -> None:
     outcome = house.cli("create-run", "--run-id", "--name", "--output", "json")
     assert outcome.json["error"]["message"] == "Option '--run-id' requires an argument."
     assert house.chain.requests == []
-    # What the environment says was not mistyped.
+    # Values from the environment are not typos.
     assert house.cli("set-paused", variables={"RUN_ID": "--resume"}).code is ExitCode.NOT_FOUND
 
 
 @pytest.mark.parametrize("word", ["end-run", "delete-run", "status", "pause"])
-def test_another_word_gets_no_suggestion(house: House, word: str) -> None:
+def test_a_different_word_gets_no_suggestion(house: House, word: str) -> None:
     outcome = house.cli(word)
     assert outcome.stderr == f"Error: No such command '{word}'.\nHint: See: psyche-cli --help\n"
 
@@ -98,11 +98,11 @@ def test_a_misspelling_gets_one(house: House) -> None:
     assert "mean" not in house.cli("set-paused", "--pause").stderr
 
 
-# Which verb it is
+# Finding the verb
 
 
-def test_the_value_of_an_option_is_not_the_name_of_a_verb(house: House, tmp_path: Path) -> None:
-    """``localnet --ledger reset`` serves from a folder named reset."""
+def test_the_value_of_an_option_is_not_mistaken_for_a_verb(house: House, tmp_path: Path) -> None:
+    """``localnet --ledger reset`` uses a folder named reset."""
     words = ("localnet", "--ledger", str(tmp_path / "reset"), "--slot-time", "-1")
     assert house.cli(*words, *JSON).json["command"] == "localnet"
     assert house.cli("localnet", "--ledger", "reset", "--slot-time", "-1", *JSON).json["command"] == "localnet"
@@ -110,26 +110,26 @@ def test_the_value_of_an_option_is_not_the_name_of_a_verb(house: House, tmp_path
     assert house.cli("config", "example", "json-dump-run").stdout == ""
 
 
-def test_options_of_a_group_before_a_verb_are_refused(house: House) -> None:
+def test_options_of_a_group_before_a_verb_are_rejected(house: House) -> None:
     outcome = house.cli("localnet", "--ledger", "folder", "reset")
     assert outcome.code is ExitCode.USAGE
     assert "Cannot use --ledger together with the command 'reset'" in outcome.stderr
     assert house.chain.requests == []
 
 
-def test_a_group_alone_is_not_a_verb(house: House) -> None:
+def test_a_group_without_a_verb_is_an_error(house: House) -> None:
     outcome = house.cli(*JSON)
     assert outcome.code is ExitCode.USAGE
     assert outcome.json["command"] == ""
 
 
-def test_a_former_name_still_works_and_is_not_listed(house: House) -> None:
+def test_a_former_name_works_but_is_not_listed(house: House) -> None:
     assert house.cli("config-example", "small-llama") == house.cli("config", "example", "small-llama")
     assert house.cli("config-example", *JSON).json["command"] == "config example"
     assert house.cli("config-example", "--help").stdout.startswith("Usage: psyche-cli config example ")
     assert house.cli("schema", "config-example").stdout == house.cli("schema", "config", "example").stdout
     assert "config-example" not in house.cli("--help").stdout
-    # Elsewhere it is no name of anything.
+    # In other positions the name is invalid.
     assert house.cli("localnet", "config-example").code is ExitCode.USAGE
 
 
@@ -156,7 +156,7 @@ def test_a_former_name_still_works_and_is_not_listed(house: House) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_the_last_output_wins_wherever_it_stands(house: House, words: tuple[str, ...], as_json: bool | None) -> None:
+def test_the_last_output_wins_in_any_position(house: House, words: tuple[str, ...], as_json: bool | None) -> None:
     outcome = house.cli(*words)
     if as_json is None:
         assert outcome.code is ExitCode.USAGE
@@ -194,15 +194,15 @@ def test_help_of_a_verb_as_json(house: House) -> None:
         assert outcome.data["text"].startswith("Usage: psyche-cli set-paused")
 
 
-def test_help_needs_nothing_else_on_the_line(house: House) -> None:
-    """Not the options that the verb requires, and no values that it understands."""
+def test_help_ignores_the_rest_of_the_line(house: House) -> None:
+    """Neither required options nor valid values."""
     for words in (("create-run", "--help"), ("create-run", "--treasurer-index", "x", "--help")):
         outcome = house.cli(*words)
         assert outcome.code is ExitCode.OK, outcome.stderr
         assert outcome.stdout.startswith("Usage: psyche-cli create-run")
 
 
-def test_help_shows_the_nouns_as_sections(house: House) -> None:
+def test_help_groups_the_verbs_in_sections(house: House) -> None:
     shown = house.cli("--help").stdout
     titles = re.findall(r"^(\S[^\n]*):$", shown, re.MULTILINE)
     assert titles == ["Options", *(section.title for section in SECTIONS)]
@@ -212,7 +212,7 @@ def test_help_shows_the_nouns_as_sections(house: House) -> None:
 
 
 @pytest.mark.parametrize("place", ["root", "verb"])
-def test_quiet_leaves_out_progress_and_advice(house: House, place: str) -> None:
+def test_quiet_suppresses_progress_and_suggestions(house: House, place: str) -> None:
     words: tuple[str, ...] = ("create-run", "--run-id", "x")
     quiet = ("--quiet", *words) if place == "root" else (*words, "-q")
     outcome = house.cli(*quiet)
@@ -223,7 +223,7 @@ def test_quiet_leaves_out_progress_and_advice(house: House, place: str) -> None:
     assert "Next: " in loud.stderr
 
 
-def test_quiet_leaves_errors_and_warnings(house: House) -> None:
+def test_quiet_keeps_errors_and_warnings(house: House) -> None:
     house.owner.chmod(0o644)
     outcome = house.cli("set-paused", "--run-id", "none", "--quiet", "-w", house.owner)
     assert outcome.stderr.startswith("Other users can read")

@@ -1,4 +1,4 @@
-"""What the shell offers, asked in process and by a real bash."""
+"""Shell completion, tested in-process and with a real bash."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def offered(house: House, *words: str) -> list[str]:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_is_offered(house: House, words: tuple[str, ...], expected: list[str]) -> None:
+def test_completions(house: House, words: tuple[str, ...], expected: list[str]) -> None:
     assert offered(house, *words) == expected
     assert house.chain.requests == []
 
 
-def test_each_is_offered_with_its_help(house: House) -> None:
+def test_completions_have_help(house: House) -> None:
     outcome = house.cli("set-p", variables={COMPLETION_VARIABLE: "1"})
     assert outcome.stdout == "set-paused Pause a run, or start or resume it with --resume\n"
 

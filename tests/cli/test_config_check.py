@@ -42,7 +42,7 @@ def test_a_valid_file(cli: CommandLine) -> None:
     assert cli.json("config", "check", MINIMAL) == {"files": [{"path": str(MINIMAL), "warnings": []}]}
 
 
-def test_every_problem_has_rule_place_and_snippet(cli: CommandLine, tmp_path: Path) -> None:
+def test_every_problem_has_rule_position_and_snippet(cli: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text(BROKEN)
     outcome = cli("config", "check", file)
@@ -72,7 +72,7 @@ def test_every_problem_has_rule_place_and_snippet(cli: CommandLine, tmp_path: Pa
     }
 
 
-def test_several_files_and_all_of_their_problems(cli: CommandLine, tmp_path: Path) -> None:
+def test_several_files_with_problems(cli: CommandLine, tmp_path: Path) -> None:
     broken, empty, missing = (tmp_path / name for name in ("broken.toml", "empty.toml", "missing.toml"))
     broken.write_text(BROKEN)
     empty.touch()
@@ -95,7 +95,7 @@ def test_several_files_and_all_of_their_problems(cli: CommandLine, tmp_path: Pat
     assert cli("config", "check", *examples).stdout == f"All {len(examples)} files are valid.\n"
 
 
-def test_advice_is_a_warning_and_with_strict_a_problem(cli: CommandLine, tmp_path: Path) -> None:
+def test_advice_is_a_warning_or_with_strict_a_problem(cli: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text(TEXT.replace("verification_percent = 0", "verification_percent = 5"))
     outcome = cli("config", "check", file)
@@ -113,7 +113,7 @@ def test_advice_is_a_warning_and_with_strict_a_problem(cli: CommandLine, tmp_pat
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_standard_input(cli: CommandLine, encoding: str) -> None:
-    """Bytes, whatever the locale's encoding is."""
+    """Read as bytes, independent of the locale."""
     text = TEXT.replace("[config]", "# Füße\n[config]")
     assert check_stdin(cli, text.encode(encoding), "-").stdout == "<stdin> is valid.\n"
     outcome = check_stdin(cli, BROKEN.encode(encoding), "-", str(MINIMAL))
@@ -121,16 +121,16 @@ def test_standard_input(cli: CommandLine, encoding: str) -> None:
     assert "    at <stdin>:7:15\n" in outcome.stderr
 
 
-def test_standard_input_that_is_no_text(cli: CommandLine) -> None:
+def test_standard_input_that_is_not_text(cli: CommandLine) -> None:
     assert "<stdin> is not UTF-8 (byte 0)" in check_stdin(cli, b"\xff", "-").stderr
     assert "<stdin> is larger than" in check_stdin(cli, b"#" * 2_000_000, "-").stderr
 
 
-def test_no_file_is_a_misuse(cli: CommandLine) -> None:
+def test_a_missing_argument_is_a_usage_error(cli: CommandLine) -> None:
     assert cli("config", "check").code is ExitCode.USAGE
 
 
-def test_a_file_of_a_strange_name_is_shown_safely(cli: CommandLine, tmp_path: Path) -> None:
+def test_a_file_name_with_control_characters_is_escaped(cli: CommandLine, tmp_path: Path) -> None:
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\x1b[31m\xff.toml"))
     file.write_text(BROKEN)
     shown = cli("config", "check", file).stderr

@@ -1,4 +1,4 @@
-"""Numbers beyond 2^53 in what the commands print."""
+"""Numbers beyond 2^53 in the output of commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_the_treasurer_index_of_a_dump(house: House) -> None:
     assert treasurer["index_string"] == str(treasurer_index("test")) == "7313085519096743583"
 
 
-def test_the_index_has_its_string_whatever_its_size(house: House) -> None:
+def test_the_index_always_has_a_string(house: House) -> None:
     mint = house.new_mint()
     words = ("--run-id", "test", "--treasurer-index", "1")
     created = house.cli.json("create-run", *words, "--treasurer-collateral-mint", mint)
@@ -62,7 +62,7 @@ def test_points_lamports_and_metadata_beyond_doubles(house: House, owner_address
     assert "active_string" not in client
 
 
-def test_a_small_dump_has_the_published_keys_only(house: House) -> None:
+def test_a_dump_with_small_numbers_has_only_the_published_keys(house: House) -> None:
     house.run()
 
     def keys(value: Any) -> list[str]:

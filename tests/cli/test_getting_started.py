@@ -19,11 +19,11 @@ LINES = [
 START = "psyche-cli localnet --quiet &"
 
 
-def test_the_page_waits_for_the_validator_before_the_first_command_that_needs_it() -> None:
+def test_the_page_waits_for_the_validator() -> None:
     assert LINES[LINES.index(START) + 1] == "psyche-cli localnet wait"
 
 
-def test_every_command_of_the_page_works(tmp_path: Path) -> None:
+def test_every_command_on_the_page_works(tmp_path: Path) -> None:
     """Except the start of the validator, because its default port may be in use, and the pipe into jq."""
     printed = ""
     variables = {"PATH": f"{CLI.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}

@@ -1,4 +1,4 @@
-"""The administrative life of a run, with and without a treasurer."""
+"""Administration of a run from creation to resuming, with and without a treasurer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.cli.conftest import MINIMAL, House
 
 
 @pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
-def test_from_nothing_to_waiting_for_members_and_back(house: House, owner_address: str, treasurer: bool) -> None:
+def test_create_configure_resume_and_pause(house: House, owner_address: str, treasurer: bool) -> None:
     cli = house.cli
     authorization = cli.json("join-authorization-create", "--permissionless")
     assert authorization["created"] is True
@@ -85,8 +85,8 @@ def test_rates_of_a_run_without_treasurer_are_points(house: House) -> None:
     assert house.dump()["coordinator_account"]["epoch"]["rates"]["future"] == {"earning": 7, "slashing": 3}
 
 
-def test_lamports_at_the_treasurer_address_make_no_treasurer(house: House) -> None:
-    """Anybody may send lamports to the address that a run's treasurer would have."""
+def test_lamports_at_the_treasurer_address_are_not_a_treasurer(house: House) -> None:
+    """Anyone can send lamports to the address that a treasurer run would have."""
     from psyche_cli.protocol.addresses import treasurer_index, treasurer_run_address
 
     run_id = house.run()
@@ -95,7 +95,7 @@ def test_lamports_at_the_treasurer_address_make_no_treasurer(house: House) -> No
     assert house.cli.json("set-paused", "--run-id", run_id, "--resume")["treasurer"] is False
 
 
-def test_a_chosen_treasurer_index(house: House) -> None:
+def test_a_given_treasurer_index(house: House) -> None:
     mint = house.new_mint()
     created = house.cli.json(
         "create-run", "--run-id", "test", "--treasurer-collateral-mint", mint, "--treasurer-index", 2**64 - 1
@@ -124,7 +124,7 @@ def test_an_update_too_large_for_one_transaction_is_split(house: House, tmp_path
 
 
 def largest_config() -> str:
-    """A configuration whose encoding has the greatest size there is: 504 bytes of model."""
+    """A configuration with the largest possible encoding: 504 bytes for the model."""
     text = MINIMAL.read_text()
     head = text[: text.index("[model")]
     return (
@@ -162,7 +162,7 @@ clip_grad_norm = 1.0
     )
 
 
-def test_values_that_are_so_already_are_not_sent(house: House) -> None:
+def test_values_that_are_already_set_are_not_sent(house: House) -> None:
     run_id = house.run()
     sent = house.chain.sent
     again = house.cli("update-config", "--run-id", run_id, "--config-path", MINIMAL, "--output", "json")
@@ -171,7 +171,7 @@ def test_values_that_are_so_already_are_not_sent(house: House) -> None:
     assert house.chain.sent == sent
 
 
-def test_a_restart_takes_the_step_and_its_data_index(house: House) -> None:
+def test_a_restart_sets_the_step_and_its_data_index(house: House) -> None:
     run_id = house.run()
     house.cli.json("set-paused", "--run-id", run_id, "--resume")
     house.cli.json("set-paused", "--run-id", run_id)
@@ -207,15 +207,15 @@ def test_the_dump_takes_two_round_trips(house: House) -> None:
         assert house.chain.requests == ["getMultipleAccounts", "getMultipleAccounts"]
 
 
-def test_rent_is_told_before_anything_is_signed(house: House) -> None:
+def test_rent_is_shown_before_anything_is_signed(house: House) -> None:
     outcome = house.cli("create-run", "--run-id", "test")
     assert outcome.code == 0
     rent, sending = (outcome.stderr.index(text) for text in ("This will lock 0.83", "Sending"))
     assert rent < sending
 
 
-def test_lamports_sent_beforehand_do_not_block_a_run(house: House) -> None:
-    """Anybody may fund the addresses of a run that is yet to be created."""
+def test_lamports_sent_in_advance_do_not_block_a_run(house: House) -> None:
+    """Anyone can fund the addresses of a run before it is created."""
     from psyche_cli.protocol.addresses import instance_address, treasurer_index, treasurer_run_address
 
     for address in (instance_address("test"), treasurer_run_address(treasurer_index("test"))):
@@ -224,7 +224,7 @@ def test_lamports_sent_beforehand_do_not_block_a_run(house: House) -> None:
     assert house.dump()["treasurer_run"]["total_claimed_earned_points"] == 0
 
 
-def test_a_vault_made_beforehand_asks_for_another_index(house: House, owner_address: str) -> None:
+def test_an_existing_vault_requires_another_index(house: House, owner_address: str) -> None:
     from solders.pubkey import Pubkey
 
     from psyche_cli.operations.sessions import signing_session

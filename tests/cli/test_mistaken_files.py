@@ -1,4 +1,4 @@
-"""A keypair, a key in PEM form, a recovery phrase or an environment file given by mistake is named and never quoted."""
+"""Keypairs, PEM keys, recovery phrases and environment files passed by mistake are identified but never quoted."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check_silent(outcome: Outcome, content: str) -> None:
 
 @pytest.mark.parametrize("output", [(), ("--output", "json")])
 @pytest.mark.parametrize(("content", "kind"), FILES.values(), ids=FILES)
-def test_given_as_a_configuration(
+def test_passed_as_a_configuration(
     house: House, tmp_path: Path, content: str, kind: str, output: tuple[str, ...]
 ) -> None:
     file = tmp_path / "given"
@@ -79,7 +79,7 @@ def test_given_as_a_configuration(
 
 @pytest.mark.parametrize("output", [(), ("--output", "json")])
 @pytest.mark.parametrize(("content", "kind"), FILES.values(), ids=FILES)
-def test_given_as_an_account(house: House, tmp_path: Path, content: str, kind: str, output: tuple[str, ...]) -> None:
+def test_passed_as_an_account(house: House, tmp_path: Path, content: str, kind: str, output: tuple[str, ...]) -> None:
     file = tmp_path / "given"
     file.write_text(content, encoding="utf-8")
     address = str(Keypair().pubkey())
@@ -91,7 +91,7 @@ def test_given_as_an_account(house: House, tmp_path: Path, content: str, kind: s
 
 
 @pytest.mark.parametrize(("content", "kind"), FILES.values(), ids=FILES)
-def test_given_as_a_program_or_a_wallet(house: House, tmp_path: Path, content: str, kind: str) -> None:
+def test_passed_as_a_program_or_a_wallet(house: House, tmp_path: Path, content: str, kind: str) -> None:
     file = tmp_path / "given"
     file.write_text(content, encoding="utf-8")
     outcome = house.cli("localnet", "--rpc-port", "0", "--bpf-program", "coordinator", file)
@@ -119,12 +119,12 @@ def test_given_as_a_program_or_a_wallet(house: House, tmp_path: Path, content: s
         "warmup_time = [1, 2, 3]",
     ],
 )
-def test_other_files_are_not_taken_for_secrets(content: str) -> None:
+def test_other_files_are_not_mistaken_for_secrets(content: str) -> None:
     assert kind_of_secret_file(content) == ""
 
 
 @given(st.text(max_size=200))
-def test_no_file_is_too_strange(content: str) -> None:
+def test_arbitrary_files_are_handled(content: str) -> None:
     kind_of_secret_file(content)
 
 
@@ -184,7 +184,7 @@ def test_a_private_key_is_never_put_on_chain(house: House, tmp_path: Path, text:
     load_run_config(file)
 
 
-def test_the_parser_does_not_hold_the_file_in_the_error(tmp_path: Path) -> None:
+def test_the_error_does_not_reference_the_file_content(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text(f"[config]\nwarmup_time = {BASE58}\n")
     with pytest.raises(ConfigurationError) as caught:
@@ -194,7 +194,7 @@ def test_the_parser_does_not_hold_the_file_in_the_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", [BASE58, NUMBERS, KEY.hex(), FORMS["seed in base58"](KEY), f"keys/{BASE58}", PHRASE])
-def test_a_key_is_no_name_for_a_new_file(
+def test_a_key_is_rejected_as_the_name_of_a_new_file(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""What a wallet must hold, to the lamport: the refusal here begins exactly where the cluster's would."""
+"""The required wallet balance, to the lamport: commands reject exactly what the cluster would reject."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.cli.test_life import largest_config
 
 FEE = 5_000
 RENT_EXEMPT = 890_880
-"""Of an account without data."""
+"""The rent-exempt minimum of an account without data."""
 
 
 def rent(*sizes: int) -> int:
@@ -29,7 +29,7 @@ def rent(*sizes: int) -> int:
 
 
 def holding(house: House, lamports: int) -> House:
-    """The owner's wallet holds exactly this much now."""
+    """Set the balance of the owner's wallet."""
     bank = house.chain.dispatcher.context.bank
     bank.set_account(address_of(house.owner), Account(lamports, b"", SYSTEM_PROGRAM))
     return house
@@ -91,7 +91,7 @@ VERBS: dict[str, tuple[Callable[[House], House], tuple[object, ...], int]] = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_exactly_enough_is_enough(house: House, verb: str) -> None:
+def test_the_exact_amount_is_sufficient(house: House, verb: str) -> None:
     prepare, words, needed = VERBS[verb]
     holding(prepare(house), needed)
     outcome = house.cli(*words)
@@ -108,7 +108,7 @@ def test_one_lamport_less_sends_nothing(house: House, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["create-run", "set-paused"])
 @pytest.mark.parametrize("left", [1, RENT_EXEMPT - 1])
-def test_a_wallet_may_not_be_left_with_less_than_an_account_must_hold(house: House, verb: str, left: int) -> None:
+def test_the_remaining_balance_must_be_rent_exempt(house: House, verb: str, left: int) -> None:
     prepare, words, needed = VERBS[verb]
     holds = needed + left
     holding(prepare(house), holds)
@@ -136,7 +136,7 @@ def refused_for_money(house: House, words: tuple[object, ...], holds: int, neede
 
 @pytest.mark.parametrize("holds", [FEE, 2 * FEE - 1])
 def test_an_update_in_two_transactions_needs_both_fees(house: House, tmp_path: Path, holds: int) -> None:
-    """Else the first half would land, and the second could not be paid."""
+    """Otherwise the first one would land and the second one could not be paid."""
     house.run(treasurer=True, configured=False)
     big = tmp_path / "big.toml"
     big.write_text(largest_config())
@@ -151,7 +151,7 @@ def test_an_update_in_two_transactions_needs_both_fees(house: House, tmp_path: P
     assert balance(house) == 0
 
 
-def test_who_closes_a_run_needs_the_fee_before_the_rent_comes_back(house: House) -> None:
+def test_closing_a_run_requires_the_fee_in_advance(house: House) -> None:
     house.run(configured=False)
     words = ("close-run", "--run-id", "test", "--yes")
     refused_for_money(holding(house, FEE - 1), words, FEE - 1, FEE)
@@ -160,8 +160,8 @@ def test_who_closes_a_run_needs_the_fee_before_the_rent_comes_back(house: House)
 
 
 @pytest.mark.parametrize("gift", [1, 5_000_000])
-def test_what_somebody_sent_to_an_address_beforehand_counts_towards_its_rent(house: House, gift: int) -> None:
-    """Anybody may send lamports to the addresses of a run that does not exist yet."""
+def test_lamports_sent_in_advance_count_towards_the_rent(house: House, gift: int) -> None:
+    """Anyone can send lamports to the addresses of a run before it exists."""
     bank = house.chain.dispatcher.context.bank
     bank.set_account(instance_address("test"), Account(gift, b"", SYSTEM_PROGRAM))
     bank.set_account(authorization_address(address_of(house.owner), ANYONE), Account(gift, b"", SYSTEM_PROGRAM))
@@ -175,7 +175,7 @@ def test_what_somebody_sent_to_an_address_beforehand_counts_towards_its_rent(hou
     assert holding(house, needed).cli(*words).code is ExitCode.OK
 
 
-def test_lamports_at_an_address_are_no_run(house: House) -> None:
+def test_lamports_at_an_address_are_not_a_run(house: House) -> None:
     bank = house.chain.dispatcher.context.bank
     bank.set_account(instance_address("test"), Account(RENT_EXEMPT, b"", SYSTEM_PROGRAM))
     assert house.cli("json-dump-run", "--run-id", "test").code is ExitCode.NOT_FOUND
@@ -185,8 +185,8 @@ def test_lamports_at_an_address_are_no_run(house: House) -> None:
     "balance_before", [0, 1, 5_000, 890_879, 890_880, 890_881, 895_879, 895_880, 900_000, 5_000_000]
 )
 @pytest.mark.parametrize("spent", [0, 1, 5_000, 890_879, 890_880])
-def test_the_rule_of_what_may_be_left_is_the_clusters(house: House, balance_before: int, spent: int) -> None:
-    """The real VM decides on a transfer of just so much."""
+def test_the_rule_for_the_remaining_balance_matches_the_cluster(house: House, balance_before: int, spent: int) -> None:
+    """Compared with transfers of these amounts in the real VM."""
     spent = min(spent, max(balance_before - FEE, 0))
     holding(house, balance_before)
     source, to = address_of(house.owner), address_of(house.stranger)
@@ -198,13 +198,13 @@ def test_the_rule_of_what_may_be_left_is_the_clusters(house: House, balance_befo
     assert allowed is (first_short_balance(balance_before, (FEE, spent), RENT_EXEMPT) is None)
 
 
-def test_a_wallet_that_nobody_funded(house: House) -> None:
+def test_an_unfunded_wallet(house: House) -> None:
     outcome = refused_for_money(holding(house, 0), CREATE, 0, rent(119_160, 173) + 2 * FEE)
     assert str(address_of(house.owner)) in outcome.json["error"]["hint"]
 
 
 class Poorer:
-    """Takes the wallet's lamports away right after its balance was asked for."""
+    """Removes the wallet's lamports right after its balance was read."""
 
     def __init__(self, inner: Transport, house: House) -> None:
         self._inner, self._house = inner, house
@@ -223,15 +223,15 @@ class Poorer:
         self._inner.close()
 
 
-def test_money_that_goes_away_in_between_is_missed_by_the_simulation(house: House) -> None:
+def test_the_simulation_detects_a_reduced_balance(house: House) -> None:
     poorer = CommandLine(house.cli.home, lambda url: Poorer(house.chain.transport(url), house), house.cli.variables)
     outcome = poorer(*CREATE, "--output", "json")
     assert outcome.json["error"]["code"] == "insufficient_funds"
     assert house.chain.sent == 0
 
 
-def test_a_top_up_may_take_all_tokens_and_no_more(house: House) -> None:
-    """To the base unit; a wallet whose token account is empty then is told how much it holds."""
+def test_a_top_up_can_use_all_tokens_but_not_more(house: House) -> None:
+    """To the base unit. Afterwards, the error for the empty token account shows its balance."""
     house.cli.json("create-run", "--run-id", "test", "--treasurer-collateral-mint", house.new_mint(amount="5.25"))
     words = ("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount")
     sent = house.chain.sent

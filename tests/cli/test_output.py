@@ -1,4 +1,4 @@
-"""stdout is JSON in every case, stderr is talk, and exit codes are those of the table."""
+"""With JSON output stdout is always JSON, diagnostics go to stderr, and exit codes are as documented."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ EVERY_COMMAND: list[tuple[object, ...]] = [
 
 
 class Faulty:
-    """A transport that fails from its ``healthy``-th request on, in a given way."""
+    """A transport that fails in a given way after ``healthy`` requests."""
 
     label = "faulty"
 
@@ -80,7 +80,7 @@ FAULTS: dict[str, Callable[[], bytes]] = {
 
 
 class FastClock(SystemClock):
-    """A clock that only moves when somebody sleeps, so that no retry takes real time."""
+    """A clock that only advances during sleeps, so that retries take no real time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -95,7 +95,7 @@ class FastClock(SystemClock):
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("healthy", [0, 1, 3])
-def test_every_command_prints_json_whatever_the_endpoint_does(
+def test_every_command_prints_json_under_all_faults(
     house: House, monkeypatch: pytest.MonkeyPatch, fault: Callable[[], bytes], healthy: int
 ) -> None:
     house.run(treasurer=True)
@@ -137,7 +137,7 @@ def test_the_envelope_of_success_and_failure(house: House) -> None:
     assert set(before_dispatch.json) == set(failure.json)
 
 
-def test_human_output_goes_to_stdout_and_talk_to_stderr(house: House) -> None:
+def test_results_go_to_stdout_and_diagnostics_to_stderr(house: House) -> None:
     outcome = house.cli("join-authorization-create", "--permissionless")
     assert outcome.stdout.startswith("Created a join authorization for everyone.\n")
     assert "Sending" in outcome.stderr
@@ -145,7 +145,7 @@ def test_human_output_goes_to_stdout_and_talk_to_stderr(house: House) -> None:
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "20"])
-def test_no_terminal_is_too_narrow(house: House, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+def test_narrow_terminals(house: House, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal()
@@ -157,8 +157,8 @@ def test_no_terminal_is_too_narrow(house: House, monkeypatch: pytest.MonkeyPatch
     assert len(text.splitlines()) == 7
 
 
-def test_names_from_the_chain_cannot_command_the_terminal(house: House) -> None:
-    """Other clients write any name."""
+def test_names_from_the_chain_cannot_control_the_terminal(house: House) -> None:
+    """Other clients can set any name."""
     run_id = house.run()
     house.write_metadata(run_id, name="\x1b]0;gotcha\x07\x1b[2J")
     outcome = house.cli("update-config", "--run-id", run_id, "--name", "harmless")
@@ -167,7 +167,7 @@ def test_names_from_the_chain_cannot_command_the_terminal(house: House) -> None:
     assert "\x1b" not in house.cli("json-dump-run", "--run-id", run_id).stdout
 
 
-def test_values_from_the_environment_yield_to_options(house: House) -> None:
+def test_options_override_the_environment(house: House) -> None:
     run_id = house.run()
     variables = {"RUN_ID": run_id, "RPC": '"http://127.0.0.1:8899"'}
     outcome = house.cli("json-dump-run", variables=variables)
@@ -176,37 +176,37 @@ def test_values_from_the_environment_yield_to_options(house: House) -> None:
     assert house.cli("json-dump-run", "--run-id", "none", variables=variables).code is ExitCode.NOT_FOUND
 
 
-def test_variables_with_general_names_are_told(house: House) -> None:
+def test_the_use_of_variables_with_generic_names_is_reported(house: House) -> None:
     outcome = house.cli("json-dump-user", "--run-id", house.run(), variables={"ADDRESS": ADDRESS})
     assert outcome.json["address"] == ADDRESS
     assert outcome.stderr == "From the environment: --address (ADDRESS).\n"
 
 
-def test_permissionless_beats_an_authorizer_of_the_environment(house: House) -> None:
+def test_permissionless_overrides_an_authorizer_from_the_environment(house: House) -> None:
     outcome = house.cli(
         "join-authorization-create", "--permissionless", "--output", "json", variables={"AUTHORIZER": ADDRESS}
     )
     assert outcome.data["permissionless"] is True
 
 
-def test_the_envelope_names_the_whole_command(house: House, tmp_path: Path) -> None:
+def test_the_envelope_has_the_full_command_name(house: House, tmp_path: Path) -> None:
     outcome = house.cli("localnet", "new-wallet", tmp_path / "new.json", "--output", "json")
     assert outcome.json["command"] == "localnet new-wallet"
 
 
-def test_the_envelope_names_a_command_once(house: House) -> None:
+def test_the_envelope_has_the_command_name_once(house: House) -> None:
     assert house.cli("set-paused", "--run-id", "set-paused", "--output", "json").json["command"] == "set-paused"
     assert house.cli("--output", "json").json["command"] == ""
 
 
-def test_flags_in_the_environment_take_true_and_false(house: House) -> None:
+def test_flags_in_the_environment_accept_true_and_false(house: House) -> None:
     run_id = house.run()
     assert house.cli("set-paused", "--run-id", run_id, variables={"RESUME": "false"}).code is ExitCode.REFUSED
     assert house.cli("set-paused", "--run-id", run_id, variables={"RESUME": "true"}).code is ExitCode.OK
     assert house.cli("set-paused", "--run-id", run_id, variables={"RESUME": "perhaps"}).code is ExitCode.USAGE
 
 
-def test_the_raw_key_beats_the_path(house: House, tmp_path: Path) -> None:
+def test_the_raw_key_overrides_the_path(house: House, tmp_path: Path) -> None:
     variables = {"RAW_WALLET_PRIVATE_KEY": house.stranger.read_text(), "WALLET_PRIVATE_KEY_PATH": str(house.owner)}
     outcome = house.cli("create-run", "--run-id", "test", "--output", "json", variables=variables)
     from tests.cli.harness import address_of
@@ -215,7 +215,7 @@ def test_the_raw_key_beats_the_path(house: House, tmp_path: Path) -> None:
     assert "RAW_WALLET_PRIVATE_KEY" in outcome.stderr
 
 
-def test_the_default_wallet_is_told(house: House) -> None:
+def test_the_use_of_the_default_wallet_is_reported(house: House) -> None:
     default = house.cli.home / ".config" / "solana" / "id.json"
     default.parent.mkdir(parents=True)
     default.write_text(house.owner.read_text())
@@ -225,7 +225,7 @@ def test_the_default_wallet_is_told(house: House) -> None:
     assert "Using the default wallet" in outcome.stderr
 
 
-def test_a_bug_of_ours_ends_in_internal(house: House) -> None:
+def test_a_bug_exits_with_internal(house: House) -> None:
     def broken(url: str) -> Transport:
         raise ZeroDivisionError(url)
 
@@ -237,7 +237,7 @@ def test_a_bug_of_ours_ends_in_internal(house: House) -> None:
     assert "Traceback" in told.stderr
 
 
-def test_ctrl_c_ends_in_interrupted(house: House) -> None:
+def test_ctrl_c_exits_with_interrupted(house: House) -> None:
     def interrupted(url: str) -> Transport:
         raise KeyboardInterrupt
 
@@ -257,8 +257,8 @@ def test_version_and_help_succeed(house: House) -> None:
 @pytest.mark.parametrize(
     "words", [("set-paused", "--run-id", "test", "--resume"), ("json-dump-run", "--run-id", "test")]
 )
-def test_scripts_of_the_published_client_may_pass_ws_rpc(house: House, words: tuple[str, ...]) -> None:
-    """It accepts the option everywhere and makes no use of it; here that is said, and no help offers it."""
+def test_ws_rpc_is_accepted_for_compatibility(house: House, words: tuple[str, ...]) -> None:
+    """The option is accepted by all commands and ignored with a note; the help does not list it."""
     house.run()
     outcome = house.cli(*words, "--ws-rpc", "ws://127.0.0.1:8900", variables={"WS_RPC": "nonsense"})
     assert outcome.code is ExitCode.OK

@@ -1,4 +1,4 @@
-"""A clock for fault schedules: it moves when somebody waits, and Ctrl-C may come during a wait."""
+"""A clock for fault schedules: it only advances during waits, and a wait can be interrupted by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class ScheduleClock:
-    """Seconds. ``interrupt_in`` counts the sleeps down to one that ends in KeyboardInterrupt; None: none does."""
+    """In seconds. ``interrupt_in`` is the number of sleeps before one raises KeyboardInterrupt, or None."""
 
     now: float = 1000.0
     interrupt_in: int | None = None

@@ -7,5 +7,5 @@ from .world import World, build_world
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """One for all tests of a process: each of them restores its start state."""
+    """Shared by all tests of a process; each test restores the start state."""
     return build_world(tmp_path_factory.mktemp("faults"))

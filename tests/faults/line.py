@@ -1,6 +1,6 @@
-"""The line between the command and the validator: it loses, delays, repeats and distorts, as its schedule says.
+"""The connection between the command and the validator: it loses, delays, repeats and corrupts data as scheduled.
 
-It also keeps the truth: which bytes may have left, and what the chain made of them.
+It also records the facts: which bytes may have been sent, and how the chain executed them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SOMEBODY = Pubkey.new_unique()
 
 
 class FaultyLine:
-    """A transport to a validator of this process that follows a schedule."""
+    """A transport to an in-process validator that injects the faults of a schedule."""
 
     label = LABEL
 
@@ -62,9 +62,9 @@ class FaultyLine:
         self._handled: dict[Signature, int] = {}
         self._ghosts: dict[str, float] = {}
         self.asked: list[str] = []
-        """Signatures of the transactions that were to be sent, in order; of airdrops those that were answered."""
+        """Signatures of all transactions passed to the transport, in order; for airdrops, those that were answered."""
         self.left: set[str] = set()
-        """Those of them whose bytes have left, and ``AIRDROP`` for a request to the faucet."""
+        """The subset that may have reached the validator, and ``AIRDROP`` for a request to the faucet."""
         self.faucet_requests = 0
         self.log: list[str] = []
 
@@ -77,10 +77,10 @@ class FaultyLine:
         try:
             return self._exchange(body, timeout)
         finally:
-            assert self._clock.now <= started + timeout + 1e-9, "the line is slower than a transport may be"
+            assert self._clock.now <= started + timeout + 1e-9, "the transport exceeded its timeout"
 
     def drain(self) -> None:
-        """Let everything that is under way arrive."""
+        """Deliver all data that is still in transit."""
         self._clock.now = max([self._clock.now, *(due for due, _ in self._queue)])
         self._land_due()
 
@@ -147,7 +147,7 @@ class FaultyLine:
         return _error(request, self._chance.choice(PROVING_CODES), "Refused")
 
     def _astray(self, kind: str | None, body: bytes, request: Any, timeout: float) -> bytes:
-        """The bytes take the schedule's own way, whatever is answered."""
+        """Route the bytes as scheduled, regardless of the response."""
         answer = self._odd_way(self._schedule.way, body, request)
         if kind is None or kind in SENDING_ONLY or kind in ALWAYS:
             return answer
@@ -165,7 +165,7 @@ class FaultyLine:
             self._queue.append((now + self._chance.uniform(0.1, 30), body))
             return self._answer(body, request)
         if request["method"] != "sendTransaction":
-            # The faucet signs one, and it does not get far.
+            # The faucet signs a transaction, but it is lost.
             self.asked.append(str(Signature.from_bytes(self._chance.randbytes(64))))
         elif kind == "late":
             self._queue.append((now + self._chance.uniform(0.1, 30), body))
@@ -175,7 +175,7 @@ class FaultyLine:
         if kind == "ghost" and signature not in self._ghosts:
             self._ghosts[signature] = now
             if request["method"] == "sendTransaction" and self._chance.random() < 0.5:
-                # After all it gets into a block of the majority as well.
+                # In the end it is included in a block of the majority as well.
                 self._queue.append((now + self._chance.uniform(0, self._schedule.ghost_seconds), body))
         return _result(request, signature)
 
@@ -203,7 +203,7 @@ class FaultyLine:
         return _result(request, self._chance.choice(([], {}, "x", True, {"value": {}})))
 
     def _answer_to_another(self, request: Any) -> bytes:
-        """What would be a fine answer, was it not to another request."""
+        """A valid response, but to another request."""
         another = {"id": request["id"] + self._chance.choice((-1, 1, 1000))}
         method = request["method"]
         if method in SENDING and self._chance.random() < 0.5:
@@ -228,10 +228,10 @@ class FaultyLine:
         status, retry_after = self._chance.choice(choices), self._chance.choice(self._schedule.retry_after)
         return HttpStatusError(f"HTTP status {status}.", endpoint=LABEL, status=status, retry_after=retry_after)
 
-    # --- the validator, and what a node sees of it ------------------------------------------------------------------
+    # --- the validator, as seen by a node ------------------------------------------------------------------
 
     def _handle(self, body: bytes) -> bytes:
-        """Let the validator answer. What it has refused to execute again twice, it is not bothered with any more."""
+        """Forward the request to the validator, except bytes that it has rejected twice as duplicates."""
         if b'"sendTransaction"' not in body:
             return self._dispatcher.handle(body)
         request = json.loads(body)
@@ -248,7 +248,7 @@ class FaultyLine:
 
     @contextmanager
     def _spoilt_accounts(self, transaction: Transaction) -> Iterator[None]:
-        """Meanwhile everything that the transaction would write, but its payer, belongs to somebody else."""
+        """Context manager: all accounts written by the transaction, except the payer, have another owner."""
         message = transaction.message
         keys, header = message.account_keys, message.header
         signers = keys[1 : header.num_required_signatures - header.num_readonly_signed_accounts]
@@ -270,16 +270,16 @@ class FaultyLine:
         self._clock.now = now
 
     def _life_left(self, request: Any) -> float:
-        """Seconds until the last block in which the transaction may land."""
+        """Seconds until the last block in which the transaction can land."""
         chain = self._bank.chain
         wanted = _transaction_of(request).message.recent_blockhash
         last = chain.last_valid_height(wanted)
         return 0.0 if last is None else max(last - chain.tip.height, 5) * SLOT_SECONDS
 
     def _answer(self, body: bytes, request: Any) -> bytes:
-        """What the node that answers says."""
+        """The response of the node that answers."""
         method, params = request["method"], request["params"]
-        # These two make up most of a long wait; making a block for each would take most of the time.
+        # Most requests during a long wait use these two methods; producing a block for each would be too slow.
         if method == "getSignatureStatuses":
             return _result(request, self._status_view(params[0][0]))
         if method == "getEpochInfo":
@@ -298,7 +298,7 @@ class FaultyLine:
         return answer
 
     def _node(self, method: str) -> tuple[int, Fork | None]:
-        """How many slots the node that answers lags behind, and the fork it is on now, if any."""
+        """The number of slots by which the node lags behind, and the fork that it is currently on, if any."""
         schedule = self._schedule
         node = self._chance.randrange(schedule.node_count)
         if schedule.routed:
@@ -307,14 +307,14 @@ class FaultyLine:
         if self._first_send is None or node == 1 or not schedule.fork_seconds:
             return lag, None
         now = self._clock.now
-        # Right away, or where it hurts most: around the end of the blockhash's life.
+        # Immediately, or at the worst time: when the blockhash is about to expire.
         start = self._first_send + schedule.fork_delay
         fork = Fork(start, start + schedule.fork_seconds, schedule.fork_learns_votes)
         return lag, fork if fork.start <= now < fork.end else None
 
     @property
     def _slot(self) -> int:
-        """The slot of the clock's time, whether or not its block was made already."""
+        """The slot at the current time, even if its block has not been produced yet."""
         return self._slots_before + self._bank.timekeeper.slots_due()
 
     @property
@@ -357,13 +357,13 @@ class FaultyLine:
         return {"absoluteSlot": slot, "blockHeight": max(slot - self._slots_without_block, 0)}
 
     def _blockhash_view(self) -> tuple[int, Any]:
-        """The latest blockhash that the node knows, after its slot."""
+        """The latest blockhash known to the node, preceded by its slot."""
         lag, _ = self._node("getLatestBlockhash")
         block = self._bank.chain.block(self._bank.slot - lag) or self._bank.chain.tip
         return block.slot, {"blockhash": str(block.blockhash), "lastValidBlockHeight": block.height + 150}
 
     def _simulation_view(self, request: Any, answer: Any) -> bytes:
-        """What a node says that may lag behind, and does not say which blockhash it put in if it is an old one."""
+        """The response of a node that may lag behind; old versions do not report the blockhash that they inserted."""
         if "result" in answer:
             _, blockhash = self._blockhash_view()
             answer["result"]["value"]["replacementBlockhash"] = None if self._schedule.old_nodes else blockhash

@@ -1,4 +1,4 @@
-"""What goes wrong between a command and its cluster: faults drawn by a seed."""
+"""Randomized faults between a command and its cluster, determined by a seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROVING_CODES = (-32600, -32601, -32602, -32003, -32006, -32013, -32015)
 OTHER_STATUSES = (202, 204, 302, 408, 409, 425, 429, 499, 500, 502, 503, 504, 520)
 OTHER_CODES = (-32005, -32016, 429, -32603, -32004, -32700, -32000)
 PREFLIGHT = ("BlockhashNotFound", "AlreadyProcessed", "AccountInUse", {"InstructionError": [0, {"Custom": 6000}]})
-# What can happen to a request. The first group never reaches the validator, of the second a coin decides.
+# Faults of a request. Those of the first group never reach the validator; for the second it is random.
 BEFORE = ("refused", "no connection", "proving status", "proving code")
 EITHER = (
     *("silence", "broken", "status", "code", "preflight", "garbage", "html", "truncated", "empty"),
@@ -25,8 +25,8 @@ ALWAYS = ("slow",)
 
 @dataclass(frozen=True)
 class Fork:
-    """From ``start`` to ``end`` a node does not see what landed since ``start``. With ``learns_votes`` it knows all the
-    same how far the majority has got."""
+    """From ``start`` to ``end``, a node does not see blocks produced since ``start``. With ``learns_votes``, it still
+    knows the latest block of the majority."""
 
     start: float
     end: float
@@ -35,7 +35,7 @@ class Fork:
 
 @dataclass
 class Mood:
-    """What goes wrong with one group of requests: a kind of ``kinds``, at this ``rate``, ``lasting`` times."""
+    """Faults of a group of requests: drawn from ``kinds`` with probability ``rate``, at most ``lasting`` times."""
 
     kinds: list[str]
     rate: float
@@ -57,7 +57,7 @@ class Mood:
 
 
 def _draw_following(chance: random.Random, kinds: tuple[str, ...]) -> Mood | None:
-    """Nothing goes wrong with half of those who ask what became of it; a quarter never learns."""
+    """Faults of status requests: none in half of the cases; in a quarter, the status is never returned."""
     if chance.random() < 0.5:
         return None
     if chance.random() < 0.5:
@@ -71,7 +71,7 @@ FOLLOWING = (*ABOUT_ONE_TRANSACTION, "getEpochInfo")
 
 
 class Schedule:
-    """What goes wrong, decided by a seed."""
+    """All faults of one schedule, determined by a seed."""
 
     def __init__(self, seed: str) -> None:
         chance = self.chance = random.Random(seed)
@@ -83,25 +83,25 @@ class Schedule:
             "follow": _draw_following(chance, general),
             "other": Mood.draw(chance, general) if chance.random() < 0.15 else None,
         }
-        # What becomes of all bytes that leave: nothing special, they vanish, they land in the last moment, or they get
-        # into a block of a fork only, where they are seen as processed for a while.
+        # The fate of all sent bytes: normal, lost, landing at the last moment, or included only in a block of a fork,
+        # where they are temporarily reported as processed.
         self.way = chance.choices(("", "dropped", "very late", "ghost"), (80, 7, 7, 6))[0]
         self.ghost_seconds = chance.choice((2.0, 20.0, 70.0, 1000.0))
         self.ghost_error: Any = chance.choice((None, {"InstructionError": [0, {"Custom": 6000}]}))
-        # Something else changes the accounts between simulation and execution, so that what lands fails.
+        # Another process changes the accounts between simulation and execution, so the transaction fails on-chain.
         self.fails = chance.random() < 0.1
         self.statuses = OTHER_STATUSES if chance.random() < 0.4 else (chance.choice(OTHER_STATUSES),)
         self.retry_after = chance.choice(([None], [None, 0, 1, 7], [30], [30, 9999]))
-        # Whether blocks become final one after the other, as on a cluster. Where they are at once there are no forks.
+        # Whether blocks are finalized gradually, as on a cluster. Without this there are no forks.
         self.gradual = chance.random() < (1.0 if self.way == "very late" else 0.5)
-        # The seconds that a block waits for the votes that confirm it.
+        # Seconds until a block receives the votes that confirm it.
         self.votes_late = chance.choice((0.0, 0.0, 0.0, 5.0, 30.0, 1000.0)) if self.gradual else 0.0
         self.fork_seconds = chance.uniform(0, 13) if self.gradual and chance.random() < 0.5 else 0.0
         self.fork_learns_votes = chance.random() < 0.5
         self.fork_delay = chance.choice((0.0, 58.0)) if self.way != "very late" else 58.0
         self.node_count = chance.choice((1, 1, 2, 3))
         self.lag = chance.choice((0.0, 0.0, 2.0, 10.0, 40.0))
-        # Whether the gateway sends who asks for a transaction to one node, and everybody else to another.
+        # Whether the gateway routes requests about a transaction to one node, and all others to another.
         self.routed = chance.random() < 0.3
         self.old_nodes = chance.random() < 0.1
         self.silent_from = chance.randrange(14) if chance.random() < 0.1 else None
@@ -110,7 +110,7 @@ class Schedule:
 
     @classmethod
     def calm(cls, seed: str) -> Schedule:
-        """A schedule in which nothing goes wrong, to add one fault to."""
+        """A schedule without faults, to which a single fault can be added."""
         schedule = cls(seed)
         schedule.moods = dict.fromkeys(schedule.moods)
         schedule.way, schedule.fails, schedule.old_nodes = "", False, False
@@ -120,7 +120,7 @@ class Schedule:
         return schedule
 
     def fault(self, method: str) -> str | None:
-        """What happens to the next request."""
+        """The fault of the next request, or None."""
         group = "send" if method in SENDING else "follow" if method in FOLLOWING else "other"
         mood = self.moods[group]
         return None if mood is None else mood.next_fault(self.chance)

@@ -1,7 +1,7 @@
-"""Every fault of the line finds its mutant: a version of the sender that believes what the fault says.
+"""Every fault detects a mutant: a version of the sender that is misled by it.
 
-The sender as it is stands the fault; the mutant, under the same schedules, ends in a verdict that is not true. A fault
-that no mutant falls for would test nothing.
+The real sender survives the fault; the mutant reports a wrong verdict under the same schedules. A fault that misleads
+no mutant would not test anything.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SCHEDULES = 12
 
 @dataclass(frozen=True)
 class Mutant:
-    """A function of the product with one text replaced."""
+    """A function of the product with part of its source replaced."""
 
     function: Any
     text: str
@@ -38,7 +38,7 @@ class Mutant:
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """Meanwhile the function, whoever has imported it, does what the mutant does."""
+        """Context manager: the function behaves like the mutant, wherever it was imported."""
         module = inspect.getmodule(self.function)
         assert module is not None
         whole, part = inspect.getsource(module), inspect.getsource(self.function)
@@ -93,12 +93,12 @@ def failing(schedule: Schedule) -> None:
 
 
 def lagging(schedule: Schedule) -> None:
-    """Two nodes behind one URL, and the one that knows the transaction is 30 seconds behind."""
+    """Two nodes behind one URL; the one that knows the transaction lags 30 seconds behind."""
     schedule.way, schedule.routed, schedule.lag = "very late", True, 30.0
 
 
 def lonely(schedule: Schedule) -> None:
-    """One node, which misses the majority's blocks around the end of the blockhash's life."""
+    """One node, which misses the majority's blocks around the time when the blockhash expires."""
     schedule.way, schedule.fork_seconds, schedule.fork_delay, schedule.fork_learns_votes = "very late", 13.0, 56.0, True
 
 
@@ -120,7 +120,7 @@ def following(kind: str) -> Callable[[Schedule], None]:
 
 
 def unheard(schedule: Schedule) -> None:
-    """The bytes arrive twice, and for a quarter of a minute nobody tells."""
+    """The bytes arrive twice, and the status is not available for 15 seconds."""
     schedule.moods["send"] = Mood(["again"], 1.0, 1)
     schedule.moods["follow"] = Mood(["silence"], 1.0, 3)
 
@@ -143,7 +143,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("fault", "mutant"), CASES, ids=[f"{fault.__name__}-{mutant.function.__qualname__}" for fault, mutant in CASES]
 )
-def test_a_mutant_falls_for_the_fault(
+def test_the_fault_misleads_a_mutant(
     world: World, random_seed: int, fault: Callable[[Schedule], None], mutant: Mutant
 ) -> None:
     seeds = [f"{random_seed}:{number}" for number in range(SCHEDULES)]
@@ -154,7 +154,7 @@ def test_a_mutant_falls_for_the_fault(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_mutant_asks_the_faucet_again(world: World, random_seed: int, status: int) -> None:
+def test_a_mutant_sends_a_second_airdrop_request(world: World, random_seed: int, status: int) -> None:
     def fault(schedule: Schedule) -> None:
         sending("status")(schedule)
         schedule.statuses, schedule.retry_after = (status,), [None]
@@ -166,7 +166,7 @@ def test_a_mutant_asks_the_faucet_again(world: World, random_seed: int, status: 
 
 
 def complaints(world: World, fault: Callable[[Schedule], None], seed: str, scenario: Any = None) -> list[str]:
-    """What is wrong with the verdict under this fault alone."""
+    """The faults of the verdict when only this fault is injected."""
     scenario = scenario or choose_scenario(world, seed)
     schedule = Schedule.calm(seed)
     fault(schedule)

@@ -1,8 +1,8 @@
-"""Random faults between the command line and the validator: every verdict must be true, whatever happens.
+"""Random faults between the command line and the validator: every verdict must be correct.
 
-5,000 schedules over all verbs that write. After each the user does what the verdict permits: repeats the command if it
-says that nothing was sent, or that what was sent has expired. The seed is in the head of every test run; with
-``--random-seed`` the same schedules come again. A failure names its schedule, and lists what happened to each request.
+Runs 5,000 schedules with all verbs that send transactions. After each one, the command is repeated if the verdict says
+that this is safe: nothing was sent, or the transaction has expired. The seed is printed in the header of every test
+run; ``--random-seed`` repeats the same schedules. A failure reports its schedule and the events of each request.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .world import Scenario, World
 
 CHUNKS = 20
 SCHEDULES = 250
-"""In each chunk; a chunk is what one worker runs."""
+"""Schedules per chunk; each chunk is a test case, so workers can share the load."""
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_every_verdict_is_true(world: World, random_seed: int, chunk: int) -> None:
+def test_every_verdict_is_correct(world: World, random_seed: int, chunk: int) -> None:
     wrong = []
     for number in range(SCHEDULES):
         seed = f"{random_seed}:{chunk}:{number}"
@@ -46,12 +46,12 @@ def choose_scenario(world: World, seed: str) -> Scenario:
 
 
 def try_command(world: World, scenario: Scenario, seed: str) -> tuple[FaultyLine, Outcome, float]:
-    """Run the command from the start state under the schedule of this seed; what it said, and how long it took."""
+    """Run the command from the start state under the schedule of this seed. Returns the outcome and the duration."""
     return try_schedule(world, scenario, Schedule(seed))
 
 
 def try_schedule(world: World, scenario: Scenario, schedule: Schedule) -> tuple[FaultyLine, Outcome, float]:
-    """The same under any schedule."""
+    """The same for a given schedule."""
     world.restore()
     line = FaultyLine(world.dispatcher, world.clock, schedule)
     world.clock.interrupt_in = schedule.interrupt_sleep
@@ -64,7 +64,7 @@ def try_schedule(world: World, scenario: Scenario, schedule: Schedule) -> tuple[
 
 
 def judge(world: World, scenario: Scenario, line: FaultyLine, outcome: Outcome, elapsed: float) -> Iterator[str]:
-    """What is wrong with an outcome, a sentence each."""
+    """The problems of an outcome, one sentence each."""
     if elapsed > WRITING_SECONDS + 1e-6:
         yield f"it took {elapsed:.1f} seconds"
     try:
@@ -78,14 +78,14 @@ def judge(world: World, scenario: Scenario, line: FaultyLine, outcome: Outcome, 
     if outcome.code is ExitCode.OK:
         claimed = [transaction["signature"] for transaction in document["transactions"]]
         landed = [signature for signature in executed if executed[signature] is None]
-        # A faucet that is asked twice by a gateway pays twice, and tells one signature.
+        # If a gateway forwards the request twice, the faucet pays twice but only one signature is returned.
         expected = claimed if AIRDROP in line.left and set(claimed) <= set(landed) else landed
         if len(claimed) != scenario.transactions or claimed != expected:
             yield f"it claims {claimed}, and executed were {executed}"
         return
     yield from judge_error(outcome, document["error"], line, executed)
     permitted = document["error"]["context"].get("sent") is not True or outcome.code is ExitCode.EXPIRED
-    if permitted and line.asked:  # otherwise nothing is different from before
+    if permitted and line.asked:  # otherwise the state is unchanged
         again = world.command(world.transport, *scenario.words)
         if again.code is not ExitCode.OK:
             yield f"what was permitted to be repeated fails: {again.stderr}"
@@ -94,7 +94,7 @@ def judge(world: World, scenario: Scenario, line: FaultyLine, outcome: Outcome, 
 
 
 def judge_error(outcome: Outcome, error: Any, line: FaultyLine, executed: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with an error: its class, and what it says about what was sent."""
+    """The problems of an error: its class, and its statement about what was sent."""
     sent, signature = error["context"].get("sent"), error["context"].get("signature")
     landed = error["context"].get("landed", [])
     failed_on_chain = sent is True and executed.get(signature) is not None
@@ -105,7 +105,7 @@ def judge_error(outcome: Outcome, error: Any, line: FaultyLine, executed: dict[s
         yield "it does not say whether anything was sent"
     if sent is False and (line.left or executed):
         yield f"it says that nothing was sent; {line.left} may have left, {[*executed]} were executed"
-    unknown = [None] if line.faucet_requests else []  # the faucet's answer is lost, and the signature with it
+    unknown = [None] if line.faucet_requests else []  # the faucet's response is lost, including the signature
     if sent is True and signature not in line.asked[-1:] + landed + unknown:
         yield f"it names {signature}, and to be sent were {line.asked}"
     if outcome.code in (ExitCode.EXPIRED, ExitCode.UNKNOWN) and sent is not True:
@@ -117,7 +117,7 @@ def judge_error(outcome: Outcome, error: Any, line: FaultyLine, executed: dict[s
 
 
 def executions(world: World) -> dict[str, Any]:
-    """Signature to error of every transaction since the start state, in order."""
+    """The error of every transaction since the start state by signature, in order."""
     known = {record.signature for record in world.start.records}
     return {
         str(record.signature): record.error for record in world.bank.history.records() if record.signature not in known

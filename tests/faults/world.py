@@ -1,4 +1,4 @@
-"""The chain that every fault schedule starts from, and the writing verbs that are tried on it."""
+"""The initial chain of all fault schedules, and the commands that are run on it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FORMER_MEMBER = "Former11111111111111111111111111111111111111"
 
 @dataclass(frozen=True)
 class Scenario:
-    """A command line that writes, how many transactions it takes, and how often it is tried among the others."""
+    """A command that sends transactions, its number of transactions, and its relative frequency."""
 
     name: str
     words: tuple[str, ...]
@@ -46,7 +46,7 @@ class Scenario:
 
 @dataclass
 class World:
-    """An in-process validator with the real programs, on a clock of its own, and a state to return to."""
+    """An in-process validator with the real programs, a simulated clock, and a state to restore."""
 
     dispatcher: Dispatcher
     clock: ScheduleClock
@@ -60,22 +60,22 @@ class World:
         return self.dispatcher.context.bank
 
     def command(self, open_transport: Callable[[str], Transport], *words: str) -> Outcome:
-        """Run one command line with JSON output."""
+        """Run a command with JSON output."""
         cli = CommandLine(self.home, open_transport, self.variables, self.clock)
         return cli(*words, "--output", "json")
 
     def transport(self, url: str) -> Transport:
-        """The validator without faults."""
+        """The validator, without faults."""
         return InProcessTransport(self.dispatcher, label=url)
 
     def restore(self) -> None:
-        """Back to the start; time goes on."""
+        """Restore the start state, except for the time."""
         if self.bank.history.total != self.start.total:
             self.bank.restore(self.start)
 
 
 def build_world(home: Path) -> World:
-    """Runs in every state that a writing verb asks for: with a treasurer and without, configured, running."""
+    """Create runs in the states that the commands need: with and without a treasurer, configured, running."""
     wallet = Wallet.generate()
     wallet.write_keypair_file(home / "owner.json")
     clock = ScheduleClock()
