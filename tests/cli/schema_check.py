@@ -27,7 +27,7 @@ def validator(name: str) -> Any:
 
 @functools.cache
 def quick_look(name: str) -> Check:
-    """The same as functions, which take a twentieth of the time: every command of every test is checked."""
+    """A fast check for the same schema, compiled to functions: 20 times as fast, because every command is validated."""
     described = validator(name).schema
     return compiled(described, described.get("$defs", {}))
 
@@ -59,7 +59,7 @@ def _schema_name(words: Sequence[str], document: Any) -> str:
 
 
 def compiled(part: Any, definitions: Any) -> Check:
-    """A function that tells whether a value is as a part of a schema says. KeyError for what no schema of ours uses."""
+    """A function that checks values against part of a schema. Raises KeyError for unsupported keywords."""
     if isinstance(part, bool):
         return lambda value: part
     keywords = {key: value for key, value in part.items() if key not in _ANNOTATIONS}

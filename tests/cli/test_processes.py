@@ -23,7 +23,7 @@ CLI = Path(sys.executable).with_name("psyche-cli")
 
 @dataclass
 class Shell:
-    """Runs the installed console script with a home folder of its own."""
+    """Runs the installed console script with a temporary home directory."""
 
     home: Path
     variables: dict[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     assert validator.returncode == 0
 
 
-def test_the_whole_administrative_life(shell: Shell) -> None:
+def test_all_commands_on_a_run(shell: Shell) -> None:
     mint = shell.json("localnet", "new-mint", "--decimals", 6, "--amount", 5000)["mint"]
     shell.run("join-authorization-create", "--permissionless")
     assert shell.json("run-authorizer", f"rpc={shell.variables['RPC']}", "grantor=owner.json")["created"] is False
@@ -95,12 +95,12 @@ def test_the_whole_administrative_life(shell: Shell) -> None:
 
 
 def run_run_authorizer_arguments(shell: Shell, checkout: Path, python: str) -> subprocess.CompletedProcess[str]:
-    """The script in a checkout that has no environment of its own, with an interpreter that has psyche-cli."""
+    """The script in a checkout without .venv, with an interpreter in which psyche-cli is installed."""
     (checkout / "scripts").mkdir(parents=True, exist_ok=True)
     for name in ("environment", "run_authorizer"):
         shutil.copy(ROOT / "scripts" / name, checkout / "scripts")
     script = [str(checkout / "scripts" / "run_authorizer"), f"rpc={shell.variables['RPC']}", "grantor=owner.json"]
-    # Where an environment is set up all the same, it is not from the network.
+    # If an environment is created nevertheless, it must not use the network.
     environment = {**shell.environment(), "PSYCHE_CLI_PYTHON": python, "PIP_NO_INDEX": "1"}
     return subprocess.run(script, cwd=shell.home, env=environment, text=True, capture_output=True, check=False)
 
@@ -112,20 +112,20 @@ def test_the_run_authorizer_arguments_as_a_script(shell: Shell, tmp_path: Path) 
     assert [entry.name for entry in tmp_path.iterdir()] == ["scripts"]
 
 
-def test_the_run_authorizer_arguments_says_when_its_interpreter_has_no_psyche_cli(shell: Shell, tmp_path: Path) -> None:
+def test_the_run_authorizer_script_reports_an_interpreter_without_psyche_cli(shell: Shell, tmp_path: Path) -> None:
     for python in ("no-such-python", "false"):
         done = run_run_authorizer_arguments(shell, tmp_path, python)
         assert (done.returncode, done.stdout) == (1, "")
         assert f"PSYCHE_CLI_PYTHON is {python}" in done.stderr
 
 
-def test_a_refusal_as_a_process(shell: Shell) -> None:
+def test_a_rejection_in_a_process(shell: Shell) -> None:
     done = shell.run("set-paused", "--run-id", "nowhere", code=5)
     assert done.stdout == ""
     assert done.stderr.splitlines()[0].startswith("Error: Run 'nowhere' does not exist")
 
 
-def test_a_reader_that_goes_away_is_no_traceback(shell: Shell) -> None:
+def test_a_closed_pipe_causes_no_traceback(shell: Shell) -> None:
     process = shell.start("json-dump-run", "--run-id", "nowhere")
     assert process.stdout is not None
     assert process.stderr is not None
@@ -135,8 +135,8 @@ def test_a_reader_that_goes_away_is_no_traceback(shell: Shell) -> None:
     process.wait(PATIENCE)
 
 
-def test_ctrl_c_ends_in_130(shell: Shell) -> None:
-    """An endpoint that takes the connection and never answers; then Ctrl-C."""
+def test_ctrl_c_exits_with_130(shell: Shell) -> None:
+    """Ctrl-C while waiting for an endpoint that accepts the connection but never answers."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -1,4 +1,4 @@
-"""Somebody else changes the run between our look and our transaction."""
+"""Races: another process changes the run between the read and the transaction of a command."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.patience import PATIENCE
 
 
 class Meddling:
-    """Calls ``meddle`` once, right before the first request of a given method passes."""
+    """A transport that calls ``meddle`` once, right before the first request of a given method."""
 
     def __init__(self, inner: Transport, method: str, meddle: Callable[[], object]) -> None:
         self._inner, self._method = inner, method
@@ -47,7 +47,7 @@ class Meddling:
 
 
 def while_somebody_resumes(house: House, run_id: str, method: str, *words: str) -> Outcome:
-    """Run a command while another process resumes the run just before our request of ``method``."""
+    """Run a command; another process resumes the run right before the first request of ``method``."""
 
     def meddle() -> None:
         house.cli.json("set-paused", "--run-id", run_id, "--resume")
@@ -73,7 +73,7 @@ def test_a_simulation_that_fails_sends_nothing(house: House, treasurer: bool) ->
     assert house.chain.sent == sent + 1, "only the other process sent"
 
 
-def test_a_transaction_that_fails_on_chain_names_its_signature(house: House) -> None:
+def test_a_transaction_that_fails_on_chain_reports_its_signature(house: House) -> None:
     run_id = house.run(treasurer=True)
     outcome = while_somebody_resumes(house, run_id, "sendTransaction", "update-config", "--client-version", "v2")
     assert outcome.code is ExitCode.REFUSED
@@ -83,8 +83,8 @@ def test_a_transaction_that_fails_on_chain_names_its_signature(house: House) -> 
     assert "UpdateConfigNotHalted" in error["message"]
 
 
-def test_an_answer_that_gets_lost_pays_once(house: House) -> None:
-    """The endpoint takes the payment and then drops the connection: the same bytes again, one payment."""
+def test_a_lost_response_pays_once(house: House) -> None:
+    """The endpoint accepts the payment and drops the connection. The same bytes are resent, which pays once."""
     run_id = house.run(treasurer=True)
     lost = iter([True])
 
@@ -104,7 +104,7 @@ def test_an_answer_that_gets_lost_pays_once(house: House) -> None:
 
 
 class GoingDark(Meddling):
-    """Answers nothing any more once a transaction has been looked up in the ledger."""
+    """Stops answering once a transaction has been looked up in the ledger."""
 
     fault: BaseException = Unreachable("Nobody is there any more.")
 
@@ -118,13 +118,13 @@ class GoingDark(Meddling):
 
 
 class CtrlC(GoingDark):
-    """The user presses Ctrl-C at the same point."""
+    """Ctrl-C at the same point."""
 
     fault = KeyboardInterrupt()
 
 
 class GoingAstray(GoingDark):
-    """Behind the same URL, another cluster begins to answer."""
+    """The same URL starts to serve another cluster."""
 
     fault = WrongOwner("Not that program's.")
 
@@ -139,10 +139,10 @@ class GoingAstray(GoingDark):
     ],
     ids=lambda words: words[0],
 )
-def test_what_happens_after_the_landing_changes_no_verdict(
+def test_events_after_landing_do_not_change_the_verdict(
     house: House, words: tuple[str, ...], kind: type[GoingDark]
 ) -> None:
-    """Whoever is told that a payment failed repeats it."""
+    """A payment that is reported as failed would be repeated."""
     house.run(treasurer=True)
     dark = CommandLine(
         house.cli.home, lambda url: kind(house.chain.transport(url), "", lambda: None), house.cli.variables
@@ -152,7 +152,7 @@ def test_what_happens_after_the_landing_changes_no_verdict(
     assert len(outcome.json["transactions"]) == 1
 
 
-def test_a_second_half_that_fails_tells_of_the_first(house: House, tmp_path: Path) -> None:
+def test_a_failed_second_transaction_reports_the_first(house: House, tmp_path: Path) -> None:
     run_id = house.run(treasurer=True, configured=False)
     big = tmp_path / "big.toml"
     big.write_text(largest_config())
@@ -177,8 +177,8 @@ def test_a_second_half_that_fails_tells_of_the_first(house: House, tmp_path: Pat
     assert setup["client_version"] == "latest"
 
 
-def test_equal_payments_at_once_are_two_payments(house: House) -> None:
-    """Another process tops up by the same amount between our signing and our sending, on the same blockhash."""
+def test_simultaneous_equal_payments_are_two_payments(house: House) -> None:
+    """Another process tops up the same amount with the same blockhash between signing and sending."""
     run_id = house.run(treasurer=True)
     words = ("treasurer-top-up-rewards", "--run-id", run_id, "--collateral-amount", "5", "--output", "json")
     late = CommandLine(
@@ -191,9 +191,9 @@ def test_equal_payments_at_once_are_two_payments(house: House) -> None:
 
 
 def raced(house: House, method: str, words: tuple[object, ...], winner: tuple[object, ...] = ()) -> Outcome:
-    """Run ``words`` while another process runs ``winner`` (the same words) just before our request of ``method``.
+    """Run ``words``; another process runs ``winner`` (default: the same) right before the first request of ``method``.
 
-    It has another blockhash, since equal transactions of one wallet would be a single one.
+    The other process uses another blockhash, because equal transactions of a wallet would be the same transaction.
     """
 
     def meddle() -> None:
@@ -250,7 +250,7 @@ def test_the_loser_of_a_race_for_a_treasurer_index(house: House, method: str, se
     assert "--treasurer-index" in outcome.json["error"]["hint"]
 
 
-def test_the_loser_of_a_simultaneous_authorization_has_what_it_wanted(house: House) -> None:
+def test_the_loser_of_a_simultaneous_authorization_succeeds(house: House) -> None:
     words = ("join-authorization-create", "--permissionless")
     outcome = raced(house, "simulateTransaction", words)
     assert outcome.code is ExitCode.OK, outcome.stderr
@@ -259,7 +259,7 @@ def test_the_loser_of_a_simultaneous_authorization_has_what_it_wanted(house: Hou
     assert house.chain.sent == 1
 
 
-def test_the_loser_of_a_simultaneous_authorization_that_paid_for_it(house: House) -> None:
+def test_the_loser_of_a_simultaneous_authorization_that_paid_a_fee(house: House) -> None:
     words = ("join-authorization-create", "--permissionless")
     outcome = raced(house, "sendTransaction", words)
     assert_already_exists(house, outcome, sent=True)
@@ -269,7 +269,7 @@ def test_the_loser_of_a_simultaneous_authorization_that_paid_for_it(house: House
 
 @pytest.mark.parametrize("treasurer", [False, True], ids=["directly", "through an inner call"])
 @pytest.mark.parametrize("resume", [False, True], ids=["pause", "resume"])
-def test_the_loser_of_a_simultaneous_pause_has_what_it_wanted(house: House, treasurer: bool, resume: bool) -> None:
+def test_the_loser_of_a_simultaneous_pause_succeeds(house: House, treasurer: bool, resume: bool) -> None:
     run_id = house.run(treasurer=treasurer)
     if not resume:
         house.cli.json("set-paused", "--run-id", run_id, "--resume")
@@ -281,8 +281,8 @@ def test_the_loser_of_a_simultaneous_pause_has_what_it_wanted(house: House, trea
     assert house.chain.sent == sent + 1, "only the other process sent"
 
 
-def test_a_refusal_for_another_reason_stays_what_it_is(house: House) -> None:
-    """The mint is closed in between, so to say: nobody took the run's addresses."""
+def test_a_rejection_for_another_reason_is_reported(house: House) -> None:
+    """The transaction fails although no other process created the run: its mint no longer exists."""
     mint = house.new_mint()
     bank = house.chain.dispatcher.context.bank
 
@@ -298,8 +298,8 @@ def test_a_refusal_for_another_reason_stays_what_it_is(house: House) -> None:
     assert outcome.json["error"]["code"] == "program_refused"
 
 
-def test_real_processes_create_one_run_at_once(tmp_path: Path) -> None:
-    """Eight processes, one validator over a socket: one run, and seven that say so."""
+def test_real_processes_create_the_same_run(tmp_path: Path) -> None:
+    """Eight processes and one validator on a socket: one process creates the run, seven report that it exists."""
     wallet = tmp_path / "owner.json"
     key = Wallet.generate()
     key.write_keypair_file(wallet)

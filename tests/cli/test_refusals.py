@@ -1,4 +1,4 @@
-"""What is refused: one clear sentence, the exit code of its class, and nothing sent."""
+"""Rejected commands: one clear sentence, the exit code of the error class, and nothing sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cli.harness import Outcome, address_of
 
 
 def refused(house: House, code: ExitCode, *words: object, **variables: str) -> str:
-    """Run a command that must be refused, in both formats; its message. Checks that nothing was sent."""
+    """Run a command that must be rejected, in both output formats, and return the message. Nothing may be sent."""
     sent = house.chain.sent
     human = house.cli(*words, variables=variables)
     as_json = house.cli(*words, "--output", "json", variables=variables)
@@ -86,7 +86,7 @@ def test_no_error_shows_any_part_of_a_key(house: House, tmp_path: Path) -> None:
 # Endpoint
 
 
-def test_unreachable_endpoint_is_told_without_its_path(tmp_path: Path, house: House) -> None:
+def test_an_unreachable_endpoint_is_reported_without_its_path(tmp_path: Path, house: House) -> None:
     from psyche_cli.solana.rpc.http import HttpTransport
 
     house.cli.open_transport = HttpTransport
@@ -98,7 +98,7 @@ def test_unreachable_endpoint_is_told_without_its_path(tmp_path: Path, house: Ho
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "http://", "not a url", "http://host:99999"])
-def test_urls_that_cannot_be_meant(house: House, url: str) -> None:
+def test_invalid_urls(house: House, url: str) -> None:
     refused(house, ExitCode.USAGE, "json-dump-run", "--run-id", "x", "--rpc", url)
 
 
@@ -122,7 +122,7 @@ def test_run_not_found(house: House, words: tuple[object, ...]) -> None:
 
 @pytest.mark.parametrize("words", [*ON_A_RUN, ("create-run",)], ids=lambda words: " ".join(map(str, words[:2])))
 @pytest.mark.parametrize("run_id", ["x" * 33, "é" * 17, ""], ids=["33 letters", "34 bytes", "empty"])
-def test_run_ids_that_have_no_address(house: House, words: tuple[object, ...], run_id: str) -> None:
+def test_run_ids_without_an_address(house: House, words: tuple[object, ...], run_id: str) -> None:
     message = refused(house, ExitCode.USAGE, *words, "--run-id", run_id)
     assert "run" in message.lower()
 
@@ -160,8 +160,8 @@ def test_resume_of_a_run_without_steps_left(house: House, tmp_path: Path, starte
 
 
 @pytest.mark.parametrize("left", [0, -1])
-def test_a_restart_that_leaves_no_steps_is_neither_sent_nor_paid(house: House, left: int) -> None:
-    """The last step to restart from is the last one that can be resumed from."""
+def test_a_restart_that_leaves_no_steps_is_not_sent(house: House, left: int) -> None:
+    """The last allowed step is the last one from which the run can be resumed."""
     run_id = paused(house)
     total = house.dump()["coordinator_account"]["setup"]["config"]["total_steps"]
     words = ("update-config", "--run-id", run_id, "--restart-from-step")
@@ -193,7 +193,7 @@ def test_a_restart_without_configuration(house: House) -> None:
     assert "first start" in warning
 
 
-def test_a_restart_beyond_what_the_program_can_count(house: House, tmp_path: Path) -> None:
+def test_a_restart_beyond_the_range_of_the_program(house: House, tmp_path: Path) -> None:
     file = tmp_path / "huge.toml"
     text = re.sub(r"total_steps = \d+", "total_steps = 4294967295", MINIMAL.read_text())
     text = re.sub(r"global_batch_size_(start|end) = \d+", r"global_batch_size_\1 = 65535", text)
@@ -203,7 +203,7 @@ def test_a_restart_beyond_what_the_program_can_count(house: House, tmp_path: Pat
     refused(house, ExitCode.CONFIGURATION, *words)
 
 
-def test_a_restart_of_a_run_that_runs(house: House) -> None:
+def test_a_restart_of_a_running_run(house: House) -> None:
     run_id = paused(house)
     house.cli.json("set-paused", "--run-id", run_id, "--resume")
     words = ("update-config", "--run-id", run_id, "--restart-from-step", "3")
@@ -212,10 +212,10 @@ def test_a_restart_of_a_run_that_runs(house: House) -> None:
 
 @pytest.mark.parametrize("started", [False, True], ids=["never started", "paused"])
 @pytest.mark.parametrize("total", [1, 2])
-def test_a_configuration_without_steps_left_is_warned_of(
+def test_a_configuration_that_leaves_no_steps_causes_a_warning(
     house: House, tmp_path: Path, started: bool, total: int
 ) -> None:
-    """It may be on its way to another step, so it is sent; the warning tells what resuming would."""
+    """It is sent, because the step may be changed next. The warning is the error that resuming would report."""
     run_id = paused(house) if started else house.run()
     file = with_total_steps(tmp_path, total)
     outcome = house.cli("update-config", "--run-id", run_id, "--config-path", file, "--output", "json")
@@ -238,7 +238,7 @@ def with_total_steps(folder: Path, total: int) -> Path:
     return file
 
 
-def test_a_configuration_file_that_is_not_there_is_reported_once(house: House, tmp_path: Path) -> None:
+def test_a_missing_configuration_file_is_reported_once(house: House, tmp_path: Path) -> None:
     file = tmp_path / "my run.toml"
     outcome = house.cli("update-config", "--run-id", "x", "--config-path", file)
     assert outcome.stderr == (
@@ -251,12 +251,12 @@ def test_a_configuration_file_that_is_not_there_is_reported_once(house: House, t
         assert len(lines) == len(set(lines)) == 2, lines
 
 
-def test_pausing_what_never_ran(house: House) -> None:
+def test_pausing_a_run_that_never_started(house: House) -> None:
     run_id = house.run()
     assert "Uninitialized" in refused(house, ExitCode.REFUSED, "set-paused", "--run-id", run_id)
 
 
-def test_configuring_a_run_that_waits_for_members(house: House, tmp_path: Path) -> None:
+def test_configuring_a_run_in_waiting_for_members(house: House, tmp_path: Path) -> None:
     run_id = house.run()
     house.cli.json("set-paused", "--run-id", run_id, "--resume")
     other = tmp_path / "other.toml"
@@ -267,7 +267,7 @@ def test_configuring_a_run_that_waits_for_members(house: House, tmp_path: Path) 
     house.cli.json(*words, "--name", "allowed at any time")
 
 
-def test_nothing_to_update_and_no_rate(house: House) -> None:
+def test_missing_update_and_rate_options(house: House) -> None:
     run_id = house.run()
     refused(house, ExitCode.USAGE, "update-config", "--run-id", run_id)
     refused(house, ExitCode.USAGE, "set-future-epoch-rates", "--run-id", run_id)
@@ -303,7 +303,7 @@ def test_faulty_configuration_files(house: House, tmp_path: Path, old: str, new:
     assert all(name in told for name in names), told
 
 
-def test_every_broken_rule_is_named_with_key_value_and_bound(house: House, tmp_path: Path) -> None:
+def test_every_broken_rule_is_reported_with_key_value_and_bound(house: House, tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     text = re.sub(r"witness_nodes = \d+", "witness_nodes = 33", MINIMAL.read_text())
     file.write_text(re.sub(r"min_clients = \d+", "min_clients = 0", text))
@@ -315,7 +315,7 @@ def test_every_broken_rule_is_named_with_key_value_and_bound(house: House, tmp_p
     assert all(problem["message"] in outcome.stderr for problem in problems)
 
 
-def test_configuration_file_that_is_not_there(house: House, tmp_path: Path) -> None:
+def test_a_missing_configuration_file(house: House, tmp_path: Path) -> None:
     words = ("update-config", "--run-id", "x", "--config-path", tmp_path / "none.toml")
     assert "does not exist" in refused(house, ExitCode.CONFIGURATION, *words)
 
@@ -324,7 +324,7 @@ def test_configuration_file_that_is_not_there(house: House, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("amount", ["0.0000001", "-1", "nan", "inf", "1e30", "abc", "0", "", "1,5"])
-def test_amounts_that_cannot_be_meant(house: House, amount: str) -> None:
+def test_invalid_amounts(house: House, amount: str) -> None:
     run_id = house.run(treasurer=True, configured=False)
     words = ("treasurer-top-up-rewards", "--run-id", run_id, f"--collateral-amount={amount}")
     refused(house, ExitCode.USAGE, *words)
@@ -347,7 +347,7 @@ def test_top_up_of_a_run_without_treasurer(house: House) -> None:
     assert "no treasurer" in refused(house, ExitCode.REFUSED, *words)
 
 
-def test_points_are_whole(house: House) -> None:
+def test_points_are_integers(house: House) -> None:
     words = ("set-future-epoch-rates", "--run-id", house.run(), "--earning-rate", "1.5")
     refused(house, ExitCode.USAGE, *words)
 
@@ -367,12 +367,12 @@ def test_points_are_whole(house: House) -> None:
     ids=lambda words: " ".join(words),
 )
 @pytest.mark.parametrize("key", ["", "abc", "0" * 32, "1" * 45, "é" * 40])
-def test_bad_public_keys(house: House, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], key: str) -> None:
+def test_malformed_public_keys(house: House, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], key: str) -> None:
     monkeypatch.chdir(house.owner.parent)
     refused(house, ExitCode.USAGE, *words, key)
 
 
-def test_a_mint_that_is_none(house: House, owner_address: str) -> None:
+def test_an_account_that_is_not_a_mint(house: House, owner_address: str) -> None:
     words = ("create-run", "--run-id", "x", "--treasurer-collateral-mint")
     assert "The mint " in refused(house, ExitCode.NOT_FOUND, *words, "9" * 43)
     refused(house, ExitCode.ACCOUNT, *words, owner_address)
@@ -383,8 +383,8 @@ def test_treasurer_index_without_mint_or_beyond_u64(house: House) -> None:
     refused(house, ExitCode.USAGE, "create-run", "--run-id", "x", "--treasurer-index", str(2**64))
 
 
-def test_a_default_wallet_that_may_not_even_be_looked_for(house: House, tmp_path: Path) -> None:
-    """As a name too long for the file system says, whoever runs the test."""
+def test_an_inaccessible_default_wallet(house: House, tmp_path: Path) -> None:
+    """A name too long for the file system fails like this for any user, including root."""
     home = tmp_path / ("x" * 300)
     outcome = replace(house.cli, home=home, variables={})("set-paused", "--run-id", "test")
     assert outcome.code is ExitCode.WALLET
@@ -392,11 +392,11 @@ def test_a_default_wallet_that_may_not_even_be_looked_for(house: House, tmp_path
 
 
 @pytest.mark.parametrize("grantee", ["~nobody-of-this-name", "x" * 5000])
-def test_a_grantee_that_cannot_be_a_path(house: House, grantee: str) -> None:
+def test_a_grantee_that_is_not_a_valid_path(house: House, grantee: str) -> None:
     assert "is not a public key" in refused(house, ExitCode.USAGE, "run-authorizer", f"grantee={grantee}")
 
 
-def test_advice_can_be_pasted_into_a_shell(house: House) -> None:
+def test_suggestions_can_be_pasted_into_a_shell(house: House) -> None:
     outcome = house.cli("create-run", "--run-id", "my run; ls")
     assert "--run-id 'my run; ls' --config-path run.toml" in outcome.stderr
     outcome = house.cli("set-paused", "--run-id", "my run; ls", "--resume")
@@ -418,8 +418,8 @@ def test_usage_errors_point_to_the_help(house: House, words: tuple[str, ...]) ->
     assert "--help" in house.cli(*words).stderr
 
 
-def test_an_account_of_another_owner_or_size_is_named(house: House) -> None:
-    """A run whose coordinator account is not one: somebody initialised an instance with another account's address."""
+def test_an_account_with_another_owner_or_size_is_reported(house: House) -> None:
+    """An instance with the address of an account that is not a coordinator account."""
     from psyche_cli.protocol.accounts.small_accounts import decode_instance
     from psyche_cli.protocol.addresses import instance_address
 

@@ -1,6 +1,6 @@
-"""How often each verb waits for the endpoint: what a command takes, when the endpoint is far away.
+"""The number of round trips of each verb, which determines its duration with a distant endpoint.
 
-Every request waits for the answer to the one before it, so the requests are the round trips.
+Every request waits for the response to the previous one, so each request is a round trip.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.cli.harness import environment_of
 
 READ, SIMULATE, SEND, LANDED = "getMultipleAccounts", "simulateTransaction", "sendTransaction", "getTransaction"
 DELIVERY = [SIMULATE, SEND, LANDED]
-"""From instructions to a receipt, where transactions land at once."""
+"""The requests from instructions to a receipt if transactions land immediately."""
 
 
 def requests_of(house: House, *words: object) -> list[str]:
@@ -35,7 +35,7 @@ def test_creating_a_run_takes_four(house: House, treasurer: bool) -> None:
 
 
 @pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
-def test_changing_a_run_takes_five_and_pausing_one_a_look_afterwards(house: House, treasurer: bool) -> None:
+def test_changing_a_run_takes_five_and_pausing_one_more(house: House, treasurer: bool) -> None:
     run_id = house.run(treasurer=treasurer, configured=False)
     run = ("--run-id", run_id)
     assert requests_of(house, "update-config", *run, "--config-path", MINIMAL) == [READ, READ, *DELIVERY]
@@ -44,7 +44,7 @@ def test_changing_a_run_takes_five_and_pausing_one_a_look_afterwards(house: Hous
     assert requests_of(house, "set-paused", *run) == [READ, READ, *DELIVERY, READ]
 
 
-def test_closing_takes_five_and_a_tick_a_look_afterwards(house: House) -> None:
+def test_closing_takes_five_and_a_tick_one_more(house: House) -> None:
     run = ("--run-id", house.run())
     house.cli.json("set-paused", *run, "--resume")
     assert requests_of(house, "tick", *run, "--count", "1") == [READ, READ]
@@ -67,7 +67,7 @@ def test_an_authorization_takes_five(house: House) -> None:
     assert requests_of(house, *words) == [READ, *DELIVERY, "getBalance"]
 
 
-def test_what_is_so_already_takes_two(house: House) -> None:
+def test_no_change_takes_two(house: House) -> None:
     run_id = house.run()
     words = ("set-future-epoch-rates", "--run-id", run_id, "--earning-rate", "5")
     house.cli.json(*words)
@@ -86,7 +86,7 @@ def test_a_new_mint_takes_four(house: House) -> None:
     assert requests_of(house, "localnet", "new-mint") == [READ, *DELIVERY]
 
 
-def test_a_run_that_was_created_anew_is_found_in_its_new_account(house: House) -> None:
+def test_a_recreated_run_is_found_in_its_new_account(house: House) -> None:
     house.run()
     with signing_session(environment_of(house.cli), rpc="http://127.0.0.1:1", wallet_path=house.owner) as session:
         run = find_run(session, "test")

@@ -1,4 +1,4 @@
-"""The older recipe: its words, its options, its defaults."""
+"""The alias run-authorizer: arguments, options and defaults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.cli.conftest import House
 from tests.cli.harness import address_of
 
 
-def test_by_default_everybody_on_a_local_validator_by_the_default_keypair(house: House) -> None:
+def test_the_default_is_everyone_on_a_local_validator_with_the_default_keypair(house: House) -> None:
     default = house.cli.home / ".config" / "solana" / "id.json"
     default.parent.mkdir(parents=True)
     default.write_text(house.owner.read_text())
@@ -19,7 +19,7 @@ def test_by_default_everybody_on_a_local_validator_by_the_default_keypair(house:
 
 
 @pytest.mark.parametrize("form", ["words", "options"])
-def test_words_and_options_say_the_same(house: House, form: str) -> None:
+def test_arguments_and_options_are_equivalent(house: House, form: str) -> None:
     settings = {"rpc": "http://127.0.0.1:1", "grantor": house.stranger, "grantee": address_of(house.owner)}
     if form == "words":
         words = [f"{name}={value}" for name, value in settings.items()]
@@ -35,7 +35,7 @@ def test_a_grantee_may_be_a_keypair_file(house: House) -> None:
     assert made["grantee"] == str(address_of(house.stranger))
 
 
-def test_words_beat_variables(house: House) -> None:
+def test_arguments_override_variables(house: House) -> None:
     variables = {"RPC": "http://127.0.0.1:2", "WALLET_PRIVATE_KEY_PATH": str(house.owner)}
     outcome = house.cli(
         "run-authorizer", "rpc=http://127.0.0.1:1", f"grantor={house.stranger}", "--output", "json", variables=variables
@@ -45,5 +45,5 @@ def test_words_beat_variables(house: House) -> None:
 
 
 @pytest.mark.parametrize("words", [("rpc=a", "--rpc", "b"), ("grantee=a", "grantee=b"), ("nonsense=1",), ("word",)])
-def test_settings_that_cannot_be_meant(house: House, words: tuple[str, ...]) -> None:
+def test_invalid_settings(house: House, words: tuple[str, ...]) -> None:
     assert house.cli("run-authorizer", *words).code is ExitCode.USAGE

@@ -1,4 +1,4 @@
-"""What cannot be typed again is not created; what others created under such names is administered all the same."""
+"""Run ids that cannot be typed are rejected on creation; existing runs with such ids can be administered."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ TYPABLE = [
 
 
 @pytest.mark.parametrize("run_id", UNTYPABLE.values(), ids=UNTYPABLE)
-def test_a_run_that_cannot_be_typed_again_is_not_created(house: House, run_id: str) -> None:
+def test_a_run_id_that_cannot_be_typed_is_rejected(house: House, run_id: str) -> None:
     message = refused(house, ExitCode.USAGE, "create-run", f"--run-id={run_id}")
     assert message.startswith("The run id ")
     assert message.isascii(), "says by codes what cannot be seen"
@@ -72,13 +72,13 @@ def test_a_run_that_cannot_be_typed_again_is_not_created(house: House, run_id: s
 
 
 @pytest.mark.parametrize("run_id", TYPABLE)
-def test_every_run_that_is_created_is_found(house: House, run_id: str) -> None:
+def test_every_created_run_is_found(house: House, run_id: str) -> None:
     assert house.cli.json("create-run", f"--run-id={run_id}")["run_id"] == run_id
     assert house.cli("json-dump-run", f"--run-id={run_id}").json["coordinator_account"]["run_id"] == run_id
 
 
 def create_as_others_do(house: House, run_id: str) -> None:
-    """Send what the published client sends, which checks nothing but the length."""
+    """Create a run like the published client, which only checks the length."""
     from psyche_cli.operations.sessions import signing_session
     from tests.cli.harness import environment_of
 
@@ -98,7 +98,7 @@ def create_as_others_do(house: House, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("run_id", UNTYPABLE.values(), ids=UNTYPABLE)
-def test_a_run_that_others_created_is_administered(house: House, run_id: str) -> None:
+def test_an_existing_run_with_any_id_can_be_administered(house: House, run_id: str) -> None:
     create_as_others_do(house, run_id)
     words = (f"--run-id={run_id}",)
     assert house.cli("json-dump-run", *words).json["coordinator_instance"]["address"] == str(instance_address(run_id))
@@ -126,7 +126,7 @@ def test_a_shell_reads_the_suggested_word_as_the_run_id(run_id: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "v1 ", "v\n1", "v\u200b1", "\ufeffv1"])
-def test_a_client_version_that_no_client_can_have(house: House, text: str) -> None:
+def test_an_invalid_client_version(house: House, text: str) -> None:
     run_id = house.run()
     refused(house, ExitCode.CONFIGURATION, "update-config", "--run-id", run_id, f"--client-version={text}")
     refused(house, ExitCode.CONFIGURATION, "create-run", "--run-id", "x", f"--client-version={text}")
@@ -134,21 +134,21 @@ def test_a_client_version_that_no_client_can_have(house: House, text: str) -> No
 
 @pytest.mark.parametrize("text", ["a\nb", "\x1b]0;x\x07", "a\u202eb", " a", "a ", "  ", "\u3164", "a\u200bb"])
 @pytest.mark.parametrize("option", ["--name", "--description"])
-def test_a_text_that_cannot_be_shown_on_a_line(house: House, option: str, text: str) -> None:
+def test_a_text_that_cannot_be_shown_on_one_line(house: House, option: str, text: str) -> None:
     run_id = house.run()
     refused(house, ExitCode.CONFIGURATION, "update-config", "--run-id", run_id, option, text)
     refused(house, ExitCode.CONFIGURATION, "create-run", "--run-id", "x", option, text)
 
 
 @pytest.mark.parametrize("text", ["", "Grüße 世界", "👩\u200d🚀 ❤\ufe0f", "می\u200cخواهم", "a  b", 'it\'s "quoted"'])
-def test_texts_of_people(house: House, text: str) -> None:
+def test_ordinary_texts(house: House, text: str) -> None:
     run_id = house.run()
     house.cli.json("update-config", "--run-id", run_id, "--name", text, "--description", text)
     metadata = house.dump()["coordinator_account"]["setup"]["metadata"]
     assert (metadata["name"], metadata["description"]) == (text, text)
 
 
-def test_a_strange_text_that_others_wrote_may_stay(house: House) -> None:
+def test_an_existing_invalid_text_can_be_kept(house: House) -> None:
     run_id = house.run()
     house.write_metadata(run_id, name="two\nlines")
     house.cli.json("update-config", "--run-id", run_id, "--description", "new")

@@ -1,6 +1,6 @@
-"""The published JSON Schemas: there is one for every verb, and what is printed is as they say.
+"""The published JSON Schemas: every verb has one, and its output conforms to it.
 
-``harness.CommandLine`` holds the output of all other tests of the command line against them, too.
+``harness.CommandLine`` also validates the output of all other command-line tests.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_the_list_of_schemas(tmp_path: Path) -> None:
     assert outcome.json["error"]["context"] == {"name": "localnet nonsense"}
 
 
-def test_the_success_of_every_verb_is_as_its_schema_says(house: House, owner_address: str, tmp_path: Path) -> None:
+def test_successful_output_of_every_verb_conforms(house: House, owner_address: str, tmp_path: Path) -> None:
     in_training(house, "joined")
     mint = house.new_mint()
     somebody = str(Pubkey.new_unique())
@@ -130,7 +130,7 @@ def test_the_success_of_every_verb_is_as_its_schema_says(house: House, owner_add
     assert checked == {*NAMES} - {"localnet"}
 
 
-def test_the_ready_line_of_a_local_validator_is_as_its_schema_says(tmp_path: Path) -> None:
+def test_the_ready_line_of_a_local_validator_conforms(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         assert check_output(["localnet"], server.line) == "localnet"
 
@@ -150,13 +150,13 @@ def test_the_ready_line_of_a_local_validator_is_as_its_schema_says(tmp_path: Pat
         (("localnet", "restore", "7"), "rpc_error"),
     ],
 )
-def test_a_failure_is_as_its_schema_says(words: tuple[str, ...], code: str, house: House) -> None:
+def test_a_failure_conforms(words: tuple[str, ...], code: str, house: House) -> None:
     outcome = house.cli(*words, "--output", "json")
     assert check_output(words, outcome.stdout) == FAILURE
     assert outcome.json["error"]["code"] == code
 
 
-def test_help_and_version_are_as_their_schemas_say(tmp_path: Path) -> None:
+def test_help_and_version_conform(tmp_path: Path) -> None:
     cli = CommandLine(tmp_path, offline)
     for name in ("", *NAMES):
         words = (*name.split(), "--help", "--output", "json")
@@ -181,7 +181,7 @@ def _without(key: str) -> Callable[[Any], None]:
         lambda document: document["error"].pop("context"),
     ],
 )
-def test_a_failure_of_another_shape_is_noticed(spoil: Callable[[Any], None], tmp_path: Path) -> None:
+def test_a_failure_with_another_structure_is_detected(spoil: Callable[[Any], None], tmp_path: Path) -> None:
     document = CommandLine(tmp_path, offline)("nonsense", "--output", "json").json
     check_output(["nonsense"], json.dumps(document))
     spoiled = copy.deepcopy(document)
@@ -295,6 +295,6 @@ def test_the_schema_of_a_dataclass() -> None:
     assert valid_with(described, definitions, {**document, **beside})
 
 
-def test_a_type_that_json_cannot_hold_is_refused() -> None:
+def test_a_type_without_json_representation_is_rejected() -> None:
     with pytest.raises(TypeError, match="Path"):
         schema_of(Path, {})

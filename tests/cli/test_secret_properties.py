@@ -1,4 +1,4 @@
-"""No run of eight characters of a key or of an RPC URL's path and query is ever printed, by any verb."""
+"""No verb ever prints eight consecutive characters of a private key or of an RPC URL's path and query."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ VERBS: dict[str, list[str]] = {
     "config example": ["config", "example", "minimal", "-o", "example.toml"],
     "completion": ["completion", "bash"],
     "schema": ["schema", "localnet", "warp"],
-    # Never starts: no slot is that long.
+    # Never starts, because no slot is that long.
     "localnet": ["localnet", "--airdrop", f"{ADDRESS}=1", "--clone", ADDRESS, "--slot-time", "99999"],
     "localnet new-wallet": ["localnet", "new-wallet", "new.json", "--airdrop", "1"],
     "localnet airdrop": ["localnet", "airdrop", ADDRESS, "1"],
@@ -78,7 +78,7 @@ VERBS: dict[str, list[str]] = {
 RESETS = ("localnet reset", "localnet restore")
 
 
-def test_every_verb_is_tried() -> None:
+def test_every_verb_is_tested() -> None:
     names = set()
     for section in SECTIONS:
         for verb in section.verbs:
@@ -101,20 +101,20 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def shown_key_parts(key: bytes, shown: str) -> list[Any]:
-    """What of a private key is in a text, in whatever form; public keys and signatures are no part of one."""
+    """The parts of a private key that occur in a text, in any encoding. Public keys and signatures do not count."""
     found: list[Any] = [
         part for name, form in FORMS.items() if "base" in name or "hex" in name for part in leaked(form(key), shown)
     ]
     return found + sorted(numbers_in_a_row(FORMS["words"](key)) & numbers_in_a_row(shown))
 
 
-# A seed alone in base58 looks like a public key; it is hidden where the key is known, which the other tests show.
+# A seed in base58 looks like a public key. It is only hidden if the key is known; other tests cover this.
 TYPED = [name for name in FORMS if name not in ("seed in base58", "base64 of more")]
 
 
 @settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
-def test_a_key_typed_anywhere(house: House, data: st.DataObject) -> None:
+def test_a_key_in_any_argument(house: House, data: st.DataObject) -> None:
     key = keypair(randomness.token_bytes(32))
     secret = FORMS[data.draw(st.sampled_from(TYPED))](key)
     words = list(VERBS[data.draw(st.sampled_from([name for name in VERBS if name not in RESETS]))])
@@ -148,7 +148,7 @@ def test_a_key_typed_anywhere(house: House, data: st.DataObject) -> None:
 @pytest.mark.parametrize("output", [(), ("--output", "json"), ("--verbose",)])
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_key_that_signs_is_never_shown(house: House, verb: str, output: tuple[str, ...], tmp_path: Path) -> None:
-    """Not of a wallet file or variable, also where half of it was typed as the name of something."""
+    """Neither from a wallet file nor a variable, even if half of it was given as the name of something."""
     key = bytes(json.loads(house.owner.read_text()))
     half = FORMS["seed in base58"](key)
     for form, extra in (("base58", []), ("JSON", ["--wallet", half]), ("base58", ["--run-id", half[:32]])):
@@ -166,7 +166,7 @@ def test_the_key_that_signs_is_never_shown(house: House, verb: str, output: tupl
 
 
 class HastyClock(FastClock):
-    """A second passes whenever somebody looks: an endpoint that goes on failing is soon given up."""
+    """A clock that advances by a second per reading, so that retries end soon."""
 
     def monotonic(self) -> float:
         self.now += 1.0
@@ -174,7 +174,7 @@ class HastyClock(FastClock):
 
 
 class Echo:
-    """An RPC endpoint that serves a chain, and repeats what it knows of the URL wherever a client may look."""
+    """An RPC endpoint for a chain that echoes the URL in all parts of its responses."""
 
     def __init__(self, chain: Chain) -> None:
         self.mode, self.healthy = "", 0
@@ -203,7 +203,7 @@ class Echo:
         self.port = self._server.server_address[1]
 
     def faulty(self, request: BaseHTTPRequestHandler, call: Any, answer: bytes) -> tuple[int, str, bytes]:
-        """Status, reason phrase and body of an answer that repeats the URL."""
+        """Status, reason phrase and body of a response that echoes the URL."""
         raw = request.path + " " + request.headers.get("authorization", "")
         plain = unquote(raw)
         error: dict[str, Any] = {"code": -32000, "message": "it failed"}
@@ -245,7 +245,7 @@ def echo(house: House) -> Iterator[Echo]:
 
 
 def a_secret(source: random.Random) -> str:
-    """What may stand in a URL: letters and digits, and in every other one something that must be encoded."""
+    """Parts of a URL: letters and digits, and in half of them characters that must be encoded."""
     letters = string.ascii_letters + string.digits + "-_.~"
     odd = " /?&#é日+%'\"<>\\" if source.random() < 0.5 else ""
     text = "".join(source.choice(letters) for _ in range(source.randint(8, 40)))
@@ -285,7 +285,7 @@ def test_an_endpoint_that_echoes_its_url(house: House, echo: Echo, mode: str, ra
 
 
 def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> tuple[ExitCode, str]:
-    """Run a command line with a transport of its own, as the console script does; its code, and all that it printed."""
+    """Run a command with a given transport, like the console script. Returns its exit code and all output."""
     import io
 
     from psyche_cli.solana.rpc.http import HttpTransport
@@ -304,7 +304,7 @@ def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> 
     return code, _text(environment.stdout) + _text(environment.stderr)
 
 
-# --- what others write to stderr ------------------------------------------------------------------------------------
+# --- output of libraries on stderr ------------------------------------------------------------------------------------
 
 LIBRARIES = """
 import logging, sys, threading, warnings
@@ -326,7 +326,7 @@ sys.exit(main(sys.argv[1:], environment))
 """
 
 
-def test_libraries_write_through_the_door_too(tmp_path: Path) -> None:
+def test_output_of_libraries_is_redacted(tmp_path: Path) -> None:
     url = "http://user:SECRETUSER@127.0.0.1:1/SECRETPATH?key=SECRETVALUE"
     done = subprocess.run(
         [sys.executable, "-c", LIBRARIES, "json-dump-run", "--run-id", "x", "--rpc", url],

@@ -1,4 +1,4 @@
-"""A private key or an RPC URL typed in the wrong place is never repeated, wherever that is."""
+"""A private key or an RPC URL in the wrong argument is never echoed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ URL = "https://user:TOPSECRET@rpc.example.org/TOPSECRET/v1?api=TOPSECRET"
     ],
 )
 @pytest.mark.parametrize("output", [(), ("--output", "json")])
-def test_no_message_repeats_a_secret(house: House, words: tuple[str, ...], output: tuple[str, ...]) -> None:
+def test_no_message_contains_a_secret(house: House, words: tuple[str, ...], output: tuple[str, ...]) -> None:
     if "test" in words:
         house.run(treasurer=True)
     outcome = house.cli(*words, *output)
@@ -59,7 +59,7 @@ def test_no_message_repeats_a_secret(house: House, words: tuple[str, ...], outpu
         assert secret not in shown
 
 
-def test_a_key_in_place_of_a_path_is_explained(house: House, tmp_path: Path) -> None:
+def test_a_key_instead_of_a_path_is_explained(house: House, tmp_path: Path) -> None:
     for key in (BASE58, NUMBERS):
         outcome = house.cli("set-paused", "--run-id", "x", variables={"WALLET_PRIVATE_KEY_PATH": key})
         assert outcome.code is ExitCode.WALLET
@@ -68,7 +68,7 @@ def test_a_key_in_place_of_a_path_is_explained(house: House, tmp_path: Path) -> 
     assert BASE58 not in house.cli("set-paused", "--run-id", "x", variables=raw).stderr
 
 
-def test_what_looks_alike_and_is_no_secret_stays() -> None:
+def test_similar_text_that_is_not_secret_is_shown() -> None:
     redactor = Redactor()
     redactor.learn_words(["create-run", "-w", "/home/me/id.json", "--rpc", "http://127.0.0.1:8899/"])
     redactor.learn_key(bytes(KEYPAIR))

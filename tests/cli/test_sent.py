@@ -1,4 +1,4 @@
-"""Every error of a command that writes says whether anything was sent, wherever it comes from."""
+"""Every error of a command that sends transactions reports whether anything was sent."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.cli.test_life import largest_config
 
 
 class Failing:
-    """Raises ``fault`` instead of answering the requests for which ``when`` (method, how many before it) is true.
+    """Raises ``fault`` instead of answering requests for which ``when`` (method, number of previous calls) is true.
 
-    With ``executes``, the validator has done what was asked before.
+    With ``executes``, the validator executes the request first.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Failing:
 
 
 def a_panic() -> BaseException:
-    """What solders raises for a mistake: no Exception."""
+    """Like the panic exception of solders, which is not an Exception."""
     try:
         Pubkey.find_program_address([bytes(33)], Pubkey.default())
     except BaseException as panic:
@@ -79,7 +79,7 @@ RESUME = ("set-paused", "--run-id", "test", "--resume", "--output", "json")
     [(KeyboardInterrupt(), ExitCode.INTERRUPTED), (HttpStatusError("No.", status=500), ExitCode.NETWORK)],
     ids=["Ctrl-C", "HTTP 500"],
 )
-def test_what_fails_before_the_sending_says_that_nothing_was_sent(
+def test_failures_before_sending_report_that_nothing_was_sent(
     house: House, method: str, fault: BaseException, code: ExitCode
 ) -> None:
     house.run()
@@ -91,7 +91,7 @@ def test_what_fails_before_the_sending_says_that_nothing_was_sent(
 
 
 @pytest.mark.parametrize("status", [202, 204, 302, 408, 409, 429, 499])
-def test_a_gateway_that_executes_and_answers_otherwise_has_executed(house: House, status: int) -> None:
+def test_a_gateway_that_executes_but_returns_an_error(house: House, status: int) -> None:
     house.run()
     fault = HttpStatusError("Odd.", status=status)
     outcome = failing(house, fault, lambda asked, _before: asked == "sendTransaction", executes=True)(*RESUME)
@@ -99,7 +99,7 @@ def test_a_gateway_that_executes_and_answers_otherwise_has_executed(house: House
 
 
 @pytest.mark.parametrize("executes", [False, True])
-def test_ctrl_c_while_it_is_sent_names_the_signature(house: House, executes: bool) -> None:
+def test_ctrl_c_while_sending_reports_the_signature(house: House, executes: bool) -> None:
     house.run()
     outcome = failing(house, KeyboardInterrupt(), lambda asked, _before: asked == "sendTransaction", executes=executes)(
         *RESUME
@@ -113,14 +113,12 @@ def test_ctrl_c_while_it_is_sent_names_the_signature(house: House, executes: boo
 @pytest.mark.parametrize(
     "fault", [KeyboardInterrupt(), Unreachable("Gone.", request_sent=False)], ids=["Ctrl-C", "unreachable"]
 )
-def test_what_fails_between_two_transactions_names_the_first(
-    house: House, tmp_path: Path, fault: BaseException
-) -> None:
+def test_failures_between_two_transactions_report_the_first(house: House, tmp_path: Path, fault: BaseException) -> None:
     run_id = house.run(treasurer=True, configured=False)
     big = tmp_path / "big.toml"
     big.write_text(largest_config())
     words = ("--config-path", big, "--name", "n" * 64, "--description", "d" * 280, "--client-version", "v" * 96)
-    # Two simulations try both halves first; the fourth is the second half's own.
+    # Two simulations check both transactions first; the fourth belongs to sending the second one.
     late = failing(house, fault, lambda asked, before: asked == "simulateTransaction" and before >= 3)
     outcome = late("update-config", "--run-id", run_id, *words, "--output", "json")
     context = outcome.json["error"]["context"]
@@ -130,7 +128,7 @@ def test_what_fails_between_two_transactions_names_the_first(
 
 
 @pytest.mark.parametrize("fault", [ZeroDivisionError("x"), MemoryError(), a_panic()], ids=lambda f: type(f).__name__)
-def test_a_bug_of_ours_says_what_was_sent_before_it(house: House, fault: BaseException) -> None:
+def test_a_bug_reports_what_was_sent_before_it(house: House, fault: BaseException) -> None:
     assert not isinstance(a_panic(), Exception)
     house.run()
     before = failing(house, fault, lambda asked, _before: asked == "simulateTransaction")(*RESUME)
@@ -144,9 +142,9 @@ def test_a_bug_of_ours_says_what_was_sent_before_it(house: House, fault: BaseExc
     assert f"after transaction {context['signature']} was sent" in after.json["error"]["message"]
 
 
-def test_a_bug_while_a_landed_transaction_is_looked_at_names_it(house: House) -> None:
+def test_a_bug_after_landing_reports_the_signature(house: House) -> None:
     house.run()
-    # The first two reads find the run, the next one looks at it after the transaction has landed.
+    # The first two reads find the run, the next one reads it after the transaction has landed.
     outcome = failing(house, KeyError("x"), lambda asked, before: asked == "getMultipleAccounts" and before >= 2)(
         *RESUME
     )
@@ -154,8 +152,8 @@ def test_a_bug_while_a_landed_transaction_is_looked_at_names_it(house: House) ->
     assert f"Sending resume: {outcome.json['error']['context']['signature']}" in outcome.stderr
 
 
-def test_the_time_for_a_write_begins_with_the_process(house: House) -> None:
-    """What starting took before the endpoint was first asked counts, too."""
+def test_the_time_limit_starts_with_the_process(house: House) -> None:
+    """Including the start-up time before the first request."""
     usual = environment_of(house.cli)
     late = replace(usual, started=usual.clock.monotonic() - 100)
     with signing_session(late, rpc="http://127.0.0.1:8899", wallet_path=house.owner) as session:
@@ -173,7 +171,7 @@ AIRDROP = ("localnet", "airdrop", "GrAntee1111111111111111111111111111111111111"
     ids=["Ctrl-C", "bug", "202"],
 )
 @pytest.mark.parametrize("executes", [False, True])
-def test_an_airdrop_that_the_faucet_did_not_answer_may_have_been_given(
+def test_an_unanswered_airdrop_request_may_have_been_executed(
     house: House, fault: BaseException, executes: bool
 ) -> None:
     outcome = failing(house, fault, lambda asked, _before: asked == "requestAirdrop", executes=executes)(*AIRDROP)
@@ -181,7 +179,7 @@ def test_an_airdrop_that_the_faucet_did_not_answer_may_have_been_given(
     assert outcome.json["error"]["context"]["sent"] is True
 
 
-def test_ctrl_c_while_an_airdrop_is_awaited_names_its_signature(house: House) -> None:
+def test_ctrl_c_while_waiting_for_an_airdrop_reports_its_signature(house: House) -> None:
     outcome = failing(house, KeyboardInterrupt(), lambda asked, _before: asked == "getSignatureStatuses")(*AIRDROP)
     assert outcome.code is ExitCode.INTERRUPTED
     context = outcome.json["error"]["context"]

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP at any moment of a real process: a document, an exit code, no traceback."""
+"""SIGINT, SIGTERM and SIGHUP at any point of a real process: JSON output, an exit code, and no traceback."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 @contextlib.contextmanager
 def silent_endpoint() -> Iterator[tuple[str, socket.socket]]:
-    """Takes connections and never answers."""
+    """Accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(PATIENCE)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}", listening
@@ -57,7 +57,7 @@ def silent_endpoint() -> Iterator[tuple[str, socket.socket]]:
 
 @dataclass
 class Gateway:
-    """A real HTTP endpoint in front of a chain. It falls silent when ``silent_at`` is asked, and sets ``reached``."""
+    """A real HTTP endpoint for a chain. On a request of ``silent_at`` it stops answering and sets ``reached``."""
 
     house: House
     silent_at: str
@@ -66,7 +66,7 @@ class Gateway:
     body: bytes = b""
 
     def wait_for(self, process: subprocess.Popen[str]) -> None:
-        """Wait until the process has asked what is not answered. Fails if it ends without asking."""
+        """Wait until the process has sent the request that is not answered. Fails if it exits first."""
         while not self.reached.wait(0.05):
             assert process.poll() is None, f"{self.silent_at} was never asked"
 
@@ -106,11 +106,11 @@ class Gateway:
             thread.join()
 
 
-# While an endpoint is silent
+# While an endpoint does not answer
 
 
 @each_signal
-def test_a_read_says_that_nothing_was_sent(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_read_reports_that_nothing_was_sent(tmp_path: Path, number: signal.Signals) -> None:
     code, name = SIGNALS[number]
     with silent_endpoint() as (url, listening):
         process = start(tmp_path, *CLI, "json-dump-run", "--run-id", "x", "--rpc", url)
@@ -126,7 +126,7 @@ def test_a_read_says_that_nothing_was_sent(tmp_path: Path, number: signal.Signal
 
 
 @each_signal
-def test_a_write_that_only_looked_says_that_nothing_was_sent(
+def test_a_write_that_only_read_reports_that_nothing_was_sent(
     house: House, tmp_path: Path, number: signal.Signals
 ) -> None:
     code, name = SIGNALS[number]
@@ -145,7 +145,7 @@ def test_a_write_that_only_looked_says_that_nothing_was_sent(
 
 @each_signal
 @pytest.mark.parametrize("silent_at", ["sendTransaction", "getTransaction"])
-def test_a_write_under_way_names_its_signature(
+def test_a_write_in_progress_reports_its_signature(
     house: House, tmp_path: Path, number: signal.Signals, silent_at: str
 ) -> None:
     code, name = SIGNALS[number]
@@ -171,7 +171,7 @@ def test_a_write_under_way_names_its_signature(
 
 
 @each_signal
-def test_a_request_that_changes_something_without_a_transaction_is_named(
+def test_a_modifying_request_without_a_transaction_is_reported(
     house: House, tmp_path: Path, number: signal.Signals
 ) -> None:
     gateway = Gateway(house, "localnet_reset")
@@ -186,7 +186,7 @@ def test_a_request_that_changes_something_without_a_transaction_is_named(
     assert error["hint"] == "The request may have been executed."
 
 
-def test_text_for_people(tmp_path: Path) -> None:
+def test_human_readable_output(tmp_path: Path) -> None:
     with silent_endpoint() as (url, listening):
         process = start(tmp_path, *CLI, "localnet", "snapshot", "--rpc", url)
         with listening.accept()[0]:
@@ -198,7 +198,7 @@ def test_text_for_people(tmp_path: Path) -> None:
 
 @each_signal
 def test_an_ignored_signal_stays_ignored(tmp_path: Path, number: signal.Signals) -> None:
-    """As under nohup, or in the background of a script."""
+    """As under nohup, or for background jobs of a script."""
     other = signal.SIGTERM if number is not signal.SIGTERM else signal.SIGHUP
     with silent_endpoint() as (url, listening):
         shell = ("sh", "-c", f'trap "" {number.name.removeprefix("SIG")}; exec "$@"', "sh")
@@ -211,7 +211,7 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path, number: signal.Signals)
     assert json.loads(stdout)["error"]["code"] == SIGNALS[other][1]
 
 
-def test_a_second_signal_ends_a_process_that_cannot_get_rid_of_its_report(tmp_path: Path) -> None:
+def test_a_second_signal_ends_a_process_that_cannot_write_its_report(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with contextlib.suppress(BlockingIOError):
@@ -231,10 +231,10 @@ def test_a_second_signal_ends_a_process_that_cannot_get_rid_of_its_report(tmp_pa
     assert returned == 130
 
 
-# From the first moment on
+# During start-up
 
 AT_AN_IMPORT = """
-import os, re, signal, sys  # what a console script has imported, too
+import os, re, signal, sys  # a console script has imported these too
 from psyche_cli.__main__ import run
 number, awaited = int(sys.argv.pop(1)), sys.argv.pop(1)
 def look(event, arguments):
@@ -248,11 +248,11 @@ run()
 
 
 def signalled_at(module: str, number: signal.Signals, home: Path, *words: str) -> tuple[int, str, str]:
-    """A command to which a signal comes when it begins to import ``module``."""
+    """Run a command that receives a signal when it starts to import ``module``."""
     return finish(start(home, sys.executable, "-c", AT_AN_IMPORT, int(number), module, *words))
 
 
-def test_a_verb_that_prints_json_does_so_before_it_was_read(tmp_path: Path) -> None:
+def test_a_verb_that_prints_json_does_so_before_it_was_parsed(tmp_path: Path) -> None:
     words = ("--output", "human", "json-dump-run", "--run-id", "x")
     returned, stdout, _ = signalled_at("psyche_cli.cli.app", signal.SIGTERM, tmp_path, *words)
     assert returned == json.loads(stdout)["exit_code"] == 143
@@ -264,7 +264,7 @@ def test_a_verb_that_prints_json_does_so_before_it_was_read(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)]
 )
-def test_a_signal_before_the_handlers_are_in_place(tmp_path: Path, number: signal.Signals, expected: int) -> None:
+def test_a_signal_before_the_handlers_are_installed(tmp_path: Path, number: signal.Signals, expected: int) -> None:
     assert signalled_at("psyche_cli.stop_signals", number, tmp_path, "schema") == (expected, "", "")
 
 
@@ -291,7 +291,7 @@ def test_a_signal_while_the_command_line_is_imported(tmp_path: Path, number: sig
     ],
 )
 def test_a_signal_while_a_verb_imports_what_it_needs(tmp_path: Path, module: str) -> None:
-    """The signal is kept until the import is over; nobody listens, but before that is certain it has been raised."""
+    """The signal is deferred until the import is complete, and raised before the connection is refused."""
     words = ("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:1")
     returned, stdout, _ = signalled_at(module, signal.SIGTERM, tmp_path, *words)
     document = json.loads(stdout)
@@ -299,7 +299,7 @@ def test_a_signal_while_a_verb_imports_what_it_needs(tmp_path: Path, module: str
     assert document["error"]["context"] == {"sent": False}
 
 
-# The handlers themselves, in a process of their own
+# The signal handlers, in a separate process
 
 
 def driven(tmp_path: Path, script: str) -> tuple[int, str, str]:
@@ -307,8 +307,8 @@ def driven(tmp_path: Path, script: str) -> tuple[int, str, str]:
     return finish(start(tmp_path, sys.executable, "-c", head + script))
 
 
-def test_a_decided_outcome_is_not_changed(tmp_path: Path) -> None:
-    """SIGTERM while the report of a success is being written."""
+def test_a_signal_does_not_change_a_decided_outcome(tmp_path: Path) -> None:
+    """SIGTERM while the result of a successful command is being written."""
     script = """
 from psyche_cli.cli.app import environment_of_this_process, main
 from psyche_cli.environment import Environment
@@ -326,7 +326,7 @@ print(int(code), json.loads(environment.stdout.getvalue())["exit_code"])
     assert driven(tmp_path, script) == (0, "0 0\n", "")
 
 
-def test_a_signal_in_a_destructor_is_raised_afterwards(tmp_path: Path) -> None:
+def test_a_signal_in_a_destructor_is_raised_later(tmp_path: Path) -> None:
     script = """
 class Object:
     def __del__(self):
@@ -345,8 +345,8 @@ except StopRequested as stop:
     assert driven(tmp_path, script) == (0, "2\n", "")
 
 
-def test_a_further_signal_ends_a_process_only_when_it_had_time_to_end_itself(tmp_path: Path) -> None:
-    """``timeout`` and a terminal that closes signal twice, and so does an impatient user: no report is lost to that."""
+def test_a_second_signal_is_ignored_while_the_process_has_time_to_exit(tmp_path: Path) -> None:
+    """``timeout``, a closing terminal and impatient users send two signals; the report must not be lost."""
     script = """
 import psyche_cli.stop_signals
 now = 100.0
@@ -364,7 +364,7 @@ print("unreachable", flush=True)
     assert driven(tmp_path, script) == (129, "still here\n", "")
 
 
-def test_the_handlers_import_next_to_nothing() -> None:
+def test_the_handlers_import_very_little() -> None:
     script = "import sys, signal; before = set(sys.modules); import psyche_cli.stop_signals, psyche_cli.__main__; "
     script += "print(sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

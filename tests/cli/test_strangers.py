@@ -1,8 +1,8 @@
-"""100,000 names and accounts as strangers could make them, through what decodes, dumps, reports and prints them.
+"""100,000 hostile names and accounts, processed by the code that decodes, dumps, reports and prints them.
 
-70,000 names go through the door alone, 50 at once: as data, rows, warnings, next steps, errors, logs. 30,000 mutated
-account images are decoded, and dumped or refused, and printed: 24,900 of the small ones, 5,000 of coordinators,
-and 100 of coordinators through whole verbs. Both forms of output are printed for all but the last, which take turns.
+70,000 names are only rendered, 50 at a time: as data, rows, warnings, next steps, errors and logs. 30,000 mutated
+account images are decoded, dumped or rejected, and printed: 24,900 small accounts, 5,000 coordinator accounts, and 100
+coordinator accounts through complete verbs. Both output formats are tested, alternating for the complete verbs.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ NAMES, NAMES_AT_ONCE = 70_000, 50
 SMALL_ACCOUNTS, COORDINATOR_ACCOUNTS, ACCOUNTS_BY_VERB = 24_900, 5_000, 100
 
 TEXT_FIELDS = ((16, 64), (80, 280), (376, 32), (441, 64), (505, 64), (584, 64), (648, 192), (119_050, 96))
-"""Offset and size of the texts in a coordinator account: name, description, run id, repository and so on."""
+"""Offset and size of the texts in a coordinator account, such as name, description, run id and repository."""
 
 
 class Shown:
-    """What was printed, in both forms, and whether it is fit for a terminal."""
+    """Renders output in both formats and checks that it is safe for a terminal."""
 
     def __init__(self) -> None:
         self.environments = {as_json: _environment() for as_json in (False, True)}
 
     def result(self, result: Result) -> Any:
-        """Print a result in both forms; its JSON, read again."""
+        """Print a result in both formats and return the parsed JSON."""
         return self._print(lambda renderer: renderer.result(result))
 
     def error(self, error: PsycheError) -> Any:
@@ -95,16 +95,16 @@ def _taken(stream: Any) -> str:
 
 
 def check(text: str) -> None:
-    """No raw control character, and nothing else that is not printable, besides line ends."""
+    """Check that there are no control or other unprintable characters except line breaks."""
     assert text.replace("\n", "").isprintable(), [c for c in text if not c.isprintable() and c != "\n"]
 
 
 def utf16(value: object) -> bytes:
-    """A text such that two lone surrogates and the character that they make are equal, as they are in JSON."""
+    """Normalize a text so that a surrogate pair equals the character that it encodes, as in JSON."""
     return str(value).encode("utf-16-be", "surrogatepass")
 
 
-def test_names_at_the_door(random_seed: int) -> None:
+def test_rendering_of_names(random_seed: int) -> None:
     source, shown = random.Random(random_seed), Shown()
     for start in range(0, NAMES, NAMES_AT_ONCE):
         names = [strangers.name(source) for _ in range(NAMES_AT_ONCE)]
@@ -159,7 +159,7 @@ def test_small_accounts(random_seed: int) -> None:
 
 
 def _small_image(source: random.Random, kind: int) -> tuple[Pubkey, bytes]:
-    """An instance, authorization, treasurer's Run or participant: its texts a stranger's, now and then damaged."""
+    """An instance, authorization, treasurer Run or participant with hostile texts, sometimes damaged."""
     text = strangers.name_bytes(source, 60)
     sized = (len(text) if source.random() < 0.9 else source.getrandbits(32)).to_bytes(4, "little") + text
     owner, name, body = (
@@ -181,7 +181,7 @@ def _instance() -> CoordinatorInstance:
 
 
 def _coordinator_image(source: random.Random) -> bytearray:
-    """A coordinator account with the texts of a stranger, now and then with damaged bytes."""
+    """A coordinator account with hostile texts, sometimes with damaged bytes."""
     image = v1_image()
     for offset, size in TEXT_FIELDS:
         if source.random() < 0.7:
@@ -206,7 +206,7 @@ def test_coordinator_accounts(random_seed: int) -> None:
     assert COORDINATOR_ACCOUNTS // 2 < dumped < COORDINATOR_ACCOUNTS
 
 
-def test_accounts_by_verb(house: House, random_seed: int) -> None:
+def test_accounts_in_complete_verbs(house: House, random_seed: int) -> None:
     source = random.Random(random_seed + 3)
     run_id = house.run()
     address = Pubkey.from_string(house.dump(run_id)["coordinator_account"]["address"])
@@ -233,6 +233,6 @@ def test_accounts_by_verb(house: House, random_seed: int) -> None:
 
 
 @pytest.mark.parametrize("character", [chr(code) for code in (*range(0x20), 0x7F, *range(0x80, 0xA0), 0x202E, 0xD800)])
-def test_every_control_character_in_json_is_escaped_and_comes_back(character: str) -> None:
+def test_control_characters_in_json_are_escaped_and_preserved(character: str) -> None:
     shown = Shown()
     assert shown.result(Document({"name": f"a{character}b"})) == {"name": f"a{character}b"}

@@ -1,4 +1,4 @@
-"""stdout that is full, closed, or cannot hold every character; stderr that nobody reads."""
+"""stdout that is full, closed, or cannot encode all characters; stderr that is closed."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Broken(io.StringIO):
 
 
 def run_on(house: House, *words: str, stdout: io.TextIOBase | None = None, stderr: io.TextIOBase | None = None) -> int:
-    """Run a command with these streams in place of the usual ones."""
+    """Run a command with the given streams."""
     usual = environment_of(house.cli)
     environment = Environment(
         stdin=usual.stdin,
-        stdout=stdout or usual.stdout,  # type: ignore[arg-type]  # a TextIO by its methods
+        stdout=stdout or usual.stdout,  # type: ignore[arg-type]  # has the methods of a TextIO
         stderr=stderr or usual.stderr,  # type: ignore[arg-type]  # likewise
         variables=usual.variables,
         home=usual.home,
@@ -49,7 +49,7 @@ def run_on(house: House, *words: str, stdout: io.TextIOBase | None = None, stder
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
-def test_json_is_whole_whatever_stdout_can_encode(house: House, encoding: str) -> None:
+def test_json_is_complete_in_every_encoding(house: House, encoding: str) -> None:
     house.run()
     house.cli.json("update-config", "--run-id", "test", "--name", NAME)
     for words in (("json-dump-run", "--run-id", "test"), ("update-config", "--run-id", "test", "--name", "ü")):
@@ -61,7 +61,7 @@ def test_json_is_whole_whatever_stdout_can_encode(house: House, encoding: str) -
         assert (NAME if "setup" in shown else "ü") in json.dumps(shown, ensure_ascii=False)
 
 
-def test_text_replaces_what_stdout_cannot_encode(house: House) -> None:
+def test_unencodable_characters_are_replaced_in_text(house: House) -> None:
     house.run()
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     assert run_on(house, "update-config", "--run-id", "test", "--name", NAME, stdout=stdout) == ExitCode.OK
@@ -69,7 +69,7 @@ def test_text_replaces_what_stdout_cannot_encode(house: House) -> None:
 
 
 def test_json_of_a_lone_surrogate_is_utf8(house: House) -> None:
-    """An endpoint may put one into its message, and a shell into a file name."""
+    """They can occur in messages of an endpoint and in file names."""
 
     def refuse(url: str) -> None:
         raise NetworkError("\ud800", endpoint="\udcff")
@@ -81,7 +81,7 @@ def test_json_of_a_lone_surrogate_is_utf8(house: House) -> None:
 
 @pytest.mark.parametrize("output", ["human", "json"])
 @pytest.mark.parametrize("words", [("set-paused", "--run-id", "test", "--resume"), ("set-paused", "--run-id", "none")])
-def test_a_full_disk_is_told_once_and_nothing_is_undone(house: House, output: str, words: tuple[str, ...]) -> None:
+def test_a_full_disk_is_reported_once_with_what_landed(house: House, output: str, words: tuple[str, ...]) -> None:
     house.run()
     stderr = io.StringIO()
     code = run_on(house, *words, "--output", output, stdout=Broken(errno.ENOSPC), stderr=stderr)
@@ -97,7 +97,7 @@ def test_a_full_disk_is_told_once_and_nothing_is_undone(house: House, output: st
 
 
 class Odd(io.StringIO):
-    """A stream whose first writes fail as no stream should."""
+    """A stream whose first writes raise an unexpected exception."""
 
     def __init__(self, fault: Exception, times: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ def test_a_bug_in_the_rendering_is_reported_with_what_was_sent(house: House, fau
     assert f"Sending resume: {context['signature']}" in stderr.getvalue()
 
 
-def test_a_closed_stdout_does_not_swallow_what_landed(house: House) -> None:
+def test_what_landed_is_reported_with_a_closed_stdout(house: House) -> None:
     house.run()
     stdout, stderr = io.StringIO(), io.StringIO()
     stdout.close()
@@ -132,7 +132,7 @@ def test_a_closed_stdout_does_not_swallow_what_landed(house: House) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
-def test_a_command_goes_on_when_nobody_reads_stderr(house: House, number: int) -> None:
+def test_a_command_continues_when_stderr_is_closed(house: House, number: int) -> None:
     house.run()
     stdout = io.StringIO()
     words = ("set-paused", "--run-id", "test", "--resume", "--output", "json")
@@ -143,7 +143,7 @@ def test_a_command_goes_on_when_nobody_reads_stderr(house: House, number: int) -
 def process(
     *words: str, home: Path, stdout: int = subprocess.PIPE, close: tuple[int, ...] = (), **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """The command line as a process, with some of its descriptors closed, which a shell does."""
+    """Run the command line as a process with some descriptors closed, as a shell can do."""
     closing = " ".join(f"{descriptor}>&-" for descriptor in close)
     return subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-m", "psyche_cli", *words],

@@ -1,4 +1,4 @@
-"""Every command that a message suggests works when it is pasted: real run id, quoted, nothing superfluous."""
+"""Every suggested command works when pasted: with the actual run id, quoted, without unnecessary options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUN = ("--run-id", "test")
 
 
 def suggested(stderr: str) -> Iterator[str]:
-    """The commands in Next lines and at the end of hints."""
+    """The commands in "Next:" lines and at the end of hints."""
     for line in stderr.splitlines():
         kind, _, text = line.partition(": ")
         if kind == "Next":
@@ -37,7 +37,7 @@ def suggested(stderr: str) -> Iterator[str]:
 
 
 def paste(house: House, line: str) -> Outcome:
-    """Do what a shell would. A command that fails may suggest what to do first."""
+    """Run a line like a shell. If it fails, run the commands that the error suggests and try again."""
     assert not re.search(r"\b(FILE|RUN_ID|PUBKEY|SOL|AMOUNT)\b", line), f"a placeholder: {line}"
     program, *words = shlex.split(line)
     assert program == "psyche-cli"
@@ -211,7 +211,7 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_what_is_suggested_can_be_pasted(
+def test_suggestions_can_be_pasted(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, situation: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -224,7 +224,7 @@ def test_what_is_suggested_can_be_pasted(
 
 
 @pytest.mark.parametrize("words", [("create-run", *RUN), ("join-authorization-create", "--permissionless")])
-def test_a_poor_wallet_is_funded_by_pasting(house: House, words: tuple[str, ...]) -> None:
+def test_the_suggestion_for_insufficient_funds_works(house: House, words: tuple[str, ...]) -> None:
     poor(house)
     [line] = suggested(house.cli(*words).stderr)
     assert line.startswith(f"psyche-cli localnet airdrop {address_of(house.owner)} 1")
@@ -232,7 +232,7 @@ def test_a_poor_wallet_is_funded_by_pasting(house: House, words: tuple[str, ...]
     assert house.cli(*words).code is ExitCode.OK
 
 
-def test_a_missing_wallet_is_made_by_pasting(house: House) -> None:
+def test_the_suggestion_for_a_missing_wallet_works(house: House) -> None:
     without_wallet(house)
     [line] = suggested(house.cli("set-paused", *RUN).stderr)
     assert line == f"psyche-cli localnet new-wallet {house.cli.home}/.config/solana/id.json"
@@ -249,7 +249,7 @@ def test_an_existing_file_is_not_overwritten(house: House, tmp_path: Path, monke
 # Options that are repeated
 
 
-def test_options_that_were_typed_are_repeated(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_options_are_repeated(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     mint = house.new_mint()
     typed = ("--treasurer-index", "5", "--rpc", "http://localhost:8899", "-w", "my key.json")
@@ -268,7 +268,7 @@ def test_options_that_were_typed_are_repeated(house: House, tmp_path: Path, monk
     paste(house, line)
 
 
-def test_options_of_the_environment_are_not_repeated(house: House) -> None:
+def test_options_from_the_environment_are_not_repeated(house: House) -> None:
     variables = {"RPC": "http://127.0.0.1:7777", "TREASURER_INDEX": "5", "RUN_ID": "test"}
     mint = house.new_mint()
     house.cli.variables |= variables
@@ -276,7 +276,7 @@ def test_options_of_the_environment_are_not_repeated(house: House) -> None:
     assert "Next: psyche-cli update-config --run-id test --config-path run.toml\n" in outcome.stderr
 
 
-def test_the_default_endpoint_is_repeated_only_where_it_is_none(house: House) -> None:
+def test_the_default_endpoint_is_only_repeated_to_override_a_variable(house: House) -> None:
     house.run()
     words = ("update-config", *RUN, "--config-path", MINIMAL, "--rpc", "http://127.0.0.1:8899")
     [line] = suggested(house.cli(*words).stderr)
@@ -306,8 +306,8 @@ def test_run_ids_are_quoted(run_id: str, word: str) -> None:
     assert given.command("set-paused", "--resume", run_id=run_id) == f"psyche-cli set-paused {word} --resume -w-w.json"
 
 
-def test_a_real_shell_goes_from_one_suggestion_to_the_next(tmp_path: Path) -> None:
-    """Real processes, a real validator on a socket: from create-run to a run that waits for members."""
+def test_a_real_shell_can_follow_all_suggestions(tmp_path: Path) -> None:
+    """Real processes and a real validator on a socket, from create-run to a run that is waiting for members."""
     key = Wallet.generate()
     key.write_keypair_file(tmp_path / "owner.json")
     options = LocalnetOptions(genesis=Genesis(balances={key.address: 100 * SOL}), rpc_port=0)

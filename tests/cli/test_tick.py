@@ -1,4 +1,4 @@
-"""Ticking a run where nobody else does."""
+"""Ticking a run that has no clients to do it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONCE = (*TICK, "--count", "1")
 
 @dataclass
 class Stepping(SystemClock):
-    """A clock whose sleeps do what the test wants instead of waiting."""
+    """A clock whose sleeps call a function of the test instead of waiting."""
 
     on_sleep: Callable[[float], None]
     now: float = 0.0
@@ -45,7 +45,7 @@ def warp(house: House, seconds: float) -> None:
     house.cli.json("localnet", "warp", round(seconds))
 
 
-def test_each_state_is_left_when_its_time_is_up(house: House) -> None:
+def test_each_state_ends_when_its_time_is_up(house: House) -> None:
     waiting(house)
     assert "due in" in needless(house, *ONCE, due=(1, 2))
     for seconds, state in (
@@ -68,12 +68,12 @@ def test_each_state_is_left_when_its_time_is_up(house: House) -> None:
 def test_a_halted_run_needs_no_tick(house: House, state: RunState) -> None:
     house.run()
     house.enter(state)
-    outcome = needless(house, *TICK)  # ends without --count
+    outcome = needless(house, *TICK)  # stops without --count
     assert state.text in outcome
     assert "owner" in outcome
 
 
-def test_a_run_that_lacks_members_needs_no_tick(house: House) -> None:
+def test_a_run_without_enough_members_needs_no_tick(house: House) -> None:
     waiting(house, joined=False)
     warp(house, 60)
     summary = needless(house, *ONCE)
@@ -101,7 +101,7 @@ def needless(house: House, *words: object, due: tuple[int | None, ...] = (None,)
     return summary
 
 
-def test_looks_at_every_interval_and_ticks_when_due(house: House) -> None:
+def test_it_checks_at_every_interval_and_ticks_when_due(house: House) -> None:
     waiting(house)
     clock = Stepping(lambda seconds: warp(house, seconds))
     data = replace(house.cli, clock=clock).json(*TICK, "--interval", "6s", "--count", "4")
@@ -109,7 +109,7 @@ def test_looks_at_every_interval_and_ticks_when_due(house: House) -> None:
     assert (data["looks"], data["ticks"], data["state"]) == (4, 2, "Training")
 
 
-def test_an_unlimited_loop_ends_when_the_run_halts(house: House) -> None:
+def test_an_unlimited_loop_stops_when_the_run_halts(house: House) -> None:
     waiting(house)
 
     def pause(_: float) -> None:
@@ -121,7 +121,7 @@ def test_an_unlimited_loop_ends_when_the_run_halts(house: House) -> None:
     assert outcome.stderr.count("No tick is due") == 2
 
 
-def test_an_interruption_says_what_landed(house: House) -> None:
+def test_an_interruption_reports_what_landed(house: House) -> None:
     waiting(house)
     warp(house, 2)
 
@@ -135,13 +135,13 @@ def test_an_interruption_says_what_landed(house: House) -> None:
     assert context["landed"] == [context["signature"]]
 
 
-def test_it_outlives_the_time_limit_of_one_write(house: House) -> None:
+def test_it_can_exceed_the_time_limit_of_one_transaction(house: House) -> None:
     waiting(house, joined=False)
     data = replace(house.cli, clock=Stepping(lambda _: None)).json(*TICK, "--interval", "1h", "--count", "3")
     assert data["looks"] == 3
 
 
-def test_a_run_that_is_closed_meanwhile(house: House) -> None:
+def test_a_run_closed_during_the_loop(house: House) -> None:
     waiting(house, joined=False)
 
     def close(_: float) -> None:
@@ -155,7 +155,7 @@ def test_a_run_that_is_closed_meanwhile(house: House) -> None:
 @pytest.mark.parametrize(
     "words", [("--count", "0"), ("--interval", "0"), ("--ms-interval", "0"), ("--interval", "1s", "--ms-interval", "9")]
 )
-def test_options_that_are_refused(house: House, words: tuple[str, ...]) -> None:
+def test_invalid_options(house: House, words: tuple[str, ...]) -> None:
     house.run()
     refused(house, ExitCode.USAGE, *TICK, *words)
     refused(house, ExitCode.NOT_FOUND, "tick", "--run-id", "other", "--count", "1")
