@@ -19,24 +19,29 @@ _COMMITMENTS: Final = ("processed", "confirmed", "finalized", "recent", "single"
 _BELOW_CONFIRMED: Final = ("processed", "recent")
 
 
+def text_of(value: object) -> str:
+    """A string. Raises RpcFault."""
+    if not isinstance(value, str):
+        raise invalid_params("Invalid params: invalid type: expected a string.")
+    return value
+
+
 def pubkey_of(text: object) -> Pubkey:
     """A public key from its base58 text. Raises RpcFault."""
-    if not isinstance(text, str):
-        raise invalid_params("Invalid params: invalid type: expected a string.")
+    base58_text = text_of(text)
     try:
-        return Pubkey.from_string(text)
+        return Pubkey.from_string(base58_text)
     except ValueError as error:
-        raise invalid_params(f"Invalid param: {_base58_fault(text)}") from error
+        raise invalid_params(f"Invalid param: {_base58_fault(base58_text)}") from error
 
 
 def signature_of(text: object) -> Signature:
     """A signature from its base58 text. Raises RpcFault."""
-    if not isinstance(text, str):
-        raise invalid_params("Invalid params: invalid type: expected a string.")
+    base58_text = text_of(text)
     try:
-        return Signature.from_string(text)
+        return Signature.from_string(base58_text)
     except ValueError as error:
-        raise invalid_params(f"Invalid param: {_base58_fault(text)}") from error
+        raise invalid_params(f"Invalid param: {_base58_fault(base58_text)}") from error
 
 
 def hash_of(text: object) -> Hash:

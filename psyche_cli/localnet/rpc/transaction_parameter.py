@@ -15,6 +15,7 @@ from psyche_cli.localnet.chain.decoded_transaction import (
     parse_transaction,
 )
 from psyche_cli.localnet.rpc.fault import invalid_params
+from psyche_cli.localnet.rpc.params import text_of
 
 _MAX_BASE58: Final = 1683
 _MAX_BASE64: Final = 1644
@@ -23,14 +24,12 @@ _MAX_BASE64: Final = 1644
 def transaction_of(text: object, encoding: str) -> DecodedTransaction:
     """The transaction in a base58 or base64 parameter. Raises RpcFault (-32602)."""
     try:
-        return parse_transaction(_decoded(text, encoding))
+        return parse_transaction(_decoded(text_of(text), encoding))
     except MalformedTransaction as error:
         raise invalid_params(str(error)) from error
 
 
-def _decoded(text: object, encoding: str) -> bytes:
-    if not isinstance(text, str):
-        raise invalid_params("Invalid params: invalid type: expected a string.")
+def _decoded(text: str, encoding: str) -> bytes:
     limit = _MAX_BASE58 if encoding == "base58" else _MAX_BASE64
     if len(text) > limit:
         raise invalid_params(
