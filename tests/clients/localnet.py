@@ -1,4 +1,4 @@
-"""A local validator as a process of its own, as the users of the clients start one."""
+"""A local validator in a separate process, as users of the clients start it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.support.patience import PATIENCE
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where a running validator answers."""
+    """The URLs of a running validator."""
 
     rpc_url: str
     ws_url: str
 
     def warp_slots(self, slots: int) -> None:
-        """Let slots pass at once: one of the local validator's own methods, which no client knows."""
+        """Advance the slot with a control method of the local validator, which no client supports."""
         body = {"jsonrpc": "2.0", "id": 1, "method": "localnet_warpSlots", "params": [slots]}
         request = urllib.request.Request(self.rpc_url, json.dumps(body).encode())
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:

@@ -84,13 +84,13 @@ def derived(program: Program, *seeds: bytes) -> Pubkey:
 
 
 def fixed(text: str, size: int) -> list[int]:
-    """A fixed string as the IDLs write it."""
+    """A fixed-size string in the form of the IDLs."""
     return list(text.encode().ljust(size, b"\0"))
 
 
 @dataclass
 class Session:
-    """The three programs through one provider, and what earlier steps left for later ones."""
+    """The three programs through one provider, and the results of earlier steps."""
 
     cluster: Cluster
     provider: Provider
@@ -472,7 +472,7 @@ async def a_version_0_transaction_runs_an_instruction(session: Session) -> None:
 
 
 async def a_durable_transaction_is_signed(session: Session) -> None:
-    """It is sent when ordinary ones of its age are too old."""
+    """It is sent when an ordinary transaction of its age would have expired."""
     nonce, wallet = Keypair(), session.wallet
     rent = (await session.client.get_minimum_balance_for_rent_exemption(NONCE_BYTES)).value
     blockhash = (await session.client.get_latest_blockhash()).value.blockhash

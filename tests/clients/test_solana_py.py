@@ -58,7 +58,7 @@ DECIMALS = 6
 
 @dataclass
 class Session:
-    """One client, its wallet, and what earlier steps left for later ones."""
+    """One client, its wallet, and the results of earlier steps."""
 
     cluster: Cluster
     client: Client
@@ -67,7 +67,7 @@ class Session:
     left: dict[str, Any] = field(default_factory=dict)
 
     def blockhash(self) -> Hash:
-        """Another one each time: with the same one, equal transfers would be one and the same transaction."""
+        """A different one each time: with the same one, equal transfers would be the same transaction."""
         self.cluster.warp_slots(1)
         return self.client.get_latest_blockhash().value.blockhash
 

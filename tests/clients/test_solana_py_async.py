@@ -67,7 +67,7 @@ TOO_MUCH_ERROR = TransactionErrorInstructionError(0, InstructionErrorCustom(INSU
 
 @dataclass
 class Session:
-    """One client with an open WebSocket, its wallet, and what earlier steps left for later ones."""
+    """One client with an open WebSocket, its wallet, and the results of earlier steps."""
 
     cluster: Cluster
     client: AsyncClient
@@ -77,7 +77,7 @@ class Session:
     left: dict[str, Any] = field(default_factory=dict)
 
     async def blockhash(self) -> Hash:
-        """Another one each time: with the same one, equal transfers would be one and the same transaction."""
+        """A different one each time: with the same one, equal transfers would be the same transaction."""
         self.cluster.warp_slots(1)
         return (await self.client.get_latest_blockhash()).value.blockhash
 
@@ -103,7 +103,7 @@ class Session:
 
 
 async def preflight_error(session: Session, transaction: VersionedTransaction) -> Any:
-    """The transaction error with which preflight refuses a transaction."""
+    """The transaction error reported by preflight."""
     with pytest.raises(RPCException) as caught:
         await session.client.send_transaction(transaction)
     [message] = caught.value.args

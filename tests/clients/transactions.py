@@ -32,7 +32,7 @@ SOL = 1_000_000_000
 FEE = 5_000
 NONCE_BYTES = 80
 INSUFFICIENT_FUNDS = 1
-"""The system program's and the token program's code for a transfer of more than there is."""
+"""The error code of the system program and the token program for a transfer that exceeds the balance."""
 
 
 def pay(payer: Keypair, to: Pubkey, lamports: int) -> Instruction:
@@ -51,13 +51,13 @@ def signed(
 def signed_v0(
     payer: Keypair, blockhash: Hash, *instructions: Instruction, tables: Sequence[AddressLookupTableAccount] = ()
 ) -> VersionedTransaction:
-    """A signed transaction of version 0 that uses look-up tables."""
+    """A signed transaction of version 0 with lookup tables."""
     message = MessageV0.try_compile(payer.pubkey(), list(instructions), list(tables), blockhash)
     return VersionedTransaction(message, [payer])
 
 
 def advance_nonce(nonce: Pubkey, authority: Keypair) -> Instruction:
-    """The instruction that every durable transaction begins with."""
+    """The first instruction of a transaction with a durable nonce."""
     return advance_nonce_account(AdvanceNonceAccountParams(nonce_pubkey=nonce, authorized_pubkey=authority.pubkey()))
 
 
@@ -68,7 +68,7 @@ def nonce_value(data: bytes) -> Hash:
 
 
 def new_table(payer: Pubkey, recent_slot: int, addresses: list[Pubkey]) -> tuple[list[Instruction], Pubkey]:
-    """Instructions that create and fill a look-up table, and its address."""
+    """Instructions that create and extend a lookup table, and its address."""
     create, table = create_lookup_table(
         CreateLookupTableParams(authority_address=payer, payer_address=payer, recent_slot=recent_slot)
     )
@@ -81,7 +81,7 @@ def new_table(payer: Pubkey, recent_slot: int, addresses: list[Pubkey]) -> tuple
 
 
 def unfit_signature(transaction: VersionedTransaction) -> bytes:
-    """The transaction's bytes with one bit of its first signature turned."""
+    """The transaction's bytes with one bit of its first signature flipped."""
     raw = bytearray(bytes(transaction))
     raw[1] ^= 1
     return bytes(raw)

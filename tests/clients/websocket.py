@@ -1,4 +1,4 @@
-"""solana-py's WebSocket client, and how a script waits for what it tells."""
+"""solana-py's WebSocket client, with a queue of its messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Feed:
         self._waiting: deque[Any] = deque()
 
     async def subscribed(self) -> int:
-        """The id in the answer to the subscription that was just asked for."""
+        """The id in the response to the last subscription request."""
         return (await self.next(SubscriptionResult)).result
 
     async def next(self, kind: type[T]) -> T:
@@ -47,5 +47,5 @@ class Feed:
                     return message
 
     def holds(self, kind: type) -> bool:
-        """Whether a message of a kind arrived that nobody took."""
+        """Whether an unread message of a kind has arrived."""
         return any(isinstance(message, kind) for message in self._waiting)

@@ -17,18 +17,18 @@ def chain() -> Chain:
 
 @pytest.fixture(scope="module")
 def validator() -> Iterator[LocalValidator]:
-    """A local validator on real sockets, without the Psyche programs; slots pass only when warped."""
+    """A local validator on real sockets, without the Psyche programs; slots advance only by warping."""
     with LocalValidator(LocalnetOptions(Genesis(programs={}), rpc_port=0, slot_seconds=0)) as running:
         yield running
 
 
 @pytest.fixture
 def payer() -> Keypair:
-    """Who pays in the several lives of one ledger."""
+    """The payer in all runs of a validator with one ledger."""
     return Keypair()
 
 
 @pytest.fixture
 def clock() -> HandClock:
-    """The clock of the several lives of one ledger."""
+    """The clock of all runs of a validator with one ledger."""
     return HandClock()

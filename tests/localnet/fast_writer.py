@@ -1,4 +1,4 @@
-"""A process to be killed: it executes transactions as fast as it can, and prints the signature of each when it has."""
+"""A process to be killed, which executes transactions as fast as possible and prints each signature afterwards."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.localnet.harness import HandClock
 from tests.localnet.lives import Life
 
 COMPACT_AFTER = 30_000
-"""So that every dozen of transactions a new file takes the place of the old one."""
+"""So that a new file replaces the old one about every dozen transactions."""
 
 RECEIVER = Pubkey.from_bytes(bytes([7] * 32))
 FIRST_LAMPORTS = 1_000_000
-"""What the first transfer of a chain moves; each later one moves a lamport more."""
+"""The lamports of the first transfer of a chain; each later one transfers one more."""
 
 
 def payer() -> Keypair:

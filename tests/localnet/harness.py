@@ -1,4 +1,4 @@
-"""A chain without sockets, with a clock that a test turns, and the calls that tests make on it."""
+"""A chain without sockets, with a clock controlled by the test, and helpers to call it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "local-validator.md").read_text(encoding="utf-8")
-"""What the documentation promises of the local validator."""
+"""The documented limits of the local validator."""
 
 BASE64 = {"encoding": "base64"}
 PARSED = {"encoding": "jsonParsed"}
@@ -36,7 +36,7 @@ MEMO = Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo")
 
 
 class HandClock:
-    """A clock that moves only when told to."""
+    """A clock that advances only on request."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -53,7 +53,7 @@ class HandClock:
 
 @dataclass
 class Chain:
-    """A dispatcher with a hand-turned clock, and a wallet that genesis gave 100 SOL."""
+    """A dispatcher with a controlled clock, and a wallet with 100 SOL at genesis."""
 
     dispatcher: Dispatcher
     clock: HandClock
@@ -61,7 +61,7 @@ class Chain:
     log: list[str] = field(default_factory=list)
 
     def call(self, method: str, *params: Any) -> Any:
-        """The whole answer, success or error."""
+        """The complete response, success or error."""
         request = {"jsonrpc": "2.0", "id": 7, "method": method, "params": list(params)}
         answer = json.loads(self.dispatcher.handle(json.dumps(request).encode()))
         assert answer["id"] == 7
@@ -74,7 +74,7 @@ class Chain:
         return answer["result"]
 
     def value(self, method: str, *params: Any) -> Any:
-        """The value inside a result that has a context."""
+        """The value of a result with a context."""
         return self.result(method, *params)["value"]
 
     def error(self, method: str, *params: Any) -> Any:
@@ -84,7 +84,7 @@ class Chain:
         return answer["error"]
 
     def raw(self, method: str, *params: Any) -> str:
-        """The answer's text with the id that solders' parsers expect."""
+        """The text of the response, with the id that solders' parsers expect."""
         request = {"jsonrpc": "2.0", "id": 0, "method": method, "params": list(params)}
         return self.dispatcher.handle(json.dumps(request).encode()).decode()
 
@@ -121,11 +121,11 @@ class Chain:
         return lamports
 
     def status(self, signature: str) -> Any:
-        """What getSignatureStatuses says."""
+        """The result of getSignatureStatuses."""
         return self.value("getSignatureStatuses", [signature])[0]
 
     def pass_slots(self, count: int) -> None:
-        """Let slots pass on the clock."""
+        """Advance the clock by slots."""
         self.clock.sleep(count * self.dispatcher.context.bank.timekeeper.slot_seconds)
 
 
@@ -149,7 +149,7 @@ def text(transaction: VersionedTransaction) -> str:
 
 
 def some_program() -> bytes:
-    """A real SBPF program's ELF bytes: the memo program that LiteSVM brings along."""
+    """The ELF bytes of a real SBPF program: the memo program bundled with LiteSVM."""
     account = LiteSVM().get_account(MEMO)
     assert account is not None
     return account.data

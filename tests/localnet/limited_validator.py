@@ -1,4 +1,4 @@
-"""``psyche-cli`` in a process whose disk fills up: ``N`` on stdin limits files to N bytes, ``-`` lifts that."""
+"""``psyche-cli`` in a process with a limited disk: ``N`` on stdin limits files to N bytes, ``-`` removes the limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A validator with a ledger, in process, one life after another; and a disk that is full."""
+"""Successive in-process runs of a validator with a ledger, and a simulated full disk."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Life:
         )
 
     def begin_new_file(self) -> None:
-        """Have everything so far in the base of a new ledger file."""
+        """Compact the ledger, so that a new file's base contains the whole state."""
         self.chain.result("localnet_restoreSnapshot", self.chain.result("localnet_takeSnapshot"))
 
     def end(self) -> None:
@@ -63,7 +63,7 @@ def file_of(folder: Path) -> Path:
 
 @contextmanager
 def full_disk(path: Path, *, spare: int = 0) -> Iterator[None]:
-    """For as long as the block lasts, no file of this process can grow beyond ``path`` and ``spare`` bytes."""
+    """Within the block, no file of this process can exceed the size of ``path`` plus ``spare`` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + spare, hard))
     try:
@@ -73,6 +73,6 @@ def full_disk(path: Path, *, spare: int = 0) -> Iterator[None]:
 
 
 def as_killed(folder: Path, copy: Path) -> Path:
-    """A copy of a ledger folder that is in use: what a kill at this moment would leave."""
+    """A copy of a ledger folder that is in use, as a kill at this time would leave it."""
     shutil.copytree(folder, copy)
     return copy

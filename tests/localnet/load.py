@@ -32,13 +32,13 @@ MOST_GROWTH_MEGABYTES = 96
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has had so far."""
+    """The peak memory of this process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 class Load:
-    """Wallets that pay one another, and a chain to do it on. History is bounded far below the transactions sent."""
+    """A chain with wallets that pay one another. The history capacity is far below the number of transactions."""
 
     def __init__(self, connections: int, transactions: int, *, history: int = 500) -> None:
         self.wallets = [Keypair() for _ in range(connections)]
@@ -98,7 +98,7 @@ class Load:
             assert signature == str(transaction.signatures[0])
 
     def state_equals_serial_replay(self) -> bool:
-        """Whether a bare VM that executes the same transactions one after the other ends in the same state."""
+        """Whether a bare VM that executes the same transactions sequentially reaches the same state."""
         vm, _ = create_vm(self.genesis)
         for raw in self.executed:
             vm.send_transaction(VersionedTransaction.from_bytes(raw))
@@ -108,7 +108,7 @@ class Load:
 
 
 def mutated_requests(seed: int, count: int) -> Iterator[bytes]:
-    """Requests of every method with some bytes changed, cut, doubled or swapped."""
+    """Requests of every method with some bytes changed, removed, duplicated or swapped."""
     chance = random.Random(seed)
     payer = Keypair()
     transaction = text(
@@ -146,7 +146,7 @@ def mutated_requests(seed: int, count: int) -> Iterator[bytes]:
 
 
 def main(part: int = 1) -> None:
-    """The whole of it, or one ``part``-th, with figures on stdout."""
+    """Run the complete load, or one ``part``-th of it, with figures on stdout."""
     transactions, requests = 2_000 // part, 100_000 // part
     # Once to warm up: what the allocator keeps is no growth.
     asyncio.run(Load(16, transactions // 4).run())

@@ -1,4 +1,4 @@
-"""Parallel senders of transfers to a validator that may die or refuse, and what they know of each transfer."""
+"""Parallel senders of transfers to a validator that may die or reject them, with a record of each outcome."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ UNHEALTHY = -32005
 
 
 class Client:
-    """JSON-RPC over one connection. Raises Unreachable when the validator is dead."""
+    """JSON-RPC over one connection. Raises Unreachable if the validator is dead."""
 
     def __init__(self, url: str) -> None:
         self._transport = HttpTransport(url)
 
     def call(self, method: str, *params: Any) -> Any:
-        """The whole answer, success or error."""
+        """The complete response, success or error."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         return json.loads(self._transport.send(body, timeout=PATIENCE))
 
@@ -48,17 +48,17 @@ class Client:
 
 @dataclass
 class Sender:
-    """One wallet that pays one receiver, each time a lamport more."""
+    """A wallet that pays one receiver, with one more lamport each time."""
 
     payer: Keypair = field(default_factory=Keypair, repr=False)
     to: Pubkey = field(default_factory=Pubkey.new_unique)
     sent: int = 0
     landed: dict[str, int] = field(default_factory=dict)
-    """Lamports by signature of what was answered as landed."""
+    """The lamports of transfers reported as landed, by signature."""
     refused: list[str] = field(default_factory=list)
-    """Signatures of what was answered as not executed."""
+    """The signatures of transfers reported as not executed."""
     unanswered: dict[str, int] = field(default_factory=dict)
-    """What was sent when the validator died."""
+    """The transfer in flight when the validator died."""
 
     def send_until(self, url: str, enough: Callable[[], bool]) -> None:
         """Send until the validator dies, or ``enough``."""
@@ -89,7 +89,7 @@ class Sender:
             client.close()
 
     def check(self, client: Client) -> None:
-        """Raise AssertionError unless the chain has what was answered as landed and not what was refused."""
+        """Raise AssertionError unless the chain contains all landed transfers and none of the rejected ones."""
         for signature, lamports in list(self.unanswered.items()):
             if statuses(client, [signature])[0] is not None:
                 self.landed[signature] = lamports
@@ -103,7 +103,7 @@ class Sender:
 
 
 def statuses(client: Client, signatures: list[str]) -> list[Any]:
-    """What getSignatureStatuses says of any number of transactions."""
+    """The results of getSignatureStatuses for any number of transactions."""
     found: list[Any] = []
     for first in range(0, len(signatures), 256):
         found += client.result("getSignatureStatuses", signatures[first : first + 256])["value"]
@@ -117,7 +117,7 @@ def ledger_words(folder: str, senders: list[Sender]) -> list[str]:
 
 
 def total_landed(senders: list[Sender]) -> int:
-    """How many transactions were answered as landed."""
+    """The number of transactions reported as landed."""
     return sum(len(sender.landed) for sender in senders)
 
 
@@ -129,7 +129,7 @@ def load(
     then: Callable[[], None] = lambda: None,
     enough: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Let all send at the same time until the validator dies or ``enough``; after ``landed`` do something."""
+    """Run all senders in parallel until the validator dies or ``enough``; after ``landed`` transfers, run an action."""
     failures: list[BaseException] = []
 
     def send(sender: Sender) -> None:

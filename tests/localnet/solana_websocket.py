@@ -1,4 +1,4 @@
-"""solana-py's WebSocket client. Importing it warns of its own dependency's age, which is not this project's affair."""
+"""solana-py's WebSocket client, imported without the deprecation warning of its dependency."""
 
 import warnings
 

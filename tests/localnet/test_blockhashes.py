@@ -1,4 +1,4 @@
-"""A blockhash is accepted for 150 blocks, and clients can see from block heights when one no longer is."""
+"""A blockhash is valid for 150 blocks, and clients can determine its expiry from block heights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``psyche-cli localnet`` as a process: its ready line, its options, its end; and the helpers beside it."""
+"""``psyche-cli localnet`` as a process: ready line, options and exit; and the related commands."""
 
 from __future__ import annotations
 

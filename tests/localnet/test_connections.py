@@ -1,4 +1,4 @@
-"""Sockets that are held open, cut off or too many do not keep anybody else out, and leave no trace on stderr."""
+"""Idle, aborted and excess connections do not block others, and print nothing to stderr."""
 
 from __future__ import annotations
 

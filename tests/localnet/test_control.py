@@ -1,4 +1,4 @@
-"""The extra methods: warps, accounts set by hand, snapshots, reset."""
+"""The control methods: warps, setAccount, snapshots, reset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a chain can start with: accounts from files and other clusters, mint, faucet, slots; and the export."""
+"""Genesis options: accounts from files and other clusters, mint, faucet, slots; and the export of programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking back: transactions, signatures of an address, blocks, and the bound on all of it."""
+"""The history: transactions, signatures of an address, blocks, and its capacity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chain on disk: what is there again after a stop, what is refused, and two validators at once."""
+"""The ledger: restored state after a restart, rejected files, and two validators at once."""
 
 from __future__ import annotations
 

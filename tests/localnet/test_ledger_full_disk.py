@@ -1,4 +1,4 @@
-"""A disk that is full, in process: what cannot be written does not happen, and it goes on when there is room."""
+"""A full disk, in process: changes that cannot be written do not happen, until there is space again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Heard:
 
 
 def visible(life: Life) -> object:
-    """Everything that a client can see."""
+    """The state visible to clients."""
     state = life.bank.save()
     return (
         state.accounts,

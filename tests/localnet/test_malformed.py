@@ -1,4 +1,4 @@
-"""Requests that are not JSON-RPC, or not quite: each gets its answer, and the next one is served."""
+"""Malformed JSON-RPC requests: each gets an error response, and the next request is served."""
 
 from __future__ import annotations
 

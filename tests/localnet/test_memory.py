@@ -1,4 +1,4 @@
-"""Memory: what is forgotten is given back, whatever is thrown at the validator for however long."""
+"""Memory usage is bounded under sustained load of any kind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALLOWED_GROWTH = 64 * 1024
 
 
 class Listener:
-    """A subscriber that forgets what it hears."""
+    """A subscriber that discards its messages."""
 
     def push(self, text: str) -> None:
         pass

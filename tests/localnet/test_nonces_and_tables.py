@@ -1,4 +1,4 @@
-"""Durable nonces and address look-up tables."""
+"""Durable nonces and address lookup tables."""
 
 from __future__ import annotations
 

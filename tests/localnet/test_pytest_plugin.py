@@ -1,4 +1,4 @@
-"""The fixtures that other projects' tests use, in a project of another folder."""
+"""The pytest fixtures for other projects, used in a project in another folder."""
 
 from __future__ import annotations
 

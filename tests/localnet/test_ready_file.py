@@ -1,4 +1,4 @@
-"""``localnet --ready-file``, ``localnet wait`` and the ready line: how a script knows that it may go on."""
+"""``localnet --ready-file``, ``localnet wait`` and the ready line, with which scripts wait for the validator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No transaction may leave an account below the rent-exempt minimum, whether it has data or not."""
+"""No transaction may leave an account below the rent-exempt minimum, with or without data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""sendTransaction: what lands, what fails, what is refused, and what each costs."""
+"""sendTransaction: landed, failed and rejected transactions, and their fees."""
 
 from __future__ import annotations
 

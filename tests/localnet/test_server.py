@@ -1,4 +1,4 @@
-"""The server on real sockets: good and bad HTTP, and that it goes on."""
+"""The server on real sockets, with valid and invalid HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""simulateTransaction: every option, and that nothing stays."""
+"""simulateTransaction: every option, and the absence of effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small modules by themselves: error texts, the account index, history's indexes."""
+"""Unit tests of small modules: error texts, the account index, the indexes of the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every method's answer parses with solders' strict response types."""
+"""Every method's response parses with solders' strict response types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slots, heights and the cluster's clock follow the machine's clock in the chosen way."""
+"""Slots, heights and the cluster's clock follow the machine's clock in the selected mode."""
 
 from __future__ import annotations
 

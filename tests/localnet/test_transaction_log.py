@@ -1,4 +1,4 @@
-"""How the validator's own log names transactions."""
+"""The lines of the validator's log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.localnet.test_command import run, running
 
 
 def line_of(chain: Chain, *instructions: Instruction, preflight: bool = True) -> tuple[str, str]:
-    """What is logged of one transaction before its signature, and the signature."""
+    """The log line of one transaction, split into the text before the signature, and the signature."""
     chain.log.clear()
     signature = chain.send(chain.sign(*instructions), skipPreflight=not preflight)
     [line] = chain.log
@@ -110,7 +110,7 @@ def test_every_instruction_of_the_psyche_programs_has_its_name(chain: Chain, pro
 
 
 def test_the_life_of_a_run_as_the_operator_sees_it(tmp_path: Path) -> None:
-    """With what the treasurer asks of the coordinator in brackets."""
+    """With the treasurer's inner calls of the coordinator in brackets."""
     from tests.cli.test_processes import Shell
 
     owner = json.loads(run(tmp_path, "new-wallet", str(tmp_path / "owner.json"), "--output", "json").stdout)

@@ -29,7 +29,7 @@ _DURATIONS = {
 
 
 class RandomPlay:
-    """A run that is played at random. Each ``step`` is one operation: its clock, itself, and what came of it."""
+    """A randomly played run. Each ``step`` is one operation with its clock and outcome."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -37,7 +37,7 @@ class RandomPlay:
         self.clock = Clock(1000, 1)
 
     def step(self) -> tuple[list[int], list[str], Outcome]:
-        """Let some time pass and do something."""
+        """Advance the clock and perform an operation."""
         self._pass_time()
         op = self._operation()
         instruction, signer = instruction_of(op)

@@ -46,7 +46,7 @@ def client(number: int | str) -> Identity:
 
 
 def instruction_of(op: list[str]) -> tuple[Instruction, bytes]:
-    """The instruction that an operation stands for, and its signer."""
+    """The instruction of an operation, and its signer."""
     name, arguments = op[0], op[1:]
     if name in _OWNERS:
         return _OWNERS[name](arguments), OWNER
@@ -72,7 +72,7 @@ def participants(numbers: str) -> Any:
 
 
 def checkpoint_of(text: str) -> str | dict[str, Any]:
-    """``hub:a/b`` and the like, or ``eph``."""
+    """A checkpoint from its short form, such as ``hub:a/b`` or ``eph``."""
     kind, _, repository = text.partition(":")
     if kind == "eph":
         return "Ephemeral"
@@ -81,7 +81,7 @@ def checkpoint_of(text: str) -> str | dict[str, Any]:
 
 
 def checkpoint_text(checkpoint: str | dict[str, Any]) -> str:
-    """The other way."""
+    """The short form of a checkpoint."""
     if isinstance(checkpoint, str):
         return "eph"
     ((name, repository),) = checkpoint.items()
@@ -91,7 +91,7 @@ def checkpoint_text(checkpoint: str | dict[str, Any]) -> str:
 def model_of(
     checkpoint: str = "hub:a/b", max_seq_len: int = 128, cold_start: int = 0, optimizer: str = "distro"
 ) -> Any:
-    """A model that differs from a sound one only in these."""
+    """A valid model with these changes."""
     distro = {
         "clip_grad_norm": None,
         "weight_decay": None,
@@ -146,7 +146,7 @@ _OWNERS = {
 
 
 def digest(state: CoordinatorState) -> dict[str, Any]:
-    """All of a state that operations change, in short. Random seeds are texts, as JSON numbers cannot hold them."""
+    """The mutable parts of a state in compact form. Random seeds are strings, since JSON numbers cannot hold them."""
     epoch = state.epoch
     return {
         "nonce": state.nonce,
@@ -199,7 +199,7 @@ def result_of(outcome: Outcome) -> str | int:
 
 
 def replay(operations: Iterable[Operation]) -> Iterator[tuple[Operation, Outcome]]:
-    """Each operation and what the model makes of it, on a new run."""
+    """Each operation with the model's outcome, on a new run."""
     state = initial_state("run", "")
     for operation in operations:
         instruction, signer = instruction_of(operation["op"])
@@ -209,6 +209,6 @@ def replay(operations: Iterable[Operation]) -> Iterator[tuple[Operation, Outcome
 
 
 def fingerprint(outcome: Outcome) -> str:
-    """8 hex digits that stand for the digest of the state afterwards and for the log."""
+    """A fingerprint of 8 hex digits of the resulting state and the log."""
     text = json.dumps([digest(outcome.state), outcome.log], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Runs brought to any stage of their life by the instructions that lead there."""
+"""Runs in every stage, reached by instructions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CONFIG = {
     "verification_percent": 0,
     "waiting_for_members_extra_time": 5,
 }
-"""A sound configuration."""
+"""A valid configuration."""
 
 PROGRESS = {"epoch": 0, "step": 1, "epoch_start_data_index": 0}
 METADATA = {"name": "n", "description": "", "num_parameters": 0, "vocab_size": 0}
@@ -49,7 +49,7 @@ RECORD = WitnessRecord(0, 0)
 
 
 class Run:
-    """A run and the time. ``do`` must succeed; ``attempt`` leaves things as they are and tells the result."""
+    """A run and the time. ``do`` must succeed; ``attempt`` returns the outcome without changing the run."""
 
     def __init__(self, **config: int) -> None:
         self.state: CoordinatorState = initial_state("run", "1.0")
@@ -58,7 +58,7 @@ class Run:
         self.configured = Update(config={**CONFIG, **config}, model=model_of())
 
     def attempt(self, instruction: Instruction, signer: bytes = OWNER) -> str | int:
-        """What would come of an instruction now."""
+        """The outcome of an instruction now, without applying it."""
         self.last = apply(self.state, instruction, signer, Clock(self.now, abs(self.now) * 2))
         return result_of(self.last)
 
@@ -70,7 +70,7 @@ class Run:
         return self
 
     def wait(self, seconds: int) -> Run:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += seconds
         return self
 
@@ -85,27 +85,27 @@ class Run:
         return self
 
     def witness(self, number: int, seen: str = "0,1,2,3") -> Run:
-        """A client of the epoch witnesses as it should."""
+        """Submit a valid witness record of a client of the epoch."""
         return self.do(Witness(self.proof(number, seen)), client(number).signer)
 
     def warmup_witness(self, number: int) -> Run:
-        """A client of the epoch is ready, and says so as the published client does."""
+        """Submit a warmup witness record of a client of the epoch, as the published client does."""
         index = self.index(number)
         return self.do(WarmupWitness(WitnessRecord(index, index, 0)), client(number).signer)
 
     def checkpoint(self, number: int, text: str) -> Run:
-        """A client hands in a checkpoint."""
+        """Submit a checkpoint of a client."""
         return self.do(Checkpoint(checkpoint_of(text)), client(number).signer)
 
     def proof(self, number: int, seen: str = "0,1,2,3", **changes: Any) -> WitnessRecord:
-        """A true witness proof for the current round, or one with other values."""
+        """A valid witness proof for the current round, with optional changes."""
         index = self.index(number)
         selection = CommitteeSelection.of(self.state.current_round, self.state.config)
         values = {"position": selection.witness_position(index), "index": index, "witness": 1, **changes}
         return WitnessRecord(**values, participant_bloom=participants(seen))
 
     def accusation(self, number: int, **changes: Any) -> HealthCheck:
-        """A true report of a client of the previous round, or one with other values."""
+        """A valid health check of a client of the previous round, with optional changes."""
         previous = self.state.previous_round
         assert previous is not None
         index = changes["index"] if "index" in changes else self.index(number)
@@ -121,7 +121,7 @@ class Run:
         return HealthCheck(**values)
 
     def index(self, number: int) -> int:
-        """Where in the epoch's list a client is."""
+        """The index of a client in the epoch."""
         wallets = [member.id.signer for member in self.state.epoch.clients]
         return wallets.index(client(number).signer)
 
@@ -140,12 +140,12 @@ class Run:
         return self.state.run_state
 
     def is_at(self, stage: RunState) -> Run:
-        """Be sure of the state of the run."""
+        """Assert the state of the run."""
         assert self.stage == stage, self.last
         return self
 
     def play_round(self, seen: str = "0,1,2,3") -> Run:
-        """From RoundTrain on: all witness, and the witness time passes."""
+        """Complete a round from RoundTrain: all clients witness, and the witness time elapses."""
         for member in list(self.members()):
             self.witness(int(member), seen)
         return self.is_at(RunState.ROUND_WITNESS).wait(3).tick()
@@ -158,39 +158,39 @@ def uninitialized(**config: int) -> Run:
 
 
 def waiting(*clients: int, **config: int) -> Run:
-    """A run that was just resumed; the clients have joined."""
+    """A run that has just been resumed, with all clients joined."""
     run = uninitialized(**config).wait(5).do(SetPaused(False))
     return run.join(*clients).is_at(RunState.WAITING_FOR_MEMBERS)
 
 
 def warmup(*clients: int, **config: int) -> Run:
-    """The epoch's clients are known."""
+    """A run in Warmup."""
     return waiting(*(clients or (0, 1, 2)), **config).wait(5).tick().is_at(RunState.WARMUP)
 
 
 def training(*clients: int, **config: int) -> Run:
-    """In the first round."""
+    """A run in the first round."""
     return warmup(*clients, **config).wait(10).tick().is_at(RunState.ROUND_TRAIN)
 
 
 def witnessing(*clients: int, **config: int) -> Run:
-    """The training time of the first round is up, and nobody has witnessed."""
+    """A run in RoundWitness of the first round, with no witness records."""
     return training(*clients, **config).wait(20).tick().is_at(RunState.ROUND_WITNESS)
 
 
 def cooldown(*clients: int, **config: int) -> Run:
-    """The run's steps were done in one full round."""
+    """A run in Cooldown after one complete round, with no steps left."""
     config = {"total_steps": 2, **config}
     return training(*clients, **config).play_round().is_at(RunState.COOLDOWN)
 
 
 def paused(**config: int) -> Run:
-    """Paused while it waited for members."""
+    """A run that was paused in WaitingForMembers."""
     return waiting(0, 1, **config).do(SetPaused(True)).is_at(RunState.PAUSED)
 
 
 def finished(**config: int) -> Run:
-    """All steps done."""
+    """A finished run."""
     return cooldown(**config).wait(7).tick().is_at(RunState.FINISHED)
 
 

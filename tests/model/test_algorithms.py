@@ -1,4 +1,4 @@
-"""Known answers of the program's own functions."""
+"""Known answers of the program's functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter
 
 
 class Known(NamedTuple):
-    """Parameters of a selection; its first places; hashes of its four lists (places and duties of all clients)."""
+    """Parameters of a selection, its first positions, and hashes of its four lists (positions and roles)."""
 
     tie_breakers: int
     witness_nodes: int

@@ -1,4 +1,4 @@
-"""What holds whatever is done to a run."""
+"""Invariants of a run under random operations."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ TABLE = {
     (S.COOLDOWN, S.FINISHED),
     (S.COOLDOWN, S.PAUSED),
 }
-"""All ways from one state to another that instructions can lead."""
+"""All state transitions that instructions can cause."""
 
 
 def check_invariants(before: CoordinatorState, after: CoordinatorState) -> None:

@@ -1,4 +1,4 @@
-"""Every error code and abort, the order in which they come, and that a failure changes nothing."""
+"""Every error code and abort, their order of precedence, and that a failure changes nothing."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ BY_STATE: list[tuple[str, Instruction, bytes, dict[RunState, str | int]]] = [
     ("checkpoint of a stranger", HUB, STRANGER, dict.fromkeys(ALL, 6007)),
     ("checkpoint", HUB, ME, {S.UNINITIALIZED: 6007, S.WAITING_FOR_MEMBERS: 6007, S.PAUSED: 6007}),
 ]  # fmt: skip
-"""What comes of an instruction in each state; where nothing is said it succeeds."""
+"""The outcome of each instruction by state; success if not listed."""
 
 
 @pytest.mark.parametrize("stage", RunState, ids=lambda stage: stage.name.lower())

@@ -1,4 +1,4 @@
-"""Who earns what when an epoch ends, and what a submitted checkpoint becomes."""
+"""Rewards at the end of an epoch, and transitions of checkpoints."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ SUBMITTED = {
     "dummy:a": ("dummy:a", "dummy:a"),
     "eph": ("eph", "eph"),
 }
-"""By current checkpoint, what a submitted Hub and a submitted Gcs make of it."""
+"""The new checkpoint by current checkpoint, after a submitted Hub and after a submitted Gcs."""
 
 
 @pytest.mark.parametrize("current", CHECKPOINTS)

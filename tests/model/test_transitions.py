@@ -1,4 +1,4 @@
-"""Every way from one run state to another, and that there is no other."""
+"""Every transition between run states, and the absence of others."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.model.recording import digest, fingerprint, result_of
 
 RECORDINGS = Path(__file__).with_name("recordings.json")
 SEEDS = (659, 578, 2132, 917, 1994, 18)
-"""Chosen because together they see every way of the table and every result that the random play leads to."""
+"""Chosen because together they cover every transition and every outcome of random play."""
 
 LENGTH = 240
 
