@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from psyche_cli.errors import InvalidAmount
+from psyche_cli.lazy_pattern import LazyPattern
 from psyche_cli.limits import U64_MAX
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 SOL_DECIMALS = 9
 LAMPORTS_PER_SOL = 10**SOL_DECIMALS
 
 _LONGEST_TEXT = 128
-_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
-_NEGATIVE = re.compile(r"-([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+_NUMBER = LazyPattern(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+_NEGATIVE = LazyPattern(r"-([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 _HINT = "Use an exact decimal number such as 10, 0.25 or 1.5e6."
 
 
@@ -66,6 +69,8 @@ def parse_amount(text: str, decimals: int, what: str, *, allow_zero: bool = Fals
 
 def ui_decimal(base_units: int, decimals: int) -> Decimal:
     """The amount in whole tokens (or SOL), always exact: the precision of the decimal context is not applied."""
+    from decimal import Decimal
+
     sign = 1 if base_units < 0 else 0
     return Decimal((sign, tuple(int(digit) for digit in str(abs(base_units))), -decimals))
 

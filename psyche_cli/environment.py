@@ -7,9 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from psyche_cli.diagnostics import Diagnostics
 from psyche_cli.printable import is_utf8
@@ -67,16 +66,15 @@ def _home() -> Path:
         return Path(os.sep)
 
 
-@dataclass
 class OutputOptions:
     """The output options of a command line. Set while it is being parsed."""
 
-    as_json: bool = False
-    quiet: bool = False
-    verbose: bool = False
+    def __init__(self) -> None:
+        self.as_json = False
+        self.quiet = False
+        self.verbose = False
 
 
-@dataclass(frozen=True)
 class Environment:
     """The streams, environment variables, home folder, clock, signals and RPC transports of one invocation.
 
@@ -86,30 +84,41 @@ class Environment:
     writes to ``stderr``, and ``requests`` records the RPC requests.
     """
 
-    stdin: TextIO
-    stdout: TextIO
-    stderr: TextIO
-    variables: Mapping[str, str]
-    home: Path
-    clock: Clock
-    open_transport: Callable[[str], Transport]
-    stop_signals: AbstractContextManager[None] = field(default_factory=nullcontext)
-    started: float | None = None
-    output: OutputOptions = field(default_factory=OutputOptions, init=False)
-    redactor: Redactor = field(default_factory=Redactor, init=False, repr=False, compare=False)
-    diagnostics: Diagnostics = field(init=False, repr=False, compare=False)
-    requests: RequestLog = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.started is None:
-            object.__setattr__(self, "started", self.clock.monotonic())
-        object.__setattr__(self, "diagnostics", Diagnostics(self.stderr, self.redactor))
-        object.__setattr__(self, "requests", RequestLog(self.clock, self.detail))
-        for name, value in self.variables.items():
+    def __init__(
+        self,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        variables: Mapping[str, str],
+        home: Path,
+        clock: Clock,
+        open_transport: Callable[[str], Transport],
+        stop_signals: AbstractContextManager[None] | None = None,
+        started: float | None = None,
+    ) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.variables = variables
+        self.home = home
+        self.clock = clock
+        self.open_transport = open_transport
+        self.stop_signals = stop_signals or nullcontext()
+        self.started = clock.monotonic() if started is None else started
+        self.output = OutputOptions()
+        self.redactor = Redactor()
+        self.diagnostics = Diagnostics(stderr, self.redactor)
+        self.requests = RequestLog(clock, self.detail)
+        for name, value in variables.items():
             if name == RAW_KEY_VARIABLE:
                 self.redactor.learn_secret(value)
             elif name.upper().endswith("_PROXY"):
                 self.redactor.learn_url(value)
+
+    def replaced(self, **changes: Any) -> Environment:
+        """A new environment with these arguments of the constructor, and this one's for the rest."""
+        names = ("stdin", "stdout", "stderr", "variables", "home", "clock", "open_transport", "stop_signals", "started")
+        return Environment(**{**{name: getattr(self, name) for name in names}, **changes})
 
     @classmethod
     def of_this_process(
@@ -134,7 +143,7 @@ class Environment:
             home=_home(),
             clock=SystemClock(),
             open_transport=open_transport,
-            stop_signals=stop_signals or nullcontext(),
+            stop_signals=stop_signals,
             started=started,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Final
 
 from psyche_cli.results import JsonValue
@@ -18,21 +17,23 @@ def with_strings(value: JsonValue) -> JsonValue:
 
     These are integers beyond 2^53 and decimals with more digits than a double holds. Nothing else changes.
     """
-    if value is None or isinstance(value, str | int | float | Decimal):
+    if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, dict | Mapping):
         strings = {f"{key}{SUFFIX}": _digits(inner) for key, inner in value.items() if _is_rounded(inner)}
         return {**strings, **{key: with_strings(inner) for key, inner in value.items()}}
-    return [with_strings(inner) for inner in value]
+    return [with_strings(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _is_rounded(value: object) -> bool:
-    if isinstance(value, str):  # the most common type, checked first
+    if value is None or isinstance(value, str | float | dict | Mapping | list | tuple):
         return False
-    if isinstance(value, Decimal):
-        return value.is_finite() and Decimal(repr(float(value))) != value
-    return isinstance(value, int) and abs(value) > LARGEST_EXACT_INTEGER
+    if isinstance(value, int):
+        return abs(value) > LARGEST_EXACT_INTEGER
+    from decimal import Decimal
+
+    return isinstance(value, Decimal) and value.is_finite() and Decimal(repr(float(value))) != value
 
 
 def _digits(value: object) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+    return str(value) if isinstance(value, int) else format(value, "f")

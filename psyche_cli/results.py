@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from psyche_cli.errors import ExitCode
@@ -13,28 +12,14 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
+    from psyche_cli.receipts import Receipt
+
 JsonValue: TypeAlias = "str | int | float | Decimal | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 
 Payload = TypeVar("Payload", bound="DataclassInstance | Mapping[str, object]", covariant=True)
 """The machine-readable data of a result, usually a frozen dataclass specific to the command."""
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """A transaction that landed without an error.
-
-    ``label`` is a short description; ``signature`` is base58. If the endpoint did not return the landed transaction,
-    ``logs`` is empty and ``fee_lamports`` is None.
-    """
-
-    label: str
-    signature: str
-    slot: int
-    logs: tuple[str, ...] = ()
-    fee_lamports: int | None = None
-
-
-@dataclass(frozen=True)
 class OperationResult(Generic[Payload]):
     """The outcome of a successful command.
 
@@ -43,13 +28,23 @@ class OperationResult(Generic[Payload]):
     follow-up commands. ``answer_is_no`` is for commands that answer a question.
     """
 
-    summary: str
-    data: Payload
-    details: tuple[tuple[str, str], ...] = ()
-    transactions: tuple[Receipt, ...] = ()
-    warnings: tuple[str, ...] = ()
-    next_steps: tuple[str, ...] = ()
-    answer_is_no: bool = False
+    def __init__(
+        self,
+        summary: str,
+        data: Payload,
+        details: tuple[tuple[str, str], ...] = (),
+        transactions: tuple[Receipt, ...] = (),
+        warnings: tuple[str, ...] = (),
+        next_steps: tuple[str, ...] = (),
+        answer_is_no: bool = False,
+    ) -> None:
+        self.summary = summary
+        self.data = data
+        self.details = details
+        self.transactions = transactions
+        self.warnings = warnings
+        self.next_steps = next_steps
+        self.answer_is_no = answer_is_no
 
     @property
     def exit_code(self) -> ExitCode:
@@ -57,19 +52,19 @@ class OperationResult(Generic[Payload]):
         return ExitCode.NO if self.answer_is_no else ExitCode.OK
 
 
-@dataclass(frozen=True)
 class Document(Generic[Payload]):
     """A JSON document that is the entire output of a command, regardless of the output format."""
 
-    value: Payload
+    def __init__(self, value: Payload) -> None:
+        self.value = value
 
 
-@dataclass(frozen=True)
 class PlainText(Generic[Payload]):
     """A text that is the entire output of a command; ``data`` is its equivalent in JSON output."""
 
-    text: str
-    data: Payload
+    def __init__(self, text: str, data: Payload) -> None:
+        self.text = text
+        self.data = data
 
 
 Result: TypeAlias = OperationResult[Any] | Document[Any] | PlainText[Any]

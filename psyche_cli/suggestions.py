@@ -6,9 +6,7 @@ A suggested command is the last part of a hint and has no period after it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from shlex import quote
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 _SIGNING: Final = frozenset(
@@ -25,6 +23,8 @@ _RPC_FROM_VARIABLE: Final = '"$RPC"'
 def shell_word(text: str) -> str:
     """Quote text as one shell word; with unprintable characters as ``$'...'``, which bash, ksh and zsh support."""
     if text.isprintable():
+        from shlex import quote  # not at the top: commands that read suggest nothing
+
         return quote(text)
     plain = {"'": r"\'", "\\": r"\\"}
     return "$'" + "".join(plain.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + "'"
@@ -35,8 +35,7 @@ def _escaped(character: str) -> str:
     return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", errors="surrogateescape"))
 
 
-@dataclass(frozen=True)
-class GivenOptions:
+class GivenOptions(NamedTuple):
     """Options of the current command line that a follow-up command must repeat.
 
     None if not given: the follow-up then uses the same default or environment variable.

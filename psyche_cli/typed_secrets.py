@@ -8,6 +8,7 @@ public keys, which must remain visible; text that is exactly 32 bytes in base58 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
@@ -42,7 +43,6 @@ _LONG_WORD: Final = LazyPattern(r"[0-9A-Za-z]{45,}")
 _LONG_BASE64: Final = LazyPattern(r"[\w+/-]{43,}", re.ASCII)
 _HEX: Final = LazyPattern(r"[0-9A-Fa-f]+")
 _HEX_DIGIT: Final = LazyPattern(r"[0-9A-Fa-f]")
-_PIECE: Final = LazyPattern(r"[^\s'\"\\]+")
 _BASE58_PIECES: Final = LazyPattern(
     rf"(?<![0-9A-Za-z])[{base58.ALPHABET}]{{8,}}(?:[\s'\"\\]+[{base58.ALPHABET}]{{8,}})+"
 )
@@ -57,6 +57,9 @@ _SEPARATED_HEX: Final = LazyPattern(
 )
 
 _HEX_DIGITS: Final = 48
+_HEX_CHARACTERS: Final = frozenset(string.hexdigits)
+_SHORTEST_PUBLIC: Final = 32
+"""Characters of a public key in base58, or of a digest in hexadecimal, at least."""
 _WRAPPED: Final = 60
 """Minimum total length of the pieces of a key that is split by whitespace or line breaks."""
 _PIECE_CHARACTERS: Final = 8
@@ -65,14 +68,31 @@ _PROSE: Final = LazyPattern(r"\b(?:and|are|for|from|into|not|the|was|with)\b")
 """Words that do not occur in recovery phrases but in almost every sentence."""
 
 
+class _Only(dict[int, str]):
+    """For ``str.translate``: blanks in place of all characters but some."""
+
+    def __init__(self, characters: str) -> None:
+        super().__init__((ord(character), character) for character in characters)
+
+    def __missing__(self, _: int) -> str:
+        return " "
+
+
+_DIGITS: Final = _Only(string.digits)
+_ALPHANUMERIC: Final = _Only(string.digits + string.ascii_letters)
+_RUNS: Final = _Only(string.digits + string.ascii_letters + "_+/-")
+_QUOTES: Final = str.maketrans("'\"\\", "   ")
+
+
 def secrets_in(line: str) -> Iterator[str]:
     """The parts of a command line that look like a private key, part of one, or a recovery phrase.
 
     Does not detect a base58 seed, which looks like a public key.
     """
-    if len(line) < SHORTEST_KEY:
-        yield from _numbers(line)
-        return
+    return _wrapped(line) if _is_ordinary(line) else _search(line)
+
+
+def _search(line: str) -> Iterator[str]:
     for shape in (*_LONG_TEXTS, KEY_TEXT, HEX_KEY, BASE64_KEY):
         yield from shape.findall(line)
     for phrase in PHRASE.findall(line):
@@ -87,6 +107,28 @@ def secrets_in(line: str) -> Iterator[str]:
         if _alternation(text) >= 0.4 and not text.islower() and not text.isupper():
             yield text
     yield from _wrapped(line)
+
+
+def _is_ordinary(line: str) -> bool:
+    """Whether of all shapes only pieces of a wrapped key may be in a line: it has no long run of letters and digits and
+    few words and numbers. Most lines are like this, and the patterns take milliseconds to compile."""
+    runs = line.translate(_RUNS).split()
+    alphanumeric = line.translate(_ALPHANUMERIC).split()
+    pieces = _pieces(line)
+    return (
+        max(map(len, runs), default=0) < SHORTEST_KEY
+        and max(map(len, alphanumeric), default=0) < _SHORTEST_PUBLIC
+        and len(pieces) < WORDS_OF_A_PHRASE
+        and len(line.translate(_DIGITS).split()) < NUMBERS_OF_A_KEY
+        and sum(map(line.count, _HEX_CHARACTERS)) < _HEX_DIGITS
+        and not any(map(_may_be_split, pieces, pieces[1:]))
+    )
+
+
+def _may_be_split(piece: str, after: str) -> bool:
+    """Whether a keypair in base58 may go from one piece of a line on into the next."""
+    end, start = piece[-_PIECE_CHARACTERS:], after[:_PIECE_CHARACTERS]
+    return end.isalnum() and start.isalnum() and len(end) == len(start) == _PIECE_CHARACTERS
 
 
 def misplaced_secrets_in(line: str) -> Iterator[str]:
@@ -114,7 +156,7 @@ def _numbers(line: str) -> Iterator[str]:
 def _split_keypairs(line: str) -> Iterator[str]:
     """The pieces of a base58 keypair that is split by whitespace, line breaks or quotes."""
     for found in _BASE58_PIECES.findall(line):
-        pieces = _PIECE.findall(found)
+        pieces = _pieces(found)
         for first in range(len(pieces)):
             for last in range(first + 2, len(pieces) + 1):
                 text = "".join(pieces[first:last])
@@ -125,14 +167,19 @@ def _split_keypairs(line: str) -> Iterator[str]:
 def _wrapped(line: str) -> Iterator[str]:
     """Adjacent pieces that look random and together are as long as a key."""
     pieces: list[str] = []
-    for piece in [*_PIECE.findall(line), ""]:
-        if len(piece) >= _PIECE_CHARACTERS and (_alternation(piece) >= 0.2 or _HEX.fullmatch(piece)):
+    for piece in [*_pieces(line), ""]:
+        if len(piece) >= _PIECE_CHARACTERS and (_alternation(piece) >= 0.2 or _HEX_CHARACTERS.issuperset(piece)):
             pieces.append(piece)
             continue
         whole = "".join(pieces)
         if len(pieces) > 1 and len(whole) >= _WRAPPED and _alternation(whole) >= 0.3:
             yield from pieces
         pieces = []
+
+
+def _pieces(line: str) -> list[str]:
+    """What stands between blanks, quotes and backslashes."""
+    return line.translate(_QUOTES).split()
 
 
 def _without_public(line: str) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from psyche_cli.cli.render import json_text
 from psyche_cli.cli.schemas import error_kinds, listed_schemas, schema
+from psyche_cli.json_text import json_text
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 ERRORS = DOCS / "errors.md"

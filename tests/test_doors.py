@@ -29,8 +29,6 @@ ALLOWED = {
     ("cli/render.py", "environment.stdout"): "the door to stdout",
     ("cli/render.py", "environment.stdout.write"): "the door to stdout",
     ("cli/render.py", "self._stdout.write"): "the door to stdout",
-    ("cli/render.py", "Console"): "gets safe text only",
-    ("cli/render.py", "console.print"): "gets safe text only",
     ("localnet/chain/genesis.py", "os.dup2"): "silences a panic of the VM",
     ("localnet/chain/genesis.py", "os.dup"): "silences a panic of the VM",
     ("localnet/storage/ledger_folder.py", "os.write"): "the ledger file",

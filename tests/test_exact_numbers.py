@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.cli.render import json_text
 from psyche_cli.exact_numbers import with_strings
+from psyche_cli.json_text import json_text
 
 
 def read_by_doubles(document: Any) -> Any:

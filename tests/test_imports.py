@@ -15,7 +15,7 @@ from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.solana.wallet import Wallet
 
-HEAVY = ("solders", "anchorpy", "solana", "httpx", "aiohttp", "pydantic", "rich", "zstandard", "simplejson", "tomli")
+HEAVY = ("solders", "anchorpy", "solana", "httpx", "aiohttp", "pydantic", "rich", "zstandard", "tomli")
 PROBE = """
 import sys
 from psyche_cli.cli.app import environment_of_this_process, main
@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
 
 
 def test_a_schema_imports_nothing_of_solana() -> None:
-    assert not packages_loaded_by("schema", "create-run") & {*HEAVY} - {"simplejson"}
+    assert not packages_loaded_by("schema", "create-run") & {*HEAVY}
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,27 @@ def test_reading_does_not_import_what_only_writing_needs() -> None:
     loaded = packages_loaded_by("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:9", code=ExitCode.NETWORK)
     assert "solders" in loaded
     assert not loaded & {"anchorpy", "construct", "solana", "httpx", "aiohttp", "rich", "pytest", "_pytest"}
+
+
+READ_PATH = Path(__file__).parent / "imported_by_a_read.txt"
+NOT_FOR_A_READ = ("typer", "click", "rich", "html", "decimal", "shlex", "copy", "hashlib", "secrets", "encodings.idna")
+
+
+def test_a_read_imports_these_modules_and_no_others(tmp_path: Path) -> None:
+    """Each module costs a read part of a millisecond. A new one belongs in the file if every read needs it; one that
+    few reads need is imported where it is used."""
+    owner = Wallet.generate()
+    owner.write_keypair_file(tmp_path / "owner.json")
+    with LocalValidator(LocalnetOptions(Genesis(balances={owner.address: 10**10}), rpc_port=0)) as validator:
+        words = ["--run-id", "speedy", "--rpc", validator.rpc_url]
+        packages_loaded_by("create-run", *words, "-w", str(tmp_path / "owner.json"), home=tmp_path)
+        probe = PROBE.replace('name.partition(".")[0]', "name")
+        done = subprocess.run(
+            [sys.executable, "-c", probe, "json-dump-run", *words], capture_output=True, text=True, check=True
+        )
+    loaded = done.stderr.splitlines()[-1].split()
+    assert [name for name in loaded if name.startswith("psyche_cli.")] == READ_PATH.read_text().split()
+    assert not {*loaded} & {*NOT_FOR_A_READ}
 
 
 def test_writing_imports_only_the_coder_of_anchorpy_and_nothing_of_pytest(tmp_path: Path) -> None:

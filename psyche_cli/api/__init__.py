@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from psyche_cli.protocol.instructions.builder import Instructions
     from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
     from psyche_cli.protocol.run_states import ClientState, RunState
-    from psyche_cli.results import OperationResult, Receipt
+    from psyche_cli.receipts import Receipt
+    from psyche_cli.results import OperationResult
     from psyche_cli.run_config.load import RunConfig, load_run_config
     from psyche_cli.run_config.problems import Problem
     from psyche_cli.solana.raw_account import RawAccount
@@ -152,7 +153,8 @@ _MODULES: Final = {
     "protocol.instructions.builder": ["Instructions"],
     "protocol.programs": ["PUBLISHED", "ProgramIds"],
     "protocol.run_states": ["ClientState", "RunState"],
-    "results": ["OperationResult", "Receipt"],
+    "receipts": ["Receipt"],
+    "results": ["OperationResult"],
     "run_config.load": ["RunConfig", "load_run_config"],
     "run_config.problems": ["Problem"],
     "solana.raw_account": ["RawAccount"],

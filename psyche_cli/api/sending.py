@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from solders.instruction import Instruction
 
 from psyche_cli.api.sessions import SigningSession
-from psyche_cli.results import Receipt
+from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.types import Simulation
 from psyche_cli.solana.wallet import Wallet
 

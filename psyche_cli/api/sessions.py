@@ -14,8 +14,8 @@ from typing import Any
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import PsycheError
 from psyche_cli.operations.sessions import Session as ReadOperation
-from psyche_cli.operations.sessions import SigningSession as WriteOperation
-from psyche_cli.operations.sessions import one_write
+from psyche_cli.operations.signing import SigningSession as WriteOperation
+from psyche_cli.operations.signing import one_write
 from psyche_cli.printable import printable
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds

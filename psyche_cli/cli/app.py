@@ -9,8 +9,8 @@ import errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from psyche_cli.cli.command_line import CommandLine
 from psyche_cli.cli.options import COMPLETION_VARIABLE, VARIABLES
+from psyche_cli.cli.plain_line import plain_line
 from psyche_cli.cli.render import Renderer, print_line
 from psyche_cli.errors import LOOK_UP, ExitCode, Interrupted, PsycheError
 from psyche_cli.results import OperationResult
@@ -18,6 +18,8 @@ from psyche_cli.results import OperationResult
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from psyche_cli.cli.command_line import CommandLine
+    from psyche_cli.cli.plain_line import PlainLine
     from psyche_cli.environment import Environment
     from psyche_cli.results import Result
     from psyche_cli.transport import Transport
@@ -49,7 +51,7 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     environment.redactor.learn_words(
         f"{flag}={environment.variables[name]}" for flag, name in VARIABLES.items() if name in environment.variables
     )
-    line = CommandLine(argv, environment)
+    line = plain_line(argv, environment) or _line_for_typer(argv, environment)
     outcome: Result | PsycheError | None = None
     try:
         with environment.diagnostics.capture_stderr():
@@ -60,7 +62,13 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
         return ExitCode.INTERNAL
 
 
-def _show(outcome: Result | PsycheError | None, line: CommandLine, environment: Environment) -> ExitCode:
+def _line_for_typer(argv: Sequence[str], environment: Environment) -> CommandLine:
+    from psyche_cli.cli.command_line import CommandLine
+
+    return CommandLine(argv, environment)
+
+
+def _show(outcome: Result | PsycheError | None, line: CommandLine | PlainLine, environment: Environment) -> ExitCode:
     """Render an outcome; a failure to render it is rendered as an error.
 
     Raises OSError or ValueError if stdout cannot be written.
@@ -106,7 +114,9 @@ def _print_completions(words: Sequence[str], environment: Environment) -> None:
         print_line(environment, f"{word} {help}")
 
 
-def _outcome(line: CommandLine, argv: Sequence[str], environment: Environment) -> Result | PsycheError | None:
+def _outcome(
+    line: CommandLine | PlainLine, argv: Sequence[str], environment: Environment
+) -> Result | PsycheError | None:
     """The result or error of the verb. Raises OSError if the verb could not write to stdout."""
     outcome: Result | PsycheError | None = None
     try:

@@ -1,4 +1,4 @@
-"""Parses a command line once into the verb, its options and arguments, and the output format."""
+"""Parses a command line with Typer into the verb, its options and arguments, and the output format."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from psyche_cli import __version__
-from psyche_cli.cli.command_tree import PROGRAM, Group, asked_for, root_command, usage
-from psyche_cli.cli.options import EXPECTED_VARIABLES, VARIABLES, came_from_command_line, came_from_variable
+from psyche_cli.cli.command_tree import PROGRAM, Group, asked_for, came_from_command_line, root_command, usage
 from psyche_cli.cli.spelling import near_misspellings
 from psyche_cli.cli.verbs import ALIASES
 from psyche_cli.errors import UsageError
 from psyche_cli.results import PlainText
 
 if TYPE_CHECKING:
+    from psyche_cli.cli.sessions import Call
     from psyche_cli.cli.verbs import Verb
     from psyche_cli.environment import Environment
     from psyche_cli.results import Result
@@ -86,10 +86,16 @@ class CommandLine:
             return PlainText(f"{PROGRAM} {__version__}", {"version": __version__})
         if asked == "help":
             return PlainText(context.get_help(), usage(context))
-        self._report_variables(context)
-        with context:
-            result: Result | None = context.command.invoke(context)
+        command: Any = context.command
+        result: Result | None = command.declaration.run(self.call())
         return result
+
+    def call(self) -> Call:
+        """The parsed call of the verb."""
+        assert self._context is not None, "call read first"
+        with self._context as context:
+            call: Call = context.command.invoke(context)
+        return call
 
     def _read_level(self, command: Any, name: str) -> typer.Context:
         parent = self._context
@@ -140,17 +146,6 @@ class CommandLine:
 
     def _see_help(self) -> str:
         return f"See: {' '.join([PROGRAM, *self.command.split()])} --help"
-
-    def _report_variables(self, context: typer.Context) -> None:
-        """Report which options took their value from an environment variable with a very generic name."""
-        names = [
-            f"{flag} ({VARIABLES[flag]})"
-            for parameter in context.command.params
-            for flag in parameter.opts
-            if flag in VARIABLES.keys() - EXPECTED_VARIABLES and came_from_variable(context, parameter.name)
-        ]
-        if names:
-            self._environment.diagnostics.line(f"From the environment: {', '.join(names)}.")
 
 
 def _format_in(words: Sequence[str]) -> str | None:

@@ -10,13 +10,14 @@ import importlib
 import inspect
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_callback, get_params_convertors_ctx_param_name_from_function
 
-from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, output_options, variable_of
+from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, Argument, Option, output_options, variable_of
+from psyche_cli.cli.sessions import Call, parameters_of
 from psyche_cli.cli.verbs import SECTIONS, Section, Verb
 
 if TYPE_CHECKING:
@@ -90,7 +91,12 @@ class _Level:
 
 
 class VerbCommand(_Level, TyperCommand):
-    """A verb. Each of the ``open_options`` takes all words up to the next option, none included."""
+    """A verb. Each of the ``open_options`` takes all words up to the next option, none included.
+
+    Invoking it returns the ``Call`` of the verb and runs nothing.
+    """
+
+    declaration: Declaration
 
     def __init__(self, *, open_options: Sequence[str] = (), **settings: Any) -> None:
         super().__init__(**settings)
@@ -112,7 +118,12 @@ class VerbCommand(_Level, TyperCommand):
 
 
 class Group(_Level, TyperGroup):
-    """A group of lazily loaded verbs. Each use of one of the ``paired_options`` takes two words."""
+    """A group of lazily loaded verbs. Each use of one of the ``paired_options`` takes two words.
+
+    Invoking a group that can be called without a verb returns its ``Call``.
+    """
+
+    declaration: Declaration
 
     def __init__(self, *, sections: Sequence[Section], paired_options: Sequence[str] = (), **settings: Any) -> None:
         super().__init__(commands={}, **settings)
@@ -190,12 +201,18 @@ def root_command() -> Group:
 def _build(verb: Verb) -> VerbCommand | Group:
     module = importlib.import_module(f"psyche_cli.cli.commands.{verb.module}")
     declaration: Declaration = module.command
-    params, convertors, context_name = get_params_convertors_ctx_param_name_from_function(declaration.function)
+    signature = _signature(declaration.parameters)
+    params, convertors, context_name = get_params_convertors_ctx_param_name_from_function(signature)
+
+    @functools.wraps(signature)
+    def call(ctx: typer.Context, **values: Any) -> Call:
+        return call_of(ctx, values)
+
     settings: dict[str, Any] = {
         "name": verb.name,
         "params": [*params, *_output_options()],
         "callback": get_callback(
-            callback=declaration.function,
+            callback=call,
             params=params,
             convertors=convertors,
             context_param_name=context_name,
@@ -205,17 +222,74 @@ def _build(verb: Verb) -> VerbCommand | Group:
         "epilog": f"Example: {declaration.example}",
         "rich_markup_mode": None,
     }
-    if not verb.verbs:
-        return VerbCommand(open_options=declaration.open_options, **settings)
-    sections = [Section("Commands", verb.verbs)]
-    return Group(
-        sections=sections, paired_options=declaration.paired_options, invoke_without_command=verb.runs, **settings
+    command: VerbCommand | Group
+    if verb.verbs:
+        settings |= {"sections": [Section("Commands", verb.verbs)], "paired_options": declaration.paired_options}
+        command = Group(invoke_without_command=verb.runs, **settings)
+    else:
+        command = VerbCommand(open_options=declaration.open_options, **settings)
+    command.declaration = declaration
+    return command
+
+
+def _signature(parameters: Mapping[str, inspect.Parameter]) -> Callable[..., None]:
+    """A function with these parameters, declared as Typer expects, and the Typer context."""
+    shown = {"ctx": inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)}
+    for name, parameter in parameters.items():
+        [declared] = parameter.annotation.__metadata__
+        annotation: Any = Annotated[parameter.annotation.__origin__, _for_typer(declared)]
+        shown[name] = parameter.replace(annotation=annotation, kind=inspect.Parameter.KEYWORD_ONLY)
+
+    def signature() -> None:
+        """Typer reads only the parameters."""
+
+    signature.__annotations__ = {name: parameter.annotation for name, parameter in shown.items()}
+    signature.__signature__ = inspect.Signature(list(shown.values()))  # type: ignore[attr-defined]  # inspect reads it
+    return signature
+
+
+def _for_typer(declared: Option | Argument) -> Any:
+    settings = declared._asdict()
+    if isinstance(declared, Argument):
+        return typer.Argument(**settings)
+    names, variable = settings.pop("names"), settings.pop("variable")
+    return typer.Option(*names, show_default=variable is None, **settings)
+
+
+def call_of(context: typer.Context, values: Mapping[str, Any]) -> Call:
+    """The call of a verb that Typer has parsed."""
+    by_source: dict[str, list[str]] = {}
+    for name in values:
+        source = context.get_parameter_source(name)
+        by_source.setdefault(source.name if source else "", []).append(name)
+    return Call(
+        context.obj,
+        values,
+        typed=frozenset(by_source.get("COMMANDLINE", ())),
+        from_variables=frozenset(by_source.get("DEFAULT_MAP", ())),
     )
 
 
+def came_from_command_line(context: typer.Context, parameter: str | None) -> bool:
+    """Whether the parameter was given on the command line."""
+    source = context.get_parameter_source(parameter or "")
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def _output_options() -> list[Any]:
-    params, _, _ = get_params_convertors_ctx_param_name_from_function(output_options)
+    params, _, _ = get_params_convertors_ctx_param_name_from_function(_signature(parameters_of(output_options)))
+    for param in params:
+        param.expose_value = False
+        param.callback = _apply_output_option
     return [*params]
+
+
+def _apply_output_option(context: Any, param: Any, value: Any) -> Any:
+    """Make an output option from the command line take effect immediately."""
+    if came_from_command_line(context, param.name):
+        name, setting = ("as_json", value == "json") if param.name == "output" else (param.name, value)
+        setattr(context.obj.output, name, setting)
+    return value
 
 
 def usage(context: typer.Context) -> Help | GroupHelp:

@@ -1,4 +1,4 @@
-"""Options shared by several commands, and the environment variables that set options.
+"""The declaration of options, options shared by several commands, and the environment variables that set options.
 
 The names of both match the published Psyche client. An option on the command line takes precedence over its variable.
 """
@@ -6,11 +6,34 @@ The names of both match the published Psyche client. An option on the command li
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-
-import typer
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from psyche_cli.limits import LOCAL_RPC_URL, U64_MAX
+
+
+class Option(NamedTuple):
+    """An option, as the metadata of an ``Annotated`` parameter. ``min`` and ``max`` bound an integer.
+
+    ``variable`` is the environment variable that supplies its value if the option is not given.
+    """
+
+    names: tuple[str, ...]
+    help: str
+    variable: str | None = None
+    metavar: str | None = None
+    min: int | None = None
+    max: int | None = None
+    hidden: bool = False
+    case_sensitive: bool = True
+
+
+class Argument(NamedTuple):
+    """A positional argument, as the metadata of an ``Annotated`` parameter. ``min`` bounds an integer."""
+
+    help: str
+    metavar: str | None = None
+    min: int | None = None
+
 
 VARIABLES: Final = {
     "--rpc": "RPC",
@@ -50,17 +73,25 @@ EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--
 be set for another program, so their use is reported."""
 
 
-def option(*names: str, help: str, variable: bool = True, **settings: Any) -> Any:
-    """A Typer option whose help names its environment variable, if it has one.
+def option(
+    *names: str,
+    help: str,
+    variable: bool = True,
+    metavar: str | None = None,
+    min: int | None = None,
+    max: int | None = None,
+    hidden: bool = False,
+    case_sensitive: bool = True,
+) -> Option:
+    """An option whose help names its environment variable, if it has one.
 
-    With ``variable`` False it has none, whatever its name: the published client reads none for this verb.
-    ``settings`` are passed to ``typer.Option``. An option with a variable must state its default in ``help``: Typer
-    would show the variable's value instead, which may be an RPC URL that contains an API key.
+    With ``variable`` False it has none, whatever its name: the published client reads none for this verb. An option
+    with a variable must state its default in ``help``: Typer would show the variable's value instead, which may be an
+    RPC URL that contains an API key.
     """
     found = next((VARIABLES[name] for name in names if variable and name in VARIABLES), None)
-    if found:
-        settings["show_default"] = False
-    return typer.Option(*names, help=f"{help} {_variable_note(found)}" if found else help, **settings)
+    text = f"{help} {_variable_note(found)}" if found else help
+    return Option(names, text, found, metavar, min, max, hidden, case_sensitive)
 
 
 def variable_of(parameter: Any) -> str | None:
@@ -71,21 +102,6 @@ def variable_of(parameter: Any) -> str | None:
 
 def _variable_note(variable: str) -> str:
     return f"[env: {variable}]"
-
-
-def came_from_variable(ctx: typer.Context, parameter: str | None) -> bool:
-    """Whether an environment variable set the parameter, through click's default map."""
-    return _source(ctx, parameter) == "DEFAULT_MAP"
-
-
-def came_from_command_line(ctx: typer.Context, parameter: str | None) -> bool:
-    """Whether the parameter was given on the command line."""
-    return _source(ctx, parameter) == "COMMANDLINE"
-
-
-def _source(ctx: typer.Context, parameter: str | None) -> str:
-    source = ctx.get_parameter_source(parameter or "")
-    return source.name if source else ""
 
 
 BETWEEN_PAIRED_WORDS: Final = "\0"
@@ -102,7 +118,7 @@ Rpc = Annotated[
 ]
 WsRpc = Annotated[
     str | None,
-    typer.Option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
+    option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
 ]
 WalletPath = Annotated[
     Path | None,
@@ -116,14 +132,14 @@ WalletPath = Annotated[
 ]
 OutputFile = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--output-file",
         "-o",
         metavar="FILE",
         help="Write to this new file instead of stdout. An existing file is never overwritten.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm without being asked.")]
+Yes = Annotated[bool, option("--yes", "-y", help="Confirm without being asked.")]
 Authorizer = Annotated[
     str | None,
     option("--authorizer", metavar="PUBKEY", help="Public key that was allowed to join, itself or through delegates."),
@@ -143,48 +159,30 @@ TreasurerIndex = Annotated[
 ]
 
 
-def _set_format(ctx: typer.Context, value: str) -> str:
-    if came_from_command_line(ctx, "output"):
-        ctx.obj.output.as_json = value == "json"
-    return value
-
-
-def _set_flag(ctx: typer.Context, param: typer.CallbackParam, value: bool) -> bool:
-    if value:
-        setattr(ctx.obj.output, str(param.name), True)
-    return value
-
-
 def output_options(
     *,
     output: Annotated[
         Literal["human", "json"],
-        typer.Option(
+        option(
             "--output",
             help="Format of stdout: human-readable text or a single JSON document.",
             case_sensitive=False,
-            callback=_set_format,
-            expose_value=False,
         ),
     ] = "human",
     quiet: Annotated[
         bool,
-        typer.Option(
+        option(
             "--quiet",
             "-q",
             help="Suppress progress and next steps on stderr. Warnings and errors are still shown.",
-            callback=_set_flag,
-            expose_value=False,
         ),
     ] = False,
     verbose: Annotated[
         bool,
-        typer.Option(
+        option(
             "--verbose",
             "-v",
             help="Log each RPC request and its duration to stderr.",
-            callback=_set_flag,
-            expose_value=False,
         ),
     ] = False,
 ) -> None:

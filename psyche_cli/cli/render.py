@@ -7,12 +7,13 @@ are untrusted text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from psyche_cli.errors import BrokenRule, ConfigurationError, PsycheError
 from psyche_cli.exact_numbers import with_strings
+from psyche_cli.json_text import json_text
 from psyche_cli.json_values import to_json
-from psyche_cli.printable import encodable, escaped_json, is_utf8, printable
+from psyche_cli.printable import encodable, is_utf8, printable
 from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
 
 if TYPE_CHECKING:
@@ -22,23 +23,7 @@ ENVELOPE_VERSION = 1
 """Version of the JSON envelope. Incremented when a key is removed or changes its meaning, not when one is added."""
 
 
-def json_text(value: JsonValue | Mapping[str, object], *, ascii_only: bool = False, one_line: bool = False) -> str:
-    """Serialize JSON with sorted keys, indented by 2 spaces or on one line.
-
-    Decimals are exact; NaN and infinities become null. Unprintable characters are escaped, and with ``ascii_only`` all
-    non-ASCII characters.
-    """
-    import simplejson
-
-    text: str = simplejson.dumps(
-        value,
-        indent=None if one_line else 2,
-        sort_keys=True,
-        use_decimal=True,
-        ignore_nan=True,
-        ensure_ascii=ascii_only,
-    )
-    return escaped_json(text)
+_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
 def print_line(environment: Environment, text: str) -> None:
@@ -67,6 +52,7 @@ class Renderer:
         self._redacted = environment.redactor.redacted
         self._command = command
         self._as_json = as_json
+        self._is_styled = environment.stdout.isatty() and environment.variables.get("TERM") != "dumb"
 
     def result(self, result: Result) -> None:
         """Print the result of a command."""
@@ -131,12 +117,7 @@ class Renderer:
             self._diagnostics.line(f"Warning: {warning}")
         rows = [*result.details, *((f"transaction ({t.label})", t.signature) for t in result.transactions)]
         shown = [(self._shown(label), self._shown(value)) for label, value in rows]
-        title, width = self._shown(result.summary), max((len(label) for label, _ in shown), default=0)
-        aligned = [(f"  {label.ljust(width)}  ", value) for label, value in shown]
-        if self._stdout.isatty():
-            _print_styled(self._stdout, title, aligned)
-        else:
-            self._out("\n".join([title, *(label + value for label, value in aligned)]))
+        self._out(_aligned(self._shown(result.summary), shown, styled=self._is_styled))
         for step in result.next_steps:
             self._progress(f"Next: {step}")
 
@@ -182,13 +163,9 @@ def _problem_lines(problem: BrokenRule, sentence: str) -> list[str]:
     return [*lines, *(f"      {line}" for line in problem.get("snippet", "").splitlines())]
 
 
-def _print_styled(terminal: TextIO, title: str, rows: list[tuple[str, str]]) -> None:
-    """Print a title and rows in styles; lines are never wrapped."""
-    from rich.console import Console
-    from rich.text import Text
-
-    # The width has no effect without wrapping, but must be set: rich would read COLUMNS=0 as a width of zero.
-    console = Console(file=terminal, highlight=False, soft_wrap=True, width=80)
-    console.print(Text(title, style="bold"))
-    for label, value in rows:
-        console.print(Text.assemble((label, "dim"), value))
+def _aligned(title: str, rows: list[tuple[str, str]], *, styled: bool) -> str:
+    """A title and aligned rows. With ``styled``, the title is bold and the labels are dim; lines are never wrapped."""
+    width = max((len(label) for label, _ in rows), default=0)
+    bold, dim, plain = (_BOLD, _DIM, _PLAIN) if styled else ("", "", "")
+    lines = [f"  {dim}{label.ljust(width)}{plain}  {value}" for label, value in rows]
+    return "\n".join([f"{bold}{title}{plain}", *lines])

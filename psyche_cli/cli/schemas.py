@@ -25,7 +25,8 @@ from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
-from psyche_cli.results import Document, OperationResult, PlainText, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import Document, OperationResult, PlainText
 
 FAILURE: Final = "failure"
 HELP: Final = "help"

@@ -7,18 +7,16 @@ a wallet is read or an endpoint is contacted. ``plain`` verbs need no session an
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import typer
-
-from psyche_cli.cli.options import Rpc, WalletPath, WsRpc, Yes, came_from_command_line
+from psyche_cli.cli.options import EXPECTED_VARIABLES, VARIABLES, Option, Rpc, WalletPath, WsRpc, Yes
 from psyche_cli.limits import LOCAL_RPC_URL
 
 if TYPE_CHECKING:
-    from psyche_cli.operations.sessions import Session, SigningSession
+    from psyche_cli.environment import Environment
+    from psyche_cli.operations.sessions import Session
+    from psyche_cli.operations.signing import SigningSession
     from psyche_cli.results import Result
     from psyche_cli.suggestions import GivenOptions
 
@@ -29,25 +27,75 @@ Writing: TypeAlias = "Callable[[SigningSession], Result]"
 """The part of a verb that needs an endpoint and a wallet."""
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
-_CONTEXT = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
 _RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotation=Rpc)
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
 
-@dataclass(frozen=True)
-class Declaration:
+class Call(NamedTuple):
+    """A verb's parsed command line.
+
+    ``values`` are its options and arguments by parameter. ``typed`` are the parameters given on the command line,
+    ``from_variables`` those set by an environment variable; all others have their defaults.
+    """
+
+    environment: Environment
+    values: Mapping[str, Any]
+    typed: frozenset[str] = frozenset()
+    from_variables: frozenset[str] = frozenset()
+
+
+class Declaration(NamedTuple):
     """The declaration of a verb.
 
-    Typer derives the options from the signature of ``function``, whose docstring is the help text. ``example`` is a
-    command line. ``paired_options`` are options of a group that take two words. ``open_options`` are options of a
-    verb that take any number of words.
+    The signature of ``function`` declares the verb's own options, and its docstring is the help text. ``added`` are the
+    options of its session, and ``act`` runs the verb. ``example`` is a command line. ``paired_options`` are options of
+    a group that take two words. ``open_options`` are options of a verb that take any number of words.
     """
 
     function: Callable[..., Any]
+    act: Callable[[Call], Any]
     example: str
+    added: Mapping[str, inspect.Parameter] = {}
     paired_options: tuple[str, ...] = ()
     open_options: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """All options and arguments, by parameter name."""
+        return {**parameters_of(self.function), **self.added}
+
+    def run(self, call: Call) -> Result | None:
+        """Run the verb and return its result; None if the verb printed its output itself."""
+        self._report_variables(call)
+        result: Result | None = self.act(call)
+        return result
+
+    def _report_variables(self, call: Call) -> None:
+        """Report which options took their value from an environment variable with a very generic name."""
+        if not call.from_variables:
+            return
+        names = [
+            f"{flag} ({VARIABLES[flag]})"
+            for name, parameter in self.parameters.items()
+            if name in call.from_variables
+            for flag in flags_of(parameter)
+            if flag in VARIABLES.keys() - EXPECTED_VARIABLES
+        ]
+        if names:
+            call.environment.diagnostics.line(f"From the environment: {', '.join(names)}.")
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The options and arguments declared by the signature of a function, with evaluated annotations."""
+    found = inspect.signature(function, eval_str=True).parameters
+    return {name: parameter for name, parameter in found.items() if name != "call"}
+
+
+def flags_of(parameter: inspect.Parameter) -> tuple[str, ...]:
+    """The names of an option on the command line; empty for an argument."""
+    [declared] = parameter.annotation.__metadata__
+    return declared.names if isinstance(declared, Option) else ()
 
 
 def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Declaration]:
@@ -55,25 +103,29 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
 
     Its function returns the result, or None if it has printed its output itself.
     """
-    return lambda function: Declaration(function, example, paired_options)
+
+    def declare(function: Callable[..., Any]) -> Declaration:
+        def act(call: Call) -> Any:
+            return _call(function, call)
+
+        return Declaration(function, act, example, paired_options=paired_options)
+
+    return declare
 
 
 def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Reading]], Declaration]:
     """Declare a verb that needs an endpoint. Adds ``--rpc``, and with ``websocket`` the unused ``--ws-rpc``."""
 
     def declare(function: Callable[..., Reading]) -> Declaration:
-        own = _parameters(function)
-
-        def run(ctx: typer.Context, *, rpc: str, ws_rpc: str | None = None, **values: Any) -> Result:
-            _report_unused(ctx, ws_rpc)
-            read = function(ctx, **values) if "ctx" in own else function(**values)
+        def act(call: Call) -> Result:
+            _report_unused(call)
+            read: Reading = _call(function, call)
             from psyche_cli.operations.sessions import reading_session
 
-            with reading_session(ctx.obj, rpc=rpc, given=given_options(ctx)) as session:
+            with reading_session(call.environment, rpc=call.values["rpc"], given=given_options(call)) as session:
                 return read(session)
 
-        added = {"rpc": _RPC, "ws_rpc": _WS_RPC} if websocket else {"rpc": _RPC}
-        return Declaration(_presented(run, function, {"ctx": _CONTEXT, **own, **added}), example)
+        return Declaration(function, act, example, _endpoint_options(websocket))
 
     return declare
 
@@ -91,64 +143,57 @@ def writes(
     ``wallet`` annotates the option for the keypair file. ``confirms`` adds ``--yes``, for a verb that asks for
     confirmation of an irreversible action.
     """
-    wallet_option = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
 
     def declare(function: Callable[..., Writing]) -> Declaration:
-        own = _parameters(function)
+        def act(call: Call) -> Result:
+            _report_unused(call)
+            write: Writing = _call(function, call)
+            from psyche_cli.operations.signing import signing_session
 
-        def run(
-            ctx: typer.Context,
-            *,
-            rpc: str,
-            ws_rpc: str | None = None,
-            wallet: Path | None,
-            yes: bool = False,
-            **values: Any,
-        ) -> Result:
-            _report_unused(ctx, ws_rpc)
-            write = function(ctx, **values) if "ctx" in own else function(**values)
-            from psyche_cli.operations.sessions import signing_session
-
-            with signing_session(ctx.obj, rpc=rpc, wallet_path=wallet, given=given_options(ctx), agreed=yes) as session:
+            with signing_session(
+                call.environment,
+                rpc=call.values["rpc"],
+                wallet_path=call.values["wallet"],
+                given=given_options(call),
+                agreed=call.values.get("yes", False),
+            ) as session:
                 return write(session)
 
-        added = {"rpc": _RPC, "ws_rpc": _WS_RPC} if websocket else {"rpc": _RPC}
-        added |= {"wallet": wallet_option, **({"yes": _YES} if confirms else {})}
-        presented = _presented(run, function, {"ctx": _CONTEXT, **own, **added})
-        return Declaration(presented, example, open_options=open_options)
+        added = _endpoint_options(websocket)
+        added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
+        if confirms:
+            added["yes"] = _YES
+        return Declaration(function, act, example, added, open_options=open_options)
 
     return declare
 
 
-def _report_unused(ctx: typer.Context, ws_rpc: str | None) -> None:
-    if ws_rpc is not None:
-        ctx.obj.progress("--ws-rpc is accepted for compatibility with the published client and has no effect.")
+def _endpoint_options(websocket: bool) -> dict[str, inspect.Parameter]:
+    return {"rpc": _RPC, "ws_rpc": _WS_RPC} if websocket else {"rpc": _RPC}
 
 
-def given_options(ctx: typer.Context) -> GivenOptions:
+def _report_unused(call: Call) -> None:
+    if call.values.get("ws_rpc") is not None:
+        call.environment.progress("--ws-rpc is accepted for compatibility with the published client and has no effect.")
+
+
+def _call(function: Callable[..., Any], call: Call) -> Any:
+    """Call a verb's function with its own options, and with the whole call if it takes that."""
+    parameters = inspect.signature(function).parameters
+    own = {name: value for name, value in call.values.items() if name in parameters}
+    return function(call, **own) if "call" in parameters else function(**own)
+
+
+def given_options(call: Call) -> GivenOptions:
     """The options that suggested commands must repeat: those given on the command line that are not the default."""
     from psyche_cli.suggestions import GivenOptions
 
     def typed(parameter: str) -> Any:
-        return ctx.params.get(parameter) if came_from_command_line(ctx, parameter) else None
+        return call.values.get(parameter) if parameter in call.typed else None
 
     rpc, wallet = typed("rpc"), typed("wallet")
-    if rpc == LOCAL_RPC_URL and not ctx.obj.variables.get("RPC"):
+    if rpc == LOCAL_RPC_URL and not call.environment.variables.get("RPC"):
         rpc = None
     return GivenOptions(
         rpc=rpc, wallet=None if wallet is None else str(wallet), treasurer_index=typed("treasurer_index")
     )
-
-
-def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    return dict(inspect.signature(function, eval_str=True).parameters)
-
-
-def _presented(
-    run: Callable[..., Any], function: Callable[..., Any], parameters: dict[str, inspect.Parameter]
-) -> Callable[..., Any]:
-    """Give ``run`` the docstring of ``function`` and a signature with these parameters, from which Typer reads both."""
-    run.__doc__ = function.__doc__
-    run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
-    run.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]  # inspect reads it
-    return run

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable
 
 from psyche_cli.limits import U64_MAX
-from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter
+from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter
 
 _FNV_PRIME = 0x100000001B3
 _BITS = 1024

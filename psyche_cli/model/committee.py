@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from psyche_cli.limits import MAX_WITNESSES
 from psyche_cli.model.instructions import Committee
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
-from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, Round, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient
+from psyche_cli.protocol.accounts.coordinator_rounds import Round, WitnessRecord
 
 _SHUFFLE_ROUNDS = 90
 _POSITIONS_PER_DIGEST = 256

@@ -12,7 +12,8 @@ from enum import IntEnum
 from typing import Any, TypeAlias
 
 from psyche_cli.model.states import PlainTable
-from psyche_cli.protocol.accounts.coordinator_parts import Identity, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
+from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 
 
 class Committee(IntEnum):

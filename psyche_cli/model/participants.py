@@ -14,7 +14,8 @@ from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.model.transitions import change_state, start_round
-from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, PendingClient, Round, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, PendingClient
+from psyche_cli.protocol.accounts.coordinator_rounds import Round, WitnessRecord
 from psyche_cli.protocol.run_states import ClientState, RunState
 
 _HEALTH_CHECK_FROM_HEIGHT = 2
@@ -33,7 +34,7 @@ def join_run(state: CoordinatorState, instruction: JoinRun, execution: Execution
     clients = list(state.clients)
     index = _pending_index(state, execution.signer)
     if index is not None:
-        clients[index] = replace(clients[index], id=identity, active=state.next_active)
+        clients[index] = clients[index]._replace(id=identity, active=state.next_active)
         execution.log(f"Existing client {identity.display_id} re-joined")
     elif len(clients) == state.config["global_batch_size_end"]:
         # The program tests for equality: a limit lowered below the current number has no effect.
@@ -101,7 +102,7 @@ def health_check(state: CoordinatorState, instruction: HealthCheck, execution: E
         raise Refusal(ErrorCode.COORDINATOR_ERROR_INVALID_HEALTH_CHECK)
     clients = list(state.epoch.clients)
     if clients[instruction.index].state == ClientState.HEALTHY:
-        clients[instruction.index] = replace(clients[instruction.index], state=ClientState.DROPPED)
+        clients[instruction.index] = clients[instruction.index]._replace(state=ClientState.DROPPED)
     return tick(replace(state, epoch=replace(state.epoch, clients=tuple(clients))), execution)
 
 

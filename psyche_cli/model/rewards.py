@@ -24,11 +24,11 @@ def distribute_rewards(state: CoordinatorState) -> CoordinatorState:
         if finished_at < len(finished) and finished[finished_at].id.signer == client.id.signer:
             if finished[finished_at].state == ClientState.HEALTHY:
                 share = rates.earning_rate_total_shared // len(finished)
-                client = replace(client, earned=add(client.earned, share))
+                client = client._replace(earned=add(client.earned, share))
             finished_at += 1
         if exited_at < len(exited) and exited[exited_at].id.signer == client.id.signer:
             if exited[exited_at].state == ClientState.EJECTED:
-                client = replace(client, slashed=add(client.slashed, rates.slashing_rate_per_client))
+                client = client._replace(slashed=add(client.slashed, rates.slashing_rate_per_client))
             exited_at += 1
         clients.append(client)
     return replace(state, clients=tuple(clients))

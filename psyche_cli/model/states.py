@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from psyche_cli.limits import MAX_CLIENT_VERSION_BYTES, MAX_RUN_ID_BYTES, STORED_ROUNDS
-from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, PendingClient, Round
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, PendingClient
+from psyche_cli.protocol.accounts.coordinator_rounds import Round
 from psyche_cli.protocol.layouts.memory_values import MemoryReader
 from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.protocol.run_states import RunState

@@ -9,7 +9,8 @@ from psyche_cli.model.arithmetic import add, multiply
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import Abort
 from psyche_cli.model.states import CoordinatorState
-from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, Round
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient
+from psyche_cli.protocol.accounts.coordinator_rounds import Round
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.batch_size import batch_size
 
@@ -58,7 +59,7 @@ def pause_now(state: CoordinatorState, now: int) -> CoordinatorState:
 def withdraw_healthy(state: CoordinatorState) -> CoordinatorState:
     """Mark every Healthy client of the epoch as Withdrawn, so that it earns nothing."""
     clients = tuple(
-        replace(client, state=ClientState.WITHDRAWN) if client.state == ClientState.HEALTHY else client
+        client._replace(state=ClientState.WITHDRAWN) if client.state == ClientState.HEALTHY else client
         for client in state.epoch.clients
     )
     return replace(state, epoch=replace(state.epoch, clients=clients))
@@ -74,7 +75,7 @@ def move_unhealthy_to_exited(state: CoordinatorState, height: int) -> Coordinato
         elif len(exited) == MAX_CLIENTS:
             raise Abort("the list of exited clients is full")
         else:
-            exited.append(replace(client, exited_height=height))
+            exited.append(client._replace(exited_height=height))
     return replace(state, epoch=replace(state.epoch, clients=tuple(staying), exited_clients=tuple(exited)))
 
 

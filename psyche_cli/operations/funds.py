@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import InsufficientFunds
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.solana.funding import how_to_fund
 from psyche_cli.solana.programs import RENT_SYSVAR
 from psyche_cli.solana.raw_account import RawAccount

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from psyche_cli.errors import AlreadyExists, ProgramRefused, PsycheError
-from psyche_cli.results import Receipt
+from psyche_cli.receipts import Receipt
 
 _Value = TypeVar("_Value")
 

@@ -1,68 +1,36 @@
-"""Sessions of operations: an endpoint, and for writes a wallet and a sender."""
+"""Sessions of operations on a cluster. Those that can write are in ``operations.signing``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from psyche_cli.confirmation import Confirm, asking, without_asking
-from psyche_cli.environment import Clock, Environment
-from psyche_cli.protocol.errors.program_errors import failure_describer
+from psyche_cli.environment import Environment
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.endpoints import check_rpc_url
 from psyche_cli.solana.rpc.client import RpcClient
-from psyche_cli.solana.rpc.deadline import Deadline
-from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
-from psyche_cli.solana.wallet import Wallet, load_wallet
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
-if TYPE_CHECKING:
-    from psyche_cli.protocol.instructions.builder import Instructions
 
-
-@dataclass(frozen=True)
 class Session:
     """An RPC client, the program ids on its cluster, and a callback for progress messages.
 
     ``given`` holds the options that suggested commands must repeat.
     """
 
-    rpc: RpcClient
-    programs: ProgramIds
-    notify: Callable[[str], None]
-    given: GivenOptions
-
-
-@dataclass(frozen=True)
-class SigningSession(Session):
-    """A session that can also write, using ``wallet`` to sign and pay.
-
-    ``clock`` is for commands that wait between transactions. ``ask`` requests confirmation of an irreversible action.
-    """
-
-    wallet: Wallet
-    sender: Sender
-    instructions: Instructions
-    clock: Clock
-    deadline: Deadline
-    ask: Confirm
-
-    def confirm(self, consequence: str) -> None:
-        """Request confirmation of an irreversible action; raises NotConfirmed if it is not given.
-
-        Restarts the deadline, so that the time until the user answers does not count.
-        """
-        if self.ask(consequence):
-            self.deadline.restart()
+    def __init__(
+        self, rpc: RpcClient, programs: ProgramIds, notify: Callable[[str], None], given: GivenOptions
+    ) -> None:
+        self.rpc = rpc
+        self.programs = programs
+        self.notify = notify
+        self.given = given
 
 
 @contextmanager
 def reading_session(environment: Environment, *, rpc: str, given: GivenOptions = NOTHING_GIVEN) -> Iterator[Session]:
     """Open a session without a wallet. Raises UsageError for an invalid URL."""
-    with _connected(environment, rpc) as client:
+    with connected(environment, rpc) as client:
         yield Session(
             rpc=client,
             programs=PUBLISHED,
@@ -72,77 +40,8 @@ def reading_session(environment: Environment, *, rpc: str, given: GivenOptions =
 
 
 @contextmanager
-def signing_session(
-    environment: Environment,
-    *,
-    rpc: str,
-    wallet_path: Path | None = None,
-    given: GivenOptions = NOTHING_GIVEN,
-    agreed: bool = False,
-) -> Iterator[SigningSession]:
-    """Open a session with the wallet given by ``wallet_path`` or by the environment.
-
-    No request is made later than WRITING_SECONDS after the start of the command. Errors raised in the session state in
-    ``sent`` and ``signature`` whether a transaction may have reached the cluster; a stop signal is raised as
-    Interrupted with the same fields. With ``agreed``, irreversible actions need no confirmation. Raises UsageError,
-    WalletError.
-    """
-    # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
-    wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
-    with (
-        _connected(environment, rpc) as client,
-        one_write(
-            client,
-            environment.clock,
-            environment.progress,
-            wallet,
-            given=given,
-            since=environment.started,
-            ask=asking(environment, agreed=agreed),
-        ) as session,
-    ):
-        yield session
-
-
-@contextmanager
-def one_write(
-    client: RpcClient,
-    clock: Clock,
-    notify: Callable[[str], None],
-    wallet: Wallet,
-    *,
-    given: GivenOptions = NOTHING_GIVEN,
-    since: float | None = None,
-    ask: Confirm = without_asking,
-) -> Iterator[SigningSession]:
-    """A session for one write operation over an existing client.
-
-    No request is made later than WRITING_SECONDS after ``since``, in seconds of the clock's ``monotonic`` (None: now).
-    Errors report what this operation has sent.
-    """
-    # Imported here because verbs that only read do not need it.
-    from psyche_cli.protocol.instructions.builder import Instructions
-
-    deadline = Deadline(clock, WRITING_SECONDS, since=since)
-    rpc = client.within(deadline)
-    sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED))
-    with sender.annotating_errors():
-        yield SigningSession(
-            rpc=rpc,
-            programs=PUBLISHED,
-            notify=notify,
-            given=given,
-            wallet=wallet,
-            sender=sender,
-            instructions=Instructions(PUBLISHED),
-            clock=clock,
-            deadline=deadline,
-            ask=ask,
-        )
-
-
-@contextmanager
-def _connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
+def connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
+    """A client of an endpoint, which is closed at the end. Raises UsageError for an invalid URL."""
     url = check_rpc_url(rpc)
     environment.redactor.learn_url(url)
     transport = environment.requests.watch(environment.open_transport(url))

@@ -6,8 +6,7 @@ off the curve.
 
 from __future__ import annotations
 
-import hashlib
-
+from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from psyche_cli import base58
@@ -103,7 +102,7 @@ def treasurer_index(run_id: str) -> int:
 
     This is a convention of the clients; the treasurer program accepts any index.
     """
-    return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:8], "little")
+    return int.from_bytes(bytes(Hash.hash(run_id.encode()))[:8], "little")
 
 
 def treasurer_run_address(index: int, programs: ProgramIds = PUBLISHED) -> Pubkey:

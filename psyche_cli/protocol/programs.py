@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -14,8 +14,7 @@ _AUTHORIZER = Pubkey.from_string("PsyAUmhpmiUouWsnJdNGFSX8vZ6rWjXjgDPHsgqPGyw")
 _TREASURER = Pubkey.from_string("EnU7DRx5az5YWxaxgqEGbXSYtudcfnjXewyBRRZCjJPw")
 
 
-@dataclass(frozen=True)
-class ProgramIds:
+class ProgramIds(NamedTuple):
     """The ids of the three Psyche programs on a cluster. Every derived address depends on them.
 
     The defaults are the ids that the programs have declared since December 2025; test clusters use others.

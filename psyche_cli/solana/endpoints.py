@@ -6,10 +6,10 @@ host and port.
 
 from __future__ import annotations
 
-import re
 from urllib.parse import SplitResult, urlsplit
 
 from psyche_cli.errors import UsageError
+from psyche_cli.lazy_pattern import LazyPattern
 from psyche_cli.limits import LOCAL_RPC_URL
 
 # The names that the Solana CLI accepts for --url. "localhost" maps to an address because local validators listen on
@@ -20,7 +20,7 @@ _MONIKERS = {
     "testnet": "https://api.testnet.solana.com",
     "mainnet-beta": "https://api.mainnet-beta.solana.com",
 }
-_LOOPBACK_IPV4 = re.compile(r"127(\.[0-9]{1,3}){3}")
+_LOOPBACK_IPV4 = LazyPattern(r"127(\.[0-9]{1,3}){3}")
 _HINT = f"Use a URL such as {LOCAL_RPC_URL}, or localhost, devnet, testnet or mainnet-beta."
 
 

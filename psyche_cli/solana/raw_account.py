@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
 
-@dataclass(frozen=True)
-class RawAccount:
+class RawAccount(NamedTuple):
     """One account: address, owner, balance in ``lamports``, and ``data`` (bytes)."""
 
     address: Pubkey

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from psyche_cli.errors import AccountNotFound, MalformedAccount, WrongOwner
 from psyche_cli.solana.programs import RENT_SYSVAR, SYSVAR_OWNER
@@ -15,8 +14,7 @@ _ACCOUNT_OVERHEAD: Final = 128
 """The bytes that rent counts per account in addition to its data."""
 
 
-@dataclass(frozen=True)
-class Rent:
+class Rent(NamedTuple):
     """The rent in lamports per byte-year, and the exemption threshold in years, as a fraction."""
 
     lamports_per_byte_year: int

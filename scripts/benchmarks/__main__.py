@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from scripts.benchmarks import commands, decoding, programs, validator
+from scripts.benchmarks import commands, decoding, doors, programs, validator
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
 
-SECTIONS = ("commands", "decoding", "programs", "validator")
+SECTIONS = ("doors", "commands", "decoding", "programs", "validator")
 
 
 def main() -> None:
@@ -22,6 +22,10 @@ def main() -> None:
     wanted = arguments.sections or SECTIONS
     table = Table()
     with tempfile.TemporaryDirectory(prefix="psyche-bench-") as folder:
+        if "doors" in wanted:
+            house = Path(folder, "doors")
+            house.mkdir()
+            doors.measure(Shell(house), table, arguments.repeat)
         if "commands" in wanted:
             commands.measure(Shell(Path(folder)), table, arguments.repeat)
         if "decoding" in wanted:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from psyche_cli.cli.app import environment_of_this_process
-from psyche_cli.operations.sessions import signing_session
+from psyche_cli.operations.signing import signing_session
 from psyche_cli.protocol.accounts.small_accounts import decode_instance
 from psyche_cli.protocol.addresses import instance_address
 from scripts.benchmarks.shell import ROOT, Shell
@@ -42,7 +41,7 @@ def measure(shell: Shell, table: Table, repeat: int) -> None:
 
 def _sending(table: Table, rpc_url: str, owner: Path) -> None:
     """The time from instructions in memory to a confirmed transaction: blockhash, simulation, send, status, logs."""
-    environment = replace(environment_of_this_process(), stderr=io.StringIO())
+    environment = environment_of_this_process().replaced(stderr=io.StringIO())
     with signing_session(environment, rpc=rpc_url, wallet_path=owner) as session:
         raw = session.rpc.account(instance_address("bench"))
         assert raw is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from psyche_cli.cli.render import json_text
+from psyche_cli.json_text import json_text
 from psyche_cli.limits import MAX_CLIENTS
 from psyche_cli.operations.observe.dump_shapes import run_dump
 from psyche_cli.protocol.accounts.account_checks import account_discriminator

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = str(Path(sys.executable).with_name("psyche-cli"))
@@ -54,6 +56,39 @@ class Shell:
     def cli(self, *words: str) -> str:
         """Run psyche-cli and return its stdout."""
         return self.run(CLI, *words)
+
+    def json(self, *words: str) -> Any:
+        """Run psyche-cli to its end and return what it prints with ``--output json``."""
+        return json.loads(self.cli(*words, "--output", "json"))
+
+    def processor_times(
+        self, repeat: int, commands: Mapping[str, Callable[[], tuple[list[str], dict[str, str]]]]
+    ) -> dict[str, float]:
+        """Milliseconds of processor time, user and system, that each process takes: the median of ``repeat``.
+
+        Each command is made anew for each of its processes, with the environment variables that it adds; the commands
+        take turns.
+        """
+        taken: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(repeat):
+            for name, make in commands.items():
+                words, variables = make()
+                taken[name].append(self._processor_time(words, variables))
+        return {name: statistics.median(times) for name, times in taken.items()}
+
+    def _processor_time(self, words: list[str], variables: dict[str, str]) -> float:
+        process = subprocess.Popen(
+            words,
+            env={**self.environment(), **variables},
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, words)
+        return (usage.ru_utime + usage.ru_stime) * 1000
 
     @contextmanager
     def validator(self, *words: str) -> Iterator[Validator]:

@@ -45,6 +45,10 @@ class Table:
         """Print a figure other than a duration."""
         print(f"{label:<46} {value:9,.0f} {unit:<14} {note}".rstrip(), flush=True)
 
+    def ratio(self, label: str, value: float, base: float, note: str) -> None:
+        """Print a time in milliseconds and what multiple of another it is."""
+        print(f"{label:<46} {value:9,.0f} {'ms':<14} {value / base:5.2f} x   {note}", flush=True)
+
     def compare(self, label: str, value: float, bare: float, unit: str, note: str = "") -> None:
         """Print a figure, the same figure for bare LiteSVM, and their ratio."""
         numbers = f"{value:11,.2f} {unit:<5} bare {bare:11,.3f}   {value / bare:7.2f} x"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 # No module that starts threads, because the children are forked from this process.
 _LIBRARIES = (
-    *("pytest", "hypothesis", "tomli", "zstandard", "simplejson", "rich.console", "typer", "typer.main", "aiohttp.web"),
+    *("pytest", "hypothesis", "tomli", "zstandard", "typer", "typer.main", "aiohttp.web"),
     *("solders.litesvm", "solders.keypair", "solders.transaction", "solders.message", "solders.system_program"),
 )
 _WALL_SECONDS = 900.0

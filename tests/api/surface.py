@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any, is_typeddict
+from typing import Any, ForwardRef, is_typeddict
 
 from psyche_cli import api
 
@@ -36,7 +36,7 @@ def _lines(name: str, value: Any) -> Iterator[str]:
         found = inspect.getattr_static(value, member)
         if isinstance(found, staticmethod | classmethod):
             found = found.__func__
-        if _inherited_from_python(value, member):
+        if _inherited_from_python(value, member) or _is_in_the_signature(value, member):
             continue
         yield f"    {member}{_signature(found)}" if inspect.isfunction(found) else f"    {member}"
 
@@ -45,6 +45,11 @@ def _inherited_from_python(kind: type, member: str) -> bool:
     """Whether a member is inherited from ``int`` or ``Enum``; these differ between Python versions."""
     owner = next(base for base in kind.__mro__ if member in vars(base))
     return not owner.__module__.startswith("psyche_cli")
+
+
+def _is_in_the_signature(kind: type, member: str) -> bool:
+    """Whether a member is a field of a named tuple without a default, as of a dataclass, which has no such member."""
+    return member in getattr(kind, "_fields", ()) and member not in getattr(kind, "_field_defaults", ())
 
 
 def _signature(value: Any) -> str:
@@ -67,6 +72,8 @@ def _parameter(parameter: inspect.Parameter) -> inspect.Parameter:
 
 def _annotation(annotation: Any) -> Any:
     """An annotation as in the source, without the description in ``Annotated``."""
+    if isinstance(annotation, ForwardRef):
+        annotation = annotation.__forward_arg__
     return _Named(_DESCRIBED.sub(r"\1", annotation)) if isinstance(annotation, str) else annotation
 
 

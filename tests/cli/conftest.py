@@ -10,7 +10,7 @@ from solders.account import Account
 from solders.instruction import Instruction
 
 from psyche_cli.limits import DISCRIMINATOR_BYTES
-from psyche_cli.operations.sessions import signing_session
+from psyche_cli.operations.signing import signing_session
 from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, decode_instance
 from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
 from psyche_cli.protocol.instructions.builder import Instructions

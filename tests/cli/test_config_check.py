@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def cli(tmp_path: Path) -> CommandLine:
 
 def check_stdin(cli: CommandLine, content: bytes, *words: str) -> Outcome:
     stdin = io.TextIOWrapper(io.BytesIO(content), encoding="ascii")
-    environment = replace(environment_of(cli), stdin=stdin, stdout=io.StringIO(), stderr=io.StringIO())
+    environment = environment_of(cli).replaced(stdin=stdin, stdout=io.StringIO(), stderr=io.StringIO())
     code = main(["config", "check", *words], environment)
     assert isinstance(environment.stdout, io.StringIO)
     assert isinstance(environment.stderr, io.StringIO)

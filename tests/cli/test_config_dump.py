@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ def image(house: House) -> tuple[bytes, bytes]:
 
 def dumped_in_ascii(house: House) -> str:
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    environment = replace(environment_of(house.cli), stdout=stdout, stderr=io.StringIO())
+    environment = environment_of(house.cli).replaced(stdout=stdout, stderr=io.StringIO())
     assert main(DUMP, environment) is ExitCode.OK
     stdout.seek(0)
     return stdout.read()
@@ -179,5 +178,5 @@ def test_a_name_in_a_comment_stays_in_its_line(house: House) -> None:
     house.cli.json("create-run", "--run-id", "test")
     house.cli.json("update-config", *RUN, "--config-path", MINIMAL)
     with reading_session(environment_of(house.cli), rpc="http://127.0.0.1:1") as session:
-        run = replace(find_run(session, "test"), run_id=run_id)
+        run = find_run(session, "test")._replace(run_id=run_id)
     assert run_config_toml(run).startswith("# Configuration of run two\N{REPLACEMENT CHARACTER}lines = 1, at")

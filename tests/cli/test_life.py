@@ -227,7 +227,7 @@ def test_lamports_sent_in_advance_do_not_block_a_run(house: House) -> None:
 def test_an_existing_vault_requires_another_index(house: House, owner_address: str) -> None:
     from solders.pubkey import Pubkey
 
-    from psyche_cli.operations.sessions import signing_session
+    from psyche_cli.operations.signing import signing_session
     from psyche_cli.protocol.addresses import treasurer_index, treasurer_run_address
     from psyche_cli.protocol.instructions.builder import Instructions
     from tests.cli.harness import environment_of

@@ -6,7 +6,6 @@ import io
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -149,7 +148,7 @@ def test_narrow_terminals(house: House, monkeypatch: pytest.MonkeyPatch, columns
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal()
-    environment = replace(environment_of(house.cli), stdout=terminal)
+    environment = environment_of(house.cli).replaced(stdout=terminal)
     assert main(["join-authorization-create", "--permissionless"], environment) is ExitCode.OK
     assert terminal.getvalue().startswith("\x1b[1mCreated a join authorization for everyone.\x1b[0m\n")
     text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())

@@ -79,7 +79,7 @@ def test_every_created_run_is_found(house: House, run_id: str) -> None:
 
 def create_as_others_do(house: House, run_id: str) -> None:
     """Create a run like the published client, which only checks the length."""
-    from psyche_cli.operations.sessions import signing_session
+    from psyche_cli.operations.signing import signing_session
     from tests.cli.harness import environment_of
 
     owner, account, instructions = address_of(house.owner), Wallet.generate(), Instructions()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from solders.signature import Signature
 
 from psyche_cli.cli.app import environment_of_this_process
 from psyche_cli.errors import ExitCode, HttpStatusError, Unreachable
-from psyche_cli.operations.sessions import signing_session
+from psyche_cli.operations.signing import signing_session
 from psyche_cli.solana.sending.sender import WRITING_SECONDS
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
@@ -155,7 +154,7 @@ def test_a_bug_after_landing_reports_the_signature(house: House) -> None:
 def test_the_time_limit_starts_with_the_process(house: House) -> None:
     """Including the start-up time before the first request."""
     usual = environment_of(house.cli)
-    late = replace(usual, started=usual.clock.monotonic() - 100)
+    late = usual.replaced(started=usual.clock.monotonic() - 100)
     with signing_session(late, rpc="http://127.0.0.1:8899", wallet_path=house.owner) as session:
         assert session.rpc.deadline is not None
         assert session.rpc.deadline.remaining <= WRITING_SECONDS - 100

@@ -312,14 +312,13 @@ def test_a_signal_does_not_change_a_decided_outcome(tmp_path: Path) -> None:
     script = """
 from psyche_cli.cli.app import environment_of_this_process, main
 from psyche_cli.environment import Environment
-from dataclasses import replace
 signals = StopSignals()
 signals.install()
 class Output(io.StringIO):
     def write(self, text):
         os.kill(os.getpid(), signal.SIGTERM)
         return super().write(text)
-environment = replace(environment_of_this_process(signals), stdout=Output())
+environment = environment_of_this_process(signals).replaced(stdout=Output())
 code = main(["config", "example", "--output", "json"], environment)
 print(int(code), json.loads(environment.stdout.getvalue())["exit_code"])
 """

@@ -33,7 +33,8 @@ from psyche_cli.protocol.accounts.small_accounts import (
 )
 from psyche_cli.protocol.accounts.token_accounts import TokenMint
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.results import Document, OperationResult, PlainText, Receipt, Result
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import Document, OperationResult, PlainText, Result
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House

@@ -12,7 +12,7 @@ from psyche_cli.model.coordinator_model import apply
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.outcomes import Outcome, Refusal
 from psyche_cli.model.states import CoordinatorState, initial_state
-from psyche_cli.protocol.accounts.coordinator_parts import Round
+from psyche_cli.protocol.accounts.coordinator_rounds import Round
 from psyche_cli.protocol.run_states import RunState
 from tests.model.recording import client, instruction_of
 from tests.support.config_keys import CONFIG_KEYS

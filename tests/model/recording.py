@@ -29,7 +29,8 @@ from psyche_cli.model.instructions import (
 )
 from psyche_cli.model.outcomes import Outcome
 from psyche_cli.model.states import CoordinatorState, initial_state
-from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity
+from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 from tests.support.config_keys import CONFIG_KEYS
 
 Operation: TypeAlias = dict[str, Any]

@@ -20,7 +20,7 @@ from psyche_cli.model.instructions import (
 )
 from psyche_cli.model.outcomes import Outcome
 from psyche_cli.model.states import CoordinatorState, initial_state
-from psyche_cli.protocol.accounts.coordinator_parts import WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 from tests.model.recording import OWNER, checkpoint_of, client, model_of, participants, result_of
 

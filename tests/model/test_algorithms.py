@@ -15,7 +15,7 @@ from psyche_cli.model.data_assignment import shuffled, split_batch
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.instructions import Committee
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
-from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter
+from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter
 
 
 class Known(NamedTuple):

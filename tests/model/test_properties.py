@@ -27,7 +27,8 @@ from psyche_cli.model.instructions import (
     Witness,
 )
 from psyche_cli.model.states import CoordinatorState, initial_state
-from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter, Identity, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
+from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, WitnessRecord
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.random_play import RandomPlay
 from tests.model.recording import checkpoint_of, client, model_of

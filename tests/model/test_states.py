@@ -21,7 +21,8 @@ from psyche_cli.model.instructions import (
 )
 from psyche_cli.model.states import initial_state, stored_text
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
-from psyche_cli.protocol.accounts.coordinator_parts import EpochRates, Round
+from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
+from psyche_cli.protocol.accounts.coordinator_rounds import Round
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.recording import client
 from tests.model.stages import Run, training, uninitialized, waiting, warmup
@@ -141,7 +142,7 @@ def test_ticks_and_the_instructions_of_clients_count_once() -> None:
 
 def test_rejoining_renews_the_identity() -> None:
     run = waiting(0, 1)
-    moved = replace(client(0), p2p_identity=b"\5" * 32)
+    moved = client(0)._replace(p2p_identity=b"\5" * 32)
     run.do(JoinRun(moved), moved.signer)
     assert [each.id for each in run.state.clients] == [moved, client(1)]
     assert run.last.log == (

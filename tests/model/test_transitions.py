@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from psyche_cli.model.instructions import SetPaused, Tick, Update
-from psyche_cli.protocol.accounts.coordinator_parts import EpochRates, Round
+from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
+from psyche_cli.protocol.accounts.coordinator_rounds import Round
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.recording import client
 from tests.model.stages import (
@@ -183,11 +184,11 @@ def test_a_last_step_below_4_is_not_stored(step: int, last_step: int) -> None:
 
 def test_unhealthy_clients_leave_in_warmup_at_height_0() -> None:
     run = warmup(0, 1, 2)
-    clients = (replace(run.state.epoch.clients[0], state=ClientState.DROPPED), *run.state.epoch.clients[1:])
+    clients = (run.state.epoch.clients[0]._replace(state=ClientState.DROPPED), *run.state.epoch.clients[1:])
     run.state = replace(run.state, epoch=replace(run.state.epoch, clients=clients)).with_current_round(Round(height=5))
     run.wait(1).tick().is_at(RunState.WARMUP)
     assert list(run.members()) == ["1", "2"]
-    assert run.state.epoch.exited_clients == (replace(clients[0], exited_height=0),)
+    assert run.state.epoch.exited_clients == (clients[0]._replace(exited_height=0),)
 
 
 def test_the_epoch_timeout_counts_from_the_set_up() -> None:

@@ -11,7 +11,7 @@ from psyche_cli.model.instructions import (
     WarmupWitness,
     Witness,
 )
-from psyche_cli.protocol.accounts.coordinator_parts import WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 from tests.model.recording import client
 from tests.model.stages import ME, RECORD, training, warmup, witnessing

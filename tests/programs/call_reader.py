@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from psyche_cli.model import instructions as steps
-from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter, Identity, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
+from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, WitnessRecord
 
 from .chain import discriminator
 

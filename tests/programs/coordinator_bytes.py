@@ -15,15 +15,8 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.model import instructions as steps
 from psyche_cli.model.states import CoordinatorState, EpochState
-from psyche_cli.protocol.accounts.coordinator_parts import (
-    BloomFilter,
-    EpochClient,
-    EpochRates,
-    Identity,
-    PendingClient,
-    Round,
-    WitnessRecord,
-)
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity, PendingClient
+from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, Round, WitnessRecord
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.support.config_keys import CONFIG_KEYS
 

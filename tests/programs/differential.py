@@ -20,7 +20,8 @@ from psyche_cli.model.coordinator_model import apply
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.outcomes import Refusal
 from psyche_cli.model.states import CoordinatorState
-from psyche_cli.protocol.accounts.coordinator_parts import Identity, Round, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
+from psyche_cli.protocol.accounts.coordinator_rounds import Round, WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 from tests.support.config_keys import CONFIG_KEYS
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from psyche_cli.model import instructions as steps
 from psyche_cli.model.committee import CommitteeSelection
-from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter, Identity, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
+from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import ABORT, COORDINATOR, Chain, Code

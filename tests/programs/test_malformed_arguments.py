@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psyche_cli.model import instructions as steps
-from psyche_cli.protocol.accounts.coordinator_parts import WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 
 from .chain import option
 from .coordinator_bytes import (

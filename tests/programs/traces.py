@@ -9,7 +9,8 @@ from functools import lru_cache
 from psyche_cli.model import instructions as steps
 from psyche_cli.model.bloom import bloom_of, wallet_item
 from psyche_cli.model.states import CoordinatorState
-from psyche_cli.protocol.accounts.coordinator_parts import BloomFilter, EpochClient, Identity, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, Identity
+from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, WitnessRecord
 from tests.support.config_keys import CONFIG_KEYS
 
 from .coordinator_bytes import Table

@@ -11,7 +11,8 @@ from psyche_cli.model import instructions as steps
 from psyche_cli.model.bloom import bloom_of, wallet_item
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.states import CoordinatorState
-from psyche_cli.protocol.accounts.coordinator_parts import Identity, WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_parts import Identity
+from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import Chain, Outcome

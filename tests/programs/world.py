@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
-from psyche_cli.protocol.accounts.coordinator_parts import WitnessRecord
+from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 
 from .chain import (
     ASSOCIATED_TOKEN,

@@ -12,8 +12,8 @@ from psyche_cli.protocol.accounts.coordinator_parts import (
     EpochRates,
     Identity,
     PendingClient,
-    WitnessRecord,
 )
+from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.protocol.images import ADDRESS, V1_VALUES, decode, put, put_u64, u32, v1_image
 

@@ -263,7 +263,7 @@ def test_numbers_that_json_does_not_have() -> None:
 
 
 def test_printed_amounts_are_plain_numbers() -> None:
-    from psyche_cli.cli.render import json_text
+    from psyche_cli.json_text import json_text
 
     text = json_text(run_dump(INSTANCE, account(busy_image()), treasurer_run(), MINT, 0))
     assert '"funded_collateral_amount": 0.0,' in text

@@ -130,7 +130,7 @@ def test_anchorpy_reads_the_borsh_accounts_as_we_do(program: str, name: str, dat
     theirs["scope"] = bytes(theirs.get("scope", b""))
     theirs["delegates"] = tuple(theirs.get("delegates", ()))
     theirs["grantor_update_timestamp"] = theirs.pop("grantor_update_unix_timestamp", None)
-    fields = set(vars(decoded)) - {"address", "lamports"}
+    fields = set(decoded._fields) - {"address", "lamports"}
     assert {field: theirs[field] for field in fields} == {field: getattr(decoded, field) for field in fields}
 
 

@@ -17,7 +17,7 @@ from psyche_cli.errors import (
     TimedOut,
     Unreachable,
 )
-from psyche_cli.results import Receipt
+from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.wallet import Wallet

@@ -10,7 +10,7 @@ from psyche_cli.errors import (
     TransactionExpired,
     TransactionUnknown,
 )
-from psyche_cli.results import Receipt
+from psyche_cli.receipts import Receipt
 
 from .scripted import RawAnswer, RpcFault
 from .stage import BROKEN, CUSTOM, REFUSED, SLOW, Stage, assert_one_transaction

@@ -13,7 +13,7 @@ from psyche_cli.errors import (
     TransactionExpired,
     TransactionUnknown,
 )
-from psyche_cli.results import Receipt
+from psyche_cli.receipts import Receipt
 from psyche_cli.solana.sending.sender import WRITING_SECONDS
 
 from .scripted import RawAnswer, RpcFault

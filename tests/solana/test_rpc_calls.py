@@ -36,6 +36,21 @@ def test_accounts_in_plain_base64_are_read_as_well() -> None:
     assert rpc.account(A) == RawAccount(A, OWNER, 830244480, b"abc", executable=True)
 
 
+def test_a_required_slot_holds_for_every_client_of_the_endpoint_and_for_reads_of_the_state() -> None:
+    cluster = ScriptedCluster(FakeClock())
+    cluster.handlers["getMultipleAccounts"] = lambda params: valued([None] * len(params[0]))
+    cluster.handlers["getBalance"] = lambda params: valued(5)
+    rpc = RpcClient(cluster, cluster.clock)
+    another = rpc.without_retries()
+    another.require_slot(90)
+    another.require_slot(80)
+    rpc.account(A)
+    rpc.balance(A)
+    rpc.latest_blockhash()
+    rpc.landed_transaction(SIGNATURE)
+    assert [params[-1].get("minContextSlot") for _, params in cluster.calls] == [90, 90, 90, None]
+
+
 def test_more_than_100_accounts_take_several_calls_and_none_takes_no_call() -> None:
     cluster = ScriptedCluster(FakeClock())
     cluster.handlers["getMultipleAccounts"] = lambda params: valued([None] * len(params[0]))

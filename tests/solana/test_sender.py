@@ -1,9 +1,13 @@
 """Sending before and after the delivery: simulation, refusals, failures on-chain, interruptions."""
 
+import base64
 from typing import Any
 
 import pytest
 from solders.instruction import Instruction
+from solders.signature import Signature
+from solders.system_program import TransferParams, transfer
+from solders.transaction import Transaction
 
 from psyche_cli.errors import (
     BadRpcResponse,
@@ -69,18 +73,42 @@ def test_a_simulation_is_repeated_with_a_newer_blockhash(err: str) -> None:
 
 
 @pytest.mark.parametrize("err", ["BlockhashNotFound", "AlreadyProcessed", None])
-def test_without_a_reported_blockhash_the_signed_transaction_is_simulated_again(err: Any) -> None:
+def test_without_a_reported_blockhash_the_transaction_is_simulated_again_unsigned(err: Any) -> None:
     stage = Stage()
     stage.on("simulateTransaction", simulation(None), simulation(err), simulation(None))
     assert stage.send().slot == 77
     assert stage.clock.sleeps == ([0.4] if err else [])
     assert stage.cluster.count("getLatestBlockhash") == (2 if err else 1)
-    assert stage.cluster.sent == [bytes(stage.last("simulateTransaction"))]
+    simulated, [sent] = stage.last("simulateTransaction"), stage.cluster.sent
+    assert simulated.message == Transaction.from_bytes(sent).message
     [*_, params] = [params for method, params in stage.cluster.calls if method == "simulateTransaction"]
-    assert params[1] == {"commitment": "confirmed", "encoding": "base64", "sigVerify": True}
+    options = {"commitment": "confirmed", "encoding": "base64", "sigVerify": False, "replaceRecentBlockhash": False}
+    assert params[1] == options
 
 
-def test_a_signed_transaction_that_fails_in_simulation_is_never_sent() -> None:
+def test_no_signature_is_sent_before_the_transaction() -> None:
+    stage = Stage()
+    stage.on("simulateTransaction", simulation(None))
+    stage.on("sendTransaction", RpcFault(-32602, "no"))
+    stage.fails(RpcError)
+    for method, params in stage.cluster.calls:
+        if method == "simulateTransaction":
+            assert Transaction.from_bytes(base64.b64decode(params[0])).signatures == [Signature.default()]
+    assert stage.cluster.count("simulateTransaction") == 2
+
+
+def test_a_node_that_has_not_seen_the_previous_transaction_does_not_simulate_the_next() -> None:
+    # One URL, two nodes, of which one has not reached the slot in which the first transaction landed.
+    stage = Stage()
+    stage.send()
+    behind = RpcFault(-32016, "Minimum context slot has not been reached", {"contextSlot": 76})
+    stage.on("simulateTransaction", behind, lambda params: stage.cluster.simulation())
+    stage.send(transfer(TransferParams(from_pubkey=WALLET.address, to_pubkey=WALLET.address, lamports=6)))
+    options = [params[1] for method, params in stage.cluster.calls if method == "simulateTransaction"]
+    assert [each.get("minContextSlot") for each in options] == [None, 77, 77]
+
+
+def test_a_transaction_that_fails_in_the_second_simulation_is_never_sent() -> None:
     stage = Stage()
     stage.on("simulateTransaction", simulation(None), simulation(CUSTOM))
     stage.fails(ProgramRefused)

@@ -18,7 +18,7 @@ from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.results import Receipt
+from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.wallet import Wallet

@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ KEYPAIR = SEED + bytes(Pubkey.from_string(ADDRESS))
 
 
 def environment(home: Path, **variables: str) -> Environment:
-    return replace(environment_of_this_process(), home=home, variables=variables)
+    return environment_of_this_process().replaced(home=home, variables=variables)
 
 
 def array(values: Any) -> str:

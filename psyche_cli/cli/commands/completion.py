@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
+from psyche_cli.cli.options import Argument
 from psyche_cli.cli.sessions import plain
 from psyche_cli.results import PlainText
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 @plain(example="psyche-cli completion bash >> ~/.bashrc")
 def command(
-    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell to generate the script for.")],
+    shell: Annotated[Literal["bash", "zsh", "fish"], Argument(help="The shell to generate the script for.")],
 ) -> PlainText[Any]:
     """Print a shell completion script.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import typer
-
-from psyche_cli.cli.options import Authorizer, Permissionless, came_from_variable
-from psyche_cli.cli.sessions import Writing, writes
+from psyche_cli.cli.options import Authorizer, Permissionless
+from psyche_cli.cli.sessions import Call, Writing, writes
 
 
 @writes(example="psyche-cli join-authorization-close --authorizer PUBKEY")
-def command(ctx: typer.Context, *, authorizer: Authorizer = None, permissionless: Permissionless = False) -> Writing:
+def command(call: Call, *, authorizer: Authorizer = None, permissionless: Permissionless = False) -> Writing:
     """Close an inactive join authorization and recover its rent.
 
     An authorization with delegates can be closed 30 days after it was deactivated.
@@ -17,7 +15,7 @@ def command(ctx: typer.Context, *, authorizer: Authorizer = None, permissionless
     from psyche_cli.operations.authorizations.find import choose_grantee
     from psyche_cli.operations.authorizations.revoke import close_join_authorization
 
-    if permissionless and came_from_variable(ctx, "authorizer"):
+    if permissionless and "authorizer" in call.from_variables:
         authorizer = None  # the command line has precedence over the environment
     grantee = choose_grantee(authorizer, permissionless=permissionless)
     return lambda session: close_join_authorization(session, grantee)

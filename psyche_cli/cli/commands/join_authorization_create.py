@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from psyche_cli.cli.options import came_from_variable, option
-from psyche_cli.cli.sessions import Writing, writes
+from psyche_cli.cli.options import option
+from psyche_cli.cli.sessions import Call, Writing, writes
 from psyche_cli.errors import UsageError
 
 
 @writes(example="psyche-cli join-authorization-create --permissionless")
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
     authorizer: Annotated[
         str | None,
@@ -39,7 +37,7 @@ def command(
     from psyche_cli.operations.authorizations.create import create_join_authorization
     from psyche_cli.operations.authorizations.find import choose_grantee
 
-    if (permissionless or source) and came_from_variable(ctx, "authorizer"):
+    if (permissionless or source) and "authorizer" in call.from_variables:
         authorizer = None  # the command line takes precedence over the environment
     if source is not None:
         if permissionless or authorizer is not None:
@@ -49,5 +47,5 @@ def command(
         lines = read_grantees(source)
         return lambda session: authorize_grantees(session, lines)
     grantee = choose_grantee(authorizer, permissionless=permissionless)
-    run_id = ctx.obj.variables.get("RUN_ID") or None
+    run_id = call.environment.variables.get("RUN_ID") or None
     return lambda session: create_join_authorization(session, grantee, run_id)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import typer
-
-from psyche_cli.cli.options import Authorizer, Permissionless, came_from_variable
-from psyche_cli.cli.sessions import Writing, writes
+from psyche_cli.cli.options import Authorizer, Permissionless
+from psyche_cli.cli.sessions import Call, Writing, writes
 
 
 @writes(example="psyche-cli join-authorization-delete --authorizer PUBKEY")
-def command(ctx: typer.Context, *, authorizer: Authorizer = None, permissionless: Permissionless = False) -> Writing:
+def command(call: Call, *, authorizer: Authorizer = None, permissionless: Permissionless = False) -> Writing:
     """Deactivate a join authorization of the wallet.
 
     The key and its delegates, or everyone, can then no longer join runs whose join authority is the wallet. Members of
@@ -19,7 +17,7 @@ def command(ctx: typer.Context, *, authorizer: Authorizer = None, permissionless
     from psyche_cli.operations.authorizations.find import choose_grantee
     from psyche_cli.operations.authorizations.revoke import deactivate_join_authorization
 
-    if permissionless and came_from_variable(ctx, "authorizer"):
+    if permissionless and "authorizer" in call.from_variables:
         authorizer = None  # the command line has precedence over the environment
     grantee = choose_grantee(authorizer, permissionless=permissionless)
     return lambda session: deactivate_join_authorization(session, grantee)

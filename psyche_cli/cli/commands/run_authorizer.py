@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
-from psyche_cli.cli.options import came_from_variable, option
-from psyche_cli.cli.sessions import plain
+from psyche_cli.cli.options import Argument, option
+from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.results import OperationResult
 
 
 @plain(example="psyche-cli run-authorizer rpc=http://127.0.0.1:8899 grantor=grantor.json grantee=PUBKEY")
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
     settings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="Settings in the form key=value."),
+        Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="Settings in the form key=value."),
     ] = None,
     rpc: Annotated[
         str | None, option("--rpc", metavar="URL", help=f"RPC URL of the cluster. Defaults to {LOCAL_RPC_URL}.")
@@ -35,7 +33,7 @@ def command(
     ] = None,
     grantee: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--grantee",
             metavar="PUBKEY",
             help="Public key or keypair file of the key that is allowed to join. Defaults to everyone.",
@@ -49,17 +47,19 @@ def command(
     """
     from psyche_cli.operations.authorizations.create import create_join_authorization
     from psyche_cli.operations.authorizations.run_authorizer_arguments import parse_run_authorizer_arguments
-    from psyche_cli.operations.sessions import signing_session
+    from psyche_cli.operations.signing import signing_session
     from psyche_cli.suggestions import GivenOptions
 
-    options = {"rpc": rpc, "grantor": grantor, "grantee": grantee}
-    variables = {name: options.pop(name) for name in ("rpc", "grantor") if came_from_variable(ctx, name)}
-    arguments = parse_run_authorizer_arguments(settings or [], options, variables, ctx.obj.redactor)
+    options: dict[str, str | None] = {"rpc": rpc, "grantor": grantor, "grantee": grantee}
+    variables: dict[str, str | None] = {
+        name: options.pop(name) for name in ("rpc", "grantor") if name in call.from_variables
+    }
+    arguments = parse_run_authorizer_arguments(settings or [], options, variables, call.environment.redactor)
     grantor_text = None if arguments.grantor is None else str(arguments.grantor)
     given = GivenOptions(
         rpc=None if arguments.rpc in (LOCAL_RPC_URL, variables.get("rpc")) else arguments.rpc,
         wallet=None if grantor_text == variables.get("grantor") else grantor_text,
     )
     rpc = arguments.rpc or LOCAL_RPC_URL
-    with signing_session(ctx.obj, rpc=rpc, wallet_path=arguments.grantor, given=given) as session:
-        return create_join_authorization(session, arguments.grantee, ctx.obj.variables.get("RUN_ID") or None)
+    with signing_session(call.environment, rpc=rpc, wallet_path=arguments.grantor, given=given) as session:
+        return create_join_authorization(session, arguments.grantee, call.environment.variables.get("RUN_ID") or None)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from psyche_cli.cli.options import Argument
 from psyche_cli.cli.sessions import plain
 from psyche_cli.cli.verbs import ALIASES
 from psyche_cli.errors import UsageError
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 def command(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[COMMAND]",
             help="Command to describe, or failure, help or version. Without it, lists the schemas.",
         ),

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from psyche_cli.cli.options import RunId, TreasurerIndex, option
-from psyche_cli.cli.sessions import Writing, writes
+from psyche_cli.cli.sessions import Call, Writing, writes
 
 
 @writes(example="psyche-cli treasurer-claim-rewards --run-id my-run")
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
     run_id: RunId,
     wallets: Annotated[
@@ -37,7 +35,7 @@ def command(
     """
     from psyche_cli.operations.rewards.treasurer_claim_rewards import claim_rewards, read_wallets
 
-    members = None if wallets is None else read_wallets(wallets, ctx.obj)
+    members = None if wallets is None else read_wallets(wallets, call.environment)
     return lambda session: claim_rewards(
         session, run_id=run_id, wallets=members, partial=partial, treasurer_index=treasurer_index
     )

@@ -12,11 +12,12 @@ from psyche_cli.operations.authorizations.find import decoded_if_taken, named
 from psyche_cli.operations.authorizations.payloads import JoinAuthorizationData
 from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
 from psyche_cli.operations.sending import read_if_possible, send_creation
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address
 from psyche_cli.protocol.instructions.builder import Instructions
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import RawAccount
 
 

@@ -18,9 +18,10 @@ from psyche_cli.operations.authorizations.create import plan
 from psyche_cli.operations.authorizations.find import decoded_if_taken
 from psyche_cli.operations.authorizations.payloads import AuthorizedFileData, AuthorizedLine
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.addresses import authorization_address, parse_pubkey
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.solana.sending.transaction import transaction_size
 from psyche_cli.texts import decoded
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -14,10 +13,11 @@ from psyche_cli.operations.authorizations.find import authorization_data, author
 from psyche_cli.operations.authorizations.payloads import DelegatesData
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.sending import read_if_possible
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization
 from psyche_cli.protocol.addresses import authorization_address
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.solana.sending.transaction import transaction_size
 
 
@@ -51,7 +51,7 @@ def change_delegates(
         receipts.append(session.sender.send(instructions, session.wallet, label=label))
     latest = read_if_possible(lambda: session.rpc.account(address)) if receipts else None
     now = require_authorization(session, latest, grantor=grantor, grantee=grantee) if latest else None
-    return _result(before, now or replace(before, delegates=target), receipts, change)
+    return _result(before, now or before._replace(delegates=target), receipts, change)
 
 
 def wanted(

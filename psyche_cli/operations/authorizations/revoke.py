@@ -18,10 +18,11 @@ from psyche_cli.operations.authorizations.find import (
 from psyche_cli.operations.authorizations.payloads import ClosedAuthorizationData, DeactivatedData
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.sending import read_if_possible
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
 

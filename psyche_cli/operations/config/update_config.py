@@ -16,9 +16,10 @@ from psyche_cli.operations.config.payloads import ChangedValue, UpdateConfigData
 from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.funds import Funds, require_lamports
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.run_config.batch_size import data_index_for_step
 from psyche_cli.run_config.differences import Difference, differences
 from psyche_cli.run_config.load import RunConfig, load_run_config

@@ -15,7 +15,8 @@ from psyche_cli.operations.localnet.payloads import AirdropData, SolAmount
 from psyche_cli.operations.recipients import read_recipient
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import Session
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate

@@ -16,7 +16,8 @@ from psyche_cli.operations.localnet.airdrop import request_sol
 from psyche_cli.operations.localnet.payloads import FundedWalletData, NewMintData, NewWalletData
 from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.sending import read_if_possible
-from psyche_cli.operations.sessions import SigningSession, reading_session
+from psyche_cli.operations.sessions import reading_session
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.private_keys import refuse_key_as_path
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.redaction import Redactor

@@ -8,7 +8,6 @@ become None. The treasurer index is a 64-bit hash that usually exceeds the exact
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from psyche_cli.amounts import format_amount
@@ -16,6 +15,8 @@ from psyche_cli.protocol.layouts.memory_values import PlainValue
 from psyche_cli.results import JsonValue
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from solders.pubkey import Pubkey
 
     from psyche_cli.operations.observe.payloads import (
@@ -173,6 +174,8 @@ def _rates(rates: EpochRates) -> DumpedRates:
 
 def _tokens(base_units: int, mint: TokenMint) -> Decimal:
     """The amount in whole tokens, with at least one decimal like all fractional numbers of the published client."""
+    from decimal import Decimal
+
     text = format_amount(base_units, mint.decimals)
     return Decimal(text if "." in text else text + ".0")
 

@@ -10,9 +10,10 @@ from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import Obligations, in_both_units, obligations_of
 from psyche_cli.operations.rewards.payloads import RatesData
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,11 @@ from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.rewards.payloads import RewardClaimsData, WalletClaim
 from psyche_cli.operations.runs.find import Run, Treasury, locate_run
 from psyche_cli.operations.sending import read_if_possible
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.token_accounts import decode_token_account
 from psyche_cli.protocol.addresses import associated_token_address, participant_address
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import RawAccount, taken
 from psyche_cli.solana.wallet import Wallet, load_keypair_file
 

@@ -9,7 +9,7 @@ from psyche_cli.operations.rewards.collateral import in_both_units, obligations_
 from psyche_cli.operations.rewards.payloads import TopUpData
 from psyche_cli.operations.runs.find import locate_run, token_amount
 from psyche_cli.operations.sending import read_if_possible
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import taken
@@ -60,8 +60,8 @@ def top_up_rewards(
     instructions = [unique_compute_limit(), instruction]
     require_lamports(session, funds, instructions)
     receipt = session.sender.send(instructions, session.wallet, label="top up")
-    vault = read_if_possible(lambda: session.rpc.token_account_balance(treasury.vault))
-    held = vault.base_units if vault else treasury.vault_amount + amount
+    held = read_if_possible(lambda: token_amount(session.rpc.account(treasury.vault)))
+    held = treasury.vault_amount + amount if held is None else held
     obligations = obligations_of(run, held=held)
     assert obligations is not None  # the run has a treasury
     return OperationResult(

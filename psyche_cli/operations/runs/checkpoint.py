@@ -13,8 +13,9 @@ from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run_again, find_run_and_funds
 from psyche_cli.operations.runs.payloads import CheckpointData
 from psyche_cli.operations.sending import read_if_possible
-from psyche_cli.operations.sessions import SigningSession
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.operations.signing import SigningSession
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.texts import flaw_of_identifier
 
 

@@ -7,7 +7,7 @@ from psyche_cli.errors import Refused, WrongRunState
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.runs.payloads import CloseRunData
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.results import OperationResult
 
 

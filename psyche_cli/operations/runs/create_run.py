@@ -22,7 +22,7 @@ from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
 from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer
 from psyche_cli.operations.sending import read_if_possible, send_creation
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.token_accounts import decode_mint
 from psyche_cli.protocol.addresses import (
     associated_token_address,

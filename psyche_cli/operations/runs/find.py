@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import AccountNotFound, NotAuthority, Refused, RunNotFound, UsageError
-from psyche_cli.operations.funds import Funds, accounts_and_funds
-from psyche_cli.operations.sessions import Session, SigningSession
+from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import (
     CoordinatorInstance,
@@ -29,9 +28,12 @@ from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.solana.raw_account import RawAccount, taken
 
+if TYPE_CHECKING:
+    from psyche_cli.operations.funds import Funds
+    from psyche_cli.operations.signing import SigningSession
 
-@dataclass(frozen=True)
-class Treasury:
+
+class Treasury(NamedTuple):
     """The treasurer's Run account and the vault from which the members of a run are paid.
 
     ``vault`` is the Run's associated token account; ``vault_amount`` is its balance in base units of the mint, 0 if the
@@ -44,8 +46,7 @@ class Treasury:
     vault_amount: int
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """The state of a run at the time it was read from the cluster."""
 
     run_id: str
@@ -78,8 +79,7 @@ class Run:
         )
 
 
-@dataclass(frozen=True)
-class LocatedRun:
+class LocatedRun(NamedTuple):
     """A run's instance and treasurer Run, which determine the addresses of its other accounts."""
 
     run_id: str
@@ -141,6 +141,8 @@ def find_run(session: Session, run_id: str, given_index: int | None = None) -> R
 
 def find_run_and_funds(session: SigningSession, run_id: str, given_index: int | None = None) -> tuple[Run, Funds]:
     """Like ``find_run``, and read the wallet's funds in the second round trip."""
+    from psyche_cli.operations.funds import accounts_and_funds
+
     located = locate_run(session, run_id, given_index)
     found, funds = accounts_and_funds(session, located.addresses)
     return located.read(found), funds

@@ -9,10 +9,11 @@ from psyche_cli.operations.rewards.collateral import in_both_units, obligations_
 from psyche_cli.operations.runs.find import Run, find_run_again, find_run_and_funds
 from psyche_cli.operations.runs.payloads import SetPausedData
 from psyche_cli.operations.sending import read_if_possible
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
 

@@ -14,9 +14,10 @@ from psyche_cli.model.states import CoordinatorState
 from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
 from psyche_cli.operations.runs.find import LocatedRun, Run, locate_run
 from psyche_cli.operations.runs.payloads import TickData
-from psyche_cli.operations.sessions import SigningSession
+from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import OperationResult, Receipt
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
 from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
+from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import MalformedAccount, WrongDiscriminator, WrongOwner
@@ -14,7 +13,7 @@ from psyche_cli.solana.raw_account import RawAccount
 
 def account_discriminator(name: str) -> bytes:
     """The 8-byte discriminator of Anchor accounts of type ``name``."""
-    return hashlib.sha256(f"account:{name}".encode()).digest()[:DISCRIMINATOR_BYTES]
+    return bytes(Hash.hash(f"account:{name}".encode()))[:DISCRIMINATOR_BYTES]
 
 
 def check_owner(raw: RawAccount, owner: Pubkey, what: str, programs: ProgramIds) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solders.pubkey import Pubkey
 
@@ -15,20 +15,15 @@ from psyche_cli.limits import (
     STORED_ROUNDS,
 )
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner
-from psyche_cli.protocol.accounts.coordinator_parts import (
-    BloomFilter,
-    EpochClient,
-    EpochRates,
-    Identity,
-    PendingClient,
-    Round,
-    WitnessRecord,
-)
+from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity, PendingClient
 from psyche_cli.protocol.layouts.memory_values import MemoryReader, PlainValue, fixed_string
 from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_VERSION, CoordinatorImage
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.solana.raw_account import RawAccount
+
+if TYPE_CHECKING:
+    from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, Round
 
 _WHAT = "coordinator account"
 
@@ -265,6 +260,8 @@ class CoordinatorAccount:
         )
 
     def _round(self, part: Any, path: str) -> Round:
+        from psyche_cli.protocol.accounts.coordinator_rounds import Round, WitnessRecord
+
         return Round(
             data_index=part.data_index,
             random_seed=part.random_seed,
@@ -295,4 +292,6 @@ def _rates(part: Any) -> EpochRates:
 
 
 def _bloom(part: Any) -> BloomFilter:
+    from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter
+
     return BloomFilter(tuple(part.keys), tuple(part.bits))

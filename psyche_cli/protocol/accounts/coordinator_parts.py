@@ -6,8 +6,7 @@ memory layout in ``protocol.layouts``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psyche_cli.protocol.run_states import ClientState
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 _DISPLAY_ID_BYTES = 4
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """A client: the wallet that it signs with and the key of its peer-to-peer node. Only the wallet is compared."""
 
     signer: bytes
@@ -37,8 +35,7 @@ class Identity:
         return Pubkey.from_bytes(self.signer)
 
 
-@dataclass(frozen=True)
-class PendingClient:
+class PendingClient(NamedTuple):
     """A wallet that has joined the run; never removed.
 
     ``earned`` and ``slashed`` are points. It takes part in the next epoch if ``active`` equals ``next_active`` then.
@@ -50,8 +47,7 @@ class PendingClient:
     active: int = 0
 
 
-@dataclass(frozen=True)
-class EpochClient:
+class EpochClient(NamedTuple):
     """A client of the current epoch, or one that left it in the round of ``exited_height``."""
 
     id: Identity
@@ -59,45 +55,8 @@ class EpochClient:
     exited_height: int = 0
 
 
-@dataclass(frozen=True)
-class EpochRates:
+class EpochRates(NamedTuple):
     """Points per epoch: earned by all clients together, and lost by each ejected client."""
 
     earning_rate_total_shared: int = 0
     slashing_rate_per_client: int = 0
-
-
-@dataclass(frozen=True)
-class BloomFilter:
-    """A Bloom filter of 1,024 bits with 8 hash keys, all u64. The all-zero default is empty."""
-
-    keys: tuple[int, ...] = (0,) * 8
-    bits: tuple[int, ...] = (0,) * 16
-
-
-@dataclass(frozen=True)
-class WitnessRecord:
-    """The record that a witness submits for a round, as stored in the account.
-
-    ``position``, ``index`` and ``witness`` form its proof: the position in the witness shuffle, the index in the
-    list of the epoch's clients, and a byte that is 1 to claim the role of witness. The Merkle root is 32 bytes.
-    """
-
-    position: int
-    index: int
-    witness: int = 1
-    participant_bloom: BloomFilter = BloomFilter()
-    broadcast_bloom: BloomFilter = BloomFilter()
-    broadcast_merkle: bytes = bytes(32)
-
-
-@dataclass(frozen=True)
-class Round:
-    """One of the four latest rounds, which the account stores. ``data_index`` counts sequences."""
-
-    data_index: int = 0
-    random_seed: int = 0
-    height: int = 0
-    clients_len: int = 0
-    tie_breaker_tasks: int = 0
-    witnesses: tuple[WitnessRecord, ...] = ()

@@ -6,7 +6,7 @@ function raises WrongOwner, WrongDiscriminator or MalformedAccount.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -17,8 +17,7 @@ from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.raw_account import RawAccount
 
 
-@dataclass(frozen=True)
-class CoordinatorInstance:
+class CoordinatorInstance(NamedTuple):
     """The authorities of a run and the address of its coordinator account, stored under the run id. Immutable."""
 
     address: Pubkey
@@ -32,8 +31,7 @@ class CoordinatorInstance:
     run_id: str
 
 
-@dataclass(frozen=True)
-class Authorization:
+class Authorization(NamedTuple):
     """A grantor's permission for a grantee and the delegates that the grantee appoints."""
 
     address: Pubkey
@@ -53,14 +51,13 @@ class Authorization:
         return self.active and self.grantor == grantor and self.scope == scope and allowed
 
 
-@dataclass(frozen=True)
-class TreasurerRun:
+class TreasurerRun(NamedTuple):
     """The treasurer's Run account. Totals are in base units of the collateral and in points."""
 
     address: Pubkey
     lamports: int
     bump: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nothing needs here
     main_authority: Pubkey
     """The wallet that administers the run."""
     join_authority: Pubkey
@@ -71,8 +68,7 @@ class TreasurerRun:
     total_claimed_earned_points: int
 
 
-@dataclass(frozen=True)
-class Participant:
+class Participant(NamedTuple):
     """The claims of one user against a treasurer's Run, in base units of the collateral and in points."""
 
     address: Pubkey

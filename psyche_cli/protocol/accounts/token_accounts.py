@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -14,8 +14,7 @@ from psyche_cli.solana.programs import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.raw_account import RawAccount
 
 
-@dataclass(frozen=True)
-class TokenMint:
+class TokenMint(NamedTuple):
     """A mint: ``supply`` in base units, of which 10^``decimals`` make one token."""
 
     address: Pubkey
@@ -24,8 +23,7 @@ class TokenMint:
     mint_authority: Pubkey | None
 
 
-@dataclass(frozen=True)
-class TokenAccount:
+class TokenAccount(NamedTuple):
     """A token account: ``amount`` in base units. The treasurer rejects an account with a ``delegate``."""
 
     address: Pubkey

@@ -78,7 +78,7 @@ class RpcClient(Requester):
         found: list[RawAccount | None] = []
         for start in range(0, len(addresses), ACCOUNTS_PER_CALL):
             chunk = addresses[start : start + ACCOUNTS_PER_CALL]
-            params: list[Json] = [[str(address) for address in chunk], self._options(encoding="base64+zstd")]
+            params: list[Json] = [[str(address) for address in chunk], self._state_options(encoding="base64+zstd")]
             read = partial(read_accounts, chunk)
             found += self.call("getMultipleAccounts", params, read)
         return found
@@ -89,13 +89,13 @@ class RpcClient(Requester):
 
     def program_accounts(self, program: Pubkey, filters: Sequence[Json] = ()) -> list[RawAccount]:
         """All accounts of a program that pass the ``filters`` (``{"dataSize": n}``, ``{"memcmp": {...}}``)."""
-        options = self._options(encoding="base64+zstd", filters=list(filters))
+        options = self._state_options(encoding="base64+zstd", filters=list(filters))
         return self.call("getProgramAccounts", [str(program), options], read_program_accounts)
 
     def balance(self, address: Pubkey) -> int:
         """The balance of an address in lamports, 0 if the account does not exist."""
         return self.call(
-            "getBalance", [str(address), self._options()], lambda result: as_u64(slot_and_value(result)[1])
+            "getBalance", [str(address), self._state_options()], lambda result: as_u64(slot_and_value(result)[1])
         )
 
     def rent_exempt_minimum(self, size: int) -> int:
@@ -115,7 +115,7 @@ class RpcClient(Requester):
     def latest_blockhash(self) -> Blockhash:
         """A blockhash to sign with."""
         return self.call(
-            "getLatestBlockhash", [self._options()], lambda result: read_blockhash(slot_and_value(result)[1])
+            "getLatestBlockhash", [self._state_options()], lambda result: read_blockhash(slot_and_value(result)[1])
         )
 
     def block_height(self) -> int:
@@ -141,14 +141,14 @@ class RpcClient(Requester):
         """Simulate a signed transaction, with verification of its signatures and blockhash."""
         return self._simulate(transaction, sigVerify=True)
 
-    def simulate_unsigned(self, transaction: bytes) -> Simulation:
-        """Simulate a transaction with the node's latest blockhash, without verification of signatures."""
-        return self._simulate(transaction, sigVerify=False, replaceRecentBlockhash=True)
+    def simulate_unsigned(self, transaction: bytes, *, replace_blockhash: bool = True) -> Simulation:
+        """Simulate a transaction without verification of signatures, by default with the node's latest blockhash."""
+        return self._simulate(transaction, sigVerify=False, replaceRecentBlockhash=replace_blockhash)
 
     def _simulate(self, transaction: bytes, **options: bool) -> Simulation:
         return self.call(
             "simulateTransaction",
-            [_base64(transaction), self._options(encoding="base64", **options)],
+            [_base64(transaction), self._state_options(encoding="base64", **options)],
             lambda result: read_simulation(slot_and_value(result)[1]),
         )
 
@@ -199,8 +199,15 @@ class RpcClient(Requester):
         """Request an airdrop from the cluster's faucet; never retried. It is complete when the signature has landed."""
         return self.call("requestAirdrop", [str(address), lamports, self._options()], read_signature, retry=False)
 
-    def _options(self, **more: Json) -> Json:
+    def _options(self, **more: Json) -> dict[str, Json]:
         return {"commitment": self._commitment, **more}
+
+    def _state_options(self, **more: Json) -> Json:
+        """The options of a method that reads the state of the chain, including the required slot."""
+        options = self._options(**more)
+        if self.least_slot:
+            options["minContextSlot"] = self.least_slot
+        return options
 
 
 def _base64(data: bytes) -> str:

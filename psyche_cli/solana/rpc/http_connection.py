@@ -33,6 +33,16 @@ class _FinalResponse(HTTPResponse):
             parse_headers(self.fp)
 
 
+class _PlainConnection(HTTPConnection):
+    """HTTP without TLS."""
+
+    def connect(self) -> None:
+        """Connect. The host goes as bytes: for text, Python imports its codec for international names, each time."""
+        address = (self.host.encode("ascii"), self.port)
+        self.sock = socket.create_connection(address, self.timeout)  # type: ignore[arg-type]  # bytes are allowed
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class Connection:
     """An open connection. Not thread-safe, except for ``abort``."""
 
@@ -119,7 +129,7 @@ class Connections:
         """
         host, port = (self._host, self._port) if self._proxy is None else (self._proxy.host, self._proxy.port)
         if self._tls is None:
-            http = HTTPConnection(host, port, timeout=timeout)
+            http: HTTPConnection = _PlainConnection(host, port, timeout=timeout)
         else:
             http = HTTPSConnection(host, port, timeout=timeout, context=self._tls)
             if self._proxy is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +19,13 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT = 10.0
 
 _Value = TypeVar("_Value")
+
+
+class _LeastSlot:
+    """The slot that a node must have reached, shared by all clients of an endpoint."""
+
+    def __init__(self) -> None:
+        self.slot = 0
 
 
 class Requester:
@@ -45,6 +51,7 @@ class Requester:
         self._retry = retry or RetryPolicy()
         self._deadline = deadline
         self._ids = count(1)
+        self._least_slot = _LeastSlot()
 
     @property
     def label(self) -> str:
@@ -66,6 +73,20 @@ class Requester:
         client._deadline = deadline
         return client
 
+    @property
+    def least_slot(self) -> int:
+        """The slot required by ``require_slot``, 0 for none."""
+        return self._least_slot.slot
+
+    def require_slot(self, slot: int) -> None:
+        """From now on, accept the state of the chain only from a node that has reached ``slot``.
+
+        Call it with the slot in which a transaction landed: a URL may be served by several nodes, and another one may
+        not have seen the transaction yet. Applies to all clients derived from the same one. A node that has not
+        reached the slot rejects the request, which is then retried like that of a busy node.
+        """
+        self._least_slot.slot = max(self._least_slot.slot, slot)
+
     def without_retries(self, timeout: float | None = None) -> Self:
         """A client of the same endpoint without retries, for callers with their own retry loop."""
         client = self._copy()
@@ -76,7 +97,9 @@ class Requester:
     def _copy(self) -> Self:
         """A copy that shares the counter of request ids, so that a late or duplicate response on a persistent
         connection is never mistaken for the response to another request."""
-        return copy(self)
+        another = object.__new__(type(self))
+        vars(another).update(vars(self))
+        return another
 
     def request(self, method: str, params: Sequence[Json] = (), *, retry: bool = True) -> Json:
         """The unvalidated result of any method. With ``retry``, transient failures are retried."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from psyche_cli.errors import HttpStatusError, NetworkError, RpcError, TimedOut, Unreachable
 from psyche_cli.solana.rpc.codes import MIN_CONTEXT_SLOT_NOT_REACHED, NODE_UNHEALTHY, RATE_LIMITED
@@ -19,8 +19,7 @@ _BUSY_STATUSES = frozenset(
 _BUSY_RPC_CODES = frozenset({NODE_UNHEALTHY, MIN_CONTEXT_SLOT_NOT_REACHED, RATE_LIMITED})
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """Exponential backoff until a wall-clock deadline. All values except ``factor`` are seconds.
 
     There are two deadlines, both relative to the first attempt. An unreachable endpoint usually means a wrong URL or a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.hash import Hash
 
@@ -11,24 +11,21 @@ from psyche_cli.errors import Json
 COMMITMENTS = ("processed", "confirmed", "finalized")
 
 
-@dataclass(frozen=True)
-class Blockhash:
+class Blockhash(NamedTuple):
     """A recent blockhash and the last block height at which a transaction with it can land."""
 
     hash: Hash
     last_valid_block_height: int
 
 
-@dataclass(frozen=True)
-class ChainPosition:
+class ChainPosition(NamedTuple):
     """A node's slot and block height (the number of slots with a block) at one time."""
 
     slot: int
     block_height: int
 
 
-@dataclass(frozen=True)
-class Simulation:
+class Simulation(NamedTuple):
     """The result of a simulation. ``err`` is None or the transaction error in its JSON-RPC form.
 
     ``blockhash`` is the replacement blockhash, if the node was asked to replace it and reports it.
@@ -40,8 +37,7 @@ class Simulation:
     blockhash: Blockhash | None = None
 
 
-@dataclass(frozen=True)
-class SignatureStatus:
+class SignatureStatus(NamedTuple):
     """The status of a transaction: slot, error or None, and commitment (processed, confirmed or finalized)."""
 
     slot: int
@@ -49,8 +45,7 @@ class SignatureStatus:
     confirmation_status: str
 
 
-@dataclass(frozen=True)
-class LandedTransaction:
+class LandedTransaction(NamedTuple):
     """A transaction in the ledger: slot, error or None, logs, and fee in lamports."""
 
     slot: int
@@ -59,8 +54,7 @@ class LandedTransaction:
     fee_lamports: int
 
 
-@dataclass(frozen=True)
-class TokenAmount:
+class TokenAmount(NamedTuple):
     """The balance of a token account: base units, and the decimals of its mint."""
 
     base_units: int

@@ -10,7 +10,7 @@ from solders.signature import Signature
 
 from psyche_cli.environment import Clock
 from psyche_cli.errors import LOOK_UP, Interrupted, Json, PsycheError, TimedOut
-from psyche_cli.results import Receipt
+from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Simulation
@@ -149,6 +149,7 @@ class Sender:
 
     def _receipt(self, delivery: TransactionDelivery, signed: SignedTransaction) -> Receipt:
         status = delivery.run()
+        self._rpc.require_slot(status.slot)
         ledger = delivery.landed_transaction()
         logs = ledger.logs if ledger else ()
         if status.err is not None:
@@ -168,7 +169,8 @@ class Sender:
         """Simulate the transaction, and sign it as simulated.
 
         The simulated transaction is unsigned, so it cannot land. The node inserts its latest blockhash and reports it,
-        so the signed message is the one that was simulated.
+        so the signed message is the one that was simulated. docs/decisions/simulate-then-sign.md explains why that is
+        safe with any set of nodes.
 
         Two equal transactions with the same blockhash have the same signature and are executed only once: the second
         would seem to land but pay nothing. If a signature has already been used, in this process or (according to the
@@ -179,13 +181,15 @@ class Sender:
         unsigned = unsigned_transaction(instructions, wallet.address)
         while True:
             simulation = rpc.simulate_unsigned(unsigned.raw)
-            if simulation.err is None:
-                blockhash = simulation.blockhash or rpc.latest_blockhash()
+            blockhash = simulation.blockhash
+            if simulation.err is None and blockhash is None:
+                # An old node does not return the blockhash it used, so the message is simulated with a known one.
+                blockhash = rpc.latest_blockhash()
+                known = unsigned_transaction(instructions, wallet.address, blockhash.hash)
+                simulation = rpc.simulate_unsigned(known.raw, replace_blockhash=False)
+            if simulation.err is None and blockhash is not None:
                 signed = sign_transaction(instructions, wallet, extra_signers, blockhash)
-                if simulation.blockhash is None:
-                    # An old node does not report the blockhash, and may have used another one than returned now.
-                    simulation = rpc.simulate(signed.raw)
-                if simulation.err is None and signed.signature not in self._used_signatures:
+                if signed.signature not in self._used_signatures:
                     return signed, simulation
             if simulation.err is not None and simulation.err not in _SOLVED_BY_NEWER_BLOCKHASH:
                 raise self._refusal(simulation.err, simulation.logs, unsigned)

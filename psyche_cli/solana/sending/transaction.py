@@ -69,12 +69,15 @@ def transaction_fee(instructions: Sequence[Instruction], payer: Pubkey) -> int:
     return _message(instructions, payer, Hash.default()).header.num_required_signatures * LAMPORTS_PER_SIGNATURE
 
 
-def unsigned_transaction(instructions: Sequence[Instruction], payer: Pubkey) -> LegacyTransaction:
-    """A transaction for simulation that cannot land: its blockhash and signatures are zeros. ``payer`` pays the fee.
+def unsigned_transaction(
+    instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash | None = None
+) -> LegacyTransaction:
+    """A transaction for simulation that cannot land: its signatures are zeros, and by default its blockhash is, too.
+    ``payer`` pays the fee.
 
     Raises TransactionTooLarge above 1,232 bytes.
     """
-    message = _message(instructions, payer, Hash.default())
+    message = _message(instructions, payer, blockhash or Hash.default())
     signatures = [Signature.default()] * message.header.num_required_signatures
     return LegacyTransaction(_raw(message, signatures), *_outline(instructions, message))
 

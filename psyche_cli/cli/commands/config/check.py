@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from psyche_cli.cli.sessions import plain
+from psyche_cli.cli.options import Argument, option
+from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.results import Result
 
 
 @plain(example="psyche-cli config check run.toml")
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to check; - is standard input.")],
-    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    files: Annotated[list[Path], Argument(metavar="FILE...", help="Files to check; - is standard input.")],
+    strict: Annotated[bool, option("--strict", help="Treat warnings as errors.")] = False,
 ) -> Result:
     """Check run configuration files offline.
 
@@ -25,4 +24,4 @@ def command(
     """
     from psyche_cli.operations.config.check import check_files
 
-    return check_files(ctx.obj, files, strict=strict)
+    return check_files(call.environment, files, strict=strict)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from psyche_cli.cli.options import RunId, TreasurerIndex
+from psyche_cli.cli.options import Argument, RunId, TreasurerIndex
 from psyche_cli.cli.sessions import Reading, reads
 
 
 @reads(example="psyche-cli config diff --run-id my-run run.toml")
 def command(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Run configuration file (TOML).")],
+    file: Annotated[Path, Argument(metavar="FILE", help="Run configuration file (TOML).")],
     run_id: RunId,
     treasurer_index: TreasurerIndex = None,
 ) -> Reading:

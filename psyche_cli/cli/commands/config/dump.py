@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import typer
-
 from psyche_cli.cli.options import OutputFile, RunId, TreasurerIndex
-from psyche_cli.cli.sessions import Reading, reads
+from psyche_cli.cli.sessions import Call, Reading, reads
 
 
 @reads(example="psyche-cli config dump --run-id my-run -o run.toml")
 def command(
-    ctx: typer.Context, *, run_id: RunId, output_file: OutputFile = None, treasurer_index: TreasurerIndex = None
+    call: Call, *, run_id: RunId, output_file: OutputFile = None, treasurer_index: TreasurerIndex = None
 ) -> Reading:
     """Print the configuration of a run as a file, or write it to a new one.
 
@@ -23,5 +21,5 @@ def command(
         run_id=run_id,
         treasurer_index=treasurer_index,
         output_file=output_file,
-        ascii_only=not ctx.obj.stdout_is_utf8,
+        ascii_only=not call.environment.stdout_is_utf8,
     )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from psyche_cli.cli.options import OutputFile, option
+from psyche_cli.cli.options import Argument, OutputFile, option
 from psyche_cli.cli.sessions import plain
 from psyche_cli.errors import UsageError
 from psyche_cli.results import PlainText
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 @plain(example="psyche-cli config example small-llama -o run.toml")
 def command(
-    name: Annotated[str, typer.Argument(help="Name of the example; see --list.")] = "minimal",
+    name: Annotated[str, Argument(help="Name of the example; see --list.")] = "minimal",
     *,
     output_file: OutputFile = None,
     show_list: Annotated[bool, option("--list", help="List the available examples with a short description.")] = False,

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from psyche_cli.cli.sessions import Reading, reads
+from psyche_cli.cli.options import Argument
+from psyche_cli.cli.sessions import Call, Reading, reads
 
 
 @reads(example="psyche-cli localnet airdrop owner.json 10", websocket=False)
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
-    recipient: Annotated[str, typer.Argument(metavar="PUBKEY|FILE", help="Recipient: a public key or a keypair file.")],
-    sol: Annotated[str, typer.Argument(metavar="SOL", help="Amount, as an exact decimal.")],
+    recipient: Annotated[str, Argument(metavar="PUBKEY|FILE", help="Recipient: a public key or a keypair file.")],
+    sol: Annotated[str, Argument(metavar="SOL", help="Amount, as an exact decimal.")],
 ) -> Reading:
     """Request SOL from the faucet and wait for it to arrive.
 
@@ -22,4 +21,4 @@ def command(
     """
     from psyche_cli.operations.localnet.airdrop import airdrop
 
-    return lambda session: airdrop(session, ctx.obj, recipient, sol)
+    return lambda session: airdrop(session, call.environment, recipient, sol)

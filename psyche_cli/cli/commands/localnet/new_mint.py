@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from psyche_cli.cli.options import option
 from psyche_cli.cli.sessions import Writing, writes
 
@@ -28,9 +26,9 @@ _TokenWallet = Annotated[
 )
 def command(
     *,
-    decimals: Annotated[int, typer.Option("--decimals", help="Number of decimals of the token, 0 to 255.")] = 6,
+    decimals: Annotated[int, option("--decimals", help="Number of decimals of the token, 0 to 255.")] = 6,
     amount: Annotated[
-        str, typer.Option("--amount", help="Amount of tokens to mint to the wallet, as an exact decimal.")
+        str, option("--amount", help="Amount of tokens to mint to the wallet, as an exact decimal.")
     ] = "0",
 ) -> Writing:
     """Create an SPL token to use as test collateral.

@@ -5,22 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from psyche_cli.cli.options import Rpc
-from psyche_cli.cli.sessions import plain
+from psyche_cli.cli.options import Argument, Rpc, option
+from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.results import PlainText
 
 
 @plain(example="psyche-cli localnet new-wallet owner.json --airdrop 100")
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
-    file: Annotated[Path, typer.Argument(help="Keypair file to create. An existing file is never overwritten.")],
+    file: Annotated[Path, Argument(help="Keypair file to create. An existing file is never overwritten.")],
     airdrop: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--airdrop",
             metavar="SOL",
             help="Top the wallet up to this balance from the cluster's faucet. With this option, FILE may already "
@@ -35,4 +33,4 @@ def command(
     """
     from psyche_cli.operations.localnet.wallets_and_mints import new_wallet
 
-    return new_wallet(ctx.obj, file, rpc=rpc, airdrop=airdrop)
+    return new_wallet(call.environment, file, rpc=rpc, airdrop=airdrop)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
+from psyche_cli.cli.options import option
 from psyche_cli.cli.sessions import plain
 from psyche_cli.results import OperationResult
 
@@ -14,7 +13,7 @@ from psyche_cli.results import OperationResult
 @plain(example="psyche-cli localnet programs --export programs")
 def command(
     *,
-    export: Annotated[Path, typer.Option("--export", metavar="DIR", help="Directory to write the programs to.")],
+    export: Annotated[Path, option("--export", metavar="DIR", help="Directory to write the programs to.")],
 ) -> OperationResult[Any]:
     """Export the Psyche programs as .so files.
 

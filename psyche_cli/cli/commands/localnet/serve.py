@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS
-from psyche_cli.cli.sessions import plain
+from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, option
+from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import LOCAL_RPC_PORT
 from psyche_cli.private_keys import refuse_key_as_path
@@ -28,14 +26,14 @@ def _pairs(name: str, values: list[str] | None) -> list[tuple[str, Path]]:
 
 @plain(example="psyche-cli localnet --airdrop PUBKEY=100", paired_options=("--bpf-program", "--account"))
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
     rpc_port: Annotated[
-        int, typer.Option("--rpc-port", help="JSON-RPC port; PubSub uses the next one. 0 selects two free ports.")
+        int, option("--rpc-port", help="JSON-RPC port; PubSub uses the next one. 0 selects two free ports.")
     ] = LOCAL_RPC_PORT,
     bpf_program: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--bpf-program",
             metavar="ADDRESS|NAME FILE.so",
             help="Load a program. NAME (coordinator, authorizer or treasurer) replaces that stand-in. Repeatable.",
@@ -43,17 +41,17 @@ def command(
     ] = None,
     airdrop: Annotated[
         list[str] | None,
-        typer.Option("--airdrop", metavar="PUBKEY=SOL", help="Fund an address at startup. Repeatable."),
+        option("--airdrop", metavar="PUBKEY=SOL", help="Fund an address at startup. Repeatable."),
     ] = None,
     mint: Annotated[
-        str | None, typer.Option("--mint", metavar="PUBKEY", help="Address that receives 500,000,000 SOL at startup.")
+        str | None, option("--mint", metavar="PUBKEY", help="Address that receives 500,000,000 SOL at startup.")
     ] = None,
     faucet_sol: Annotated[
-        str, typer.Option("--faucet-sol", metavar="SOL", help="Initial balance of the faucet.")
+        str, option("--faucet-sol", metavar="SOL", help="Initial balance of the faucet.")
     ] = "1000000",
     account: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--account",
             metavar="ADDRESS FILE.json",
             help="Load an account from a file written by `solana account --output json`. Use - as ADDRESS to take it "
@@ -62,11 +60,11 @@ def command(
     ] = None,
     clone: Annotated[
         list[str] | None,
-        typer.Option("--clone", "-c", metavar="ADDRESS", help="Copy an account from the cluster at --url. Repeatable."),
+        option("--clone", "-c", metavar="ADDRESS", help="Copy an account from the cluster at --url. Repeatable."),
     ] = None,
     clone_upgradeable_program: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             "--clone-upgradeable-program",
             metavar="ADDRESS",
             help="Copy a program from the cluster at --url, replacing any stand-in with the same id. Repeatable.",
@@ -74,44 +72,42 @@ def command(
     ] = None,
     url: Annotated[
         str,
-        typer.Option(
-            "--url", "-u", metavar="URL", help="Cluster to clone from: a URL, devnet, testnet or mainnet-beta."
-        ),
+        option("--url", "-u", metavar="URL", help="Cluster to clone from: a URL, devnet, testnet or mainnet-beta."),
     ] = "mainnet-beta",
     ledger: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--ledger",
             "-l",
             metavar="DIR",
             help="Store the chain in this directory and continue from it on the next start.",
         ),
     ] = None,
-    reset: Annotated[bool, typer.Option("--reset", "-r", help="Discard the existing chain in --ledger.")] = False,
+    reset: Annotated[bool, option("--reset", "-r", help="Discard the existing chain in --ledger.")] = False,
     slot_time: Annotated[
         float,
-        typer.Option("--slot-time", metavar="SECONDS", help="Slot duration; with 0, slots advance only when warped."),
+        option("--slot-time", metavar="SECONDS", help="Slot duration; with 0, slots advance only when warped."),
     ] = 0.4,
     clock: Annotated[
         str,
-        typer.Option(
+        option(
             "--clock",
             metavar="now|fixed:UNIX|scale:N",
             help="Cluster clock: the system clock, a fixed time, or the system clock sped up.",
         ),
     ] = "now",
     warp_slot: Annotated[
-        int, typer.Option("--warp-slot", "-w", metavar="SLOT", help="First slot of the chain.", min=1, max=10**15)
+        int, option("--warp-slot", "-w", metavar="SLOT", help="First slot of the chain.", min=1, max=10**15)
     ] = 1,
     ready_file: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--ready-file",
             metavar="FILE",
             help="File to create once the validator is ready, with its URLs as JSON. Removed on exit.",
         ),
     ] = None,
-    log: Annotated[bool, typer.Option("--log", help="Also print all requests and program logs to stderr.")] = False,
+    log: Annotated[bool, option("--log", help="Also print all requests and program logs to stderr.")] = False,
 ) -> None:
     """Run a local validator or control a running one.
 
@@ -140,22 +136,22 @@ def command(
         url=url,
     )
     options = LocalnetOptions(
-        genesis=read_genesis(ctx.obj, texts),
+        genesis=read_genesis(call.environment, texts),
         rpc_port=rpc_port,
         slot_seconds=check_slot_time(slot_time),
         clock_mode=ClockMode.parse(clock),
-        clock=ctx.obj.clock,
+        clock=call.environment.clock,
         first_slot=warp_slot,
-        log_requests=log or ctx.obj.output.verbose,
+        log_requests=log or call.environment.output.verbose,
         ledger=ledger,
         reset=reset,
     )
-    output = ctx.obj.output
+    output = call.environment.output
     run_in_foreground(
-        ctx.obj,
+        call.environment,
         options,
         announce=lambda ready: print_line(
-            ctx.obj, one_line_json("localnet", ready) if output.as_json else ready.summary
+            call.environment, one_line_json("localnet", ready) if output.as_json else ready.summary
         ),
         as_document=lambda ready: one_line_json("localnet", ready),
         quiet=output.quiet and not log,

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from psyche_cli.cli.options import Argument
 from psyche_cli.cli.sessions import Reading, reads
 
 
 @reads(example="psyche-cli localnet set-account ADDRESS account.json", websocket=False)
 def command(
     *,
-    address: Annotated[str, typer.Argument(help="Address of the account.")],
-    file: Annotated[Path, typer.Argument(help="Account file as written by `solana account --output json`.")],
+    address: Annotated[str, Argument(help="Address of the account.")],
+    file: Annotated[Path, Argument(help="Account file as written by `solana account --output json`.")],
 ) -> Reading:
     """Overwrite an account, bypassing all program rules."""
     from psyche_cli.operations.localnet.control import set_account

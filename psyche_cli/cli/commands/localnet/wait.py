@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from psyche_cli.cli.sessions import Reading, reads
+from psyche_cli.cli.options import option
+from psyche_cli.cli.sessions import Call, Reading, reads
 
 
 @reads(example="psyche-cli localnet wait --timeout 2m", websocket=False)
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
     timeout: Annotated[
         str,
-        typer.Option(
-            "--timeout", metavar="DURATION", help="Maximum time to wait: seconds, or a duration such as 90s or 2m."
-        ),
+        option("--timeout", metavar="DURATION", help="Maximum time to wait: seconds, or a duration such as 90s or 2m."),
     ] = "60",
 ) -> Reading:
     """Wait for a local validator to become ready.
@@ -26,4 +23,4 @@ def command(
     """
     from psyche_cli.operations.localnet.wait import wait_until_healthy
 
-    return lambda session: wait_until_healthy(session, ctx.obj.clock, timeout)
+    return lambda session: wait_until_healthy(session, call.environment.clock, timeout)

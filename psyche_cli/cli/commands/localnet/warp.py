@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from psyche_cli.cli.options import Argument, option
 from psyche_cli.cli.sessions import Reading, reads
 
 
@@ -14,13 +13,13 @@ def command(
     *,
     duration: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             help="Time to advance, with the slots it contains: seconds, or a duration such as 45s, 90m, 1h30m or 2d."
         ),
     ] = None,
     slots: Annotated[
         int | None,
-        typer.Option("--slots", help="Slots to advance without changing the time; 151 expire every blockhash.", min=0),
+        option("--slots", help="Slots to advance without changing the time; 151 expire every blockhash.", min=0),
     ] = None,
 ) -> Reading:
     """Advance the clock or the slot."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from psyche_cli.cli.options import RunId, TreasurerIndex, option
-from psyche_cli.cli.sessions import Reading, reads
+from psyche_cli.cli.sessions import Call, Reading, reads
 from psyche_cli.results import PlainText
 
 if TYPE_CHECKING:
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 @reads(example="psyche-cli rewards list --run-id my-run --csv")
 def command(
-    ctx: typer.Context,
+    call: Call,
     *,
     run_id: RunId,
     csv: Annotated[bool, option("--csv", help="Print CSV, unless --output json is given.")] = False,
@@ -32,7 +30,7 @@ def command(
 
     def read(session: Session) -> Result:
         result = list_rewards(session, run_id=run_id, treasurer_index=treasurer_index)
-        if csv and not ctx.obj.output.as_json:
+        if csv and not call.environment.output.as_json:
             return PlainText(rewards_csv(result.data), result.data)
         return result
 

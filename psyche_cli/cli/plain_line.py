@@ -1,0 +1,175 @@
+"""Reads an ordinary command line without Typer, whose import takes longer than all the rest of a read.
+
+What a verb declares is the one table of its options, here as for Typer. Only words that need no second thought are
+read: a verb by its name, options spelt out, each once, with a value that does not begin with a hyphen and is of its
+type. Help, mistakes, arguments, groups of verbs and everything else unusual is left to Typer, which then reads all of
+it. ``tests/cli/test_plain_line.py`` checks that both read the same from whatever is read here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from inspect import Parameter
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
+
+from psyche_cli.cli.options import COMPLETION_VARIABLE, Option, output_options
+from psyche_cli.cli.sessions import Call, Declaration, flags_of, parameters_of
+from psyche_cli.cli.verbs import SECTIONS, Verb
+from psyche_cli.limits import U64_MAX
+
+if TYPE_CHECKING:
+    from psyche_cli.environment import Environment
+    from psyche_cli.results import Result
+
+
+_KINDS: Final = (str, int, bool, Path)
+
+
+class PlainLine:
+    """An ordinary command line: the verb's name, its table entry, and what it is called with."""
+
+    def __init__(self, verb: Verb, declaration: Declaration, call: Call, output: Mapping[str, Any]) -> None:
+        self.command = verb.name
+        self.prints_document = verb.prints_document
+        self.call = call
+        self.declaration = declaration
+        self._output = output
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether ``--output`` asks for JSON."""
+        return self.call.environment.output.as_json
+
+    def read(self) -> None:
+        """Let the output options take effect."""
+        options = self.call.environment.output
+        options.as_json = self._output["output"] == "json"
+        options.quiet, options.verbose = self._output["quiet"], self._output["verbose"]
+
+    def run(self) -> Result | None:
+        """Run the verb, and return its result; that of a verb that printed by itself is None."""
+        return self.declaration.run(self.call)
+
+
+class _Unusual(Exception):
+    """Something that is left to Typer."""
+
+
+def plain_line(words: Sequence[str], environment: Environment) -> PlainLine | None:
+    """The command line, or None where it is not an ordinary one."""
+    if COMPLETION_VARIABLE in environment.variables:
+        return None
+    try:
+        return _read(words, environment)
+    except _Unusual:
+        return None
+
+
+def _read(words: Sequence[str], environment: Environment) -> PlainLine:
+    output_table = parameters_of(output_options)
+    rest = iter(words)
+    texts: dict[str, str] = {}
+    name = _take_options(rest, output_table, texts)
+    verb = next((verb for section in SECTIONS for verb in section.verbs if verb.name == name), None)
+    if verb is None or verb.verbs:
+        raise _Unusual
+    module = importlib.import_module(f"psyche_cli.cli.commands.{verb.module}")
+    declaration: Declaration = module.command
+    if declaration.open_options:
+        raise _Unusual
+    table = declaration.parameters
+    if _take_options(rest, {**table, **output_table}, texts) is not None:
+        raise _Unusual
+    typed = frozenset(texts.keys() & table.keys())
+    for parameter in table.values():
+        _add_variable(parameter, environment.variables, texts)
+    call = Call(
+        environment,
+        values={name: _value(parameter, texts) for name, parameter in table.items()},
+        typed=typed,
+        from_variables=frozenset(texts.keys() & table.keys()) - typed,
+    )
+    return PlainLine(verb, declaration, call, {name: _value(option, texts) for name, option in output_table.items()})
+
+
+def _take_options(words: Iterator[str], table: Mapping[str, Parameter], texts: dict[str, str]) -> str | None:
+    """Add what follows options to ``texts``, by parameter, up to the first other word, which is returned."""
+    by_flag = {flag: parameter for parameter in table.values() for flag in flags_of(parameter)}
+    for word in words:
+        if not word.startswith("-"):
+            return word
+        flag, equals, text = word.partition("=")
+        parameter = by_flag.get(flag)
+        if parameter is None or parameter.name in texts or (equals and not flag.startswith("--")):
+            raise _Unusual
+        if _kind(parameter) is bool:
+            if equals:
+                raise _Unusual
+            texts[parameter.name] = flag
+            continue
+        if not equals:
+            text = next(words, "")
+        if not text or text.startswith("-"):
+            raise _Unusual
+        texts[parameter.name] = text
+    return None
+
+
+def _add_variable(parameter: Parameter, variables: Mapping[str, str], texts: dict[str, str]) -> None:
+    """Let an environment variable stand in for an option that is not on the command line."""
+    [declared] = parameter.annotation.__metadata__
+    text = variables.get(declared.variable or "") if isinstance(declared, Option) else None
+    if text and parameter.name not in texts:
+        if _kind(parameter) is bool:
+            raise _Unusual
+        texts[parameter.name] = text
+
+
+def _kind(parameter: Parameter) -> Any:
+    """The type of an option's value, None aside."""
+    annotated = parameter.annotation.__origin__
+    kinds = [kind for kind in get_args(annotated) if kind is not NoneType]
+    return kinds[0] if len(kinds) == 1 and NoneType in get_args(annotated) else annotated
+
+
+def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
+    """The value of an option."""
+    [declared] = parameter.annotation.__metadata__
+    kind, text = _kind(parameter), texts.get(parameter.name)
+    if not isinstance(declared, Option) or (kind not in _KINDS and get_origin(kind) is not Literal):
+        raise _Unusual
+    if text is None:
+        if parameter.default is Parameter.empty:
+            raise _Unusual
+        return parameter.default
+    if kind is str:
+        return text
+    if kind is bool:
+        return True
+    if kind is int:
+        return _integer(text, declared)
+    if kind is Path:
+        return _path(text)
+    if text not in get_args(kind):
+        raise _Unusual
+    return text
+
+
+def _integer(text: str, declared: Option) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(U64_MAX))):
+        raise _Unusual
+    value = int(text)
+    if value < (declared.min or 0) or (declared.max is not None and value > declared.max):
+        raise _Unusual
+    return value
+
+
+def _path(text: str) -> Path:
+    """A path. Typer refuses one to what exists but may not be read."""
+    if os.path.exists(text) and not os.access(text, os.R_OK):  # noqa: PTH110 - Path.exists raises for a long name
+        raise _Unusual
+    return Path(text)

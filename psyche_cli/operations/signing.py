@@ -1,0 +1,123 @@
+"""Sessions that can write: an endpoint, a wallet and a sender. Commands that only read do not import this module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from psyche_cli.confirmation import Confirm, asking, without_asking
+from psyche_cli.environment import Clock, Environment
+from psyche_cli.operations.sessions import Session, connected
+from psyche_cli.protocol.errors.program_errors import failure_describer
+from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
+from psyche_cli.solana.wallet import Wallet, load_wallet
+from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
+
+
+class SigningSession(Session):
+    """A session that can also write, using ``wallet`` to sign and pay.
+
+    ``clock`` is for commands that wait between transactions. ``ask`` requests confirmation of an irreversible action.
+    """
+
+    def __init__(
+        self,
+        rpc: RpcClient,
+        programs: ProgramIds,
+        notify: Callable[[str], None],
+        given: GivenOptions,
+        *,
+        wallet: Wallet,
+        sender: Sender,
+        instructions: Instructions,
+        clock: Clock,
+        deadline: Deadline,
+        ask: Confirm,
+    ) -> None:
+        super().__init__(rpc, programs, notify, given)
+        self.wallet = wallet
+        self.sender = sender
+        self.instructions = instructions
+        self.clock = clock
+        self.deadline = deadline
+        self.ask = ask
+
+    def confirm(self, consequence: str) -> None:
+        """Request confirmation of an irreversible action; raises NotConfirmed if it is not given.
+
+        Restarts the deadline, so that the time until the user answers does not count.
+        """
+        if self.ask(consequence):
+            self.deadline.restart()
+
+
+@contextmanager
+def signing_session(
+    environment: Environment,
+    *,
+    rpc: str,
+    wallet_path: Path | None = None,
+    given: GivenOptions = NOTHING_GIVEN,
+    agreed: bool = False,
+) -> Iterator[SigningSession]:
+    """Open a session with the wallet given by ``wallet_path`` or by the environment.
+
+    No request is made later than WRITING_SECONDS after the start of the command. Errors raised in the session state in
+    ``sent`` and ``signature`` whether a transaction may have reached the cluster; a stop signal is raised as
+    Interrupted with the same fields. With ``agreed``, irreversible actions need no confirmation. Raises UsageError,
+    WalletError.
+    """
+    # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
+    wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
+    with (
+        connected(environment, rpc) as client,
+        one_write(
+            client,
+            environment.clock,
+            environment.progress,
+            wallet,
+            given=given,
+            since=environment.started,
+            ask=asking(environment, agreed=agreed),
+        ) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def one_write(
+    client: RpcClient,
+    clock: Clock,
+    notify: Callable[[str], None],
+    wallet: Wallet,
+    *,
+    given: GivenOptions = NOTHING_GIVEN,
+    since: float | None = None,
+    ask: Confirm = without_asking,
+) -> Iterator[SigningSession]:
+    """A session for one write operation over an existing client.
+
+    No request is made later than WRITING_SECONDS after ``since``, in seconds of the clock's ``monotonic`` (None: now).
+    Errors report what this operation has sent.
+    """
+    deadline = Deadline(clock, WRITING_SECONDS, since=since)
+    rpc = client.within(deadline)
+    sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED))
+    with sender.annotating_errors():
+        yield SigningSession(
+            rpc=rpc,
+            programs=PUBLISHED,
+            notify=notify,
+            given=given,
+            wallet=wallet,
+            sender=sender,
+            instructions=Instructions(PUBLISHED),
+            clock=clock,
+            deadline=deadline,
+            ask=ask,
+        )

@@ -1,0 +1,20 @@
+"""The record of a transaction that landed. Commands that only read do not import this module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A transaction that landed without an error.
+
+    ``label`` is a short description; ``signature`` is base58. If the endpoint did not return the landed transaction,
+    ``logs`` is empty and ``fee_lamports`` is None.
+    """
+
+    label: str
+    signature: str
+    slot: int
+    logs: tuple[str, ...] = ()
+    fee_lamports: int | None = None
