@@ -30,7 +30,7 @@ class NotDecodable(Exception):
 
 @dataclass(frozen=True)
 class InitCoordinator:
-    """``init_coordinator``, which the model has as ``states.initial_state``."""
+    """``init_coordinator``, which corresponds to ``states.initial_state`` in the model."""
 
     run_id: str
     client_version: str
@@ -97,7 +97,7 @@ class ProgramReader:
 
 
 class _Source:
-    """Bytes that are consumed from the front."""
+    """A sequential reader of bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -141,7 +141,7 @@ def _snake(name: str) -> str:
 
 
 def coordinator_call(call: Call) -> CoordinatorCall:
-    """An instruction of the coordinator as the model has it."""
+    """A coordinator instruction in the form of the model."""
     given = call.arguments
     match call.name:
         case "init_coordinator":
@@ -177,7 +177,7 @@ def coordinator_call(call: Call) -> CoordinatorCall:
 
 
 def treasurer_calls(call: Call) -> list[CoordinatorCall]:
-    """The calls of the coordinator that an instruction of the treasurer makes, in their order."""
+    """The inner calls of the coordinator by an instruction of the treasurer, in order."""
     if call.name == "run_create":
         return [InitCoordinator(call.arguments["run_id"], call.arguments["client_version"])]
     if call.name != "run_update":

@@ -1,4 +1,4 @@
-"""A real Solana VM with the three programs, and raw instructions to them: no client code of the project in between."""
+"""A real Solana VM with the three programs, and raw instructions, independent of the project's client code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Code = int | str | None
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a transaction. ``code``: None for success, a program's error code, or the runtime's word."""
+    """The outcome of a transaction. ``code`` is None for success, a program's code, or the runtime's error name."""
 
     code: Code
     logs: tuple[str, ...]
@@ -83,7 +83,7 @@ def meta(key: Pubkey, flags: str = "") -> AccountMeta:
 
 
 class Chain:
-    """A LiteSVM in which everybody's signature is believed, so that tests can speak for any wallet."""
+    """A LiteSVM without signature verification, so that tests can sign for any wallet."""
 
     def __init__(self, *, believe_signatures: bool = True) -> None:
         svm = LiteSVM().with_blockhash_check(False).with_transaction_history(0).with_sigverify(not believe_signatures)
@@ -96,7 +96,7 @@ class Chain:
         self.set_clock(1000, 1)
 
     def fund(self, address: Pubkey, lamports: int) -> None:
-        """Set the lamports of an account, whatever else it holds."""
+        """Set the lamports of an account, without changing the rest of it."""
         account = self.svm.get_account(address)
         owner = SYSTEM if account is None else account.owner
         self.put(address, self.data(address), owner, lamports)

@@ -50,7 +50,7 @@ def compare_answers(path: Path) -> int:
 
 
 def _compare_answer(found: Answer, published: dict[str, Any]) -> None:
-    """The contents of large accounts aside, of which not all bytes are comparable."""
+    """An outcome without the contents of large accounts, of which not all bytes are comparable."""
     match published["error"]:
         case {"Custom": code}:
             assert found.code == code
@@ -71,7 +71,7 @@ def _compare_answer(found: Answer, published: dict[str, Any]) -> None:
 
 
 def compare_traces(path: Path) -> int:
-    """Let our program and the model follow published traces; return the number of steps."""
+    """Replay published traces on our program and the model; return the number of steps."""
     compared = 0
     for trace in json.loads(path.read_text(encoding="utf-8"))["traces"]:
         player, expected = Player(), {}

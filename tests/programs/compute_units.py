@@ -1,4 +1,4 @@
-"""What each instruction costs with 256 clients; ``scripts/bench programs`` prints it. The default limit is 200,000."""
+"""Compute units of each instruction with 256 clients, for ``scripts/bench programs``. The default limit is 200,000."""
 
 from __future__ import annotations
 
@@ -69,6 +69,6 @@ def snake(name: str) -> str:
 
 
 def most_used() -> dict[str, int]:
-    """The most compute units that each of the 20 instructions takes, dearest first."""
+    """The maximum compute units of each of the 20 instructions, in descending order."""
     units = {snake(name): used for name, used in crowded_training().compute_units.items()} | treasurer_and_authorizer()
     return dict(sorted(units.items(), key=lambda entry: -entry[1]))

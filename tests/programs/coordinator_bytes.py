@@ -367,7 +367,7 @@ def name_and_arguments(step: steps.Instruction) -> tuple[str, bytes]:
 
 @dataclass(frozen=True)
 class RunAccounts:
-    """The accounts that the instructions of one run name."""
+    """The accounts of the instructions of one run."""
 
     authority: Pubkey
     authorization: Pubkey
@@ -375,7 +375,7 @@ class RunAccounts:
     account: Pubkey
 
     def encode(self, step: steps.Instruction, signer: Pubkey) -> Instruction:
-        """``step`` as an instruction that ``signer`` signs."""
+        """``step`` as an instruction signed by ``signer``."""
         name, arguments = name_and_arguments(step)
         accounts = [meta(signer, "s"), meta(self.instance), meta(self.account, "w")]
         if isinstance(step, steps.JoinRun):

@@ -1,4 +1,4 @@
-"""How the published programs declare the accounts of their instructions; the framework does the rest."""
+"""The account declarations of the published programs' instructions, from which the framework derives its checks."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _may_join(accounts: Accounts) -> bool:
 
 
 def resized(arguments: bytes) -> Condition:
-    """The authorization gets the length that its delegates will need; growth is paid for in the system program."""
+    """The authorization is resized for its delegates; growth is paid for through the system program."""
     clear, count = struct.unpack_from("<BI", arguments)
 
     def check(name: str, accounts: Accounts) -> None:

@@ -75,7 +75,7 @@ _STORED_ROUNDS_OFFSET, _ROUND_SIZE = 1048, 14112
 
 @dataclass
 class Tally:
-    """What a comparison has gone through, so that a test can say that it went far enough."""
+    """The coverage of a comparison, which tests assert."""
 
     instructions: int = 0
     results: Counter[str] = field(default_factory=Counter)
@@ -84,7 +84,7 @@ class Tally:
 
 
 class Comparison:
-    """One chain on which many sequences are played, each on a fresh run."""
+    """A chain on which many sequences are played, each on a new run."""
 
     def __init__(self) -> None:
         self.chain = Chain()
@@ -137,7 +137,7 @@ class Comparison:
         return found
 
     def _meddle(self, aim: Aim) -> CoordinatorState:
-        """Change the account from outside: values that only years of running, or other programs, would bring about."""
+        """Set values in the account that only years of operation, or other programs, would cause."""
         before, rng = self.run.raw, aim.rng
         offset, form, values = rng.choice(_MEDDLING)
         count = {"epoch": u64(before, 75928), "member": u64(before, 119000), "": 1}[_list_of(offset)]
@@ -173,7 +173,7 @@ def _list_of(offset: int) -> str:
 
 
 class Aim:
-    """Chooses the next step with a look at the state, so that it is often right."""
+    """Chooses the next step according to the state, so that it is often valid."""
 
     def __init__(self) -> None:
         self.rng = random.Random()
@@ -195,7 +195,7 @@ class Aim:
         self.rng = random.Random(number)
 
     def clock(self) -> Clock:
-        """Time passes: mostly a little, sometimes not at all, rarely backwards."""
+        """Advance the clock: usually a little, sometimes not at all, rarely backwards."""
         chance = self.rng.random()
         if chance < 0.02:
             self.now = max(1, self.now - self.rng.randrange(5))
@@ -303,7 +303,7 @@ class Aim:
         return steps.Checkpoint(checkpoint_value(self.rng.choice(_CHECKPOINTS))), self._client_of(state)[1]
 
     def _client_of(self, state: CoordinatorState) -> tuple[int, bytes]:
-        """An index of the epoch and its wallet; sometimes somebody else."""
+        """An index in the epoch and its wallet; sometimes another wallet."""
         clients = state.epoch.clients
         if not clients or self.rng.random() < 0.08:
             return self.rng.randrange(5), self._anybody()
@@ -355,7 +355,7 @@ class Aim:
 
 
 def _places(state: CoordinatorState, round_: Round, index: int) -> tuple[int, int, steps.Committee]:
-    """The true witness position, committee position and committee of a client in a round, if it has them."""
+    """The correct witness position, committee position and committee of a client in a round, if any."""
     try:
         selection = CommitteeSelection.of(round_, state.config)
     except Refusal:
@@ -367,7 +367,7 @@ def _places(state: CoordinatorState, round_: Round, index: int) -> tuple[int, in
 
 
 def assert_unused_slots_are_zero(data: bytes) -> None:
-    """What lies behind the length of each list, as clearing and removing leave it in the published program."""
+    """The unused elements of each list, as left by clearing and removal in the published program."""
     lists = [(_STORED_ROUNDS_OFFSET + _ROUND_SIZE * number, 440, 32) for number in range(4)]
     for start, size, capacity in (*lists, (57496, 72, 256), (75936, 72, 256), (94424, 96, 256)):
         end = start + size * capacity
@@ -376,7 +376,7 @@ def assert_unused_slots_are_zero(data: bytes) -> None:
 
 
 def program_lines(logs: tuple[str, ...]) -> tuple[str, ...]:
-    """What the program itself logged, without the framework's lines about an error."""
+    """The program's log lines, without the framework's lines about an error."""
     prefix = "Program log: "
     lines = (line[len(prefix) :] for line in logs if line.startswith(prefix))
     return tuple(line for line in lines if not line.startswith(("AnchorError", "panicked at")))

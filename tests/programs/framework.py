@@ -53,7 +53,7 @@ Keys = tuple[Pubkey, Pubkey]
 
 @dataclass(frozen=True)
 class Given:
-    """An account as an instruction is called with it."""
+    """An account passed to an instruction."""
 
     key: Pubkey
     signer: bool
@@ -65,7 +65,7 @@ class Given:
 
 
 class Refused(Exception):
-    """The framework's error: its code, the account that it blames, and the two keys that it prints if it does."""
+    """The framework's error: its code, the reported account, and the two compared keys, if logged."""
 
     def __init__(self, code: int | str, account: str | None = None, keys: Keys | None = None) -> None:
         super().__init__(code, account)
@@ -84,13 +84,13 @@ class Refused(Exception):
 
 
 class Beyond(Exception):
-    """The framework has no objection, or leaves the word to another program."""
+    """The framework accepts the accounts, or another program decides."""
 
 
 # --- types of accounts ------------------------------------------------------------------------------------------------
 
 Take = Callable[[str, Given], object]
-"""Checks what an account's type demands of it, and returns what it holds."""
+"""Checks the requirements of an account's type, and returns the decoded content."""
 
 
 def anything(name: str, given: Given) -> object:
@@ -169,7 +169,7 @@ def packed(owner: Pubkey, decode: Callable[[bytes], object]) -> Take:
 
 
 class Accounts:
-    """The accounts of one call under their names, and what they hold."""
+    """The accounts of one call by name, and their decoded content."""
 
     def __init__(self, chain: Chain, instruction: Instruction) -> None:
         self.chain = chain
@@ -182,7 +182,7 @@ class Accounts:
 
 
 Condition = Callable[[str, Accounts], None]
-"""Raises :class:`Refused` when it does not hold; :class:`Beyond` where another program decides."""
+"""Raises :class:`Refused` if it is violated; :class:`Beyond` if another program decides."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def writable(name: str, accounts: Accounts) -> None:
 
 
 def seeds(program_id: Pubkey, make: Callable[[Accounts], Sequence[bytes]]) -> Condition:
-    """The address is the PDA of the seeds, whose last is a stored bump."""
+    """The address is the PDA of the seeds, the last of which is a stored bump."""
 
     def check(name: str, accounts: Accounts) -> None:
         try:
@@ -221,7 +221,7 @@ def seeds(program_id: Pubkey, make: Callable[[Accounts], Sequence[bytes]]) -> Co
 
 
 def found_seeds(make: Callable[[Accounts], Sequence[bytes]]) -> Condition:
-    """The address is the PDA of the seeds with the first bump that gives one."""
+    """The address is the canonical PDA of the seeds."""
 
     def check(name: str, accounts: Accounts) -> None:
         expected, _ = Pubkey.find_program_address(list(make(accounts)), accounts.program)
@@ -257,7 +257,7 @@ def close_to(recipient: str) -> Condition:
 
 
 def created(name: str, accounts: Accounts) -> None:
-    """The payer pays for the account, unless the system program objects."""
+    """The payer pays for the account, unless the system program rejects it."""
     new, payer = accounts.given[name], accounts.given["payer"]
     can_pay = payer.owner == SYSTEM and not payer.data and payer.lamports >= 10**9
     if not (can_pay and payer.signer and payer.writable and new.writable and new.lamports == 0):
@@ -272,7 +272,7 @@ def account_named(chain: Chain, key: Pubkey) -> Account:
 
 
 def verdict(chain: Chain, instruction: Instruction, declared: Sequence[Declared]) -> Refused | None:
-    """The framework's objection to the accounts, or None."""
+    """The framework's error for the accounts, or None."""
     accounts = Accounts(chain, instruction)
     metas = list(instruction.accounts)
     roles: Mapping[Pubkey, tuple[bool, bool]] = {

@@ -1,4 +1,4 @@
-"""How the framework declares the accounts of the instructions that it gives to every program."""
+"""The account declarations of the instructions that the framework adds to every program."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _executable(name: str, accounts: Accounts) -> None:
 
 
 def idl_declarations(name: str, program_id: Pubkey) -> Sequence[Declared]:
-    """The accounts of one of the instructions that every program of the framework has."""
+    """The accounts of one of the framework's instructions."""
     idl = borsh(program_id, IDL_DISCRIMINATOR, _idl)
     somebody = raw(lambda a: a.key("authority") != SYSTEM)
     authority = Declared("authority", signer, [somebody])

@@ -46,7 +46,7 @@ NAMES = {(program, discriminator(name)): name for program, file in PROGRAM_FILES
 
 @dataclass(frozen=True)
 class Image:
-    """What an account holds. Without lamports it does not exist."""
+    """The content of an account, which without lamports does not exist."""
 
     lamports: int
     owner: Pubkey
@@ -58,7 +58,7 @@ NOTHING = Image(0, SYSTEM, b"")
 
 @dataclass(frozen=True)
 class Put:
-    """An account is put so from outside."""
+    """An account set directly, without an instruction."""
 
     address: Pubkey
     image: Image
@@ -74,7 +74,7 @@ class Call:
 
     @property
     def name(self) -> str | None:
-        """The instruction's name, or None for data that begin like no instruction of the program."""
+        """The instruction's name, or None for data with an unknown discriminator."""
         return NAMES.get((self.instruction.program_id, bytes(self.instruction.data)[:8]))
 
     @property
@@ -108,13 +108,13 @@ class Moment:
 
 @dataclass(frozen=True)
 class Sequence:
-    """Steps that belong together: accounts put there, and instructions with their answers."""
+    """A sequence of steps: accounts set directly, and instructions with their outcomes."""
 
     title: str
     steps: tuple[Put | tuple[Call, Answer], ...]
 
     def moments(self) -> Iterator[Moment]:
-        """The instructions, each with the ledger as it was before. The ledger is updated from one to the next."""
+        """The instructions, each with the accounts before it. The accounts are updated from one to the next."""
         ledger: dict[Pubkey, Image] = {}
         for number, step in enumerate(self.steps):
             if isinstance(step, Put):
@@ -126,7 +126,7 @@ class Sequence:
 
 
 def comparable(logs: tuple[str, ...], code: Code) -> tuple[str, ...]:
-    """The log without what depends on the implementation: compute units, places in sources, reasons of an abort."""
+    """The log without implementation details: compute units, source locations, reasons of an abort."""
     lines = [line for line in logs if not re.match(r"Program \w+ consumed |Log truncated", line)]
     lines = [re.sub(r"(AnchorError thrown in) \S+?(\. Error Code)", r"\1 *\2", line) for line in lines]
     if code == ABORT:
@@ -176,7 +176,7 @@ def _meta(keys: list[Pubkey], account: str) -> AccountMeta:
 
 
 def _image(keys: list[Pubkey], ledger: Mapping[Pubkey, Image], packed: list[Any]) -> tuple[Pubkey, Image]:
-    """An account, its data given as changes of what it held before; bytes beyond the old end were zero."""
+    """An account, with its data as a difference to the previous data, zero-padded beyond its end."""
     at, lamports, owner, length, *changes = packed
     data = bytearray(ledger.get(keys[at], NOTHING).data[:length].ljust(length, b"\0"))
     for offset, change in zip(changes[::2], changes[1::2], strict=True):
@@ -233,7 +233,7 @@ _GAP = 8  # fewer equal bytes than this do not end a change
 
 
 def _differing(before: bytes, after: bytes) -> list[tuple[int, int]]:
-    """Where two texts of the same length differ: beginnings and ends."""
+    """The ranges in which two byte strings of equal length differ."""
     spans: list[tuple[int, int]] = []
     for block in range(0, len(after), _BLOCK):
         if before[block : block + _BLOCK] == after[block : block + _BLOCK]:

@@ -1,4 +1,4 @@
-"""A recorded instruction put to the lifecycle model: what the model must answer, or why it cannot be asked."""
+"""Comparison of a recorded instruction with the lifecycle model, or the reason why it does not apply."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _READERS = {COORDINATOR: ProgramReader("coordinator"), TREASURER: ProgramReader(
 
 
 class Unasked(Enum):
-    """Why an instruction cannot be put to the model. All of it is checked by the C programs alone."""
+    """Why the model does not apply to an instruction. These cases are tested with the C programs only."""
 
     AUTHORIZER = "the authorizer's instructions, which the model does not include"
     TREASURER = "participants and claims, which only the treasurer implements"
@@ -57,7 +57,7 @@ class Unasked(Enum):
 
 @dataclass(frozen=True)
 class Question:
-    """The coordinator calls of a recorded instruction, and the state that they begin with (None: a blank account)."""
+    """The coordinator calls of a recorded instruction, and their initial state (None: a blank account)."""
 
     name: str
     calls: tuple[CoordinatorCall, ...]
@@ -68,7 +68,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model makes of a question. ``log`` is None where the model has none."""
+    """The model's prediction. ``log`` is None if the model does not predict it."""
 
     code: Code
     state: CoordinatorState
@@ -120,7 +120,7 @@ def _refused_for_accounts(code: Code) -> bool:
 
 
 def _initial(question: Question, data: bytes, run_id: str, code: Code) -> Unasked | None:
-    """Why a new run is no question for the model, if it is none."""
+    """Why the model does not apply to a new run, or None if it does."""
     if len(run_id.encode()) > _RUN_ID_CAPACITY:
         assert code == (_RUN_ID_INVALID_LENGTH if question.name == "run_create" else ABORT), (question.name, code)
         return Unasked.NEW_ACCOUNTS
@@ -131,7 +131,7 @@ def _initial(question: Question, data: bytes, run_id: str, code: Code) -> Unaske
 
 
 def _signs(run: Image, address: Pubkey) -> bool:
-    """Whether the bump and index in a Run lead to its address."""
+    """Whether the address of a Run is derived from its bump and index."""
     bump, index = struct.unpack_from("<BQ", run.data, 8)
     seeds = b"Run" + struct.pack("<QB", index, bump)
     derived = Pubkey(hashlib.sha256(seeds + bytes(TREASURER) + b"ProgramDerivedAddress").digest())
@@ -144,7 +144,7 @@ def clock_of(moment: Moment) -> Clock:
 
 
 def predict(question: Question, clock: Clock) -> Prediction:
-    """What the model says to a question. The calls of one instruction take effect together or not at all."""
+    """The model's prediction. The calls of one instruction take effect together or not at all."""
     if question.state is None:
         (call,) = question.calls
         assert isinstance(call, InitCoordinator)
@@ -163,7 +163,7 @@ def predict(question: Question, clock: Clock) -> Prediction:
 
 
 def disagreement(question: Question, moment: Moment) -> str:
-    """In what the model's prediction differs from the recorded answer: result, log, or any value of the state."""
+    """The differences between the prediction and the recorded outcome: result, log, or values of the state."""
     answer, predicted = moment.answer, predict(question, clock_of(moment))
     if predicted.code != answer.code:
         return f"result {predicted.code}, recorded {answer.code}"
@@ -216,7 +216,7 @@ def read_state(data: bytes) -> CoordinatorState | None:
 
 
 def readable(state: CoordinatorState) -> CoordinatorState:
-    """A state of the tests' decoder as the package's has it: flags 0 or 1, U+FFFD for what is not UTF-8."""
+    """A state of the tests' decoder in the form of the package's: flags 0 or 1, U+FFFD for invalid UTF-8."""
     rounds = tuple(
         replace(round_, witnesses=tuple(replace(record, witness=min(record.witness, 1)) for record in round_.witnesses))
         for round_ in state.epoch.rounds

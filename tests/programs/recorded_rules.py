@@ -1,4 +1,4 @@
-"""A recorded instruction put to the configuration rules of the command line, without the model in between."""
+"""Comparison of a recorded instruction with the configuration rules of the command line, without the model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODEL_LOGS = {
     "Checkpoint": "model check failed: bad checkpoint",
     "Optimizer": "model check failed: bad optimizer",
 }
-"""What the program logs about a model that breaks a rule."""
+"""The program's log lines for a model that violates a rule."""
 
 
 def complaint(logs: tuple[str, ...]) -> str:
@@ -62,7 +62,7 @@ def rules_disagreement(question: Question, moment: Moment, tally: Counter[str]) 
 
 
 def _is_judged(state: CoordinatorState, call: steps.Instruction) -> bool:
-    """Whether the program gets as far as its checks of the configuration."""
+    """Whether the program reaches its checks of the configuration."""
     if isinstance(call, steps.SetPaused):
         return not call.paused
     given = isinstance(call, steps.Update) and replace(call, metadata=None) != steps.Update()

@@ -8,24 +8,24 @@ from .chain import ASSOCIATED_TOKEN, AUTHORIZER, COORDINATOR, SYSTEM, TOKEN, TRE
 from .recorded_answers import NOTHING, Answer, Call, Image, Put, Sequence, comparable
 
 PROGRAMS = {COORDINATOR, AUTHORIZER, TREASURER, TOKEN, ASSOCIATED_TOKEN, SYSTEM}
-"""They stay as they are, also where an instruction lists them as writable."""
+"""They never change, even if an instruction lists them as writable."""
 
 
 class Replay:
-    """A chain on which one sequence after another is executed."""
+    """A chain on which sequences are executed one after another."""
 
     def __init__(self) -> None:
         self.chain = Chain()
         self.touched: set[Pubkey] = set()
 
     def begin(self) -> None:
-        """Empty the ledger."""
+        """Remove all accounts that the steps have touched."""
         for address in self.touched:
             self._put(address, NOTHING)
         self.touched.clear()
 
     def execute(self, step: Put | Call) -> Answer | None:
-        """Execute one step; the answer to it if it is a call."""
+        """Execute one step; its outcome if it is an instruction."""
         if isinstance(step, Put):
             self._put(step.address, step.image)
             return None
@@ -40,7 +40,7 @@ class Replay:
         return Answer(outcome.code, comparable(outcome.logs, outcome.code), after)
 
     def answers(self, sequence: Sequence) -> Sequence:
-        """The same sequence with the answers that the built programs give."""
+        """The same sequence with the outcomes of the built programs."""
         self.begin()
         steps: list[Put | tuple[Call, Answer]] = []
         for step in sequence.steps:

@@ -1,4 +1,4 @@
-"""One run on a :class:`Chain`: created without ceremony, driven through real instructions."""
+"""A run on a :class:`Chain`, created with minimal setup and driven by real instructions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .coordinator_bytes import RunAccounts, decode
 
 
 class Run:
-    """A run whose main and join authority is the chain's payer, and which anybody may join."""
+    """A run whose main and join authority is the chain's payer, and which every wallet may join."""
 
     def __init__(self, chain: Chain, run_id: str = "test") -> None:
         self.chain = chain
@@ -39,10 +39,10 @@ class Run:
         arguments = bytes(authority) * 2 + borsh_string(run_id) + borsh_string("latest")
         chain.must(instruction(COORDINATOR, "init_coordinator", metas, arguments))
         if not chain.exists(self.accounts.authorization):
-            permit_everybody(chain)
+            permit_all_wallets(chain)
 
     def send(self, step: Step, signer: bytes = b"") -> Outcome:
-        """Execute ``step`` at the chain's present time, signed by a wallet, or else by the authority."""
+        """Execute ``step`` at the chain's current time, signed by a wallet, or else by the authority."""
         wallet_key = Pubkey(signer) if signer else self.accounts.authority
         return self.chain.send(self.accounts.encode(step, wallet_key))
 
@@ -60,8 +60,8 @@ class Run:
         return decode(self.raw)
 
 
-def permit_everybody(chain: Chain) -> Pubkey:
-    """An active join authorization of the payer for anybody."""
+def permit_all_wallets(chain: Chain) -> Pubkey:
+    """An active join authorization from the payer for every wallet."""
     grantor = chain.payer.pubkey()
     address = authorization_address(grantor, SYSTEM)
     create = [meta(grantor, "sw"), meta(grantor, "s"), meta(address, "w"), meta(SYSTEM)]

@@ -1,4 +1,4 @@
-"""Every account of every instruction, wrong in every way: the framework's code, and the account named."""
+"""Every account of every instruction, invalid in every way: the framework's error code and the reported account."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """Shared: the failing transactions of these tests leave nothing behind."""
+    """Shared, since the failing transactions of these tests have no effects."""
     return World()
 
 
@@ -103,7 +103,7 @@ def test_accounts_that_must_be_writable(world: World) -> None:
 
 
 def test_accounts_beside_a_creation_must_be_writable() -> None:
-    """A payer too, where the new account has got its rent beforehand and nothing is left to pay."""
+    """This includes a payer, if the new account already holds its rent and nothing is left to pay."""
     count = 0
     for call, at, slot in cases(World()):
         new = [other for other in call.slots if other.kind == "new"]
@@ -311,7 +311,7 @@ def test_all_accounts_are_taken_before_any_condition(world: World) -> None:
 
 
 def test_creation_comes_before_other_conditions(world: World) -> None:
-    """The instance exists already, and the account belongs to another program: the system program speaks first."""
+    """The instance already exists and the account has another owner: the system program's error comes first."""
     call = replaced(world.init_coordinator(), 2, world.mint)
     outcome = world.chain.send(call.instruction())
     assert outcome.code == 0

@@ -38,7 +38,7 @@ class Bench:
         self.chain.set_clock(NOW, 1)
 
     def craft(self, state: RunState, *, max_seq_len: int = 1, **config: int) -> None:
-        """A run in ``state`` since long ago, with one member and client 0."""
+        """A run that entered ``state`` long ago, with one member and client 0."""
         self.data = bytearray(self.fresh)
         self.data[408] = state
         self.pack("<I", 424, max_seq_len)
@@ -76,7 +76,7 @@ def bench() -> Bench:
 
 
 def batch_size(bench: Bench, start: int, end: int, warmup_tokens: int, tokens: int) -> int:
-    """By the step that the data index makes at the end of a cooldown."""
+    """Measured by the increase of the data index at the end of a cooldown."""
     sizes = {"global_batch_size_start": start, "global_batch_size_end": end}
     bench.craft(RunState.COOLDOWN, global_batch_size_warmup_tokens=warmup_tokens, **sizes)
     bench.round(0, data_index=tokens)
@@ -104,7 +104,7 @@ def test_halves_round_up(bench: Bench) -> None:
 
 
 def test_every_rounding_is_a_doubles(bench: Bench) -> None:
-    """Exact halves, or nearly, on which the last bit of a quotient or a product decides."""
+    """Values at or near exact halves, where the last bit of a quotient or a product is decisive."""
     assert batch_size(bench, 1, 226, 3690, 2009) == 123  # 123.5, but the quotient is rounded down
     assert batch_size(bench, 485, 56576, 6, 5) == 47228
     assert batch_size(bench, 2327, 60874, 477699287991683, 288531283782361) == 37690
@@ -129,7 +129,7 @@ DATA_INDICES = [
 
 
 def test_data_index_table(bench: Bench) -> None:
-    """Where rounds begin when batches grow from 4 to 64 over 100,000 tokens, in sequences of 128 tokens."""
+    """The start of each round, in sequences of 128 tokens, while batches grow from 4 to 64 over 100,000 tokens."""
     index, indices = 0, []
     for _ in DATA_INDICES:
         bench.craft(
@@ -305,7 +305,7 @@ def put_witnesses(bench: Bench, blooms: list[BloomFilter]) -> None:
 
 @pytest.mark.parametrize("configured", [False, True])
 def test_a_client_is_healthy_when_a_quorum_has_seen_it(bench: Bench, *, configured: bool) -> None:
-    """The quorum is of the configured witnesses if there are such, else of those received."""
+    """The quorum refers to the configured number of witnesses or, if that is 0, to those received."""
     yes, no = seen("3"), seen("1,2,4")
     for received, quorum in enumerate(QUORUM, start=1):
         parameters = (0, received if configured else 0, 0, 33, 5)

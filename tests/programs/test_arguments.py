@@ -155,7 +155,7 @@ def test_models_and_metadata_arrive_as_they_were_sent(run: Run, model: Table, te
 
 
 def test_leftovers_of_an_earlier_model_are_cleared(run: Run) -> None:
-    """Not required of anybody, but it makes equal models equal bytes."""
+    """Not required, but it makes the bytes of equal models equal."""
     small = model_value("hub:a/b", 1, 0, DISTRO)
     run.must(steps.Update(model=small))
     before = run.raw[416:968]
@@ -268,7 +268,7 @@ KNOWN_DATA = {
 
 
 def test_known_instruction_data_is_understood(world: World) -> None:
-    """As the published client encodes it: the program takes it for the instruction that it is, arguments included."""
+    """As encoded by the published client: the program accepts the instruction with its arguments."""
     calls = {call.name: call for call in world.every_call()}
     for name, data in KNOWN_DATA.items():
         built = calls[name].instruction()

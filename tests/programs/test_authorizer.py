@@ -1,4 +1,4 @@
-"""Authorizations: who may grant, who may delegate, what it costs, and when it can be taken back."""
+"""Authorizations: granting, delegation, rent, and revocation."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_320_delegates_at_once_and_not_one_more(world: World) -> None:
 
 
 def test_the_513th_delegate_does_not_fit_in_memory(world: World) -> None:
-    """Nor in the published program's, which by then asks for room for 1,024 of them."""
+    """Nor in the published program's, which would then allocate a capacity of 1,024."""
     chain, update = world.chain, world.authorization_grantee_update
     keys = [wallet(f"one of many {number}").pubkey() for number in range(36)]  # as many as a transaction holds
     for _ in range(14):
@@ -209,7 +209,7 @@ def _authorization_bytes(world: World) -> bytes:
 
 
 def test_an_authorization_for_all_wallets_has_no_grantee_that_can_sign(world: World) -> None:
-    """An authorization for anybody has no grantee that could delegate."""
+    """An authorization for all wallets has no grantee that could delegate."""
     call = world.authorization_grantee_update(NEW_KEYS[0])
     metas = call.metas
     metas[1] = meta(world.user, "s")

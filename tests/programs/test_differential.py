@@ -1,4 +1,4 @@
-"""The C program and the Python model agree, instruction by instruction, on random lives of runs."""
+"""The C program and the Python model agree, instruction by instruction, on random runs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Every account of every instruction damaged in every way, alone and together with others: the code, the account that
-is blamed, and the log are those that follow from the declarations."""
+"""Every account of every instruction damaged in every way, alone and in combination: the error code, the reported
+account and the log are those derived from the declarations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRIED = 20  # damaged copies in the place of each account
 
 @dataclass
 class Target:
-    """An instruction that passes every check, and what its accounts are declared to be."""
+    """An instruction that passes every check, and the declarations of its accounts."""
 
     title: str
     instruction: Instruction
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass
 class Stage:
-    """A world, the instructions in it, and accounts to put in the place of others."""
+    """A world, the instructions in it, and replacement accounts."""
 
     world: World
     targets: list[Target]
@@ -151,7 +151,7 @@ def put_substitutes(scene: Stage) -> None:
 
 @pytest.fixture(scope="module")
 def scene() -> Stage:
-    """Shared: what a transaction changes is put back."""
+    """Shared, since the changes of each transaction are reverted."""
     return stage()
 
 
@@ -207,7 +207,7 @@ def with_accounts(instruction: Instruction, metas: list[AccountMeta]) -> Instruc
 
 
 def send(scene: Stage, instruction: Instruction) -> Outcome:
-    """Execute the instruction, and put back what it changes."""
+    """Execute the instruction, and revert its changes."""
     svm = scene.world.chain.svm
     before = {meta.pubkey: svm.get_account(meta.pubkey) for meta in instruction.accounts if meta.is_writable}
     outcome = scene.world.chain.send(instruction)
@@ -221,7 +221,7 @@ def send(scene: Stage, instruction: Instruction) -> Outcome:
 
 
 def compare(scene: Stage, target: Target, metas: list[AccountMeta]) -> int | str | None:
-    """The predicted code, which the program must give too."""
+    """The predicted error code, which the program must also return."""
     instruction = with_accounts(target.instruction, metas)
     expected = verdict(scene.world.chain, instruction, target.declared)
     outcome = send(scene, instruction)

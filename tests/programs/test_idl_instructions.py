@@ -1,4 +1,4 @@
-"""The instructions that the framework gives to every program: they keep an IDL on the chain."""
+"""The instructions that the framework adds to every program, which store an IDL on-chain."""
 
 from __future__ import annotations
 

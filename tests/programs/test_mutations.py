@@ -1,4 +1,4 @@
-"""Damaged data and exchanged accounts, many thousand times: an error, or a change that the signer may make."""
+"""Thousands of calls with damaged data and exchanged accounts: each fails, or changes only what its signer may."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWNER_CALLS = ("update", "update_client_version", "set_future_epoch_rates", "set
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What every account of the world holds."""
+    """The content of every account of the world."""
 
     accounts: dict[Pubkey, Account | None]
 
@@ -35,7 +35,7 @@ class Snapshot:
 
 
 class Attack:
-    """Random calls against one world, put back after every success. Its run waits for members, or is paused."""
+    """Random calls against one world, restored after every success. Its run waits for members, or is paused."""
 
     def __init__(self, seed: int, *, paused: bool) -> None:
         self.rng = random.Random(seed)
@@ -135,7 +135,7 @@ class Attack:
         return bytes(data)
 
     def _judge(self, call: Call, metas: list[AccountMeta], arguments: bytes) -> None:
-        """Every change is one that the instruction makes, in an account of its own, for a signer with the right."""
+        """Every change is one of the instruction's, in an account that it may change, for an authorised signer."""
         world = self.world
         signers = {world.chain.payer_key, *(account.pubkey for account in metas if account.is_signer)}
         after = Snapshot.take(world, self.watched)

@@ -1,4 +1,4 @@
-"""The built programs answer as recorded: results, logs, and every account after a success."""
+"""The built programs reproduce the recordings: results, logs, and every account after a success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The beginning and the end of a run's accounts, and what the main authority sets in between."""
+"""Creation and closing of a run's accounts, and the settings of the main authority."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ def test_resume_of_a_fresh_run_names_what_is_missing(run: Run) -> None:
 
 
 def test_resume_checks_the_cold_start_once_more(run: Run) -> None:
-    """Updates do not let such a pair in; an earlier build of the program might have."""
+    """Updates reject such a pair, but an earlier build of the program might have accepted it."""
     run.must(steps.Update(config=GOOD_CONFIG, model=GOOD_MODEL))
     data = bytearray(run.raw)
     struct.pack_into("<I", data, 428, 5)  # cold_start_warmup_steps

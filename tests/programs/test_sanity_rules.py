@@ -56,7 +56,7 @@ CONFIG_VALUES: dict[str, tuple[int, ...]] = {
     "waiting_for_members_extra_time": (0, 1, U8_MAX),
 }
 IMPLIED = {("epoch_time", "at least", 1), ("global_batch_size_end", "at least", 1)}
-"""Bounds that nothing breaks alone: warmup_time < epoch_time and start <= end say the same."""
+"""Limits that cannot be violated alone: warmup_time < epoch_time and start <= end imply them."""
 
 Relation: TypeAlias = Literal["at least", "at most", "less than"]
 RELATIONS: dict[str, Relation] = {">=": "at least", "<=": "at most", "<": "less than"}
@@ -128,7 +128,7 @@ def _model(**values: Any) -> Table:
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    """A run that was never configured; nothing that a test does to it stays."""
+    """A run that was never configured; the changes of each test are reverted."""
     return Run(Chain())
 
 
@@ -214,7 +214,7 @@ def reported(rule: rules.ModelRule) -> str:
 def test_a_repository_that_a_client_left_is_judged_on_resume_as_the_program_judges_it(
     run: Run, checkpoint: Table
 ) -> None:
-    """A checkpoint is stored unchecked, so a run can come to hold what no update would have taken."""
+    """Checkpoints are stored unchecked, so a run can hold one that updates reject."""
     config = BASE | {"init_min_clients": 1, "min_clients": 1, "witness_nodes": 0}
     client = b"c" * 32
     run.must(steps.Update(config=config, model=GOOD_MODEL))

@@ -1,4 +1,4 @@
-"""The tool that builds the programs: reproducible bytes, clear refusals, and code that the VM really runs."""
+"""The build tool of the programs: reproducible output, clear errors, and code that runs in the VM."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ u64 entrypoint(unsigned char *input) {
 
 @pytest.mark.parametrize(("choice", "name", "code"), [(0, "twice", 42), (1, "negative", 2**32 - 21)])
 def test_linked_program_runs(tool: dict[str, ModuleType], tmp_path: Path, choice: int, name: str, code: int) -> None:
-    """Indirect calls, calls between files, constants that hold pointers: all that a program needs to find its parts."""
+    """Indirect calls, calls between files, and constants with pointers: all kinds of relocations."""
     main = compile_text(tool, tmp_path, "main", ENTRY + PROGRAM)
     other = compile_text(tool, tmp_path, "other", ENTRY + "u64 elsewhere(u64 x) { return x + 100; }")
     linked = tool["linker"].link([main, other])

@@ -1,4 +1,4 @@
-"""The treasurer: a Run with its vault, the coordinator under its authority, and claims to the last unit."""
+"""The treasurer: a Run with its vault, a coordinator with the Run as authority, and claims."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_failures_inside_come_out_with_the_inner_code(world: World) -> None:
 
 
 def earn(world: World, points: int) -> None:
-    """The coordinator's word that the user has earned ``points``."""
+    """Set the user's earned ``points`` in the coordinator account."""
     data = bytearray(world.chain.data(world.account))
     data[94424:94456] = bytes(world.grantee)
     data[94424 + 96 : 94424 + 128] = bytes(world.user)
@@ -197,7 +197,7 @@ def fill_vault(world: World, amount: int) -> None:
 
 
 def totals(world: World) -> tuple[int, int, int, int]:
-    """Claimed amount and points of the participant, then of the Run."""
+    """The claimed amount and points of the participant, then of the Run."""
     participant, run = world.chain.data(world.participant), world.chain.data(world.run)
     return u64(participant, 9), u64(participant, 17), u64(run, 177), u64(run, 185)
 

@@ -1,4 +1,4 @@
-"""Whole lives of runs, played through real transactions."""
+"""Complete runs, executed by real transactions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def start(clients: int, *, earning: int = 1000, slashing: int = 0, **config: int
 
 
 def set_client_state(training: Training, wallet: bytes, state: ClientState) -> None:
-    """What no instruction does today."""
+    """Not currently possible by any instruction."""
     data = bytearray(training.chain.data(training.accounts.account))
     wallets = [c.id.signer for c in training.state.epoch.clients]
     data[57496 + 72 * wallets.index(wallet) + 64] = state

@@ -1,4 +1,4 @@
-"""Recorded operations and what they led to, in the compact form of the golden file."""
+"""Recorded operations and their outcomes, in the compact form of the golden file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def client(number: int | str) -> bytes:
 
 
 def checkpoint_value(short: str) -> str | Table:
-    """``hub:a/b`` and the like as the model has it."""
+    """A checkpoint from its short form, such as ``hub:a/b``, in the form of the model."""
     kind, _, repo = short.partition(":")
     if kind == "eph":
         return "Ephemeral"
@@ -80,7 +80,7 @@ def _number(word: str) -> int | None:
 
 
 def parse(op: Sequence[str]) -> tuple[steps.Instruction, bytes]:
-    """The instruction that a recorded operation stands for, and who signs it (nothing: the main authority)."""
+    """The instruction of a recorded operation, and its signer (None: the main authority)."""
     name, *words = op
     match name:
         case "tick":

@@ -1,4 +1,4 @@
-"""Driving a run through whole epochs by real instructions of its clients."""
+"""Complete epochs of a run, driven by real instructions of its clients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .traces import BLOOM_KEYS
 
 
 class Training:
-    """A run, its clients' wallets, and the clock. Every step must succeed; the most compute units of each are noted."""
+    """A run, its clients' wallets, and the clock. Every step must succeed; maximum compute units are recorded."""
 
     def __init__(self, chain: Chain, accounts: RunAccounts, wallets: Sequence[bytes], *, now: int = 10_000) -> None:
         self.chain, self.accounts, self.wallets = chain, accounts, list(wallets)
@@ -54,7 +54,7 @@ class Training:
         assert outcome.code is None, (step, outcome.code, outcome.logs)
 
     def tick(self, seconds: int) -> RunState:
-        """Let time pass, and take notice of it."""
+        """Advance the clock, and tick."""
         self.pass_time(seconds)
         self.must(steps.Tick(), self.wallets[0])
         return self.state.run_state
@@ -73,7 +73,7 @@ class Training:
         assert self.state.run_state == RunState.ROUND_TRAIN
 
     def witness_round(self, seen: Callable[[bytes], bool] = lambda _: True) -> None:
-        """All witnesses of the current round report; each has seen the clients for which ``seen`` says so."""
+        """All witnesses of the current round submit records with the clients for which ``seen`` is true."""
         state = self.state
         selection = CommitteeSelection.of(state.current_round, state.config)
         clients = state.epoch.clients
@@ -89,14 +89,14 @@ class Training:
         return self.tick(self.state.config["round_witness_time"])
 
     def train(self, rounds: int) -> None:
-        """Whole rounds, after which the run is in the next one or in Cooldown."""
+        """Complete rounds, after which the run is in the next one or in Cooldown."""
         for _ in range(rounds):
             assert self.state.run_state == RunState.ROUND_TRAIN
             self.witness_round()
             self.end_round()
 
     def train_until_cooldown(self) -> None:
-        """The epoch's time passes; the two rounds after its timeout follow."""
+        """Let the epoch time out, and complete the two rounds that follow."""
         self.pass_time(self.state.config["epoch_time"])
         while self.state.run_state != RunState.COOLDOWN:
             self.train(1)
@@ -105,7 +105,7 @@ class Training:
         return self.tick(self.state.config["cooldown_time"])
 
     def report(self, accused: bytes, reporter: bytes) -> Outcome:
-        """A health check of a client, by its place in the previous round."""
+        """A health check of a client, by its position in the previous round."""
         state = self.state
         previous = state.previous_round
         assert previous is not None

@@ -1,4 +1,4 @@
-"""Everything that exists around a paid run (mint, vault, Run, participant, authorization), and a valid call of each
+"""All accounts of a run with a treasurer (mint, vault, Run, participant, authorization), and a valid call of each
 instruction."""
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ GOOD_MODEL = model_value("hub:a/b", 512, 0, DISTRO)
 
 @dataclass(frozen=True)
 class Slot:
-    """One account of an instruction: its name in error messages, what it has to be, and its valid address."""
+    """One account of an instruction: its name in error messages, its requirements, and its valid address."""
 
     name: str
     kind: str  # signer, new, any, system, typed, zero-copy, mint, token, program
@@ -98,7 +98,7 @@ def token_amount(chain: Chain, address: Pubkey) -> int:
 
 
 class World:
-    """A run of the treasurer, initialised, and all that its instructions need."""
+    """An initialised run with a treasurer, and all accounts that its instructions need."""
 
     def __init__(self, run_id: str = "paid", index: int = 7) -> None:
         chain = self.chain = Chain()

@@ -216,11 +216,11 @@ V1_VALUES: dict[str, Any] = {
     },
     "nonce": 2,
 }
-"""What it decodes to."""
+"""Its decoded values."""
 
 
 def v1_image() -> bytearray:
-    """The account, rebuilt; zeros where the real one has leftovers of memory."""
+    """The account, rebuilt with zeros in place of uninitialised memory."""
     image = bytearray(SIZE)
     for line in V1_LEAVES.splitlines():
         offset, pinned = line.split()
@@ -246,7 +246,7 @@ def raw(data: bytes | bytearray, owner: Pubkey = PUBLISHED.coordinator, address:
 
 
 def key(number: int) -> Pubkey:
-    """The public key of which every byte is ``number``."""
+    """The public key with all bytes equal to ``number``."""
     return Pubkey.from_bytes(bytes([number]) * 32)
 
 

@@ -1,4 +1,4 @@
-"""AnchorPy's coder, loaded without the rest of AnchorPy, makes what the whole of AnchorPy makes."""
+"""AnchorPy's coder, loaded without the rest of AnchorPy, encodes the same bytes as the complete package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The IDLs: AnchorPy loads them, and they declare what the programs have."""
+"""The IDLs: AnchorPy loads them, and they match the programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory image of the coordinator account has every leaf where the program has it."""
+"""Every leaf of the coordinator account's memory image has the program's offset."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_leaf(
 
 
 def leaves_of(kind: Any, path: str) -> set[str]:
-    """Every path in the image that is no structure of named fields."""
+    """Every path in the image that is not a structure with named fields."""
     if hasattr(kind, "_fields_"):
         found: set[str] = set()
         for name, inner in kind._fields_:

@@ -1,4 +1,4 @@
-"""Which program failed, with what, and what to do about it."""
+"""Explanations of failed transactions: program, error and hint."""
 
 from __future__ import annotations
 

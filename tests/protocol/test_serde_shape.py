@@ -1,4 +1,4 @@
-"""The plain values that decoding yields are those that encoding takes."""
+"""Decoding yields plain values that encoding accepts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OWNER: dict[str, Any] = {"authority": Pubkey.default(), "instance": Pubkey.defau
 
 
 def write(owner: Any, name: str, value: Any) -> None:
-    """Put a plain value into a field of the memory image, as the program would."""
+    """Write a plain value to a field of the memory image, as the program would."""
     part = getattr(owner, name)
     kind = type(part)
     if issubclass(kind, FixedString):

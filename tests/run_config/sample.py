@@ -1,4 +1,4 @@
-"""A valid run configuration as a document, and a way to write any document as TOML."""
+"""A valid run configuration as a document, and conversion of documents to TOML."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ ADAMW: dict[str, Any] = {"AdamW": {"betas": [0.9, 0.999], "weight_decay": 0, "ep
 
 
 def document() -> dict[str, Any]:
-    """A fresh valid document, to be changed by a test."""
+    """A new valid document, for tests to modify."""
     return copy.deepcopy(_VALID)
 
 
@@ -111,7 +111,7 @@ def without(path: str) -> dict[str, Any]:
 
 
 def toml_text(content: dict[str, Any]) -> str:
-    """The document as TOML: one line for each top-level key, tables in line."""
+    """The document as TOML: one line for each top-level key, with inline tables."""
     return "".join(f"{_key(name)} = {_value(value)}\n" for name, value in content.items())
 
 
@@ -126,7 +126,7 @@ def load_document(folder: Path, content: dict[str, Any]) -> RunConfig:
 
 
 def problems_of(folder: Path, content: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What is said against a document: (key, rule, message) of each problem."""
+    """The problems of a document, each as (key, rule, message)."""
     with pytest.raises(ConfigurationError) as caught:
         load_document(folder, content)
     return problems_in(caught.value)

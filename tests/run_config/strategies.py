@@ -26,7 +26,7 @@ _REFUSED = {("checkpoint", "Ephemeral"), ("optimizer", "Dummy")}
 
 
 def texts(capacity: int) -> st.SearchStrategy[str]:
-    """Texts that fit and are not empty."""
+    """Non-empty texts that fit."""
     alphabet = st.characters(categories=("L", "N", "P", "S"), codec="utf-8") | st.just(" ")
     return st.text(alphabet, min_size=1, max_size=capacity).filter(
         lambda text: len(text.encode()) <= capacity and flaw_of_prose(text) is None
@@ -34,7 +34,7 @@ def texts(capacity: int) -> st.SearchStrategy[str]:
 
 
 def values(kind: FieldType, key: str = "") -> st.SearchStrategy[Any]:
-    """Values of a type as a file has them. Integers are at least 1 and texts not empty, so that no rule minds."""
+    """Values of a type in a file. Integers are at least 1 and texts not empty, so that no rule is violated."""
     if isinstance(kind, Integer):
         return st.integers(1, kind.maximum)
     if isinstance(kind, Float):
@@ -88,7 +88,7 @@ def configs(draw: st.DrawFn) -> dict[str, int]:
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
-    """A whole file that passes every rule."""
+    """A complete file that passes every rule."""
     config = draw(configs())
     llm = draw(tables(LLM))
     rounds = (config["epoch_time"] - config["warmup_time"]) // config["max_round_train_time"]

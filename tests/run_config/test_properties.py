@@ -29,7 +29,7 @@ def load(content: dict[str, Any]) -> RunConfig:
 
 
 def _keys_told_of(content: dict[str, Any]) -> list[str] | None:
-    """The keys of the problems that a document has, or None when it loads. Every message is fit to print."""
+    """The keys of a document's problems, or None if it loads. Asserts that every message is printable."""
     try:
         load(content)
     except ConfigurationError as error:

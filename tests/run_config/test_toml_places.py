@@ -1,4 +1,4 @@
-"""Where in a file something is, and what of its line is shown."""
+"""Locations in a file, and the excerpt of the line that is shown."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ x = 1
 
 
 def seen(key: str, rule: str = "WrongType", text: str = TEXT) -> tuple[int, int, str]:
-    """Line, column, and what is marked."""
+    """Line, column, and the marked text."""
     place = Places(text).find(key, rule)
     assert place is not None
     assert place.source is not None
@@ -126,7 +126,7 @@ def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
 
 
 def with_headers(content: dict[str, Any], path: str = "") -> str:
-    """The document with a header for each table; blanks and comments wherever TOML has room for them."""
+    """The document with a header for each table, and blanks and comments wherever TOML allows them."""
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     text = "".join(f"  {line}\t# {line}\n" for line in toml_text(plain).splitlines())
     for key, value in content.items():

@@ -9,6 +9,6 @@ from tests.solana.http_servers import Serve, serving
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start servers that talk as told on every connection, and return their URLs."""
+    """Start servers that handle every connection with a given function, and return their URLs."""
     with serving() as start:
         yield start

@@ -1,4 +1,4 @@
-"""Servers on loopback that answer HTTP well, badly, slowly or not at all, and certificates for them."""
+"""Loopback servers that respond to HTTP correctly, incorrectly, slowly or not at all, and certificates for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Serve = Callable[[Talk], str]
 
 @contextmanager
 def serving() -> Iterator[Serve]:
-    """Start servers that talk as told on every connection, each with a thread of its own, until the block ends."""
+    """Start servers that handle every connection with a given function in a separate thread, until the block ends."""
     stop = threading.Event()
     threads: list[threading.Thread] = []
     listeners: list[socket.socket] = []
@@ -62,7 +62,7 @@ def serving() -> Iterator[Serve]:
 
 
 def read_request(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Head and body of one request; both empty when the client hung up."""
+    """The head and body of one request; both empty if the client closed the connection."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = connection.recv(65536)
@@ -77,7 +77,7 @@ def read_request(connection: socket.socket) -> tuple[bytes, bytes]:
 
 
 def answering(payload: bytes, *headers: str, status: str = "200 OK", requests: list[bytes] | None = None) -> Talk:
-    """Answer every request of a connection the same way."""
+    """Give the same response to every request of a connection."""
 
     def talk(connection: socket.socket, stop: threading.Event) -> None:
         while True:
@@ -93,7 +93,7 @@ def answering(payload: bytes, *headers: str, status: str = "200 OK", requests: l
 
 
 def raw(answer: bytes) -> Talk:
-    """Answer with these bytes and hang up."""
+    """Respond with these bytes and close the connection."""
 
     def talk(connection: socket.socket, stop: threading.Event) -> None:
         read_request(connection)
@@ -103,7 +103,7 @@ def raw(answer: bytes) -> Talk:
 
 
 def dripping(head: bytes) -> Talk:
-    """Send ``head`` at once and then one byte every 20 ms without end."""
+    """Send ``head`` immediately, and then one byte every 20 ms forever."""
 
     def talk(connection: socket.socket, stop: threading.Event) -> None:
         connection.sendall(head)
@@ -138,7 +138,7 @@ def failure_of_a_slow_answer(serve: Serve, talk: Talk) -> tuple[NetworkError, fl
 
 
 def failure(url: str, variables: Mapping[str, str] | None = None, *, timeout: float = PATIENCE) -> NetworkError:
-    """How a request fails. Nothing that is said of it may hold the secret parts of the URL."""
+    """The failure of a request, which must not contain the secret parts of the URL."""
     with closing(HttpTransport(url, variables or {})) as transport, pytest.raises(NetworkError) as caught:
         transport.send(b"{}", timeout=timeout)
     error = caught.value
@@ -159,7 +159,7 @@ def pem(kind: str, content: bytes) -> str:
 
 
 def self_signed_certificate(path: Path) -> Path:
-    """A key and a certificate for 127.0.0.1: Ed25519, signed by itself, valid 2020 to 2049."""
+    """A key and a self-signed Ed25519 certificate for 127.0.0.1, valid 2020 to 2049."""
     keypair = Keypair()
     algorithm = der(0x30, bytes.fromhex("06032b6570"))
     name = der(0x30, der(0x31, der(0x30, bytes.fromhex("0603550403"), der(0x0C, b"127.0.0.1"))))

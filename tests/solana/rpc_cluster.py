@@ -1,4 +1,4 @@
-"""An RPC client of a scripted cluster, and accounts as clusters hand them out."""
+"""An RPC client of a scripted cluster, and accounts in their JSON form."""
 
 import base64
 from typing import Any
@@ -18,7 +18,7 @@ HASH = Hash(bytes(range(32)))
 
 
 def client(method: str, *answers: Any, **settings: Any) -> tuple[RpcClient, ScriptedCluster]:
-    """A client of a cluster that gives these answers to ``method``."""
+    """A client of a cluster with these responses to ``method``."""
     cluster = ScriptedCluster(FakeClock())
     cluster.handlers[method] = scripted_answers(list(answers))
     return RpcClient(cluster, cluster.clock, **settings), cluster

@@ -1,4 +1,4 @@
-"""A cluster that does what a test says, and a clock that moves only when somebody waits."""
+"""A scripted cluster, and a clock that advances only in ``sleep``."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ FINALITY = 32
 
 @dataclass
 class FakeClock:
-    """Time stands still except in ``sleep``."""
+    """A clock that advances only in ``sleep``."""
 
     now: float = 1000.0
     sleeps: list[float] = field(default_factory=list)
@@ -35,7 +35,7 @@ class FakeClock:
 
 
 class RpcFault(Exception):
-    """What a handler raises to answer with a JSON-RPC error object."""
+    """Raised by a handler to respond with a JSON-RPC error object."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class RpcFault(Exception):
 
 
 class RawAnswer(Exception):
-    """What a handler raises to answer with these very bytes."""
+    """Raised by a handler to respond with these exact bytes."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class ScriptedCluster:
         self.calls: list[tuple[str, list[Any]]] = []
         self.sent: list[bytes] = []
         self.landed: dict[str, Any] = {}
-        """The status of each transaction that has been said to have landed or failed, by its signature."""
+        """The status of each landed or failed transaction, by signature."""
         self.timeouts: list[float] = []
         self.closed = False
         self.handlers: dict[str, Handler] = {
@@ -147,7 +147,7 @@ class ScriptedCluster:
 
 
 def scripted_answers(answers: list[Any]) -> Handler:
-    """A handler that gives the answers in turn and repeats the last; exceptions are raised, functions called."""
+    """A handler that returns the responses in turn and repeats the last; exceptions are raised, functions called."""
     remaining = list(answers)
 
     def answer(params: list[Any]) -> Any:

@@ -33,7 +33,7 @@ SLOW = TimedOut("slow", request_sent=True)
 
 
 class Stage:
-    """A sender before a scripted cluster, and what the user was told."""
+    """A sender with a scripted cluster, and its notices."""
 
     def __init__(self, deadline: float = WRITING_SECONDS, **settings: Any) -> None:
         self.clock = FakeClock()
@@ -50,7 +50,7 @@ class Stage:
         return lambda params: self.cluster.status(known, reached, err, slot)
 
     def accepting_then(self, *answers: Any) -> None:
-        """Take the bytes each time, and answer sendTransaction as told."""
+        """Accept the transaction each time, with the given responses to sendTransaction."""
         turns = scripted_answers(list(answers))
 
         def handler(params: list[Any]) -> Any:
@@ -64,7 +64,7 @@ class Stage:
         return self.sender.send(instructions or [PAYMENT], WALLET, label=label)
 
     def fails(self, kind: type[PsycheError]) -> Any:
-        """The error that sending ends in, of exactly this kind."""
+        """The error raised by sending, of exactly this type."""
         with pytest.raises(PsycheError) as caught:
             self.send()
         assert type(caught.value) is kind, caught.value
@@ -85,7 +85,7 @@ class Stage:
 
 
 def assert_one_transaction(stage: Stage) -> None:
-    """However often something was sent, it was the same bytes, and their message was simulated, blockhash apart."""
+    """Assert that all sent bytes are the same, and that their message was simulated, except for its blockhash."""
     assert len(set(stage.cluster.sent)) <= 1
     simulated = stage.last("simulateTransaction")
     assert simulated.signatures == [Signature.default()] * len(simulated.signatures)
@@ -98,7 +98,7 @@ def assert_one_transaction(stage: Stage) -> None:
 
 
 def slowly(stage: Stage, method: str, seconds: float) -> None:
-    """Let every answer to ``method`` take so long, or as long as is waited for it."""
+    """Delay every response to ``method`` by the given time, at most until the timeout."""
     inner = stage.cluster.handlers[method]
 
     def handler(params: list[Any]) -> Any:

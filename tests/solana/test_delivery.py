@@ -1,4 +1,4 @@
-"""The delivery of a transaction that lands, whatever its endpoint answers meanwhile."""
+"""The delivery of a transaction that lands, with various responses of the endpoint."""
 
 from typing import Any
 

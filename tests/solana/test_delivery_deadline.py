@@ -1,4 +1,4 @@
-"""The deadline of a delivery, which nothing stretches."""
+"""The deadline of a delivery, which is never exceeded."""
 
 import contextlib
 from typing import Any

@@ -1,4 +1,4 @@
-"""The delivery of a transaction that never lands: when it is certain that it cannot any more."""
+"""The delivery of a transaction that never lands: when its expiry is established."""
 
 from typing import Any
 

@@ -36,7 +36,7 @@ NOISE = st.sampled_from(
     err=st.sampled_from([None, CUSTOM]),
 )
 def test_whatever_the_network_does_the_verdict_is_true(sends: Any, polls: Any, latency: float, err: Any) -> None:
-    """A model of the cluster: bytes that arrived land ``latency`` later unless their blockhash is too old by then."""
+    """A model of the cluster: a received transaction lands after ``latency``, unless its blockhash has expired."""
     stage = Stage()
     arrived: list[float] = []
     noise = iter(polls)

@@ -1,4 +1,4 @@
-"""RPC URLs: what is accepted, what follows from them, and what of them is never shown."""
+"""RPC URLs: validation, labels, and redaction."""
 
 import pytest
 from hypothesis import given

@@ -23,10 +23,10 @@ from .scripted import FINALITY, FakeClock, ScriptedCluster
 from .stage import PAYMENT, WALLET
 
 LIFE = 150
-"""Blocks for which a blockhash is good, after its own."""
+"""The number of blocks for which a blockhash is valid, after its own."""
 FIRST_SLOT = 100
 OFFSET = 50
-"""Slots without a block so far: a slot's number is that much above its block height."""
+"""The number of skipped slots, that is, the difference between slot and block height."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Node:
         return FIRST_SLOT + int((now - self.lag) / self.slot_seconds + 1e-6)
 
     def known_height(self, now: float) -> int:
-        """Up to which height it knows the majority's chain."""
+        """The height up to which it has the majority's chain."""
         if self.on_fork(now) and not self.learns_votes:
             return self.height(self.fork_start + self.lag) - 1
         return self.height(now)
@@ -62,7 +62,7 @@ class Node:
         return {"absoluteSlot": height + OFFSET, "blockHeight": height}
 
     def status(self, now: float, landing_height: int | None) -> Any:
-        """What its own bank knows of a transaction in the majority's block at ``landing_height``."""
+        """The status in its bank of a transaction in the majority's block at ``landing_height``."""
         height = self.height(now)
         context = {"slot": height + OFFSET}
         if landing_height is None or height < landing_height or self.on_fork(now):
@@ -99,7 +99,7 @@ class ForkedCluster(ScriptedCluster):
 
 
 def verdict(cluster: ForkedCluster, clock: FakeClock) -> str:
-    """Send a payment there and return how it went: landed, or the error's code."""
+    """Send a payment and return the outcome: landed, or the error's code."""
     sender = Sender(RpcClient(cluster, clock), clock, lambda line: None)
     try:
         receipt = sender.send([PAYMENT], WALLET)
@@ -149,7 +149,7 @@ def test_a_transaction_on_the_majority_fork_is_never_reported_as_expired(setting
 
 @pytest.mark.parametrize("seed", range(40))
 def test_many_nodes_with_different_views_agree_on_the_truth(seed: int) -> None:
-    """Lagging, forked and healthy nodes answer in any order; the transaction lands some time, or never."""
+    """Lagging, forked and healthy nodes respond in any order; the transaction lands at some time, or never."""
     chance = random.Random(seed)
     slot_seconds = 0.4
     landing_height = FIRST_SLOT + chance.randrange(LIFE - 40, LIFE + 1)

@@ -1,4 +1,4 @@
-"""How to fund a wallet, by the endpoint."""
+"""Hints for funding a wallet, by endpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP for real: a server on loopback that answers well, badly, slowly or not at all."""
+"""The HTTP transport with a loopback server that responds correctly, incorrectly, slowly or not at all."""
 
 import gzip
 import socket
@@ -254,7 +254,7 @@ def test_an_invalid_proxy_setting_is_reported_without_its_value(monkeypatch: pyt
 
 
 def test_without_another_thread_no_request_is_sent() -> None:
-    """The stack that is asked for here is larger than any address space."""
+    """The requested stack size is larger than any address space."""
     with closing(HttpTransport("http://127.0.0.1:9")) as transport:
         usual = threading.stack_size(1 << 50)
         try:

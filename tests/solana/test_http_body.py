@@ -1,4 +1,4 @@
-"""Compressed answers: unpacked, refused when they are not what they say, and bounded however small they arrive."""
+"""Compressed responses: decompression, invalid encodings, and the size limit after decompression."""
 
 from __future__ import annotations
 

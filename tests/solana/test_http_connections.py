@@ -1,4 +1,4 @@
-"""Connections that are kept, secured, or made through a proxy."""
+"""Persistent connections, TLS and proxies."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_credentials_and_letters_beyond_ascii_in_a_url_are_sent_as_http_has_them
 
 
 def secured(certificate: Path, talk: Talk) -> Talk:
-    """The same talk over TLS."""
+    """The same connection handler over TLS."""
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_side.load_cert_chain(certificate)
 
@@ -229,7 +229,7 @@ def test_an_https_url_is_reached_through_a_tunnel(serve: Serve, tmp_path: Path) 
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:
-    """Pass bytes on until either end hangs up."""
+    """Forward bytes until either end closes the connection."""
     try:
         while data := source.recv(65536):
             target.sendall(data)

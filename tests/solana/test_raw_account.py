@@ -1,4 +1,4 @@
-"""When an address counts as taken."""
+"""When an address counts as taken by an account."""
 
 from __future__ import annotations
 

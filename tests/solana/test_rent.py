@@ -1,4 +1,4 @@
-"""The price of storage by the rent sysvar: what the cluster itself says it is."""
+"""The rent-exempt minimum by the rent sysvar, compared with the cluster's."""
 
 from __future__ import annotations
 

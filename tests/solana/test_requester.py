@@ -1,4 +1,4 @@
-"""Requests to an endpoint: which failures are tried again, for how long, and their ids."""
+"""Requests to an endpoint: retries, deadlines and ids."""
 
 import json
 from typing import Any
@@ -113,7 +113,7 @@ def test_calls_that_change_state_are_not_retried() -> None:
 
 
 def test_no_two_requests_on_one_transport_have_the_same_id() -> None:
-    """Else the late answer to one of them would pass for that to the other."""
+    """Otherwise, a late response to one of them would be taken for the response to the other."""
     ids: list[int] = []
 
     class Numbered(ScriptedCluster):

@@ -1,4 +1,4 @@
-"""Answers that an RPC endpoint must not give, and its errors."""
+"""Invalid responses of an RPC endpoint, and its errors."""
 
 import base64
 from collections.abc import Callable

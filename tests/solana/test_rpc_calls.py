@@ -1,4 +1,4 @@
-"""Typed RPC calls: what is asked and what is made of the answer."""
+"""Typed RPC calls: requests, and decoding of the responses."""
 
 from collections.abc import Callable
 from typing import Any

@@ -29,7 +29,7 @@ from .stage import CUSTOM, PAYMENT, REFUSED, SLOW, WALLET, Stage, assert_one_tra
 
 
 def simulation(err: Any) -> dict[str, Any]:
-    """What a node answers that does not say which blockhash it put in."""
+    """The response of a node that does not report the replacement blockhash."""
     return {"context": {"slot": 1}, "value": {"err": err, "logs": ["a log"]}}
 
 

@@ -1,4 +1,4 @@
-"""The sender against a real Solana VM: money moves once, and what must fail fails before it costs anything."""
+"""The sender with a real Solana VM: payments are executed once, and invalid ones fail without cost."""
 
 import json
 
@@ -28,7 +28,7 @@ FEE = 5000
 
 
 class Faulty:
-    """The in-process validator behind a line that loses answers after the validator has acted on the request."""
+    """A transport to the in-process validator that loses responses after the validator has executed the request."""
 
     label = "in-process (faulty)"
 
@@ -53,7 +53,7 @@ class Faulty:
 
 
 class HurriedClock(SystemClock):
-    """Waits a fiftieth of the time while telling the whole, so that resends come soon."""
+    """A clock that sleeps only a fiftieth of the time that it advances, so that resends come soon."""
 
     def __init__(self) -> None:
         self._skipped = 0.0

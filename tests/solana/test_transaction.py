@@ -1,4 +1,4 @@
-"""Transactions: their size, their signatures, and what cannot be put together."""
+"""Transactions: size, signatures, and invalid input."""
 
 import pytest
 from hypothesis import given, settings

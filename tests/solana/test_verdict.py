@@ -1,4 +1,4 @@
-"""What answers mean for a transaction: tables of every case."""
+"""Interpretation of responses about a transaction, with tables of all cases."""
 
 import json
 from dataclasses import replace

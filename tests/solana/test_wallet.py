@@ -1,4 +1,4 @@
-"""Wallets: where they come from, every way in which they can be wrong, and that the key never leaks."""
+"""Wallets: sources, all kinds of malformed keys, and protection of the secret key."""
 
 import copy
 import json
@@ -243,7 +243,7 @@ def test_binary_or_too_large_files_are_reported(tmp_path: Path) -> None:
 
 
 def secrets_of(keypair: bytes) -> list[str]:
-    """Texts that would give the secret half away."""
+    """Texts that would reveal the secret key."""
     return [str(Keypair.from_bytes(keypair)), keypair[:32].hex(), array(keypair[:32])[1:-1], str(keypair[:8])[2:-1]]
 
 
