@@ -2,7 +2,7 @@
 
 Supported types: str, bool, int, float, Decimal, None, object (any JSON), ``Literal``, enumerations, unions, lists and
 tuples with one element type, mappings with string keys, dataclasses and ``TypedDict``. ``Annotated`` adds a
-description (a string) or a ``payload_types.Constraint``.
+description (a string) or a ``payload_types.Constraint``, or replaces the schema by a ``payload_types.JsonShape``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Union
 
 from psyche_cli.exact_numbers import SUFFIX
-from psyche_cli.payload_types import Constraint
+from psyche_cli.payload_types import Constraint, JsonShape
 from psyche_cli.results import JsonValue
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -31,7 +31,7 @@ _PLAIN: Final[dict[object, JsonValue]] = {
     object: {},
 }
 _NUMBERS: Final = frozenset({int, float, Decimal, object})
-_DIGITS: Final[JsonValue] = {
+DIGITS: Final[JsonValue] = {
     "type": "string",
     "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
     "description": "The same number as exact digits; present only if a double would round it.",
@@ -49,14 +49,15 @@ def schema_of(kind: Any, definitions: Schema) -> Schema:
         return dict(typing.cast("Schema", _PLAIN[kind]))
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
-        return schema_of(arguments[0], definitions) | _notes(arguments[1:])
+        shape = next((note.schema for note in arguments[1:] if isinstance(note, JsonShape)), None)
+        return {**(schema_of(arguments[0], definitions) if shape is None else shape), **_notes(arguments[1:])}
     if origin is Literal:
         return {"enum": [*arguments]}
     if origin in (Union, types.UnionType):
         return {"anyOf": [schema_of(argument, definitions) for argument in arguments]}
     if isinstance(origin, type) and issubclass(origin, Mapping):
         values = schema_of(arguments[1], definitions)
-        return {"type": "object", "additionalProperties": {"anyOf": [values, _DIGITS]} if _rounds(kind) else values}
+        return {"type": "object", "additionalProperties": {"anyOf": [values, DIGITS]} if _rounds(kind) else values}
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return {"type": "array", "items": schema_of(arguments[0], definitions)}
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -72,7 +73,7 @@ def object_schema(properties: Mapping[str, Any], required: Sequence[str], defini
     Every property that may be a number gets an optional ``NAME_string`` property, which ``exact_numbers`` adds.
     """
     shown: Schema = {
-        f"{name}{SUFFIX}": _DIGITS for name, kind in properties.items() if _rounds(kind) and _is_scalar(kind)
+        f"{name}{SUFFIX}": DIGITS for name, kind in properties.items() if _rounds(kind) and _is_scalar(kind)
     }
     shown |= {name: schema_of(kind, definitions) for name, kind in properties.items()}
     return {"type": "object", "properties": shown, "required": [*required], "additionalProperties": False}

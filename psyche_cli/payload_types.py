@@ -5,10 +5,14 @@ A string in ``Annotated`` is the description of the field. Addresses are base58 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Final, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from psyche_cli.redaction import HIDDEN
+
+if TYPE_CHECKING:
+    from psyche_cli.results import JsonValue
 
 _BASE58: Final = "[1-9A-HJ-NP-Za-km-z]"
 _OR_HIDDEN: Final = "|" + HIDDEN.replace("(", r"\(").replace(")", r"\)")
@@ -22,6 +26,13 @@ class Constraint:
     pattern: str | None = None
     minimum: int | None = None
     choices: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)  # compared by identity, so that annotations remain hashable
+class JsonShape:
+    """The JSON Schema of a field whose values are described by data rather than by a type."""
+
+    schema: Mapping[str, JsonValue] = field(repr=False)
 
 
 Address: TypeAlias = Annotated[str, Constraint(pattern=f"^({_BASE58}{{32,44}}{_OR_HIDDEN})$")]

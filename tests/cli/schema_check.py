@@ -107,5 +107,8 @@ _KEYWORDS: dict[str, Callable[[Any, Any], Check]] = {
     "required": lambda names, _: lambda value: not isinstance(value, dict) or value.keys() >= {*names},
     "enum": lambda values, _: lambda value: any(value == each and type(value) is type(each) for each in values),
     "minimum": lambda least, _: lambda value: not isinstance(value, int) or value >= least,
+    "maximum": lambda most, _: lambda value: not isinstance(value, int) or value <= most,
+    "minItems": lambda least, _: lambda value: not isinstance(value, list) or len(value) >= least,
+    "maxItems": lambda most, _: lambda value: not isinstance(value, list) or len(value) <= most,
     "$ref": lambda name, definitions: compiled(definitions[name.removeprefix("#/$defs/")], definitions),
 }

@@ -8,7 +8,7 @@ become None. The treasurer index is a 64-bit hash that usually exceeds the exact
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from psyche_cli.amounts import format_amount
 from psyche_cli.protocol.layouts.memory_values import PlainValue
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         DumpedClient,
         DumpedCoordinatorAccount,
         DumpedEpochClient,
+        DumpedMetadata,
         DumpedRates,
         DumpedTreasurer,
         RunDump,
@@ -122,7 +123,7 @@ def _coordinator_account(account: CoordinatorAccount) -> DumpedCoordinatorAccoun
         "setup": {
             "client_version": _text(account.client_version),
             "config": account.config,
-            "metadata": _table(account.metadata),
+            "metadata": cast("DumpedMetadata", _table(account.metadata)),
             "model": _table(account.model),
         },
         "status": {

@@ -1,7 +1,6 @@
-"""The two JSON documents of the published client.
+"""Types of the documents of ``json-dump-run`` and ``json-dump-user``, which match those of the published client.
 
-Keys and nesting are the published ones. Amounts of collateral are in whole tokens, exact; points, lamports and rates
-are integers.
+Collateral amounts are in whole tokens and exact; points, lamports and rates are integers.
 """
 
 from __future__ import annotations
@@ -11,26 +10,28 @@ from decimal import Decimal
 from typing import Annotated, TypedDict
 
 from psyche_cli.operations.runs.payloads import StateText
-from psyche_cli.payload_types import Address, Constraint, Unsigned
+from psyche_cli.payload_types import Address, Constraint, JsonShape, Unsigned
 from psyche_cli.protocol.run_states import ClientState
+from psyche_cli.run_config.json_shape import json_shape
+from psyche_cli.run_config.schema import CONFIG, MODEL
 
 _ClientState = Annotated[str, Constraint(choices=tuple(state.text for state in ClientState))]
 
 
 class DumpedClient(TypedDict):
-    """A wallet that has joined the run at some time."""
+    """A wallet that has ever joined the run."""
 
-    active: Annotated[Unsigned, "The run's next_active at the time of its last joining."]
-    earned: Annotated[Unsigned, "Points."]
-    slashed: Annotated[Unsigned, "Points."]
+    active: Annotated[Unsigned, "The run's next_active when the wallet last joined."]
+    earned: Annotated[Unsigned, "Points earned in total."]
+    slashed: Annotated[Unsigned, "Points lost in total."]
 
 
 class DumpedAccounting(TypedDict):
-    """Sums over all clients."""
+    """Totals of all clients."""
 
-    max_active: Unsigned | None
-    sum_earned: Annotated[Unsigned, "Points."]
-    sum_slashed: Annotated[Unsigned, "Points."]
+    max_active: Annotated[Unsigned | None, "The highest active value of all clients; null if there are none."]
+    sum_earned: Annotated[Unsigned, "Points earned by all clients."]
+    sum_slashed: Annotated[Unsigned, "Points lost by all clients."]
 
 
 class DumpedEpochClients(TypedDict):
@@ -41,14 +42,14 @@ class DumpedEpochClients(TypedDict):
 
 
 class DumpedRates(TypedDict):
-    """Points per epoch."""
+    """Reward rates in points per epoch."""
 
-    earning: Annotated[Unsigned, "What the members of an epoch share."]
-    slashing: Annotated[Unsigned, "What an ejected member loses."]
+    earning: Annotated[Unsigned, "Points shared by all members that finish an epoch."]
+    slashing: Annotated[Unsigned, "Points that an ejected member loses."]
 
 
 class DumpedEpochRates(TypedDict):
-    """The rates of the current epoch, and of those to come."""
+    """The rates of the current epoch and of future epochs."""
 
     current: DumpedRates
     future: DumpedRates
@@ -61,17 +62,28 @@ class DumpedEpoch(TypedDict):
     rates: DumpedEpochRates
 
 
+class DumpedMetadata(TypedDict):
+    """The metadata of the run."""
+
+    name: Annotated[str, "Display name."]
+    description: str
+    num_parameters: Annotated[Unsigned, "Number of parameters of the model (informational)."]
+    vocab_size: Annotated[Unsigned, "Vocabulary size of the model (informational)."]
+
+
 class DumpedSetup(TypedDict):
-    """What the owner has configured."""
+    """The configuration of the run."""
 
     client_version: str
-    config: Annotated[Mapping[str, Unsigned], "The table [config] of a run configuration."]
-    metadata: Annotated[Mapping[str, object], "Name, description and sizes of the model."]
-    model: Annotated[Mapping[str, object], "The table [model] of a run configuration."]
+    config: Annotated[
+        Mapping[str, int], JsonShape(json_shape(CONFIG)), "The table [config]; all values are 0 until it is set."
+    ]
+    metadata: DumpedMetadata
+    model: Annotated[Mapping[str, object], JsonShape(json_shape(MODEL)), "The table [model]."]
 
 
 class DumpedStatus(TypedDict):
-    """Where the run is."""
+    """The current state of the run."""
 
     epoch: Unsigned
     next_active: Unsigned
@@ -80,7 +92,7 @@ class DumpedStatus(TypedDict):
 
 
 class DumpedCoordinatorAccount(TypedDict):
-    """What the coordinator account holds."""
+    """The content of the coordinator account."""
 
     accounting: DumpedAccounting
     address: Address
@@ -101,15 +113,15 @@ class DumpedInstance(TypedDict):
 
 
 class DumpedTreasurer(TypedDict):
-    """The treasurer's Run and its vault."""
+    """The treasurer's Run account and its vault."""
 
     address: Address
     burn_collateral_amount_per_epoch: Decimal
     collateral_mint: Address
     estimated_funded_epochs_count: float | None
-    funded_collateral_amount: Annotated[Decimal, "What the vault holds."]
+    funded_collateral_amount: Annotated[Decimal, "Balance of the vault."]
     index: Unsigned
-    index_string: Annotated[str, "The index in digits, whatever its size."]
+    index_string: Annotated[str, "The index as decimal digits; always present."]
     join_authority: Address
     main_authority: Address
     total_claimable_earned_points: Unsigned
@@ -120,7 +132,7 @@ class DumpedTreasurer(TypedDict):
 
 
 class RunDump(TypedDict):
-    """Everything about a run."""
+    """The full state of a run."""
 
     coordinator_account: DumpedCoordinatorAccount
     coordinator_instance: DumpedInstance
@@ -135,7 +147,7 @@ class DumpedEpochClient(TypedDict):
 
 
 class DumpedUserInCoordinator(TypedDict):
-    """What the coordinator account holds about one wallet; null where it holds nothing."""
+    """The entries for one wallet in the coordinator account; null if it has none."""
 
     client: DumpedClient | None
     epoch_alive: DumpedEpochClient | None
@@ -143,18 +155,18 @@ class DumpedUserInCoordinator(TypedDict):
 
 
 class DumpedParticipant(TypedDict):
-    """What the treasurer holds about one wallet; the claims are null for one that never registered."""
+    """The treasurer's data about one wallet; the claims are null if it never registered with the treasurer."""
 
     claimed_collateral_amount: Decimal | None
     claimed_earned_points: Unsigned | None
-    collateral_amount: Annotated[Decimal, "What the wallet's associated token account holds."]
+    collateral_amount: Annotated[Decimal, "Balance of the wallet's associated token account."]
     collateral_mint: Address
 
 
 class UserDump(TypedDict):
-    """Everything about one wallet in a run."""
+    """The full state of one wallet in a run."""
 
     address: Address
     coordinator_account: DumpedUserInCoordinator
     lamports: Unsigned
-    treasurer_participant: Annotated[DumpedParticipant | None, "Null for a run without treasurer."]
+    treasurer_participant: Annotated[DumpedParticipant | None, "Null for a run without a treasurer."]

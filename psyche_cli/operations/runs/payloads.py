@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from psyche_cli.operations.rewards.payloads import CollateralAmount
-from psyche_cli.payload_types import Address, Constraint, Unsigned
+from psyche_cli.payload_types import Address, Constraint, JsonShape, Unsigned
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.run_config.json_shape import json_shape
+from psyche_cli.run_config.schema import CHECKPOINT
 
 StateText = Annotated[str, Constraint(choices=tuple(state.text for state in RunState))]
 """The state of a run, as people read it."""
@@ -76,8 +78,8 @@ class CheckpointData:
 
     run_id: str
     already_so: Annotated[bool, "Whether the run already had this checkpoint, so nothing was sent."]
-    checkpoint_before: Annotated[object, "The previous checkpoint, in the format of json-dump-run."]
-    checkpoint: Annotated[object, "The new checkpoint, in the format of json-dump-run."]
+    checkpoint_before: Annotated[object, JsonShape(json_shape(CHECKPOINT)), "The previous checkpoint."]
+    checkpoint: Annotated[object, JsonShape(json_shape(CHECKPOINT)), "The new checkpoint."]
     state: Annotated[StateText | None, "The state afterwards; null if the endpoint stopped responding."]
 
 
