@@ -53,6 +53,14 @@ def test_after_the_longest_pause_there_is_time_for_a_last_poll() -> None:
     assert 112 <= stage.elapsed <= WRITING_SECONDS
 
 
+def test_polling_resumes_five_seconds_before_the_deadline_whatever_pause_is_requested() -> None:
+    stage = Stage(deadline=20)
+    stage.on("getTransaction", None)
+    stage.on("getSignatureStatuses", BUSY)
+    stage.fails(TransactionUnknown)
+    assert stage.clock.sleeps[:3] == pytest.approx([0.05, 14.95, 0.1125])
+
+
 @pytest.mark.parametrize("seconds", [0.5, 3, 4.9, 20, 10_000])
 @pytest.mark.parametrize("silent", ["sendTransaction", "getSignatureStatuses", "getEpochInfo", "getTransaction"])
 def test_a_slow_endpoint_does_not_stretch_the_deadline(silent: str, seconds: float) -> None:

@@ -55,6 +55,21 @@ def test_one_response_does_not_establish_expiry() -> None:
     assert stage.send().slot == 77
 
 
+def test_the_two_responses_are_five_seconds_apart() -> None:
+    stage = Stage()
+    moments: list[float] = []
+
+    def status(params: list[Any]) -> Any:
+        if params[1]["searchTransactionHistory"]:
+            moments.append(stage.elapsed)
+        return stage.cluster.status(False, slot=300)
+
+    stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
+    stage.on("getSignatureStatuses", status)
+    stage.fails(TransactionExpired)
+    assert 5 <= moments[-1] - moments[0] < 5.3
+
+
 def test_a_known_status_restarts_the_check_of_expiry() -> None:
     stage = Stage()
     stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
