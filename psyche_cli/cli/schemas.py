@@ -23,6 +23,7 @@ from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
+from psyche_cli.operations.observe.run_payloads import CanJoinData, RunListData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.receipts import Receipt
@@ -45,6 +46,8 @@ _RESULTS: Final[dict[str, Any]] = {
     "tick": OperationResult[TickData],
     "checkpoint": OperationResult[CheckpointData],
     "close-run": OperationResult[CloseRunData],
+    "list-runs": OperationResult[RunListData],
+    "can-join": OperationResult[CanJoinData],
     "json-dump-run": Document[RunDump],
     "json-dump-user": Document[UserDump],
     "set-future-epoch-rates": OperationResult[RatesData],
@@ -80,7 +83,7 @@ _RESULTS: Final[dict[str, Any]] = {
 }
 
 
-_QUESTIONS: Final = frozenset({"config diff"})
+_QUESTIONS: Final = frozenset({"can-join", "config diff"})
 """Verbs that answer a question, and end in 1 if the answer is no."""
 
 

@@ -74,6 +74,8 @@ SECTIONS: Final = (
     Section(
         "Inspect",
         (
+            Verb("list-runs", "List the runs on the cluster", "list_runs"),
+            Verb("can-join", "Check whether a key can join a run now", "can_join"),
             Verb("json-dump-run", "Print the full state of a run as JSON", "json_dump_run", prints_document=True),
             Verb(
                 "json-dump-user",

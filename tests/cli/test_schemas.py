@@ -96,6 +96,8 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("set-paused", *run, "--resume"),
         ("tick", *run, "--count", "1"),
         ("checkpoint", "--run-id", "joined", "--repo", "owner/model"),
+        ("list-runs",),
+        ("can-join", *run, "--address", somebody),
         ("json-dump-run", *run),
         ("json-dump-run", "--run-id", "other"),
         ("json-dump-user", *run, "--address", somebody),

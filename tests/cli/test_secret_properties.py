@@ -37,6 +37,8 @@ VERBS: dict[str, list[str]] = {
     "tick": ["tick", "--run-id", "test", "--count", "1"],
     "checkpoint": ["checkpoint", "--run-id", "test", "--repo", "owner/model"],
     "close-run": ["close-run", "--run-id", "test"],
+    "list-runs": ["list-runs", "--mine", "--joinable", "--state", "Paused"],
+    "can-join": ["can-join", "--run-id", "test", "--address", ADDRESS],
     "json-dump-run": ["json-dump-run", "--run-id", "test"],
     "json-dump-user": ["json-dump-user", "--run-id", "test", "--address", ADDRESS],
     "set-future-epoch-rates": ["set-future-epoch-rates", "--run-id", "test", "--earning-rate", "1"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from solders.pubkey import Pubkey
 
@@ -17,7 +17,7 @@ from psyche_cli.limits import (
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner
 from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity, PendingClient
 from psyche_cli.protocol.layouts.memory_values import MemoryReader, PlainValue, fixed_string
-from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_VERSION, CoordinatorImage
+from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_VERSION, Coordinator, CoordinatorImage, InstanceState
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.solana.raw_account import RawAccount
@@ -26,6 +26,27 @@ if TYPE_CHECKING:
     from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, Round
 
 _WHAT = "coordinator account"
+
+HEADER_BYTES: Final = DISCRIMINATOR_BYTES + sum(
+    field.offset for field in (CoordinatorImage.state, InstanceState.coordinator, Coordinator.epoch_state)
+)
+"""The head of the account: version, metadata, run id, state, model, config and progress."""
+
+
+def decode_coordinator_header(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> CoordinatorAccount:
+    """The account of which ``raw`` holds only the first ``HEADER_BYTES``, without its clients and rounds.
+
+    The size of the account is not known, so the version decides alone. Raises WrongOwner, WrongSize,
+    WrongDiscriminator, WrongVersion.
+    """
+    check_owner(raw, programs.coordinator, _WHAT, programs)
+    if len(raw.data) != HEADER_BYTES:
+        raise WrongSize(
+            f"The {_WHAT} {raw.address} is shorter than {HEADER_BYTES:,} bytes.",
+            address=str(raw.address),
+            found=len(raw.data),
+        )
+    return decode_coordinator_account(raw._replace(data=raw.data.ljust(COORDINATOR_ACCOUNT_BYTES, b"\0")), programs)
 
 
 def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> CoordinatorAccount:

@@ -6,7 +6,7 @@ function raises WrongOwner, WrongDiscriminator or MalformedAccount.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -15,6 +15,9 @@ from psyche_cli.protocol.accounts.account_checks import check_discriminator, che
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.raw_account import RawAccount
+
+JOIN_AUTHORITY_OFFSET: Final = 41
+"""Of ``join_authority`` in a CoordinatorInstance, for a node that selects accounts."""
 
 
 class CoordinatorInstance(NamedTuple):

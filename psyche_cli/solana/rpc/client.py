@@ -70,15 +70,20 @@ class RpcClient(Requester):
 
     # --- accounts -----------------------------------------------------------------------------------------------
 
-    def accounts(self, addresses: Sequence[Pubkey]) -> list[RawAccount | None]:
+    def accounts(self, addresses: Sequence[Pubkey], *, first_bytes: int | None = None) -> list[RawAccount | None]:
         """The accounts at ``addresses``, in order; None for each that does not exist.
 
-        Up to 100 are read in one call and at one slot; more take several calls.
+        Up to 100 are read in one call and at one slot; more take several calls. With ``first_bytes``, at most so many
+        bytes of each account's data are transferred.
         """
+        cut: dict[str, Json] = {} if first_bytes is None else {"dataSlice": {"offset": 0, "length": first_bytes}}
         found: list[RawAccount | None] = []
         for start in range(0, len(addresses), ACCOUNTS_PER_CALL):
             chunk = addresses[start : start + ACCOUNTS_PER_CALL]
-            params: list[Json] = [[str(address) for address in chunk], self._state_options(encoding="base64+zstd")]
+            params: list[Json] = [
+                [str(address) for address in chunk],
+                self._state_options(encoding="base64+zstd", **cut),
+            ]
             read = partial(read_accounts, chunk)
             found += self.call("getMultipleAccounts", params, read)
         return found

@@ -1,0 +1,83 @@
+"""``psyche-cli list-runs``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from psyche_cli.cli.options import WalletPath, option
+from psyche_cli.cli.sessions import Call, Reading, reads
+from psyche_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from solders.pubkey import Pubkey
+
+    from psyche_cli.environment import Environment
+    from psyche_cli.protocol.run_states import RunState
+
+
+@reads(example="psyche-cli list-runs --joinable")
+def command(
+    call: Call,
+    *,
+    state: Annotated[
+        str | None,
+        option("--state", metavar="STATE", help="Only runs in this state, such as Paused or WaitingForMembers."),
+    ] = None,
+    mine: Annotated[bool, option("--mine", help="Only runs whose main authority is the wallet.")] = False,
+    joinable: Annotated[
+        bool,
+        option("--joinable", help="Only runs that are not halted and that everyone, or the wallet, may join."),
+    ] = False,
+    authorizer: Annotated[
+        str | None,
+        option("--authorizer", variable=False, metavar="PUBKEY", help="Only runs with this join authority."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        option(
+            "--address",
+            variable=False,
+            metavar="PUBKEY",
+            help="Use this key in place of the wallet's with --mine and --joinable.",
+        ),
+    ] = None,
+    wallet: WalletPath = None,
+) -> Reading:
+    """List the runs on the cluster.
+
+    Reads the head of each run only: tens of kilobytes for fifty runs. Only --mine and --joinable need a wallet, of
+    which they use the public key. To check a run in detail, and for delegates, use can-join.
+    """
+    from psyche_cli.operations.observe.list_runs import RunFilter, list_runs
+    from psyche_cli.protocol.addresses import parse_pubkey
+
+    key = _key(call.environment, address, wallet) if mine or joinable else None
+    only = RunFilter(
+        state=None if state is None else _state(state),
+        mine=key if mine else None,
+        joinable_by=key if joinable else None,
+        join_authority=None if authorizer is None else parse_pubkey(authorizer, "--authorizer"),
+    )
+    return lambda session: list_runs(session, only)
+
+
+def _key(environment: Environment, address: str | None, wallet: Path | None) -> Pubkey:
+    from psyche_cli.protocol.addresses import parse_pubkey
+    from psyche_cli.solana.wallet import load_wallet
+
+    if address is not None:
+        return parse_pubkey(address, "--address")
+    return load_wallet(environment, wallet, environment.diagnostics.line).address
+
+
+def _state(text: str) -> RunState:
+    from psyche_cli.protocol.run_states import RunState
+
+    meant = text.replace(" ", "").replace("-", "").replace("_", "").lower()
+    for state in RunState:
+        if meant in (state.variant.lower(), state.text.replace(" ", "").lower()):
+            return state
+    names = ", ".join(state.variant for state in RunState)
+    raise UsageError(f"--state is not the name of a state: {text!r}.", hint=f"The states are {names}.")

@@ -1,0 +1,56 @@
+"""JSON payloads of the verbs that look at runs, besides the published dumps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from psyche_cli.operations.runs.payloads import StateText
+from psyche_cli.payload_types import Address, Unsigned
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A reason why a key cannot join."""
+
+    reason: Literal["not_authorized", "halted", "in_epoch", "full", "more_clients_than_batches"]
+    message: Annotated[str, "The reason as a sentence."]
+
+
+@dataclass(frozen=True)
+class CanJoinData:
+    """Whether a key can join a run now."""
+
+    run_id: str
+    address: Annotated[Address, "The key that was asked about."]
+    can_join: Annotated[bool, "The answer, which the exit code repeats: 0 for yes, 1 for no."]
+    reasons: Annotated[list[Obstacle], "Why not; empty if it can."]
+    state: StateText
+    join_authority: Annotated[Address, "Whose authorizations let members join."]
+    authorization: Annotated[Address | None, "The authorization that lets the key join; null if there is none."]
+    grantee: Annotated[Address | None, "Its grantee; the system program's address means everyone."]
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run in the list."""
+
+    run_id: str
+    coordinator_instance: Address
+    coordinator_account: Address
+    main_authority: Annotated[Address, "The wallet that administers the run, through its treasurer if it has one."]
+    join_authority: Annotated[Address, "Whose authorizations let members join."]
+    treasurer: Annotated[Address | None, "The treasurer's Run account; null for a run without collateral."]
+    state: Annotated[StateText | None, "Null for an account that cannot be read; see problem."]
+    name: Annotated[str | None, "Null like the state."]
+    epoch: Annotated[Unsigned | None, "Null like the state."]
+    step: Annotated[Unsigned | None, "Null like the state."]
+    total_steps: Annotated[Unsigned | None, "Null like the state."]
+    problem: Annotated[str | None, "Why the coordinator account cannot be read, such as an unsupported layout."]
+
+
+@dataclass(frozen=True)
+class RunListData:
+    """The runs on a cluster."""
+
+    runs: Annotated[list[ListedRun], "Those that wait for members first, then by run id."]
