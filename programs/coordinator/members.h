@@ -6,8 +6,8 @@
 INLINE bool is_pending(const Members *members, const Member *member) { return member->active == members->next_active; }
 
 u64 count_pending(const Members *members);
-Member *find_member(Members *members, const Pubkey *wallet);        /* NULL when there is none */
-EpochClient *find_epoch_client(EpochState *epoch, const Pubkey *wallet); /* NULL when there is none */
+Member *find_member(Members *members, const Pubkey *wallet);        /* NULL if there is none */
+EpochClient *find_epoch_client(EpochState *epoch, const Pubkey *wallet); /* NULL if there is none */
 
 /* 6007 unless the wallet has ever joined the run. */
 Status require_member(Members *members, const Pubkey *wallet);

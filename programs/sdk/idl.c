@@ -41,7 +41,7 @@ static Status require_authority(const Account *account, const IdlAccount *idl, c
 }
 
 /* The signer is not the all-zero key, which means no authority. */
-static Status require_somebody(const Account *authority) {
+static Status require_nonzero_key(const Account *authority) {
     return require_condition(!pubkey_is_zero(authority->info->key), authority);
 }
 
@@ -51,7 +51,7 @@ static Status own_idl(Invocation *invocation, IdlAccount **idl, Account *account
     TRY(take_idl(invocation, "idl", account, idl));
     TRY(take_signer(invocation, "authority", &authority));
     TRY(require_authority(account, *idl, &authority));
-    return require_somebody(&authority);
+    return require_nonzero_key(&authority);
 }
 
 /* --- instructions ------------------------------------------------------------------------------------------------- */
@@ -107,7 +107,7 @@ static Status create_buffer(Invocation *invocation) {
     TRY(require_whole(&buffer));
     TRY(require_writable(&buffer));
     TRY(require_rent_exempt(&buffer));
-    TRY(require_somebody(&authority));
+    TRY(require_nonzero_key(&authority));
 
     log_text("Instruction: IdlCreateBuffer");
     IdlAccount *idl = (IdlAccount *)buffer.info->data;
@@ -147,7 +147,7 @@ static Status set_buffer(Invocation *invocation) {
     TRY(require_writable(&buffer_account));
     TRY(require_condition(pubkey_equals(&buffer->authority, &idl->authority), &buffer_account));
     TRY(require_authority(&account, idl, &authority));
-    TRY(require_somebody(&authority));
+    TRY(require_nonzero_key(&authority));
 
     log_text("Instruction: IdlSetBuffer");
     u64 length = buffer->text_length;
@@ -170,7 +170,7 @@ static Status close(Invocation *invocation) {
     TRY(take_any(invocation, "sol_destination", &recipient));
     TRY(require_authority(&account, idl, &authority));
     TRY(require_close_to(&account, &recipient));
-    TRY(require_somebody(&authority));
+    TRY(require_nonzero_key(&authority));
     TRY(require_writable(&recipient));
     log_text("Instruction: IdlCloseAccount");
     close_account(&account, &recipient);
@@ -186,7 +186,7 @@ static Status resize(Invocation *invocation, u64 wanted_length) {
     TRY(take_program(invocation, "system_program", &SYSTEM_PROGRAM_ID, &system_program));
     TRY(require_authority(&account, idl, &authority));
     TRY(require_writable(&authority));
-    TRY(require_somebody(&authority));
+    TRY(require_nonzero_key(&authority));
 
     log_text("Instruction: IdlResizeAccount");
     if (idl->text_length != 0)

@@ -1,4 +1,4 @@
-"""What all local validators offer to Python code, wherever they run."""
+"""The common Python interface of local validators in a thread, in a process and in memory."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _Session = TypeVar("_Session")
 
 
 class Played:
-    """What became of each step. Those after a step that failed are not tried."""
+    """The outcome of each step. Steps after a failed one are not run."""
 
     def __init__(self) -> None:
         self._ended: dict[str, BaseException | None] = {}

@@ -31,7 +31,7 @@ def steps_of(session: str) -> list[str]:
 
 @functools.cache
 def played(session: str) -> Played:
-    """What became of each step."""
+    """The outcome of each step."""
     require_clients()
     program = node()
     with tempfile.TemporaryDirectory() as home, running_localnet(Path(home), slot_seconds=SLOT_SECONDS) as cluster:

@@ -73,7 +73,7 @@ def command(*words: str) -> list[str]:
 
 
 def refused(home: Path, *words: str) -> Outcome:
-    """How a command line ends that never starts a validator; in this process, which saves the start of another."""
+    """The result of a command that does not start a validator, run in this process for speed."""
     return CommandLine(home, HttpTransport)("localnet", *words)
 
 

@@ -25,7 +25,7 @@ STARTED_FOR_REAL = 25
 
 
 def contents(state: BankState) -> object:
-    """What two equal chains have in common."""
+    """The state that two equal chains have in common."""
     accounts = {address: account for address, account in state.accounts.items() if not account.executable}
     return accounts, [record.signature for record in state.records], state.total, state.warped_seconds
 
@@ -100,7 +100,7 @@ def some_place(ledger: Written, chance: random.Random) -> int:
 
 
 def line_at(content: bytes, place: int) -> tuple[int, int]:
-    """Where the line with this byte begins and ends."""
+    """The start and the end of the line that contains this byte."""
     return content.rfind(b"\n", 0, place) + 1, content.index(b"\n", place) + 1
 
 
@@ -193,7 +193,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Written:
 
 
 def first_bad_line(ledger: Written, damaged: bytes) -> int:
-    """Where the first line begins that is not as it was written, or at which the file ends."""
+    """The start of the first modified line, or of the line at which the file ends."""
     pairs = enumerate(zip(ledger.content, damaged, strict=False))
     first = next((at for at, (a, b) in pairs if a != b), min(len(damaged), len(ledger.content)))
     return ledger.content.rfind(b"\n", 0, first) + 1

@@ -74,7 +74,7 @@ def test_failed_transaction_advances_its_nonce(chain: Chain, nonce: Pubkey) -> N
 
 
 def test_nonces_advance_alike_after_success_and_failure(chain: Chain, nonce: Pubkey) -> None:
-    """What the bank writes after a failure is what the VM would have written."""
+    """After a failure, the bank writes the same nonce that the VM would have written."""
     account = base64.b64decode(chain.value("getAccountInfo", str(nonce), BASE64)["data"][0])
     value, to = nonce_value(chain, nonce), Pubkey.new_unique()
     chain.send(with_nonce(chain, nonce, value, to, 1000 * SOL), skipPreflight=True)

@@ -15,7 +15,7 @@ from psyche_cli.localnet.local_validator import LocalValidator
 from tests.localnet.harness import PAGE
 
 FILES = dict(re.findall(r"^```(?:toml|python)\n# (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-"""What the page says to put into which file."""
+"""The files of the example in the documentation."""
 
 TESTS = """
 SOMEBODY = "Vote111111111111111111111111111111111111112"

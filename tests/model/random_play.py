@@ -1,6 +1,6 @@
-"""Random operations on a run that get somewhere: mostly sensible ones, made with an eye on the state, and bad ones.
+"""Guided random operations on a run: mostly valid ones, chosen according to the state, and invalid ones.
 
-They are in the form of ``recording``. One seed gives one sequence.
+They are in the form of ``recording``. A seed determines the sequence.
 """
 
 from __future__ import annotations

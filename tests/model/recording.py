@@ -1,7 +1,7 @@
-"""Operations on a run in compact JSON, and what the model makes of them.
+"""Operations on a run in compact JSON, and their outcomes in the model.
 
-An operation is ``{"clock": [unix_timestamp, slot], "op": [name, argument, ...]}``, all arguments being texts; its
-result is ``"ok"``, an error code or ``"panic"``. Client N has the wallet sha256("client-N").
+An operation is ``{"clock": [unix_timestamp, slot], "op": [name, argument, ...]}`` with strings as arguments; its result
+is ``"ok"``, an error code or ``"panic"``. The wallet of client N is SHA-256("client-N").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may witness a round or the warmup, how often, and how many there may be."""
+"""Witnesses of rounds and of the warmup: eligibility, duplicates, and the maximum number."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Write ``recordings.json`` anew: ``python -m tests.model.write_recordings``.
+"""Rewrite ``recordings.json``: ``python -m tests.model.write_recordings``.
 
-Only to be done when the format or the choice of runs changes: the recordings were made by a model that gave the
-recorded results of the program itself, and are there to notice when it no longer does.
+Run this only if the format or the selection of runs changes: the recordings were made by a model that reproduced the
+recorded results of the program, and their purpose is to detect when it no longer does.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Instruction data read back: the coordinator calls that an instruction makes, as the lifecycle model has them.
+"""Decoding of instruction data: the coordinator calls of an instruction, in the form of the lifecycle model.
 
-The reader follows the programs' IDLs and Borsh's rules: what it refuses (data that ends too early, an unknown tag, a
-boolean or option that is neither 0 nor 1, text that is not UTF-8, a float that is not a number) is error 102. Bytes
-behind the arguments are ignored.
+The reader follows the programs' IDLs and Borsh's rules: invalid data (truncated data, an unknown tag, a boolean or
+option other than 0 or 1, invalid UTF-8, NaN) is error 102. Bytes after the arguments are ignored.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Compare ours with recordings of the published programs: ``python -m tests.programs.compare_with_published FILE ...``.
 
 A FILE is a recording of answers (``*.jsonl.gz``), which our recorded answers must equal, or of traces (``*.json``),
-which our programs and the model must follow. To be done when the recorded answers or the traces were written anew.
+which our programs and the model must reproduce. Run it after the recorded answers or the traces have been rewritten.
 Stops at the first difference.
 """
 

@@ -1,6 +1,6 @@
-"""The coordinator account's bytes as a state of the lifecycle model, and the model's instructions as bytes.
+"""Conversion of the coordinator account's bytes to a state of the model, and of the model's instructions to bytes.
 
-Offsets and encodings are written down here once more, independently of the package's decoder and of the C structures.
+Offsets and encodings are duplicated here, independently of the package's decoder and of the C structures.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Random instruction sequences through the C program and through the Python model, compared after every step.
+"""Random instruction sequences, executed by the C program and by the Python model and compared after every step.
 
-The sequences are aimed: most steps are nearly right, so that runs get far, and many are wrong in one thing. Now and
-then bytes of the account are changed from outside, to reach what takes a million steps or what no instruction does
-today. Every step has a number of its own, from which it is chosen with a look at the state: so steps can be left out of
-a sequence that shows a difference, and what remains is still aimed.
+The sequences are guided: most steps are almost valid, so that runs progress, and many are wrong in one respect.
+Occasionally, bytes of the account are changed directly, to reach states that would take a million steps or that no
+instruction currently causes. Every step has a unique number, from which it is chosen according to the state: so a
+sequence that shows a difference can be reduced by omitting steps, and the remaining ones are still guided.
 """
 
 from __future__ import annotations
@@ -95,8 +95,7 @@ class Comparison:
     def play(self, numbers: Sequence[int]) -> None:
         """Play the sequence whose steps have these numbers. Raises AssertionError at the first difference.
 
-        The number 0 stands for no step at all. A run that has finished makes room for a fresh one after a few more
-        steps.
+        The number 0 means no step. A finished run is replaced by a new one after a few more steps.
         """
         aim = Aim()
         state = self._start_afresh()

@@ -1,8 +1,8 @@
-"""What the Anchor framework says of the accounts of an instruction, derived from how the accounts are declared.
+"""The Anchor framework's checks of an instruction's accounts, derived from the accounts' declarations.
 
-The framework takes every account in list order and checks what its type demands; then it creates what is to be
-created; then it checks the conditions of each account, in list order and in a fixed order of kinds. The first that
-fails decides, and the account that declares it is blamed. :func:`verdict` does the same with the declarations in
+The framework parses every account in list order and checks the requirements of its type; then it creates the accounts
+to be initialised; then it checks the constraints of each account, in list order and in a fixed order of kinds. The
+first failure is reported, for the account that declares it. :func:`verdict` does the same with the declarations in
 ``declarations.py``.
 """
 
@@ -189,8 +189,8 @@ Condition = Callable[[str, Accounts], None]
 class Declared:
     """An account of an instruction: its name, its type, its conditions, and whether it is created ("new").
 
-    An account that is yet without content, because it is created or has only been allocated ("zeroed"), is not looked
-    at when it is taken; when it is missing, it is not named.
+    An account without content yet, because it is to be created or has only been allocated ("zeroed"), is not checked
+    when it is parsed; if it is missing, it is reported without its name.
     """
 
     name: str

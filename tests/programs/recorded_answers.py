@@ -1,15 +1,15 @@
-"""Recorded sequences of raw instructions to the three programs, and what became of each.
+"""Recorded sequences of raw instructions to the three programs, with their outcomes.
 
-``recorded_answers.jsonl.xz`` holds the inputs of recordings of the published programs, and the answers of our programs,
-which agree with the published ones in everything that can be compared. Nothing else is needed to check against them:
+``recorded_answers.jsonl.xz`` contains the inputs of recordings of the published programs, and the outcomes of our
+programs, which equal the published ones wherever they are comparable. To check against them:
 
     for sequence in read():
         for moment in sequence.moments():
             moment.call    # the instruction and the clock
-            moment.before  # what every account held
-            moment.answer  # code (None: success), log, and what the writable accounts hold after a success
+            moment.before  # the content of every account before it
+            moment.answer  # code (None: success), log, and the content of the writable accounts after a success
 
-Every sequence begins with an empty ledger. All signatures are believed. ``write_recorded_answers.py`` writes the file.
+Every sequence begins with an empty ledger. Signatures are not verified. ``write_recorded_answers.py`` writes the file.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of an instruction.
+    """The outcome of an instruction.
 
     ``code`` is that of :class:`~tests.programs.chain.Outcome`. ``logs`` are in the form of :func:`comparable`.
-    ``after`` holds the accounts that were writable, programs aside. It is empty after a failure, which changes nothing.
+    ``after`` holds the writable accounts, except for programs. It is empty after a failure, which changes nothing.
     """
 
     code: Code

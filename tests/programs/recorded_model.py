@@ -76,10 +76,10 @@ class Prediction:
 
 
 def question_of(moment: Moment) -> Question | Unasked:
-    """The question that the instruction puts to the model.
+    """The calls for which the model predicts the outcome of the instruction.
 
-    What was refused before the state machine is reached can be told from its code alone: the framework, the system
-    program, SPL Token and the runtime have codes below 6000 and words of their own, the state machine has neither.
+    A rejection before the state machine is recognised by its code: the framework, the system program, SPL Token and the
+    runtime have codes below 6000 or error names, and the state machine has neither.
     """
     instruction, code = moment.call.instruction, moment.answer.code
     if instruction.program_id not in _READERS:
@@ -199,10 +199,10 @@ def coordinator_lines(logs: Sequence[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def read_state(data: bytes) -> CoordinatorState | None:
-    """The state in a coordinator account; None if it holds lengths or tags for which a state has no place.
+    """The state in a coordinator account; None if it contains lengths or tags that a state cannot represent.
 
-    It is read twice: by the package's decoder, and by the tests' own one, which must agree. The program takes accounts
-    that are longer than the layout.
+    It is decoded twice, by the package's decoder and by that of the tests, which must agree. The program accepts
+    accounts that are longer than the layout.
     """
     image = CoordinatorImage.from_buffer_copy(data, 8)
     account = CoordinatorAccount(RawAccount(COORDINATOR, COORDINATOR, 1, data), image)

@@ -36,9 +36,9 @@ def complaint(logs: tuple[str, ...]) -> str:
 
 
 def rules_disagreement(question: Question, moment: Moment, tally: Counter[str]) -> str:
-    """In what the rules differ from the recorded answer: whether it is refused, with which code, for which reason.
+    """The differences between the rules and the recorded outcome: acceptance, error code and reason.
 
-    ``tally`` counts accepted configurations, and refused ones under the key that is the only one to break a rule.
+    ``tally`` counts accepted configurations, and rejected ones by the only key that violates a rule.
     """
     state, answer = question.state, moment.answer
     for call in question.calls:

@@ -62,7 +62,7 @@ class Attack:
         self.changed: Counter[str] = Counter()
 
     def _permissions(self) -> dict[Pubkey, dict[str, Pubkey | None]]:
-        """Which instruction may change which account, and who must have signed it."""
+        """The accounts that each instruction may change, and the signers that it requires."""
         world = self.world
         members = dict.fromkeys(MEMBER_CALLS, ANYBODY) | {"join_run": world.grantee}
         owners = dict.fromkeys((*OWNER_CALLS, "free_coordinator"), world.authority)

@@ -1,7 +1,7 @@
 """Every recorded answer of the programs, against the lifecycle model and the command line's configuration rules.
 
-The recordings hold what the published programs answered, so they check the model where comparing it with our own
-programs could not: in what both might have got wrong alike.
+The recordings contain the outcomes of the published programs, so they also detect mistakes that the model and our
+programs have in common.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The configuration rules that the command line and the lifecycle model share, against the C program.
 
-``run_config.rules`` is one text used by both, so neither checks the other. Here every value near a bound, and many
-combinations of them, go to the program: it must refuse exactly what the rules refuse, for the reason that they name
-first. The values are written out, not taken from the rules, so that a rule that got lost would be missed.
+``run_config.rules`` is shared by both, so neither tests the other. Here every value near a limit, and many combinations
+of such values, are sent to the program: it must reject exactly what the rules reject, for the first reason that they
+report. The values are written out, not derived from the rules, so that a missing rule is detected.
 """
 
 from __future__ import annotations

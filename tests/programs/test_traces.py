@@ -1,7 +1,7 @@
-"""Recorded sequences of instructions: the program and the model do at every step what the published program did.
+"""Recorded sequences of instructions: the program and the model reproduce every step of the published program.
 
-``traces_golden.json`` was recorded with our own program once it agreed with the published recordings in everything. A
-step reads "<unix timestamp> <slot> <operation> = <result> <digest of the state>"; see ``traces.py`` for the operations.
+``traces_golden.json`` was recorded with our program after it agreed completely with the published recordings. The form
+of a step is "<unix timestamp> <slot> <operation> = <result> <digest of the state>"; ``traces.py`` has the operations.
 """
 
 from __future__ import annotations

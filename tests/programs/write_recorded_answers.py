@@ -1,8 +1,8 @@
-"""Write ``recorded_answers.jsonl.xz`` anew: ``python -m tests.programs.write_recorded_answers [RECORDING ...]``.
+"""Rewrite ``recorded_answers.jsonl.xz``: ``python -m tests.programs.write_recorded_answers [RECORDING ...]``.
 
-The inputs come from recordings of the published programs in their own form, or without any from the file itself; the
-answers are those of the built programs. Only to be done when the format or the choice of sequences changes, or when our
-programs have been found to differ from the published ones: the file is there to notice when they no longer agree.
+The inputs come from recordings of the published programs or, by default, from the file itself; the answers are those of
+the built programs. Run this only if the format or the selection of sequences changes, or if our programs were found to
+differ from the published ones, since the purpose of the file is to detect such differences.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class ScriptedCluster:
         return self.valued([found if known else None], slot)
 
     def simulation(self, err: Any = None, logs: tuple[str, ...] = ("simulated",)) -> Any:
-        """What simulating answers: as well what the blockhash was, as nodes do when they are asked to replace it."""
+        """The result of a simulation, including the replacement blockhash, as returned by nodes."""
         blockhash = self._latest_blockhash([])["value"]
         return self.valued({"err": err, "logs": [*logs], "unitsConsumed": 9, "replacementBlockhash": blockhash})
 

@@ -1,8 +1,8 @@
-"""A cluster with a fork: one node sits on the minority's, and the transaction lands late on the majority's.
+"""A cluster with a fork: one node is on the minority fork, and the transaction lands late on the majority fork.
 
-Everything is modelled after what a validator does. It answers getSignatureStatuses from its own bank, so on a minority
-fork it does not know what landed on the other one. What it calls confirmed it may have learnt from votes about blocks
-that are not on its own fork; what it calls finalized needs two thirds of the votes, and lags 32 slots behind.
+The model follows the behaviour of a validator. It responds to getSignatureStatuses from its own bank, so on a minority
+fork it does not know which transactions landed on the other one. Its confirmed slot may follow from votes for blocks
+that are not on its fork; its finalized slot requires two thirds of the votes, and is 32 slots behind.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ OFFSET = 50
 
 @dataclass
 class Node:
-    """One node's view. From ``fork_start`` to ``fork_end`` (seconds) it builds on a minority fork; always, it is
-    ``lag`` seconds behind. ``learns_votes``: what the majority has confirmed and finalized is known to it on its fork.
+    """One node's view. From ``fork_start`` to ``fork_end`` (seconds) it is on a minority fork; it is always ``lag``
+    seconds behind. With ``learns_votes``, it knows on its fork what the majority has confirmed and finalized.
     """
 
     slot_seconds: float
@@ -74,7 +74,7 @@ class Node:
 
 
 class ForkedCluster(ScriptedCluster):
-    """Nodes behind one URL; ``choose`` says which of them answers the next request.
+    """Nodes behind one URL; ``choose`` selects the one that responds to the next request.
 
     The transaction lands in the block at ``landing_height`` of the majority's fork, whatever is sent; None: never.
     """

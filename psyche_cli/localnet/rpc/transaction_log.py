@@ -64,7 +64,7 @@ def _instructions(transaction: DecodedTransaction, keys: Sequence[Pubkey], inner
     named, budget = [], []
     for index, instruction in enumerate(transaction.message.instructions):
         if max(instruction.program_id_index, *bytes(instruction.accounts), 0) >= len(keys):
-            named.append("(unresolved look-up)")
+            named.append("(unresolved lookup)")
             continue
         program = keys[instruction.program_id_index]
         accounts = [keys[account] for account in bytes(instruction.accounts)]
