@@ -52,9 +52,8 @@ def test_committed_programs_are_what_their_sources_give_elsewhere_and_hold_no_pa
     (copy / "scripts").mkdir()
     shutil.copy(SCRIPT, copy / "scripts")
     command = [sys.executable, copy / "scripts" / "build-programs", "--check", "--output", PROGRAMS_FOLDER]
-    result = subprocess.run(
-        command, check=False, capture_output=True, text=True, env={"TZ": "Asia/Tokyo", "PATH": "", "HOME": str(tmp_path)}
-    )
+    environment = {"TZ": "Asia/Tokyo", "PATH": ""}
+    result = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert (result.returncode, result.stderr) == (0, "")
     for name in ("coordinator.so", "authorizer.so", "treasurer.so"):
         assert name in result.stdout
