@@ -51,7 +51,8 @@ def test_committed_programs_are_what_their_sources_give_elsewhere_and_hold_no_pa
     shutil.copytree(ROOT / "programs", copy / "programs", ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "scripts").mkdir()
     shutil.copy(SCRIPT, copy / "scripts")
-    command = [sys.executable, copy / "scripts" / "build-programs", "--check", "--output", PROGRAMS_FOLDER]
+    script = str(copy / "scripts" / "build-programs")
+    command = [sys.executable, script, "--check", "--output", str(PROGRAMS_FOLDER)]
     environment = {"TZ": "Asia/Tokyo", "PATH": ""}
     result = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert (result.returncode, result.stderr) == (0, "")
