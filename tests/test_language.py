@@ -44,23 +44,52 @@ BANNED: Final = {
     r"\bCapitals matter\b": "names are case-sensitive",
     r"\bThere is no (?:run|account|snapshot|token mint|example)\b": "... does not exist",
     r"\bat most \{[^}]*\} (?:are allowed|fit|are possible|are read)\b": "the maximum is ...",
+    r"\b[Ww]hoever\b": "anyone who, users who",
+    r"\b[Ee]verybody\b": "everyone, all clients",
+    r"\b[Ss]omebody\b": "someone, another process",
+    r"\bunder way\b": "in progress, in transit",
+    r"\bso already\b": "already in the requested state",
+    r"\bmay ever\b": "can ever",
+    r"\bthe like\b": "such as ..., or name the members",
+    r"\bin the place of\b": "in place of, instead of",
+    r"\bcertainly\b": "definitely, is known to",
+    r"\bone after the other\b": "in order, one at a time",
+    r"\bis asked for\b": "is requested",
+    r"\bnever to land\b": "can no longer land",
+    r"\bfilled up with\b": "padded with",
+    r"\bin doubt\b": "if unsure, unknown",
+    r"\bgo(?:es)? away\b": "is removed, is closed",
+    r"\bstands? once\b": "is defined once",
+    r"\bslips? of the fingers\b": "typo",
+    r"\btravels? with\b": "is part of, is included in",
+    r"\bteach(?:es)? nothing\b": "adds nothing",
+    r"\bputs? into words\b": "decodes, describes",
+    r"\bpoor wallet\b": "insufficient funds",
 }
 
 
 def lines() -> Iterator[tuple[str, str]]:
     """Every searched line with its location."""
-    files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+    files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
     for folder, endings in (
         ("psyche_cli", (".py",)),
         ("docs", (".md",)),
+        ("changelog.d", (".md",)),
+        ("configs", (".toml",)),
+        ("idl", (".json",)),
         ("scripts", (".py", "")),
         ("programs", (".c", ".h", ".py")),
+        ("tests/api", (".py",)),
+        ("tests/cli", (".py",)),
+        ("tests/faults", (".py",)),
+        ("tests/support", (".py",)),
     ):
         files += [
             file
             for file in sorted((ROOT / folder).rglob("*"))
             if file.is_file() and file.suffix in endings and "__pycache__" not in file.parts
         ]
+    files += [file for file in sorted((ROOT / "tests").glob("*.py")) if file != Path(__file__)]
     for file in files:
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             yield f"{file.relative_to(ROOT)}:{number}", line
@@ -77,4 +106,6 @@ def test_banned_wording_is_not_used(pattern: str) -> None:
 
 def test_the_search_covers_every_kind_of_file() -> None:
     searched = {place.partition("/")[0].partition(":")[0] for place, _ in LINES}
-    assert searched == {"psyche_cli", "docs", "scripts", "programs", "README.md", "CONTRIBUTING.md", "SECURITY.md"}
+    pages = {"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"}
+    folders = {"psyche_cli", "docs", "changelog.d", "configs", "idl", "scripts", "programs", "tests"}
+    assert searched == pages | folders

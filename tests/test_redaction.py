@@ -71,8 +71,8 @@ def test_a_key_in_the_environment_is_hidden_in_every_other_form(form: Callable[[
 
 def test_a_secret_variable_is_hidden_regardless_of_its_value() -> None:
     redactor = Redactor()
-    redactor.learn_secret("not a key, but somebody thought so")
-    assert redactor.redacted("It is: not a key, but somebody") == f"It is: {HIDDEN}"
+    redactor.learn_secret("not a key, but someone thought so")
+    assert redactor.redacted("It is: not a key, but someone") == f"It is: {HIDDEN}"
 
 
 @pytest.mark.parametrize("form", [name for name in FORMS if name not in ("seed in base58", "base64 of more")])

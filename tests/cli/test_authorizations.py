@@ -276,7 +276,7 @@ def keys_file(folder: Path, text: str) -> Path:
 
 
 def test_many_grantees_take_few_transactions(house: House, tmp_path: Path, owner_address: str) -> None:
-    file = keys_file(tmp_path, "grantee,name\n" + "".join(f"{key},somebody\n" for key in KEYS[:20]))
+    file = keys_file(tmp_path, "grantee,name\n" + "".join(f"{key},someone\n" for key in KEYS[:20]))
     outcome = house.cli("join-authorization-create", "--from", file, "--output", "json")
     assert (outcome.data["created"], outcome.data["activated"]) == (20, 0)
     assert len(outcome.json["transactions"]) <= 3

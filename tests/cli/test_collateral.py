@@ -39,7 +39,7 @@ def test_every_related_command_warns(house: House) -> None:
     house.run(treasurer=True)
     assert missing(json(house, *RESUME)) is None, "without a rate nothing will be paid"
     assert missing(json(house, *RATES, "--earning-rate", "12.5")) == "12.5"
-    assert missing(json(house, *RATES, "--earning-rate", "12.5")) == "12.5", "also when it is so already"
+    assert missing(json(house, *RATES, "--earning-rate", "12.5")) == "12.5", "also if the rate is already set"
     assert missing(json(house, *TOP_UP, "2.25")) == "10.25"
     assert missing(json(house, *RESUME)) == "10.25"
     assert "missing_collateral" in house.cli.json("set-paused", *RUN), "present, although pausing pays nothing"

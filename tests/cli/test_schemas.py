@@ -69,12 +69,12 @@ def test_the_list_of_schemas(tmp_path: Path) -> None:
 def test_successful_output_of_every_verb_conforms(house: House, owner_address: str, tmp_path: Path) -> None:
     in_training(house, "joined")
     mint = house.new_mint()
-    somebody = str(Pubkey.new_unique())
+    other = str(Pubkey.new_unique())
     (tmp_path / "account.json").write_text(
         json.dumps({"account": {"lamports": 10**9, "data": ["", "base64"], "owner": "1" * 32, "executable": False}})
     )
     keys = tmp_path / "keys.csv"
-    keys.write_text(f"{somebody}\n{owner_address}\n")
+    keys.write_text(f"{other}\n{owner_address}\n")
     run = ("--run-id", "test")
     checked = set()
     for words in (
@@ -88,11 +88,11 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("join-authorization-create", "--permissionless"),
         ("join-authorization-create", "--from", keys),
         ("join-authorization-read", "--join-authority", owner_address),
-        ("join-authorization-delegate", "--join-authority", owner_address, "--delegates-added", somebody),
-        ("join-authorization-delete", "--authorizer", somebody),
-        ("join-authorization-close", "--authorizer", somebody),
+        ("join-authorization-delegate", "--join-authority", owner_address, "--delegates-added", other),
+        ("join-authorization-delete", "--authorizer", other),
+        ("join-authorization-close", "--authorizer", other),
         ("join-authorization", "list", "--grantor", owner_address),
-        ("run-authorizer", f"grantee={somebody}"),
+        ("run-authorizer", f"grantee={other}"),
         ("set-paused", *run, "--resume"),
         ("tick", *run, "--count", "1"),
         ("checkpoint", "--run-id", "joined", "--repo", "owner/model"),
@@ -100,7 +100,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("can-join", *run, "--address", somebody),
         ("json-dump-run", *run),
         ("json-dump-run", "--run-id", "other"),
-        ("json-dump-user", *run, "--address", somebody),
+        ("json-dump-user", *run, "--address", other),
         ("close-run", "--run-id", "other", "--yes"),
         ("config", "check", MINIMAL),
         ("config", "diff", *run, MINIMAL),
@@ -116,11 +116,11 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("schema", "set-paused"),
         ("localnet", "new-wallet", tmp_path / "new.json"),
         ("localnet", "new-wallet", tmp_path / "new.json", "--airdrop", "1"),
-        ("localnet", "airdrop", somebody, "1"),
+        ("localnet", "airdrop", other, "1"),
         ("localnet", "new-mint"),
         ("localnet", "wait"),
         ("localnet", "warp", "5"),
-        ("localnet", "set-account", somebody, tmp_path / "account.json"),
+        ("localnet", "set-account", other, tmp_path / "account.json"),
         ("localnet", "programs", "--export", tmp_path / "programs"),
         ("localnet", "snapshot"),
         ("localnet", "restore", "1"),
