@@ -20,7 +20,7 @@ class FarAway:
 
     ``latency`` is in seconds per round trip: half of it before the validator gets a request, half before its answer
     goes back, and once more per connection for the handshake of TCP (TLS would take one or two more). ``requests`` are
-    the methods that passed, ``connections`` how often somebody connected. With ``hold_back``, what is sent becomes
+    the methods that passed, ``connections`` how often a client connected. With ``hold_back``, what is sent becomes
     visible so many seconds later, at ``visible_at`` of the monotonic clock.
     """
 
