@@ -164,7 +164,7 @@ class Environment:
 
     @property
     def stdout_is_utf8(self) -> bool:
-        """Whether stdout takes every character."""
+        """Whether stdout can encode all characters."""
         return is_utf8(self.stdout)
 
     @property

@@ -1,4 +1,4 @@
-"""Writing a configuration as TOML: the reverse of ``load``."""
+"""Writes a configuration as TOML, the inverse of ``load``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psyche_cli.run_config.schema import CONFIG, LLM
 from psyche_cli.run_config.types import Array, Choice, FieldType, Float, Table
 
 _FLOAT32_DIGITS: Final = 9
-"""Decimal digits that tell every two 32-bit floats apart."""
+"""Number of significant decimal digits that uniquely identify a 32-bit float."""
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\"}
 
@@ -19,10 +19,10 @@ _ESCAPES: Final = {'"': '\\"', "\\": "\\\\"}
 def to_toml(
     config: Mapping[str, Any], model: Mapping[str, Any], *, comment: Sequence[str] = (), ascii_only: bool = False
 ) -> str:
-    """The TOML text of a complete configuration in the form of ``load.RunConfig``, with all keys in their usual order.
+    """The TOML text of a complete configuration in the form used by ``load.RunConfig``, with keys in their usual order.
 
-    Numbers are written with the fewest digits that read back as the same ones: those of f32 fields as f32. ``comment``
-    are lines at the top. Characters that are not printable are escaped, and with ``ascii_only`` all but ASCII.
+    Numbers have the fewest digits that parse to the same value, which is 32-bit for f32 fields. ``comment`` is a list
+    of comment lines at the top. Unprintable characters are escaped, and with ``ascii_only`` all non-ASCII characters.
     """
     writer = _Writer(ascii_only)
     lines = [*(f"# {writer.comment(line)}" for line in comment), *([""] if comment else [])]
@@ -40,7 +40,7 @@ class _Writer:
         return text.encode("ascii", errors="replace").decode() if self._ascii_only else text
 
     def table(self, kind: Table, values: Mapping[str, Any], path: str) -> Iterator[str]:
-        """The lines of a table with its header; first its plain values, then tables of their own."""
+        """The lines of a table with its header: inline values first, then subtables."""
         yield f"[{path}]"
         below: list[str] = []
         for field in kind.fields:
@@ -56,7 +56,7 @@ class _Writer:
         yield from below
 
     def value(self, kind: FieldType, value: Any) -> str:
-        """A value in one line."""
+        """A value on one line."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, bool):
@@ -84,7 +84,7 @@ class _Writer:
 
 
 def _table_of_variant(kind: FieldType, value: Any) -> tuple[str, Table] | None:
-    """The variant and the payload's type of a choice whose payload is a table; None for any other value."""
+    """The variant name and payload type of a choice whose payload is a table; None for any other value."""
     if not isinstance(kind, Choice) or not isinstance(value, Mapping):
         return None
     [name] = value
@@ -93,7 +93,7 @@ def _table_of_variant(kind: FieldType, value: Any) -> tuple[str, Table] | None:
 
 
 def _float32(number: float) -> str:
-    """The shortest decimal number that is ``number`` once it is rounded to 32 bits."""
+    """The shortest decimal number that equals ``number`` when rounded to 32 bits."""
     for digits in range(1, _FLOAT32_DIGITS):
         shorter = float(f"{number:.{digits}g}")
         try:

@@ -159,7 +159,7 @@ def test_each_difference_is_named_with_both_values(house: House, tmp_path: Path)
     }
     assert house.chain.sent == 2  # that of creating and of configuring the run
     same = house.cli(*DIFF, MINIMAL)
-    assert (same.code, same.stdout) == (ExitCode.OK, f"{MINIMAL} is the configuration of run test.\n")
+    assert (same.code, same.stdout) == (ExitCode.OK, f"Run test has the same configuration as {MINIMAL}.\n")
 
 
 def test_refusals(house: House, tmp_path: Path) -> None:

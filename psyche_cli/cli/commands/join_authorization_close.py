@@ -10,12 +10,12 @@ from psyche_cli.cli.sessions import Call, Writing, writes
 def command(call: Call, *, authorizer: Authorizer = None, permissionless: Permissionless = False) -> Writing:
     """Close an inactive join authorization and recover its rent.
 
-    An authorization with delegates can be closed 30 days after it was deactivated.
+    An authorization with delegates cannot be closed until 30 days after its deactivation.
     """
     from psyche_cli.operations.authorizations.find import choose_grantee
     from psyche_cli.operations.authorizations.revoke import close_join_authorization
 
     if permissionless and "authorizer" in call.from_variables:
-        authorizer = None  # the command line has precedence over the environment
+        authorizer = None  # the command line takes precedence over the environment
     grantee = choose_grantee(authorizer, permissionless=permissionless)
     return lambda session: close_join_authorization(session, grantee)

@@ -21,7 +21,7 @@ def command(
     *,
     join_authority: Annotated[str, option("--join-authority", metavar="PUBKEY", help="Grantor of the authorization.")],
     delegates_clear: Annotated[
-        bool, option("--delegates-clear", help="Remove all present delegates, except those that are added again.")
+        bool, option("--delegates-clear", help="Remove all current delegates, except those that are added again.")
     ] = False,
     delegates_added: Annotated[
         list[str] | None,
@@ -34,8 +34,8 @@ def command(
 ) -> Writing:
     """Change the delegates of an authorization granted to the wallet.
 
-    Delegates may join in the wallet's place. Clearing and adding together replace all of them. The account grows and
-    shrinks with the list: the wallet pays the rent, or gets it back. Safe to repeat.
+    Delegates may join on behalf of the wallet. To replace all of them, combine --delegates-clear and --delegates-added.
+    The account is resized with the list: the wallet pays or recovers the rent. Safe to repeat.
     """
     from psyche_cli.operations.authorizations.delegate import change_delegates
     from psyche_cli.protocol.addresses import parse_pubkey
@@ -44,7 +44,9 @@ def command(
     added = [parse_pubkey(key, "--delegates-added") for key in delegates_added or ()]
     removed = [parse_pubkey(key, "--delegates-removed") for key in delegates_removed or ()]
     if not (delegates_clear or added or removed):
-        raise NothingToDo("No change of the delegates was given.", hint="Use --delegates-added or --delegates-clear.")
+        raise NothingToDo(
+            "No change to the delegates was specified.", hint="Use --delegates-added or --delegates-clear."
+        )
     return lambda session: change_delegates(
         session, grantor=grantor, clear=delegates_clear, added=added, removed=removed
     )

@@ -23,15 +23,14 @@ def command(
         ),
     ] = None,
     partial: Annotated[
-        bool, option("--partial", help="Claim what the vault holds if that is less than what was earned.")
+        bool, option("--partial", help="If the vault cannot cover all rewards, claim as much as it holds.")
     ] = False,
     treasurer_index: TreasurerIndex = None,
 ) -> Writing:
     """Claim a member's rewards from a run's vault.
 
-    Pays everything earned and not claimed into the member's associated token account, which is created if necessary. If
-    the treasury is short, nothing is sent unless --partial is given. Safe to repeat: what was claimed is never paid
-    twice.
+    Pays all unclaimed rewards to the member's associated token account, which is created if necessary. If the vault
+    cannot cover them, nothing is sent unless --partial is given. Safe to repeat: rewards are never paid twice.
     """
     from psyche_cli.operations.rewards.treasurer_claim_rewards import claim_rewards, read_wallets
 

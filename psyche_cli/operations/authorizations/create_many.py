@@ -42,7 +42,7 @@ class GranteeLine:
 
 @dataclass(frozen=True)
 class _Task:
-    """What is left to do for a grantee."""
+    """The remaining work for a grantee."""
 
     grantee: Pubkey
     address: Pubkey
@@ -52,9 +52,9 @@ class _Task:
 
 
 def read_grantees(path: Path) -> list[GranteeLine]:
-    """The keys in the first column of a CSV file. A heading, blank lines and lines that begin with # are skipped.
+    """The keys in the first column of a CSV file. A header, blank lines and lines starting with # are skipped.
 
-    Raises UsageError, which names the lines that hold no public key; their text is not repeated.
+    Raises UsageError with the numbers, but not the text, of lines without a public key.
     """
     lines: list[GranteeLine] = []
     bad: list[int] = []
@@ -67,12 +67,12 @@ def read_grantees(path: Path) -> list[GranteeLine]:
     if bad:
         which = ", ".join(map(str, bad[:_MOST_SHOWN])) + (", ..." if len(bad) > _MOST_SHOWN else "")
         raise UsageError(
-            f"{path} holds no public key in the first column of {'line' if len(bad) == 1 else 'lines'} {which}.",
+            f"{path} has no public key in the first column of {'line' if len(bad) == 1 else 'lines'} {which}.",
             hint="Use a CSV file with one public key per line.",
             path=str(path),
         )
     if not lines:
-        raise UsageError(f"{path} holds no public keys.", path=str(path))
+        raise UsageError(f"{path} contains no public keys.", path=str(path))
     return lines
 
 
@@ -84,7 +84,7 @@ def _first_cells(text: str) -> Iterator[tuple[int, str]]:
             if cell and not cell.startswith("#"):
                 yield reader.line_num, cell
     except csv.Error as error:
-        raise UsageError(f"Line {reader.line_num} of the file is not CSV.") from error
+        raise UsageError(f"Line {reader.line_num} of the file is not valid CSV.") from error
 
 
 def _text(path: Path) -> str:
@@ -102,10 +102,11 @@ def _text(path: Path) -> str:
 
 
 def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) -> OperationResult[AuthorizedFileData]:
-    """Create and activate the wallet's join authorization for each grantee; those that are active are left alone.
+    """Create and activate the wallet's join authorization for each grantee that does not have an active one.
 
-    A transaction holds some eight of them. Each is complete in itself, so a repetition after a failure continues with
-    those that are left. Rent and fees of all must be there before the first is sent. Raises InsufficientFunds.
+    A transaction has room for about eight authorizations, each of which it completes, so repeating the command after a
+    failure continues with the remaining ones. Raises InsufficientFunds before anything is sent unless the wallet can
+    pay rent and fees for all of them.
     """
     outcomes: dict[Pubkey, tuple[Outcome, str | None]] = {}
     receipts: list[Receipt] = []
@@ -123,7 +124,7 @@ def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) ->
             try:
                 receipt = session.sender.send(instructions, session.wallet, label=label)
             except ProgramRefused as error:
-                # Another process may have created one of them meanwhile. What was sent and paid for remains a failure.
+                # Another process may have created one of them. A transaction that was sent and paid for is a failure.
                 if refused_once or (error.sent and error.signature not in {receipt.signature for receipt in receipts}):
                     raise
                 refused_once = True
@@ -138,7 +139,7 @@ def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) ->
 def _look(
     session: SigningSession, grantees: Sequence[Pubkey], outcomes: dict[Pubkey, tuple[Outcome, str | None]]
 ) -> list[_Task]:
-    """What is left to do, if the wallet can pay for it. Notes in ``outcomes`` what is active already."""
+    """The remaining work. Adds already active authorizations to ``outcomes``. Raises InsufficientFunds."""
     grantor = session.wallet.address
     addresses = [authorization_address(grantor, grantee, session.programs) for grantee in grantees]
     found, funds = accounts_and_funds(session, addresses)
@@ -159,7 +160,7 @@ def _look(
 
 
 def _packed(session: SigningSession, tasks: Iterable[_Task]) -> list[list[_Task]]:
-    """The tasks in their order, as many in each transaction as fit."""
+    """The tasks grouped into transactions, in order, with as many in each as fit."""
     batches: list[list[_Task]] = []
     for task in tasks:
         if batches:
@@ -195,7 +196,7 @@ def _result(
     created = sum(report.outcome == "created" for report in reports)
     activated = sum(report.outcome == "activated" for report in reports)
     count = len(seen)
-    done = f"Created {created} and activated {activated} join authorizations, {count} in all."
+    done = f"Created {created} and activated {activated} join authorizations, {count} in total."
     return OperationResult(
         summary=done if receipts else f"All {count} join authorizations are already active.",
         data=AuthorizedFileData(

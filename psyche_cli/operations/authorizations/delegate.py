@@ -24,12 +24,12 @@ from psyche_cli.solana.sending.transaction import transaction_size
 def change_delegates(
     session: SigningSession, *, grantor: Pubkey, clear: bool, added: Sequence[Pubkey], removed: Sequence[Pubkey] = ()
 ) -> OperationResult[DelegatesData]:
-    """Bring the delegates of the wallet's authorization to what was asked for.
+    """Change the delegates of the authorization granted to the wallet.
 
-    The program keeps duplicates and only appends, so what is there already is not added again, and what stays is added
-    anew after a removal. Takes one transaction for some 25 delegates; a repetition after a failure continues. The
-    account grows and shrinks with the list: the wallet pays the rent, or gets it back.
-    Raises AccountNotFound, AccountError, InsufficientFunds.
+    The program only appends and does not remove duplicates. Existing delegates are therefore not added again, and to
+    remove one, the list is cleared and the others are added back. Uses one transaction per 25 delegates or so;
+    repeating the command after a failure completes the change. The account is resized with the list: the wallet pays or
+    recovers the rent. Raises AccountNotFound, AccountError, InsufficientFunds.
     """
     grantee = session.wallet.address
     address = authorization_address(grantor, grantee, session.programs)
@@ -40,7 +40,7 @@ def change_delegates(
     size = NEW_AUTHORIZATION_BYTES + Pubkey.LENGTH * len(target)
     change = funds.rent.exempt_minimum(size) - before.lamports if transactions else 0
     if len(target) >= len(before.delegates):
-        change = max(change, 0)  # a richer account keeps what it has while it grows
+        change = max(change, 0)  # surplus lamports remain in the account if it grows
     if transactions:
         require_lamports(session, funds, *transactions, rent=max(change, 0))
     receipts: list[Receipt] = []
@@ -57,14 +57,14 @@ def change_delegates(
 def wanted(
     present: Sequence[Pubkey], *, clear: bool, added: Sequence[Pubkey], removed: Sequence[Pubkey] = ()
 ) -> tuple[Pubkey, ...]:
-    """The delegates as they are to be; ``present`` itself where that differs only in its order."""
+    """The requested delegates; ``present`` itself if they differ only in order."""
     kept = () if clear else tuple(key for key in present if key not in set(removed))
     target = (*kept, *(key for key in dict.fromkeys(added) if key not in kept))
     return tuple(present) if sorted(map(bytes, target)) == sorted(map(bytes, present)) else target
 
 
 def plan(session: SigningSession, authorization: Authorization, target: Sequence[Pubkey]) -> list[list[Instruction]]:
-    """The transactions, of one instruction each: append what is missing, or clear the list and fill it again."""
+    """The transactions, with one instruction each: append the missing delegates, or clear and refill the list."""
     present = authorization.delegates
     if tuple(target) == present:
         return []
@@ -84,7 +84,7 @@ def plan(session: SigningSession, authorization: Authorization, target: Sequence
         ]
 
     room = MAX_TRANSACTION_BYTES - transaction_size(instruction([], clear=clear), session.wallet.address)
-    most = room // Pubkey.LENGTH - 1  # less one for the longer lengths in the message
+    most = room // Pubkey.LENGTH - 1  # one fewer, because the length prefixes in the message grow
     chunks = [rest[start : start + most] for start in range(0, len(rest), most)] or [[]]
     return [instruction(chunk, clear=clear and number == 0) for number, chunk in enumerate(chunks)]
 
@@ -94,7 +94,7 @@ def _result(
 ) -> OperationResult[DelegatesData]:
     added = [str(key) for key in now.delegates if key not in before.delegates]
     removed = [str(key) for key in dict.fromkeys(before.delegates) if key not in now.delegates]
-    rent = {1: f"; paid {format_sol(change)} SOL of rent", -1: f"; got {format_sol(-change)} SOL of rent back", 0: ""}
+    rent = {1: f"; paid {format_sol(change)} SOL of rent", -1: f"; recovered {format_sol(-change)} SOL of rent", 0: ""}
     done = f"Added {len(added)} and removed {len(removed)} delegates{rent[(change > 0) - (change < 0)]}."
     return OperationResult(
         summary=done if receipts else "The authorization already has these delegates.",
@@ -109,5 +109,5 @@ def _result(
         transactions=tuple(receipts),
         warnings=()
         if now.active
-        else ("The authorization is inactive: until its grantor activates it, it lets nobody join.",),
+        else ("The authorization is inactive. It cannot be used to join until its grantor activates it.",),
     )

@@ -1,4 +1,4 @@
-"""Find join authorizations, and describe them."""
+"""Reading and describing join authorizations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def choose_grantee(authorizer: str | None, *, permissionless: bool) -> Pubkey:
 
 
 def decoded_if_taken(session: Session, found: RawAccount | None) -> Authorization | None:
-    """The authorization, or None where nothing was created. Raises AccountError."""
+    """Decode an authorization; None if the account does not exist. Raises AccountError."""
     raw = taken(found)
     return None if raw is None else decode_authorization(raw, session.programs)
 
@@ -34,7 +34,7 @@ def decoded_if_taken(session: Session, found: RawAccount | None) -> Authorizatio
 def require_authorization(
     session: Session, found: RawAccount | None, *, grantor: Pubkey, grantee: Pubkey
 ) -> Authorization:
-    """The authorization that was read. Raises AccountNotFound where there is none, AccountError."""
+    """Decode an authorization. Raises AccountNotFound if the account does not exist, AccountError."""
     authorization = decoded_if_taken(session, found)
     if authorization is None:
         raise AccountNotFound(
@@ -46,12 +46,12 @@ def require_authorization(
 
 
 def named(grantee: Pubkey) -> str:
-    """A grantee in a sentence."""
+    """The name of a grantee in messages."""
     return "everyone" if grantee == ANYONE else str(grantee)
 
 
 def authorization_data(authorization: Authorization) -> AuthorizationData:
-    """The authorization for a program."""
+    """The authorization as a JSON payload."""
     updated = authorization.grantor_update_timestamp
     return AuthorizationData(
         grantor=str(authorization.grantor),
@@ -66,7 +66,7 @@ def authorization_data(authorization: Authorization) -> AuthorizationData:
 
 
 def authorization_details(authorization: Authorization) -> tuple[tuple[str, str], ...]:
-    """The authorization for a person."""
+    """The authorization as rows of human-readable output."""
     everyone = " (everyone)" if authorization.grantee == ANYONE else ""
     updated = authorization.grantor_update_timestamp
     return (
@@ -82,8 +82,8 @@ def authorization_details(authorization: Authorization) -> tuple[tuple[str, str]
 
 
 def time_text(unix_timestamp: int) -> str:
-    """A time of the cluster in UTC."""
+    """A Unix time in seconds, formatted in UTC."""
     try:
         return datetime.fromtimestamp(unix_timestamp, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, ValueError, OSError):  # no year of ours
+    except (OverflowError, ValueError, OSError):  # outside the range of datetime
         return f"{unix_timestamp} seconds since 1970"

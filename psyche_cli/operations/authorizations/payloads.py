@@ -30,11 +30,11 @@ class AuthorizationData:
     grantee: Annotated[Address, "The key that may join; the system program's address means everyone."]
     permissionless: Annotated[bool, "Whether everyone may join."]
     address: Annotated[Address, "Address of the authorization account."]
-    active: Annotated[bool, "Whether it lets anybody join."]
-    delegates: Annotated[list[Address], "Keys that may join in the grantee's place."]
+    active: Annotated[bool, "Whether the authorization can be used to join."]
+    delegates: Annotated[list[Address], "Keys that may join on behalf of the grantee."]
     lamports: Annotated[Unsigned, "Balance of the account, which pays its rent."]
     grantor_update_unix_timestamp: Annotated[
-        int | None, "When the grantor last activated or deactivated it, in seconds; null if never."
+        int | None, "Unix time in seconds when the grantor last activated or deactivated it; null if never."
     ]
 
 
@@ -43,26 +43,26 @@ class AuthorizationListData:
     """All join authorizations of a grantor."""
 
     grantor: Annotated[Address, "The join authority."]
-    authorizations: Annotated[list[AuthorizationData], "That of everyone first, then by grantee."]
-    lamports: Annotated[Unsigned, "Balance of all the accounts."]
+    authorizations: Annotated[list[AuthorizationData], "The one for everyone first, the others sorted by grantee."]
+    lamports: Annotated[Unsigned, "Total balance of all accounts."]
 
 
 @dataclass(frozen=True)
 class DelegatesData:
-    """The delegates of an authorization, after they were changed."""
+    """A change to the delegates of an authorization."""
 
-    already_so: Annotated[bool, "Whether the delegates were as requested, so that nothing was sent."]
-    added: Annotated[list[Address], "Delegates that were not there before."]
-    removed: Annotated[list[Address], "Delegates that are no longer there."]
-    rent_change_lamports: Annotated[int, "Rent that the wallet paid; negative for rent that it got back."]
+    already_so: Annotated[bool, "Whether the delegates were already as requested, so nothing was sent."]
+    added: Annotated[list[Address], "Delegates that were added."]
+    removed: Annotated[list[Address], "Delegates that were removed."]
+    rent_change_lamports: Annotated[int, "Rent that the wallet paid; negative for rent that it recovered."]
     authorization: AuthorizationData
 
 
 @dataclass(frozen=True)
 class DeactivatedData:
-    """An authorization that no longer lets anybody join."""
+    """An authorization that was deactivated."""
 
-    already_so: Annotated[bool, "Whether it was inactive, so that nothing was sent."]
+    already_so: Annotated[bool, "Whether it was already inactive, so nothing was sent."]
     authorization: AuthorizationData
 
 
@@ -72,8 +72,8 @@ class ClosedAuthorizationData:
 
     grantor: Annotated[Address, "The join authority."]
     grantee: Annotated[Address, "The key that could join; the system program's address means everyone."]
-    address: Annotated[Address, "Address that the account had."]
-    recovered_lamports: Annotated[Unsigned, "What the account held, before the fee."]
+    address: Annotated[Address, "Address of the closed account."]
+    recovered_lamports: Annotated[Unsigned, "The balance of the account, without deducting the fee."]
     recovered_by: Annotated[Address, "The wallet that received it."]
 
 
@@ -81,14 +81,14 @@ class ClosedAuthorizationData:
 class AuthorizedLine:
     """A line of a file of grantees."""
 
-    line: Annotated[Unsigned, "Its number in the file, from 1."]
+    line: Annotated[Unsigned, "Line number in the file, from 1."]
     grantee: Annotated[Address, "The key that may join."]
     address: Annotated[Address, "Address of the authorization account."]
     outcome: Annotated[
         Literal["created", "activated", "already active", "repeated"],
-        "What was done for it; repeated: an earlier line names the same key.",
+        "The outcome for this line; repeated means that an earlier line has the same key.",
     ]
-    signature: Annotated[str | None, "The transaction, if the line needed one."]
+    signature: Annotated[str | None, "Signature of the transaction; null if none was needed."]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class AuthorizedFileData:
     """The join authorizations for a file of grantees."""
 
     grantor: Annotated[Address, "The join authority."]
-    already_so: Annotated[bool, "Whether all were active, so that nothing was sent."]
+    already_so: Annotated[bool, "Whether all authorizations were already active, so nothing was sent."]
     created: Unsigned
     activated: Unsigned
     lines: list[AuthorizedLine]

@@ -1,4 +1,4 @@
-"""Read a join authorization, or all of a grantor."""
+"""Read one join authorization, or all of a grantor."""
 
 from __future__ import annotations
 
@@ -24,26 +24,25 @@ from psyche_cli.results import OperationResult
 
 _GRANTOR_OFFSET: Final = 9
 _SCOPE_OFFSET: Final = 73
-"""Of the scope's length (u32), which its bytes follow. All accounts with a grantee have it there."""
+"""Offset of the scope's length (u32), which precedes its bytes. It is the same in all authorizations."""
 
 
 def read_join_authorization(
     session: Session, *, grantor: Pubkey, grantee: Pubkey
 ) -> OperationResult[AuthorizationData]:
-    """One authorization, in one round trip. Raises AccountNotFound, AccountError."""
+    """Read one authorization in one round trip. Raises AccountNotFound, AccountError."""
     found = session.rpc.account(authorization_address(grantor, grantee, session.programs))
     authorization = require_authorization(session, found, grantor=grantor, grantee=grantee)
-    may = "may" if authorization.active else "may not"
+    state = "active and can" if authorization.active else "inactive and cannot"
     return OperationResult(
-        summary=f"The join authorization for {named(grantee)} is {'active' if authorization.active else 'inactive'}: "
-        f"it {may} be used to join.",
+        summary=f"The join authorization for {named(grantee)} is {state} be used to join.",
         data=authorization_data(authorization),
         details=authorization_details(authorization),
     )
 
 
 def list_join_authorizations(session: Session, *, grantor: Pubkey) -> OperationResult[AuthorizationListData]:
-    """Every join authorization of a grantor, in one round trip: the node selects them. Raises AccountError."""
+    """Read all join authorizations of a grantor in one round trip, filtered by the node. Raises AccountError."""
     found = session.rpc.program_accounts(session.programs.authorizer, join_filters(grantor))
     authorizations = [decode_authorization(raw, session.programs) for raw in found]
     authorizations.sort(key=lambda one: (one.grantee != ANYONE, str(one.grantee)))
@@ -55,7 +54,7 @@ def list_join_authorizations(session: Session, *, grantor: Pubkey) -> OperationR
         summary=(
             f"{grantor} has {count} join authorization{'' if count == 1 else 's'}, {active} active. {held}"
             if count
-            else f"{grantor} has authorized nobody to join."
+            else f"{grantor} has no join authorizations."
         ),
         data=AuthorizationListData(
             grantor=str(grantor),
@@ -67,14 +66,14 @@ def list_join_authorizations(session: Session, *, grantor: Pubkey) -> OperationR
 
 
 def join_filters(grantor: Pubkey) -> list[Json]:
-    """What the node compares: type of account, grantor and scope."""
+    """``getProgramAccounts`` filters for the account type, grantor and scope."""
     scope = len(JOIN_SCOPE).to_bytes(4, "little") + JOIN_SCOPE
     parts = ((0, account_discriminator("Authorization")), (_GRANTOR_OFFSET, bytes(grantor)), (_SCOPE_OFFSET, scope))
     return [{"memcmp": {"offset": offset, "bytes": base58.encode(content)}} for offset, content in parts]
 
 
 def _rows(authorization: Authorization) -> list[tuple[str, str]]:
-    """A line for the grantee, and one for each delegate."""
+    """A row for the grantee, and one for each delegate."""
     who = "everyone" if authorization.grantee == ANYONE else str(authorization.grantee)
     rent = f"{format_sol(authorization.lamports)} SOL"
     state = "active" if authorization.active else "inactive"

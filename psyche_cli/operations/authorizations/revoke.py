@@ -1,4 +1,4 @@
-"""Take a join authorization back, as its grantor: deactivate it, and close its account."""
+"""Deactivate a join authorization as its grantor, and close its account."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
 
 DELEGATES_KEEP_SECONDS: Final = 30 * 24 * 60 * 60
-"""An authorization with delegates stays for so long after its grantor's last change: 30 days."""
+"""Time after the grantor's last change until an authorization with delegates can be closed: 30 days."""
 
 
 def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> OperationResult[DeactivatedData]:
-    """Deactivate the wallet's authorization for a grantee. The account stays, and with it its rent and delegates.
+    """Deactivate the wallet's authorization for a grantee. The account remains, with its rent and delegates.
 
-    Sends nothing if it is inactive. Raises AccountNotFound, AccountError, InsufficientFunds.
+    Sends nothing if it is already inactive. Raises AccountNotFound, AccountError, InsufficientFunds.
     """
     grantor = session.wallet.address
     address = authorization_address(grantor, grantee, session.programs)
@@ -52,10 +52,10 @@ def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> O
 
 
 def close_join_authorization(session: SigningSession, grantee: Pubkey) -> OperationResult[ClosedAuthorizationData]:
-    """Close the account of the wallet's inactive authorization for a grantee; its lamports go to the wallet.
+    """Close the wallet's inactive authorization for a grantee and transfer its lamports to the wallet.
 
     Raises AccountNotFound, AccountError, InsufficientFunds, and Refused for an authorization that is active, or that
-    has delegates and was changed less than 30 days ago.
+    has delegates and was last changed by its grantor less than 30 days ago.
     """
     grantor = session.wallet.address
     address = authorization_address(grantor, grantee, session.programs)
@@ -75,13 +75,13 @@ def close_join_authorization(session: SigningSession, grantee: Pubkey) -> Operat
             recovered_lamports=recovered,
             recovered_by=str(grantor),
         ),
-        details=(("authorization", str(address)), ("rent goes to", str(grantor))),
+        details=(("authorization", str(address)), ("rent recovered by", str(grantor))),
         transactions=(receipt,),
     )
 
 
 def check_closing(session: SigningSession, authorization: Authorization, clock: ClusterClock) -> None:
-    """Raises Refused where the program would refuse to close the account."""
+    """Raise Refused if the program would refuse to close the account."""
     if authorization.active:
         raise Refused(
             f"The join authorization for {named(authorization.grantee)} is active; only an inactive one can be closed.",
@@ -90,9 +90,9 @@ def check_closing(session: SigningSession, authorization: Authorization, clock: 
     possible = authorization.grantor_update_timestamp + DELEGATES_KEEP_SECONDS
     if authorization.delegates and clock.unix_timestamp < possible:
         raise Refused(
-            f"The join authorization for {named(authorization.grantee)} has delegates, so it can be closed only 30 "
-            f"days after its last change: from {time_text(possible)} on.",
-            hint="Once the grantee removes its delegates, it can be closed at any time.",
+            f"The join authorization for {named(authorization.grantee)} has delegates, so it cannot be closed until 30 "
+            f"days after its last change, at {time_text(possible)}.",
+            hint="If the grantee removes the delegates, it can be closed immediately.",
         )
 
 
@@ -101,7 +101,7 @@ def _deactivated(
 ) -> OperationResult[DeactivatedData]:
     who = named(authorization.grantee)
     return OperationResult(
-        summary=f"Deactivated the join authorization for {who}: it lets nobody join any more."
+        summary=f"Deactivated the join authorization for {who}. It can no longer be used to join."
         if transactions
         else f"The join authorization for {who} is already inactive.",
         data=DeactivatedData(already_so=not transactions, authorization=authorization_data(authorization)),

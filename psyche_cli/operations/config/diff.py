@@ -18,9 +18,9 @@ from psyche_cli.run_config.rules import is_unset
 def diff_config(
     session: Session, *, run_id: str, file: RunConfig, treasurer_index: int | None = None
 ) -> OperationResult[DiffData]:
-    """Every key whose value differs. The answer of the result is no if there is one.
+    """The keys whose values differ between a run and a file. ``answer_is_no`` of the result is set if there are any.
 
-    A run without configuration has none of the values.
+    If the run has no configuration, all keys differ.
     """
     run = find_run(session, run_id, treasurer_index)
     unset = is_unset(run.account.config)
@@ -28,7 +28,7 @@ def diff_config(
     model: Mapping[str, Any] = {} if unset else run.account.model
     found = [*differences(config, file.config, "config"), *differences(model, file.model, "model")]
     count = "1 value differs" if len(found) == 1 else f"{len(found)} values differ"
-    summary = f"{file.source} is the configuration of run {run.run_id}."
+    summary = f"Run {run.run_id} has the same configuration as {file.source}."
     if unset:
         summary = f"Run {run.run_id} has no configuration yet."
     elif found:

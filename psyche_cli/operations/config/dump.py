@@ -1,4 +1,4 @@
-"""Write the configuration of a run as a file."""
+"""Write the configuration of a run to a file."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def dump_config(
     output_file: Path | None = None,
     ascii_only: bool = False,
 ) -> PlainText[DumpedConfig | WrittenConfig]:
-    """The configuration of a run as TOML, which is written to ``output_file`` if that is given.
+    """The configuration of a run as TOML, written to ``output_file`` if given.
 
-    The text is read back and compared, so that it is certain that it stands for what is on-chain. With ``ascii_only``,
-    other characters are escaped.
+    The text is parsed again and compared with the on-chain values. With ``ascii_only``, non-ASCII characters are
+    escaped.
 
-    Raises WrongRunState for a run without configuration; ConfigurationError for one that no file can hold, as other
-    clients may have stored it; UsageError for a file that exists.
+    Raises WrongRunState for a run without a configuration; ConfigurationError for one that a file cannot represent,
+    which another client may have stored; UsageError if the output file already exists.
     """
     run = find_run(session, run_id, treasurer_index)
     if is_unset(run.account.config):
         raise WrongRunState(
             f"Run {run.run_id!r} has no configuration yet.",
-            hint="Compare: psyche-cli config example",
+            hint="To start from an example: psyche-cli config example",
             state=run.account.run_state.text,
         )
     text = run_config_toml(run, ascii_only=ascii_only and output_file is None)
@@ -48,7 +48,7 @@ def dump_config(
 
 
 def run_config_toml(run: Run, *, ascii_only: bool = False) -> str:
-    """The configuration of a run as TOML. Raises ConfigurationError where no file can hold it."""
+    """The configuration of a run as TOML. Raises ConfigurationError if a file cannot represent it."""
     account = run.account
     comment = (f"Configuration of run {run.run_id}, at epoch {account.epoch}, step {account.step}.",)
     text = to_toml(account.config, account.model, comment=comment, ascii_only=ascii_only)
@@ -57,7 +57,7 @@ def run_config_toml(run: Run, *, ascii_only: bool = False) -> str:
     except ConfigurationError as error:
         raise ConfigurationError(
             f"The configuration of run {run.run_id!r} cannot be written as a file that update-config accepts.",
-            hint="Another client stored it. Replace it with update-config, or see it with json-dump-run.",
+            hint="Another client stored it. Replace it with update-config, or inspect it with json-dump-run.",
             problems=tuple(
                 {"key": problem["key"], "rule": problem["rule"], "message": problem["message"]}
                 for problem in error.problems

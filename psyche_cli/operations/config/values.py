@@ -1,4 +1,4 @@
-"""How values of a configuration are shown to people."""
+"""Formatting of configuration values for human-readable output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the members of a run have earned and not claimed yet, and what of it the vault can pay."""
+"""The unclaimed rewards of a run's members, and how much of them the vault can pay."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from psyche_cli.solana.raw_account import RawAccount, taken
 
 @dataclass(frozen=True)
 class Claim:
-    """The rewards of one wallet, in points, each of which pays one base unit of the collateral.
+    """The rewards of one wallet in points, each of which is worth one base unit of the collateral.
 
-    ``joined`` is False for a wallet that never joined the run. ``has_participant`` is whether its record of claims
-    exists.
+    ``joined`` is False for a wallet that never joined the run. ``has_participant`` is whether its participant account,
+    which records claims, exists.
     """
 
     wallet: Pubkey
@@ -30,7 +30,7 @@ class Claim:
 
     @property
     def claimable(self) -> int:
-        """What the program would pay, as far as the vault holds it."""
+        """The points that the wallet can claim if the vault can pay them."""
         return max(self.earned - self.claimed, 0)
 
 
@@ -58,9 +58,9 @@ def claims_of(
 
 
 def missing_in_order(claimable: Iterable[int], held: int) -> list[int]:
-    """What a vault that holds ``held`` lacks for each claim, if they are paid in this order.
+    """The shortfall of a vault with the balance ``held`` for each claim, if they are paid in this order.
 
-    All are base units; their sum is the shortfall.
+    All amounts are in base units; the sum of the result is the total shortfall.
     """
     missing = []
     for amount in claimable:

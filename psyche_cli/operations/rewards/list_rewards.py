@@ -20,9 +20,9 @@ _COLUMNS = ("earned", "slashed", "claimed", "claimable", "missing")
 def list_rewards(
     session: Session, *, run_id: str, treasurer_index: int | None = None
 ) -> OperationResult[RewardListData]:
-    """What each wallet that ever joined has earned, lost, claimed and may claim, and what the vault lacks for that.
+    """The earned, lost, claimed and claimable rewards of each wallet that ever joined, and the vault's shortfall.
 
-    Takes two round trips, and one for every 100 members. Raises Refused for a run without treasurer.
+    Takes two round trips, plus one per 100 members. Raises Refused for a run without a treasurer.
     """
     located = locate_run(session, run_id, treasurer_index)
     treasurer = located.require_treasurer()
@@ -72,7 +72,7 @@ def list_rewards(
 
 
 def rewards_csv(data: RewardListData) -> str:
-    """The members as CSV: a heading, then a line each, amounts in whole tokens."""
+    """The members as CSV with a header row and amounts in whole tokens."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("wallet", *_COLUMNS))

@@ -52,14 +52,14 @@ class TopUpData:
 
 @dataclass(frozen=True)
 class MemberRewards:
-    """The rewards of one member. A point that was earned pays one base unit."""
+    """The rewards of one member. Each earned point is worth one base unit."""
 
     wallet: Address
     earned: CollateralAmount
     slashed: Annotated[CollateralAmount, "Points lost; the treasurer does not subtract them from what was earned."]
     claimed: CollateralAmount
-    claimable: Annotated[CollateralAmount, "Earned and not claimed."]
-    missing: Annotated[CollateralAmount, "What the vault lacks for this member, once the members above have claimed."]
+    claimable: Annotated[CollateralAmount, "Earned but not yet claimed."]
+    missing: Annotated[CollateralAmount, "The vault's shortfall for this member after the members above have claimed."]
 
 
 @dataclass(frozen=True)
@@ -71,22 +71,22 @@ class RewardListData:
     decimals: Annotated[Unsigned, "Number of decimals of the collateral token."]
     vault: Annotated[Address, "The token account that pays members."]
     vault_balance: CollateralAmount
-    claimable: Annotated[CollateralAmount, "What all members together may claim."]
-    missing: Annotated[CollateralAmount, "What the vault lacks for that."]
+    claimable: Annotated[CollateralAmount, "Total that members may claim."]
+    missing: Annotated[CollateralAmount, "The vault's shortfall for that total."]
     members: Annotated[list[MemberRewards], "Every wallet that ever joined, in the order of first joining."]
 
 
 @dataclass(frozen=True)
 class WalletClaim:
-    """What was claimed for one wallet."""
+    """The claim of one wallet."""
 
     wallet: Address
     outcome: Literal["claimed", "nothing to claim", "never joined"]
-    claimed: Annotated[CollateralAmount, "What was paid now."]
-    left: Annotated[CollateralAmount, "What the vault could not pay."]
-    earned: Annotated[CollateralAmount, "All that was ever earned."]
-    token_account: Annotated[Address, "The associated token account of the wallet, which was paid."]
-    signature: Annotated[str | None, "The transaction, if there was something to claim."]
+    claimed: Annotated[CollateralAmount, "Amount that this command claimed."]
+    left: Annotated[CollateralAmount, "Amount that the vault could not pay."]
+    earned: Annotated[CollateralAmount, "Amount earned in total."]
+    token_account: Annotated[Address, "The wallet's associated token account, which receives the rewards."]
+    signature: Annotated[str | None, "Signature of the transaction; null if there was nothing to claim."]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class RewardClaimsData:
     already_so: Annotated[bool, "Whether there was nothing to claim, so nothing was sent."]
     collateral_mint: Address
     decimals: Annotated[Unsigned, "Number of decimals of the collateral token."]
-    claimed: Annotated[CollateralAmount, "What was paid now, to all wallets."]
-    left: Annotated[CollateralAmount, "What the vault could not pay."]
+    claimed: Annotated[CollateralAmount, "Total that this command claimed for all wallets."]
+    left: Annotated[CollateralAmount, "Amount that the vault could not pay."]
     vault_balance: Annotated[CollateralAmount, "Balance of the vault afterwards."]
     wallets: list[WalletClaim]

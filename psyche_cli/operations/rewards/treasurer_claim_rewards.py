@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Payment:
-    """A claim of ``amount`` base units, and the transaction that makes it."""
+    """A claim of ``amount`` base units, and the instructions of its transaction."""
 
     claim: Claim
     wallet: Wallet
@@ -44,16 +44,16 @@ class _Payment:
 
 
 def read_wallets(folder: Path, environment: Environment) -> list[Wallet]:
-    """The keypair files (``*.json``) of a folder in the order of their names, each key once.
+    """Load the keypair files (``*.json``) of a folder, sorted by name, without duplicate keys.
 
-    Raises UsageError for a folder without any, WalletError for a file that is no keypair.
+    Raises UsageError if there are none, and WalletError for a file that is not a keypair.
     """
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
     except OSError as error:
         raise UsageError(f"Cannot read the folder {folder}: {error.strerror}.", path=str(folder)) from error
     if not paths:
-        raise UsageError(f"The folder {folder} holds no keypair files (*.json).", path=str(folder))
+        raise UsageError(f"The folder {folder} contains no keypair files (*.json).", path=str(folder))
     wallets = [load_keypair_file(path, environment.diagnostics.line, environment.redactor) for path in paths]
     return list(dict.fromkeys(wallets))
 
@@ -66,12 +66,12 @@ def claim_rewards(
     partial: bool = False,
     treasurer_index: int | None = None,
 ) -> OperationResult[RewardClaimsData]:
-    """Pay each wallet (by default the session's) what it has earned and not claimed; one transaction per wallet.
+    """Claim the unclaimed rewards of each wallet (by default the session's), with one transaction per wallet.
 
-    The session's wallet pays fees, and the rent of a token account or record of claims that a wallet lacks. With
-    ``partial``, a vault that cannot pay everything pays in the order of the wallets as long as it lasts. Wallets with
-    nothing to claim are left alone. Raises, before anything is sent, Refused for a run without treasurer and for a
-    token account that the program refuses, InsufficientFunds for a vault or a wallet that holds too little.
+    The session's wallet pays the fees, and the rent of missing token and participant accounts. With ``partial``, a
+    vault that cannot pay everything pays the wallets in order until it is empty. Wallets with nothing to claim are
+    skipped. Before anything is sent, raises Refused for a run without a treasurer or a token account that the program
+    rejects, and InsufficientFunds if the vault or the wallet holds too little.
     """
     members = [session.wallet] if wallets is None else list(wallets)
     keys = [wallet.address for wallet in members]
@@ -114,16 +114,16 @@ def claim_rewards(
 def payable(
     session: SigningSession, run: Run, treasury: Treasury, claims: Sequence[Claim], *, partial: bool
 ) -> list[int]:
-    """What each wallet is paid, in base units. Raises InsufficientFunds where the vault is short of it."""
+    """The amount to pay each wallet, in base units. Raises InsufficientFunds if the vault cannot cover the claims."""
     missing = missing_in_order((claim.claimable for claim in claims), treasury.vault_amount)
     if any(missing) and not partial:
         claimable, decimals = sum(claim.claimable for claim in claims), treasury.mint.decimals
         short = format_amount(sum(missing), decimals)
         top_up = session.given.command("treasurer-top-up-rewards", "--collateral-amount", short, run_id=run.run_id)
         raise InsufficientFunds(
-            f"The treasury of run {run.run_id!r} is short by {short}: {format_amount(claimable, decimals)} is to be "
-            f"claimed, and the vault holds {format_amount(treasury.vault_amount, decimals)}.",
-            hint=f"Use --partial to claim what there is, or top the vault up first: {top_up}",
+            f"The vault of run {run.run_id!r} is short by {short}: the claims total "
+            f"{format_amount(claimable, decimals)}, but it holds {format_amount(treasury.vault_amount, decimals)}.",
+            hint=f"Use --partial to claim as much as possible, or top up the vault first: {top_up}",
             run_id=run.run_id,
             balance=treasury.vault_amount,
             amount=claimable,
@@ -143,7 +143,10 @@ def _payment(
     found: tuple[RawAccount | None, RawAccount | None],
     funds: Funds,
 ) -> _Payment:
-    """The transaction of a claim, with the accounts that it needs first. ``found``: token account and record."""
+    """The transaction of a claim, which first creates missing accounts.
+
+    ``found`` are the wallet's token account and participant account.
+    """
     raw_tokens, raw_record = found
     payer, user, mint = session.wallet.address, claim.wallet, treasury.mint.address
     make = session.instructions
@@ -176,17 +179,17 @@ def _lamports(raw: RawAccount | None) -> int:
 
 
 def check_token_account(raw: RawAccount, user: Pubkey) -> None:
-    """Raises Refused for an associated token account that the treasurer does not pay into, AccountError."""
+    """Raise Refused for an associated token account that the treasurer does not pay to. Raises AccountError."""
     account = decode_token_account(raw)
     if account.owner != user:
         raise Refused(
-            f"The associated token account {account.address} of {user} belongs to {account.owner} now; rewards are "
-            "paid only to an account that the member owns.",
+            f"The associated token account {account.address} of {user} is now owned by {account.owner}; rewards are "
+            "only paid to an account that the member owns.",
         )
     if account.delegate is not None:
         raise Refused(
-            f"The token account {account.address} has the delegate {account.delegate}; the treasurer pays only into an "
-            "account without one.",
+            f"The token account {account.address} has the delegate {account.delegate}; the treasurer only pays to an "
+            "account without a delegate.",
             hint=f"Remove it first: spl-token revoke {account.address}",
         )
 

@@ -18,8 +18,7 @@ def command(
 ) -> Reading:
     """Compare the configuration of a run with a file.
 
-    Lists every key whose value differs. Ends with exit code 0 if there is none, and 1 otherwise.
-    Does not need a wallet.
+    Lists all keys whose values differ. Exits with code 0 if there are none, and 1 otherwise. Does not need a wallet.
     """
     from psyche_cli.operations.config.diff import diff_config
     from psyche_cli.run_config.load import load_run_config

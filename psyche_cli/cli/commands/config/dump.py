@@ -10,9 +10,9 @@ from psyche_cli.cli.sessions import Call, Reading, reads
 def command(
     call: Call, *, run_id: RunId, output_file: OutputFile = None, treasurer_index: TreasurerIndex = None
 ) -> Reading:
-    """Print the configuration of a run as a file, or write it to a new one.
+    """Print the configuration of a run as TOML, or write it to a new file.
 
-    The file passes config check, and update-config with it changes nothing. Does not need a wallet.
+    The file is valid for config check, and update-config with this file changes nothing. Does not need a wallet.
     """
     from psyche_cli.operations.config.dump import dump_config
 

@@ -9,5 +9,5 @@ from psyche_cli.cli.sessions import plain
 def command() -> None:
     """List join authorizations.
 
-    The commands that change one are join-authorization-create, -delegate, -delete and -close.
+    To change an authorization, use join-authorization-create, -delegate, -delete or -close.
     """

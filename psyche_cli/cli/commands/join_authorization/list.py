@@ -12,8 +12,7 @@ from psyche_cli.cli.sessions import Reading, reads
 def command(*, grantor: Annotated[str, option("--grantor", metavar="PUBKEY", help="The join authority.")]) -> Reading:
     """List all join authorizations of a join authority.
 
-    Shows who may join, the delegates, whether each authorization is active, and the rent that it holds. Does not need a
-    wallet.
+    Shows the grantee, delegates, status and rent of each authorization. Does not need a wallet.
     """
     from psyche_cli.operations.authorizations.read import list_join_authorizations
     from psyche_cli.protocol.addresses import parse_pubkey

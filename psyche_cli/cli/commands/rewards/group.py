@@ -9,5 +9,5 @@ from psyche_cli.cli.sessions import plain
 def command() -> None:
     """Inspect the rewards of a run.
 
-    The commands that move rewards are treasurer-top-up-rewards and treasurer-claim-rewards.
+    To transfer rewards, use treasurer-top-up-rewards and treasurer-claim-rewards.
     """

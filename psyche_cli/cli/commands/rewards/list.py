@@ -18,13 +18,13 @@ def command(
     call: Call,
     *,
     run_id: RunId,
-    csv: Annotated[bool, option("--csv", help="Print CSV, unless --output json is given.")] = False,
+    csv: Annotated[bool, option("--csv", help="Print CSV. Ignored with --output json.")] = False,
     treasurer_index: TreasurerIndex = None,
 ) -> Reading:
     """List what each member has earned, lost, claimed and may claim.
 
-    Also shows what the vault lacks to pay everyone, in all and for each member if they claim in this order. Amounts are
-    whole tokens. Does not need a wallet.
+    Also shows the vault's shortfall, in total and for each member if members claim in this order. Amounts are in whole
+    tokens. Does not need a wallet.
     """
     from psyche_cli.operations.rewards.list_rewards import list_rewards, rewards_csv
 
