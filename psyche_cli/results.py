@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from psyche_cli.errors import ExitCode
@@ -25,7 +25,8 @@ class OperationResult(Generic[Payload]):
 
     ``summary`` is one line of text and ``details`` are label-value pairs printed below it. ``data`` is the
     machine-readable form: integers are lamports or base units, Decimals are whole tokens. ``next_steps`` are suggested
-    follow-up commands. ``answer_is_no`` is for commands that answer a question.
+    follow-up commands. ``answer_is_no`` is for commands that answer a question. ``body`` returns lines to print
+    under the details, such as a table, from the columns of the terminal and whether it knows all characters.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class OperationResult(Generic[Payload]):
         warnings: tuple[str, ...] = (),
         next_steps: tuple[str, ...] = (),
         answer_is_no: bool = False,
+        body: Callable[[int, bool], Sequence[str]] | None = None,
     ) -> None:
         self.summary = summary
         self.data = data
@@ -45,6 +47,7 @@ class OperationResult(Generic[Payload]):
         self.warnings = warnings
         self.next_steps = next_steps
         self.answer_is_no = answer_is_no
+        self.body = body
 
     @property
     def exit_code(self) -> ExitCode:

@@ -46,6 +46,7 @@ class Renderer:
     """
 
     def __init__(self, environment: Environment, *, command: str, as_json: bool) -> None:
+        self._environment = environment
         self._stdout = environment.stdout
         self._diagnostics = environment.diagnostics
         self._progress = environment.progress
@@ -118,6 +119,9 @@ class Renderer:
         rows = [*result.details, *((f"transaction ({t.label})", t.signature) for t in result.transactions)]
         shown = [(self._shown(label), self._shown(value)) for label, value in rows]
         self._out(_aligned(self._shown(result.summary), shown, styled=self._is_styled))
+        if result.body is not None:
+            lines = result.body(self._environment.columns, self._environment.stdout_is_utf8)
+            self._out("\n".join(map(self._shown, ["", *lines])))
         for step in result.next_steps:
             self._progress(f"Next: {step}")
 

@@ -66,6 +66,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "config check": OperationResult[config.CheckData],
     "config diff": OperationResult[config.DiffData],
     "config dump": PlainText[config.DumpedConfig | config.WrittenConfig],
+    "config preview": OperationResult[config.PreviewData],
     "config example": PlainText[payloads.Example | payloads.WrittenExample | payloads.ExampleList],
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from psyche_cli.limits import U64_MAX
 from psyche_cli.run_config.problems import Problem, configuration_error
@@ -31,6 +31,28 @@ def batch_size(tokens: int, config: Mapping[str, Any]) -> int:
     return whole + 1 if size - whole >= 0.5 else whole
 
 
+class Stage(NamedTuple):
+    """Consecutive steps with the same batch size: the first one, its data index, the size, and how many steps."""
+
+    first_step: int
+    data_index: int
+    size: int
+    steps: int
+
+
+def stages(config: Mapping[str, Any], max_seq_len: int) -> Iterator[Stage]:
+    """The steps 1 to ``total_steps`` − 1 of a run, which are all that it trains, in stages of one batch size."""
+    index, step, last = 0, 1, config["total_steps"] - 1
+    while step <= last:
+        size, count = batch_size(index * max_seq_len, config), last - step + 1
+        # The batch size never decreases, so all steps with the same size are counted at once.
+        if index * max_seq_len < config["global_batch_size_warmup_tokens"]:
+            count = _steps_of_size(size, index, count, config, max_seq_len)
+        yield Stage(step, index, size, count)
+        step += count
+        index += count * size
+
+
 def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str, Any]) -> int:
     """The data index (in sequences) at which ``step`` starts if all previous steps are trained; used for a restart.
 
@@ -42,15 +64,9 @@ def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str
     if step <= 1 or step > config["total_steps"]:
         return 0
     max_seq_len: int = model["LLM"]["max_seq_len"]
-    index, left = 0, step - 1
-    while left > 0:
-        size = batch_size(index * max_seq_len, config)
-        # The batch size never decreases, so all steps with the same size are counted at once.
-        count = left
-        if index * max_seq_len < config["global_batch_size_warmup_tokens"]:
-            count = _steps_of_size(size, index, left, config, max_seq_len)
-        index += count * size
-        left -= count
+    index = 0
+    for stage in stages(config, max_seq_len):
+        index = stage.data_index + min(stage.steps, step - stage.first_step) * stage.size
         if index * max_seq_len > U64_MAX:
             message = f"step {step} starts after more than 2^64 tokens, which the program cannot count"
             raise configuration_error(
@@ -58,6 +74,8 @@ def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str
                 subject="The step to restart from",
                 hint="Use an earlier step, or reduce the batch sizes or max_seq_len.",
             )
+        if stage.first_step + stage.steps >= step:
+            break
     return index
 
 

@@ -203,6 +203,7 @@ def test_a_key_is_rejected_as_the_name_of_a_new_file(
         ("localnet", "new-wallet", key),
         ("localnet", "programs", "--export", key),
         ("config", "example", "-o", key),
+        ("config", "preview", MINIMAL, "--svg", key),
         ("localnet", "--ledger", key),
         ("localnet", "--ready-file", key),
     ):

@@ -103,6 +103,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("json-dump-user", *run, "--address", other),
         ("close-run", "--run-id", "other", "--yes"),
         ("config", "check", MINIMAL),
+        ("config", "preview", MINIMAL, "--earning-rate", "1.5"),
         ("config", "diff", *run, MINIMAL),
         ("config", "dump", *run),
         ("config", "dump", *run, "-o", tmp_path / "dump.toml"),

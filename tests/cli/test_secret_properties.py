@@ -59,6 +59,7 @@ VERBS: dict[str, list[str]] = {
     "join-authorization list": ["join-authorization", "list", "--grantor", ADDRESS],
     "run-authorizer": ["run-authorizer", "grantee=" + ADDRESS],
     "config check": ["config", "check", str(MINIMAL), "run.toml"],
+    "config preview": ["config", "preview", str(MINIMAL), "--steps", "1", "--svg", "run.svg"],
     "config diff": ["config", "diff", "--run-id", "test", str(MINIMAL)],
     "config dump": ["config", "dump", "--run-id", "test"],
     "config example": ["config", "example", "minimal", "-o", "example.toml"],
@@ -77,6 +78,7 @@ VERBS: dict[str, list[str]] = {
     "localnet set-account": ["localnet", "set-account", ADDRESS, "account.json"],
     "localnet programs": ["localnet", "programs", "--export", "programs"],
 }
+WITHOUT_ENDPOINT = ("config check", "config example", "config preview", "completion", "localnet programs")
 RESETS = ("localnet reset", "localnet restore")
 
 
@@ -272,7 +274,10 @@ def test_an_endpoint_that_echoes_its_url(house: House, echo: Echo, mode: str, ra
                 words += ["--url", url]
             elif name == "run-authorizer" and where == "option":
                 words.insert(1, f"rpc={url}")
-            elif name in ("config check", "config example", "completion", "localnet programs") or where == "variable":
+            elif (
+                name in ("config check", "config example", "config preview", "completion", "localnet programs")
+                or where == "variable"
+            ):
                 variables["RPC"] = url
             else:
                 words += ["--rpc", url]

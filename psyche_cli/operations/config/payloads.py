@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from psyche_cli.errors import BrokenRule
+from psyche_cli.operations.rewards.payloads import CollateralAmount
+from psyche_cli.payload_types import Unsigned
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,59 @@ class DiffData:
     path: str
     equal: bool
     different: tuple[DifferentValue, ...]
+
+
+@dataclass(frozen=True)
+class EpochTimes:
+    """The course of an epoch at a pace."""
+
+    waiting_seconds: Annotated[Unsigned, "Shortest stay in Waiting for members."]
+    warmup_seconds: Unsigned
+    train_seconds: Annotated[Unsigned, "Training of one round."]
+    witness_seconds: Annotated[Unsigned, "Witnessing of one round."]
+    cooldown_seconds: Unsigned
+    rounds: Annotated[Unsigned, "Rounds of a whole epoch; each trains one step."]
+    seconds: Annotated[Unsigned, "All of it together."]
+
+
+@dataclass(frozen=True)
+class PreviewStep:
+    """A step of a run."""
+
+    step: Unsigned
+    epoch: Annotated[Unsigned, "Number of the epoch, from 0."]
+    starts_after_seconds: Annotated[Unsigned, "Seconds from the start of the run."]
+    batch_size: Annotated[Unsigned, "In sequences."]
+    tokens: Annotated[Unsigned, "Tokens of this step."]
+    tokens_before: Annotated[Unsigned, "Tokens of all steps before."]
+    learning_rate: Annotated[float, "null where a client would divide by zero."]
+
+
+@dataclass(frozen=True)
+class RewardCost:
+    """What an earning rate costs at most: members that do not finish an epoch earn nothing."""
+
+    per_epoch: CollateralAmount
+    per_day: Annotated[CollateralAmount, "Rounded up to the token's smallest unit."]
+    whole_run: CollateralAmount
+
+
+@dataclass(frozen=True)
+class PreviewData:
+    """What a configuration leads to if enough members are always present."""
+
+    path: str
+    epoch: EpochTimes
+    steps: Annotated[Unsigned, "Steps that the run trains: total_steps - 1."]
+    epochs: Unsigned
+    seconds: Annotated[Unsigned, "Duration of the run."]
+    tokens: Annotated[Unsigned, "Tokens of all steps."]
+    tokens_per_step_at_start: Unsigned
+    tokens_per_step_at_end: Unsigned
+    final_batch_size_step: Annotated[Unsigned | None, "First step with the last batch size; null without steps."]
+    shown_steps: tuple[PreviewStep, ...]
+    rewards: Annotated[RewardCost | None, "With --earning-rate-total-shared."]
+    svg: Annotated[str | None, "The SVG file that was written."]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""``psyche-cli config preview``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psyche_cli.cli.options import option
+from psyche_cli.cli.sessions import plain
+from psyche_cli.limits import U32_MAX
+from psyche_cli.results import Result
+
+
+@plain(example="psyche-cli config preview run.toml --earning-rate 12.5 --svg run.svg")
+def command(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Run configuration file (TOML).")],
+    steps: Annotated[
+        str | None,
+        typer.Option("--steps", metavar="N,...", help="Steps to show. By default those at which something changes."),
+    ] = None,
+    train_seconds: Annotated[
+        int | None,
+        typer.Option(
+            "--train-seconds",
+            metavar="N",
+            help="Expected seconds of training per round. Defaults to max_round_train_time, the slowest pace.",
+            min=1,
+            max=U32_MAX,
+        ),
+    ] = None,
+    earning_rate: Annotated[
+        str | None,
+        option(
+            "--earning-rate-total-shared",
+            "--earning-rate",
+            metavar="AMOUNT",
+            help="Total reward per epoch, to show what it costs.",
+        ),
+    ] = None,
+    decimals: Annotated[
+        int, typer.Option("--decimals", metavar="N", help="Decimal places of the collateral token.", min=0, max=255)
+    ] = 6,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Also draw the curves into this new SVG file.")
+    ] = None,
+) -> Result:
+    """Show what a configuration leads to, offline.
+
+    Rounds and duration of an epoch, tokens per step and in total, batch size and learning rate at chosen steps, and the
+    cost of the rewards, as a table and as curves. Assumes that enough members are always present.
+    """
+    from psyche_cli.operations.config.preview import preview
+    from psyche_cli.run_config.load import load_run_config
+
+    return preview(
+        load_run_config(file),
+        steps=steps,
+        train_seconds=train_seconds,
+        earning_rate=earning_rate,
+        decimals=decimals,
+        svg=svg,
+    )

@@ -1,0 +1,176 @@
+"""Show what a configuration leads to, without a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from psyche_cli.amounts import format_amount, parse_amount, ui_decimal
+from psyche_cli.durations import format_duration
+from psyche_cli.errors import UsageError
+from psyche_cli.new_files import write_new_file
+from psyche_cli.operations.config.payloads import EpochTimes, PreviewData, PreviewStep, RewardCost
+from psyche_cli.operations.config.preview_text import PreviewText, curves
+from psyche_cli.operations.rewards.payloads import CollateralAmount
+from psyche_cli.plots import svg_plot
+from psyche_cli.results import OperationResult
+from psyche_cli.run_config.forecast import Forecast, slowest_pace
+from psyche_cli.run_config.load import RunConfig
+
+DAY: Final = 86_400
+_MOST_STEPS: Final = 1_000
+_STEPS_HINT: Final = "Use step numbers with commas between them, such as --steps 1,500,1000."
+_SVG_POINTS: Final = 400
+
+
+def preview(
+    file: RunConfig,
+    *,
+    steps: str | None = None,
+    train_seconds: int | None = None,
+    earning_rate: str | None = None,
+    decimals: int = 0,
+    svg: Path | None = None,
+) -> OperationResult[PreviewData]:
+    """What a configuration leads to, at the pace of a RoundTrain of ``train_seconds`` (None: as long as it may last).
+
+    ``steps`` are the numbers of the steps to show, with commas between them. ``earning_rate`` is an amount per epoch of
+    a token with ``decimals``. ``svg`` is a new file for the curves.
+
+    Raises UsageError.
+    """
+    longest = file.config["max_round_train_time"]
+    if train_seconds is not None and train_seconds > longest:
+        raise UsageError(
+            f"--train-seconds {train_seconds} exceeds max_round_train_time, which is {longest}.",
+            hint=f"Use a number from 1 to {longest}.",
+        )
+    forecast = Forecast(file.config, file.model, slowest_pace(file.config, train_seconds=train_seconds))
+    shown = _parsed_steps(steps, forecast) if steps is not None else _telling_steps(forecast)
+    rewards = None if earning_rate is None else _rewards(earning_rate, decimals, forecast)
+    data = _data(file, forecast, shown, rewards, svg)
+    if svg is not None:
+        title = f"Preview of {file.source.name}"
+        write_new_file(
+            svg, svg_plot(curves(forecast, _SVG_POINTS), title=title, description=_summary(data)), what="the SVG file"
+        )
+    return OperationResult(
+        summary=_summary(data),
+        data=data,
+        details=tuple(_details(data, decimals)),
+        warnings=tuple(f"{warning.where}: {warning.message} (warning {warning.rule})" for warning in file.warnings),
+        body=PreviewText(data, forecast),
+    )
+
+
+def _parsed_steps(text: str, forecast: Forecast) -> list[int]:
+    words = [word.strip() for word in text.split(",")]
+    if len(words) > _MOST_STEPS or not all(word.isascii() and word.isdigit() and len(word) <= 10 for word in words):
+        raise UsageError("--steps is not a list of step numbers.", hint=_STEPS_HINT)
+    numbers = sorted({int(word) for word in words})
+    for number in numbers:
+        if not 1 <= number <= forecast.last_step:
+            raise UsageError(
+                f"Step {number} is never trained: the run trains the steps 1 to {forecast.last_step}.", hint=_STEPS_HINT
+            )
+    return numbers
+
+
+def _telling_steps(forecast: Forecast) -> list[int]:
+    """Steps at which something changes, and those that divide the run in quarters."""
+    last = forecast.last_step
+    [schedule] = forecast.schedule.values()
+    warm = schedule["warmup_steps"]
+    bends = {warm, warm + schedule.get("stable_steps", 0)}
+    bends.add(max(bends) + schedule.get("cosine_decay_steps", 0))
+    bends.add(max(bends) + schedule.get("linear_decay_steps", 0))
+    found = {1, *bends, forecast.full_size_step or 0, last // 4, last // 2, 3 * last // 4, last}
+    return sorted(step for step in found if 1 <= step <= last)
+
+
+def _data(
+    file: RunConfig, forecast: Forecast, steps: list[int], rewards: RewardCost | None, svg: Path | None
+) -> PreviewData:
+    pace, seq = forecast.pace, forecast.max_seq_len
+    return PreviewData(
+        path=str(file.source),
+        epoch=EpochTimes(
+            waiting_seconds=pace.waiting,
+            warmup_seconds=pace.warmup,
+            train_seconds=pace.train,
+            witness_seconds=pace.witness,
+            cooldown_seconds=pace.cooldown,
+            rounds=pace.rounds,
+            seconds=pace.epoch,
+        ),
+        steps=forecast.last_step,
+        epochs=forecast.epochs,
+        seconds=forecast.seconds,
+        tokens=forecast.tokens,
+        tokens_per_step_at_start=forecast.stages[0].size * seq if forecast.stages else 0,
+        tokens_per_step_at_end=forecast.stages[-1].size * seq if forecast.stages else 0,
+        final_batch_size_step=forecast.full_size_step,
+        shown_steps=tuple(
+            PreviewStep(
+                step=at.step,
+                epoch=at.epoch,
+                starts_after_seconds=at.seconds,
+                batch_size=at.batch_size,
+                tokens=at.batch_size * seq,
+                tokens_before=at.tokens_before,
+                learning_rate=at.learning_rate,
+            )
+            for at in map(forecast.at, steps)
+        ),
+        rewards=rewards,
+        svg=None if svg is None else str(svg),
+    )
+
+
+def _rewards(text: str, decimals: int, forecast: Forecast) -> RewardCost:
+    rate = parse_amount(text, decimals, "earning rate", allow_zero=True)
+
+    def amount(base_units: int) -> CollateralAmount:
+        return CollateralAmount(base_units=base_units, amount=ui_decimal(base_units, decimals))
+
+    return RewardCost(
+        per_epoch=amount(rate),
+        per_day=amount(-(-rate * DAY // forecast.pace.epoch)),
+        whole_run=amount(rate * forecast.epochs),
+    )
+
+
+def _summary(data: PreviewData) -> str:
+    epochs = "1 epoch" if data.epochs == 1 else f"{data.epochs:,} epochs"
+    return f"{data.path}: {data.steps:,} steps in {epochs}, {format_duration(data.seconds)} at this pace."
+
+
+def _details(data: PreviewData, decimals: int) -> list[tuple[str, str]]:
+    epoch = data.epoch
+    training = epoch.rounds * (epoch.train_seconds + epoch.witness_seconds)
+    rounds = f"{epoch.rounds:,} rounds of {epoch.train_seconds} s + {epoch.witness_seconds} s"
+    rows = [
+        ("epoch", format_duration(epoch.seconds)),
+        ("  waiting for members", f"{epoch.waiting_seconds} s or more"),
+        ("  warmup", f"{epoch.warmup_seconds} s"),
+        (
+            "  training",
+            f"{rounds} = {format_duration(training)}",
+        ),
+        ("  cooldown", f"{epoch.cooldown_seconds} s"),
+        ("tokens per step", f"{data.tokens_per_step_at_start:,}"),
+        ("tokens in all", f"{data.tokens:,}"),
+    ]
+    if data.tokens_per_step_at_end != data.tokens_per_step_at_start:
+        grown = f"{data.tokens_per_step_at_start:,}, growing to {data.tokens_per_step_at_end:,} at step "
+        rows[5] = ("tokens per step", f"{grown}{data.final_batch_size_step:,}")
+    if data.rewards is not None:
+        rewards = data.rewards
+        rows += [
+            ("rewards per epoch", format_amount(rewards.per_epoch.base_units, decimals)),
+            ("rewards per day", f"at most {format_amount(rewards.per_day.base_units, decimals)}"),
+            ("rewards in all", f"at most {format_amount(rewards.whole_run.base_units, decimals)}"),
+        ]
+    if data.svg is not None:
+        rows.append(("SVG", data.svg))
+    return rows

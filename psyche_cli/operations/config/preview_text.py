@@ -1,0 +1,75 @@
+"""The table and the curves of a preview, laid out for a terminal's width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Final
+
+from psyche_cli.durations import format_duration
+from psyche_cli.operations.config.payloads import PreviewData
+from psyche_cli.plots import Curve, text_plot
+from psyche_cli.run_config.forecast import Forecast
+
+WIDE: Final = 120
+"""Columns from which on the curves stand side by side."""
+
+_HEIGHT: Final = 8
+_GAP: Final = 4
+_SAMPLES_PER_COLUMN: Final = 2
+_HEADINGS: Final = ("step", "epoch", "starts after", "sequences", "tokens before", "learning rate")
+
+
+@dataclass(frozen=True)
+class PreviewText:
+    """What is printed under the summary of a preview."""
+
+    data: PreviewData
+    forecast: Forecast
+
+    def __call__(self, width: int, utf8: bool) -> list[str]:
+        """The lines for a terminal of ``width`` columns, which knows all characters if ``utf8``."""
+        if self.forecast.last_step < 1:
+            return []
+        wide = width >= WIDE
+        each = (width - _GAP) // 2 if wide else width
+        plots = [
+            text_plot(curve, width=each, height=_HEIGHT, braille=utf8)
+            for curve in curves(self.forecast, each * _SAMPLES_PER_COLUMN)
+        ]
+        below = _side_by_side(plots[0], plots[1], each + _GAP) if wide else [*plots[0], "", *plots[1]]
+        return [*_table(self.data), "", *below]
+
+
+def curves(forecast: Forecast, samples: int) -> list[Curve]:
+    """The learning rate and the batch size over the steps of a run, each in at most ``samples`` values."""
+    last = forecast.last_step
+    count = min(samples, last)
+    steps = [1 + at * (last - 1) // max(count - 1, 1) for at in range(count)]
+    found = [forecast.at(step) for step in steps]
+    ends = ("step 1", f"{last:,}")
+    return [
+        Curve("Learning rate", [at.learning_rate for at in found], *ends),
+        Curve("Sequences per step", [float(at.batch_size) for at in found], *ends),
+    ]
+
+
+def _table(data: PreviewData) -> list[str]:
+    rows = [
+        (
+            f"{at.step:,}",
+            f"{at.epoch:,}",
+            format_duration(at.starts_after_seconds),
+            f"{at.batch_size:,}",
+            f"{at.tokens_before:,}",
+            f"{at.learning_rate:.6g}",
+        )
+        for at in data.shown_steps
+    ]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (_HEADINGS, *rows)]
+
+
+def _side_by_side(left: Sequence[str], right: Sequence[str], width: int) -> list[str]:
+    return [f"{one.ljust(width)}{other}".rstrip() for one, other in zip_longest(left, right, fillvalue="")]

@@ -1,0 +1,157 @@
+"""Curves as lines of text for a terminal, and as SVG. Nothing is drawn for values that are not finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+from xml.sax.saxutils import escape
+
+_DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Bits of the dots of a Braille character, by row and column."""
+
+_BRAILLE: Final = 0x2800
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve through evenly spaced values; ``first`` and ``last`` label the ends of its horizontal axis."""
+
+    title: str
+    values: Sequence[float]
+    first: str
+    last: str
+
+    @cached_property
+    def low(self) -> float:
+        """The smallest value; 0 if there is none."""
+        return min(filter(math.isfinite, self.values), default=0.0)
+
+    @cached_property
+    def high(self) -> float:
+        """The largest value; 0 if there is none."""
+        return max(filter(math.isfinite, self.values), default=0.0)
+
+    @cached_property
+    def span(self) -> float:
+        """Largest value less smallest; 0 if that is no finite number."""
+        span = self.high - self.low
+        return span if math.isfinite(span) else 0.0
+
+    def share(self, value: float) -> float:
+        """Where between the smallest and the largest value a finite one lies, from 0 to 1; 0 where all are equal."""
+        return (value - self.low) / self.span if self.span > 0 else 0.0
+
+
+def text_plot(curve: Curve, *, width: int, height: int, braille: bool = True) -> list[str]:
+    """The curve in lines of at most ``width`` characters: its title, ``height`` lines of curve, and the axis."""
+    top, bottom = number_text(curve.high), number_text(curve.low)
+    margin = max(len(top), len(bottom))
+    columns = max(width - margin - 2, 1)
+    across, down = (2, 4) if braille else (1, 1)
+    lit = _lit(curve, columns * across, height * down)
+    lines = [curve.title]
+    for row in range(height):
+        label = top if row == 0 else bottom if row == height - 1 else ""
+        cells = [_cell(lit, column, row) if braille else " *"[(column, row) in lit] for column in range(columns)]
+        lines.append(f"{label.rjust(margin)} {'│' if braille else '|'}{''.join(cells)}".rstrip())
+    gap = max(columns - len(curve.first) - len(curve.last), 1)
+    lines.append(f"{' ' * (margin + 2)}{curve.first}{' ' * gap}{curve.last}")
+    return lines
+
+
+def _lit(curve: Curve, columns: int, rows: int) -> set[tuple[int, int]]:
+    """The dots of a curve, those between neighbours included, so that it has no gaps."""
+    lit: set[tuple[int, int]] = set()
+    before: int | None = None
+    for column in range(columns):
+        value = _sample(curve.values, column, columns)
+        if not math.isfinite(value):
+            before = None
+            continue
+        row = rows - 1 - round(curve.share(value) * (rows - 1))
+        first = row if before is None else before
+        lit |= {(column, at) for at in range(min(first, row), max(first, row) + 1)}
+        before = row
+    return lit
+
+
+def _sample(values: Sequence[float], column: int, columns: int) -> float:
+    if not values:
+        return math.nan
+    return values[round(column * (len(values) - 1) / max(columns - 1, 1))]
+
+
+def _cell(lit: set[tuple[int, int]], column: int, row: int) -> str:
+    bits = 0
+    for down, dots in enumerate(_DOTS):
+        for across, bit in enumerate(dots):
+            if (2 * column + across, 4 * row + down) in lit:
+                bits |= bit
+    return chr(_BRAILLE + bits) if bits > 0 else " "
+
+
+def number_text(value: float) -> str:
+    """A number in few characters, such as ``0.0004`` or ``4.5e-06``; whole numbers in full."""
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e12 else f"{value:.4g}"
+
+
+_WIDTH: Final = 860
+_PANEL: Final = 260
+_LEFT: Final = 100
+_RIGHT: Final = 30
+_TOP: Final = 50
+_BOTTOM: Final = 45
+
+
+def svg_plot(curves: Sequence[Curve], *, title: str, description: str) -> str:
+    """The curves below each other as an SVG document without scripts or references to anything else."""
+    height = _PANEL * len(curves) + 40
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"',
+        'role="img" aria-labelledby="title description" font-family="sans-serif" font-size="13">',
+        f'<title id="title">{escape(title)}</title>',
+        f'<desc id="description">{escape(description)}</desc>',
+        '<rect width="100%" height="100%" fill="#ffffff"/>',
+        f'<text x="{_LEFT}" y="26" font-size="17" fill="#111111">{escape(title)}</text>',
+    ]
+    for number, curve in enumerate(curves):
+        parts += _panel(curve, 40 + number * _PANEL)
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _panel(curve: Curve, offset: int) -> list[str]:
+    left, right = _LEFT, _WIDTH - _RIGHT
+    top, bottom = offset + _TOP, offset + _PANEL - _BOTTOM
+    span = curve.span
+    parts = [f'<text x="{left}" y="{top - 14}" fill="#111111">{escape(curve.title)}</text>']
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y = bottom - share * (bottom - top)
+        label = escape(number_text(curve.low + share * span))
+        parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="#dddddd"/>')
+        if span > 0 or share == 0:
+            parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#444444">{label}</text>')
+    for piece in _pieces(curve):
+        points = " ".join(
+            f"{left + at / max(len(curve.values) - 1, 1) * (right - left):.1f},"
+            f"{bottom - curve.share(value) * (bottom - top):.1f}"
+            for at, value in piece
+        )
+        parts.append(f'<polyline points="{points}" fill="none" stroke="#1f5fa8" stroke-width="2"/>')
+    axis = f'y="{bottom + 20}" fill="#444444"'
+    parts.append(f'<text x="{left}" {axis}>{escape(curve.first)}</text>')
+    parts.append(f'<text x="{right}" {axis} text-anchor="end">{escape(curve.last)}</text>')
+    return parts
+
+
+def _pieces(curve: Curve) -> list[list[tuple[int, float]]]:
+    """The values with their numbers, in pieces without values that are not finite."""
+    pieces: list[list[tuple[int, float]]] = [[]]
+    for at, value in enumerate(curve.values):
+        if math.isfinite(value):
+            pieces[-1].append((at, value))
+        else:
+            pieces.append([])
+    return [piece for piece in pieces if piece]

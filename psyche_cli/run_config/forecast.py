@@ -1,0 +1,148 @@
+"""What a configuration leads to: the times of an epoch, its rounds, and the state of training at any step.
+
+It is assumed that members are always there in time and that nobody pauses the run.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from psyche_cli.limits import U64_MAX
+from psyche_cli.run_config.batch_size import Stage, stages
+from psyche_cli.run_config.learning_rate import learning_rate
+
+_LAST_ROUNDS: Final = 2
+"""Rounds that follow the one in which it is noticed that the epoch's time is over."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The seconds that the states of an epoch last, and the rounds of a whole epoch."""
+
+    waiting: int
+    warmup: int
+    train: int
+    witness: int
+    cooldown: int
+    rounds: int
+
+    @property
+    def round(self) -> int:
+        """Seconds of a round."""
+        return self.train + self.witness
+
+    @property
+    def between_rounds(self) -> int:
+        """Seconds of an epoch in which nothing is trained."""
+        return self.waiting + self.warmup + self.cooldown
+
+    @property
+    def epoch(self) -> int:
+        """Seconds from the end of an epoch to the end of the next one."""
+        return self.between_rounds + self.rounds * self.round
+
+
+def slowest_pace(config: Mapping[str, Any], *, train_seconds: int | None = None) -> Pace:
+    """The pace of a run in which every state lasts as long as it may, and RoundTrain ``train_seconds`` if given.
+
+    Some state lasts a second even if its time is 0, because a state never times out in the second it was entered in.
+    The time of an epoch runs from the start of Warmup and is looked at when a round ends; two more rounds follow.
+    """
+    warmup = max(config["warmup_time"], 1)
+    train = config["max_round_train_time"] if train_seconds is None else train_seconds
+    witness = config["round_witness_time"]
+    left = config["epoch_time"] - warmup
+    noticed = max(-(-left // (train + witness)), 1)
+    return Pace(
+        waiting=config["waiting_for_members_extra_time"],
+        warmup=warmup,
+        train=train,
+        witness=witness,
+        cooldown=config["cooldown_time"],
+        rounds=noticed + _LAST_ROUNDS,
+    )
+
+
+@dataclass(frozen=True)
+class StepForecast:
+    """A step: the epoch (from 0) and the second of the run in which it starts, and how it is trained."""
+
+    step: int
+    epoch: int
+    seconds: int
+    batch_size: int
+    tokens_before: int
+    learning_rate: float
+
+
+class Forecast:
+    """What is known of a run from its configuration, which must pass ``rules.check_run``, at a pace."""
+
+    def __init__(self, config: Mapping[str, Any], model: Mapping[str, Any], pace: Pace) -> None:
+        llm = model["LLM"]
+        self.pace = pace
+        self.max_seq_len: int = llm["max_seq_len"]
+        self.schedule: Mapping[str, Any] = llm["lr_schedule"]
+        self.last_step: int = config["total_steps"] - 1
+        """The last step that is trained; 0 if there is none."""
+        self.stages: list[Stage] = list(stages(config, self.max_seq_len))
+        self._first_steps = [stage.first_step for stage in self.stages]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return -(-self.last_step // self.pace.rounds)
+
+    @property
+    def seconds(self) -> int:
+        """Seconds of the whole run."""
+        return self.epochs * self.pace.between_rounds + self.last_step * self.pace.round
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the whole run."""
+        if not self.stages:
+            return 0
+        last = self.stages[-1]
+        return (last.data_index + last.steps * last.size) * self.max_seq_len
+
+    @property
+    def full_size_step(self) -> int | None:
+        """The first step with the largest batch size that is reached; None if no step is trained."""
+        return self.stages[-1].first_step if self.stages else None
+
+    @cached_property
+    def uncountable_step(self) -> int | None:
+        """The first step before which more than 2^64 tokens were trained, where the program aborts; None if none is."""
+        return uncountable_step(self.stages, self.max_seq_len)
+
+    def stage_of(self, step: int) -> Stage:
+        """The stage that a step from 1 to ``last_step`` belongs to."""
+        return self.stages[bisect.bisect_right(self._first_steps, step) - 1]
+
+    def at(self, step: int) -> StepForecast:
+        """A step from 1 to ``last_step``."""
+        stage = self.stage_of(step)
+        index = stage.data_index + (step - stage.first_step) * stage.size
+        epoch, round_of_epoch = divmod(step - 1, self.pace.rounds)
+        return StepForecast(
+            step=step,
+            epoch=epoch,
+            seconds=epoch * self.pace.epoch + self.pace.waiting + self.pace.warmup + round_of_epoch * self.pace.round,
+            batch_size=stage.size,
+            tokens_before=index * self.max_seq_len,
+            learning_rate=learning_rate(step, self.schedule),
+        )
+
+
+def uncountable_step(of_run: list[Stage], max_seq_len: int) -> int | None:
+    """The first step that would start after more than 2^64 − 1 tokens; None if all are within that."""
+    for stage in of_run:
+        left = U64_MAX // max_seq_len - stage.data_index
+        if stage.size > 0 and stage.steps * stage.size > left:
+            return stage.first_step + left // stage.size + 1
+    return None

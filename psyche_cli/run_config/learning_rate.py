@@ -1,0 +1,53 @@
+"""The learning rate at a step, by the formulas of the published client."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def learning_rate(step: int, schedule: Mapping[str, Any]) -> float:
+    """The rate at a step from 0, for a complete ``lr_schedule`` such as ``{"Cosine": {...}}``.
+
+    In every schedule it goes in a straight line from ``warmup_init_lr`` at step 0 to ``base_lr`` at ``warmup_steps``.
+    It is NaN where a client divides by zero: after the warm-up of a Cosine whose ``total_steps`` are its
+    ``warmup_steps``.
+    """
+    [(kind, values)] = schedule.items()
+    warmup: int = values["warmup_steps"]
+    base: float = values["base_lr"]
+    if step < warmup:
+        return _line(values["warmup_init_lr"], base, step, warmup)
+    after = step - warmup
+    if kind == "Constant":
+        return base
+    if kind == "WarmupStableDecay":
+        return _stable_then_decay(after, values)
+    final: float = values["final_lr"]
+    steps: int = values["total_steps"] - warmup
+    if kind == "Linear":
+        return final if after >= steps else _line(base, final, after, steps)
+    return _cosine(base, final, after, steps) if steps != 0 else math.nan
+
+
+def _stable_then_decay(after: int, values: Mapping[str, Any]) -> float:
+    """Constant, then a cosine, then a straight line, then constant."""
+    base, middle, last = (values[key] for key in ("base_lr", "cosine_decay_final_lr", "linear_decay_final_lr"))
+    after -= values["stable_steps"]
+    if after < 0:
+        return float(base)
+    if after < values["cosine_decay_steps"]:
+        return _cosine(base, middle, after, values["cosine_decay_steps"])
+    after -= values["cosine_decay_steps"]
+    if after < values["linear_decay_steps"]:
+        return _line(middle, last, after, values["linear_decay_steps"])
+    return float(last)
+
+
+def _line(first: float, last: float, step: int, steps: int) -> float:
+    return first + (last - first) * step / steps
+
+
+def _cosine(first: float, last: float, step: int, steps: int) -> float:
+    return last + (first - last) * (0.5 * (1 + math.cos(math.pi * step / steps)))
