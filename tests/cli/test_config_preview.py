@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def test_the_layout_at_80_columns_and_wide(cli: CommandLine) -> None:
 
 def test_a_stdout_without_braille(cli: CommandLine) -> None:
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    environment = replace(environment_of(cli), stdout=stdout, stderr=io.StringIO())
+    environment = environment_of(cli).replaced(stdout=stdout, stderr=io.StringIO())
     assert main([str(word) for word in PREVIEW], environment) is ExitCode.OK
     stdout.seek(0)
     shown = stdout.read()

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from psyche_cli.cli.options import option
+from psyche_cli.cli.options import Argument, option
 from psyche_cli.cli.sessions import plain
 from psyche_cli.limits import U32_MAX
 from psyche_cli.results import Result
@@ -16,14 +14,14 @@ from psyche_cli.results import Result
 @plain(example="psyche-cli config preview run.toml --earning-rate 12.5 --svg run.svg")
 def command(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Run configuration file (TOML).")],
+    file: Annotated[Path, Argument(metavar="FILE", help="Run configuration file (TOML).")],
     steps: Annotated[
         str | None,
-        typer.Option("--steps", metavar="N,...", help="Steps to show. By default those at which something changes."),
+        option("--steps", metavar="N,...", help="Steps to show. By default those at which something changes."),
     ] = None,
     train_seconds: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--train-seconds",
             metavar="N",
             help="Expected seconds of training per round. Defaults to max_round_train_time, the slowest pace.",
@@ -41,10 +39,10 @@ def command(
         ),
     ] = None,
     decimals: Annotated[
-        int, typer.Option("--decimals", metavar="N", help="Decimal places of the collateral token.", min=0, max=255)
+        int, option("--decimals", metavar="N", help="Decimal places of the collateral token.", min=0, max=255)
     ] = 6,
     svg: Annotated[
-        Path | None, typer.Option("--svg", metavar="FILE", help="Also draw the curves into this new SVG file.")
+        Path | None, option("--svg", metavar="FILE", help="Also draw the curves into this new SVG file.")
     ] = None,
 ) -> Result:
     """Show what a configuration leads to, offline.
