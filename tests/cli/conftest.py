@@ -16,6 +16,7 @@ from psyche_cli.protocol.addresses import ANYONE, authorization_address, instanc
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.transport import Transport
 from tests.cli.harness import Chain, CommandLine, address_of, environment_of
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -111,3 +112,13 @@ def house(tmp_path: Path) -> House:
 @pytest.fixture
 def owner_address(house: House) -> str:
     return str(address_of(house.owner))
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> CommandLine:
+    """A command line without a cluster."""
+
+    def refused(url: str) -> Transport:
+        raise AssertionError(f"{url} must not be opened")
+
+    return CommandLine(tmp_path, refused)

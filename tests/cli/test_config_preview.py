@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -18,17 +17,9 @@ from tests.cli.harness import CommandLine, environment_of
 PREVIEW = ("config", "preview", MINIMAL)
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> CommandLine:
-    def offline(url: str) -> Any:
-        raise AssertionError(f"{url} must not be opened")
-
-    return CommandLine(tmp_path, offline)
-
-
-def test_the_numbers_of_the_minimal_example(cli: CommandLine) -> None:
+def test_the_numbers_of_the_minimal_example(offline: CommandLine) -> None:
     """Warmup 10 s, rounds of 12 s; the epoch's 60 s are over after the fifth, so there are seven."""
-    data = cli.json(*PREVIEW, "--steps", "499,1,91,90")
+    data = offline.json(*PREVIEW, "--steps", "499,1,91,90")
     assert data["epoch"] == {
         "waiting_seconds": 2,
         "warmup_seconds": 10,
@@ -49,48 +40,48 @@ def test_the_numbers_of_the_minimal_example(cli: CommandLine) -> None:
     assert data["rewards"] is data["svg"] is None
 
 
-def test_a_faster_pace(cli: CommandLine) -> None:
-    data = cli.json(*PREVIEW, "--train-seconds", 3)
+def test_a_faster_pace(offline: CommandLine) -> None:
+    data = offline.json(*PREVIEW, "--train-seconds", 3)
     assert (data["epoch"]["rounds"], data["epoch"]["train_seconds"]) == (12, 3)
-    outcome = cli(*PREVIEW, "--train-seconds", 11)
+    outcome = offline(*PREVIEW, "--train-seconds", 11)
     assert outcome.code is ExitCode.USAGE
     assert "--train-seconds 11 exceeds max_round_train_time, which is 10." in outcome.stderr
 
 
-def test_money_is_exact_and_never_understated(cli: CommandLine) -> None:
-    rewards = cli.json(*PREVIEW, "--earning-rate", "12.5")["rewards"]
+def test_money_is_exact_and_never_understated(offline: CommandLine) -> None:
+    rewards = offline.json(*PREVIEW, "--earning-rate", "12.5")["rewards"]
     assert rewards["per_epoch"] == {"base_units": 12_500_000, "amount": 12.5}
     assert rewards["per_day"]["base_units"] == -(-12_500_000 * 86_400 // 101) == 10_693_069_307
     assert rewards["whole_run"] == {"base_units": 72 * 12_500_000, "amount": 900.0}
-    shown = cli(*PREVIEW, "--earning-rate", "12.5").stdout
+    shown = offline(*PREVIEW, "--earning-rate", "12.5").stdout
     assert "  rewards per day        at most 10693.069307\n" in shown
-    points = cli.json(*PREVIEW, "--earning-rate", "7", "--decimals", 0)["rewards"]
+    points = offline.json(*PREVIEW, "--earning-rate", "7", "--decimals", 0)["rewards"]
     assert points["per_day"]["base_units"] == 5989
-    largest = cli.json(*PREVIEW, "--earning-rate", "18446744073709.551615")["rewards"]["per_day"]
+    largest = offline.json(*PREVIEW, "--earning-rate", "18446744073709.551615")["rewards"]["per_day"]
     assert largest["base_units_string"] == str(-(-(2**64 - 1) * 86_400 // 101))
     assert Decimal(largest["amount_string"]) == Decimal(largest["base_units_string"]).scaleb(-6)
     for wrong in ("-1", "1e99", "0.0000001", "much"):
-        assert cli(*PREVIEW, "--earning-rate", wrong).code is ExitCode.USAGE
+        assert offline(*PREVIEW, "--earning-rate", wrong).code is ExitCode.USAGE
 
 
-def test_the_layout_at_80_columns_and_wide(cli: CommandLine) -> None:
-    narrow = cli(*PREVIEW, "--steps", "1,91,499").stdout.splitlines()
+def test_the_layout_at_80_columns_and_wide(offline: CommandLine) -> None:
+    narrow = offline(*PREVIEW, "--steps", "1,91,499").stdout.splitlines()
     assert max(map(len, narrow[1:])) <= 80
     assert narrow[0] == f"{MINIMAL}: 499 steps in 72 epochs, 2h12s at this pace."
     table = narrow.index("step  epoch  starts after  sequences  tokens before  learning rate")
     assert narrow[table + 2] == "  91     12        21m36s         16        194,560         0.0003"
     assert narrow[table + 4 : table + 6] == ["", "Learning rate"]
     assert "Sequences per step" in narrow
-    wide = cli(*PREVIEW, "--steps", "1,91,499", variables={"COLUMNS": "120"}).stdout.splitlines()
+    wide = offline(*PREVIEW, "--steps", "1,91,499", variables={"COLUMNS": "120"}).stdout.splitlines()
     assert 100 < max(map(len, wide[1:])) <= 120
     assert [line.split() for line in wide if line.startswith("Learning rate")] == [
         ["Learning", "rate", "Sequences", "per", "step"]
     ]
 
 
-def test_a_stdout_without_braille(cli: CommandLine) -> None:
+def test_a_stdout_without_braille(offline: CommandLine) -> None:
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    environment = environment_of(cli).replaced(stdout=stdout, stderr=io.StringIO())
+    environment = environment_of(offline).replaced(stdout=stdout, stderr=io.StringIO())
     assert main([str(word) for word in PREVIEW], environment) is ExitCode.OK
     stdout.seek(0)
     shown = stdout.read()
@@ -99,23 +90,23 @@ def test_a_stdout_without_braille(cli: CommandLine) -> None:
     assert "*****" in shown
 
 
-def test_an_svg_file(cli: CommandLine, tmp_path: Path) -> None:
+def test_an_svg_file(offline: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "run.svg"
-    assert cli.json(*PREVIEW, "--svg", file)["svg"] == str(file)
+    assert offline.json(*PREVIEW, "--svg", file)["svg"] == str(file)
     root = ElementTree.fromstring(file.read_text(encoding="utf-8"))
     assert "Preview of minimal.toml" in [element.text for element in root.iter()]
-    again = cli(*PREVIEW, "--svg", file)
+    again = offline(*PREVIEW, "--svg", file)
     assert again.code is ExitCode.USAGE
     assert "already exists and will not be overwritten" in again.stderr
 
 
 @pytest.mark.parametrize("example", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_example_has_a_preview(cli: CommandLine, example: Path) -> None:
-    data = cli.json("config", "preview", example)
+def test_every_example_has_a_preview(offline: CommandLine, example: Path) -> None:
+    data = offline.json("config", "preview", example)
     shown = data["shown_steps"]
     assert shown[0]["step"] == 1
     assert shown[-1]["step"] == data["steps"]
-    assert cli("config", "preview", example).code is ExitCode.OK
+    assert offline("config", "preview", example).code is ExitCode.OK
 
 
 def with_values(tmp_path: Path, **values: int) -> Path:
@@ -129,23 +120,23 @@ def with_values(tmp_path: Path, **values: int) -> Path:
     return file
 
 
-def test_a_run_without_steps(cli: CommandLine, tmp_path: Path) -> None:
+def test_a_run_without_steps(offline: CommandLine, tmp_path: Path) -> None:
     file = with_values(tmp_path, total_steps=1)
-    data = cli.json("config", "preview", file)
+    data = offline.json("config", "preview", file)
     assert (data["steps"], data["epochs"], data["seconds"], data["tokens"]) == (0, 0, 0, 0)
     assert data["shown_steps"] == []
-    assert cli("config", "preview", file).code is ExitCode.OK
-    assert cli("config", "preview", file, "--steps", "1").code is ExitCode.USAGE
+    assert offline("config", "preview", file).code is ExitCode.OK
+    assert offline("config", "preview", file, "--steps", "1").code is ExitCode.USAGE
 
 
 @pytest.mark.parametrize("steps", ["0", "500", "1,,2", "x", "-1", "1.5", "²", "9" * 5000, ""])
-def test_steps_that_are_none(cli: CommandLine, steps: str) -> None:
-    outcome = cli(*PREVIEW, "--steps", steps)
+def test_steps_that_are_none(offline: CommandLine, steps: str) -> None:
+    outcome = offline(*PREVIEW, "--steps", steps)
     assert outcome.code is ExitCode.USAGE
     assert "--steps 1,500,1000" in outcome.stderr
 
 
-def test_an_invalid_file_is_refused_with_its_problems(cli: CommandLine, tmp_path: Path) -> None:
-    outcome = cli("config", "preview", with_values(tmp_path, cooldown_time=0))
+def test_an_invalid_file_is_refused_with_its_problems(offline: CommandLine, tmp_path: Path) -> None:
+    outcome = offline("config", "preview", with_values(tmp_path, cooldown_time=0))
     assert outcome.code is ExitCode.CONFIGURATION
     assert "(rule CooldownTime)" in outcome.stderr
