@@ -209,6 +209,7 @@ def test_delayed_logs_are_awaited() -> None:
     stage.on("getTransaction", None, None, {"slot": 77, "meta": {"err": None, "fee": 7, "logMessages": ["late"]}})
     receipt = stage.send()
     assert (receipt.logs, receipt.fee_lamports) == (("late",), 7)
+    assert stage.clock.sleeps == [0.05, 0.2]
 
 
 # --- perhaps sent -----------------------------------------------------------------------------------------------------

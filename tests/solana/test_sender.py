@@ -277,3 +277,15 @@ def test_ctrl_c_while_fetching_the_logs_of_a_failure_reports_that_it_failed() ->
     error = stage.fails(Interrupted)
     assert error.message == f"Interrupted after payment failed on-chain in transaction {stage.signature}."
     assert error.context == {"sent": True, "signature": stage.signature}
+
+
+def test_ctrl_c_reports_the_last_of_two_transactions() -> None:
+    stage = Stage()
+    first = stage.send()
+    stage.on("getTransaction", None)
+    stage.on("getSignatureStatuses", KeyboardInterrupt())
+    error = stage.fails(Interrupted)
+    assert error.signature == stage.signature != first.signature
+    assert error.message == (
+        f"Interrupted while waiting for payment, transaction {stage.signature}, which may still land."
+    )
