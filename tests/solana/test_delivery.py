@@ -95,6 +95,7 @@ def test_the_ledger_is_not_queried_first_if_the_transaction_may_not_have_been_ac
     stage.accepting_then(BROKEN)
     stage.send()
     assert [method for method, _ in stage.cluster.calls][-2:] == ["getSignatureStatuses", "getTransaction"]
+    assert stage.clock.sleeps == []
 
 
 def test_a_late_confirmation_is_polled_for_every_fifth_of_a_second() -> None:
@@ -181,6 +182,14 @@ def test_intermittent_failures_of_status_polls_are_tolerated() -> None:
         stage.status(True),
     )
     assert stage.send().slot == 77
+
+
+def test_retry_after_of_a_failed_send_is_honoured() -> None:
+    stage = Stage()
+    stage.on("sendTransaction", HttpStatusError("busy", status=429, retry_after=3), stage.cluster.accept)
+    stage.on("getSignatureStatuses", stage.status(False), stage.status(True))
+    stage.send()
+    assert stage.clock.sleeps[0] == 3.0
 
 
 def test_retry_after_of_a_status_poll_is_honoured() -> None:

@@ -117,6 +117,14 @@ def test_one_deadline_for_two_transactions() -> None:
     assert stage.elapsed <= WRITING_SECONDS
 
 
+def test_an_endpoint_that_accepts_the_transaction_again_and_again_is_not_lost() -> None:
+    stage = Stage()
+    for method in ("getTransaction", "getSignatureStatuses", "getEpochInfo"):
+        stage.on(method, REFUSED)
+    error = stage.fails(TransactionUnknown)
+    assert "could not be determined within 118 seconds" in error.message
+
+
 def test_an_endpoint_lost_after_sending_ends_in_unknown() -> None:
     stage = Stage()
     stage.accepting_then(None, REFUSED)

@@ -115,6 +115,18 @@ def test_a_transaction_that_fails_in_the_second_simulation_is_never_sent() -> No
     assert stage.cluster.count("sendTransaction") == 0
 
 
+def test_a_blockhash_is_waited_for_up_to_15_seconds() -> None:
+    stage = Stage()
+
+    def simulate(params: list[Any]) -> Any:
+        stage.clock.now += 15
+        return simulation("BlockhashNotFound")
+
+    stage.on("simulateTransaction", simulate)
+    stage.fails(TimedOut)
+    assert stage.cluster.count("simulateTransaction") == 1
+
+
 def test_without_a_usable_blockhash_nothing_is_sent() -> None:
     stage = Stage()
     stage.on("simulateTransaction", simulation("BlockhashNotFound"))
