@@ -52,11 +52,6 @@ _CONFIG: Final = (
     Verb("preview", "Show what a configuration leads to, offline", "config.preview"),
     Verb("dump", "Print the configuration of a run as TOML, or write it to a new file", "config.dump"),
     Verb("diff", "Compare the configuration of a run with a file", "config.diff"),
-    Verb("example", "Print an example run configuration, or write it to a new file", "config.example"),
-    Verb("check", "Check run configuration files offline", "config.check"),
-    Verb("preview", "Show what a configuration leads to, offline", "config.preview"),
-    Verb("dump", "Print the configuration of a run as a file, or write it to a new one", "config.dump"),
-    Verb("diff", "Compare the configuration of a run with a file", "config.diff"),
 )
 
 _JOIN_AUTHORIZATION: Final = (
