@@ -6,7 +6,7 @@ It is assumed that members are always there in time and that nobody pauses the r
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -17,6 +17,9 @@ from psyche_cli.run_config.learning_rate import learning_rate
 
 _LAST_ROUNDS: Final = 2
 """Rounds that follow the one in which it is noticed that the epoch's time is over."""
+
+SHORTEST_EPOCH_ROUNDS: Final = 1 + _LAST_ROUNDS
+"""Rounds of an epoch whose time is over after the first of them."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class Forecast:
 
     @cached_property
     def uncountable_step(self) -> int | None:
-        """The first step before which more than 2^64 tokens were trained, where the program aborts; None if none is."""
+        """The first step that starts after more than 2^64 − 1 tokens, where the program aborts; None without one."""
         return uncountable_step(self.stages, self.max_seq_len)
 
     def stage_of(self, step: int) -> Stage:
@@ -139,10 +142,24 @@ class Forecast:
         )
 
 
-def uncountable_step(of_run: list[Stage], max_seq_len: int) -> int | None:
-    """The first step that would start after more than 2^64 − 1 tokens; None if all are within that."""
+def uncountable_step(of_run: Iterable[Stage], max_seq_len: int) -> int | None:
+    """The first step that starts after more than 2^64 − 1 tokens, where the program aborts; None if there is none."""
+    limit = U64_MAX // max_seq_len
     for stage in of_run:
-        left = U64_MAX // max_seq_len - stage.data_index
-        if stage.size > 0 and stage.steps * stage.size > left:
+        left = limit - stage.data_index
+        if left < 0:
+            return stage.first_step
+        if (stage.steps - 1) * stage.size > left:
             return stage.first_step + left // stage.size + 1
     return None
+
+
+def exceeds_token_limit(config: Mapping[str, Any], max_seq_len: int) -> bool:
+    """Whether a run has a step that starts after more than 2^64 − 1 tokens. The configuration must pass all rules."""
+    before_last = max(config["total_steps"] - 2, 0)
+    limit = U64_MAX // max_seq_len
+    if before_last * config["global_batch_size_end"] <= limit:
+        return False
+    if before_last * config["global_batch_size_start"] > limit:
+        return True
+    return uncountable_step(stages(config, max_seq_len), max_seq_len) is not None

@@ -54,11 +54,15 @@ def preview(
         write_new_file(
             svg, svg_plot(curves(forecast, _SVG_POINTS), title=title, description=_summary(data)), what="the SVG file"
         )
+    warnings = [f"{warning.where}: {warning.message} (warning {warning.rule})" for warning in file.warnings]
+    if forecast.uncountable_step is not None:
+        step = forecast.uncountable_step
+        warnings.append(f"The program aborts before step {step:,}, which more than 2^64 tokens precede.")
     return OperationResult(
         summary=_summary(data),
         data=data,
         details=tuple(_details(data, decimals)),
-        warnings=tuple(f"{warning.where}: {warning.message} (warning {warning.rule})" for warning in file.warnings),
+        warnings=tuple(warnings),
         body=PreviewText(data, forecast),
     )
 
