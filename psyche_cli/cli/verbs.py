@@ -60,6 +60,10 @@ _JOIN_AUTHORIZATION: Final = (
 
 _REWARDS: Final = (Verb("list", "List what each member has earned, lost, claimed and may claim", "rewards.list"),)
 
+_AUTHORITY: Final = (
+    Verb("check", "Show who controls a run, and whether the wallet is one of them", "authority.check"),
+)
+
 SECTIONS: Final = (
     Section(
         "Runs",
@@ -77,6 +81,7 @@ SECTIONS: Final = (
         (
             Verb("list-runs", "List the runs on the cluster", "list_runs"),
             Verb("can-join", "Check whether a key can join a run now", "can_join"),
+            Verb("authority", "Inspect who controls a run", "authority.group", verbs=_AUTHORITY, runs=False),
             Verb("json-dump-run", "Print the full state of a run as JSON", "json_dump_run", prints_document=True),
             Verb(
                 "json-dump-user",

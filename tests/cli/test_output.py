@@ -36,6 +36,7 @@ EVERY_COMMAND: list[tuple[object, ...]] = [
     ("treasurer-claim-rewards", "--run-id", "test"),
     ("rewards", "list", "--run-id", "test"),
     ("list-runs", "--mine"),
+    ("authority", "check", "--run-id", "test"),
     ("can-join", "--run-id", "test", "--address", ADDRESS),
     ("tick", "--run-id", "test", "--count", "1"),
     ("checkpoint", "--run-id", "test", "--repo", "owner/model"),

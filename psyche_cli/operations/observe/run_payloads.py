@@ -32,6 +32,44 @@ class CanJoinData:
 
 
 @dataclass(frozen=True)
+class ProgramAuthority:
+    """Who may upgrade a program that the run uses."""
+
+    name: Annotated[str, "coordinator, authorizer or treasurer."]
+    address: Address
+    loader: Annotated[Address, "The program that loads it."]
+    upgradeable: Annotated[bool | None, "Null for a loader that is not known."]
+    upgrade_authority: Annotated[Address | None, "Null if nobody may upgrade it."]
+    wallet_is_upgrade_authority: Annotated[bool | None, "Null without wallet."]
+    last_deploy_slot: Annotated[Unsigned | None, "Null if the loader does not record it."]
+    deployed_after_creation: Annotated[bool | None, "Whether it was upgraded since the run was created, if known."]
+
+
+@dataclass(frozen=True)
+class Unchangeable:
+    """Something that this version of the programs cannot change."""
+
+    what: Literal["main_authority", "join_authority", "run_id", "treasurer", "collateral_mint", "close", "vault"]
+    message: Annotated[str, "The same as a sentence."]
+
+
+@dataclass(frozen=True)
+class AuthorityData:
+    """Who controls a run and its programs."""
+
+    run_id: str
+    main_authority: Annotated[Address, "The wallet that administers the run, through its treasurer if it has one."]
+    join_authority: Annotated[Address, "Whose authorizations let members join."]
+    treasurer: Annotated[Address | None, "The treasurer's Run account; null for a run without collateral."]
+    wallet: Annotated[Address | None, "The wallet that was compared; null if there was none."]
+    wallet_is_main_authority: Annotated[bool | None, "Null without wallet."]
+    wallet_is_join_authority: Annotated[bool | None, "Null without wallet."]
+    created_slot: Annotated[Unsigned | None, "Slot in which the run was created; null if the node does not know it."]
+    programs: list[ProgramAuthority]
+    unchangeable: list[Unchangeable]
+
+
+@dataclass(frozen=True)
 class ListedRun:
     """A run in the list."""
 

@@ -15,6 +15,7 @@ from psyche_cli.limits import MAX_ACCOUNT_BYTES, U64_MAX
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.types import (
     COMMITMENTS,
+    AddressSignature,
     Blockhash,
     ChainPosition,
     LandedTransaction,
@@ -200,6 +201,17 @@ def read_single_status(result: Json) -> tuple[int, SignatureStatus | None]:
     if len(statuses) != 1:
         raise ValueError(f"expected 1 status, got {len(statuses)}")
     return slot, read_signature_status(statuses[0])
+
+
+def read_address_signatures(result: Json) -> list[AddressSignature]:
+    """The result of getSignaturesForAddress."""
+    found = []
+    for fields in map(as_object, as_list(result)):
+        if "err" not in fields:
+            raise ValueError("the transaction has no err field")
+        signature = read_signature(fields.get("signature"))
+        found.append(AddressSignature(signature, as_u64(fields.get("slot")), fields["err"]))
+    return found
 
 
 def read_landed_transaction(value: Json) -> LandedTransaction | None:

@@ -16,6 +16,7 @@ from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.answers import (
     as_u64,
     read_accounts,
+    read_address_signatures,
     read_blockhash,
     read_chain_position,
     read_fee,
@@ -32,6 +33,7 @@ from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.requester import REQUEST_TIMEOUT, Requester
 from psyche_cli.solana.rpc.retry import RetryPolicy
 from psyche_cli.solana.rpc.types import (
+    AddressSignature,
     Blockhash,
     ChainPosition,
     LandedTransaction,
@@ -42,6 +44,7 @@ from psyche_cli.solana.rpc.types import (
 from psyche_cli.transport import Transport
 
 ACCOUNTS_PER_CALL = 100
+SIGNATURES_PER_CALL = 1000
 
 
 class RpcClient(Requester):
@@ -194,6 +197,11 @@ class RpcClient(Requester):
             [str(signature), self._options(encoding="json", maxSupportedTransactionVersion=0)],
             read_landed_transaction,
         )
+
+    def signatures_for_address(self, address: Pubkey, *, before: Signature | None = None) -> list[AddressSignature]:
+        """Transactions that name ``address``, the newest first: up to 1,000, or those ``before`` one."""
+        options = self._options(limit=SIGNATURES_PER_CALL, **({} if before is None else {"before": str(before)}))
+        return self.call("getSignaturesForAddress", [str(address), options], read_address_signatures)
 
     def transaction_logs(self, signature: Signature) -> tuple[str, ...] | None:
         """The logs of a transaction, None if the ledger does not (yet) contain it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from solders.hash import Hash
+from solders.signature import Signature
 
 from psyche_cli.errors import Json
 
@@ -52,6 +53,14 @@ class LandedTransaction(NamedTuple):
     err: Json
     logs: tuple[str, ...]
     fee_lamports: int
+
+
+class AddressSignature(NamedTuple):
+    """A transaction that names an address: signature, slot, and error or None."""
+
+    signature: Signature
+    slot: int
+    err: Json
 
 
 class TokenAmount(NamedTuple):

@@ -1,0 +1,118 @@
+"""Who controls a run and its programs."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import AccountNotFound, ExitCode, MalformedAccount
+from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.solana.deployments import decode_deployment, program_data_address
+from psyche_cli.solana.programs import FINAL_LOADERS, SYSTEM_PROGRAM, UPGRADEABLE_LOADER
+from psyche_cli.solana.raw_account import RawAccount
+from tests.cli.conftest import House
+from tests.cli.harness import address_of
+from tests.cli.test_refusals import refused
+
+CHECK = ("authority", "check", "--run-id", "test")
+PROGRAM, AUTHORITY = Pubkey.new_unique(), Pubkey.new_unique()
+
+
+@pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
+def test_the_owner_of_a_run(house: House, owner_address: str, treasurer: bool) -> None:
+    slot = house.chain.rpc.chain_position().slot
+    house.run(treasurer=treasurer)
+    house.cli.json("set-paused", "--run-id", "test", "--resume")
+    data = house.cli.json(*CHECK)
+    assert data["main_authority"] == data["join_authority"] == data["wallet"] == owner_address
+    assert data["wallet_is_main_authority"] is data["wallet_is_join_authority"] is True
+    assert (data["treasurer"] is not None) is treasurer
+    assert slot <= data["created_slot"] <= house.chain.rpc.chain_position().slot
+    assert [program["name"] for program in data["programs"]] == ["coordinator", "authorizer", "treasurer"]
+    assert ("close" in {item["what"] for item in data["unchangeable"]}) is treasurer
+    shown = house.cli(*CHECK).stdout
+    assert f"The wallet {owner_address} is the main authority and the join authority of run test." in shown
+
+
+def test_another_wallet_and_none(house: House) -> None:
+    stranger = address_of(house.stranger)
+    house.cli.json("create-run", "--run-id", "test", "--join-authority", stranger)
+    data = house.cli.json(*CHECK, "-w", house.stranger)
+    assert (data["wallet_is_main_authority"], data["wallet_is_join_authority"]) == (False, True)
+    house.cli.variables.clear()
+    data = house.cli.json(*CHECK)
+    assert (data["wallet"], data["wallet_is_main_authority"]) == (None, None)
+    refused(house, ExitCode.WALLET, *CHECK, "-w", "/nonexistent")
+    refused(house, ExitCode.NOT_FOUND, "authority", "check", "--run-id", "other")
+
+
+def test_a_run_id_that_is_used_again_has_the_slot_of_the_present_run(house: House) -> None:
+    house.run(configured=False)
+    first = house.cli.json(*CHECK)["created_slot"]
+    house.cli.json("close-run", "--run-id", "test", "--yes")
+    house.cli.json("localnet", "warp", "--slots", "50")
+    house.run()
+    assert house.cli.json(*CHECK)["created_slot"] > first + 49
+
+
+def deploy(house: House, name: str, slot: int, authority: Pubkey | None) -> None:
+    """Let a program look as if it were deployed by the upgradeable loader; it need not run any more."""
+    program = getattr(PUBLISHED, name)
+    bank = house.chain.dispatcher.context.bank
+    data = program_data_address(program)
+    code = bytes(bank.accounts.get(program).data)  # type: ignore[union-attr]  # it is deployed
+    bank.set_account(data, Account(10**10, header(slot, authority) + code, UPGRADEABLE_LOADER))
+    bank.set_account(program, Account(10**9, struct.pack("<I", 2) + bytes(data), UPGRADEABLE_LOADER))
+
+
+def header(slot: int, authority: Pubkey | None) -> bytes:
+    return struct.pack("<IQ?32s", 3, slot, authority is not None, bytes(authority) if authority else bytes(32))
+
+
+def test_a_program_that_was_upgraded_since(house: House, owner_address: str) -> None:
+    house.run()
+    created = house.cli.json(*CHECK)["created_slot"]
+    deploy(house, "coordinator", created + 1, address_of(house.owner))
+    deploy(house, "authorizer", created, address_of(house.stranger))
+    deploy(house, "treasurer", created, None)
+    outcome = house.cli(*CHECK, "--output", "json")
+    programs: dict[str, Any] = {program["name"]: program for program in outcome.data["programs"]}
+    assert programs["coordinator"]["upgrade_authority"] == owner_address
+    names = ("upgradeable", "wallet_is_upgrade_authority", "last_deploy_slot", "deployed_after_creation")
+    assert {name: tuple(program[key] for key in names) for name, program in programs.items()} == {
+        "coordinator": (True, True, created + 1, True),
+        "authorizer": (True, False, created, False),
+        "treasurer": (False, False, created, False),
+    }
+    [warning] = outcome.json["warnings"]
+    assert "coordinator" in warning
+    shown = house.cli(*CHECK).stdout
+    assert f"upgrade authority {owner_address} (the wallet), last deployed in slot {created + 1}" in shown
+    assert "cannot be upgraded" in shown
+
+
+def raw(owner: Pubkey, data: bytes) -> RawAccount:
+    return RawAccount(PROGRAM, owner, 1, data)
+
+
+def test_deployments() -> None:
+    pointer = raw(UPGRADEABLE_LOADER, struct.pack("<I", 2) + bytes(32))
+    found = decode_deployment(PROGRAM, pointer, raw(UPGRADEABLE_LOADER, header(7, AUTHORITY)))
+    assert (found.upgradeable, found.upgrade_authority, found.slot) == (True, AUTHORITY, 7)
+    found = decode_deployment(PROGRAM, pointer, raw(UPGRADEABLE_LOADER, header(7, None)))
+    assert (found.upgradeable, found.upgrade_authority, found.slot) == (False, None, 7)
+    for loader in FINAL_LOADERS:
+        assert decode_deployment(PROGRAM, raw(loader, b"ELF"), None).upgradeable is False
+    assert decode_deployment(PROGRAM, raw(AUTHORITY, b"?"), None).upgradeable is None
+    for missing in (None, raw(SYSTEM_PROGRAM, b"")):
+        with pytest.raises(AccountNotFound, match="not deployed"):
+            decode_deployment(PROGRAM, missing, None)
+    with pytest.raises(AccountNotFound, match="closed"):
+        decode_deployment(PROGRAM, pointer, None)
+    for data in (b"\3", header(7, None)[:-1], b"\2" + header(7, None)[1:]):
+        with pytest.raises(MalformedAccount):
+            decode_deployment(PROGRAM, pointer, raw(UPGRADEABLE_LOADER, data))
