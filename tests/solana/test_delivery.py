@@ -192,6 +192,15 @@ def test_retry_after_of_a_failed_send_is_honoured() -> None:
     assert stage.clock.sleeps[0] == 3.0
 
 
+@pytest.mark.parametrize("method", ["getTransaction", "getEpochInfo"])
+def test_retry_after_of_other_requests_is_honoured(method: str) -> None:
+    stage = Stage()
+    stage.on(method, HttpStatusError("busy", status=429, retry_after=3))
+    stage.on("getSignatureStatuses", lambda params: stage.cluster.status(stage.elapsed > 4))
+    stage.send()
+    assert 3.0 in stage.clock.sleeps
+
+
 def test_retry_after_of_a_status_poll_is_honoured() -> None:
     stage = Stage()
     stage.on(

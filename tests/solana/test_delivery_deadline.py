@@ -125,6 +125,26 @@ def test_an_endpoint_that_accepts_the_transaction_again_and_again_is_not_lost() 
     assert "could not be determined within 118 seconds" in error.message
 
 
+def test_an_endpoint_that_still_reports_its_block_height_is_not_lost() -> None:
+    stage = Stage()
+    stage.accepting_then(None, REFUSED)
+    for method in ("getTransaction", "getSignatureStatuses"):
+        stage.on(method, REFUSED)
+    stage.on("getEpochInfo", {"absoluteSlot": 100, "blockHeight": 200})
+    assert "could not be determined within 118 seconds" in stage.fails(TransactionUnknown).message
+
+
+def test_an_endpoint_is_lost_thirty_seconds_after_its_last_response() -> None:
+    stage = Stage()
+    stage.accepting_then(None, REFUSED)
+    stage.on("getTransaction", None)
+    slowly(stage, "getTransaction", 4)
+    for method in ("getSignatureStatuses", "getEpochInfo"):
+        stage.on(method, REFUSED)
+    stage.fails(TransactionUnknown)
+    assert 34 <= stage.elapsed < 36
+
+
 def test_an_endpoint_lost_after_sending_ends_in_unknown() -> None:
     stage = Stage()
     stage.accepting_then(None, REFUSED)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from psyche_cli.errors import (
+    HttpStatusError,
     ProgramRefused,
     TransactionExpired,
     TransactionUnknown,
@@ -68,6 +69,44 @@ def test_the_two_responses_are_five_seconds_apart() -> None:
     stage.on("getSignatureStatuses", status)
     stage.fails(TransactionExpired)
     assert 5 <= moments[-1] - moments[0] < 5.3
+
+
+def test_exactly_five_seconds_are_enough() -> None:
+    stage = Stage()
+    moments = [1010.0, 1015.0]
+
+    def status(params: list[Any]) -> Any:
+        if params[1]["searchTransactionHistory"]:
+            stage.clock.now = moments.pop(0)
+        return stage.cluster.status(False, slot=300)
+
+    stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
+    stage.on("getSignatureStatuses", status)
+    stage.fails(TransactionExpired)
+    assert moments == []
+
+
+def test_after_a_known_status_five_seconds_begin_anew() -> None:
+    stage = Stage()
+    responses = [(1010.0, False), (1014.0, True), (1016.0, False), (1021.0, False)]
+
+    def status(params: list[Any]) -> Any:
+        known = False
+        if params[1]["searchTransactionHistory"]:
+            stage.clock.now, known = responses.pop(0)
+        return stage.cluster.status(known, "processed", slot=300)
+
+    stage.on("getEpochInfo", {"absoluteSlot": 300, "blockHeight": 251})
+    stage.on("getSignatureStatuses", status)
+    stage.fails(TransactionExpired)
+    assert responses == []
+
+
+def test_a_failed_resend_is_not_reported_after_a_send_that_was_accepted() -> None:
+    stage = Stage()
+    stage.accepting_then(None, HttpStatusError("busy", status=503))
+    stage.on("getSignatureStatuses", stage.status(False))
+    assert stage.fails(TransactionExpired).hint.startswith("Nothing was executed")
 
 
 def test_a_known_status_restarts_the_check_of_expiry() -> None:
