@@ -98,7 +98,7 @@ def _report_lost_output(
     landed = outcome.transactions if isinstance(outcome, OperationResult) else ()
     if isinstance(error, OSError) and error.errno == errno.EPIPE and not landed:
         return  # the reader (such as `| head`) closed the pipe, which is not an error
-    reason = error.strerror if isinstance(error, OSError) else error
+    reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
     environment.diagnostics.line(f"Error: Cannot write the output: {reason}.")
     for transaction in landed:
         environment.diagnostics.line(f"Transaction landed: ({transaction.label}) {transaction.signature}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -14,8 +15,11 @@ from solders.pubkey import Pubkey
 from psyche_cli.cli.app import main
 from psyche_cli.environment import Clock, Environment, SystemClock
 from psyche_cli.errors import ExitCode
+from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
-from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
+from psyche_cli.localnet.chain.timekeeping import Timekeeper
+from psyche_cli.localnet.in_process import InProcessTransport
+from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
@@ -55,14 +59,18 @@ class Chain:
 
     @classmethod
     def start(cls, home: Path, **wallets_sol: int) -> tuple[Chain, dict[str, Path]]:
-        """Create a validator, and a keypair file per name that is funded with that many SOL at genesis."""
-        files, balances = {}, {}
-        for name, sol in wallets_sol.items():
-            wallet = Wallet.generate()
-            files[name] = home / f"{name}.json"
+        """Create a validator, and a keypair file per name that is funded with that many SOL at genesis.
+
+        Booting a VM takes 50 ms of CPU. Tests with the same wallets therefore share a bank, reset to genesis each time
+        as ``localnet reset`` does it; the RPC context, with its snapshots and counters, is new.
+        """
+        bank, wallets = _bank_with(tuple(wallets_sol.items()))
+        bank.listeners.clear()
+        bank.restore(bank.at_genesis)
+        files = {name: home / f"{name}.json" for name in wallets_sol}
+        for name, wallet in wallets.items():
             wallet.write_keypair_file(files[name])
-            balances[wallet.address] = sol * SOL
-        return cls(create_dispatcher(Genesis(balances=balances)), home), files
+        return cls(Dispatcher(RpcContext(bank)), home), files
 
     def transport(self, url: str) -> Transport:
         """The transport for any URL: connects to this chain and records requests."""
@@ -77,6 +85,14 @@ class Chain:
     def sent(self) -> int:
         """The number of transactions sent so far."""
         return self.requests.count("sendTransaction")
+
+
+@functools.cache
+def _bank_with(wallets_sol: tuple[tuple[str, int], ...]) -> tuple[Bank, dict[str, Wallet]]:
+    """The bank of this process whose genesis has a wallet per name with that many SOL, and these wallets."""
+    wallets = {name: Wallet.generate() for name, _ in wallets_sol}
+    balances = {wallets[name].address: sol * SOL for name, sol in wallets_sol}
+    return Bank(Genesis(balances=balances), Timekeeper(SystemClock())), wallets
 
 
 class RecordingTransport:

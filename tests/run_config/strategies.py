@@ -27,7 +27,7 @@ _REFUSED = {("checkpoint", "Ephemeral"), ("optimizer", "Dummy")}
 
 def texts(capacity: int) -> st.SearchStrategy[str]:
     """Non-empty texts that fit."""
-    alphabet = st.characters(categories=("L", "N", "P", "S"), codec="utf-8") | st.just(" ")
+    alphabet = st.characters(categories=("L", "N", "P", "S"), include_characters=" ", codec="utf-8")
     return st.text(alphabet, min_size=1, max_size=capacity).filter(
         lambda text: len(text.encode()) <= capacity and flaw_of_prose(text) is None
     )
