@@ -11,7 +11,7 @@ import pytest
 
 from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
-from tests.cli.conftest import CONFIGS, MINIMAL
+from tests.cli.conftest import CONFIGS, MINIMAL, House
 from tests.cli.harness import CommandLine, environment_of
 
 PREVIEW = ("config", "preview", MINIMAL)
@@ -79,6 +79,22 @@ def test_the_layout_at_80_columns_and_wide(offline: CommandLine) -> None:
     ]
 
 
+def test_a_dump_is_previewed_and_compared_through_a_pipe(house: House) -> None:
+    house.run()
+    dumped = house.cli("config", "dump", "--run-id", "test").stdout
+
+    def piped(*words: str) -> str:
+        environment = environment_of(house.cli).replaced(
+            stdin=io.StringIO(dumped), stdout=io.StringIO(), stderr=io.StringIO()
+        )
+        assert main(words, environment) is ExitCode.OK
+        assert isinstance(environment.stdout, io.StringIO)
+        return environment.stdout.getvalue()
+
+    assert piped("config", "preview", "-").startswith("<stdin>: 499 steps in 72 epochs")
+    assert piped("config", "diff", "--run-id", "test", "-") == "Run test has the same configuration as <stdin>.\n"
+
+
 def test_a_stdout_without_braille(offline: CommandLine) -> None:
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     environment = environment_of(offline).replaced(stdout=stdout, stderr=io.StringIO())
@@ -94,7 +110,9 @@ def test_an_svg_file(offline: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "run.svg"
     assert offline.json(*PREVIEW, "--svg", file)["svg"] == str(file)
     root = ElementTree.fromstring(file.read_text(encoding="utf-8"))
-    assert "Preview of minimal.toml" in [element.text for element in root.iter()]
+    texts = [element.text for element in root.iter()]
+    assert "Preview of minimal.toml" in texts
+    assert not [text for text in texts if text and str(MINIMAL.parent) in text]
     again = offline(*PREVIEW, "--svg", file)
     assert again.code is ExitCode.USAGE
     assert "already exists and will not be overwritten" in again.stderr

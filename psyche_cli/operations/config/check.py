@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from psyche_cli.environment import Environment
 from psyche_cli.errors import BrokenRule, ConfigurationError
+from psyche_cli.operations.config.files import load_config
 from psyche_cli.operations.config.payloads import CheckData, CheckedFile
 from psyche_cli.results import OperationResult
-from psyche_cli.run_config.load import RunConfig, load_run_config, parse_run_config
+from psyche_cli.run_config.load import RunConfig
 from psyche_cli.run_config.problems import configuration_error
-from psyche_cli.run_config.source import FILE_SIZE_MAX, text_of
-
-STDIN: Final = Path("-")
-"""The path that means standard input."""
-
-_STDIN_NAME: Final = Path("<stdin>")
 
 
 def check_files(environment: Environment, paths: Sequence[Path], *, strict: bool = False) -> OperationResult[CheckData]:
@@ -49,18 +43,11 @@ def check_files(environment: Environment, paths: Sequence[Path], *, strict: bool
 
 
 def _checked(environment: Environment, path: Path, *, strict: bool) -> RunConfig:
-    found = parse_run_config(_stdin_text(environment), _STDIN_NAME) if path == STDIN else load_run_config(path)
+    found = load_config(environment, path)
     if strict and found.warnings:
         name = found.source
         raise configuration_error(found.warnings, subject=str(name), hint="Omit --strict to accept this.", source=name)
     return found
-
-
-def _stdin_text(environment: Environment) -> str:
-    """The content of standard input, decoded like a file regardless of the locale."""
-    stream = environment.stdin
-    content = stream.buffer.read(FILE_SIZE_MAX + 1) if hasattr(stream, "buffer") else stream.read().encode()
-    return text_of(content, str(_STDIN_NAME))
 
 
 def _of_several(errors: Sequence[ConfigurationError], count: int) -> ConfigurationError:

@@ -13,6 +13,7 @@ from psyche_cli.operations.config.payloads import EpochTimes, PreviewData, Previ
 from psyche_cli.operations.config.preview_text import PreviewText, curves
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.plots import svg_plot
+from psyche_cli.printable import printable
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.forecast import Forecast, slowest_pace
 from psyche_cli.run_config.load import RunConfig
@@ -50,9 +51,9 @@ def preview(
     rewards = None if earning_rate is None else _rewards(earning_rate, decimals, forecast)
     data = _data(file, forecast, shown, rewards, svg)
     if svg is not None:
-        title = f"Preview of {file.source.name}"
+        title = f"Preview of {printable(file.source.name)}"
         write_new_file(
-            svg, svg_plot(curves(forecast, _SVG_POINTS), title=title, description=_summary(data)), what="the SVG file"
+            svg, svg_plot(curves(forecast, _SVG_POINTS), title=title, description=_outline(data)), what="the SVG file"
         )
     warnings = [f"{warning.where}: {warning.message} (warning {warning.rule})" for warning in file.warnings]
     if forecast.uncountable_step is not None:
@@ -145,8 +146,12 @@ def _rewards(text: str, decimals: int, forecast: Forecast) -> RewardCost:
 
 
 def _summary(data: PreviewData) -> str:
+    return f"{data.path}: {_outline(data)}"
+
+
+def _outline(data: PreviewData) -> str:
     epochs = "1 epoch" if data.epochs == 1 else f"{data.epochs:,} epochs"
-    return f"{data.path}: {data.steps:,} steps in {epochs}, {format_duration(data.seconds)} at this pace."
+    return f"{data.steps:,} steps in {epochs}, {format_duration(data.seconds)} at this pace."
 
 
 def _details(data: PreviewData, decimals: int) -> list[tuple[str, str]]:

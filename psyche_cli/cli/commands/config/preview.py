@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 from psyche_cli.cli.options import Argument, option
-from psyche_cli.cli.sessions import plain
+from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.limits import U32_MAX
 from psyche_cli.results import Result
 
 
 @plain(example="psyche-cli config preview run.toml --earning-rate 12.5 --svg run.svg")
 def command(
+    call: Call,
     *,
-    file: Annotated[Path, Argument(metavar="FILE", help="Run configuration file (TOML).")],
+    file: Annotated[Path, Argument(metavar="FILE", help="Run configuration file (TOML); - is standard input.")],
     steps: Annotated[
         str | None,
         option("--steps", metavar="N,...", help="Steps to show. By default those at which something changes."),
@@ -50,11 +51,11 @@ def command(
     Rounds and duration of an epoch, tokens per step and in total, batch size and learning rate at chosen steps, and the
     cost of the rewards, as a table and as curves. Assumes that enough members are always present.
     """
+    from psyche_cli.operations.config.files import load_config
     from psyche_cli.operations.config.preview import preview
-    from psyche_cli.run_config.load import load_run_config
 
     return preview(
-        load_run_config(file),
+        load_config(call.environment, file),
         steps=steps,
         train_seconds=train_seconds,
         earning_rate=earning_rate,

@@ -1,0 +1,27 @@
+"""Reading the configuration that a command line names: a file, or standard input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from psyche_cli.environment import Environment
+from psyche_cli.run_config.load import RunConfig, load_run_config, parse_run_config
+from psyche_cli.run_config.source import FILE_SIZE_MAX, text_of
+
+STDIN: Final = Path("-")
+"""The path that means standard input."""
+
+_STDIN_NAME: Final = Path("<stdin>")
+
+
+def load_config(environment: Environment, path: Path) -> RunConfig:
+    """Read and validate a configuration. Raises ConfigurationError with all of its problems."""
+    return parse_run_config(_stdin_text(environment), _STDIN_NAME) if path == STDIN else load_run_config(path)
+
+
+def _stdin_text(environment: Environment) -> str:
+    """The content of standard input, decoded like a file regardless of the locale."""
+    stream = environment.stdin
+    content = stream.buffer.read(FILE_SIZE_MAX + 1) if hasattr(stream, "buffer") else stream.read().encode()
+    return text_of(content, str(_STDIN_NAME))
