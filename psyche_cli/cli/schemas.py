@@ -23,7 +23,7 @@ from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
-from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, RunListData
+from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.receipts import Receipt
@@ -49,6 +49,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "list-runs": OperationResult[RunListData],
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
+    "cost": OperationResult[CostData],
     "json-dump-run": Document[RunDump],
     "json-dump-user": Document[UserDump],
     "set-future-epoch-rates": OperationResult[RatesData],

@@ -82,6 +82,7 @@ SECTIONS: Final = (
             Verb("list-runs", "List the runs on the cluster", "list_runs"),
             Verb("can-join", "Check whether a key can join a run now", "can_join"),
             Verb("authority", "Inspect who controls a run", "authority.group", verbs=_AUTHORITY, runs=False),
+            Verb("cost", "Show what a run has cost so far", "cost"),
             Verb("json-dump-run", "Print the full state of a run as JSON", "json_dump_run", prints_document=True),
             Verb(
                 "json-dump-user",

@@ -36,6 +36,7 @@ EVERY_COMMAND: list[tuple[object, ...]] = [
     ("treasurer-claim-rewards", "--run-id", "test"),
     ("rewards", "list", "--run-id", "test"),
     ("list-runs", "--mine"),
+    ("cost", "--run-id", "test"),
     ("authority", "check", "--run-id", "test"),
     ("can-join", "--run-id", "test", "--address", ADDRESS),
     ("tick", "--run-id", "test", "--count", "1"),

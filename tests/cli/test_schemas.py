@@ -97,6 +97,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("tick", *run, "--count", "1"),
         ("checkpoint", "--run-id", "joined", "--repo", "owner/model"),
         ("list-runs",),
+        ("cost", *run),
         ("authority", "check", *run),
         ("can-join", *run, "--address", other),
         ("json-dump-run", *run),

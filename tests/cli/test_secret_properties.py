@@ -40,6 +40,7 @@ VERBS: dict[str, list[str]] = {
     "list-runs": ["list-runs", "--mine", "--joinable", "--state", "Paused"],
     "can-join": ["can-join", "--run-id", "test", "--address", ADDRESS],
     "authority check": ["authority", "check", "--run-id", "test"],
+    "cost": ["cost", "--run-id", "test"],
     "json-dump-run": ["json-dump-run", "--run-id", "test"],
     "json-dump-user": ["json-dump-user", "--run-id", "test", "--address", ADDRESS],
     "set-future-epoch-rates": ["set-future-epoch-rates", "--run-id", "test", "--earning-rate", "1"],

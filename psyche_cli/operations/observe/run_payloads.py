@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Literal
 
+from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.operations.runs.payloads import StateText
 from psyche_cli.payload_types import Address, Unsigned
 
@@ -67,6 +69,55 @@ class AuthorityData:
     created_slot: Annotated[Unsigned | None, "Slot in which the run was created; null if the node does not know it."]
     programs: list[ProgramAuthority]
     unchangeable: list[Unchangeable]
+
+
+@dataclass(frozen=True)
+class LockedRent:
+    """What an account of a run holds."""
+
+    account: Annotated[str, "coordinator account, coordinator instance, treasurer run or vault."]
+    address: Address
+    lamports: Unsigned
+
+
+@dataclass(frozen=True)
+class SignerFees:
+    """The fees that one signer paid."""
+
+    signer: Annotated[Address, "The fee payer."]
+    transactions: Unsigned
+    lamports: Unsigned
+
+
+@dataclass(frozen=True)
+class RewardCost:
+    """What members earned for training."""
+
+    collateral_mint: Address
+    earned: Annotated[CollateralAmount, "All that members earned."]
+    paid: Annotated[CollateralAmount, "What they have claimed of it."]
+    earned_per_million_tokens: Annotated[
+        Decimal | None, "In whole collateral tokens, to 12 digits; null before anything was trained."
+    ]
+
+
+@dataclass(frozen=True)
+class CostData:
+    """What a run has cost so far."""
+
+    run_id: str
+    rent: list[LockedRent]
+    rent_lamports: Annotated[Unsigned, "What all accounts of the run hold."]
+    rent_recoverable: Annotated[bool, "Whether closing the run returns it; false with a treasurer."]
+    fees: Annotated[list[SignerFees], "By fee payer, the greatest first."]
+    fees_lamports: Annotated[Unsigned, "The fees of all counted transactions."]
+    transactions: Annotated[Unsigned, "How many transactions were counted, failed ones included."]
+    complete: Annotated[bool, "Whether these are all transactions that name the coordinator account."]
+    epochs: Annotated[Unsigned, "Epochs that have ended."]
+    fees_per_epoch_lamports: Annotated[Unsigned | None, "Average, rounded down; null before the first epoch ended."]
+    trained_sequences: Annotated[Unsigned, "Sequences of the data that the run has gone through."]
+    trained_tokens: Annotated[Unsigned, "The same in tokens, by the present sequence length."]
+    rewards: Annotated[RewardCost | None, "Null for a run without treasurer."]
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,16 @@ def read_landed_transaction(value: Json) -> LandedTransaction | None:
         err=meta["err"],
         logs=as_logs(meta.get("logMessages")),
         fee_lamports=as_u64(meta.get("fee")),
+        payer=_payer(fields.get("transaction")),
     )
+
+
+def _payer(transaction: Json) -> Pubkey | None:
+    """The first account of a transaction in the encoding ``json``; None if it came without its message."""
+    if not isinstance(transaction, dict) or "message" not in transaction:
+        return None
+    keys = as_list(as_object(transaction["message"]).get("accountKeys"))
+    return Pubkey.from_string(as_text(keys[0])) if keys else None
 
 
 def read_token_amount(value: Json) -> TokenAmount:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from solders.hash import Hash
+from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli.errors import Json
@@ -47,12 +48,13 @@ class SignatureStatus(NamedTuple):
 
 
 class LandedTransaction(NamedTuple):
-    """A transaction in the ledger: slot, error or None, logs, and fee in lamports."""
+    """A transaction in the ledger: slot, error or None, logs, fee in lamports, and who paid it, if the node says so."""
 
     slot: int
     err: Json
     logs: tuple[str, ...]
     fee_lamports: int
+    payer: Pubkey | None = None
 
 
 class AddressSignature(NamedTuple):

@@ -1,0 +1,38 @@
+"""``psyche-cli cost``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from psyche_cli.cli.options import RunId, TreasurerIndex, option
+from psyche_cli.cli.sessions import Reading, reads
+
+_MOST = 100_000
+
+
+@reads(example="psyche-cli cost --run-id my-run")
+def command(
+    *,
+    run_id: RunId,
+    transactions: Annotated[
+        int,
+        option(
+            "--transactions",
+            metavar="N",
+            help="Count the fees of at most so many of the newest transactions; each takes a request. Defaults to 500.",
+            min=0,
+            max=_MOST,
+        ),
+    ] = 500,
+    treasurer_index: TreasurerIndex = None,
+) -> Reading:
+    """Show what a run has cost so far.
+
+    Rent that its accounts lock, the fees that each signer paid and their average per epoch, and what members earned for
+    each million trained tokens. Does not need a wallet.
+    """
+    from psyche_cli.operations.observe.cost import cost_of_run
+
+    return lambda session: cost_of_run(
+        session, run_id=run_id, transactions=transactions, treasurer_index=treasurer_index
+    )
