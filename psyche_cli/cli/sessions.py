@@ -179,9 +179,10 @@ def _report_unused(call: Call) -> None:
 
 def _call(function: Callable[..., Any], call: Call) -> Any:
     """Call a verb's function with its own options, and with the whole call if it takes that."""
-    parameters = inspect.signature(function).parameters
-    own = {name: value for name, value in call.values.items() if name in parameters}
-    return function(call, **own) if "call" in parameters else function(**own)
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    own = {name: value for name, value in call.values.items() if name in names}
+    return function(call, **own) if "call" in names else function(**own)
 
 
 def given_options(call: Call) -> GivenOptions:

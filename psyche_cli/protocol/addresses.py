@@ -14,7 +14,6 @@ from psyche_cli.errors import InvalidPublicKey, InvalidRunId, UsageError
 from psyche_cli.limits import MAX_RUN_ID_BYTES, MAX_SEED_BYTES, U64_MAX
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.programs import ASSOCIATED_TOKEN_PROGRAM, SYSTEM_PROGRAM, TOKEN_PROGRAM
-from psyche_cli.texts import flaw_of_identifier
 
 JOIN_SCOPE = b"CoordinatorJoinRun"
 ANYONE = SYSTEM_PROGRAM
@@ -52,6 +51,8 @@ def check_new_run_id(text: str) -> str:
     Such an id is printable and visible, has no leading or trailing blanks, and is in Unicode NFC. ``check_run_id``
     accepts every id that has an address, since other clients may create runs with any of them. Raises InvalidRunId.
     """
+    from psyche_cli.texts import flaw_of_identifier  # not at the top: only new runs need it
+
     flaw = flaw_of_identifier(check_run_id(text))
     if flaw is not None:
         raise InvalidRunId(

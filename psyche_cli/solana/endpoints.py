@@ -9,7 +9,6 @@ from __future__ import annotations
 from urllib.parse import SplitResult, urlsplit
 
 from psyche_cli.errors import UsageError
-from psyche_cli.lazy_pattern import LazyPattern
 from psyche_cli.limits import LOCAL_RPC_URL
 
 # The names that the Solana CLI accepts for --url. "localhost" maps to an address because local validators listen on
@@ -20,7 +19,6 @@ _MONIKERS = {
     "testnet": "https://api.testnet.solana.com",
     "mainnet-beta": "https://api.mainnet-beta.solana.com",
 }
-_LOOPBACK_IPV4 = LazyPattern(r"127(\.[0-9]{1,3}){3}")
 _HINT = f"Use a URL such as {LOCAL_RPC_URL}, or localhost, devnet, testnet or mainnet-beta."
 
 
@@ -64,7 +62,9 @@ def check_rpc_url(text: str) -> str:
 def is_loopback(url: str) -> bool:
     """Whether the endpoint is on this machine, for which proxies are never used."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or _LOOPBACK_IPV4.fullmatch(host) is not None
+    first, *others = host.split(".")
+    is_ipv4 = len(others) == 3 and all(part.isascii() and part.isdigit() and len(part) <= 3 for part in others)
+    return host in ("localhost", "::1") or (first == "127" and is_ipv4)
 
 
 def _moniker_url(text: str) -> str:

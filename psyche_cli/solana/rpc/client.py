@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from solders.hash import Hash
 from solders.pubkey import Pubkey
@@ -41,7 +42,9 @@ from psyche_cli.solana.rpc.types import (
     Simulation,
     TokenAmount,
 )
-from psyche_cli.transport import Transport
+
+if TYPE_CHECKING:
+    from psyche_cli.transport import Transport
 
 ACCOUNTS_PER_CALL = 100
 SIGNATURES_PER_CALL = 1000

@@ -11,10 +11,11 @@ from psyche_cli.errors import Json, NetworkError, TimedOut
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.jsonrpc import bad_response, decode_answer, encode_request
 from psyche_cli.solana.rpc.retry import RetryPolicy
-from psyche_cli.transport import Transport
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from psyche_cli.transport import Transport
 
 REQUEST_TIMEOUT = 10.0
 
