@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -18,8 +18,7 @@ from psyche_cli.solana.rent import Rent, decode_rent
 from psyche_cli.solana.sending.transaction import transaction_fee
 
 
-@dataclass(frozen=True)
-class Funds:
+class Funds(NamedTuple):
     """The wallet's ``balance`` in lamports, and the cluster's rent parameters."""
 
     balance: int

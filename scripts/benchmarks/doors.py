@@ -128,12 +128,13 @@ def _real_time(
 
 
 def _late_confirmations(table: Table, owner: Path, faraway: FarAway) -> None:
-    """From the moment in which the endpoint would tell that a transaction landed to the receipt, its logs included."""
+    """From the moment in which the endpoint would tell that a transaction landed until the sender knows, and then until
+    it has the logs. It asks for them as soon as it knows."""
     faraway.latency = LATENCIES[1]
     chance = random.Random(8)
     table.section(f"confirmations 0.3 to 3 s after the sending, noticed at {faraway.latency * 1000:.0f} ms [at first]")
     environment = environment_of_this_process().replaced(stderr=io.StringIO())
-    taken = []
+    noticed, complete = [], []
     for rate in range(LATE_CONFIRMATIONS):
         with signing_session(environment, rpc=faraway.url, wallet_path=owner) as session:
             raw = session.rpc.account(instance_address("plain"))
@@ -146,7 +147,9 @@ def _late_confirmations(table: Table, owner: Path, faraway: FarAway) -> None:
             )
             faraway.hold_back = chance.uniform(0.3, 3.0)
             session.sender.send([instruction], session.wallet, label="late")
-            taken.append((time.monotonic() - faraway.visible_at) * 1000)
+            noticed.append((faraway.fetched_at - faraway.visible_at) * 1000)
+            complete.append((time.monotonic() - faraway.visible_at) * 1000)
     faraway.hold_back = 0.0
-    table.figure("noticed after, median", statistics.median(taken), "ms")
-    table.figure("noticed after, at most", max(taken), "ms", "aim 350 ms [850 ms]")
+    table.figure("noticed after, median", statistics.median(noticed), "ms")
+    table.figure("noticed after, at most", max(noticed), "ms", "aim 350 ms [850 ms]")
+    table.figure("receipt with logs after, at most", max(complete), "ms")

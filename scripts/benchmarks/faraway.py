@@ -21,7 +21,8 @@ class FarAway:
     ``latency`` is in seconds per round trip: half of it before the validator gets a request, half before its answer
     goes back, and once more per connection for the handshake of TCP (TLS would take one or two more). ``requests`` are
     the methods that passed, ``connections`` how often a client connected. With ``hold_back``, what is sent becomes
-    visible so many seconds later, at ``visible_at`` of the monotonic clock.
+    visible so many seconds later, at ``visible_at`` of the monotonic clock. ``fetched_at`` is when a transaction was
+    last asked for with its logs.
     """
 
     def __init__(self, url: str, latency: float = 0.0) -> None:
@@ -31,6 +32,7 @@ class FarAway:
         self.connections = 0
         self.hold_back = 0.0
         self.visible_at = 0.0
+        self.fetched_at = 0.0
         self._sent = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -57,6 +59,8 @@ class FarAway:
         """One round trip."""
         request = json.loads(body)
         method = request["method"]
+        if method == "getTransaction":
+            self.fetched_at = time.monotonic()
         self.requests.append(method)
         time.sleep(self.latency / 2)
         if method == "sendTransaction" and request["params"][0] != self._sent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psyche_cli.amounts import format_amount, ui_decimal
 from psyche_cli.operations.rewards.payloads import CollateralAmount
@@ -11,8 +11,7 @@ from psyche_cli.protocol.run_states import RunState
 from psyche_cli.suggestions import GivenOptions
 
 
-@dataclass(frozen=True)
-class Obligations:
+class Obligations(NamedTuple):
     """The balance of a vault and what it has to pay, in base units of the collateral.
 
     ``owed`` has been earned but not claimed. ``current`` will be paid at the end of the current epoch and is 0 between

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.operations.change import Change, instructions_for
@@ -16,8 +16,7 @@ from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 
 
-@dataclass(frozen=True)
-class Rates:
+class Rates(NamedTuple):
     """Reward rates in points per epoch; one point is one base unit of the collateral."""
 
     earning: int

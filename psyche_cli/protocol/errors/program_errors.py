@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psyche_cli.errors import ProgramRefused, PsycheError
 from psyche_cli.protocol.errors import error_tables
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 _EXPLANATIONS = ("model check failed: ", "cold_start_warmup_steps (", "panicked at", "Error: ")
 
 
-@dataclass(frozen=True)
-class ProgramFailure:
+class ProgramFailure(NamedTuple):
     """The explanation of a failed transaction.
 
     ``program_name`` and ``program_id`` identify the program that returned the error, possibly in an inner call; both
@@ -139,8 +137,7 @@ def _transaction_failure(reason: int | str) -> ProgramFailure:
     return ProgramFailure("", "", None, name, message, None, hint)
 
 
-@dataclass(frozen=True)
-class _Failed:
+class _Failed(NamedTuple):
     """A failed invocation: the program, and the lines that it logged itself."""
 
     program_id: str

@@ -12,8 +12,7 @@ import importlib
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.resources import idl_path
@@ -56,8 +55,7 @@ class AnchorPrograms:
         )
 
 
-@dataclass(frozen=True)
-class _Encoder:
+class _Encoder(NamedTuple):
     """The encoder of one instruction: its accounts (name, signer flag, writable flag), arguments and argument types."""
 
     accounts: Sequence[tuple[str, bool, bool]]

@@ -27,8 +27,7 @@ valid for 150 blocks, and both steps take about 45 slots more.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from solders.signature import Signature
 
@@ -53,8 +52,7 @@ from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 _LOG_ATTEMPTS = 3
 
 
-@dataclass(frozen=True)
-class DeliveryTimes:
+class DeliveryTimes(NamedTuple):
     """The intervals and timeouts of a delivery, in seconds."""
 
     resend: float = 2.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def unique_compute_limit() -> Instruction:
     once, but both processes would report it. The instruction sets a compute unit limit, far above what a transfer
     needs, with 17 random bits. It costs nothing unless a compute unit price is set.
     """
-    return set_compute_unit_limit(_MARK_BASE + secrets.randbits(17))
+    return set_compute_unit_limit(_MARK_BASE + (int.from_bytes(os.urandom(3), "big") >> 7))
 
 
 def transaction_size(instructions: Sequence[Instruction], payer: Pubkey) -> int:
