@@ -116,7 +116,7 @@ class Environment:
                 self.redactor.learn_url(value)
 
     def replaced(self, **changes: Any) -> Environment:
-        """A new environment with these arguments of the constructor, and this one's for the rest."""
+        """A copy with some of the constructor's arguments replaced."""
         names = ("stdin", "stdout", "stderr", "variables", "home", "clock", "open_transport", "stop_signals", "started")
         return Environment(**{**{name: getattr(self, name) for name in names}, **changes})
 
@@ -169,7 +169,7 @@ class Environment:
 
     @property
     def columns(self) -> int:
-        """The width of what is laid out for stdout: that of the terminal, or what COLUMNS says; else 80."""
+        """The width of stdout in columns: the variable COLUMNS, else the terminal's width, else 80."""
         given = self.variables.get("COLUMNS", "")
         if given.isascii() and given.isdigit() and int(given[:9]) >= SMALLEST_WIDTH:
             return int(given[:9])

@@ -517,5 +517,5 @@ class HungUp(Interrupted):
 
 
 def error_classes(root: type[PsycheError] = PsycheError) -> list[type[PsycheError]]:
-    """All classes of the tree, from the root down, in the order shown above."""
+    """All classes in the tree, from the root down, in the order shown above."""
     return [root, *(kind for child in root.__subclasses__() for kind in error_classes(child))]

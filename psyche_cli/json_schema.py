@@ -1,8 +1,8 @@
 """JSON Schema (draft 2020-12) of the Python types that JSON output is generated from.
 
 Supported types: str, bool, int, float, Decimal, None, object (any JSON), ``Literal``, enumerations, unions, lists and
-tuples with one element type, mappings with string keys, dataclasses and ``TypedDict``. ``Annotated`` adds a
-description (a string) or a ``payload_types.Constraint``, or replaces the schema by a ``payload_types.JsonShape``.
+tuples with one element type, mappings with string keys, dataclasses and ``TypedDict``. ``Annotated`` adds a description
+(a string) or a ``payload_types.Constraint``, or replaces the schema with a ``payload_types.JsonShape``.
 """
 
 from __future__ import annotations

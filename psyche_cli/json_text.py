@@ -1,4 +1,4 @@
-"""JSON as it is printed: sorted keys, exact Decimals, nothing unprintable.
+"""JSON output: sorted keys, exact Decimals, unprintable characters escaped.
 
 The standard library has no encoder for Decimals that keeps their digits, hence this one.
 """
@@ -18,15 +18,15 @@ _INDENT = "  "
 def json_text(value: JsonValue | Mapping[str, object], *, ascii_only: bool = False, one_line: bool = False) -> str:
     """JSON with sorted keys and 2 spaces of indent (or in one line); Decimals exact, NaN and infinities as null.
 
-    What is not printable is escaped, with ``ascii_only`` also what is not ASCII. Raises TypeError for a value that is
-    no JSON.
+    Unprintable characters are escaped, and with ``ascii_only`` all non-ASCII characters. Raises TypeError for a value
+    of any other type.
     """
     quoted = json.JSONEncoder(ensure_ascii=ascii_only).encode
     return escaped_json(_text(value, quoted, None if one_line else "\n"))
 
 
 def _text(value: object, quoted: Callable[[str], str], line: str | None) -> str:
-    """``line`` is the line break before the value's own brackets, with the blanks after it; None for one line."""
+    """``line`` is a line break and the indentation of the value's closing bracket; None for one-line output."""
     if isinstance(value, str):
         return quoted(value)
     if value is None:
@@ -51,7 +51,7 @@ def _fraction(value: object) -> str:
 
     if isinstance(value, Decimal):
         return str(value) if value.is_finite() else "null"
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not a JSON type")
 
 
 def _bracketed(brackets: str, parts: list[str], line: str | None) -> str:

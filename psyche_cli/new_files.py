@@ -10,7 +10,7 @@ from psyche_cli.private_keys import refuse_key_as_path
 
 
 def write_new_file(path: Path, text: str, *, what: str) -> None:
-    """Write text to a new UTF-8 file, ending with a newline.
+    """Write text and a final newline to a new UTF-8 file.
 
     ``what`` names the path in messages. A partially written file is removed.
 

@@ -1,4 +1,4 @@
-"""Curves as lines of text for a terminal, and as SVG. Nothing is drawn for values that are not finite."""
+"""Curves as text for a terminal, and as SVG. Non-finite values are not drawn."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class Curve:
 
     @cached_property
     def span(self) -> float:
-        """Largest value less smallest; 0 if that is no finite number."""
+        """The largest value minus the smallest; 0 if the difference is not finite."""
         span = self.high - self.low
         return span if math.isfinite(span) else 0.0
 
     def share(self, value: float) -> float:
-        """Where between the smallest and the largest value a finite one lies, from 0 to 1; 0 where all are equal."""
+        """The position of a finite value between the smallest (0) and the largest (1); 0 if all are equal."""
         return (value - self.low) / self.span if self.span > 0 else 0.0
 
 
 def text_plot(curve: Curve, *, width: int, height: int, braille: bool = True) -> list[str]:
-    """The curve in lines of at most ``width`` characters: its title, ``height`` lines of curve, and the axis."""
+    """The curve as lines of at most ``width`` characters: the title, ``height`` lines of plot, and the axis labels."""
     top, bottom = number_text(curve.high), number_text(curve.low)
     margin = max(len(top), len(bottom))
     columns = max(width - margin - 2, 1)
@@ -63,7 +63,7 @@ def text_plot(curve: Curve, *, width: int, height: int, braille: bool = True) ->
 
 
 def _lit(curve: Curve, columns: int, rows: int) -> set[tuple[int, int]]:
-    """The dots of a curve, those between neighbours included, so that it has no gaps."""
+    """The dots (column, row) of a curve, including those that connect values in adjacent columns."""
     lit: set[tuple[int, int]] = set()
     before: int | None = None
     for column in range(columns):
@@ -107,7 +107,7 @@ _BOTTOM: Final = 45
 
 
 def svg_plot(curves: Sequence[Curve], *, title: str, description: str) -> str:
-    """The curves below each other as an SVG document without scripts or references to anything else."""
+    """The curves, one below the other, as an SVG document without scripts or external references."""
     height = _PANEL * len(curves) + 40
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"',
@@ -147,7 +147,7 @@ def _panel(curve: Curve, offset: int) -> list[str]:
 
 
 def _pieces(curve: Curve) -> list[list[tuple[int, float]]]:
-    """The values with their numbers, in pieces without values that are not finite."""
+    """The finite values with their indexes, split where a value is not finite."""
     pieces: list[list[tuple[int, float]]] = [[]]
     for at, value in enumerate(curve.values):
         if math.isfinite(value):

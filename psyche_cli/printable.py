@@ -33,7 +33,7 @@ def encodable(text: str, stream: TextIO) -> str:
 
 
 def is_utf8(stream: TextIO) -> bool:
-    """Whether a stream is in UTF-8, so that it has every character."""
+    """Whether a stream's encoding is UTF-8, which can represent every character."""
     try:
         return codecs.lookup(stream.encoding or "utf-8").name == "utf-8"
     except LookupError:

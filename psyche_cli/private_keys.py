@@ -1,6 +1,6 @@
 """Detects and decodes private keys written as base58, hexadecimal, base64 or decimal numbers.
 
-In base58 a keypair cannot be told from a transaction signature, nor a seed from a public key.
+In base58, a keypair cannot be distinguished from a transaction signature, or a seed from a public key.
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ def _from_base58(text: str) -> bytes:
 
 
 def base64_forms(data: bytes) -> Iterator[str]:
-    """The standard and URL-safe base64 characters that ``data`` yields at each of the three alignments.
+    """The base64 text (standard and URL-safe) of ``data`` at each of its three possible alignments in a longer text.
 
-    Characters that also encode bits of neighboring bytes are left out.
+    Characters that also encode bits of neighboring bytes are omitted.
     """
     for shift in range(3):
         text = base64.b64encode(bytes(shift) + data).decode("ascii")

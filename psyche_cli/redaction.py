@@ -76,7 +76,7 @@ class Redactor:
     def learn_misplaced(self, words: Iterable[str]) -> None:
         """Register possible keys among words that belong to no option or argument.
 
-        No message has to repeat such words, so less evidence is required.
+        No message needs to repeat such words, so weaker evidence is enough.
         """
         for text in misplaced_secrets_in(" ".join(words)):
             self.learn_secret(text)
@@ -92,7 +92,8 @@ class Redactor:
             self.learn_key(key)
 
     def learn_key(self, secret: bytes) -> None:
-        """Register a keypair (64 bytes, the second half public) or a seed (32 bytes) in all encodings."""
+        """Register all encodings of a keypair (64 bytes, of which the last 32 are the public key) or of a seed (32
+        bytes)."""
         seed = secret[:SEED_BYTES]
         for form in (
             base58.encode(secret),

@@ -25,8 +25,8 @@ class OperationResult(Generic[Payload]):
 
     ``summary`` is one line of text and ``details`` are label-value pairs printed below it. ``data`` is the
     machine-readable form: integers are lamports or base units, Decimals are whole tokens. ``next_steps`` are suggested
-    follow-up commands. ``answer_is_no`` is for commands that answer a question. ``body`` returns lines to print
-    under the details, such as a table, from the columns of the terminal and whether it knows all characters.
+    follow-up commands. ``answer_is_no`` is for commands that answer a question. ``body`` returns lines to print below
+    the details, such as a table, for a terminal width in columns and whether stdout is UTF-8.
     """
 
     def __init__(

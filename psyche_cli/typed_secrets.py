@@ -59,7 +59,7 @@ _SEPARATED_HEX: Final = LazyPattern(
 _HEX_DIGITS: Final = 48
 _HEX_CHARACTERS: Final = frozenset(string.hexdigits)
 _SHORTEST_PUBLIC: Final = 32
-"""Characters of a public key in base58, or of a digest in hexadecimal, at least."""
+"""Minimum length of a public key in base58, or of a digest in hexadecimal, in characters."""
 _WRAPPED: Final = 60
 """Minimum total length of the pieces of a key that is split by whitespace or line breaks."""
 _PIECE_CHARACTERS: Final = 8
@@ -69,7 +69,7 @@ _PROSE: Final = LazyPattern(r"\b(?:and|are|for|from|into|not|the|was|with)\b")
 
 
 class _Only(dict[int, str]):
-    """For ``str.translate``: blanks in place of all characters but some."""
+    """A table for ``str.translate`` that keeps some characters and replaces all others with blanks."""
 
     def __init__(self, characters: str) -> None:
         super().__init__((ord(character), character) for character in characters)
@@ -110,8 +110,10 @@ def _search(line: str) -> Iterator[str]:
 
 
 def _is_ordinary(line: str) -> bool:
-    """Whether of all shapes only pieces of a wrapped key may be in a line: it has no long run of letters and digits and
-    few words and numbers. Most lines are like this, and the patterns take milliseconds to compile."""
+    """Whether a line contains so few long words, numbers and hex digits that only a wrapped key may be in it.
+
+    This is true of most lines, and it avoids compiling the patterns, which takes milliseconds.
+    """
     runs = line.translate(_RUNS).split()
     alphanumeric = line.translate(_ALPHANUMERIC).split()
     pieces = _pieces(line)
@@ -126,7 +128,7 @@ def _is_ordinary(line: str) -> bool:
 
 
 def _may_be_split(piece: str, after: str) -> bool:
-    """Whether a keypair in base58 may go from one piece of a line on into the next."""
+    """Whether a base58 keypair may continue from one piece of a line into the next."""
     end, start = piece[-_PIECE_CHARACTERS:], after[:_PIECE_CHARACTERS]
     return end.isalnum() and start.isalnum() and len(end) == len(start) == _PIECE_CHARACTERS
 
@@ -134,7 +136,7 @@ def _may_be_split(piece: str, after: str) -> bool:
 def misplaced_secrets_in(line: str) -> Iterator[str]:
     """Possible secrets among words that belong to no option or argument.
 
-    No message has to repeat such words, so less evidence is required than in ``secrets_in``.
+    No message needs to repeat such words, so weaker evidence is enough than in ``secrets_in``.
     """
     for text in _MISPLACED.findall(line):
         if any(character.isdigit() for character in text):
@@ -165,7 +167,7 @@ def _split_keypairs(line: str) -> Iterator[str]:
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """Adjacent pieces that look random and together are as long as a key."""
+    """Adjacent pieces that look random and that together have the length of a key."""
     pieces: list[str] = []
     for piece in [*_pieces(line), ""]:
         if len(piece) >= _PIECE_CHARACTERS and (_alternation(piece) >= 0.2 or _HEX_CHARACTERS.issuperset(piece)):
@@ -178,7 +180,7 @@ def _wrapped(line: str) -> Iterator[str]:
 
 
 def _pieces(line: str) -> list[str]:
-    """What stands between blanks, quotes and backslashes."""
+    """The parts of a line between blanks, quotes and backslashes."""
     return line.translate(_QUOTES).split()
 
 

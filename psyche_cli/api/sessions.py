@@ -1,7 +1,7 @@
 """Sessions of the public API: an open endpoint, and for writes a wallet.
 
-Each call of a ``psyche_cli.api`` function that takes a session is one operation. One that writes ends within 120
-seconds, and the ``sent`` and ``signature`` of its errors refer only to what that operation may have sent.
+Each call of a ``psyche_cli.api`` function that takes a session is one operation. A write operation ends within 120
+seconds, and ``sent`` and ``signature`` of its errors refer only to the transactions of that operation.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class _Level:
 
 
 class VerbCommand(_Level, TyperCommand):
-    """A verb. Each of the ``open_options`` takes all words up to the next option, none included.
+    """A verb. Each of the ``open_options`` takes any number of words, up to the next option.
 
     Invoking it returns the ``Call`` of the verb and runs nothing.
     """
@@ -103,7 +103,7 @@ class VerbCommand(_Level, TyperCommand):
         self._open_options = open_options
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give each word of an open option an option of its own, then parse as Typer does."""
+        """Repeat each open option for every word that follows it, then parse as Typer does."""
         words: list[str] = []
         is_open = ""
         for word in args:

@@ -1,9 +1,9 @@
-"""Reads an ordinary command line without Typer, whose import takes longer than all the rest of a read.
+"""Parses common command lines without Typer, whose import takes longer than everything else in a read command.
 
-What a verb declares is the one table of its options, here as for Typer. Only words that need no second thought are
-read: a verb by its name, options spelt out, each once, with a value that does not begin with a hyphen and is of its
-type. Help, mistakes, arguments, groups of verbs and everything else unusual is left to Typer, which then reads all of
-it. ``tests/cli/test_plain_line.py`` checks that both read the same from whatever is read here.
+Like Typer, it takes the options from the verb's declaration. It only accepts a top-level verb and unabbreviated
+options, each given at most once, with a valid value that does not start with a hyphen. Everything else (help, invalid
+options, arguments, groups of verbs) is left to Typer, which then parses the whole line.
+``tests/cli/test_plain_line.py`` checks that both give the same result for every line that is accepted here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KINDS: Final = (str, int, bool, Path)
 
 
 class PlainLine:
-    """An ordinary command line: the verb's name, its table entry, and what it is called with."""
+    """A command line parsed without Typer: the verb, its declaration and its call."""
 
     def __init__(self, verb: Verb, declaration: Declaration, call: Call, output: Mapping[str, Any]) -> None:
         self.command = verb.name
@@ -41,26 +41,26 @@ class PlainLine:
 
     @property
     def wants_json(self) -> bool:
-        """Whether ``--output`` asks for JSON."""
+        """Whether ``--output`` selects JSON."""
         return self.call.environment.output.as_json
 
     def read(self) -> None:
-        """Let the output options take effect."""
+        """Apply the output options."""
         options = self.call.environment.output
         options.as_json = self._output["output"] == "json"
         options.quiet, options.verbose = self._output["quiet"], self._output["verbose"]
 
     def run(self) -> Result | None:
-        """Run the verb, and return its result; that of a verb that printed by itself is None."""
+        """Run the verb and return its result; None if the verb printed its output itself."""
         return self.declaration.run(self.call)
 
 
 class _Unusual(Exception):
-    """Something that is left to Typer."""
+    """The command line must be parsed by Typer."""
 
 
 def plain_line(words: Sequence[str], environment: Environment) -> PlainLine | None:
-    """The command line, or None where it is not an ordinary one."""
+    """The parsed command line, or None if it must be parsed by Typer."""
     if COMPLETION_VARIABLE in environment.variables:
         return None
     try:
@@ -97,7 +97,7 @@ def _read(words: Sequence[str], environment: Environment) -> PlainLine:
 
 
 def _take_options(words: Iterator[str], table: Mapping[str, Parameter], texts: dict[str, str]) -> str | None:
-    """Add what follows options to ``texts``, by parameter, up to the first other word, which is returned."""
+    """Add the values of options to ``texts``, by parameter name, and return the first word that is not an option."""
     by_flag = {flag: parameter for parameter in table.values() for flag in flags_of(parameter)}
     for word in words:
         if not word.startswith("-"):
@@ -120,7 +120,7 @@ def _take_options(words: Iterator[str], table: Mapping[str, Parameter], texts: d
 
 
 def _add_variable(parameter: Parameter, variables: Mapping[str, str], texts: dict[str, str]) -> None:
-    """Let an environment variable stand in for an option that is not on the command line."""
+    """Take the value of an option from its environment variable if the command line does not specify it."""
     [declared] = parameter.annotation.__metadata__
     text = variables.get(declared.variable or "") if isinstance(declared, Option) else None
     if text and parameter.name not in texts:
@@ -130,7 +130,7 @@ def _add_variable(parameter: Parameter, variables: Mapping[str, str], texts: dic
 
 
 def _kind(parameter: Parameter) -> Any:
-    """The type of an option's value, None aside."""
+    """The type of an option's value, other than None."""
     annotated = parameter.annotation.__origin__
     kinds = [kind for kind in get_args(annotated) if kind is not NoneType]
     return kinds[0] if len(kinds) == 1 and NoneType in get_args(annotated) else annotated
@@ -169,7 +169,7 @@ def _integer(text: str, declared: Option) -> int:
 
 
 def _path(text: str) -> Path:
-    """A path. Typer refuses one to what exists but may not be read."""
+    """A path. Typer rejects an existing path that is not readable."""
     if os.path.exists(text) and not os.access(text, os.R_OK):  # noqa: PTH110 - Path.exists raises for a long name
         raise _Unusual
     return Path(text)

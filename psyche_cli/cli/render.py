@@ -160,7 +160,7 @@ def _more_lines(error: PsycheError) -> list[str]:
 
 
 def _problem_lines(problem: BrokenRule, sentence: str) -> list[str]:
-    """A broken rule with its place; the rule itself is left out where it is the ``sentence`` of the error."""
+    """A violated rule with its location; the rule is omitted if its message is the error's own, ``sentence``."""
     lines = [] if problem["message"] == sentence else [f"  - {problem['message']} (rule {problem['rule']})"]
     if lines and "path" in problem:
         place = (problem["path"], problem.get("line"), problem.get("column"))

@@ -178,7 +178,7 @@ def _report_unused(call: Call) -> None:
 
 
 def _call(function: Callable[..., Any], call: Call) -> Any:
-    """Call a verb's function with its own options, and with the whole call if it takes that."""
+    """Call a verb's function with its own options, and with the ``Call`` if it has a parameter for it."""
     code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     own = {name: value for name, value in call.values.items() if name in names}

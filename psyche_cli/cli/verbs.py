@@ -49,7 +49,7 @@ _LOCALNET: Final = (
 _CONFIG: Final = (
     Verb("example", "Print an example run configuration, or write it to a new file", "config.example"),
     Verb("check", "Check run configuration files offline", "config.check"),
-    Verb("preview", "Show what a configuration leads to, offline", "config.preview"),
+    Verb("preview", "Preview a configuration: epochs, tokens, learning rate and cost", "config.preview"),
     Verb("dump", "Print the configuration of a run as TOML, or write it to a new file", "config.dump"),
     Verb("diff", "Compare the configuration of a run with a file", "config.diff"),
 )

@@ -33,12 +33,12 @@ def variant(checkpoint: CheckpointValue) -> str:
 
 
 def load_from_peers(state: CoordinatorState) -> CoordinatorState:
-    """Switch to loading from peers: after an epoch, its clients hold the model."""
+    """Switch to loading from peers, because the clients of a completed epoch have the model."""
     return _renamed(state, _TO_PEERS)
 
 
 def load_from_repository(state: CoordinatorState) -> CoordinatorState:
-    """Switch to loading from the repository: no client of the last epoch is left, so no peer holds the model."""
+    """Switch to loading from the repository: no client of the last epoch is left, so no peer has the model."""
     return _renamed(state, _TO_REPOSITORY)
 
 

@@ -1,7 +1,7 @@
-"""The coordinator's instructions as values.
+"""The coordinator's instructions as immutable objects.
 
 Integers must fit their wire types (u64 indices and positions, u8 bytes, u32 steps) and text must be valid Unicode:
-anything else could not be encoded. ``init_coordinator`` is ``states.initial_state``.
+other values cannot be encoded. There is no class for ``init_coordinator``; ``states.initial_state`` is its effect.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _tick_waiting_for_members(state: CoordinatorState, pending_ids: tuple[Identi
 
 
 def _tick_warmup(state: CoordinatorState, execution: Execution) -> tuple[CoordinatorState, bool | None]:
-    """Start the first round once the time is up. (Too few clients cannot occur: none are removed in this state.)"""
+    """Start the first round after ``warmup_time``. (Too few clients cannot occur: none are removed in this state.)"""
     if timed_out(state, state.config["warmup_time"], execution.now):
         state = start_round(state, execution)
     else:
@@ -123,14 +123,16 @@ def _tick_warmup(state: CoordinatorState, execution: Execution) -> tuple[Coordin
 
 
 def _tick_round_train(state: CoordinatorState, now: int) -> CoordinatorState:
-    """Enter RoundWitness once the time is up. (``participants.witness`` enters it when the last witness arrives.)"""
+    """Enter RoundWitness after ``max_round_train_time``. (``participants.witness`` enters it once all witnesses
+    arrived.)"""
     if timed_out(state, state.config["max_round_train_time"], now):
         return change_state(state, RunState.ROUND_WITNESS, now)
     return state
 
 
 def _tick_round_witness(state: CoordinatorState, execution: Execution) -> CoordinatorState:
-    """Once the time is up, complete the step; then start the next round, or enter Cooldown if the epoch must end."""
+    """Complete the step after ``round_witness_time``, then start the next round, or enter Cooldown if the epoch must
+    end."""
     if not timed_out(state, state.config["round_witness_time"], execution.now):
         return state
     state = replace(state, epoch=replace(state.epoch, first_round=False))
@@ -161,7 +163,7 @@ def _can_go_on(state: CoordinatorState, witnesses: int) -> bool:
 
 
 def _tick_cooldown(state: CoordinatorState, now: int) -> tuple[CoordinatorState, bool | None]:
-    """End the epoch once the time is up. An uploaded checkpoint does not shorten it."""
+    """End the epoch after ``cooldown_time``. An uploaded checkpoint does not shorten Cooldown."""
     if not timed_out(state, state.config["cooldown_time"], now):
         return state, None
     state = state.with_progress(

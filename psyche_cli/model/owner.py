@@ -26,8 +26,8 @@ _NUL = "\0"
 def update(state: CoordinatorState, instruction: Update, execution: Execution) -> CoordinatorState:
     """Replace metadata, config, model and progress, each as a whole and in this order.
 
-    A finished run accepts no update (6000), one that is not halted only metadata (6001). Invalid progress is reported
-    with the error code of an invalid model.
+    A finished run accepts no update (6000), and a run that is not halted accepts only metadata (6001). Invalid progress
+    is reported with the error code of an invalid model.
     """
     config, model, progress = instruction.config, instruction.model, instruction.progress
     state = nonce.count(state, execution)

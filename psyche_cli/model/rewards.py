@@ -11,7 +11,7 @@ from psyche_cli.protocol.run_states import ClientState
 
 
 def distribute_rewards(state: CoordinatorState) -> CoordinatorState:
-    """Iterate once over all clients that ever joined, with a cursor each in the epoch's and in the exited clients.
+    """Iterate once over all clients that ever joined, and in parallel over the epoch's clients and the exited clients.
 
     A client that is still Healthy earns an equal share, rounded down; the remainder is not paid out. An Ejected client
     is slashed (but the program currently ejects none). Both lists are assumed to be in the order in which clients

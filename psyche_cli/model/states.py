@@ -1,10 +1,11 @@
 """The contents of a coordinator account as immutable values.
 
-The parts are those that the decoder returns. ``CoordinatorState`` is separate from ``CoordinatorAccount``, which reads
-a memory image lazily: a state is complete, and the next state replaces it.
+Rounds, clients and rates have the types that the decoder returns. ``CoordinatorState`` is separate from
+``CoordinatorAccount``, which reads a memory image lazily: a ``CoordinatorState`` has all its values, and a transition
+returns a new one.
 
-Names are those of the account's layout. Wallets and p2p identities are 32 bytes; times are Unix seconds by the cluster
-clock; ``metadata``, ``config``, ``model`` and ``progress`` are plain values in the shape that
+Fields are named as in the account's layout. Wallets and p2p identities are 32 bytes; times are Unix seconds by the
+cluster clock; ``metadata``, ``config``, ``model`` and ``progress`` are plain values in the shape that
 ``protocol.accounts.coordinator_account`` decodes, and are replaced, never mutated.
 """
 

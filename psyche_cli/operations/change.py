@@ -32,13 +32,13 @@ class Change:
 
     @property
     def tables(self) -> dict[str, Mapping[str, Any]]:
-        """Those of metadata, config, model and progress that are to be changed."""
+        """The tables to change: any of metadata, config, model and progress."""
         tables = {"metadata": self.metadata, "config": self.config, "model": self.model, "progress": self.progress}
         return {name: table for name, table in tables.items() if table is not None}
 
     @property
     def needs_halted_run(self) -> bool:
-        """Whether the program requires a halted run for any part: all except the metadata, the rates and a pause."""
+        """Whether any part requires a halted run, as all do except the metadata, the rates and a pause."""
         return bool(self.tables.keys() - {"metadata"}) or self.client_version is not None
 
 

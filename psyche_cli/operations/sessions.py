@@ -41,7 +41,7 @@ def reading_session(environment: Environment, *, rpc: str, given: GivenOptions =
 
 @contextmanager
 def connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
-    """A client of an endpoint, which is closed at the end. Raises UsageError for an invalid URL."""
+    """Context manager for a client of an endpoint. Raises UsageError for an invalid URL."""
     url = check_rpc_url(rpc)
     environment.redactor.learn_url(url)
     transport = environment.requests.watch(environment.open_transport(url))

@@ -34,7 +34,7 @@ class RunState(IntEnum):
 
     @property
     def is_halted(self) -> bool:
-        """The run stands still until the owner acts; config and model can only be changed in these states."""
+        """The run makes no progress until the owner acts; config and model can only be changed in these states."""
         return self in (RunState.UNINITIALIZED, RunState.FINISHED, RunState.PAUSED)
 
     @property

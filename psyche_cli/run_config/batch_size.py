@@ -32,7 +32,7 @@ def batch_size(tokens: int, config: Mapping[str, Any]) -> int:
 
 
 class Stage(NamedTuple):
-    """Consecutive steps with the same batch size: the first one, its data index, the size, and how many steps."""
+    """Consecutive steps with the same batch size: the first one, its data index, the size, and the number of steps."""
 
     first_step: int
     data_index: int
@@ -41,7 +41,7 @@ class Stage(NamedTuple):
 
 
 def stages(config: Mapping[str, Any], max_seq_len: int) -> Iterator[Stage]:
-    """The steps 1 to ``total_steps`` − 1 of a run, which are all that it trains, in stages of one batch size."""
+    """The steps that a run trains, which are 1 to ``total_steps`` − 1, grouped by batch size."""
     index, step, last = 0, 1, config["total_steps"] - 1
     while step <= last:
         size, count = batch_size(index * max_seq_len, config), last - step + 1

@@ -1,6 +1,7 @@
-"""What a configuration leads to: the times of an epoch, its rounds, and the state of training at any step.
+"""Forecast of a run from its configuration: the duration of an epoch, its rounds, and the state of training at any
+step.
 
-It is assumed that members are always there in time and that nobody pauses the run.
+Assumes that there are always enough members, and that nobody pauses the run.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from psyche_cli.run_config.batch_size import Stage, stages
 from psyche_cli.run_config.learning_rate import learning_rate
 
 _LAST_ROUNDS: Final = 2
-"""Rounds that follow the one in which it is noticed that the epoch's time is over."""
+"""Rounds that follow the first round that ends after ``epoch_time``."""
 
 SHORTEST_EPOCH_ROUNDS: Final = 1 + _LAST_ROUNDS
-"""Rounds of an epoch whose time is over after the first of them."""
+"""Rounds of an epoch whose ``epoch_time`` has passed when the first round ends."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """The seconds that the states of an epoch last, and the rounds of a whole epoch."""
+    """The duration of each state of an epoch, in seconds, and the number of rounds in an epoch."""
 
     waiting: int
     warmup: int
@@ -35,25 +36,25 @@ class Pace:
 
     @property
     def round(self) -> int:
-        """Seconds of a round."""
+        """The duration of a round, in seconds."""
         return self.train + self.witness
 
     @property
     def between_rounds(self) -> int:
-        """Seconds of an epoch in which nothing is trained."""
+        """The part of an epoch in which nothing is trained, in seconds."""
         return self.waiting + self.warmup + self.cooldown
 
     @property
     def epoch(self) -> int:
-        """Seconds from the end of an epoch to the end of the next one."""
+        """The time from the end of an epoch to the end of the next one, in seconds."""
         return self.between_rounds + self.rounds * self.round
 
 
 def slowest_pace(config: Mapping[str, Any], *, train_seconds: int | None = None) -> Pace:
-    """The pace of a run in which every state lasts as long as it may, and RoundTrain ``train_seconds`` if given.
+    """The pace if every state takes its maximum duration, except that RoundTrain takes ``train_seconds`` if given.
 
-    Some state lasts a second even if its time is 0, because a state never times out in the second it was entered in.
-    The time of an epoch runs from the start of Warmup and is looked at when a round ends; two more rounds follow.
+    A Warmup of 0 seconds takes one second, because a state never times out in the second in which it was entered.
+    ``epoch_time`` starts with Warmup and is checked when a round ends, after which two more rounds follow.
     """
     warmup = max(config["warmup_time"], 1)
     train = config["max_round_train_time"] if train_seconds is None else train_seconds
@@ -72,7 +73,8 @@ def slowest_pace(config: Mapping[str, Any], *, train_seconds: int | None = None)
 
 @dataclass(frozen=True)
 class StepForecast:
-    """A step: the epoch (from 0) and the second of the run in which it starts, and how it is trained."""
+    """A step: its epoch (from 0), its start in seconds from the start of the run, its batch size and its learning
+    rate."""
 
     step: int
     epoch: int
@@ -83,7 +85,7 @@ class StepForecast:
 
 
 class Forecast:
-    """What is known of a run from its configuration, which must pass ``rules.check_run``, at a pace."""
+    """The course of a run at a given pace. Its configuration must pass ``rules.check_run``."""
 
     def __init__(self, config: Mapping[str, Any], model: Mapping[str, Any], pace: Pace) -> None:
         llm = model["LLM"]
@@ -97,17 +99,17 @@ class Forecast:
 
     @property
     def epochs(self) -> int:
-        """Epochs of the whole run."""
+        """The number of epochs in the run."""
         return -(-self.last_step // self.pace.rounds)
 
     @property
     def seconds(self) -> int:
-        """Seconds of the whole run."""
+        """The duration of the run, in seconds."""
         return self.epochs * self.pace.between_rounds + self.last_step * self.pace.round
 
     @property
     def tokens(self) -> int:
-        """Tokens of the whole run."""
+        """The number of tokens trained in the run."""
         if not self.stages:
             return 0
         last = self.stages[-1]
@@ -115,12 +117,12 @@ class Forecast:
 
     @property
     def full_size_step(self) -> int | None:
-        """The first step with the largest batch size that is reached; None if no step is trained."""
+        """The first step with the largest batch size that the run reaches; None if no step is trained."""
         return self.stages[-1].first_step if self.stages else None
 
     @cached_property
     def uncountable_step(self) -> int | None:
-        """The first step that starts after more than 2^64 − 1 tokens, where the program aborts; None without one."""
+        """The first step that starts after more than 2^64 − 1 tokens, where the program aborts, or None."""
         return uncountable_step(self.stages, self.max_seq_len)
 
     def stage_of(self, step: int) -> Stage:
@@ -128,7 +130,7 @@ class Forecast:
         return self.stages[bisect.bisect_right(self._first_steps, step) - 1]
 
     def at(self, step: int) -> StepForecast:
-        """A step from 1 to ``last_step``."""
+        """The forecast for a step from 1 to ``last_step``."""
         stage = self.stage_of(step)
         index = stage.data_index + (step - stage.first_step) * stage.size
         epoch, round_of_epoch = divmod(step - 1, self.pace.rounds)

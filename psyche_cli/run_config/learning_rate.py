@@ -8,11 +8,11 @@ from typing import Any
 
 
 def learning_rate(step: int, schedule: Mapping[str, Any]) -> float:
-    """The rate at a step from 0, for a complete ``lr_schedule`` such as ``{"Cosine": {...}}``.
+    """The learning rate at ``step`` (from 0) in a complete ``lr_schedule`` such as ``{"Cosine": {...}}``.
 
-    In every schedule it goes in a straight line from ``warmup_init_lr`` at step 0 to ``base_lr`` at ``warmup_steps``.
-    It is NaN where a client divides by zero: after the warm-up of a Cosine whose ``total_steps`` are its
-    ``warmup_steps``.
+    Every schedule starts with a linear warm-up from ``warmup_init_lr`` at step 0 to ``base_lr`` at ``warmup_steps``.
+    The result is NaN where the client divides by zero: after the warm-up of a Cosine schedule with ``total_steps``
+    equal to ``warmup_steps``.
     """
     [(kind, values)] = schedule.items()
     warmup: int = values["warmup_steps"]
@@ -32,7 +32,7 @@ def learning_rate(step: int, schedule: Mapping[str, Any]) -> float:
 
 
 def _stable_then_decay(after: int, values: Mapping[str, Any]) -> float:
-    """Constant, then a cosine, then a straight line, then constant."""
+    """The rate ``after`` steps after the warm-up: constant, then cosine decay, then linear decay, then constant."""
     base, middle, last = (values[key] for key in ("base_lr", "cosine_decay_final_lr", "linear_decay_final_lr"))
     after -= values["stable_steps"]
     if after < 0:

@@ -150,9 +150,9 @@ def check_model(model: Mapping[str, Any]) -> list[Problem]:
 
 
 def value_at(value: Any, path: str) -> Any:
-    """The value at a dotted path, or None if it has no such path (another variant, or an absent key).
+    """The value at a dotted path in ``value``, or None if the path does not exist (another variant, or an absent key).
 
-    For the name of a variant without a payload, which is a string, the result is that string.
+    A path that ends with the name of a variant without a payload yields that name, which is a string.
     """
     for name in path.split("."):
         if isinstance(value, Mapping) and name in value:
@@ -204,9 +204,9 @@ def check_run(config: Mapping[str, Any], model: Mapping[str, Any]) -> list[Probl
 
 
 def has_steps_left(step: int, config: Mapping[str, Any]) -> bool:
-    """Whether a run at ``step`` has one to take: the program ends a run whose step has reached ``total_steps``.
+    """Whether a run at ``step`` has steps left: the program finishes a run whose step has reached ``total_steps``.
 
-    A run that has never started is at step 1: the first start sets it so, whatever was stored before.
+    For a run that was never started, ``step`` is 1, because starting it sets step 1 regardless of the stored value.
     """
     return step < int(config["total_steps"])
 

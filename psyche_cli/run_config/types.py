@@ -26,7 +26,7 @@ class Integer:
 
     @property
     def name(self) -> str:
-        """Name in messages and documentation, such as ``u16``."""
+        """The name used in messages and documentation, such as ``u16``."""
         return f"u{self.bits}"
 
 
@@ -38,7 +38,7 @@ class Float:
 
     @property
     def name(self) -> str:
-        """Name in messages and documentation, such as ``f32``."""
+        """The name used in messages and documentation, such as ``f32``."""
         return f"f{self.bits}"
 
 
@@ -57,7 +57,7 @@ class Text:
 
     @property
     def name(self) -> str:
-        """Name in messages and documentation, such as ``string of at most 64 bytes``."""
+        """The name used in messages and documentation, such as ``string of at most 64 bytes``."""
         return f"string of at most {self.capacity} bytes"
 
 
@@ -70,7 +70,7 @@ class Array:
 
     @property
     def name(self) -> str:
-        """Name in messages and documentation, such as ``array of 32 u8``."""
+        """The name used in messages and documentation, such as ``array of 32 u8``."""
         return f"array of {self.length} {self.item.name}"
 
 
@@ -111,7 +111,7 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """Name in messages, such as ``one of "A", B``; the names of variants without a payload are quoted."""
+        """The name used in messages, such as ``one of "A", B``; the names of variants without a payload are quoted."""
         return "one of " + ", ".join(v.name if v.payload else f'"{v.name}"' for v in self.variants)
 
 

@@ -15,7 +15,7 @@ _ENOUGH_SOL: Final = 10
 
 
 def how_to_fund(address: Pubkey | str, endpoint: str, missing_lamports: int | None = None) -> str:
-    """A hint how to fund ``address`` on the cluster at ``endpoint`` (a URL without path and query, safe to display).
+    """A hint on how to fund ``address`` on the cluster at ``endpoint`` (a URL without path and query, safe to display).
 
     For an endpoint on this machine, it suggests an airdrop from the local validator's faucet, with the missing lamports
     rounded up to whole SOL; otherwise, a transfer of SOL.

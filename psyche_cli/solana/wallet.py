@@ -204,7 +204,8 @@ def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) ->
 
 
 def _parse_keypair(text: str, origin: str, redactor: Redactor) -> Wallet:
-    """A keypair from the text of a file or variable. Errors have no cause, since it would contain the text."""
+    """A keypair from the text of a file or variable. Errors are raised without a cause, which would contain the
+    text."""
     if not text:
         raise _malformed(f"{origin} is empty")
     secret = _bytes_from_json(text, origin) if text.startswith("[") else _bytes_from_base58(text, origin)

@@ -27,8 +27,8 @@ def command(
 ) -> Reading:
     """Check whether a key can join a run now.
 
-    Lists every reason why it cannot: no valid authorization, a run that is halted, an epoch that the key is already in,
-    or a run that takes no more keys. Ends with exit code 0 if it can, and 1 otherwise. Does not need a wallet.
+    If it cannot, lists every reason: the key is not authorized or is already in the current epoch, or the run is halted
+    or full. Exits with code 0 if it can, and 1 otherwise. Does not need a wallet.
     """
     from psyche_cli.operations.observe.can_join import can_join
     from psyche_cli.protocol.addresses import parse_pubkey

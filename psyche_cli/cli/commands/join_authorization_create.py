@@ -31,8 +31,8 @@ def command(
     """Authorize one key, or everyone, to join your runs.
 
     Applies to every run whose join authority is the wallet. Creates and activates the authorization in one transaction.
-    With --from, authorizes all keys in the first column of a CSV file, some eight in each transaction, and reports each
-    line. Safe to repeat: authorizations that are active are left alone.
+    With --from, authorizes all keys in the first column of a CSV file, about eight per transaction, and reports the
+    outcome of each line. Safe to repeat: active authorizations are left alone.
     """
     from psyche_cli.operations.authorizations.create import create_join_authorization
     from psyche_cli.operations.authorizations.find import choose_grantee

@@ -40,15 +40,15 @@ def command(
             "--address",
             variable=False,
             metavar="PUBKEY",
-            help="Use this key in place of the wallet's with --mine and --joinable.",
+            help="Use this key instead of the wallet's for --mine and --joinable.",
         ),
     ] = None,
     wallet: WalletPath = None,
 ) -> Reading:
     """List the runs on the cluster.
 
-    Reads the head of each run only: tens of kilobytes for fifty runs. Only --mine and --joinable need a wallet, of
-    which they use the public key. To check a run in detail, and for delegates, use can-join.
+    Reads only the first kilobyte of each run's account. Only --mine and --joinable need a wallet, and only its public
+    key. To check one run in detail, or whether a delegate can join, use can-join.
     """
     from psyche_cli.operations.observe.list_runs import RunFilter, list_runs
     from psyche_cli.protocol.addresses import parse_pubkey
@@ -80,4 +80,4 @@ def _state(text: str) -> RunState:
         if meant in (state.variant.lower(), state.text.replace(" ", "").lower()):
             return state
     names = ", ".join(state.variant for state in RunState)
-    raise UsageError(f"--state is not the name of a state: {text!r}.", hint=f"The states are {names}.")
+    raise UsageError(f"Unknown run state {text!r} for --state.", hint=f"The run states are {names}.")

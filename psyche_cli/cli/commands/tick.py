@@ -18,14 +18,14 @@ def command(
     run_id: RunId,
     interval: Annotated[
         str | None,
-        option("--interval", metavar="DURATION", help="Time between two checks, such as 5s or 1m. Defaults to 1s."),
+        option("--interval", metavar="DURATION", help="Time between checks, such as 5s or 1m. Defaults to 1s."),
     ] = None,
     ms_interval: Annotated[
         int | None,
         option(
             "--ms-interval",
             metavar="N",
-            help="Time between two checks in milliseconds.",
+            help="Time between checks in milliseconds.",
             min=1,
             max=_LONGEST_INTERVAL * 1000,
         ),

@@ -1,4 +1,4 @@
-"""Decoding and sanitizing of received transactions, and their properties that the bank uses."""
+"""Decoding and sanitizing of received transactions, with the properties that the bank uses."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class DecodedTransaction:
 
 
 class MalformedTransaction(Exception):
-    """The bytes are not a transaction, or one with invalid indexes. The text is a validator's error message."""
+    """The bytes are not a transaction, or its indexes are invalid. The text is a validator's error message."""
 
 
 def parse_transaction(raw: bytes) -> DecodedTransaction:

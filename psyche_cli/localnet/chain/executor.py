@@ -1,6 +1,6 @@
 """Execution of transactions, including the steps that a cluster performs outside its VM.
 
-Before the execution, these are checks of blockhash age, duplicates, account locks and the payer's rent; after it, rent,
+Before execution: checks of blockhash age, duplicates, account locks and the payer's rent. After execution: rent checks,
 the fee of a failed transaction, and durable nonces.
 """
 

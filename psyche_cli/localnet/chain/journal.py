@@ -42,7 +42,7 @@ class Journal(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why the journal currently cannot record; None if it can."""
+        """Why the journal currently cannot record changes; None if it can."""
         ...
 
     def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:

@@ -1,4 +1,4 @@
-"""A transaction as a request hands it in: base58 or base64 text of at most 1,232 bytes."""
+"""Decoding of a request's transaction parameter: base58 or base64 text that encodes at most 1,232 bytes."""
 
 from __future__ import annotations
 

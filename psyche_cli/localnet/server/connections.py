@@ -22,7 +22,7 @@ Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def raise_file_limit() -> None:
-    """Raise this process's limit of open files as far as the system permits: every connection uses one."""
+    """Raise this process's open-file limit as far as the system permits, since every connection is an open file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, _WANTED_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -81,7 +81,8 @@ class _LineHandler(logging.Handler):
 
 
 def http_logger(report: Callable[[str, bool], None]) -> logging.Logger:
-    """A logger for aiohttp that passes each line to ``report``, and whether it is an internal error or a client's.
+    """A logger for aiohttp that passes each line to ``report``, with True for an internal error and False for a
+    client's.
 
     By default, aiohttp writes a traceback to stderr for any input that is not HTTP.
     """

@@ -54,7 +54,7 @@ def unseal(line: bytes, previous: bytes) -> tuple[bytes, bytes] | None:
 
 
 def written_account(address: Pubkey, account: Account | None) -> Json:
-    """The JSON form of an account; None is a removed account."""
+    """The JSON form of an account, or of the removal of one if ``account`` is None."""
     if account is None:
         return [str(address), 0]
     data, packed = account.data, False

@@ -1,9 +1,9 @@
 """Reading of a ledger file, with detection of damage.
 
 The format line is followed by the base, a complete state: a header with counts, every account, the stored transactions,
-and an end line. An incomplete or modified base is rejected. Then follows the journal, one line for each later change,
-and after a clean shutdown a closing line, which is always the last. The journal is used up to its first damaged line,
-since all later lines depend on it.
+and an end line. An incomplete or modified base is rejected. The journal follows, one line for each later change, and
+then, after a clean shutdown, a closing line, which is always the last. The journal is used up to its first damaged
+line, since all later lines depend on it.
 """
 
 from __future__ import annotations

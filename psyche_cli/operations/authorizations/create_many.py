@@ -1,4 +1,4 @@
-"""Authorize the grantees of a file, in as few transactions as possible."""
+"""Authorize the grantees listed in a file, in as few transactions as possible."""
 
 from __future__ import annotations
 

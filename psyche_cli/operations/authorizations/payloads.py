@@ -79,7 +79,7 @@ class ClosedAuthorizationData:
 
 @dataclass(frozen=True)
 class AuthorizedLine:
-    """A line of a file of grantees."""
+    """A line in a file of grantees."""
 
     line: Annotated[Unsigned, "Line number in the file, from 1."]
     grantee: Annotated[Address, "The key that may join."]

@@ -62,7 +62,7 @@ class DiffData:
 
 @dataclass(frozen=True)
 class EpochTimes:
-    """The course of an epoch at a pace."""
+    """The durations of an epoch and of its states, and its number of rounds."""
 
     waiting_seconds: Annotated[Unsigned, "Shortest stay in Waiting for members."]
     warmup_seconds: Unsigned
@@ -88,7 +88,7 @@ class PreviewStep:
 
 @dataclass(frozen=True)
 class RewardCost:
-    """What an earning rate costs at most: members that do not finish an epoch earn nothing."""
+    """The maximum cost of an earning rate; it is lower if members do not finish an epoch."""
 
     per_epoch: CollateralAmount
     per_day: Annotated[CollateralAmount, "Rounded up to the token's smallest unit."]
@@ -97,7 +97,7 @@ class RewardCost:
 
 @dataclass(frozen=True)
 class PreviewData:
-    """What a configuration leads to if enough members are always present."""
+    """The run that a configuration produces if enough members are always present."""
 
     path: str
     epoch: EpochTimes

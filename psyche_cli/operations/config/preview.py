@@ -1,4 +1,4 @@
-"""Show what a configuration leads to, without a cluster."""
+"""Preview the run that a configuration produces, without a cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from psyche_cli.run_config.load import RunConfig
 
 DAY: Final = 86_400
 _MOST_STEPS: Final = 1_000
-_STEPS_HINT: Final = "Use step numbers with commas between them, such as --steps 1,500,1000."
+_STEPS_HINT: Final = "Use comma-separated step numbers, such as --steps 1,500,1000."
 _SVG_POINTS: Final = 400
 
 
@@ -33,10 +33,10 @@ def preview(
     decimals: int = 0,
     svg: Path | None = None,
 ) -> OperationResult[PreviewData]:
-    """What a configuration leads to, at the pace of a RoundTrain of ``train_seconds`` (None: as long as it may last).
+    """Preview a run in which every RoundTrain takes ``train_seconds`` (None: its maximum duration).
 
-    ``steps`` are the numbers of the steps to show, with commas between them. ``earning_rate`` is an amount per epoch of
-    a token with ``decimals``. ``svg`` is a new file for the curves.
+    ``steps`` is a comma-separated list of the steps to show. ``earning_rate`` is an amount per epoch of a token with
+    ``decimals``. ``svg`` is a new file for the curves.
 
     Raises UsageError.
     """
@@ -47,7 +47,7 @@ def preview(
             hint=f"Use a number from 1 to {longest}.",
         )
     forecast = Forecast(file.config, file.model, slowest_pace(file.config, train_seconds=train_seconds))
-    shown = _parsed_steps(steps, forecast) if steps is not None else _telling_steps(forecast)
+    shown = _parsed_steps(steps, forecast) if steps is not None else _default_steps(forecast)
     rewards = None if earning_rate is None else _rewards(earning_rate, decimals, forecast)
     data = _data(file, forecast, shown, rewards, svg)
     if svg is not None:
@@ -76,13 +76,13 @@ def _parsed_steps(text: str, forecast: Forecast) -> list[int]:
     for number in numbers:
         if not 1 <= number <= forecast.last_step:
             raise UsageError(
-                f"Step {number} is never trained: the run trains the steps 1 to {forecast.last_step}.", hint=_STEPS_HINT
+                f"Step {number} is never trained: the run trains steps 1 to {forecast.last_step}.", hint=_STEPS_HINT
             )
     return numbers
 
 
-def _telling_steps(forecast: Forecast) -> list[int]:
-    """Steps at which something changes, and those that divide the run in quarters."""
+def _default_steps(forecast: Forecast) -> list[int]:
+    """Steps at which the schedule changes, and those that divide the run into quarters."""
     last = forecast.last_step
     [schedule] = forecast.schedule.values()
     warm = schedule["warmup_steps"]

@@ -1,4 +1,4 @@
-"""The table and the curves of a preview, laid out for a terminal's width."""
+"""The table and the curves of a preview, formatted for the width of a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psyche_cli.plots import Curve, text_plot
 from psyche_cli.run_config.forecast import Forecast
 
 WIDE: Final = 120
-"""Columns from which on the curves stand side by side."""
+"""Minimum width in columns at which the curves are printed side by side."""
 
 _HEIGHT: Final = 8
 _GAP: Final = 4
@@ -23,13 +23,13 @@ _HEADINGS: Final = ("step", "epoch", "starts after", "sequences", "tokens before
 
 @dataclass(frozen=True)
 class PreviewText:
-    """What is printed under the summary of a preview."""
+    """The text printed below the summary of a preview."""
 
     data: PreviewData
     forecast: Forecast
 
     def __call__(self, width: int, utf8: bool) -> list[str]:
-        """The lines for a terminal of ``width`` columns, which knows all characters if ``utf8``."""
+        """The lines for a terminal of ``width`` columns; without ``utf8``, the curves are ASCII."""
         if self.forecast.last_step < 1:
             return []
         wide = width >= WIDE
@@ -43,7 +43,7 @@ class PreviewText:
 
 
 def curves(forecast: Forecast, samples: int) -> list[Curve]:
-    """The learning rate and the batch size over the steps of a run, each in at most ``samples`` values."""
+    """The learning rate and the batch size over the steps of a run, each as at most ``samples`` values."""
     last = forecast.last_step
     count = min(samples, last)
     steps = [1 + at * (last - 1) // max(count - 1, 1) for at in range(count)]

@@ -79,7 +79,7 @@ def _clear(path: Path) -> None:
     try:
         if not _is_ready_file(descriptor):
             raise UsageError(
-                f"{path} already exists and is not a ready file; it is not overwritten.",
+                f"{path} already exists, but is not a ready file, and will not be overwritten.",
                 hint="Choose another path with --ready-file.",
                 path=str(path),
             )

@@ -22,10 +22,10 @@ from psyche_cli.results import OperationResult
 def can_join(
     session: Session, *, run_id: str, address: Pubkey, authorizer: Pubkey | None = None
 ) -> OperationResult[CanJoinData]:
-    """Whether ``address`` can join the run now; the answer of the result is no if anything stands against it.
+    """Whether ``address`` can join the run now. If it cannot, ``answer_is_no`` of the result is set.
 
-    The authorizations for everyone and for the address are tried, and that for ``authorizer``, which may have the
-    address among its delegates. Two round trips. Raises RunNotFound, AccountNotFound, AccountError.
+    Checks the authorizations for everyone, for the address and for ``authorizer``, whose delegates may include the
+    address. Takes two round trips. Raises RunNotFound, AccountNotFound, AccountError.
     """
     located = locate_run(session, run_id)
     grantor = located.instance.join_authority
@@ -49,7 +49,7 @@ def can_join(
 
 
 def obstacles_of(account: CoordinatorAccount, address: Pubkey) -> list[Obstacle]:
-    """What stands against joining, the authorization aside."""
+    """Everything that prevents joining, other than the lack of an authorization."""
     state = account.run_state
     found = []
     if state.is_halted:
@@ -57,7 +57,11 @@ def obstacles_of(account: CoordinatorAccount, address: Pubkey) -> list[Obstacle]
             Obstacle(
                 reason="halted",
                 message=f"The run is {state.text}: "
-                + ("it takes no members any more." if state == RunState.FINISHED else "joining counts once it runs."),
+                + (
+                    "no one can join it anymore."
+                    if state == RunState.FINISHED
+                    else "joining takes effect once it is running."
+                ),
             )
         )
     wallet = bytes(address)
@@ -69,14 +73,12 @@ def obstacles_of(account: CoordinatorAccount, address: Pubkey) -> list[Obstacle]
         return found
     count, most = len(account.clients), account.config["global_batch_size_end"]
     if count >= MAX_CLIENTS:
-        found.append(
-            Obstacle(reason="full", message=f"{count} keys have joined this run before, the most that it can remember.")
-        )
+        found.append(Obstacle(reason="full", message=f"{count} keys have joined this run, the maximum for any run."))
     elif count == most:
         found.append(
             Obstacle(
                 reason="more_clients_than_batches",
-                message=f"{count} keys have joined, as many as the batch has sequences (global_batch_size_end).",
+                message=f"{count} keys have joined this run, the maximum for its batch size (global_batch_size_end).",
             )
         )
     return found
@@ -93,7 +95,7 @@ def _unauthorized(
         elif not authorization.active:
             parts.append(f"the authorization for {named(grantee)} is inactive")
         else:
-            parts.append(f"the authorization for {named(grantee)} does not have {address} among its delegates")
+            parts.append(f"the authorization for {named(grantee)} does not include {address} as a delegate")
     return Obstacle(reason="not_authorized", message=f"{'; '.join(parts)}."[:1].upper() + f"{'; '.join(parts)}."[1:])
 
 

@@ -30,10 +30,10 @@ from psyche_cli.solana.raw_account import RawAccount, taken
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs to list; None and False: all.
+    """Which runs to list; None means no restriction.
 
-    ``mine`` is the wallet that must be the main authority, ``joinable_by`` a key that may join now, because the run is
-    not halted and everyone or the key itself is authorized. ``join_authority`` is compared by the node.
+    ``mine`` is the required main authority. ``joinable_by`` is a key that must be able to join now: the run is not
+    halted, and everyone or the key itself is authorized. ``join_authority`` is filtered by the node.
     """
 
     state: RunState | None = None
@@ -61,9 +61,9 @@ class _FoundRun:
 def list_runs(session: Session, only: RunFilter) -> OperationResult[RunListData]:
     """The runs that pass the filter.
 
-    One call for the instances, then the heads of the coordinator accounts (1,048 of 119,160 bytes) and the treasurers'
-    Run accounts, 100 in a call; with ``joinable_by`` also the authorizations. An account that cannot be read is listed
-    with the reason. Raises NetworkError.
+    Reads the instances in one call, then the beginning of each coordinator account (1,048 of 119,160 bytes) and the
+    treasurers' Run accounts, 100 accounts per call; with ``joinable_by``, also the authorizations. A run whose account
+    cannot be decoded is listed with the reason. Raises NetworkError.
     """
     instances = _instances(session, only.join_authority)
     found = [run for run in _found_runs(session, instances) if _passes(run, only)]
@@ -80,7 +80,7 @@ def list_runs(session: Session, only: RunFilter) -> OperationResult[RunListData]
 
 
 def _instances(session: Session, join_authority: Pubkey | None) -> list[CoordinatorInstance]:
-    """The instances of all runs; what is none in spite of size and discriminator is left out."""
+    """The instances of all runs, except those that cannot be decoded."""
     filters: list[Json] = [
         {"dataSize": COORDINATOR_INSTANCE_BYTES},
         _equal(0, account_discriminator("CoordinatorInstance")),
@@ -92,7 +92,7 @@ def _instances(session: Session, join_authority: Pubkey | None) -> list[Coordina
         try:
             instances.append(decode_instance(raw, session.programs))
         except AccountError as error:
-            session.notify(f"Left out: {error.message}")
+            session.notify(f"Skipped: {error.message}")
     return instances
 
 
@@ -101,7 +101,7 @@ def _equal(offset: int, content: bytes) -> Json:
 
 
 def _found_runs(session: Session, instances: Iterable[CoordinatorInstance]) -> list[_FoundRun]:
-    """The instances with what they point to. Only a program's address can be that of a treasurer's Run."""
+    """The instances with the accounts that they refer to. Only an off-curve main authority can be a treasurer's Run."""
     instances = list(instances)
     addresses = dict.fromkeys(
         [instance.coordinator_account for instance in instances]

@@ -1,6 +1,6 @@
-"""Types of the documents of ``json-dump-run`` and ``json-dump-user``, which match those of the published client.
+"""Types of the documents that ``json-dump-run`` and ``json-dump-user`` print, as in the published client.
 
-Collateral amounts are in whole tokens and exact; points, lamports and rates are integers.
+Collateral amounts are exact and in whole tokens; points, lamports and rates are integers.
 """
 
 from __future__ import annotations

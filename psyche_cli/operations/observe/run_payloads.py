@@ -1,4 +1,4 @@
-"""JSON payloads of the verbs that look at runs, besides the published dumps."""
+"""JSON payloads of the verbs that inspect runs, except the dumps in the published client's format."""
 
 from __future__ import annotations
 

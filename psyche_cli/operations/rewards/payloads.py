@@ -19,7 +19,7 @@ class CollateralAmount:
 
 @dataclass(frozen=True)
 class RatesData:
-    """The reward rates of future epochs, after and before the command."""
+    """The reward rates of future epochs, before and after the command."""
 
     run_id: str
     already_so: Annotated[bool, "Whether the rates were already as requested, so nothing was sent."]

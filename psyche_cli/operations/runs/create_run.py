@@ -199,7 +199,7 @@ def _plan_treasurer(request: RunRequest, programs: ProgramIds) -> TreasurerPlan 
 
 
 def _require_available(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None], rent: Rent) -> int:
-    """Raise unless the run can be created; else the rent in lamports of all its accounts but the coordinator account.
+    """The rent in lamports of the run's accounts except the coordinator account. Raises if the run cannot be created.
 
     Lamports that an address already holds count toward its rent.
     """

@@ -72,7 +72,7 @@ class Run(NamedTuple):
         if self.treasury is None:
             hint += " If the run was created with a custom --treasurer-index, specify it too."
         raise NotAuthority(
-            f"The wallet {wallet} is not the main authority of run {self.run_id!r}, which is {self.main_authority}.",
+            f"The wallet {wallet} is not the main authority of run {self.run_id!r}; {self.main_authority} is.",
             hint=hint,
             wallet=str(wallet),
             main_authority=str(self.main_authority),

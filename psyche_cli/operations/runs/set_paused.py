@@ -21,7 +21,7 @@ from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
 def set_paused(
     session: SigningSession, *, run_id: str, paused: bool, treasurer_index: int | None = None
 ) -> OperationResult[SetPausedData]:
-    """Pause or resume a run, through its treasurer if it has one. Sends nothing if it is already so.
+    """Pause or resume a run. Sends nothing if the run is already in the requested state.
 
     Raises NotAuthority, WrongRunState, ConfigurationError or InsufficientFunds if the program or the cluster would
     refuse, before anything is sent.
@@ -50,9 +50,9 @@ def set_paused(
 
 
 def is_already_so(paused: bool, account: CoordinatorAccount) -> bool:
-    """Whether a run already is as requested.
+    """Whether a run is already in the requested state.
 
-    With ``paused``, that is paused or about to pause at the end of its epoch; otherwise, running without a pending
+    With ``paused``, that means paused, or about to pause at the end of the epoch; otherwise, running without a pending
     pause.
     """
     if paused:

@@ -34,9 +34,9 @@ HEADER_BYTES: Final = DISCRIMINATOR_BYTES + sum(
 
 
 def decode_coordinator_header(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> CoordinatorAccount:
-    """The account of which ``raw`` holds only the first ``HEADER_BYTES``, without its clients and rounds.
+    """The coordinator account whose first ``HEADER_BYTES`` are in ``raw``, without its clients and rounds.
 
-    The size of the account is not known, so the version decides alone. Raises WrongOwner, WrongSize,
+    The size of the account is unknown, so only its version is checked. Raises WrongOwner, WrongSize,
     WrongDiscriminator, WrongVersion.
     """
     check_owner(raw, programs.coordinator, _WHAT, programs)

@@ -1,6 +1,6 @@
 """The parts of a coordinator account as immutable values, returned by the decoder and used by the model.
 
-Wallets and p2p identities are 32 bytes; points, heights and indices are integers. Names are those of the account's
+Wallets and p2p identities are 32 bytes; points, heights and indices are integers. Fields are named as in the account's
 memory layout in ``protocol.layouts``.
 """
 

@@ -14,7 +14,8 @@ from types import ModuleType
 
 
 class PrivateModules:
-    """Loads modules of one installed ``package`` and their imports from it, without running ``__init__.py`` files.
+    """Loads modules of the installed ``package``, and the modules that they import from it, without running
+    ``__init__.py``.
 
     Within the package, only ``from package.module import name`` is supported. Raises ImportError for anything else.
     """

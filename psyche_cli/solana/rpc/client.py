@@ -79,7 +79,7 @@ class RpcClient(Requester):
     def accounts(self, addresses: Sequence[Pubkey], *, first_bytes: int | None = None) -> list[RawAccount | None]:
         """The accounts at ``addresses``, in order; None for each that does not exist.
 
-        Up to 100 are read in one call and at one slot; more take several calls. With ``first_bytes``, at most so many
+        Up to 100 are read in one call and at one slot; more take several calls. With ``first_bytes``, at most that many
         bytes of each account's data are transferred.
         """
         cut: dict[str, Json] = {} if first_bytes is None else {"dataSlice": {"offset": 0, "length": first_bytes}}
@@ -143,7 +143,7 @@ class RpcClient(Requester):
         return self.call("getGenesisHash", [], read_hash)
 
     def fee_for_message(self, message: bytes) -> int | None:
-        """The fee of a serialized message in lamports, None if its blockhash has expired."""
+        """The fee of a serialized message in lamports, or None if its blockhash has expired."""
         return self.call("getFeeForMessage", [_base64(message), self._options()], read_fee)
 
     # --- transactions -------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ class RpcClient(Requester):
         return self.call("sendTransaction", [_base64(transaction), options], read_signature, retry=False)
 
     def signature_status(self, signature: Signature, *, search_history: bool = False) -> SignatureStatus | None:
-        """The status of a transaction, None if the node does not know it.
+        """The status of a transaction, or None if the node does not know it.
 
         Nodes cache the status of recent transactions only; with ``search_history`` they also search their ledger.
         """
@@ -194,7 +194,7 @@ class RpcClient(Requester):
         )
 
     def landed_transaction(self, signature: Signature) -> LandedTransaction | None:
-        """A transaction with its logs and fee, None if the ledger does not (yet) contain it."""
+        """A transaction with its logs and fee, or None if the ledger does not (yet) contain it."""
         return self.call(
             "getTransaction",
             [str(signature), self._options(encoding="json", maxSupportedTransactionVersion=0)],
@@ -207,7 +207,7 @@ class RpcClient(Requester):
         return self.call("getSignaturesForAddress", [str(address), options], read_address_signatures)
 
     def transaction_logs(self, signature: Signature) -> tuple[str, ...] | None:
-        """The logs of a transaction, None if the ledger does not (yet) contain it."""
+        """The logs of a transaction, or None if the ledger does not (yet) contain it."""
         landed = self.landed_transaction(signature)
         return None if landed is None else landed.logs
 

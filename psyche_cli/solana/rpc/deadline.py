@@ -14,7 +14,7 @@ class Deadline:
         self._end = (clock.monotonic() if since is None else since) + seconds
 
     def restart(self) -> None:
-        """Count the seconds from now on: after a person was asked, or for the next one of many transactions."""
+        """Restart the countdown, after waiting for the user or before the next of several transactions."""
         self._end = self._clock.monotonic() + self.seconds
 
     @property

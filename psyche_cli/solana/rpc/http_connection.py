@@ -37,7 +37,8 @@ class _PlainConnection(HTTPConnection):
     """HTTP without TLS."""
 
     def connect(self) -> None:
-        """Connect. The host goes as bytes: for text, Python imports its codec for international names, each time."""
+        """Connect, passing the host as bytes: for a ``str``, Python would import its codec for internationalized
+        names."""
         address = (self.host.encode("ascii"), self.port)
         self.sock = socket.create_connection(address, self.timeout)  # type: ignore[arg-type]  # bytes are allowed
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

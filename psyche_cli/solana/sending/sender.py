@@ -99,7 +99,7 @@ class Sender:
     def annotating_errors(self, label: str = "anything") -> Iterator[None]:
         """Record in every exception what has been sent, and turn KeyboardInterrupt into Interrupted.
 
-        Also for use around code that reads before and after sending, and may fail at any point. ``label`` describes
+        Also for use around code that reads before and after sending, which may fail at any point. ``label`` describes
         the transaction that has not been sent yet, for an interrupt.
         """
         try:

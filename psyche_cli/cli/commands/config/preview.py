@@ -18,7 +18,7 @@ def command(
     file: Annotated[Path, Argument(metavar="FILE", help="Run configuration file (TOML); - is standard input.")],
     steps: Annotated[
         str | None,
-        option("--steps", metavar="N,...", help="Steps to show. By default those at which something changes."),
+        option("--steps", metavar="N,...", help="Steps to show. By default, those at which the schedule changes."),
     ] = None,
     train_seconds: Annotated[
         int | None,
@@ -36,7 +36,7 @@ def command(
             "--earning-rate-total-shared",
             "--earning-rate",
             metavar="AMOUNT",
-            help="Total reward per epoch, to show what it costs.",
+            help="Total reward per epoch, to estimate its cost.",
         ),
     ] = None,
     decimals: Annotated[
@@ -46,10 +46,11 @@ def command(
         Path | None, option("--svg", metavar="FILE", help="Also draw the curves into this new SVG file.")
     ] = None,
 ) -> Result:
-    """Show what a configuration leads to, offline.
+    """Preview a configuration: epochs, tokens, learning rate and cost.
 
-    Rounds and duration of an epoch, tokens per step and in total, batch size and learning rate at chosen steps, and the
-    cost of the rewards, as a table and as curves. Assumes that enough members are always present.
+    Shows the rounds and duration of an epoch, tokens per step and in total, batch size and learning rate at selected
+    steps, and the cost of rewards, as a table and as curves. Works offline. Assumes that enough members are always
+    present.
     """
     from psyche_cli.operations.config.files import load_config
     from psyche_cli.operations.config.preview import preview

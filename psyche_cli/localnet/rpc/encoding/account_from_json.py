@@ -1,4 +1,4 @@
-"""The way back: an account from the form in which it is handed out."""
+"""Decoding of accounts from the JSON form in which RPC methods return them."""
 
 from __future__ import annotations
 
@@ -52,4 +52,4 @@ def _account_data(data: Json) -> bytes:
             return decompressed(base64.b64decode(text, validate=True))
     except ValueError as error:
         raise invalid_params(f"Invalid params: data: {error}.") from error
-    raise invalid_params("Invalid params: data: expected the encoding base58, base64 or base64+zstd.")
+    raise invalid_params("Invalid params: data: the encoding must be base58, base64 or base64+zstd.")

@@ -23,7 +23,7 @@ _ENCODINGS: Final = ("binary", "base58", "base64", "base64+zstd", "jsonParsed")
 
 @dataclass(frozen=True)
 class AccountView:
-    """The requested encoding of accounts. ``offset`` and ``length`` select the data (bytes); ``length`` None is all."""
+    """The requested encoding of accounts, and the slice of their data, in bytes. ``length`` None selects all data."""
 
     encoding: str
     offset: int = 0

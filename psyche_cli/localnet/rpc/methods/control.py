@@ -39,7 +39,7 @@ def _set_account(context: RpcContext, params: Params) -> Json:
     try:
         context.bank.set_account(address, account)
     except AccountRefused as error:
-        raise invalid_params(f"Invalid params: the account {address}: {error}.") from error
+        raise invalid_params(f"Invalid params: cannot set account {address}: {error}.") from error
     return None
 
 
