@@ -201,6 +201,14 @@ def test_retry_after_of_other_requests_is_honoured(method: str) -> None:
     assert 3.0 in stage.clock.sleeps
 
 
+def test_polling_is_slow_once_exactly_thirty_seconds_have_passed() -> None:
+    stage = Stage()
+    stage.on("getTransaction", HttpStatusError("busy", status=429, retry_after=30), None)
+    stage.on("getSignatureStatuses", stage.status(False), stage.status(True))
+    stage.send()
+    assert stage.clock.sleeps[:2] == [30.0, 1.0]
+
+
 def test_retry_after_of_a_status_poll_is_honoured() -> None:
     stage = Stage()
     stage.on(

@@ -125,6 +125,19 @@ def test_an_endpoint_that_accepts_the_transaction_again_and_again_is_not_lost() 
     assert "could not be determined within 118 seconds" in error.message
 
 
+def test_exactly_thirty_seconds_without_a_response_are_enough() -> None:
+    stage = Stage()
+
+    def refuse(params: list[Any]) -> Any:
+        stage.clock.now = stage.cluster.started + 30
+        raise REFUSED
+
+    stage.on("getTransaction", REFUSED)
+    stage.on("getSignatureStatuses", refuse)
+    assert "stopped responding" in stage.fails(TransactionUnknown).message
+    assert stage.cluster.count("getSignatureStatuses") == 1
+
+
 def test_an_endpoint_that_still_reports_its_block_height_is_not_lost() -> None:
     stage = Stage()
     stage.accepting_then(None, REFUSED)
