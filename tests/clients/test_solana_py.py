@@ -81,12 +81,6 @@ class Session:
     def balance(self, address: Pubkey) -> int:
         return self.client.get_balance(address).value
 
-    def error(self, signature: Signature) -> Any:
-        """The error in a transaction's status; it must have been executed."""
-        [status] = self.client.get_signature_statuses([signature]).value
-        assert status is not None
-        return status.err
-
     def token(self) -> Token:
         token: Token = self.left["token"]
         return token
