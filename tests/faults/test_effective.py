@@ -71,10 +71,10 @@ TAKES_DOUBT_FOR_REFUSAL = Mutant(delivery, "return Delivery.UNCLEAR", "return De
 ASKS_THE_FAUCET_AGAIN = Mutant(RpcClient.request_airdrop, "retry=False", "retry=True")
 SIGNS_ANEW_AFTER_TEN_SECONDS = Mutant(
     Sender.send,
-    "return self._receipt(under_way, signed)",
-    """under_way._deadline = Deadline(self._clock, 10.0)
+    "return self._receipt(delivery, signed)",
+    """delivery._deadline = Deadline(self._clock, 10.0)
             try:
-                return self._receipt(under_way, signed)
+                return self._receipt(delivery, signed)
             except PsycheError:
                 return self.send(instructions, wallet, extra_signers, label=label)""",
 )
