@@ -8,11 +8,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
 
 from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
+from psyche_cli.operations.config.preview import preview
+from psyche_cli.run_config.load import parse_run_config
 from tests.cli.conftest import CONFIGS, MINIMAL, House
 from tests.cli.harness import CommandLine, environment_of
+from tests.run_config.sample import toml_text
+from tests.run_config.strategies import documents
 
 PREVIEW = ("config", "preview", MINIMAL)
 
@@ -125,6 +130,19 @@ def test_every_example_has_a_preview(offline: CommandLine, example: Path) -> Non
     assert shown[0]["step"] == 1
     assert shown[-1]["step"] == data["steps"]
     assert offline("config", "preview", example).code is ExitCode.OK
+
+
+@settings(max_examples=50)
+@given(documents())
+def test_every_legal_configuration_has_a_preview(content: dict[str, Any]) -> None:
+    result = preview(parse_run_config(toml_text(content), Path("run.toml")), earning_rate="12.5", decimals=6)
+    data = result.data
+    assert data.steps == content["config"]["total_steps"] - 1
+    assert data.epochs * data.epoch.rounds >= data.steps > (data.epochs - 1) * data.epoch.rounds or data.steps == 0
+    assert data.tokens == 0 or data.shown_steps[-1].tokens_before + data.shown_steps[-1].tokens == data.tokens
+    assert result.body is not None
+    for width, utf8 in ((40, True), (80, False), (130, True)):
+        assert data.steps == 0 or len(result.body(width, utf8)) > 10
 
 
 def with_values(tmp_path: Path, **values: int) -> Path:
