@@ -30,6 +30,9 @@ from tests.cli.harness import Chain, CommandLine, address_of
 from tests.cli.test_output import ADDRESS, FastClock
 from tests.support.secret_forms import FORMS, keypair, leaked, numbers_in_a_row
 
+BUG = "Internal error in psyche-cli"
+"""In the message of a bug. Its exit code, 1, is also that of a question answered with no."""
+
 VERBS: dict[str, list[str]] = {
     "create-run": ["create-run", "--run-id", "new", "--client-version", "latest"],
     "update-config": ["update-config", "--run-id", "test", "--config-path", str(MINIMAL), "--name", "x"],
@@ -148,7 +151,7 @@ def test_a_key_in_any_argument(house: House, data: st.DataObject) -> None:
     words += data.draw(st.sampled_from([[], ["--output", "json"], ["--help"], ["--verbose"]]))
     outcome = house.cli(*words, variables=variables)
     assert not shown_key_parts(key, outcome.stdout + outcome.stderr), words
-    assert outcome.code is not ExitCode.INTERNAL
+    assert BUG not in outcome.stderr
 
 
 @pytest.mark.parametrize("output", [(), ("--output", "json"), ("--verbose",)])
@@ -163,7 +166,7 @@ def test_the_key_that_signs_is_never_shown(house: House, verb: str, output: tupl
             outcome = house.cli(*VERBS[verb], *(extra if variables else ()), *output, variables=variables)
             shown = outcome.stdout + outcome.stderr
             assert not shown_key_parts(key, shown)
-            assert outcome.code is not ExitCode.INTERNAL, shown
+            assert BUG not in outcome.stderr
     if verb in ("json-dump-run", "join-authorization-create") and not extra:
         assert str(address_of(house.owner)) in shown
 
@@ -287,7 +290,7 @@ def test_an_endpoint_that_echoes_its_url(house: House, echo: Echo, mode: str, ra
             for secret in (user, path, value):
                 for form in {secret, unquote(secret), quote(unquote(secret)), unquote(secret).upper()}:
                     assert not leaked(form, outcome[1]), (words, outcome[1])
-            assert outcome[0] is not ExitCode.INTERNAL, outcome[1]
+            assert BUG not in outcome[1]
             codes.add(outcome[0])
     assert ExitCode.OK in codes
     assert mode == "none" or ExitCode.NETWORK in codes
