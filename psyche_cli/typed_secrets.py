@@ -65,7 +65,7 @@ _WRAPPED: Final = 60
 _PIECE_CHARACTERS: Final = 8
 _KEYPAIR_CHARACTERS: Final = range(86, 89)
 _PROSE: Final = LazyPattern(r"\b(?:and|are|for|from|into|not|the|was|with)\b")
-"""Words that do not occur in recovery phrases but in almost every sentence."""
+"""Words that occur in almost every sentence, but not in recovery phrases."""
 
 
 class _Only(dict[int, str]):

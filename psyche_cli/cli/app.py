@@ -103,7 +103,7 @@ def _report_lost_output(
     for transaction in landed:
         environment.diagnostics.line(f"Transaction landed: ({transaction.label}) {transaction.signature}")
     if not landed:
-        environment.diagnostics.line("Hint: Only the output was lost. Any transaction reported above as sent was sent.")
+        environment.diagnostics.line("Hint: The command itself was not affected: only its output was lost.")
 
 
 def _print_completions(words: Sequence[str], environment: Environment) -> None:

@@ -60,9 +60,7 @@ _JOIN_AUTHORIZATION: Final = (
 
 _REWARDS: Final = (Verb("list", "List what each member has earned, lost, claimed and may claim", "rewards.list"),)
 
-_AUTHORITY: Final = (
-    Verb("check", "Show who controls a run, and whether the wallet is one of them", "authority.check"),
-)
+_AUTHORITY: Final = (Verb("check", "Show who controls a run, and whether the wallet does", "authority.check"),)
 
 SECTIONS: Final = (
     Section(

@@ -1,4 +1,4 @@
-"""The context of an instruction besides the state: the clock, the signer, and the log."""
+"""The context of an instruction, apart from the state: the clock, the signer, and the log."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, Identity
 from psyche_cli.protocol.run_states import RunState
 
 _LAST_ROUNDS = 2
-"""Rounds that an epoch continues for after its time is found to have elapsed."""
+"""Number of rounds for which an epoch continues after ``epoch_time`` has elapsed."""
 
 _LAST_STEP_MIN = 4
 """Lower last steps are not stored (the comparison is with the run's step, not with the rounds of the epoch)."""

@@ -12,7 +12,7 @@ from psyche_cli.solana.programs import FINAL_LOADERS, UPGRADEABLE_LOADER
 from psyche_cli.solana.raw_account import RawAccount, taken
 
 PROGRAM_DATA_HEADER_BYTES: Final = 45
-"""What precedes a program's code in the upgradeable loader's account."""
+"""Size of the header that precedes a program's code in its program data account."""
 
 _HEADER: Final = struct.Struct("<IQ?32s")
 _PROGRAM_DATA: Final = 3
@@ -22,8 +22,8 @@ _PROGRAM_DATA: Final = 3
 class Deployment(NamedTuple):
     """How a program is deployed.
 
-    ``upgradeable`` is None for a loader that is not known here. ``slot`` is that of the last deployment, None where the
-    loader does not record it.
+    ``upgradeable`` is None for an unknown loader. ``slot`` is that of the last deployment, or None if the loader does
+    not record it.
     """
 
     program: Pubkey
@@ -62,7 +62,8 @@ def decode_deployment(program: Pubkey, raw: RawAccount | None, data: RawAccount 
         tag, slot, has_authority, authority = 0, 0, False, bytes(32)
     if tag != _PROGRAM_DATA:
         raise MalformedAccount(
-            f"The account {header.address} does not hold the data of program {program}.", address=str(header.address)
+            f"The account {header.address} is not the program data account of program {program}.",
+            address=str(header.address),
         )
     key = Pubkey.from_bytes(authority) if has_authority else None
     return Deployment(program, found.owner, key is not None, key, slot)

@@ -17,7 +17,7 @@ FINAL_LOADERS: Final = (
     Pubkey.from_string("BPFLoader1111111111111111111111111111111111"),
     Pubkey.from_string("BPFLoader2111111111111111111111111111111111"),
 )
-"""The loaders whose programs nobody can upgrade."""
+"""The loaders whose programs cannot be upgraded."""
 MEMO_PROGRAMS: Final = (
     Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"),
     Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"),

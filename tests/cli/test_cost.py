@@ -55,7 +55,7 @@ def test_each_signer_has_its_fees_and_rewards_have_their_price(house: House) -> 
     assert data["rewards"]["earned"]["amount"] == 3
     assert data["rewards"]["earned_per_million_tokens"] == pytest.approx(3 * 1e6 / (1_000 * length), rel=1e-11)
     shown = house.cli(*COST).stdout
-    assert "locked for good" in shown
+    assert "which cannot be recovered" in shown
     assert "earned per million tokens" in shown
 
 

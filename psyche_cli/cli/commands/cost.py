@@ -19,7 +19,7 @@ def command(
         option(
             "--transactions",
             metavar="N",
-            help="Count the fees of at most so many of the newest transactions; each takes a request. Defaults to 500.",
+            help="Maximum number of transactions to read, newest first; each takes a request. Defaults to 500.",
             min=0,
             max=_MOST,
         ),
@@ -28,8 +28,8 @@ def command(
 ) -> Reading:
     """Show what a run has cost so far.
 
-    Rent that its accounts lock, the fees that each signer paid and their average per epoch, and what members earned for
-    each million trained tokens. Does not need a wallet.
+    Shows the rent locked in its accounts, the fees paid by each signer and their average per epoch, and what members
+    earned per million trained tokens. Does not need a wallet.
     """
     from psyche_cli.operations.observe.cost import cost_of_run
 

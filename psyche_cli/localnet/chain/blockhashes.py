@@ -16,7 +16,7 @@ SLOT_HASHES: Final = 512
 """The number of entries in the SlotHashes sysvar."""
 
 MAX_BLOCKS_AT_ONCE: Final = SLOT_HASHES
-"""In a longer jump in time, only this many last slots get blocks; the earlier ones count as skipped."""
+"""After a jump over more slots than this, only the last ones get blocks; the earlier ones count as skipped."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _TOKEN_ACCOUNT_TYPE: Final = 2
 """The account type byte that follows the base layout in a Token-2022 account with extensions."""
 
 DecimalsOf = Callable[[Pubkey], "int | None"]
-"""The decimals of a mint, None if it does not exist."""
+"""The decimals of a mint, or None if it does not exist."""
 
 
 def token_amount(amount: int, decimals: int) -> Json:

@@ -1,4 +1,4 @@
-"""Reading the configuration that a command line names: a file, or standard input."""
+"""Reading the configuration given on a command line: a file or standard input."""
 
 from __future__ import annotations
 

@@ -64,13 +64,13 @@ class DiffData:
 class EpochTimes:
     """The durations of an epoch and of its states, and its number of rounds."""
 
-    waiting_seconds: Annotated[Unsigned, "Shortest stay in Waiting for members."]
+    waiting_seconds: Annotated[Unsigned, "Minimum time in Waiting for members."]
     warmup_seconds: Unsigned
-    train_seconds: Annotated[Unsigned, "Training of one round."]
-    witness_seconds: Annotated[Unsigned, "Witnessing of one round."]
+    train_seconds: Annotated[Unsigned, "Duration of RoundTrain in each round."]
+    witness_seconds: Annotated[Unsigned, "Duration of RoundWitness in each round."]
     cooldown_seconds: Unsigned
-    rounds: Annotated[Unsigned, "Rounds of a whole epoch; each trains one step."]
-    seconds: Annotated[Unsigned, "All of it together."]
+    rounds: Annotated[Unsigned, "Rounds in an epoch; each trains one step."]
+    seconds: Annotated[Unsigned, "Total duration of an epoch."]
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class PreviewStep:
     epoch: Annotated[Unsigned, "Number of the epoch, from 0."]
     starts_after_seconds: Annotated[Unsigned, "Seconds from the start of the run."]
     batch_size: Annotated[Unsigned, "In sequences."]
-    tokens: Annotated[Unsigned, "Tokens of this step."]
-    tokens_before: Annotated[Unsigned, "Tokens of all steps before."]
-    learning_rate: Annotated[float, "null where a client would divide by zero."]
+    tokens: Annotated[Unsigned, "Tokens in this step."]
+    tokens_before: Annotated[Unsigned, "Tokens in all earlier steps."]
+    learning_rate: Annotated[float, "Null where a client would divide by zero."]
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,14 @@ class PreviewData:
     steps: Annotated[Unsigned, "Steps that the run trains: total_steps - 1."]
     epochs: Unsigned
     seconds: Annotated[Unsigned, "Duration of the run."]
-    tokens: Annotated[Unsigned, "Tokens of all steps."]
+    tokens: Annotated[Unsigned, "Tokens in all steps."]
     tokens_per_step_at_start: Unsigned
     tokens_per_step_at_end: Unsigned
-    final_batch_size_step: Annotated[Unsigned | None, "First step with the last batch size; null without steps."]
+    final_batch_size_step: Annotated[
+        Unsigned | None, "First step with the final batch size; null if there are no steps."
+    ]
     shown_steps: tuple[PreviewStep, ...]
-    rewards: Annotated[RewardCost | None, "With --earning-rate-total-shared."]
+    rewards: Annotated[RewardCost | None, "Null unless --earning-rate-total-shared was given."]
     svg: Annotated[str | None, "The SVG file that was written."]
 
 

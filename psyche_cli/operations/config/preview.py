@@ -58,7 +58,9 @@ def preview(
     warnings = [f"{warning.where}: {warning.message} (warning {warning.rule})" for warning in file.warnings]
     if forecast.uncountable_step is not None:
         step = forecast.uncountable_step
-        warnings.append(f"The program aborts before step {step:,}, which more than 2^64 tokens precede.")
+        warnings.append(
+            f"The program aborts before step {step:,}, because more than 2^64 tokens have been trained by then."
+        )
     return OperationResult(
         summary=_summary(data),
         data=data,

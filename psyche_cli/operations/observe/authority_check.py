@@ -1,4 +1,4 @@
-"""Who controls a run, and the programs that it runs on."""
+"""Who controls a run and its programs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from psyche_cli.solana.rpc.types import AddressSignature
 
 _MOST_PAGES: Final = 20
-"""How many times 1,000 transactions are searched for the creation of a run."""
+"""Maximum number of pages, of 1,000 transactions each, that are searched for the creation of a run."""
 
 _CREATIONS: Final = ("Instruction: InitCoordinator", "Instruction: RunCreate")
 
 
-def wallet_at_hand(environment: Environment, path: Path | None) -> Pubkey | None:
+def wallet_if_any(environment: Environment, path: Path | None) -> Pubkey | None:
     """The public key of the wallet; None if none was specified and the default one does not exist.
 
     Raises WalletError for a wallet that was specified and cannot be read.
@@ -48,9 +48,10 @@ def wallet_at_hand(environment: Environment, path: Path | None) -> Pubkey | None
 def check_authority(
     session: Session, *, run_id: str, wallet: Pubkey | None, treasurer_index: int | None = None
 ) -> OperationResult[AuthorityData]:
-    """Who may administer the run, let members join, and upgrade the programs, and whether ``wallet`` is one of them.
+    """Find the keys that may administer the run, let members join and upgrade the programs. Compares them with
+    ``wallet``.
 
-    Takes three round trips, and some more to find the run's creation. Raises RunNotFound, AccountNotFound for a program
+    Takes three round trips, plus those that find the run's creation. Raises RunNotFound, AccountNotFound for a program
     that is not deployed, AccountError.
     """
     located = locate_run(session, run_id, treasurer_index)
@@ -62,7 +63,7 @@ def check_authority(
 
 
 def _deployments(session: Session) -> dict[str, Deployment]:
-    """How each of the three programs is deployed; their code is not transferred."""
+    """The deployments of the three programs, read without their code."""
     programs = session.programs.by_name
     addresses = [*programs.values(), *map(program_data_address, programs.values())]
     found = session.rpc.accounts(addresses, first_bytes=PROGRAM_DATA_HEADER_BYTES)
@@ -74,9 +75,10 @@ def _deployments(session: Session) -> dict[str, Deployment]:
 
 
 def creation_slot(session: Session, run: Run) -> int | None:
-    """The slot in which the run was created; None if the node no longer has that transaction, or too many after it.
+    """The slot in which the run was created; None if the node no longer has that transaction or too many followed it.
 
-    The coordinator account is new with each run, unlike the instance of a run id that was closed and used again.
+    Searches the transactions of the coordinator account, which is new for every run. The instance is not new if the run
+    id was used before.
     """
     oldest: AddressSignature | None = None
     before = None
@@ -107,19 +109,19 @@ def _program(name: str, deployment: Deployment, created: int | None, wallet: Pub
 
 
 def unchangeable(run: Run) -> list[Unchangeable]:
-    """What the programs of this version have no instruction for."""
+    """Everything that this version of the programs has no instruction to change."""
     found = [
-        Unchangeable(what="main_authority", message="The main authority cannot be handed over to another key."),
-        Unchangeable(what="join_authority", message="The join authority cannot be replaced."),
+        Unchangeable(what="main_authority", message="The main authority cannot be changed."),
+        Unchangeable(what="join_authority", message="The join authority cannot be changed."),
         Unchangeable(what="run_id", message="The run cannot be renamed."),
     ]
     if run.treasury is None:
-        return [*found, Unchangeable(what="treasurer", message="The run cannot get a treasurer.")]
+        return [*found, Unchangeable(what="treasurer", message="A treasurer cannot be added.")]
     return [
         *found,
-        Unchangeable(what="collateral_mint", message="The token that pays the rewards cannot be replaced."),
-        Unchangeable(what="close", message="The run cannot be closed; its rent is locked for good."),
-        Unchangeable(what="vault", message="What is in the vault leaves it only as rewards of members."),
+        Unchangeable(what="collateral_mint", message="The reward token cannot be changed."),
+        Unchangeable(what="close", message="The run cannot be closed, so its rent cannot be recovered."),
+        Unchangeable(what="vault", message="Tokens in the vault can only be paid out as rewards."),
     ]
 
 
@@ -151,7 +153,7 @@ def _result(
         ),
         warnings=tuple(
             f"The {program.name} program was deployed in slot {program.last_deploy_slot}, after the run was created: "
-            "it may behave differently than at that time."
+            "it may behave differently now."
             for program in programs
             if program.deployed_after_creation
         ),
@@ -166,9 +168,9 @@ def _summary(run: Run, wallet: Pubkey | None) -> str:
         for role, key in (("main authority", run.main_authority), ("join authority", run.instance.join_authority))
         if key == wallet
     ]
-    return (
-        f"The wallet {wallet} is {'the ' + ' and the '.join(roles) if roles else 'no authority'} of run {run.run_id}."
-    )
+    if not roles:
+        return f"The wallet {wallet} has no authority over run {run.run_id}."
+    return f"The wallet {wallet} is the {' and the '.join(roles)} of run {run.run_id}."
 
 
 def _described(program: ProgramAuthority) -> str:

@@ -1,4 +1,4 @@
-"""What a run has cost so far: rent, fees, and rewards for what was trained."""
+"""What a run has cost so far: rent, fees and rewards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MILLION: Final = 1_000_000
 _PRECISION: Final = Context(prec=12)
-"""Significant digits of a price, which no exact decimal expresses in general."""
+"""Significant digits of a price, which usually has no exact decimal form."""
 
 
 def cost_of_run(
@@ -29,8 +29,8 @@ def cost_of_run(
 ) -> OperationResult[CostData]:
     """The rent that the run's accounts hold, the fees of its newest ``transactions``, and what its members earned.
 
-    Takes two round trips, one for every 1,000 signatures, and one for each transaction. Counted are transactions that
-    name the coordinator account, failed ones included; top-ups do not. Raises RunNotFound, AccountNotFound,
+    Takes two round trips, plus one per 1,000 signatures and one per transaction. Counts all transactions that include
+    the coordinator account, even if they failed. Top-ups do not include it. Raises RunNotFound, AccountNotFound,
     AccountError.
     """
     located = locate_run(session, run_id, treasurer_index)
@@ -45,7 +45,7 @@ def cost_of_run(
 
 
 def locked_rent(run: Run, found: list[RawAccount | None]) -> list[LockedRent]:
-    """What each account of the run holds. ``found`` are the coordinator account and, with a treasurer, the vault."""
+    """The lamports in each account of the run. ``found`` are the accounts at the run's ``addresses``."""
     accounts = [
         ("coordinator account", run.account.address, run.account.lamports),
         ("coordinator instance", run.instance.address, run.instance.lamports),
@@ -58,7 +58,7 @@ def locked_rent(run: Run, found: list[RawAccount | None]) -> list[LockedRent]:
 
 
 def _newest_signatures(session: Session, address: Pubkey, most: int) -> tuple[list[Signature], bool]:
-    """The signatures of the newest transactions, and whether there are no others."""
+    """The signatures of the newest transactions, and whether these are all."""
     found: list[Signature] = []
     while True:
         page = session.rpc.signatures_for_address(address, before=found[-1] if found else None)
@@ -70,7 +70,7 @@ def _newest_signatures(session: Session, address: Pubkey, most: int) -> tuple[li
 
 
 def _fees(session: Session, signatures: list[Signature]) -> tuple[list[SignerFees], bool]:
-    """The fees by fee payer, the greatest first, and whether the node had all transactions."""
+    """The fees by fee payer, highest first, and whether the node had all transactions."""
     counts: dict[Pubkey, int] = defaultdict(int)
     lamports: dict[Pubkey, int] = defaultdict(int)
     known = 0
@@ -86,7 +86,7 @@ def _fees(session: Session, signatures: list[Signature]) -> tuple[list[SignerFee
 
 
 def trained_sequences(run: Run) -> int:
-    """How many sequences of the data the run has gone through, by its data index."""
+    """The number of sequences that the run has trained, according to its data index."""
     account = run.account
     if account.run_state.is_active:
         return account.current_round.data_index
@@ -94,7 +94,7 @@ def trained_sequences(run: Run) -> int:
 
 
 def price_per_million(base_units: int, decimals: int, tokens: int) -> Decimal | None:
-    """Whole collateral tokens per million trained tokens, to 12 digits; None where nothing was trained."""
+    """Whole collateral tokens per million trained tokens, to 12 digits; None if nothing was trained."""
     if tokens == 0:
         return None
     return _PRECISION.divide(ui_decimal(base_units * _MILLION, decimals), Decimal(tokens))
@@ -112,10 +112,10 @@ def _result(
     rewards = _rewards(run, tokens)
     per_epoch = paid // account.epoch if account.epoch else None
     scope = "" if complete else f" in the newest {transactions} transactions"
-    recovery = "locked for good" if run.treasury else "recovered when it is closed"
-    held = f"holds {format_sol(locked)} SOL of rent, {recovery}"
+    recovery = "which cannot be recovered" if run.treasury else "recoverable by closing it"
+    held = f"holds {format_sol(locked)} SOL of rent ({recovery})"
     return OperationResult(
-        summary=f"Run {run.run_id} {held}, and cost {format_sol(paid)} SOL of fees{scope}.",
+        summary=f"Run {run.run_id} {held} and has cost {format_sol(paid)} SOL in fees{scope}.",
         data=CostData(
             run_id=run.run_id,
             rent=rent,
@@ -133,7 +133,7 @@ def _result(
         ),
         details=(
             *((f"rent of {item.account}", f"{format_sol(item.lamports)} SOL  {item.address}") for item in rent),
-            *((f"fees of {payer.signer}", _shown(payer)) for payer in fees),
+            *((f"fees paid by {payer.signer}", _shown(payer)) for payer in fees),
             *((("fees per epoch", f"{format_sol(per_epoch)} SOL"),) if per_epoch is not None else ()),
             ("trained tokens", str(tokens)),
             *(_reward_rows(rewards, run) if rewards else ()),

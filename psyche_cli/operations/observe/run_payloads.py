@@ -24,13 +24,15 @@ class CanJoinData:
     """Whether a key can join a run now."""
 
     run_id: str
-    address: Annotated[Address, "The key that was asked about."]
-    can_join: Annotated[bool, "The answer, which the exit code repeats: 0 for yes, 1 for no."]
-    reasons: Annotated[list[Obstacle], "Why not; empty if it can."]
+    address: Annotated[Address, "The key that was checked."]
+    can_join: Annotated[bool, "Also given by the exit code: 0 if true, 1 if false."]
+    reasons: Annotated[list[Obstacle], "Every reason why it cannot; empty if it can."]
     state: StateText
-    join_authority: Annotated[Address, "Whose authorizations let members join."]
+    join_authority: Annotated[Address, "The key whose authorizations let members join."]
     authorization: Annotated[Address | None, "The authorization that lets the key join; null if there is none."]
-    grantee: Annotated[Address | None, "Its grantee; the system program's address means everyone."]
+    grantee: Annotated[
+        Address | None, "The grantee of that authorization; the system program's address means everyone."
+    ]
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,14 @@ class ProgramAuthority:
 
     name: Annotated[str, "coordinator, authorizer or treasurer."]
     address: Address
-    loader: Annotated[Address, "The program that loads it."]
-    upgradeable: Annotated[bool | None, "Null for a loader that is not known."]
-    upgrade_authority: Annotated[Address | None, "Null if nobody may upgrade it."]
-    wallet_is_upgrade_authority: Annotated[bool | None, "Null without wallet."]
+    loader: Annotated[Address, "The loader that owns the program."]
+    upgradeable: Annotated[bool | None, "Null if the loader is unknown."]
+    upgrade_authority: Annotated[Address | None, "Null if the program cannot be upgraded."]
+    wallet_is_upgrade_authority: Annotated[bool | None, "Null if there was no wallet."]
     last_deploy_slot: Annotated[Unsigned | None, "Null if the loader does not record it."]
-    deployed_after_creation: Annotated[bool | None, "Whether it was upgraded since the run was created, if known."]
+    deployed_after_creation: Annotated[
+        bool | None, "Whether it was redeployed after the run was created; null if unknown."
+    ]
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Unchangeable:
     """Something that this version of the programs cannot change."""
 
     what: Literal["main_authority", "join_authority", "run_id", "treasurer", "collateral_mint", "close", "vault"]
-    message: Annotated[str, "The same as a sentence."]
+    message: Annotated[str, "The restriction as a sentence."]
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,11 @@ class AuthorityData:
 
     run_id: str
     main_authority: Annotated[Address, "The wallet that administers the run, through its treasurer if it has one."]
-    join_authority: Annotated[Address, "Whose authorizations let members join."]
+    join_authority: Annotated[Address, "The key whose authorizations let members join."]
     treasurer: Annotated[Address | None, "The treasurer's Run account; null for a run without collateral."]
-    wallet: Annotated[Address | None, "The wallet that was compared; null if there was none."]
-    wallet_is_main_authority: Annotated[bool | None, "Null without wallet."]
-    wallet_is_join_authority: Annotated[bool | None, "Null without wallet."]
+    wallet: Annotated[Address | None, "The wallet that was checked; null if there was none."]
+    wallet_is_main_authority: Annotated[bool | None, "Null if there was no wallet."]
+    wallet_is_join_authority: Annotated[bool | None, "Null if there was no wallet."]
     created_slot: Annotated[Unsigned | None, "Slot in which the run was created; null if the node does not know it."]
     programs: list[ProgramAuthority]
     unchangeable: list[Unchangeable]
@@ -73,7 +77,7 @@ class AuthorityData:
 
 @dataclass(frozen=True)
 class LockedRent:
-    """What an account of a run holds."""
+    """The rent in one account of a run."""
 
     account: Annotated[str, "coordinator account, coordinator instance, treasurer run or vault."]
     address: Address
@@ -94,10 +98,10 @@ class RewardCost:
     """What members earned for training."""
 
     collateral_mint: Address
-    earned: Annotated[CollateralAmount, "All that members earned."]
-    paid: Annotated[CollateralAmount, "What they have claimed of it."]
+    earned: Annotated[CollateralAmount, "Total earned by all members."]
+    paid: Annotated[CollateralAmount, "The part of it that has been claimed."]
     earned_per_million_tokens: Annotated[
-        Decimal | None, "In whole collateral tokens, to 12 digits; null before anything was trained."
+        Decimal | None, "In whole collateral tokens, to 12 significant digits; null if nothing was trained yet."
     ]
 
 
@@ -107,17 +111,17 @@ class CostData:
 
     run_id: str
     rent: list[LockedRent]
-    rent_lamports: Annotated[Unsigned, "What all accounts of the run hold."]
-    rent_recoverable: Annotated[bool, "Whether closing the run returns it; false with a treasurer."]
-    fees: Annotated[list[SignerFees], "By fee payer, the greatest first."]
+    rent_lamports: Annotated[Unsigned, "Total balance of all accounts of the run."]
+    rent_recoverable: Annotated[bool, "Whether closing the run recovers it; false for a run with a treasurer."]
+    fees: Annotated[list[SignerFees], "One entry per fee payer, highest fees first."]
     fees_lamports: Annotated[Unsigned, "The fees of all counted transactions."]
-    transactions: Annotated[Unsigned, "How many transactions were counted, failed ones included."]
-    complete: Annotated[bool, "Whether these are all transactions that name the coordinator account."]
+    transactions: Annotated[Unsigned, "Number of transactions counted, including failed ones."]
+    complete: Annotated[bool, "Whether these are all transactions that include the coordinator account."]
     epochs: Annotated[Unsigned, "Epochs that have ended."]
     fees_per_epoch_lamports: Annotated[Unsigned | None, "Average, rounded down; null before the first epoch ended."]
-    trained_sequences: Annotated[Unsigned, "Sequences of the data that the run has gone through."]
-    trained_tokens: Annotated[Unsigned, "The same in tokens, by the present sequence length."]
-    rewards: Annotated[RewardCost | None, "Null for a run without treasurer."]
+    trained_sequences: Annotated[Unsigned, "Sequences trained, according to the run's data index."]
+    trained_tokens: Annotated[Unsigned, "The same in tokens, at the current sequence length."]
+    rewards: Annotated[RewardCost | None, "Null for a run without a treasurer."]
 
 
 @dataclass(frozen=True)
@@ -128,13 +132,13 @@ class ListedRun:
     coordinator_instance: Address
     coordinator_account: Address
     main_authority: Annotated[Address, "The wallet that administers the run, through its treasurer if it has one."]
-    join_authority: Annotated[Address, "Whose authorizations let members join."]
+    join_authority: Annotated[Address, "The key whose authorizations let members join."]
     treasurer: Annotated[Address | None, "The treasurer's Run account; null for a run without collateral."]
-    state: Annotated[StateText | None, "Null for an account that cannot be read; see problem."]
-    name: Annotated[str | None, "Null like the state."]
-    epoch: Annotated[Unsigned | None, "Null like the state."]
-    step: Annotated[Unsigned | None, "Null like the state."]
-    total_steps: Annotated[Unsigned | None, "Null like the state."]
+    state: Annotated[StateText | None, "Null if the account cannot be read; see problem."]
+    name: Annotated[str | None, "Null if state is null."]
+    epoch: Annotated[Unsigned | None, "Null if state is null."]
+    step: Annotated[Unsigned | None, "Null if state is null."]
+    total_steps: Annotated[Unsigned | None, "Null if state is null."]
     problem: Annotated[str | None, "Why the coordinator account cannot be read, such as an unsupported layout."]
 
 
@@ -142,4 +146,4 @@ class ListedRun:
 class RunListData:
     """The runs on a cluster."""
 
-    runs: Annotated[list[ListedRun], "Those that wait for members first, then by run id."]
+    runs: Annotated[list[ListedRun], "Sorted by run id, with those waiting for members first."]

@@ -12,7 +12,7 @@ from psyche_cli.run_config.json_shape import json_shape
 from psyche_cli.run_config.schema import CHECKPOINT
 
 StateText = Annotated[str, Constraint(choices=tuple(state.text for state in RunState))]
-"""The state of a run, as people read it."""
+"""The state of a run, as shown to users."""
 
 
 @dataclass(frozen=True)

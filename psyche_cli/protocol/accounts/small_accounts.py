@@ -17,7 +17,7 @@ from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.raw_account import RawAccount
 
 JOIN_AUTHORITY_OFFSET: Final = 41
-"""Of ``join_authority`` in a CoordinatorInstance, for a node that selects accounts."""
+"""Offset of ``join_authority`` in a CoordinatorInstance, for ``getProgramAccounts`` filters."""
 
 
 class CoordinatorInstance(NamedTuple):

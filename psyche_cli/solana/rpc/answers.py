@@ -232,7 +232,7 @@ def read_landed_transaction(value: Json) -> LandedTransaction | None:
 
 
 def _payer(transaction: Json) -> Pubkey | None:
-    """The first account of a transaction in the encoding ``json``; None if it came without its message."""
+    """The first account of a transaction in the encoding ``json``, or None if its message is missing."""
     if not isinstance(transaction, dict) or "message" not in transaction:
         return None
     keys = as_list(as_object(transaction["message"]).get("accountKeys"))

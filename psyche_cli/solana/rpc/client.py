@@ -202,7 +202,7 @@ class RpcClient(Requester):
         )
 
     def signatures_for_address(self, address: Pubkey, *, before: Signature | None = None) -> list[AddressSignature]:
-        """Transactions that name ``address``, the newest first: up to 1,000, or those ``before`` one."""
+        """Transactions that include ``address``, newest first: the newest 1,000, or the 1,000 before ``before``."""
         options = self._options(limit=SIGNATURES_PER_CALL, **({} if before is None else {"before": str(before)}))
         return self.call("getSignaturesForAddress", [str(address), options], read_address_signatures)
 

@@ -48,7 +48,7 @@ class SignatureStatus(NamedTuple):
 
 
 class LandedTransaction(NamedTuple):
-    """A transaction in the ledger: slot, error or None, logs, fee in lamports, and who paid it, if the node says so."""
+    """A transaction in the ledger: slot, error or None, logs, fee in lamports, and fee payer if known."""
 
     slot: int
     err: Json
@@ -58,7 +58,7 @@ class LandedTransaction(NamedTuple):
 
 
 class AddressSignature(NamedTuple):
-    """A transaction that names an address: signature, slot, and error or None."""
+    """A transaction that includes an address: signature, slot, and error or None."""
 
     signature: Signature
     slot: int

@@ -231,7 +231,7 @@ class TransactionDelivery:
             self._expired_slot = position.slot
 
     def _record_error(self, error: NetworkError) -> None:
-        """Record from a failed request whether the endpoint responds at all, and its Retry-After."""
+        """After a failed request, record whether the endpoint responds at all, and its Retry-After."""
         if not isinstance(error, (Unreachable, TimedOut)):
             self._heard = self._clock.monotonic()
         if isinstance(error, HttpStatusError) and error.retry_after is not None:
