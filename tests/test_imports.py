@@ -1,4 +1,4 @@
-"""Imports of commands: ``--help`` imports very little, reads nothing that only writes need, and no command pytest."""
+"""Imports of commands: ``--help`` imports very little, a read nothing that only writes need, and no command pytest."""
 
 from __future__ import annotations
 

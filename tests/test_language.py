@@ -65,6 +65,18 @@ BANNED: Final = {
     r"\bteach(?:es)? nothing\b": "adds nothing",
     r"\bputs? into words\b": "decodes, describes",
     r"\bpoor wallet\b": "insufficient funds",
+    r"\bforetold\b": "predicted",
+    r"\bstands? against\b": "prevents",
+    r"\bso many of\b|\bat most so many\b|\bhow many times [\d,]+\b": "that many, the maximum number of",
+    r"\blocked for good\b": "cannot be recovered",
+    r"\bdeployed anew\b": "redeployed",
+    r"\bis no (?:JSON|number|finite|coordinator)\b": "is not ...",
+    r"\bhand(?:s|ed)? (?:it )?(?:in|out)\b": "returns, sends",
+    r"\bas (?:long|much|many) as it may\b": "the maximum",
+    r"\bsecond thought\b": "omit it",
+    r"\bwhat [\w' ]{1,20} leads to\b": "the effects of, a preview of",
+    r"\btakes no members\b": "cannot be joined",
+    r"\bdecides alone\b": "is the only criterion",
 }
 
 

@@ -1,4 +1,4 @@
-"""The quick look that spares a command line the search for secrets never spares one that has any."""
+"""The fast check that skips the search for secrets never skips a command line that contains one."""
 
 from __future__ import annotations
 

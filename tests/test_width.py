@@ -1,4 +1,4 @@
-"""How wide what is laid out for stdout may be."""
+"""The width of stdout in columns."""
 
 from __future__ import annotations
 

@@ -5,4 +5,4 @@
 
 Status check_config(const Config *config);                          /* 6004 */
 Status check_model(const Model *model);                             /* 6005 */
-Status check_cold_start(const Config *config, const Model *model); /* 6004; aborts where it divides by zero */
+Status check_cold_start(const Config *config, const Model *model); /* 6004; aborts on a division by zero */

@@ -33,7 +33,7 @@ INLINE u64 checked_mul_at(u64 a, u64 b, const char *where) {
     return a * b;
 }
 
-/* The saturated sum. `addend` must not be negative. */
+/* The saturating sum. `addend` must not be negative. */
 INLINE i64 saturating_add(i64 value, i64 addend) { return value > I64_MAX - addend ? I64_MAX : value + addend; }
 
 INLINE u64 checked_div_at(u64 a, u64 b, const char *where) {

@@ -48,7 +48,7 @@ def _inherited_from_python(kind: type, member: str) -> bool:
 
 
 def _is_in_the_signature(kind: type, member: str) -> bool:
-    """Whether a member is a field of a named tuple without a default, as of a dataclass, which has no such member."""
+    """Whether a member is a named tuple's field without a default, which its signature already shows."""
     return member in getattr(kind, "_fields", ()) and member not in getattr(kind, "_field_defaults", ())
 
 

@@ -72,7 +72,7 @@ class House:
         self.send(join, wallet=member)
 
     def write_metadata(self, run_id: str, **values: object) -> None:
-        """Set metadata of a run without treasurer that the command line would reject."""
+        """Set metadata of a run without a treasurer that the command line would reject."""
         instance = self.instance(run_id)
         metadata = {"name": "", "description": "", "num_parameters": 0, "vocab_size": 0, **values}
         owner, account = address_of(self.owner), instance.coordinator_account

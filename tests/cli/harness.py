@@ -61,8 +61,8 @@ class Chain:
     def start(cls, home: Path, **wallets_sol: int) -> tuple[Chain, dict[str, Path]]:
         """Create a validator, and a keypair file per name that is funded with that many SOL at genesis.
 
-        Booting a VM takes 50 ms of CPU. Tests with the same wallets therefore share a bank, reset to genesis each time
-        as ``localnet reset`` does it; the RPC context, with its snapshots and counters, is new.
+        Booting a VM takes 50 ms of CPU. Tests with the same wallets therefore share a bank, which is reset to genesis
+        each time, as by ``localnet reset``. The RPC context, with its snapshots and counters, is new.
         """
         bank, wallets = _bank_with(tuple(wallets_sol.items()))
         bank.listeners.clear()
@@ -89,7 +89,7 @@ class Chain:
 
 @functools.cache
 def _bank_with(wallets_sol: tuple[tuple[str, int], ...]) -> tuple[Bank, dict[str, Wallet]]:
-    """The bank of this process whose genesis has a wallet per name with that many SOL, and these wallets."""
+    """This process's bank whose genesis has one wallet per name with that balance in SOL, and the wallets."""
     wallets = {name: Wallet.generate() for name, _ in wallets_sol}
     balances = {wallets[name].address: sol * SOL for name, sol in wallets_sol}
     return Bank(Genesis(balances=balances), Timekeeper(SystemClock())), wallets

@@ -27,7 +27,8 @@ def validator(name: str) -> Any:
 
 @functools.cache
 def quick_look(name: str) -> Check:
-    """A fast check for the same schema, compiled to functions: 20 times as fast, because every command is validated."""
+    """A check against the same schema, compiled to functions. It is 20 times as fast, since every command is
+    validated."""
     described = validator(name).schema
     return compiled(described, described.get("$defs", {}))
 

@@ -60,7 +60,7 @@ def test_a_run_id_that_is_used_again_has_the_slot_of_the_present_run(house: Hous
 
 
 def deploy(house: House, name: str, slot: int, authority: Pubkey | None) -> None:
-    """Let a program look as if it were deployed by the upgradeable loader; it need not run any more."""
+    """Make a program look as if it was deployed by the upgradeable loader. It can no longer be executed."""
     program = getattr(PUBLISHED, name)
     bank = house.chain.dispatcher.context.bank
     data = program_data_address(program)

@@ -23,14 +23,14 @@ DAY = 86_400
 
 
 def authorize(house: House, grantee: Path) -> str:
-    """The owner lets a wallet join; the wallet's address."""
+    """Authorize a wallet to join, as the owner. Returns the wallet's address."""
     key = str(address_of(grantee))
     house.cli.json("join-authorization-create", "--authorizer", key)
     return key
 
 
 def delegate(house: House, *words: object) -> tuple[object, ...]:
-    """A command of the stranger's about the authorization that the owner granted."""
+    """The words of a command in which the stranger changes the delegates of the owner's authorization."""
     owner = address_of(house.owner)
     return ("join-authorization-delegate", "--join-authority", owner, "-w", house.stranger, *words)
 
@@ -306,7 +306,7 @@ def test_what_exists_is_left_alone_and_each_line_is_reported(house: House, tmp_p
 
 
 def test_a_file_half_done_is_continued(house: House, tmp_path: Path) -> None:
-    """The wallet cannot be emptied half way: rent and fees of all are asked for before the first transaction."""
+    """The wallet cannot run out of SOL halfway: rent and fees of all lines are checked before the first transaction."""
     file = keys_file(tmp_path, "\n".join(KEYS[:12]))
     words = ("join-authorization-create", "--from", file)
     needed = 12 * rent(108) + 2 * FEE

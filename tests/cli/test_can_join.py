@@ -1,4 +1,4 @@
-"""Whether a key can join: the answer is what the program says to a real attempt, and every reason is named."""
+"""Whether a key can join: the answer matches the program's response to a real attempt, and lists every reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.cli.test_suggestions import RUN, running
 
 
 def ask(house: House, *words: object) -> tuple[bool, list[str]]:
-    """The answer and the kinds of its reasons, for the stranger; the exit code repeats the answer."""
+    """The answer for the stranger and its reasons. Checks that the exit code agrees."""
     question = ("can-join", *RUN, "--address", address_of(house.stranger), *words)
     human, outcome = house.cli(*question), house.cli(*question, "--output", "json")
     document = outcome.json
@@ -31,7 +31,7 @@ def ask(house: House, *words: object) -> tuple[bool, list[str]]:
 
 
 def joins(house: House, grantee: Pubkey) -> bool:
-    """Whether the program lets the stranger join by the authorization for a grantee."""
+    """Whether the program lets the stranger join with the authorization for a grantee."""
     instance, user = house.instance(), address_of(house.stranger)
     join = Instructions().join_run(
         user=user,

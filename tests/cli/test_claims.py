@@ -27,7 +27,7 @@ UNIT = 1_000_000
 
 
 def rewarded(house: House, *earned: int, vault: str | None = None) -> list[Path]:
-    """A run of which new members have earned so many base units; their keypair files, in a folder of their own."""
+    """A run whose new members have ``earned`` these base units. Returns their keypair files, in a separate folder."""
     house.run(treasurer=True)
     house.cli.json("set-paused", *RUN, "--resume")
     folder = house.owner.parent / "members"
@@ -240,7 +240,8 @@ def test_the_shortfall_is_that_of_the_last_ones(claimable: list[int], held: int,
 
 
 def test_a_claim_that_another_process_made_first_is_not_paid_twice(house: House) -> None:
-    """A payment of the same points, sent past the command line between the look and the transaction."""
+    """The same points are paid by another client after the command has read the accounts, before it sends its
+    transaction."""
     [member] = rewarded(house, UNIT, vault="5")
     house.cli.json(*CLAIM, "-w", member)
     user = address_of(member)

@@ -45,7 +45,7 @@ def test_a_dump_passes_the_check_and_changes_nothing(
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(content=documents())
 def test_every_legal_configuration_round_trips(house: House, tmp_path: Path, content: dict[str, Any]) -> None:
-    """What is stored on-chain is stored again byte for byte by the file that was dumped."""
+    """Sending the dumped file stores exactly the same bytes on-chain."""
     file, dump = tmp_path / "run.toml", tmp_path / "dump.toml"
     if house.cli("json-dump-run", *RUN).code is not ExitCode.OK:
         house.run(configured=False)
@@ -120,7 +120,7 @@ def test_a_run_without_configuration(house: House) -> None:
 
 
 def test_a_configuration_that_no_file_can_hold(house: House) -> None:
-    """Another client can store numbers beyond TOML's, and texts that nobody can type."""
+    """Another client can store numbers beyond TOML's range, and texts that cannot be typed."""
     house.run()
 
     def change(coordinator: Any) -> None:

@@ -24,7 +24,7 @@ PREVIEW = ("config", "preview", MINIMAL)
 
 
 def test_the_numbers_of_the_minimal_example(offline: CommandLine) -> None:
-    """Warmup 10 s, rounds of 12 s; the epoch's 60 s are over after the fifth, so there are seven."""
+    """Warmup 10 s, rounds of 12 s; the epoch's 60 s have passed after the fifth, so there are seven."""
     data = offline.json(*PREVIEW, "--steps", "499,1,91,90")
     assert data["epoch"] == {
         "waiting_seconds": 2,

@@ -1,4 +1,4 @@
-"""What a run has cost: against the lamports that really left the wallets."""
+"""The cost of a run, compared with the lamports that actually left the wallets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the commands of ``docs/getting-started.md`` one after another."""
+"""Runs the commands in ``docs/getting-started.md`` in order."""
 
 from __future__ import annotations
 

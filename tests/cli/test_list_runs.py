@@ -1,4 +1,4 @@
-"""The list of runs: filters, what it transfers, and accounts that cannot be read."""
+"""The list of runs: filters, transferred bytes, and accounts that cannot be decoded."""
 
 from __future__ import annotations
 

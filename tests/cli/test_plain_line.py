@@ -1,4 +1,4 @@
-"""An ordinary command line is read without Typer, and to the same effect."""
+"""Common command lines are parsed without Typer, with the same result."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def environment_with(variables: dict[str, str]) -> Environment:
 
 @st.composite
 def lines(draw: st.DrawFn) -> list[str]:
-    """Command lines of a verb: mostly of its own options, mostly with a value where they take one."""
+    """Command lines of a verb: mostly with its own options, and mostly with a value for each option that takes one."""
     verb = draw(st.sampled_from(VERBS))
     flags = [*flags_of(verb), *ROOT_OPTIONS]
     values = st.one_of(st.sampled_from(TEXTS), st.text(max_size=5))
@@ -68,7 +68,7 @@ VALUES_OF_VARIABLES = st.dictionaries(st.sampled_from(sorted(VARIABLES.values())
 
 
 def check_same(words: list[str], variables: dict[str, str]) -> bool:
-    """Whether the line is ordinary; if it is, Typer must read the same."""
+    """Whether the line is parsed without Typer. If so, Typer must give the same result."""
     mine, other = environment_with(variables), environment_with(variables)
     plain = plain_line(words, mine)
     if plain is None:

@@ -1,4 +1,4 @@
-"""What a command prints for people: on a terminal the title is bold and labels are dim, elsewhere the text is bare."""
+"""Human-readable output: on a terminal, the title is bold and labels are dim; elsewhere, the text is plain."""
 
 from __future__ import annotations
 

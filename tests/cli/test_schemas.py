@@ -196,7 +196,7 @@ def test_a_failure_with_another_structure_is_detected(spoil: Callable[[Any], Non
 
 
 def test_a_quick_look_decides_as_the_validator_does(house: House, random_seed: int) -> None:
-    """Documents of several verbs, each with one value exchanged, taken away or added."""
+    """Documents of several verbs, each with one value replaced, removed or added."""
     chance = random.Random(random_seed)
     house.run(treasurer=True)
     for words in (

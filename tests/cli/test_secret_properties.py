@@ -157,7 +157,7 @@ def test_a_key_in_any_argument(house: House, data: st.DataObject) -> None:
 @pytest.mark.parametrize("output", [(), ("--output", "json"), ("--verbose",)])
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_key_that_signs_is_never_shown(house: House, verb: str, output: tuple[str, ...], tmp_path: Path) -> None:
-    """Neither from a wallet file nor a variable, even if half of it was given as the name of something."""
+    """Whether it comes from a wallet file or a variable, and even if half of it was given as a name."""
     key = bytes(json.loads(house.owner.read_text()))
     half = FORMS["seed in base58"](key)
     for form, extra in (("base58", []), ("JSON", ["--wallet", half]), ("base58", ["--run-id", half[:32]])):

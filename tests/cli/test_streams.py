@@ -69,7 +69,7 @@ def test_unencodable_characters_are_replaced_in_text(house: House) -> None:
 
 
 def test_json_of_a_lone_surrogate_is_utf8(house: House) -> None:
-    """They can occur in messages of an endpoint and in file names."""
+    """Lone surrogates can occur in messages of an endpoint and in file names."""
 
     def refuse(url: str) -> None:
         raise NetworkError("\ud800", endpoint="\udcff")

@@ -1,4 +1,4 @@
-"""Ticking a run that has no clients to do it."""
+"""Ticking a run that has no clients to tick it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of ``update-config`` beside a file, for runs with and without a treasurer."""
+"""The options of ``update-config`` in addition to a file, for runs with and without a treasurer."""
 
 from __future__ import annotations
 

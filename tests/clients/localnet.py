@@ -35,9 +35,10 @@ class Cluster:
 
     @contextmanager
     def slots_passing(self, client: Client | AsyncClient) -> Iterator[None]:
-        """Let 50 slots pass after each answer that a solana-py client gets, while it waits for slots to pass.
+        """Context manager: advance 50 slots after each response to a solana-py client, which may be waiting for slots.
 
-        Not in a thread of its own: the client fails when the slots that it waits for have passed when it first looks.
+        This is not done in a separate thread, because the client fails if the slots have already passed at its first
+        request.
         """
 
         def warp(_: object) -> None:
@@ -59,8 +60,8 @@ class Cluster:
 def running_localnet(home: Path, *, slot_seconds: float = 0) -> Iterator[Cluster]:
     """``psyche-cli localnet`` on free ports with the stand-ins loaded, stopped at the end.
 
-    Unless ``slot_seconds`` says otherwise, slots pass only when warped: no blockhash gets too old because the machine
-    is busy, and none is still the same because it is fast.
+    By default, slots advance only by warping, so that no blockhash expires on a slow machine, and no two are equal on a
+    fast one.
     """
     options = ["--rpc-port", "0", "--slot-time", str(slot_seconds), "--output", "json"]
     command = [sys.executable, "-m", "psyche_cli", "localnet", *options]

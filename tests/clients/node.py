@@ -1,4 +1,4 @@
-"""Node.js and the JavaScript clients, as ``scripts/environment`` found the one and installed the others."""
+"""Node.js and the JavaScript clients, as found or installed by ``scripts/environment``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _version(program: str) -> tuple[int, ...]:
 
 
 def require_clients() -> None:
-    """Raise AssertionError unless exactly what the lock file names is installed."""
+    """Raise AssertionError unless the installed packages are exactly those in the lock file."""
     wanted = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("package.json", "package-lock.json"))
     stamp = FOLDER / "node_modules" / ".installed"
     installed = stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted

@@ -1,4 +1,4 @@
-"""Sessions whose steps build on one another, and of which each step is a test with a name."""
+"""Sessions of dependent steps, each of which is a separate test."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Played:
         self._ended: dict[str, BaseException | None] = {}
 
     def note(self, name: str, error: BaseException | None = None) -> None:
-        """Record how a step ended."""
+        """Record the outcome of a step."""
         assert name not in self._ended, f"two steps are called {name}"
         self._ended[name] = error
 
     def check(self, name: str) -> None:
-        """Raise what the step raised; fail if it was not tried."""
+        """Raise the exception of the step, if any. Fails if the step was not run."""
         if name not in self._ended:
             pytest.fail(f"not tried, because a step before it failed: {[*self._ended][-1:]}")
         error = self._ended[name]
@@ -31,7 +31,7 @@ class Played:
 
 
 def play(steps: Sequence[Callable[[_Session], None]], session: _Session) -> Played:
-    """Take the steps one after the other."""
+    """Run the steps in order."""
     played = Played()
     for step in steps:
         try:
@@ -63,7 +63,7 @@ async def play_async(
 
 
 def a_test_of_each(steps: Sequence[Callable[..., object]]) -> Callable[[Played, str], None]:
-    """A test per step; it takes a fixture ``played`` of its module."""
+    """One test per step, which uses the fixture ``played`` of its module."""
 
     @pytest.mark.parametrize("step", [step.__name__ for step in steps])
     def test_step(played: Played, step: str) -> None:

@@ -108,7 +108,7 @@ class Session:
         self.instance = derived(self.coordinator, b"coordinator", RUN_ID.encode())
 
     def as_owner(self) -> dict[str, Pubkey]:
-        """The accounts of every instruction that the main authority gives."""
+        """The accounts of every instruction of the main authority."""
         return {
             "authority": self.wallet.pubkey(),
             "coordinator_instance": self.instance,

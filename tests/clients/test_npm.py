@@ -23,7 +23,7 @@ SESSIONS = ("web3js.mjs", "kit.mjs")
 
 
 def steps_of(session: str) -> list[str]:
-    """The names of the functions that the session gives to ``run``, in their order."""
+    """The names of the functions that the session passes to ``run``, in order."""
     found = re.search(r"await run\(\s*\[(.*?)\]", (FOLDER / session).read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     return re.findall(r"\w+", found[1])

@@ -87,7 +87,7 @@ class Session:
 
 
 def preflight_failure(caught: pytest.ExceptionInfo[RPCException]) -> SendTransactionPreflightFailureMessage:
-    """The -32002 error that an exception of the client carries."""
+    """The -32002 error in an exception of the client."""
     [message] = caught.value.args
     assert isinstance(message, SendTransactionPreflightFailureMessage)
     return message

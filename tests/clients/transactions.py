@@ -88,7 +88,7 @@ def unfit_signature(transaction: VersionedTransaction) -> bytes:
 
 
 def parsed(account: object) -> Any:
-    """The content of an account that was asked for as jsonParsed; it must have been parsed."""
+    """The content of an account that was requested as jsonParsed, which must have been parsed."""
     data = getattr(account, "data", None)
     assert isinstance(data, ParsedAccount), account
     return data.parsed

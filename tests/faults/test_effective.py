@@ -166,7 +166,7 @@ def test_a_mutant_sends_a_second_airdrop_request(world: World, random_seed: int,
 
 
 def complaints(world: World, fault: Callable[[Schedule], None], seed: str, scenario: Any = None) -> list[str]:
-    """The faults of the verdict when only this fault is injected."""
+    """The problems of the verdict when only this fault is injected."""
     scenario = scenario or choose_scenario(world, seed)
     schedule = Schedule.calm(seed)
     fault(schedule)

@@ -1,4 +1,4 @@
-"""Reading accounts: encodings, slices, filters, and what does not exist."""
+"""Reading accounts: encodings, slices, filters, and missing accounts."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from tests.support.patience import PATIENCE
 
 @dataclass(frozen=True)
 class Running:
-    """A validator process and what it said when it was ready."""
+    """A validator process and its ready line."""
 
     process: subprocess.Popen[str]
     line: str

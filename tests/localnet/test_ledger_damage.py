@@ -1,4 +1,4 @@
-"""500 damaged ledgers: each start yields the chain that was written, or loudly a prefix of it, or refuses."""
+"""500 damaged ledgers: each start restores the whole chain, or restores a prefix and reports it, or is rejected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def contents(state: BankState) -> object:
 
 @dataclass(frozen=True)
 class Written:
-    """An intact ledger file, where its parts are, and the chain after each byte at which it changed."""
+    """An intact ledger file, the offsets of its parts, and the chain after each offset at which it changed."""
 
     name: str
     content: bytes
@@ -45,13 +45,13 @@ class Written:
         return [0, *(at + 1 for at, byte in enumerate(self.content) if byte == 10)][:-1]
 
     def chain_at(self, offset: int) -> tuple[object, int]:
-        """The chain and the slot as the lines before ``offset`` tell them."""
+        """The chain and the slot according to the lines before ``offset``."""
         end = max(end for end in self.chains if end <= offset)
         return self.chains[end], self.slots[end]
 
 
 def write_ledger(folder: Path, chance: random.Random) -> Written:
-    """A ledger with transactions in its base, and in its journal every kind of line."""
+    """A ledger with transactions in its base, and with every kind of line in its journal."""
     payer, clock, owner = Keypair(), HandClock(), Pubkey.new_unique()
     life = Life(folder, payer, clock)
     for number in range(8):
@@ -91,7 +91,8 @@ def write_ledger(folder: Path, chance: random.Random) -> Written:
 
 
 def some_place(ledger: Written, chance: random.Random) -> int:
-    """A byte: of the format's line, header, base, its end, the journal or the closing line, each equally likely."""
+    """A random offset in the format line, the header, the base, its end, the journal or the closing line, equally
+    likely."""
     starts = ledger.line_starts()
     end_of_base = starts[starts.index(ledger.base_end) - 1]
     bounds = [0, starts[1], starts[2], end_of_base, ledger.base_end, starts[-1], len(ledger.content)]
@@ -200,7 +201,8 @@ def first_bad_line(ledger: Written, damaged: bytes) -> int:
 
 
 def check_start(folder: Path, ledger: Written, damaged: bytes, *, for_real: bool) -> str:
-    """Start from a damaged ledger; how it ended. Raises AssertionError when it is wrong and nobody is told."""
+    """Start from a damaged ledger; returns the outcome. Raises AssertionError if the chain is wrong without a
+    report."""
     folder.mkdir()
     path = folder / ledger.name
     path.write_bytes(damaged)

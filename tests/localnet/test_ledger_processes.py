@@ -1,6 +1,7 @@
 """Real processes: killed under load, killed while files are replaced, and with a disk that fills up.
 
-Whatever was answered as landed is there after the next start. ``--full`` does it 50 times, 50 times and 20 times.
+Every transaction that was reported as landed is present after the next start. ``--full`` repeats the three cases 50, 50
+and 20 times.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def test_killed_while_files_are_replaced_it_has_every_confirmed_transaction(tmp_
 
 
 def check_copy(folder: Path, copy: Path, confirmed: list[str]) -> None:
-    """Raise AssertionError unless the ledger that a kill left has these transactions and at most one more."""
+    """Raise AssertionError unless a killed validator's ledger has these transactions and at most one more."""
     if not folder.exists():
         assert not confirmed
         return
@@ -127,7 +128,7 @@ class LimitedValidator:
         assert self.process.stdout.readline() == "limited\n"
 
     def kill(self) -> str:
-        """Kill it; what it had written to stderr."""
+        """Kill the process; returns what it wrote to stderr."""
         self.process.kill()
         return self.process.communicate()[1]
 
@@ -166,7 +167,7 @@ def send_more(validator: Running, senders: list[Sender], landed: int) -> None:
 
 
 def fill_the_disk(validator: LimitedValidator, path: Path, senders: list[Sender], chance: random.Random) -> None:
-    """Send until nothing more can be written, and see that all is refused and nothing of it visible."""
+    """Send until nothing more can be written, and check that everything is then rejected without visible effects."""
     before = {sender.to: len(sender.refused) for sender in senders}
     load(
         validator.running,

@@ -1,4 +1,4 @@
-"""Parallel load and mutated requests: small ones whose failure is easy to read, then more of both in a process."""
+"""Parallel load and mutated requests: first small tests that are easy to debug, then more of both in a process."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ class Listener:
 
 
 def live(chain: Chain, pubsub: PubSub, bodies: Iterator[bytes], to: list[Pubkey]) -> None:
-    """Transactions, subscriptions of clients that go away, nonsense; the blockhash window passes by in 8 rounds."""
+    """Transactions, subscriptions of clients that disconnect, and invalid requests. The blockhash window takes 8
+    rounds."""
     address = str(chain.payer.pubkey())
     for number in range(20):
         chain.send(chain.transfer(to[number % len(to)], 1_000_000 + number))

@@ -39,7 +39,7 @@ def test_second_starts_as_the_first_did(psyche_localnet):
 
 
 def pytest_in(project: Path, *words: str, python_path: str = "") -> subprocess.CompletedProcess[str]:
-    """pytest as the project's owner runs it, with no settings but the project's."""
+    """Run pytest as the project's owner would, with only the project's settings."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(project), "PYTHONPATH": python_path}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *words],
@@ -66,13 +66,14 @@ def test_what_the_page_says_works_when_pasted_into_an_empty_project(tmp_path: Pa
 
 
 def test_without_the_plugin_pytest_does_not_start_because_of_anchorpy(tmp_path: Path) -> None:
-    """The reason for all this: when AnchorPy's plugin can be imported by itself one day, the page can be simpler."""
+    """The reason for the plugin's settings. If AnchorPy's plugin can ever be imported on its own, they can be
+    simplified."""
     (tmp_path / "test_theirs.py").write_text("def test(): pass", encoding="utf-8")
     assert "ModuleNotFoundError: No module named 'pytest_asyncio'" in pytest_in(tmp_path).stderr
 
 
 def test_where_anchorpys_plugin_can_be_imported_it_is_not_blocked(tmp_path: Path) -> None:
-    """With stand-ins for the packages that it needs, which the test environment does not have."""
+    """Tested with stand-ins for the packages that it needs, which the test environment lacks."""
     packages = tmp_path / "packages"
     packages.mkdir()
     (packages / "pytest_asyncio.py").write_text("from pytest import fixture\n")

@@ -137,7 +137,7 @@ def test_a_closed_terminal_ends_it_in_order(tmp_path: Path) -> None:
 
 
 class Endpoint:
-    """Does what ``act`` makes of the number of the request, on a clock on which only waiting takes time."""
+    """Responds with the result of ``act`` for the number of the request. Its clock advances only while waiting."""
 
     label = "http://127.0.0.1:8899"
 

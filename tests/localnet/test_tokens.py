@@ -65,7 +65,7 @@ def test_balance_supply_and_holders(chain: Chain, mint: NewMint) -> None:
 
 @pytest.mark.parametrize(("offset", "byte"), [(72, 2), (108, 0), (108, 3), (129, 2)])
 def test_a_damaged_token_account_is_none(chain: Chain, mint: NewMint, offset: int, byte: int) -> None:
-    """The tags of its options (delegate, close authority) and its state are those that the token program writes."""
+    """An invalid tag of an option (delegate, close authority), or an invalid state."""
     account = chain.value("getAccountInfo", str(mint.holder), {"encoding": "base64"})
     data = bytearray(base64.b64decode(account["data"][0]))
     data[offset] = byte

@@ -98,7 +98,7 @@ def test_an_airdrop_by_its_amount(chain: Chain) -> None:
 
 @pytest.mark.parametrize("program", PSYCHE_PROGRAMS)
 def test_every_instruction_of_the_psyche_programs_has_its_name(chain: Chain, program: str) -> None:
-    """The programs are not loaded here: what matters is what was asked for."""
+    """The programs are not loaded: the log shows the requested instructions."""
     names = [item["name"] for item in json.loads(idl_path(program).read_text())["instructions"]]
     assert len(names) > 3
     for camel in names:

@@ -1,4 +1,4 @@
-"""A forecast against the state machine itself, ticked every second: each step starts when it was foretold."""
+"""A forecast compared with the state machine, ticked every second: each step starts at the predicted time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SEQUENCE = 128
 
 
 def lived(config: dict[str, int], train_seconds: int | None) -> tuple[dict[int, tuple[int, int, int]], int, int]:
-    """For each step its epoch, the second it started in and its data index; the epochs and seconds of the run.
+    """The epoch, start (in seconds) and data index of each step, and the epochs and duration of the run.
 
-    Without ``train_seconds``, a witness is always missing, so each state lasts as long as it may.
+    Without ``train_seconds``, a witness is always missing, so each state takes its maximum time.
     """
     run = Run(**config, init_min_clients=2, min_clients=1)
     run.do(run.configured)

@@ -17,7 +17,7 @@ from tests.model.stages import ME, Run, training
 
 
 def third_round(seen: str = "0,1", **config: int) -> Run:
-    """In the round of height 2; the witnesses of the one before saw only some clients."""
+    """A run in the round of height 2. The witnesses of the previous round saw only some clients."""
     return training(**config).play_round().play_round(seen).is_at(RunState.ROUND_TRAIN)
 
 

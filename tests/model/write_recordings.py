@@ -31,7 +31,7 @@ def recording(seed: int) -> dict[str, Any]:
 
 
 def text() -> str:
-    """The file: one operation a line, so that a change shows where it begins."""
+    """The file, with one operation per line, so that a diff shows where a change begins."""
     runs = [recording(seed) for seed in SEEDS]
     lines = json.dumps(runs, separators=(",", ":")).replace('"],[[', '"],\n[[')
     return lines + "\n"

@@ -19,8 +19,8 @@ DEFAULT_LIMIT = 200_000
 
 
 def crowded_training() -> Training:
-    """A run of 256 clients that has gone through an epoch with everything in it: a health check of either outcome,
-    a checkpoint, another start, a pause."""
+    """A run of 256 clients in its second epoch. The first had two health checks, accepted and rejected, and a
+    checkpoint."""
     run = Run(Chain())
     training = Training(run.chain, run.accounts, [client(number) for number in range(CLIENTS)])
     training.must(steps.Update(config={**GOOD_CONFIG, "init_min_clients": CLIENTS}, model=GOOD_MODEL))
@@ -44,7 +44,7 @@ def crowded_training() -> Training:
 
 
 def treasurer_and_authorizer() -> dict[str, int]:
-    """The other two programs' instructions, inner calls included."""
+    """The instructions of the other two programs, including inner calls."""
     world = World()
     earn(world, 10)
     fill_vault(world, 10)

@@ -190,7 +190,7 @@ class Aim:
         )
 
     def take(self, number: int) -> None:
-        """The next step, its clock and what goes before it follow from ``number`` and the state."""
+        """Take one step, whose clock, preceding changes and instruction follow from ``number`` and the state."""
         self.rng = random.Random(number)
 
     def clock(self) -> Clock:

@@ -151,7 +151,7 @@ def write(sequences: list[Sequence], path: Path = FILE) -> None:
 
 
 def _sequence(packed: dict[str, Any]) -> Sequence:
-    """A line of the file: keys are listed once and named by their place in the list afterwards."""
+    """A line of the file. Keys are listed once and then referred to by index."""
     keys = [Pubkey(base64.b64decode(key)) for key in packed["keys"]]
     ledger: dict[Pubkey, Image] = {}
     steps: list[Put | tuple[Call, Answer]] = []
@@ -176,7 +176,7 @@ def _meta(keys: list[Pubkey], account: str) -> AccountMeta:
 
 
 def _image(keys: list[Pubkey], ledger: Mapping[Pubkey, Image], packed: list[Any]) -> tuple[Pubkey, Image]:
-    """An account, with its data as a difference to the previous data, zero-padded beyond its end."""
+    """An account, with its data as a diff against the previous data, zero-padded to the same length."""
     at, lamports, owner, length, *changes = packed
     data = bytearray(ledger.get(keys[at], NOTHING).data[:length].ljust(length, b"\0"))
     for offset, change in zip(changes[::2], changes[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""Instruction arguments: every kind of model and configuration arrives in the account as it was sent."""
+"""Instruction arguments: every kind of model and configuration is stored in the account as it was sent."""
 
 from __future__ import annotations
 

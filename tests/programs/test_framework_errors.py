@@ -109,7 +109,7 @@ def idl_targets(world: World) -> Iterator[Target]:
 
 
 def put_substitutes(scene: Stage) -> None:
-    """Accounts of every owner that are empty, short, of another type, cut off, damaged, or at another address."""
+    """Accounts of every owner that are empty, short, of another type, truncated, damaged, or at another address."""
     chain, world, put = scene.world.chain, scene.world, scene.substitutes
     for number, (data, owner, lamports) in enumerate(
         [(b"", SYSTEM, 0), (b"", SYSTEM, SOL), (bytes(200), FOREIGN, SOL)]

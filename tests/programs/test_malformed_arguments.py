@@ -1,4 +1,4 @@
-"""Instruction arguments that are cut off, invalid or not text: nothing malformed gets through."""
+"""Instruction arguments that are truncated or invalid, or contain invalid text: all are rejected."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_not_a_number_is_refused_wherever_a_float_is(
 
 
 def test_witness_metadata_is_checked_for_its_form(world: World) -> None:
-    """It is not looked at otherwise: the call gets as far as the look-up of its signer."""
+    """Nothing else about it is checked: the call proceeds to the lookup of its signer."""
     record = witness_bytes(WitnessRecord(0, 0, 1))
     floats = [4, 8, 12, *(16 + 36 * index + 32 for index in range(8)), 385]
     lengths = [16 + 288, 312 + 64]

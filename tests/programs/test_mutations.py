@@ -1,4 +1,4 @@
-"""Thousands of calls with damaged data and exchanged accounts: each fails, or changes only what its signer may."""
+"""Thousands of calls with damaged data and swapped accounts: each fails, or changes only what its signer may."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Attack:
         return bytes(data)
 
     def _judge(self, call: Call, metas: list[AccountMeta], arguments: bytes) -> None:
-        """Every change is one of the instruction's, in an account that it may change, for an authorised signer."""
+        """Check that only accounts have changed that the instruction may change, and that an authorised key signed."""
         world = self.world
         signers = {world.chain.payer_key, *(account.pubkey for account in metas if account.is_signer)}
         after = Snapshot.take(world, self.watched)

@@ -64,7 +64,7 @@ def model_value(
 
 @lru_cache(maxsize=4096)
 def seen(participants: str) -> BloomFilter:
-    """A filter of the clients whose numbers are listed, with commas between; ``-`` is an empty one without keys."""
+    """A filter that contains a comma-separated list of client numbers; ``-`` is an empty filter without keys."""
     if participants == "-":
         return BloomFilter()
     numbers = [number for number in participants.split(",") if number]

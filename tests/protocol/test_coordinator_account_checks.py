@@ -1,4 +1,4 @@
-"""Accounts that are no coordinator account of a known layout, and the order in which that is noticed."""
+"""Accounts that are not coordinator accounts of a known layout, and the order of the checks."""
 
 from __future__ import annotations
 

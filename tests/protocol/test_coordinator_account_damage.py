@@ -1,4 +1,4 @@
-"""Damaged coordinator accounts: what is wrong is located, and nothing else is raised."""
+"""Damaged coordinator accounts: the error locates the damage, and no other exception is raised."""
 
 from __future__ import annotations
 

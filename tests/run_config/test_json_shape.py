@@ -1,4 +1,4 @@
-"""The JSON Schema of configurations: every example fits, and what is not a configuration does not."""
+"""The JSON Schema of configurations: every example is valid, and anything that is not a configuration is invalid."""
 
 from __future__ import annotations
 

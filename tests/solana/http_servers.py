@@ -118,9 +118,9 @@ def silent(connection: socket.socket, stop: threading.Event) -> None:
 
 
 def failure_of_a_slow_answer(serve: Serve, talk: Talk) -> tuple[NetworkError, float]:
-    """The failure when a server has read the request and then talks too slowly, and the timeout that was too short.
+    """The failure when a server has read the request and then responds too slowly, and the timeout that was too short.
 
-    On a busy machine a short timeout may end before the request is there; then a longer one is tried.
+    On a busy machine, a short timeout may expire before the request arrives; then a longer one is tried.
     """
     timeout = 0.2
     while True:

@@ -133,7 +133,7 @@ class ScriptedCluster:
             self.landed[signature] = status
 
     def _transaction(self, params: list[Any]) -> Any:
-        """It is in the ledger when its status says so."""
+        """The transaction, which is in the ledger once it has a status."""
         if self.handlers["getSignatureStatuses"] is self._default_status:
             self._remember(params[0], self._default_status([])["value"][0])
         status = self.landed.get(params[0])

@@ -1,4 +1,4 @@
-"""Streams in memory that say they are a terminal."""
+"""In-memory streams that claim to be terminals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 
 
 class Terminal(io.StringIO):
-    """What is written to it stays readable, styles included."""
+    """An in-memory terminal that records its output, including styles."""
 
     def isatty(self) -> bool:
         return True
