@@ -129,7 +129,7 @@ def test_exactly_thirty_seconds_without_a_response_are_enough() -> None:
     stage = Stage()
 
     def refuse(params: list[Any]) -> Any:
-        stage.clock.now = stage.cluster.started + 30
+        stage.clock.now = max(stage.clock.now, stage.cluster.started + 30)
         raise REFUSED
 
     stage.on("getTransaction", REFUSED)
