@@ -43,6 +43,11 @@ class Outcome:
         return json.loads(self.stdout)
 
     @property
+    def is_internal_error(self) -> bool:
+        """Whether the command failed with a bug. Exit code 1 without an error is the answer "no" to a question."""
+        return self.code is ExitCode.INTERNAL and "Error: " in self.stderr
+
+    @property
     def data(self) -> Any:
         """``data`` of a successful command with ``--output json``."""
         assert self.code is ExitCode.OK, self.stderr

@@ -235,6 +235,7 @@ def test_a_bug_exits_with_internal(house: House) -> None:
 
     outcome = CommandLine(house.cli.home, broken)("json-dump-run", "--run-id", "x")
     assert outcome.code is ExitCode.INTERNAL
+    assert outcome.is_internal_error
     assert outcome.json["error"]["context"] == {"exception": "ZeroDivisionError", "sent": False}
     assert "Traceback" not in outcome.stderr
     told = CommandLine(house.cli.home, broken, {"PSYCHE_CLI_TRACEBACK": "1"})("json-dump-run", "--run-id", "x")
