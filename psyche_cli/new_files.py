@@ -16,7 +16,7 @@ def write_new_file(path: Path, text: str, *, what: str) -> None:
 
     Raises UsageError if the path already exists, cannot be written, or is a private key.
     """
-    refuse_key_as_path(path, what)
+    refuse_key_as_path(what, path)
     created = False
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:

@@ -64,12 +64,13 @@ def is_seed(text: str) -> bool:
     return len(_from_base58(text)) == SEED_BYTES
 
 
-def refuse_key_as_path(path: Path, what: str) -> None:
-    """Raise UsageError if a key was given as the path of a new file or folder, whose name would expose it.
+def refuse_key_as_path(what: str, *paths: Path) -> None:
+    """Raise UsageError if a key was given as the path of a file or folder, whose name would expose it.
 
-    ``what`` names the path in the message, for example "the ledger directory".
+    ``what`` names the paths in the message, for example "the ledger directory". Several paths are also checked
+    together, because an unquoted array or recovery phrase arrives as separate words.
     """
-    if holds_key(str(path)) or is_seed(str(path)):
+    if holds_key(" ".join(map(str, paths))) or any(is_seed(str(path)) for path in paths):
         raise UsageError(
             f"The value of {what} is a key, not a path.",
             hint="Keep keys in files that only you can read. Command lines are visible to other users and are saved in "

@@ -12,6 +12,7 @@ from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import CONFIGS, MINIMAL
 from tests.cli.harness import CommandLine, Outcome, environment_of
+from tests.support.secret_forms import FORMS, keypair, numbers_in_a_row
 
 TEXT = MINIMAL.read_text(encoding="utf-8")
 BROKEN = TEXT.replace("warmup_time = 10", "warmup_time = 60").replace("cooldown_time = 5", "cooldown_time = 0")
@@ -126,3 +127,12 @@ def test_a_file_name_with_control_characters_is_escaped(offline: CommandLine, tm
     shown = offline("config", "check", file).stderr
     assert "\x1b" not in shown
     assert "[31m" in shown
+
+
+@pytest.mark.parametrize("form", ["JSON", "words"])
+def test_a_key_in_place_of_files_is_not_repeated(offline: CommandLine, form: str) -> None:
+    key = keypair(bytes(range(32)))
+    outcome = offline("config", "check", MINIMAL, *FORMS[form](key).split())
+    assert outcome.code is ExitCode.USAGE
+    assert "is a key, not a path" in outcome.stderr
+    assert not numbers_in_a_row(FORMS["words"](key)) & numbers_in_a_row(outcome.stderr)

@@ -99,7 +99,9 @@ def judge_error(outcome: Outcome, error: Any, line: FaultyLine, executed: dict[s
     landed = error["context"].get("landed", [])
     failed_on_chain = sent is True and executed.get(signature) is not None
     verdicts_of_the_line = (ExitCode.NETWORK, ExitCode.EXPIRED, ExitCode.UNKNOWN, ExitCode.INTERRUPTED)
-    if outcome.code not in verdicts_of_the_line and not failed_on_chain:
+    # A response of the line may also state that requestAirdrop does not exist.
+    without_faucet = outcome.code is ExitCode.LOCALNET and sent is False and line.faucet_requests
+    if outcome.code not in verdicts_of_the_line and not failed_on_chain and not without_faucet:
         yield f"no fault of the line explains the error {error['code']}: {error['message']}"
     if not isinstance(sent, bool):
         yield "it does not say whether anything was sent"

@@ -9,6 +9,7 @@ from psyche_cli.environment import Environment
 from psyche_cli.errors import BrokenRule, ConfigurationError
 from psyche_cli.operations.config.files import load_config
 from psyche_cli.operations.config.payloads import CheckData, CheckedFile
+from psyche_cli.private_keys import refuse_key_as_path
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.load import RunConfig
 from psyche_cli.run_config.problems import configuration_error
@@ -17,8 +18,9 @@ from psyche_cli.run_config.problems import configuration_error
 def check_files(environment: Environment, paths: Sequence[Path], *, strict: bool = False) -> OperationResult[CheckData]:
     """Validate all files. With ``strict``, warnings count as problems.
 
-    Raises ConfigurationError with the problems of all files.
+    Raises ConfigurationError with the problems of all files, and UsageError if a key was given instead of paths.
     """
+    refuse_key_as_path("FILE", *paths)
     checked: list[RunConfig] = []
     errors: list[ConfigurationError] = []
     for path in paths:

@@ -21,7 +21,7 @@ def export_programs(folder: Path) -> OperationResult[ProgramsData]:
     The result lists their ids, SHA-256 checksums and the flags for solana-test-validator. Raises LocalnetError, and
     UsageError if a private key was given as the folder.
     """
-    refuse_key_as_path(folder, "the directory to write to")
+    refuse_key_as_path("the directory to write to", folder)
     programs = []
     details, flags = [], []
     try:

@@ -36,7 +36,7 @@ def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str |
     InvalidAmount; UsageError if a key was given as the path; and the errors of ``request_sol``.
     """
     wanted = None if airdrop is None else parse_amount(airdrop, SOL_DECIMALS, "--airdrop")
-    refuse_key_as_path(path, "the file to create")
+    refuse_key_as_path("the file to create", path)
     report = environment.diagnostics.line
     exists = wanted is not None and _exists(path)
     if exists:

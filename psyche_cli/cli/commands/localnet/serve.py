@@ -124,7 +124,7 @@ def command(
         raise UsageError("--reset requires --ledger.", hint="Add --ledger DIR.")
     for path, what in ((ledger, "the ledger directory"), (ready_file, "the ready file")):
         if path is not None:
-            refuse_key_as_path(path, what)
+            refuse_key_as_path(what, path)
     texts = GenesisOptions(
         programs=_pairs("--bpf-program", bpf_program),
         airdrops=airdrop or [],
