@@ -48,7 +48,7 @@ class Unasked(Enum):
     TREASURER = "participants and claims, which only the treasurer implements"
     NO_INSTRUCTION = "data that does not start with an instruction of the program, and Anchor's own instructions"
     ARGUMENTS = "arguments that cannot be decoded (102)"
-    ACCOUNTS = "rejected because of its accounts: by Anchor, an account constraint, an inner program or the runtime"
+    ACCOUNTS = "rejections by Anchor, an account constraint, an inner program or the runtime"
     NEW_ACCOUNTS = "init_coordinator and run_create: account size, run id length, or an account that is not zeroed"
     SHORT_ACCOUNT = "a coordinator account that is shorter than its content"
     FORGED_LENGTH = "forged lengths, heads and tags, which the model's state cannot represent"
