@@ -32,8 +32,13 @@ def test_the_command_reference_is_up_to_date() -> None:
 @pytest.mark.parametrize("verb", VERBS, ids=words_of)
 def test_every_command_has_help_and_an_example(verb: tuple[str, ...]) -> None:
     text = WRITER["help_text"](verb)
-    assert len(text.splitlines()) > 4
-    assert f"Example: psyche-cli {words_of(verb)}" in re.sub(r"\s+", " ", text)
+    *lines, last = text.splitlines()
+    assert len(lines) > 4
+    assert last.startswith(f"  Example: psyche-cli {words_of(verb)}")  # on one line, to be copied
+    assert [line for line in lines if len(line) > 80 or re.search(r"\w-$", line)] == []  # no word is broken
+    assert re.findall(r"<(?:str|int|float|path)\b|\{|\}", text) == []  # placeholders are names, not types
+    arguments = re.sub(r"\w+=", "", text.partition("\n\n")[0].partition("[OPTIONS]")[2])
+    assert arguments == arguments.upper()
 
 
 @pytest.mark.parametrize("verb", [words for words, verb in TABLE if verb.runs], ids=words_of)

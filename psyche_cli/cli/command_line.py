@@ -161,7 +161,7 @@ def _sentence(error: typer.TyperException, command: Any) -> str:
     if unknown is not None and hasattr(error, "possibilities"):
         flags = [flag for parameter in command.params for flag in parameter.opts]
         return f"No such option: {unknown}.{_suggestion(unknown, flags)}"
-    text = error.format_message().strip()
+    text = error.format_message().strip().replace("\n\t", " ")  # Typer puts each choice on a line of its own
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 

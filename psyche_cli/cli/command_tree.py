@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_callback, get_params_convertors_ctx_param_name_from_function
 
@@ -23,6 +24,7 @@ from psyche_cli.cli.verbs import SECTIONS, Section, Verb
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from psyche_cli.cli.options import Values
     from psyche_cli.cli.payloads import ArgumentHelp, CommandListing, GroupHelp, Help, OptionHelp
     from psyche_cli.cli.sessions import Declaration
     from psyche_cli.environment import Environment
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 PROGRAM: Final = "psyche-cli"
 _HELP: Final = "Administer Psyche training runs on any Solana cluster or on the embedded local validator."
 _WIDEST_HELP: Final = 110
+_NON_BREAKING_HYPHEN: Final = "\N{NON-BREAKING HYPHEN}"
 
 
 def asked_for(context: typer.Context) -> str | None:
@@ -71,6 +74,26 @@ def _defaults(parameters: Sequence[Any], variables: Mapping[str, str]) -> dict[s
     return defaults
 
 
+class _HelpFormatter(HelpFormatter):
+    """Breaks lines at spaces only, so that ``--run-id`` and ``mainnet-beta`` stay in one piece."""
+
+    def write_text(self, text: str) -> None:
+        """Write a paragraph."""
+        super().write_text(_unbroken(text))
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], *args: Any, **settings: Any) -> None:
+        """Write a table of two columns."""
+        super().write_dl([(first, _unbroken(second)) for first, second in rows], *args, **settings)
+
+    def getvalue(self) -> str:
+        """The help text."""
+        return super().getvalue().replace(_NON_BREAKING_HYPHEN, "-")
+
+
+def _unbroken(text: str) -> str:
+    return text.replace("-", _NON_BREAKING_HYPHEN)
+
+
 class _Level:
     """Behavior shared by verbs and groups of verbs."""
 
@@ -82,6 +105,17 @@ class _Level:
         if self._help_option is None:
             self._help_option = _request_option("--help", help="Show this message and exit.")
         return self._help_option
+
+    def get_help(self, ctx: Any) -> str:
+        """The help text, at the width of the terminal."""
+        ctx.formatter_class = _HelpFormatter
+        text: str = super().get_help(ctx)  # type: ignore[misc]  # of the Typer class
+        return text
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The arguments in the usage line: ``FILE``, or ``[FILE]`` if it is optional. Typer adds braces."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]  # of the Typer class
+        return [piece.strip("{}") for piece in pieces]
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Parse the words of this level, with environment variables as defaults."""
@@ -219,7 +253,8 @@ def _build(verb: Verb) -> VerbCommand | Group:
             pretty_exceptions_short=False,
         ),
         "help": inspect.getdoc(declaration.function),
-        "epilog": f"Example: {declaration.example}",
+        # On one line of any length, so that it can be copied: a terminal wraps it without inserting a line break.
+        "epilog": f"\b\nExample: {declaration.example}",
         "rich_markup_mode": None,
     }
     command: VerbCommand | Group
@@ -250,10 +285,19 @@ def _signature(parameters: Mapping[str, inspect.Parameter]) -> Callable[..., Non
 
 def _for_typer(declared: Option | Argument) -> Any:
     settings = declared._asdict()
+    if values := settings.pop("values"):
+        settings["autocompletion"] = _completer(values)
     if isinstance(declared, Argument):
         return typer.Argument(**settings)
     names, variable = settings.pop("names"), settings.pop("variable")
     return typer.Option(*names, show_default=variable is None, **settings)
+
+
+def _completer(values: Values) -> Callable[[typer.Context], list[str]]:
+    def complete(ctx: typer.Context) -> list[str]:
+        return [*values(ctx.params)]
+
+    return complete
 
 
 def call_of(context: typer.Context, values: Mapping[str, Any]) -> Call:

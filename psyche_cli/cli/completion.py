@@ -36,17 +36,27 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
         name, command, rest = verb.name, command.load(verb), rest[1:]
     parameters = command.get_params(context)
     last = before[-1] if before else ""
+    flag, equals, value = prefix.partition("=")
+    if prefix.startswith("--") and equals:  # the shell leaves --output=json in one word
+        last, prefix, start = flag, value, f"{flag}="
+    else:
+        start = ""
     option = next((p for p in parameters if last in p.opts and not getattr(p, "is_flag", True)), None)
     if option is not None:
-        found = [(value, "") for value in getattr(option.type, "choices", ())]
+        found = _values(option, context)
     elif prefix.startswith("-"):
         found = [(flag, p.help or "") for p in parameters for flag in p.opts if flag.startswith("--")]
     elif isinstance(command, Group):
         found = [(verb.name, verb.summary) for verb in command.verbs]
     else:
         arguments = (parameter for parameter in parameters if parameter.param_type_name == "argument")
-        found = [(value, "") for argument in arguments for value in getattr(argument.type, "choices", ())]
-    return [(word, help) for word, help in found if word.startswith(prefix)]
+        found = [value for argument in arguments for value in _values(argument, context)]
+    return [(start + word, help) for word, help in found if word.startswith(prefix)]
+
+
+def _values(parameter: Any, context: Any) -> list[tuple[str, str]]:
+    """The values of an option or argument, where they are known."""
+    return [(item.value, item.help or "") for item in parameter.shell_complete(context, "") if item.type == "plain"]
 
 
 SCRIPTS: Final = {
@@ -66,9 +76,15 @@ _psyche_cli() {{
     local line
     local -a found
     while IFS= read -r line; do
-        found+=("${{line%% *}}:${{line#* }}")
+        line="${{line/ /:}}"
+        found+=("${{line%:}}")
     done < <({COMPLETION_VARIABLE}=1 "${{words[1]}}" "${{(@)words[2,CURRENT]}}" 2>/dev/null)
-    if (( $#found )); then _describe {PROGRAM} found; else _files; fi
+    if (( $#found )); then
+        _describe {PROGRAM} found
+    else
+        [[ ${{words[CURRENT]}} == --*=* ]] && compset -P '*='
+        _files
+    fi
 }}
 compdef _psyche_cli {PROGRAM}
 """,
@@ -76,9 +92,10 @@ compdef _psyche_cli {PROGRAM}
 function __psyche_cli
     set --local words (commandline --current-process --tokenize --cut-at-cursor) \\
         (commandline --current-token --cut-at-cursor)
-    {COMPLETION_VARIABLE}=1 {PROGRAM} $words[2..] 2>/dev/null | string replace ' ' \\t
+    set --global __psyche_cli_found ({COMPLETION_VARIABLE}=1 {PROGRAM} $words[2..] 2>/dev/null | string replace ' ' \\t)
+    test -n "$__psyche_cli_found"
 end
-complete --command {PROGRAM} --arguments '(__psyche_cli)'
+complete --command {PROGRAM} --condition __psyche_cli --no-files --arguments '$__psyche_cli_found'
 """,
 }
-"""The completion script of each shell. If there are no candidates, bash and zsh complete file names."""
+"""The completion script of each shell. If there are no candidates, the shells complete file names."""

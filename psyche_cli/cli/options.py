@@ -5,10 +5,15 @@ The names of both match the published Psyche client. An option on the command li
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.limits import LOCAL_RPC_URL, U64_MAX
+
+Values: TypeAlias = Callable[[Mapping[str, Any]], Iterable[str]]
+"""Suggested values of a parameter for shell completion, given the values of the parameters before it. Others are valid
+too; where they are not, a ``Literal`` declares them."""
 
 
 class Option(NamedTuple):
@@ -25,6 +30,7 @@ class Option(NamedTuple):
     max: int | None = None
     hidden: bool = False
     case_sensitive: bool = True
+    values: Values | None = None
 
 
 class Argument(NamedTuple):
@@ -33,6 +39,7 @@ class Argument(NamedTuple):
     help: str
     metavar: str | None = None
     min: int | None = None
+    values: Values | None = None
 
 
 VARIABLES: Final = {
@@ -82,6 +89,7 @@ def option(
     max: int | None = None,
     hidden: bool = False,
     case_sensitive: bool = True,
+    values: Values | None = None,
 ) -> Option:
     """An option whose help names its environment variable, if it has one.
 
@@ -91,7 +99,7 @@ def option(
     """
     found = next((VARIABLES[name] for name in names if variable and name in VARIABLES), None)
     text = f"{help} {_variable_note(found)}" if found else help
-    return Option(names, text, found, metavar, min, max, hidden, case_sensitive)
+    return Option(names, text, found, metavar, min, max, hidden, case_sensitive, values)
 
 
 def variable_of(parameter: Any) -> str | None:
@@ -108,11 +116,17 @@ BETWEEN_PAIRED_WORDS: Final = "\0"
 """Separator of the two words of a paired option's value: Typer does not support repeatable options with two values."""
 
 
+def cluster_names(_: Mapping[str, Any]) -> Iterable[str]:
+    """The names of public clusters and of the local one."""
+    return ("localhost", "devnet", "testnet", "mainnet-beta")
+
+
 Rpc = Annotated[
     str,
     option(
         "--rpc",
         metavar="URL",
+        values=cluster_names,
         help=f"RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Defaults to {LOCAL_RPC_URL}.",
     ),
 ]

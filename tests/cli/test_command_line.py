@@ -90,6 +90,11 @@ def test_a_different_word_gets_no_suggestion(house: House, word: str) -> None:
     assert outcome.stderr == f"Error: No such command '{word}'.\nHint: See: psyche-cli --help\n"
 
 
+def test_a_missing_choice_is_listed_on_one_line(house: House) -> None:
+    outcome = house.cli("completion")
+    assert outcome.stderr.startswith("Error: Missing argument 'SHELL'. Choose from: bash, zsh, fish.\n")
+
+
 def test_a_misspelling_gets_one(house: House) -> None:
     assert "'creat-run'. Did you mean 'create-run'?" in house.cli("creat-run").stderr
     assert "'localnet' restor" not in house.cli("localnet", "restor").stderr

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @plain(example="psyche-cli completion bash >> ~/.bashrc")
 def command(
-    shell: Annotated[Literal["bash", "zsh", "fish"], Argument(help="The shell to generate the script for.")],
+    shell: Annotated[
+        Literal["bash", "zsh", "fish"],
+        Argument(metavar="SHELL", help="The shell to generate the script for: bash, zsh or fish."),
+    ],
 ) -> PlainText[Any]:
     """Print a shell completion script.
 

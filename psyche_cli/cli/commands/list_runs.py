@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from psyche_cli.cli.options import WalletPath, option
 from psyche_cli.cli.sessions import Call, Reading, reads
@@ -17,13 +18,24 @@ if TYPE_CHECKING:
     from psyche_cli.protocol.run_states import RunState
 
 
+def _states(_: Mapping[str, Any]) -> list[str]:
+    from psyche_cli.protocol.run_states import RunState
+
+    return [state.variant for state in RunState]
+
+
 @reads(example="psyche-cli list-runs --joinable")
 def command(
     call: Call,
     *,
     state: Annotated[
         str | None,
-        option("--state", metavar="STATE", help="Only runs in this state, such as Paused or WaitingForMembers."),
+        option(
+            "--state",
+            metavar="STATE",
+            help="Only runs in this state, such as Paused or WaitingForMembers.",
+            values=_states,
+        ),
     ] = None,
     mine: Annotated[bool, option("--mine", help="Only runs whose main authority is the wallet.")] = False,
     joinable: Annotated[
@@ -79,5 +91,6 @@ def _state(text: str) -> RunState:
     for state in RunState:
         if meant in (state.variant.lower(), state.text.replace(" ", "").lower()):
             return state
-    names = ", ".join(state.variant for state in RunState)
-    raise UsageError(f"Unknown run state {text!r} for --state.", hint=f"The run states are {names}.")
+    raise UsageError(
+        f"Unknown run state {text!r} for --state.", hint=f"The run states are {', '.join(_states({}))}."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from psyche_cli.cli.options import Argument
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from psyche_cli.cli.payloads import SchemaList
 
 
+def _next_words(before: Mapping[str, Any]) -> list[str]:
+    """The words that may follow those of an incomplete name."""
+    from psyche_cli.cli.schemas import listed_schemas
+
+    words = [*(before["words"] or ())]
+    names = [item["name"].split() for item in listed_schemas()]
+    return list(
+        dict.fromkeys(name[len(words)] for name in names if len(name) > len(words) and name[: len(words)] == words)
+    )
+
+
 @plain(example="psyche-cli schema set-paused")
 def command(
     words: Annotated[
@@ -21,6 +33,7 @@ def command(
         Argument(
             metavar="[COMMAND]",
             help="Command to describe, or failure, help or version. Without it, lists the schemas.",
+            values=_next_words,
         ),
     ] = None,
 ) -> Any:

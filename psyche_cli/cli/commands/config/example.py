@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from psyche_cli.cli.options import Argument, OutputFile, option
@@ -13,9 +14,15 @@ if TYPE_CHECKING:
     from psyche_cli.cli.payloads import Example, ExampleList, WrittenExample
 
 
+def _names(_: Mapping[str, Any]) -> list[str]:
+    from psyche_cli.run_config.examples import list_examples
+
+    return [example.name for example in list_examples()]
+
+
 @plain(example="psyche-cli config example small-llama -o run.toml")
 def command(
-    name: Annotated[str, Argument(help="Name of the example; see --list.")] = "minimal",
+    name: Annotated[str, Argument(metavar="NAME", help="Name of the example; see --list.", values=_names)] = "minimal",
     *,
     output_file: OutputFile = None,
     show_list: Annotated[bool, option("--list", help="List the available examples with a short description.")] = False,

@@ -14,6 +14,7 @@ _TokenWallet = Annotated[
         "--wallet-private-key-path",
         "--wallet",
         "-w",
+        metavar="FILE",
         help="Solana keypair file that pays, becomes the mint authority and receives the tokens.",
     ),
 ]
@@ -26,9 +27,9 @@ _TokenWallet = Annotated[
 )
 def command(
     *,
-    decimals: Annotated[int, option("--decimals", help="Number of decimals of the token, 0 to 255.")] = 6,
+    decimals: Annotated[int, option("--decimals", metavar="N", help="Number of decimals of the token, 0 to 255.")] = 6,
     amount: Annotated[
-        str, option("--amount", help="Amount of tokens to mint to the wallet, as an exact decimal.")
+        str, option("--amount", metavar="AMOUNT", help="Amount of tokens to mint to the wallet, as an exact decimal.")
     ] = "0",
 ) -> Writing:
     """Create an SPL token to use as test collateral.

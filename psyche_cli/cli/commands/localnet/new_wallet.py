@@ -15,7 +15,9 @@ from psyche_cli.results import PlainText
 def command(
     call: Call,
     *,
-    file: Annotated[Path, Argument(help="Keypair file to create. An existing file is never overwritten.")],
+    file: Annotated[
+        Path, Argument(metavar="FILE", help="Keypair file to create. An existing file is never overwritten.")
+    ],
     airdrop: Annotated[
         str | None,
         option(

@@ -11,7 +11,7 @@ from psyche_cli.cli.sessions import Reading, reads
 @reads(example="psyche-cli localnet restore 1", websocket=False)
 def command(
     *,
-    number: Annotated[int, Argument(help="Number of the snapshot.", min=1)],
+    number: Annotated[int, Argument(metavar="NUMBER", help="Number of the snapshot.", min=1)],
 ) -> Reading:
     """Restore a snapshot."""
     from psyche_cli.operations.localnet.control import restore_snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, option
+from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, cluster_names, option
 from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import LOCAL_RPC_PORT
@@ -29,7 +29,8 @@ def command(
     call: Call,
     *,
     rpc_port: Annotated[
-        int, option("--rpc-port", help="JSON-RPC port; PubSub uses the next one. 0 selects two free ports.")
+        int,
+        option("--rpc-port", metavar="PORT", help="JSON-RPC port; PubSub uses the next one. 0 selects two free ports."),
     ] = LOCAL_RPC_PORT,
     bpf_program: Annotated[
         list[str] | None,
@@ -72,7 +73,13 @@ def command(
     ] = None,
     url: Annotated[
         str,
-        option("--url", "-u", metavar="URL", help="Cluster to clone from: a URL, devnet, testnet or mainnet-beta."),
+        option(
+            "--url",
+            "-u",
+            metavar="URL",
+            help="Cluster to clone from: a URL, devnet, testnet or mainnet-beta.",
+            values=cluster_names,
+        ),
     ] = "mainnet-beta",
     ledger: Annotated[
         Path | None,

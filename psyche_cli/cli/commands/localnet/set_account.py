@@ -12,8 +12,8 @@ from psyche_cli.cli.sessions import Reading, reads
 @reads(example="psyche-cli localnet set-account ADDRESS account.json", websocket=False)
 def command(
     *,
-    address: Annotated[str, Argument(help="Address of the account.")],
-    file: Annotated[Path, Argument(help="Account file as written by `solana account --output json`.")],
+    address: Annotated[str, Argument(metavar="ADDRESS", help="Address of the account.")],
+    file: Annotated[Path, Argument(metavar="FILE", help="Account file as written by `solana account --output json`.")],
 ) -> Reading:
     """Overwrite an account, bypassing all program rules."""
     from psyche_cli.operations.localnet.control import set_account

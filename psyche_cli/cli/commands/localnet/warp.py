@@ -14,12 +14,18 @@ def command(
     duration: Annotated[
         str | None,
         Argument(
-            help="Time to advance, with the slots it contains: seconds, or a duration such as 45s, 90m, 1h30m or 2d."
+            metavar="DURATION",
+            help="Time to advance, with the slots it contains: seconds, or a duration such as 45s, 90m, 1h30m or 2d.",
         ),
     ] = None,
     slots: Annotated[
         int | None,
-        option("--slots", help="Slots to advance without changing the time; 151 expire every blockhash.", min=0),
+        option(
+            "--slots",
+            metavar="N",
+            help="Slots to advance without changing the time; 151 expire every blockhash.",
+            min=0,
+        ),
     ] = None,
 ) -> Reading:
     """Advance the clock or the slot."""
