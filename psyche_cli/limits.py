@@ -44,10 +44,11 @@ LAMPORTS_PER_SIGNATURE: Final = 5_000
 BLOCKHASH_MAX_AGE: Final = 150
 """Number of blocks for which a blockhash is valid (``MAX_PROCESSING_AGE``)."""
 
-# SPL Token: sizes of accounts without extensions.
+# SPL Token: sizes of accounts without extensions, and the range of a mint's decimals.
 
 MINT_BYTES: Final = 82
 TOKEN_ACCOUNT_BYTES: Final = 165
+MAX_DECIMALS: Final = 255
 
 # Psyche: capacities fixed by the coordinator's account layout, and limits that its instructions enforce.
 

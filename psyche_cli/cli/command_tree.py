@@ -10,21 +10,21 @@ import importlib
 import inspect
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_callback, get_params_convertors_ctx_param_name_from_function
 
-from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, Argument, Option, output_options, variable_of
+from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, output_options, variable_of
 from psyche_cli.cli.sessions import Call, parameters_of
+from psyche_cli.cli.typer_signature import typer_signature
 from psyche_cli.cli.verbs import SECTIONS, Section, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from psyche_cli.cli.options import Values
     from psyche_cli.cli.payloads import ArgumentHelp, CommandListing, GroupHelp, Help, OptionHelp
     from psyche_cli.cli.sessions import Declaration
     from psyche_cli.environment import Environment
@@ -235,7 +235,7 @@ def root_command() -> Group:
 def _build(verb: Verb) -> VerbCommand | Group:
     module = importlib.import_module(f"psyche_cli.cli.commands.{verb.module}")
     declaration: Declaration = module.command
-    signature = _signature(declaration.parameters)
+    signature = typer_signature(declaration.parameters)
     params, convertors, context_name = get_params_convertors_ctx_param_name_from_function(signature)
 
     @functools.wraps(signature)
@@ -267,39 +267,6 @@ def _build(verb: Verb) -> VerbCommand | Group:
     return command
 
 
-def _signature(parameters: Mapping[str, inspect.Parameter]) -> Callable[..., None]:
-    """A function with these parameters, declared as Typer expects, and the Typer context."""
-    shown = {"ctx": inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)}
-    for name, parameter in parameters.items():
-        [declared] = parameter.annotation.__metadata__
-        annotation: Any = Annotated[parameter.annotation.__origin__, _for_typer(declared)]
-        shown[name] = parameter.replace(annotation=annotation, kind=inspect.Parameter.KEYWORD_ONLY)
-
-    def signature() -> None:
-        """Typer reads only the parameters."""
-
-    signature.__annotations__ = {name: parameter.annotation for name, parameter in shown.items()}
-    signature.__signature__ = inspect.Signature(list(shown.values()))  # type: ignore[attr-defined]  # inspect reads it
-    return signature
-
-
-def _for_typer(declared: Option | Argument) -> Any:
-    settings = declared._asdict()
-    if values := settings.pop("values"):
-        settings["autocompletion"] = _completer(values)
-    if isinstance(declared, Argument):
-        return typer.Argument(**settings)
-    names, variable = settings.pop("names"), settings.pop("variable")
-    return typer.Option(*names, show_default=variable is None, **settings)
-
-
-def _completer(values: Values) -> Callable[[typer.Context], list[str]]:
-    def complete(ctx: typer.Context) -> list[str]:
-        return [*values(ctx.params)]
-
-    return complete
-
-
 def call_of(context: typer.Context, values: Mapping[str, Any]) -> Call:
     """The call of a verb that Typer has parsed."""
     by_source: dict[str, list[str]] = {}
@@ -321,7 +288,7 @@ def came_from_command_line(context: typer.Context, parameter: str | None) -> boo
 
 
 def _output_options() -> list[Any]:
-    params, _, _ = get_params_convertors_ctx_param_name_from_function(_signature(parameters_of(output_options)))
+    params, _, _ = get_params_convertors_ctx_param_name_from_function(typer_signature(parameters_of(output_options)))
     for param in params:
         param.expose_value = False
         param.callback = _apply_output_option

@@ -17,7 +17,9 @@ too; where they are not, a ``Literal`` declares them."""
 
 
 class Option(NamedTuple):
-    """An option, as the metadata of an ``Annotated`` parameter. ``min`` and ``max`` bound an integer.
+    """An option, as the metadata of an ``Annotated`` parameter.
+
+    ``min`` and ``max`` bound an integer; by default 0 and ``U64_MAX``.
 
     ``variable`` is the environment variable that supplies its value if the option is not given.
     """
@@ -34,11 +36,15 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """A positional argument, as the metadata of an ``Annotated`` parameter. ``min`` bounds an integer."""
+    """A positional argument, as the metadata of an ``Annotated`` parameter.
+
+    ``min`` and ``max`` bound an integer; by default 0 and ``U64_MAX``.
+    """
 
     help: str
     metavar: str | None = None
     min: int | None = None
+    max: int | None = None
     values: Values | None = None
 
 

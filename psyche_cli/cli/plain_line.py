@@ -9,7 +9,6 @@ options, arguments, groups of verbs) is left to Typer, which then parses the who
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from inspect import Parameter
 from pathlib import Path
@@ -153,7 +152,7 @@ def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
     if kind is int:
         return _integer(text, declared)
     if kind is Path:
-        return _path(text)
+        return Path(text)
     if text not in get_args(kind):
         raise _Unusual
     return text
@@ -163,9 +162,10 @@ def _integer(text: str, declared: Option) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(U64_MAX))):
         raise _Unusual
     value = int(text)
-    if value < (declared.min or 0) or (declared.max is not None and value > declared.max):
+    if not (declared.min or 0) <= value <= (U64_MAX if declared.max is None else declared.max):
         raise _Unusual
     return value
+<<<<<<< HEAD
 
 
 def _path(text: str) -> Path:
@@ -173,3 +173,5 @@ def _path(text: str) -> Path:
     if os.path.exists(text) and not os.access(text, os.R_OK):  # noqa: PTH110 - Path.exists raises for a long name
         raise _Unusual
     return Path(text)
+=======
+>>>>>>> 28f7669 (Read integers and paths strictly: digits in range, and no empty path; say so in plain words)

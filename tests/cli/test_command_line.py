@@ -90,6 +90,52 @@ def test_a_different_word_gets_no_suggestion(house: House, word: str) -> None:
     assert outcome.stderr == f"Error: No such command '{word}'.\nHint: See: psyche-cli --help\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "'' is not an integer."),
+        ("1.5", "'1.5' is not an integer."),
+        ("1_000", "'1_000' is not an integer."),
+        (" 5", "' 5' is not an integer."),
+        ("\N{ARABIC-INDIC DIGIT THREE}", "'\N{ARABIC-INDIC DIGIT THREE}' is not an integer."),
+        ("x" * 100_000, "Text of 100000 characters is not an integer."),
+        ("-1", "-1 is too small; the minimum is 1."),
+        ("0", "0 is too small; the minimum is 1."),
+        ("4294967296", "4294967296 is too large; the maximum is 4294967295."),
+        ("9" * 100_000, "A number of 100000 digits is too large; the maximum is 4294967295."),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_an_integer_consists_of_digits_and_is_in_range(house: House, text: str, problem: str) -> None:
+    outcome = house.cli("update-config", "--run-id", "x", f"--restart-from-step={text}", *JSON)
+    assert outcome.json["error"]["message"] == f"Invalid value for '--restart-from-step': {problem}"
+    assert house.chain.requests == []
+
+
+def test_a_number_is_named_as_such(house: House) -> None:
+    assert "'--slot-time': 'x' is not a number." in house.cli("localnet", "--slot-time", "x").stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("config", "check", ""),
+        ("config", "example", "-o", ""),
+        ("create-run", "--run-id", "x", "-w", ""),
+        ("update-config", "--run-id", "x", "--config-path="),
+        ("localnet", "--ledger", ""),
+        ("localnet", "new-wallet", ""),
+        ("localnet", "programs", "--export", ""),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_not_the_current_folder(house: House, words: tuple[str, ...]) -> None:
+    outcome = house.cli(*words)
+    assert outcome.code is ExitCode.USAGE
+    assert outcome.stderr.splitlines()[0].endswith(": The path is empty.")
+    assert house.chain.requests == []
+
+
 def test_a_missing_choice_is_listed_on_one_line(house: House) -> None:
     outcome = house.cli("completion")
     assert outcome.stderr.startswith("Error: Missing argument 'SHELL'. Choose from: bash, zsh, fish.\n")

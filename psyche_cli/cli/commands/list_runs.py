@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from psyche_cli.cli.options import WalletPath, option
+from psyche_cli.cli.options import option
 from psyche_cli.cli.sessions import Call, Reading, reads
 from psyche_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from solders.pubkey import Pubkey
 
     from psyche_cli.environment import Environment
@@ -55,7 +54,16 @@ def command(
             help="Use this key instead of the wallet's for --mine and --joinable.",
         ),
     ] = None,
-    wallet: WalletPath = None,
+    wallet: Annotated[
+        Path | None,
+        option(
+            "--wallet-private-key-path",
+            "-w",
+            metavar="FILE",
+            help="Solana keypair file whose public key --mine and --joinable use. Defaults to "
+            "~/.config/solana/id.json. The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) takes precedence.",
+        ),
+    ] = None,
 ) -> Reading:
     """List the runs on the cluster.
 

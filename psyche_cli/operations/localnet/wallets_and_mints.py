@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_amount
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
-from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
+from psyche_cli.limits import MAX_DECIMALS, MINT_BYTES, TOKEN_ACCOUNT_BYTES
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.localnet.airdrop import request_sol
 from psyche_cli.operations.localnet.payloads import FundedWalletData, NewMintData, NewWalletData
@@ -23,8 +22,6 @@ from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.redaction import Redactor
 from psyche_cli.results import OperationResult, PlainText
 from psyche_cli.solana.wallet import Wallet, keypair_file_address
-
-MAX_DECIMALS: Final = 255
 
 
 def new_wallet(environment: Environment, path: Path, *, rpc: str, airdrop: str | None) -> PlainText[NewWalletData]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from psyche_cli.cli.options import option
 from psyche_cli.cli.sessions import Writing, writes
+from psyche_cli.limits import MAX_DECIMALS
 
 _TokenWallet = Annotated[
     Path | None,
@@ -27,7 +28,9 @@ _TokenWallet = Annotated[
 )
 def command(
     *,
-    decimals: Annotated[int, option("--decimals", metavar="N", help="Number of decimals of the token, 0 to 255.")] = 6,
+    decimals: Annotated[
+        int, option("--decimals", metavar="N", help="Number of decimals of the token.", max=MAX_DECIMALS)
+    ] = 6,
     amount: Annotated[
         str, option("--amount", metavar="AMOUNT", help="Amount of tokens to mint to the wallet, as an exact decimal.")
     ] = "0",

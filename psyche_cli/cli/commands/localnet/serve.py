@@ -8,7 +8,7 @@ from typing import Annotated
 from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, cluster_names, option
 from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.errors import UsageError
-from psyche_cli.limits import LOCAL_RPC_PORT
+from psyche_cli.limits import LOCAL_RPC_PORT, U16_MAX
 from psyche_cli.private_keys import refuse_key_as_path
 
 
@@ -30,7 +30,12 @@ def command(
     *,
     rpc_port: Annotated[
         int,
-        option("--rpc-port", metavar="PORT", help="JSON-RPC port; PubSub uses the next one. 0 selects two free ports."),
+        option(
+            "--rpc-port",
+            metavar="PORT",
+            help="JSON-RPC port; PubSub uses the next one. 0 selects two free ports.",
+            max=U16_MAX - 1,
+        ),
     ] = LOCAL_RPC_PORT,
     bpf_program: Annotated[
         list[str] | None,
