@@ -41,12 +41,12 @@ class PlainLine:
     @property
     def wants_json(self) -> bool:
         """Whether ``--output`` selects JSON."""
-        return self.call.environment.output.as_json
+        return bool(self._output["output"] == "json")
 
     def read(self) -> None:
         """Apply the output options."""
         options = self.call.environment.output
-        options.as_json = self._output["output"] == "json"
+        options.as_json = self.wants_json
         options.quiet, options.verbose = self._output["quiet"], self._output["verbose"]
 
     def run(self) -> Result | None:
@@ -165,13 +165,3 @@ def _integer(text: str, declared: Option) -> int:
     if not (declared.min or 0) <= value <= (U64_MAX if declared.max is None else declared.max):
         raise _Unusual
     return value
-<<<<<<< HEAD
-
-
-def _path(text: str) -> Path:
-    """A path. Typer rejects an existing path that is not readable."""
-    if os.path.exists(text) and not os.access(text, os.R_OK):  # noqa: PTH110 - Path.exists raises for a long name
-        raise _Unusual
-    return Path(text)
-=======
->>>>>>> 28f7669 (Read integers and paths strictly: digits in range, and no empty path; say so in plain words)

@@ -73,8 +73,9 @@ def check_same(words: list[str], variables: dict[str, str]) -> bool:
     plain = plain_line(words, mine)
     if plain is None:
         return False
-    plain.read()
     full = CommandLine(words, other)
+    assert plain.wants_json == full.wants_json  # also for an error that comes before it is read
+    plain.read()
     full.read()
     call = full.call()
     assert (plain.call.values, plain.call.typed) == (call.values, call.typed)

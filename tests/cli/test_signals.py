@@ -279,6 +279,15 @@ def test_a_signal_while_the_command_line_is_imported(tmp_path: Path, number: sig
     assert document["error"]["context"] == {"sent": False}
 
 
+@pytest.mark.parametrize("module", ["psyche_cli.cli.app", "psyche_cli.cli.plain_line"])
+def test_a_signal_before_an_ordinary_command_line_was_parsed(tmp_path: Path, module: str) -> None:
+    words = ("treasurer-top-up-rewards", "--run-id", "x", "--collateral-amount", "1", "--output", "json")
+    returned, stdout, _ = signalled_at(module, signal.SIGINT, tmp_path, *words)
+    document = json.loads(stdout)
+    assert (returned, document["error"]["code"]) == SIGNALS[signal.SIGINT]
+    assert document["error"]["context"] == {"sent": False}
+
+
 @pytest.mark.parametrize(
     "module",
     [

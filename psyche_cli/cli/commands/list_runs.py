@@ -99,6 +99,4 @@ def _state(text: str) -> RunState:
     for state in RunState:
         if meant in (state.variant.lower(), state.text.replace(" ", "").lower()):
             return state
-    raise UsageError(
-        f"Unknown run state {text!r} for --state.", hint=f"The run states are {', '.join(_states({}))}."
-    )
+    raise UsageError(f"Unknown run state {text!r} for --state.", hint=f"The run states are {', '.join(_states({}))}.")
