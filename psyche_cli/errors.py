@@ -317,7 +317,7 @@ class ProgramRefused(Refused):
     """A program returned an error, in simulation (nothing was paid) or on-chain (the fee was paid).
 
     ``program`` is the program's name, or its address if unknown; empty if the runtime rejected the transaction.
-    ``program_code`` is the program's error number, None if there is none, and ``program_error`` the name of the error.
+    ``program_code`` is the program's error number, or None if it has none, and ``program_error`` the name of the error.
     ``instruction_index`` is the index of the failed instruction, from 0; None if the entire transaction was rejected.
     ``account`` is the IDL name of the account that caused the error, and ``details`` are the program's log lines about
     it. ``transaction_error`` is the error as returned by the RPC endpoint, if it could not be attributed to a program.
@@ -433,7 +433,7 @@ class TimedOut(NetworkError):
 
 
 class HttpStatusError(NetworkError):
-    """An HTTP ``status`` other than 200. ``retry_after`` is the requested delay in seconds, null if there is none."""
+    """An HTTP ``status`` other than 200. ``retry_after`` is the requested delay in seconds, if any."""
 
     always_shown = ("retry_after",)
 

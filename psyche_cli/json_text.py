@@ -1,6 +1,6 @@
 """JSON output: sorted keys, exact Decimals, unprintable characters escaped.
 
-The standard library has no encoder for Decimals that keeps their digits, hence this one.
+A custom encoder is needed because that of the standard library cannot write Decimals without losing digits.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def _tick_run(
 ) -> tuple[CoordinatorState, bool | None]:
     """Apply the rule of the current state.
 
-    The second value is True if an epoch completed, False if it ended for lack of clients, None if no epoch ended.
+    The second value is True if an epoch completed, False if it ended for lack of clients, and None if no epoch ended.
     """
     match state.run_state:
         case RunState.WAITING_FOR_MEMBERS:

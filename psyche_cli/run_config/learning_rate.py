@@ -1,4 +1,4 @@
-"""The learning rate at a step, by the formulas of the published client."""
+"""The learning rate at a step, computed with the formulas of the published client."""
 
 from __future__ import annotations
 

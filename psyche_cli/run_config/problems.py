@@ -39,7 +39,7 @@ class Problem:
 
     ``key`` is the dotted path in the file, such as ``config.epoch_time``; empty for the file as a whole. ``rule`` is a
     stable name: the program's internal name for its own rules, and a name chosen here for the others. ``message``
-    contains the key, the value found and the allowed values. ``file`` is the file with the problem, None for values
+    contains the key, the value found and the allowed values. ``file`` is the file with the problem, or None for values
     that are not from a file; ``place`` is the location in it, if known.
     """
 

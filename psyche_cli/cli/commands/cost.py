@@ -28,7 +28,7 @@ def command(
 ) -> Reading:
     """Show what a run has cost so far.
 
-    Shows the rent locked in its accounts, the fees paid by each signer and their average per epoch, and what members
+    Includes the rent locked in its accounts, the fees paid by each signer and their average per epoch, and what members
     earned per million trained tokens. Does not need a wallet.
     """
     from psyche_cli.operations.observe.cost import cost_of_run

@@ -30,7 +30,7 @@ class Accounts:
         return account if account is not None and account.lamports else None
 
     def balance(self, address: Pubkey) -> int:
-        """The balance of an account in lamports, 0 if it does not exist."""
+        """The balance of an account in lamports, or 0 if it does not exist."""
         return self._vm.get_balance(address) or 0
 
     def rent_exempt_minimum(self, size: int) -> int:

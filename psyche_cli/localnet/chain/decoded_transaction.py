@@ -59,7 +59,7 @@ class DecodedTransaction:
 
     @property
     def lookups(self) -> list[tuple[Pubkey, bytes, bytes]]:
-        """The lookup tables with the indexes used, writable and then read-only ones."""
+        """The lookup tables, each with the indexes of its writable and of its read-only accounts."""
         if not isinstance(self.message, MessageV0):
             return []
         return [

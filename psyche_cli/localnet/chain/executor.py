@@ -57,8 +57,8 @@ class Simulation:
 class Execution:
     """A transaction that has been executed in the VM, to be kept or undone.
 
-    ``before`` and ``after`` are its writable accounts, None for each that does not exist. ``by_nonce`` means that it
-    uses a durable nonce, which prevents it from landing again.
+    ``before`` and ``after`` are its writable accounts, with None for each that does not exist. ``by_nonce`` means that
+    it uses a durable nonce, which prevents it from landing again.
     """
 
     transaction: DecodedTransaction
@@ -83,7 +83,8 @@ class Executor:
         self.processed = ProcessedMessages()
 
     def check(self, transaction: DecodedTransaction) -> None:
-        """Raise TransactionRejected for what a cluster rejects before execution, except for invalid signatures."""
+        """Raise TransactionRejected if a cluster would reject the transaction before execution. Does not check
+        signatures."""
         keys = self.load_keys(transaction).keys
         if len(keys) > MAX_ACCOUNT_LOCKS:
             raise TransactionRejected("TooManyAccountLocks")

@@ -43,7 +43,7 @@ class RpcContext:
 
     @property
     def is_logging(self) -> bool:
-        """Whether the log is read, so that composing a line is worthwhile."""
+        """Whether log lines are used; if not, callers need not compose any."""
         return self.log is not no_log
 
     def with_context(self, value: Json) -> Json:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 class Treasury(NamedTuple):
     """The treasurer's Run account and the vault from which the members of a run are paid.
 
-    ``vault`` is the Run's associated token account; ``vault_amount`` is its balance in base units of the mint, 0 if the
-    account does not exist.
+    ``vault`` is the Run's associated token account; ``vault_amount`` is its balance in base units of the mint, or 0 if
+    the account does not exist.
     """
 
     run: TreasurerRun

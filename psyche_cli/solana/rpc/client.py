@@ -104,7 +104,7 @@ class RpcClient(Requester):
         return self.call("getProgramAccounts", [str(program), options], read_program_accounts)
 
     def balance(self, address: Pubkey) -> int:
-        """The balance of an address in lamports, 0 if the account does not exist."""
+        """The balance of an address in lamports, or 0 if the account does not exist."""
         return self.call(
             "getBalance", [str(address), self._state_options()], lambda result: as_u64(slot_and_value(result)[1])
         )
@@ -186,7 +186,7 @@ class RpcClient(Requester):
     def signature_status_and_slot(
         self, signature: Signature, *, search_history: bool = False
     ) -> tuple[int, SignatureStatus | None]:
-        """The slot of the responding node's bank, and the status as from ``signature_status``."""
+        """The slot of the responding node's bank, and the status as returned by ``signature_status``."""
         return self.call(
             "getSignatureStatuses",
             [[str(signature)], {"searchTransactionHistory": search_history}],

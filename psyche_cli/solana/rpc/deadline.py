@@ -19,7 +19,7 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """The seconds left, 0 if the deadline has passed."""
+        """The seconds left, or 0 if the deadline has passed."""
         return max(self._end - self._clock.monotonic(), 0.0)
 
     @property

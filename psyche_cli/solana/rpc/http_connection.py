@@ -22,8 +22,8 @@ _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class _FinalResponse(HTTPResponse):
-    """The final response. Interim responses (102 Processing, 103 Early Hints) are skipped, of which http.client skips
-    only 100. A 101 is treated as final, since no protocol upgrade is ever requested."""
+    """The final response. All interim responses are skipped, such as 102 Processing and 103 Early Hints; http.client
+    skips only 100 Continue. A 101 is treated as final, since no protocol upgrade is ever requested."""
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -154,7 +154,7 @@ class Connections:
         connection.close()
 
     def close(self) -> None:
-        """Close the idle connections, and those that are returned later."""
+        """Close the idle connections, and later each connection that is returned to the pool."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []

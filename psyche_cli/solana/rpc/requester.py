@@ -76,7 +76,7 @@ class Requester:
 
     @property
     def least_slot(self) -> int:
-        """The slot required by ``require_slot``, 0 for none."""
+        """The slot required by ``require_slot``, or 0 if none is."""
         return self._least_slot.slot
 
     def require_slot(self, slot: int) -> None:

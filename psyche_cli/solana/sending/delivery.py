@@ -188,7 +188,7 @@ class TransactionDelivery:
         return None if landed is None else SignatureStatus(landed.slot, landed.err, self._rpc.commitment)
 
     def _status(self) -> SignatureStatus | None:
-        """The current status, None if unknown. Raises TransactionExpired once expiry is established."""
+        """The current status, or None if it is unknown. Raises TransactionExpired once expiry is established."""
         signature = self.signature
         try:
             if self._expired_slot is None:
