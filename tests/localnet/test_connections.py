@@ -31,11 +31,14 @@ def hold(url: str, content: bytes, count: int) -> list[socket.socket]:
 
 
 def is_closed(connection: socket.socket) -> bool:
+    """Whether the other side closes a connection within its timeout."""
     try:
         while connection.recv(65536):
             pass
+    except TimeoutError:
+        return False
     except ConnectionError:
-        pass
+        return True
     return True
 
 

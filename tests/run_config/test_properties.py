@@ -36,6 +36,7 @@ def _keys_told_of(content: dict[str, Any]) -> list[str] | None:
         problems = problems_in(error)
     else:
         return None
+    assert problems
     assert all(message.isprintable() for _, _, message in problems)
     return [key for key, _, _ in problems]
 

@@ -153,13 +153,44 @@ def test_every_value_is_found_where_it_is(content: dict[str, Any], headers: bool
         assert place.offset < len(place.source)
 
 
-@given(st.text("[]{}=.,#'\"\\ab1 \t\n", max_size=60))
-def test_the_scanner_reads_whatever_the_parser_accepts(text: str) -> None:
-    try:
-        content = tomli.loads(text)
-    except tomli.TOMLDecodeError:
-        return
+MARKS = st.text("[]{}=.,#'\"\\ab1 \t\n", max_size=12)
+"""What a string may contain although it means something outside of a string."""
+GAPS = st.sampled_from(["", " ", "\n", " # ]},'\n", '\t\n#"\n'])
+
+
+def array_of(parts: list[tuple[str, str]]) -> str:
+    return "[" + ",".join(value + gap for value, gap in parts) + "]"
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.sampled_from(["7", "-1_000", "0.5e3", "inf", "true", "0xff", "1979-05-27T07:32:00Z", "1979-05-27 07:32:00"]),
+        MARKS.map(json.dumps),
+        MARKS.map(lambda text: "'" + text.replace("'", "").replace("\n", "") + "'"),
+        MARKS.map(lambda text: '"""' + text.replace("\\", "\\\\").replace('"', '\\"') + '"""'),
+        MARKS.map(lambda text: "'''" + text.replace("''", "'") + "'''"),
+    ),
+    lambda inner: st.one_of(
+        st.lists(st.tuples(inner, GAPS), max_size=3).map(array_of),
+        inner.map(lambda value: f"{{ a = {value}, '}}' = 1 }}"),
+    ),
+    max_leaves=4,
+)
+
+
+@given(
+    st.lists(st.tuples(VALUES, st.sampled_from(["", " # '\"", "\n[t{}]", "\n# [x]\n[[t{}]]"])), min_size=1, max_size=6)
+)
+def test_the_scanner_reads_whatever_the_parser_accepts(parts: list[tuple[str, str]]) -> None:
+    text, table, expected = "", "", {}
+    for number, (value, after) in enumerate(parts):
+        text += f"k{number} = "
+        expected[f"{table}k{number}"] = (text.count("\n") + 1, len(text) - text.rfind("\n"))
+        text += value + after.format(number) + "\n"
+        table = f"t{number}." if "[t" in after else table
+    tomli.loads(text)
     places = Places(text)
-    for key in content:
-        if len(key) <= 40 and key and "." not in key and "[" not in key and key.isprintable():
-            assert places.find(key, "WrongType") is not None, key
+    for key, at in expected.items():
+        place = places.find(key, "WrongType")
+        assert place is not None, key
+        assert (place.line, place.column) == at, key
