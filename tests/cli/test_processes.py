@@ -116,7 +116,7 @@ def test_the_run_authorizer_script_reports_an_interpreter_without_psyche_cli(she
     for python in ("no-such-python", "false"):
         done = run_run_authorizer_arguments(shell, tmp_path, python)
         assert (done.returncode, done.stdout) == (1, "")
-        assert f"PSYCHE_CLI_PYTHON is {python}" in done.stderr
+        assert f"PSYCHE_CLI_PYTHON ({python}) is not a Python" in done.stderr
 
 
 def test_a_rejection_in_a_process(shell: Shell) -> None:
