@@ -182,3 +182,8 @@ class Environment:
     def default_wallet_path(self) -> Path:
         """The default keypair file of the Solana command-line tools."""
         return self.home / ".config" / "solana" / "id.json"
+
+    @property
+    def solana_cli_config_path(self) -> Path:
+        """The configuration file of the Solana CLI."""
+        return self.home / ".config" / "solana" / "cli" / "config.yml"

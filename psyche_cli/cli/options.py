@@ -127,10 +127,38 @@ def cluster_names(_: Mapping[str, Any]) -> Iterable[str]:
     return ("localhost", "devnet", "testnet", "mainnet-beta")
 
 
+def wallet_option(purpose: str) -> Option:
+    """The option for the wallet; ``purpose`` is the clause in its help that says what the keypair file is for."""
+    return option(
+        "--wallet-private-key-path",
+        "-w",
+        "--keypair",
+        "-k",
+        metavar="FILE",
+        help=f"Solana keypair file {purpose}. stdin: reads the keypair from stdin, prompt: asks for a seed phrase. "
+        "Defaults to that of the Solana CLI's configuration if there is one, else to ~/.config/solana/id.json. "
+        "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) takes precedence.",
+    )
+
+
 Rpc = Annotated[
+    str | None,
+    option(
+        "--rpc",
+        "--url",
+        "-u",
+        metavar="URL",
+        values=cluster_names,
+        help="RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Defaults to that of the Solana "
+        f"CLI's configuration if there is one, else to {LOCAL_RPC_URL}.",
+    ),
+]
+LocalRpc = Annotated[
     str,
     option(
         "--rpc",
+        "--url",
+        "-u",
         metavar="URL",
         values=cluster_names,
         help=f"RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Defaults to {LOCAL_RPC_URL}.",
@@ -140,16 +168,7 @@ WsRpc = Annotated[
     str | None,
     option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
 ]
-WalletPath = Annotated[
-    Path | None,
-    option(
-        "--wallet-private-key-path",
-        "-w",
-        metavar="FILE",
-        help="Solana keypair file that signs and pays. Defaults to ~/.config/solana/id.json. The variable "
-        "RAW_WALLET_PRIVATE_KEY (JSON array or base58) takes precedence.",
-    ),
-]
+WalletPath = Annotated[Path | None, wallet_option("that signs and pays")]
 OutputFile = Annotated[
     Path | None,
     option(

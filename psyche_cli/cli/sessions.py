@@ -7,10 +7,11 @@ a wallet is read or an endpoint is contacted. ``plain`` verbs need no session an
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from psyche_cli.cli.options import EXPECTED_VARIABLES, VARIABLES, Option, Rpc, WalletPath, WsRpc, Yes
+from psyche_cli.cli.options import EXPECTED_VARIABLES, VARIABLES, LocalRpc, Option, Rpc, WalletPath, WsRpc, Yes
 from psyche_cli.limits import LOCAL_RPC_URL
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ Writing: TypeAlias = "Callable[[SigningSession], Result]"
 """The part of a verb that needs an endpoint and a wallet."""
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
-_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotation=Rpc)
+_RPC = inspect.Parameter("rpc", _KEYWORD, default=None, annotation=Rpc)
+_LOCAL_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotation=LocalRpc)
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
@@ -113,8 +115,12 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
     return declare
 
 
-def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Reading]], Declaration]:
-    """Declare a verb that needs an endpoint. Adds ``--rpc``, and with ``websocket`` the unused ``--ws-rpc``."""
+def reads(*, example: str, local: bool = False) -> Callable[[Callable[..., Reading]], Declaration]:
+    """Declare a verb that needs an endpoint. Adds ``--rpc``, and the unused ``--ws-rpc``.
+
+    A ``local`` verb is for local validators: its default endpoint does not depend on the configuration of the Solana
+    CLI, and it has no ``--ws-rpc``.
+    """
 
     def declare(function: Callable[..., Reading]) -> Declaration:
         def act(call: Call) -> Result:
@@ -125,7 +131,7 @@ def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Re
             with reading_session(call.environment, rpc=call.values["rpc"], given=given_options(call)) as session:
                 return read(session)
 
-        return Declaration(function, act, example, _endpoint_options(websocket))
+        return Declaration(function, act, example, _endpoint_options(local))
 
     return declare
 
@@ -133,7 +139,7 @@ def reads(*, example: str, websocket: bool = True) -> Callable[[Callable[..., Re
 def writes(
     *,
     example: str,
-    websocket: bool = True,
+    local: bool = False,
     wallet: Any = WalletPath,
     confirms: bool = False,
     open_options: tuple[str, ...] = (),
@@ -159,7 +165,7 @@ def writes(
             ) as session:
                 return write(session)
 
-        added = _endpoint_options(websocket)
+        added = _endpoint_options(local)
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
         if confirms:
             added["yes"] = _YES
@@ -168,8 +174,8 @@ def writes(
     return declare
 
 
-def _endpoint_options(websocket: bool) -> dict[str, inspect.Parameter]:
-    return {"rpc": _RPC, "ws_rpc": _WS_RPC} if websocket else {"rpc": _RPC}
+def _endpoint_options(local: bool) -> dict[str, inspect.Parameter]:
+    return {"rpc": _LOCAL_RPC} if local else {"rpc": _RPC, "ws_rpc": _WS_RPC}
 
 
 def _report_unused(call: Call) -> None:
@@ -193,8 +199,13 @@ def given_options(call: Call) -> GivenOptions:
         return call.values.get(parameter) if parameter in call.typed else None
 
     rpc, wallet = typed("rpc"), typed("wallet")
-    if rpc == LOCAL_RPC_URL and not call.environment.variables.get("RPC"):
+    if rpc == LOCAL_RPC_URL and _has_local_default(call.environment):
         rpc = None
     return GivenOptions(
         rpc=rpc, wallet=None if wallet is None else str(wallet), treasurer_index=typed("treasurer_index")
     )
+
+
+def _has_local_default(environment: Environment) -> bool:
+    """Whether a command without ``--rpc`` always uses the local validator."""
+    return not environment.variables.get("RPC") and not os.path.lexists(environment.solana_cli_config_path)

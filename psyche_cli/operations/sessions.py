@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from psyche_cli.environment import Environment
+from psyche_cli.errors import UsageError
+from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
-from psyche_cli.solana.endpoints import check_rpc_url
+from psyche_cli.solana.endpoints import check_rpc_url, endpoint_label
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
@@ -28,8 +31,13 @@ class Session:
 
 
 @contextmanager
-def reading_session(environment: Environment, *, rpc: str, given: GivenOptions = NOTHING_GIVEN) -> Iterator[Session]:
-    """Open a session without a wallet. Raises UsageError for an invalid URL."""
+def reading_session(
+    environment: Environment, *, rpc: str | None, given: GivenOptions = NOTHING_GIVEN
+) -> Iterator[Session]:
+    """Open a session without a wallet, at the endpoint ``rpc`` or, if it is None, the default one.
+
+    Raises UsageError for an invalid URL.
+    """
     with connected(environment, rpc) as client:
         yield Session(
             rpc=client,
@@ -40,12 +48,39 @@ def reading_session(environment: Environment, *, rpc: str, given: GivenOptions =
 
 
 @contextmanager
-def connected(environment: Environment, rpc: str) -> Iterator[RpcClient]:
-    """Context manager for a client of an endpoint. Raises UsageError for an invalid URL."""
-    url = check_rpc_url(rpc)
+def connected(environment: Environment, rpc: str | None) -> Iterator[RpcClient]:
+    """Context manager for a client of an endpoint.
+
+    If ``rpc`` is None, the configuration of the Solana CLI decides: its ``json_rpc_url``, which is reported, and its
+    ``commitment``. Without that, it is the local validator. Raises UsageError for an invalid URL or configuration.
+    """
+    url, commitment = (rpc, None) if rpc is not None else _default_endpoint(environment)
+    url = check_rpc_url(url)
     environment.redactor.learn_url(url)
     transport = environment.requests.watch(environment.open_transport(url))
     try:
-        yield RpcClient(transport, environment.clock)
+        yield RpcClient(transport, environment.clock, commitment or "confirmed")
     finally:
         transport.close()
+
+
+def _default_endpoint(environment: Environment) -> tuple[str, str | None]:
+    """The URL of the default endpoint, and the commitment if it is configured."""
+    path = environment.solana_cli_config_path
+    if not os.path.lexists(path):
+        return LOCAL_RPC_URL, None
+    from psyche_cli.solana.cli_config import read_solana_cli_config
+
+    config = read_solana_cli_config(path)
+    if config.json_rpc_url is None:
+        return LOCAL_RPC_URL, None
+    try:
+        label = endpoint_label(check_rpc_url(config.json_rpc_url))
+    except UsageError as error:
+        error.hint = f"The URL is json_rpc_url in {path}. {error.hint}"
+        raise
+    # "processed" blocks may still be dropped, so they are never relied on.
+    commitment = None if config.commitment == "processed" else config.commitment
+    at = "" if commitment in (None, "confirmed") else f" with commitment {commitment}"
+    environment.diagnostics.line(f"Using the cluster {label}{at}, from {path}.")
+    return config.json_rpc_url, commitment

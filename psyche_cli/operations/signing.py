@@ -60,20 +60,23 @@ class SigningSession(Session):
 def signing_session(
     environment: Environment,
     *,
-    rpc: str,
+    rpc: str | None,
     wallet_path: Path | None = None,
     given: GivenOptions = NOTHING_GIVEN,
     agreed: bool = False,
 ) -> Iterator[SigningSession]:
     """Open a session with the wallet given by ``wallet_path`` or by the environment.
 
-    No request is made later than WRITING_SECONDS after the start of the command. Errors raised in the session state in
+    No request is made later than WRITING_SECONDS after the start of the command, not counting the time until a seed
+    phrase was typed. Errors raised in the session state in
     ``sent`` and ``signature`` whether a transaction may have reached the cluster; a stop signal is raised as
     Interrupted with the same fields. With ``agreed``, irreversible actions need no confirmation. Raises UsageError,
     WalletError.
     """
     # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
+    asked = environment.clock.monotonic()
     wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
+    started = environment.started + environment.clock.monotonic() - asked
     with (
         connected(environment, rpc) as client,
         one_write(
@@ -82,7 +85,7 @@ def signing_session(
             environment.progress,
             wallet,
             given=given,
-            since=environment.started,
+            since=started,
             ask=asking(environment, agreed=agreed),
         ) as session,
     ):

@@ -22,6 +22,7 @@ from psyche_cli.environment import RAW_KEY_VARIABLE
 from psyche_cli.errors import WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.private_keys import holds_key, is_seed
 from psyche_cli.redaction import Redactor
+from psyche_cli.solana.cli_config import read_solana_cli_config
 from psyche_cli.suggestions import shell_word
 from psyche_cli.texts import BYTE_ORDER_MARK, decoded
 
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
 
 _SEED_BYTES = 32
 _KEYPAIR_BYTES = 64
-_LARGEST_FILE = 64 * 1024
+LARGEST_KEYPAIR_FILE = 64 * 1024
 _LONGEST_BASE58 = 128
 _ARRAY_AS_PATH = re.compile(r"\[[\d,\s]*\]?")
+OTHER_SOURCES = ("-", "ASK", "stdin:", "prompt:", "usb:", "file:")
+"""Keypair sources of the Solana CLI other than a path: two words, and four prefixes."""
 _FORMAT_HINT = "A keypair is a JSON array of 64 numbers, as written by solana-keygen, or the same 64 bytes in base58."
 
 
@@ -105,11 +108,13 @@ class Wallet:
 def load_wallet(environment: Environment, path: Path | None, notify: Callable[[str], None]) -> Wallet:
     """The signing wallet, from the first available source.
 
-    The sources are the environment variable RAW_WALLET_PRIVATE_KEY (JSON array or base58), the keypair file at ``path``
-    (from the flag or WALLET_PRIVATE_KEY_PATH, resolved by the caller), and the default keypair file of the Solana
-    tools. ``notify`` receives a sentence if the choice or the file may be unexpected.
+    The sources are the environment variable RAW_WALLET_PRIVATE_KEY (JSON array or base58), the keypair file or other
+    source named by ``path`` (from the flag or WALLET_PRIVATE_KEY_PATH, resolved by the caller), the one named by
+    ``keypair_path`` in the configuration of the Solana CLI, and the default keypair file of the Solana tools.
+    ``notify`` receives a sentence if the choice or the file may be unexpected.
 
-    Raises WalletNotFound, or WalletMalformed with the exact reason, which contains no part of a key.
+    Raises WalletNotFound, WalletMalformed with the exact reason, which contains no part of a key, and UsageError for a
+    configuration that cannot be read.
     """
     redactor = environment.redactor
     if path is not None:
@@ -118,11 +123,15 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
     if raw:
         if path is not None:
             notify(f"Ignoring {path}, because {RAW_KEY_VARIABLE} is set.")
-        return _parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}", redactor)
+        return parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}", redactor)
     if path is not None:
-        if path.parts[:1] == ("~",):
-            path = environment.home.joinpath(*path.parts[1:])
-        return _load_file(path, notify, redactor)
+        return _load_named(environment, path, notify)
+    config = read_solana_cli_config(environment.solana_cli_config_path)
+    if config.keypair_path is not None:
+        named = Path(config.keypair_path)
+        _refuse_key_as_path(named)
+        notify(f"Using the wallet {named}, from {config.path}.")
+        return _load_named(environment, named, notify)
     default = environment.default_wallet_path
     if not _exists(default):
         raise WalletNotFound(
@@ -133,6 +142,18 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
         )
     notify(f"Using the default wallet {default}.")
     return _load_file(default, notify, redactor)
+
+
+def _load_named(environment: Environment, path: Path, notify: Callable[[str], None]) -> Wallet:
+    """The wallet in a keypair file, or from another source that the Solana CLI has a name for."""
+    text = str(path)
+    if text in OTHER_SOURCES or text.startswith(OTHER_SOURCES[2:]):
+        from psyche_cli.solana.wallet_sources import load_from_source
+
+        return load_from_source(environment, text, notify)
+    if path.parts[:1] == ("~",):
+        path = environment.home.joinpath(*path.parts[1:])
+    return _load_file(path, notify, environment.redactor)
 
 
 def _exists(path: Path) -> bool:
@@ -176,7 +197,7 @@ def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) ->
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            content = file.read(_LARGEST_FILE + 1)
+            content = file.read(LARGEST_KEYPAIR_FILE + 1)
     except FileNotFoundError as error:
         raise WalletNotFound(f"The wallet file {path} does not exist.", path=str(path)) from error
     except IsADirectoryError as error:
@@ -188,35 +209,35 @@ def _load_file(path: Path, notify: Callable[[str], None], redactor: Redactor) ->
     except OSError as error:
         raise WalletError(f"Cannot read the wallet file {path}: {error.strerror}.", path=str(path)) from error
     origin = f"the wallet file {path}"
-    if len(content) > _LARGEST_FILE:
-        raise _malformed(f"{origin} is larger than {_LARGEST_FILE} bytes")
+    if len(content) > LARGEST_KEYPAIR_FILE:
+        raise malformed(f"{origin} is larger than {LARGEST_KEYPAIR_FILE} bytes")
     try:
         text = decoded(content).strip()
     except UnicodeDecodeError:
         # Without a cause, since that exception contains the file's content.
         text = None
     if text is None:
-        raise _malformed(f"{origin} is not a text file")
-    wallet = _parse_keypair(text, origin, redactor)
+        raise malformed(f"{origin} is not a text file")
+    wallet = parse_keypair(text, origin, redactor)
     if stat.S_IMODE(mode) & 0o077:
         notify(f"Other users can read {origin}. Make it private with chmod 600.")
     return wallet
 
 
-def _parse_keypair(text: str, origin: str, redactor: Redactor) -> Wallet:
+def parse_keypair(text: str, origin: str, redactor: Redactor) -> Wallet:
     """A keypair from the text of a file or variable. Errors are raised without a cause, which would contain the
     text."""
     if not text:
-        raise _malformed(f"{origin} is empty")
+        raise malformed(f"{origin} is empty")
     secret = _bytes_from_json(text, origin) if text.startswith("[") else _bytes_from_base58(text, origin)
     if len(secret) == _SEED_BYTES:
-        raise _malformed(f"{origin} contains 32 bytes, a seed or a public key only; a keypair has 64")
+        raise malformed(f"{origin} contains 32 bytes, a seed or a public key only; a keypair has 64")
     if len(secret) != _KEYPAIR_BYTES:
         unit = "numbers" if text.startswith("[") else "bytes"
-        raise _malformed(f"{origin} contains {len(secret)} {unit}; a keypair has 64")
+        raise malformed(f"{origin} contains {len(secret)} {unit}; a keypair has 64")
     keypair = Keypair.from_seed(secret[:_SEED_BYTES])
     if bytes(keypair.pubkey()) != secret[_SEED_BYTES:]:
-        raise _malformed(f"the public key in {origin} does not belong to its secret key")
+        raise malformed(f"the public key in {origin} does not belong to its secret key")
     wallet = Wallet(keypair, origin)
     wallet.hide_in(redactor)
     return wallet
@@ -232,26 +253,27 @@ def _bytes_from_json(text: str, origin: str) -> bytes:
     except (ValueError, RecursionError):
         problem = "numbers too long or lists nested too deeply"
     if problem:
-        raise _malformed(f"{origin} begins as a JSON array but is not valid JSON ({problem})")
+        raise malformed(f"{origin} begins as a JSON array but is not valid JSON ({problem})")
     assert isinstance(values, list)  # valid JSON that begins with "["
     for position, value in enumerate(values, start=1):
         if type(value) is not int:
-            raise _malformed(f"in {origin}, element {position} of the array is not a whole number")
+            raise malformed(f"in {origin}, element {position} of the array is not a whole number")
         if not 0 <= value <= 255:
-            raise _malformed(f"in {origin}, number {position} of the array is not between 0 and 255")
+            raise malformed(f"in {origin}, number {position} of the array is not between 0 and 255")
     return bytes(values)
 
 
 def _bytes_from_base58(text: str, origin: str) -> bytes:
     if len(text) > _LONGEST_BASE58:
-        raise _malformed(f"{origin} is neither a JSON array nor base58 text of 64 bytes: {len(text)} characters")
+        raise malformed(f"{origin} is neither a JSON array nor base58 text of 64 bytes: {len(text)} characters")
     position = base58.first_invalid_position(text)
     if position is not None:
-        raise _malformed(
+        raise malformed(
             f"{origin} is neither a JSON array nor base58 text: character {position + 1} is not in the base58 alphabet"
         )
     return base58.decode(text)
 
 
-def _malformed(message: str) -> WalletMalformed:
+def malformed(message: str) -> WalletMalformed:
+    """The error for a keypair with a wrong format; ``message`` is a clause without a period."""
     return WalletMalformed(f"{message[0].upper()}{message[1:]}.", hint=_FORMAT_HINT)

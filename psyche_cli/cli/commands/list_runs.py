@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from psyche_cli.cli.options import option
+from psyche_cli.cli.options import option, wallet_option
 from psyche_cli.cli.sessions import Call, Reading, reads
 from psyche_cli.errors import UsageError
 
@@ -54,16 +54,7 @@ def command(
             help="Use this key instead of the wallet's for --mine and --joinable.",
         ),
     ] = None,
-    wallet: Annotated[
-        Path | None,
-        option(
-            "--wallet-private-key-path",
-            "-w",
-            metavar="FILE",
-            help="Solana keypair file whose public key --mine and --joinable use. Defaults to "
-            "~/.config/solana/id.json. The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) takes precedence.",
-        ),
-    ] = None,
+    wallet: Annotated[Path | None, wallet_option("whose public key --mine and --joinable use")] = None,
 ) -> Reading:
     """List the runs on the cluster.
 

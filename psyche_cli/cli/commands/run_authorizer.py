@@ -19,7 +19,8 @@ def command(
         Argument(metavar="[rpc=URL] [grantor=FILE] [grantee=PUBKEY]", help="Settings in the form key=value."),
     ] = None,
     rpc: Annotated[
-        str | None, option("--rpc", metavar="URL", help=f"RPC URL of the cluster. Defaults to {LOCAL_RPC_URL}.")
+        str | None,
+        option("--rpc", "--url", "-u", metavar="URL", help=f"RPC URL of the cluster. Defaults to {LOCAL_RPC_URL}."),
     ] = None,
     grantor: Annotated[
         str | None,
@@ -27,6 +28,8 @@ def command(
             "--grantor",
             "--wallet-private-key-path",
             "-w",
+            "--keypair",
+            "-k",
             metavar="FILE",
             help="Keypair file of the join authority. Defaults to the default wallet.",
         ),

@@ -8,7 +8,7 @@ from psyche_cli.cli.options import Argument
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
-@reads(example="psyche-cli localnet airdrop owner.json 10", websocket=False)
+@reads(example="psyche-cli localnet airdrop owner.json 10", local=True)
 def command(
     call: Call,
     *,

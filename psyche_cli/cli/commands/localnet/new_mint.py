@@ -14,7 +14,9 @@ _TokenWallet = Annotated[
     option(
         "--wallet-private-key-path",
         "--wallet",
+        "--keypair",
         "-w",
+        "-k",
         metavar="FILE",
         help="Solana keypair file that pays, becomes the mint authority and receives the tokens.",
     ),
@@ -23,7 +25,7 @@ _TokenWallet = Annotated[
 
 @writes(
     example="psyche-cli localnet new-mint -w owner.json --decimals 6 --amount 1000000",
-    websocket=False,
+    local=True,
     wallet=_TokenWallet,
 )
 def command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from psyche_cli.cli.options import Argument, Rpc, option
+from psyche_cli.cli.options import Argument, LocalRpc, option
 from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.results import PlainText
@@ -27,7 +27,7 @@ def command(
             "exist.",
         ),
     ] = None,
-    rpc: Rpc = LOCAL_RPC_URL,
+    rpc: LocalRpc = LOCAL_RPC_URL,
 ) -> PlainText[Any]:
     """Create a keypair file and print its public key.
 

@@ -8,7 +8,7 @@ from psyche_cli.cli.options import Argument
 from psyche_cli.cli.sessions import Reading, reads
 
 
-@reads(example="psyche-cli localnet restore 1", websocket=False)
+@reads(example="psyche-cli localnet restore 1", local=True)
 def command(
     *,
     number: Annotated[int, Argument(metavar="NUMBER", help="Number of the snapshot.", min=1)],

@@ -9,7 +9,7 @@ from psyche_cli.cli.options import Argument
 from psyche_cli.cli.sessions import Reading, reads
 
 
-@reads(example="psyche-cli localnet set-account ADDRESS account.json", websocket=False)
+@reads(example="psyche-cli localnet set-account ADDRESS account.json", local=True)
 def command(
     *,
     address: Annotated[str, Argument(metavar="ADDRESS", help="Address of the account.")],

@@ -8,7 +8,7 @@ from psyche_cli.cli.options import option
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
-@reads(example="psyche-cli localnet wait --timeout 2m", websocket=False)
+@reads(example="psyche-cli localnet wait --timeout 2m", local=True)
 def command(
     call: Call,
     *,

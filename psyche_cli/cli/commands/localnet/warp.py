@@ -8,7 +8,7 @@ from psyche_cli.cli.options import Argument, option
 from psyche_cli.cli.sessions import Reading, reads
 
 
-@reads(example="psyche-cli localnet warp 1h30m", websocket=False)
+@reads(example="psyche-cli localnet warp 1h30m", local=True)
 def command(
     *,
     duration: Annotated[
