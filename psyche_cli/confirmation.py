@@ -38,8 +38,19 @@ def asking(environment: Environment, *, agreed: bool) -> Confirm:
                 hint="Nothing was sent.",
             )
         environment.diagnostics.prompt(f"{consequence} Continue? [y/N] ")
-        if environment.stdin.readline().strip().lower() not in _AGREEMENT:
+        if _answer(environment).strip().lower() not in _AGREEMENT:
             raise NotConfirmed("Not confirmed.", hint="Nothing was sent.")
         return True
 
     return confirm
+
+
+def _answer(environment: Environment) -> str:
+    """The line that the user typed; ends the line of the question if the user did not (Ctrl-C, Ctrl-D)."""
+    answer = ""
+    try:
+        answer = environment.stdin.readline()
+    finally:
+        if not answer.endswith("\n"):
+            environment.diagnostics.line("")
+    return answer

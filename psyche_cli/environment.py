@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -56,6 +57,12 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Block for this many seconds."""
         time.sleep(seconds)
+
+
+def _buffered(stream: TextIO | None) -> TextIO | None:
+    if stream is None or not isinstance(getattr(stream, "buffer", None), io.RawIOBase):
+        return stream
+    return open(stream.fileno(), "w", buffering=1, encoding=stream.encoding, errors=stream.errors, closefd=False)
 
 
 def _home() -> Path:
@@ -131,14 +138,15 @@ class Environment:
         """The environment of the running process.
 
         A standard stream that the parent process closed is replaced by the null device, so that a socket does not
-        take over its file descriptor. ``stop_signals`` is a context manager inside which signals raise StopRequested;
-        without it, signal handling is left unchanged.
+        take over its file descriptor. An unbuffered one (``PYTHONUNBUFFERED``) gets a buffer, because without one
+        Python drops what the system does not accept in a single write. ``stop_signals`` is a context manager inside
+        which signals raise StopRequested; without it, signal handling is left unchanged.
         """
         nowhere = Path(os.devnull)
         return cls(
             stdin=sys.stdin or nowhere.open(encoding="utf-8"),
-            stdout=sys.stdout or nowhere.open("w", encoding="utf-8"),
-            stderr=sys.stderr or nowhere.open("w", encoding="utf-8"),
+            stdout=_buffered(sys.stdout) or nowhere.open("w", encoding="utf-8"),
+            stderr=_buffered(sys.stderr) or nowhere.open("w", encoding="utf-8"),
             variables=os.environ,
             home=_home(),
             clock=SystemClock(),

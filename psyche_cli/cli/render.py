@@ -53,7 +53,8 @@ class Renderer:
         self._redacted = environment.redactor.redacted
         self._command = command
         self._as_json = as_json
-        self._terminal_type = environment.variables.get("TERM")
+        variables = environment.variables
+        self._may_style = variables.get("TERM") != "dumb" and not variables.get("NO_COLOR")
 
     def result(self, result: Result) -> None:
         """Print the result of a command."""
@@ -118,7 +119,7 @@ class Renderer:
             self._diagnostics.line(f"Warning: {warning}")
         rows = [*result.details, *((f"transaction ({t.label})", t.signature) for t in result.transactions)]
         shown = [(self._shown(label), self._shown(value)) for label, value in rows]
-        is_styled = self._stdout.isatty() and self._terminal_type != "dumb"
+        is_styled = self._stdout.isatty() and self._may_style
         self._out(_aligned(self._shown(result.summary), shown, styled=is_styled))
         if result.body is not None:
             lines = result.body(self._environment.columns, self._environment.stdout_is_utf8)

@@ -73,8 +73,8 @@ class Wallet:
     def write_keypair_file(self, path: Path) -> None:
         """Write the 64 bytes as a JSON array to a new file that only its owner may read (mode 0600).
 
-        Missing parent folders are created, as by ``solana-keygen``. Raises WalletError if the file already exists or
-        cannot be written.
+        Missing parent folders are created, as by ``solana-keygen``. A partially written file is removed. Raises
+        WalletError if the file already exists or cannot be written.
         """
         if path.parent.exists() and not path.parent.is_dir():
             raise WalletError(f"Cannot write {path}: {path.parent} is not a directory.", path=str(path))
@@ -89,8 +89,12 @@ class Wallet:
             ) from error
         except OSError as error:
             raise WalletError(f"Cannot write {path}: {error.strerror}.", path=str(path)) from error
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(json.dumps(list(self._secret_bytes())) + "\n")
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(json.dumps(list(self._secret_bytes())) + "\n")
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise WalletError(f"Cannot write {path}: {error.strerror}.", path=str(path)) from error
 
     def __eq__(self, other: object) -> bool:
         return self.address == other.address if isinstance(other, Wallet) else NotImplemented

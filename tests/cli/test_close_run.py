@@ -105,6 +105,8 @@ def test_any_other_answer_sends_nothing(house: House, answer: str, output: str) 
         assert outcome.json["error"]["code"] == "not_confirmed"
     else:
         assert outcome.stdout == ""
+        end_of_question = "" if answer.endswith("\n") else "\n"  # a terminal shows what was typed
+        assert outcome.stderr.endswith(f"[y/N] {end_of_question}Error: Not confirmed.\nHint: Nothing was sent.\n")
 
 
 def test_a_real_terminal(tmp_path: Path) -> None:

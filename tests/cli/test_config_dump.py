@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.config.dump import run_config_toml
+from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.runs.find import find_run
 from psyche_cli.operations.sessions import reading_session
 from psyche_cli.run_config.load import RunConfig, parse_run_config
@@ -160,6 +161,11 @@ def test_each_difference_is_named_with_both_values(house: House, tmp_path: Path)
     assert house.chain.sent == 2  # that of creating and of configuring the run
     same = house.cli(*DIFF, MINIMAL)
     assert (same.code, same.stdout) == (ExitCode.OK, f"Run test has the same configuration as {MINIMAL}.\n")
+
+
+def test_values_are_shown_as_in_the_file() -> None:
+    shown = shown_value({"Distro": {"clip_grad_norm": None, "quantize_1bit": True, "nesterov": False, "topk": 4}})
+    assert shown == "Distro(clip_grad_norm=none, quantize_1bit=true, nesterov=false, topk=4)"
 
 
 def test_refusals(house: House, tmp_path: Path) -> None:

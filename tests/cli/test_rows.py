@@ -51,5 +51,6 @@ def test_on_a_terminal_the_title_is_bold_and_labels_are_dim() -> None:
     assert text == PLAIN
 
 
-def test_a_terminal_that_cannot_style_gets_bare_text() -> None:
-    assert shown(Stream(terminal=True), TERM="dumb") == PLAIN
+@pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}])
+def test_a_terminal_that_should_not_style_gets_bare_text(variables: dict[str, str]) -> None:
+    assert shown(Stream(terminal=True), **variables) == PLAIN

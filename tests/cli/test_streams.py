@@ -178,6 +178,26 @@ def test_a_process_with_a_full_stdout(tmp_path: Path, words: tuple[str, ...]) ->
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.parametrize("variables", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+def test_a_process_that_can_write_only_the_beginning(tmp_path: Path, variables: dict[str, str]) -> None:
+    """A disk that fills up accepts a part of a write, which is not an error of that write."""
+    with (tmp_path / "output").open("wb") as output:
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'ulimit -f 1; exec "$@"', "sh", sys.executable, "-m", "psyche_cli", "schema", "tick"],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            # The limit would also cut off the bytecode that Python caches.
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", **variables},
+            cwd=Path(__file__).resolve().parents[2],
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert 0 < (tmp_path / "output").stat().st_size <= 1024
+    assert done.returncode == ExitCode.INTERNAL
+    assert done.stderr.splitlines()[0] == "Error: Cannot write the output: File too large."
+
+
 @pytest.mark.parametrize("close", [(0,), (1,), (2,), (0, 1, 2)])
 def test_a_process_with_closed_streams(tmp_path: Path, close: tuple[int, ...]) -> None:
     done = process("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:1", home=tmp_path, close=close)

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import pickle
+import resource
 import stat
 from pathlib import Path
 from typing import Any
@@ -311,6 +312,17 @@ def test_a_keypair_file_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(WalletError, match="already exists and will not be overwritten"):
         Wallet.generate().write_keypair_file(path)
     assert path.read_text() == "precious"
+
+
+def test_a_keypair_file_that_does_not_fit_on_the_disk_is_removed(tmp_path: Path) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, usual[1]))
+    try:
+        with pytest.raises(WalletError, match=r"Cannot write .*owner.json: File too large"):
+            Wallet.generate().write_keypair_file(tmp_path / "owner.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_keypair_file_that_cannot_be_written_is_reported(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def command(
         option(
             "--transactions",
             metavar="N",
-            help="Maximum number of transactions to read, newest first; each takes a request. Defaults to 500.",
+            help="Maximum number of transactions to read, newest first; each takes a request.",
             min=0,
             max=_MOST,
         ),

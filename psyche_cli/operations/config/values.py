@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 
 def shown_value(value: object) -> str:
-    """A value on one line: strings quoted, tables as (key=value, ...), choices as Variant(...)."""
+    """A value on one line: booleans as in TOML, strings quoted, tables as (key=value, ...), choices as Variant(...)."""
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, str):
         return repr(value)
     if not isinstance(value, Mapping):
