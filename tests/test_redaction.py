@@ -63,7 +63,10 @@ def test_a_key_in_the_environment_is_hidden_in_every_other_form(form: Callable[[
     redactor.learn_secret(form(key) + "\n")
     assume(str(Keypair.from_bytes(key))[:1] != "1")
     shown = redactor.redacted(form(key))
-    assert not leaked(form(key).strip("[]"), shown) or "," in shown
+    if "," in form(key) or " " in form(key):
+        assert not numbers_in_a_row(form(key)) & numbers_in_a_row(shown)
+    else:
+        assert not leaked(form(key), shown)
     if form(key) in (str(Keypair.from_bytes(key)), json.dumps(list(key)), key.hex()):
         assert not leaked(key[:32].hex(), redactor.redacted(key[:32].hex()))
         assert not leaked(str(Pubkey(key[:32])), redactor.redacted(str(Pubkey(key[:32]))))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import ExitCode
+from psyche_cli.errors import ExitCode, ProgramRefused
 from psyche_cli.operations.rewards.claims import missing_in_order
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.protocol.instructions.builder import Instructions
@@ -255,6 +255,6 @@ def test_a_claim_that_another_process_made_first_is_not_paid_twice(house: House)
         account=house.instance().coordinator_account,
         points=UNIT,
     )
-    with pytest.raises(Exception, match="Invalid parameter"):
+    with pytest.raises(ProgramRefused, match="Invalid parameter"):
         house.send(again, wallet=member)
     assert tokens(house, member) == UNIT

@@ -123,9 +123,9 @@ def test_other_files_are_not_mistaken_for_secrets(content: str) -> None:
     assert kind_of_secret_file(content) == ""
 
 
-@given(st.text(max_size=200))
-def test_arbitrary_files_are_handled(content: str) -> None:
-    kind_of_secret_file(content)
+@given(st.text(max_size=200) | st.sampled_from([BASE58, NUMBERS, "A=1\nB=2"]))
+def test_blank_lines_around_a_file_make_no_difference(content: str) -> None:
+    assert kind_of_secret_file(f"\ufeff\n {content}\r\n\n") == kind_of_secret_file(content)
 
 
 BROKEN = {

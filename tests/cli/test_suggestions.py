@@ -41,14 +41,7 @@ def paste(house: House, line: str) -> Outcome:
     assert not re.search(r"\b(FILE|RUN_ID|PUBKEY|SOL|AMOUNT)\b", line), f"a placeholder: {line}"
     program, *words = shlex.split(line)
     assert program == "psyche-cli"
-    target = None
-    if ">" in words:
-        at = words.index(">")
-        words, target = words[:at], Path(words[at + 1])
-        assert not target.exists(), "overwrites a file"
     outcome = house.cli(*words)
-    if target is not None:
-        target.write_text(outcome.stdout)
     if outcome.code is not ExitCode.OK:
         first = list(suggested(outcome.stderr))
         assert first, f"{line} fails: {outcome.stderr}"

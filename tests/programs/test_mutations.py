@@ -34,13 +34,17 @@ class Snapshot:
         return cls({address: world.chain.svm.get_account(address) for address in addresses})
 
 
+METADATA = b"\1" + bytes(range(1, 181)) * 2 + bytes(3)
+"""The arguments of an update of the metadata only."""
+
+
 class Attack:
     """Random calls against one world, restored after every success. Its run waits for members, or is paused."""
 
     def __init__(self, seed: int, *, paused: bool) -> None:
         self.rng = random.Random(seed)
         self.world = world = World()
-        self.calls = world.every_call()
+        self.calls = [*world.every_call(), world.owner_call("update", METADATA)]
         setup = b"\0" + option(config_bytes(GOOD_CONFIG)) + option(model_bytes(GOOD_MODEL)) + b"\0"
         for call in (
             world.owner_call("update", setup),
@@ -60,6 +64,7 @@ class Attack:
         self.before = Snapshot.take(world, self.watched)
         self.results: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
+        self.metadata_updates = 0
 
     def _permissions(self) -> dict[Pubkey, dict[str, Pubkey | None]]:
         """The accounts that each instruction may change, and the signers that it requires."""
@@ -166,6 +171,7 @@ class Attack:
         decode(data)
         if call.name in ("update", "run_update") and arguments[:1] == b"\1":
             assert data[16:376] == arguments[1:361]
+            self.metadata_updates += 1
 
     def _put_back(self) -> None:
         for address, account in self.before.accounts.items():
@@ -190,3 +196,4 @@ def test_no_damaged_instruction_makes_a_wrong_write(instruction_budget: int, ran
     assert attack.results["ok"] > count // 20
     assert attack.results["error"] > count // 2
     assert len(attack.changed) >= 7, attack.changed
+    assert attack.metadata_updates > 0

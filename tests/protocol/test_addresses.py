@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from psyche_cli import base58
 from psyche_cli.errors import InvalidPublicKey, InvalidRunId, UsageError
 from psyche_cli.protocol.addresses import (
     ANYONE,
@@ -231,7 +232,7 @@ def test_every_public_key_is_read_back(raw: bytes) -> None:
     assert parse_pubkey(str(key), "key") == key
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60) | st.text(base58.ALPHABET, min_size=42, max_size=44))
 @settings(deadline=None)
 def test_any_other_text_is_rejected_with_our_message(text: str) -> None:
     try:
