@@ -26,6 +26,7 @@ from psyche_cli.operations.observe.payloads import RunDump, UserDump
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
+from psyche_cli.operations.wallet import payloads as wallet
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Document, OperationResult, PlainText
 
@@ -70,6 +71,10 @@ _RESULTS: Final[dict[str, Any]] = {
     "config dump": PlainText[config.DumpedConfig | config.WrittenConfig],
     "config preview": OperationResult[config.PreviewData],
     "config example": PlainText[payloads.Example | payloads.WrittenExample | payloads.ExampleList],
+    "keygen new": PlainText[localnet.NewWalletData],
+    "keygen pubkey": PlainText[wallet.PublicKeyData],
+    "balance": PlainText[wallet.BalanceData],
+    "airdrop": OperationResult[localnet.AirdropData],
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
     "localnet airdrop": OperationResult[localnet.AirdropData],

@@ -62,6 +62,11 @@ _REWARDS: Final = (Verb("list", "List what each member has earned, lost, claimed
 
 _AUTHORITY: Final = (Verb("check", "Show who controls a run, and whether the wallet does", "authority.check"),)
 
+_KEYGEN: Final = (
+    Verb("new", "Create a keypair file and print its public key", "keygen.new"),
+    Verb("pubkey", "Print the public key of a keypair", "keygen.pubkey"),
+)
+
 SECTIONS: Final = (
     Section(
         "Runs",
@@ -146,6 +151,16 @@ SECTIONS: Final = (
     Section(
         "Configuration",
         (Verb("config", "Work with run configurations", "config.group", verbs=_CONFIG, runs=False),),
+    ),
+    Section(
+        "Wallet",
+        (
+            Verb(
+                "keygen", "Create a keypair, or show the public key of one", "keygen.group", verbs=_KEYGEN, runs=False
+            ),
+            Verb("balance", "Print the SOL balance of a wallet or of any address", "balance"),
+            Verb("airdrop", "Request SOL from the faucet of a test cluster and wait for it to arrive", "airdrop"),
+        ),
     ),
     Section(
         "Local validator",

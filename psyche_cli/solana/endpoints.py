@@ -59,6 +59,11 @@ def check_rpc_url(text: str) -> str:
     return url
 
 
+def moniker_of(label: str) -> str | None:
+    """The name of the cluster whose public endpoint has this label; None for any other endpoint."""
+    return next((moniker for moniker, url in _MONIKERS.items() if label == url), None)
+
+
 def is_loopback(url: str) -> bool:
     """Whether the endpoint is on this machine, for which proxies are never used."""
     host = urlsplit(url).hostname or ""

@@ -23,7 +23,6 @@ from psyche_cli.errors import WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.private_keys import holds_key, is_seed
 from psyche_cli.redaction import Redactor
 from psyche_cli.solana.cli_config import read_solana_cli_config
-from psyche_cli.suggestions import shell_word
 from psyche_cli.texts import BYTE_ORDER_MARK, decoded
 
 if TYPE_CHECKING:
@@ -129,27 +128,28 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
             notify(f"Ignoring {path}, because {RAW_KEY_VARIABLE} is set.")
         return parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}", redactor)
     if path is not None:
-        return _load_named(environment, path, notify)
+        return load_keypair(environment, path, notify)
     config = read_solana_cli_config(environment.solana_cli_config_path)
     if config.keypair_path is not None:
         named = Path(config.keypair_path)
         _refuse_key_as_path(named)
         notify(f"Using the wallet {named}, from {config.path}.")
-        return _load_named(environment, named, notify)
+        return load_keypair(environment, named, notify)
     default = environment.default_wallet_path
     if not _exists(default):
         raise WalletNotFound(
             f"No wallet was specified, and the default wallet {default} does not exist.",
             hint=f"Use -w FILE, or set WALLET_PRIVATE_KEY_PATH or {RAW_KEY_VARIABLE}. To create the default wallet: "
-            f"psyche-cli localnet new-wallet {shell_word(str(default))}",
+            "psyche-cli keygen new",
             path=str(default),
         )
     notify(f"Using the default wallet {default}.")
     return _load_file(default, notify, redactor)
 
 
-def _load_named(environment: Environment, path: Path, notify: Callable[[str], None]) -> Wallet:
-    """The wallet in a keypair file, or from another source that the Solana CLI has a name for."""
+def load_keypair(environment: Environment, path: Path, notify: Callable[[str], None]) -> Wallet:
+    """The wallet in a keypair file, or from another source that the Solana CLI has a name for. Raises WalletError."""
+    _refuse_key_as_path(path)
     text = str(path)
     if text in OTHER_SOURCES or text.startswith(OTHER_SOURCES[2:]):
         from psyche_cli.solana.wallet_sources import load_from_source

@@ -65,6 +65,10 @@ VERBS: dict[str, list[str]] = {
     "config diff": ["config", "diff", "--run-id", "test", str(MINIMAL)],
     "config dump": ["config", "dump", "--run-id", "test"],
     "config example": ["config", "example", "minimal", "-o", "example.toml"],
+    "keygen new": ["keygen", "new", "-o", "made.json"],
+    "keygen pubkey": ["keygen", "pubkey"],
+    "balance": ["balance", ADDRESS],
+    "airdrop": ["airdrop", "1", ADDRESS],
     "completion": ["completion", "bash"],
     "schema": ["schema", "localnet", "warp"],
     # Never starts, because no slot is that long.
@@ -80,7 +84,15 @@ VERBS: dict[str, list[str]] = {
     "localnet set-account": ["localnet", "set-account", ADDRESS, "account.json"],
     "localnet programs": ["localnet", "programs", "--export", "programs"],
 }
-WITHOUT_ENDPOINT = ("config check", "config example", "config preview", "completion", "localnet programs")
+WITHOUT_ENDPOINT = (
+    "config check",
+    "config example",
+    "config preview",
+    "completion",
+    "keygen new",
+    "keygen pubkey",
+    "localnet programs",
+)
 RESETS = ("localnet reset", "localnet restore")
 
 

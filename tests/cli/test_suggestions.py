@@ -228,7 +228,7 @@ def test_the_suggestion_for_insufficient_funds_works(house: House, words: tuple[
 def test_the_suggestion_for_a_missing_wallet_works(house: House) -> None:
     without_wallet(house)
     [line] = suggested(house.cli("set-paused", *RUN).stderr)
-    assert line == f"psyche-cli localnet new-wallet {house.cli.home}/.config/solana/id.json"
+    assert line == "psyche-cli keygen new"
     paste(house, line)
 
 

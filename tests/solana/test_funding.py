@@ -39,3 +39,9 @@ def test_on_this_machine_the_faucet_is_suggested(endpoint: str, missing: int | N
 )
 def test_elsewhere_no_local_validator_is_suggested(endpoint: str) -> None:
     assert how_to_fund(WALLET, endpoint, 5) == f"Send SOL to {WALLET} on this cluster first."
+
+
+@pytest.mark.parametrize("cluster", ["devnet", "testnet"])
+def test_on_public_test_clusters_their_faucet_is_suggested(cluster: str) -> None:
+    hint = how_to_fund(WALLET, f"https://api.{cluster}.solana.com", 5)
+    assert hint == f"Fund it first: psyche-cli airdrop 2 {WALLET} --rpc {cluster}"

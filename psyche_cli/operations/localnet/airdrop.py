@@ -1,4 +1,4 @@
-"""``localnet airdrop``: request SOL from a cluster's faucet and wait until the transaction has landed."""
+"""``airdrop``: request SOL from a cluster's faucet and wait until the transaction has landed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import Final
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount, ui_decimal
-from psyche_cli.environment import Clock, Environment
+from psyche_cli.amounts import SOL_DECIMALS, format_sol, ui_decimal
+from psyche_cli.environment import Clock
 from psyche_cli.errors import Interrupted, LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
 from psyche_cli.operations.localnet.payloads import AirdropData, SolAmount
-from psyche_cli.operations.recipients import read_recipient
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import Session
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
+from psyche_cli.solana.endpoints import is_loopback
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
+
+_MAINNET_GENESIS: Final = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
+"""Genesis hash of mainnet-beta."""
 
 DEADLINE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
@@ -27,14 +30,13 @@ _REQUEST_SECONDS: Final = 10.0
 _LOOK_AT_BALANCE: Final = "Check the balance before requesting another airdrop."
 
 
-def airdrop(session: Session, environment: Environment, recipient: str, sol: str) -> OperationResult[AirdropData]:
-    """Request ``sol`` (exact decimal) for ``recipient``, a public key or the path of a keypair file.
+def airdrop(session: Session, clock: Clock, address: Pubkey, lamports: int) -> OperationResult[AirdropData]:
+    """Request ``lamports`` for ``address``.
 
-    Raises InvalidAmount, InvalidPublicKey, WalletError, and the errors of ``request_sol``.
+    Raises LocalnetError for mainnet-beta, and the errors of ``request_sol``.
     """
-    lamports = parse_amount(sol, SOL_DECIMALS, "amount")
-    address = read_recipient(recipient, "The recipient", environment.redactor)
-    receipt = request_sol(session.rpc, environment.clock, address, lamports)
+    _refuse_mainnet(session.rpc)
+    receipt = request_sol(session.rpc, clock, address, lamports)
     balance = read_if_possible(lambda: session.rpc.balance(address))
     return OperationResult(
         summary=f"Airdropped {format_sol(lamports)} SOL to {address}.",
@@ -62,12 +64,7 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
         error.sent = delivery(error) is Delivery.UNCLEAR
         if not isinstance(error, RpcError) or error.rpc_code != METHOD_NOT_FOUND:
             raise
-        raise LocalnetError(
-            f"{rpc.label} has no faucet.",
-            hint="Only local validators, devnet and testnet have a faucet. Check --rpc.",
-            sent=False,
-            endpoint=rpc.label,
-        ) from error
+        raise _no_faucet(rpc.label, f"{rpc.label} has no faucet.") from error
     try:
         slot = _landing_slot(rpc, clock, signature)
     except KeyboardInterrupt as stop:
@@ -79,6 +76,17 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
             signature=str(signature),
         ) from None
     return Receipt("airdrop", str(signature), slot)
+
+
+def _refuse_mainnet(rpc: RpcClient) -> None:
+    """Raise LocalnetError if the cluster is known to be mainnet-beta, whatever its endpoint is."""
+    if not is_loopback(rpc.label) and str(read_if_possible(rpc.genesis_hash)) == _MAINNET_GENESIS:
+        raise _no_faucet(rpc.label, f"{rpc.label} belongs to mainnet-beta, where SOL is money and there is no faucet.")
+
+
+def _no_faucet(endpoint: str, message: str) -> LocalnetError:
+    hint = "Only local validators, devnet and testnet have a faucet. Check --rpc."
+    return LocalnetError(message, hint=hint, sent=False, endpoint=endpoint)
 
 
 def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:

@@ -19,6 +19,10 @@ def command(
 
     Local validators, devnet and testnet have a faucet.
     """
+    from psyche_cli.amounts import SOL_DECIMALS, parse_amount
     from psyche_cli.operations.localnet.airdrop import airdrop
+    from psyche_cli.operations.recipients import read_recipient
 
-    return lambda session: airdrop(session, call.environment, recipient, sol)
+    lamports = parse_amount(sol, SOL_DECIMALS, "amount")
+    address = read_recipient(recipient, "The recipient", call.environment.redactor)
+    return lambda session: airdrop(session, call.environment.clock, address, lamports)

@@ -1,0 +1,1 @@
+"""``psyche-cli keygen`` and its verbs."""

@@ -1,0 +1,1 @@
+"""Wallets: their keypair files, balances and airdrops."""
