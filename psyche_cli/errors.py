@@ -186,7 +186,7 @@ class InvalidPublicKey(UsageError):
 
 
 class InvalidRunId(UsageError):
-    """A run id that is empty or longer than 32 bytes of UTF-8, or for a new run, one that is hard to type or read."""
+    """A run id that is empty, longer than 32 bytes of UTF-8 or, for a new run, hard to type or read."""
 
 
 class InvalidAmount(UsageError):

@@ -356,7 +356,7 @@ async def several_transactions_go_at_once(session: Session) -> None:
 
 
 def grant(session: Session) -> dict[str, Pubkey]:
-    """The accounts of the wallet's authorization of the stranger."""
+    """The accounts of the wallet's authorization for the stranger."""
     wallet, grantee = session.wallet.pubkey(), session.stranger.pubkey()
     address = derived(session.authorizer, b"Authorization", bytes(wallet), bytes(grantee), b"CoordinatorJoinRun")
     return {"payer": wallet, "grantor": wallet, "authorization": address, "system_program": SYSTEM_PROGRAM}

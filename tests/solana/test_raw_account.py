@@ -1,4 +1,4 @@
-"""When an address counts as taken by an account."""
+"""When an address counts as occupied by an account."""
 
 from __future__ import annotations
 

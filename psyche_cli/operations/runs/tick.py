@@ -94,7 +94,7 @@ def need_of_tick(state: CoordinatorState, clock: ClusterClock) -> Need:
         joined = sum(client.active == state.next_active for client in state.clients)
         wanted = state.config["init_min_clients"]
         if joined < wanted:
-            return Need(None, f"it is waiting for members, {joined} of {wanted} have joined")
+            return Need(None, f"it is waiting for members ({joined} of {wanted} have joined)")
     ends = state.run_state_start_timestamp + state.config[_DURATIONS[state.run_state]]
     return Need(max(ends - clock.unix_timestamp, 1), f"it is {state.run_state.text}")
 

@@ -44,9 +44,9 @@ _TOKEN_DECODERS: Final[Mapping[int, Callable[[RawAccount], DecodedAccount]]] = {
 def decode_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> DecodedAccount:
     """The decoded content of an account of any known type.
 
-    The owner and the first 8 bytes determine the type of a Psyche account, the size (82 or 165 bytes) that of an SPL
-    Token account. Raises WrongOwner for an account of another program, WrongDiscriminator or WrongSize for an unknown
-    type, and the errors of the type's decoder (RetiredLayout, WrongVersion, MalformedAccount).
+    The type of a Psyche account is determined by its owner and its first 8 bytes, that of an SPL Token account by its
+    size (82 or 165 bytes). Raises WrongOwner for an account of another program, WrongDiscriminator or WrongSize for an
+    unknown type, and the errors of the type's decoder (RetiredLayout, WrongVersion, MalformedAccount).
     """
     if raw.owner == TOKEN_PROGRAM:
         if len(raw.data) not in _TOKEN_DECODERS:
