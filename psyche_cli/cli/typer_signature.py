@@ -96,7 +96,7 @@ def _is_integer(text: str) -> bool:
 def _range_note(minimum: int | None, maximum: int | None) -> str:
     if maximum is not None:
         return f" [{minimum or 0}..{maximum}]"
-    return f" [at least {minimum}]" if minimum else ""
+    return f" [at least {minimum}]" if minimum is not None and minimum > 0 else ""
 
 
 def _completer(values: Values) -> Callable[[typer.Context], list[str]]:

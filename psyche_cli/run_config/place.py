@@ -49,5 +49,5 @@ def clean_line(source: str) -> str:
 def _cells(text: str) -> int:
     """The width of a text in terminal columns."""
     return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1 for c in text
+        0 if unicodedata.combining(c) != 0 else 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1 for c in text
     )

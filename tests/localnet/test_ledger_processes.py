@@ -62,8 +62,8 @@ def test_killed_while_files_are_replaced_it_has_every_confirmed_transaction(tmp_
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment(tmp_path))
         assert process.stdout is not None
         assert process.stdout.readline() == "starting\n"
-        if number % 4 == 3:
-            # Somewhere in its start, in which the state is written anew.
+        if number % 4 == 0:
+            # Somewhere in its start, in which the folder is created or the state is written anew.
             time.sleep(chance.random() * 0.2)
         else:
             confirmed += [process.stdout.readline().strip() for _ in range(chance.randrange(1, 150))]

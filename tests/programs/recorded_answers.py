@@ -77,11 +77,6 @@ class Call:
         """The instruction's name, or None for data with an unknown discriminator."""
         return NAMES.get((self.instruction.program_id, bytes(self.instruction.data)[:8]))
 
-    @property
-    def arguments(self) -> bytes:
-        """The Borsh form of the arguments."""
-        return bytes(self.instruction.data)[8:]
-
 
 @dataclass(frozen=True)
 class Answer:

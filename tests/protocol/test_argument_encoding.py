@@ -16,11 +16,6 @@ OWNER: dict[str, Any] = {"authority": Pubkey.default(), **GROUP}
 USER: dict[str, Any] = {"user": Pubkey.default(), **GROUP}
 
 
-def padded(text: str, size: int) -> str:
-    """Hex of a fixed string."""
-    return text.encode().hex() + "00" * (size - len(text))
-
-
 HUB = {"repo_id": "org/repo", "revision": None}
 
 

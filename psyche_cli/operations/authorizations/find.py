@@ -61,7 +61,7 @@ def authorization_data(authorization: Authorization) -> AuthorizationData:
         active=authorization.active,
         delegates=[str(delegate) for delegate in authorization.delegates],
         lamports=authorization.lamports,
-        grantor_update_unix_timestamp=updated or None,
+        grantor_update_unix_timestamp=None if updated == 0 else updated,
     )
 
 
@@ -74,7 +74,7 @@ def authorization_details(authorization: Authorization) -> tuple[tuple[str, str]
         ("grantee", f"{authorization.grantee}{everyone}"),
         ("authorization", str(authorization.address)),
         ("active", "yes" if authorization.active else "no"),
-        ("last changed by grantor", time_text(updated) if updated else "never"),
+        ("last changed by grantor", "never" if updated == 0 else time_text(updated)),
         ("rent", f"{format_sol(authorization.lamports)} SOL"),
         ("delegates", str(len(authorization.delegates))),
         *((f"delegate {number}", str(key)) for number, key in enumerate(authorization.delegates, 1)),

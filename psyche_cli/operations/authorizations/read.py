@@ -53,7 +53,7 @@ def list_join_authorizations(session: Session, *, grantor: Pubkey) -> OperationR
     return OperationResult(
         summary=(
             f"{grantor} has {count} join authorization{'' if count == 1 else 's'}, {active} active. {held}"
-            if count
+            if count > 0
             else f"{grantor} has no join authorizations."
         ),
         data=AuthorizationListData(
@@ -78,5 +78,5 @@ def _rows(authorization: Authorization) -> list[tuple[str, str]]:
     rent = f"{format_sol(authorization.lamports)} SOL"
     state = "active" if authorization.active else "inactive"
     count = len(authorization.delegates)
-    delegates = f", {count} delegate{'' if count == 1 else 's'}" if count else ""
+    delegates = f", {count} delegate{'' if count == 1 else 's'}" if count > 0 else ""
     return [(who, f"{state}, {rent}{delegates}"), *(("  delegate", str(key)) for key in authorization.delegates)]

@@ -110,7 +110,7 @@ def _result(
     sequences = trained_sequences(run)
     tokens = sequences * int(llm["max_seq_len"])
     rewards = _rewards(run, tokens)
-    per_epoch = paid // account.epoch if account.epoch else None
+    per_epoch = paid // account.epoch if account.epoch > 0 else None
     scope = "" if complete else f" in the newest {transactions} transactions"
     recovery = "which cannot be recovered" if run.treasury else "recoverable by closing it"
     held = f"holds {format_sol(locked)} SOL of rent ({recovery})"

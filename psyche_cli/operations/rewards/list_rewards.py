@@ -48,7 +48,9 @@ def list_rewards(
     shortfall = sum(missing)
     claimable = sum(claim.claimable for claim in claims)
     held = treasury.vault_amount
-    covered = f"the vault is short by {format_amount(shortfall, decimals)}" if shortfall else "the vault covers them"
+    covered = (
+        f"the vault is short by {format_amount(shortfall, decimals)}" if shortfall > 0 else "the vault covers them"
+    )
     top_up = ("--collateral-amount", format_amount(shortfall, decimals))
     return OperationResult(
         summary=f"The members of run {run_id} may claim {format_amount(claimable, decimals)}; {covered}.",
@@ -67,7 +69,9 @@ def list_rewards(
             ("vault balance", format_amount(held, decimals)),
             *((member.wallet, _row(member, decimals)) for member in members),
         ),
-        next_steps=(session.given.command("treasurer-top-up-rewards", *top_up, run_id=run_id),) if shortfall else (),
+        next_steps=(session.given.command("treasurer-top-up-rewards", *top_up, run_id=run_id),)
+        if shortfall > 0
+        else (),
     )
 
 

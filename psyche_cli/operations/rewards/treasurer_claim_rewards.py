@@ -210,12 +210,12 @@ def _result(
     reports = [
         WalletClaim(
             wallet=str(claim.wallet),
-            outcome="claimed" if amount else "nothing to claim" if claim.joined else "never joined",
+            outcome="claimed" if amount > 0 else "nothing to claim" if claim.joined else "never joined",
             claimed=in_both_units(amount, decimals),
             left=in_both_units(claim.claimable - amount, decimals),
             earned=in_both_units(claim.earned, decimals),
             token_account=str(account),
-            signature=receipts[claim.wallet].signature if amount else None,
+            signature=receipts[claim.wallet].signature if amount > 0 else None,
         )
         for claim, amount, account in zip(claims, amounts, tokens, strict=True)
     ]
@@ -241,12 +241,12 @@ def _result(
             ("vault balance", format_amount(held, decimals)),
         ),
         transactions=tuple(receipts.values()),
-        warnings=(f"The vault could not pay {format_amount(left, decimals)}.",) if left else (),
+        warnings=(f"The vault could not pay {format_amount(left, decimals)}.",) if left > 0 else (),
     )
 
 
 def _row(report: WalletClaim, decimals: int) -> str:
     if report.outcome != "claimed":
         return report.outcome
-    left = f", {format_amount(report.left.base_units, decimals)} left" if report.left.base_units else ""
+    left = f", {format_amount(report.left.base_units, decimals)} left" if report.left.base_units > 0 else ""
     return f"claimed {format_amount(report.claimed.base_units, decimals)}{left}"

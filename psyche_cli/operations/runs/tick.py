@@ -147,7 +147,7 @@ def _result(first: _Look, last: _Look, looks: int, receipts: list[Receipt]) -> O
     run = last.run
     need = last.need
     count = "once" if len(receipts) == 1 else f"{len(receipts)} times"
-    when = f" A tick is due in {need.due_in} seconds." if need.due_in else ""
+    when = f" A tick is due in {need.due_in} seconds." if need.due_in is not None and need.due_in > 0 else ""
     nothing = f"Run {run.run_id} needs no tick: {need.reason}.{when}"
     return OperationResult(
         summary=f"Ticked run {run.run_id} {count}: it is now {run.account.run_state.text}." if receipts else nothing,
