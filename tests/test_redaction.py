@@ -277,7 +277,7 @@ def test_short_parts_are_hidden_within_the_complete_url(url: str, text: str, sho
 
 
 @pytest.mark.parametrize("option", ["--rpc", "--ws-rpc", "--url", "-u"])
-def test_a_url_without_scheme_is_recognised_by_its_option(option: str) -> None:
+def test_a_url_without_scheme_is_recognized_by_its_option(option: str) -> None:
     for words in ([option, "rpc.example.org/SECRETSECRET"], [f"{option}=rpc.example.org/SECRETSECRET"]):
         redactor = Redactor()
         redactor.learn_words(words)
@@ -310,7 +310,7 @@ def test_the_redactor_stores_no_key(seed: bytes) -> None:
 
 
 @given(seeds)
-def test_keys_are_recognised(seed: bytes) -> None:
+def test_keys_are_recognized(seed: bytes) -> None:
     key = keypair(seed)
     for form in (str(Keypair.from_bytes(key)), json.dumps(list(key)), key.hex(), base64.b64encode(key).decode()):
         assert holds_key(form)

@@ -22,7 +22,7 @@ from tests.support.verb_names import LOCALNET, VERBS
         ("localent", "localnet"),
     ],
 )
-def test_a_typo_is_recognised(word: str, meant: str) -> None:
+def test_a_typo_is_recognized(word: str, meant: str) -> None:
     assert near_misspellings(word, VERBS) == [meant]
 
 

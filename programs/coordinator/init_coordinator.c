@@ -1,4 +1,4 @@
-/* init_coordinator and free_coordinator: initialise and close a run's two accounts. */
+/* init_coordinator and free_coordinator: initialize and close a run's two accounts. */
 #include "coordinator/accounts.h"
 #include "coordinator/context.h"
 #include "coordinator/errors.h"
@@ -10,7 +10,7 @@
 
 static u64 at_most(u64 length, u64 limit) { return length < limit ? length : limit; }
 
-static Status initialise_account(const Account *account, const Bytes *run_id, const Bytes *client_version) {
+static Status initialize_account(const Account *account, const Bytes *run_id, const Bytes *client_version) {
     if (account->info->data_length != COORDINATOR_ACCOUNT_SIZE)
         THROW(COORDINATOR_ACCOUNT_INCORRECT_SIZE);
     if (load_u64(account->info->data) != 0)
@@ -59,7 +59,7 @@ Status init_coordinator(Invocation *invocation, Reader *arguments) {
 
     instance.coordinator_account = coordinator_account.info->key;
     write_coordinator_instance(&instance_account, &instance);
-    return initialise_account(&coordinator_account, &instance.run_id, &client_version);
+    return initialize_account(&coordinator_account, &instance.run_id, &client_version);
 }
 
 Status free_coordinator(Invocation *invocation, Reader *arguments) {

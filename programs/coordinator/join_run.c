@@ -1,4 +1,4 @@
-/* join_run: an authorised wallet becomes a member, or rejoins. */
+/* join_run: an authorized wallet becomes a member, or rejoins. */
 #include "coordinator/accounts.h"
 #include "coordinator/errors.h"
 #include "coordinator/instructions.h"

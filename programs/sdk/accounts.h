@@ -1,7 +1,7 @@
 /* Account checks in the order and with the error codes of the Anchor framework.
  *
  * Anchor first parses every account in list order (the take_ functions: signature, owner, discriminator), then creates
- * the accounts to be initialised, then checks the remaining constraints account by account, in list order: zeroed,
+ * the accounts to be initialized, then checks the remaining constraints account by account, in list order: zeroed,
  * resize, seeds, associated token address, writable, signer, has one, equalities, owner, rent, executable, close.
  * Handlers call the functions in this order. A constraint between two accounts is reported for the account that
  * declares it: that an authority must equal a stored one is a constraint on the account that stores it.

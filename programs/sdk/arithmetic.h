@@ -3,7 +3,7 @@
 #pragma once
 #include "sdk/errors.h"
 
-/* Hides a value from the optimiser, which would otherwise turn the checks into 128-bit multiplications, which the VM
+/* Hides a value from the optimizer, which would otherwise turn the checks into 128-bit multiplications, which the VM
    does not support. */
 #define OPAQUE(variable) __asm__ volatile("" : "+r"(variable))
 

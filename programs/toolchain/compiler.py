@@ -12,7 +12,7 @@ from .errors import BuildError
 ZIG_VERSION = "0.15.2"
 
 # -mcpu=v2: no 32-bit arithmetic, which has a different meaning in SBPF v0. -bpf-stack-size: the VM's stack frames are
-# 4 KiB; a larger frame is a compile error. The committed programs depend on the optimisation settings: do not change.
+# 4 KiB; a larger frame is a compile error. The committed programs depend on the optimization settings: do not change.
 FLAGS = (
     *("-target", "bpfel-freestanding", "-mcpu=v2", "-std=c11", "-O2", "-g0"),
     *("-ffreestanding", "-fno-builtin", "-fno-jump-tables", "-fno-stack-protector", "-fno-sanitize=all"),

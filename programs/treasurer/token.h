@@ -8,7 +8,7 @@ typedef struct {
     bool has_delegate;
 } TokenAccount;
 
-/* Take the next account, an initialised account of the classic token program (3012, 3007; runtime errors for invalid
+/* Take the next account, an initialized account of the classic token program (3012, 3007; runtime errors for invalid
    content). */
 Status take_mint(Invocation *invocation, const char *name, Account *account);
 Status take_token_account(Invocation *invocation, const char *name, Account *account, TokenAccount *token);

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def state_from_account(account: CoordinatorAccount) -> CoordinatorState:
-    """The state stored in the account. A stored witness flag is normalised to 0 or 1.
+    """The state stored in the account. A stored witness flag is normalized to 0 or 1.
 
     Raises MalformedAccount for bytes that the program cannot have written.
     """

@@ -85,7 +85,7 @@ def create_as_others_do(house: House, run_id: str) -> None:
     owner, account, instructions = address_of(house.owner), Wallet.generate(), Instructions()
     rent = house.chain.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
     create = instructions.create_coordinator_account(payer=owner, account=account.address, lamports=rent)
-    initialise = instructions.init_coordinator(
+    initialize = instructions.init_coordinator(
         payer=owner,
         run_id=run_id,
         account=account.address,
@@ -94,7 +94,7 @@ def create_as_others_do(house: House, run_id: str) -> None:
         main_authority=owner,
     )
     with signing_session(environment_of(house.cli), rpc="http://127.0.0.1:1", wallet_path=house.owner) as session:
-        session.sender.send([create, initialise], session.wallet, extra_signers=(account,))
+        session.sender.send([create, initialize], session.wallet, extra_signers=(account,))
 
 
 @pytest.mark.parametrize("run_id", UNTYPABLE.values(), ids=UNTYPABLE)

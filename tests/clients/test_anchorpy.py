@@ -117,7 +117,7 @@ class Session:
     async def create_account(self, account: Keypair, size: int) -> Instruction:
         return await self.coordinator.account["CoordinatorInstance"].create_instruction(account, size)
 
-    async def initialise(
+    async def initialize(
         self, run_id: str, account: Keypair, size: int = COORDINATOR_ACCOUNT_BYTES
     ) -> tuple[Any, Context]:
         """Arguments and context of init_coordinator, with the account's creation before it."""
@@ -186,21 +186,21 @@ async def a_missing_account_is_told(session: Session) -> None:
 
 
 async def a_run_is_rehearsed(session: Session) -> None:
-    arguments, context = await session.initialise(RUN_ID, session.run_account)
+    arguments, context = await session.initialize(RUN_ID, session.run_account)
     simulated = await session.coordinator.simulate["init_coordinator"](*arguments, ctx=context)
     assert f"Program {session.coordinator.program_id} success" in simulated.raw
     assert (await session.client.get_account_info(session.instance)).value is None
 
 
 async def a_rehearsed_failure_is_named(session: Session) -> None:
-    arguments, context = await session.initialise(RUN_ID, session.run_account, 119_159)
+    arguments, context = await session.initialize(RUN_ID, session.run_account, 119_159)
     with pytest.raises(ProgramError) as caught:
         await session.coordinator.simulate["init_coordinator"](*arguments, ctx=context)
     assert (caught.value.code, caught.value.msg) == (WRONG_SIZE, "Coordinator account incorrect size")
 
 
 async def a_failure_in_preflight_is_named(session: Session) -> None:
-    arguments, context = await session.initialise(RUN_ID, session.run_account, 119_161)
+    arguments, context = await session.initialize(RUN_ID, session.run_account, 119_161)
     with pytest.raises(ProgramError) as caught:
         await session.coordinator.rpc["init_coordinator"](*arguments, ctx=context)
     assert (caught.value.code, caught.value.msg) == (WRONG_SIZE, "Coordinator account incorrect size")
@@ -209,7 +209,7 @@ async def a_failure_in_preflight_is_named(session: Session) -> None:
 
 async def a_failure_without_preflight_is_recorded(session: Session) -> None:
     before = (await session.client.get_balance(session.wallet.pubkey())).value
-    arguments, context = await session.initialise(RUN_ID, session.run_account, 8)
+    arguments, context = await session.initialize(RUN_ID, session.run_account, 8)
     context.options = UNCHECKED
     signature = await session.coordinator.rpc["init_coordinator"](*arguments, ctx=context)
     expected = TransactionErrorInstructionError(1, InstructionErrorCustom(WRONG_SIZE))
@@ -222,7 +222,7 @@ async def a_failure_without_preflight_is_recorded(session: Session) -> None:
 
 
 async def a_run_is_created(session: Session) -> None:
-    arguments, context = await session.initialise(RUN_ID, session.run_account)
+    arguments, context = await session.initialize(RUN_ID, session.run_account)
     signature = await session.coordinator.rpc["init_coordinator"](*arguments, ctx=context)
     found = (await session.client.get_transaction(signature, "jsonParsed")).value
     assert found is not None
@@ -243,7 +243,7 @@ async def its_instance_is_decoded(session: Session) -> None:
 
 
 async def a_second_run_of_the_name_is_refused(session: Session) -> None:
-    arguments, context = await session.initialise(RUN_ID, Keypair())
+    arguments, context = await session.initialize(RUN_ID, Keypair())
     with pytest.raises(RPCException) as caught:
         await session.coordinator.rpc["init_coordinator"](*arguments, ctx=context)
     [failure] = caught.value.args
@@ -270,7 +270,7 @@ async def many_accounts_are_fetched_in_batches(session: Session) -> None:
 
 
 async def all_runs_are_found(session: Session) -> None:
-    arguments, context = await session.initialise("another", Keypair())
+    arguments, context = await session.initialize("another", Keypair())
     await session.coordinator.rpc["init_coordinator"](*arguments, ctx=context)
     client = session.coordinator.account["CoordinatorInstance"]
     assert {found.account.run_id for found in await client.all()} == {RUN_ID, "another"}

@@ -1,7 +1,7 @@
 """The Anchor framework's checks of an instruction's accounts, derived from the accounts' declarations.
 
 The framework parses every account in list order and checks the requirements of its type; then it creates the accounts
-to be initialised; then it checks the constraints of each account, in list order and in a fixed order of kinds. The
+to be initialized; then it checks the constraints of each account, in list order and in a fixed order of kinds. The
 first failure is reported, for the account that declares it. :func:`verdict` does the same with the declarations in
 ``declarations.py``.
 """

@@ -78,7 +78,7 @@ class Prediction:
 def question_of(moment: Moment) -> Question | Unasked:
     """The calls for which the model predicts the outcome of the instruction.
 
-    A rejection before the state machine is recognised by its code: the framework, the system program, SPL Token and the
+    A rejection before the state machine is recognized by its code: the framework, the system program, SPL Token and the
     runtime have codes below 6000 or error names, and the state machine has neither.
     """
     instruction, code = moment.call.instruction, moment.answer.code

@@ -140,7 +140,7 @@ class Attack:
         return bytes(data)
 
     def _judge(self, call: Call, metas: list[AccountMeta], arguments: bytes) -> None:
-        """Check that only accounts have changed that the instruction may change, and that an authorised key signed."""
+        """Check that only accounts have changed that the instruction may change, and that an authorized key signed."""
         world = self.world
         signers = {world.chain.payer_key, *(account.pubkey for account in metas if account.is_signer)}
         after = Snapshot.take(world, self.watched)

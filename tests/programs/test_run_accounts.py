@@ -76,7 +76,7 @@ def test_known_init_creates_the_instance(chain: Chain, account: Pubkey) -> None:
     assert before - chain.lamports(chain.payer.pubkey()) == INSTANCE_RENT + 5000
 
 
-def test_account_is_created_and_initialised_in_one_transaction(chain: Chain) -> None:
+def test_account_is_created_and_initialized_in_one_transaction(chain: Chain) -> None:
     account, payer = wallet("new account").pubkey(), chain.payer.pubkey()
     new = CreateAccountParams(
         from_pubkey=payer,

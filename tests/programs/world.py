@@ -98,7 +98,7 @@ def token_amount(chain: Chain, address: Pubkey) -> int:
 
 
 class World:
-    """An initialised run with a treasurer, and all accounts that its instructions need."""
+    """An initialized run with a treasurer, and all accounts that its instructions need."""
 
     def __init__(self, run_id: str = "paid", index: int = 7) -> None:
         chain = self.chain = Chain()

@@ -220,7 +220,7 @@ V1_VALUES: dict[str, Any] = {
 
 
 def v1_image() -> bytearray:
-    """The account, rebuilt with zeros in place of uninitialised memory."""
+    """The account, rebuilt with zeros in place of uninitialized memory."""
     image = bytearray(SIZE)
     for line in V1_LEAVES.splitlines():
         offset, pinned = line.split()

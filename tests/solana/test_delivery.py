@@ -184,7 +184,7 @@ def test_intermittent_failures_of_status_polls_are_tolerated() -> None:
     assert stage.send().slot == 77
 
 
-def test_retry_after_of_a_failed_send_is_honoured() -> None:
+def test_retry_after_of_a_failed_send_is_honored() -> None:
     stage = Stage()
     stage.on("sendTransaction", HttpStatusError("busy", status=429, retry_after=3), stage.cluster.accept)
     stage.on("getSignatureStatuses", stage.status(False), stage.status(True))
@@ -193,7 +193,7 @@ def test_retry_after_of_a_failed_send_is_honoured() -> None:
 
 
 @pytest.mark.parametrize("method", ["getTransaction", "getEpochInfo"])
-def test_retry_after_of_other_requests_is_honoured(method: str) -> None:
+def test_retry_after_of_other_requests_is_honored(method: str) -> None:
     stage = Stage()
     stage.on(method, HttpStatusError("busy", status=429, retry_after=3))
     stage.on("getSignatureStatuses", lambda params: stage.cluster.status(stage.elapsed > 4))
@@ -209,7 +209,7 @@ def test_polling_is_slow_once_exactly_thirty_seconds_have_passed() -> None:
     assert stage.clock.sleeps[:2] == [30.0, 1.0]
 
 
-def test_retry_after_of_a_status_poll_is_honoured() -> None:
+def test_retry_after_of_a_status_poll_is_honored() -> None:
     stage = Stage()
     stage.on(
         "getSignatureStatuses",

@@ -1,6 +1,6 @@
 """A cluster with a fork: one node is on the minority fork, and the transaction lands late on the majority fork.
 
-The model follows the behaviour of a validator. It responds to getSignatureStatuses from its own bank, so on a minority
+The model follows the behavior of a validator. It responds to getSignatureStatuses from its own bank, so on a minority
 fork it does not know which transactions landed on the other one. Its confirmed slot may follow from votes for blocks
 that are not on its fork; its finalized slot requires two thirds of the votes, and is 32 slots behind.
 """

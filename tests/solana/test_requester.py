@@ -76,7 +76,7 @@ def test_a_busy_endpoint_gets_twenty_seconds_with_growing_pauses() -> None:
     assert cluster.clock.sleeps == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
 
 
-def test_retry_after_is_honoured_and_never_shortens_a_pause() -> None:
+def test_retry_after_is_honored_and_never_shortens_a_pause() -> None:
     rpc, cluster = client("getBalance", status(429, 7), status(429, 0), valued(5))
     assert rpc.balance(A) == 5
     assert cluster.clock.sleeps == [7.0, 0.5]

@@ -37,7 +37,7 @@ def check_discriminator(raw: RawAccount, name: str, what: str) -> None:
     begins = found.hex() if found else "nothing"
     raise WrongDiscriminator(
         f"The {what} {raw.address} has the wrong discriminator: expected {expected.hex()} ({name}), got {begins}.",
-        hint="The account is of another type, or was created but never initialised.",
+        hint="The account is of another type, or was created but never initialized.",
         address=str(raw.address),
         found=found.hex(),
         expected=expected.hex(),

@@ -73,7 +73,7 @@ def decode_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> Decoded
     raise WrongDiscriminator(
         f"The account {raw.address} of the {owner} program begins with {found.hex() or 'nothing'}, "
         f"unlike {' and '.join(_DECODERS[owner])}.",
-        hint="It was created but never initialised, or it was created by another version of the program.",
+        hint="It was created but never initialized, or it was created by another version of the program.",
         address=str(raw.address),
         found=found.hex(),
     )

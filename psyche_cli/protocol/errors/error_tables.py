@@ -17,7 +17,7 @@ FRAMEWORK: dict[int, tuple[str, str]] = {
     2011: ("ConstraintClose", "The account that receives the rent is itself being closed"),
     2012: ("ConstraintAddress", "An account is not at the expected address"),
     2015: ("ConstraintTokenOwner", "A token account has the wrong owner"),
-    3000: ("AccountDiscriminatorAlreadySet", "The account is already initialised"),
+    3000: ("AccountDiscriminatorAlreadySet", "The account is already initialized"),
     3001: ("AccountDiscriminatorNotFound", "The account is too short to be one of the program's"),
     3002: ("AccountDiscriminatorMismatch", "The account is of another type"),
     3003: ("AccountDidNotDeserialize", "The account's data cannot be deserialized"),
@@ -50,7 +50,7 @@ SPL_TOKEN: dict[int, tuple[str, str]] = {
     4: ("OwnerMismatch", "The token account has a different owner"),
     5: ("FixedSupply", "The supply of this mint is fixed"),
     6: ("AlreadyInUse", "The token account or mint already exists"),
-    9: ("UninitializedState", "The token account or mint is not initialised"),
+    9: ("UninitializedState", "The token account or mint is not initialized"),
     12: ("InvalidInstruction", "The program does not know the instruction"),
     14: ("Overflow", "The amount overflows"),
     17: ("AccountFrozen", "The token account is frozen"),
@@ -91,8 +91,8 @@ INSTRUCTION: dict[str, tuple[str, str]] = {
     "UnsupportedProgramId": ("The program does not exist on this cluster", "Check --rpc and the program ids."),
     "IncorrectProgramId": ("A program is not the expected one", "Check --rpc and the program ids."),
     "InvalidAccountData": ("An account's data is not what the program expects", ""),
-    "AccountAlreadyInitialized": ("The account is already initialised", ""),
-    "UninitializedAccount": ("An account is not initialised", ""),
+    "AccountAlreadyInitialized": ("The account is already initialized", ""),
+    "UninitializedAccount": ("An account is not initialized", ""),
 }
 
 _WAIT_FOR_PAUSE = "Pause the run (set-paused) and wait until its state is Paused: the current epoch must end first."
@@ -120,7 +120,7 @@ HINTS: dict[tuple[str, int], str] = {
     (
         "coordinator",
         6015,
-    ): "The run is halted (uninitialised, paused or finished). It can be neither paused nor ticked.",
+    ): "The run is halted (uninitialized, paused or finished). It can be neither paused nor ticked.",
     (
         "coordinator",
         6018,

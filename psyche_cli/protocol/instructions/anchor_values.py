@@ -1,6 +1,6 @@
 """Conversion of plain Python values to the typed values that AnchorPy encodes, according to the IDL.
 
-The plain values have the shape in which the programs' types serialise to JSON ("serde shape"), the same shape that
+The plain values have the shape in which the programs' types serialize to JSON ("serde shape"), the same shape that
 decoding an account and reading a run configuration yield:
 
 * a struct is a mapping of its fields in snake case; a field of an option type may be missing;

@@ -25,7 +25,7 @@ class CoordinatorInstructions(ProgramInstructions):
     # For the run's main authority.
 
     def create_coordinator_account(self, *, payer: Pubkey, account: Pubkey, lamports: int) -> Instruction:
-        """Create the empty account (119,160 bytes, ``lamports`` of rent) that ``init_coordinator`` initialises."""
+        """Create the empty account (119,160 bytes, ``lamports`` of rent) that ``init_coordinator`` initializes."""
         from solders.system_program import CreateAccountParams, create_account
 
         return create_account(
@@ -50,7 +50,7 @@ class CoordinatorInstructions(ProgramInstructions):
     ) -> Instruction:
         """Create a run: its instance, whose rent the payer pays, and the content of ``account``.
 
-        ``account`` must be created in the same transaction; otherwise, anyone could initialise it for another run.
+        ``account`` must be created in the same transaction; otherwise, anyone could initialize it for another run.
         """
         return self.build(
             "coordinator",

@@ -1,6 +1,6 @@
 """Conversion of the coordinator account's memory image to plain Python values.
 
-The values have the shape in which the programs' types serialise to JSON ("serde shape"; ``anchor_values`` documents it
+The values have the shape in which the programs' types serialize to JSON ("serde shape"; ``anchor_values`` documents it
 and converts in the other direction). Floats stay floats, including NaN and infinity; a 32-bit float becomes the 64-bit
 float of the same value.
 """

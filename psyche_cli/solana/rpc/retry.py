@@ -36,7 +36,7 @@ class RetryPolicy(NamedTuple):
     def delay(self, error: NetworkError, attempt: int, elapsed: float) -> float | None:
         """Seconds to wait after the failed ``attempt`` (from 0), or None if it was the last.
 
-        ``elapsed`` is the number of seconds since the start of the first attempt. A Retry-After header is honoured; if
+        ``elapsed`` is the number of seconds since the start of the first attempt. A Retry-After header is honored; if
         it extends beyond the deadline, there is no further attempt.
         """
         deadline = self._deadline(error)

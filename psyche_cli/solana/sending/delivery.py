@@ -15,7 +15,7 @@ It requires two conditions:
 2. In two responses at least ``second_look`` seconds apart, and in all responses between them, the transaction is
    unknown to a node whose bank has reached that finalized slot, and not in its ledger. A signature status comes from
    the bank of the responding node, and the request cannot require a node that has finalized a given slot. Responses
-   from a node that is behind are recognised by their slot and ignored. A node on a minority fork cannot be recognised;
+   from a node that is behind are recognized by their slot and ignored. A node on a minority fork cannot be recognized;
    but a slot is finalized 32 slots (at least 12.8 seconds) after it was produced, so for two wrong responses the node
    would have to miss the majority's blocks for about 18 seconds and still receive requests. Such a node does not
    finalize slots, so if it is the only node, the first condition is never met.
@@ -65,7 +65,7 @@ class DeliveryTimes(NamedTuple):
     late_poll: float = 1.0
     """The pause between polls after ``late_after``, which reduces the load on the endpoint to a fifth."""
     lost_after: float = 30.0
-    """The endpoint is considered lost after this time without a response; also the maximum Retry-After honoured."""
+    """The endpoint is considered lost after this time without a response; also the maximum Retry-After honored."""
     never_sent_after: float = 5.0
     """The same as long as the transaction has definitely not been sent."""
     request_timeout: float = 5.0

@@ -91,7 +91,7 @@ def delivery(error: NetworkError) -> Delivery:
 
     A URL may belong to a gateway with many nodes, which forwards a request to a second node if the first is slow, or to
     several at once, and returns any of their responses. A response therefore proves that no node accepted the
-    transaction only if every node would reject the request: the seven HTTP statuses for an unread or unauthorised
+    transaction only if every node would reject the request: the seven HTTP statuses for an unread or unauthorized
     request, and the JSON-RPC codes for a malformed request or for a transaction that no node accepts.
 
     Any other error may come from one node after another has accepted the transaction, or from the gateway after a node
