@@ -26,6 +26,10 @@ SMALLEST_WIDTH: Final = 40
 RAW_KEY_VARIABLE: Final = "RAW_WALLET_PRIVATE_KEY"
 """The environment variable that holds a private key rather than the path of a key file."""
 
+_STATE_FOLDER: Final = "psyche-cli"
+_STATE_PARENTS: Final = {"darwin": "Library/Application Support", "win32": "AppData/Local"}
+"""The parent of the state folder in the home folder, for platforms that do not use ``.local/state``."""
+
 
 class Clock(Protocol):
     """A source of time. All values are in seconds."""
@@ -88,7 +92,8 @@ class Environment:
     ``open_transport`` opens a transport to an RPC URL. ``stop_signals`` is a context manager inside which a signal
     raises StopRequested. ``started`` is the start time of the command in seconds of the clock's ``monotonic``, by
     default the time of construction. ``redactor`` removes the secrets of this invocation from output, ``diagnostics``
-    writes to ``stderr``, and ``requests`` records the RPC requests.
+    writes to ``stderr``, and ``requests`` records the RPC requests. ``command`` is the full name of the verb, once it
+    has been parsed. The callbacks in ``after_output`` are called once the result or error has been printed.
     """
 
     def __init__(
@@ -113,6 +118,8 @@ class Environment:
         self.stop_signals = stop_signals or nullcontext()
         self.started = clock.monotonic() if started is None else started
         self.output = OutputOptions()
+        self.command = ""
+        self.after_output: list[Callable[[], None]] = []
         self.redactor = Redactor()
         self.diagnostics = Diagnostics(stderr, self.redactor)
         self.requests = RequestLog(clock, self.detail)
@@ -185,6 +192,20 @@ class Environment:
             return max(os.get_terminal_size(self.stdout.fileno()).columns, SMALLEST_WIDTH)
         except (OSError, ValueError):  # no terminal, or no file at all
             return 80
+
+    @property
+    def state_folder(self) -> Path:
+        """The default folder for state that outlives a command: ``psyche-cli`` in the user's state folder.
+
+        PSYCHE_CLI_STATE_DIR replaces it. The user's state folder is XDG_STATE_HOME if it is set, else the customary one
+        of the operating system.
+        """
+        if chosen := self.variables.get("PSYCHE_CLI_STATE_DIR", ""):
+            return Path(chosen)
+        given = self.variables.get("XDG_STATE_HOME", "")
+        if given and Path(given).is_absolute():
+            return Path(given) / _STATE_FOLDER
+        return self.home / _STATE_PARENTS.get(sys.platform, ".local/state") / _STATE_FOLDER
 
     @property
     def default_wallet_path(self) -> Path:

@@ -41,6 +41,9 @@
     ├── LocalnetError              11  a failure of the local validator
     │   ├── PortInUse
     │   └── BadProgram
+    ├── JournalError               12  the journal of sent transactions cannot be used: nothing was sent
+    │   ├── JournalDamaged
+    │   └── JournalTooNew
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
         └── HungUp                129  SIGHUP: the terminal was closed
@@ -86,6 +89,7 @@ class ExitCode(IntEnum):
     UNKNOWN = 9
     NETWORK = 10
     LOCALNET = 11
+    JOURNAL = 12
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -473,6 +477,25 @@ class BadProgram(LocalnetError):
     """A program file that does not exist or that the VM rejects."""
 
     address: str | None = None
+
+
+class JournalError(PsycheError):
+    """The journal of sent transactions cannot be read or written: a full disk, no permission, locked for too long."""
+
+    exit_code = ExitCode.JOURNAL
+
+    path: str | None = None
+
+
+class JournalDamaged(JournalError):
+    """The journal is damaged, or its file is not a journal."""
+
+
+class JournalTooNew(JournalError):
+    """The journal was written by a newer psyche-cli. ``version`` is its version, ``supported`` the newest known one."""
+
+    version: int | None = None
+    supported: int | None = None
 
 
 class Interrupted(PsycheError):

@@ -91,6 +91,12 @@ class Redactor:
         if key:
             self.learn_key(key)
 
+    def unlearn(self, text: str) -> None:
+        """Show a text again that looks like a key but has turned out to be public, such as a transaction signature."""
+        mistaken = Redactor()
+        mistaken.learn_secret(text)
+        self._parts -= mistaken._parts
+
     def learn_key(self, secret: bytes) -> None:
         """Register all encodings of a keypair (64 bytes, of which the last 32 are the public key) or of a seed (32
         bytes)."""

@@ -75,9 +75,11 @@ class RequestLog:
         import json
 
         request = json.loads(body)
-        method = request["method"]
-        if _changes_something(method):
-            self._writes.append(WriteRequest(method, request["params"]))
+        requests = request if isinstance(request, list) else [request]  # a batch
+        method = " and ".join(one["method"] for one in requests)
+        self._writes += [
+            WriteRequest(one["method"], one["params"]) for one in requests if _changes_something(one["method"])
+        ]
         started = self._clock.monotonic()
         failure = ", no answer"
         try:

@@ -56,10 +56,22 @@ def main(argv: Sequence[str], environment: Environment) -> ExitCode:
     try:
         with environment.diagnostics.capture_stderr():
             outcome = _outcome(line, argv, environment)
-            return _show(outcome, line, environment)
+            try:
+                return _show(outcome, line, environment)
+            finally:
+                _after_output(environment)
     except (OSError, ValueError) as error:  # ValueError: the stream is closed
         _report_lost_output(error, outcome, environment)
         return ExitCode.INTERNAL
+
+
+def _after_output(environment: Environment) -> None:
+    """Call the callbacks that wait for the output. The result is already printed, so a failure changes nothing."""
+    from contextlib import suppress
+
+    for callback in environment.after_output:
+        with suppress(PsycheError, KeyboardInterrupt):
+            callback()
 
 
 def _line_for_typer(argv: Sequence[str], environment: Environment) -> CommandLine:
@@ -125,6 +137,7 @@ def _outcome(
                 _print_completions(argv, environment)
             else:
                 line.read()
+                environment.command = line.command
                 outcome = line.run()
     except PsycheError as error:
         return error

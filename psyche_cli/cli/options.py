@@ -52,6 +52,7 @@ VARIABLES: Final = {
     "--rpc": "RPC",
     "--wallet-private-key-path": "WALLET_PRIVATE_KEY_PATH",
     "--run-id": "RUN_ID",
+    "--state-dir": "PSYCHE_CLI_STATE_DIR",
     "--treasurer-index": "TREASURER_INDEX",
     "--treasurer-collateral-mint": "TREASURER_COLLATERAL_MINT",
     "--client-version": "CLIENT_VERSION",
@@ -81,7 +82,7 @@ A verb may declare an option of the same name without the variable; ``variable_o
 COMPLETION_VARIABLE: Final = "_PSYCHE_CLI_COMPLETE"
 """Set by a shell completion script that requests the completions of the last word."""
 
-EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--run-id"})
+EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--run-id", "--state-dir"})
 """Options that users set deliberately in the environment. The names of the other variables are so generic that they may
 be set for another program, so their use is reported."""
 
@@ -169,6 +170,15 @@ WsRpc = Annotated[
     option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
 ]
 WalletPath = Annotated[Path | None, wallet_option("that signs and pays")]
+StateDir = Annotated[
+    Path | None,
+    option(
+        "--state-dir",
+        metavar="DIR",
+        help="Folder of the journal of sent transactions. Defaults to psyche-cli in the user's state folder.",
+    ),
+]
+TransactionSignature = Annotated[str, Argument(metavar="SIGNATURE", help="Signature of the transaction, in base58.")]
 OutputFile = Annotated[
     Path | None,
     option(

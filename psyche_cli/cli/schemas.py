@@ -26,6 +26,7 @@ from psyche_cli.operations.observe.payloads import RunDump, UserDump
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
+from psyche_cli.operations.transactions import payloads as transactions
 from psyche_cli.operations.wallet import payloads as wallet
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Document, OperationResult, PlainText
@@ -75,6 +76,10 @@ _RESULTS: Final[dict[str, Any]] = {
     "keygen pubkey": PlainText[wallet.PublicKeyData],
     "balance": PlainText[wallet.BalanceData],
     "airdrop": OperationResult[localnet.AirdropData],
+    "tx list": OperationResult[transactions.TransactionListData],
+    "tx status": OperationResult[transactions.TransactionStatusData],
+    "tx resume": OperationResult[transactions.ResumeData],
+    "tx forget": OperationResult[transactions.ForgetData],
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
     "localnet airdrop": OperationResult[localnet.AirdropData],

@@ -11,7 +11,17 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from psyche_cli.cli.options import EXPECTED_VARIABLES, VARIABLES, LocalRpc, Option, Rpc, WalletPath, WsRpc, Yes
+from psyche_cli.cli.options import (
+    EXPECTED_VARIABLES,
+    VARIABLES,
+    LocalRpc,
+    Option,
+    Rpc,
+    StateDir,
+    WalletPath,
+    WsRpc,
+    Yes,
+)
 from psyche_cli.limits import LOCAL_RPC_URL
 
 if TYPE_CHECKING:
@@ -31,6 +41,7 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _RPC = inspect.Parameter("rpc", _KEYWORD, default=None, annotation=Rpc)
 _LOCAL_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotation=LocalRpc)
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
+_STATE_DIR = inspect.Parameter("state_dir", _KEYWORD, default=None, annotation=StateDir)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
 
@@ -162,11 +173,15 @@ def writes(
                 wallet_path=call.values["wallet"],
                 given=given_options(call),
                 agreed=call.values.get("yes", False),
+                state_folder=call.values["state_dir"],
+                run_id=call.values.get("run_id"),
+                intent=_intent(function, call),
             ) as session:
                 return write(session)
 
         added = _endpoint_options(local)
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
+        added["state_dir"] = _STATE_DIR
         if confirms:
             added["yes"] = _YES
         return Declaration(function, act, example, added, open_options=open_options)
@@ -189,6 +204,15 @@ def _call(function: Callable[..., Any], call: Call) -> Any:
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     own = {name: value for name, value in call.values.items() if name in names}
     return function(call, **own) if "call" in names else function(**own)
+
+
+def _intent(function: Callable[..., Any], call: Call) -> str:
+    """What the user requests, as canonical JSON: the verb and its own options, not the endpoint or the wallet."""
+    import json
+
+    own = inspect.signature(function).parameters.keys() & call.values.keys()
+    request = {"command": call.environment.command, "options": {name: call.values[name] for name in own}}
+    return json.dumps(request, sort_keys=True, default=str)
 
 
 def given_options(call: Call) -> GivenOptions:

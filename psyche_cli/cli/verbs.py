@@ -58,6 +58,13 @@ _JOIN_AUTHORIZATION: Final = (
     Verb("list", "List all join authorizations of a join authority", "join_authorization.list"),
 )
 
+_TX: Final = (
+    Verb("list", "List the transactions in the journal whose outcome is not known", "tx.list"),
+    Verb("status", "Show what the cluster and the journal know about a transaction", "tx.status"),
+    Verb("resume", "Determine the outcome of unsettled transactions", "tx.resume"),
+    Verb("forget", "Stop waiting for the outcome of a transaction", "tx.forget"),
+)
+
 _REWARDS: Final = (Verb("list", "List what each member has earned, lost, claimed and may claim", "rewards.list"),)
 
 _AUTHORITY: Final = (Verb("check", "Show who controls a run, and whether the wallet does", "authority.check"),)
@@ -161,6 +168,10 @@ SECTIONS: Final = (
             Verb("balance", "Print the SOL balance of a wallet or of any address", "balance"),
             Verb("airdrop", "Request SOL from the faucet of a test cluster and wait for it to arrive", "airdrop"),
         ),
+    ),
+    Section(
+        "Transactions",
+        (Verb("tx", "Inspect and settle transactions that were sent", "tx.group", verbs=_TX, runs=False),),
     ),
     Section(
         "Local validator",

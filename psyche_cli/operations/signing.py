@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
+from psyche_cli.operations.left_behind import settle_left_behind
 from psyche_cli.operations.sessions import Session, connected
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.sending.journal import Journal
+from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.wallet import Wallet, load_wallet
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
@@ -23,6 +27,8 @@ class SigningSession(Session):
     """A session that can also write, using ``wallet`` to sign and pay.
 
     ``clock`` is for commands that wait between transactions. ``ask`` requests confirmation of an irreversible action.
+    ``earlier`` is the receipt of an interrupted attempt of the same request that has landed since, or None. A payment
+    that has one must not be made again.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class SigningSession(Session):
         clock: Clock,
         deadline: Deadline,
         ask: Confirm,
+        earlier: Receipt | None = None,
     ) -> None:
         super().__init__(rpc, programs, notify, given)
         self.wallet = wallet
@@ -46,6 +53,7 @@ class SigningSession(Session):
         self.clock = clock
         self.deadline = deadline
         self.ask = ask
+        self.earlier = earlier
 
     def confirm(self, consequence: str) -> None:
         """Request confirmation of an irreversible action; raises NotConfirmed if it is not given.
@@ -64,20 +72,39 @@ def signing_session(
     wallet_path: Path | None = None,
     given: GivenOptions = NOTHING_GIVEN,
     agreed: bool = False,
+    state_folder: Path | None = None,
+    run_id: str | None = None,
+    intent: str = "",
 ) -> Iterator[SigningSession]:
     """Open a session with the wallet given by ``wallet_path`` or by the environment.
 
     No request is made later than WRITING_SECONDS after the start of the command, not counting the time until a seed
     phrase was typed. Errors raised in the session state in
     ``sent`` and ``signature`` whether a transaction may have reached the cluster; a stop signal is raised as
-    Interrupted with the same fields. With ``agreed``, irreversible actions need no confirmation. Raises UsageError,
-    WalletError.
+    Interrupted with the same fields. With ``agreed``, irreversible actions need no confirmation.
+
+    Transactions are recorded in the journal in ``state_folder`` (None: the environment's), with the verb, ``run_id``
+    and ``intent``, the request as canonical JSON. An interrupted attempt of the same request is settled first. Raises
+    UsageError, WalletError, JournalError, TransactionUnknown.
     """
     # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
     asked = environment.clock.monotonic()
     wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
     started = environment.started + environment.clock.monotonic() - asked
+    journal = Journal(state_folder or environment.state_folder, environment.clock)
+    recorder = Recorder(
+        journal,
+        environment.clock,
+        command=environment.command,
+        intent=intent,
+        run_id=run_id,
+        wallet=str(wallet.address),
+        redacted=environment.redactor.redacted,
+        warn=environment.diagnostics.line,
+        after_output=environment.after_output.append,
+    )
     with (
+        closing(journal),
         connected(environment, rpc) as client,
         one_write(
             client,
@@ -87,6 +114,8 @@ def signing_session(
             given=given,
             since=started,
             ask=asking(environment, agreed=agreed),
+            recorder=recorder,
+            warn=environment.diagnostics.line,
         ) as session,
     ):
         yield session
@@ -102,16 +131,20 @@ def one_write(
     given: GivenOptions = NOTHING_GIVEN,
     since: float | None = None,
     ask: Confirm = without_asking,
+    recorder: Recorder | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[SigningSession]:
     """A session for one write operation over an existing client.
 
     No request is made later than WRITING_SECONDS after ``since``, in seconds of the clock's ``monotonic`` (None: now).
-    Errors report what this operation has sent.
+    Errors report what this operation has sent. With a ``recorder``, transactions are recorded, and ``warn`` receives
+    lines about those of earlier commands.
     """
     deadline = Deadline(clock, WRITING_SECONDS, since=since)
     rpc = client.within(deadline)
-    sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED))
+    sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED), recorder=recorder)
     with sender.annotating_errors():
+        earlier = None if recorder is None else settle_left_behind(sender, recorder, given, warn=warn)
         yield SigningSession(
             rpc=rpc,
             programs=PUBLISHED,
@@ -123,4 +156,5 @@ def one_write(
             clock=clock,
             deadline=deadline,
             ask=ask,
+            earlier=earlier,
         )

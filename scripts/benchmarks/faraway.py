@@ -58,6 +58,7 @@ class FarAway:
     def exchange(self, upstream: http.client.HTTPConnection, body: bytes) -> bytes:
         """One round trip."""
         request = json.loads(body)
+        request = request[0] if isinstance(request, list) else request  # a batch is one round trip
         method = request["method"]
         if method == "getTransaction":
             self.fetched_at = time.monotonic()

@@ -25,6 +25,7 @@ from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.schema_check import check_output
+from tests.support.state_home import state_home
 
 SOL = 1_000_000_000
 
@@ -111,11 +112,17 @@ class RecordingTransport:
         return self._inner.label
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
-        self._methods.append(json.loads(body)["method"])
+        self._methods.append("+".join(methods_of(body)))
         return self._inner.send(body, timeout=timeout)
 
     def close(self) -> None:
         self._inner.close()
+
+
+def methods_of(body: bytes) -> list[str]:
+    """The method of a request, or the methods of a batch."""
+    request = json.loads(body)
+    return [one["method"] for one in (request if isinstance(request, list) else [request])]
 
 
 @dataclass
@@ -146,7 +153,7 @@ def environment_of(cli: CommandLine, variables: Mapping[str, str] | None = None)
         stdin=io.StringIO(),
         stdout=io.StringIO(),
         stderr=io.StringIO(),
-        variables={**cli.variables, **(variables or {})},
+        variables={"XDG_STATE_HOME": str(state_home(cli.home)), **cli.variables, **(variables or {})},
         home=cli.home,
         clock=cli.clock,
         open_transport=cli.open_transport,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from psyche_cli.protocol.addresses import ANYONE, authorization_address, instanc
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
-from tests.cli.harness import CommandLine, Outcome, address_of
+from tests.cli.harness import CommandLine, Outcome, address_of, methods_of
 from tests.cli.test_life import largest_config
 
 FEE = 5_000
@@ -215,7 +214,7 @@ class Poorer:
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
         answer = self._inner.send(body, timeout=timeout)
-        if json.loads(body)["method"] == "getMultipleAccounts":
+        if methods_of(body)[0] == "getMultipleAccounts":
             holding(self._house, 1)
         return answer
 

@@ -20,7 +20,7 @@ from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
-from tests.cli.harness import SOL, CommandLine, Outcome, address_of
+from tests.cli.harness import SOL, CommandLine, Outcome, address_of, methods_of
 from tests.cli.test_life import largest_config
 from tests.support.patience import PATIENCE
 
@@ -37,7 +37,7 @@ class Meddling:
         return self._inner.label
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
-        if self._meddle and json.loads(body)["method"] == self._method:
+        if self._meddle and methods_of(body)[0] == self._method:
             meddle, self._meddle = self._meddle, None
             meddle()
         return self._inner.send(body, timeout=timeout)
@@ -91,7 +91,7 @@ def test_a_lost_response_pays_once(house: House) -> None:
     class Dropping(Meddling):
         def send(self, body: bytes, *, timeout: float) -> bytes:
             answer = self._inner.send(body, timeout=timeout)
-            if json.loads(body)["method"] == "sendTransaction" and next(lost, False):
+            if methods_of(body)[0] == "sendTransaction" and next(lost, False):
                 raise Unreachable("The connection broke.")
             return answer
 
@@ -112,7 +112,7 @@ class GoingDark(Meddling):
         if self._meddle is None:
             raise self.fault
         answer = self._inner.send(body, timeout=timeout)
-        if json.loads(body)["method"] == "getTransaction":
+        if methods_of(body)[0] == "getTransaction":
             self._meddle = None
         return answer
 
@@ -160,7 +160,7 @@ def test_a_failed_second_transaction_reports_the_first(house: House, tmp_path: P
 
     class SecondSendLost(Meddling):
         def send(self, body: bytes, *, timeout: float) -> bytes:
-            if json.loads(body)["method"] == "sendTransaction" and next(sends) > 0:
+            if methods_of(body)[0] == "sendTransaction" and next(sends) > 0:
                 raise RpcError("No.", rpc_code=-32003)
             return self._inner.send(body, timeout=timeout)
 

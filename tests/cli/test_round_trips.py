@@ -15,7 +15,9 @@ from psyche_cli.protocol.run_states import RunState
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import environment_of
 
-READ, SIMULATE, SEND, LANDED = "getMultipleAccounts", "simulateTransaction", "sendTransaction", "getTransaction"
+READ, SEND, LANDED = "getMultipleAccounts", "sendTransaction", "getTransaction"
+SIMULATE = "simulateTransaction+getGenesisHash"
+"""A batch, which is one round trip."""
 DELIVERY = [SIMULATE, SEND, LANDED]
 """The requests from instructions to a receipt if transactions land immediately."""
 

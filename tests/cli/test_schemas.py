@@ -77,6 +77,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
     keys.write_text(f"{other}\n{owner_address}\n")
     run = ("--run-id", "test")
     checked = set()
+    signature = ""
     for words in (
         ("create-run", *run, "--treasurer-collateral-mint", mint),
         ("create-run", "--run-id", "other"),
@@ -114,6 +115,10 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
             "config",
             "example",
         ),
+        ("tx", "list", "--all"),
+        ("tx", "resume"),
+        ("tx", "status", "SIGNATURE"),
+        ("tx", "forget", "SIGNATURE"),
         ("completion", "bash"),
         ("schema",),
         ("schema", "set-paused"),
@@ -129,8 +134,10 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("localnet", "restore", "1"),
         ("localnet", "reset"),
     ):
-        outcome = house.cli(*words, "--output", "json")
+        outcome = house.cli(*(signature if word == "SIGNATURE" else word for word in words), "--output", "json")
         assert outcome.code is ExitCode.OK, outcome.stderr
+        if outcome.json.get("transactions"):
+            signature = outcome.json["transactions"][-1]["signature"]
         checked.add(check_output([str(word) for word in words], outcome.stdout))
     assert checked == {*NAMES} - {"localnet"}
 
@@ -179,7 +186,7 @@ def _without(key: str) -> Callable[[Any], None]:
         _without("command"),
         _without("error"),
         lambda document: document.update(more=1),
-        lambda document: document.update(exit_code=12),
+        lambda document: document.update(exit_code=99),
         lambda document: document["error"].update(code="nonsense"),
         lambda document: document["error"]["context"].update(more=1),
         lambda document: document["error"]["context"].update(index="1"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from psyche_cli.operations.signing import signing_session
 from psyche_cli.solana.sending.sender import WRITING_SECONDS
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
-from tests.cli.harness import CommandLine, environment_of
+from tests.cli.harness import CommandLine, environment_of, methods_of
 from tests.cli.test_life import largest_config
 
 
@@ -37,7 +36,7 @@ class Failing:
         return self._inner.label
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
-        method = json.loads(body)["method"]
+        method = methods_of(body)[0]
         fails = self._when(method, self._seen.count(method))
         self._seen.append(method)
         if not fails or self._executes:

@@ -20,6 +20,7 @@ import pytest
 from solders.transaction import Transaction
 
 from tests.cli.conftest import House
+from tests.cli.harness import methods_of
 from tests.support.patience import PATIENCE
 
 CLI = [sys.executable, "-m", "psyche_cli"]
@@ -79,7 +80,7 @@ class Gateway:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                if json.loads(body)["method"] == gateway.silent_at:
+                if methods_of(body)[0] == gateway.silent_at:
                     gateway.body = body
                     gateway.reached.set()
                     gateway.release.wait(PATIENCE)

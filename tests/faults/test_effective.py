@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from psyche_cli.solana.rpc.client import RpcClient
-from psyche_cli.solana.rpc.jsonrpc import decode_answer
+from psyche_cli.solana.rpc.jsonrpc import _result
 from psyche_cli.solana.sending.delivery import TransactionDelivery
 from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.verdict import delivery, fate
@@ -64,7 +64,7 @@ BELIEVES_PROCESSED = Mutant(
 BELIEVES_A_FAILURE_AT_PROCESSED = Mutant(fate, "status is None or", "status is None or status.err is None and")
 OVERLOOKS_A_FAILURE = Mutant(fate, "if status.err is None else Fate.FAILED", "")
 REPORTS_A_FAILURE_AS_SUCCESS = Mutant(Sender._receipt, "if status.err is not None:", "if False:")
-TAKES_ANY_ANSWER = Mutant(decode_answer, "answer_id != request_id", "False")
+TAKES_ANY_ANSWER = Mutant(_result, "answer_id != request_id", "False")
 BELIEVES_WHO_LAGS = Mutant(TransactionDelivery._status, "slot >= self._expired_slot", "True")
 COUNTS_UNFINALIZED_BLOCKS = Mutant(TransactionDelivery._check_expiry, '"finalized"', '"confirmed"')
 TAKES_DOUBT_FOR_REFUSAL = Mutant(delivery, "return Delivery.UNCLEAR", "return Delivery.REFUSED")
@@ -73,10 +73,10 @@ SIGNS_ANEW_AFTER_TEN_SECONDS = Mutant(
     Sender.send,
     "return self._receipt(delivery, signed)",
     """delivery._deadline = Deadline(self._clock, 10.0)
-            try:
-                return self._receipt(delivery, signed)
-            except PsycheError:
-                return self.send(instructions, wallet, extra_signers, label=label)""",
+                try:
+                    return self._receipt(delivery, signed)
+                except PsycheError:
+                    return self.send(instructions, wallet, extra_signers, label=label)""",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL
 from tests.cli.harness import SOL, CommandLine, Outcome
 from tests.cli.test_life import largest_config
+from tests.support.state_home import state_home
 
 from .clock import ScheduleClock
 
@@ -69,7 +71,8 @@ class World:
         return InProcessTransport(self.dispatcher, label=url)
 
     def restore(self) -> None:
-        """Restore the start state, except for the time."""
+        """Restore the start state, except for the time. The journal is empty."""
+        shutil.rmtree(state_home(self.home), ignore_errors=True)
         if self.bank.history.total != self.start.total:
             self.bank.restore(self.start)
 

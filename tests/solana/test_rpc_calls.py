@@ -114,14 +114,14 @@ def test_more_than_100_accounts_take_several_calls_and_none_takes_no_call() -> N
             "simulateTransaction",
             valued({"err": None, "logs": ["a", "b"], "unitsConsumed": 7, "accounts": None}),
             ["Ynl0ZXM=", {"commitment": "confirmed", "encoding": "base64", "sigVerify": True}],
-            Simulation(None, ("a", "b"), 7),
+            Simulation(None, ("a", "b"), 7, slot=1),
         ),
         (
             lambda rpc: rpc.simulate(b"bytes"),
             "simulateTransaction",
             valued({"err": "AccountNotFound", "logs": None}),
             ["Ynl0ZXM=", {"commitment": "confirmed", "encoding": "base64", "sigVerify": True}],
-            Simulation("AccountNotFound", (), None),
+            Simulation("AccountNotFound", (), None, slot=1),
         ),
         (
             lambda rpc: rpc.send_transaction(b"bytes"),

@@ -97,7 +97,7 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
         )
     rent = mint_rent + funds.rent.exempt_minimum(TOKEN_ACCOUNT_BYTES)
     require_lamports(session, funds, instructions, rent=rent)
-    receipt = session.sender.send(instructions, owner, [mint], label="new mint")
+    receipt = session.sender.send(instructions, owner, [mint], label="new mint", creates={str(mint.address): "mint"})
     return OperationResult(
         summary=f"Created the mint {mint.address} with {decimals} decimals.",
         data=NewMintData(

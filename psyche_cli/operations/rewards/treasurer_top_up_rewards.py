@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from solders.pubkey import Pubkey
+
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.errors import AccountNotFound, InsufficientFunds
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
@@ -10,9 +12,10 @@ from psyche_cli.operations.rewards.payloads import TopUpData
 from psyche_cli.operations.runs.find import locate_run, token_amount
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.protocol.accounts.token_accounts import TokenMint
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.results import OperationResult
-from psyche_cli.solana.raw_account import taken
+from psyche_cli.solana.raw_account import RawAccount, taken
 from psyche_cli.solana.sending.transaction import unique_compute_limit
 
 
@@ -21,8 +24,9 @@ def top_up_rewards(
 ) -> OperationResult[TopUpData]:
     """Transfer ``collateral_amount`` (whole tokens, exact decimal) from the wallet's token account to the vault.
 
-    Any wallet may top up any run. Raises Refused for a run without a treasurer, AccountNotFound if the wallet has no
-    token account for the collateral, InvalidAmount, InsufficientFunds.
+    Any wallet may top up any run. If an interrupted attempt of the same request has landed, nothing is paid again.
+    Raises Refused for a run without a treasurer, AccountNotFound if the wallet has no token account for the collateral,
+    InvalidAmount, InsufficientFunds.
     """
     located = locate_run(session, run_id, treasurer_index)
     source = associated_token_address(session.wallet.address, located.require_treasurer().collateral_mint)
@@ -32,23 +36,6 @@ def top_up_rewards(
     assert treasury is not None  # require_treasurer has checked this
     mint = treasury.mint
     amount = parse_amount(collateral_amount, mint.decimals, "--collateral-amount")
-    if taken(raw_source) is None:
-        raise AccountNotFound(
-            f"The wallet {session.wallet.address} has no token account for the collateral mint {mint.address}.",
-            hint=f"Send tokens to the wallet first. Its associated token account is {source}.",
-            address=str(source),
-            mint=str(mint.address),
-        )
-    balance = token_amount(raw_source)
-    if amount > balance:
-        raise InsufficientFunds(
-            f"The wallet holds {format_amount(balance, mint.decimals)} of the collateral token, less than the "
-            f"requested {format_amount(amount, mint.decimals)}.",
-            hint="Use a smaller --collateral-amount, or send more tokens to the wallet first.",
-            balance=balance,
-            amount=amount,
-            token_account=str(source),
-        )
     instruction = session.instructions.transfer_tokens(
         source=source,
         mint=mint.address,
@@ -58,14 +45,19 @@ def top_up_rewards(
         decimals=mint.decimals,
     )
     instructions = [unique_compute_limit(), instruction]
-    require_lamports(session, funds, instructions)
-    receipt = session.sender.send(instructions, session.wallet, label="top up")
+    receipt = session.earlier
+    if receipt is None:
+        _require_tokens(session, source, raw_source, mint, amount)
+        require_lamports(session, funds, instructions)
+        receipt = session.sender.send(instructions, session.wallet, label="top up", pays_again=True)
     held = read_if_possible(lambda: token_amount(session.rpc.account(treasury.vault)))
-    held = treasury.vault_amount + amount if held is None else held
+    if held is None:
+        held = treasury.vault_amount + (amount if session.earlier is None else 0)
     obligations = obligations_of(run, held=held)
     assert obligations is not None  # the run has a treasury
     return OperationResult(
-        summary=f"Transferred {format_amount(amount, mint.decimals)} to the vault of run {run_id}.",
+        summary=f"Transferred {format_amount(amount, mint.decimals)} to the vault of run {run_id}"
+        + ("." if session.earlier is None else " by an earlier attempt; nothing was sent now."),
         data=TopUpData(
             run_id=run_id,
             collateral_mint=str(mint.address),
@@ -85,3 +77,26 @@ def top_up_rewards(
         warnings=obligations.warnings,
         next_steps=obligations.next_steps(session.given, run_id),
     )
+
+
+def _require_tokens(
+    session: SigningSession, source: Pubkey, raw_source: RawAccount | None, mint: TokenMint, amount: int
+) -> None:
+    """Raise AccountNotFound or InsufficientFunds unless the wallet holds ``amount`` base units of the collateral."""
+    if taken(raw_source) is None:
+        raise AccountNotFound(
+            f"The wallet {session.wallet.address} has no token account for the collateral mint {mint.address}.",
+            hint=f"Send tokens to the wallet first. Its associated token account is {source}.",
+            address=str(source),
+            mint=str(mint.address),
+        )
+    balance = token_amount(raw_source)
+    if amount > balance:
+        raise InsufficientFunds(
+            f"The wallet holds {format_amount(balance, mint.decimals)} of the collateral token, less than the "
+            f"requested {format_amount(amount, mint.decimals)}.",
+            hint="Use a smaller --collateral-amount, or send more tokens to the wallet first.",
+            balance=balance,
+            amount=amount,
+            token_account=str(source),
+        )

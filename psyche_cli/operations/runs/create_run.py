@@ -34,6 +34,7 @@ from psyche_cli.protocol.addresses import (
 )
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import ProgramIds
+from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata
@@ -88,11 +89,16 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
     """Create a run in one transaction. The wallet pays and becomes its main authority.
 
     It must be one transaction, because anyone could initialize a coordinator account that exists uninitialized. The
-    rent is reported before anything is signed. Raises UsageError, ConfigurationError, AlreadyExists (also if another
+    rent is reported before anything is signed. If an interrupted attempt has created the run as requested, that is the
+    result, and nothing is sent. Raises UsageError, ConfigurationError, AlreadyExists (also if another
     process creates the run at the same time), AccountNotFound, AccountError, InsufficientFunds.
     """
     new = validate(request, session.wallet.address, session.programs)
     found, funds = accounts_and_funds(session, _addresses(new))
+    if session.earlier is not None and (run := _run_of_earlier_attempt(session, new, found)) is not None:
+        held = sum(raw.lamports for raw in found[:3] if raw is not None)
+        account_address = run.instance.coordinator_account
+        return _result(session, new, account_address, held + run.account.lamports, session.earlier)
     other_rent = _require_available(session, new, found, funds.rent)
     account = Wallet.generate("the new coordinator account")
     account_rent = funds.rent.exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
@@ -101,15 +107,28 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
     require_lamports(session, funds, instructions, rent=rent)
     send = session.sender.send
     receipt = send_creation(
-        lambda: send(instructions, session.wallet, extra_signers=(account,), label="create run"),
+        lambda: send(
+            instructions,
+            session.wallet,
+            extra_signers=(account,),
+            label="create run",
+            creates={str(account.address): "coordinator account"},
+        ),
         lambda: _existing_account_error(session, new, session.rpc.accounts(_addresses(new))),
     )
+    return _result(session, new, account.address, rent, receipt)
+
+
+def _result(
+    session: SigningSession, new: NewRun, account: Pubkey, rent: int, receipt: Receipt
+) -> OperationResult[CreateRunData]:
+    """The result; ``account`` is the coordinator account, and ``rent`` is in lamports."""
     return OperationResult(
         summary=f"Created run {new.run_id}. It is Uninitialized: configure it next.",
         data=CreateRunData(
             run_id=new.run_id,
             coordinator_instance=str(new.instance),
-            coordinator_account=str(account.address),
+            coordinator_account=str(account),
             main_authority=str(new.main_authority),
             join_authority=str(new.join_authority),
             client_version=new.client_version,
@@ -119,7 +138,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
         ),
         details=(
             ("instance", str(new.instance)),
-            ("coordinator account", str(account.address)),
+            ("coordinator account", str(account)),
             ("main authority", str(new.main_authority) + (" (through the treasurer)" if new.treasurer else "")),
             ("join authority", str(new.join_authority)),
             ("client version", new.client_version),
@@ -249,6 +268,14 @@ def _existing_account_error(
             vault=str(new.treasurer.vault),
         )
     return None
+
+
+def _run_of_earlier_attempt(session: SigningSession, new: NewRun, found: Sequence[RawAccount | None]) -> Run | None:
+    """The run, if an interrupted attempt has created it as requested now."""
+    if not _is_taken(found[0]):
+        return None
+    run = find_run(session, new.run_id, None if new.treasurer is None else new.treasurer.index)
+    return run if _is_as_requested(run, new) else None
 
 
 def _is_taken(raw: RawAccount | None) -> bool:

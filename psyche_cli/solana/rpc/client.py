@@ -142,6 +142,10 @@ class RpcClient(Requester):
         """The hash that identifies the cluster."""
         return self.call("getGenesisHash", [], read_hash)
 
+    def first_available_block(self) -> int:
+        """The slot of the oldest block in the node's ledger."""
+        return self.call("getFirstAvailableBlock", [], as_u64)
+
     def fee_for_message(self, message: bytes) -> int | None:
         """The fee of a serialized message in lamports, or None if its blockhash has expired."""
         return self.call("getFeeForMessage", [_base64(message), self._options()], read_fee)
@@ -156,11 +160,23 @@ class RpcClient(Requester):
         """Simulate a transaction without verification of signatures, by default with the node's latest blockhash."""
         return self._simulate(transaction, sigVerify=False, replaceRecentBlockhash=replace_blockhash)
 
+    def simulate_and_identify(self, transaction: bytes) -> tuple[Simulation, Hash]:
+        """Like ``simulate_unsigned``, together with the cluster's genesis hash, in one round trip if possible."""
+        options = self._state_options(encoding="base64", sigVerify=False, replaceRecentBlockhash=True)
+        params: list[Json] = [_base64(transaction), options]
+        results = self.try_together(("simulateTransaction", params), ("getGenesisHash", ()))
+        if results is not None:
+            try:
+                return _read_simulation(results[0]), read_hash(results[1])
+            except ValueError:
+                pass  # requested again below, with the errors of the single requests
+        return self.simulate_unsigned(transaction), self.genesis_hash()
+
     def _simulate(self, transaction: bytes, **options: bool) -> Simulation:
         return self.call(
             "simulateTransaction",
             [_base64(transaction), self._state_options(encoding="base64", **options)],
-            lambda result: read_simulation(slot_and_value(result)[1]),
+            _read_simulation,
         )
 
     def send_transaction(self, transaction: bytes, *, skip_preflight: bool = False, max_retries: int = 0) -> Signature:
@@ -224,6 +240,11 @@ class RpcClient(Requester):
         if self.least_slot:
             options["minContextSlot"] = self.least_slot
         return options
+
+
+def _read_simulation(result: Json) -> Simulation:
+    slot, value = slot_and_value(result)
+    return read_simulation(value)._replace(slot=slot)
 
 
 def _base64(data: bytes) -> str:

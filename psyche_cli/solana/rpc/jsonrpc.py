@@ -23,12 +23,38 @@ def encode_request(request_id: int, method: str, params: list[Json]) -> bytes:
     return _ENCODER.encode(envelope).encode("utf-8")
 
 
+def encode_batch(requests: list[tuple[int, str, list[Json]]]) -> bytes:
+    """The body of a batch; each request is its id, method and parameters."""
+    return b"[" + b",".join(encode_request(*request) for request in requests) + b"]"
+
+
+def decode_batch(body: bytes, requests: list[tuple[int, str, list[Json]]], endpoint: str) -> list[Json]:
+    """The results of a batch, in the order of the requests, whatever the order of the responses.
+
+    Raises RpcError if the batch or one of its requests was rejected, and BadRpcResponse for anything that is not a
+    response to all requests.
+    """
+    names = " and ".join(method for _, method, _ in requests)
+    answers = _parse(body, names, endpoint)
+    if not isinstance(answers, list):
+        _result(answers, requests[0][0], names, endpoint)
+        raise bad_response(names, endpoint, "it is not a response to a batch")
+    by_id = {answer["id"]: answer for answer in answers if isinstance(answer, dict) and type(answer.get("id")) is int}
+    if len(answers) != len(requests):
+        raise bad_response(names, endpoint, f"expected {len(requests)} responses, got {len(answers)}")
+    return [_result(by_id.get(number), number, method, endpoint) for number, method, _ in requests]
+
+
 def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> Json:
     """The ``result`` of a response.
 
     Raises RpcError for an error object, BadRpcResponse for anything that is not a response to this request.
     """
-    answer = _parse(body, method, endpoint)
+    return _result(_parse(body, method, endpoint), request_id, method, endpoint)
+
+
+def _result(answer: Json, request_id: int, method: str, endpoint: str) -> Json:
+    """The ``result`` of one parsed response, with the errors of ``decode_answer``."""
     if not isinstance(answer, dict):
         raise bad_response(method, endpoint, "it is not a JSON object")
     error = answer.get("error")

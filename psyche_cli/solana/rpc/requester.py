@@ -7,9 +7,9 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from psyche_cli.environment import Clock
-from psyche_cli.errors import Json, NetworkError, TimedOut
+from psyche_cli.errors import Json, NetworkError, TimedOut, Unreachable
 from psyche_cli.solana.rpc.deadline import Deadline
-from psyche_cli.solana.rpc.jsonrpc import bad_response, decode_answer, encode_request
+from psyche_cli.solana.rpc.jsonrpc import bad_response, decode_answer, decode_batch, encode_batch, encode_request
 from psyche_cli.solana.rpc.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -22,11 +22,13 @@ REQUEST_TIMEOUT = 10.0
 _Value = TypeVar("_Value")
 
 
-class _LeastSlot:
-    """The slot that a node must have reached, shared by all clients of an endpoint."""
+class _Knowledge:
+    """What is known about an endpoint, shared by all its clients: the slot that a node must have reached, and whether
+    it takes batches."""
 
     def __init__(self) -> None:
         self.slot = 0
+        self.takes_batches = True
 
 
 class Requester:
@@ -52,7 +54,7 @@ class Requester:
         self._retry = retry or RetryPolicy()
         self._deadline = deadline
         self._ids = count(1)
-        self._least_slot = _LeastSlot()
+        self._knowledge = _Knowledge()
 
     @property
     def label(self) -> str:
@@ -77,7 +79,7 @@ class Requester:
     @property
     def least_slot(self) -> int:
         """The slot required by ``require_slot``, or 0 if none is."""
-        return self._least_slot.slot
+        return self._knowledge.slot
 
     def require_slot(self, slot: int) -> None:
         """From now on, accept the state of the chain only from a node that has reached ``slot``.
@@ -86,7 +88,7 @@ class Requester:
         not have seen the transaction yet. Applies to all clients derived from the same one. A node that has not
         reached the slot rejects the request, which is then retried like that of a busy node.
         """
-        self._least_slot.slot = max(self._least_slot.slot, slot)
+        self._knowledge.slot = max(self._knowledge.slot, slot)
 
     def without_retries(self, timeout: float | None = None) -> Self:
         """A client of the same endpoint without retries, for callers with their own retry loop."""
@@ -118,6 +120,26 @@ class Requester:
                     raise
             self._clock.sleep(delay)
             attempt += 1
+
+    def try_together(self, *requests: tuple[str, Sequence[Json]]) -> list[Json] | None:
+        """The unvalidated results of several reads in one batch, which takes one round trip; None if that failed.
+
+        Makes a single attempt. The caller then makes the requests one by one, with retries and their own errors. An
+        endpoint that has responded to a batch with an error is not sent another one. Raises TimedOut if the deadline
+        has passed.
+        """
+        if not self._knowledge.takes_batches:
+            return None
+        numbered = [(next(self._ids), method, list(params)) for method, params in requests]
+        timeout = self._attempt_seconds(requests[0][0])
+        try:
+            answer = self._transport.send(encode_batch(numbered), timeout=timeout)
+            return decode_batch(answer, numbered, self.label)
+        except (Unreachable, TimedOut):
+            return None
+        except NetworkError:
+            self._knowledge.takes_batches = False
+            return None
 
     def _attempt_seconds(self, method: str) -> float:
         if self._deadline is None:

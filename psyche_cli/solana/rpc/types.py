@@ -30,13 +30,15 @@ class ChainPosition(NamedTuple):
 class Simulation(NamedTuple):
     """The result of a simulation. ``err`` is None or the transaction error in its JSON-RPC form.
 
-    ``blockhash`` is the replacement blockhash, if the node was asked to replace it and reports it.
+    ``blockhash`` is the replacement blockhash, if the node was asked to replace it and reports it. ``slot`` is that
+    of the bank in which the node simulated.
     """
 
     err: Json
     logs: tuple[str, ...]
     units_consumed: int | None
     blockhash: Blockhash | None = None
+    slot: int = 0
 
 
 class SignatureStatus(NamedTuple):

@@ -79,7 +79,8 @@ class TransactionDelivery:
     """The delivery of one transaction.
 
     ``label`` describes the transaction. ``maybe_sent`` is True if the cluster may have received it; ``fate`` is its
-    last known state. ``deadline`` limits the whole delivery.
+    last known state, from ``status``. ``deadline`` limits the whole delivery. ``sent_before`` is True for the bytes of
+    an earlier process, which the cluster may have received.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class TransactionDelivery:
         *,
         label: str,
         times: DeliveryTimes,
+        sent_before: bool = False,
     ) -> None:
         self._rpc = rpc.within(deadline).without_retries(times.request_timeout)
         self._clock = clock
@@ -105,7 +107,8 @@ class TransactionDelivery:
         self._accepted = False
         self._landed: LandedTransaction | None = None
         self.label = label
-        self.maybe_sent = False
+        self.maybe_sent = sent_before
+        self.status: SignatureStatus | None = None
         self.fate = Fate.PENDING
 
     @property
@@ -135,6 +138,7 @@ class TransactionDelivery:
             status = look()
             look = self._status
             if status is not None:
+                self.status = status
                 self.fate = fate(status, self._rpc.commitment)
                 if self.fate is not Fate.PENDING:
                     return status

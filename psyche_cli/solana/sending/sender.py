@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.signature import Signature
 
 from psyche_cli.environment import Clock
-from psyche_cli.errors import LOOK_UP, Interrupted, Json, PsycheError, TimedOut
+from psyche_cli.errors import LOOK_UP, Interrupted, Json, PsycheError, TimedOut, TransactionExpired
 from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Simulation
 from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
+from psyche_cli.solana.sending.journal import JournalEntry, RecordState
+from psyche_cli.solana.sending.settle import Settlement, delivery_of, settle
 from psyche_cli.solana.sending.transaction import (
     LegacyTransaction,
     SignedTransaction,
@@ -23,6 +27,9 @@ from psyche_cli.solana.sending.transaction import (
 )
 from psyche_cli.solana.sending.verdict import FailureDescriber, Fate, describe_any_failure, refusal
 from psyche_cli.solana.wallet import Wallet
+
+if TYPE_CHECKING:
+    from psyche_cli.solana.sending.recording import Recorder
 
 WRITING_SECONDS = 118.0
 """The deadline of a command that sends transactions, in seconds after its start. Two more seconds, for the start of
@@ -42,7 +49,7 @@ class Sender:
 
     ``notify`` receives a line for the user whenever a transaction is sent. ``describe_failure`` maps a transaction
     error to an exception. All calls end by the deadline of ``rpc`` or, if it has none, each call within
-    ``deadline_seconds``.
+    ``deadline_seconds``. With a ``recorder``, every transaction is recorded before it is sent.
     """
 
     def __init__(
@@ -53,12 +60,15 @@ class Sender:
         *,
         deadline_seconds: float = WRITING_SECONDS,
         describe_failure: FailureDescriber = describe_any_failure,
+        recorder: Recorder | None = None,
     ) -> None:
         self._rpc = rpc
         self._clock = clock
         self._notify = notify
         self._deadline_seconds = deadline_seconds
         self._describe_failure = describe_failure
+        self._recorder = recorder
+        self._genesis: Hash | None = None
         self._used_signatures: set[Signature] = set()
         self._deliveries: list[TransactionDelivery] = []
 
@@ -76,8 +86,14 @@ class Sender:
         extra_signers: Sequence[Wallet] = (),
         *,
         label: str = "transaction",
+        creates: Mapping[str, str] | None = None,
+        pays_again: bool = False,
     ) -> Receipt:
         """Send a legacy transaction of ``instructions``, paid by ``wallet``, and wait until it has landed.
+
+        ``creates`` are the accounts with their own key that it creates: address to role, for the journal. With
+        ``pays_again``, a repetition of the command would pay again, so the journal treats the transaction as unfinished
+        until the user has been told that it landed.
 
         The fields ``sent`` and ``signature`` of every error report whether this transaction, or an earlier one of this
         sender, may have reached the cluster. ``sent`` is False for TransactionTooLarge, for a NetworkError, and for
@@ -87,13 +103,54 @@ class Sender:
         """
         with self.annotating_errors(label):
             deadline = self._deadline()
-            signed, _ = self._prepare(instructions, wallet, extra_signers, deadline)
-            self._require_time(deadline, label)
-            self._used_signatures.add(signed.signature)
+            signed = self._signed(instructions, wallet, extra_signers, deadline, label, creates or {})
             self._notify(f"Sending {label}: {signed.signature}")
             delivery = TransactionDelivery(self._rpc, self._clock, signed, deadline, label=label, times=DeliveryTimes())
             self._deliveries.append(delivery)
-            return self._receipt(delivery, signed)
+            with self._recording(delivery, pays_again=pays_again):
+                return self._receipt(delivery, signed)
+
+    def identify_cluster(self) -> Hash:
+        """The genesis hash of the cluster, which is requested once."""
+        if self._genesis is None:
+            self._genesis = self._rpc.genesis_hash()
+        return self._genesis
+
+    def settle(self, entry: JournalEntry) -> Settlement:
+        """Determine the outcome of a transaction that an earlier process recorded, and resend it while it can land.
+
+        Errors report it like a transaction of this sender. Raises TransactionUnknown.
+        """
+        with self.annotating_errors(entry.label):
+            delivery = delivery_of(entry, self._rpc, self._clock, self._deadline(), DeliveryTimes())
+            self._deliveries.append(delivery)
+            return settle(entry, delivery, self._rpc)
+
+    @contextmanager
+    def _recording(self, delivery: TransactionDelivery, *, pays_again: bool) -> Iterator[None]:
+        """Record the outcome of the delivery in the block, unless it is unknown."""
+        recorder, signature = self._recorder, str(delivery.signature)
+        if recorder is None:
+            yield
+            return
+        try:
+            yield
+        except TransactionExpired:
+            recorder.settle(signature, RecordState.EXPIRED)
+            raise
+        except (PsycheError, KeyboardInterrupt):
+            status = delivery.status
+            if delivery.fate is Fate.FAILED and status is not None:
+                recorder.settle(signature, RecordState.FAILED, slot=status.slot, error=status.err)
+            elif not delivery.maybe_sent:
+                recorder.settle(signature, RecordState.NOT_SENT)
+            raise
+        status = delivery.status
+        assert status is not None  # it has landed
+        if pays_again:
+            recorder.settle_after_output(signature, status.slot)
+        else:
+            recorder.settle(signature, RecordState.LANDED, slot=status.slot)
 
     @contextmanager
     def annotating_errors(self, label: str = "anything") -> Iterator[None]:
@@ -159,6 +216,33 @@ class Sender:
         fee = ledger.fee_lamports if ledger else None
         return Receipt(delivery.label, str(signed.signature), status.slot, logs, fee)
 
+    def _signed(
+        self,
+        instructions: Sequence[Instruction],
+        wallet: Wallet,
+        extra_signers: Sequence[Wallet],
+        deadline: Deadline,
+        label: str,
+        creates: Mapping[str, str],
+    ) -> SignedTransaction:
+        """Simulate and sign the transaction, and record it; on return it may be sent."""
+        while True:
+            signed, simulation = self._prepare(instructions, wallet, extra_signers, deadline)
+            self._require_time(deadline, label)
+            self._used_signatures.add(signed.signature)
+            if self._recorder is None or self._genesis is None:
+                return signed
+            if self._recorder.record(
+                signed,
+                label=label,
+                genesis=self._genesis,
+                slot=simulation.slot,
+                endpoint=self._rpc.label,
+                creates=creates,
+            ):
+                return signed
+            # Another process has sent the same bytes, so this waits for the next blockhash.
+
     def _prepare(
         self,
         instructions: Sequence[Instruction],
@@ -180,7 +264,7 @@ class Sender:
         started = self._clock.monotonic()
         unsigned = unsigned_transaction(instructions, wallet.address)
         while True:
-            simulation = rpc.simulate_unsigned(unsigned.raw)
+            simulation = self._simulate(rpc, unsigned)
             blockhash = simulation.blockhash
             if simulation.err is None and blockhash is None:
                 # An old node does not return the blockhash it used, so the message is simulated with a known one.
@@ -200,6 +284,13 @@ class Sender:
                     endpoint=rpc.label,
                 )
             self._clock.sleep(min(_BLOCKHASH_PAUSE, deadline.remaining))
+
+    def _simulate(self, rpc: RpcClient, transaction: LegacyTransaction) -> Simulation:
+        """Simulate with the node's latest blockhash. The first one also asks for the genesis hash, for the journal."""
+        if self._recorder is None or self._genesis is not None:
+            return rpc.simulate_unsigned(transaction.raw)
+        simulation, self._genesis = rpc.simulate_and_identify(transaction.raw)
+        return simulation
 
     def _refusal(self, err: Json, logs: Sequence[str], transaction: LegacyTransaction) -> PsycheError:
         error = refusal(err, logs, transaction, self._describe_failure, self._rpc.label)

@@ -108,6 +108,17 @@ def sign_transaction(
     )
 
 
+def signed_transaction(raw: bytes, last_valid_block_height: int) -> SignedTransaction:
+    """The transaction with these signed bytes. Raises ValueError for anything else."""
+    transaction = Transaction.from_bytes(raw)
+    message = transaction.message
+    keys = message.account_keys
+    programs = tuple(keys[instruction.program_id_index] for instruction in message.instructions)
+    return SignedTransaction(
+        raw, programs, tuple(keys), transaction.signatures[0], last_valid_block_height=last_valid_block_height
+    )
+
+
 def _raw(message: Message, signatures: Sequence[Signature]) -> bytes:
     raw = bytes(Transaction.populate(message, signatures))
     if len(raw) > MAX_TRANSACTION_BYTES:

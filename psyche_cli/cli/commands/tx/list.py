@@ -1,0 +1,33 @@
+"""``psyche-cli tx list``."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+from psyche_cli.cli.options import StateDir, option
+from psyche_cli.cli.sessions import Call, plain
+from psyche_cli.results import Result
+
+
+@plain(example="psyche-cli tx list --all --run-id my-run")
+def command(
+    call: Call,
+    *,
+    run_id: Annotated[
+        str | None,
+        option("--run-id", "-r", metavar="RUN_ID", help="Only transactions that concern this run.", variable=False),
+    ] = None,
+    all: Annotated[bool, option("--all", help="Also list transactions whose outcome is recorded.")] = False,
+    state_dir: StateDir = None,
+) -> Result:
+    """List the transactions in the journal whose outcome is not known.
+
+    Reads only the journal; makes no requests.
+    """
+    from psyche_cli.operations.transactions.list_transactions import list_transactions
+    from psyche_cli.solana.sending.journal import Journal
+
+    environment = call.environment
+    with closing(Journal(state_dir or environment.state_folder, environment.clock)) as journal:
+        return list_transactions(journal, run_id=run_id, all=all)

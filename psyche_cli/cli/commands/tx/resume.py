@@ -1,0 +1,41 @@
+"""``psyche-cli tx resume``."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+from psyche_cli.cli.options import Argument, StateDir
+from psyche_cli.cli.sessions import Call, Reading, reads
+
+if TYPE_CHECKING:
+    from psyche_cli.operations.sessions import Session
+    from psyche_cli.results import Result
+
+
+@reads(example="psyche-cli tx resume")
+def command(
+    call: Call,
+    signature: Annotated[
+        str | None, Argument(metavar="[SIGNATURE]", help="The transaction; all unsettled ones by default.")
+    ] = None,
+    *,
+    state_dir: StateDir = None,
+) -> Reading:
+    """Determine the outcome of unsettled transactions.
+
+    While a transaction can still land, the recorded bytes are sent again; nothing is signed, so no wallet is needed.
+    Ends with exit code 9 if an outcome remains unknown.
+    """
+    from psyche_cli.operations.transactions.records import parse_signature
+    from psyche_cli.operations.transactions.resume import resume
+    from psyche_cli.solana.sending.journal import Journal
+
+    parsed = None if signature is None else parse_signature(signature, call.environment.redactor)
+    environment = call.environment
+
+    def read(session: Session) -> Result:
+        with closing(Journal(state_dir or environment.state_folder, environment.clock)) as journal:
+            return resume(session, journal, environment.clock, parsed, after_output=environment.after_output.append)
+
+    return read

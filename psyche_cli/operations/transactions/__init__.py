@@ -1,0 +1,1 @@
+"""Commands for transactions that were sent earlier."""

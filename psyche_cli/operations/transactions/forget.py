@@ -1,0 +1,50 @@
+"""Stop waiting for the outcome of a transaction."""
+
+from __future__ import annotations
+
+from solders.signature import Signature
+
+from psyche_cli.errors import NotConfirmed
+from psyche_cli.operations.sessions import Session
+from psyche_cli.operations.transactions.payloads import ForgetData
+from psyche_cli.operations.transactions.records import find_record, record_data, record_row
+from psyche_cli.results import OperationResult
+from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
+
+
+def forget(session: Session, journal: Journal, signature: Signature, *, agreed: bool) -> OperationResult[ForgetData]:
+    """Mark an unsettled transaction as forgotten, so that it no longer holds up a repetition of its command.
+
+    Without ``agreed``, only one that can no longer land, according to the endpoint, which must serve its cluster; with
+    it, no request is made. Raises NotConfirmed, NotFound, JournalError.
+    """
+    entry = find_record(journal, str(signature))
+    if not entry.is_unsettled:
+        return _result(entry, already=True)
+    if not agreed:
+        _require_expired(session, entry)
+    journal.settle(entry.signature, RecordState.FORGOTTEN)
+    return _result(find_record(journal, entry.signature), already=False)
+
+
+def _require_expired(session: Session, entry: JournalEntry) -> None:
+    if str(session.rpc.genesis_hash()) != entry.genesis_hash:
+        why = f"{session.rpc.label} serves another cluster than {entry.endpoint}, so it may still land."
+    elif session.rpc.chain_position("finalized").block_height <= entry.last_valid_block_height:
+        why = "it may still land."
+    else:
+        return
+    raise NotConfirmed(
+        f"Transaction {entry.signature} cannot be forgotten yet: {why}",
+        hint=f"To settle it: {session.given.command('tx resume', entry.signature)} (or use --yes to forget it anyway)",
+    )
+
+
+def _result(entry: JournalEntry, *, already: bool) -> OperationResult[ForgetData]:
+    return OperationResult(
+        summary=f"The outcome of transaction {entry.signature} is already recorded."
+        if already
+        else f"Forgot transaction {entry.signature}. Repeating its command may execute it twice if it has landed.",
+        data=ForgetData(already_so=already, transaction=record_data(entry)),
+        details=(record_row(entry),),
+    )

@@ -1,0 +1,29 @@
+"""List the transactions in the journal."""
+
+from __future__ import annotations
+
+from psyche_cli.operations.transactions.payloads import TransactionListData
+from psyche_cli.operations.transactions.records import record_data, record_row
+from psyche_cli.results import OperationResult
+from psyche_cli.solana.sending.journal import Journal
+
+
+def list_transactions(
+    journal: Journal, *, run_id: str | None = None, all: bool = False
+) -> OperationResult[TransactionListData]:
+    """The unsettled transactions, or all, oldest first; with ``run_id``, those that concern this run.
+
+    Raises JournalError.
+    """
+    entries = journal.entries(unsettled_only=not all)
+    shown = [entry for entry in entries if run_id is None or entry.run_id == run_id]
+    unsettled = sum(entry.is_unsettled for entry in shown)
+    count = len(shown)
+    return OperationResult(
+        summary=f"{count} transaction{'' if count == 1 else 's'}, {unsettled} unsettled."
+        if all
+        else f"{unsettled} unsettled transaction{'' if unsettled == 1 else 's'}.",
+        data=TransactionListData(journal=str(journal.path), transactions=[record_data(entry) for entry in shown]),
+        details=tuple(record_row(entry) for entry in shown),
+        next_steps=("psyche-cli tx resume",) if unsettled else (),
+    )

@@ -1,0 +1,86 @@
+"""JSON payloads of the ``tx`` verbs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from psyche_cli.payload_types import Address, Unsigned
+
+StateText = Annotated[
+    Literal["unsettled", "landed", "failed", "expired", "not_sent", "forgotten"],
+    "unsettled: it may have been sent, and its outcome is not known. All others are final: landed, failed on-chain, "
+    "expired without landing, never sent, or forgotten by the user.",
+]
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """An account with its own key that a transaction creates."""
+
+    address: Address
+    role: Annotated[str, "What it is, such as coordinator account."]
+
+
+@dataclass(frozen=True)
+class TransactionRecord:
+    """A transaction in the journal."""
+
+    signature: Annotated[str, "The signature in base58."]
+    state: StateText
+    label: Annotated[str, "A short description."]
+    command: Annotated[str, "The command that sent it."]
+    run_id: Annotated[str | None, "The run it concerns; null if the command takes no run id."]
+    wallet: Annotated[Address, "The wallet that signed and paid."]
+    recorded_at: Annotated[str, "When it was signed, in UTC (ISO 8601)."]
+    settled_at: Annotated[str | None, "When its outcome was recorded, in UTC (ISO 8601); null while it is unsettled."]
+    endpoint: Annotated[str, "Scheme, host and port of the endpoint it was sent to."]
+    genesis_hash: Annotated[str, "The genesis hash, which identifies the cluster."]
+    blockhash: str
+    last_valid_block_height: Annotated[Unsigned, "The last block height at which it can land."]
+    created_accounts: list[NewAccount]
+    slot: Annotated[Unsigned | None, "The slot in which it landed or failed."]
+    error: Annotated[str | None, "The transaction error as JSON text, if it failed on-chain."]
+
+
+@dataclass(frozen=True)
+class TransactionListData:
+    """The transactions in the journal, oldest first."""
+
+    journal: Annotated[str, "Path of the journal."]
+    transactions: list[TransactionRecord]
+
+
+@dataclass(frozen=True)
+class TransactionStatusData:
+    """What the cluster and the journal know about a transaction."""
+
+    signature: str
+    status: Annotated[
+        Literal["landed", "failed", "unknown"],
+        "On the cluster. unknown: the endpoint does not know it; it may still land, or never have been sent.",
+    ]
+    confirmation: Annotated[Literal["processed", "confirmed", "finalized"] | None, "Its commitment; null if unknown."]
+    slot: Unsigned | None
+    error: Annotated[str | None, "The transaction error as JSON text, if it failed."]
+    same_cluster: Annotated[
+        bool | None, "Whether the endpoint serves the cluster on which it was recorded; null without a record."
+    ]
+    record: Annotated[TransactionRecord | None, "Its record in the journal; null if there is none."]
+
+
+@dataclass(frozen=True)
+class ResumeData:
+    """The outcome of transactions that were unsettled."""
+
+    settled: list[TransactionRecord]
+    in_progress: Annotated[list[str], "Signatures of transactions that another running process is waiting for."]
+    on_other_clusters: Annotated[list[str], "Signatures of unsettled transactions on other clusters."]
+
+
+@dataclass(frozen=True)
+class ForgetData:
+    """A transaction whose outcome is no longer waited for."""
+
+    already_so: Annotated[bool, "Whether its outcome was already recorded."]
+    transaction: TransactionRecord

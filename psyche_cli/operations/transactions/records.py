@@ -1,0 +1,76 @@
+"""Records of the journal, found and shown."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+from solders.signature import Signature
+
+from psyche_cli.errors import NotFound, UsageError
+from psyche_cli.operations.transactions.payloads import NewAccount, TransactionRecord
+from psyche_cli.private_keys import holds_keypair
+from psyche_cli.redaction import Redactor
+from psyche_cli.solana.sending.journal import Journal, JournalEntry
+
+
+def parse_signature(text: str, redactor: Redactor) -> Signature:
+    """A base58 signature given by the user, which may be shown from now on.
+
+    In base58 it looks like a keypair, so everything that does is hidden at first. Raises UsageError, for a
+    keypair as well.
+    """
+    try:
+        signature = Signature.from_string(text.strip())
+    except ValueError as error:
+        raise UsageError("The signature is not valid: expected 64 bytes in base58.") from error
+    if holds_keypair(text):
+        raise UsageError(
+            "A private key was given instead of a signature.",
+            hint="Command lines are visible to other users and are saved in the shell history.",
+        )
+    redactor.unlearn(text)
+    return signature
+
+
+def find_record(journal: Journal, signature: str) -> JournalEntry:
+    """The record of a transaction. Raises NotFound, JournalError."""
+    entry = journal.entry(signature)
+    if entry is None:
+        raise NotFound(
+            f"The journal {journal.path} has no transaction {signature}.",
+            hint="To list its transactions: psyche-cli tx list --all",
+        )
+    return entry
+
+
+def record_data(entry: JournalEntry) -> TransactionRecord:
+    """The payload of a record."""
+    return TransactionRecord(
+        signature=entry.signature,
+        state=entry.state.value,
+        label=entry.label,
+        command=entry.command,
+        run_id=entry.run_id,
+        wallet=entry.wallet,
+        recorded_at=_iso(entry.recorded_at),
+        settled_at=None if entry.settled_at is None else _iso(entry.settled_at),
+        endpoint=entry.endpoint,
+        genesis_hash=entry.genesis_hash,
+        blockhash=entry.blockhash,
+        last_valid_block_height=entry.last_valid_block_height,
+        created_accounts=[NewAccount(account.address, account.role) for account in entry.created_accounts],
+        slot=entry.slot,
+        error=None if entry.error is None else json.dumps(entry.error),
+    )
+
+
+def record_row(entry: JournalEntry) -> tuple[str, str]:
+    """A record as a row: the signature, and the rest."""
+    run = "" if entry.run_id is None else f" (run {entry.run_id})"
+    state = entry.state.value.replace("_", " ")
+    return entry.signature, f"{state}: {entry.label}{run}, {_iso(entry.recorded_at)}, {entry.endpoint}"
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,93 @@
+"""Bring a recorded transaction of an earlier process to its outcome: resend the same bytes while they can land.
+
+A delivery right after signing may rely on any node's status cache, which covers the last 300 blockhashes. For an older
+record that is not enough: a node that no longer has the block would report a transaction that landed as unknown. So
+"expired" then requires a node whose ledger reaches back to the time of the record.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from psyche_cli.environment import Clock
+from psyche_cli.errors import NetworkError, TransactionExpired, TransactionUnknown
+from psyche_cli.receipts import Receipt
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.rpc.types import SignatureStatus
+from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
+from psyche_cli.solana.sending.journal import JournalEntry, RecordState
+from psyche_cli.solana.sending.transaction import signed_transaction
+
+_CACHED_BLOCKS: Final = 100
+"""Blocks after the last valid one for which every node knows the status: 300 less 150, and a margin."""
+
+
+class Settlement:
+    """The outcome of a recorded transaction: its state, its slot and error, and a receipt if it has landed."""
+
+    def __init__(
+        self, state: RecordState, status: SignatureStatus | None = None, receipt: Receipt | None = None
+    ) -> None:
+        self.state = state
+        self.slot = None if status is None else status.slot
+        self.error = None if status is None else status.err
+        self.receipt = receipt
+
+
+def delivery_of(
+    entry: JournalEntry, rpc: RpcClient, clock: Clock, deadline: Deadline, times: DeliveryTimes
+) -> TransactionDelivery:
+    """The continued delivery of a recorded transaction."""
+    signed = signed_transaction(entry.raw, entry.last_valid_block_height)
+    return TransactionDelivery(rpc, clock, signed, deadline, label=entry.label, times=times, sent_before=True)
+
+
+def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -> Settlement:
+    """The outcome of a delivery from ``delivery_of``. Raises TransactionUnknown."""
+    try:
+        status = delivery.run()
+    except TransactionExpired as expired:
+        if not _could_know(entry, rpc):
+            raise TransactionUnknown(
+                f"{rpc.label} does not know transaction {entry.signature}, but its ledger does not reach back to the "
+                "time when it was sent, so it may have landed.",
+                hint=f"Use an endpoint with a full history, or an explorer. {how_to_settle(entry.signature)}",
+                last_valid_block_height=entry.last_valid_block_height,
+                endpoint=rpc.label,
+                signature=entry.signature,
+            ) from expired
+        return Settlement(RecordState.EXPIRED)
+    except TransactionUnknown as unknown:
+        unknown.hint = how_to_settle(entry.signature)
+        raise
+    rpc.require_slot(status.slot)
+    landed = delivery.landed_transaction()
+    if status.err is not None:
+        return Settlement(RecordState.FAILED, status)
+    receipt = Receipt(
+        entry.label,
+        entry.signature,
+        status.slot,
+        landed.logs if landed else (),
+        landed.fee_lamports if landed else None,
+    )
+    return Settlement(RecordState.LANDED, status, receipt)
+
+
+def how_to_settle(signature: str) -> str:
+    """What to do about a transaction whose outcome is unknown."""
+    return (
+        f"Try again later: psyche-cli tx resume {signature} (or, if you know its outcome: psyche-cli tx forget "
+        f"{signature})"
+    )
+
+
+def _could_know(entry: JournalEntry, rpc: RpcClient) -> bool:
+    """Whether the endpoint would still know the transaction if it had landed."""
+    with suppress(NetworkError):
+        if rpc.chain_position("finalized").block_height <= entry.last_valid_block_height + _CACHED_BLOCKS:
+            return True
+        return rpc.first_available_block() <= entry.recorded_slot
+    return False
