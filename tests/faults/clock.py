@@ -1,25 +1,35 @@
-"""A clock for fault schedules: it only advances during waits, and a wait can be interrupted by Ctrl-C."""
+"""A clock for fault schedules: it only advances during waits, and a wait can be interrupted by Ctrl-C.
+
+It can also end the process: at a wait, or when the journal asks for the time, as it does before each of its writes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
 @dataclass
 class ScheduleClock:
-    """In seconds. ``interrupt_in`` is the number of sleeps before one raises KeyboardInterrupt, or None."""
+    """In seconds. ``interrupt_in`` is the number of sleeps before one raises KeyboardInterrupt, or None.
+
+    ``kill_in`` is the number of waits and journal writes before ``kill`` is called, or None.
+    """
 
     now: float = 1000.0
     interrupt_in: int | None = None
+    kill_in: int | None = None
+    kill: Callable[[], None] | None = None
 
     def monotonic(self) -> float:
         return self.now
 
     def unix_time(self) -> float:
+        self._count_down()
         return 1_700_000_000.0 + self.now
 
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
+        self._count_down()
         if self.interrupt_in is not None:
             self.interrupt_in -= 1
             if self.interrupt_in < 0:
@@ -27,3 +37,11 @@ class ScheduleClock:
                 self.now += seconds / 2
                 raise KeyboardInterrupt
         self.now += seconds
+
+    def _count_down(self) -> None:
+        if self.kill_in is None:
+            return
+        self.kill_in -= 1
+        if self.kill_in < 0 and self.kill is not None:
+            self.kill_in = None
+            self.kill()

@@ -16,8 +16,10 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import Transaction
 
+from psyche_cli.environment import Environment
 from psyche_cli.errors import HttpStatusError, TimedOut, Unreachable
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from tests.cli.killing import Killed
 
 from .clock import ScheduleClock
 from .schedule import (
@@ -66,6 +68,9 @@ class FaultyLine:
         self.left: set[str] = set()
         """The subset that may have reached the validator, and ``AIRDROP`` for a request to the faucet."""
         self.faucet_requests = 0
+        self.environment: Environment | None = None
+        """The environment of the command, needed to kill it."""
+        self.killed = False
         self.log: list[str] = []
 
     def close(self) -> None:
@@ -101,6 +106,8 @@ class FaultyLine:
             signature = AIRDROP
             self.faucet_requests += 1
         number, self._requests = self._requests, self._requests + 1
+        if number == self._schedule.kill_request:
+            self._end_at(body, signature)
         if number == self._schedule.interrupt_request:
             return self._interrupted(body, signature, timeout)
         silent = self._schedule.silent_from is not None and number >= self._schedule.silent_from
@@ -126,6 +133,21 @@ class FaultyLine:
             self._clock.now += timeout
             raise TimedOut("No answer.", endpoint=LABEL, request_sent=True)
         return self._spoilt(kind, answer, request)
+
+    def kill(self) -> None:
+        """End the process: drop what it would still have done after its output."""
+        self.killed = True
+        self.log.append(f"{self._clock.now:.2f} killed")
+        assert self.environment is not None
+        self.environment.after_output.clear()
+        raise Killed
+
+    def _end_at(self, body: bytes, signature: str | None) -> None:
+        if self._chance.random() < 0.5:
+            self._handle(body)
+            if signature is not None:
+                self.left.add(signature)
+        self.kill()
 
     def _interrupted(self, body: bytes, signature: str | None, timeout: float) -> bytes:
         executes = self._chance.random() < 0.5

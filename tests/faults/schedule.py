@@ -107,6 +107,8 @@ class Schedule:
         self.silent_from = chance.randrange(14) if chance.random() < 0.1 else None
         self.interrupt_request = chance.randrange(16) if chance.random() < 0.1 else None
         self.interrupt_sleep = chance.randrange(12) if chance.random() < 0.08 else None
+        # Set by tests in which the process is killed: at a request, or at a wait or a write to the journal.
+        self.kill_request: int | None = None
 
     @classmethod
     def calm(cls, seed: str) -> Schedule:

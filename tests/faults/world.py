@@ -12,6 +12,7 @@ from typing import Any
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from psyche_cli.cli.app import main
 from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
@@ -25,11 +26,12 @@ from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL
-from tests.cli.harness import SOL, CommandLine, Outcome
+from tests.cli.harness import SOL, CommandLine, Outcome, environment_of
 from tests.cli.test_life import largest_config
 from tests.support.state_home import state_home
 
 from .clock import ScheduleClock
+from .line import FaultyLine
 
 GRANTEE = "GrAntee1111111111111111111111111111111111111"
 MEMBER = "Member1111111111111111111111111111111111111"
@@ -65,6 +67,15 @@ class World:
         """Run a command with JSON output."""
         cli = CommandLine(self.home, open_transport, self.variables, self.clock)
         return cli(*words, "--output", "json")
+
+    def killable_command(self, line: FaultyLine, kill_in: int | None, *words: str) -> bool:
+        """Run a command on a line that may kill it, or that the clock kills. Returns whether it was killed."""
+        cli = CommandLine(self.home, lambda _url: line, self.variables, self.clock)
+        line.environment = environment = environment_of(cli)
+        self.clock.kill, self.clock.kill_in = line.kill, kill_in
+        main([*words, "--output", "json"], environment)
+        self.clock.kill_in = self.clock.kill = None
+        return line.killed
 
     def transport(self, url: str) -> Transport:
         """The validator, without faults."""

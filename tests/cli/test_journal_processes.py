@@ -1,0 +1,155 @@
+"""The journal with real processes, a real validator and real files: kills, simultaneous use, a full disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_cli.environment import SystemClock
+from psyche_cli.limits import COORDINATOR_ACCOUNT_BYTES
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.http import HttpTransport
+from psyche_cli.solana.sending.journal import FILE_NAME
+from psyche_cli.solana.wallet import Wallet
+from tests.cli.harness import SOL, CommandLine
+from tests.support.patience import PATIENCE
+
+TOP_UP = ("treasurer-top-up-rewards", "--run-id", "paying", "--collateral-amount", "1")
+
+
+@dataclass
+class Machine:
+    """A validator on a socket, an owner, and a state folder that real processes and in-process commands share."""
+
+    home: Path
+    rpc_url: str
+    runs: int = 1
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "RPC": self.rpc_url,
+            "WALLET_PRIVATE_KEY_PATH": str(self.home / "owner.json"),
+            "PSYCHE_CLI_STATE_DIR": str(self.home / "state"),
+        }
+
+    @property
+    def cli(self) -> CommandLine:
+        return CommandLine(self.home, HttpTransport, self.variables)
+
+    def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "psyche_cli", *words, "--output", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), **self.variables},
+            text=True,
+            **more,
+        )
+
+    def vault(self) -> int:
+        held: int = self.cli.json("rewards", "list", "--run-id", "paying")["vault_balance"]["base_units"]
+        return held // 10**6
+
+    def coordinator_accounts(self) -> int:
+        rpc = RpcClient(HttpTransport(self.rpc_url), SystemClock())
+        found = rpc.program_accounts(PUBLISHED.coordinator, [{"dataSize": COORDINATOR_ACCOUNT_BYTES}])
+        rpc.close()
+        return len(found)
+
+    def unsettled(self) -> int:
+        return len(self.cli.json("tx", "list")["transactions"])
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    key = Wallet.generate()
+    key.write_keypair_file(tmp_path / "owner.json")
+    options = LocalnetOptions(genesis=Genesis(balances={key.address: 1000 * SOL}), rpc_port=0)
+    with LocalValidator(options) as validator:
+        machine = Machine(tmp_path, validator.rpc_url)
+        mint = machine.cli.json("localnet", "new-mint", "--amount", "1000000")["mint"]
+        machine.cli.json("create-run", "--run-id", "paying", "--treasurer-collateral-mint", mint)
+        yield machine
+
+
+def test_kills_at_random_moments(machine: Machine, random_seed: int, full: bool) -> None:
+    """After each kill the journal opens. The repeated command takes effect once, directly or after tx resume."""
+    chance = random.Random(random_seed)
+    started = time.monotonic()
+    process = machine.start(*TOP_UP)
+    assert process.communicate(timeout=PATIENCE)[0]
+    usual = time.monotonic() - started
+    paid = machine.vault()
+    assert paid == 1
+    interrupted = 0
+    for number in range(50 if full else 10):
+        words = ("create-run", "--run-id", f"run-{number}") if number % 2 else TOP_UP
+        process = machine.start(*words)
+        time.sleep(chance.uniform(0.3, 1.1) * usual)
+        process.kill()
+        output, _ = process.communicate(timeout=PATIENCE)
+        interrupted += process.returncode == -signal.SIGKILL
+        landed = 0
+        if chance.random() < 0.5:
+            resumed = machine.cli.json("tx", "resume")
+            landed = sum(record["state"] == "landed" for record in resumed["settled"])
+            assert machine.unsettled() == 0
+            assert machine.vault() - paid <= 1
+        again = machine.cli(*words, "--output", "json")
+        assert machine.unsettled() == 0
+        if words is not TOP_UP:
+            machine.runs += 1
+            assert again.code == 0 or again.json["error"]["context"]["as_requested"] is True
+            assert machine.coordinator_accounts() == machine.runs, "a second account"
+            continue
+        assert again.code == 0, again.stderr
+        told = bool(output.strip()) or landed > 0  # then the repetition is a second payment on purpose
+        assert machine.vault() - paid in ({1, 2} if told else {1}), "a double payment"
+        paid = machine.vault()
+    assert interrupted, "no process was killed before it ended"
+
+
+def test_two_processes_at_once_pay_once_each(machine: Machine) -> None:
+    processes = [machine.start(*TOP_UP) for _ in range(2)]
+    documents = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in processes]
+    assert [document["exit_code"] for document in documents] == [0, 0]
+    signatures = {document["transactions"][0]["signature"] for document in documents}
+    assert len(signatures) == 2, "each has made its own payment"
+    assert machine.vault() == 2
+    records = machine.cli.json("tx", "list", "--all")["transactions"]
+    assert signatures <= {record["signature"] for record in records}
+    assert machine.unsettled() == 0
+
+
+@pytest.mark.parametrize("bytes_left", [0, 4096, 10_000], ids=["new file", "one page", "two pages"])
+def test_a_full_disk_refuses_before_anything_is_sent(machine: Machine, bytes_left: int) -> None:
+    """The limit on the size of files has the same effect: SQLite cannot write."""
+    (machine.home / "state" / FILE_NAME).unlink()
+    before = len(machine.cli.json("tx", "list", "--all")["transactions"])
+    process = machine.start(
+        *TOP_UP, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, resource.RLIM_INFINITY))
+    )
+    output, errors = process.communicate(timeout=PATIENCE)
+    document = json.loads(output)
+    assert before == 0
+    assert (document["exit_code"], document["error"]["code"]) == (12, "journal_error"), errors
+    assert document["error"]["context"]["sent"] is False
+    assert "The transaction was not sent." in errors
+    assert machine.vault() == 0
+    assert machine.cli(*TOP_UP).code == 0, "there is space again"
