@@ -71,6 +71,8 @@ class FaultyLine:
         self.environment: Environment | None = None
         """The environment of the command, needed to kill it."""
         self.killed = False
+        self.told = False
+        """Whether the command has printed its result or error."""
         self.log: list[str] = []
 
     def close(self) -> None:

@@ -66,7 +66,7 @@ def attempt(world: World, chance: random.Random, seed: str, *words: str) -> Faul
 
 def judge(world: World, scenario: Scenario, lines: list[FaultyLine], chance: random.Random) -> Iterator[str]:
     """The problems afterwards, one sentence each."""
-    told = not all(line.killed for line in lines)
+    told = any(line.told for line in lines)
     resumes = chance.random() < 0.5
     if resumes:
         resumed = world.command(world.transport, "tx", "resume")

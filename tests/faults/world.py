@@ -27,6 +27,7 @@ from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL
 from tests.cli.harness import SOL, CommandLine, Outcome, environment_of
+from tests.cli.killing import Killed
 from tests.cli.test_life import largest_config
 from tests.support.state_home import state_home
 
@@ -68,14 +69,17 @@ class World:
         cli = CommandLine(self.home, open_transport, self.variables, self.clock)
         return cli(*words, "--output", "json")
 
-    def killable_command(self, line: FaultyLine, kill_in: int | None, *words: str) -> bool:
-        """Run a command on a line that may kill it, or that the clock kills. Returns whether it was killed."""
+    def killable_command(self, line: FaultyLine, kill_in: int | None, *words: str) -> None:
+        """Run a command on a line that may kill it, or that the clock kills."""
         cli = CommandLine(self.home, lambda _url: line, self.variables, self.clock)
         line.environment = environment = environment_of(cli)
         self.clock.kill, self.clock.kill_in = line.kill, kill_in
-        main([*words, "--output", "json"], environment)
+        try:
+            main([*words, "--output", "json"], environment)
+            line.told = not line.killed
+        except Killed:
+            line.told = True  # killed after its output
         self.clock.kill_in = self.clock.kill = None
-        return line.killed
 
     def transport(self, url: str) -> Transport:
         """The validator, without faults."""
