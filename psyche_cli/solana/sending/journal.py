@@ -34,7 +34,7 @@ _APPLICATION: Final = 0x50537943
 
 _RUNNING: Final = "running"
 _TABLE: Final = """
-CREATE TABLE transactions (
+CREATE TABLE IF NOT EXISTS transactions (
     signature TEXT PRIMARY KEY,
     raw BLOB NOT NULL,
     label TEXT NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE transactions (
     settled_at INTEGER
 ) WITHOUT ROWID
 """
-_INDEX: Final = "CREATE INDEX unsettled ON transactions (state) WHERE state = 'unsettled'"
+_INDEX: Final = "CREATE INDEX IF NOT EXISTS unsettled ON transactions (state) WHERE state = 'unsettled'"
 
 
 class RecordState(Enum):
@@ -219,11 +219,10 @@ class Journal:
         connection.execute("PRAGMA synchronous = FULL")
         if _is_empty(connection):
             connection.execute("BEGIN IMMEDIATE")  # waits for a process that is creating the tables
-            if _is_empty(connection):
-                connection.execute(_TABLE)
-                connection.execute(_INDEX)
-                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {FORMAT}")
+            connection.execute(_TABLE)
+            connection.execute(_INDEX)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
             connection.execute("COMMIT")
         [mark] = connection.execute("PRAGMA application_id").fetchone()
         if mark != _APPLICATION:

@@ -1,0 +1,117 @@
+"""Several reads in one batch, and endpoints that do not support batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from psyche_cli.errors import HttpStatusError, NetworkError, TimedOut, Unreachable
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.deadline import Deadline
+from tests.solana.scripted import FakeClock
+
+GENESIS = "4uhcVJyU9pJkvQyS88uRDiswHXSCkY3zQawwpjk2NsNY"
+SIMULATION = {"context": {"slot": 5}, "value": {"err": None, "logs": [], "unitsConsumed": 1}}
+Answer = Callable[[list[int]], Any]
+
+
+class Endpoint:
+    """Responds to a batch with the result of a function of its ids, and to single requests properly."""
+
+    label = "endpoint"
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self.bodies: list[Any] = []
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        assert timeout > 0
+        request = json.loads(body)
+        self.bodies.append(request)
+        if isinstance(request, list):
+            answer = self._answer([one["id"] for one in request])
+            return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        result: Any = GENESIS if request["method"] == "getGenesisHash" else SIMULATION
+        return json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode()
+
+    def close(self) -> None: ...
+
+
+def result(number: Any, value: Any) -> Any:
+    return {"jsonrpc": "2.0", "id": number, "result": value}
+
+
+def error(number: Any) -> Any:
+    return {"jsonrpc": "2.0", "id": number, "error": {"code": -32600, "message": "no batches"}}
+
+
+def raising(fault: NetworkError) -> Answer:
+    def answer(ids: list[int]) -> Any:
+        raise fault
+
+    return answer
+
+
+def ask(answer: Answer) -> Endpoint:
+    endpoint = Endpoint(answer)
+    rpc = RpcClient(endpoint, FakeClock())
+    for _ in range(2):
+        simulation, genesis = rpc.simulate_and_identify(b"transaction")
+        assert (simulation.err, simulation.slot, str(genesis)) == (None, 5, GENESIS)
+    return endpoint
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "reversed"])
+def test_a_batch_takes_one_round_trip(order: int) -> None:
+    endpoint = ask(lambda ids: [result(ids[0], SIMULATION), result(ids[1], GENESIS)][::order])
+    assert [len(body) for body in endpoint.bodies] == [2, 2]
+    assert [one["method"] for one in endpoint.bodies[0]] == ["simulateTransaction", "getGenesisHash"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda ids: error(None),
+        lambda ids: error(ids[0]),
+        lambda ids: [error(None)],
+        lambda ids: [error(ids[0]), error(ids[1])],
+        lambda ids: result(ids[0], SIMULATION),
+        lambda ids: [result(ids[0], SIMULATION)],
+        lambda ids: [result(ids[0], SIMULATION), result(ids[0], GENESIS)],
+        lambda ids: [result(ids[0], SIMULATION), result([], GENESIS)],
+        lambda ids: [result(ids[0], SIMULATION), "nonsense"],
+        lambda ids: b"<html>",
+        raising(HttpStatusError("403", status=403)),
+        raising(HttpStatusError("429", status=429, retry_after=30)),
+    ],
+)
+def test_an_endpoint_that_rejects_a_batch_is_not_sent_another_one(answer: Answer) -> None:
+    endpoint = ask(answer)
+    assert [isinstance(body, list) for body in endpoint.bodies] == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        raising(Unreachable("gone", request_sent=True)),
+        raising(TimedOut("slow", request_sent=True)),
+        lambda ids: [result(ids[0], SIMULATION), result(ids[1], "not a hash")],
+        lambda ids: [result(ids[0], {}), result(ids[1], GENESIS)],
+    ],
+)
+def test_a_lost_or_invalid_answer_does_not_rule_out_the_next_batch(answer: Answer) -> None:
+    endpoint = ask(answer)
+    assert [isinstance(body, list) for body in endpoint.bodies] == [True, False, False] * 2
+
+
+def test_no_batch_after_the_deadline() -> None:
+    clock = FakeClock()
+    endpoint = Endpoint(lambda ids: [])
+    rpc = RpcClient(endpoint, clock, deadline=Deadline(clock, 1.0))
+    clock.now += 1
+    with pytest.raises(TimedOut):
+        rpc.simulate_and_identify(b"transaction")
+    assert endpoint.bodies == []

@@ -1,0 +1,187 @@
+"""The journal's file: records, states, sessions of other processes, and everything that can be wrong with it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from psyche_cli.errors import JournalDamaged, JournalError
+from psyche_cli.solana.sending import journal as module
+from psyche_cli.solana.sending.journal import CreatedAccount, Journal, JournalEntry, RecordState
+from psyche_cli.solana.sending.recording import Recorder
+from tests.solana.scripted import FakeClock
+
+CLOCK = FakeClock()
+
+
+def entry(signature: str = "one", session: str = "a session", **changes: object) -> JournalEntry:
+    made = JournalEntry(
+        signature=signature,
+        raw=b"\x01signed",
+        label="top up",
+        command="treasurer-top-up-rewards",
+        intent='{"command": "treasurer-top-up-rewards"}',
+        run_id="my-run",
+        wallet="a wallet",
+        genesis_hash="a genesis hash",
+        endpoint="http://127.0.0.1:8899",
+        blockhash="a blockhash",
+        last_valid_block_height=150,
+        recorded_slot=7,
+        created_accounts=(CreatedAccount("an address", "a role"),),
+        recorded_at=1_700_000_000,
+        session=session,
+    )
+    return made._replace(**changes)  # type: ignore[arg-type]  # of these names
+
+
+def test_a_record_is_read_back_and_settled_once(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "state", CLOCK)) as journal:
+        assert journal.entries() == []
+        assert journal.entry("one") is None
+        assert not journal.path.exists()
+        assert journal.record(entry())
+        assert journal.record(entry("two", recorded_at=1_600_000_000))
+        assert journal.entry("one") == entry()
+        assert [one.signature for one in journal.entries()] == ["two", "one"]
+        error = {"InstructionError": [0, {"Custom": 1}]}
+        assert journal.settle("one", RecordState.FAILED, slot=9, error=error)
+        assert not journal.settle("one", RecordState.LANDED, slot=10), "a final state does not change"
+        done = journal.entry("one")
+        assert done == entry()._replace(
+            state=RecordState.FAILED, slot=9, error=error, settled_at=int(CLOCK.unix_time())
+        )
+        assert [one.signature for one in journal.entries(unsettled_only=True)] == ["two"]
+    with closing(Journal(tmp_path / "state", CLOCK)) as again:
+        assert again.entry("one") == done
+
+
+def test_the_same_bytes_are_recorded_again_only_if_they_were_never_sent(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        assert journal.record(entry())
+        assert not journal.record(entry(label="another"))
+        journal.settle("one", RecordState.NOT_SENT)
+        again = entry(label="again")
+        assert journal.record(again)
+        assert journal.entry("one") == again
+
+
+def test_a_record_is_left_behind_when_its_process_has_ended(tmp_path: Path) -> None:
+    first, second = Journal(tmp_path, CLOCK), Journal(tmp_path, CLOCK)
+    first.record(entry(session=first.session))
+    [record] = second.entries()
+    assert not second.is_left_behind(record), "the other process is running"
+    assert not first.is_left_behind(record), "it is its own"
+    first.close()
+    assert second.is_left_behind(record)
+    second.close()
+    second.close()
+
+
+def test_a_killed_process_leaves_its_records_behind(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from psyche_cli.solana.sending.journal import Journal
+from tests.solana.test_journal import CLOCK, entry
+journal = Journal(Path(sys.argv[1]), CLOCK)
+journal.record(entry(session=journal.session))
+print("recorded", flush=True)
+sys.stdin.read()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "recorded\n"
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        [record] = journal.entries()
+        assert not journal.is_left_behind(record)
+        process.kill()
+        process.communicate()
+        assert journal.is_left_behind(record)
+        assert not list((tmp_path / "running").iterdir()), "its mark is deleted"
+
+
+def test_an_empty_file_is_a_journal_that_was_about_to_be_created(tmp_path: Path) -> None:
+    (tmp_path / module.FILE_NAME).touch()
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        assert journal.entries() == []
+        assert journal.record(entry())
+
+
+def test_the_file_of_another_application_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / module.FILE_NAME)) as connection:
+        connection.execute("CREATE TABLE something (x)")
+    with closing(Journal(tmp_path, CLOCK)) as journal, pytest.raises(JournalDamaged, match="another application"):
+        journal.entries()
+
+
+def test_a_record_that_makes_no_sense_is_damage(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        journal.record(entry())
+        with closing(sqlite3.connect(journal.path)) as connection, connection:
+            connection.execute("UPDATE transactions SET state = 'nonsense'")
+        with pytest.raises(JournalDamaged):
+            journal.entries()
+
+
+def test_damage_in_the_middle_is_found_when_the_file_is_opened(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        for number in range(200):
+            journal.record(entry(f"{number:03}"))
+    content = bytearray(journal.path.read_bytes())
+    content[4096 * 3 : 4096 * 4] = os.urandom(4096)
+    journal.path.write_bytes(content)
+    with closing(Journal(tmp_path, CLOCK)) as again, pytest.raises(JournalDamaged):
+        again.entries(unsettled_only=True)
+
+
+def test_a_locked_file_is_waited_for_and_then_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOCK_SECONDS", 0.05)
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        journal.record(entry())
+        with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(JournalError, match="locked"), closing(Journal(tmp_path, CLOCK)) as second:
+                second.record(entry("two"))
+            other.execute("ROLLBACK")
+        assert journal.record(entry("two"))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with closing(Journal(tmp_path / "file" / "state", CLOCK)) as journal, pytest.raises(JournalError, match="written"):
+        journal.record(entry())
+
+
+def test_an_outcome_that_cannot_be_recorded_is_a_warning(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    (tmp_path / "file").touch()
+    journal = Journal(tmp_path / "file" / "state", CLOCK)
+    recorder = Recorder(
+        journal,
+        CLOCK,
+        command="create-run",
+        intent="",
+        run_id=None,
+        wallet="a wallet",
+        redacted=lambda text: text,
+        warn=warnings.append,
+        after_output=lambda callback: callback(),
+    )
+    recorder.settle_after_output("one", 7)
+    [warning] = warnings
+    assert "The outcome of transaction one was not recorded" in warning
+    assert not recorder.is_same(entry(intent="")), "a session without an intent has no earlier attempt"
+    assert not recorder.concerns_run(entry(run_id=None))
