@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from psyche_cli.errors import JournalDamaged, JournalError
+from psyche_cli.errors import JournalDamaged, JournalError, Json
 from psyche_cli.solana.sending import journal as module
 from psyche_cli.solana.sending.journal import CreatedAccount, Journal, JournalEntry, RecordState
 from psyche_cli.solana.sending.recording import Recorder
@@ -50,7 +50,7 @@ def test_a_record_is_read_back_and_settled_once(tmp_path: Path) -> None:
         assert journal.record(entry("two", recorded_at=1_600_000_000))
         assert journal.entry("one") == entry()
         assert [one.signature for one in journal.entries()] == ["two", "one"]
-        error = {"InstructionError": [0, {"Custom": 1}]}
+        error: Json = {"InstructionError": [0, {"Custom": 1}]}
         assert journal.settle("one", RecordState.FAILED, slot=9, error=error)
         assert not journal.settle("one", RecordState.LANDED, slot=10), "a final state does not change"
         done = journal.entry("one")
