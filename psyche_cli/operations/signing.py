@@ -8,6 +8,7 @@ from pathlib import Path
 
 from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
+from psyche_cli.operations.journal import open_journal
 from psyche_cli.operations.left_behind import settle_left_behind
 from psyche_cli.operations.sessions import Session, connected
 from psyche_cli.protocol.errors.program_errors import failure_describer
@@ -16,7 +17,6 @@ from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
-from psyche_cli.solana.sending.journal import Journal
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.wallet import Wallet, load_wallet
@@ -91,7 +91,7 @@ def signing_session(
     asked = environment.clock.monotonic()
     wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
     started = environment.started + environment.clock.monotonic() - asked
-    journal = Journal(state_folder or environment.state_folder, environment.clock)
+    journal = open_journal(environment, state_folder)
     recorder = Recorder(
         journal,
         environment.clock,

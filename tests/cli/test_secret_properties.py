@@ -30,6 +30,8 @@ from tests.cli.harness import Chain, CommandLine, Outcome, address_of
 from tests.cli.test_output import ADDRESS, FastClock
 from tests.support.secret_forms import FORMS, keypair, leaked, numbers_in_a_row
 
+SIGNATURE = "5" * 88
+
 VERBS: dict[str, list[str]] = {
     "create-run": ["create-run", "--run-id", "new", "--client-version", "latest"],
     "update-config": ["update-config", "--run-id", "test", "--config-path", str(MINIMAL), "--name", "x"],
@@ -69,6 +71,10 @@ VERBS: dict[str, list[str]] = {
     "keygen pubkey": ["keygen", "pubkey"],
     "balance": ["balance", ADDRESS],
     "airdrop": ["airdrop", "1", ADDRESS],
+    "tx list": ["tx", "list", "--run-id", "test"],
+    "tx status": ["tx", "status", SIGNATURE],
+    "tx resume": ["tx", "resume", SIGNATURE],
+    "tx forget": ["tx", "forget", SIGNATURE],
     "completion": ["completion", "bash"],
     "schema": ["schema", "localnet", "warp"],
     # Never starts, because no slot is that long.
@@ -85,6 +91,7 @@ VERBS: dict[str, list[str]] = {
     "localnet programs": ["localnet", "programs", "--export", "programs"],
 }
 WITHOUT_ENDPOINT = (
+    "tx list",
     "config check",
     "config example",
     "config preview",

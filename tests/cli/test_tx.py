@@ -377,3 +377,11 @@ def test_an_endpoint_whose_ledger_is_too_short_cannot_say_that_it_expired(house:
     assert house.chain.requests.count(SEND) >= 1
     assert coordinator_accounts(house) == []
     assert without_waiting(house).json("tx", "resume")["settled"][0]["state"] == "expired"
+
+
+def test_a_key_is_not_taken_for_the_folder(house: House) -> None:
+    key = FORMS["base58"](bytes(json.loads(house.owner.read_text())))
+    for words in (("tx", "list"), ("create-run", "--run-id", "test")):
+        outcome = house.cli(*words, "--state-dir", key)
+        assert outcome.code is ExitCode.USAGE
+        assert not leaked(key, outcome.stdout + outcome.stderr)

@@ -20,15 +20,15 @@ def command(call: Call, signature: TransactionSignature, *, yes: Yes = False, st
     An unsettled transaction holds up a repetition of its command until its outcome is known. This command lets the
     repetition go ahead. Refuses a transaction that may still land, unless --yes is given.
     """
+    from psyche_cli.operations.journal import open_journal
     from psyche_cli.operations.transactions.forget import forget
     from psyche_cli.operations.transactions.records import parse_signature
-    from psyche_cli.solana.sending.journal import Journal
 
     parsed = parse_signature(signature, call.environment.redactor)
     environment = call.environment
 
     def read(session: Session) -> Result:
-        with closing(Journal(state_dir or environment.state_folder, environment.clock)) as journal:
+        with closing(open_journal(environment, state_dir)) as journal:
             return forget(session, journal, parsed, agreed=yes)
 
     return read

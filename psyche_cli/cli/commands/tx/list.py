@@ -25,9 +25,9 @@ def command(
 
     Reads only the journal; makes no requests.
     """
+    from psyche_cli.operations.journal import open_journal
     from psyche_cli.operations.transactions.list_transactions import list_transactions
-    from psyche_cli.solana.sending.journal import Journal
 
     environment = call.environment
-    with closing(Journal(state_dir or environment.state_folder, environment.clock)) as journal:
+    with closing(open_journal(environment, state_dir)) as journal:
         return list_transactions(journal, run_id=run_id, all=all)

@@ -27,15 +27,15 @@ def command(
     While a transaction can still land, the recorded bytes are sent again; nothing is signed, so no wallet is needed.
     Ends with exit code 9 if an outcome remains unknown.
     """
+    from psyche_cli.operations.journal import open_journal
     from psyche_cli.operations.transactions.records import parse_signature
     from psyche_cli.operations.transactions.resume import resume
-    from psyche_cli.solana.sending.journal import Journal
 
     parsed = None if signature is None else parse_signature(signature, call.environment.redactor)
     environment = call.environment
 
     def read(session: Session) -> Result:
-        with closing(Journal(state_dir or environment.state_folder, environment.clock)) as journal:
+        with closing(open_journal(environment, state_dir)) as journal:
             return resume(session, journal, environment.clock, parsed, after_output=environment.after_output.append)
 
     return read

@@ -19,15 +19,15 @@ def command(call: Call, signature: TransactionSignature, *, state_dir: StateDir 
 
     Changes nothing. To determine the outcome of an unsettled transaction, use tx resume.
     """
+    from psyche_cli.operations.journal import open_journal
     from psyche_cli.operations.transactions.records import parse_signature
     from psyche_cli.operations.transactions.status import transaction_status
-    from psyche_cli.solana.sending.journal import Journal
 
     parsed = parse_signature(signature, call.environment.redactor)
     environment = call.environment
 
     def read(session: Session) -> Result:
-        with closing(Journal(state_dir or environment.state_folder, environment.clock)) as journal:
+        with closing(open_journal(environment, state_dir)) as journal:
             return transaction_status(session, journal, parsed)
 
     return read
