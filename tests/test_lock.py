@@ -48,4 +48,6 @@ def test_every_pin_has_a_hash(file: str) -> None:
 
 
 def test_the_lock_files_contain_no_package_index() -> None:
-    assert "://" not in "".join(path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt"))
+    files = sorted((ROOT / "requirements").glob("*.txt"))
+    assert [file.name for file in files] == ["dev.txt", "run.txt"]
+    assert "://" not in "".join(file.read_text(encoding="utf-8") for file in files)

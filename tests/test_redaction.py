@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import pickle
 from collections.abc import Callable
 from hashlib import sha256
 from urllib.parse import quote, unquote
@@ -304,6 +305,8 @@ def test_the_redactor_stores_no_key(seed: bytes) -> None:
     redactor.learn_key(key)
     redactor.learn_secret(str(Keypair.from_bytes(key)))
     held = [getattr(redactor, name) for name in Redactor.__slots__]
+    stored = pickle.dumps(held)
+    assert not any(key[at : at + SHORTEST] in stored for at in range(len(key) - SHORTEST + 1))
     assert not any(
         leaked(form(key), repr([redactor, held])) for name, form in FORMS.items() if "base" in name or "hex" in name
     )

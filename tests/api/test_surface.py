@@ -20,10 +20,9 @@ def test_exported_names_and_signatures() -> None:
 
 
 def test_every_export_is_documented() -> None:
-    undocumented = [
-        name for name in api.__all__ if callable(value := getattr(api, name)) and not (value.__doc__ or "").strip()
-    ]
-    assert not undocumented
+    documented = {name: value.__doc__ or "" for name in api.__all__ if callable(value := getattr(api, name))}
+    # Python gives a dataclass or named tuple without a docstring its signature as one.
+    assert [name for name, text in documented.items() if not text.strip() or text.startswith(f"{name}(")] == []
 
 
 def test_type_checkers_see_the_same_names() -> None:

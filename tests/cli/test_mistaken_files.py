@@ -210,6 +210,6 @@ def test_a_key_is_rejected_as_the_name_of_a_new_file(
         for output in ((), ("--output", "json")):
             outcome = house.cli(*words, *output)
             assert outcome.code is ExitCode.USAGE, outcome.stderr
-            assert not leaked(key, outcome.stdout + outcome.stderr) or "," in key
+            assert not leaked(key, outcome.stdout + outcome.stderr)
             assert not numbers_in_a_row(NUMBERS) & numbers_in_a_row(outcome.stdout + outcome.stderr)
     assert sorted(tmp_path.rglob("*")) == before

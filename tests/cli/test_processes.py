@@ -132,7 +132,7 @@ def test_a_closed_pipe_causes_no_traceback(shell: Shell) -> None:
     process.stdout.close()
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
-    process.wait(PATIENCE)
+    assert process.wait(PATIENCE) == 1
 
 
 def test_ctrl_c_exits_with_130(shell: Shell) -> None:

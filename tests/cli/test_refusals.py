@@ -22,7 +22,7 @@ def refused(house: House, code: ExitCode, *words: object, **variables: str) -> s
     as_json = house.cli(*words, "--output", "json", variables=variables)
     assert (human.code, as_json.code) == (code, code), human.stderr
     assert house.chain.sent == sent, "something was sent"
-    assert human.stdout == "" or words[0].__str__().startswith("json-dump-")
+    assert human.stdout == "" or str(words[0]).startswith("json-dump-")
     error = as_json.json["error"]
     assert as_json.json["ok"] is False
     assert as_json.json["exit_code"] == code
