@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO, TypeAlias
 
 from psyche_cli.diagnostics import Diagnostics
 from psyche_cli.printable import is_utf8
@@ -77,13 +77,22 @@ def _home() -> Path:
         return Path(os.sep)
 
 
+OutputFormat: TypeAlias = Literal["human", "json", "json-compact"]
+"""Formats of stdout: text for people, JSON with indentation, and JSON on one line."""
+
+
 class OutputOptions:
     """The output options of a command line. Set while it is being parsed."""
 
     def __init__(self) -> None:
-        self.as_json = False
+        self.format: OutputFormat = "human"
         self.quiet = False
         self.verbose = False
+
+    @property
+    def as_json(self) -> bool:
+        """Whether stdout is JSON."""
+        return self.format != "human"
 
 
 class Environment:

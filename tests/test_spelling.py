@@ -64,3 +64,16 @@ def test_the_closest_match_comes_first() -> None:
 )
 def test_distance(one: str, other: str, steps: int) -> None:
     assert distance(one, other) == distance(other, one) == steps
+
+
+@pytest.mark.parametrize(
+    "asking", ["get", "show", "list", "read", "check", "dump", "delete", "remove", "close", "status"]
+)
+def test_a_word_that_asks_to_look_or_to_delete_is_not_a_typo_of_another(asking: str) -> None:
+    for verb in (*VERBS, *LOCALNET):
+        head, *rest = verb.split("-")
+        for word in ("-".join([asking, *rest]), "-".join([head, *rest[:-1], asking])):
+            assert all(asking in name.split("-") for name in near_misspellings(word, (*VERBS, *LOCALNET)))
+    assert near_misspellings("show", ["shop"]) == []
+    assert near_misspellings("close-runs", ["close-run"]) == ["close-run"]
+    assert near_misspellings("read-runs", ["real-runs"]) == []

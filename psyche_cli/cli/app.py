@@ -85,8 +85,10 @@ def _show(outcome: Result | PsycheError | None, line: CommandLine | PlainLine, e
 
     Raises OSError or ValueError if stdout cannot be written.
     """
-    as_json = line.wants_json or (line.prints_document and isinstance(outcome, PsycheError))
-    renderer = Renderer(environment, command=line.command, as_json=as_json)
+    selected = line.output_format
+    as_json = selected != "human" or (line.prints_document and isinstance(outcome, PsycheError))
+    compact = selected == "json-compact"
+    renderer = Renderer(environment, command=line.command, as_json=as_json, compact=compact)
     if outcome is not None and not isinstance(outcome, PsycheError):
         try:
             renderer.result(outcome)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import typer
 
 from psyche_cli import __version__
 from psyche_cli.cli.command_tree import PROGRAM, Group, asked_for, came_from_command_line, root_command, usage
+from psyche_cli.cli.other_verbs import advice_on
 from psyche_cli.cli.spelling import near_misspellings
 from psyche_cli.cli.verbs import ALIASES
+from psyche_cli.environment import OutputFormat
 from psyche_cli.errors import UsageError
 from psyche_cli.results import PlainText
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from psyche_cli.environment import Environment
     from psyche_cli.results import Result
 
-_FORMATS: Final = ("human", "json")
+_FORMATS: Final = get_args(OutputFormat)
+
+_REQUESTS: Final = {"help": "--help", "version": "--version"}
+"""Words that users type like a verb, with the options that they stand for."""
 
 
 class CommandLine:
@@ -39,10 +44,9 @@ class CommandLine:
         self._verb: Verb | None = None
 
     @property
-    def wants_json(self) -> bool:
-        """Whether ``--output`` selects JSON. If parsing failed, the unparsed words are searched for the option."""
-        asked = _format_in(self._unread)
-        return self._environment.output.as_json if asked is None else asked == "json"
+    def output_format(self) -> OutputFormat:
+        """The format that ``--output`` selects. If parsing failed, the unparsed words are searched for the option."""
+        return _format_in(self._unread) or self._environment.output.format
 
     @property
     def prints_document(self) -> bool:
@@ -59,6 +63,11 @@ class CommandLine:
             context = self._read_level(command, name)
             self._context = context
             words = [*context._protected_args, *context.args]
+            if words and words[0] in _REQUESTS and command is root_command():
+                self._unread = [*words[1:], _REQUESTS[words[0]]]
+                self._context = None
+                context = self._context = self._read_level(command, name)
+                words = [*context._protected_args, *context.args]
             if words and not self.command:
                 words = [*ALIASES.get(words[0], words[:1]), *words[1:]]
             if not words or not isinstance(command, Group):
@@ -84,6 +93,11 @@ class CommandLine:
         asked = asked_for(context)
         if asked == "version":
             return PlainText(f"{PROGRAM} {__version__}", {"version": __version__})
+        if asked in ("install-completion", "show-completion"):
+            from psyche_cli.cli.completion_scripts import completion_script, install_completion
+
+            self.command = "completion"
+            return (completion_script if asked == "show-completion" else install_completion)(self._environment, None)
         if asked == "help":
             return PlainText(context.get_help(), usage(context))
         command: Any = context.command
@@ -125,6 +139,11 @@ class CommandLine:
 
     def _unknown_command(self, group: Group, word: str) -> UsageError:
         self._environment.redactor.learn_misplaced([word])
+        advice = advice_on(word) if group is root_command() else None
+        if advice is not None:
+            sentence, verb = advice
+            self.command = self.command or word
+            return UsageError(f"No such command {word!r}.", hint=f"{sentence} See: {PROGRAM} {verb} --help")
         known = [verb.name for verb in group.verbs]
         message = f"No such command {word!r}.{_suggestion(word, known)}"
         error = UsageError(message, hint=self._see_help())
@@ -148,11 +167,11 @@ class CommandLine:
         return f"See: {' '.join([PROGRAM, *self.command.split()])} --help"
 
 
-def _format_in(words: Sequence[str]) -> str | None:
+def _format_in(words: Sequence[str]) -> OutputFormat | None:
     """The value of the last valid ``--output`` option among unparsed words."""
     found = [word.partition("=")[2] for word in words if word.startswith("--output=")]
     found += [value for name, value in itertools.pairwise(words) if name == "--output"]
-    formats = [value.lower() for value in found if value.lower() in _FORMATS]
+    formats: list[OutputFormat] = [name for value in found for name in _FORMATS if value.lower() == name]
     return formats[-1] if formats else None
 
 

@@ -36,7 +36,7 @@ _NON_BREAKING_HYPHEN: Final = "\N{NON-BREAKING HYPHEN}"
 
 
 def asked_for(context: typer.Context) -> str | None:
-    """What the user requested instead of running a verb: "help", "version" or None."""
+    """What the user requested instead of running a verb: the name of an option such as "help", or None."""
     asked: str | None = context.meta.get("asked for")
     return asked
 
@@ -103,7 +103,7 @@ class _Level:
     def get_help_option(self, _: Any) -> TyperOption:
         """The option ``--help``. It prints nothing itself: the help text is the result of the command line."""
         if self._help_option is None:
-            self._help_option = _request_option("--help", help="Show this message and exit.")
+            self._help_option = _request_option("--help", "-h", help="Show this message and exit.")
         return self._help_option
 
     def get_help(self, ctx: Any) -> str:
@@ -225,7 +225,12 @@ def root_command() -> Group:
     return Group(
         name=PROGRAM,
         sections=SECTIONS,
-        params=[_request_option("--version", "-V", help="Show the version and exit."), *_output_options()],
+        params=[
+            _request_option("--version", "-V", help="Show the version and exit."),
+            _request_option("--install-completion", help="Install completion for the current shell and exit."),
+            _request_option("--show-completion", help="Print the completion script for the current shell and exit."),
+            *_output_options(),
+        ],
         help=_HELP,
         rich_markup_mode=None,
         context_settings={"max_content_width": _WIDEST_HELP},
@@ -298,8 +303,7 @@ def _output_options() -> list[Any]:
 def _apply_output_option(context: Any, param: Any, value: Any) -> Any:
     """Make an output option from the command line take effect immediately."""
     if came_from_command_line(context, param.name):
-        name, setting = ("as_json", value == "json") if param.name == "output" else (param.name, value)
-        setattr(context.obj.output, name, setting)
+        setattr(context.obj.output, "format" if param.name == "output" else param.name, value)
     return value
 
 

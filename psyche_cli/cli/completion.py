@@ -1,4 +1,4 @@
-"""Shell completion: the candidates for a command line, and the completion scripts for each shell.
+"""Shell completion: the candidates for a command line.
 
 A completion script runs ``psyche-cli`` with the words up to the cursor (the last one may be incomplete) and an
 environment variable set. The output is one line per candidate: the word, a space, its help.
@@ -7,10 +7,9 @@ environment variable set. The output is one line per candidate: the word, a spac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from psyche_cli.cli.command_tree import PROGRAM, Group, root_command
-from psyche_cli.cli.options import COMPLETION_VARIABLE
 from psyche_cli.cli.verbs import ALIASES
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
     prefix = "" if prefix == "=" else prefix
     before = [word for word in before if word != "="]
     command: Any = root_command()
+    if before[:1] == ["help"]:
+        before = before[1:]
     if before:
         before = [*ALIASES.get(before[0], before[:1]), *before[1:]]
     name, rest, context = PROGRAM, before, None
@@ -57,45 +58,3 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
 def _values(parameter: Any, context: Any) -> list[tuple[str, str]]:
     """The values of an option or argument, where they are known."""
     return [(item.value, item.help or "") for item in parameter.shell_complete(context, "") if item.type == "plain"]
-
-
-SCRIPTS: Final = {
-    "bash": f"""\
-_psyche_cli() {{
-    local line
-    COMPREPLY=()
-    while IFS= read -r line; do
-        COMPREPLY+=("${{line%% *}}")
-    done < <({COMPLETION_VARIABLE}=1 "$1" "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null)
-}}
-complete -o default -F _psyche_cli {PROGRAM}
-""",
-    "zsh": f"""\
-#compdef {PROGRAM}
-_psyche_cli() {{
-    local line
-    local -a found
-    while IFS= read -r line; do
-        line="${{line/ /:}}"
-        found+=("${{line%:}}")
-    done < <({COMPLETION_VARIABLE}=1 "${{words[1]}}" "${{(@)words[2,CURRENT]}}" 2>/dev/null)
-    if (( $#found )); then
-        _describe {PROGRAM} found
-    else
-        [[ ${{words[CURRENT]}} == --*=* ]] && compset -P '*='
-        _files
-    fi
-}}
-compdef _psyche_cli {PROGRAM}
-""",
-    "fish": f"""\
-function __psyche_cli
-    set --local words (commandline --current-process --tokenize --cut-at-cursor) \\
-        (commandline --current-token --cut-at-cursor)
-    set --global __psyche_cli_found ({COMPLETION_VARIABLE}=1 {PROGRAM} $words[2..] 2>/dev/null | string replace ' ' \\t)
-    test -n "$__psyche_cli_found"
-end
-complete --command {PROGRAM} --condition __psyche_cli --no-files --arguments '$__psyche_cli_found'
-""",
-}
-"""The completion script of each shell. If there are no candidates, the shells complete file names."""

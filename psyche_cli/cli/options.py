@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
+from psyche_cli.environment import OutputFormat
 from psyche_cli.limits import LOCAL_RPC_URL, U64_MAX
 
 Values: TypeAlias = Callable[[Mapping[str, Any]], Iterable[str]]
@@ -211,10 +212,10 @@ TreasurerIndex = Annotated[
 def output_options(
     *,
     output: Annotated[
-        Literal["human", "json"],
+        OutputFormat,
         option(
             "--output",
-            help="Format of stdout: human-readable text or a single JSON document.",
+            help="Format of stdout: human-readable text, a JSON document, or a JSON document on one line.",
             case_sensitive=False,
         ),
     ] = "human",

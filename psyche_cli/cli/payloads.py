@@ -61,6 +61,13 @@ class CompletionScript(TypedDict):
     script: str
 
 
+class InstalledCompletion(TypedDict):
+    """A shell completion script that was installed; the output with --install."""
+
+    shell: str
+    path: Annotated[str, "The file with the script."]
+
+
 class ExampleListing(TypedDict):
     """An entry in the list of example configurations."""
 

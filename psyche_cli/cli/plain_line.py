@@ -21,7 +21,7 @@ from psyche_cli.cli.verbs import SECTIONS, Verb
 from psyche_cli.limits import U64_MAX
 
 if TYPE_CHECKING:
-    from psyche_cli.environment import Environment
+    from psyche_cli.environment import Environment, OutputFormat
     from psyche_cli.results import Result
 
 
@@ -39,14 +39,15 @@ class PlainLine:
         self._output = output
 
     @property
-    def wants_json(self) -> bool:
-        """Whether ``--output`` selects JSON."""
-        return bool(self._output["output"] == "json")
+    def output_format(self) -> OutputFormat:
+        """The format that ``--output`` selects."""
+        selected: OutputFormat = self._output["output"]
+        return selected
 
     def read(self) -> None:
         """Apply the output options."""
         options = self.call.environment.output
-        options.as_json = self.wants_json
+        options.format = self.output_format
         options.quiet, options.verbose = self._output["quiet"], self._output["verbose"]
 
     def run(self) -> Result | None:

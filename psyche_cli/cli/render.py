@@ -41,11 +41,11 @@ def one_line_json(command: str, result: OperationResult[Any]) -> str:
 class Renderer:
     """Prints the result or error of one invocation.
 
-    ``as_json`` selects JSON on stdout; ``command`` is the verb named in the envelope. The methods raise OSError if
-    stdout cannot be written.
+    ``as_json`` selects JSON on stdout, on one line if ``compact``; ``command`` is the verb named in the envelope. The
+    methods raise OSError if stdout cannot be written.
     """
 
-    def __init__(self, environment: Environment, *, command: str, as_json: bool) -> None:
+    def __init__(self, environment: Environment, *, command: str, as_json: bool, compact: bool = False) -> None:
         self._environment = environment
         self._stdout = environment.stdout
         self._diagnostics = environment.diagnostics
@@ -53,6 +53,7 @@ class Renderer:
         self._redacted = environment.redactor.redacted
         self._command = command
         self._as_json = as_json
+        self._compact = compact
         variables = environment.variables
         self._may_style = variables.get("TERM") != "dumb" and not variables.get("NO_COLOR")
 
@@ -93,9 +94,9 @@ class Renderer:
         If stdout is not UTF-8, all non-ASCII characters are escaped.
         """
         value = with_strings(self._without_secrets(value))
-        text = json_text(value)
+        text = json_text(value, one_line=self._compact)
         if not text.isascii() and not is_utf8(self._stdout):
-            text = json_text(value, ascii_only=True)
+            text = json_text(value, ascii_only=True, one_line=self._compact)
         self._out(text)
 
     def _without_secrets(self, value: JsonValue) -> JsonValue:

@@ -91,7 +91,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "localnet restore": OperationResult[localnet.SnapshotData],
     "localnet set-account": OperationResult[localnet.SetAccountData],
     "localnet programs": OperationResult[localnet.ProgramsData],
-    "completion": PlainText[payloads.CompletionScript],
+    "completion": PlainText[payloads.CompletionScript | payloads.InstalledCompletion],
     "schema": PlainText[payloads.SchemaList],
 }
 

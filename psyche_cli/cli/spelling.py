@@ -7,9 +7,30 @@ Users copy a suggested command, so only likely typos are matched: ``creat-run`` 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 _LONG_WORD = 8
 """Minimum length of a word that may contain two typos."""
+
+
+_ASKING: Final = frozenset(
+    (
+        "check",
+        "close",
+        "delete",
+        "describe",
+        "dump",
+        "get",
+        "info",
+        "inspect",
+        "list",
+        "read",
+        "remove",
+        "show",
+        "status",
+    )
+)
+"""Words that ask to look at something or to delete it."""
 
 
 def near_misspellings(word: str, names: Iterable[str]) -> list[str]:
@@ -17,9 +38,10 @@ def near_misspellings(word: str, names: Iterable[str]) -> list[str]:
 
     The edit distance is at most two in total and one per hyphen-separated part, or two for a long part. Each part must
     start with the same letter or have its first two letters swapped. With a different number of hyphens, the total
-    distance is at most one.
+    distance is at most one. A word that asks to look or to delete, such as ``get``, is never a typo of another one.
     """
-    found = [(distance(word, name), name) for name in names if _is_near(word, name)]
+    asked = _ASKING.intersection(word.split("-"))
+    found = [(distance(word, name), name) for name in names if asked.issubset(name.split("-")) and _is_near(word, name)]
     return [name for _, name in sorted(found)]
 
 

@@ -180,7 +180,7 @@ SECTIONS: Final = (
     Section(
         "Shell and scripts",
         (
-            Verb("completion", "Print a shell completion script", "completion"),
+            Verb("completion", "Print a shell completion script, or install it", "completion"),
             Verb("schema", "Print the JSON Schema of a command's output", "schema"),
         ),
     ),

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from psyche_cli import __version__
+from psyche_cli.cli import other_verbs
+from psyche_cli.cli.schemas import verb_names
 from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import House
@@ -84,7 +86,7 @@ def test_an_option_is_not_used_as_the_value_of_another(house: House) -> None:
     assert house.cli("set-paused", variables={"RUN_ID": "--resume"}).code is ExitCode.NOT_FOUND
 
 
-@pytest.mark.parametrize("word", ["end-run", "delete-run", "status", "pause"])
+@pytest.mark.parametrize("word", ["nonsense", "get-paused", "reset-paused", "stop-everything"])
 def test_a_different_word_gets_no_suggestion(house: House, word: str) -> None:
     outcome = house.cli(word)
     assert outcome.stderr == f"Error: No such command '{word}'.\nHint: See: psyche-cli --help\n"
@@ -292,3 +294,82 @@ def test_verbose_shows_each_request(house: House, words: tuple[str, ...]) -> Non
         assert re.fullmatch(rf"http://127.0.0.1:8899\S*.* {method}: \d+ ms", line)
     assert "secret" not in outcome.stderr
     assert json.loads(outcome.stdout)["coordinator_account"]["run_id"] == run_id
+
+
+# --- ways of other tools
+
+
+@pytest.mark.parametrize(
+    "words", [("set-paused",), ("localnet", "warp"), ("config",), ("config-example",), ()], ids=" ".join
+)
+def test_three_ways_to_ask_for_help(house: House, words: tuple[str, ...]) -> None:
+    expected = house.cli(*words, "--help").stdout
+    assert expected.startswith("Usage: psyche-cli")
+    assert house.cli(*words, "-h").stdout == expected
+    assert house.cli("help", *words).stdout == expected
+    assert house.cli(*JSON, "help", *words).json == house.cli(*words, "--help", *JSON).json
+
+
+def test_help_on_what_does_not_exist(house: House) -> None:
+    outcome = house.cli("help", "creat-run")
+    assert outcome.code is ExitCode.USAGE
+    assert "Did you mean 'create-run'?" in outcome.stderr
+
+
+def test_the_version_as_a_verb(house: House) -> None:
+    assert house.cli("version").stdout == house.cli("--version").stdout
+    assert house.cli("version", *JSON).data == {"version": __version__}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("config", "example", "--list", "--output", "json-compact"),
+        ("--output=json-compact", "balance"),
+        ("list-runs", "--output", "JSON-COMPACT"),
+        ("--output", "json-compact", "nonsense"),
+        ("list-runs", "--nonsense", "--output=json-compact"),
+        ("json-dump-run", "--run-id", "test", "--output", "json-compact"),
+    ],
+    ids=" ".join,
+)
+def test_json_on_one_line(house: House, words: tuple[str, ...]) -> None:
+    house.run()
+    outcome = house.cli(*words)
+    indented = house.cli(*(re.sub("(?i)json-compact", "json", word) for word in words))
+    assert outcome.stdout.count("\n") == 1
+    assert outcome.json == indented.json
+    assert outcome.code is indented.code
+    assert indented.stdout.count("\n") > 1
+
+
+@pytest.mark.parametrize(
+    ("word", "verb"),
+    [
+        ("status", "json-dump-run"),
+        ("list", "list-runs"),
+        ("pause", "set-paused"),
+        ("resume", "set-paused"),
+        ("START", "set-paused"),
+        ("delete-run", "close-run"),
+        ("delete_run", "close-run"),
+        ("address", "keygen pubkey"),
+    ],
+)
+def test_advice_on_verbs_of_other_tools(house: House, word: str, verb: str) -> None:
+    outcome = house.cli(word, "--run-id", "test")
+    assert outcome.code is ExitCode.USAGE
+    error, hint = outcome.stderr.splitlines()
+    assert error == f"Error: No such command '{word}'."
+    assert verb in hint
+    assert hint.endswith(f" See: psyche-cli {verb} --help")
+    assert house.cli(*verb.split(), "--help").code is ExitCode.OK
+    assert house.chain.requests == []
+
+
+def test_all_advice_names_a_verb_and_none_is_given_on_one() -> None:
+    names = {name for name, _ in verb_names()}
+    for word, (sentence, verb) in other_verbs._ADVICE.items():
+        assert word not in {verb.name for section in SECTIONS for verb in section.verbs}
+        assert verb in names
+        assert sentence.endswith(".")

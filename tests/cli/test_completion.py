@@ -35,11 +35,11 @@ def offered(house: House, *words: str) -> list[str]:
         (("localnet", "--ledger", "reset", "res"), ["reset", "restore"]),
         (("set-paused", "--re"), ["--resume"]),
         (("set-paused", "--run-id", "x", "--qu"), ["--quiet"]),
-        (("set-paused", "--output", ""), ["human", "json"]),
-        (("set-paused", "--output", "=", "j"), ["json"]),
-        (("set-paused", "--output", "="), ["human", "json"]),
-        (("set-paused", "--output="), ["--output=human", "--output=json"]),
-        (("set-paused", "--output=j"), ["--output=json"]),
+        (("set-paused", "--output", ""), ["human", "json", "json-compact"]),
+        (("set-paused", "--output", "=", "j"), ["json", "json-compact"]),
+        (("set-paused", "--output", "="), ["human", "json", "json-compact"]),
+        (("set-paused", "--output="), ["--output=human", "--output=json", "--output=json-compact"]),
+        (("set-paused", "--output=j"), ["--output=json", "--output=json-compact"]),
         (("update-config", "--config-path=r"), []),
         (("list-runs", "--state", "Wa"), ["WaitingForMembers", "Warmup"]),
         (("list-runs", "--rpc", "de"), ["devnet"]),
@@ -52,7 +52,15 @@ def offered(house: House, *words: str) -> list[str]:
         (("set-paused", "nonsense", ""), []),
         (("--ver",), ["--version", "--verbose"]),
         (("completion", "b"), ["bash"]),
-        (("nonsense", "--output", "x", "-"), ["--version", "--output", "--quiet", "--verbose", "--help"]),
+        (("help", "cre"), ["create-run"]),
+        (("help", "localnet", "res"), ["reset", "restore"]),
+        (
+            ("nonsense", "--output", "x", "-"),
+            [
+                *("--version", "--install-completion", "--show-completion"),
+                *("--output", "--quiet", "--verbose", "--help"),
+            ],
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -81,7 +89,12 @@ done
         ["bash", "--norc", "-c", drive],
         capture_output=True, text=True, check=True, timeout=PATIENCE, env={"PATH": path, "HOME": str(tmp_path)},
     )  # fmt: skip
-    assert done.stdout.splitlines() == ["complete -o default -F _psyche_cli psyche-cli", "reset restore", "json", ""]
+    assert done.stdout.splitlines() == [
+        "complete -o default -F _psyche_cli psyche-cli",
+        "reset restore",
+        "json json-compact",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -90,3 +103,82 @@ def test_a_script_for_each_shell(house: House, shell: str) -> None:
     assert data["shell"] == shell
     assert f"{COMPLETION_VARIABLE}=1" in data["script"]
     assert data["script"] == house.cli("completion", shell).stdout
+
+
+# --- printed and installed
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_the_current_shell(house: House, shell: str) -> None:
+    shown = house.cli("--show-completion", variables={"SHELL": f"/usr/bin/{shell}"})
+    assert shown.code is ExitCode.OK
+    assert shown.stdout == house.cli("completion", shell).stdout
+    as_json = house.cli("--show-completion", "--output", "json", variables={"SHELL": shell}).json
+    assert (as_json["command"], as_json["data"]["shell"]) == ("completion", shell)
+
+
+@pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
+@pytest.mark.parametrize("shell", [None, "/bin/tcsh"])
+def test_an_unknown_shell(house: House, option: str, shell: str | None) -> None:
+    outcome = house.cli(option, variables={"SHELL": shell} if shell else None)
+    assert outcome.code is ExitCode.USAGE
+    assert "bash, zsh, fish" in outcome.stderr
+    assert outcome.stderr.endswith("Hint: See: psyche-cli completion --help\n")
+
+
+def files_in(home: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(home)): path.read_text()
+        for path in home.rglob("*")
+        if path.is_file() and path.suffix != ".json"
+    }
+
+
+def test_installing_twice_adds_one_line(house: House) -> None:
+    home = house.cli.home
+    (home / ".bashrc").write_text("alias x=y")
+    for _ in range(2):
+        installed = house.cli("--install-completion", variables={"SHELL": "/bin/bash"})
+        assert installed.code is ExitCode.OK
+    path = home / ".config" / "psyche-cli" / "completion.bash"
+    assert installed.stdout == f"Installed completion for bash in {path}. It works in new shells.\n"
+    assert files_in(home) == {
+        ".bashrc": f"alias x=y\n. {path}\n",
+        ".config/psyche-cli/completion.bash": house.cli("completion", "bash").stdout,
+    }
+
+
+def test_installing_for_other_shells(house: House) -> None:
+    home = house.cli.home
+    data = house.cli.json("completion", "zsh", "--install")
+    assert data == {"shell": "zsh", "path": f"{home}/.config/psyche-cli/completion.zsh"}
+    data = house.cli.json("completion", "fish", "--install")
+    assert data == {"shell": "fish", "path": f"{home}/.config/fish/completions/psyche-cli.fish"}
+    files = files_in(home)
+    assert files.keys() == {
+        ".zshrc", ".config/psyche-cli/completion.zsh", ".config/fish/completions/psyche-cli.fish"
+    }  # fmt: skip
+    assert files[".zshrc"] == f". {home}/.config/psyche-cli/completion.zsh\n"
+    assert "compinit" in files[".config/psyche-cli/completion.zsh"]
+
+
+def test_a_start_file_that_cannot_be_written(house: House) -> None:
+    (house.cli.home / ".bashrc").mkdir()
+    outcome = house.cli("completion", "bash", "--install")
+    assert outcome.code is ExitCode.USAGE
+    assert outcome.stderr == f"Error: Cannot write {house.cli.home}/.bashrc: Is a directory.\n"
+    (house.cli.home / ".zshrc").write_bytes(b"\xff")
+    outcome = house.cli("completion", "zsh", "--install")
+    assert "it is not a text file" in outcome.stderr
+    assert (house.cli.home / ".zshrc").read_bytes() == b"\xff"
+
+
+def test_a_new_bash_completes_after_the_installation(house: House) -> None:
+    home = house.cli.home
+    house.cli("completion", "bash", "--install")
+    done = subprocess.run(
+        ["bash", "--norc", "-c", ". ~/.bashrc; complete -p psyche-cli"],
+        capture_output=True, text=True, check=True, timeout=PATIENCE,
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+    )  # fmt: skip
+    assert done.stdout == "complete -o default -F _psyche_cli psyche-cli\n"

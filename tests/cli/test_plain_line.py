@@ -91,16 +91,16 @@ def check_same(words: list[str], variables: dict[str, str]) -> bool:
     if plain is None:
         return False
     full = CommandLine(words, other)
-    assert plain.wants_json == full.wants_json  # also for an error that comes before it is read
+    assert plain.output_format == full.output_format  # also for an error that comes before it is read
     plain.read()
     full.read()
     call = full.call()
     assert (plain.call.values, plain.call.typed) == (call.values, call.typed)
     assert plain.call.from_variables == call.from_variables
     assert vars(mine.output) == vars(other.output)
-    assert (plain.command, plain.wants_json, plain.prints_document) == (
+    assert (plain.command, plain.output_format, plain.prints_document) == (
         full.command,
-        full.wants_json,
+        full.output_format,
         full.prints_document,
     )
     return True
