@@ -90,8 +90,8 @@ def test_passed_as_an_account(house: House, tmp_path: Path, content: str, kind: 
         check_silent(outcome, content)
 
 
-@pytest.mark.parametrize(("content", "kind"), FILES.values(), ids=FILES)
-def test_passed_as_a_program_or_a_wallet(house: House, tmp_path: Path, content: str, kind: str) -> None:
+@pytest.mark.parametrize("content", [content for content, _ in FILES.values()], ids=FILES)
+def test_passed_as_a_program_or_a_wallet(house: House, tmp_path: Path, content: str) -> None:
     file = tmp_path / "given"
     file.write_text(content, encoding="utf-8")
     outcome = house.cli("localnet", "--rpc-port", "0", "--bpf-program", "coordinator", file)
@@ -103,6 +103,7 @@ def test_passed_as_a_program_or_a_wallet(house: House, tmp_path: Path, content: 
         ("run-authorizer", f"grantee={file}"),
     ):
         outcome = house.cli(*words, "--output", "json", variables={"RUN_ID": "x"})
+        assert not outcome.is_internal_error, outcome.stderr
         check_silent(outcome, content)
 
 

@@ -185,10 +185,10 @@ def test_content_that_no_program_writes() -> None:
 
 @pytest.mark.parametrize(("decoder", "data", "owner", "used"), BORSH)
 def test_random_content_is_read_or_refused_by_name(decoder: Decoder, data: bytes, owner: Pubkey, used: int) -> None:
-    @given(st.binary(max_size=300), st.booleans())
+    @given(st.binary(max_size=300), st.integers(0, used), st.booleans())
     @settings(deadline=None)
-    def check(content: bytes, with_discriminator: bool) -> None:
-        whole = data[:8] + content if with_discriminator else content
+    def check(content: bytes, at: int, with_rest: bool) -> None:
+        whole = data[:at] + content + (data[at + len(content) :] if with_rest else b"")
         try:
             decoder(raw(whole, owner=owner), PUBLISHED)
         except AccountError:
