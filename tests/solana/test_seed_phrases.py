@@ -43,17 +43,18 @@ def test_composed_passphrases_are_decomposed() -> None:
 
 
 @pytest.mark.parametrize(
-    "phrase",
+    ("phrase", "seed"),
     [
-        "abandon " * 11 + "about",
-        "abandon " * 17 + "agent",
-        "abandon " * 23 + "art",
-        "zoo " * 11 + "wrong",
-        "zoo " * 23 + "vote",
+        ("abandon " * 11 + "about", "c55257c360c07c72029aebc1b53c05ed0362ada38ead3e3e9efa3708e5349553"),
+        ("abandon " * 17 + "agent", "035895f2f481b1b0f01fcf8c289c794660b289981a78f8106447707fdd9666ca"),
+        ("abandon " * 23 + "art", "bda85446c68413707090a52022edd26a1c9462295029f2e60cd7c4f2bbd30971"),
+        ("zoo " * 11 + "wrong", "ac27495480225222079d7be181583751e86f571027b0497b5b5d11218e0a8a13"),
+        ("zoo " * 23 + "vote", "dd48c104698c30cfe2b6142103248622fb7bb0ff692eebb00089b32d22484e16"),
     ],
 )
-def test_phrases_of_the_test_vectors_of_bip39(phrase: str) -> None:
-    keypair_from_seed_phrase(phrase, "", None)
+def test_phrases_of_the_test_vectors_of_bip39(phrase: str, seed: str) -> None:
+    """Each with the first half of its seed, which is the key if there is no derivation path."""
+    assert keypair_from_seed_phrase(phrase, "TREZOR", None) == Keypair.from_seed(bytes.fromhex(seed))
 
 
 @pytest.mark.parametrize(
