@@ -24,9 +24,11 @@ def ask_hidden(environment: Environment, question: str) -> str:
             hint="Use a keypair file, or pass a keypair through a pipe with --keypair stdin:",
         )
     with _without_echo(environment.stdin):
-        environment.diagnostics.prompt(question)
-        answer = environment.stdin.readline()
-    environment.diagnostics.line("")
+        try:
+            environment.diagnostics.prompt(question)
+            answer = environment.stdin.readline()
+        finally:  # the line break that the user typed was not echoed
+            environment.diagnostics.line("")
     if not answer.endswith("\n"):
         raise WalletError("The input ended before the secret was complete.")
     return answer.rstrip("\r\n")

@@ -6,8 +6,10 @@ import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -260,9 +262,17 @@ class Screen:
         os.close(end)
         self.shown = b""
 
-    def answer(self, question: bytes, line: str) -> None:
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed."""
+        return bool(termios.tcgetattr(self._screen.fileno())[3] & termios.ECHO)
+
+    def wait_for(self, question: bytes) -> None:
         while not self.shown.endswith(question):
             self.shown += self._screen.read(1024)
+
+    def answer(self, question: bytes, line: str) -> None:
+        self.wait_for(question)
         self._screen.write(line.encode() + b"\n")
 
     def finish(self) -> str:
@@ -292,6 +302,17 @@ def test_a_seed_phrase_at_a_real_terminal(tmp_path: Path, source: str, passphras
     assert f"Using the wallet {wallet.pubkey()}, from the seed phrase.".encode() in screen.shown
     assert b"winner" not in screen.shown
     assert b"mellon" not in screen.shown
+
+
+def test_an_interrupted_question_restores_the_echo(tmp_path: Path) -> None:
+    screen = Screen(tmp_path, "list-runs", "--mine", "-k", "prompt:", "-u", "http://127.0.0.1:1")
+    screen.wait_for(b"Seed phrase: ")
+    assert not screen.echoes
+    screen.process.send_signal(signal.SIGINT)
+    assert screen.process.wait(PATIENCE) == ExitCode.INTERRUPTED
+    assert screen.echoes
+    screen.finish()
+    assert b"Seed phrase: \r\nError: Interrupted." in screen.shown
 
 
 def test_faults_of_a_typed_secret(tmp_path: Path) -> None:
