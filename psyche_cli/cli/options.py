@@ -171,6 +171,8 @@ WsRpc = Annotated[
     option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
 ]
 WalletPath = Annotated[Path | None, wallet_option("that signs and pays")]
+WalletAddress = Annotated[Path | None, wallet_option("whose public key is used")]
+"""The wallet of a verb that does not sign."""
 StateDir = Annotated[
     Path | None,
     option(

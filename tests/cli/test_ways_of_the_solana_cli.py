@@ -262,7 +262,6 @@ class Screen:
         os.close(end)
         self.shown = b""
 
-    @property
     def echoes(self) -> bool:
         """Whether the terminal shows what is typed."""
         return bool(termios.tcgetattr(self._screen.fileno())[3] & termios.ECHO)
@@ -307,10 +306,10 @@ def test_a_seed_phrase_at_a_real_terminal(tmp_path: Path, source: str, passphras
 def test_an_interrupted_question_restores_the_echo(tmp_path: Path) -> None:
     screen = Screen(tmp_path, "list-runs", "--mine", "-k", "prompt:", "-u", "http://127.0.0.1:1")
     screen.wait_for(b"Seed phrase: ")
-    assert not screen.echoes
+    assert not screen.echoes()
     screen.process.send_signal(signal.SIGINT)
     assert screen.process.wait(PATIENCE) == ExitCode.INTERRUPTED
-    assert screen.echoes
+    assert screen.echoes()
     screen.finish()
     assert b"Seed phrase: \r\nError: Interrupted." in screen.shown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from psyche_cli.cli.options import Argument, WalletPath
+from psyche_cli.cli.options import Argument, WalletAddress
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
@@ -17,7 +17,7 @@ def command(
         str | None,
         Argument(metavar="[PUBKEY|FILE]", help="Recipient: a public key or a keypair file. Defaults to the wallet."),
     ] = None,
-    wallet: WalletPath = None,
+    wallet: WalletAddress = None,
 ) -> Reading:
     """Request SOL from the faucet of a test cluster and wait for it to arrive.
 

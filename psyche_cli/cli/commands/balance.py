@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from psyche_cli.cli.options import Argument, WalletPath
+from psyche_cli.cli.options import Argument, WalletAddress
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
@@ -15,7 +15,7 @@ def command(
     address: Annotated[
         str | None, Argument(metavar="[PUBKEY|FILE]", help="A public key or a keypair file. Defaults to the wallet.")
     ] = None,
-    wallet: WalletPath = None,
+    wallet: WalletAddress = None,
 ) -> Reading:
     """Print the SOL balance of a wallet or of any address."""
     from psyche_cli.operations.wallet.balance import balance

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from psyche_cli.cli.options import RunId, TreasurerIndex, WalletPath
+from psyche_cli.cli.options import RunId, TreasurerIndex, WalletAddress
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
 @reads(example="psyche-cli authority check --run-id my-run")
-def command(call: Call, *, run_id: RunId, treasurer_index: TreasurerIndex = None, wallet: WalletPath = None) -> Reading:
+def command(
+    call: Call, *, run_id: RunId, treasurer_index: TreasurerIndex = None, wallet: WalletAddress = None
+) -> Reading:
     """Show who controls a run, and whether the wallet does.
 
     Lists the main authority, the join authority, the upgrade authority of each program, whether a program was

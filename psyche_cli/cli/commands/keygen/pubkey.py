@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from psyche_cli.cli.options import Argument, WalletPath
+from psyche_cli.cli.options import Argument, WalletAddress
 from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.results import PlainText
 
@@ -18,7 +18,7 @@ def command(
         Path | None,
         Argument(metavar="[FILE]", help="Keypair file, stdin: or prompt: (a seed phrase). Defaults to the wallet."),
     ] = None,
-    wallet: WalletPath = None,
+    wallet: WalletAddress = None,
 ) -> PlainText[Any]:
     """Print the public key of a keypair."""
     from psyche_cli.operations.wallet.public_key import public_key
