@@ -207,12 +207,15 @@ def _call(function: Callable[..., Any], call: Call) -> Any:
 
 
 def _intent(function: Callable[..., Any], call: Call) -> str:
+    own = parameters_of(function)
+    return intent_text(call, {name: value for name, value in call.values.items() if name in own})
+
+
+def intent_text(call: Call, options: Mapping[str, Any]) -> str:
     """What the user requests, as canonical JSON: the verb and its own options, not the endpoint or the wallet."""
     import json
 
-    own = inspect.signature(function).parameters.keys() & call.values.keys()
-    request = {"command": call.environment.command, "options": {name: call.values[name] for name in own}}
-    return json.dumps(request, sort_keys=True, default=str)
+    return json.dumps({"command": call.environment.command, "options": options}, sort_keys=True, default=str)
 
 
 def given_options(call: Call) -> GivenOptions:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+EPOCH = 1_700_000_000.0
+
 
 @dataclass
 class ScheduleClock:
@@ -25,7 +27,7 @@ class ScheduleClock:
 
     def unix_time(self) -> float:
         self._count_down()
-        return 1_700_000_000.0 + self.now
+        return EPOCH + self.now
 
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0
@@ -45,3 +47,19 @@ class ScheduleClock:
         if self.kill_in < 0 and self.kill is not None:
             self.kill_in = None
             self.kill()
+
+
+@dataclass
+class ChainClock:
+    """The same time for the validator, which is not killed when it asks for it."""
+
+    clock: ScheduleClock
+
+    def monotonic(self) -> float:
+        return self.clock.now
+
+    def unix_time(self) -> float:
+        return EPOCH + self.clock.now
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.now += seconds

@@ -31,7 +31,7 @@ from tests.cli.killing import Killed
 from tests.cli.test_life import largest_config
 from tests.support.state_home import state_home
 
-from .clock import ScheduleClock
+from .clock import ChainClock, ScheduleClock
 from .line import FaultyLine
 
 GRANTEE = "GrAntee1111111111111111111111111111111111111"
@@ -97,7 +97,7 @@ def build_world(home: Path) -> World:
     wallet = Wallet.generate()
     wallet.write_keypair_file(home / "owner.json")
     clock = ScheduleClock()
-    dispatcher = create_dispatcher(Genesis(balances={wallet.address: 1000 * SOL}), clock=clock)
+    dispatcher = create_dispatcher(Genesis(balances={wallet.address: 1000 * SOL}), clock=ChainClock(clock))
     variables = {"WALLET_PRIVATE_KEY_PATH": str(home / "owner.json")}
     world = World(dispatcher, clock, home, variables, (), dispatcher.context.bank.at_genesis)
 

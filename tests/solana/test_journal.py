@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from psyche_cli.errors import JournalDamaged, JournalError, Json
+from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew, Json
 from psyche_cli.solana.sending import journal as module
 from psyche_cli.solana.sending.journal import CreatedAccount, Journal, JournalEntry, RecordState
 from psyche_cli.solana.sending.recording import Recorder
@@ -125,6 +125,17 @@ def test_the_file_of_another_application_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE something (x)")
     with closing(Journal(tmp_path, CLOCK)) as journal, pytest.raises(JournalDamaged, match="another application"):
         journal.entries()
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        journal.record(entry())
+        path = journal.path
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {module.FORMAT + 1}")
+    with closing(Journal(tmp_path, CLOCK)) as journal, pytest.raises(JournalTooNew) as caught:
+        journal.record(entry("two"))
+    assert (caught.value.version, caught.value.supported) == (module.FORMAT + 1, module.FORMAT)
 
 
 def test_a_record_that_makes_no_sense_is_damage(tmp_path: Path) -> None:

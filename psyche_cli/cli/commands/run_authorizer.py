@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from psyche_cli.cli.options import Argument, option
-from psyche_cli.cli.sessions import Call, plain
+from psyche_cli.cli.sessions import Call, intent_text, plain
 from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.results import OperationResult
 
@@ -64,5 +64,8 @@ def command(
         wallet=None if grantor_text == variables.get("grantor") else grantor_text,
     )
     rpc = arguments.rpc or LOCAL_RPC_URL
-    with signing_session(call.environment, rpc=rpc, wallet_path=arguments.grantor, given=given) as session:
+    intent = intent_text(call, {"grantee": str(arguments.grantee)})
+    with signing_session(
+        call.environment, rpc=rpc, wallet_path=arguments.grantor, given=given, intent=intent
+    ) as session:
         return create_join_authorization(session, arguments.grantee, call.environment.variables.get("RUN_ID") or None)

@@ -1,0 +1,245 @@
+"""A sender with a journal: what is recorded before and after sending, and how a record is settled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_cli.errors import (
+    Interrupted,
+    JournalError,
+    ProgramRefused,
+    PsycheError,
+    TransactionExpired,
+    TransactionUnknown,
+    Unreachable,
+)
+from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
+from psyche_cli.solana.sending.recording import Recorder
+from tests.solana.scripted import RpcFault
+from tests.solana.stage import BROKEN, CUSTOM, PAYMENT, REFUSED, SLOW, WALLET, Stage
+
+GENESIS = "4uhcVJyU9pJkvQyS88uRDiswHXSCkY3zQawwpjk2NsNY"
+
+
+class RecordedStage(Stage):
+    """A sender with a journal, on an endpoint that rejects batches."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.after_output: list[Callable[[], None]] = []
+        super().__init__(**settings)
+        self.journal = Journal(folder, self.clock)
+        self.recorder = Recorder(
+            self.journal,
+            self.clock,
+            command="test",
+            intent='{"pay": 5}',
+            run_id="my-run",
+            wallet=str(WALLET.address),
+            redacted=lambda text: text.replace("cluster", "(hidden)"),
+            warn=self.notes.append,
+            after_output=self.after_output.append,
+        )
+        self.sender._recorder = self.recorder
+        self.cluster.handlers["getGenesisHash"] = lambda params: GENESIS
+        inner = self.cluster.send
+
+        def send(body: bytes, *, timeout: float) -> bytes:
+            if isinstance(json.loads(body), list):
+                raise Unreachable("no batches")
+            return inner(body, timeout=timeout)
+
+        self.cluster.send = send  # type: ignore[method-assign]
+
+    @property
+    def record(self) -> JournalEntry:
+        [record] = self.journal.entries()
+        return record
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[RecordedStage]:
+    stage = RecordedStage(tmp_path)
+    yield stage
+    stage.journal.close()
+
+
+def test_the_record_is_there_before_the_first_byte_leaves(stage: RecordedStage) -> None:
+    seen: list[JournalEntry] = []
+
+    def sending(params: list[Any]) -> Any:
+        seen.append(stage.record)
+        return stage.cluster.accept(params)
+
+    stage.cluster.handlers["sendTransaction"] = sending
+    receipt = stage.sender.send([PAYMENT], WALLET, label="payment", creates={"an address": "an account"})
+    [before] = seen
+    assert before.state is RecordState.UNSETTLED
+    assert before.raw == stage.cluster.sent[0]
+    assert (before.genesis_hash, before.endpoint) == (GENESIS, "scripted://(hidden)")
+    assert before.created_accounts == (("an address", "an account"),)
+    assert (before.label, before.command, before.run_id) == ("payment", "test", "my-run")
+    assert before.recorded_slot == 150
+    assert stage.record.state is RecordState.LANDED
+    assert stage.record.slot == receipt.slot == 77
+    stage.cluster.handlers["sendTransaction"] = stage.cluster.accept
+    stage.send()
+    assert stage.cluster.count("getGenesisHash") == 1
+
+
+def test_without_a_record_nothing_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    stage = RecordedStage(tmp_path / "file" / "state")
+    error = stage.fails(JournalError)
+    assert error.sent is False
+    assert error.hint.endswith("The transaction was not sent.")
+    assert stage.cluster.sent == []
+
+
+def test_bytes_that_another_process_has_recorded_are_not_sent_again(stage: RecordedStage) -> None:
+    stage.send()
+    first = stage.record
+    stage.sender._used_signatures.clear()  # like a new process
+    stage.clock.now -= stage.clock.now - stage.cluster.started
+    stage.send()
+    one, two = stage.journal.entries()
+    assert {one.state, two.state} == {RecordState.LANDED}
+    assert first in (one, two)
+    assert one.blockhash != two.blockhash
+
+
+def test_a_payment_is_unsettled_until_the_output(stage: RecordedStage) -> None:
+    stage.sender.send([PAYMENT], WALLET, pays_again=True)
+    assert stage.record.is_unsettled
+    [callback] = stage.after_output
+    callback()
+    assert stage.record.state is RecordState.LANDED
+
+
+def test_a_failure_on_chain(stage: RecordedStage) -> None:
+    stage.on("getTransaction", None)
+    stage.on("getSignatureStatuses", stage.status(True, err=CUSTOM))
+    stage.fails(ProgramRefused)
+    assert (stage.record.state, stage.record.error, stage.record.slot) == (RecordState.FAILED, CUSTOM, 77)
+
+
+def test_an_expiry(stage: RecordedStage) -> None:
+    stage.accepting_then(None)
+    stage.on("getTransaction", None)
+    stage.on("getSignatureStatuses", stage.status(False))
+    stage.fails(TransactionExpired)
+    assert stage.record.state is RecordState.EXPIRED
+
+
+def test_an_unknown_outcome_stays_unsettled(stage: RecordedStage) -> None:
+    stage.on("sendTransaction", SLOW)
+    stage.on("getSignatureStatuses", BROKEN)
+    stage.fails(TransactionUnknown)
+    assert stage.record.is_unsettled
+
+
+@pytest.mark.parametrize("fault", [RpcFault(-32601, "no"), REFUSED])
+def test_what_never_left_is_not_sent(stage: RecordedStage, fault: Exception) -> None:
+    stage.on("sendTransaction", fault)
+    stage.on("getSignatureStatuses", REFUSED)
+    with pytest.raises(PsycheError):
+        stage.send()
+    assert stage.record.state is RecordState.NOT_SENT
+
+
+def test_an_interruption_while_waiting_leaves_it_unsettled(stage: RecordedStage) -> None:
+    stage.on("getTransaction", KeyboardInterrupt())
+    stage.fails(Interrupted)
+    assert stage.record.is_unsettled
+
+
+# --- settling what an earlier process recorded ------------------------------------------------------------------------
+
+
+@contextmanager
+def later(stage: RecordedStage, seconds: float = 0.0) -> Iterator[RecordedStage]:
+    """Another process, after the first was interrupted right after sending."""
+    stage.on("getTransaction", KeyboardInterrupt())
+    stage.fails(Interrupted)
+    entry = stage.record
+    stage.journal.close()
+    second = RecordedStage(stage.journal.path.parent)
+    second.clock.now = stage.clock.now + seconds
+    second.cluster.started = stage.cluster.started
+    [left] = second.recorder.left_behind()
+    assert left == entry
+    assert second.recorder.is_same(entry)
+    assert second.recorder.concerns_run(entry)
+    yield second
+    second.journal.close()
+
+
+def test_a_landed_transaction_is_settled_with_a_receipt(stage: RecordedStage) -> None:
+    with later(stage) as second:
+        settlement = second.sender.settle(second.record)
+        assert settlement.state is RecordState.LANDED
+        assert settlement.receipt is not None
+        assert settlement.receipt.signature == second.record.signature
+        assert second.cluster.sent == stage.cluster.sent, "the same bytes"
+        assert str(second.sender.identify_cluster()) == str(second.sender.identify_cluster()) == GENESIS
+        assert second.cluster.count("getGenesisHash") == 1
+
+
+def test_a_receipt_without_the_ledger(stage: RecordedStage) -> None:
+    with later(stage) as second:
+        second.on("getTransaction", BROKEN)
+        second.on("getSignatureStatuses", second.status(True))
+        receipt = second.sender.settle(second.record).receipt
+        assert receipt is not None
+        assert (receipt.logs, receipt.fee_lamports) == ((), None)
+
+
+def test_a_failed_transaction_is_settled_with_its_error(stage: RecordedStage) -> None:
+    with later(stage) as second:
+        second.on("getTransaction", None)
+        second.on("getSignatureStatuses", second.status(True, err=CUSTOM))
+        settlement = second.sender.settle(second.record)
+        assert (settlement.state, settlement.slot, settlement.error) == (RecordState.FAILED, 77, CUSTOM)
+        assert settlement.receipt is None
+
+
+def vanished(second: RecordedStage) -> None:
+    second.accepting_then(None)
+    second.on("getTransaction", None)
+    second.on("getSignatureStatuses", second.status(False))
+
+
+def test_a_recent_one_expires_on_any_endpoint(stage: RecordedStage) -> None:
+    with later(stage) as second:
+        vanished(second)
+        assert second.sender.settle(second.record).state is RecordState.EXPIRED
+        assert second.cluster.count("getFirstAvailableBlock") == 0
+
+
+@pytest.mark.parametrize(("oldest", "expires"), [(0, True), (150, True), (151, False), (BROKEN, False)])
+def test_an_old_one_expires_only_if_the_ledger_reaches_back(stage: RecordedStage, oldest: Any, expires: bool) -> None:
+    with later(stage, seconds=1000.0) as second:
+        assert second.record.recorded_slot == 150
+        vanished(second)
+        second.on("getFirstAvailableBlock", oldest)
+        if expires:
+            assert second.sender.settle(second.record).state is RecordState.EXPIRED
+            return
+        with pytest.raises(TransactionUnknown, match="does not reach back") as caught:
+            second.sender.settle(second.record)
+        assert caught.value.sent is True
+        assert caught.value.signature == second.record.signature
+
+
+def test_an_endpoint_that_falls_silent_leaves_it_unknown(stage: RecordedStage) -> None:
+    with later(stage) as second:
+        for method in ("sendTransaction", "getTransaction", "getSignatureStatuses", "getEpochInfo"):
+            second.on(method, SLOW)
+        with pytest.raises(TransactionUnknown) as caught:
+            second.sender.settle(second.record)
+        assert f"psyche-cli tx resume {second.record.signature}" in caught.value.hint
