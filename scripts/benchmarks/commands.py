@@ -42,7 +42,7 @@ def measure(shell: Shell, table: Table, repeat: int) -> None:
 def _sending(table: Table, rpc_url: str, owner: Path) -> None:
     """The time from instructions in memory to a confirmed transaction: blockhash, simulation, send, status, logs."""
     environment = environment_of_this_process().replaced(stderr=io.StringIO())
-    with signing_session(environment, rpc=rpc_url, wallet_path=owner) as session:
+    with signing_session(environment, rpc=rpc_url, wallet_path=owner, state_folder=owner.parent / "state") as session:
         raw = session.rpc.account(instance_address("bench"))
         assert raw is not None
         instance = decode_instance(raw)

@@ -136,7 +136,9 @@ def _late_confirmations(table: Table, owner: Path, faraway: FarAway) -> None:
     environment = environment_of_this_process().replaced(stderr=io.StringIO())
     noticed, complete = [], []
     for rate in range(LATE_CONFIRMATIONS):
-        with signing_session(environment, rpc=faraway.url, wallet_path=owner) as session:
+        with signing_session(
+            environment, rpc=faraway.url, wallet_path=owner, state_folder=owner.parent / "state"
+        ) as session:
             raw = session.rpc.account(instance_address("plain"))
             assert raw is not None
             instruction = session.instructions.set_future_epoch_rates(
