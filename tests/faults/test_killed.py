@@ -20,7 +20,7 @@ from .test_schedules import choose_scenario, executions
 from .world import Scenario, World
 
 CHUNKS = 4
-SCHEDULES = 60
+SCHEDULES = 40
 """Schedules per chunk; 2,500 with ``--full``, which makes 10,000."""
 
 NOT_REPEATABLE = ("new mint", "airdrop")
