@@ -24,7 +24,8 @@ SHORTEST: Final = 8
 """Minimum number of consecutive characters of a secret that is redacted. Shorter parts reveal too little, and occur in
 unrelated text."""
 
-_URL: Final = LazyPattern(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+# The scheme is bounded, so that the search takes linear time in a long word.
+_URL: Final = LazyPattern(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://\S+")
 _URL_OPTIONS: Final = ("--rpc", "--ws-rpc", "--url", "-u", "rpc")
 _NUMBERS_IN_A_ROW: Final = 3
 _AS_MARKUP: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})

@@ -285,6 +285,12 @@ def test_a_url_without_scheme_is_recognized_by_its_option(option: str) -> None:
         assert "SECRETSECRET" not in redactor.redacted("'rpc.example.org/SECRETSECRET' has no scheme")
 
 
+def test_a_url_at_the_end_of_a_long_word_is_recognized() -> None:
+    redactor = Redactor()
+    redactor.learn_words(["x" * 100_000 + "://rpc.example.org/SECRETSECRET"])
+    assert "SECRETSECRET" not in redactor.redacted("Cannot open rpc.example.org/SECRETSECRET")
+
+
 @given(st.lists(st.text(max_size=60), max_size=5), st.text(max_size=60))
 def test_arbitrary_arguments_are_accepted(words: list[str], text: str) -> None:
     redactor = Redactor()
