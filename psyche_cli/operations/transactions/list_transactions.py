@@ -25,5 +25,5 @@ def list_transactions(
         else f"{unsettled} unsettled transaction{'' if unsettled == 1 else 's'}.",
         data=TransactionListData(journal=str(journal.path), transactions=[record_data(entry) for entry in shown]),
         details=tuple(record_row(entry) for entry in shown),
-        next_steps=("psyche-cli tx resume",) if unsettled else (),
+        next_steps=("psyche-cli tx resume",) if unsettled > 0 else (),
     )

@@ -108,7 +108,7 @@ def _result(
         warnings.append(f"{len(elsewhere)} of the unsettled transactions were sent to another cluster ({hosts}).")
     return OperationResult(
         summary=f"Settled {count} transaction{'' if count == 1 else 's'}."
-        if count
+        if count > 0
         else "Nothing to settle."
         if not already
         else "The outcome is already recorded.",
