@@ -8,6 +8,7 @@ from pathlib import Path
 
 from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
+from psyche_cli.errors import LOOK_UP
 from psyche_cli.operations.journal import open_journal
 from psyche_cli.operations.left_behind import settle_left_behind
 from psyche_cli.operations.sessions import Session, connected
@@ -19,6 +20,7 @@ from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
+from psyche_cli.solana.sending.settle import how_to_settle
 from psyche_cli.solana.wallet import Wallet, load_wallet
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
@@ -142,7 +144,11 @@ def one_write(
     """
     deadline = Deadline(clock, WRITING_SECONDS, since=since)
     rpc = client.within(deadline)
-    sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED), recorder=recorder)
+
+    def advise(signature: str) -> str:
+        return LOOK_UP if recorder is None else how_to_settle(signature, given)
+
+    sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED), recorder=recorder, advise=advise)
     with sender.annotating_errors():
         earlier = None if recorder is None else settle_left_behind(sender, recorder, given, warn=warn)
         yield SigningSession(

@@ -371,9 +371,11 @@ def test_an_endpoint_whose_ledger_is_too_short_cannot_say_that_it_expired(house:
     outcome = cli("tx", "resume", "--output", "json")
     assert outcome.code is ExitCode.UNKNOWN
     assert "does not reach back" in outcome.stderr
-    assert len(transactions(house)) == 1
-    blocked = cli("create-run", "--run-id", "test", "--output", "json")
+    [record] = transactions(house)
+    blocked = cli("create-run", "--run-id", "test", "--rpc", "devnet", "--output", "json")
     assert blocked.code is ExitCode.UNKNOWN
+    advice = blocked.json["error"]["hint"]
+    assert advice.endswith(f"to determine it: psyche-cli tx resume {record['signature']} --rpc devnet")
     assert house.chain.requests.count(SEND) >= 1
     assert coordinator_accounts(house) == []
     assert without_waiting(house).json("tx", "resume")["settled"][0]["state"] == "expired"

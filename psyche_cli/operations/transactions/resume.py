@@ -14,7 +14,7 @@ from psyche_cli.results import OperationResult
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
-from psyche_cli.solana.sending.settle import Settlement
+from psyche_cli.solana.sending.settle import Settlement, how_to_settle
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Clock
@@ -47,7 +47,12 @@ def resume(
     receipts: list[Receipt] = []
     unknown: list[TransactionUnknown] = []
     deadline = Deadline(clock, WRITING_SECONDS)
-    sender = Sender(session.rpc.within(deadline), clock, session.notify)
+    sender = Sender(
+        session.rpc.within(deadline),
+        clock,
+        session.notify,
+        advise=lambda signature: how_to_settle(signature, session.given),
+    )
     with sender.annotating_errors():
         for entry in here:
             if entry in running:

@@ -80,7 +80,7 @@ class TransactionDelivery:
 
     ``label`` describes the transaction. ``maybe_sent`` is True if the cluster may have received it; ``fate`` is its
     last known state, from ``status``. ``deadline`` limits the whole delivery. ``sent_before`` is True for the bytes of
-    an earlier process, which the cluster may have received.
+    an earlier process, which the cluster may have received. ``advice`` says what to do if the outcome remains unknown.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class TransactionDelivery:
         label: str,
         times: DeliveryTimes,
         sent_before: bool = False,
+        advice: str = LOOK_UP,
     ) -> None:
         self._rpc = rpc.within(deadline).without_retries(times.request_timeout)
         self._clock = clock
@@ -107,6 +108,7 @@ class TransactionDelivery:
         self._accepted = False
         self._landed: LandedTransaction | None = None
         self.label = label
+        self.advice = advice
         self.maybe_sent = sent_before
         self.status: SignatureStatus | None = None
         self.fate = Fate.PENDING
@@ -265,7 +267,7 @@ class TransactionDelivery:
         self._raise_send_error_if_never_sent()
         raise TransactionUnknown(
             f"Transaction {self.signature} was sent, but its outcome could not be determined {why}.",
-            hint=f"{self._unaccepted()}{LOOK_UP}",
+            hint=f"{self._unaccepted()}{self.advice}",
             last_valid_block_height=self._transaction.last_valid_block_height,
             endpoint=self._rpc.label,
         )

@@ -49,7 +49,8 @@ class Sender:
 
     ``notify`` receives a line for the user whenever a transaction is sent. ``describe_failure`` maps a transaction
     error to an exception. All calls end by the deadline of ``rpc`` or, if it has none, each call within
-    ``deadline_seconds``. With a ``recorder``, every transaction is recorded before it is sent.
+    ``deadline_seconds``. With a ``recorder``, every transaction is recorded before it is sent. ``advise`` maps the
+    signature of a transaction whose outcome is unknown to a hint.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Sender:
         deadline_seconds: float = WRITING_SECONDS,
         describe_failure: FailureDescriber = describe_any_failure,
         recorder: Recorder | None = None,
+        advise: Callable[[str], str] = lambda _: LOOK_UP,
     ) -> None:
         self._rpc = rpc
         self._clock = clock
@@ -68,6 +70,7 @@ class Sender:
         self._deadline_seconds = deadline_seconds
         self._describe_failure = describe_failure
         self._recorder = recorder
+        self._advise = advise
         self._genesis: Hash | None = None
         self._used_signatures: set[Signature] = set()
         self._deliveries: list[TransactionDelivery] = []
@@ -105,7 +108,10 @@ class Sender:
             deadline = self._deadline()
             signed = self._signed(instructions, wallet, extra_signers, deadline, label, creates or {})
             self._notify(f"Sending {label}: {signed.signature}")
-            delivery = TransactionDelivery(self._rpc, self._clock, signed, deadline, label=label, times=DeliveryTimes())
+            advice = self._advise(str(signed.signature))
+            delivery = TransactionDelivery(
+                self._rpc, self._clock, signed, deadline, label=label, times=DeliveryTimes(), advice=advice
+            )
             self._deliveries.append(delivery)
             with self._recording(delivery, pays_again=pays_again):
                 return self._receipt(delivery, signed)
@@ -122,7 +128,8 @@ class Sender:
         Errors report it like a transaction of this sender. Raises TransactionUnknown.
         """
         with self.annotating_errors(entry.label):
-            delivery = delivery_of(entry, self._rpc, self._clock, self._deadline(), DeliveryTimes())
+            advice = self._advise(entry.signature)
+            delivery = delivery_of(entry, self._rpc, self._clock, self._deadline(), DeliveryTimes(), advice)
             self._deliveries.append(delivery)
             return settle(entry, delivery, self._rpc)
 
@@ -189,7 +196,7 @@ class Sender:
         return Interrupted.by(
             stop,
             f"Interrupted while waiting for {last.label}, transaction {last.signature}, which may still land.",
-            hint=LOOK_UP,
+            hint=last.advice,
         )
 
     def _deadline(self) -> Deadline:

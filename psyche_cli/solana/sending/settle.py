@@ -19,6 +19,7 @@ from psyche_cli.solana.rpc.types import SignatureStatus
 from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
 from psyche_cli.solana.sending.journal import JournalEntry, RecordState
 from psyche_cli.solana.sending.transaction import signed_transaction
+from psyche_cli.suggestions import GivenOptions
 
 _CACHED_BLOCKS: Final = 100
 """Blocks after the last valid one for which every node knows the status: 300 less 150, and a margin."""
@@ -37,11 +38,13 @@ class Settlement:
 
 
 def delivery_of(
-    entry: JournalEntry, rpc: RpcClient, clock: Clock, deadline: Deadline, times: DeliveryTimes
+    entry: JournalEntry, rpc: RpcClient, clock: Clock, deadline: Deadline, times: DeliveryTimes, advice: str
 ) -> TransactionDelivery:
-    """The continued delivery of a recorded transaction."""
+    """The continued delivery of a recorded transaction. ``advice`` is for the case that its outcome stays unknown."""
     signed = signed_transaction(entry.raw, entry.last_valid_block_height)
-    return TransactionDelivery(rpc, clock, signed, deadline, label=entry.label, times=times, sent_before=True)
+    return TransactionDelivery(
+        rpc, clock, signed, deadline, label=entry.label, times=times, sent_before=True, advice=advice
+    )
 
 
 def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -> Settlement:
@@ -53,15 +56,12 @@ def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -
             raise TransactionUnknown(
                 f"{rpc.label} does not know transaction {entry.signature}, but its ledger does not reach back to the "
                 "time when it was sent, so it may have landed.",
-                hint=f"Use an endpoint with a full history, or an explorer. {how_to_settle(entry.signature)}",
+                hint=f"Use an endpoint with a full history, or an explorer. {delivery.advice}",
                 last_valid_block_height=entry.last_valid_block_height,
                 endpoint=rpc.label,
                 signature=entry.signature,
             ) from expired
         return Settlement(RecordState.EXPIRED)
-    except TransactionUnknown as unknown:
-        unknown.hint = how_to_settle(entry.signature)
-        raise
     rpc.require_slot(status.slot)
     landed = delivery.landed_transaction()
     if status.err is not None:
@@ -76,11 +76,11 @@ def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -
     return Settlement(RecordState.LANDED, status, receipt)
 
 
-def how_to_settle(signature: str) -> str:
-    """What to do about a transaction whose outcome is unknown."""
+def how_to_settle(signature: str, given: GivenOptions) -> str:
+    """What to do about a recorded transaction whose outcome is unknown."""
     return (
-        f"Try again later: psyche-cli tx resume {signature} (or, if you know its outcome: psyche-cli tx forget "
-        f"{signature})"
+        f"If you know the outcome: psyche-cli tx forget {signature}; otherwise, to "
+        f"determine it: {given.command('tx resume', signature)}"
     )
 
 
