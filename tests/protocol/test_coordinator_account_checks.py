@@ -12,7 +12,11 @@ from psyche_cli.errors import (
     WrongVersion,
 )
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
-from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
+from psyche_cli.protocol.accounts.coordinator_account import (
+    HEADER_BYTES,
+    decode_coordinator_account,
+    decode_coordinator_header,
+)
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from tests.protocol.images import ADDRESS, decode, put_u64, raw, v1_image
@@ -38,6 +42,21 @@ def test_another_owner_comes_before_everything_else() -> None:
     with pytest.raises(WrongOwner, match=f"program {PUBLISHED.coordinator}, expected the coordinator program"):
         decode_coordinator_account(raw(v1_image()), elsewhere)
     assert decode_coordinator_account(raw(v1_image(), owner=ADDRESS), elsewhere).run_id == "test"
+
+
+def test_a_header_is_decoded_without_clients_and_rounds() -> None:
+    image = bytes(v1_image())
+    header, whole = decode_coordinator_header(raw(image[:HEADER_BYTES])), decode(image)
+    assert (header.run_id, header.run_state, header.metadata) == (whole.run_id, whole.run_state, whole.metadata)
+
+
+def test_a_header_of_another_owner_or_size_is_rejected() -> None:
+    image = bytes(v1_image())
+    with pytest.raises(WrongOwner):
+        decode_coordinator_header(raw(image[:HEADER_BYTES], owner=SYSTEM_PROGRAM))
+    with pytest.raises(WrongSize) as caught:
+        decode_coordinator_header(raw(image[: HEADER_BYTES - 1]))
+    assert caught.value.context["found"] == HEADER_BYTES - 1
 
 
 @pytest.mark.parametrize("image", [bytes(119_072), bytes(v1_image()[:119_072])], ids=["zeros", "data"])

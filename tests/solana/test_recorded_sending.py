@@ -21,6 +21,8 @@ from psyche_cli.errors import (
 )
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
 from psyche_cli.solana.sending.recording import Recorder
+from psyche_cli.solana.sending.settle import how_to_settle
+from psyche_cli.suggestions import GivenOptions
 from tests.solana.scripted import RpcFault
 from tests.solana.stage import BROKEN, CUSTOM, PAYMENT, REFUSED, SLOW, WALLET, Stage
 
@@ -235,6 +237,13 @@ def test_an_old_one_expires_only_if_the_ledger_reaches_back(stage: RecordedStage
             second.sender.settle(second.record)
         assert caught.value.sent is True
         assert caught.value.signature == second.record.signature
+
+
+def test_the_advice_on_an_unknown_outcome_names_the_cluster() -> None:
+    assert how_to_settle("5sig", GivenOptions(rpc="devnet")) == (
+        "If you know the outcome: psyche-cli tx forget 5sig; otherwise, to determine it: psyche-cli tx resume 5sig "
+        "--rpc devnet"
+    )
 
 
 def test_an_endpoint_that_falls_silent_leaves_it_unknown(stage: RecordedStage) -> None:

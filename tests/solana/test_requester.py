@@ -142,6 +142,15 @@ def test_a_client_without_retries_sends_one_request() -> None:
     assert cluster.timeouts == [5.0, 10.0]
 
 
+def test_a_restarted_deadline_has_all_its_time_again() -> None:
+    clock = FakeClock()
+    deadline = Deadline(clock, 10)
+    clock.sleep(12)
+    assert (deadline.remaining, deadline.passed) == (0, True)
+    deadline.restart()
+    assert (deadline.remaining, deadline.passed) == (10, False)
+
+
 def test_any_method_can_be_called_without_validation() -> None:
     rpc, cluster = client("getVersion", {"solana-core": "2.0"})
     assert rpc.request("getVersion") == {"solana-core": "2.0"}

@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.types import (
+    AddressSignature,
     Blockhash,
     ChainPosition,
     LandedTransaction,
@@ -170,6 +171,20 @@ def test_more_than_100_accounts_take_several_calls_and_none_takes_no_call() -> N
                 {"commitment": "confirmed", "encoding": "json", "maxSupportedTransactionVersion": 0},
             ],
             LandedTransaction(5, None, ("x",), 10000),
+        ),
+        (
+            lambda rpc: rpc.signatures_for_address(A),
+            "getSignaturesForAddress",
+            [{"signature": str(SIGNATURE), "slot": 5, "err": None, "memo": None, "blockTime": 1}],
+            [str(A), {"commitment": "confirmed", "limit": 1000}],
+            [AddressSignature(SIGNATURE, 5, None)],
+        ),
+        (
+            lambda rpc: rpc.signatures_for_address(A, before=SIGNATURE),
+            "getSignaturesForAddress",
+            [],
+            [str(A), {"commitment": "confirmed", "limit": 1000, "before": str(SIGNATURE)}],
+            [],
         ),
         (
             lambda rpc: rpc.request_airdrop(A, 10),

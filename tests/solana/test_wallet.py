@@ -1,6 +1,7 @@
 """Wallets: sources, all kinds of malformed keys, and protection of the secret key."""
 
 import copy
+import io
 import json
 import os
 import pickle
@@ -46,6 +47,20 @@ def write(path: Path, text: str | bytes, mode: int = 0o600) -> Path:
 def load(home: Path, path: Path | None = None, **variables: str) -> tuple[Wallet, list[str]]:
     notes: list[str] = []
     return load_wallet(environment(home, **variables), path, notes.append), notes
+
+
+def test_the_keypair_of_the_solana_cli_configuration_comes_before_the_default(tmp_path: Path) -> None:
+    path = write(tmp_path / "other.json", array(KEYPAIR))
+    config = write(tmp_path / ".config/solana/cli/config.yml", f"keypair_path: {path}\n")
+    wallet, notes = load(tmp_path)
+    assert str(wallet.address) == ADDRESS
+    assert notes == [f"Using the wallet {path}, from {config}."]
+
+
+def test_a_keypair_is_read_from_stdin(tmp_path: Path) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(array(KEYPAIR).encode()), encoding="utf-8")
+    wallet = load_wallet(environment(tmp_path).replaced(stdin=stdin), Path("-"), print)
+    assert str(wallet.address) == ADDRESS
 
 
 def test_a_keypair_file_is_read(tmp_path: Path) -> None:
