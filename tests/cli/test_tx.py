@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from psyche_cli.errors import ExitCode
-from psyche_cli.limits import COORDINATOR_ACCOUNT_BYTES
+from psyche_cli.limits import COORDINATOR_ACCOUNT_BYTES, U64_MAX
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.sending.journal import FILE_NAME
@@ -362,7 +362,7 @@ def test_an_endpoint_whose_ledger_is_too_short_cannot_say_that_it_expired(house:
         def send(self, body: bytes, *, timeout: float) -> bytes:
             if b"getFirstAvailableBlock" in body:
                 request = json.loads(body)
-                return json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": 10**6}).encode()
+                return json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": U64_MAX}).encode()
             return house.chain.transport("").send(body, timeout=timeout)
 
         def close(self) -> None: ...
