@@ -29,7 +29,7 @@ def forget(session: Session, journal: Journal, signature: Signature, *, agreed: 
 
 def _require_expired(session: Session, entry: JournalEntry) -> None:
     if str(session.rpc.genesis_hash()) != entry.genesis_hash:
-        why = f"{session.rpc.label} serves another cluster than {entry.endpoint}, so it may still land."
+        why = f"{session.rpc.label} serves a different cluster from {entry.endpoint}, so it may still land."
     elif session.rpc.chain_position("finalized").block_height <= entry.last_valid_block_height:
         why = "it may still land."
     else:

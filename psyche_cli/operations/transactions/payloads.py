@@ -80,7 +80,7 @@ class ResumeData:
 
 @dataclass(frozen=True)
 class ForgetData:
-    """A transaction whose outcome is no longer waited for."""
+    """A transaction whose outcome is no longer awaited."""
 
     already_so: Annotated[bool, "Whether its outcome was already recorded."]
     transaction: TransactionRecord

@@ -53,7 +53,7 @@ def transaction_status(
             record=None if entry is None else record_data(entry),
         ),
         details=tuple(details),
-        warnings=("It was sent to another cluster than that of this endpoint.",) if same is False else (),
+        warnings=("It was sent to a different cluster from the one this endpoint serves.",) if same is False else (),
         next_steps=(session.given.command("tx resume", str(signature)),) if resumable else (),
     )
 
