@@ -257,7 +257,7 @@ def test_transactions_of_another_cluster_are_left_alone(house: House) -> None:
     assert outcome.data["on_other_clusters"] == [record["signature"]]
     assert outcome.data["settled"] == []
     refused = cli("tx", "forget", record["signature"])
-    assert "serves another cluster" in refused.stderr
+    assert "serves a different cluster" in refused.stderr
     assert cli.json("tx", "status", record["signature"])["same_cluster"] is False
 
 
