@@ -78,7 +78,7 @@ def obstacles_of(account: CoordinatorAccount, address: Pubkey) -> list[Obstacle]
         found.append(
             Obstacle(
                 reason="more_clients_than_batches",
-                message=f"{count} keys have joined this run, the maximum for its batch size (global_batch_size_end).",
+                message=f"The run's batch size (global_batch_size_end) allows {most} keys, and {count} have joined.",
             )
         )
     return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from psyche_cli.cli.options import StateDir, TransactionSignature, Yes
+from psyche_cli.cli.options import StateDir, TransactionSignature, option
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 if TYPE_CHECKING:
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 @reads(example="psyche-cli tx forget SIGNATURE")
-def command(call: Call, signature: TransactionSignature, *, yes: Yes = False, state_dir: StateDir = None) -> Reading:
+def command(
+    call: Call,
+    signature: TransactionSignature,
+    *,
+    yes: Annotated[bool, option("--yes", "-y", help="Forget it even if it may still land.")] = False,
+    state_dir: StateDir = None,
+) -> Reading:
     """Stop waiting for the outcome of a transaction.
 
     An unsettled transaction holds up a repetition of its command until its outcome is known. This command lets the
