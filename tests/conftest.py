@@ -1,4 +1,4 @@
-"""Configuration of randomized tests: the seed, which is printed in every run, and the number of repetitions.
+"""Configuration of randomized tests (the seed, which is printed in every run, and the number of repetitions) and signals.
 
 Hypothesis has no deadline per example, because the machine may be busy.
 """
@@ -6,6 +6,7 @@ Hypothesis has no deadline per example, because the machine may be busy.
 from __future__ import annotations
 
 import random
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Under nohup, child processes would ignore the signal that some tests send them. A handler is not inherited.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     # Set in the pytest-xdist controller, which passes its options to the workers.
     if config.option.random_seed is None:
         config.option.random_seed = random.SystemRandom().randrange(2**32)
