@@ -1,4 +1,4 @@
-"""Configuration of randomized tests (the seed, which is printed in every run, and the number of repetitions) and signals.
+"""Configuration of randomized tests (the seed, printed in every run, and the number of repetitions) and signals.
 
 Hypothesis has no deadline per example, because the machine may be busy.
 """
