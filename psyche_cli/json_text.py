@@ -16,7 +16,7 @@ _INDENT = "  "
 
 
 def json_text(value: JsonValue | Mapping[str, object], *, ascii_only: bool = False, one_line: bool = False) -> str:
-    """JSON with sorted keys and 2 spaces of indent (or in one line); Decimals exact, NaN and infinities as null.
+    """JSON with sorted keys, indented by 2 spaces or on one line; Decimals exact, NaN and infinities as null.
 
     Unprintable characters are escaped, and with ``ascii_only`` all non-ASCII characters. Raises TypeError for a value
     of any other type.
@@ -37,7 +37,8 @@ def _text(value: object, quoted: Callable[[str], str], line: str | None) -> str:
         return int.__repr__(value)
     inner = None if line is None else line + _INDENT
     if isinstance(value, Mapping):
-        members = [f"{quoted(key)}: {_text(value[key], quoted, inner)}" for key in sorted(value)]
+        colon = ":" if line is None else ": "
+        members = [f"{quoted(key)}{colon}{_text(value[key], quoted, inner)}" for key in sorted(value)]
         return _bracketed("{}", members, line)
     if isinstance(value, list | tuple):
         return _bracketed("[]", [_text(element, quoted, inner) for element in value], line)
@@ -58,6 +59,6 @@ def _bracketed(brackets: str, parts: list[str], line: str | None) -> str:
     if not parts:
         return brackets
     if line is None:
-        return f"{brackets[0]}{', '.join(parts)}{brackets[1]}"
+        return f"{brackets[0]}{','.join(parts)}{brackets[1]}"
     between = line + _INDENT
     return f"{brackets[0]}{between}{f',{between}'.join(parts)}{line}{brackets[1]}"
