@@ -27,7 +27,7 @@ class Funds(NamedTuple):
 
 def accounts_and_funds(session: SigningSession, addresses: Sequence[Pubkey]) -> tuple[list[RawAccount | None], Funds]:
     """Read accounts together with the wallet's funds in one round trip. Missing accounts are None."""
-    *found, wallet, rent = session.rpc.accounts([*addresses, session.wallet.address, RENT_SYSVAR])
+    *found, wallet, rent = session.rpc.accounts([*addresses, session.payer, RENT_SYSVAR])
     return found, Funds(balance=0 if wallet is None else wallet.lamports, rent=decode_rent(rent))
 
 
@@ -38,7 +38,7 @@ def require_lamports(
 
     The cluster also rejects a payment that leaves the wallet with a nonzero balance below the rent-exempt minimum.
     """
-    wallet = session.wallet.address
+    wallet = session.payer
     fees = [transaction_fee(instructions, wallet) for instructions in transactions]
     needed = rent + sum(fees)
     balance = funds.balance

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
 
 from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
@@ -18,6 +21,7 @@ from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.rpc.types import Simulation
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.sending.settle import how_to_settle
@@ -56,6 +60,34 @@ class SigningSession(Session):
         self.deadline = deadline
         self.ask = ask
         self.earlier = earlier
+
+    @property
+    def authority(self) -> Pubkey:
+        """The key that acts: the owner, grantor, grantee or member in the instructions."""
+        return self.wallet.address
+
+    @property
+    def payer(self) -> Pubkey:
+        """The key that pays fees and rent."""
+        return self.wallet.address
+
+    def send(
+        self,
+        instructions: Sequence[Instruction],
+        *,
+        extra_signers: Sequence[Wallet] = (),
+        label: str,
+        creates: Mapping[str, str] | None = None,
+        pays_again: bool = False,
+    ) -> Receipt:
+        """Send a transaction signed by the wallet and the ``extra_signers``, as ``Sender.send`` does."""
+        return self.sender.send(
+            instructions, self.wallet, extra_signers, label=label, creates=creates, pays_again=pays_again
+        )
+
+    def simulate(self, instructions: Sequence[Instruction]) -> Simulation:
+        """Simulate a transaction. Raises the errors that ``send`` raises before sending."""
+        return self.sender.simulate(instructions, self.wallet)
 
     def confirm(self, consequence: str) -> None:
         """Request confirmation of an irreversible action; raises NotConfirmed if it is not given.

@@ -19,8 +19,10 @@ from psyche_cli.errors import (
     TransactionUnknown,
     Unreachable,
 )
+from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
 from psyche_cli.solana.sending.recording import Recorder
+from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.settle import how_to_settle
 from psyche_cli.suggestions import GivenOptions
 from tests.solana.scripted import RpcFault
@@ -47,8 +49,13 @@ class RecordedStage(Stage):
             warn=self.notes.append,
             after_output=self.after_output.append,
         )
-        self.sender._recorder = self.recorder
-        self.sender._advise = "settle {}".format
+        self.sender = Sender(
+            RpcClient(self.cluster, self.clock),
+            self.clock,
+            self.notes.append,
+            recorder=self.recorder,
+            advise="settle {}".format,
+        )
         self.cluster.handlers["getGenesisHash"] = lambda params: GENESIS
         inner = self.cluster.send
 

@@ -29,7 +29,7 @@ def create_join_authorization(
     Sends nothing if the authorization is already active. ``run_id`` is the run for the suggested next step, if known.
     Raises InsufficientFunds, and AlreadyExists if another process creates the authorization at the same time.
     """
-    grantor = session.wallet.address
+    grantor = session.authority
     address = authorization_address(grantor, grantee, session.programs)
     [found], funds = accounts_and_funds(session, [address])
     existing = decoded_if_taken(session, found)
@@ -52,7 +52,7 @@ def _create_or_activate(
     session: SigningSession, grantee: Pubkey, address: Pubkey, found: RawAccount | None, funds: Funds
 ) -> tuple[Receipt, ...]:
     existing = decoded_if_taken(session, found)
-    instructions = plan(session.instructions, session.wallet.address, grantee, address, existing)
+    instructions = plan(session.instructions, session.authority, grantee, address, existing)
     if not instructions:
         return ()
     label = "activate" if existing else "create and activate"
@@ -70,8 +70,7 @@ def _create_or_activate(
             address=str(address),
         )
 
-    send = session.sender.send
-    receipt = send_creation(lambda: send(instructions, session.wallet, label=label), find_existing)
+    receipt = send_creation(lambda: session.send(instructions, label=label), find_existing)
     return (receipt,)
 
 
@@ -83,7 +82,7 @@ def _result(
     transactions: tuple[Receipt, ...],
     run_id: str | None,
 ) -> OperationResult[JoinAuthorizationData]:
-    grantor = session.wallet.address
+    grantor = session.authority
     lamports = read_if_possible(lambda: session.rpc.balance(address))
     done = "Activated the join authorization" if existing else "Created a join authorization"
     return OperationResult(

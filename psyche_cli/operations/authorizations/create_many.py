@@ -122,7 +122,7 @@ def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) ->
             label = f"authorizations, {len(batch)} of {sum(map(len, batches[number:]))} left"
             instructions = [instruction for task in batch for instruction in task.instructions]
             try:
-                receipt = session.sender.send(instructions, session.wallet, label=label)
+                receipt = session.send(instructions, label=label)
             except ProgramRefused as error:
                 # Another process may have created one of them. A transaction that was sent and paid for is a failure.
                 if refused_once or (error.sent and error.signature not in {receipt.signature for receipt in receipts}):
@@ -140,7 +140,7 @@ def _look(
     session: SigningSession, grantees: Sequence[Pubkey], outcomes: dict[Pubkey, tuple[Outcome, str | None]]
 ) -> list[_Task]:
     """The remaining work. Adds already active authorizations to ``outcomes``. Raises InsufficientFunds."""
-    grantor = session.wallet.address
+    grantor = session.authority
     addresses = [authorization_address(grantor, grantee, session.programs) for grantee in grantees]
     found, funds = accounts_and_funds(session, addresses)
     tasks = []
@@ -165,7 +165,7 @@ def _packed(session: SigningSession, tasks: Iterable[_Task]) -> list[list[_Task]
     for task in tasks:
         if batches:
             together = [instruction for one in (*batches[-1], task) for instruction in one.instructions]
-            if transaction_size(together, session.wallet.address) <= MAX_TRANSACTION_BYTES:
+            if transaction_size(together, session.payer) <= MAX_TRANSACTION_BYTES:
                 batches[-1].append(task)
                 continue
         batches.append([task])
@@ -178,7 +178,7 @@ def _result(
     outcomes: Mapping[Pubkey, tuple[Outcome, str | None]],
     receipts: Sequence[Receipt],
 ) -> OperationResult[AuthorizedFileData]:
-    grantor = session.wallet.address
+    grantor = session.authority
     reports: list[AuthorizedLine] = []
     seen: set[Pubkey] = set()
     for line in lines:

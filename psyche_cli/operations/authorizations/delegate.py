@@ -31,7 +31,7 @@ def change_delegates(
     repeating the command after a failure completes the change. The account is resized with the list: the wallet pays or
     recovers the rent. Raises AccountNotFound, AccountError, InsufficientFunds.
     """
-    grantee = session.wallet.address
+    grantee = session.authority
     address = authorization_address(grantor, grantee, session.programs)
     [found], funds = accounts_and_funds(session, [address])
     before = require_authorization(session, found, grantor=grantor, grantee=grantee)
@@ -48,7 +48,7 @@ def change_delegates(
         if receipts:
             session.deadline.restart()
         label = "delegates" if len(transactions) == 1 else f"delegates, {number} of {len(transactions)}"
-        receipts.append(session.sender.send(instructions, session.wallet, label=label))
+        receipts.append(session.send(instructions, label=label))
     latest = read_if_possible(lambda: session.rpc.account(address)) if receipts else None
     now = require_authorization(session, latest, grantor=grantor, grantee=grantee) if latest else None
     return _result(before, now or before._replace(delegates=target), receipts, change)
@@ -72,7 +72,7 @@ def plan(session: SigningSession, authorization: Authorization, target: Sequence
     rest = list(target) if clear else list(target[len(present) :])
 
     def instruction(keys: Sequence[Pubkey], *, clear: bool) -> list[Instruction]:
-        wallet = session.wallet.address
+        wallet = session.authority
         return [
             session.instructions.authorization_grantee_update(
                 payer=wallet,
@@ -83,7 +83,7 @@ def plan(session: SigningSession, authorization: Authorization, target: Sequence
             )
         ]
 
-    room = MAX_TRANSACTION_BYTES - transaction_size(instruction([], clear=clear), session.wallet.address)
+    room = MAX_TRANSACTION_BYTES - transaction_size(instruction([], clear=clear), session.payer)
     most = room // Pubkey.LENGTH - 1  # one fewer, because the length prefixes in the message grow
     chunks = [rest[start : start + most] for start in range(0, len(rest), most)] or [[]]
     return [instruction(chunk, clear=clear and number == 0) for number, chunk in enumerate(chunks)]

@@ -35,7 +35,7 @@ def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> O
 
     Sends nothing if it is already inactive. Raises AccountNotFound, AccountError, InsufficientFunds.
     """
-    grantor = session.wallet.address
+    grantor = session.authority
     address = authorization_address(grantor, grantee, session.programs)
     [found], funds = accounts_and_funds(session, [address])
     before = require_authorization(session, found, grantor=grantor, grantee=grantee)
@@ -45,7 +45,7 @@ def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> O
         grantor=grantor, authorization=address, active=False
     )
     require_lamports(session, funds, [instruction])
-    receipt = session.sender.send([instruction], session.wallet, label="deactivate")
+    receipt = session.send([instruction], label="deactivate")
     latest = read_if_possible(lambda: session.rpc.account(address))
     after = before if latest is None else require_authorization(session, latest, grantor=grantor, grantee=grantee)
     return _deactivated(session, after, receipt)
@@ -57,14 +57,14 @@ def close_join_authorization(session: SigningSession, grantee: Pubkey) -> Operat
     Raises AccountNotFound, AccountError, InsufficientFunds, and Refused for an authorization that is active, or that
     has delegates and was last changed by its grantor less than 30 days ago.
     """
-    grantor = session.wallet.address
+    grantor = session.authority
     address = authorization_address(grantor, grantee, session.programs)
     [found, clock], funds = accounts_and_funds(session, [address, CLOCK_SYSVAR])
     authorization = require_authorization(session, found, grantor=grantor, grantee=grantee)
     check_closing(session, authorization, decode_clock(clock))
     instruction = session.instructions.authorization_close(grantor=grantor, spill=grantor, authorization=address)
     require_lamports(session, funds, [instruction])
-    receipt = session.sender.send([instruction], session.wallet, label="close")
+    receipt = session.send([instruction], label="close")
     recovered = authorization.lamports
     return OperationResult(
         summary=f"Closed the join authorization for {named(grantee)}; recovered {format_sol(recovered)} SOL of rent.",

@@ -90,7 +90,7 @@ def update_config(
     Raises NotAuthority, WrongRunState, ConfigurationError before anything is sent.
     """
     run, funds = find_run_and_funds(session, run_id, treasurer_index)
-    run.require_authority(session.wallet.address)
+    run.require_authority(session.authority)
     change, changed = plan(run, changes)
     if not changed:
         return _result(session, run, changes, change, changed)
@@ -142,23 +142,23 @@ def split(change: Change) -> tuple[Change, Change]:
 
 
 def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tuple[Receipt, ...]:
-    wallet = session.wallet
+    authority = session.authority
 
     def instructions(part: Change) -> list[Instruction]:
-        return instructions_for(part, run, wallet.address, session.instructions)
+        return instructions_for(part, run, authority, session.instructions)
 
     whole = instructions(change)
-    if change.metadata is None or transaction_size(whole, wallet.address) <= MAX_TRANSACTION_BYTES:
+    if change.metadata is None or transaction_size(whole, session.payer) <= MAX_TRANSACTION_BYTES:
         require_lamports(session, funds, whole)
-        return (session.sender.send(whole, wallet, label="update"),)
+        return (session.send(whole, label="update"),)
     session.notify("The update is too large for one transaction: sending the metadata first, then everything else.")
     halves = [instructions(part) for part in split(change)]
     require_lamports(session, funds, *halves)
     for half in halves:
-        session.sender.simulate(half, wallet)
-    first = session.sender.send(halves[0], wallet, label="update metadata")
+        session.simulate(half)
+    first = session.send(halves[0], label="update metadata")
     try:
-        second = session.sender.send(halves[1], wallet, label="update configuration")
+        second = session.send(halves[1], label="update configuration")
     except PsycheError as error:
         error.hint = f"{error.hint} The metadata was already updated by transaction {first.signature}.".strip()
         raise

@@ -77,33 +77,31 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     if not 0 <= decimals <= MAX_DECIMALS:
         raise UsageError(f"Invalid number of decimals: {decimals}.", hint=f"Use 0 to {MAX_DECIMALS}.")
     base_units = parse_amount(amount, decimals, "--amount", allow_zero=True)
-    owner, mint = session.wallet, Wallet.generate("the new mint")
-    holder = associated_token_address(owner.address, mint.address)
+    owner, mint = session.authority, Wallet.generate("the new mint")
+    holder = associated_token_address(owner, mint.address)
     _, funds = accounts_and_funds(session, [])
     mint_rent = funds.rent.exempt_minimum(MINT_BYTES)
     instructions = [
         *session.instructions.create_mint(
-            payer=owner.address, mint=mint.address, lamports=mint_rent, decimals=decimals, authority=owner.address
+            payer=owner, mint=mint.address, lamports=mint_rent, decimals=decimals, authority=owner
         ),
-        session.instructions.create_associated_token_account(
-            payer=owner.address, owner=owner.address, mint=mint.address
-        ),
+        session.instructions.create_associated_token_account(payer=owner, owner=owner, mint=mint.address),
     ]
     if base_units > 0:
         instructions.append(
             session.instructions.mint_tokens(
-                authority=owner.address, mint=mint.address, destination=holder, amount=base_units, decimals=decimals
+                authority=owner, mint=mint.address, destination=holder, amount=base_units, decimals=decimals
             )
         )
     rent = mint_rent + funds.rent.exempt_minimum(TOKEN_ACCOUNT_BYTES)
     require_lamports(session, funds, instructions, rent=rent)
-    receipt = session.sender.send(instructions, owner, [mint], label="new mint", creates={str(mint.address): "mint"})
+    receipt = session.send(instructions, extra_signers=[mint], label="new mint", creates={str(mint.address): "mint"})
     return OperationResult(
         summary=f"Created the mint {mint.address} with {decimals} decimals.",
         data=NewMintData(
             mint=str(mint.address),
             token_account=str(holder),
-            owner=str(owner.address),
+            owner=str(owner),
             decimals=decimals,
             minted=in_both_units(base_units, decimals),
         ),

@@ -43,7 +43,7 @@ def set_future_epoch_rates(
     nothing is sent. Raises InvalidAmount, NotAuthority, InsufficientFunds.
     """
     run, funds = find_run_and_funds(session, run_id, treasurer_index)
-    run.require_authority(session.wallet.address)
+    run.require_authority(session.authority)
     decimals = run.treasury.mint.decimals if run.treasury else 0
     before = Rates.of(run.account.future_epoch_rates)
     now = Rates(
@@ -56,9 +56,9 @@ def set_future_epoch_rates(
         earning_rate=None if now.earning == before.earning else now.earning,
         slashing_rate=None if now.slashing == before.slashing else now.slashing,
     )
-    instructions = instructions_for(change, run, session.wallet.address, session.instructions)
+    instructions = instructions_for(change, run, session.authority, session.instructions)
     require_lamports(session, funds, instructions)
-    receipt = session.sender.send(instructions, session.wallet, label="set rates")
+    receipt = session.send(instructions, label="set rates")
     return _result(session, run, before, now, decimals, receipt)
 
 

@@ -102,10 +102,9 @@ def claim_rewards(
         if receipts:
             session.deadline.restart()
         own = payment.wallet == session.wallet
-        receipts[payment.claim.wallet] = session.sender.send(
+        receipts[payment.claim.wallet] = session.send(
             payment.instructions,
-            session.wallet,
-            () if own else (payment.wallet,),
+            extra_signers=() if own else (payment.wallet,),
             label="claim" if own else f"claim of {payment.claim.wallet}",
         )
     return _result(session, run, treasury, claims, amounts, tokens, receipts)
@@ -148,7 +147,7 @@ def _payment(
     ``found`` are the wallet's token account and participant account.
     """
     raw_tokens, raw_record = found
-    payer, user, mint = session.wallet.address, claim.wallet, treasury.mint.address
+    payer, user, mint = session.payer, claim.wallet, treasury.mint.address
     make = session.instructions
     instructions: list[Instruction] = []
     rent = 0

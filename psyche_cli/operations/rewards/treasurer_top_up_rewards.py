@@ -29,7 +29,7 @@ def top_up_rewards(
     InvalidAmount, InsufficientFunds.
     """
     located = locate_run(session, run_id, treasurer_index)
-    source = associated_token_address(session.wallet.address, located.require_treasurer().collateral_mint)
+    source = associated_token_address(session.authority, located.require_treasurer().collateral_mint)
     [*found, raw_source], funds = accounts_and_funds(session, [*located.addresses, source])
     run = located.read(found)
     treasury = run.treasury
@@ -40,7 +40,7 @@ def top_up_rewards(
         source=source,
         mint=mint.address,
         destination=treasury.vault,
-        owner=session.wallet.address,
+        owner=session.authority,
         amount=amount,
         decimals=mint.decimals,
     )
@@ -49,7 +49,7 @@ def top_up_rewards(
     if receipt is None:
         _require_tokens(session, source, raw_source, mint, amount)
         require_lamports(session, funds, instructions)
-        receipt = session.sender.send(instructions, session.wallet, label="top up", pays_again=True)
+        receipt = session.send(instructions, label="top up", pays_again=True)
     held = read_if_possible(lambda: token_amount(session.rpc.account(treasury.vault)))
     if held is None:
         held = treasury.vault_amount + (amount if session.earlier is None else 0)
@@ -85,7 +85,7 @@ def _require_tokens(
     """Raise AccountNotFound or InsufficientFunds unless the wallet holds ``amount`` base units of the collateral."""
     if taken(raw_source) is None:
         raise AccountNotFound(
-            f"The wallet {session.wallet.address} has no token account for the collateral mint {mint.address}.",
+            f"The wallet {session.authority} has no token account for the collateral mint {mint.address}.",
             hint=f"Send tokens to the wallet first. Its associated token account is {source}.",
             address=str(source),
             mint=str(mint.address),

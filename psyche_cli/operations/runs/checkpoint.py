@@ -68,26 +68,26 @@ def record_checkpoint(
     if wanted == before:
         return _result(run, run, before)
     instruction = session.instructions.checkpoint(
-        user=session.wallet.address,
+        user=session.authority,
         instance=run.instance.address,
         account=run.account.address,
         repo=repository.value,
     )
     require_lamports(session, funds, [instruction])
-    receipt = session.sender.send([instruction], session.wallet, label="checkpoint")
+    receipt = session.send([instruction], label="checkpoint")
     latest = read_if_possible(lambda: find_run_again(session, run))
     return _result(run, latest, wanted, receipt)
 
 
 def require_epoch_client(session: SigningSession, run: Run) -> None:
     """Raise Refused unless the wallet is a client of the current epoch or, between epochs, of the last one."""
-    wallet = bytes(session.wallet.address)
+    wallet = bytes(session.authority)
     account = run.account
     lists = (account.clients, account.epoch_clients)
     if all(any(client.id.signer == wallet for client in clients) for clients in lists):
         return
     raise Refused(
-        f"The wallet {session.wallet.address} is not a client of the current epoch of run {run.run_id!r}; only its "
+        f"The wallet {session.authority} is not a client of the current epoch of run {run.run_id!r}; only its "
         "clients may record a checkpoint.",
         hint="To set the checkpoint as the owner, pause the run and use update-config.",
         run_id=run.run_id,

@@ -23,8 +23,8 @@ def close_run(
     check_closing(session, run)
     instance, account = run.instance, run.account
     instruction = session.instructions.free_coordinator(
-        authority=session.wallet.address,
-        spill=session.wallet.address,
+        authority=session.authority,
+        spill=session.authority,
         instance=instance.address,
         account=account.address,
     )
@@ -32,9 +32,9 @@ def close_run(
     recovered = instance.lamports + account.lamports
     session.confirm(
         f"Closing run {run_id} permanently deletes its configuration, progress and points. "
-        f"It returns {format_sol(recovered)} SOL of rent to {session.wallet.address}."
+        f"It returns {format_sol(recovered)} SOL of rent to {session.authority}."
     )
-    receipt = session.sender.send([instruction], session.wallet, label="close")
+    receipt = session.send([instruction], label="close")
     return OperationResult(
         summary=f"Closed run {run_id}; recovered {format_sol(recovered)} SOL of rent.",
         data=CloseRunData(
@@ -43,13 +43,13 @@ def close_run(
             coordinator_account=str(account.address),
             state_before=account.run_state.text,
             recovered_lamports=recovered,
-            recovered_by=str(session.wallet.address),
+            recovered_by=str(session.authority),
         ),
         details=(
             ("state before", account.run_state.text),
             ("coordinator instance", str(instance.address)),
             ("coordinator account", str(account.address)),
-            ("rent recovered by", str(session.wallet.address)),
+            ("rent recovered by", str(session.authority)),
         ),
         transactions=(receipt,),
     )
@@ -64,7 +64,7 @@ def check_closing(session: SigningSession, run: Run) -> None:
             hint="Its rent and what its vault holds beyond the members' rewards cannot be recovered.",
             run_id=run.run_id,
         )
-    run.require_authority(session.wallet.address)
+    run.require_authority(session.authority)
     state = run.account.run_state
     if not state.is_halted:
         pause = session.given.command("set-paused", run_id=run.run_id)

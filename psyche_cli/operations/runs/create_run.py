@@ -93,7 +93,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
     result, and nothing is sent. Raises UsageError, ConfigurationError, AlreadyExists (also if another
     process creates the run at the same time), AccountNotFound, AccountError, InsufficientFunds.
     """
-    new = validate(request, session.wallet.address, session.programs)
+    new = validate(request, session.authority, session.programs)
     found, funds = accounts_and_funds(session, _addresses(new))
     if session.earlier is not None and (run := _run_of_earlier_attempt(session, new, found)) is not None:
         held = sum(raw.lamports for raw in found[:3] if raw is not None)
@@ -105,11 +105,9 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
     instructions = plan(session.instructions, new, account.address, account_rent)
     rent = account_rent + other_rent
     require_lamports(session, funds, instructions, rent=rent)
-    send = session.sender.send
     receipt = send_creation(
-        lambda: send(
+        lambda: session.send(
             instructions,
-            session.wallet,
             extra_signers=(account,),
             label="create run",
             creates={str(account.address): "coordinator account"},

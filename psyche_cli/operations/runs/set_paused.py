@@ -27,7 +27,7 @@ def set_paused(
     refuse, before anything is sent.
     """
     run, funds = find_run_and_funds(session, run_id, treasurer_index)
-    run.require_authority(session.wallet.address)
+    run.require_authority(session.authority)
     if is_already_so(paused, run.account):
         return _result(session, run, run, paused)
     if paused:
@@ -35,10 +35,10 @@ def set_paused(
     else:
         check_resume(session, run)
     label = "pause" if paused else "resume"
-    instructions = instructions_for(Change(paused=paused), run, session.wallet.address, session.instructions)
+    instructions = instructions_for(Change(paused=paused), run, session.authority, session.instructions)
     require_lamports(session, funds, instructions)
     try:
-        receipt = session.sender.send(instructions, session.wallet, label=label)
+        receipt = session.send(instructions, label=label)
     except ProgramRefused as error:
         # Another process may have done it first. A transaction that was sent and paid for is still reported as failed.
         latest = None if error.sent else read_if_possible(lambda: find_run_again(session, run))

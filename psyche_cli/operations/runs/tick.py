@@ -119,10 +119,10 @@ def _look(session: SigningSession, located: LocatedRun) -> _Look:
 def _send_tick(session: SigningSession, located: LocatedRun, look: _Look) -> tuple[Receipt, _Look]:
     """Send a tick; returns its receipt and the run afterwards."""
     instruction = session.instructions.tick(
-        user=session.wallet.address, instance=look.run.instance.address, account=look.run.account.address
+        user=session.authority, instance=look.run.instance.address, account=look.run.account.address
     )
     require_lamports(session, look.funds, [instruction])
-    receipt = session.sender.send([instruction], session.wallet, label="tick")
+    receipt = session.send([instruction], label="tick")
     after = _look(session, located)
     before, now = look.run.account.run_state.text, after.run.account.run_state.text
     session.notify(f"Ticked run {look.run.run_id}: {before} -> {now}.")

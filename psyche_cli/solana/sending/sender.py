@@ -11,21 +11,17 @@ from solders.instruction import Instruction
 from solders.signature import Signature
 
 from psyche_cli.environment import Clock
-from psyche_cli.errors import LOOK_UP, Interrupted, Json, PsycheError, TimedOut, TransactionExpired
+from psyche_cli.errors import LOOK_UP, Interrupted, PsycheError, TimedOut, TransactionExpired
 from psyche_cli.receipts import Receipt
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Simulation
 from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
 from psyche_cli.solana.sending.journal import JournalEntry, RecordState
+from psyche_cli.solana.sending.preparing import Prepared, Preparer
 from psyche_cli.solana.sending.settle import Settlement, delivery_of, settle
-from psyche_cli.solana.sending.transaction import (
-    LegacyTransaction,
-    SignedTransaction,
-    sign_transaction,
-    unsigned_transaction,
-)
-from psyche_cli.solana.sending.verdict import FailureDescriber, Fate, describe_any_failure, refusal
+from psyche_cli.solana.sending.transaction import SignedTransaction, sign_transaction
+from psyche_cli.solana.sending.verdict import FailureDescriber, Fate, describe_any_failure
 from psyche_cli.solana.wallet import Wallet
 
 if TYPE_CHECKING:
@@ -36,10 +32,6 @@ WRITING_SECONDS = 118.0
 Python and for the output, make the documented 120. A blockhash is valid for 150 blocks, 60 to 90 seconds, and its
 expiry is finalized 13 to 19 seconds later, so there is usually time for the verdict "expired"."""
 
-# Simulation errors that do not occur with a newer blockhash.
-_SOLVED_BY_NEWER_BLOCKHASH = ("BlockhashNotFound", "AlreadyProcessed")
-_BLOCKHASH_TIMEOUT = 15.0
-_BLOCKHASH_PAUSE = 0.4
 # With less than this share of the time left, nothing is sent, since the outcome would most likely remain unknown.
 _MIN_TIME_SHARE = 0.1
 
@@ -68,10 +60,9 @@ class Sender:
         self._clock = clock
         self._notify = notify
         self._deadline_seconds = deadline_seconds
-        self._describe_failure = describe_failure
         self._recorder = recorder
         self._advise = advise
-        self._genesis: Hash | None = None
+        self._preparer = Preparer(rpc, clock, describe_failure, identifies=recorder is not None)
         self._used_signatures: set[Signature] = set()
         self._deliveries: list[TransactionDelivery] = []
 
@@ -118,9 +109,7 @@ class Sender:
 
     def identify_cluster(self) -> Hash:
         """The genesis hash of the cluster, which is requested once."""
-        if self._genesis is None:
-            self._genesis = self._rpc.genesis_hash()
-        return self._genesis
+        return self._preparer.identify_cluster()
 
     def settle(self, entry: JournalEntry) -> Settlement:
         """Determine the outcome of a transaction that an earlier process recorded, and resend it while it can land.
@@ -217,7 +206,7 @@ class Sender:
         ledger = delivery.landed_transaction()
         logs = ledger.logs if ledger else ()
         if status.err is not None:
-            error = self._refusal(status.err, logs, signed)
+            error = self._preparer.refusal(status.err, logs, signed)
             error.hint = f"{error.hint} Transaction {signed.signature} failed on-chain; its fee was paid.".strip()
             raise error
         fee = ledger.fee_lamports if ledger else None
@@ -237,12 +226,12 @@ class Sender:
             signed, simulation = self._prepare(instructions, wallet, extra_signers, deadline)
             self._require_time(deadline, label)
             self._used_signatures.add(signed.signature)
-            if self._recorder is None or self._genesis is None:
+            if self._recorder is None or self._preparer.genesis is None:
                 return signed
             if self._recorder.record(
                 signed,
                 label=label,
-                genesis=self._genesis,
+                genesis=self._preparer.genesis,
                 slot=simulation.slot,
                 endpoint=self._rpc.label,
                 creates=creates,
@@ -257,49 +246,10 @@ class Sender:
         extra_signers: Sequence[Wallet],
         deadline: Deadline,
     ) -> tuple[SignedTransaction, Simulation]:
-        """Simulate the transaction, and sign it as simulated.
+        """Simulate the transaction, and sign it as simulated, with a signature that has not been used yet."""
 
-        The simulated transaction is unsigned, so it cannot land. The node inserts its latest blockhash and reports it,
-        so the signed message is the one that was simulated. docs/decisions/simulate-then-sign.md explains why that is
-        safe with any set of nodes.
+        def sign(prepared: Prepared) -> tuple[SignedTransaction, Simulation] | None:
+            signed = sign_transaction(prepared.instructions, wallet, extra_signers, prepared.blockhash)
+            return None if signed.signature in self._used_signatures else (signed, prepared.simulation)
 
-        Two equal transactions with the same blockhash have the same signature and are executed only once: the second
-        would seem to land but pay nothing. If a signature has already been used, in this process or (according to the
-        simulation) in another, this waits for the next blockhash.
-        """
-        rpc = self._rpc.within(deadline)
-        started = self._clock.monotonic()
-        unsigned = unsigned_transaction(instructions, wallet.address)
-        while True:
-            simulation = self._simulate(rpc, unsigned)
-            blockhash = simulation.blockhash
-            if simulation.err is None and blockhash is None:
-                # An old node does not return the blockhash it used, so the message is simulated with a known one.
-                blockhash = rpc.latest_blockhash()
-                known = unsigned_transaction(instructions, wallet.address, blockhash.hash)
-                simulation = rpc.simulate_unsigned(known.raw, replace_blockhash=False)
-            if simulation.err is None and blockhash is not None:
-                signed = sign_transaction(instructions, wallet, extra_signers, blockhash)
-                if signed.signature not in self._used_signatures:
-                    return signed, simulation
-            if simulation.err is not None and simulation.err not in _SOLVED_BY_NEWER_BLOCKHASH:
-                raise self._refusal(simulation.err, simulation.logs, unsigned)
-            if self._clock.monotonic() - started >= _BLOCKHASH_TIMEOUT:
-                raise TimedOut(
-                    f"{rpc.label} returned no usable new blockhash within {_BLOCKHASH_TIMEOUT:g} seconds.",
-                    hint="The transaction was not sent. Check that the cluster is producing blocks.",
-                    endpoint=rpc.label,
-                )
-            self._clock.sleep(min(_BLOCKHASH_PAUSE, deadline.remaining))
-
-    def _simulate(self, rpc: RpcClient, transaction: LegacyTransaction) -> Simulation:
-        """Simulate with the node's latest blockhash. The first one also asks for the genesis hash, for the journal."""
-        if self._recorder is None or self._genesis is not None:
-            return rpc.simulate_unsigned(transaction.raw)
-        simulation, self._genesis = rpc.simulate_and_identify(transaction.raw)
-        return simulation
-
-    def _refusal(self, err: Json, logs: Sequence[str], transaction: LegacyTransaction) -> PsycheError:
-        error = refusal(err, logs, transaction, self._describe_failure, self._rpc.label)
-        error.logs = tuple(logs)
-        return error
+        return self._preparer.prepare(instructions, wallet.address, deadline, sign)

@@ -1,0 +1,109 @@
+"""Preparation of transactions: they are composed, and simulated with a recent blockhash before anything is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from psyche_cli.environment import Clock
+from psyche_cli.errors import Json, PsycheError, TimedOut
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.rpc.types import Blockhash, Simulation
+from psyche_cli.solana.sending.transaction import LegacyTransaction, unsigned_transaction
+from psyche_cli.solana.sending.verdict import FailureDescriber, refusal
+
+# Simulation errors that do not occur with a newer blockhash.
+_SOLVED_BY_NEWER_BLOCKHASH = ("BlockhashNotFound", "AlreadyProcessed")
+_BLOCKHASH_TIMEOUT = 15.0
+_BLOCKHASH_PAUSE = 0.4
+
+_Value = TypeVar("_Value")
+
+
+class Prepared(NamedTuple):
+    """A transaction whose simulation succeeded: its instructions, fee payer and blockhash, and the simulation."""
+
+    instructions: Sequence[Instruction]
+    payer: Pubkey
+    blockhash: Blockhash
+    simulation: Simulation
+
+
+class Preparer:
+    """Prepares transactions at one endpoint.
+
+    ``describe_failure`` maps a transaction error to an exception. With ``identifies``, the first simulation also asks
+    for the genesis hash, ``genesis``, which the journal needs.
+    """
+
+    def __init__(self, rpc: RpcClient, clock: Clock, describe_failure: FailureDescriber, *, identifies: bool) -> None:
+        self._rpc = rpc
+        self._clock = clock
+        self._describe_failure = describe_failure
+        self._identifies = identifies
+        self.genesis: Hash | None = None
+
+    def identify_cluster(self) -> Hash:
+        """The genesis hash of the cluster, which is requested once."""
+        if self.genesis is None:
+            self.genesis = self._rpc.genesis_hash()
+        return self.genesis
+
+    def prepare(
+        self,
+        instructions: Sequence[Instruction],
+        payer: Pubkey,
+        deadline: Deadline,
+        accept: Callable[[Prepared], _Value | None],
+    ) -> _Value:
+        """Simulate the transaction, and return what ``accept`` makes of it, which is what is sent.
+
+        The simulated transaction is unsigned, so it cannot land. The node inserts its latest blockhash and reports it,
+        so the accepted message is the one that was simulated. docs/decisions/simulate-then-sign.md explains why that is
+        safe with any set of nodes.
+
+        Two equal transactions with the same blockhash have the same signature and are executed only once: the second
+        would seem to land but pay nothing. If ``accept`` returns None, or according to the simulation the transaction
+        has already been processed, this waits for the next blockhash.
+        """
+        rpc = self._rpc.within(deadline)
+        started = self._clock.monotonic()
+        unsigned = unsigned_transaction(instructions, payer)
+        while True:
+            simulation = self._simulate(rpc, unsigned)
+            blockhash = simulation.blockhash
+            if simulation.err is None and blockhash is None:
+                # An old node does not return the blockhash it used, so the message is simulated with a known one.
+                blockhash = rpc.latest_blockhash()
+                known = unsigned_transaction(instructions, payer, blockhash.hash)
+                simulation = rpc.simulate_unsigned(known.raw, replace_blockhash=False)
+            if simulation.err is None and blockhash is not None:
+                accepted = accept(Prepared(instructions, payer, blockhash, simulation))
+                if accepted is not None:
+                    return accepted
+            if simulation.err is not None and simulation.err not in _SOLVED_BY_NEWER_BLOCKHASH:
+                raise self.refusal(simulation.err, simulation.logs, unsigned)
+            if self._clock.monotonic() - started >= _BLOCKHASH_TIMEOUT:
+                raise TimedOut(
+                    f"{rpc.label} returned no usable new blockhash within {_BLOCKHASH_TIMEOUT:g} seconds.",
+                    hint="The transaction was not sent. Check that the cluster is producing blocks.",
+                    endpoint=rpc.label,
+                )
+            self._clock.sleep(min(_BLOCKHASH_PAUSE, deadline.remaining))
+
+    def refusal(self, err: Json, logs: Sequence[str], transaction: LegacyTransaction) -> PsycheError:
+        """The exception for a transaction error, with the program's logs."""
+        error = refusal(err, logs, transaction, self._describe_failure, self._rpc.label)
+        error.logs = tuple(logs)
+        return error
+
+    def _simulate(self, rpc: RpcClient, transaction: LegacyTransaction) -> Simulation:
+        if not self._identifies or self.genesis is not None:
+            return rpc.simulate_unsigned(transaction.raw)
+        simulation, self.genesis = rpc.simulate_and_identify(transaction.raw)
+        return simulation
