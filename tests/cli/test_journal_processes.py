@@ -6,6 +6,8 @@ import json
 import os
 import random
 import resource
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 
 from psyche_cli.environment import SystemClock
+from psyche_cli.errors import ExitCode
 from psyche_cli.limits import COORDINATOR_ACCOUNT_BYTES
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
@@ -29,6 +32,7 @@ from psyche_cli.solana.wallet import Wallet
 from tests.cli.harness import SOL, CommandLine
 from tests.support.patience import PATIENCE
 
+SOMEBODY = "GrAntee1111111111111111111111111111111111111"
 TOP_UP = ("treasurer-top-up-rewards", "--run-id", "paying", "--collateral-amount", "1")
 
 
@@ -52,9 +56,10 @@ class Machine:
     def cli(self) -> CommandLine:
         return CommandLine(self.home, HttpTransport, self.variables)
 
-    def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
+    def start(self, *words: str, within: tuple[str, ...] = (), **more: Any) -> subprocess.Popen[str]:
+        """Start a command; ``within`` are the words of another command that runs it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "psyche_cli", *words, "--output", "json"],
+            [*within, sys.executable, "-m", "psyche_cli", *words, "--output", "json"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], "HOME": str(self.home), **self.variables},
@@ -80,7 +85,8 @@ class Machine:
 def machine(tmp_path: Path) -> Iterator[Machine]:
     key = Wallet.generate()
     key.write_keypair_file(tmp_path / "owner.json")
-    options = LocalnetOptions(genesis=Genesis(balances={key.address: 1000 * SOL}), rpc_port=0)
+    genesis = Genesis(balances={key.address: 1000 * SOL})
+    options = LocalnetOptions(genesis=genesis, rpc_port=0, ledger=tmp_path / "ledger")
     with LocalValidator(options) as validator:
         machine = Machine(tmp_path, validator.rpc_url)
         mint = machine.cli.json("localnet", "new-mint", "--amount", "1000000")["mint"]
@@ -153,3 +159,49 @@ def test_a_full_disk_refuses_before_anything_is_sent(machine: Machine, bytes_lef
     assert "The transaction was not sent." in errors
     assert machine.vault() == 0
     assert machine.cli(*TOP_UP).code == 0, "there is space again"
+
+
+def on_a_small_disk(folder: Path, kilobytes: int) -> tuple[str, ...]:
+    """The words of a command that runs another one with a file system of this size at ``folder``, without root."""
+    mount = f"mount -t tmpfs -o size={kilobytes}k tmpfs {shlex.quote(str(folder))}"
+    return ("unshare", "--map-root-user", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh")
+
+
+def test_a_disk_of_a_few_kilobytes(machine: Machine, full: bool) -> None:
+    """However much space there is, the command either pays or refuses before anything is sent."""
+    folder = machine.home / "state"
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*on_a_small_disk(folder, 64), "true"], check=False).returncode
+    ):
+        pytest.skip("this system does not let a user mount a file system")
+    codes = []
+    for kilobytes in range(4, 68, 4) if full else (4, 16, 64):
+        before = machine.vault()
+        process = machine.start(*TOP_UP, within=on_a_small_disk(folder, kilobytes))
+        output, errors = process.communicate(timeout=PATIENCE)
+        document = json.loads(output)
+        codes.append(document["exit_code"])
+        paid = machine.vault() - before
+        if codes[-1] == 0:
+            assert paid == 1
+            continue
+        assert (codes[-1], paid) == (12, 0), errors
+        assert document["error"]["context"]["sent"] is False
+        assert "The transaction was not sent." in errors
+    assert (codes[0], codes[-1]) == (12, 0)
+
+
+def test_a_validator_that_cannot_write_ends_the_command_at_once(machine: Machine) -> None:
+    """It is known that nothing was executed, so the command does not wait for the blockhash to expire."""
+    shutil.rmtree(machine.home / "ledger")
+    for words in (TOP_UP, ("localnet", "airdrop", SOMEBODY, "1")):
+        outcome = machine.cli(*words, "--output", "json")
+        assert outcome.code is ExitCode.NETWORK, outcome.stderr
+        error = outcome.json["error"]
+        assert (error["context"]["sent"], error["context"]["rpc_code"]) == (False, -32600)
+        assert "cannot write to the ledger" in error["message"]
+    assert machine.unsettled() == 0
+    (machine.home / "ledger").mkdir()
+    assert machine.cli(*TOP_UP).code == 0, "there is space again"
+    assert machine.vault() == 1

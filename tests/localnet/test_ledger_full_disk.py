@@ -18,9 +18,8 @@ from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.solana.programs import MEMO_PROGRAMS
 from tests.localnet.harness import SOL, HandClock, text
 from tests.localnet.lives import Life, as_killed, file_of, full_disk
+from tests.localnet.senders import NOT_RECORDED, UNHEALTHY
 from tests.localnet.test_nonces_and_tables import nonce_value, with_nonce
-
-UNHEALTHY = -32005
 
 
 class Heard:
@@ -92,10 +91,9 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
     with full_disk(path, spare=spare):
         for transaction in transactions:
             error = chain.error("sendTransaction", text(transaction), {"encoding": "base64", "skipPreflight": True})
-            assert error["code"] == UNHEALTHY
-            assert error["message"].startswith("Node is unhealthy: cannot write to the ledger (File too large)")
+            assert error["code"] == NOT_RECORDED
+            assert error["message"].startswith("Invalid request: cannot write to the ledger (File too large)")
             assert error["message"].endswith("nothing was executed")
-            assert error["data"] == {"numSlotsBehind": None}
             assert chain.status(str(transaction.signatures[0])) is None
         for method, *params in (
             ("requestAirdrop", str(to), SOL),
@@ -105,7 +103,7 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
             ("localnet_warpSeconds", 3600),
             ("localnet_warpSlots", 200),
         ):
-            assert chain.error(method, *params)["code"] == UNHEALTHY, method
+            assert chain.error(method, *params)["code"] == NOT_RECORDED, method
         clock.sleep(1000)
         health = chain.error("getHealth")
         assert health["code"] == UNHEALTHY
@@ -149,7 +147,7 @@ def test_restore_without_space_changes_nothing(tmp_path: Path, payer: Keypair, c
     before = visible(life)
     for method, *params in (("localnet_restoreSnapshot", snapshot), ("localnet_reset",)):
         error = life.chain.error(method, *params)
-        assert error["code"] == UNHEALTHY
+        assert error["code"] == NOT_RECORDED
         assert error["message"].endswith("cannot write to the ledger (Is a directory); nothing was changed")
     assert visible(life) == before
     # Lines can still be written.
@@ -177,7 +175,7 @@ def test_nonce_is_not_advanced_by_an_unrecorded_transaction(tmp_path: Path, paye
         spending = with_nonce(chain, nonce, value, to, lamports)
         with full_disk(file_of(tmp_path)):
             options = {"encoding": "base64", "skipPreflight": True}
-            assert chain.error("sendTransaction", text(spending), options)["code"] == UNHEALTHY
+            assert chain.error("sendTransaction", text(spending), options)["code"] == NOT_RECORDED
             assert nonce_value(chain, nonce) == value
         chain.send(spending, skipPreflight=True)
         assert nonce_value(chain, nonce) != value
@@ -233,7 +231,7 @@ def test_deleted_folder_makes_it_read_only_until_it_is_back(tmp_path: Path, paye
     life.chain.send(life.chain.transfer(to, SOL))
     shutil.rmtree(folder)
     error = life.chain.error("sendTransaction", text(life.chain.transfer(to, 2 * SOL)), {"encoding": "base64"})
-    assert error["message"].startswith("Node is unhealthy: cannot write to the ledger (its file was deleted)")
+    assert error["message"].startswith("Invalid request: cannot write to the ledger (its file was deleted)")
     assert life.chain.error("getHealth")["code"] == UNHEALTHY
     folder.mkdir()
     assert life.chain.result("getHealth") == "ok"

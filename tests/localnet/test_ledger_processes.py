@@ -18,7 +18,7 @@ from psyche_cli.localnet.storage.ledger import Ledger
 from tests.localnet import fast_writer
 from tests.localnet.harness import FEE, SOL, HandClock
 from tests.localnet.lives import Life, file_of
-from tests.localnet.senders import UNHEALTHY, Client, Sender, ledger_words, load, moment, total_landed
+from tests.localnet.senders import NOT_RECORDED, UNHEALTHY, Client, Sender, ledger_words, load, moment, total_landed
 from tests.localnet.test_command import Running, environment, run, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,7 +189,7 @@ def fill_the_disk(validator: LimitedValidator, path: Path, senders: list[Sender]
     ):
         answer = client.call(method, *params)
         assert "error" in answer, (method, json.dumps(answer))
-        assert answer["error"]["code"] == UNHEALTHY
+        assert answer["error"]["code"] == NOT_RECORDED
     assert client.call("getHealth")["error"]["code"] == UNHEALTHY
     client.close()
     check_all(validator.running, senders)

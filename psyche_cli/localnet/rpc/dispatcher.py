@@ -8,7 +8,7 @@ from typing import Final
 from psyche_cli.json_values import Json, refuse_constant
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
-from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, is_identity, node_unhealthy
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, is_identity, not_recorded
 from psyche_cli.localnet.rpc.methods import accounts as rpc_accounts
 from psyche_cli.localnet.rpc.methods import cluster as rpc_cluster
 from psyche_cli.localnet.rpc.methods import control as rpc_control
@@ -74,7 +74,7 @@ class Dispatcher:
         except RpcFault as fault:
             answer = _failure(identity, fault)
         except NotRecorded as refused:
-            answer = _failure(identity, node_unhealthy(str(refused)))
+            answer = _failure(identity, not_recorded(str(refused)))
         except Exception as error:
             self.context.notice(f"{request['method']}: internal error: {type(error).__name__}: {error}")
             answer = _failure(identity, RpcFault(INTERNAL_ERROR, "Internal error"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from psyche_cli.json_values import Json
-from psyche_cli.solana.rpc.codes import INVALID_PARAMS, NODE_UNHEALTHY
+from psyche_cli.solana.rpc.codes import INVALID_PARAMS, INVALID_REQUEST, NODE_UNHEALTHY
 
 
 class RpcFault(Exception):
@@ -29,8 +29,17 @@ def invalid_params(message: str) -> RpcFault:
 
 
 def node_unhealthy(reason: str) -> RpcFault:
-    """-32005, from a node that currently cannot accept transactions: nothing was executed."""
+    """-32005, for a health check of a node that currently cannot accept transactions."""
     return RpcFault(NODE_UNHEALTHY, f"Node is unhealthy: {reason}", {"numSlotsBehind": None})
+
+
+def not_recorded(reason: str) -> RpcFault:
+    """-32600, for a change that could not be recorded and did not happen.
+
+    After -32005, a client must assume that a transaction was accepted, and wait until its blockhash expires. This code
+    proves that it was not.
+    """
+    return RpcFault(INVALID_REQUEST, f"Invalid request: {reason}")
 
 
 def is_identity(value: Json) -> bool:
