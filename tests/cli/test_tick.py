@@ -10,7 +10,7 @@ import pytest
 from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode
 from psyche_cli.protocol.run_states import RunState
-from tests.cli.conftest import House
+from tests.cli.conftest import MINIMAL, House
 from tests.cli.test_refusals import refused
 
 TICK = ("tick", "--run-id", "test")
@@ -118,7 +118,25 @@ def test_an_unlimited_loop_stops_when_the_run_halts(house: House) -> None:
     outcome = replace(house.cli, clock=Stepping(pause))(*TICK, "--ms-interval", "250", "--output", "json")
     assert outcome.data["state"] == "Paused"
     assert outcome.data["looks"] == 2
-    assert outcome.stderr.count("No tick is due") == 2
+    assert outcome.stderr.count("No tick is due") == 1  # the summary gives the last reason
+
+
+@pytest.mark.parametrize("count", [(), ("--count", "1"), ("--count", "5")])
+def test_why_a_halted_run_needs_no_tick_is_said_once(house: House, count: tuple[str, ...]) -> None:
+    house.run()
+    outcome = house.cli(*TICK, *count)
+    assert (outcome.stdout + outcome.stderr).count("only its owner can change") == 1
+    assert "No tick is due" not in outcome.stderr
+
+
+def test_a_run_with_a_custom_treasurer_index_needs_no_option(house: House) -> None:
+    mint = house.new_mint()
+    house.cli.json("create-run", "--run-id", "test", "--treasurer-collateral-mint", mint, "--treasurer-index", "7")
+    house.cli.json("update-config", "--run-id", "test", "--treasurer-index", "7", "--config-path", MINIMAL)
+    house.cli.json("set-paused", "--run-id", "test", "--treasurer-index", "7", "--resume")
+    house.join(house.stranger)
+    warp(house, 2)
+    assert house.cli.json(*ONCE)["state"] == "Warmup"
 
 
 def test_an_interruption_reports_what_landed(house: House) -> None:

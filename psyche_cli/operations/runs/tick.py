@@ -69,18 +69,18 @@ def tick(
     receipts: list[Receipt] = []
     first = last = _look(session, located)
     looks = 1
-    reported = _report_idle(session, run_id, last.need, "") if count != 1 else ""
+    reported = ""
     while True:
         if last.need.now:
             receipt, last = _send_tick(session, located, last)
             receipts.append(receipt)
         if looks == count or last.run.account.run_state.is_halted:
-            break
+            break  # the summary gives the reason
+        reported = _report_idle(session, run_id, last.need, reported)
         _wait_for_next(session, started, interval)
         session.deadline.restart()
         last = _look(session, located)
         looks += 1
-        reported = _report_idle(session, run_id, last.need, reported)
     return _result(first, last, looks, receipts)
 
 
