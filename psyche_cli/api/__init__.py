@@ -12,7 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from psyche_cli.api.configuration import check_config
+    from psyche_cli.api.configuration import (
+        check_config,
+        diff_config,
+        dump_config,
+        preview_config,
+        preview_config_of_run,
+    )
     from psyche_cli.api.runs import (
         create_run,
         dump_run,
@@ -30,7 +36,17 @@ if TYPE_CHECKING:
     from psyche_cli.localnet.in_process import InProcessValidator
     from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
     from psyche_cli.localnet.process import LocalValidatorProcess
-    from psyche_cli.operations.config.payloads import ChangedValue, UpdateConfigData
+    from psyche_cli.operations.config.payloads import (
+        ChangedValue,
+        DiffData,
+        DifferentValue,
+        DumpedConfig,
+        EpochTimes,
+        PreviewData,
+        PreviewStep,
+        RewardCost,
+        UpdateConfigData,
+    )
     from psyche_cli.operations.observe.payloads import RunDump, UserDump
     from psyche_cli.operations.rewards.payloads import CollateralAmount, RatesData, TopUpData
     from psyche_cli.operations.runs.find import Run, Treasury
@@ -68,7 +84,11 @@ __all__ = [
     "CoordinatorInstance",
     "CreateRunData",
     "DecodedAccount",
+    "DiffData",
+    "DifferentValue",
+    "DumpedConfig",
     "Endpoint",
+    "EpochTimes",
     "Genesis",
     "InProcessValidator",
     "Instructions",
@@ -78,12 +98,15 @@ __all__ = [
     "NewTreasurer",
     "OperationResult",
     "Participant",
+    "PreviewData",
+    "PreviewStep",
     "Problem",
     "ProgramFailure",
     "ProgramIds",
     "RatesData",
     "RawAccount",
     "Receipt",
+    "RewardCost",
     "RpcClient",
     "Run",
     "RunConfig",
@@ -105,6 +128,8 @@ __all__ = [
     "check_config",
     "create_run",
     "decode_account",
+    "diff_config",
+    "dump_config",
     "dump_run",
     "dump_user",
     "explain_failure",
@@ -113,6 +138,8 @@ __all__ = [
     "open_session",
     "open_signing_session",
     "pause_run",
+    "preview_config",
+    "preview_config_of_run",
     "resume_run",
     "send",
     "set_future_epoch_rates",
@@ -122,7 +149,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "api.configuration": ["check_config"],
+    "api.configuration": ["check_config", "diff_config", "dump_config", "preview_config", "preview_config_of_run"],
     "api.runs": [
         "create_run",
         "dump_run",
@@ -140,7 +167,17 @@ _MODULES: Final = {
     "localnet.in_process": ["InProcessValidator"],
     "localnet.local_validator": ["LocalValidator", "LocalnetOptions"],
     "localnet.process": ["LocalValidatorProcess"],
-    "operations.config.payloads": ["ChangedValue", "UpdateConfigData"],
+    "operations.config.payloads": [
+        "ChangedValue",
+        "DiffData",
+        "DifferentValue",
+        "DumpedConfig",
+        "EpochTimes",
+        "PreviewData",
+        "PreviewStep",
+        "RewardCost",
+        "UpdateConfigData",
+    ],
     "operations.observe.payloads": ["RunDump", "UserDump"],
     "operations.rewards.payloads": ["CollateralAmount", "RatesData", "TopUpData"],
     "operations.runs.find": ["Run", "Treasury"],

@@ -21,6 +21,7 @@ from psyche_cli.operations.runs import find
 from psyche_cli.operations.runs import set_paused as pausing
 from psyche_cli.operations.runs.payloads import CreateRunData, SetPausedData
 from psyche_cli.results import OperationResult
+from psyche_cli.run_config.load import load_run_config
 
 
 def find_run(session: Session, run_id: str, *, treasurer_index: int | None = None) -> find.Run:
@@ -82,7 +83,7 @@ def update_config(
     Raises NothingToDo, ConfigurationError, RunNotFound, NotAuthority, WrongRunState.
     """
     changes = configuring.ConfigChanges.gather(
-        config_path=config_path,
+        file=load_run_config(config_path) if config_path else None,
         restart_from_step=restart_from_step,
         switch_to_hub=switch_to_hub,
         name=name,

@@ -134,9 +134,9 @@ class CommandLine:
     variables: dict[str, str] = field(default_factory=dict)
     clock: Clock = field(default_factory=SystemClock)
 
-    def __call__(self, *words: object, variables: Mapping[str, str] | None = None) -> Outcome:
+    def __call__(self, *words: object, variables: Mapping[str, str] | None = None, stdin: str = "") -> Outcome:
         """Run a command. JSON output must match its published schema."""
-        environment = environment_of(self, variables)
+        environment = environment_of(self, variables, stdin)
         texts = [str(word) for word in words]
         code = main(texts, environment)
         check_output(texts, _text(environment.stdout))
@@ -147,10 +147,10 @@ class CommandLine:
         return self(*words, "--output", "json").data
 
 
-def environment_of(cli: CommandLine, variables: Mapping[str, str] | None = None) -> Environment:
+def environment_of(cli: CommandLine, variables: Mapping[str, str] | None = None, stdin: str = "") -> Environment:
     """The environment of a command, with streams in memory."""
     return Environment(
-        stdin=io.StringIO(),
+        stdin=io.StringIO(stdin),
         stdout=io.StringIO(),
         stderr=io.StringIO(),
         variables={"XDG_STATE_HOME": str(state_home(cli.home)), **cli.variables, **(variables or {})},

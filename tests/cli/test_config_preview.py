@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.config.preview import preview
+from psyche_cli.operations.config.reward_rate import RewardRate
 from psyche_cli.run_config.load import parse_run_config
 from tests.cli.conftest import CONFIGS, MINIMAL, House
 from tests.cli.harness import CommandLine, environment_of
@@ -70,6 +71,45 @@ def test_money_is_exact_and_never_understated(offline: CommandLine) -> None:
         assert offline(*PREVIEW, "--earning-rate", wrong).code is ExitCode.USAGE
 
 
+def test_the_rate_of_a_run_and_what_its_vault_pays_for(house: House) -> None:
+    run = ("--run-id", house.run(treasurer=True))
+    words = (*PREVIEW, *run)
+    rewards = house.cli.json(*words)["rewards"]
+    assert (rewards["per_epoch"]["base_units"], rewards["covered_epochs"]) == (0, None)
+    house.cli.json("set-future-epoch-rates", *run, "--earning-rate", "12.5")
+    house.cli.json("treasurer-top-up-rewards", *run, "--collateral-amount", "60")
+    before = len(house.chain.requests)
+    rewards = house.cli.json(*words)["rewards"]
+    assert house.chain.requests[before:] == ["getMultipleAccounts"] * 2
+    assert (rewards["run_id"], rewards["per_epoch"]["amount"]) == ("test", 12.5)
+    assert rewards["collateral_mint"] == house.dump()["treasurer_run"]["collateral_mint"]
+    assert rewards["per_day"]["base_units"] == 10_693_069_307  # as without a run
+    assert rewards["vault_available"]["amount"] == 60
+    assert (rewards["covered_epochs"], rewards["covered_seconds"]) == (4, 404)
+    other = house.cli.json(*words, "--earning-rate", "40")["rewards"]
+    assert (other["per_epoch"]["amount"], other["covered_epochs"]) == (40, 1)
+    shown = house.cli(*words).stdout
+    assert "  left in the vault      60\n" in shown
+    assert "  enough for             4 epochs, 6m44s at this pace\n" in shown
+
+
+def test_the_points_of_a_run_without_a_treasurer(house: House) -> None:
+    run = ("--run-id", house.run())
+    house.cli.json("set-future-epoch-rates", *run, "--earning-rate", "7")
+    rewards = house.cli.json(*PREVIEW, *run)["rewards"]
+    assert rewards["collateral_mint"] is rewards["vault_available"] is rewards["covered_epochs"] is None
+    assert "at most 5989 points\n" in house.cli(*PREVIEW, *run).stdout
+
+
+def test_a_run_is_asked_for_only_on_the_command_line_and_last(house: House, offline: CommandLine) -> None:
+    assert offline(*PREVIEW, variables={"RUN_ID": "test"}).code is ExitCode.OK
+    for wrong in (("--decimals", 6), ("--steps", "0"), ("--train-seconds", 11)):
+        assert offline(*PREVIEW, "--run-id", "test", *wrong).code is ExitCode.USAGE
+    assert house.cli(*PREVIEW, "--run-id", "other").code is ExitCode.NOT_FOUND
+    house.run("other")
+    assert house.cli(*PREVIEW, "--run-id", "other", "--earning-rate", "0.5").code is ExitCode.USAGE
+
+
 def test_the_layout_at_80_columns_and_wide(offline: CommandLine) -> None:
     narrow = offline(*PREVIEW, "--steps", "1,91,499").stdout.splitlines()
     assert max(map(len, narrow[1:])) <= 80
@@ -88,17 +128,29 @@ def test_the_layout_at_80_columns_and_wide(offline: CommandLine) -> None:
 def test_a_dump_is_previewed_and_compared_through_a_pipe(house: House) -> None:
     house.run()
     dumped = house.cli("config", "dump", "--run-id", "test").stdout
+    assert house.cli("config", "preview", "-", stdin=dumped).stdout.startswith("<stdin>: 499 steps in 72 epochs")
+    assert house.cli("config", "check", "-", stdin=dumped).stdout == "<stdin> is valid.\n"
+    compared = house.cli("config", "diff", "--run-id", "test", "-", stdin=dumped)
+    assert (compared.code, compared.stdout) == (0, "Run test has the same configuration as <stdin>.\n")
+    updated = house.cli("update-config", "--run-id", "test", "--config-path", "-", stdin=dumped)
+    assert (updated.code, updated.stdout) == (0, "Run test already has these values.\n")
+    changed = dumped.replace("cooldown_time = 5", "cooldown_time = 6")
+    [value] = house.cli(
+        "update-config", "--run-id", "test", "--config-path", "-", "--output", "json", stdin=changed
+    ).data["changed"]
+    assert (value["key"], value["before"], value["after"]) == ("config.cooldown_time", 5, 6)
 
-    def piped(*words: str) -> str:
-        environment = environment_of(house.cli).replaced(
-            stdin=io.StringIO(dumped), stdout=io.StringIO(), stderr=io.StringIO()
-        )
-        assert main(words, environment) is ExitCode.OK
-        assert isinstance(environment.stdout, io.StringIO)
-        return environment.stdout.getvalue()
 
-    assert piped("config", "preview", "-").startswith("<stdin>: 499 steps in 72 epochs")
-    assert piped("config", "diff", "--run-id", "test", "-") == "Run test has the same configuration as <stdin>.\n"
+@pytest.mark.parametrize("wallet", ["-", "stdin:"])
+def test_standard_input_is_read_once(house: House, wallet: str) -> None:
+    words = ("update-config", "--run-id", "test", "--config-path", "-", "-w", wallet)
+    outcome = house.cli(*words, stdin=MINIMAL.read_text())
+    assert outcome.code is ExitCode.USAGE
+    assert "cannot both be read from standard input" in outcome.stderr
+    broken = house.cli(*words[:-2], stdin="[config]")
+    assert broken.code is ExitCode.CONFIGURATION
+    assert "<stdin>" in broken.stderr
+    assert house.chain.sent == 0
 
 
 def test_a_stdout_without_braille(offline: CommandLine) -> None:
@@ -136,7 +188,9 @@ def test_every_example_has_a_preview(offline: CommandLine, example: Path) -> Non
 @settings(max_examples=50)
 @given(documents())
 def test_every_legal_configuration_has_a_preview(content: dict[str, Any]) -> None:
-    result = preview(parse_run_config(toml_text(content), Path("run.toml")), earning_rate="12.5", decimals=6)
+    result = preview(
+        parse_run_config(toml_text(content), Path("run.toml")), find_rate=lambda: RewardRate(12_500_000, 6)
+    )
     data = result.data
     assert data.steps == content["config"]["total_steps"] - 1
     assert data.epochs * data.epoch.rounds >= data.steps > (data.epochs - 1) * data.epoch.rounds or data.steps == 0

@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Annotated
 
 from psyche_cli.cli.options import RunId, TreasurerIndex, option
-from psyche_cli.cli.sessions import Writing, writes
+from psyche_cli.cli.sessions import Call, Writing, writes
 from psyche_cli.limits import U32_MAX, U64_MAX
 
 
 @writes(example="psyche-cli update-config --run-id my-run --config-path run.toml")
 def command(
+    call: Call,
     *,
     run_id: RunId,
     config_path: Annotated[
         Path | None,
         option(
-            "--config-path", metavar="FILE", help="Run configuration file (TOML). Replaces the whole config and model."
+            "--config-path",
+            metavar="FILE",
+            help="Run configuration file (TOML); - is standard input. Replaces the whole config and model.",
         ),
     ] = None,
     restart_from_step: Annotated[
@@ -56,10 +59,11 @@ def command(
     The file is validated locally first, and every violated rule is reported. The name, description and other metadata
     can be changed at any time; everything else only while the run is Uninitialized or Paused.
     """
+    from psyche_cli.operations.config.files import load_config
     from psyche_cli.operations.config.update_config import ConfigChanges, update_config
 
     changes = ConfigChanges.gather(
-        config_path=config_path,
+        file=None if config_path is None else load_config(call.environment, config_path, wallet=call.values["wallet"]),
         restart_from_step=restart_from_step,
         switch_to_hub=switch_to_hub,
         name=name,

@@ -26,11 +26,27 @@ def dump_config(
 ) -> PlainText[DumpedConfig | WrittenConfig]:
     """The configuration of a run as TOML, written to ``output_file`` if given.
 
+    Raises the errors of ``dumped_config``, and UsageError if the output file already exists.
+    """
+    ascii_only = ascii_only and output_file is None
+    dumped = dumped_config(session, run_id=run_id, treasurer_index=treasurer_index, ascii_only=ascii_only)
+    if output_file is None:
+        return PlainText(dumped.toml, dumped)
+    write_new_file(output_file, dumped.toml, what="the output file")
+    written = WrittenConfig(run_id=run_id, path=str(output_file))
+    return PlainText(f"Wrote the configuration of run {run_id} to {output_file}.", written)
+
+
+def dumped_config(
+    session: Session, *, run_id: str, treasurer_index: int | None = None, ascii_only: bool = False
+) -> DumpedConfig:
+    """The configuration of a run as TOML.
+
     The text is parsed again and compared with the on-chain values. With ``ascii_only``, non-ASCII characters are
     escaped.
 
     Raises WrongRunState for a run without a configuration; ConfigurationError for one that a file cannot represent,
-    which another client may have stored; UsageError if the output file already exists.
+    which another client may have stored.
     """
     run = find_run(session, run_id, treasurer_index)
     if is_unset(run.account.config):
@@ -39,12 +55,7 @@ def dump_config(
             hint="To start from an example: psyche-cli config example",
             state=run.account.run_state.text,
         )
-    text = run_config_toml(run, ascii_only=ascii_only and output_file is None)
-    if output_file is None:
-        return PlainText(text, DumpedConfig(run_id=run.run_id, toml=text))
-    write_new_file(output_file, text, what="the output file")
-    written = WrittenConfig(run_id=run.run_id, path=str(output_file))
-    return PlainText(f"Wrote the configuration of run {run.run_id} to {output_file}.", written)
+    return DumpedConfig(run_id=run.run_id, toml=run_config_toml(run, ascii_only=ascii_only))
 
 
 def run_config_toml(run: Run, *, ascii_only: bool = False) -> str:

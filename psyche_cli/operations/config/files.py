@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from psyche_cli.environment import Environment
+from psyche_cli.errors import UsageError
 from psyche_cli.run_config.load import RunConfig, load_run_config, parse_run_config
 from psyche_cli.run_config.source import FILE_SIZE_MAX, text_of
 
@@ -15,8 +16,16 @@ STDIN: Final = Path("-")
 _STDIN_NAME: Final = Path("<stdin>")
 
 
-def load_config(environment: Environment, path: Path) -> RunConfig:
-    """Read and validate a configuration. Raises ConfigurationError with all of its problems."""
+def load_config(environment: Environment, path: Path, *, wallet: Path | None = None) -> RunConfig:
+    """Read and validate a configuration. ``wallet`` is the wallet option, which may name standard input as well.
+
+    Raises ConfigurationError with all of its problems, and UsageError if both are to be read from standard input.
+    """
+    if path == STDIN and str(wallet).partition(":")[0] in ("-", "stdin"):
+        raise UsageError(
+            "The configuration and the wallet cannot both be read from standard input.",
+            hint="Put one of them into a file.",
+        )
     return parse_run_config(_stdin_text(environment), _STDIN_NAME) if path == STDIN else load_run_config(path)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from psyche_cli.errors import BrokenRule
 from psyche_cli.operations.rewards.payloads import CollateralAmount
-from psyche_cli.payload_types import Unsigned
+from psyche_cli.payload_types import Address, Unsigned
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,17 @@ class PreviewStep:
 class RewardCost:
     """The maximum cost of an earning rate; it is lower if members do not finish an epoch."""
 
+    run_id: Annotated[str | None, "The run given with --run-id."]
+    collateral_mint: Annotated[Address | None, "The run's token; null if the run has no treasurer and counts points."]
     per_epoch: CollateralAmount
     per_day: Annotated[CollateralAmount, "Rounded up to the token's smallest unit."]
     whole_run: CollateralAmount
+    vault_available: Annotated[
+        CollateralAmount | None,
+        "What the run's vault holds beyond unclaimed rewards and those of the current epoch; null without a treasurer.",
+    ]
+    covered_epochs: Annotated[Unsigned | None, "Epochs at this rate that vault_available pays for; null at rate 0."]
+    covered_seconds: Annotated[Unsigned | None, "Their duration at this pace."]
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,7 @@ class PreviewData:
         Unsigned | None, "First step with the final batch size; null if there are no steps."
     ]
     shown_steps: tuple[PreviewStep, ...]
-    rewards: Annotated[RewardCost | None, "Null unless --earning-rate-total-shared was given."]
+    rewards: Annotated[RewardCost | None, "Null unless --earning-rate-total-shared or --run-id was given."]
     svg: Annotated[str | None, "The SVG file that was written."]
 
 

@@ -1,16 +1,19 @@
-"""Preview the run that a configuration produces, without a cluster."""
+"""Preview the run that a configuration produces."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from psyche_cli.amounts import format_amount, parse_amount, ui_decimal
+from psyche_cli.amounts import format_amount
 from psyche_cli.durations import format_duration
 from psyche_cli.errors import UsageError
 from psyche_cli.new_files import write_new_file
 from psyche_cli.operations.config.payloads import EpochTimes, PreviewData, PreviewStep, RewardCost
 from psyche_cli.operations.config.preview_text import PreviewText, curves
+from psyche_cli.operations.config.reward_rate import RewardRate
+from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.plots import svg_plot
 from psyche_cli.printable import printable
@@ -29,14 +32,13 @@ def preview(
     *,
     steps: str | None = None,
     train_seconds: int | None = None,
-    earning_rate: str | None = None,
-    decimals: int = 0,
+    find_rate: Callable[[], RewardRate] | None = None,
     svg: Path | None = None,
 ) -> OperationResult[PreviewData]:
     """Preview a run in which every RoundTrain takes ``train_seconds`` (None: its maximum duration).
 
-    ``steps`` is a comma-separated list of the steps to show. ``earning_rate`` is an amount per epoch of a token with
-    ``decimals``. ``svg`` is a new file for the curves.
+    ``steps`` is a comma-separated list of the steps to show. ``find_rate`` returns the reward of each epoch, and
+    is called once everything else is valid. ``svg`` is a new file for the curves.
 
     Raises UsageError.
     """
@@ -48,7 +50,8 @@ def preview(
         )
     forecast = Forecast(file.config, file.model, slowest_pace(file.config, train_seconds=train_seconds))
     shown = _parsed_steps(steps, forecast) if steps is not None else _default_steps(forecast)
-    rewards = None if earning_rate is None else _rewards(earning_rate, decimals, forecast)
+    rate = find_rate() if find_rate else None
+    rewards = None if rate is None else _rewards(rate, forecast)
     data = _data(file, forecast, shown, rewards, svg)
     if svg is not None:
         title = f"Preview of {printable(file.source.name)}"
@@ -64,7 +67,7 @@ def preview(
     return OperationResult(
         summary=_summary(data),
         data=data,
-        details=tuple(_details(data, decimals)),
+        details=tuple(_details(data, rate)),
         warnings=tuple(warnings),
         body=PreviewText(data, forecast),
     )
@@ -134,16 +137,18 @@ def _data(
     )
 
 
-def _rewards(text: str, decimals: int, forecast: Forecast) -> RewardCost:
-    rate = parse_amount(text, decimals, "earning rate", allow_zero=True)
-
-    def amount(base_units: int) -> CollateralAmount:
-        return CollateralAmount(base_units=base_units, amount=ui_decimal(base_units, decimals))
-
+def _rewards(rate: RewardRate, forecast: Forecast) -> RewardCost:
+    each, decimals = rate.base_units, rate.decimals
+    covered = None if rate.available is None or each == 0 else rate.available // each
     return RewardCost(
-        per_epoch=amount(rate),
-        per_day=amount(-(-rate * DAY // forecast.pace.epoch)),
-        whole_run=amount(rate * forecast.epochs),
+        run_id=rate.run_id,
+        collateral_mint=rate.collateral_mint,
+        per_epoch=in_both_units(each, decimals),
+        per_day=in_both_units(-(-each * DAY // forecast.pace.epoch), decimals),
+        whole_run=in_both_units(each * forecast.epochs, decimals),
+        vault_available=None if rate.available is None else in_both_units(rate.available, decimals),
+        covered_epochs=covered,
+        covered_seconds=None if covered is None else covered * forecast.pace.epoch,
     )
 
 
@@ -156,7 +161,7 @@ def _outline(data: PreviewData) -> str:
     return f"{data.steps:,} steps in {epochs}, {format_duration(data.seconds)} at this pace."
 
 
-def _details(data: PreviewData, decimals: int) -> list[tuple[str, str]]:
+def _details(data: PreviewData, rate: RewardRate | None) -> list[tuple[str, str]]:
     epoch = data.epoch
     training = epoch.rounds * (epoch.train_seconds + epoch.witness_seconds)
     rounds = f"{epoch.rounds:,} rounds of {epoch.train_seconds} s + {epoch.witness_seconds} s"
@@ -175,13 +180,24 @@ def _details(data: PreviewData, decimals: int) -> list[tuple[str, str]]:
     if data.tokens_per_step_at_end != data.tokens_per_step_at_start:
         grown = f"{data.tokens_per_step_at_start:,}, growing to {data.tokens_per_step_at_end:,} at step "
         rows[5] = ("tokens per step", f"{grown}{data.final_batch_size_step:,}")
-    if data.rewards is not None:
-        rewards = data.rewards
-        rows += [
-            ("rewards per epoch", format_amount(rewards.per_epoch.base_units, decimals)),
-            ("rewards per day", f"at most {format_amount(rewards.per_day.base_units, decimals)}"),
-            ("rewards in all", f"at most {format_amount(rewards.whole_run.base_units, decimals)}"),
-        ]
+    if data.rewards is not None and rate is not None:
+        rows += _reward_rows(data.rewards, rate)
     if data.svg is not None:
         rows.append(("SVG", data.svg))
     return rows
+
+
+def _reward_rows(rewards: RewardCost, rate: RewardRate) -> Iterator[tuple[str, str]]:
+    unit = " points" if rate.run_id is not None and rate.collateral_mint is None else ""
+
+    def shown(amount: CollateralAmount) -> str:
+        return f"{format_amount(amount.base_units, rate.decimals)}{unit}"
+
+    yield "rewards per epoch", shown(rewards.per_epoch)
+    yield "rewards per day", f"at most {shown(rewards.per_day)}"
+    yield "rewards in all", f"at most {shown(rewards.whole_run)}"
+    if rewards.vault_available is not None:
+        yield "left in the vault", shown(rewards.vault_available)
+    if rewards.covered_epochs is not None and rewards.covered_seconds is not None:
+        count = "1 epoch" if rewards.covered_epochs == 1 else f"{rewards.covered_epochs:,} epochs"
+        yield "enough for", f"{count}, {format_duration(rewards.covered_seconds)} at this pace"

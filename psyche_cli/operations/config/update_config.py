@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from solders.instruction import Instruction
@@ -22,7 +21,7 @@ from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.batch_size import data_index_for_step
 from psyche_cli.run_config.differences import Difference, differences
-from psyche_cli.run_config.load import RunConfig, load_run_config
+from psyche_cli.run_config.load import RunConfig
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata, check_run, has_steps_left, is_unset
 from psyche_cli.solana.sending.transaction import transaction_size
@@ -42,7 +41,7 @@ class ConfigChanges:
     def gather(
         cls,
         *,
-        config_path: Path | None = None,
+        file: RunConfig | None = None,
         restart_from_step: int | None = None,
         switch_to_hub: bool = False,
         name: str | None = None,
@@ -51,7 +50,7 @@ class ConfigChanges:
         vocab_size: int | None = None,
         client_version: str | None = None,
     ) -> ConfigChanges:
-        """Read the file and validate all values. Raises ConfigurationError, or NothingToDo if nothing was given."""
+        """Validate all values. Raises ConfigurationError, or NothingToDo if nothing was given."""
         metadata = {
             "name": name,
             "description": description,
@@ -59,7 +58,7 @@ class ConfigChanges:
             "vocab_size": vocab_size,
         }
         given: dict[str, Any] = {key: value for key, value in metadata.items() if value is not None}
-        if not (config_path or given or restart_from_step is not None or switch_to_hub or client_version is not None):
+        if not (file or given or restart_from_step is not None or switch_to_hub or client_version is not None):
             raise NothingToDo(
                 "Nothing to update.",
                 hint="Specify --config-path FILE or an option with a new value. See: psyche-cli update-config --help",
@@ -70,7 +69,7 @@ class ConfigChanges:
         if problems:
             raise configuration_error(problems, subject="The command line")
         return cls(
-            file=load_run_config(config_path) if config_path else None,
+            file=file,
             metadata=given,
             restart_from_step=restart_from_step,
             switch_to_hub=switch_to_hub,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from psyche_cli.cli.options import Argument, option
-from psyche_cli.cli.sessions import Call, plain
+from psyche_cli.cli.options import Argument, Rpc, TreasurerIndex, option
+from psyche_cli.cli.sessions import Call, given_options, plain
+from psyche_cli.errors import UsageError
 from psyche_cli.limits import U32_MAX
 from psyche_cli.results import Result
 
@@ -36,30 +37,55 @@ def command(
             "--earning-rate-total-shared",
             "--earning-rate",
             metavar="AMOUNT",
-            help="Total reward per epoch, to estimate its cost.",
+            help="Total reward per epoch, to estimate its cost. Defaults to the rate of the run given with --run-id.",
         ),
     ] = None,
     decimals: Annotated[
-        int, option("--decimals", metavar="N", help="Decimal places of the collateral token.", min=0, max=255)
+        int,
+        option(
+            "--decimals", metavar="N", help="Decimal places of the collateral token, without --run-id.", min=0, max=255
+        ),
     ] = 6,
     svg: Annotated[
         Path | None, option("--svg", metavar="FILE", help="Also draw the curves into this new SVG file.")
     ] = None,
+    run_id: Annotated[
+        str | None,
+        option(
+            "--run-id",
+            "-r",
+            variable=False,
+            metavar="RUN_ID",
+            help="Use the reward rate, the token and the vault of this run. The only option that needs a cluster.",
+        ),
+    ] = None,
+    treasurer_index: TreasurerIndex = None,
+    rpc: Rpc = None,
 ) -> Result:
     """Preview a configuration: epochs, tokens, learning rate and cost.
 
     Shows the rounds and duration of an epoch, tokens per step and in total, batch size and learning rate at selected
-    steps, and the cost of rewards, as a table and as curves. Works offline. Assumes that enough members are always
-    present.
+    steps, and the cost of rewards, as a table and as curves. Works offline, except with --run-id. Assumes that enough
+    members are always present.
     """
     from psyche_cli.operations.config.files import load_config
     from psyche_cli.operations.config.preview import preview
+    from psyche_cli.operations.config.reward_rate import RewardRate, parse_rate, rate_of_run
+    from psyche_cli.operations.sessions import reading_session
+
+    if run_id is not None and "decimals" in call.typed:
+        raise UsageError("Cannot use --decimals together with --run-id.", hint="The run's token has its own decimals.")
+
+    def find_rate() -> RewardRate:
+        if run_id is None:
+            return RewardRate(parse_rate(earning_rate or "0", decimals), decimals)
+        with reading_session(call.environment, rpc=rpc, given=given_options(call)) as session:
+            return rate_of_run(session, run_id=run_id, earning_rate=earning_rate, treasurer_index=treasurer_index)
 
     return preview(
         load_config(call.environment, file),
         steps=steps,
         train_seconds=train_seconds,
-        earning_rate=earning_rate,
-        decimals=decimals,
+        find_rate=None if run_id is None and earning_rate is None else find_rate,
         svg=svg,
     )
