@@ -17,11 +17,15 @@ from psyche_cli.redaction import Redactor
 
 
 class Diagnostics:
-    """Writes lines to ``stream`` (stderr) after ``redactor`` has removed secrets. Usable from any thread."""
+    """Writes lines to ``stream`` (stderr) after ``redactor`` has removed secrets. Usable from any thread.
 
-    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
+    With ``styled``, the labels ``Error:`` and ``Warning:`` at the beginning of a line are colored.
+    """
+
+    def __init__(self, stream: TextIO, redactor: Redactor, *, styled: bool = False) -> None:
         self._stream = stream
         self._redactor = redactor
+        self._styled = styled
 
     def line(self, text: str) -> None:
         """Write one line. Line breaks in the text are replaced."""
@@ -33,6 +37,10 @@ class Diagnostics:
 
     def _write(self, text: str, *, end: str) -> None:
         safe = encodable(printable(self._redactor.redacted(text)), self._stream)
+        if self._styled:
+            from psyche_cli.styles import with_colored_label
+
+            safe = with_colored_label(safe)
         with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
             self._stream.write(safe + end)
             self._stream.flush()

@@ -130,7 +130,7 @@ class Environment:
         self.command = ""
         self.after_output: list[Callable[[], None]] = []
         self.redactor = Redactor()
-        self.diagnostics = Diagnostics(stderr, self.redactor)
+        self.diagnostics = Diagnostics(stderr, self.redactor, styled=self.may_style(stderr))
         self.requests = RequestLog(clock, self.detail)
         for name, value in variables.items():
             if name == RAW_KEY_VARIABLE:
@@ -185,6 +185,10 @@ class Environment:
     def is_interactive(self) -> bool:
         """Whether stdin and stderr are terminals, so that the user can be asked a question."""
         return self.stdin.isatty() and self.stderr.isatty()
+
+    def may_style(self, stream: TextIO) -> bool:
+        """Whether text on a stream may have colors: a terminal that has them, unless NO_COLOR is set."""
+        return stream.isatty() and self.variables.get("TERM") != "dumb" and not self.variables.get("NO_COLOR")
 
     @property
     def stdout_is_utf8(self) -> bool:

@@ -14,16 +14,15 @@ from psyche_cli.exact_numbers import with_strings
 from psyche_cli.json_text import json_text
 from psyche_cli.json_values import to_json
 from psyche_cli.printable import encodable, is_utf8, printable
-from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result
+from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result, Toned
 
 if TYPE_CHECKING:
+    from psyche_cli.cli.layout import Row
     from psyche_cli.environment import Environment
+    from psyche_cli.receipts import Receipt
 
 ENVELOPE_VERSION = 1
 """Version of the JSON envelope. Incremented when a key is removed or changes its meaning, not when one is added."""
-
-
-_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
 def print_line(environment: Environment, text: str) -> None:
@@ -54,8 +53,6 @@ class Renderer:
         self._command = command
         self._as_json = as_json
         self._compact = compact
-        variables = environment.variables
-        self._may_style = variables.get("TERM") != "dumb" and not variables.get("NO_COLOR")
 
     def result(self, result: Result) -> None:
         """Print the result of a command."""
@@ -116,17 +113,35 @@ class Renderer:
         return encodable(printable(self._redacted(text)), self._stdout)
 
     def _human(self, result: OperationResult[Any]) -> None:
+        from psyche_cli.cli.layout import plain_layout, terminal_layout
+
+        environment = self._environment
         for warning in result.warnings:
             self._diagnostics.line(f"Warning: {warning}")
-        rows = [*result.details, *((f"transaction ({t.label})", t.signature) for t in result.transactions)]
-        shown = [(self._shown(label), self._shown(value)) for label, value in rows]
-        is_styled = self._stdout.isatty() and self._may_style
-        self._out(_aligned(self._shown(result.summary), shown, styled=is_styled))
+        title = self._shown(result.summary)
+        rows = [*map(self._row, result.details), *self._transaction_rows(result.transactions)]
+        if self._stdout.isatty():
+            with_styles = environment.may_style(self._stdout)
+            self._out(terminal_layout(title, rows, columns=environment.columns, with_styles=with_styles))
+        else:
+            self._out(plain_layout(title, rows))
         if result.body is not None:
-            lines = result.body(self._environment.columns, self._environment.stdout_is_utf8)
+            lines = result.body(environment.columns, environment.stdout_is_utf8)
             self._out("\n".join(map(self._shown, ["", *lines])))
         for step in result.next_steps:
             self._progress(f"Next: {step}")
+
+    def _row(self, detail: tuple[str, str]) -> Row:
+        from psyche_cli.cli.layout import Row
+
+        label, value = detail
+        if not isinstance(value, Toned):
+            return Row(self._shown(label), self._shown(value))
+        toned = self._shown(value[: value.toned])
+        return Row(self._shown(label), toned + self._shown(value[value.toned :]), value.tone, len(toned))
+
+    def _transaction_rows(self, transactions: tuple[Receipt, ...]) -> list[Row]:
+        return [self._row((f"transaction ({one.label})", one.signature)) for one in transactions]
 
 
 def _envelope(
@@ -168,11 +183,3 @@ def _problem_lines(problem: BrokenRule, sentence: str) -> list[str]:
         place = (problem["path"], problem.get("line"), problem.get("column"))
         lines.append("    at " + ":".join(str(part) for part in place if part is not None))
     return [*lines, *(f"      {line}" for line in problem.get("snippet", "").splitlines())]
-
-
-def _aligned(title: str, rows: list[tuple[str, str]], *, styled: bool) -> str:
-    """A title and aligned rows. With ``styled``, the title is bold and the labels are dim; lines are never wrapped."""
-    width = max((len(label) for label, _ in rows), default=0)
-    bold, dim, plain = (_BOLD, _DIM, _PLAIN) if styled else ("", "", "")
-    lines = [f"  {dim}{label.ljust(width)}{plain}  {value}" for label, value in rows]
-    return "\n".join([f"{bold}{title}{plain}", *lines])

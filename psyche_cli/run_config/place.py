@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
+from psyche_cli.folding import cells
 from psyche_cli.printable import printable
 
 
@@ -27,8 +27,8 @@ class Place:
         if self.source is None:
             return None
         number = str(self.line)
-        blank = " " * _cells(self.source[: self.offset])
-        mark = "^" * max(_cells(self.source[self.offset : self.offset + self.width]), 1)
+        blank = " " * cells(self.source[: self.offset])
+        mark = "^" * max(cells(self.source[self.offset : self.offset + self.width]), 1)
         return f"{number} | {self.source}\n{' ' * len(number)} | {blank}{mark}"
 
 
@@ -44,10 +44,3 @@ def place_at(text: str, line: int, column: int, *, shown: bool) -> Place:
 def clean_line(source: str) -> str:
     """The line with tabs replaced by spaces and unprintable characters replaced by U+FFFD."""
     return printable(source.replace("\t", " "))
-
-
-def _cells(text: str) -> int:
-    """The width of a text in terminal columns."""
-    return sum(
-        0 if unicodedata.combining(c) != 0 else 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1 for c in text
-    )

@@ -12,11 +12,12 @@ from psyche_cli.operations.authorizations.find import decoded_if_taken, named
 from psyche_cli.operations.observe.run_payloads import CanJoinData, Obstacle
 from psyche_cli.operations.runs.find import Run, locate_run
 from psyche_cli.operations.sessions import Session
+from psyche_cli.operations.tones import shown_state
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.accounts.small_accounts import Authorization
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import OperationResult
+from psyche_cli.results import OperationResult, Toned
 
 
 def can_join(
@@ -120,8 +121,8 @@ def _result(
             grantee=str(valid.grantee) if valid else None,
         ),
         details=(
-            *(("reason", obstacle.message) for obstacle in obstacles),
-            ("state", state.text),
+            *(("reason", Toned(obstacle.message, "bad")) for obstacle in obstacles),
+            ("state", shown_state(state)),
             ("join authority", str(run.instance.join_authority)),
             *((("authorization", f"{valid.address} (for {named(valid.grantee)})"),) if valid else ()),
         ),

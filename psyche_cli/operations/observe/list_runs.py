@@ -13,6 +13,7 @@ from psyche_cli.limits import COORDINATOR_INSTANCE_BYTES
 from psyche_cli.operations.authorizations.find import decoded_if_taken
 from psyche_cli.operations.observe.run_payloads import ListedRun, RunListData
 from psyche_cli.operations.sessions import Session
+from psyche_cli.operations.tones import shown_state
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from psyche_cli.protocol.accounts.coordinator_account import HEADER_BYTES, CoordinatorAccount, decode_coordinator_header
 from psyche_cli.protocol.accounts.small_accounts import (
@@ -24,7 +25,7 @@ from psyche_cli.protocol.accounts.small_accounts import (
 )
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import OperationResult
+from psyche_cli.results import OperationResult, Toned
 from psyche_cli.solana.raw_account import RawAccount, taken
 
 
@@ -172,15 +173,15 @@ def _listed(run: _FoundRun) -> ListedRun:
     )
 
 
-def _described(run: _FoundRun) -> str:
+def _described(run: _FoundRun) -> Toned:
     if run.account is None:
-        return run.problem or ""
+        return Toned(run.problem or "", "bad")
     account = run.account
     parts = [
-        account.run_state.text,
+        "",
         f"epoch {account.epoch}",
         f"step {account.step} of {account.config['total_steps']}",
     ]
     parts += ["pays rewards"] if run.treasurer else []
     name = str(account.metadata["name"])
-    return ", ".join(parts) + (f"  {name}" if name else "")
+    return shown_state(account.run_state, ", ".join(parts) + (f"  {name}" if name else ""))

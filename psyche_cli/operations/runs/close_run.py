@@ -8,6 +8,7 @@ from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.runs.payloads import CloseRunData
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.operations.tones import shown_state
 from psyche_cli.results import OperationResult
 
 
@@ -46,7 +47,7 @@ def close_run(
             recovered_by=str(session.authority),
         ),
         details=(
-            ("state before", account.run_state.text),
+            ("state before", shown_state(account.run_state)),
             ("coordinator instance", str(instance.address)),
             ("coordinator account", str(account.address)),
             ("rent recovered by", str(session.authority)),

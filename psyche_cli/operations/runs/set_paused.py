@@ -10,6 +10,7 @@ from psyche_cli.operations.runs.find import Run, find_run_again, find_run_and_fu
 from psyche_cli.operations.runs.payloads import SetPausedData
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.operations.tones import shown_state
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.receipts import Receipt
@@ -114,7 +115,10 @@ def _result(
 ) -> OperationResult[SetPausedData]:
     """The result of the command; ``latest`` is the run after the transaction, or None if it could not be read."""
     account = latest.account if latest else None
-    state = account.run_state.text if account else "unknown (the endpoint stopped responding)"
+    if account:
+        state: str = shown_state(account.run_state, pausing=account.pending_pause)
+    else:
+        state = "unknown (the endpoint stopped responding)"
     obligations = None if paused else obligations_of(latest or run)
     return OperationResult(
         summary=_summary(run.run_id, paused, account, already=not transactions),
@@ -129,8 +133,8 @@ def _result(
             missing_collateral=in_both_units(obligations.missing, obligations.decimals) if obligations else None,
         ),
         details=(
-            ("state before", run.account.run_state.text),
-            ("state now", state + (" (pause pending)" if account and account.pending_pause else "")),
+            ("state before", shown_state(run.account.run_state)),
+            ("state now", state),
         ),
         transactions=transactions,
         warnings=obligations.warnings if obligations else (),

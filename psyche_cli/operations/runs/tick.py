@@ -15,6 +15,7 @@ from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lampo
 from psyche_cli.operations.runs.find import LocatedRun, Run, locate_run
 from psyche_cli.operations.runs.payloads import TickData
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.operations.tones import shown_state
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
@@ -163,8 +164,8 @@ def _result(first: _Look, last: _Look, looks: int, receipts: list[Receipt]) -> O
             due_in_seconds=need.due_in,
         ),
         details=(
-            ("state before", first.run.account.run_state.text),
-            ("state now", run.account.run_state.text),
+            ("state before", shown_state(first.run.account.run_state)),
+            ("state now", shown_state(run.account.run_state)),
             ("epoch, step", f"{run.account.epoch}, {run.account.step}"),
         ),
         transactions=tuple(receipts),

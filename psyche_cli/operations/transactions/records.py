@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from typing import Final
 
 from solders.signature import Signature
 
@@ -11,7 +12,11 @@ from psyche_cli.errors import NotFound, UsageError
 from psyche_cli.operations.transactions.payloads import NewAccount, TransactionRecord
 from psyche_cli.private_keys import holds_keypair
 from psyche_cli.redaction import Redactor
-from psyche_cli.solana.sending.journal import Journal, JournalEntry
+from psyche_cli.results import Tone, Toned
+from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
+
+_TONES: Final[dict[RecordState, Tone]] = {RecordState.LANDED: "good", RecordState.FAILED: "bad"}
+"""The meaning of states; the others are cautions."""
 
 
 def parse_signature(text: str, redactor: Redactor) -> Signature:
@@ -68,8 +73,8 @@ def record_data(entry: JournalEntry) -> TransactionRecord:
 def record_row(entry: JournalEntry) -> tuple[str, str]:
     """A record as a row: the signature, and the rest."""
     run = "" if entry.run_id is None else f" (run {entry.run_id})"
-    state = entry.state.value.replace("_", " ")
-    return entry.signature, f"{state}: {entry.label}{run}, {_iso(entry.recorded_at)}, {entry.endpoint}"
+    rest = f": {entry.label}{run}, {_iso(entry.recorded_at)}, {entry.endpoint}"
+    return entry.signature, Toned(entry.state.value.replace("_", " "), _TONES.get(entry.state, "caution"), rest)
 
 
 def _iso(seconds: int) -> str:
