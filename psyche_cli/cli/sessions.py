@@ -165,7 +165,7 @@ def writes(
         def act(call: Call) -> Result:
             _report_unused(call)
             write: Writing = _call(function, call)
-            from psyche_cli.operations.signing import signing_session
+            from psyche_cli.operations.signing import outcome_of, signing_session
 
             with signing_session(
                 call.environment,
@@ -177,7 +177,7 @@ def writes(
                 run_id=call.values.get("run_id"),
                 intent=_intent(function, call),
             ) as session:
-                return write(session)
+                return outcome_of(write, session)
 
         added = _endpoint_options(local)
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)

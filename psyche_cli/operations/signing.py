@@ -1,4 +1,11 @@
-"""Sessions that can write: an endpoint, a wallet and a sender. Commands that only read do not import this module."""
+"""Sessions that can write: an endpoint, a wallet and a sender. Commands that only read do not import this module.
+
+An operation reads, decides, and hands its transactions to ``SigningSession.send`` or ``send_all``. It does not know
+what happens to them: that is up to the session's outlet (``outlets.py``). The usual one sends them and returns their
+receipts, with which the operation continues. Any other, such as a dry run, takes all transactions, sends none and
+raises ``Diverted`` with the result of the command, which ``outcome_of`` returns. So everything before the signature,
+including each refusal, is the same for all outlets.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +21,13 @@ from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import LOOK_UP
 from psyche_cli.operations.journal import open_journal
 from psyche_cli.operations.left_behind import settle_left_behind
+from psyche_cli.operations.outlets import Diverted, Outlet, PlannedTransaction, SendingOutlet
 from psyche_cli.operations.sessions import Session, connected
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.receipts import Receipt
+from psyche_cli.results import Result
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Simulation
@@ -32,9 +41,9 @@ from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 class SigningSession(Session):
     """A session that can also write, using ``wallet`` to sign and pay.
 
-    ``clock`` is for commands that wait between transactions. ``ask`` requests confirmation of an irreversible action.
-    ``earlier`` is the receipt of an interrupted attempt of the same request that has landed since, or None. A payment
-    that has one must not be made again.
+    ``clock`` is for commands that wait between transactions. ``outlet`` takes the transactions. ``ask`` requests
+    confirmation of an irreversible action. ``earlier`` is the receipt of an interrupted attempt of the same request
+    that has landed since, or None. A payment that has one must not be made again.
     """
 
     def __init__(
@@ -50,6 +59,7 @@ class SigningSession(Session):
         clock: Clock,
         deadline: Deadline,
         ask: Confirm,
+        outlet: Outlet,
         earlier: Receipt | None = None,
     ) -> None:
         super().__init__(rpc, programs, notify, given)
@@ -59,6 +69,7 @@ class SigningSession(Session):
         self.clock = clock
         self.deadline = deadline
         self.ask = ask
+        self.outlet = outlet
         self.earlier = earlier
 
     @property
@@ -80,10 +91,17 @@ class SigningSession(Session):
         creates: Mapping[str, str] | None = None,
         pays_again: bool = False,
     ) -> Receipt:
-        """Send a transaction signed by the wallet and the ``extra_signers``, as ``Sender.send`` does."""
-        return self.sender.send(
-            instructions, self.wallet, extra_signers, label=label, creates=creates, pays_again=pays_again
-        )
+        """Send one transaction, as ``send_all`` does."""
+        planned = PlannedTransaction(instructions, label, extra_signers, creates, pays_again)
+        [receipt] = self.send_all([planned])
+        return receipt
+
+    def send_all(self, transactions: Sequence[PlannedTransaction]) -> Iterator[Receipt]:
+        """Hand transactions to the outlet. Yields the receipt of each once it has landed; then the next one is sent.
+
+        Raises the errors of ``Sender.send``, and Diverted if the outlet sends nothing.
+        """
+        return self.outlet.deliver(transactions)
 
     def simulate(self, instructions: Sequence[Instruction]) -> Simulation:
         """Simulate a transaction. Raises the errors that ``send`` raises before sending."""
@@ -96,6 +114,14 @@ class SigningSession(Session):
         """
         if self.ask(consequence):
             self.deadline.restart()
+
+
+def outcome_of(operation: Callable[[SigningSession], Result], session: SigningSession) -> Result:
+    """The result of an operation, or that of the outlet which took its transactions without sending them."""
+    try:
+        return operation(session)
+    except Diverted as diverted:
+        return diverted.result
 
 
 @contextmanager
@@ -194,5 +220,6 @@ def one_write(
             clock=clock,
             deadline=deadline,
             ask=ask,
+            outlet=SendingOutlet(sender, wallet),
             earlier=earlier,
         )

@@ -18,6 +18,7 @@ from psyche_cli.operations.authorizations.create import plan
 from psyche_cli.operations.authorizations.find import decoded_if_taken
 from psyche_cli.operations.authorizations.payloads import AuthorizedFileData, AuthorizedLine
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
+from psyche_cli.operations.outlets import PlannedTransaction
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.addresses import authorization_address, parse_pubkey
 from psyche_cli.receipts import Receipt
@@ -116,13 +117,12 @@ def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) ->
         tasks = _look(session, pending, outcomes)
         pending = []
         batches = _packed(session, tasks)
+        sending = session.send_all(_planned(batches))
         for number, batch in enumerate(batches):
             if receipts:
                 session.deadline.restart()
-            label = f"authorizations, {len(batch)} of {sum(map(len, batches[number:]))} left"
-            instructions = [instruction for task in batch for instruction in task.instructions]
             try:
-                receipt = session.send(instructions, label=label)
+                receipt = next(sending)
             except ProgramRefused as error:
                 # Another process may have created one of them. A transaction that was sent and paid for is a failure.
                 if refused_once or (error.sent and error.signature not in {receipt.signature for receipt in receipts}):
@@ -134,6 +134,16 @@ def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) ->
             for task in batch:
                 outcomes[task.grantee] = ("created" if task.creates else "activated", receipt.signature)
     return _result(session, lines, outcomes, receipts)
+
+
+def _planned(batches: Sequence[Sequence[_Task]]) -> list[PlannedTransaction]:
+    return [
+        PlannedTransaction(
+            [instruction for task in batch for instruction in task.instructions],
+            label=f"authorizations, {len(batch)} of {sum(map(len, batches[number:]))} left",
+        )
+        for number, batch in enumerate(batches)
+    ]
 
 
 def _look(

@@ -12,6 +12,7 @@ from psyche_cli.limits import MAX_TRANSACTION_BYTES, NEW_AUTHORIZATION_BYTES
 from psyche_cli.operations.authorizations.find import authorization_data, authorization_details, require_authorization
 from psyche_cli.operations.authorizations.payloads import DelegatesData
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
+from psyche_cli.operations.outlets import PlannedTransaction
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization
@@ -44,11 +45,11 @@ def change_delegates(
     if transactions:
         require_lamports(session, funds, *transactions, rent=max(change, 0))
     receipts: list[Receipt] = []
-    for number, instructions in enumerate(transactions, 1):
+    sending = session.send_all(_planned(transactions))
+    for _ in transactions:
         if receipts:
             session.deadline.restart()
-        label = "delegates" if len(transactions) == 1 else f"delegates, {number} of {len(transactions)}"
-        receipts.append(session.send(instructions, label=label))
+        receipts.append(next(sending))
     latest = read_if_possible(lambda: session.rpc.account(address)) if receipts else None
     now = require_authorization(session, latest, grantor=grantor, grantee=grantee) if latest else None
     return _result(before, now or before._replace(delegates=target), receipts, change)
@@ -87,6 +88,18 @@ def plan(session: SigningSession, authorization: Authorization, target: Sequence
     most = room // Pubkey.LENGTH - 1  # one fewer, because the length prefixes in the message grow
     chunks = [rest[start : start + most] for start in range(0, len(rest), most)] or [[]]
     return [instruction(chunk, clear=clear and number == 0) for number, chunk in enumerate(chunks)]
+
+
+def _planned(transactions: Sequence[Sequence[Instruction]]) -> list[PlannedTransaction]:
+    count = len(transactions)
+    return [
+        PlannedTransaction(
+            instructions,
+            label="delegates" if count == 1 else f"delegates, {number} of {count}",
+            follows=number > 1,
+        )
+        for number, instructions in enumerate(transactions, 1)
+    ]
 
 
 def _result(

@@ -14,6 +14,7 @@ from psyche_cli.operations.change import Change, instructions_for
 from psyche_cli.operations.config.payloads import ChangedValue, UpdateConfigData
 from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.funds import Funds, require_lamports
+from psyche_cli.operations.outlets import PlannedTransaction
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.run_states import RunState
@@ -155,9 +156,11 @@ def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tu
     require_lamports(session, funds, *halves)
     for half in halves:
         session.simulate(half)
-    first = session.send(halves[0], label="update metadata")
+    labels = ("update metadata", "update configuration")
+    sending = session.send_all([PlannedTransaction(*planned) for planned in zip(halves, labels, strict=True)])
+    first = next(sending)
     try:
-        second = session.send(halves[1], label="update configuration")
+        second = next(sending)
     except PsycheError as error:
         error.hint = f"{error.hint} The metadata was already updated by transaction {first.signature}.".strip()
         raise

@@ -14,6 +14,7 @@ from psyche_cli.amounts import format_amount
 from psyche_cli.errors import InsufficientFunds, Refused, UsageError
 from psyche_cli.limits import PARTICIPANT_BYTES, TOKEN_ACCOUNT_BYTES
 from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
+from psyche_cli.operations.outlets import PlannedTransaction
 from psyche_cli.operations.rewards.claims import Claim, claims_of, missing_in_order
 from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.rewards.payloads import RewardClaimsData, WalletClaim
@@ -98,16 +99,21 @@ def claim_rewards(
         rent = sum(payment.rent for payment in payments)
         require_lamports(session, funds, *(payment.instructions for payment in payments), rent=rent)
     receipts: dict[Pubkey, Receipt] = {}
+    sending = session.send_all([_planned(session, payment) for payment in payments])
     for payment in payments:
         if receipts:
             session.deadline.restart()
-        own = payment.wallet == session.wallet
-        receipts[payment.claim.wallet] = session.send(
-            payment.instructions,
-            extra_signers=() if own else (payment.wallet,),
-            label="claim" if own else f"claim of {payment.claim.wallet}",
-        )
+        receipts[payment.claim.wallet] = next(sending)
     return _result(session, run, treasury, claims, amounts, tokens, receipts)
+
+
+def _planned(session: SigningSession, payment: _Payment) -> PlannedTransaction:
+    own = payment.wallet == session.wallet
+    return PlannedTransaction(
+        payment.instructions,
+        label="claim" if own else f"claim of {payment.claim.wallet}",
+        extra_signers=() if own else (payment.wallet,),
+    )
 
 
 def payable(
