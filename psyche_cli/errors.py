@@ -22,6 +22,8 @@
     │   ├── InsufficientFunds
     │   ├── AlreadyExists
     │   ├── TransactionTooLarge
+    │   ├── BlockhashNotValid
+    │   ├── AlreadySent
     │   └── ProgramRefused
     ├── AccountError                7  an account with unexpected content
     │   ├── WrongOwner
@@ -315,6 +317,20 @@ class TransactionTooLarge(Refused):
     size: int | None = None
     limit: int | None = None
     accounts: int | None = None
+
+
+class BlockhashNotValid(Refused):
+    """A transaction whose blockhash, or the value of whose durable nonce, is not valid, so that it cannot land.
+
+    ``nonce_account`` is the account of the nonce, if it uses one.
+    """
+
+    blockhash: str | None = None
+    nonce_account: str | None = None
+
+
+class AlreadySent(Refused):
+    """The same transaction, down to the blockhash, was sent before. Its signature is ``signature``."""
 
 
 class ProgramRefused(Refused):

@@ -138,6 +138,72 @@ def test_a_newer_file_is_refused(tmp_path: Path) -> None:
     assert (caught.value.version, caught.value.supported) == (module.FORMAT + 1, module.FORMAT)
 
 
+def written_by_version_1(folder: Path) -> Path:
+    """A journal with two records, as the first version wrote it."""
+    with closing(Journal(folder, CLOCK)) as journal:
+        journal.record(entry())
+        journal.record(entry("two"))
+        journal.settle("two", RecordState.LANDED, slot=9)
+        path = journal.path
+    with closing(sqlite3.connect(path)) as connection:
+        [table] = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'transactions'").fetchone()
+        former = table.replace("settled_at INTEGER,\n    nonce_account TEXT", "settled_at INTEGER")
+        former = former.replace("last_valid_block_height INTEGER", "last_valid_block_height INTEGER NOT NULL")
+        columns = ", ".join(field for field in JournalEntry._fields if field != "nonce_account")
+        connection.execute("ALTER TABLE transactions RENAME TO today")
+        connection.execute(former)
+        connection.execute(f"INSERT INTO transactions SELECT {columns} FROM today")
+        connection.execute("DROP TABLE today")
+        connection.execute(module._INDEX)
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    return path
+
+
+def test_a_file_of_version_1_is_upgraded_with_its_records(tmp_path: Path) -> None:
+    path = written_by_version_1(tmp_path)
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        [one, two] = journal.entries()
+        assert one == entry()
+        assert two == entry("two", state=RecordState.LANDED, slot=9, settled_at=int(CLOCK.unix_time()))
+        assert journal.record(entry("three", nonce_account="a nonce", last_valid_block_height=None))
+        assert [found.signature for found in journal.entries(unsettled_only=True)] == ["one", "three"]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (module.FORMAT,)
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        assert {"transactions", "unsettled"} <= names
+        assert "earlier" not in names
+
+
+def test_two_processes_upgrade_a_file_once(tmp_path: Path) -> None:
+    path = written_by_version_1(tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as first:
+        module._upgrade(first)
+        module._upgrade(first)
+        assert first.execute("SELECT count(*) FROM transactions").fetchone() == (2,)
+
+
+def test_a_killed_upgrade_leaves_the_old_file(tmp_path: Path) -> None:
+    path = written_by_version_1(tmp_path)
+    program = f"""
+import os, sqlite3
+from psyche_cli.solana.sending import journal
+
+class Dying(sqlite3.Connection):
+    def execute(self, text, *values):
+        if text.startswith("DROP"):
+            os._exit(9)
+        return super().execute(text, *values)
+
+journal._upgrade(sqlite3.connect({str(path)!r}, isolation_level=None, factory=Dying))
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        assert [found.signature for found in journal.entries()] == ["one", "two"]
+
+
 def test_a_record_that_makes_no_sense_is_damage(tmp_path: Path) -> None:
     with closing(Journal(tmp_path, CLOCK)) as journal:
         journal.record(entry())

@@ -9,7 +9,9 @@ from psyche_cli.operations.sessions import Session
 from psyche_cli.operations.transactions.payloads import ForgetData
 from psyche_cli.operations.transactions.records import find_record, record_data, record_row
 from psyche_cli.results import OperationResult
+from psyche_cli.solana.sending.delivery import expired_in
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
+from psyche_cli.solana.sending.transaction import signed_transaction
 
 
 def forget(session: Session, journal: Journal, signature: Signature, *, agreed: bool) -> OperationResult[ForgetData]:
@@ -30,7 +32,10 @@ def forget(session: Session, journal: Journal, signature: Signature, *, agreed: 
 def _require_expired(session: Session, entry: JournalEntry) -> None:
     if str(session.rpc.genesis_hash()) != entry.genesis_hash:
         why = f"{session.rpc.label} serves a different cluster from {entry.endpoint}, so it may still land."
-    elif session.rpc.chain_position("finalized").block_height <= entry.last_valid_block_height:
+    elif (
+        expired_in(signed_transaction(entry.raw, entry.last_valid_block_height), session.rpc, entry.recorded_slot)
+        is None
+    ):
         why = "it may still land."
     else:
         return

@@ -36,8 +36,13 @@ class TransactionRecord:
     settled_at: Annotated[str | None, "When its outcome was recorded, in UTC (ISO 8601); null while it is unsettled."]
     endpoint: Annotated[str, "Scheme, host and port of the endpoint it was sent to."]
     genesis_hash: Annotated[str, "The genesis hash, which identifies the cluster."]
-    blockhash: str
-    last_valid_block_height: Annotated[Unsigned, "The last block height at which it can land."]
+    blockhash: Annotated[str, "Its blockhash, or the value of its durable nonce."]
+    last_valid_block_height: Annotated[
+        Unsigned | None, "The last block height at which it can land; null with a durable nonce."
+    ]
+    nonce_account: Annotated[
+        Address | None, "The account of its durable nonce; it can land until the nonce is used. Otherwise null."
+    ]
     created_accounts: list[NewAccount]
     slot: Annotated[Unsigned | None, "The slot in which it landed or failed."]
     error: Annotated[str | None, "The transaction error as JSON text, if it failed on-chain."]

@@ -64,6 +64,7 @@ def record_data(entry: JournalEntry) -> TransactionRecord:
         genesis_hash=entry.genesis_hash,
         blockhash=entry.blockhash,
         last_valid_block_height=entry.last_valid_block_height,
+        nonce_account=entry.nonce_account,
         created_accounts=[NewAccount(account.address, account.role) for account in entry.created_accounts],
         slot=entry.slot,
         error=None if entry.error is None else json.dumps(entry.error),

@@ -111,6 +111,11 @@ def decompressed(raw: bytes) -> bytes:
         raise ValueError("account data could not be decompressed") from error
 
 
+def read_account_and_slot(address: Pubkey, result: Json) -> tuple[int, RawAccount | None]:
+    """The slot, and the only account of a getMultipleAccounts result."""
+    return slot_and_value(result)[0], read_accounts([address], result)[0]
+
+
 def read_accounts(addresses: Sequence[Pubkey], result: Json) -> list[RawAccount | None]:
     """The result of getMultipleAccounts for these addresses."""
     values = as_list(slot_and_value(result)[1])

@@ -16,6 +16,7 @@ from psyche_cli.errors import Json
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.answers import (
     as_u64,
+    read_account_and_slot,
     read_accounts,
     read_address_signatures,
     read_blockhash,
@@ -97,6 +98,11 @@ class RpcClient(Requester):
     def account(self, address: Pubkey) -> RawAccount | None:
         """One account, or None."""
         return self.accounts([address])[0]
+
+    def finalized_account(self, address: Pubkey) -> tuple[int, RawAccount | None]:
+        """One account in the node's latest finalized bank, or None, and the slot of that bank."""
+        params: list[Json] = [[str(address)], {"commitment": "finalized", "encoding": "base64+zstd"}]
+        return self.call("getMultipleAccounts", params, partial(read_account_and_slot, address))
 
     def program_accounts(self, program: Pubkey, filters: Sequence[Json] = ()) -> list[RawAccount]:
         """All accounts of a program that pass the ``filters`` (``{"dataSize": n}``, ``{"memcmp": {...}}``)."""

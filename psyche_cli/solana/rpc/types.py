@@ -14,10 +14,11 @@ COMMITMENTS = ("processed", "confirmed", "finalized")
 
 
 class Blockhash(NamedTuple):
-    """A recent blockhash and the last block height at which a transaction with it can land."""
+    """A recent blockhash, and the last block height at which a transaction with it can land; None for the value of a
+    durable nonce."""
 
     hash: Hash
-    last_valid_block_height: int
+    last_valid_block_height: int | None
 
 
 class ChainPosition(NamedTuple):

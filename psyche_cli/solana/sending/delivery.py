@@ -20,6 +20,10 @@ It requires two conditions:
    would have to miss the majority's blocks for about 18 seconds and still receive requests. Such a node does not
    finalize slots, so if it is the only node, the first condition is never met.
 
+A transaction with a durable nonce has no last valid block height. It can no longer land once the nonce account has
+another value in a finalized bank that is not older than the one in which the transaction was simulated. This replaces
+the first condition; the second one is the same.
+
 A node without a ledger only has the status cache of the last 300 rooted slots. This is sufficient: a transaction is
 valid for 150 blocks, and both steps take about 45 slots more.
 """
@@ -42,6 +46,7 @@ from psyche_cli.errors import (
     TransactionUnknown,
     Unreachable,
 )
+from psyche_cli.solana.nonces import nonce_in
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import TRANSACTION_HISTORY_NOT_AVAILABLE
 from psyche_cli.solana.rpc.deadline import Deadline
@@ -50,6 +55,22 @@ from psyche_cli.solana.sending.transaction import SignedTransaction
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
 _LOG_ATTEMPTS = 3
+
+
+def expired_in(transaction: SignedTransaction, rpc: RpcClient, valid_slot: int) -> int | None:
+    """The slot of a finalized bank in which the transaction can no longer land; None if it may still land.
+
+    ``valid_slot`` is a slot in which it could land.
+    """
+    nonce = transaction.nonce
+    if nonce is None:
+        position = rpc.chain_position("finalized")
+        assert transaction.last_valid_block_height is not None  # one of the two limits it
+        return position.slot if position.block_height > transaction.last_valid_block_height else None
+    slot, account = rpc.finalized_account(nonce.account)
+    found = None if account is None else nonce_in(account.owner, account.data)
+    is_advanced = found is None or found.value != nonce.value
+    return slot if is_advanced and slot >= valid_slot else None
 
 
 class DeliveryTimes(NamedTuple):
@@ -81,6 +102,8 @@ class TransactionDelivery:
     ``label`` describes the transaction. ``maybe_sent`` is True if the cluster may have received it; ``fate`` is its
     last known state, from ``status``. ``deadline`` limits the whole delivery. ``sent_before`` is True for the bytes of
     an earlier process, which the cluster may have received. ``advice`` says what to do if the outcome remains unknown.
+    ``valid_slot`` is a slot in which the transaction could land, which matters for a durable nonce: a bank of an
+    earlier slot may contain an earlier value.
     """
 
     def __init__(
@@ -94,7 +117,9 @@ class TransactionDelivery:
         times: DeliveryTimes,
         sent_before: bool = False,
         advice: str = LOOK_UP,
+        valid_slot: int = 0,
     ) -> None:
+        self._valid_slot = valid_slot
         self._rpc = rpc.within(deadline).without_retries(times.request_timeout)
         self._clock = clock
         self._transaction = transaction
@@ -224,17 +249,16 @@ class TransactionDelivery:
         return self._rpc.signature_status_and_slot(signature)
 
     def _check_expiry(self) -> None:
-        """Record the slot of a finalized block above ``last_valid_block_height``, once there is one."""
+        """Record the slot of a finalized bank in which the transaction can no longer land, once there is one."""
         if self._expired_slot is not None:
             return
         try:
-            position = self._rpc.chain_position("finalized")
+            expired_slot = expired_in(self._transaction, self._rpc, self._valid_slot)
         except NetworkError as error:
             self._record_error(error)
             return
         self._heard = self._clock.monotonic()
-        if position.block_height > self._transaction.last_valid_block_height:
-            self._expired_slot = position.slot
+        self._expired_slot = expired_slot
 
     def _record_error(self, error: NetworkError) -> None:
         """After a failed request, record whether the endpoint responds at all, and its Retry-After."""
@@ -274,9 +298,12 @@ class TransactionDelivery:
 
     def _raise_expired(self) -> NoReturn:
         self._raise_send_error_if_never_sent()
+        if self._transaction.nonce is None:
+            reason = "did not land before its blockhash expired"
+        else:
+            reason = f"did not land before another transaction advanced its nonce {self._transaction.nonce.account}"
         raise TransactionExpired(
-            f"Transaction {self.signature} was sent but did not land before its blockhash expired, and can no longer "
-            "land.",
+            f"Transaction {self.signature} was sent but {reason}, and can no longer land.",
             hint=f"{self._unaccepted()}Nothing was executed and nothing was paid. It is safe to run the command again.",
             last_valid_block_height=self._transaction.last_valid_block_height,
             endpoint=self._rpc.label,

@@ -23,8 +23,8 @@ from psyche_cli.environment import Clock
 from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew, Json
 
 FILE_NAME: Final = "transactions.sqlite3"
-FORMAT: Final = 1
-"""Version of the tables, in SQLite's ``user_version``."""
+FORMAT: Final = 2
+"""Version of the tables, in SQLite's ``user_version``. Version 1 had no durable nonces."""
 
 LOCK_SECONDS: Final = 10.0
 """How long to wait for another process that is writing."""
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS transactions (
     genesis_hash TEXT NOT NULL,
     endpoint TEXT NOT NULL,
     blockhash TEXT NOT NULL,
-    last_valid_block_height INTEGER NOT NULL,
+    last_valid_block_height INTEGER,
     recorded_slot INTEGER NOT NULL,
     created_accounts TEXT NOT NULL,
     recorded_at INTEGER NOT NULL,
@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS transactions (
     state TEXT NOT NULL,
     slot INTEGER,
     error TEXT,
-    settled_at INTEGER
+    settled_at INTEGER,
+    nonce_account TEXT
 ) WITHOUT ROWID
 """
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS unsettled ON transactions (state) WHERE state = 'unsettled'"
@@ -87,7 +88,8 @@ class JournalEntry(NamedTuple):
     ``raw`` are the signed bytes. ``intent`` is what the user requested, as canonical JSON, empty if unknown;
     ``command`` is the verb. ``endpoint`` is the label of the endpoint. ``recorded_slot`` is a slot before the
     transaction was sent, and ``slot`` the one in which it landed or failed with ``error``. ``recorded_at`` and
-    ``settled_at`` are in seconds since 1970. ``session`` identifies the process that recorded it.
+    ``settled_at`` are in seconds since 1970. ``session`` identifies the process that recorded it. With a durable nonce,
+    ``nonce_account`` is its account, ``blockhash`` its value, and ``last_valid_block_height`` None.
     """
 
     signature: str
@@ -100,7 +102,7 @@ class JournalEntry(NamedTuple):
     genesis_hash: str
     endpoint: str
     blockhash: str
-    last_valid_block_height: int
+    last_valid_block_height: int | None
     recorded_slot: int
     created_accounts: tuple[CreatedAccount, ...]
     recorded_at: int
@@ -109,6 +111,7 @@ class JournalEntry(NamedTuple):
     slot: int | None = None
     error: Json = None
     settled_at: int | None = None
+    nonce_account: str | None = None
 
     @property
     def is_unsettled(self) -> bool:
@@ -237,6 +240,8 @@ class Journal:
                 version=found,
                 supported=FORMAT,
             )
+        if found < FORMAT:
+            _upgrade(connection)
         [answer] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if answer != "ok":
             raise sqlite3.DatabaseError(answer)
@@ -283,6 +288,21 @@ class Journal:
             ) from error
 
 
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Turn the tables of version 1 into those of today, in one transaction; another process may have done it."""
+    connection.execute("BEGIN IMMEDIATE")
+    [found] = connection.execute("PRAGMA user_version").fetchone()
+    if found < FORMAT:
+        columns = ", ".join(field for field in _FIELDS if field != "nonce_account")
+        connection.execute("ALTER TABLE transactions RENAME TO earlier")
+        connection.execute(_TABLE)
+        connection.execute(f"INSERT INTO transactions ({columns}) SELECT {columns} FROM earlier")
+        connection.execute("DROP TABLE earlier")
+        connection.execute(_INDEX)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("COMMIT")
+
+
 def _is_empty(connection: sqlite3.Connection) -> bool:
     [count] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return bool(count == 0)
@@ -292,7 +312,7 @@ def _entry(row: Sequence[Any]) -> JournalEntry:
     entry = JournalEntry(*row)
     accounts = tuple(CreatedAccount(*account) for account in json.loads(str(entry.created_accounts)))
     error = None if entry.error is None else json.loads(str(entry.error))
-    return entry._replace(state=RecordState(row[-4]), created_accounts=accounts, error=error)
+    return entry._replace(state=RecordState(row[_FIELDS.index("state")]), created_accounts=accounts, error=error)
 
 
 def _lock(descriptor: int) -> bool:

@@ -8,9 +8,11 @@ from typing import NamedTuple, TypeVar
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
+from solders.system_program import AdvanceNonceAccountParams, advance_nonce_account
 
 from psyche_cli.environment import Clock
-from psyche_cli.errors import Json, PsycheError, TimedOut
+from psyche_cli.errors import AlreadySent, Json, PsycheError, TimedOut
+from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Blockhash, Simulation
@@ -23,6 +25,12 @@ _BLOCKHASH_TIMEOUT = 15.0
 _BLOCKHASH_PAUSE = 0.4
 
 _Value = TypeVar("_Value")
+
+
+def _advance(nonce: NonceUse) -> Instruction:
+    return advance_nonce_account(
+        AdvanceNonceAccountParams(nonce_pubkey=nonce.account, authorized_pubkey=nonce.authority)
+    )
 
 
 class Prepared(NamedTuple):
@@ -60,8 +68,12 @@ class Preparer:
         payer: Pubkey,
         deadline: Deadline,
         accept: Callable[[Prepared], _Value | None],
+        limit: Blockhash | NonceUse | None = None,
     ) -> _Value:
         """Simulate the transaction, and return what ``accept`` makes of it, which is what is sent.
+
+        With a ``limit``, the transaction has this blockhash, or uses this durable nonce, which a first instruction then
+        advances. There is no next blockhash to wait for then. Raises BlockhashNotValid.
 
         The simulated transaction is unsigned, so it cannot land. The node inserts its latest blockhash and reports it,
         so the accepted message is the one that was simulated. docs/decisions/simulate-then-sign.md explains why that is
@@ -72,6 +84,8 @@ class Preparer:
         has already been processed, this waits for the next blockhash.
         """
         rpc = self._rpc.within(deadline)
+        if limit is not None:
+            return self._with_limit(rpc, instructions, payer, accept, limit)
         started = self._clock.monotonic()
         unsigned = unsigned_transaction(instructions, payer)
         while True:
@@ -95,6 +109,26 @@ class Preparer:
                     endpoint=rpc.label,
                 )
             self._clock.sleep(min(_BLOCKHASH_PAUSE, deadline.remaining))
+
+    def _with_limit(
+        self,
+        rpc: RpcClient,
+        instructions: Sequence[Instruction],
+        payer: Pubkey,
+        accept: Callable[[Prepared], _Value | None],
+        limit: Blockhash | NonceUse,
+    ) -> _Value:
+        if isinstance(limit, NonceUse):
+            instructions = [_advance(limit), *instructions]
+            limit = Blockhash(limit.value, None)
+        transaction = unsigned_transaction(instructions, payer, limit.hash)
+        simulation = rpc.simulate_unsigned(transaction.raw, replace_blockhash=False)
+        if simulation.err is not None:
+            raise self.refusal(simulation.err, simulation.logs, transaction)
+        accepted = accept(Prepared(instructions, payer, limit, simulation))
+        if accepted is None:
+            raise AlreadySent("This transaction, with this blockhash, was sent before.")
+        return accepted
 
     def refusal(self, err: Json, logs: Sequence[str], transaction: LegacyTransaction) -> PsycheError:
         """The exception for a transaction error, with the program's logs."""

@@ -76,6 +76,7 @@ class Recorder:
                     created_accounts=tuple(CreatedAccount(address, role) for address, role in creates.items()),
                     recorded_at=int(self._clock.unix_time()),
                     session=self._journal.session,
+                    nonce_account=None if transaction.nonce is None else str(transaction.nonce.account),
                 )
             )
         except JournalError as error:

@@ -13,16 +13,16 @@ from solders.signature import Signature
 from psyche_cli.environment import Clock
 from psyche_cli.errors import LOOK_UP, Interrupted, PsycheError, TimedOut, TransactionExpired
 from psyche_cli.receipts import Receipt
+from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
-from psyche_cli.solana.rpc.types import Simulation
+from psyche_cli.solana.rpc.types import Blockhash, Simulation
 from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
 from psyche_cli.solana.sending.journal import JournalEntry, RecordState
 from psyche_cli.solana.sending.preparing import Prepared, Preparer
 from psyche_cli.solana.sending.settle import Settlement, delivery_of, settle
-from psyche_cli.solana.sending.transaction import SignedTransaction, sign_transaction
+from psyche_cli.solana.sending.transaction import SignedTransaction, Signer, sign_transaction
 from psyche_cli.solana.sending.verdict import FailureDescriber, Fate, describe_any_failure
-from psyche_cli.solana.wallet import Wallet
 
 if TYPE_CHECKING:
     from psyche_cli.solana.sending.recording import Recorder
@@ -67,7 +67,7 @@ class Sender:
         self._deliveries: list[TransactionDelivery] = []
 
     def simulate(
-        self, instructions: Sequence[Instruction], wallet: Wallet, extra_signers: Sequence[Wallet] = ()
+        self, instructions: Sequence[Instruction], wallet: Signer, extra_signers: Sequence[Signer] = ()
     ) -> Simulation:
         """Simulate the transaction without sending it. Raises the errors that ``send`` raises before sending."""
         with self.annotating_errors():
@@ -76,14 +76,18 @@ class Sender:
     def send(
         self,
         instructions: Sequence[Instruction],
-        wallet: Wallet,
-        extra_signers: Sequence[Wallet] = (),
+        wallet: Signer,
+        extra_signers: Sequence[Signer] = (),
         *,
         label: str = "transaction",
         creates: Mapping[str, str] | None = None,
         pays_again: bool = False,
+        limit: Blockhash | NonceUse | None = None,
     ) -> Receipt:
         """Send a legacy transaction of ``instructions``, paid by ``wallet``, and wait until it has landed.
+
+        With a ``limit``, it has this blockhash, or uses this durable nonce. Raises BlockhashNotValid if that is not
+        valid, and AlreadySent if an earlier command has sent the same transaction.
 
         ``creates`` are the accounts with their own key that it creates: address to role, for the journal. With
         ``pays_again``, a repetition of the command would pay again, so the journal treats the transaction as unfinished
@@ -97,11 +101,18 @@ class Sender:
         """
         with self.annotating_errors(label):
             deadline = self._deadline()
-            signed = self._signed(instructions, wallet, extra_signers, deadline, label, creates or {})
+            signed, slot = self._signed(instructions, wallet, extra_signers, deadline, label, creates or {}, limit)
             self._notify(f"Sending {label}: {signed.signature}")
             advice = self._advise(str(signed.signature))
             delivery = TransactionDelivery(
-                self._rpc, self._clock, signed, deadline, label=label, times=DeliveryTimes(), advice=advice
+                self._rpc,
+                self._clock,
+                signed,
+                deadline,
+                label=label,
+                times=DeliveryTimes(),
+                advice=advice,
+                valid_slot=slot,
             )
             self._deliveries.append(delivery)
             with self._recording(delivery, pays_again=pays_again):
@@ -215,36 +226,39 @@ class Sender:
     def _signed(
         self,
         instructions: Sequence[Instruction],
-        wallet: Wallet,
-        extra_signers: Sequence[Wallet],
+        wallet: Signer,
+        extra_signers: Sequence[Signer],
         deadline: Deadline,
         label: str,
         creates: Mapping[str, str],
-    ) -> SignedTransaction:
-        """Simulate and sign the transaction, and record it; on return it may be sent."""
+        limit: Blockhash | NonceUse | None,
+    ) -> tuple[SignedTransaction, int]:
+        """Simulate and sign the transaction, and record it; on return it may be sent. Also returns the slot of the
+        simulation."""
         while True:
-            signed, simulation = self._prepare(instructions, wallet, extra_signers, deadline)
+            signed, simulation = self._prepare(instructions, wallet, extra_signers, deadline, limit)
             self._require_time(deadline, label)
             self._used_signatures.add(signed.signature)
-            if self._recorder is None or self._preparer.genesis is None:
-                return signed
+            if self._recorder is None:
+                return signed, simulation.slot
             if self._recorder.record(
                 signed,
                 label=label,
-                genesis=self._preparer.genesis,
+                genesis=self._preparer.identify_cluster(),
                 slot=simulation.slot,
                 endpoint=self._rpc.label,
                 creates=creates,
             ):
-                return signed
+                return signed, simulation.slot
             # Another process has sent the same bytes, so this waits for the next blockhash.
 
     def _prepare(
         self,
         instructions: Sequence[Instruction],
-        wallet: Wallet,
-        extra_signers: Sequence[Wallet],
+        wallet: Signer,
+        extra_signers: Sequence[Signer],
         deadline: Deadline,
+        limit: Blockhash | NonceUse | None = None,
     ) -> tuple[SignedTransaction, Simulation]:
         """Simulate the transaction, and sign it as simulated, with a signature that has not been used yet."""
 
@@ -252,4 +266,4 @@ class Sender:
             signed = sign_transaction(prepared.instructions, wallet, extra_signers, prepared.blockhash)
             return None if signed.signature in self._used_signatures else (signed, prepared.simulation)
 
-        return self._preparer.prepare(instructions, wallet.address, deadline, sign)
+        return self._preparer.prepare(instructions, wallet.address, deadline, sign, limit)

@@ -24,6 +24,9 @@ from psyche_cli.suggestions import GivenOptions
 _CACHED_BLOCKS: Final = 100
 """Blocks after the last valid one for which every node knows the status: 300 less 150, and a margin."""
 
+_CACHED_SLOTS: Final = 250
+"""Slots since the record for which every node knows the status: 300, and a margin."""
+
 
 class Settlement:
     """The outcome of a recorded transaction: its state, its slot and error, and a receipt if it has landed."""
@@ -43,7 +46,15 @@ def delivery_of(
     """The continued delivery of a recorded transaction. ``advice`` is for the case that its outcome stays unknown."""
     signed = signed_transaction(entry.raw, entry.last_valid_block_height)
     return TransactionDelivery(
-        rpc, clock, signed, deadline, label=entry.label, times=times, sent_before=True, advice=advice
+        rpc,
+        clock,
+        signed,
+        deadline,
+        label=entry.label,
+        times=times,
+        sent_before=True,
+        advice=advice,
+        valid_slot=entry.recorded_slot,
     )
 
 
@@ -87,7 +98,12 @@ def how_to_settle(signature: str, given: GivenOptions) -> str:
 def _could_know(entry: JournalEntry, rpc: RpcClient) -> bool:
     """Whether the endpoint would still know the transaction if it had landed."""
     with suppress(NetworkError):
-        if rpc.chain_position("finalized").block_height <= entry.last_valid_block_height + _CACHED_BLOCKS:
+        position = rpc.chain_position("finalized")
+        if entry.last_valid_block_height is None:
+            # It may have landed at any time since it was recorded.
+            if position.slot <= entry.recorded_slot + _CACHED_SLOTS:
+                return True
+        elif position.block_height <= entry.last_valid_block_height + _CACHED_BLOCKS:
             return True
         return rpc.first_available_block() <= entry.recorded_slot
     return False

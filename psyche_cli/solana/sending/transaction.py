@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from solders.compute_budget import set_compute_unit_limit
 from solders.hash import Hash
@@ -16,10 +17,23 @@ from solders.transaction import Transaction
 
 from psyche_cli.errors import TransactionTooLarge
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE, MAX_MESSAGE_ACCOUNTS, MAX_TRANSACTION_BYTES, SIGNATURE_BYTES
+from psyche_cli.solana.nonces import NonceUse, nonce_used_by
 from psyche_cli.solana.rpc.types import Blockhash
-from psyche_cli.solana.wallet import Wallet
 
 _MARK_BASE = 200_000
+
+
+class Signer(Protocol):
+    """A key that can sign a message: a wallet, or one whose signature was made elsewhere."""
+
+    @property
+    def address(self) -> Pubkey:
+        """The public key."""
+        ...
+
+    def sign_message(self, message: bytes) -> Signature:
+        """The signature of a message."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,10 +51,15 @@ class LegacyTransaction:
 
 @dataclass(frozen=True)
 class SignedTransaction(LegacyTransaction):
-    """A signed transaction, whose bytes may be sent repeatedly. ``signature`` identifies it on the cluster."""
+    """A signed transaction, whose bytes may be sent repeatedly. ``signature`` identifies it on the cluster.
+
+    It can land up to ``last_valid_block_height`` or, with a durable nonce, as long as ``nonce`` has not been used. One
+    of the two is None.
+    """
 
     signature: Signature
-    last_valid_block_height: int
+    last_valid_block_height: int | None
+    nonce: NonceUse | None = None
 
 
 def unique_compute_limit() -> Instruction:
@@ -83,7 +102,7 @@ def unsigned_transaction(
 
 
 def sign_transaction(
-    instructions: Sequence[Instruction], wallet: Wallet, extra_signers: Sequence[Wallet], blockhash: Blockhash
+    instructions: Sequence[Instruction], wallet: Signer, extra_signers: Sequence[Signer], blockhash: Blockhash
 ) -> SignedTransaction:
     """Assemble and sign a transaction, and verify the signatures; ``wallet`` pays the fee.
 
@@ -105,17 +124,26 @@ def sign_transaction(
         *_outline(instructions, message),
         signature=signatures[0],
         last_valid_block_height=blockhash.last_valid_block_height,
+        nonce=nonce_used_by(message) if blockhash.last_valid_block_height is None else None,
     )
 
 
-def signed_transaction(raw: bytes, last_valid_block_height: int) -> SignedTransaction:
-    """The transaction with these signed bytes. Raises ValueError for anything else."""
+def signed_transaction(raw: bytes, last_valid_block_height: int | None) -> SignedTransaction:
+    """The transaction with these signed bytes. ``last_valid_block_height`` is None for the value of a durable nonce.
+
+    Raises ValueError for anything else than a signed legacy transaction.
+    """
     transaction = Transaction.from_bytes(raw)
     message = transaction.message
     keys = message.account_keys
     programs = tuple(keys[instruction.program_id_index] for instruction in message.instructions)
     return SignedTransaction(
-        raw, programs, tuple(keys), transaction.signatures[0], last_valid_block_height=last_valid_block_height
+        raw,
+        programs,
+        tuple(keys),
+        transaction.signatures[0],
+        last_valid_block_height=last_valid_block_height,
+        nonce=nonce_used_by(message) if last_valid_block_height is None else None,
     )
 
 

@@ -8,9 +8,12 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import TypeAlias
 
+from solders.message import Message
 from solders.pubkey import Pubkey
+from solders.transaction import Transaction
 
 from psyche_cli.errors import (
+    BlockhashNotValid,
     HttpStatusError,
     InsufficientFunds,
     Json,
@@ -22,6 +25,7 @@ from psyche_cli.errors import (
     Unreachable,
 )
 from psyche_cli.solana.funding import how_to_fund
+from psyche_cli.solana.nonces import nonce_used_by
 from psyche_cli.solana.rpc import codes
 from psyche_cli.solana.rpc.types import COMMITMENTS, SignatureStatus
 from psyche_cli.solana.sending.transaction import LegacyTransaction
@@ -127,6 +131,8 @@ def refusal(
         return InsufficientFunds(
             f"The wallet {payer} does not hold enough SOL for the transaction fee.", hint=fund, wallet=payer
         )
+    if err == "BlockhashNotFound":
+        return blockhash_not_valid(Transaction.from_bytes(transaction.raw).message)
     if isinstance(err, dict) and "InsufficientFundsForRent" in err:
         account = _account_of(err["InsufficientFundsForRent"], transaction)
         return InsufficientFunds(
@@ -138,6 +144,20 @@ def refusal(
     if isinstance(error, ProgramRefused) and (error.program, error.program_code) == _TOO_FEW_LAMPORTS:
         error.hint = fund
     return error
+
+
+def blockhash_not_valid(message: Message) -> BlockhashNotValid:
+    """The error for a transaction that cannot land because of its blockhash or durable nonce."""
+    nonce = nonce_used_by(message)
+    return BlockhashNotValid(
+        f"The blockhash {message.recent_blockhash} is unknown or too old."
+        if nonce is None
+        else f"The transaction does not use the current value of the nonce account {nonce.account}, or "
+        f"{nonce.authority} is not its authority.",
+        hint="Nothing was sent. Build the transaction again with a current blockhash or nonce, and sign it again.",
+        blockhash=str(message.recent_blockhash),
+        nonce_account=None if nonce is None else str(nonce.account),
+    )
 
 
 def _account_of(detail: Json, transaction: LegacyTransaction) -> str:

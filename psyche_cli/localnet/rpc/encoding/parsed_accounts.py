@@ -8,8 +8,8 @@ from solders.token.state import Mint, TokenAccount, TokenAccountState
 
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.loaded_keys import lookup_table_of
-from psyche_cli.localnet.chain.nonces import Nonce, nonce_of
 from psyche_cli.localnet.chain.token_state import DecimalsOf, mint_of, token_account_of, token_amount
+from psyche_cli.solana.nonces import Nonce, nonce_in
 from psyche_cli.solana.programs import NATIVE_MINT, TOKEN_2022_PROGRAM
 
 
@@ -75,7 +75,7 @@ def parsed(account: Account, decimals_of: DecimalsOf) -> Json | None:
     """``{"program", "parsed", "space"}``, or None if the account has no ``jsonParsed`` form."""
     program, content = "", None
     token_account, mint = token_account_of(account), mint_of(account)
-    nonce, table = nonce_of(account), lookup_table_of(account)
+    nonce, table = nonce_in(account.owner, account.data), lookup_table_of(account)
     if token_account is not None:
         program, content = "spl-token", _parsed_token_account(token_account, decimals_of)
     elif mint is not None:
