@@ -201,6 +201,7 @@ def test_the_typed_reads_agree_with_the_validator(rpc: RpcClient, wallet: Wallet
     assert absent is None
     blockhash = rpc.latest_blockhash()
     position = rpc.chain_position()
+    assert blockhash.last_valid_block_height is not None
     assert position.block_height <= blockhash.last_valid_block_height <= position.block_height + 150
     assert rpc.block_height() >= position.block_height
     assert rpc.genesis_hash() != Hash.default()
