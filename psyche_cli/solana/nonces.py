@@ -18,7 +18,8 @@ NONCE_VALUE: Final = slice(40, 72)
 
 _CURRENT: Final = b"\1\0\0\0"
 _INITIALIZED: Final = b"\1\0\0\0"
-_ADVANCE: Final = (4).to_bytes(4, "little")
+ADVANCE_NONCE: Final = (4).to_bytes(4, "little")
+"""The data of the system program's instruction that advances a nonce."""
 
 
 class Nonce(NamedTuple):
@@ -54,6 +55,6 @@ def nonce_used_by(message: Message) -> NonceUse | None:
         return None
     first, keys = message.instructions[0], message.account_keys
     accounts = bytes(first.accounts)
-    if keys[first.program_id_index] != SYSTEM_PROGRAM or bytes(first.data)[:4] != _ADVANCE or len(accounts) < 3:
+    if keys[first.program_id_index] != SYSTEM_PROGRAM or bytes(first.data)[:4] != ADVANCE_NONCE or len(accounts) < 3:
         return None
     return NonceUse(keys[accounts[0]], keys[accounts[2]], message.recent_blockhash)

@@ -12,12 +12,11 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
+from psyche_cli.solana.nonces import ADVANCE_NONCE
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
 """The name of the transaction type in validators' error messages."""
-
-_ADVANCE_NONCE: Final = (4).to_bytes(4, "little")
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class DecodedTransaction:
         accounts = bytes(first.accounts)
         if (
             keys[first.program_id_index] != SYSTEM_PROGRAM
-            or bytes(first.data)[:4] != _ADVANCE_NONCE
+            or bytes(first.data)[:4] != ADVANCE_NONCE
             or len(accounts) < 3
             or accounts[0] >= len(keys)
             or not self.is_static_key_writable(accounts[0])
