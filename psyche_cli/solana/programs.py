@@ -28,8 +28,12 @@ PROGRAM_NAMES: Final = {
     TOKEN_PROGRAM: "spl-token",
     TOKEN_2022_PROGRAM: "spl-token-2022",
     ASSOCIATED_TOKEN_PROGRAM: "associated-token",
+    COMPUTE_BUDGET_PROGRAM: "compute-budget",
+    LOOKUP_TABLE_PROGRAM: "address-lookup-table",
+    MEMO_PROGRAMS[0]: "memo",
+    MEMO_PROGRAMS[1]: "memo",
 }
-"""The names of the programs whose errors are explained."""
+"""The names of well-known programs."""
 
 NATIVE_MINT: Final = Pubkey.from_string("So11111111111111111111111111111111111111112")
 """The mint of wrapped SOL."""

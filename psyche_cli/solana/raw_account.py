@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from solders.pubkey import Pubkey
+
+
+class AccountContent(Protocol):
+    """The owner and the data of any account."""
+
+    @property
+    def owner(self) -> Pubkey:
+        """The program that owns the account."""
+
+    @property
+    def data(self) -> bytes:
+        """The content."""
 
 
 class RawAccount(NamedTuple):

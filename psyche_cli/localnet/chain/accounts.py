@@ -10,8 +10,8 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.account_index import AccountIndex
 from psyche_cli.localnet.chain.genesis import put_account
-from psyche_cli.localnet.chain.token_state import mint_of
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.solana.token_state import mint_of
 
 NO_ACCOUNT: Final = Account(0, b"", SYSTEM_PROGRAM)
 """The placeholder in the VM for an account that does not exist."""

@@ -27,8 +27,8 @@ from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.chain.nonces import advanced_nonce, nonce_is_current
 from psyche_cli.localnet.chain.outcomes import inner_instructions, return_data, token_balances, transaction_error
 from psyche_cli.localnet.chain.rent import rent_error, transition_allowed
-from psyche_cli.localnet.chain.token_state import TOKEN_PROGRAMS
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.solana.token_state import TOKEN_PROGRAMS
 
 _NEVER_EXECUTED: Final = Signature.default()
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from solders.account import Account
-from solders.address_lookup_table_account import AddressLookupTable
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.solana.programs import LOOKUP_TABLE_PROGRAM
+from psyche_cli.solana.lookup_tables import lookup_table_of
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,3 @@ def load_keys(transaction: DecodedTransaction, account_of: Callable[[Pubkey], Ac
         writable += [addresses[index] for index in writable_indexes]
         readonly += [addresses[index] for index in readonly_indexes]
     return LoadedKeys((*own, *writable, *readonly), (*own_writable, *writable), len(writable), len(readonly))
-
-
-def lookup_table_of(account: Account) -> AddressLookupTable | None:
-    """``account`` as an address lookup table; None if it is not one."""
-    if account.owner != LOOKUP_TABLE_PROGRAM:
-        return None
-    try:
-        return AddressLookupTable.deserialize(account.data)
-    except ValueError:
-        return None

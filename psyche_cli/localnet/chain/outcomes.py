@@ -14,7 +14,8 @@ from solders.transaction_metadata import FailedTransactionMetadata, TransactionM
 from psyche_cli import base58
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.chain.token_state import DecimalsOf, token_account_of, token_amount
+from psyche_cli.localnet.chain.token_state import DecimalsOf, token_amount
+from psyche_cli.solana.token_state import token_account_of
 
 
 def inner_instructions(meta: TransactionMetadata) -> Json:

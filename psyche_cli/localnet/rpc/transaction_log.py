@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Final
 
 from solders.pubkey import Pubkey
 
 from psyche_cli import base58
 from psyche_cli.json_values import Json
+from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
 from psyche_cli.protocol.errors.program_errors import explain_failure
+from psyche_cli.protocol.instructions.idl_decoder import instructions_by_discriminator, snake_case
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.resources import idl_path
 from psyche_cli.solana.programs import COMPUTE_BUDGET_PROGRAM, LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS
 
-_NAMES: Final[dict[Pubkey, str]] = {
-    **dict.fromkeys(MEMO_PROGRAMS, "memo"),
-    LOOKUP_TABLE_PROGRAM: "address-lookup-table",
-    COMPUTE_BUDGET_PROGRAM: "compute-budget",
-}
+_BY_PROGRAM_ONLY: Final = frozenset((*MEMO_PROGRAMS, LOOKUP_TABLE_PROGRAM, COMPUTE_BUDGET_PROGRAM))
+"""The programs whose instructions are all shown alike."""
 _PSYCHE_NAMES: Final = {address: name for name, address in PSYCHE_PROGRAMS.items()}
 _MOST_INSTRUCTIONS: Final = 6
 
@@ -96,22 +90,12 @@ def _name(program: Pubkey, accounts: Sequence[Pubkey], data: bytes) -> str:
     """``coordinator::set_paused``, ``system::transfer``; for an unknown program, its address."""
     if program in _PSYCHE_NAMES:
         program_name = _PSYCHE_NAMES[program]
-        return f"{program_name}::{_discriminators(program_name).get(data[:8], 'unknown')}"
-    if program in _NAMES:
-        return _NAMES[program]
+        entry = instructions_by_discriminator(program_name).get(data[:DISCRIMINATOR_BYTES])
+        return f"{program_name}::{'unknown' if entry is None else snake_case(entry['name'])}"
     name = PUBLISHED.name_of(program)
+    if program in _BY_PROGRAM_ONLY:
+        return name
     parsed = parsed_instruction(program, accounts, data, None).get("parsed")
     if parsed is not None:
-        return f"{name}::{_snake(parsed['type'])}"
+        return f"{name}::{snake_case(parsed['type'])}"
     return name if name == str(program) else f"{name}::unknown"
-
-
-@cache
-def _discriminators(program: str) -> dict[bytes, str]:
-    """The names of a Psyche program's instructions by their 8-byte discriminators."""
-    names = [_snake(item["name"]) for item in json.loads(idl_path(program).read_text("utf-8"))["instructions"]]
-    return {hashlib.sha256(f"global:{name}".encode()).digest()[:8]: name for name in names}
-
-
-def _snake(camel: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", camel).lower()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from psyche_cli.protocol.instructions.anchor_values import AnchorValues
 
-_WHOLE_ARGUMENT: Final = "params"
+WHOLE_ARGUMENT: Final = "params"
 """The single argument of some instructions, a structure of all arguments; errors omit it from the names of fields."""
 
 
@@ -67,7 +67,7 @@ class _Encoder(NamedTuple):
         """The instruction's data: the discriminator and the arguments."""
         return self.encode(
             {
-                name: self.values.convert(kind, arguments[name], "" if name == _WHOLE_ARGUMENT else name)
+                name: self.values.convert(kind, arguments[name], "" if name == WHOLE_ARGUMENT else name)
                 for name, kind in self.arguments
             }
         )

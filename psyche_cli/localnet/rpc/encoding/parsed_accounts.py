@@ -7,10 +7,11 @@ from solders.address_lookup_table_account import AddressLookupTable
 from solders.token.state import Mint, TokenAccount, TokenAccountState
 
 from psyche_cli.json_values import Json
-from psyche_cli.localnet.chain.loaded_keys import lookup_table_of
-from psyche_cli.localnet.chain.token_state import DecimalsOf, mint_of, token_account_of, token_amount
+from psyche_cli.localnet.chain.token_state import DecimalsOf, token_amount
+from psyche_cli.solana.lookup_tables import lookup_table_of
 from psyche_cli.solana.nonces import Nonce, nonce_in
 from psyche_cli.solana.programs import NATIVE_MINT, TOKEN_2022_PROGRAM
+from psyche_cli.solana.token_state import mint_of, token_account_of
 
 
 def _parsed_token_account(account: TokenAccount, decimals_of: DecimalsOf) -> Json | None:

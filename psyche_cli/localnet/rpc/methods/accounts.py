@@ -11,11 +11,11 @@ from solders.account import Account
 from psyche_cli import base58
 from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_BYTES
-from psyche_cli.localnet.chain.token_state import token_account_of
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.fault import invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
+from psyche_cli.solana.token_state import token_account_of
 
 _MAX_ACCOUNTS: Final = 100
 _MAX_FILTERS: Final = 4

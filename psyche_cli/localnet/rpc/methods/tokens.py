@@ -10,11 +10,12 @@ from solders.pubkey import Pubkey
 from solders.token.state import Mint, TokenAccount
 
 from psyche_cli.json_values import Json
-from psyche_cli.localnet.chain.token_state import TOKEN_PROGRAMS, mint_of, token_account_of, token_amount
+from psyche_cli.localnet.chain.token_state import token_amount
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.fault import invalid_params
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
+from psyche_cli.solana.token_state import TOKEN_PROGRAMS, mint_of, token_account_of
 
 
 def _mint(context: RpcContext, address: Pubkey) -> tuple[Pubkey, Mint]:
