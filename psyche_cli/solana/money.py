@@ -116,7 +116,7 @@ def _holding(raw: RawAccount | None, decimals: Mapping[Pubkey, int]) -> _Holding
 def _holdings(balances: Json, addresses: Sequence[Pubkey]) -> dict[int, _Holding]:
     """Token balances of a meta by the indexes of the accounts; empty for null."""
     found = {}
-    for entry in map(as_object, as_list(balances or [])):
+    for entry in map(as_object, as_list([] if balances is None else balances)):
         index, owner = as_u64(entry.get("accountIndex")), entry.get("owner")
         if index >= len(addresses):
             raise ValueError("a token balance of an account that does not exist")

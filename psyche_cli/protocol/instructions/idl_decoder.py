@@ -101,7 +101,7 @@ class _Values:
             return self._leaf(path, lambda: self._simple(kind))
         (form, inner), *_ = kind.items()
         if form == "option":
-            return self.read(inner, path) if self._tag(path, 2) else None
+            return None if self._tag(path, 2) == 0 else self.read(inner, path)
         if form == "vec":
             count = self._leaf(path, lambda: self._reader.number(4))
             return [self.read(inner, f"{path}[{i}]") for i in range(count)]
