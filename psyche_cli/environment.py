@@ -102,7 +102,8 @@ class Environment:
     raises StopRequested. ``started`` is the start time of the command in seconds of the clock's ``monotonic``, by
     default the time of construction. ``redactor`` removes the secrets of this invocation from output, ``diagnostics``
     writes to ``stderr``, and ``requests`` records the RPC requests. ``command`` is the full name of the verb, once it
-    has been parsed. The callbacks in ``after_output`` are called once the result or error has been printed.
+    has been parsed, and ``typed`` its parameters that were given on the command line. The callbacks in ``after_output``
+    are called once the result or error has been printed.
     """
 
     def __init__(
@@ -128,10 +129,19 @@ class Environment:
         self.started = clock.monotonic() if started is None else started
         self.output = OutputOptions()
         self.command = ""
+        self.typed: frozenset[str] = frozenset()
         self.after_output: list[Callable[[], None]] = []
         self.redactor = Redactor()
         self.diagnostics = Diagnostics(stderr, self.redactor, styled=self.may_style(stderr))
         self.requests = RequestLog(clock, self.detail)
+        self._learn(variables)
+
+    def add_variables(self, found: Mapping[str, str]) -> None:
+        """Set environment variables for this invocation."""
+        self.variables = {**self.variables, **found}
+        self._learn(found)
+
+    def _learn(self, variables: Mapping[str, str]) -> None:
         for name, value in variables.items():
             if name == RAW_KEY_VARIABLE:
                 self.redactor.learn_secret(value)

@@ -139,7 +139,8 @@ def wallet_option(purpose: str) -> Option:
         metavar="FILE",
         help=f"Solana keypair file {purpose}. stdin: reads the keypair from stdin, prompt: asks for a seed phrase. "
         "Defaults to that of the Solana CLI's configuration if there is one, else to ~/.config/solana/id.json. "
-        "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) takes precedence.",
+        "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) can hold the keypair itself; with this option as "
+        "well, both must be the same.",
     )
 
 
@@ -169,6 +170,15 @@ LocalRpc = Annotated[
 WsRpc = Annotated[
     str | None,
     option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
+]
+EnvFile = Annotated[
+    Path | None,
+    option(
+        "--env-file",
+        metavar="FILE",
+        help="Take RPC, WALLET_PRIVATE_KEY_PATH and RAW_WALLET_PRIVATE_KEY from this file of lines KEY=VALUE. Other "
+        "variables in it are ignored. It takes precedence over the environment, but not over options.",
+    ),
 ]
 WalletPath = Annotated[Path | None, wallet_option("that signs and pays")]
 WalletAddress = Annotated[Path | None, wallet_option("whose public key is used")]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from psyche_cli.cli.options import (
     EXPECTED_VARIABLES,
     VARIABLES,
+    EnvFile,
     LocalRpc,
     Option,
     Rpc,
@@ -42,6 +43,7 @@ _RPC = inspect.Parameter("rpc", _KEYWORD, default=None, annotation=Rpc)
 _LOCAL_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotation=LocalRpc)
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _STATE_DIR = inspect.Parameter("state_dir", _KEYWORD, default=None, annotation=StateDir)
+_ENV_FILE = inspect.Parameter("env_file", _KEYWORD, default=None, annotation=EnvFile)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
 
@@ -81,6 +83,7 @@ class Declaration(NamedTuple):
     def run(self, call: Call) -> Result | None:
         """Run the verb and return its result; None if the verb printed its output itself."""
         self._report_variables(call)
+        call.environment.typed = call.typed
         result: Result | None = self.act(call)
         return result
 
@@ -126,15 +129,21 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
     return declare
 
 
-def reads(*, example: str, local: bool = False) -> Callable[[Callable[..., Reading]], Declaration]:
+def reads(
+    *, example: str, local: bool = False, env_file: bool = False
+) -> Callable[[Callable[..., Reading]], Declaration]:
     """Declare a verb that needs an endpoint. Adds ``--rpc``, and the unused ``--ws-rpc``.
 
     A ``local`` verb is for local validators: its default endpoint does not depend on the configuration of the Solana
-    CLI, and it has no ``--ws-rpc``.
+    CLI, and it has no ``--ws-rpc``. ``env_file`` adds ``--env-file``.
     """
 
     def declare(function: Callable[..., Reading]) -> Declaration:
         def act(call: Call) -> Result:
+            if env_file:
+                from psyche_cli.cli.env_file import with_env_file
+
+                call = with_env_file(call)
             _report_unused(call)
             read: Reading = _call(function, call)
             from psyche_cli.operations.sessions import reading_session
@@ -142,7 +151,10 @@ def reads(*, example: str, local: bool = False) -> Callable[[Callable[..., Readi
             with reading_session(call.environment, rpc=call.values["rpc"], given=given_options(call)) as session:
                 return read(session)
 
-        return Declaration(function, act, example, _endpoint_options(local))
+        added = _endpoint_options(local)
+        if env_file:
+            added["env_file"] = _ENV_FILE
+        return Declaration(function, act, example, added)
 
     return declare
 

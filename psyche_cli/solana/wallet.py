@@ -19,7 +19,7 @@ from solders.signature import Signature
 
 from psyche_cli import base58
 from psyche_cli.environment import RAW_KEY_VARIABLE
-from psyche_cli.errors import WalletError, WalletMalformed, WalletNotFound
+from psyche_cli.errors import UsageError, WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.private_keys import holds_key, is_seed
 from psyche_cli.redaction import Redactor
 from psyche_cli.solana.cli_config import read_solana_cli_config
@@ -117,16 +117,19 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
     ``notify`` receives a sentence if the choice or the file may be unexpected.
 
     Raises WalletNotFound, WalletMalformed with the exact reason, which contains no part of a key, and UsageError for a
-    configuration that cannot be read.
+    configuration that cannot be read, or if the flag was given and names another key than RAW_WALLET_PRIVATE_KEY.
     """
     redactor = environment.redactor
     if path is not None:
         _refuse_key_as_path(path)
     raw = environment.variables.get(RAW_KEY_VARIABLE, "").lstrip(BYTE_ORDER_MARK).strip()
     if raw:
-        if path is not None:
+        wallet = parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}", redactor)
+        if path is not None and "wallet" in environment.typed:
+            _require_same(wallet, load_keypair(environment, path, notify))
+        elif path is not None:
             notify(f"Ignoring {path}, because {RAW_KEY_VARIABLE} is set.")
-        return parse_keypair(raw, f"the environment variable {RAW_KEY_VARIABLE}", redactor)
+        return wallet
     if path is not None:
         return load_keypair(environment, path, notify)
     config = read_solana_cli_config(environment.solana_cli_config_path)
@@ -145,6 +148,19 @@ def load_wallet(environment: Environment, path: Path | None, notify: Callable[[s
         )
     notify(f"Using the default wallet {default}.")
     return _load_file(default, notify, redactor)
+
+
+def _require_same(wallet: Wallet, typed: Wallet) -> None:
+    """Raise UsageError if the keys of RAW_WALLET_PRIVATE_KEY and of the flag differ.
+
+    The published client ignores the flag. That could sign with a wallet that the user did not choose.
+    """
+    if wallet != typed:
+        raise UsageError(
+            f"Two wallets were specified: {wallet.address} by the variable {RAW_KEY_VARIABLE}, and {typed.address} by "
+            "--wallet-private-key-path.",
+            hint=f"Unset {RAW_KEY_VARIABLE}, or omit the option.",
+        )
 
 
 def load_keypair(environment: Environment, path: Path, notify: Callable[[str], None]) -> Wallet:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from solders.account import Account
+from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ExitCode
+from psyche_cli.protocol.addresses import authorization_address
+from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.transport import Transport
-from tests.cli.conftest import House
+from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import address_of
 from tests.cli.test_refusals import refused
 
@@ -114,6 +118,95 @@ def test_what_can_be_joined(house: House) -> None:
     assert listed(house, "--joinable") == {}  # the owner's own key is not authorized
     house.cli.json("join-authorization-create", "--permissionless")
     assert set(listed(house, "--joinable")) == {"running"}
+
+
+def delegate(house: House, *members: object, grantee: Path | None = None, grantor: Path | None = None) -> None:
+    """Authorize ``grantee`` (by default the stranger), who appoints the members as delegates."""
+    grantee, grantor = grantee or house.stranger, grantor or house.owner
+    house.cli.json("join-authorization-create", "--authorizer", address_of(grantee), "-w", grantor)
+    words = ("join-authorization-delegate", "--join-authority", address_of(grantor), "--delegates-added", *members)
+    house.cli.json(*words, "-w", grantee)
+
+
+def joinable_by(house: House, key: object) -> tuple[set[str], list[str]]:
+    """The runs that a key may join, and the requests that find them."""
+    before = len(house.chain.requests)
+    found = set(listed(house, "--joinable", "--address", key))
+    return found, house.chain.requests[before:]
+
+
+def test_what_a_delegate_can_join(house: House) -> None:
+    members = [Pubkey.from_bytes(bytes([number] * 32)) for number in range(1, 41)]
+    house.run()
+    house.cli.json("set-paused", "--run-id", "test", "--resume")
+    delegate(house, *members)
+    for member in (members[0], members[39]):  # the last one is beyond the first kilobyte
+        found, requests = joinable_by(house, member)
+        assert found == {"test"}
+        assert requests == ["getProgramAccounts", "getMultipleAccounts", "getProgramAccounts"]
+    assert joinable_by(house, Pubkey.default())[0] == set()
+    assert joinable_by(house, address_of(house.stranger)) == ({"test"}, ["getProgramAccounts", "getMultipleAccounts"])
+    house.cli.json("join-authorization-delete", "--authorizer", address_of(house.stranger))
+    assert joinable_by(house, members[0])[0] == set()
+    house.cli.json("join-authorization-create", "--permissionless")
+    assert joinable_by(house, members[0]) == ({"test"}, ["getProgramAccounts", "getMultipleAccounts"])
+    house.cli.json("set-paused", "--run-id", "test")
+    assert joinable_by(house, members[0]) == (set(), ["getProgramAccounts", "getMultipleAccounts"])
+
+
+@pytest.mark.parametrize("most", [10, 1])
+def test_delegates_of_several_join_authorities(house: House, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr("psyche_cli.operations.observe.list_runs._MOST_SEARCHES", most)
+    member, stranger = Pubkey.from_bytes(bytes([7] * 32)), address_of(house.stranger)
+    house.run("of-owner")
+    house.cli.json("create-run", "--run-id", "of-stranger", "--join-authority", stranger)
+    house.cli.json("update-config", "--run-id", "of-stranger", "--config-path", MINIMAL)
+    for run_id in ("of-owner", "of-stranger"):
+        house.cli.json("set-paused", "--run-id", run_id, "--resume")
+    search = "getProgramAccounts+getProgramAccounts" if most == 10 else "getProgramAccounts"
+    assert joinable_by(house, member) == (set(), ["getProgramAccounts", "getMultipleAccounts", search])
+    delegate(house, member, grantee=house.owner, grantor=house.stranger)
+    assert joinable_by(house, member)[0] == {"of-stranger"}
+    delegate(house, member)
+    assert joinable_by(house, member)[0] == {"of-owner", "of-stranger"}
+    bank = house.chain.dispatcher.context.bank
+    address = authorization_address(address_of(house.owner), stranger)
+    account = bank.accounts.get(address)
+    assert account is not None
+    bank.set_account(address, Account(account.lamports, bytes(account.data)[:120], account.owner))
+    assert joinable_by(house, member)[0] == {"of-stranger"}
+
+
+def test_fifty_grantees_are_tens_of_kilobytes(house: House, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.csv"
+    keys.write_text("\n".join(str(Pubkey.from_bytes(bytes([number] * 32))) for number in range(1, 51)))
+    house.cli.json("join-authorization-create", "--from", keys)
+    house.run()
+    house.cli.json("set-paused", "--run-id", "test", "--resume")
+    sizes: list[int] = []
+    cli = replace(house.cli, open_transport=lambda url: Counting(house.chain.transport(url), sizes))
+    assert cli.json("list-runs", "--joinable", "--address", Pubkey.default())["runs"] == []
+    assert sum(sizes) < 40_000, sizes
+
+
+def test_the_runs_of_another_deployment(house: House) -> None:
+    house.run()
+    house.run("moved", treasurer=True)
+    other = Pubkey.from_bytes(bytes([9] * 32))
+    bank = house.chain.dispatcher.context.bank
+    instance = house.instance("moved")
+    for address in (instance.address, instance.coordinator_account):
+        account = bank.accounts.get(address)
+        assert account is not None
+        bank.set_account(address, Account(account.lamports, bytes(account.data), other))
+    words = ("list-runs", "--coordinator-program-id", other)
+    data = house.cli.json(*words)
+    [run] = data["runs"]
+    assert (data["coordinator_program"], run["run_id"], run["state"]) == (str(other), "moved", "Uninitialized")
+    assert run["treasurer"] is not None
+    assert set(listed(house)) == {"test"}
+    assert house.cli.json("list-runs")["coordinator_program"] == str(PUBLISHED.coordinator)
+    refused(house, ExitCode.USAGE, "list-runs", "--coordinator-program-id", "x")
 
 
 def test_fifty_runs_take_two_round_trips_and_tens_of_kilobytes(house: House) -> None:

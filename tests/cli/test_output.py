@@ -219,6 +219,19 @@ def test_the_raw_key_overrides_the_path(house: House, tmp_path: Path) -> None:
     assert "RAW_WALLET_PRIVATE_KEY" in outcome.stderr
 
 
+def test_a_path_on_the_command_line_must_be_the_raw_key(house: House) -> None:
+    variables = {"RAW_WALLET_PRIVATE_KEY": house.stranger.read_text()}
+    words = ("create-run", "--run-id", "test")
+    refused = house.cli(*words, "-w", house.owner, variables=variables)
+    assert refused.code is ExitCode.USAGE
+    assert "Two wallets were specified" in refused.stderr
+    assert "Unset RAW_WALLET_PRIVATE_KEY" in refused.stderr
+    assert house.chain.requests == []
+    same = house.cli(*words, "--keypair", house.stranger, variables=variables)
+    assert same.code is ExitCode.OK
+    assert "RAW_WALLET_PRIVATE_KEY" not in same.stderr
+
+
 def test_the_use_of_the_default_wallet_is_reported(house: House) -> None:
     default = house.cli.home / ".config" / "solana" / "id.json"
     default.parent.mkdir(parents=True)

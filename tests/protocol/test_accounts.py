@@ -19,6 +19,7 @@ from psyche_cli.protocol.accounts.small_accounts import (
     decode_instance,
     decode_participant,
     decode_treasurer_run,
+    lets_join,
 )
 from psyche_cli.protocol.accounts.token_accounts import TokenAccount, TokenMint, decode_mint, decode_token_account
 from psyche_cli.protocol.addresses import ANYONE
@@ -63,6 +64,34 @@ def test_authorization() -> None:
     assert authorization.active is True
     assert authorization.delegates == (key(8), key(9))
     assert authorization.grantor_update_timestamp == 1_700_000_000
+
+
+HEAD = bytes.fromhex(AUTHORIZATION_HEAD)
+FOR_EVERYONE = HEAD.replace(bytes([2] * 32), bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("data", "grantor", "user", "joins"),
+    [
+        (HEAD, key(1), key(2), True),
+        (AUTHORIZATION, key(1), key(2), True),
+        (AUTHORIZATION, key(1), key(8), False),  # a delegate, who may not be part of the beginning
+        (HEAD, key(2), key(1), False),
+        (HEAD, key(7), key(2), False),
+        (FOR_EVERYONE, key(1), key(7), True),
+        (FOR_EVERYONE, key(7), key(7), False),
+        (HEAD[:-1] + b"\0", key(1), key(2), False),
+        (HEAD[:-1] + b"\2", key(1), key(2), False),
+        (HEAD.replace(b"Join", b"Quit"), key(1), key(2), False),
+        (HEAD[:-1], key(1), key(2), False),
+        (b"\0" + HEAD[1:], key(1), key(2), False),
+    ],
+)
+def test_whether_the_beginning_of_an_authorization_lets_join(
+    data: bytes, grantor: Pubkey, user: Pubkey, joins: bool
+) -> None:
+    assert lets_join(raw(data, owner=PUBLISHED.authorizer), grantor, user) is joins
+    assert not lets_join(raw(data, owner=PUBLISHED.treasurer), grantor, user)
 
 
 GRANTEE = key(2)

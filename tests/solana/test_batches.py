@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from solders.pubkey import Pubkey
 
-from psyche_cli.errors import HttpStatusError, NetworkError, TimedOut, Unreachable
+from psyche_cli.errors import HttpStatusError, Json, NetworkError, TimedOut, Unreachable
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from tests.solana.scripted import FakeClock
 
 GENESIS = "4uhcVJyU9pJkvQyS88uRDiswHXSCkY3zQawwpjk2NsNY"
 SIMULATION = {"context": {"slot": 5}, "value": {"err": None, "logs": [], "unitsConsumed": 1}}
+RESULTS = {"getGenesisHash": GENESIS, "simulateTransaction": SIMULATION}
 Answer = Callable[[list[int]], Any]
 
 
@@ -23,8 +25,9 @@ class Endpoint:
 
     label = "endpoint"
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, results: Mapping[str, Any] = RESULTS) -> None:
         self._answer = answer
+        self._results = results
         self.bodies: list[Any] = []
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
@@ -34,8 +37,8 @@ class Endpoint:
         if isinstance(request, list):
             answer = self._answer([one["id"] for one in request])
             return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        result: Any = GENESIS if request["method"] == "getGenesisHash" else SIMULATION
-        return json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode()
+        answer = {"jsonrpc": "2.0", "id": request["id"], "result": self._results[request["method"]]}
+        return json.dumps(answer).encode()
 
     def close(self) -> None: ...
 
@@ -105,6 +108,43 @@ def test_an_endpoint_that_rejects_a_batch_is_not_sent_another_one(answer: Answer
 def test_a_lost_or_invalid_answer_does_not_rule_out_the_next_batch(answer: Answer) -> None:
     endpoint = ask(answer)
     assert [isinstance(body, list) for body in endpoint.bodies] == [True, False, False] * 2
+
+
+A, B = Pubkey.from_bytes(bytes([1] * 32)), Pubkey.from_bytes(bytes([2] * 32))
+
+
+def accounts_of(address: Pubkey) -> Any:
+    account = {"data": ["", "base64"], "owner": str(A), "lamports": 1, "executable": False, "rentEpoch": 0}
+    return [{"pubkey": str(address), "account": account}]
+
+
+def search(answer: Answer, *filters: list[Json]) -> tuple[list[list[Pubkey]], list[Any]]:
+    """The addresses that a search with these filters finds, and the bodies of its requests."""
+    endpoint = Endpoint(answer, {"getProgramAccounts": accounts_of(A)})
+    found = RpcClient(endpoint, FakeClock()).program_accounts_together(A, *filters)
+    return [[raw.address for raw in accounts] for accounts in found], endpoint.bodies
+
+
+def test_several_searches_take_one_round_trip() -> None:
+    found, [body] = search(
+        lambda ids: [result(ids[0], accounts_of(A)), result(ids[1], accounts_of(B))], [{"dataSize": 1}], []
+    )
+    assert found == [[A], [B]]
+    assert [one["params"][1]["filters"] for one in body] == [[{"dataSize": 1}], []]
+
+
+def test_a_single_search_is_no_batch() -> None:
+    found, [body] = search(lambda ids: [], [])
+    assert (found, body["method"]) == ([[A]], "getProgramAccounts")
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda ids: error(None), lambda ids: [result(ids[0], accounts_of(B)), result(ids[1], [{}])]]
+)
+def test_searches_one_by_one_if_the_batch_fails(answer: Answer) -> None:
+    found, bodies = search(answer, [], [])
+    assert found == [[A], [A]]
+    assert [isinstance(body, list) for body in bodies] == [True, False, False]
 
 
 def test_no_batch_after_the_deadline() -> None:

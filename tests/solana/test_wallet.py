@@ -19,7 +19,7 @@ from solders.pubkey import Pubkey
 from psyche_cli import base58
 from psyche_cli.cli.app import environment_of_this_process
 from psyche_cli.environment import Environment
-from psyche_cli.errors import PsycheError, WalletError, WalletMalformed, WalletNotFound
+from psyche_cli.errors import PsycheError, UsageError, WalletError, WalletMalformed, WalletNotFound
 from psyche_cli.redaction import Redactor
 from psyche_cli.solana.wallet import Wallet, keypair_file_address, load_keypair_file, load_wallet
 
@@ -107,6 +107,23 @@ def test_the_variable_overrides_the_path_with_a_notice(tmp_path: Path) -> None:
     wallet, notes = load(tmp_path, path, RAW_WALLET_PRIVATE_KEY=array(KEYPAIR))
     assert str(wallet.address) == ADDRESS
     assert notes == [f"Ignoring {path}, because RAW_WALLET_PRIVATE_KEY is set."]
+
+
+def test_a_path_that_was_typed_must_be_the_key_of_the_variable(tmp_path: Path) -> None:
+    surroundings = environment(tmp_path, RAW_WALLET_PRIVATE_KEY=array(KEYPAIR))
+    surroundings.typed = frozenset({"wallet"})
+    notes: list[str] = []
+    same = write(tmp_path / "same.json", str(Keypair.from_bytes(KEYPAIR)))
+    assert str(load_wallet(surroundings, same, notes.append).address) == ADDRESS
+    assert str(load_wallet(surroundings, None, notes.append).address) == ADDRESS
+    assert notes == []
+    other = Keypair()
+    with pytest.raises(UsageError) as caught:
+        load_wallet(surroundings, write(tmp_path / "other.json", array(bytes(other))), notes.append)
+    assert ADDRESS in caught.value.message
+    assert str(other.pubkey()) in caught.value.message
+    with pytest.raises(WalletNotFound):
+        load_wallet(surroundings, tmp_path / "missing.json", notes.append)
 
 
 def test_the_default_wallet_is_used_with_a_notice(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def _states(_: Mapping[str, Any]) -> list[str]:
     return [state.variant for state in RunState]
 
 
-@reads(example="psyche-cli list-runs --joinable")
+@reads(example="psyche-cli list-runs --joinable", env_file=True)
 def command(
     call: Call,
     *,
@@ -39,7 +39,9 @@ def command(
     mine: Annotated[bool, option("--mine", help="Only runs whose main authority is the wallet.")] = False,
     joinable: Annotated[
         bool,
-        option("--joinable", help="Only runs that are not halted and that everyone, or the wallet, may join."),
+        option(
+            "--joinable", help="Only runs that are not halted and that the wallet may join, itself or as a delegate."
+        ),
     ] = False,
     authorizer: Annotated[
         str | None,
@@ -54,12 +56,20 @@ def command(
             help="Use this key instead of the wallet's for --mine and --joinable.",
         ),
     ] = None,
+    coordinator_program_id: Annotated[
+        str | None,
+        option(
+            "--coordinator-program-id",
+            metavar="PUBKEY",
+            help="List the runs of another deployment of the coordinator program.",
+        ),
+    ] = None,
     wallet: Annotated[Path | None, wallet_option("whose public key --mine and --joinable use")] = None,
 ) -> Reading:
     """List the runs on the cluster.
 
     Reads only the first kilobyte of each run's account. Only --mine and --joinable need a wallet, and only its public
-    key. To check one run in detail, or whether a delegate can join, use can-join.
+    key. To check one run in detail, use can-join.
     """
     from psyche_cli.operations.observe.list_runs import RunFilter, list_runs
     from psyche_cli.protocol.addresses import parse_pubkey
@@ -71,7 +81,10 @@ def command(
         joinable_by=key if joinable else None,
         join_authority=None if authorizer is None else parse_pubkey(authorizer, "--authorizer"),
     )
-    return lambda session: list_runs(session, only)
+    program = None
+    if coordinator_program_id is not None:
+        program = parse_pubkey(coordinator_program_id, "--coordinator-program-id")
+    return lambda session: list_runs(session, only, coordinator_program=program)
 
 
 def _key(environment: Environment, address: str | None, wallet: Path | None) -> Pubkey:

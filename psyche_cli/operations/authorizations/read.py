@@ -25,6 +25,7 @@ from psyche_cli.results import OperationResult
 _GRANTOR_OFFSET: Final = 9
 _SCOPE_OFFSET: Final = 73
 """Offset of the scope's length (u32), which precedes its bytes. It is the same in all authorizations."""
+_ACTIVE_OFFSET: Final = _SCOPE_OFFSET + 4 + len(JOIN_SCOPE)
 
 
 def read_join_authorization(
@@ -65,10 +66,13 @@ def list_join_authorizations(session: Session, *, grantor: Pubkey) -> OperationR
     )
 
 
-def join_filters(grantor: Pubkey) -> list[Json]:
-    """``getProgramAccounts`` filters for the account type, grantor and scope."""
+def join_filters(grantor: Pubkey | None, *, active_only: bool = False) -> list[Json]:
+    """``getProgramAccounts`` filters for the account type, the scope, ``grantor`` unless it is None, and with
+    ``active_only`` for active authorizations."""
     scope = len(JOIN_SCOPE).to_bytes(4, "little") + JOIN_SCOPE
-    parts = ((0, account_discriminator("Authorization")), (_GRANTOR_OFFSET, bytes(grantor)), (_SCOPE_OFFSET, scope))
+    parts = [(0, account_discriminator("Authorization")), (_SCOPE_OFFSET, scope)]
+    parts += [(_GRANTOR_OFFSET, bytes(grantor))] if grantor is not None else []
+    parts += [(_ACTIVE_OFFSET, b"\1")] if active_only else []
     return [{"memcmp": {"offset": offset, "bytes": base58.encode(content)}} for offset, content in parts]
 
 

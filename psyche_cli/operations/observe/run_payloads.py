@@ -146,4 +146,5 @@ class ListedRun:
 class RunListData:
     """The runs on a cluster."""
 
+    coordinator_program: Annotated[Address, "The program whose runs were listed."]
     runs: Annotated[list[ListedRun], "Sorted by run id, with those waiting for members first."]

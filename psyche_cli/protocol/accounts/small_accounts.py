@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.errors import AccountError
 from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner, malformed
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE
@@ -109,6 +110,22 @@ def decode_authorization(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> A
         delegates=reader.pubkeys("delegates"),
         grantor_update_timestamp=reader.signed("grantor_update_unix_timestamp", 8),
     )
+
+
+def lets_join(head: RawAccount, grantor: Pubkey, user: Pubkey, programs: ProgramIds = PUBLISHED) -> bool:
+    """Whether an Authorization, of which ``head`` is the beginning, lets ``user`` join as its grantee or as everyone.
+
+    Delegates, which may not be part of the beginning, are not considered. Never raises: an account that cannot be
+    decoded lets nobody join.
+    """
+    try:
+        reader = _Reader(head, "authorization", "Authorization", programs.authorizer, programs)
+        reader.unsigned("bump", 1)
+        parties = reader.pubkey("grantor"), reader.pubkey("grantee")
+        scope, active = reader.byte_string("scope"), reader.boolean("active")
+    except AccountError:
+        return False
+    return active and scope == JOIN_SCOPE and parties in ((grantor, ANYONE), (grantor, user))
 
 
 def decode_treasurer_run(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> TreasurerRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -106,8 +107,19 @@ class RpcClient(Requester):
 
     def program_accounts(self, program: Pubkey, filters: Sequence[Json] = ()) -> list[RawAccount]:
         """All accounts of a program that pass the ``filters`` (``{"dataSize": n}``, ``{"memcmp": {...}}``)."""
-        options = self._state_options(encoding="base64+zstd", filters=list(filters))
-        return self.call("getProgramAccounts", [str(program), options], read_program_accounts)
+        return self.call("getProgramAccounts", self._program_accounts_params(program, filters), read_program_accounts)
+
+    def program_accounts_together(self, program: Pubkey, *searches: Sequence[Json]) -> list[list[RawAccount]]:
+        """The result of ``program_accounts`` for each list of filters, in one round trip if possible."""
+        requests = [("getProgramAccounts", self._program_accounts_params(program, filters)) for filters in searches]
+        results = self.try_together(*requests) if len(requests) > 1 else None
+        if results is not None:
+            with suppress(ValueError):  # requested again below, with the errors of the single requests
+                return [read_program_accounts(result) for result in results]
+        return [self.program_accounts(program, filters) for filters in searches]
+
+    def _program_accounts_params(self, program: Pubkey, filters: Sequence[Json]) -> list[Json]:
+        return [str(program), self._state_options(encoding="base64+zstd", filters=list(filters))]
 
     def balance(self, address: Pubkey) -> int:
         """The balance of an address in lamports, or 0 if the account does not exist."""
