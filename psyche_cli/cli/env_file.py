@@ -45,7 +45,7 @@ def with_env_file(call: Call) -> Call:
     text, mode = _content(path)
     found = {name: value for name, value in _assignments(path, text).items() if name in SETTABLE}
     environment.add_variables(found)
-    if RAW_KEY_VARIABLE in found and mode & 0o077:
+    if RAW_KEY_VARIABLE in found and mode & 0o077 != 0:
         environment.diagnostics.line(f"Other users can read {path}. Make it private with chmod 600.")
     values, from_variables = dict(call.values), set(call.from_variables)
     for parameter, (flag, kind) in _PARAMETERS.items():
