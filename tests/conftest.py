@@ -58,3 +58,21 @@ def random_seed(request: pytest.FixtureRequest) -> int:
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether to run load tests in full."""
     return bool(request.config.getoption("full"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the interleavings of tests/faults have met."""
+    parts = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == "interleavings"
+    ]
+    if parts:
+        from tests.faults.summary import tables
+
+        terminalreporter.section("interleavings of faults and kills")
+        for line in tables(parts):
+            terminalreporter.write_line(line)

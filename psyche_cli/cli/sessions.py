@@ -6,6 +6,7 @@ a wallet is read or an endpoint is contacted. ``plain`` verbs need no session an
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -102,7 +103,8 @@ class Declaration(NamedTuple):
             call.environment.diagnostics.line(f"From the environment: {', '.join(names)}.")
 
 
-def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+@functools.cache
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """The options and arguments declared by the signature of a function, with evaluated annotations."""
     found = inspect.signature(function, eval_str=True).parameters
     return {name: parameter for name, parameter in found.items() if name != "call"}

@@ -139,8 +139,8 @@ class CommandLine:
         environment = environment_of(self, variables, stdin)
         texts = [str(word) for word in words]
         code = main(texts, environment)
-        check_output(texts, _text(environment.stdout))
-        return Outcome(code, _text(environment.stdout), _text(environment.stderr))
+        check_output(texts, text_of(environment.stdout))
+        return Outcome(code, text_of(environment.stdout), text_of(environment.stderr))
 
     def json(self, *words: object) -> Any:
         """Run a command with ``--output json`` that must succeed, and return its ``data``."""
@@ -160,7 +160,7 @@ def environment_of(cli: CommandLine, variables: Mapping[str, str] | None = None,
     )
 
 
-def _text(stream: TextIO) -> str:
+def text_of(stream: TextIO) -> str:
     assert isinstance(stream, io.StringIO)
     return stream.getvalue()
 

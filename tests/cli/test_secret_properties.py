@@ -315,7 +315,7 @@ def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> 
     import io
 
     from psyche_cli.solana.rpc.http import HttpTransport
-    from tests.cli.harness import _text
+    from tests.cli.harness import text_of
 
     environment = Environment(
         stdin=io.StringIO(),
@@ -327,7 +327,7 @@ def run_over_http(house: House, words: list[str], variables: dict[str, str]) -> 
         open_transport=HttpTransport,
     )
     code = main(words, environment)
-    return Outcome(code, _text(environment.stdout), _text(environment.stderr))
+    return Outcome(code, text_of(environment.stdout), text_of(environment.stderr))
 
 
 # --- output of libraries on stderr ------------------------------------------------------------------------------------

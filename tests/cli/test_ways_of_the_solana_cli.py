@@ -21,7 +21,7 @@ from psyche_cli.errors import ExitCode
 from psyche_cli.solana.seed_phrases import keypair_from_seed_phrase
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
-from tests.cli.harness import CommandLine, Outcome, _text, address_of, environment_of
+from tests.cli.harness import CommandLine, Outcome, address_of, environment_of, text_of
 from tests.support.patience import PATIENCE
 
 PHRASE = "legal winner thank year wave sausage worth useful legal winner thank yellow"
@@ -203,7 +203,7 @@ def test_without_settings_nothing_is_different(house: House, opened: Opened) -> 
 
 def with_stdin(house: House, text: str, *words: str) -> Outcome:
     environment = environment_of(house.cli).replaced(stdin=io.StringIO(text))
-    return Outcome(main(words, environment), _text(environment.stdout), _text(environment.stderr))
+    return Outcome(main(words, environment), text_of(environment.stdout), text_of(environment.stderr))
 
 
 @pytest.mark.parametrize("source", ["-", "stdin:", "stdin://"])

@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from solders.account import Account
 from solders.pubkey import Pubkey
@@ -27,6 +27,7 @@ from .schedule import (
     ALWAYS,
     BEFORE,
     FINALITY,
+    FOLLOWING,
     OTHER_CODES,
     PREFLIGHT,
     PROVING_CODES,
@@ -40,6 +41,25 @@ from .schedule import (
 
 LABEL = "http://127.0.0.1:8899"
 AIRDROP = "an airdrop"
+SPARE_SECONDS = 20
+"""If a transaction is sent later than this after the start, there may be no time left to see that it has expired."""
+
+WAYS = {
+    "dropped": "request lost",
+    "late": "late delivery",
+    "very late": "delivery at expiry",
+    "ghost": "vanishing signature",
+    "twice": "duplicate delivery",
+    "again": "duplicate delivery",
+}
+SPOILT = {
+    "broken": "broken connection",
+    "code": "JSON-RPC error",
+    "preflight": "JSON-RPC error",
+    "html": "HTML page",
+    "truncated": "truncated reply",
+    "crossed": "another's reply",
+}
 _MOST_REPETITIONS = 3
 _SOMEBODY = Pubkey.new_unique()
 
@@ -73,6 +93,13 @@ class FaultyLine:
         self.killed = False
         self.told = False
         """Whether the command has printed its result or error."""
+        self.shown = ""
+        """What the command has written to stdout and stderr."""
+        self.met: set[str] = set()
+        """The kinds of faults that the command has met, for the summary."""
+        self.doubts = False
+        """Whether the outcome may remain unknown to an honest client."""
+        self._opened = clock.now
         self.log: list[str] = []
 
     def close(self) -> None:
@@ -104,6 +131,7 @@ class FaultyLine:
             self.asked.append(signature)
             if self._first_send is None:
                 self._first_send = self._clock.now
+                self.doubts |= self._clock.now - self._opened > SPARE_SECONDS
         elif method in SENDING:
             signature = AIRDROP
             self.faucet_requests += 1
@@ -115,6 +143,7 @@ class FaultyLine:
         silent = self._schedule.silent_from is not None and number >= self._schedule.silent_from
         kind = "silence" if silent else self._schedule.fault(method)
         self.log.append(f"{self._clock.now:.2f} {method}: {kind or 'ok'}")
+        self.doubts |= kind is not None and method in FOLLOWING
         if signature is not None and kind not in BEFORE:
             self.left.add(signature)
         if kind in BEFORE:
@@ -126,19 +155,27 @@ class FaultyLine:
         if kind in SENDING_ONLY:
             return self._odd_way(kind, body, request)
         if kind == "slow":
+            self.met.add("slow reply")
             self._clock.now += self._chance.uniform(0, timeout)
             return self._answer(body, request)
         executes = self._chance.random() < 0.5
+        if signature is not None:
+            self.met.add("executed, reply lost" if executes else "request lost")
         answer = self._answer(body, request) if executes else b"{}"
         self.log[-1] += ", executed" if executes else ", not executed"
         if kind == "silence":
-            self._clock.now += timeout
-            raise TimedOut("No answer.", endpoint=LABEL, request_sent=True)
+            self._stall(timeout)
         return self._spoilt(kind, answer, request)
+
+    def _stall(self, timeout: float) -> NoReturn:
+        self.met.add("stall")
+        self._clock.now += timeout
+        raise TimedOut("No answer.", endpoint=LABEL, request_sent=True)
 
     def kill(self) -> None:
         """End the process: drop what it would still have done after its output."""
         self.killed = True
+        self.met.add("kill")
         self.log.append(f"{self._clock.now:.2f} killed")
         assert self.environment is not None
         self.environment.after_output.clear()
@@ -153,6 +190,7 @@ class FaultyLine:
 
     def _interrupted(self, body: bytes, signature: str | None, timeout: float) -> bytes:
         executes = self._chance.random() < 0.5
+        self.met.add("Ctrl-C")
         self.log.append(f"{self._clock.now:.2f} Ctrl-C, {'executed' if executes else 'not executed'}")
         self._clock.now += self._chance.uniform(0, timeout)
         if executes:
@@ -162,6 +200,7 @@ class FaultyLine:
         raise KeyboardInterrupt
 
     def _not_even_there(self, kind: str, request: Any, timeout: float) -> bytes:
+        self.met.add("no connection" if kind in ("refused", "no connection") else "definite refusal")
         if kind == "refused":
             raise Unreachable("Connection refused.", endpoint=LABEL, request_sent=False)
         if kind == "no connection":
@@ -177,12 +216,12 @@ class FaultyLine:
         if kind is None or kind in SENDING_ONLY or kind in ALWAYS:
             return answer
         if kind == "silence":
-            self._clock.now += timeout
-            raise TimedOut("No answer.", endpoint=LABEL, request_sent=True)
+            self._stall(timeout)
         return self._spoilt(kind, answer, request)
 
     def _odd_way(self, kind: str, body: bytes, request: Any) -> bytes:
         now = self._clock.now
+        self.met.add(WAYS[kind])
         if kind == "twice" or (kind == "again" and request["method"] != "sendTransaction"):
             self._handle(body)
             return self._answer(body, request)
@@ -205,6 +244,8 @@ class FaultyLine:
         return _result(request, signature)
 
     def _spoilt(self, kind: str, answer: bytes, request: Any) -> bytes:
+        if kind != "status":
+            self.met.add(SPOILT.get(kind, "other invalid reply"))
         if kind == "broken":
             raise Unreachable("The connection broke.", endpoint=LABEL, request_sent=True)
         if kind == "status":
@@ -251,6 +292,8 @@ class FaultyLine:
 
     def _status(self, choices: tuple[int, ...]) -> HttpStatusError:
         status, retry_after = self._chance.choice(choices), self._chance.choice(self._schedule.retry_after)
+        waits = "without" if retry_after is None else "with"
+        self.met.add(f"429 {waits} Retry-After" if status == 429 else "5xx" if status >= 500 else "other status")
         return HttpStatusError(f"HTTP status {status}.", endpoint=LABEL, status=status, retry_after=retry_after)
 
     # --- the validator, as seen by a node ------------------------------------------------------------------
@@ -267,6 +310,7 @@ class FaultyLine:
         if known and self._handled[signature] > _MOST_REPETITIONS:
             return _result(request, str(signature))
         if self._schedule.fails and not known:
+            self.met.add("failure on-chain")
             with self._spoilt_accounts(transaction):
                 return self._dispatcher.handle(body)
         return self._dispatcher.handle(body)
@@ -332,13 +376,22 @@ class FaultyLine:
         if schedule.routed:
             node = int(method in ABOUT_ONE_TRANSACTION)
         lag = int(schedule.lag / SLOT_SECONDS) if node == 1 else 0
+        if lag:
+            self.met.add("lagging node")
+            self.doubts = True
+            if not schedule.routed:
+                self.met.add("nodes of different height")
         if self._first_send is None or node == 1 or not schedule.fork_seconds:
             return lag, None
         now = self._clock.now
         # Immediately, or at the worst time: when the blockhash is about to expire.
         start = self._first_send + schedule.fork_delay
         fork = Fork(start, start + schedule.fork_seconds, schedule.fork_learns_votes)
-        return lag, fork if fork.start <= now < fork.end else None
+        if not fork.start <= now < fork.end:
+            return lag, None
+        self.met.add("minority fork")
+        self.doubts = True
+        return lag, fork
 
     @property
     def _slot(self) -> int:
@@ -372,12 +425,16 @@ class FaultyLine:
                 "confirmationStatus": reached,
             }
         elif self._clock.now - self._ghosts.get(signature, -1e9) < self._schedule.ghost_seconds:
+            self.doubts = True
             error = self._schedule.ghost_error
             status = {"slot": self._slot, "confirmations": 0, "err": error, "confirmationStatus": "processed"}
         return {"context": {"slot": self._slot - lag}, "value": [status]}
 
     def _position_view(self, commitment: str) -> Any:
         lag, fork = self._node("getEpochInfo")
+        if self._votes_late > 0 or (fork is not None and not fork.learns_votes):
+            self.met.add("height stands still")
+            self.doubts = True
         behind = lag + (FINALITY + self._votes_late if self._schedule.gradual and commitment == "finalized" else 0)
         if fork is not None and not fork.learns_votes:
             behind += int((self._clock.now - fork.start) / SLOT_SECONDS)

@@ -170,5 +170,4 @@ def complaints(world: World, fault: Callable[[Schedule], None], seed: str, scena
     scenario = scenario or choose_scenario(world, seed)
     schedule = Schedule.calm(seed)
     fault(schedule)
-    line, outcome, elapsed = try_schedule(world, scenario, schedule)
-    return [*judge(world, scenario, line, outcome, elapsed)]
+    return [*judge(world, scenario, try_schedule(world, scenario, schedule))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,24 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from solders.account import Account
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.cli.app import main
+from psyche_cli.errors import ExitCode
 from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.journal import BankState
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.operations.signing import signing_session
 from psyche_cli.protocol.accounts.small_accounts import decode_instance
-from psyche_cli.protocol.addresses import instance_address
+from psyche_cli.protocol.addresses import authorization_address, instance_address
 from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL
-from tests.cli.harness import SOL, CommandLine, Outcome, environment_of
+from tests.cli.harness import SOL, CommandLine, Outcome, environment_of, text_of
 from tests.cli.killing import Killed
+from tests.cli.schema_check import check_output
 from tests.cli.test_life import largest_config
 from tests.support.state_home import state_home
 
@@ -41,12 +46,28 @@ FORMER_MEMBER = "Former11111111111111111111111111111111111111"
 
 @dataclass(frozen=True)
 class Scenario:
-    """A command that sends transactions, its number of transactions, and its relative frequency."""
+    """A command that sends transactions, its number of transactions, and its relative frequency.
+
+    With ``each_again``, a repetition has its effect again, as for a payment. ``deadlines`` is how often the command may
+    use its time limit: once per transaction, or per look at a run.
+    """
 
     name: str
     words: tuple[str, ...]
     transactions: int = 1
     weight: int = 3
+    each_again: bool = False
+    deadlines: int = 1
+
+    @property
+    def verb(self) -> str:
+        """The verb, with its group."""
+        return " ".join(self.words[:2]) if self.words[0] == "localnet" else self.words[0]
+
+    @property
+    def is_airdrop(self) -> bool:
+        """Whether the faucet signs the transaction, which therefore is not in the journal."""
+        return "airdrop" in self.verb
 
 
 @dataclass
@@ -57,6 +78,8 @@ class World:
     clock: ScheduleClock
     home: Path
     variables: dict[str, str]
+    secrets: tuple[bytes, ...]
+    """The private keys of all wallets."""
     scenarios: tuple[Scenario, ...]
     start: BankState
 
@@ -69,17 +92,24 @@ class World:
         cli = CommandLine(self.home, open_transport, self.variables, self.clock)
         return cli(*words, "--output", "json")
 
-    def killable_command(self, line: FaultyLine, kill_in: int | None, *words: str) -> None:
-        """Run a command on a line that may kill it, or that the clock kills."""
+    def killable_command(self, line: FaultyLine, kill_in: int | None, *words: str) -> Outcome | None:
+        """Run a command on a line that may kill it, or that the clock kills. None if it was killed before its end."""
         cli = CommandLine(self.home, lambda _url: line, self.variables, self.clock)
         line.environment = environment = environment_of(cli)
         self.clock.kill, self.clock.kill_in = line.kill, kill_in
+        code = None
         try:
-            main([*words, "--output", "json"], environment)
+            code = main([*words, "--output", "json"], environment)
             line.told = not line.killed
         except Killed:
             line.told = True  # killed after its output
         self.clock.kill_in = self.clock.kill = None
+        outcome = Outcome(code or ExitCode.OK, text_of(environment.stdout), text_of(environment.stderr))
+        line.shown = outcome.stdout + outcome.stderr
+        if code is None or line.killed:
+            return None
+        check_output(words, outcome.stdout)
+        return outcome
 
     def transport(self, url: str) -> Transport:
         """The validator, without faults."""
@@ -94,12 +124,16 @@ class World:
 
 def build_world(home: Path) -> World:
     """Create runs in the states that the commands need: with and without a treasurer, configured, running."""
-    wallet = Wallet.generate()
-    wallet.write_keypair_file(home / "owner.json")
+    keypairs = [_keypair(number) for number in range(3)]
+    wallets = owner, *members = [Wallet(keypair, "a test") for keypair in keypairs]
+    owner.write_keypair_file(home / "owner.json")
+    for number, member in enumerate(members):
+        member.write_keypair_file(home / "members" / f"{number}.json")
     clock = ScheduleClock()
-    dispatcher = create_dispatcher(Genesis(balances={wallet.address: 1000 * SOL}), clock=ChainClock(clock))
+    dispatcher = create_dispatcher(Genesis(balances={owner.address: 1000 * SOL}), clock=ChainClock(clock))
     variables = {"WALLET_PRIVATE_KEY_PATH": str(home / "owner.json")}
-    world = World(dispatcher, clock, home, variables, (), dispatcher.context.bank.at_genesis)
+    secrets = tuple(map(bytes, keypairs))
+    world = World(dispatcher, clock, home, variables, secrets, (), dispatcher.context.bank.at_genesis)
 
     def run(*words: str) -> Outcome:
         outcome = world.command(world.transport, *words)
@@ -116,35 +150,76 @@ def build_world(home: Path) -> World:
             if state == "running":
                 run("set-paused", "--run-id", run_id, "--resume")
     run("treasurer-top-up-rewards", "--run-id", "funded-running", "--collateral-amount", "100")
-    _let_earn(world, "funded-running", wallet.address, 7_000_000)
-    run("join-authorization-create", "--authorizer", str(wallet.address))
+    _let_earn(world, "funded-running", {wallet.address: 7_000_000 for wallet in wallets})
+    run("join-authorization-create", "--authorizer", str(owner.address))
     run("join-authorization-create", "--authorizer", MEMBER)
     run("join-authorization-create", "--authorizer", FORMER_MEMBER)
     run("join-authorization-delete", "--authorizer", FORMER_MEMBER)
+    # Warmup does not end, so a tick moves a run with a member there, and then none is due.
+    config = MINIMAL.read_text().replace("warmup_time = 10\n", "warmup_time = 1_000_000_000\n")
+    (home / "patient.toml").write_text(config.replace("epoch_time = 60\n", "epoch_time = 2_000_000_000\n"))
+    for run_id in ("ticking", "warming"):
+        run("create-run", "--run-id", run_id)
+        run("update-config", "--run-id", run_id, "--config-path", str(home / "patient.toml"))
+        run("set-paused", "--run-id", run_id, "--resume")
+        _join(world, run_id)
+    clock.now += 3
+    run("tick", "--run-id", "warming", "--count", "1")
     (home / "largest.toml").write_text(largest_config())
-    (home / "keys.csv").write_text("".join(f"{Wallet.generate().address}\n" for _ in range(6)))
-    world.scenarios = _scenarios(mint, home, str(wallet.address))
+    keys = [str(_keypair(100 + number).pubkey()) for number in range(40)]
+    (home / "keys.csv").write_text("\n".join(keys[:6]))
+    (home / "more-keys.csv").write_text("\n".join(keys[:12]))
+    world.scenarios = _scenarios(mint, home, str(owner.address), keys)
     world.start = world.bank.save()
     return world
 
 
-def _let_earn(world: World, run_id: str, member: Pubkey, points: int) -> None:
-    """Write a member with these points into the run's coordinator account."""
+def _keypair(number: int) -> Keypair:
+    """The same key in every run, so that a seed repeats its schedule."""
+    return Keypair.from_seed(hashlib.sha256(f"wallet {number}".encode()).digest())
+
+
+def _coordinator_account(world: World, run_id: str) -> tuple[Pubkey, Account]:
     raw = world.bank.accounts.get(instance_address(run_id))
     assert raw is not None
-    instance = decode_instance(RawAccount(instance_address(run_id), raw.owner, raw.lamports, raw.data))
-    account = world.bank.accounts.get(instance.coordinator_account)
+    address = decode_instance(
+        RawAccount(instance_address(run_id), raw.owner, raw.lamports, raw.data)
+    ).coordinator_account
+    account = world.bank.accounts.get(address)
     assert account is not None
+    return address, account
+
+
+def _join(world: World, run_id: str) -> None:
+    """Let the owner join a run, like a training client."""
+    cli = CommandLine(world.home, world.transport, world.variables, world.clock)
+    wallet = world.home / "owner.json"
+    with signing_session(environment_of(cli), rpc="http://127.0.0.1:1", wallet_path=wallet) as session:
+        owner = session.wallet.address
+        join = session.instructions.join_run(
+            user=owner,
+            authorization=authorization_address(owner, owner),
+            instance=instance_address(run_id),
+            account=_coordinator_account(world, run_id)[0],
+            p2p_identity=bytes(32),
+        )
+        session.sender.send([join], session.wallet)
+
+
+def _let_earn(world: World, run_id: str, points: dict[Pubkey, int]) -> None:
+    """Write members with these points into the run's coordinator account."""
+    address, account = _coordinator_account(world, run_id)
     data = bytearray(account.data)
     image: Any = CoordinatorImage.from_buffer(data, DISCRIMINATOR_BYTES)
     clients = image.state.clients_state.clients
-    clients.len = 1
-    clients.data[0].earned = points
-    ctypes.memmove(ctypes.addressof(clients.data[0].id), bytes(member), len(bytes(member)))
-    world.bank.set_account(instance.coordinator_account, Account(account.lamports, bytes(data), account.owner))
+    clients.len = len(points)
+    for client, (member, earned) in zip(clients.data, points.items(), strict=False):
+        client.earned = earned
+        ctypes.memmove(ctypes.addressof(client.id), bytes(member), len(bytes(member)))
+    world.bank.set_account(address, Account(account.lamports, bytes(data), account.owner))
 
 
-def _scenarios(mint: str, home: Path, owner: str) -> tuple[Scenario, ...]:
+def _scenarios(mint: str, home: Path, owner: str, keys: list[str]) -> tuple[Scenario, ...]:
     split = (
         "--config-path",
         str(home / "largest.toml"),
@@ -169,22 +244,39 @@ def _scenarios(mint: str, home: Path, owner: str) -> tuple[Scenario, ...]:
             Scenario(f"configure {kind} in two", ("update-config", "--run-id", f"{kind}-blank", *split), 2, weight=2),
         )
     ]
+    delegate = ("join-authorization-delegate", "--join-authority", owner, "--delegates-added")
+    claim = ("treasurer-claim-rewards", "--run-id", "funded-running")
     return (
         *both,
         Scenario("authorize all", ("join-authorization-create", "--permissionless")),
         Scenario("authorize one", ("join-authorization-create", "--authorizer", GRANTEE)),
         Scenario("authorize by recipe", ("run-authorizer", f"grantee={GRANTEE}")),
         Scenario("authorize a file", ("join-authorization-create", "--from", str(home / "keys.csv"))),
+        Scenario(
+            "authorize a long file",
+            ("join-authorization-create", "--from", str(home / "more-keys.csv")),
+            2,
+            deadlines=2,
+        ),
         Scenario("deactivate", ("join-authorization-delete", "--authorizer", MEMBER)),
         Scenario("close an authorization", ("join-authorization-close", "--authorizer", FORMER_MEMBER)),
-        Scenario(
-            "delegate", ("join-authorization-delegate", "--join-authority", owner, "--delegates-added", GRANTEE, MEMBER)
-        ),
-        Scenario("claim", ("treasurer-claim-rewards", "--run-id", "funded-running"), weight=6),
+        Scenario("delegate", (*delegate, GRANTEE, MEMBER)),
+        Scenario("delegate to many", (*delegate, *keys), 2, deadlines=2),
+        Scenario("tick", ("tick", "--run-id", "ticking", "--count", "1")),
+        Scenario("tick and look", ("tick", "--run-id", "ticking", "--count", "3", "--interval", "2s"), deadlines=3),
+        Scenario("checkpoint", ("checkpoint", "--run-id", "warming", "--repo", "owner/model", "--revision", "main")),
+        Scenario("claim", claim, weight=6),
+        Scenario("claim for many", (*claim, "--wallets", str(home / "members")), 2, weight=4, deadlines=2),
         Scenario("close", ("close-run", "--run-id", "plain-halted", "--yes")),
         Scenario("create", ("create-run", "--run-id", "new", "--name", "A name")),
         Scenario("create funded", ("create-run", "--run-id", "new", "--treasurer-collateral-mint", mint)),
-        Scenario("top up", ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5")),
-        Scenario("new mint", ("localnet", "new-mint", "--amount", "10")),
-        Scenario("airdrop", ("localnet", "airdrop", GRANTEE, "1")),
+        Scenario(
+            "top up",
+            ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5"),
+            weight=6,
+            each_again=True,
+        ),
+        Scenario("new mint", ("localnet", "new-mint", "--amount", "10"), each_again=True),
+        Scenario("airdrop", ("localnet", "airdrop", GRANTEE, "1"), weight=2, each_again=True),
+        Scenario("airdrop to the wallet", ("airdrop", "1"), weight=2, each_again=True),
     )

@@ -39,10 +39,6 @@ def resume(
     entries = journal.entries(unsettled_only=True) if signature is None else [find_record(journal, str(signature))]
     if not any(entry.is_unsettled for entry in entries):
         return _result([], [], [], [], already=entries)
-    genesis = str(session.rpc.genesis_hash())
-    elsewhere = [entry for entry in entries if entry.genesis_hash != genesis]
-    here = [entry for entry in entries if entry not in elsewhere]
-    running = [entry for entry in here if signature is None and not journal.is_left_behind(entry)]
     settled: list[JournalEntry] = []
     receipts: list[Receipt] = []
     unknown: list[TransactionUnknown] = []
@@ -54,6 +50,10 @@ def resume(
         advise=lambda signature: how_to_settle(signature, session.given),
     )
     with sender.annotating_errors():
+        genesis = str(session.rpc.genesis_hash())
+        elsewhere = [entry for entry in entries if entry.genesis_hash != genesis]
+        here = [entry for entry in entries if entry not in elsewhere]
+        running = [entry for entry in here if signature is None and not journal.is_left_behind(entry)]
         for entry in here:
             if entry in running:
                 continue
