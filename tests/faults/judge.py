@@ -104,7 +104,8 @@ def judge_error(outcome: Outcome, error: Any, attempt: Attempt) -> Iterator[str]
         yield "it is the verdict on what was sent, and says that nothing was"
     if outcome.code is ExitCode.EXPIRED and signature in executed:
         yield f"it says that {signature} has expired, and it was executed"
-    if outcome.code is ExitCode.UNKNOWN and not line.doubts:
+    # Of an airdrop, only the signature is known, not its blockhash, so it cannot be known to have expired.
+    if outcome.code is ExitCode.UNKNOWN and not line.doubts and line.faucet_requests == 0:
         yield "it says that the outcome is unknown, and the line has answered every question"
     if not set(landed) <= {known for known in executed if executed[known] is None}:
         yield f"it says that {landed} landed, and executed were {[*executed]}"
@@ -125,7 +126,7 @@ def judge_secrets(world: World, line: FaultyLine) -> Iterator[str]:
         if any(form in line.shown for form in forms):
             yield "a private key is in the output"
         if key[:32] in written or any(form.encode() in written for form in forms):
-            yield f"a private key is in {[path.name for path in files]}"
+            yield f"a private key is in {sorted(path.name for path in files)}"
 
 
 @functools.cache

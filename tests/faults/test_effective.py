@@ -7,6 +7,7 @@ no mutant would not test anything.
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,17 +16,24 @@ from typing import Any
 
 import pytest
 
+from psyche_cli.operations.left_behind import settle_left_behind
+from psyche_cli.operations.transactions.resume import _record, resume
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.jsonrpc import _result
 from psyche_cli.solana.sending.delivery import TransactionDelivery
+from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.verdict import delivery, fate
 
+from .judge import shown_forms, state_folder
 from .schedule import Mood, Schedule
+from .test_killed import interleave
+from .test_killed import judge as judge_interleaving
 from .test_schedules import choose_scenario, judge, try_schedule
-from .world import World
+from .world import Scenario, World
 
 SCHEDULES = 12
+KILLS = 600
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,13 @@ class Mutant:
         for name in self.function.__qualname__.split("."):
             found = found[name] if found is namespace else getattr(found, name)
         assert isinstance(found, FunctionType)
-        original = self.function.__code__
-        self.function.__code__ = found.__code__
+        function, changed_function = inspect.unwrap(self.function), inspect.unwrap(found)
+        original = function.__code__
+        function.__code__ = changed_function.__code__
         try:
             yield
         finally:
-            self.function.__code__ = original
+            function.__code__ = original
 
 
 BELIEVES_PROCESSED = Mutant(
@@ -78,6 +87,16 @@ SIGNS_ANEW_AFTER_TEN_SECONDS = Mutant(
                 except PsycheError:
                     return self.send(instructions, wallet, extra_signers, label=label)""",
 )
+GIVES_UP_EARLY = Mutant(
+    TransactionDelivery._check_time_limits, "self._deadline.passed", "self._clock.monotonic() - self._started > 10.0"
+)
+KEEPS_NO_JOURNAL = Mutant(Sender._signed, "self._recorder is None or self._preparer.genesis is None", "True")
+KEEPS_IT_AFTER_SENDING = Mutant(Recorder.record, "self._journal.record(", "(lambda entry: True)(")
+OVERLOOKS_WHAT_IS_LEFT = Mutant(settle_left_behind, "if not entries:", "if True:")
+TAKES_ALL_REQUESTS_FOR_DIFFERENT = Mutant(Recorder.is_same, "return True", "return False")
+SETTLES_A_PAYMENT_BEFORE_THE_OUTPUT = Mutant(Sender._recording, "if pays_again:", "if False:")
+RESUMES_BEFORE_THE_OUTPUT = Mutant(_record, "settlement.state is RecordState.LANDED", "False")
+RESUMES_WITHOUT_RECORDING = Mutant(resume, "_record(journal, entry, settlement, after_output)", "pass")
 
 
 def ghost(schedule: Schedule) -> None:
@@ -86,6 +105,11 @@ def ghost(schedule: Schedule) -> None:
 
 def ghost_that_failed(schedule: Schedule) -> None:
     schedule.way, schedule.ghost_seconds, schedule.ghost_error = "ghost", 20.0, "AccountInUse"
+
+
+def lost(schedule: Schedule) -> None:
+    """The bytes never arrive, and everything else is answered."""
+    schedule.way = "dropped"
 
 
 def failing(schedule: Schedule) -> None:
@@ -136,6 +160,7 @@ CASES = [
     (lonely, COUNTS_UNFINALIZED_BLOCKS),
     *((sending(kind), TAKES_DOUBT_FOR_REFUSAL) for kind in ("html", "status", "code", "preflight", "garbage")),
     *((sending(kind), TAKES_DOUBT_FOR_REFUSAL) for kind in ("truncated", "empty", "no id", "wrong type", "broken")),
+    (lost, GIVES_UP_EARLY),
     (unheard, SIGNS_ANEW_AFTER_TEN_SECONDS),
 ]
 
@@ -165,7 +190,68 @@ def test_a_mutant_sends_a_second_airdrop_request(world: World, random_seed: int,
         assert complaints(world, fault, str(random_seed), scenario)
 
 
-def complaints(world: World, fault: Callable[[Schedule], None], seed: str, scenario: Any = None) -> list[str]:
+def test_a_false_success_of_any_verb_is_detected(world: World, random_seed: int) -> None:
+    undetected = {scenario.name for scenario in world.scenarios if not scenario.is_airdrop}
+    with REPORTS_A_FAILURE_AS_SUCCESS.alive():
+        for scenario in world.scenarios:
+            if complaints(world, failing, str(random_seed), scenario):
+                undetected.discard(scenario.name)
+    assert not undetected
+
+
+@pytest.mark.parametrize(
+    ("mutant", "verb"),
+    [
+        (KEEPS_NO_JOURNAL, ""),
+        (KEEPS_IT_AFTER_SENDING, ""),
+        (RESUMES_WITHOUT_RECORDING, "checkpoint"),
+        (OVERLOOKS_WHAT_IS_LEFT, "treasurer-top-up-rewards"),
+        (OVERLOOKS_WHAT_IS_LEFT, "create-run"),
+        (TAKES_ALL_REQUESTS_FOR_DIFFERENT, "treasurer-top-up-rewards"),
+        (SETTLES_A_PAYMENT_BEFORE_THE_OUTPUT, "treasurer-top-up-rewards"),
+        (RESUMES_BEFORE_THE_OUTPUT, "treasurer-top-up-rewards"),
+    ],
+    ids=lambda value: value or "any" if isinstance(value, str) else value.function.__qualname__,
+)
+def test_a_kill_misleads_a_mutant_of_the_journal(world: World, random_seed: int, mutant: Mutant, verb: str) -> None:
+    """For any verb, the mutant must be detected with each of them."""
+    journaled = [scenario for scenario in world.scenarios if not scenario.is_airdrop]
+    with mutant.alive():
+        for scenario in [scenario for scenario in journaled if verb in ("", scenario.verb)]:
+            seeds = (f"{random_seed}:{scenario.name}:{number}" for number in range(KILLS))
+            if not any(complaints_of_killed(world, seed, scenario) for seed in seeds):
+                assert verb, f"not detected with {scenario.name}"
+            elif verb:
+                return
+    assert not verb, "not detected"
+
+
+def test_a_private_key_is_found(world: World, random_seed: int) -> None:
+    scenario = world.scenarios[0]
+    for key in world.secrets:
+        for form in shown_forms(key):
+            attempt = try_schedule(world, scenario, Schedule.calm(str(random_seed)))
+            assert not [*judge(world, scenario, attempt)]
+            attempt.line.shown += f"Traceback: {form}"
+            assert [*judge(world, scenario, attempt)] == ["a private key is in the output"]
+            attempt.line.shown = ""
+            file = state_folder(world) / "a.log"
+            for content in (form.encode(), key):
+                file.write_bytes(b"x" + content)
+                assert [*judge(world, scenario, attempt)] == [
+                    f"a private key is in ['{file.name}', 'transactions.sqlite3']"
+                ]
+
+
+def complaints_of_killed(world: World, seed: str, scenario: Scenario) -> list[str]:
+    """The problems of an interleaving."""
+    chance = random.Random(seed)
+    return [*judge_interleaving(world, scenario, interleave(world, scenario, seed, chance), chance)]
+
+
+def complaints(
+    world: World, fault: Callable[[Schedule], None], seed: str, scenario: Scenario | None = None
+) -> list[str]:
     """The problems of the verdict when only this fault is injected."""
     scenario = scenario or choose_scenario(world, seed)
     schedule = Schedule.calm(seed)
