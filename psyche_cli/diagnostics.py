@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from psyche_cli.printable import encodable, printable
 from psyche_cli.redaction import Redactor
+
+_ERASE_REST = "\x1b[K"
+"""Erases the line from the cursor to its end."""
+_USUAL_COLUMNS = 80
 
 
 class Diagnostics:
@@ -26,6 +31,8 @@ class Diagnostics:
         self._stream = stream
         self._redactor = redactor
         self._styled = styled
+        self._transient = ""
+        self._lock = threading.RLock()
 
     def line(self, text: str) -> None:
         """Write one line. Line breaks in the text are replaced."""
@@ -35,14 +42,53 @@ class Diagnostics:
         """Write a prompt, without a newline so that the user types the answer on the same line."""
         self._write(text, end="")
 
+    def transient(self, text: str, detail: str) -> None:
+        """Show text, shortened to fit, and ``detail`` on the terminal's current line, until ``erase`` or the next line.
+
+        Without a terminal that understands escape sequences, this must not be called.
+        """
+        from psyche_cli.folding import cells, cut
+
+        end = f" ({detail})" if detail else ""
+        shown = cut(self._safe(text), self._columns() - cells(end) - 1) + end
+        with self._lock:
+            if shown != self._transient:
+                if self._styled:
+                    from psyche_cli.styles import DIM, styled
+
+                    shown = styled(DIM, shown)
+                self._put(f"\r{shown}{_ERASE_REST}")
+                self._transient = shown
+
+    def erase(self) -> None:
+        """Erase what ``transient`` shows."""
+        with self._lock:
+            if self._transient:
+                self._put(f"\r{_ERASE_REST}")
+                self._transient = ""
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or _USUAL_COLUMNS
+        except (OSError, ValueError):
+            return _USUAL_COLUMNS
+
+    def _safe(self, text: str) -> str:
+        return encodable(printable(self._redactor.redacted(text)), self._stream)
+
     def _write(self, text: str, *, end: str) -> None:
-        safe = encodable(printable(self._redactor.redacted(text)), self._stream)
+        safe = self._safe(text)
         if self._styled:
             from psyche_cli.styles import with_colored_label
 
             safe = with_colored_label(safe)
+        with self._lock:
+            self.erase()
+            self._put(safe + end)
+
+    def _put(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
-            self._stream.write(safe + end)
+            self._stream.write(text)
             self._stream.flush()
 
     def lines(self, text: str) -> None:

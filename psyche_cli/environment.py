@@ -63,6 +63,38 @@ class SystemClock:
         time.sleep(seconds)
 
 
+class Wait:
+    """A context manager for one wait of a command. This class shows nothing."""
+
+    def __enter__(self) -> Wait:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def now(self, detail: str, seconds: float = 0.0) -> None:
+        """Set what the wait is doing, for at most ``seconds``; ``{}`` in ``detail`` stands for those left."""
+
+
+class Waits:
+    """The waits of a command, which a terminal shows if they are long. This class shows nothing."""
+
+    def showing(self, what: str) -> Wait:  # noqa: ARG002 -- for subclasses
+        """A context manager for a wait. ``what`` says what is waited for."""
+        return _HIDDEN_WAIT
+
+    def sleep(self, clock: Clock, seconds: float) -> None:
+        """Block for this many seconds of the clock."""
+        clock.sleep(seconds)
+
+    def wait(self, finishes: Callable[[float], bool], seconds: float) -> bool:
+        """Whether ``finishes``, called with a number of seconds to wait, returns True within ``seconds``."""
+        return finishes(seconds)
+
+
+_HIDDEN_WAIT: Final = Wait()
+
+
 def _buffered(stream: TextIO | None) -> TextIO | None:
     if stream is None or not isinstance(getattr(stream, "buffer", None), io.RawIOBase):
         return stream
@@ -101,9 +133,9 @@ class Environment:
     ``open_transport`` opens a transport to an RPC URL. ``stop_signals`` is a context manager inside which a signal
     raises StopRequested. ``started`` is the start time of the command in seconds of the clock's ``monotonic``, by
     default the time of construction. ``redactor`` removes the secrets of this invocation from output, ``diagnostics``
-    writes to ``stderr``, and ``requests`` records the RPC requests. ``command`` is the full name of the verb, once it
-    has been parsed, and ``typed`` its parameters that were given on the command line. The callbacks in ``after_output``
-    are called once the result or error has been printed.
+    writes to ``stderr``, ``waits`` shows long waits there, and ``requests`` records the RPC requests. ``command`` is
+    the full name of the verb, once it has been parsed, and ``typed`` its parameters that were given on the command
+    line. The callbacks in ``after_output`` are called once the result or error has been printed.
     """
 
     def __init__(
@@ -134,6 +166,7 @@ class Environment:
         self.redactor = Redactor()
         self.diagnostics = Diagnostics(stderr, self.redactor, styled=self.may_style(stderr))
         self.requests = RequestLog(clock, self.detail)
+        self.waits = self._waits()
         self._learn(variables)
 
     def add_variables(self, found: Mapping[str, str]) -> None:
@@ -147,6 +180,13 @@ class Environment:
                 self.redactor.learn_secret(value)
             elif name.upper().endswith("_PROXY"):
                 self.redactor.learn_url(value)
+
+    def _waits(self) -> Waits:
+        if self.variables.get("TERM") == "dumb" or not self.stderr.isatty():
+            return Waits()
+        from psyche_cli.waits import ShownWaits  # not at the top: most commands are over before a wait is long
+
+        return ShownWaits(self.diagnostics, self.clock, lambda: self.output.quiet)
 
     def replaced(self, **changes: Any) -> Environment:
         """A copy with some of the constructor's arguments replaced."""

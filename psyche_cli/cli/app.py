@@ -36,13 +36,13 @@ def environment_of_this_process(
     """
     from psyche_cli.environment import Environment
 
-    return Environment.of_this_process(_open_http_transport, stop_signals, started=started)
+    def open_http_transport(url: str) -> Transport:
+        from psyche_cli.solana.rpc.http import HttpTransport
 
+        return HttpTransport(url, wait=environment.waits.wait)
 
-def _open_http_transport(url: str) -> Transport:
-    from psyche_cli.solana.rpc.http import HttpTransport
-
-    return HttpTransport(url)
+    environment = Environment.of_this_process(open_http_transport, stop_signals, started=started)
+    return environment
 
 
 def main(argv: Sequence[str], environment: Environment) -> ExitCode:

@@ -28,6 +28,7 @@ ENVELOPE_VERSION = 1
 def print_line(environment: Environment, text: str) -> None:
     """Print one line to stdout while a command is still running. Raises OSError if stdout cannot be written."""
     safe = encodable(printable(environment.redactor.redacted(text)), environment.stdout)
+    environment.diagnostics.erase()  # stderr may be the same terminal
     environment.stdout.write(safe + "\n")
     environment.stdout.flush()
 
@@ -106,6 +107,7 @@ class Renderer:
         return [self._without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
 
     def _out(self, text: str) -> None:
+        self._diagnostics.erase()
         self._stdout.write(text + "\n")
         self._stdout.flush()
 

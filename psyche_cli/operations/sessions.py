@@ -59,7 +59,7 @@ def connected(environment: Environment, rpc: str | None) -> Iterator[RpcClient]:
     environment.redactor.learn_url(url)
     transport = environment.requests.watch(environment.open_transport(url))
     try:
-        yield RpcClient(transport, environment.clock, commitment or "confirmed")
+        yield RpcClient(transport, environment.clock, commitment or "confirmed", waits=environment.waits)
     finally:
         transport.close()
 

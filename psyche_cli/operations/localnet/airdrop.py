@@ -9,7 +9,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli.amounts import SOL_DECIMALS, format_sol, ui_decimal
-from psyche_cli.environment import Clock
+from psyche_cli.environment import Clock, Wait
 from psyche_cli.errors import Interrupted, LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
 from psyche_cli.operations.localnet.payloads import AirdropData, SolAmount
 from psyche_cli.operations.sending import read_if_possible
@@ -90,8 +90,16 @@ def _no_faucet(endpoint: str, message: str) -> LocalnetError:
 
 
 def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
+    with rpc.waits.showing(f"Waiting for the airdrop to be {rpc.commitment}") as wait:
+        return _polled_slot(rpc, clock, signature, wait)
+
+
+def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, wait: Wait) -> int:
     deadline = clock.monotonic() + DEADLINE_SECONDS
+    polls = 0
     while (left := deadline - clock.monotonic()) > 0:
+        polls += 1
+        wait.now(f"poll {polls}, {{}} s left", left)
         try:
             status = rpc.without_retries(min(left, _REQUEST_SECONDS)).signature_status(signature)
         except NetworkError:
@@ -104,7 +112,7 @@ def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
                     signature=str(signature),
                 )
             return status.slot
-        clock.sleep(min(_POLL_SECONDS, max(0.0, deadline - clock.monotonic())))
+        rpc.waits.sleep(clock, min(_POLL_SECONDS, max(0.0, deadline - clock.monotonic())))
     raise TransactionUnknown(
         f"The airdrop {signature} did not land within {DEADLINE_SECONDS:.0f} seconds; it may still land.",
         hint=_LOOK_AT_BALANCE,

@@ -29,15 +29,18 @@ def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> Operatio
     label = session.rpc.label
     deadline = clock.monotonic() + seconds
     failure = "it was not contacted."
-    while (left := deadline - clock.monotonic()) > 0:
-        try:
-            health = session.rpc.without_retries(min(left, _LONGEST_REQUEST)).request("getHealth")
-            if health == "ok":
-                return OperationResult(summary=f"{label} is ready.", data=WaitData(endpoint=label))
-            failure = "getHealth did not return ok."
-        except NetworkError as error:
-            failure = error.message
-        clock.sleep(min(_PAUSE, max(0.0, deadline - clock.monotonic())))
+    waits = session.rpc.waits
+    with waits.showing(f"Waiting for {label} to become ready") as wait:
+        while (left := deadline - clock.monotonic()) > 0:
+            wait.now("{} s left", left)
+            try:
+                health = session.rpc.without_retries(min(left, _LONGEST_REQUEST)).request("getHealth")
+                if health == "ok":
+                    return OperationResult(summary=f"{label} is ready.", data=WaitData(endpoint=label))
+                failure = "getHealth did not return ok."
+            except NetworkError as error:
+                failure = error.message
+            waits.sleep(clock, min(_PAUSE, max(0.0, deadline - clock.monotonic())))
     raise TimedOut(
         f"{label} did not become ready within {format_duration(seconds)}: {failure}",
         hint="Start a local validator with: psyche-cli localnet" if is_loopback(label) else "Check --rpc.",

@@ -74,8 +74,12 @@ def _fees(session: Session, signatures: list[Signature]) -> tuple[list[SignerFee
     counts: dict[Pubkey, int] = defaultdict(int)
     lamports: dict[Pubkey, int] = defaultdict(int)
     known = 0
-    for signature in signatures:
-        landed = session.rpc.landed_transaction(signature)
+    with session.rpc.waits.showing("Reading transactions") as wait:
+        transactions = []
+        for index, signature in enumerate(signatures, start=1):
+            wait.now(f"{index} of {len(signatures)}")
+            transactions.append(session.rpc.landed_transaction(signature))
+    for landed in transactions:
         if landed is not None and landed.payer is not None:
             known += 1
             counts[landed.payer] += 1

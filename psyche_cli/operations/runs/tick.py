@@ -71,17 +71,21 @@ def tick(
     first = last = _look(session, located)
     looks = 1
     reported = ""
-    while True:
-        if last.need.now:
-            receipt, last = _send_tick(session, located, last)
-            receipts.append(receipt)
-        if looks == count or last.run.account.run_state.is_halted:
-            break  # the summary gives the reason
-        reported = _report_idle(session, run_id, last.need, reported)
-        _wait_for_next(session, started, interval)
-        session.deadline.restart()
-        last = _look(session, located)
-        looks += 1
+    with session.rpc.waits.showing(f"Watching run {run_id}") as wait:
+        while True:
+            if last.need.now:
+                receipt, last = _send_tick(session, located, last)
+                receipts.append(receipt)
+            state = last.run.account.run_state
+            if looks == count or state.is_halted:
+                break  # the summary gives the reason
+            reported = _report_idle(session, run_id, last.need, reported)
+            pause = _seconds_to_next(session, started, interval)
+            wait.now(f"{state.text}, check {looks + 1} in {{}} s", pause)
+            session.rpc.waits.sleep(session.clock, pause)
+            session.deadline.restart()
+            last = _look(session, located)
+            looks += 1
     return _result(first, last, looks, receipts)
 
 
@@ -130,10 +134,10 @@ def _send_tick(session: SigningSession, located: LocatedRun, look: _Look) -> tup
     return receipt, after
 
 
-def _wait_for_next(session: SigningSession, started: float, interval: float) -> None:
-    """Wait until the next multiple of the interval, skipping those that have already passed."""
+def _seconds_to_next(session: SigningSession, started: float, interval: float) -> float:
+    """Seconds until the next multiple of the interval that has not passed."""
     passed = session.clock.monotonic() - started
-    session.clock.sleep(interval - passed % interval)
+    return interval - passed % interval
 
 
 def _report_idle(session: SigningSession, run_id: str, need: Need, reported: str) -> str:

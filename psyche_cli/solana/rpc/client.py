@@ -12,7 +12,7 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.environment import Clock
+from psyche_cli.environment import Clock, Waits
 from psyche_cli.errors import Json
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.answers import (
@@ -67,8 +67,9 @@ class RpcClient(Requester):
         timeout: float = REQUEST_TIMEOUT,
         retry: RetryPolicy | None = None,
         deadline: Deadline | None = None,
+        waits: Waits | None = None,
     ) -> None:
-        super().__init__(transport, clock, timeout, retry, deadline)
+        super().__init__(transport, clock, timeout, retry, deadline, waits)
         self._commitment = commitment
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
+from typing import TypeAlias
 
 from psyche_cli import __version__
 from psyche_cli.errors import BadRpcResponse, HttpStatusError, PsycheError, TimedOut, Unreachable, UsageError
@@ -35,16 +36,26 @@ _STATUS_HINTS = {
     504: "The endpoint is overloaded or down. Wait, or use another endpoint.",
 }
 
+Waiting: TypeAlias = Callable[[Callable[[float], bool], float], bool]
+"""Waits until a function returns True, for at most a number of seconds; returns whether it did."""
+
+
+def just_wait(finishes: Callable[[float], bool], seconds: float) -> bool:
+    """Wait without doing anything else."""
+    return finishes(seconds)
+
 
 class HttpTransport:
     """One RPC endpoint over HTTP/1.1 with persistent connections. Thread-safe.
 
     Proxies and trusted certificates are taken from the usual environment ``variables``; an endpoint on this machine is
-    never accessed through a proxy. Raises UsageError for an invalid URL or an invalid variable.
+    never accessed through a proxy. ``wait`` waits for a response. Raises UsageError for an invalid URL or an invalid
+    variable.
     """
 
-    def __init__(self, url: str, variables: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, url: str, variables: Mapping[str, str] = os.environ, wait: Waiting = just_wait) -> None:
         self._label = endpoint_label(check_rpc_url(url))
+        self._wait = wait
         try:
             self._connections = Connections(url, variables)
         except UnicodeError as error:
@@ -82,7 +93,11 @@ class HttpTransport:
                 endpoint=self._label,
                 request_sent=False,
             ) from error
-        if not exchange.wait(timeout):
+        try:
+            self._wait(exchange.is_finished_within, timeout)
+        finally:  # also after Ctrl-C
+            finished = exchange.end_waiting()
+        if not finished:
             raise self._timed_out(timeout, timeout, request_sent=exchange.sending)
         if exchange.error is not None:
             raise exchange.error
@@ -170,7 +185,8 @@ class HttpTransport:
 class _Exchange:
     """The state shared by a caller and the thread that performs its request.
 
-    The thread writes it; the caller reads it after ``wait``. ``sending`` is True if the request may have been sent.
+    The thread writes it; the caller reads it after ``end_waiting``. ``sending`` is True if the request may have been
+    sent.
     """
 
     def __init__(self) -> None:
@@ -200,18 +216,20 @@ class _Exchange:
             self._finished = True
             self._changed.notify()
 
-    def wait(self, timeout: float) -> bool:
-        """Called by the caller; whether the exchange finished within ``timeout`` seconds.
+    def is_finished_within(self, seconds: float) -> bool:
+        """Called by the caller; whether the exchange is finished, after waiting for at most ``seconds``."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._finished, seconds)
 
-        Otherwise, or on an interrupt, the exchange is abandoned: a request that has not been sent by then never is.
+    def end_waiting(self) -> bool:
+        """Called by the caller; whether the exchange is finished.
+
+        Otherwise it is abandoned: a request that has not been sent by then never is.
         """
         with self._changed:
-            try:
-                self._changed.wait_for(lambda: self._finished, timeout)
-            finally:  # also after Ctrl-C
-                self._abandoned = not self._finished
-                if self._abandoned and self._connection is not None:
-                    self._connection.abort()
+            self._abandoned = not self._finished
+            if self._abandoned and self._connection is not None:
+                self._connection.abort()
             return self._finished
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
-from psyche_cli.environment import Clock
-from psyche_cli.errors import Json, NetworkError, TimedOut, Unreachable
+from psyche_cli.environment import Clock, Wait, Waits
+from psyche_cli.errors import HttpStatusError, Json, NetworkError, TimedOut, Unreachable
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.jsonrpc import bad_response, decode_answer, decode_batch, encode_batch, encode_request
 from psyche_cli.solana.rpc.retry import RetryPolicy
@@ -35,9 +35,9 @@ class Requester:
     """A client for any method of one endpoint.
 
     ``timeout`` limits each attempt, in seconds; ``retry`` is the policy for reads. With a ``deadline``, no attempt and
-    no pause extends beyond it; once it has passed, every call raises TimedOut without a request. Every call raises a
-    NetworkError if a request fails: Unreachable, TimedOut, HttpStatusError, RpcError (a JSON-RPC error object) or
-    BadRpcResponse (an invalid response).
+    no pause extends beyond it; once it has passed, every call raises TimedOut without a request. ``waits`` shows long
+    requests. Every call raises a NetworkError if a request fails: Unreachable, TimedOut, HttpStatusError, RpcError (a
+    JSON-RPC error object) or BadRpcResponse (an invalid response).
     """
 
     def __init__(
@@ -47,7 +47,9 @@ class Requester:
         timeout: float = REQUEST_TIMEOUT,
         retry: RetryPolicy | None = None,
         deadline: Deadline | None = None,
+        waits: Waits | None = None,
     ) -> None:
+        self.waits = waits or Waits()
         self._transport = transport
         self._clock = clock
         self._timeout = timeout
@@ -106,10 +108,15 @@ class Requester:
 
     def request(self, method: str, params: Sequence[Json] = (), *, retry: bool = True) -> Json:
         """The unvalidated result of any method. With ``retry``, transient failures are retried."""
+        with self.waits.showing(f"Waiting for {self.label}: {method}") as wait:
+            return self._attempt_repeatedly(method, params, wait, retry=retry)
+
+    def _attempt_repeatedly(self, method: str, params: Sequence[Json], wait: Wait, *, retry: bool) -> Json:
         started = self._clock.monotonic()
         attempt = 0
         while True:
             timeout = self._attempt_seconds(method)
+            wait.now(f"try {attempt + 1}, {{}} s left", timeout)
             request_id = next(self._ids)
             try:
                 answer = self._transport.send(encode_request(request_id, method, list(params)), timeout=timeout)
@@ -118,8 +125,10 @@ class Requester:
                 delay = self._retry.delay(error, attempt, self._clock.monotonic() - started) if retry else None
                 if delay is None or (self._deadline is not None and delay >= self._deadline.remaining):
                     raise
-            self._clock.sleep(delay)
+                why = f"HTTP status {error.status}, " if isinstance(error, HttpStatusError) else ""
             attempt += 1
+            wait.now(f"{why}try {attempt + 1} in {{}} s", delay)
+            self.waits.sleep(self._clock, delay)
 
     def try_together(self, *requests: tuple[str, Sequence[Json]]) -> list[Json] | None:
         """The unvalidated results of several reads in one batch, which takes one round trip; None if that failed.
@@ -132,8 +141,11 @@ class Requester:
             return None
         numbered = [(next(self._ids), method, list(params)) for method, params in requests]
         timeout = self._attempt_seconds(requests[0][0])
+        methods = " and ".join(method for method, _ in requests)
         try:
-            answer = self._transport.send(encode_batch(numbered), timeout=timeout)
+            with self.waits.showing(f"Waiting for {self.label}: {methods}") as wait:
+                wait.now("{} s left", timeout)
+                answer = self._transport.send(encode_batch(numbered), timeout=timeout)
             return decode_batch(answer, numbered, self.label)
         except (Unreachable, TimedOut):
             return None

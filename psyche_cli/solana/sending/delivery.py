@@ -35,7 +35,7 @@ from typing import NamedTuple, NoReturn
 
 from solders.signature import Signature
 
-from psyche_cli.environment import Clock
+from psyche_cli.environment import Clock, Wait
 from psyche_cli.errors import (
     LOOK_UP,
     HttpStatusError,
@@ -151,16 +151,22 @@ class TransactionDelivery:
         Raises TransactionExpired, TransactionUnknown or, if the transaction was definitely never sent, the NetworkError
         of the last attempt to send it.
         """
+        with self._rpc.waits.showing(f"Waiting for {self.label} to be {self._rpc.commitment}") as wait:
+            return self._run(wait)
+
+    def _run(self, wait: Wait) -> SignatureStatus:
         times = self._times
         next_send = self._started
         pause = times.first_poll
         look = self._status_from_ledger
+        polls = sends = 0
         while True:
             if self._clock.monotonic() >= next_send:
                 if next_send > self._started:
                     self._check_expiry()
                 if self._expired_slot is None:
                     self._send()
+                    sends += 1
                 next_send = self._clock.monotonic() + times.resend
             status = look()
             look = self._status
@@ -170,6 +176,12 @@ class TransactionDelivery:
                 if self.fate is not Fate.PENDING:
                     return status
             self._check_time_limits()
+            polls += 1
+            resends = f", resend {sends - 1}" if sends > 1 else ""
+            if self._retry_after > pause:
+                wait.now(f"the endpoint asks to pause, poll {polls + 1} in {{}} s", self._retry_after)
+            else:
+                wait.now(f"poll {polls}{resends}, {{}} s left", self._deadline.remaining)
             self._wait(pause)
             pause = self._next_pause(pause)
 
@@ -271,7 +283,7 @@ class TransactionDelivery:
         """Wait for ``pause`` seconds, or longer for a Retry-After, but leave ``last_look`` seconds for polling."""
         remaining = self._deadline.remaining
         most = max(remaining - self._times.last_look, min(pause, remaining))
-        self._clock.sleep(min(max(pause, self._retry_after), most))
+        self._rpc.waits.sleep(self._clock, min(max(pause, self._retry_after), most))
         self._retry_after = 0.0
 
     def _next_pause(self, pause: float) -> float:

@@ -86,6 +86,17 @@ class Preparer:
         rpc = self._rpc.within(deadline)
         if limit is not None:
             return self._with_limit(rpc, instructions, payer, accept, limit)
+        with rpc.waits.showing("Preparing the transaction"):
+            return self._with_new_blockhash(rpc, instructions, payer, accept, deadline)
+
+    def _with_new_blockhash(
+        self,
+        rpc: RpcClient,
+        instructions: Sequence[Instruction],
+        payer: Pubkey,
+        accept: Callable[[Prepared], _Value | None],
+        deadline: Deadline,
+    ) -> _Value:
         started = self._clock.monotonic()
         unsigned = unsigned_transaction(instructions, payer)
         while True:
@@ -108,7 +119,7 @@ class Preparer:
                     hint="The transaction was not sent. Check that the cluster is producing blocks.",
                     endpoint=rpc.label,
                 )
-            self._clock.sleep(min(_BLOCKHASH_PAUSE, deadline.remaining))
+            rpc.waits.sleep(self._clock, min(_BLOCKHASH_PAUSE, deadline.remaining))
 
     def _with_limit(
         self,
