@@ -21,6 +21,7 @@
     │   ├── WrongRunState
     │   ├── InsufficientFunds
     │   ├── AlreadyExists
+    │   ├── FeeAboveMaximum
     │   ├── TransactionTooLarge
     │   ├── BlockhashNotValid
     │   ├── AlreadySent
@@ -309,6 +310,18 @@ class AlreadyExists(Refused):
     treasurer_run: str | None = None
     vault: str | None = None
     as_requested: bool | None = None
+
+
+class FeeAboveMaximum(Refused):
+    """The priority ``fee`` of a transaction in lamports exceeds the ``maximum``.
+
+    It is ``units``, the limit of compute units, times ``price`` in micro-lamports.
+    """
+
+    fee: int | None = None
+    maximum: int | None = None
+    units: int | None = None
+    price: int | None = None
 
 
 class TransactionTooLarge(Refused):

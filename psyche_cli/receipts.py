@@ -10,7 +10,7 @@ class Receipt:
     """A transaction that landed without an error.
 
     ``label`` is a short description; ``signature`` is base58. If the endpoint did not return the landed transaction,
-    ``logs`` is empty and ``fee_lamports`` is None.
+    ``logs`` is empty and ``fee_lamports`` is None. ``priority_fee_lamports`` is part of the fee.
     """
 
     label: str
@@ -18,3 +18,4 @@ class Receipt:
     slot: int
     logs: tuple[str, ...] = ()
     fee_lamports: int | None = None
+    priority_fee_lamports: int = 0

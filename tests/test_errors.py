@@ -36,6 +36,7 @@ CODES = {
     "wrong_run_state": 6,
     "insufficient_funds": 6,
     "already_exists": 6,
+    "fee_above_maximum": 6,
     "transaction_too_large": 6,
     "program_refused": 6,
     "account_error": 7,

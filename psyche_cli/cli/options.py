@@ -54,6 +54,7 @@ VARIABLES: Final = {
     "--wallet-private-key-path": "WALLET_PRIVATE_KEY_PATH",
     "--run-id": "RUN_ID",
     "--state-dir": "PSYCHE_CLI_STATE_DIR",
+    "--priority-fee": "PSYCHE_CLI_PRIORITY_FEE",
     "--treasurer-index": "TREASURER_INDEX",
     "--treasurer-collateral-mint": "TREASURER_COLLATERAL_MINT",
     "--client-version": "CLIENT_VERSION",
@@ -83,7 +84,9 @@ A verb may declare an option of the same name without the variable; ``variable_o
 COMPLETION_VARIABLE: Final = "_PSYCHE_CLI_COMPLETE"
 """Set by a shell completion script that requests the completions of the last word."""
 
-EXPECTED_VARIABLES: Final = frozenset({"--rpc", "--wallet-private-key-path", "--run-id", "--state-dir"})
+EXPECTED_VARIABLES: Final = frozenset(
+    {"--rpc", "--wallet-private-key-path", "--run-id", "--state-dir", "--priority-fee"}
+)
 """Options that users set deliberately in the environment. The names of the other variables are so generic that they may
 be set for another program, so their use is reported."""
 
@@ -189,6 +192,24 @@ StateDir = Annotated[
         "--state-dir",
         metavar="DIR",
         help="Folder of the journal of sent transactions. Defaults to psyche-cli in the user's state folder.",
+    ),
+]
+PriorityFeePrice = Annotated[
+    str | None,
+    option(
+        "--priority-fee",
+        metavar="auto|PRICE",
+        help="Pay a priority fee: a price in micro-lamports per compute unit, or auto for one from the recent slots. "
+        "None by default.",
+    ),
+]
+MaxFee = Annotated[
+    str | None,
+    option(
+        "--max-fee",
+        metavar="SOL",
+        help="Maximum priority fee of a transaction. auto stays below it; a given price above it is refused. Defaults "
+        "to 0.001.",
     ),
 ]
 TransactionSignature = Annotated[str, Argument(metavar="SIGNATURE", help="Signature of the transaction, in base58.")]

@@ -17,7 +17,9 @@ from psyche_cli.cli.options import (
     VARIABLES,
     EnvFile,
     LocalRpc,
+    MaxFee,
     Option,
+    PriorityFeePrice,
     Rpc,
     StateDir,
     WalletPath,
@@ -45,6 +47,8 @@ _LOCAL_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotatio
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _STATE_DIR = inspect.Parameter("state_dir", _KEYWORD, default=None, annotation=StateDir)
 _ENV_FILE = inspect.Parameter("env_file", _KEYWORD, default=None, annotation=EnvFile)
+_PRIORITY_FEE = inspect.Parameter("priority_fee", _KEYWORD, default=None, annotation=PriorityFeePrice)
+_MAX_FEE = inspect.Parameter("max_fee", _KEYWORD, default=None, annotation=MaxFee)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
 
@@ -180,6 +184,9 @@ def writes(
             _report_unused(call)
             write: Writing = _call(function, call)
             from psyche_cli.operations.signing import outcome_of, signing_session
+            from psyche_cli.solana.sending.priority_fee import requested_fee
+
+            fee = requested_fee(call.values.get("priority_fee"), call.values.get("max_fee"))
 
             with signing_session(
                 call.environment,
@@ -190,12 +197,15 @@ def writes(
                 state_folder=call.values["state_dir"],
                 run_id=call.values.get("run_id"),
                 intent=_intent(function, call),
+                fee=fee,
             ) as session:
                 return outcome_of(write, session)
 
         added = _endpoint_options(local)
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
         added["state_dir"] = _STATE_DIR
+        if not local:
+            added |= {"priority_fee": _PRIORITY_FEE, "max_fee": _MAX_FEE}
         if confirms:
             added["yes"] = _YES
         return Declaration(function, act, example, added, open_options=open_options)

@@ -38,12 +38,18 @@ def require_lamports(
 
     The cluster also rejects a payment that leaves the wallet with a nonzero balance below the rent-exempt minimum.
     """
+    if rent > 0:
+        balance = format_sol(funds.balance)
+        session.notify(f"This will lock {format_sol(rent)} SOL of rent; the wallet holds {balance} SOL.")
+    _require(session, funds, [transaction_fee(instructions, session.payer) for instructions in transactions], rent)
+    # A priority fee takes a simulation, which reports a lack of SOL less clearly.
+    _require(session, funds, [session.fee(instructions) for instructions in transactions], rent)
+
+
+def _require(session: SigningSession, funds: Funds, fees: Sequence[int], rent: int) -> None:
     wallet = session.payer
-    fees = [transaction_fee(instructions, wallet) for instructions in transactions]
     needed = rent + sum(fees)
     balance = funds.balance
-    if rent > 0:
-        session.notify(f"This will lock {format_sol(rent)} SOL of rent; the wallet holds {format_sol(balance)} SOL.")
     minimum = funds.rent.exempt_minimum(0)
     short = first_short_balance(balance, (*fees, rent), minimum)
     if short is None:

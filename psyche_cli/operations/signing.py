@@ -31,6 +31,7 @@ from psyche_cli.results import Result
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Simulation
+from psyche_cli.solana.sending.priority_fee import PriorityFee
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.sending.settle import how_to_settle
@@ -103,6 +104,14 @@ class SigningSession(Session):
         """
         return self.outlet.deliver(transactions)
 
+    def fee(self, instructions: Sequence[Instruction]) -> int:
+        """The fee of a transaction in lamports, including its priority fee. Raises FeeAboveMaximum."""
+        return self.sender.fee(instructions, self.payer)
+
+    def size(self, instructions: Sequence[Instruction]) -> int:
+        """The size of a transaction in bytes; the maximum is MAX_TRANSACTION_BYTES. Raises TransactionTooLarge."""
+        return self.sender.size(instructions, self.payer)
+
     def simulate(self, instructions: Sequence[Instruction]) -> Simulation:
         """Simulate a transaction. Raises the errors that ``send`` raises before sending."""
         return self.sender.simulate(instructions, self.wallet)
@@ -135,6 +144,7 @@ def signing_session(
     state_folder: Path | None = None,
     run_id: str | None = None,
     intent: str = "",
+    fee: PriorityFee | None = None,
 ) -> Iterator[SigningSession]:
     """Open a session with the wallet given by ``wallet_path`` or by the environment.
 
@@ -144,8 +154,8 @@ def signing_session(
     Interrupted with the same fields. With ``agreed``, irreversible actions need no confirmation.
 
     Transactions are recorded in the journal in ``state_folder`` (None: the environment's), with the verb, ``run_id``
-    and ``intent``, the request as canonical JSON. An interrupted attempt of the same request is settled first. Raises
-    UsageError, WalletError, JournalError, TransactionUnknown.
+    and ``intent``, the request as canonical JSON. An interrupted attempt of the same request is settled first. ``fee``
+    is the priority fee of every transaction. Raises UsageError, WalletError, JournalError, TransactionUnknown.
     """
     # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
     asked = environment.clock.monotonic()
@@ -176,6 +186,7 @@ def signing_session(
             ask=asking(environment, agreed=agreed),
             recorder=recorder,
             warn=environment.diagnostics.line,
+            fee=fee,
         ) as session,
     ):
         yield session
@@ -193,12 +204,13 @@ def one_write(
     ask: Confirm = without_asking,
     recorder: Recorder | None = None,
     warn: Callable[[str], None] = lambda _: None,
+    fee: PriorityFee | None = None,
 ) -> Iterator[SigningSession]:
     """A session for one write operation over an existing client.
 
     No request is made later than WRITING_SECONDS after ``since``, in seconds of the clock's ``monotonic`` (None: now).
     Errors report what this operation has sent. With a ``recorder``, transactions are recorded, and ``warn`` receives
-    lines about those of earlier commands.
+    lines about those of earlier commands. ``fee`` is the priority fee of every transaction.
     """
     deadline = Deadline(clock, WRITING_SECONDS, since=since)
     rpc = client.within(deadline)
@@ -206,7 +218,15 @@ def one_write(
     def advise(signature: str) -> str:
         return LOOK_UP if recorder is None else how_to_settle(signature, given)
 
-    sender = Sender(rpc, clock, notify, describe_failure=failure_describer(PUBLISHED), recorder=recorder, advise=advise)
+    sender = Sender(
+        rpc,
+        clock,
+        notify,
+        describe_failure=failure_describer(PUBLISHED),
+        recorder=recorder,
+        advise=advise,
+        fee=fee,
+    )
     with sender.annotating_errors():
         earlier = None if recorder is None else settle_left_behind(sender, recorder, given, warn=warn)
         yield SigningSession(

@@ -18,11 +18,12 @@ from psyche_cli.solana.sending.transaction import (
     sign_transaction,
     transaction_fee,
     transaction_size,
-    unique_compute_limit,
+    unique_data_limit,
 )
 from psyche_cli.solana.wallet import Wallet
 
 BLOCKHASH = Blockhash(Hash(bytes(range(32))), 250)
+MIB = 1024 * 1024
 PROGRAM = Pubkey.new_unique()
 
 
@@ -81,17 +82,18 @@ def test_every_signature_costs_5000_lamports() -> None:
     assert transaction_fee([pay(third), pay(other)], payer) == 15_000
 
 
-def test_a_unique_compute_limit_distinguishes_equal_payments_and_is_sufficient() -> None:
-    marks = {bytes(unique_compute_limit().data) for _ in range(200)}
-    # Of 2^17 marks, 200 random ones are distinct but for a few.
-    assert len(marks) > 190
-    assert max(int.from_bytes(mark[1:], "little") for mark in marks) >= 200_000 + 2**16
-    for mark in marks:
-        # SetComputeUnitLimit: the tag 2, then the limit as u32. A transaction has at most 1,400,000 units.
-        assert mark[0] == 2
-        assert 200_000 <= int.from_bytes(mark[1:], "little") < 200_000 + 2**17
-    assert unique_compute_limit().program_id == COMPUTE_BUDGET
-    assert unique_compute_limit().accounts == []
+def test_a_unique_data_limit_distinguishes_equal_payments_and_is_sufficient() -> None:
+    marks = {bytes(unique_data_limit().data) for _ in range(200)}
+    # Of 2^24 marks, 200 random ones are distinct but for one or two.
+    assert len(marks) > 197
+    limits = [int.from_bytes(mark[1:], "little") for mark in marks]
+    assert min(limits) < 56 * MIB < max(limits)
+    for mark, limit in zip(marks, limits, strict=True):
+        # SetLoadedAccountsDataSizeLimit: the tag 4, then the limit as u32.
+        assert (mark[0], len(mark)) == (4, 5)
+        assert 48 * MIB < limit <= 64 * MIB
+    assert unique_data_limit().program_id == COMPUTE_BUDGET
+    assert unique_data_limit().accounts == []
 
 
 def test_1232_bytes_fit_and_one_more_does_not() -> None:

@@ -23,7 +23,6 @@ from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.addresses import authorization_address, parse_pubkey
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
-from psyche_cli.solana.sending.transaction import transaction_size
 from psyche_cli.texts import decoded
 
 _LARGEST_FILE: Final = 1024 * 1024
@@ -175,7 +174,7 @@ def _packed(session: SigningSession, tasks: Iterable[_Task]) -> list[list[_Task]
     for task in tasks:
         if batches:
             together = [instruction for one in (*batches[-1], task) for instruction in one.instructions]
-            if transaction_size(together, session.payer) <= MAX_TRANSACTION_BYTES:
+            if session.size(together) <= MAX_TRANSACTION_BYTES:
                 batches[-1].append(task)
                 continue
         batches.append([task])

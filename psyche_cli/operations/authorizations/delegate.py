@@ -19,7 +19,6 @@ from psyche_cli.protocol.accounts.small_accounts import Authorization
 from psyche_cli.protocol.addresses import authorization_address
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
-from psyche_cli.solana.sending.transaction import transaction_size
 
 
 def change_delegates(
@@ -84,7 +83,7 @@ def plan(session: SigningSession, authorization: Authorization, target: Sequence
             )
         ]
 
-    room = MAX_TRANSACTION_BYTES - transaction_size(instruction([], clear=clear), session.payer)
+    room = MAX_TRANSACTION_BYTES - session.size(instruction([], clear=clear))
     most = room // Pubkey.LENGTH - 1  # one fewer, because the length prefixes in the message grow
     chunks = [rest[start : start + most] for start in range(0, len(rest), most)] or [[]]
     return [instruction(chunk, clear=clear and number == 0) for number, chunk in enumerate(chunks)]

@@ -25,7 +25,6 @@ from psyche_cli.run_config.differences import Difference, differences
 from psyche_cli.run_config.load import RunConfig
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.rules import check_client_version, check_metadata, check_run, has_steps_left, is_unset
-from psyche_cli.solana.sending.transaction import transaction_size
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tu
         return instructions_for(part, run, authority, session.instructions)
 
     whole = instructions(change)
-    if change.metadata is None or transaction_size(whole, session.payer) <= MAX_TRANSACTION_BYTES:
+    if change.metadata is None or session.size(whole) <= MAX_TRANSACTION_BYTES:
         require_lamports(session, funds, whole)
         return (session.send(whole, label="update"),)
     session.notify("The update is too large for one transaction: sending the metadata first, then everything else.")

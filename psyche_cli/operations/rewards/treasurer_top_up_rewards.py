@@ -16,7 +16,7 @@ from psyche_cli.protocol.accounts.token_accounts import TokenMint
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import RawAccount, taken
-from psyche_cli.solana.sending.transaction import unique_compute_limit
+from psyche_cli.solana.sending.transaction import unique_data_limit
 
 
 def top_up_rewards(
@@ -44,7 +44,7 @@ def top_up_rewards(
         amount=amount,
         decimals=mint.decimals,
     )
-    instructions = [unique_compute_limit(), instruction]
+    instructions = [unique_data_limit(), instruction]
     receipt = session.earlier
     if receipt is None:
         _require_tokens(session, source, raw_source, mint, amount)

@@ -164,6 +164,11 @@ def read_fee(result: Json) -> int | None:
     return None if value is None else as_u64(value)
 
 
+def read_prices(result: Json) -> list[int]:
+    """The result of getRecentPrioritizationFees: micro-lamports per compute unit, by slot."""
+    return [as_u64(as_object(slot).get("prioritizationFee")) for slot in as_list(result)]
+
+
 def read_simulation(value: Json) -> Simulation:
     """The value of simulateTransaction."""
     fields = as_object(value)

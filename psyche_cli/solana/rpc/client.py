@@ -25,6 +25,7 @@ from psyche_cli.solana.rpc.answers import (
     read_fee,
     read_hash,
     read_landed_transaction,
+    read_prices,
     read_program_accounts,
     read_signature,
     read_simulation,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 ACCOUNTS_PER_CALL = 100
 SIGNATURES_PER_CALL = 1000
+PRICED_ACCOUNTS_PER_CALL = 128
 
 
 class RpcClient(Requester):
@@ -191,6 +193,29 @@ class RpcClient(Requester):
                 pass  # requested again below, with the errors of the single requests
         return self.simulate_unsigned(transaction), self.genesis_hash()
 
+    def recent_prices(self, writable: Sequence[Pubkey]) -> list[int]:
+        """The lowest price that each recent slot accepted for a transaction that writes these accounts (at most 128).
+
+        In micro-lamports per compute unit, for up to 150 slots.
+        """
+        return self.call("getRecentPrioritizationFees", _price_params(writable), read_prices)
+
+    def simulate_with_recent_prices(
+        self, transaction: bytes, writable: Sequence[Pubkey]
+    ) -> tuple[Simulation, list[int]]:
+        """Like ``simulate_unsigned`` and ``recent_prices``, in one round trip if possible."""
+        options = self._state_options(encoding="base64", sigVerify=False, replaceRecentBlockhash=True)
+        results = self.try_together(
+            ("simulateTransaction", [_base64(transaction), options]),
+            ("getRecentPrioritizationFees", _price_params(writable)),
+        )
+        if results is not None:
+            try:
+                return _read_simulation(results[0]), read_prices(results[1])
+            except ValueError:
+                pass  # requested again below, with the errors of the single requests
+        return self.simulate_unsigned(transaction), self.recent_prices(writable)
+
     def _simulate(self, transaction: bytes, **options: bool) -> Simulation:
         return self.call(
             "simulateTransaction",
@@ -264,6 +289,10 @@ class RpcClient(Requester):
 def _read_simulation(result: Json) -> Simulation:
     slot, value = slot_and_value(result)
     return read_simulation(value)._replace(slot=slot)
+
+
+def _price_params(writable: Sequence[Pubkey]) -> list[Json]:
+    return [[str(key) for key in writable[:PRICED_ACCOUNTS_PER_CALL]]]
 
 
 def _base64(data: bytes) -> str:

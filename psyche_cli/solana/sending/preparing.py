@@ -11,12 +11,13 @@ from solders.pubkey import Pubkey
 from solders.system_program import AdvanceNonceAccountParams, advance_nonce_account
 
 from psyche_cli.environment import Clock
-from psyche_cli.errors import AlreadySent, Json, PsycheError, TimedOut
+from psyche_cli.errors import AlreadySent, FeeAboveMaximum, Json, NetworkError, PsycheError, TimedOut
 from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Blockhash, Simulation
-from psyche_cli.solana.sending.transaction import LegacyTransaction, unsigned_transaction
+from psyche_cli.solana.sending.priority_fee import UNPRICED, PriorityFees
+from psyche_cli.solana.sending.transaction import LegacyTransaction, transaction_size, unsigned_transaction
 from psyche_cli.solana.sending.verdict import FailureDescriber, refusal
 
 # Simulation errors that do not occur with a newer blockhash.
@@ -46,14 +47,23 @@ class Preparer:
     """Prepares transactions at one endpoint.
 
     ``describe_failure`` maps a transaction error to an exception. With ``identifies``, the first simulation also asks
-    for the genesis hash, ``genesis``, which the journal needs.
+    for the genesis hash, ``genesis``, which the journal needs. ``fees`` adds a priority fee to every transaction.
     """
 
-    def __init__(self, rpc: RpcClient, clock: Clock, describe_failure: FailureDescriber, *, identifies: bool) -> None:
+    def __init__(
+        self,
+        rpc: RpcClient,
+        clock: Clock,
+        describe_failure: FailureDescriber,
+        *,
+        identifies: bool,
+        fees: PriorityFees | None = None,
+    ) -> None:
         self._rpc = rpc
         self._clock = clock
         self._describe_failure = describe_failure
         self._identifies = identifies
+        self._fees = fees
         self.genesis: Hash | None = None
 
     def identify_cluster(self) -> Hash:
@@ -98,6 +108,9 @@ class Preparer:
         deadline: Deadline,
     ) -> _Value:
         started = self._clock.monotonic()
+        given = instructions
+        priced_before = self._fees is not None and self._fees.knows(given, payer)
+        instructions = self._with_fee(given, payer, rpc)
         unsigned = unsigned_transaction(instructions, payer)
         while True:
             simulation = self._simulate(rpc, unsigned)
@@ -111,7 +124,14 @@ class Preparer:
                 accepted = accept(Prepared(instructions, payer, blockhash, simulation))
                 if accepted is not None:
                     return accepted
-            if simulation.err is not None and simulation.err not in _SOLVED_BY_NEWER_BLOCKHASH:
+            if simulation.err not in (None, *_SOLVED_BY_NEWER_BLOCKHASH):
+                if self._fees is not None and priced_before:
+                    # The accounts may have changed since then, and the transaction may need more units.
+                    priced_before = False
+                    self._fees.forget(given, payer)
+                    instructions = self._with_fee(given, payer, rpc)
+                    unsigned = unsigned_transaction(instructions, payer)
+                    continue
                 raise self.refusal(simulation.err, simulation.logs, unsigned)
             if self._clock.monotonic() - started >= _BLOCKHASH_TIMEOUT:
                 raise TimedOut(
@@ -129,6 +149,7 @@ class Preparer:
         accept: Callable[[Prepared], _Value | None],
         limit: Blockhash | NonceUse,
     ) -> _Value:
+        instructions = self._with_fee(instructions, payer, rpc)
         if isinstance(limit, NonceUse):
             instructions = [_advance(limit), *instructions]
             limit = Blockhash(limit.value, None)
@@ -140,6 +161,26 @@ class Preparer:
         if accepted is None:
             raise AlreadySent("This transaction, with this blockhash, was sent before.")
         return accepted
+
+    def priority_fee(self, instructions: Sequence[Instruction], payer: Pubkey) -> int:
+        """The priority fee of a transaction in lamports, 0 if its simulation fails. Raises FeeAboveMaximum."""
+        if self._fees is None:
+            return 0
+        try:
+            return self._fees.budget(instructions, payer, self._rpc, self.refusal).lamports
+        except (FeeAboveMaximum, NetworkError):
+            raise
+        except PsycheError:  # sending the transaction raises it again
+            return 0
+
+    def size(self, instructions: Sequence[Instruction], payer: Pubkey) -> int:
+        """The size of the signed transaction in bytes, with the instructions of a priority fee if it pays one."""
+        return transaction_size(instructions if self._fees is None else UNPRICED.added_to(instructions), payer)
+
+    def _with_fee(self, instructions: Sequence[Instruction], payer: Pubkey, rpc: RpcClient) -> Sequence[Instruction]:
+        if self._fees is None:
+            return instructions
+        return self._fees.budget(instructions, payer, rpc, self.refusal).added_to(instructions)
 
     def refusal(self, err: Json, logs: Sequence[str], transaction: LegacyTransaction) -> PsycheError:
         """The exception for a transaction error, with the program's logs."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from solders.hash import Hash
 from solders.instruction import Instruction
+from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli.environment import Clock
@@ -20,8 +21,9 @@ from psyche_cli.solana.rpc.types import Blockhash, Simulation
 from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
 from psyche_cli.solana.sending.journal import JournalEntry, RecordState
 from psyche_cli.solana.sending.preparing import Prepared, Preparer
+from psyche_cli.solana.sending.priority_fee import PriorityFee, PriorityFees, priority_fee_of
 from psyche_cli.solana.sending.settle import Settlement, delivery_of, settle
-from psyche_cli.solana.sending.transaction import SignedTransaction, Signer, sign_transaction
+from psyche_cli.solana.sending.transaction import SignedTransaction, Signer, sign_transaction, transaction_fee
 from psyche_cli.solana.sending.verdict import FailureDescriber, Fate, describe_any_failure
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ class Sender:
     ``notify`` receives a line for the user whenever a transaction is sent. ``describe_failure`` maps a transaction
     error to an exception. All calls end by the deadline of ``rpc`` or, if it has none, each call within
     ``deadline_seconds``. With a ``recorder``, every transaction is recorded before it is sent. ``advise`` maps the
-    signature of a transaction whose outcome is unknown to a hint.
+    signature of a transaction whose outcome is unknown to a hint. ``fee`` is the priority fee of every transaction;
+    ``notify`` receives a line about it.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Sender:
         describe_failure: FailureDescriber = describe_any_failure,
         recorder: Recorder | None = None,
         advise: Callable[[str], str] = lambda _: LOOK_UP,
+        fee: PriorityFee | None = None,
     ) -> None:
         self._rpc = rpc
         self._clock = clock
@@ -62,7 +66,8 @@ class Sender:
         self._deadline_seconds = deadline_seconds
         self._recorder = recorder
         self._advise = advise
-        self._preparer = Preparer(rpc, clock, describe_failure, identifies=recorder is not None)
+        fees = None if fee is None else PriorityFees(fee, notify)
+        self._preparer = Preparer(rpc, clock, describe_failure, identifies=recorder is not None, fees=fees)
         self._used_signatures: set[Signature] = set()
         self._deliveries: list[TransactionDelivery] = []
 
@@ -117,6 +122,17 @@ class Sender:
             self._deliveries.append(delivery)
             with self._recording(delivery, pays_again=pays_again):
                 return self._receipt(delivery, signed)
+
+    def fee(self, instructions: Sequence[Instruction], payer: Pubkey) -> int:
+        """The fee of a transaction in lamports: 5,000 per signature, and the priority fee if one is paid.
+
+        A priority fee requires a simulation, whose result is used for sending. Raises FeeAboveMaximum.
+        """
+        return transaction_fee(instructions, payer) + self._preparer.priority_fee(instructions, payer)
+
+    def size(self, instructions: Sequence[Instruction], payer: Pubkey) -> int:
+        """The size of the signed transaction in bytes; the maximum is MAX_TRANSACTION_BYTES."""
+        return self._preparer.size(instructions, payer)
 
     def identify_cluster(self) -> Hash:
         """The genesis hash of the cluster, which is requested once."""
@@ -221,7 +237,8 @@ class Sender:
             error.hint = f"{error.hint} Transaction {signed.signature} failed on-chain; its fee was paid.".strip()
             raise error
         fee = ledger.fee_lamports if ledger else None
-        return Receipt(delivery.label, str(signed.signature), status.slot, logs, fee)
+        priority = priority_fee_of(signed.raw)
+        return Receipt(delivery.label, str(signed.signature), status.slot, logs, fee, priority)
 
     def _signed(
         self,

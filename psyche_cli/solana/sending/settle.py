@@ -18,6 +18,7 @@ from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import SignatureStatus
 from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
 from psyche_cli.solana.sending.journal import JournalEntry, RecordState
+from psyche_cli.solana.sending.priority_fee import priority_fee_of
 from psyche_cli.solana.sending.transaction import signed_transaction
 from psyche_cli.suggestions import GivenOptions
 
@@ -83,6 +84,7 @@ def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -
         status.slot,
         landed.logs if landed else (),
         landed.fee_lamports if landed else None,
+        priority_fee_of(entry.raw),
     )
     return Settlement(RecordState.LANDED, status, receipt)
 

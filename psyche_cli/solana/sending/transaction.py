@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from solders.compute_budget import set_compute_unit_limit
+from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.message import Message
@@ -16,11 +16,18 @@ from solders.signature import Signature
 from solders.transaction import Transaction
 
 from psyche_cli.errors import TransactionTooLarge
-from psyche_cli.limits import LAMPORTS_PER_SIGNATURE, MAX_MESSAGE_ACCOUNTS, MAX_TRANSACTION_BYTES, SIGNATURE_BYTES
+from psyche_cli.limits import (
+    LAMPORTS_PER_SIGNATURE,
+    MAX_LOADED_BYTES,
+    MAX_MESSAGE_ACCOUNTS,
+    MAX_TRANSACTION_BYTES,
+    SIGNATURE_BYTES,
+)
 from psyche_cli.solana.nonces import NonceUse, nonce_used_by
 from psyche_cli.solana.rpc.types import Blockhash
 
-_MARK_BASE = 200_000
+_SET_LOADED_BYTES = b"\x04"
+"""The tag of the instruction SetLoadedAccountsDataSizeLimit, which solders does not offer."""
 
 
 class Signer(Protocol):
@@ -62,14 +69,16 @@ class SignedTransaction(LegacyTransaction):
     nonce: NonceUse | None = None
 
 
-def unique_compute_limit() -> Instruction:
+def unique_data_limit() -> Instruction:
     """An instruction without other effects that makes a payment distinct from others of the same amount.
 
     Two processes that sign the same transfer with the same blockhash produce the same transaction: it would pay only
-    once, but both processes would report it. The instruction sets a compute unit limit, far above what a transfer
-    needs, with 17 random bits. It costs nothing unless a compute unit price is set.
+    once, but both processes would report it. The instruction lowers the limit of the accounts' data that the
+    transaction loads, 64 MiB, by up to a quarter, with 24 random bits. A transfer loads less than 1 MiB. It costs
+    nothing, and a compute unit limit may be set beside it.
     """
-    return set_compute_unit_limit(_MARK_BASE + (int.from_bytes(os.urandom(3), "big") >> 7))
+    limit = MAX_LOADED_BYTES - int.from_bytes(os.urandom(3), "big")
+    return Instruction(COMPUTE_BUDGET, _SET_LOADED_BYTES + limit.to_bytes(4, "little"), [])
 
 
 def transaction_size(instructions: Sequence[Instruction], payer: Pubkey) -> int:
