@@ -125,7 +125,7 @@ def _print_completions(words: Sequence[str], environment: Environment) -> None:
     from psyche_cli.cli.completion import completions
 
     for word, help in completions(words, environment):
-        print_line(environment, f"{word} {help}")
+        print_line(environment, word, help)
 
 
 def _outcome(

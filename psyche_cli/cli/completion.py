@@ -1,12 +1,14 @@
 """Shell completion: the candidates for a command line.
 
 A completion script runs ``psyche-cli`` with the words up to the cursor (the last one may be incomplete) and an
-environment variable set. The output is one line per candidate: the word, a space, its help.
+environment variable set. The output is one line per candidate: the word, a tab, its help.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from psyche_cli.cli.command_tree import PROGRAM, Group, root_command
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 def completions(words: Sequence[str], environment: Environment) -> list[tuple[str, str]]:
     """Candidates for the last word, each with its help. Imports only the verb that is being called."""
-    *before, prefix = words or [""]
+    *before, prefix = map(_unquoted, words or [""])
     # Bash splits --output=json into three words.
     prefix = "" if prefix == "=" else prefix
     before = [word for word in before if word != "="]
@@ -53,6 +55,14 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
         arguments = (parameter for parameter in parameters if parameter.param_type_name == "argument")
         found = [value for argument in arguments for value in _values(argument, context)]
     return [(start + word, help) for word, help in found if word.startswith(prefix)]
+
+
+def _unquoted(word: str) -> str:
+    """A word as the program would receive it: shells pass what was typed, which may end within quotation marks."""
+    for end in ("", "'", '"'):
+        with suppress(ValueError):
+            return "".join(shlex.split(word + end))
+    return word
 
 
 def _values(parameter: Any, context: Any) -> list[tuple[str, str]]:

@@ -18,10 +18,15 @@ PROGRAM: Final = "psyche-cli"
 SCRIPTS: Final = {
     "bash": f"""\
 _psyche_cli() {{
-    local line
+    local line word
     COMPREPLY=()
     while IFS= read -r line; do
-        COMPREPLY+=("${{line%% *}}")
+        word="${{line%%$'\\t'*}}"
+        case "${{COMP_WORDS[COMP_CWORD]}}" in
+            [\\'\\"]*) ;;
+            *) printf -v word %q "$word" ;;
+        esac
+        COMPREPLY+=("$word")
     done < <({COMPLETION_VARIABLE}=1 "$1" "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null)
 }}
 complete -o default -F _psyche_cli {PROGRAM}
@@ -29,11 +34,12 @@ complete -o default -F _psyche_cli {PROGRAM}
     "zsh": f"""\
 #compdef {PROGRAM}
 _psyche_cli() {{
-    local line
+    local line word help
     local -a found
     while IFS= read -r line; do
-        line="${{line/ /:}}"
-        found+=("${{line%:}}")
+        word="${{line%%$'\\t'*}}"
+        help="${{line#*$'\\t'}}"
+        found+=("${{word//:/\\:}}${{help:+:$help}}")
     done < <({COMPLETION_VARIABLE}=1 "${{words[1]}}" "${{(@)words[2,CURRENT]}}" 2>/dev/null)
     if (( $#found )); then
         _describe {PROGRAM} found
@@ -48,7 +54,7 @@ compdef _psyche_cli {PROGRAM}
 function __psyche_cli
     set --local words (commandline --current-process --tokenize --cut-at-cursor) \\
         (commandline --current-token --cut-at-cursor)
-    set --global __psyche_cli_found ({COMPLETION_VARIABLE}=1 {PROGRAM} $words[2..] 2>/dev/null | string replace ' ' \\t)
+    set --global __psyche_cli_found ({COMPLETION_VARIABLE}=1 {PROGRAM} $words[2..] 2>/dev/null)
     test -n "$__psyche_cli_found"
 end
 complete --command {PROGRAM} --condition __psyche_cli --no-files --arguments '$__psyche_cli_found'

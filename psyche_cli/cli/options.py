@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
-from psyche_cli.environment import OutputFormat
+from psyche_cli.environment import Environment, OutputFormat
 from psyche_cli.limits import LOCAL_RPC_URL, U64_MAX
 
-Values: TypeAlias = Callable[[Mapping[str, Any]], Iterable[str]]
-"""Suggested values of a parameter for shell completion, given the values of the parameters before it. Others are valid
-too; where they are not, a ``Literal`` declares them."""
+Values: TypeAlias = Callable[[Environment, Mapping[str, Any]], Iterable[str]]
+"""Suggested values of a parameter for shell completion, given the values of the other parameters. Others are valid too;
+where they are not, a ``Literal`` declares them."""
 
 
 class Option(NamedTuple):
@@ -127,9 +127,16 @@ BETWEEN_PAIRED_WORDS: Final = "\0"
 """Separator of the two words of a paired option's value: Typer does not support repeatable options with two values."""
 
 
-def cluster_names(_: Mapping[str, Any]) -> Iterable[str]:
+def cluster_names(_: Environment, __: Mapping[str, Any]) -> Iterable[str]:
     """The names of public clusters and of the local one."""
     return ("localhost", "devnet", "testnet", "mainnet-beta")
+
+
+def run_ids(environment: Environment, given: Mapping[str, Any]) -> Iterable[str]:
+    """The ids of the runs in the journal."""
+    from psyche_cli.operations.journal import known_run_ids
+
+    return known_run_ids(given.get("state_dir") or environment.state_folder)
 
 
 def wallet_option(purpose: str) -> Option:
@@ -228,7 +235,7 @@ Authorizer = Annotated[
     option("--authorizer", metavar="PUBKEY", help="Public key that was allowed to join, itself or through delegates."),
 ]
 Permissionless = Annotated[bool, option("--permissionless", help="The authorization for everyone.")]
-RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.")]
+RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.", values=run_ids)]
 TreasurerIndex = Annotated[
     int | None,
     option(

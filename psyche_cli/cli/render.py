@@ -25,11 +25,14 @@ ENVELOPE_VERSION = 1
 """Version of the JSON envelope. Incremented when a key is removed or changes its meaning, not when one is added."""
 
 
-def print_line(environment: Environment, text: str) -> None:
-    """Print one line to stdout while a command is still running. Raises OSError if stdout cannot be written."""
-    safe = encodable(printable(environment.redactor.redacted(text)), environment.stdout)
+def print_line(environment: Environment, *columns: str) -> None:
+    """Print one line to stdout while a command is still running; tabs separate its columns.
+
+    Raises OSError if stdout cannot be written.
+    """
+    safe = [encodable(printable(environment.redactor.redacted(text)), environment.stdout) for text in columns]
     environment.diagnostics.erase()  # stderr may be the same terminal
-    environment.stdout.write(safe + "\n")
+    environment.stdout.write("\t".join(safe) + "\n")
     environment.stdout.flush()
 
 

@@ -101,6 +101,6 @@ def _range_note(minimum: int | None, maximum: int | None) -> str:
 
 def _completer(values: Values) -> Callable[[typer.Context], list[str]]:
     def complete(ctx: typer.Context) -> list[str]:
-        return [*values(ctx.params)]
+        return [*values(ctx.obj, ctx.params)]
 
     return complete

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from psyche_cli.cli.options import COMPLETION_VARIABLE
 from psyche_cli.errors import ExitCode
+from psyche_cli.operations.journal import known_run_ids
+from psyche_cli.solana.sending.journal import FILE_NAME
 from tests.cli.conftest import House
 from tests.support.patience import PATIENCE
 from tests.support.verb_names import LOCALNET, VERBS
@@ -19,7 +22,7 @@ from tests.support.verb_names import LOCALNET, VERBS
 def offered(house: House, *words: str) -> list[str]:
     outcome = house.cli(*words, variables={COMPLETION_VARIABLE: "1"})
     assert (outcome.code, outcome.stderr) == (ExitCode.OK, "")
-    return [line.partition(" ")[0] for line in outcome.stdout.splitlines()]
+    return [line.partition("\t")[0] for line in outcome.stdout.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,10 @@ def offered(house: House, *words: str) -> list[str]:
         (("set-paused", "--output=j"), ["--output=json", "--output=json-compact"]),
         (("update-config", "--config-path=r"), []),
         (("list-runs", "--state", "Wa"), ["WaitingForMembers", "Warmup"]),
+        (("list-runs", "--state", "'Wai"), ["WaitingForMembers"]),
+        (("list-runs", "--state", "\\W\\ai"), ["WaitingForMembers"]),
+        (("tick", "--count", "x", "--ms-"), ["--ms-interval"]),
+        (("tick", '--interval="', "--cou"), ["--count"]),
         (("list-runs", "--rpc", "de"), ["devnet"]),
         (("localnet", "--url=m"), ["--url=mainnet-beta"]),
         (("config", "example", "s"), ["small-llama"]),
@@ -71,7 +78,45 @@ def test_completions(house: House, words: tuple[str, ...], expected: list[str]) 
 
 def test_completions_have_help(house: House) -> None:
     outcome = house.cli("set-p", variables={COMPLETION_VARIABLE: "1"})
-    assert outcome.stdout == "set-paused Pause a run, or start or resume it with --resume\n"
+    assert outcome.stdout == "set-paused\tPause a run, or start or resume it with --resume\n"
+
+
+def test_run_ids_are_those_of_the_journal(house: House, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    house.run("plain", configured=False)
+    house.run("my run", configured=False)
+    house.cli.json("create-run", "--run-id", "elsewhere", "--state-dir", other)
+    before = len(house.chain.requests)
+    assert set(offered(house, "set-paused", "--run-id", "")) == {"plain", "my run"}
+    assert offered(house, "json-dump-run", "-r", "pl") == ["plain"]
+    assert offered(house, "tick", "--run-id=m") == ["--run-id=my run"]
+    assert offered(house, "tick", "--run-id", "my\\ r") == ["my run"]
+    assert offered(house, "config", "preview", "--run-id", '"my r') == ["my run"]
+    assert offered(house, "set-paused", "--state-dir", str(other), "--run-id", "") == ["elsewhere"]
+    assert offered(house, "set-paused", "--run-id", "x") == []
+    assert len(house.chain.requests) == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nonsense" * 1000, b"SQLite format 3\0"])
+def test_a_journal_that_cannot_be_read_offers_nothing(house: House, tmp_path: Path, content: bytes | None) -> None:
+    house.cli.variables["PSYCHE_CLI_STATE_DIR"] = str(tmp_path)
+    if content is not None:
+        (tmp_path / FILE_NAME).write_bytes(content)
+    assert offered(house, "set-paused", "--run-id", "") == []
+    if content is None:
+        assert not (tmp_path / FILE_NAME).exists()
+
+
+def test_the_latest_run_ids_come_first_and_those_with_control_characters_not_at_all(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("CREATE TABLE transactions (run_id TEXT, recorded_at INTEGER)")
+    rows = [("old", 1), ("new", 3), ("old", 2), (None, 9), ("line\nfeed", 9)]
+    connection.executemany("INSERT INTO transactions VALUES (?, ?)", rows)
+    connection.commit()
+    assert known_run_ids(tmp_path) == ["new", "old"]
+    connection.execute("BEGIN EXCLUSIVE")
+    assert known_run_ids(tmp_path) == []
+    connection.close()
 
 
 def test_bash_completes(house: House, tmp_path: Path) -> None:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from psyche_cli.protocol.run_states import RunState
 
 
-def _states(_: Mapping[str, Any]) -> list[str]:
+def _states(_: Environment, __: Mapping[str, Any]) -> list[str]:
+    return _state_names()
+
+
+def _state_names() -> list[str]:
     from psyche_cli.protocol.run_states import RunState
 
     return [state.variant for state in RunState]
@@ -103,4 +107,6 @@ def _state(text: str) -> RunState:
     for state in RunState:
         if meant in (state.variant.lower(), state.text.replace(" ", "").lower()):
             return state
-    raise UsageError(f"Unknown run state {text!r} for --state.", hint=f"The run states are {', '.join(_states({}))}.")
+    raise UsageError(
+        f"Unknown run state {text!r} for --state.", hint=f"The run states are {', '.join(_state_names())}."
+    )

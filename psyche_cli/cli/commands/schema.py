@@ -13,9 +13,10 @@ from psyche_cli.results import Document, PlainText
 
 if TYPE_CHECKING:
     from psyche_cli.cli.payloads import SchemaList
+    from psyche_cli.environment import Environment
 
 
-def _next_words(before: Mapping[str, Any]) -> list[str]:
+def _next_words(_: Environment, before: Mapping[str, Any]) -> list[str]:
     """The words that may follow those of an incomplete name."""
     from psyche_cli.cli.schemas import listed_schemas
 

@@ -12,9 +12,10 @@ from psyche_cli.results import PlainText
 
 if TYPE_CHECKING:
     from psyche_cli.cli.payloads import Example, ExampleList, WrittenExample
+    from psyche_cli.environment import Environment
 
 
-def _names(_: Mapping[str, Any]) -> list[str]:
+def _names(_: Environment, __: Mapping[str, Any]) -> list[str]:
     from psyche_cli.run_config.examples import list_examples
 
     return [example.name for example in list_examples()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from psyche_cli.cli.options import Argument, Rpc, TreasurerIndex, option
+from psyche_cli.cli.options import Argument, Rpc, TreasurerIndex, option, run_ids
 from psyche_cli.cli.sessions import Call, given_options, plain
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import U32_MAX
@@ -56,6 +56,7 @@ def command(
             "-r",
             variable=False,
             metavar="RUN_ID",
+            values=run_ids,
             help="Use the reward rate, the token and the vault of this run. The only option that needs a cluster.",
         ),
     ] = None,
