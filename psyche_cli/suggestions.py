@@ -44,6 +44,7 @@ class GivenOptions(NamedTuple):
     rpc: str | None = None
     wallet: str | None = None
     treasurer_index: int | None = None
+    state_dir: str | None = None
 
     def command(self, verb: str, *words: str, run_id: str | None = None) -> str:
         """The command line of ``verb`` for the same cluster, wallet and treasurer."""
@@ -59,6 +60,8 @@ class GivenOptions(NamedTuple):
             yield from ("--rpc", shell_word(self.rpc) if _may_be_shown(self.rpc) else _RPC_FROM_VARIABLE)
         if self.wallet is not None and verb in _SIGNING:
             yield from _option("-w", self.wallet)
+        if self.state_dir is not None and (verb in _SIGNING or verb.startswith("tx ")):
+            yield from _option("--state-dir", self.state_dir)
 
 
 NOTHING_GIVEN: Final = GivenOptions()

@@ -7,6 +7,7 @@ ProgramRefused, InsufficientFunds and Interrupted.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from psyche_cli.api.sessions import Session, SigningSession
 from psyche_cli.operations.config import update_config as configuring
@@ -60,7 +61,7 @@ def create_run(
         name=name,
         description=description,
     )
-    with session.writing() as operation:
+    with session.writing("create-run", **vars(request)) as operation:
         return creating.create_run(operation, request)
 
 
@@ -82,17 +83,19 @@ def update_config(
 
     Raises NothingToDo, ConfigurationError, RunNotFound, NotAuthority, WrongRunState.
     """
-    changes = configuring.ConfigChanges.gather(
-        file=load_run_config(config_path) if config_path else None,
-        restart_from_step=restart_from_step,
-        switch_to_hub=switch_to_hub,
-        name=name,
-        description=description,
-        num_parameters=num_parameters,
-        vocab_size=vocab_size,
-        client_version=client_version,
-    )
-    with session.writing() as operation:
+    values: dict[str, Any] = {
+        "restart_from_step": restart_from_step,
+        "switch_to_hub": switch_to_hub,
+        "name": name,
+        "description": description,
+        "num_parameters": num_parameters,
+        "vocab_size": vocab_size,
+        "client_version": client_version,
+    }
+    file = load_run_config(config_path) if config_path else None
+    changes = configuring.ConfigChanges.gather(file=file, **values)
+    options = {**values, "config_path": config_path, "treasurer_index": treasurer_index}
+    with session.writing("update-config", run_id=run_id, **options) as operation:
         return configuring.update_config(operation, run_id=run_id, changes=changes, treasurer_index=treasurer_index)
 
 
@@ -100,7 +103,8 @@ def pause_run(
     session: SigningSession, *, run_id: str, treasurer_index: int | None = None
 ) -> OperationResult[SetPausedData]:
     """Pause a run; one in training pauses at the end of its epoch. Raises RunNotFound, NotAuthority, WrongRunState."""
-    with session.writing() as operation:
+    options = {"paused": True, "treasurer_index": treasurer_index}
+    with session.writing("set-paused", run_id=run_id, **options) as operation:
         return pausing.set_paused(operation, run_id=run_id, paused=True, treasurer_index=treasurer_index)
 
 
@@ -108,7 +112,8 @@ def resume_run(
     session: SigningSession, *, run_id: str, treasurer_index: int | None = None
 ) -> OperationResult[SetPausedData]:
     """Start a run, or resume it. Raises RunNotFound, NotAuthority, WrongRunState, ConfigurationError."""
-    with session.writing() as operation:
+    options = {"paused": False, "treasurer_index": treasurer_index}
+    with session.writing("set-paused", run_id=run_id, **options) as operation:
         return pausing.set_paused(operation, run_id=run_id, paused=False, treasurer_index=treasurer_index)
 
 
@@ -125,7 +130,8 @@ def set_future_epoch_rates(
     Both are exact decimals per epoch: whole collateral tokens for a run with a treasurer, else points. They take effect
     when the run next enters Warmup. None leaves a rate unchanged. Raises InvalidAmount, RunNotFound, NotAuthority.
     """
-    with session.writing() as operation:
+    options = {"earning_rate": earning_rate, "slashing_rate": slashing_rate, "treasurer_index": treasurer_index}
+    with session.writing("set-future-epoch-rates", run_id=run_id, **options) as operation:
         return rates.set_future_epoch_rates(
             operation,
             run_id=run_id,
@@ -140,10 +146,11 @@ def top_up_rewards(
 ) -> OperationResult[TopUpData]:
     """Transfer ``amount`` (whole tokens, exact decimal) of the collateral from the wallet to the run's vault.
 
-    Each call transfers again. Raises InvalidAmount, RunNotFound, AccountNotFound, and Refused for a run without a
-    treasurer.
+    Each call transfers again, except for one that repeats an interrupted call in a session with a journal. Raises
+    InvalidAmount, RunNotFound, AccountNotFound, and Refused for a run without a treasurer.
     """
-    with session.writing() as operation:
+    options = {"amount": amount, "treasurer_index": treasurer_index}
+    with session.writing("treasurer-top-up-rewards", run_id=run_id, **options) as operation:
         return funding.top_up_rewards(
             operation, run_id=run_id, collateral_amount=amount, treasurer_index=treasurer_index
         )

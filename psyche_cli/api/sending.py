@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from solders.instruction import Instruction
@@ -25,6 +26,9 @@ def send(
     nothing was paid) or True (the transaction failed on-chain, the fee was paid); TransactionExpired (it can no longer
     land, retrying is safe); TransactionUnknown (it may still land: check ``signature`` before retrying).
 
+    In a session with a journal, a call that repeats an interrupted one, with the same instructions and label, returns
+    the receipt of that one if it has landed.
+
     >>> from psyche_cli import api
     >>> from solders.system_program import TransferParams, transfer
     >>> payer, other = api.Wallet.generate(), api.Wallet.generate()
@@ -38,8 +42,11 @@ def send(
     ...         receipt.label, receipt.fee_lamports, session.rpc.balance(other.address)
     ('gift', 5000, 100000000)
     """
-    with session.writing() as operation:
-        return operation.sender.send(instructions, session.wallet, extra_signers, label=label)
+    digest = hashlib.sha256(b"".join(map(bytes, instructions))).hexdigest()
+    with session.writing("send", label=label, instructions=digest) as operation:
+        if operation.earlier is not None:
+            return operation.earlier
+        return operation.send(instructions, extra_signers=extra_signers, label=label, pays_again=True)
 
 
 def simulate(

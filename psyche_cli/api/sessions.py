@@ -7,7 +7,7 @@ seconds, and ``sent`` and ``signature`` of its errors refer only to the transact
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from psyche_cli.redaction import Redactor
 from psyche_cli.solana.endpoints import check_rpc_url
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.http import HttpTransport
+from psyche_cli.solana.sending.journal import Journal
+from psyche_cli.solana.sending.recording import Recorder, intent_text
 from psyche_cli.solana.wallet import Wallet, load_keypair_file
-from psyche_cli.suggestions import NOTHING_GIVEN
+from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 from psyche_cli.transport import Endpoint, Transport
 
 Notify = Callable[[str], None]
@@ -72,9 +74,19 @@ class SigningSession(Session):
     """A session that can also write, using a wallet that signs and pays. Created by ``open_signing_session``."""
 
     def __init__(
-        self, transport: Transport, *, wallet: Wallet, notify: Notify, redactor: Redactor, clock: Clock
+        self,
+        transport: Transport,
+        *,
+        wallet: Wallet,
+        notify: Notify,
+        redactor: Redactor,
+        clock: Clock,
+        state_folder: Path | None = None,
+        given: GivenOptions = NOTHING_GIVEN,
     ) -> None:
         super().__init__(transport, notify=notify, redactor=redactor, clock=clock)
+        self._state_folder = state_folder
+        self._given = given
         self._wallet = wallet
         self._instructions = Instructions(PUBLISHED)
 
@@ -89,10 +101,50 @@ class SigningSession(Session):
         return self._instructions
 
     @contextmanager
-    def writing(self) -> Iterator[WriteOperation]:
-        """Context manager for one write operation. KeyboardInterrupt (Ctrl-C) is raised as Interrupted."""
-        with self._without_secrets(), one_write(self._rpc, self._clock, self._notify, self._wallet) as operation:
+    def writing(self, command: str = "", *, run_id: str | None = None, **options: Any) -> Iterator[WriteOperation]:
+        """Context manager for one write operation. KeyboardInterrupt (Ctrl-C) is raised as Interrupted.
+
+        With a state folder, transactions are recorded as those of a ``command`` with these ``options``; an interrupted
+        attempt of the same request is settled first. An empty ``command`` records nothing.
+        """
+        with (
+            self._without_secrets(),
+            self._recorder(command, run_id, options) as recorder,
+            one_write(
+                self._rpc,
+                self._clock,
+                self._notify,
+                self._wallet,
+                given=self._given,
+                recorder=recorder,
+                warn=self._notify,
+            ) as operation,
+        ):
             yield operation
+
+    @contextmanager
+    def _recorder(self, command: str, run_id: str | None, options: dict[str, Any]) -> Iterator[Recorder | None]:
+        """The recorder of one operation. When it ends, the caller is told its outcome."""
+        if self._state_folder is None or not command:
+            yield None
+            return
+        after: list[Callable[[], None]] = []
+        with closing(Journal(self._state_folder, self._clock)) as journal:
+            try:
+                yield Recorder(
+                    journal,
+                    self._clock,
+                    command=command,
+                    intent=intent_text(command, {"run_id": run_id, **options}),
+                    run_id=run_id,
+                    wallet=str(self._wallet.address),
+                    redacted=self._redactor.redacted,
+                    warn=self._notify,
+                    after_output=after.append,
+                )
+            finally:
+                for callback in after:
+                    callback()
 
 
 @contextmanager
@@ -117,12 +169,21 @@ def open_session(endpoint: str | Endpoint, *, notify: Notify | None = None) -> I
 
 @contextmanager
 def open_signing_session(
-    endpoint: str | Endpoint, *, wallet: Wallet | Path | str, notify: Notify | None = None
+    endpoint: str | Endpoint,
+    *,
+    wallet: Wallet | Path | str,
+    notify: Notify | None = None,
+    state_folder: Path | str | None = None,
 ) -> Iterator[SigningSession]:
     """Open a session that writes to ``endpoint`` with ``wallet``: a Wallet, or the path of a keypair file.
 
     Environment variables and the default wallet of the Solana tools are ignored. ``notify`` also receives a warning if
     other users can read the keypair file. Raises UsageError, WalletNotFound, WalletMalformed, WalletError.
+
+    ``state_folder`` is the folder of a journal, as for the option ``--state-dir``: every transaction is recorded there
+    before it is sent, and a call that repeats an interrupted one settles that one first. By default nothing is
+    recorded. With a journal, every function that writes may also raise JournalError, and TransactionUnknown for an
+    earlier attempt.
 
     >>> from psyche_cli import api
     >>> wallet = api.Wallet.generate()
@@ -140,9 +201,24 @@ def open_signing_session(
         wallet = load_keypair_file(Path(wallet).expanduser(), safe_notify, redactor)
     transport = _transport(endpoint, redactor)
     try:
-        yield SigningSession(transport, wallet=wallet, notify=safe_notify, redactor=redactor, clock=SystemClock())
+        yield SigningSession(
+            transport,
+            wallet=wallet,
+            notify=safe_notify,
+            redactor=redactor,
+            clock=SystemClock(),
+            state_folder=None if state_folder is None else Path(state_folder).expanduser(),
+            given=_given(endpoint, state_folder),
+        )
     finally:
         transport.close()
+
+
+def _given(endpoint: str | Endpoint, state_folder: Path | str | None) -> GivenOptions:
+    """What a suggested command must repeat; it can only settle what is in a journal."""
+    if state_folder is None:
+        return NOTHING_GIVEN
+    return GivenOptions(rpc=endpoint if isinstance(endpoint, str) else None, state_dir=str(state_folder))
 
 
 def _transport(endpoint: str | Endpoint, redactor: Redactor) -> Transport:

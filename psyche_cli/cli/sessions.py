@@ -232,14 +232,9 @@ def _call(function: Callable[..., Any], call: Call) -> Any:
 
 def _intent(function: Callable[..., Any], call: Call) -> str:
     own = parameters_of(function)
-    return intent_text(call, {name: value for name, value in call.values.items() if name in own})
+    from psyche_cli.solana.sending.recording import intent_text
 
-
-def intent_text(call: Call, options: Mapping[str, Any]) -> str:
-    """What the user requests, as canonical JSON: the verb and its own options, not the endpoint or the wallet."""
-    import json
-
-    return json.dumps({"command": call.environment.command, "options": options}, sort_keys=True, default=str)
+    return intent_text(call.environment.command, {name: value for name, value in call.values.items() if name in own})
 
 
 def given_options(call: Call) -> GivenOptions:
@@ -249,11 +244,14 @@ def given_options(call: Call) -> GivenOptions:
     def typed(parameter: str) -> Any:
         return call.values.get(parameter) if parameter in call.typed else None
 
-    rpc, wallet = typed("rpc"), typed("wallet")
+    rpc, wallet, state_dir = typed("rpc"), typed("wallet"), typed("state_dir")
     if rpc == LOCAL_RPC_URL and _has_local_default(call.environment):
         rpc = None
     return GivenOptions(
-        rpc=rpc, wallet=None if wallet is None else str(wallet), treasurer_index=typed("treasurer_index")
+        rpc=rpc,
+        wallet=None if wallet is None else str(wallet),
+        treasurer_index=typed("treasurer_index"),
+        state_dir=None if state_dir is None else str(state_dir),
     )
 
 

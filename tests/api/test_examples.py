@@ -21,11 +21,11 @@ def test_docstrings(name: str) -> None:
     assert (outcome.attempted > 0) is (name not in WITHOUT_EXAMPLES)
 
 
-def test_page() -> None:
+def test_page(tmp_path: Path) -> None:
     outcome = doctest.testfile(
         str(ROOT / "docs" / "api.md"),
         module_relative=False,
-        globs={"example": ROOT / "configs" / "minimal.toml"},
+        globs={"example": ROOT / "configs" / "minimal.toml", "folder": tmp_path},
         encoding="utf-8",
     )
     assert outcome.failed == 0

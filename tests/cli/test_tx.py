@@ -329,6 +329,15 @@ def test_the_folder_can_be_chosen(house: House, tmp_path: Path) -> None:
     assert not file_of(house).exists()
 
 
+def test_suggested_commands_name_the_chosen_folder(house: House, tmp_path: Path) -> None:
+    where = ("--state-dir", str(tmp_path / "my folder"))
+    killed(house, SEND, "create-run", "--run-id", "test", *where, executes=False)
+    suggested = f"--state-dir '{tmp_path}/my folder'"
+    assert house.cli("tx", "list", *where).stderr.endswith(f"Next: psyche-cli tx resume {suggested}\n")
+    outcome = house.cli("update-config", "--run-id", "test", "--client-version", "v2", *where)
+    assert f"Hint: To settle them: psyche-cli tx resume {suggested}\n" in outcome.stderr
+
+
 def test_an_endpoint_that_refuses_batches_is_asked_one_by_one(house: House) -> None:
     class WithoutBatches:
         label = "without batches"

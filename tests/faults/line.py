@@ -417,6 +417,9 @@ class FaultyLine:
         record = self._bank.history.find(Signature.from_string(signature))
         if record is not None and self._sees(signature, lag, fork):
             age = self._age(record.slot) - lag - self._votes_late if self._schedule.gradual else FINALITY
+            if self._votes_late > 0:
+                self.met.add("late votes")
+                self.doubts = True
             reached = "processed" if age < 1 else "confirmed" if age < FINALITY else "finalized"
             status = {
                 "slot": record.slot,

@@ -90,7 +90,7 @@ class Schedule:
         self.ghost_error: Any = chance.choice((None, {"InstructionError": [0, {"Custom": 6000}]}))
         # Another process changes the accounts between simulation and execution, so the transaction fails on-chain.
         self.fails = chance.random() < 0.1
-        self.statuses = OTHER_STATUSES if chance.random() < 0.4 else (chance.choice(OTHER_STATUSES),)
+        self.statuses = OTHER_STATUSES if chance.random() < 0.4 else (chance.choice((*OTHER_STATUSES, *[429] * 8)),)
         self.retry_after = chance.choice(([None], [None, 0, 1, 7], [30], [30, 9999]))
         # Whether blocks are finalized gradually, as on a cluster. Without this there are no forks.
         self.gradual = chance.random() < (1.0 if self.way == "very late" else 0.5)

@@ -246,10 +246,10 @@ def test_an_old_one_expires_only_if_the_ledger_reaches_back(stage: RecordedStage
         assert caught.value.signature == second.record.signature
 
 
-def test_the_advice_on_an_unknown_outcome_names_the_cluster() -> None:
-    assert how_to_settle("5sig", GivenOptions(rpc="devnet")) == (
-        "If you know the outcome: psyche-cli tx forget 5sig; otherwise, to determine it: psyche-cli tx resume 5sig "
-        "--rpc devnet"
+def test_the_advice_on_an_unknown_outcome_names_the_cluster_and_the_journal() -> None:
+    assert how_to_settle("5sig", GivenOptions(rpc="devnet", state_dir="here")) == (
+        "If you know the outcome: psyche-cli tx forget 5sig --rpc devnet --state-dir here; otherwise, to determine it: "
+        "psyche-cli tx resume 5sig --rpc devnet --state-dir here"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from psyche_cli.cli.options import Argument, option
-from psyche_cli.cli.sessions import Call, intent_text, plain
+from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.results import OperationResult
 
@@ -51,6 +51,7 @@ def command(
     from psyche_cli.operations.authorizations.create import create_join_authorization
     from psyche_cli.operations.authorizations.run_authorizer_arguments import parse_run_authorizer_arguments
     from psyche_cli.operations.signing import signing_session
+    from psyche_cli.solana.sending.recording import intent_text
     from psyche_cli.suggestions import GivenOptions
 
     options: dict[str, str | None] = {"rpc": rpc, "grantor": grantor, "grantee": grantee}
@@ -64,7 +65,7 @@ def command(
         wallet=None if grantor_text == variables.get("grantor") else grantor_text,
     )
     rpc = arguments.rpc or LOCAL_RPC_URL
-    intent = intent_text(call, {"grantee": str(arguments.grantee)})
+    intent = intent_text(call.environment.command, {"grantee": str(arguments.grantee)})
     with signing_session(
         call.environment, rpc=rpc, wallet_path=arguments.grantor, given=given, intent=intent
     ) as session:

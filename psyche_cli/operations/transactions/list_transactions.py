@@ -6,10 +6,11 @@ from psyche_cli.operations.transactions.payloads import TransactionListData
 from psyche_cli.operations.transactions.records import record_data, record_row
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.sending.journal import Journal
+from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
 
 def list_transactions(
-    journal: Journal, *, run_id: str | None = None, all: bool = False
+    journal: Journal, *, run_id: str | None = None, all: bool = False, given: GivenOptions = NOTHING_GIVEN
 ) -> OperationResult[TransactionListData]:
     """The unsettled transactions, or all, oldest first; with ``run_id``, those that concern this run.
 
@@ -25,5 +26,5 @@ def list_transactions(
         else f"{unsettled} unsettled transaction{'' if unsettled == 1 else 's'}.",
         data=TransactionListData(journal=str(journal.path), transactions=[record_data(entry) for entry in shown]),
         details=tuple(record_row(entry) for entry in shown),
-        next_steps=("psyche-cli tx resume",) if unsettled > 0 else (),
+        next_steps=(given.command("tx resume"),) if unsettled > 0 else (),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from solders.hash import Hash
 from solders.transaction import Transaction
@@ -11,6 +13,11 @@ from psyche_cli.environment import Clock
 from psyche_cli.errors import JournalError, Json
 from psyche_cli.solana.sending.journal import CreatedAccount, Journal, JournalEntry, RecordState
 from psyche_cli.solana.sending.transaction import SignedTransaction
+
+
+def intent_text(command: str, options: Mapping[str, Any]) -> str:
+    """What the user requests, as canonical JSON: the verb and its own options, not the endpoint or the wallet."""
+    return json.dumps({"command": command, "options": options}, sort_keys=True, default=str)
 
 
 class Recorder:

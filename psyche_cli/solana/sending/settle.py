@@ -92,7 +92,7 @@ def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -
 def how_to_settle(signature: str, given: GivenOptions) -> str:
     """What to do about a recorded transaction whose outcome is unknown."""
     return (
-        f"If you know the outcome: psyche-cli tx forget {signature}; otherwise, to "
+        f"If you know the outcome: {given.command('tx forget', signature)}; otherwise, to "
         f"determine it: {given.command('tx resume', signature)}"
     )
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Annotated
 
 from psyche_cli.cli.options import StateDir, option
-from psyche_cli.cli.sessions import Call, plain
+from psyche_cli.cli.sessions import Call, given_options, plain
 from psyche_cli.results import Result
 
 
@@ -30,4 +30,4 @@ def command(
 
     environment = call.environment
     with closing(open_journal(environment, state_dir)) as journal:
-        return list_transactions(journal, run_id=run_id, all=all)
+        return list_transactions(journal, run_id=run_id, all=all, given=given_options(call))
