@@ -124,7 +124,7 @@ class SigningSession(Session):
 
     @contextmanager
     def _recorder(self, command: str, run_id: str | None, options: dict[str, Any]) -> Iterator[Recorder | None]:
-        """The recorder of one operation. When it ends, the caller is told its outcome."""
+        """The recorder of one operation. When it ends, its caller learns the outcome, so payments are settled."""
         if self._state_folder is None or not command:
             yield None
             return
