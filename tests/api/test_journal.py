@@ -22,7 +22,7 @@ from tests.support.patience import PATIENCE
 ROOT = Path(__file__).resolve().parents[2]
 SOL = 10**9
 UNIT = 10**6
-SOMEBODY = Pubkey.from_string("GrAntee1111111111111111111111111111111111111")
+RECIPIENT = Pubkey.from_string("GrAntee1111111111111111111111111111111111111")
 
 
 class Sent:
@@ -66,9 +66,9 @@ class Place:
 
     @property
     def given(self) -> int:
-        """What somebody has been given, in lamports."""
+        """What the recipient has been given, in lamports."""
         with api.open_session(self.url) as session:
-            return session.rpc.balance(SOMEBODY)
+            return session.rpc.balance(RECIPIENT)
 
     @property
     def states(self) -> list[str]:
@@ -102,7 +102,7 @@ def test_without_a_folder_nothing_is_written(place: Place, tmp_path: Path, monke
 
 
 def give(session: api.SigningSession) -> api.Receipt:
-    lamports = TransferParams(from_pubkey=session.wallet.address, to_pubkey=SOMEBODY, lamports=5 * SOL)
+    lamports = TransferParams(from_pubkey=session.wallet.address, to_pubkey=RECIPIENT, lamports=5 * SOL)
     return api.send(session, [transfer(lamports)], label="gift")
 
 
@@ -177,6 +177,6 @@ def test_a_journal_that_cannot_be_written_sends_nothing(place: Place) -> None:
 
 def test_a_simulation_is_not_recorded(place: Place) -> None:
     with place.session() as session:
-        lamports = TransferParams(from_pubkey=place.owner.address, to_pubkey=SOMEBODY, lamports=SOL)
+        lamports = TransferParams(from_pubkey=place.owner.address, to_pubkey=RECIPIENT, lamports=SOL)
         assert api.simulate(session, [transfer(lamports)]).err is None
     assert not place.journal.exists()

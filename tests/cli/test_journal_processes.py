@@ -32,7 +32,7 @@ from psyche_cli.solana.wallet import Wallet
 from tests.cli.harness import SOL, CommandLine
 from tests.support.patience import PATIENCE
 
-SOMEBODY = "GrAntee1111111111111111111111111111111111111"
+RECIPIENT = "GrAntee1111111111111111111111111111111111111"
 TOP_UP = ("treasurer-top-up-rewards", "--run-id", "paying", "--collateral-amount", "1")
 
 
@@ -195,7 +195,7 @@ def test_a_disk_of_a_few_kilobytes(machine: Machine, full: bool) -> None:
 def test_a_validator_that_cannot_write_ends_the_command_at_once(machine: Machine) -> None:
     """It is known that nothing was executed, so the command does not wait for the blockhash to expire."""
     shutil.rmtree(machine.home / "ledger")
-    for words in (TOP_UP, ("localnet", "airdrop", SOMEBODY, "1")):
+    for words in (TOP_UP, ("localnet", "airdrop", RECIPIENT, "1")):
         outcome = machine.cli(*words, "--output", "json")
         assert outcome.code is ExitCode.NETWORK, outcome.stderr
         error = outcome.json["error"]
