@@ -21,6 +21,7 @@ from psyche_cli.errors import ExitCode, PsycheError, error_classes
 from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema
 from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
+from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
@@ -52,6 +53,11 @@ _RESULTS: Final[dict[str, Any]] = {
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
     "cost": OperationResult[CostData],
+    "lifecycle list": OperationResult[lifecycle.MachineListData],
+    "lifecycle show": PlainText[lifecycle.MachineData],
+    "lifecycle explain": OperationResult[lifecycle.ExplainedState],
+    "lifecycle next": OperationResult[lifecycle.NextData],
+    "lifecycle crynux-group": OperationResult[lifecycle.CrynuxGroupData],
     "json-dump-run": Document[RunDump],
     "json-dump-user": Document[UserDump],
     "set-future-epoch-rates": OperationResult[RatesData],

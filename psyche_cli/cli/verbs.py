@@ -74,6 +74,14 @@ _KEYGEN: Final = (
     Verb("pubkey", "Print the public key of a keypair", "keygen.pubkey"),
 )
 
+_LIFECYCLE: Final = (
+    Verb("list", "List the state machines", "lifecycle.list"),
+    Verb("show", "Show the states and transitions of a state machine", "lifecycle.show"),
+    Verb("explain", "Explain a state: what it means, how it is reached and what ends it", "lifecycle.explain"),
+    Verb("next", "List what can happen next in a state, under given conditions", "lifecycle.next"),
+    Verb("crynux-group", "Show how the Crynux network validates a group of three tasks", "lifecycle.crynux_group"),
+)
+
 SECTIONS: Final = (
     Section(
         "Runs",
@@ -93,6 +101,13 @@ SECTIONS: Final = (
             Verb("can-join", "Check whether a key can join a run now", "can_join"),
             Verb("authority", "Inspect who controls a run", "authority.group", verbs=_AUTHORITY, runs=False),
             Verb("cost", "Show what a run has cost so far", "cost"),
+            Verb(
+                "lifecycle",
+                "Explain the states of runs, of Crynux tasks and of workers",
+                "lifecycle.group",
+                verbs=_LIFECYCLE,
+                runs=False,
+            ),
             Verb("json-dump-run", "Print the full state of a run as JSON", "json_dump_run", prints_document=True),
             Verb(
                 "json-dump-user",

@@ -1,0 +1,1 @@
+"""``psyche-cli lifecycle``: the options of its commands."""

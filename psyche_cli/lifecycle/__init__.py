@@ -1,0 +1,1 @@
+"""State machines as data: runs of Psyche, tasks of the Crynux network, and workers."""

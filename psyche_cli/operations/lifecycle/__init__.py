@@ -1,0 +1,1 @@
+"""What the ``lifecycle`` commands answer from the data of state machines."""

@@ -1,0 +1,1 @@
+"""The state machines, their diagrams, and the rules of group validation."""
