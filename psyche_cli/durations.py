@@ -7,6 +7,7 @@ import re
 from psyche_cli.errors import UsageError
 
 _LONGEST_TEXT = 32
+_LONGEST_TIME_LIMIT = 3600
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 _PLAIN_SECONDS = re.compile(r"[0-9]+")
@@ -29,6 +30,14 @@ def parse_duration(text: str, what: str, *, maximum: int) -> int:
             f"{what} is too long: {text} is {seconds} seconds, but the maximum is {maximum}.",
             hint=f"Use at most {format_duration(maximum)}.",
         )
+    return seconds
+
+
+def parse_time_limit(text: str, *, maximum: int = _LONGEST_TIME_LIMIT) -> int:
+    """Parse the value of ``--timeout`` into seconds, from 1 to ``maximum``. Raises UsageError."""
+    seconds = parse_duration(text, "--timeout", maximum=maximum)
+    if seconds == 0:
+        raise UsageError("--timeout must be greater than zero.", hint="Use at least 1 second.")
     return seconds
 
 

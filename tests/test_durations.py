@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.durations import format_duration, parse_duration
+from psyche_cli.durations import format_duration, parse_duration, parse_time_limit
 from psyche_cli.errors import UsageError
 
 YEAR = 365 * 86400
@@ -57,3 +57,12 @@ def test_bounds_are_reported_in_the_same_form() -> None:
 def test_a_formatted_duration_can_be_parsed_again(seconds: int) -> None:
     assert parse_duration(format_duration(seconds), "DURATION", maximum=10 * YEAR) == seconds
     assert parse_duration(str(seconds), "DURATION", maximum=10 * YEAR) == seconds
+
+
+def test_a_time_limit_is_1_second_to_1_hour() -> None:
+    assert [parse_time_limit(text) for text in ("1", "90s", "1h")] == [1, 90, 3600]
+    assert parse_time_limit("2h", maximum=7200) == 7200
+    with pytest.raises(UsageError, match="--timeout must be greater than zero"):
+        parse_time_limit("0s")
+    with pytest.raises(UsageError, match="--timeout is too long: 3601 is 3601 seconds, but the maximum is 3600"):
+        parse_time_limit("3601")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.environment import Environment, OutputFormat
 from psyche_cli.limits import LOCAL_RPC_URL, U64_MAX
@@ -199,6 +199,32 @@ StateDir = Annotated[
         "--state-dir",
         metavar="DIR",
         help="Folder of the journal of sent transactions. Defaults to psyche-cli in the user's state folder.",
+    ),
+]
+Commitment = Annotated[
+    Literal["processed", "confirmed", "finalized"] | None,
+    option(
+        "--commitment",
+        help="How final the blocks must be on which the command relies: processed (only to look), confirmed, or "
+        "finalized, which takes about 15 seconds longer. Defaults to confirmed.",
+    ),
+]
+Timeout = Annotated[
+    str | None,
+    option(
+        "--timeout",
+        metavar="DURATION",
+        help="Time limit of the whole command: seconds, or a duration such as 2m. By default, each request that reads "
+        "is repeated for up to 20 seconds.",
+    ),
+]
+WritingTimeout = Annotated[
+    str | None,
+    option(
+        "--timeout",
+        metavar="DURATION",
+        help="Time limit of the whole command: seconds, or a duration such as 2m. A short limit more often "
+        "leaves the outcome of a transaction unknown.",
     ),
 ]
 PriorityFeePrice = Annotated[

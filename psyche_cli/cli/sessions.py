@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from psyche_cli.cli.options import (
     EXPECTED_VARIABLES,
     VARIABLES,
+    Commitment,
     EnvFile,
     LocalRpc,
     MaxFee,
@@ -22,7 +23,9 @@ from psyche_cli.cli.options import (
     PriorityFeePrice,
     Rpc,
     StateDir,
+    Timeout,
     WalletPath,
+    WritingTimeout,
     WsRpc,
     Yes,
 )
@@ -47,6 +50,9 @@ _LOCAL_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotatio
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _STATE_DIR = inspect.Parameter("state_dir", _KEYWORD, default=None, annotation=StateDir)
 _ENV_FILE = inspect.Parameter("env_file", _KEYWORD, default=None, annotation=EnvFile)
+_COMMITMENT = inspect.Parameter("commitment", _KEYWORD, default=None, annotation=Commitment)
+_TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotation=Timeout)
+_WRITING_TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotation=WritingTimeout)
 _PRIORITY_FEE = inspect.Parameter("priority_fee", _KEYWORD, default=None, annotation=PriorityFeePrice)
 _MAX_FEE = inspect.Parameter("max_fee", _KEYWORD, default=None, annotation=MaxFee)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
@@ -136,12 +142,13 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
 
 
 def reads(
-    *, example: str, local: bool = False, env_file: bool = False
+    *, example: str, local: bool = False, env_file: bool = False, settles: bool = False
 ) -> Callable[[Callable[..., Reading]], Declaration]:
-    """Declare a verb that needs an endpoint. Adds ``--rpc``, and the unused ``--ws-rpc``.
+    """Declare a verb that needs an endpoint. Adds ``--rpc`` and other options of a session.
 
     A ``local`` verb is for local validators: its default endpoint does not depend on the configuration of the Solana
-    CLI, and it has no ``--ws-rpc``. ``env_file`` adds ``--env-file``.
+    CLI, and ``--rpc`` is the only option added. ``env_file`` adds ``--env-file``. A verb that ``settles`` waits for
+    transactions.
     """
 
     def declare(function: Callable[..., Reading]) -> Declaration:
@@ -154,10 +161,13 @@ def reads(
             read: Reading = _call(function, call)
             from psyche_cli.operations.sessions import reading_session
 
-            with reading_session(call.environment, rpc=call.values["rpc"], given=given_options(call)) as session:
+            limits = _limits(call, local=local, settles=settles)
+            with reading_session(
+                call.environment, rpc=call.values["rpc"], given=given_options(call), **limits
+            ) as session:
                 return read(session)
 
-        added = _endpoint_options(local)
+        added = _endpoint_options(local, _WRITING_TIMEOUT if settles else _TIMEOUT)
         if env_file:
             added["env_file"] = _ENV_FILE
         return Declaration(function, act, example, added)
@@ -187,7 +197,6 @@ def writes(
             from psyche_cli.solana.sending.priority_fee import requested_fee
 
             fee = requested_fee(call.values.get("priority_fee"), call.values.get("max_fee"))
-
             with signing_session(
                 call.environment,
                 rpc=call.values["rpc"],
@@ -198,10 +207,11 @@ def writes(
                 run_id=call.values.get("run_id"),
                 intent=_intent(function, call),
                 fee=fee,
+                **_limits(call, local=local, settles=True),
             ) as session:
                 return outcome_of(write, session)
 
-        added = _endpoint_options(local)
+        added = _endpoint_options(local, _WRITING_TIMEOUT)
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
         added["state_dir"] = _STATE_DIR
         if not local:
@@ -213,8 +223,31 @@ def writes(
     return declare
 
 
-def _endpoint_options(local: bool) -> dict[str, inspect.Parameter]:
-    return {"rpc": _LOCAL_RPC} if local else {"rpc": _RPC, "ws_rpc": _WS_RPC}
+def _endpoint_options(local: bool, timeout: inspect.Parameter) -> dict[str, inspect.Parameter]:
+    if local:
+        return {"rpc": _LOCAL_RPC}
+    return {"rpc": _RPC, "ws_rpc": _WS_RPC, "commitment": _COMMITMENT, "timeout": timeout}
+
+
+def _limits(call: Call, *, local: bool, settles: bool) -> dict[str, Any]:
+    """The commitment and the time limit in seconds of a session, as far as they are given."""
+    if local:
+        return {}
+    commitment, text = call.values["commitment"], call.values["timeout"]
+    if settles and commitment == "processed":
+        from psyche_cli.errors import UsageError
+
+        raise UsageError(
+            "--commitment processed is only for commands that look: a processed block may still be dropped, and a "
+            "transaction in it with it.",
+            hint="Use confirmed, the default, or finalized.",
+        )
+    timeout = None
+    if text is not None:
+        from psyche_cli.durations import parse_time_limit
+
+        timeout = parse_time_limit(text)
+    return {"commitment": commitment, "timeout": timeout}
 
 
 def _report_unused(call: Call) -> None:

@@ -12,6 +12,7 @@ from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.solana.endpoints import check_rpc_url, endpoint_label
 from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
 
@@ -32,13 +33,20 @@ class Session:
 
 @contextmanager
 def reading_session(
-    environment: Environment, *, rpc: str | None, given: GivenOptions = NOTHING_GIVEN
+    environment: Environment,
+    *,
+    rpc: str | None,
+    given: GivenOptions = NOTHING_GIVEN,
+    commitment: str | None = None,
+    timeout: float | None = None,
 ) -> Iterator[Session]:
     """Open a session without a wallet, at the endpoint ``rpc`` or, if it is None, the default one.
 
-    Raises UsageError for an invalid URL.
+    ``timeout`` limits the command, in seconds after its start. Raises UsageError for an invalid URL.
     """
-    with connected(environment, rpc) as client:
+    with connected(environment, rpc, commitment) as client:
+        if timeout is not None:
+            client = client.within(Deadline(environment.clock, timeout, since=environment.started, total=True))
         yield Session(
             rpc=client,
             programs=PUBLISHED,
@@ -48,13 +56,16 @@ def reading_session(
 
 
 @contextmanager
-def connected(environment: Environment, rpc: str | None) -> Iterator[RpcClient]:
-    """Context manager for a client of an endpoint.
+def connected(environment: Environment, rpc: str | None, commitment: str | None = None) -> Iterator[RpcClient]:
+    """Context manager for a client of an endpoint at a commitment, by default "confirmed".
 
     If ``rpc`` is None, the configuration of the Solana CLI decides: its ``json_rpc_url``, which is reported, and its
     ``commitment``. Without that, it is the local validator. Raises UsageError for an invalid URL or configuration.
     """
-    url, commitment = (rpc, None) if rpc is not None else _default_endpoint(environment)
+    if rpc is None:
+        url, commitment = _default_endpoint(environment, commitment)
+    else:
+        url = rpc
     url = check_rpc_url(url)
     environment.redactor.learn_url(url)
     transport = environment.requests.watch(environment.open_transport(url))
@@ -64,23 +75,23 @@ def connected(environment: Environment, rpc: str | None) -> Iterator[RpcClient]:
         transport.close()
 
 
-def _default_endpoint(environment: Environment) -> tuple[str, str | None]:
-    """The URL of the default endpoint, and the commitment if it is configured."""
+def _default_endpoint(environment: Environment, commitment: str | None) -> tuple[str, str | None]:
+    """The URL of the default endpoint, and the commitment: the given one, else that of the configuration, if any."""
     path = environment.solana_cli_config_path
     if not os.path.lexists(path):
-        return LOCAL_RPC_URL, None
+        return LOCAL_RPC_URL, commitment
     from psyche_cli.solana.cli_config import read_solana_cli_config
 
     config = read_solana_cli_config(path)
     if config.json_rpc_url is None:
-        return LOCAL_RPC_URL, None
+        return LOCAL_RPC_URL, commitment
     try:
         label = endpoint_label(check_rpc_url(config.json_rpc_url))
     except UsageError as error:
         error.hint = f"The URL is json_rpc_url in {path}. {error.hint}"
         raise
-    # "processed" blocks may still be dropped, so they are never relied on.
-    commitment = None if config.commitment == "processed" else config.commitment
+    if commitment is None and config.commitment != "processed":  # whose blocks may still be dropped
+        commitment = config.commitment
     at = "" if commitment in (None, "confirmed") else f" with commitment {commitment}"
     environment.diagnostics.line(f"Using the cluster {label}{at}, from {path}.")
     return config.json_rpc_url, commitment

@@ -121,8 +121,9 @@ class SigningSession(Session):
 
         Restarts the deadline, so that the time until the user answers does not count.
         """
+        asked = self.clock.monotonic()
         if self.ask(consequence):
-            self.deadline.restart()
+            self.deadline.restart(waited=self.clock.monotonic() - asked)
 
 
 def outcome_of(operation: Callable[[SigningSession], Result], session: SigningSession) -> Result:
@@ -145,11 +146,13 @@ def signing_session(
     run_id: str | None = None,
     intent: str = "",
     fee: PriorityFee | None = None,
+    commitment: str | None = None,
+    timeout: float | None = None,
 ) -> Iterator[SigningSession]:
     """Open a session with the wallet given by ``wallet_path`` or by the environment.
 
-    No request is made later than WRITING_SECONDS after the start of the command, not counting the time until a seed
-    phrase was typed. Errors raised in the session state in
+    No request is made later than ``timeout`` seconds (None: WRITING_SECONDS) after the start of the command, not
+    counting the time until a seed phrase was typed. Errors raised in the session state in
     ``sent`` and ``signature`` whether a transaction may have reached the cluster; a stop signal is raised as
     Interrupted with the same fields. With ``agreed``, irreversible actions need no confirmation.
 
@@ -175,7 +178,7 @@ def signing_session(
     )
     with (
         closing(journal),
-        connected(environment, rpc) as client,
+        connected(environment, rpc, commitment) as client,
         one_write(
             client,
             environment.clock,
@@ -187,6 +190,7 @@ def signing_session(
             recorder=recorder,
             warn=environment.diagnostics.line,
             fee=fee,
+            timeout=timeout,
         ) as session,
     ):
         yield session
@@ -205,14 +209,16 @@ def one_write(
     recorder: Recorder | None = None,
     warn: Callable[[str], None] = lambda _: None,
     fee: PriorityFee | None = None,
+    timeout: float | None = None,
 ) -> Iterator[SigningSession]:
     """A session for one write operation over an existing client.
 
-    No request is made later than WRITING_SECONDS after ``since``, in seconds of the clock's ``monotonic`` (None: now).
+    No request is made later than ``timeout`` seconds (None: WRITING_SECONDS) after ``since``, in seconds of the clock's
+    ``monotonic`` (None: now); with a ``timeout``, that is a total for all transactions.
     Errors report what this operation has sent. With a ``recorder``, transactions are recorded, and ``warn`` receives
     lines about those of earlier commands. ``fee`` is the priority fee of every transaction.
     """
-    deadline = Deadline(clock, WRITING_SECONDS, since=since)
+    deadline = Deadline(clock, WRITING_SECONDS if timeout is None else timeout, since=since, total=timeout is not None)
     rpc = client.within(deadline)
 
     def advise(signature: str) -> str:

@@ -177,6 +177,17 @@ def test_a_policy_does_not_retry_unknown_errors() -> None:
     assert issubclass(NetworkError, PsycheError)
 
 
+def test_a_total_deadline_is_moved_only_by_the_time_spent_waiting_for_the_user() -> None:
+    clock = FakeClock()
+    deadline = Deadline(clock, 10, total=True)
+    clock.now += 4
+    deadline.restart()
+    assert deadline.remaining == 6
+    clock.now += 30
+    deadline.restart(waited=29)
+    assert deadline.remaining == 5
+
+
 def test_no_attempt_and_no_pause_goes_beyond_the_deadline() -> None:
     rpc, cluster = client("getBalance", status(503, retry_after=4))
     bounded = rpc.within(Deadline(cluster.clock, 10))

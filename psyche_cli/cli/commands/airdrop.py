@@ -8,7 +8,7 @@ from psyche_cli.cli.options import Argument, WalletAddress
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
-@reads(example="psyche-cli airdrop 1 --url devnet")
+@reads(example="psyche-cli airdrop 1 --url devnet", settles=True)
 def command(
     call: Call,
     *,

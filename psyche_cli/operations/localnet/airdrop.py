@@ -19,6 +19,7 @@ from psyche_cli.results import OperationResult
 from psyche_cli.solana.endpoints import is_loopback
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
+from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
 _MAINNET_GENESIS: Final = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
@@ -54,7 +55,8 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
     """Request lamports from the faucet once, and wait until its transaction has landed at the client's commitment.
 
     Raises LocalnetError if the cluster has no faucet, NetworkError if the faucet refuses or does not respond,
-    ProgramRefused if its transaction failed, TransactionUnknown if it did not land within 60 seconds, and Interrupted.
+    ProgramRefused if its transaction failed, TransactionUnknown if it did not land by the deadline of ``rpc`` (by
+    default within 60 seconds), and Interrupted.
     ``sent`` of each error states whether the airdrop may have been sent; ``signature`` is set if the faucet returned
     one.
     """
@@ -95,9 +97,9 @@ def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
 
 
 def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, wait: Wait) -> int:
-    deadline = clock.monotonic() + DEADLINE_SECONDS
+    deadline = rpc.deadline or Deadline(clock, DEADLINE_SECONDS)
     polls = 0
-    while (left := deadline - clock.monotonic()) > 0:
+    while (left := deadline.remaining) > 0:
         polls += 1
         wait.now(f"poll {polls}, {{}} s left", left)
         try:
@@ -112,9 +114,9 @@ def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, wait: Wait)
                     signature=str(signature),
                 )
             return status.slot
-        rpc.waits.sleep(clock, min(_POLL_SECONDS, max(0.0, deadline - clock.monotonic())))
+        rpc.waits.sleep(clock, min(_POLL_SECONDS, deadline.remaining))
     raise TransactionUnknown(
-        f"The airdrop {signature} did not land within {DEADLINE_SECONDS:.0f} seconds; it may still land.",
+        f"The airdrop {signature} did not land within {deadline.seconds:g} seconds; it may still land.",
         hint=_LOOK_AT_BALANCE,
         sent=True,
         signature=str(signature),

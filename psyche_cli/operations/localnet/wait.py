@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from psyche_cli.durations import format_duration, parse_duration
+from psyche_cli.durations import format_duration, parse_time_limit
 from psyche_cli.environment import Clock
-from psyche_cli.errors import NetworkError, TimedOut, UsageError
+from psyche_cli.errors import NetworkError, TimedOut
 from psyche_cli.operations.localnet.payloads import WaitData
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult
@@ -23,9 +23,7 @@ def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> Operatio
     Connection failures, timeouts and error responses are retried. Raises UsageError, and TimedOut with the last
     failure.
     """
-    seconds = parse_duration(timeout, "--timeout", maximum=_LONGEST_WAIT)
-    if seconds == 0:
-        raise UsageError("--timeout must be greater than zero.", hint="Use at least 1 second.")
+    seconds = parse_time_limit(timeout, maximum=_LONGEST_WAIT)
     label = session.rpc.label
     deadline = clock.monotonic() + seconds
     failure = "it was not contacted."

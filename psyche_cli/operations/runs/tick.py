@@ -71,6 +71,7 @@ def tick(
     first = last = _look(session, located)
     looks = 1
     reported = ""
+    total = session.deadline.total
     with session.rpc.waits.showing(f"Watching run {run_id}") as wait:
         while True:
             if last.need.now:
@@ -82,7 +83,7 @@ def tick(
             reported = _report_idle(session, run_id, last.need, reported)
             pause = _seconds_to_next(session, started, interval)
             wait.now(f"{state.text}, check {looks + 1} in {{}} s", pause)
-            session.rpc.waits.sleep(session.clock, pause)
+            session.rpc.waits.sleep(session.clock, min(pause, session.deadline.remaining) if total else pause)
             session.deadline.restart()
             last = _look(session, located)
             looks += 1

@@ -42,7 +42,7 @@ def resume(
     settled: list[JournalEntry] = []
     receipts: list[Receipt] = []
     unknown: list[TransactionUnknown] = []
-    deadline = Deadline(clock, WRITING_SECONDS)
+    deadline = session.rpc.deadline or Deadline(clock, WRITING_SECONDS)
     sender = Sender(
         session.rpc.within(deadline),
         clock,

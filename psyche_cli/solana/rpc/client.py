@@ -257,13 +257,13 @@ class RpcClient(Requester):
         """A transaction with its logs and fee, or None if the ledger does not (yet) contain it."""
         return self.call(
             "getTransaction",
-            [str(signature), self._options(encoding="json", maxSupportedTransactionVersion=0)],
+            [str(signature), self._ledger_options(encoding="json", maxSupportedTransactionVersion=0)],
             read_landed_transaction,
         )
 
     def signatures_for_address(self, address: Pubkey, *, before: Signature | None = None) -> list[AddressSignature]:
         """Transactions that include ``address``, newest first: the newest 1,000, or the 1,000 before ``before``."""
-        options = self._options(limit=SIGNATURES_PER_CALL, **({} if before is None else {"before": str(before)}))
+        options = self._ledger_options(limit=SIGNATURES_PER_CALL, **({} if before is None else {"before": str(before)}))
         return self.call("getSignaturesForAddress", [str(address), options], read_address_signatures)
 
     def transaction_logs(self, signature: Signature) -> tuple[str, ...] | None:
@@ -277,6 +277,10 @@ class RpcClient(Requester):
 
     def _options(self, **more: Json) -> dict[str, Json]:
         return {"commitment": self._commitment, **more}
+
+    def _ledger_options(self, **more: Json) -> dict[str, Json]:
+        """The options of a method that reads the ledger, which contains no block below ``confirmed``."""
+        return {**self._options(**more), "commitment": self._commitment.replace("processed", "confirmed")}
 
     def _state_options(self, **more: Json) -> Json:
         """The options of a method that reads the state of the chain, including the required slot."""

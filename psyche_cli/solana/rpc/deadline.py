@@ -6,16 +6,23 @@ from psyche_cli.environment import Clock
 
 
 class Deadline:
-    """A deadline ``seconds`` after now, or after ``since`` (in the clock's monotonic time), shared by several calls."""
+    """A deadline ``seconds`` after now, or after ``since`` (in the clock's monotonic time), shared by several calls.
 
-    def __init__(self, clock: Clock, seconds: float, *, since: float | None = None) -> None:
+    A ``total`` deadline, which the user has set, does not start again for the next of several transactions.
+    """
+
+    def __init__(self, clock: Clock, seconds: float, *, since: float | None = None, total: bool = False) -> None:
         self.seconds = seconds
+        self.total = total
         self._clock = clock
         self._end = (clock.monotonic() if since is None else since) + seconds
 
-    def restart(self) -> None:
-        """Restart the countdown, after waiting for the user or before the next of several transactions."""
-        self._end = self._clock.monotonic() + self.seconds
+    def restart(self, *, waited: float = 0.0) -> None:
+        """Restart the countdown before the next of several transactions, or after the user was ``waited`` for.
+
+        A total deadline is only moved by the seconds ``waited``.
+        """
+        self._end = self._end + waited if self.total else self._clock.monotonic() + self.seconds
 
     @property
     def remaining(self) -> float:

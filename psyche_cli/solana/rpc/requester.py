@@ -160,7 +160,7 @@ class Requester:
             raise TimedOut(
                 f"The command's time limit of {self._deadline.seconds:g} seconds expired before {method} could be sent "
                 f"to {self.label}.",
-                hint="The endpoint is slow. Use another one, or try again later.",
+                hint="The endpoint is slow. Use another one or a longer --timeout, or try again later.",
                 endpoint=self.label,
                 request_sent=False,
             )

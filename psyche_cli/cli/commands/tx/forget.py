@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from psyche_cli.results import Result
 
 
-@reads(example="psyche-cli tx forget SIGNATURE")
+@reads(example="psyche-cli tx forget SIGNATURE", settles=True)
 def command(
     call: Call,
     signature: TransactionSignature,
