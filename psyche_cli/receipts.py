@@ -10,7 +10,8 @@ class Receipt:
     """A transaction that landed without an error.
 
     ``label`` is a short description; ``signature`` is base58. If the endpoint did not return the landed transaction,
-    ``logs`` is empty and ``fee_lamports`` is None. ``priority_fee_lamports`` is part of the fee.
+    ``logs`` is empty and ``fee_lamports`` is None. ``priority_fee_lamports`` is part of the fee. ``explorer`` is a link
+    to an explorer, if the cluster is public.
     """
 
     label: str
@@ -19,3 +20,4 @@ class Receipt:
     logs: tuple[str, ...] = ()
     fee_lamports: int | None = None
     priority_fee_lamports: int = 0
+    explorer: str | None = None

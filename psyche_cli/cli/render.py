@@ -146,7 +146,12 @@ class Renderer:
         return Row(self._shown(label), toned + self._shown(value[value.toned :]), value.tone, len(toned))
 
     def _transaction_rows(self, transactions: tuple[Receipt, ...]) -> list[Row]:
-        return [self._row((f"transaction ({one.label})", one.signature)) for one in transactions]
+        rows = []
+        for one in transactions:
+            rows.append(self._row((f"transaction ({one.label})", one.signature)))
+            if one.explorer is not None:
+                rows.append(self._row(("explorer", one.explorer)))
+        return rows
 
 
 def _envelope(

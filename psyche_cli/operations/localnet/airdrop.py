@@ -17,12 +17,12 @@ from psyche_cli.operations.sessions import Session
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.endpoints import is_loopback
+from psyche_cli.solana.public_clusters import MAINNET, explorer_link, public_cluster
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
-_MAINNET_GENESIS: Final = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
 """Genesis hash of mainnet-beta."""
 
 DEADLINE_SECONDS: Final = 60.0
@@ -77,12 +77,14 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
             sent=True,
             signature=str(signature),
         ) from None
-    return Receipt("airdrop", str(signature), slot)
+    return Receipt("airdrop", str(signature), slot, explorer=explorer_link(str(signature), None, rpc.label))
 
 
 def _refuse_mainnet(rpc: RpcClient) -> None:
     """Raise LocalnetError if the cluster is known to be mainnet-beta, whatever its endpoint is."""
-    if not is_loopback(rpc.label) and str(read_if_possible(rpc.genesis_hash)) == _MAINNET_GENESIS:
+    if is_loopback(rpc.label):
+        return
+    if public_cluster(str(read_if_possible(rpc.genesis_hash)), rpc.label) == MAINNET:
         raise _no_faucet(rpc.label, f"{rpc.label} belongs to mainnet-beta, where SOL is money and there is no faucet.")
 
 

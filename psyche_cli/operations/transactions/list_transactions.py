@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from psyche_cli.operations.transactions.payloads import TransactionListData
-from psyche_cli.operations.transactions.records import record_data, record_row
+from psyche_cli.operations.transactions.records import link_of_record, record_data, record_row
 from psyche_cli.results import OperationResult
-from psyche_cli.solana.sending.journal import Journal
+from psyche_cli.solana.sending.journal import Journal, JournalEntry
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
 
@@ -25,6 +25,11 @@ def list_transactions(
         if all
         else f"{unsettled} unsettled transaction{'' if unsettled == 1 else 's'}.",
         data=TransactionListData(journal=str(journal.path), transactions=[record_data(entry) for entry in shown]),
-        details=tuple(record_row(entry) for entry in shown),
+        details=tuple(row for entry in shown for row in _rows(entry)),
         next_steps=(given.command("tx resume"),) if unsettled > 0 else (),
     )
+
+
+def _rows(entry: JournalEntry) -> list[tuple[str, str]]:
+    link = link_of_record(entry)
+    return [record_row(entry), *([] if link is None else [("explorer", link)])]

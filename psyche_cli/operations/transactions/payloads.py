@@ -46,6 +46,7 @@ class TransactionRecord:
     created_accounts: list[NewAccount]
     slot: Annotated[Unsigned | None, "The slot in which it landed or failed."]
     error: Annotated[str | None, "The transaction error as JSON text, if it failed on-chain."]
+    explorer: Annotated[str | None, "A link to the transaction in an explorer; null unless the cluster is public."]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class TransactionStatusData:
     confirmation: Annotated[Literal["processed", "confirmed", "finalized"] | None, "Its commitment; null if unknown."]
     slot: Unsigned | None
     error: Annotated[str | None, "The transaction error as JSON text, if it failed."]
+    explorer: Annotated[str | None, "A link to the transaction in an explorer; null unless the cluster is public."]
     same_cluster: Annotated[
         bool | None, "Whether the endpoint serves the cluster on which it was recorded; null without a record."
     ]

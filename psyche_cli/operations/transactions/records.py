@@ -13,6 +13,7 @@ from psyche_cli.operations.transactions.payloads import NewAccount, TransactionR
 from psyche_cli.private_keys import holds_keypair
 from psyche_cli.redaction import Redactor
 from psyche_cli.results import Tone, Toned
+from psyche_cli.solana.public_clusters import explorer_link
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
 
 _TONES: Final[dict[RecordState, Tone]] = {RecordState.LANDED: "good", RecordState.FAILED: "bad"}
@@ -68,7 +69,13 @@ def record_data(entry: JournalEntry) -> TransactionRecord:
         created_accounts=[NewAccount(account.address, account.role) for account in entry.created_accounts],
         slot=entry.slot,
         error=None if entry.error is None else json.dumps(entry.error),
+        explorer=link_of_record(entry),
     )
+
+
+def link_of_record(entry: JournalEntry) -> str | None:
+    """A link to the transaction in an explorer; None unless its cluster is public."""
+    return explorer_link(entry.signature, entry.genesis_hash, entry.endpoint)
 
 
 def record_row(entry: JournalEntry) -> tuple[str, str]:

@@ -10,8 +10,9 @@ from solders.signature import Signature
 from psyche_cli.errors import NotFound, RpcError
 from psyche_cli.operations.sessions import Session
 from psyche_cli.operations.transactions.payloads import TransactionStatusData
-from psyche_cli.operations.transactions.records import record_data, record_row
-from psyche_cli.results import OperationResult
+from psyche_cli.operations.transactions.records import link_of_record, record_data, record_row
+from psyche_cli.results import OperationResult, Toned
+from psyche_cli.solana.public_clusters import explorer_link
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import TRANSACTION_HISTORY_NOT_AVAILABLE
 from psyche_cli.solana.rpc.types import SignatureStatus
@@ -26,7 +27,8 @@ def transaction_status(
     Raises NotFound if neither knows it, JournalError.
     """
     entry = journal.entry(str(signature))
-    same = None if entry is None else entry.genesis_hash == str(session.rpc.genesis_hash())
+    genesis = None if entry is None else str(session.rpc.genesis_hash())
+    same = None if entry is None else entry.genesis_hash == genesis
     found = _status(session.rpc, signature)
     if found is None and entry is None:
         raise NotFound(
@@ -36,10 +38,13 @@ def transaction_status(
     error = None if found is None or found.err is None else json.dumps(found.err)
     confirmation: Any = found.confirmation_status if found else None
     status = "unknown" if found is None else "landed" if error is None else "failed"
-    details = [("on the cluster", status if found is None else f"{status} in slot {found.slot}, {confirmation}")]
+    details: list[tuple[str, str]] = [("on the cluster", _shown_status(found))]
     if error is not None:
         details.append(("error", error))
     details.append(("in the journal", "no record" if entry is None else record_row(entry)[1]))
+    link = explorer_link(str(signature), genesis, session.rpc.label) if entry is None else link_of_record(entry)
+    if link is not None:
+        details.append(("explorer", link))
     resumable = entry is not None and entry.is_unsettled
     return OperationResult(
         summary=_summary(signature, status, session.rpc.label),
@@ -49,6 +54,7 @@ def transaction_status(
             confirmation=confirmation,
             slot=found.slot if found else None,
             error=error,
+            explorer=link,
             same_cluster=same,
             record=None if entry is None else record_data(entry),
         ),
@@ -62,6 +68,13 @@ def _summary(signature: Signature, status: str, label: str) -> str:
     if status == "unknown":
         return f"{label} does not know transaction {signature}."
     return f"Transaction {signature} {'landed' if status == 'landed' else 'failed on-chain'}."
+
+
+def _shown_status(found: SignatureStatus | None) -> Toned:
+    if found is None:
+        return Toned("unknown", "caution")
+    rest = f" in slot {found.slot}, {found.confirmation_status}"
+    return Toned("landed", "good", rest) if found.err is None else Toned("failed", "bad", rest)
 
 
 def _status(rpc: RpcClient, signature: Signature) -> SignatureStatus | None:

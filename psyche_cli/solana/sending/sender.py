@@ -15,6 +15,7 @@ from psyche_cli.environment import Clock
 from psyche_cli.errors import LOOK_UP, Interrupted, PsycheError, TimedOut, TransactionExpired
 from psyche_cli.receipts import Receipt
 from psyche_cli.solana.nonces import NonceUse
+from psyche_cli.solana.public_clusters import explorer_link
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Blockhash, Simulation
@@ -238,7 +239,10 @@ class Sender:
             raise error
         fee = ledger.fee_lamports if ledger else None
         priority = priority_fee_of(signed.raw)
-        return Receipt(delivery.label, str(signed.signature), status.slot, logs, fee, priority)
+        genesis = self._preparer.genesis
+        signature = str(signed.signature)
+        link = explorer_link(signature, None if genesis is None else str(genesis), self._rpc.label)
+        return Receipt(delivery.label, signature, status.slot, logs, fee, priority, link)
 
     def _signed(
         self,

@@ -13,6 +13,7 @@ from typing import Final
 from psyche_cli.environment import Clock
 from psyche_cli.errors import NetworkError, TransactionExpired, TransactionUnknown
 from psyche_cli.receipts import Receipt
+from psyche_cli.solana.public_clusters import explorer_link
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import SignatureStatus
@@ -85,6 +86,7 @@ def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -
         landed.logs if landed else (),
         landed.fee_lamports if landed else None,
         priority_fee_of(entry.raw),
+        explorer_link(entry.signature, entry.genesis_hash, entry.endpoint),
     )
     return Settlement(RecordState.LANDED, status, receipt)
 
