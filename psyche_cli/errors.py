@@ -25,6 +25,7 @@
     │   ├── TransactionTooLarge
     │   ├── BlockhashNotValid
     │   ├── AlreadySent
+    │   ├── UnplannedEffects
     │   └── ProgramRefused
     ├── AccountError                7  an account with unexpected content
     │   ├── WrongOwner
@@ -344,6 +345,33 @@ class BlockhashNotValid(Refused):
 
 class AlreadySent(Refused):
     """The same transaction, down to the blockhash, was sent before. Its signature is ``signature``."""
+
+
+class EffectDifference(TypedDict, total=False):
+    """A value of an account that differs between the simulation of a transaction and its plan.
+
+    ``address`` is the account, and ``account`` its type in words. ``path`` names the value: ``lamports``, ``owner``,
+    ``size`` (bytes of data), ``executable``, or a value of the content, such as ``config.total_steps``. ``before``,
+    ``planned`` and ``after`` are its values: now, according to the plan, and according to the simulation; null if
+    absent. ``why`` is a sentence, if the content could not be compared.
+    """
+
+    address: str
+    account: str
+    path: str
+    before: str | int | float | bool | None
+    planned: str | int | float | bool | None
+    after: str | int | float | bool | None
+    why: str
+
+
+class UnplannedEffects(Refused):
+    """The simulation of a transaction changes something that is not planned, or does not make a planned change.
+
+    It was not signed. ``differences`` lists the values.
+    """
+
+    differences: tuple[EffectDifference, ...]
 
 
 class ProgramRefused(Refused):

@@ -1,4 +1,7 @@
-"""Instructions for changing a run, directly or through its treasurer. No other module distinguishes the two."""
+"""Instructions for changing a run, directly or through its treasurer, and their effects.
+
+No other module distinguishes the two.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,12 @@ from typing import Any
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
+from psyche_cli.model.instructions import Instruction as ModelInstruction
+from psyche_cli.model.instructions import SetFutureEpochRates, SetPaused, Update, UpdateClientVersion
+from psyche_cli.operations.effects.ledger import Effects
 from psyche_cli.operations.runs.find import Run
 from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.run_config.differences import as_stored
 
 
 @dataclass(frozen=True)
@@ -82,3 +89,17 @@ def instructions_for(change: Change, run: Run, authority: Pubkey, instructions: 
     if change.client_version is not None:
         parts.append(instructions.update_client_version(**owner, new_version=change.client_version))
     return parts
+
+
+def effects_of(change: Change, run: Run, authority: Pubkey) -> Effects:
+    """The effects of the change, which are the same with and without a treasurer."""
+    parts: list[ModelInstruction] = []
+    if change.tables:
+        parts.append(Update(**{name: as_stored(table, name) for name, table in change.tables.items()}))
+    if change.earning_rate is not None or change.slashing_rate is not None:
+        parts.append(SetFutureEpochRates(change.earning_rate, change.slashing_rate))
+    if change.paused is not None:
+        parts.append(SetPaused(change.paused))
+    if change.client_version is not None:
+        parts.append(UpdateClientVersion(change.client_version))
+    return lambda ledger: ledger.run(run.account.address, *parts, signer=authority)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from solders.instruction import Instruction
+from solders.pubkey import Pubkey
 
+from psyche_cli.operations.effects.comparison import Comparison
+from psyche_cli.operations.effects.ledger import Effects
+from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Result
+from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.sending.sender import Sender
+from psyche_cli.solana.sending.transaction import writable_accounts
 from psyche_cli.solana.wallet import Wallet
 
 
 class PlannedTransaction(NamedTuple):
     """A transaction that an operation requests.
 
+    ``expected`` are its effects, with which its simulation is compared before it is signed; None for no comparison.
     ``extra_signers`` sign it besides the wallet. ``creates`` are the accounts with their own key that it creates:
     address to role. ``pays_again`` is whether a repetition of the command would pay again. ``follows`` is whether it
     depends on the transaction before it, so that it cannot be simulated until that one has landed.
@@ -23,10 +30,34 @@ class PlannedTransaction(NamedTuple):
 
     instructions: Sequence[Instruction]
     label: str
+    expected: Effects | None = None
     extra_signers: Sequence[Wallet] = ()
     creates: Mapping[str, str] | None = None
     pays_again: bool = False
     follows: bool = False
+
+
+Compare: TypeAlias = Callable[[PlannedTransaction], Comparison | None]
+"""Makes the comparison for a transaction; None if its effects are not known."""
+
+
+def comparing(rpc: RpcClient, programs: ProgramIds, payer: Pubkey, warn: Callable[[str], None]) -> Compare:
+    """Comparisons with what ``rpc`` has read. ``warn`` receives a line, once, if the node does not allow them."""
+    warned: list[str] = []
+
+    def warn_once(line: str) -> None:
+        if not warned:
+            warned.append(line)
+            warn(line)
+
+    def compare(transaction: PlannedTransaction) -> Comparison | None:
+        if transaction.expected is None:
+            return None
+        written = writable_accounts(transaction.instructions, payer)
+        created = [Pubkey.from_string(address) for address in transaction.creates or {}]
+        return Comparison(rpc, programs, transaction.expected, written, created, warn_once)
+
+    return compare
 
 
 class Outlet(Protocol):
@@ -51,18 +82,24 @@ class Diverted(Exception):
 class SendingOutlet:
     """Sends each transaction, signed by the wallet and its extra signers, before it takes the next one."""
 
-    def __init__(self, sender: Sender, wallet: Wallet) -> None:
+    def __init__(self, sender: Sender, wallet: Wallet, compare: Compare) -> None:
         self._sender = sender
         self._wallet = wallet
+        self._compare = compare
 
     def deliver(self, transactions: Sequence[PlannedTransaction]) -> Iterator[Receipt]:
         """Yield the receipt of each transaction once it has landed. Raises the errors of ``Sender.send``."""
         for transaction in transactions:
-            yield self._sender.send(
+            comparison = self._compare(transaction)
+            receipt = self._sender.send(
                 transaction.instructions,
                 self._wallet,
                 transaction.extra_signers,
                 label=transaction.label,
                 creates=transaction.creates,
                 pays_again=transaction.pays_again,
+                check=comparison,
             )
+            if comparison is not None:
+                comparison.remember(receipt.slot)
+            yield receipt

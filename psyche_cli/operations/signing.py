@@ -19,9 +19,10 @@ from solders.pubkey import Pubkey
 from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import LOOK_UP
+from psyche_cli.operations.effects.ledger import Effects
 from psyche_cli.operations.journal import open_journal
 from psyche_cli.operations.left_behind import settle_left_behind
-from psyche_cli.operations.outlets import Diverted, Outlet, PlannedTransaction, SendingOutlet
+from psyche_cli.operations.outlets import Diverted, Outlet, PlannedTransaction, SendingOutlet, comparing
 from psyche_cli.operations.sessions import Session, connected
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.instructions.builder import Instructions
@@ -87,13 +88,14 @@ class SigningSession(Session):
         self,
         instructions: Sequence[Instruction],
         *,
-        extra_signers: Sequence[Wallet] = (),
         label: str,
+        expected: Effects | None = None,
+        extra_signers: Sequence[Wallet] = (),
         creates: Mapping[str, str] | None = None,
         pays_again: bool = False,
     ) -> Receipt:
         """Send one transaction, as ``send_all`` does."""
-        planned = PlannedTransaction(instructions, label, extra_signers, creates, pays_again)
+        planned = PlannedTransaction(instructions, label, expected, extra_signers, creates, pays_again)
         [receipt] = self.send_all([planned])
         return receipt
 
@@ -219,7 +221,7 @@ def one_write(
     lines about those of earlier commands. ``fee`` is the priority fee of every transaction.
     """
     deadline = Deadline(clock, WRITING_SECONDS if timeout is None else timeout, since=since, total=timeout is not None)
-    rpc = client.within(deadline)
+    rpc = client.within(deadline).remembering()
 
     def advise(signature: str) -> str:
         return LOOK_UP if recorder is None else how_to_settle(signature, given)
@@ -246,6 +248,6 @@ def one_write(
             clock=clock,
             deadline=deadline,
             ask=ask,
-            outlet=SendingOutlet(sender, wallet),
+            outlet=SendingOutlet(sender, wallet, comparing(rpc, PUBLISHED, wallet.address, warn)),
             earlier=earlier,
         )

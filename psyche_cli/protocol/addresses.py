@@ -94,8 +94,13 @@ def parse_pubkey(text: str, what: str) -> Pubkey:
 
 def instance_address(run_id: str, programs: ProgramIds = PUBLISHED) -> Pubkey:
     """The address of a CoordinatorInstance: coordinator program, ``"coordinator"``, run id. Raises InvalidRunId."""
+    return find_instance(run_id, programs)[0]
+
+
+def find_instance(run_id: str, programs: ProgramIds = PUBLISHED) -> tuple[Pubkey, int]:
+    """The address of a CoordinatorInstance with its bump. Raises InvalidRunId."""
     seeds = [b"coordinator", check_run_id(run_id).encode()]
-    return Pubkey.find_program_address(seeds, programs.coordinator)[0]
+    return Pubkey.find_program_address(seeds, programs.coordinator)
 
 
 def treasurer_index(run_id: str) -> int:
@@ -111,9 +116,14 @@ def treasurer_run_address(index: int, programs: ProgramIds = PUBLISHED) -> Pubke
 
     Raises UsageError for an index outside u64.
     """
+    return find_treasurer_run(index, programs)[0]
+
+
+def find_treasurer_run(index: int, programs: ProgramIds = PUBLISHED) -> tuple[Pubkey, int]:
+    """The address of a treasurer's Run with its bump. Raises UsageError for an index outside u64."""
     if not 0 <= index <= U64_MAX:
         raise UsageError(f"The treasurer index {index} is not in the range 0 to {U64_MAX}.", index=index)
-    return Pubkey.find_program_address([b"Run", index.to_bytes(8, "little")], programs.treasurer)[0]
+    return Pubkey.find_program_address([b"Run", index.to_bytes(8, "little")], programs.treasurer)
 
 
 def authorization_address(
@@ -123,15 +133,27 @@ def authorization_address(
 
     Raises UsageError for a scope of more than 32 bytes, the maximum size of a seed.
     """
+    return find_authorization(grantor, grantee, programs, scope)[0]
+
+
+def find_authorization(
+    grantor: Pubkey, grantee: Pubkey, programs: ProgramIds = PUBLISHED, scope: bytes = JOIN_SCOPE
+) -> tuple[Pubkey, int]:
+    """The address of an Authorization with its bump. Raises UsageError for a scope of more than 32 bytes."""
     if len(scope) > MAX_SEED_BYTES:
         raise UsageError(f"The scope is {len(scope)} bytes long; the maximum is {MAX_SEED_BYTES}.")
     seeds = [b"Authorization", bytes(grantor), bytes(grantee), scope]
-    return Pubkey.find_program_address(seeds, programs.authorizer)[0]
+    return Pubkey.find_program_address(seeds, programs.authorizer)
 
 
 def participant_address(run: Pubkey, user: Pubkey, programs: ProgramIds = PUBLISHED) -> Pubkey:
     """The address of a treasurer's Participant: treasurer program, ``"Participant"``, address of the Run, user."""
-    return Pubkey.find_program_address([b"Participant", bytes(run), bytes(user)], programs.treasurer)[0]
+    return find_participant(run, user, programs)[0]
+
+
+def find_participant(run: Pubkey, user: Pubkey, programs: ProgramIds = PUBLISHED) -> tuple[Pubkey, int]:
+    """The address of a treasurer's Participant with its bump."""
+    return Pubkey.find_program_address([b"Participant", bytes(run), bytes(user)], programs.treasurer)
 
 
 def associated_token_address(owner: Pubkey, mint: Pubkey) -> Pubkey:

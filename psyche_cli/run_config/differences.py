@@ -38,6 +38,17 @@ def _below(before: Any, after: Any, key: str, float32: frozenset[str]) -> list[D
     return [] if same else [Difference(key, before, after)]
 
 
+def as_stored(value: Any, prefix: str) -> Any:
+    """A table as it is read back from the account: values of f32 fields are rounded to 32 bits."""
+    return _stored(value, prefix, _float32_keys())
+
+
+def _stored(value: Any, key: str, float32: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _stored(inner, f"{key}.{name}", float32) for name, inner in value.items()}
+    return _rounded(value) if key in float32 else value
+
+
 def _float32_keys() -> frozenset[str]:
     found = set()
     for root, kind in ROOTS.items():

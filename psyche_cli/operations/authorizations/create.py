@@ -10,15 +10,17 @@ from psyche_cli.errors import AlreadyExists, ProgramRefused
 from psyche_cli.limits import NEW_AUTHORIZATION_BYTES
 from psyche_cli.operations.authorizations.find import decoded_if_taken, named
 from psyche_cli.operations.authorizations.payloads import JoinAuthorizationData
+from psyche_cli.operations.effects.ledger import Effects, Ledger
 from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
 from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization
-from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address
+from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE, authorization_address, find_authorization
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rent import Rent
 
 
 def create_join_authorization(
@@ -70,7 +72,8 @@ def _create_or_activate(
             address=str(address),
         )
 
-    receipt = send_creation(lambda: session.send(instructions, label=label), find_existing)
+    expected = effects_of(session, grantee, existing, funds.rent)
+    receipt = send_creation(lambda: session.send(instructions, label=label, expected=expected), find_existing)
     return (receipt,)
 
 
@@ -109,6 +112,27 @@ def _result(
         transactions=transactions,
         next_steps=() if run_id is None else (session.given.command("create-run", run_id=run_id),),
     )
+
+
+def effects_of(session: SigningSession, grantee: Pubkey, existing: Authorization | None, rent: Rent) -> Effects:
+    """The effects: the authorization is created, unless it exists, and activated."""
+    grantor, programs = session.authority, session.programs
+    address, bump = find_authorization(grantor, grantee, programs)
+    content = Authorization(address, 0, bump, grantor, grantee, JOIN_SCOPE, False, (), 0)
+
+    def effects(ledger: Ledger) -> None:
+        if existing is None:
+            owner = programs.authorizer
+            ledger.create(address, owner=owner, size=NEW_AUTHORIZATION_BYTES, rent=rent, content=content)
+        set_active(ledger, address, active=True)
+
+    return effects
+
+
+def set_active(ledger: Ledger, address: Pubkey, *, active: bool) -> None:
+    """Apply the grantor's change of an authorization to the ledger."""
+    now = ledger.clock.unix_timestamp
+    ledger.change(address, lambda found: found._replace(active=active, grantor_update_timestamp=now))
 
 
 def plan(

@@ -14,15 +14,18 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import InvalidPublicKey, ProgramRefused, UsageError
 from psyche_cli.limits import MAX_TRANSACTION_BYTES, NEW_AUTHORIZATION_BYTES
-from psyche_cli.operations.authorizations.create import plan
+from psyche_cli.operations.authorizations.create import effects_of, plan
 from psyche_cli.operations.authorizations.find import decoded_if_taken
 from psyche_cli.operations.authorizations.payloads import AuthorizedFileData, AuthorizedLine
+from psyche_cli.operations.effects.ledger import Effects, Ledger
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.outlets import PlannedTransaction
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.protocol.accounts.small_accounts import Authorization
 from psyche_cli.protocol.addresses import authorization_address, parse_pubkey
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
+from psyche_cli.solana.rent import Rent
 from psyche_cli.texts import decoded
 
 _LARGEST_FILE: Final = 1024 * 1024
@@ -47,8 +50,13 @@ class _Task:
     grantee: Pubkey
     address: Pubkey
     instructions: list[Instruction]
-    creates: bool
+    existing: Authorization | None
     lamports: int
+
+    @property
+    def creates(self) -> bool:
+        """Whether the authorization does not exist yet."""
+        return self.existing is None
 
 
 def read_grantees(path: Path) -> list[GranteeLine]:
@@ -113,10 +121,10 @@ def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) ->
     pending = list(dict.fromkeys(line.grantee for line in lines))
     refused_once = False
     while pending:
-        tasks = _look(session, pending, outcomes)
+        tasks, rent = _look(session, pending, outcomes)
         pending = []
         batches = _packed(session, tasks)
-        sending = session.send_all(_planned(batches))
+        sending = session.send_all(_planned(session, batches, rent))
         for number, batch in enumerate(batches):
             if receipts:
                 session.deadline.restart()
@@ -135,20 +143,34 @@ def authorize_grantees(session: SigningSession, lines: Sequence[GranteeLine]) ->
     return _result(session, lines, outcomes, receipts)
 
 
-def _planned(batches: Sequence[Sequence[_Task]]) -> list[PlannedTransaction]:
+def _planned(session: SigningSession, batches: Sequence[Sequence[_Task]], rent: Rent) -> list[PlannedTransaction]:
     return [
         PlannedTransaction(
             [instruction for task in batch for instruction in task.instructions],
             label=f"authorizations, {len(batch)} of {sum(map(len, batches[number:]))} left",
+            expected=_effects_of(session, batch, rent),
         )
         for number, batch in enumerate(batches)
     ]
 
 
+def _effects_of(session: SigningSession, batch: Sequence[_Task], rent: Rent) -> Effects:
+    each = [effects_of(session, task.grantee, task.existing, rent) for task in batch]
+
+    def effects(ledger: Ledger) -> None:
+        for apply in each:
+            apply(ledger)
+
+    return effects
+
+
 def _look(
     session: SigningSession, grantees: Sequence[Pubkey], outcomes: dict[Pubkey, tuple[Outcome, str | None]]
-) -> list[_Task]:
-    """The remaining work. Adds already active authorizations to ``outcomes``. Raises InsufficientFunds."""
+) -> tuple[list[_Task], Rent]:
+    """The remaining work, and the cluster's rent. Adds already active authorizations to ``outcomes``.
+
+    Raises InsufficientFunds.
+    """
     grantor = session.authority
     addresses = [authorization_address(grantor, grantee, session.programs) for grantee in grantees]
     found, funds = accounts_and_funds(session, addresses)
@@ -157,7 +179,7 @@ def _look(
         existing = decoded_if_taken(session, raw)
         instructions = plan(session.instructions, grantor, grantee, address, existing)
         if instructions:
-            tasks.append(_Task(grantee, address, instructions, existing is None, raw.lamports if raw else 0))
+            tasks.append(_Task(grantee, address, instructions, existing, raw.lamports if raw else 0))
         else:
             outcomes[grantee] = ("already active", None)
     rent = funds.rent.exempt_minimum(NEW_AUTHORIZATION_BYTES)
@@ -165,7 +187,7 @@ def _look(
         needed = sum(max(rent - task.lamports, 0) for task in tasks if task.creates)
         batches = [[i for task in batch for i in task.instructions] for batch in _packed(session, tasks)]
         require_lamports(session, funds, *batches, rent=needed)
-    return tasks
+    return tasks, funds.rent
 
 
 def _packed(session: SigningSession, tasks: Iterable[_Task]) -> list[list[_Task]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -11,6 +12,7 @@ from psyche_cli.amounts import format_sol
 from psyche_cli.limits import MAX_TRANSACTION_BYTES, NEW_AUTHORIZATION_BYTES
 from psyche_cli.operations.authorizations.find import authorization_data, authorization_details, require_authorization
 from psyche_cli.operations.authorizations.payloads import DelegatesData
+from psyche_cli.operations.effects.ledger import Effects, Ledger
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.outlets import PlannedTransaction
 from psyche_cli.operations.sending import read_if_possible
@@ -19,6 +21,7 @@ from psyche_cli.protocol.accounts.small_accounts import Authorization
 from psyche_cli.protocol.addresses import authorization_address
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
+from psyche_cli.solana.rent import Rent
 
 
 def change_delegates(
@@ -36,7 +39,8 @@ def change_delegates(
     [found], funds = accounts_and_funds(session, [address])
     before = require_authorization(session, found, grantor=grantor, grantee=grantee)
     target = wanted(before.delegates, clear=clear, added=added, removed=removed)
-    transactions = plan(session, before, target)
+    steps = plan(session, before, target)
+    transactions = [step.instructions for step in steps]
     size = NEW_AUTHORIZATION_BYTES + Pubkey.LENGTH * len(target)
     change = funds.rent.exempt_minimum(size) - before.lamports if transactions else 0
     if len(target) >= len(before.delegates):
@@ -44,7 +48,7 @@ def change_delegates(
     if transactions:
         require_lamports(session, funds, *transactions, rent=max(change, 0))
     receipts: list[Receipt] = []
-    sending = session.send_all(_planned(transactions))
+    sending = session.send_all(_planned(steps, address, funds.rent))
     for _ in transactions:
         if receipts:
             session.deadline.restart()
@@ -63,7 +67,14 @@ def wanted(
     return tuple(present) if sorted(map(bytes, target)) == sorted(map(bytes, present)) else target
 
 
-def plan(session: SigningSession, authorization: Authorization, target: Sequence[Pubkey]) -> list[list[Instruction]]:
+class Step(NamedTuple):
+    """The instructions of one transaction, and the delegates after it."""
+
+    instructions: list[Instruction]
+    delegates: tuple[Pubkey, ...]
+
+
+def plan(session: SigningSession, authorization: Authorization, target: Sequence[Pubkey]) -> list[Step]:
     """The transactions, with one instruction each: append the missing delegates, or clear and refill the list."""
     present = authorization.delegates
     if tuple(target) == present:
@@ -86,19 +97,35 @@ def plan(session: SigningSession, authorization: Authorization, target: Sequence
     room = MAX_TRANSACTION_BYTES - session.size(instruction([], clear=clear))
     most = room // Pubkey.LENGTH - 1  # one fewer, because the length prefixes in the message grow
     chunks = [rest[start : start + most] for start in range(0, len(rest), most)] or [[]]
-    return [instruction(chunk, clear=clear and number == 0) for number, chunk in enumerate(chunks)]
+    steps = []
+    delegates = () if clear else present
+    for number, chunk in enumerate(chunks):
+        delegates = (*delegates, *chunk)
+        steps.append(Step(instruction(chunk, clear=clear and number == 0), delegates))
+    return steps
 
 
-def _planned(transactions: Sequence[Sequence[Instruction]]) -> list[PlannedTransaction]:
-    count = len(transactions)
+def _planned(steps: Sequence[Step], address: Pubkey, rent: Rent) -> list[PlannedTransaction]:
+    count = len(steps)
     return [
         PlannedTransaction(
-            instructions,
+            step.instructions,
             label="delegates" if count == 1 else f"delegates, {number} of {count}",
+            expected=_effects_of(step, address, rent),
             follows=number > 1,
         )
-        for number, instructions in enumerate(transactions, 1)
+        for number, step in enumerate(steps, 1)
     ]
+
+
+def _effects_of(step: Step, address: Pubkey, rent: Rent) -> Effects:
+    """The effects: the list of delegates is replaced, and the account is resized with it."""
+
+    def effects(ledger: Ledger) -> None:
+        ledger.resize(address, NEW_AUTHORIZATION_BYTES + Pubkey.LENGTH * len(step.delegates), rent)
+        ledger.change(address, lambda found: found._replace(delegates=step.delegates))
+
+    return effects
 
 
 def _result(

@@ -8,6 +8,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import Refused
+from psyche_cli.operations.authorizations.create import set_active
 from psyche_cli.operations.authorizations.find import (
     authorization_data,
     authorization_details,
@@ -45,7 +46,9 @@ def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> O
         grantor=grantor, authorization=address, active=False
     )
     require_lamports(session, funds, [instruction])
-    receipt = session.send([instruction], label="deactivate")
+    receipt = session.send(
+        [instruction], label="deactivate", expected=lambda ledger: set_active(ledger, address, active=False)
+    )
     latest = read_if_possible(lambda: session.rpc.account(address))
     after = before if latest is None else require_authorization(session, latest, grantor=grantor, grantee=grantee)
     return _deactivated(session, after, receipt)
@@ -64,7 +67,7 @@ def close_join_authorization(session: SigningSession, grantee: Pubkey) -> Operat
     check_closing(session, authorization, decode_clock(clock))
     instruction = session.instructions.authorization_close(grantor=grantor, spill=grantor, authorization=address)
     require_lamports(session, funds, [instruction])
-    receipt = session.send([instruction], label="close")
+    receipt = session.send([instruction], label="close", expected=lambda ledger: ledger.close(address, grantor))
     recovered = authorization.lamports
     return OperationResult(
         summary=f"Closed the join authorization for {named(grantee)}; recovered {format_sol(recovered)} SOL of rent.",

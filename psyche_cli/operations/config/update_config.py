@@ -10,7 +10,7 @@ from solders.instruction import Instruction
 
 from psyche_cli.errors import NothingToDo, PsycheError, WrongRunState
 from psyche_cli.limits import MAX_TRANSACTION_BYTES
-from psyche_cli.operations.change import Change, instructions_for
+from psyche_cli.operations.change import Change, effects_of, instructions_for
 from psyche_cli.operations.config.payloads import ChangedValue, UpdateConfigData
 from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.funds import Funds, require_lamports
@@ -149,14 +149,20 @@ def _send(session: SigningSession, run: Run, funds: Funds, change: Change) -> tu
     whole = instructions(change)
     if change.metadata is None or session.size(whole) <= MAX_TRANSACTION_BYTES:
         require_lamports(session, funds, whole)
-        return (session.send(whole, label="update"),)
+        return (session.send(whole, label="update", expected=effects_of(change, run, authority)),)
     session.notify("The update is too large for one transaction: sending the metadata first, then everything else.")
-    halves = [instructions(part) for part in split(change)]
+    parts = split(change)
+    halves = [instructions(part) for part in parts]
     require_lamports(session, funds, *halves)
     for half in halves:
         session.simulate(half)
     labels = ("update metadata", "update configuration")
-    sending = session.send_all([PlannedTransaction(*planned) for planned in zip(halves, labels, strict=True)])
+    sending = session.send_all(
+        [
+            PlannedTransaction(half, label, effects_of(part, run, authority))
+            for half, label, part in zip(halves, labels, parts, strict=True)
+        ]
+    )
     first = next(sending)
     try:
         second = next(sending)

@@ -10,6 +10,7 @@ from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol, parse_am
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import MAX_DECIMALS, MINT_BYTES, TOKEN_ACCOUNT_BYTES
+from psyche_cli.operations.effects.ledger import Ledger
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.localnet.airdrop import request_sol
 from psyche_cli.operations.localnet.payloads import FundedWalletData, NewMintData, NewWalletData
@@ -18,9 +19,11 @@ from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import reading_session
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.private_keys import refuse_key_as_path
+from psyche_cli.protocol.accounts.token_accounts import TokenMint
 from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.redaction import Redactor
 from psyche_cli.results import OperationResult, PlainText
+from psyche_cli.solana.programs import TOKEN_PROGRAM
 from psyche_cli.solana.wallet import Wallet, keypair_file_address
 
 
@@ -79,7 +82,7 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
     base_units = parse_amount(amount, decimals, "--amount", allow_zero=True)
     owner, mint = session.authority, Wallet.generate("the new mint")
     holder = associated_token_address(owner, mint.address)
-    _, funds = accounts_and_funds(session, [])
+    _, funds = accounts_and_funds(session, [holder])
     mint_rent = funds.rent.exempt_minimum(MINT_BYTES)
     instructions = [
         *session.instructions.create_mint(
@@ -95,7 +98,20 @@ def new_mint(session: SigningSession, *, decimals: int, amount: str) -> Operatio
         )
     rent = mint_rent + funds.rent.exempt_minimum(TOKEN_ACCOUNT_BYTES)
     require_lamports(session, funds, instructions, rent=rent)
-    receipt = session.send(instructions, extra_signers=[mint], label="new mint", creates={str(mint.address): "mint"})
+
+    def effects(ledger: Ledger) -> None:
+        content = TokenMint(mint.address, decimals, base_units, owner)
+        ledger.create(mint.address, owner=TOKEN_PROGRAM, size=MINT_BYTES, rent=funds.rent, content=content)
+        ledger.create_token_account(holder, owner=owner, mint=mint.address, rent=funds.rent)
+        ledger.add_tokens(holder, base_units)
+
+    receipt = session.send(
+        instructions,
+        extra_signers=[mint],
+        label="new mint",
+        expected=effects,
+        creates={str(mint.address): "mint"},
+    )
     return OperationResult(
         summary=f"Created the mint {mint.address} with {decimals} decimals.",
         data=NewMintData(

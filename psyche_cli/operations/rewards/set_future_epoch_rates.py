@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from psyche_cli.amounts import format_amount, parse_amount
-from psyche_cli.operations.change import Change, instructions_for
+from psyche_cli.operations.change import Change, effects_of, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import Obligations, in_both_units, obligations_of
 from psyche_cli.operations.rewards.payloads import RatesData
@@ -58,7 +58,7 @@ def set_future_epoch_rates(
     )
     instructions = instructions_for(change, run, session.authority, session.instructions)
     require_lamports(session, funds, instructions)
-    receipt = session.send(instructions, label="set rates")
+    receipt = session.send(instructions, label="set rates", expected=effects_of(change, run, session.authority))
     return _result(session, run, before, now, decimals, receipt)
 
 

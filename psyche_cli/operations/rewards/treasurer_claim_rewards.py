@@ -13,6 +13,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.amounts import format_amount
 from psyche_cli.errors import InsufficientFunds, Refused, UsageError
 from psyche_cli.limits import PARTICIPANT_BYTES, TOKEN_ACCOUNT_BYTES
+from psyche_cli.operations.effects.ledger import Effects, Ledger
 from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
 from psyche_cli.operations.outlets import PlannedTransaction
 from psyche_cli.operations.rewards.claims import Claim, claims_of, missing_in_order
@@ -21,11 +22,14 @@ from psyche_cli.operations.rewards.payloads import RewardClaimsData, WalletClaim
 from psyche_cli.operations.runs.find import Run, Treasury, locate_run
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.protocol.accounts.small_accounts import Participant, TreasurerRun
 from psyche_cli.protocol.accounts.token_accounts import decode_token_account
-from psyche_cli.protocol.addresses import associated_token_address, participant_address
+from psyche_cli.protocol.addresses import associated_token_address, find_participant, participant_address
+from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import RawAccount, taken
+from psyche_cli.solana.rent import Rent
 from psyche_cli.solana.wallet import Wallet, load_keypair_file
 
 if TYPE_CHECKING:
@@ -99,7 +103,7 @@ def claim_rewards(
         rent = sum(payment.rent for payment in payments)
         require_lamports(session, funds, *(payment.instructions for payment in payments), rent=rent)
     receipts: dict[Pubkey, Receipt] = {}
-    sending = session.send_all([_planned(session, payment) for payment in payments])
+    sending = session.send_all([_planned(session, treasury, payment, funds.rent) for payment in payments])
     for payment in payments:
         if receipts:
             session.deadline.restart()
@@ -107,13 +111,44 @@ def claim_rewards(
     return _result(session, run, treasury, claims, amounts, tokens, receipts)
 
 
-def _planned(session: SigningSession, payment: _Payment) -> PlannedTransaction:
+def _planned(session: SigningSession, treasury: Treasury, payment: _Payment, rent: Rent) -> PlannedTransaction:
     own = payment.wallet == session.wallet
     return PlannedTransaction(
         payment.instructions,
         label="claim" if own else f"claim of {payment.claim.wallet}",
+        expected=_effects_of(payment, treasury, rent, session.programs),
         extra_signers=() if own else (payment.wallet,),
     )
+
+
+def _effects_of(payment: _Payment, treasury: Treasury, rent: Rent, programs: ProgramIds) -> Effects:
+    """The effects of a claim: missing accounts are created, tokens are paid, and the payment is recorded."""
+    run, user, amount = treasury.run.address, payment.claim.wallet, payment.amount
+    participant, bump = find_participant(run, user, programs)
+
+    def record_participant(record: Participant) -> Participant:
+        return record._replace(
+            claimed_collateral_amount=record.claimed_collateral_amount + amount,
+            claimed_earned_points=record.claimed_earned_points + amount,
+        )
+
+    def record_total(record: TreasurerRun) -> TreasurerRun:
+        return record._replace(
+            total_claimed_collateral_amount=record.total_claimed_collateral_amount + amount,
+            total_claimed_earned_points=record.total_claimed_earned_points + amount,
+        )
+
+    def effects(ledger: Ledger) -> None:
+        if not ledger.exists(payment.tokens):
+            ledger.create_token_account(payment.tokens, owner=user, mint=treasury.mint.address, rent=rent)
+        if not ledger.exists(participant):
+            content = Participant(participant, 0, bump, 0, 0)
+            ledger.create(participant, owner=programs.treasurer, size=PARTICIPANT_BYTES, rent=rent, content=content)
+        ledger.transfer_tokens(treasury.vault, payment.tokens, amount)
+        ledger.change(participant, record_participant)
+        ledger.change(run, record_total)
+
+    return effects
 
 
 def payable(

@@ -49,7 +49,12 @@ def top_up_rewards(
     if receipt is None:
         _require_tokens(session, source, raw_source, mint, amount)
         require_lamports(session, funds, instructions)
-        receipt = session.send(instructions, label="top up", pays_again=True)
+        receipt = session.send(
+            instructions,
+            label="top up",
+            expected=lambda ledger: ledger.transfer_tokens(source, treasury.vault, amount),
+            pays_again=True,
+        )
     held = read_if_possible(lambda: token_amount(session.rpc.account(treasury.vault)))
     if held is None:
         held = treasury.vault_amount + (amount if session.earlier is None else 0)

@@ -9,6 +9,7 @@ from psyche_cli.errors import Refused, UsageError
 from psyche_cli.limits import MAX_REPOSITORY_BYTES
 from psyche_cli.model.checkpoints import CheckpointValue, submit, variant
 from psyche_cli.model.from_account import state_from_account
+from psyche_cli.model.instructions import Checkpoint
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run_again, find_run_and_funds
 from psyche_cli.operations.runs.payloads import CheckpointData
@@ -74,7 +75,12 @@ def record_checkpoint(
         repo=repository.value,
     )
     require_lamports(session, funds, [instruction])
-    receipt = session.send([instruction], label="checkpoint")
+    recording, account = Checkpoint(repository.value), run.account.address
+    receipt = session.send(
+        [instruction],
+        label="checkpoint",
+        expected=lambda ledger: ledger.run(account, recording, signer=session.authority),
+    )
     latest = read_if_possible(lambda: find_run_again(session, run))
     return _result(run, latest, wanted, receipt)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from solders.pubkey import Pubkey
+
 from psyche_cli.amounts import format_sol
 from psyche_cli.errors import Refused, WrongRunState
+from psyche_cli.operations.effects.ledger import Effects, Ledger
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.runs.payloads import CloseRunData
@@ -35,7 +38,7 @@ def close_run(
         f"Closing run {run_id} permanently deletes its configuration, progress and points. "
         f"It returns {format_sol(recovered)} SOL of rent to {session.authority}."
     )
-    receipt = session.send([instruction], label="close")
+    receipt = session.send([instruction], label="close", expected=effects_of(run, session.authority))
     return OperationResult(
         summary=f"Closed run {run_id}; recovered {format_sol(recovered)} SOL of rent.",
         data=CloseRunData(
@@ -54,6 +57,16 @@ def close_run(
         ),
         transactions=(receipt,),
     )
+
+
+def effects_of(run: Run, recipient: Pubkey) -> Effects:
+    """The effects: both accounts are deleted, and their lamports go to ``recipient``."""
+
+    def effects(ledger: Ledger) -> None:
+        ledger.close(run.instance.address, recipient)
+        ledger.close(run.account.address, recipient)
+
+    return effects
 
 
 def check_closing(session: SigningSession, run: Run) -> None:

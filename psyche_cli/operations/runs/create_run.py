@@ -18,15 +18,21 @@ from psyche_cli.limits import (
     TOKEN_ACCOUNT_BYTES,
     TREASURER_RUN_BYTES,
 )
+from psyche_cli.model.instructions import Update
+from psyche_cli.model.states import initial_state
+from psyche_cli.operations.effects.ledger import Effects, Ledger
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.runs.find import Run, find_run
 from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer
 from psyche_cli.operations.sending import read_if_possible, send_creation
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, TreasurerRun
 from psyche_cli.protocol.accounts.token_accounts import decode_mint
 from psyche_cli.protocol.addresses import (
     associated_token_address,
     check_new_run_id,
+    find_instance,
+    find_treasurer_run,
     instance_address,
     parse_pubkey,
     treasurer_index,
@@ -110,6 +116,7 @@ def create_run(session: SigningSession, request: RunRequest) -> OperationResult[
             instructions,
             extra_signers=(account,),
             label="create run",
+            expected=effects_of(new, account.address, funds.rent, session.programs),
             creates={str(account.address): "coordinator account"},
         ),
         lambda: _existing_account_error(session, new, session.rpc.accounts(_addresses(new))),
@@ -171,6 +178,47 @@ def plan(instructions: Instructions, new: NewRun, account: Pubkey, account_rent:
         initialize = instructions.run_create(**shared, index=new.treasurer.index, collateral_mint=new.treasurer.mint)
         set_metadata = [instructions.run_update(**owner, run=new.treasurer.run)] if new.metadata else []
     return [create, initialize, *set_metadata]
+
+
+def effects_of(new: NewRun, account: Pubkey, rent: Rent, programs: ProgramIds) -> Effects:
+    """The effects: the created accounts with their rent and content."""
+    treasurer = new.treasurer
+    main_authority = new.main_authority if treasurer is None else treasurer.run
+    instance, bump = find_instance(new.run_id, programs)
+    content = CoordinatorInstance(instance, 0, bump, main_authority, new.join_authority, account, new.run_id)
+    state = initial_state(new.run_id, new.client_version)
+
+    def effects(ledger: Ledger) -> None:
+        owner = programs.coordinator
+        ledger.create(account, owner=owner, size=COORDINATOR_ACCOUNT_BYTES, rent=rent, content=state)
+        ledger.create(instance, owner=owner, size=COORDINATOR_INSTANCE_BYTES, rent=rent, content=content)
+        if treasurer is not None:
+            _create_treasurer(ledger, new, treasurer, account, rent, programs)
+        if new.metadata:
+            ledger.run(account, Update(metadata=new.metadata), signer=new.main_authority)
+
+    return effects
+
+
+def _create_treasurer(
+    ledger: Ledger, new: NewRun, treasurer: TreasurerPlan, account: Pubkey, rent: Rent, programs: ProgramIds
+) -> None:
+    run, bump = find_treasurer_run(treasurer.index, programs)
+    content = TreasurerRun(
+        address=run,
+        lamports=0,
+        bump=bump,
+        index=treasurer.index,
+        main_authority=new.main_authority,
+        join_authority=new.join_authority,
+        coordinator_account=account,
+        coordinator_instance=new.instance,
+        collateral_mint=treasurer.mint,
+        total_claimed_collateral_amount=0,
+        total_claimed_earned_points=0,
+    )
+    ledger.create(run, owner=programs.treasurer, size=TREASURER_RUN_BYTES, rent=rent, content=content)
+    ledger.create_token_account(treasurer.vault, owner=run, mint=treasurer.mint, rent=rent)
 
 
 def validate(request: RunRequest, wallet: Pubkey, programs: ProgramIds) -> NewRun:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psyche_cli.errors import ProgramRefused, WrongRunState
-from psyche_cli.operations.change import Change, instructions_for
+from psyche_cli.operations.change import Change, effects_of, instructions_for
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.runs.find import Run, find_run_again, find_run_and_funds
@@ -36,10 +36,11 @@ def set_paused(
     else:
         check_resume(session, run)
     label = "pause" if paused else "resume"
-    instructions = instructions_for(Change(paused=paused), run, session.authority, session.instructions)
+    change = Change(paused=paused)
+    instructions = instructions_for(change, run, session.authority, session.instructions)
     require_lamports(session, funds, instructions)
     try:
-        receipt = session.send(instructions, label=label)
+        receipt = session.send(instructions, label=label, expected=effects_of(change, run, session.authority))
     except ProgramRefused as error:
         # Another process may have done it first. A transaction that was sent and paid for is still reported as failed.
         latest = None if error.sent else read_if_possible(lambda: find_run_again(session, run))

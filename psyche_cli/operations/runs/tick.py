@@ -8,6 +8,7 @@ from typing import Final
 from psyche_cli.model.execution import Clock as ModelClock
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.from_account import state_from_account
+from psyche_cli.model.instructions import Tick
 from psyche_cli.model.machine import tick as model_tick
 from psyche_cli.model.outcomes import Abort, Refusal
 from psyche_cli.model.states import CoordinatorState
@@ -128,7 +129,10 @@ def _send_tick(session: SigningSession, located: LocatedRun, look: _Look) -> tup
         user=session.authority, instance=look.run.instance.address, account=look.run.account.address
     )
     require_lamports(session, look.funds, [instruction])
-    receipt = session.send([instruction], label="tick")
+    address = look.run.account.address
+    receipt = session.send(
+        [instruction], label="tick", expected=lambda ledger: ledger.run(address, Tick(), signer=session.authority)
+    )
     after = _look(session, located)
     before, now = look.run.account.run_state.text, after.run.account.run_state.text
     session.notify(f"Ticked run {look.run.run_id}: {before} -> {now}.")

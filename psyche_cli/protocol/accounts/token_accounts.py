@@ -21,16 +21,24 @@ class TokenMint(NamedTuple):
     decimals: int
     supply: int
     mint_authority: Pubkey | None
+    freeze_authority: Pubkey | None = None
 
 
 class TokenAccount(NamedTuple):
-    """A token account: ``amount`` in base units. The treasurer rejects an account with a ``delegate``."""
+    """A token account: ``amount`` in base units. The treasurer rejects an account with a ``delegate``.
+
+    The delegate may spend ``delegated_amount``. ``native_reserve`` is the rent, in lamports, of one of wrapped SOL.
+    """
 
     address: Pubkey
     mint: Pubkey
     owner: Pubkey
     amount: int
     delegate: Pubkey | None
+    is_frozen: bool = False
+    delegated_amount: int = 0
+    native_reserve: int | None = None
+    close_authority: Pubkey | None = None
 
 
 def decode_mint(raw: RawAccount) -> TokenMint:
@@ -42,19 +50,30 @@ def decode_mint(raw: RawAccount) -> TokenMint:
         mint = Mint.from_bytes(raw.data)
     except ValueError as error:
         raise malformed(raw, "mint", "the mint", 0, f"cannot be read ({error})") from error
-    return TokenMint(raw.address, mint.decimals, mint.supply, mint.mint_authority)
+    return TokenMint(raw.address, mint.decimals, mint.supply, mint.mint_authority, mint.freeze_authority)
 
 
 def decode_token_account(raw: RawAccount) -> TokenAccount:
     """The token account in ``raw``. Raises WrongOwner (Token-2022 included), WrongSize or MalformedAccount."""
     from solders.token.state import TokenAccount as SplTokenAccount
+    from solders.token.state import TokenAccountState
 
     _check(raw, "token account", TOKEN_ACCOUNT_BYTES)
     try:
         account = SplTokenAccount.from_bytes(raw.data)
     except ValueError as error:
         raise malformed(raw, "token account", "the account", 0, f"cannot be read ({error})") from error
-    return TokenAccount(raw.address, account.mint, account.owner, account.amount, account.delegate)
+    return TokenAccount(
+        raw.address,
+        account.mint,
+        account.owner,
+        account.amount,
+        account.delegate,
+        is_frozen=account.state == TokenAccountState.Frozen,
+        delegated_amount=account.delegated_amount,
+        native_reserve=account.is_native,
+        close_authority=account.close_authority,
+    )
 
 
 def _check(raw: RawAccount, what: str, size: int) -> None:

@@ -118,10 +118,14 @@ def read_account_and_slot(address: Pubkey, result: Json) -> tuple[int, RawAccoun
 
 def read_accounts(addresses: Sequence[Pubkey], result: Json) -> list[RawAccount | None]:
     """The result of getMultipleAccounts for these addresses."""
-    values = as_list(slot_and_value(result)[1])
+    return _accounts_at(addresses, slot_and_value(result)[1])
+
+
+def _accounts_at(addresses: Sequence[Pubkey], value: Json) -> list[RawAccount | None]:
+    values = as_list(value)
     if len(values) != len(addresses):
         raise ValueError(f"expected {len(addresses)} accounts, got {len(values)}")
-    return [read_account(address, value) for address, value in zip(addresses, values, strict=True)]
+    return [read_account(address, found) for address, found in zip(addresses, values, strict=True)]
 
 
 def read_program_accounts(result: Json) -> list[RawAccount]:
@@ -169,17 +173,19 @@ def read_prices(result: Json) -> list[int]:
     return [as_u64(as_object(slot).get("prioritizationFee")) for slot in as_list(result)]
 
 
-def read_simulation(value: Json) -> Simulation:
-    """The value of simulateTransaction."""
+def read_simulation(value: Json, addresses: Sequence[Pubkey] = ()) -> Simulation:
+    """The value of simulateTransaction, with which the accounts at ``addresses`` were requested."""
     fields = as_object(value)
     if "err" not in fields:
         raise ValueError("the simulation result has no err field")
     units, blockhash = fields.get("unitsConsumed"), fields.get("replacementBlockhash")
+    accounts = fields.get("accounts") if addresses and fields["err"] is None else None
     return Simulation(
         err=fields["err"],
         logs=as_logs(fields.get("logs")),
         units_consumed=None if units is None else as_u64(units),
         blockhash=None if blockhash is None else read_blockhash(blockhash),
+        accounts=None if accounts is None else tuple(_accounts_at(addresses, accounts)),
     )
 
 

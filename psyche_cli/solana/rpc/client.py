@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -47,6 +47,8 @@ from psyche_cli.solana.rpc.types import (
 )
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from psyche_cli.transport import Transport
 
 ACCOUNTS_PER_CALL = 100
@@ -73,6 +75,7 @@ class RpcClient(Requester):
     ) -> None:
         super().__init__(transport, clock, timeout, retry, deadline, waits)
         self._commitment = commitment
+        self._last_read: dict[Pubkey, tuple[int, RawAccount | None]] | None = None
 
     @property
     def commitment(self) -> str:
@@ -95,9 +98,26 @@ class RpcClient(Requester):
                 [str(address) for address in chunk],
                 self._state_options(encoding="base64+zstd", **cut),
             ]
-            read = partial(read_accounts, chunk)
-            found += self.call("getMultipleAccounts", params, read)
+            slot, part = self.call("getMultipleAccounts", params, partial(_slot_and_accounts, chunk))
+            if first_bytes is None:
+                self.remember(slot, dict(zip(chunk, part, strict=True)))
+            found += part
         return found
+
+    def remembering(self) -> Self:
+        """A client of the same endpoint that keeps the accounts that it reads, for ``last_read``."""
+        client = self._copy()
+        client._last_read = {}
+        return client
+
+    def remember(self, slot: int, accounts: Mapping[Pubkey, RawAccount | None]) -> None:
+        """Replace what is kept about these accounts by their content in ``slot``."""
+        if self._last_read is not None:
+            self._last_read.update((address, (slot, raw)) for address, raw in accounts.items())
+
+    def last_read(self, address: Pubkey) -> tuple[int, RawAccount | None] | None:
+        """The slot and content of an account when it was last read by ``accounts``; None if it has not been."""
+        return None if self._last_read is None else self._last_read.get(address)
 
     def account(self, address: Pubkey) -> RawAccount | None:
         """One account, or None."""
@@ -177,21 +197,26 @@ class RpcClient(Requester):
         """Simulate a signed transaction, with verification of its signatures and blockhash."""
         return self._simulate(transaction, sigVerify=True)
 
-    def simulate_unsigned(self, transaction: bytes, *, replace_blockhash: bool = True) -> Simulation:
-        """Simulate a transaction without verification of signatures, by default with the node's latest blockhash."""
-        return self._simulate(transaction, sigVerify=False, replaceRecentBlockhash=replace_blockhash)
+    def simulate_unsigned(
+        self, transaction: bytes, *, replace_blockhash: bool = True, accounts: Sequence[Pubkey] = ()
+    ) -> Simulation:
+        """Simulate a transaction without verification of signatures, by default with the node's latest blockhash.
 
-    def simulate_and_identify(self, transaction: bytes) -> tuple[Simulation, Hash]:
+        Requests ``accounts`` as they are afterwards, at most as many as the transaction has.
+        """
+        return self._simulate(transaction, accounts, sigVerify=False, replaceRecentBlockhash=replace_blockhash)
+
+    def simulate_and_identify(self, transaction: bytes, accounts: Sequence[Pubkey] = ()) -> tuple[Simulation, Hash]:
         """Like ``simulate_unsigned``, together with the cluster's genesis hash, in one round trip if possible."""
-        options = self._state_options(encoding="base64", sigVerify=False, replaceRecentBlockhash=True)
+        options = self._simulation_options(accounts, sigVerify=False, replaceRecentBlockhash=True)
         params: list[Json] = [_base64(transaction), options]
         results = self.try_together(("simulateTransaction", params), ("getGenesisHash", ()))
         if results is not None:
             try:
-                return _read_simulation(results[0]), read_hash(results[1])
+                return _read_simulation(accounts, results[0]), read_hash(results[1])
             except ValueError:
                 pass  # requested again below, with the errors of the single requests
-        return self.simulate_unsigned(transaction), self.genesis_hash()
+        return self.simulate_unsigned(transaction, accounts=accounts), self.genesis_hash()
 
     def recent_prices(self, writable: Sequence[Pubkey]) -> list[int]:
         """The lowest price that each recent slot accepted for a transaction that writes these accounts (at most 128).
@@ -211,17 +236,18 @@ class RpcClient(Requester):
         )
         if results is not None:
             try:
-                return _read_simulation(results[0]), read_prices(results[1])
+                return _read_simulation((), results[0]), read_prices(results[1])
             except ValueError:
                 pass  # requested again below, with the errors of the single requests
         return self.simulate_unsigned(transaction), self.recent_prices(writable)
 
-    def _simulate(self, transaction: bytes, **options: bool) -> Simulation:
-        return self.call(
-            "simulateTransaction",
-            [_base64(transaction), self._state_options(encoding="base64", **options)],
-            _read_simulation,
-        )
+    def _simulate(self, transaction: bytes, accounts: Sequence[Pubkey] = (), **options: bool) -> Simulation:
+        params: list[Json] = [_base64(transaction), self._simulation_options(accounts, **options)]
+        return self.call("simulateTransaction", params, partial(_read_simulation, accounts))
+
+    def _simulation_options(self, accounts: Sequence[Pubkey], **options: bool) -> Json:
+        wanted: Json = {"encoding": "base64+zstd", "addresses": [str(address) for address in accounts]}
+        return self._state_options(encoding="base64", **options, **({"accounts": wanted} if accounts else {}))
 
     def send_transaction(self, transaction: bytes, *, skip_preflight: bool = False, max_retries: int = 0) -> Signature:
         """Submit a signed transaction to the node and return its signature, which does not imply that it lands.
@@ -290,9 +316,13 @@ class RpcClient(Requester):
         return options
 
 
-def _read_simulation(result: Json) -> Simulation:
+def _read_simulation(accounts: Sequence[Pubkey], result: Json) -> Simulation:
     slot, value = slot_and_value(result)
-    return read_simulation(value)._replace(slot=slot)
+    return read_simulation(value, accounts)._replace(slot=slot)
+
+
+def _slot_and_accounts(addresses: Sequence[Pubkey], result: Json) -> tuple[int, list[RawAccount | None]]:
+    return slot_and_value(result)[0], read_accounts(addresses, result)
 
 
 def _price_params(writable: Sequence[Pubkey]) -> list[Json]:

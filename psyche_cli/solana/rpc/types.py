@@ -9,6 +9,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli.errors import Json
+from psyche_cli.solana.raw_account import RawAccount
 
 COMMITMENTS = ("processed", "confirmed", "finalized")
 
@@ -32,7 +33,8 @@ class Simulation(NamedTuple):
     """The result of a simulation. ``err`` is None or the transaction error in its JSON-RPC form.
 
     ``blockhash`` is the replacement blockhash, if the node was asked to replace it and reports it. ``slot`` is that
-    of the bank in which the node simulated.
+    of the bank in which the node simulated. ``accounts`` are the requested accounts afterwards, None for each that does
+    not exist, or None if the node did not return them.
     """
 
     err: Json
@@ -40,6 +42,7 @@ class Simulation(NamedTuple):
     units_consumed: int | None
     blockhash: Blockhash | None = None
     slot: int = 0
+    accounts: tuple[RawAccount | None, ...] | None = None
 
 
 class SignatureStatus(NamedTuple):

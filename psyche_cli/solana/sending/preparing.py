@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from solders.hash import Hash
 from solders.instruction import Instruction
@@ -16,8 +16,13 @@ from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Blockhash, Simulation
-from psyche_cli.solana.sending.priority_fee import UNPRICED, PriorityFees
-from psyche_cli.solana.sending.transaction import LegacyTransaction, transaction_size, unsigned_transaction
+from psyche_cli.solana.sending.priority_fee import UNPRICED, PriorityFees, priority_fee_of
+from psyche_cli.solana.sending.transaction import (
+    LegacyTransaction,
+    transaction_fee,
+    transaction_size,
+    unsigned_transaction,
+)
 from psyche_cli.solana.sending.verdict import FailureDescriber, refusal
 
 # Simulation errors that do not occur with a newer blockhash.
@@ -41,6 +46,25 @@ class Prepared(NamedTuple):
     payer: Pubkey
     blockhash: Blockhash
     simulation: Simulation
+
+    @property
+    def fee_lamports(self) -> int:
+        """The fee of the transaction."""
+        message = unsigned_transaction(self.instructions, self.payer)
+        return transaction_fee(self.instructions, self.payer) + priority_fee_of(message.raw)
+
+
+class Check(Protocol):
+    """Checks the effects of a transaction before it is signed. ``accounts`` are those whose content it needs."""
+
+    @property
+    def accounts(self) -> Sequence[Pubkey]:
+        """At most as many accounts as the transaction has."""
+        ...
+
+    def accepts(self, prepared: Prepared) -> bool:
+        """Whether the transaction may be signed; if not, it is simulated again. Raises the error that refuses it."""
+        ...
 
 
 class Preparer:
@@ -79,11 +103,13 @@ class Preparer:
         deadline: Deadline,
         accept: Callable[[Prepared], _Value | None],
         limit: Blockhash | NonceUse | None = None,
+        check: Check | None = None,
     ) -> _Value:
         """Simulate the transaction, and return what ``accept`` makes of it, which is what is sent.
 
-        With a ``limit``, the transaction has this blockhash, or uses this durable nonce, which a first instruction then
-        advances. There is no next blockhash to wait for then. Raises BlockhashNotValid.
+        With a ``check``, ``accept`` receives only what it accepts. With a ``limit``, the transaction has this
+        blockhash, or uses this durable nonce, which a first instruction then advances. There is no next blockhash to
+        wait for then. Raises BlockhashNotValid.
 
         The simulated transaction is unsigned, so it cannot land. The node inserts its latest blockhash and reports it,
         so the accepted message is the one that was simulated. docs/decisions/simulate-then-sign.md explains why that is
@@ -95,9 +121,9 @@ class Preparer:
         """
         rpc = self._rpc.within(deadline)
         if limit is not None:
-            return self._with_limit(rpc, instructions, payer, accept, limit)
+            return self._with_limit(rpc, instructions, payer, accept, limit, check)
         with rpc.waits.showing("Preparing the transaction"):
-            return self._with_new_blockhash(rpc, instructions, payer, accept, deadline)
+            return self._with_new_blockhash(rpc, instructions, payer, accept, deadline, check)
 
     def _with_new_blockhash(
         self,
@@ -106,22 +132,27 @@ class Preparer:
         payer: Pubkey,
         accept: Callable[[Prepared], _Value | None],
         deadline: Deadline,
+        check: Check | None,
     ) -> _Value:
         started = self._clock.monotonic()
         given = instructions
         priced_before = self._fees is not None and self._fees.knows(given, payer)
         instructions = self._with_fee(given, payer, rpc)
         unsigned = unsigned_transaction(instructions, payer)
+        accounts = () if check is None else check.accounts
         while True:
-            simulation = self._simulate(rpc, unsigned)
+            simulation = self._simulate(rpc, unsigned, accounts)
             blockhash = simulation.blockhash
             if simulation.err is None and blockhash is None:
                 # An old node does not return the blockhash it used, so the message is simulated with a known one.
                 blockhash = rpc.latest_blockhash()
                 known = unsigned_transaction(instructions, payer, blockhash.hash)
-                simulation = rpc.simulate_unsigned(known.raw, replace_blockhash=False)
+                simulation = rpc.simulate_unsigned(known.raw, replace_blockhash=False, accounts=accounts)
             if simulation.err is None and blockhash is not None:
-                accepted = accept(Prepared(instructions, payer, blockhash, simulation))
+                prepared = Prepared(instructions, payer, blockhash, simulation)
+                if check is not None and not check.accepts(prepared):
+                    continue
+                accepted = accept(prepared)
                 if accepted is not None:
                     return accepted
             if simulation.err not in (None, *_SOLVED_BY_NEWER_BLOCKHASH):
@@ -148,16 +179,22 @@ class Preparer:
         payer: Pubkey,
         accept: Callable[[Prepared], _Value | None],
         limit: Blockhash | NonceUse,
+        check: Check | None,
     ) -> _Value:
         instructions = self._with_fee(instructions, payer, rpc)
         if isinstance(limit, NonceUse):
             instructions = [_advance(limit), *instructions]
             limit = Blockhash(limit.value, None)
         transaction = unsigned_transaction(instructions, payer, limit.hash)
-        simulation = rpc.simulate_unsigned(transaction.raw, replace_blockhash=False)
-        if simulation.err is not None:
-            raise self.refusal(simulation.err, simulation.logs, transaction)
-        accepted = accept(Prepared(instructions, payer, limit, simulation))
+        accounts = () if check is None else check.accounts
+        while True:
+            simulation = rpc.simulate_unsigned(transaction.raw, replace_blockhash=False, accounts=accounts)
+            if simulation.err is not None:
+                raise self.refusal(simulation.err, simulation.logs, transaction)
+            prepared = Prepared(instructions, payer, limit, simulation)
+            if check is None or check.accepts(prepared):
+                break
+        accepted = accept(prepared)
         if accepted is None:
             raise AlreadySent("This transaction, with this blockhash, was sent before.")
         return accepted
@@ -188,8 +225,8 @@ class Preparer:
         error.logs = tuple(logs)
         return error
 
-    def _simulate(self, rpc: RpcClient, transaction: LegacyTransaction) -> Simulation:
+    def _simulate(self, rpc: RpcClient, transaction: LegacyTransaction, accounts: Sequence[Pubkey]) -> Simulation:
         if not self._identifies or self.genesis is not None:
-            return rpc.simulate_unsigned(transaction.raw)
-        simulation, self.genesis = rpc.simulate_and_identify(transaction.raw)
+            return rpc.simulate_unsigned(transaction.raw, accounts=accounts)
+        simulation, self.genesis = rpc.simulate_and_identify(transaction.raw, accounts)
         return simulation

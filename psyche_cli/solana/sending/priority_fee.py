@@ -20,7 +20,7 @@ from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount
 from psyche_cli.errors import FeeAboveMaximum, Json, PsycheError, RpcError, UsageError
 from psyche_cli.limits import MAX_COMPUTE_UNITS, U64_MAX
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
-from psyche_cli.solana.sending.transaction import LegacyTransaction, unsigned_transaction
+from psyche_cli.solana.sending.transaction import LegacyTransaction, unsigned_transaction, writable_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,7 @@ class PriorityFees:
         if known is not None:
             return known
         if self._fee.price is None:
-            simulation, recent = _simulate_with_prices(rpc, trial.raw, _writable(instructions, payer))
+            simulation, recent = _simulate_with_prices(rpc, trial.raw, writable_accounts(instructions, payer))
         else:
             simulation, recent = rpc.simulate_unsigned(trial.raw), []
         if simulation.err is not None:
@@ -200,12 +200,6 @@ def _limit(simulation: Simulation) -> int:
 
 def _trial(instructions: Sequence[Instruction], payer: Pubkey) -> LegacyTransaction:
     return unsigned_transaction(UNPRICED.added_to(instructions), payer)
-
-
-def _writable(instructions: Sequence[Instruction], payer: Pubkey) -> list[Pubkey]:
-    """The accounts that the transaction locks for writing."""
-    metas = [meta.pubkey for instruction in instructions for meta in instruction.accounts if meta.is_writable]
-    return list(dict.fromkeys((payer, *metas)))
 
 
 def _simulate_with_prices(rpc: RpcClient, raw: bytes, writable: Sequence[Pubkey]) -> tuple[Simulation, list[int]]:

@@ -21,7 +21,7 @@ from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.rpc.types import Blockhash, Simulation
 from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
 from psyche_cli.solana.sending.journal import JournalEntry, RecordState
-from psyche_cli.solana.sending.preparing import Prepared, Preparer
+from psyche_cli.solana.sending.preparing import Check, Prepared, Preparer
 from psyche_cli.solana.sending.priority_fee import PriorityFee, PriorityFees, priority_fee_of
 from psyche_cli.solana.sending.settle import Settlement, delivery_of, settle
 from psyche_cli.solana.sending.transaction import SignedTransaction, Signer, sign_transaction, transaction_fee
@@ -79,6 +79,18 @@ class Sender:
         with self.annotating_errors():
             return self._prepare(instructions, wallet, extra_signers, self._deadline())[1]
 
+    def prepare(
+        self,
+        instructions: Sequence[Instruction],
+        payer: Pubkey,
+        *,
+        label: str = "transaction",
+        check: Check | None = None,
+    ) -> Prepared:
+        """Simulate the transaction, without keys. Raises the errors that ``send`` raises before sending."""
+        with self.annotating_errors(label):
+            return self._preparer.prepare(instructions, payer, self._deadline(), lambda prepared: prepared, check=check)
+
     def send(
         self,
         instructions: Sequence[Instruction],
@@ -89,11 +101,13 @@ class Sender:
         creates: Mapping[str, str] | None = None,
         pays_again: bool = False,
         limit: Blockhash | NonceUse | None = None,
+        check: Check | None = None,
     ) -> Receipt:
         """Send a legacy transaction of ``instructions``, paid by ``wallet``, and wait until it has landed.
 
         With a ``limit``, it has this blockhash, or uses this durable nonce. Raises BlockhashNotValid if that is not
-        valid, and AlreadySent if an earlier command has sent the same transaction.
+        valid, and AlreadySent if an earlier command has sent the same transaction. It is signed only if its simulation
+        passes the ``check``.
 
         ``creates`` are the accounts with their own key that it creates: address to role, for the journal. With
         ``pays_again``, a repetition of the command would pay again, so the journal treats the transaction as unfinished
@@ -107,7 +121,9 @@ class Sender:
         """
         with self.annotating_errors(label):
             deadline = self._deadline()
-            signed, slot = self._signed(instructions, wallet, extra_signers, deadline, label, creates or {}, limit)
+            signed, slot = self._signed(
+                instructions, wallet, extra_signers, deadline, label, creates or {}, limit, check
+            )
             self._notify(f"Sending {label}: {signed.signature}")
             advice = self._advise(str(signed.signature))
             delivery = TransactionDelivery(
@@ -253,11 +269,12 @@ class Sender:
         label: str,
         creates: Mapping[str, str],
         limit: Blockhash | NonceUse | None,
+        check: Check | None,
     ) -> tuple[SignedTransaction, int]:
         """Simulate and sign the transaction, and record it; on return it may be sent. Also returns the slot of the
         simulation."""
         while True:
-            signed, simulation = self._prepare(instructions, wallet, extra_signers, deadline, limit)
+            signed, simulation = self._prepare(instructions, wallet, extra_signers, deadline, limit, check)
             self._require_time(deadline, label)
             self._used_signatures.add(signed.signature)
             if self._recorder is None:
@@ -280,6 +297,7 @@ class Sender:
         extra_signers: Sequence[Signer],
         deadline: Deadline,
         limit: Blockhash | NonceUse | None = None,
+        check: Check | None = None,
     ) -> tuple[SignedTransaction, Simulation]:
         """Simulate the transaction, and sign it as simulated, with a signature that has not been used yet."""
 
@@ -287,4 +305,4 @@ class Sender:
             signed = sign_transaction(prepared.instructions, wallet, extra_signers, prepared.blockhash)
             return None if signed.signature in self._used_signatures else (signed, prepared.simulation)
 
-        return self._preparer.prepare(instructions, wallet.address, deadline, sign, limit)
+        return self._preparer.prepare(instructions, wallet.address, deadline, sign, limit, check)

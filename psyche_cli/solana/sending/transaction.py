@@ -97,6 +97,12 @@ def transaction_fee(instructions: Sequence[Instruction], payer: Pubkey) -> int:
     return _message(instructions, payer, Hash.default()).header.num_required_signatures * LAMPORTS_PER_SIGNATURE
 
 
+def writable_accounts(instructions: Sequence[Instruction], payer: Pubkey) -> tuple[Pubkey, ...]:
+    """The accounts that the transaction may change, the payer first."""
+    metas = [meta.pubkey for instruction in instructions for meta in instruction.accounts if meta.is_writable]
+    return tuple(dict.fromkeys((payer, *metas)))
+
+
 def unsigned_transaction(
     instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash | None = None
 ) -> LegacyTransaction:

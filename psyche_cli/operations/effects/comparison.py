@@ -1,0 +1,177 @@
+"""The comparison of a transaction's simulation with its plan, before anything is signed.
+
+The simulation returns every account that the transaction may change, as it is afterwards, and the clock of the same
+bank. The plan predicts these accounts from what the operation has read. Everything must match: each planned value, the
+money, and that nothing else has changed.
+
+An account may have changed between the read and the simulation, for example because a client of the run has sent a
+witness. After a difference, the accounts are therefore read again, and the transaction is simulated again, unless the
+accounts are the same and the simulation was not older. Only a difference that remains is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import AccountError, EffectDifference, UnplannedEffects
+from psyche_cli.model.execution import Clock
+from psyche_cli.operations.effects.ledger import Effects, Ledger, Unpredictable
+from psyche_cli.operations.effects.states import AccountState, leaves_of, same, state_of
+from psyche_cli.protocol.programs import ProgramIds
+from psyche_cli.solana.cluster_clock import decode_clock
+from psyche_cli.solana.programs import CLOCK_SYSVAR
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.sending.preparing import Prepared
+
+_MOST_ATTEMPTS: Final = 3
+
+
+class Observed(NamedTuple):
+    """The accounts that a transaction may change: before it, and after its simulation."""
+
+    before: Mapping[Pubkey, AccountState | None]
+    after: Mapping[Pubkey, AccountState | None]
+
+
+class Comparison:
+    """Compares the simulation of one transaction with its plan; a check for ``Sender.send``.
+
+    ``written`` are the accounts that the transaction may change. ``created`` are those of them with their own key that
+    it creates, which need not be read. ``warn`` receives a line if the node does not return the accounts. Afterwards,
+    ``observed`` are the accounts, or None if they were not compared.
+    """
+
+    def __init__(
+        self,
+        rpc: RpcClient,
+        programs: ProgramIds,
+        effects: Effects,
+        written: Sequence[Pubkey],
+        created: Sequence[Pubkey],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._rpc = rpc
+        self._programs = programs
+        self._effects = effects
+        self._written = written
+        self._created = frozenset(created)
+        self._warn = warn
+        self._attempts = 0
+        self._after: dict[Pubkey, RawAccount | None] = {}
+        self.observed: Observed | None = None
+
+    @property
+    def accounts(self) -> Sequence[Pubkey]:
+        """The accounts that the simulation must return."""
+        return (*self._written, CLOCK_SYSVAR)
+
+    def accepts(self, prepared: Prepared) -> bool:
+        """Whether the simulation shows the planned effects and no others; False if it must be repeated.
+
+        Raises UnplannedEffects for a difference that is not due to changes in the meantime.
+        """
+        if prepared.simulation.accounts is None:
+            self._warn(
+                f"Warning: {self._rpc.label} does not return the accounts of a simulation, so the effects of this "
+                "transaction were not compared with the plan."
+            )
+            return True
+        *accounts, clock = prepared.simulation.accounts
+        self._after = dict(zip(self._written, accounts, strict=True))
+        slot, before = self._before()
+        differences = self._differences(before, prepared, clock)
+        if not differences:
+            return True
+        self._attempts += 1
+        simulated = prepared.simulation.slot
+        self._rpc.require_slot(max(slot, simulated))
+        self._rpc.accounts(self._written)
+        now, latest = self._before()
+        if self._attempts == _MOST_ATTEMPTS or (latest == before and simulated >= slot):
+            raise unplanned(differences)
+        self._rpc.require_slot(now)
+        return False
+
+    def remember(self, slot: int) -> None:
+        """Treat the accounts after the simulation as read, since the transaction has landed in ``slot``."""
+        self._rpc.remember(slot, self._after)
+
+    def _before(self) -> tuple[int, dict[Pubkey, RawAccount | None]]:
+        """The accounts as they were last read, and the latest slot of these reads."""
+        unread = [key for key in self._written if key not in self._created and self._rpc.last_read(key) is None]
+        if unread:
+            self._rpc.accounts(unread)
+        found = {address: self._rpc.last_read(address) or (0, None) for address in self._written}
+        return max(slot for slot, _ in found.values()), {address: raw for address, (_, raw) in found.items()}
+
+    def _differences(
+        self, before: Mapping[Pubkey, RawAccount | None], prepared: Prepared, clock: RawAccount | None
+    ) -> list[EffectDifference]:
+        states = {address: state_of(raw, self._programs) for address, raw in before.items()}
+        time = decode_clock(clock)
+        ledger = Ledger(states, prepared.payer, Clock(time.unix_timestamp, time.slot))
+        try:
+            self._effects(ledger)
+            ledger.charge_fee(prepared.fee_lamports)
+            after = {address: state_of(raw, self._programs) for address, raw in self._after.items()}
+        except Unpredictable as problem:
+            return [EffectDifference(address="", account="", path="", why=str(problem))]
+        except AccountError as error:
+            return [EffectDifference(address=error.address or "", account="account", path="data", why=error.message)]
+        self.observed = Observed(states, after)
+        return [
+            difference
+            for address in self._written
+            for difference in differences_of(address, states[address], ledger.accounts.get(address), after[address])
+        ]
+
+
+def differences_of(
+    address: Pubkey, before: AccountState | None, planned: AccountState | None, after: AccountState | None
+) -> list[EffectDifference]:
+    """The values of an account that are not as planned."""
+    if planned == after:
+        return []
+    old, wanted, found = leaves_of(before), leaves_of(planned), leaves_of(after)
+    state = after or planned or before
+    return [
+        EffectDifference(
+            address=str(address),
+            account=state.kind if state is not None else "account",
+            path=path,
+            before=old.get(path),
+            planned=wanted.get(path),
+            after=found.get(path),
+        )
+        for path in dict.fromkeys((*wanted, *found))
+        if not same(wanted.get(path), found.get(path))
+    ]
+
+
+def unplanned(differences: Sequence[EffectDifference]) -> UnplannedEffects:
+    """The error for a transaction whose simulation differs from its plan."""
+    first, others = differences[0], len(differences) - 1
+    more = "" if others == 0 else f" There {'is 1 other difference' if others == 1 else f'are {others} others'}."
+    return UnplannedEffects(
+        f"The simulation does not have the planned effects: {describe(first)}.{more}",
+        hint="Nothing was signed. The program may have been upgraded; check for a newer psyche-cli.",
+        differences=tuple(differences),
+    )
+
+
+def describe(difference: EffectDifference) -> str:
+    """A difference as a clause."""
+    if "why" in difference:
+        return difference["why"].rstrip(".")
+    values = [_shown(difference.get(name)) for name in ("after", "before", "planned")]
+    after, before, planned = values
+    where = f"{difference['path']} of the {difference['account']} {difference['address']}"
+    return f"{where} would be {after}, but {planned} is planned (now {before})"
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else f"{value!r}" if isinstance(value, str) else str(value)
