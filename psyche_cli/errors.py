@@ -353,7 +353,7 @@ class EffectDifference(TypedDict, total=False):
     ``address`` is the account, and ``account`` its type in words. ``path`` names the value: ``lamports``, ``owner``,
     ``size`` (bytes of data), ``executable``, or a value of the content, such as ``config.total_steps``. ``before``,
     ``planned`` and ``after`` are its values: now, according to the plan, and according to the simulation; null if
-    absent. ``why`` is a sentence, if the content could not be compared.
+    absent. ``message`` is one sentence. Without a ``path``, the effects could not be compared.
     """
 
     address: str
@@ -362,7 +362,7 @@ class EffectDifference(TypedDict, total=False):
     before: str | int | float | bool | None
     planned: str | int | float | bool | None
     after: str | int | float | bool | None
-    why: str
+    message: str
 
 
 class UnplannedEffects(Refused):

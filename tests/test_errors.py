@@ -38,6 +38,7 @@ CODES = {
     "already_exists": 6,
     "fee_above_maximum": 6,
     "transaction_too_large": 6,
+    "unplanned_effects": 6,
     "program_refused": 6,
     "account_error": 7,
     "wrong_owner": 7,

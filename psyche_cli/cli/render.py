@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from psyche_cli.errors import BrokenRule, ConfigurationError, PsycheError
+from psyche_cli.errors import BrokenRule, ConfigurationError, PsycheError, UnplannedEffects
 from psyche_cli.exact_numbers import with_strings
 from psyche_cli.json_text import json_text
 from psyche_cli.json_values import to_json
@@ -180,9 +180,11 @@ def _machine_view(result: OperationResult[Any]) -> dict[str, JsonValue]:
 
 
 def _more_lines(error: PsycheError) -> list[str]:
-    """Lines printed below the error message: the violated rules, or the logs of the failed program."""
+    """Lines printed below the error message: violated rules, unplanned effects, or the logs of the failed program."""
     if isinstance(error, ConfigurationError):
         return [line for problem in error.problems for line in _problem_lines(problem, error.message)]
+    if isinstance(error, UnplannedEffects):
+        return [f"  - {difference['message']}" for difference in error.differences]
     return ["Program logs:", *(f"  {line}" for line in error.logs)] if error.logs else []
 
 

@@ -19,7 +19,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.errors import AccountError, EffectDifference, UnplannedEffects
 from psyche_cli.model.execution import Clock
 from psyche_cli.operations.effects.ledger import Effects, Ledger, Unpredictable
-from psyche_cli.operations.effects.states import AccountState, leaves_of, same, state_of
+from psyche_cli.operations.effects.states import AccountState, Leaf, leaves_of, same, state_of
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.solana.cluster_clock import decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
@@ -119,9 +119,9 @@ class Comparison:
             ledger.charge_fee(prepared.fee_lamports)
             after = {address: state_of(raw, self._programs) for address, raw in self._after.items()}
         except Unpredictable as problem:
-            return [EffectDifference(address="", account="", path="", why=str(problem))]
+            return [EffectDifference(message=str(problem))]
         except AccountError as error:
-            return [EffectDifference(address=error.address or "", account="account", path="data", why=error.message)]
+            return [EffectDifference(message=error.message)]
         self.observed = Observed(states, after)
         return [
             difference
@@ -137,41 +137,38 @@ def differences_of(
     if planned == after:
         return []
     old, wanted, found = leaves_of(before), leaves_of(planned), leaves_of(after)
-    state = after or planned or before
+    state = planned or after
+    kind = "account" if state is None else state.kind
     return [
-        EffectDifference(
-            address=str(address),
-            account=state.kind if state is not None else "account",
-            path=path,
-            before=old.get(path),
-            planned=wanted.get(path),
-            after=found.get(path),
-        )
+        _difference(address, kind, path, old.get(path), wanted.get(path), found.get(path))
         for path in dict.fromkeys((*wanted, *found))
         if not same(wanted.get(path), found.get(path))
     ]
 
 
+def _difference(address: Pubkey, kind: str, path: str, before: Leaf, planned: Leaf, after: Leaf) -> EffectDifference:
+    return EffectDifference(
+        address=str(address),
+        account=kind,
+        path=path,
+        before=before,
+        planned=planned,
+        after=after,
+        message=f"{path} of the {kind} {address} would change from {shown(before)} to {shown(after)}; planned is "
+        f"{shown(planned)}.",
+    )
+
+
 def unplanned(differences: Sequence[EffectDifference]) -> UnplannedEffects:
     """The error for a transaction whose simulation differs from its plan."""
-    first, others = differences[0], len(differences) - 1
-    more = "" if others == 0 else f" There {'is 1 other difference' if others == 1 else f'are {others} others'}."
+    count = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
     return UnplannedEffects(
-        f"The simulation does not have the planned effects: {describe(first)}.{more}",
-        hint="Nothing was signed. The program may have been upgraded; check for a newer psyche-cli.",
+        f"The simulation of the transaction has other effects than planned ({count}).",
+        hint="The transaction was not signed. The program may have been upgraded: check for a newer psyche-cli.",
         differences=tuple(differences),
     )
 
 
-def describe(difference: EffectDifference) -> str:
-    """A difference as a clause."""
-    if "why" in difference:
-        return difference["why"].rstrip(".")
-    values = [_shown(difference.get(name)) for name in ("after", "before", "planned")]
-    after, before, planned = values
-    where = f"{difference['path']} of the {difference['account']} {difference['address']}"
-    return f"{where} would be {after}, but {planned} is planned (now {before})"
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is None else f"{value!r}" if isinstance(value, str) else str(value)
+def shown(value: Leaf) -> str:
+    """A value in a message."""
+    return "nothing" if value is None else repr(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,207 @@
+"""Every transaction is compared with its plan before it is signed: a simulation with any other effect is refused."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from solders.pubkey import Pubkey
+
+from psyche_cli.environment import SystemClock
+from psyche_cli.errors import ExitCode, PsycheError
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.chain.timekeeping import Timekeeper
+from psyche_cli.localnet.rpc.context import RpcContext
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.protocol.accounts.any_account import decode_account
+from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
+from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.wallet import Wallet
+from tests.cli.conftest import House
+from tests.cli.harness import SOL, Chain, CommandLine
+from tests.cli.tampering import Accounts, data_of, tampered, with_data
+from tests.cli.writing_verbs import KEYS, RUN, WRITING_VERBS
+
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = "11111111111111111111111111111111"
+
+
+def content(account: dict[str, Any]) -> object:
+    """What the decoders read from an account; None if they refuse it."""
+    raw = RawAccount(Pubkey.default(), Pubkey.from_string(account["owner"]), account["lamports"], data_of(account))
+    try:
+        decoded = decode_account(raw)
+        return repr(decoded.as_dict() if isinstance(decoded, CoordinatorAccount) else decoded)
+    except PsycheError:
+        return None
+
+
+def changes(account: dict[str, Any] | None, source: st.DataObject) -> dict[str, Any] | None:
+    """The account with one difference."""
+    if account is None:
+        return {"lamports": 1, "owner": SYSTEM, "executable": False, "data": ["", "base64"]}
+    kind = source.draw(st.sampled_from(["byte", "byte", "byte", "lamports", "owner", "executable", "size", "missing"]))
+    data = data_of(account)
+    if kind == "byte" and data:
+        used = [offset for offset, byte in enumerate(data) if byte]
+        offset = source.draw(st.sampled_from(used) | st.integers(0, min(len(data), 1200) - 1))
+        byte = data[offset] ^ source.draw(st.integers(1, 255))
+        other = with_data(account, data[:offset] + bytes([byte]) + data[offset + 1 :])
+        if content(other) != content(account):
+            return other  # not padding
+    if kind == "owner":
+        return {**account, "owner": source.draw(st.sampled_from([key for key in KEYS if key != account["owner"]]))}
+    if kind == "executable":
+        return {**account, "executable": True}
+    if kind == "size":
+        return with_data(account, data + b"\0" if source.draw(st.booleans()) or not data else data[:-1])
+    if kind == "missing":
+        return None
+    change = source.draw(st.integers(-5000, 5000).filter(bool))
+    return {**account, "lamports": max(account["lamports"] + change, 1)}
+
+
+@pytest.mark.parametrize("verb", WRITING_VERBS.values(), ids=WRITING_VERBS.keys())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(source=st.data())
+def test_any_other_effect_is_refused(house: House, verb: Any, source: st.DataObject) -> None:
+    if not house.chain.requests:
+        verb.prepare(house)
+        house.chain.requests.append("prepared")
+    sent, recorded = house.chain.sent, len(house.cli.json("tx", "list")["transactions"])
+    number = source.draw(st.integers(0, 7))
+
+    def tamper(accounts: Accounts) -> Accounts:
+        *written, clock = accounts
+        index = number % len(written)
+        written[index] = source.draw(st.just(changed.setdefault(index, changes(written[index], source))))
+        return [*written, clock]
+
+    changed: dict[int, dict[str, Any] | None] = {}
+    outcome = tampered(house, tamper)(*verb.words_in(house), "--output", "json")
+    assert outcome.code is ExitCode.REFUSED, outcome.stderr
+    error = outcome.json["error"]
+    assert error["code"] == "unplanned_effects"
+    assert error["context"]["sent"] is False
+    assert house.chain.sent == sent
+    assert len(house.cli.json("tx", "list")["transactions"]) == recorded
+
+
+@pytest.mark.parametrize("verb", WRITING_VERBS.values(), ids=WRITING_VERBS.keys())
+def test_a_node_that_returns_no_accounts_is_reported_once(house: House, verb: Any) -> None:
+    verb.prepare(house)
+    outcome = tampered(house, lambda _: None)(*verb.words_in(house))
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert outcome.stderr.count("does not return the accounts of a simulation") == 1
+
+
+def between_read_and_simulation(house: House, act: Callable[[int], None]) -> Any:
+    """The command line of the house; ``act`` is called before each simulation with their number so far."""
+    count = itertools.count(1)
+
+    class Interfering:
+        label = "interfering"
+
+        def __init__(self, inner: Any) -> None:
+            self._inner = inner
+
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            if b'"simulateTransaction"' in body:
+                act(next(count))
+            answer: bytes = self._inner.send(body, timeout=timeout)
+            return answer
+
+        def close(self) -> None:
+            self._inner.close()
+
+    return replace(house.cli, open_transport=lambda url: Interfering(house.chain.transport(url)))
+
+
+def set_rate(house: House, rate: int) -> None:
+    """Change the run on the chain like another process."""
+
+    def change(image: Any) -> None:
+        image.state.clients_state.future_epoch_rates.slashing_rate_per_client = rate
+
+    house.edit(change)
+
+
+def test_a_change_by_others_between_read_and_simulation_is_no_difference(house: House) -> None:
+    house.run()
+    cli = between_read_and_simulation(house, lambda number: set_rate(house, 7) if number == 1 else None)
+    before = len(house.chain.requests)
+    assert cli("set-future-epoch-rates", *RUN, "--earning-rate", "5").code is ExitCode.OK
+    assert sum("simulateTransaction" in method for method in house.chain.requests[before:]) == 2
+
+
+def test_an_account_that_changes_all_the_time_is_refused_after_three_simulations(house: House) -> None:
+    house.run()
+    cli = between_read_and_simulation(house, lambda number: set_rate(house, 100 + number))
+    sent, before = house.chain.sent, len(house.chain.requests)
+    outcome = cli("set-future-epoch-rates", *RUN, "--earning-rate", "5", "--output", "json")
+    assert outcome.json["error"]["code"] == "unplanned_effects"
+    assert sum("simulateTransaction" in method for method in house.chain.requests[before:]) == 3
+    assert house.chain.sent == sent
+
+
+@functools.cache
+def newer_treasurer() -> bytes:
+    """A treasurer whose run_update has no option for the metadata, like that of layout v2-dev, built from source."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / "programs", folder / "programs", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "scripts").mkdir()
+        shutil.copy(ROOT / "scripts" / "build-programs", folder / "scripts")
+        source = folder / "programs" / "protocol" / "run_arguments.c"
+        text = source.read_text()
+        option = """    update->has_metadata = read_option(reader);
+    if (update->has_metadata)
+        read_metadata(reader, &update->metadata);
+"""
+        assert text.count(option) == 1
+        source.write_text(text.replace(option, "    update->has_metadata = false;\n"))
+        script = str(folder / "scripts" / "build-programs")
+        subprocess.run([sys.executable, script, "--output", name], check=True, capture_output=True)
+        return (folder / "treasurer.so").read_bytes()
+
+
+def test_an_earning_rate_that_a_newer_treasurer_takes_for_the_slashing_rate(tmp_path: Path) -> None:
+    """The instruction succeeds there (layouts.md, 3.1), so only its effects show the mistake."""
+    wallet = Wallet.generate()
+    genesis = Genesis(balances={wallet.address: 100 * SOL}, code={PUBLISHED.treasurer: newer_treasurer()})
+    chain = Chain(Dispatcher(RpcContext(Bank(genesis, Timekeeper(SystemClock())))), tmp_path)
+    owner = tmp_path / "owner.json"
+    wallet.write_keypair_file(owner)
+    cli = CommandLine(tmp_path, chain.transport, {"WALLET_PRIVATE_KEY_PATH": str(owner)})
+    house = House(chain, cli, owner, owner)
+    house.run(treasurer=True, configured=False)
+    sent = chain.sent
+    words = ("set-future-epoch-rates", *RUN, "--earning-rate", "5")
+    outcome = cli(*words, "--output", "json")
+    assert outcome.code is ExitCode.REFUSED
+    error = outcome.json["error"]
+    assert (error["code"], error["context"]["sent"]) == ("unplanned_effects", False)
+    account = str(house.instance().coordinator_account)
+    wrong = {"address": account, "account": "coordinator account", "before": 0, "message": ""}
+    rates = "future_epoch_rates."
+    differences = error["context"]["differences"]
+    assert [{**one, "message": ""} for one in differences] == [
+        {**wrong, "path": f"{rates}earning_rate_total_shared", "planned": 5_000_000, "after": 0},
+        {**wrong, "path": f"{rates}slashing_rate_per_client", "planned": 0, "after": 5_000_000},
+    ]
+    assert chain.sent == sent
+    human = cli(*words).stderr
+    assert all(f"  - {one['message']}\n" in human for one in differences)
