@@ -19,7 +19,7 @@ def _nothing(house: House) -> None:
 
 
 def _created(house: House) -> None:
-    house.run(configured=False)
+    house.run("test", configured=False)
 
 
 def _configured(house: House) -> None:
