@@ -231,6 +231,12 @@ class Environment:
         if self.output.verbose:
             self.diagnostics.line(line)
 
+    def stdin_bytes(self, most: int) -> bytes:
+        """The content of stdin regardless of the locale, at most the first ``most`` bytes."""
+        stream = self.stdin
+        content: bytes = stream.buffer.read(most) if hasattr(stream, "buffer") else stream.read().encode()
+        return content[:most]
+
     @property
     def is_interactive(self) -> bool:
         """Whether stdin and stderr are terminals, so that the user can be asked a question."""

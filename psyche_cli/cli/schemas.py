@@ -28,6 +28,7 @@ from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinDat
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.operations.transactions import payloads as transactions
+from psyche_cli.operations.transactions.explain_payloads import ExplainedData
 from psyche_cli.operations.wallet import payloads as wallet
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Document, OperationResult, PlainText
@@ -84,6 +85,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "airdrop": OperationResult[localnet.AirdropData],
     "tx list": OperationResult[transactions.TransactionListData],
     "tx status": OperationResult[transactions.TransactionStatusData],
+    "tx explain": OperationResult[ExplainedData],
     "tx resume": OperationResult[transactions.ResumeData],
     "tx forget": OperationResult[transactions.ForgetData],
     "localnet": OperationResult[localnet.ReadyData],

@@ -61,6 +61,7 @@ _JOIN_AUTHORIZATION: Final = (
 _TX: Final = (
     Verb("list", "List the transactions in the journal whose outcome is not known", "tx.list"),
     Verb("status", "Show what the cluster and the journal know about a transaction", "tx.status"),
+    Verb("explain", "Explain any transaction or message, before or after it was sent", "tx.explain"),
     Verb("resume", "Determine the outcome of unsettled transactions", "tx.resume"),
     Verb("forget", "Stop waiting for the outcome of a transaction", "tx.forget"),
 )

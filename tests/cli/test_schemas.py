@@ -123,6 +123,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("tx", "list", "--all"),
         ("tx", "resume"),
         ("tx", "status", "SIGNATURE"),
+        ("tx", "explain", "SIGNATURE"),
         ("tx", "forget", "SIGNATURE"),
         ("completion", "bash"),
         ("schema",),

@@ -228,6 +228,10 @@ def test_every_instruction_of_the_idls_has_its_own_sentence() -> None:
             f"transfers 5 base units from {RUN} to {SPILL}",
         ),
         (
+            I.transfer_tokens(owner=WALLET, source=COLLATERAL, mint=MINT, destination=RUN, amount=1, decimals=0),
+            f"transfers 1 tokens of mint {MINT} from {COLLATERAL} to {RUN}, the vault of run 'my-run'",
+        ),
+        (
             token.mint_to(
                 token.MintToParams(program_id=TOKEN_PROGRAM, mint=MINT, dest=SPILL, mint_authority=WALLET, amount=5)
             ),

@@ -31,6 +31,4 @@ def load_config(environment: Environment, path: Path, *, wallet: Path | None = N
 
 def _stdin_text(environment: Environment) -> str:
     """The content of standard input, decoded like a file regardless of the locale."""
-    stream = environment.stdin
-    content = stream.buffer.read(FILE_SIZE_MAX + 1) if hasattr(stream, "buffer") else stream.read().encode()
-    return text_of(content, str(_STDIN_NAME))
+    return text_of(environment.stdin_bytes(FILE_SIZE_MAX + 1), str(_STDIN_NAME))

@@ -59,8 +59,8 @@ def record_data(entry: JournalEntry) -> TransactionRecord:
         command=entry.command,
         run_id=entry.run_id,
         wallet=entry.wallet,
-        recorded_at=_iso(entry.recorded_at),
-        settled_at=None if entry.settled_at is None else _iso(entry.settled_at),
+        recorded_at=iso_time(entry.recorded_at),
+        settled_at=None if entry.settled_at is None else iso_time(entry.settled_at),
         endpoint=entry.endpoint,
         genesis_hash=entry.genesis_hash,
         blockhash=entry.blockhash,
@@ -81,9 +81,10 @@ def link_of_record(entry: JournalEntry) -> str | None:
 def record_row(entry: JournalEntry) -> tuple[str, str]:
     """A record as a row: the signature, and the rest."""
     run = "" if entry.run_id is None else f" (run {entry.run_id})"
-    rest = f": {entry.label}{run}, {_iso(entry.recorded_at)}, {entry.endpoint}"
+    rest = f": {entry.label}{run}, {iso_time(entry.recorded_at)}, {entry.endpoint}"
     return entry.signature, Toned(entry.state.value.replace("_", " "), _TONES.get(entry.state, "caution"), rest)
 
 
-def _iso(seconds: int) -> str:
+def iso_time(seconds: int) -> str:
+    """A time in seconds since 1970 as UTC in ISO 8601."""
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -57,7 +57,8 @@ def describe_instructions(
 ) -> list[InstructionDescription]:
     """All instructions of a message, in order.
 
-    ``run_ids`` are the ids of known runs by the addresses of their instances, coordinator accounts or treasurer Runs.
+    ``run_ids`` are the ids of known runs by the addresses of their instances, coordinator accounts, treasurer Runs or
+    vaults.
     """
     created = _created_runs(message, programs)
     return [_described(one, programs, {**run_ids, **created}) for one in message.instructions]

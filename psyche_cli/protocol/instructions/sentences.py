@@ -179,7 +179,10 @@ def _create_account(call: Call) -> str:
 
 def _transfer_tokens(call: Call) -> str:
     mint = f" of mint {call.who('mint')}" if "mint" in call.accounts else ""
-    return f"transfers {_quantity(call)}{mint} from {call.who('source')} to {call.who('destination')}"
+    destination = call.accounts["destination"].address
+    run_id = None if destination is None else call.run_ids.get(destination)
+    whose = "" if run_id is None else f", the vault of run {run_id!r}"
+    return f"transfers {_quantity(call)}{mint} from {call.who('source')} to {call.who('destination')}{whose}"
 
 
 def _quantity(call: Call) -> str:

@@ -1,0 +1,117 @@
+"""Whole transactions from the cluster: as they landed, and as they would execute now."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from psyche_cli.errors import Json, UsageError
+from psyche_cli.solana.messages import DecodedMessage, decode_message
+from psyche_cli.solana.money import MoneyEffects, effects_of_meta
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rpc.answers import (
+    as_list,
+    as_logs,
+    as_object,
+    as_text,
+    as_u64,
+    read_account,
+    read_simulation,
+    slot_and_value,
+)
+from psyche_cli.solana.rpc.types import Simulation
+
+if TYPE_CHECKING:
+    from psyche_cli.solana.rpc.client import RpcClient
+
+
+class LedgerTransaction(NamedTuple):
+    """A transaction in the ledger, with the addresses from lookup tables.
+
+    ``block_time`` is in seconds since 1970, None if unknown. ``err`` is None or the transaction error in its JSON-RPC
+    form. ``fee`` is in lamports; ``units`` are the consumed compute units, None if unknown.
+    """
+
+    message: DecodedMessage
+    slot: int
+    block_time: int | None
+    err: Json
+    logs: tuple[str, ...]
+    fee: int
+    units: int | None
+    effects: MoneyEffects
+
+
+def ledger_transaction(rpc: RpcClient, signature: Signature) -> LedgerTransaction | None:
+    """A transaction, or None if the ledger of the node does not (yet) contain it. Raises NetworkError."""
+    options: Json = {"commitment": rpc.commitment, "encoding": "base64", "maxSupportedTransactionVersion": 0}
+    return rpc.call("getTransaction", [str(signature), options], read_ledger_transaction)
+
+
+def read_ledger_transaction(value: Json) -> LedgerTransaction | None:
+    """The result of getTransaction in base64; None for null. Raises ValueError."""
+    if value is None:
+        return None
+    fields = as_object(value)
+    meta = as_object(fields.get("meta"))
+    if "err" not in meta:
+        raise ValueError("the transaction has no err field")
+    message = _message(fields.get("transaction"), meta.get("loadedAddresses"))
+    addresses = [account.address for account in message.accounts if account.address is not None]
+    block_time, units = fields.get("blockTime"), meta.get("computeUnitsConsumed")
+    return LedgerTransaction(
+        message=message,
+        slot=as_u64(fields.get("slot")),
+        block_time=None if block_time is None else as_u64(block_time),
+        err=meta["err"],
+        logs=as_logs(meta.get("logMessages")),
+        fee=as_u64(meta.get("fee")),
+        units=None if units is None else as_u64(units),
+        effects=effects_of_meta(meta, addresses),
+    )
+
+
+def _message(transaction: Json, loaded: Json) -> DecodedMessage:
+    data = base64.b64decode(as_text(next(iter(as_list(transaction)), None)), validate=True)
+    try:
+        message = decode_message(data)
+    except UsageError as error:
+        raise ValueError("the transaction cannot be decoded") from error
+    if not message.lookups:
+        return message
+    found = as_object(loaded)
+    return message.with_loaded(_addresses(found.get("writable")), _addresses(found.get("readonly")))
+
+
+def _addresses(value: Json) -> Sequence[Pubkey]:
+    return [Pubkey.from_string(as_text(one)) for one in as_list(value)]
+
+
+def simulated_with_accounts(
+    rpc: RpcClient, transaction: bytes, addresses: Sequence[Pubkey]
+) -> tuple[Simulation, list[RawAccount | None] | None]:
+    """A simulation without verification of signatures and with the latest blockhash, and accounts after it.
+
+    The accounts are None if the simulation fails. Raises NetworkError.
+    """
+    options: Json = {
+        "commitment": rpc.commitment,
+        "encoding": "base64",
+        "sigVerify": False,
+        "replaceRecentBlockhash": True,
+        "accounts": {"encoding": "base64+zstd", "addresses": [str(address) for address in addresses]},
+    }
+    params: list[Json] = [base64.b64encode(transaction).decode("ascii"), options]
+    return rpc.call("simulateTransaction", params, lambda result: _simulation(addresses, slot_and_value(result)[1]))
+
+
+def _simulation(addresses: Sequence[Pubkey], value: Json) -> tuple[Simulation, list[RawAccount | None] | None]:
+    simulation = read_simulation(value)
+    if simulation.err is not None:
+        return simulation, None
+    accounts = as_list(as_object(value).get("accounts"))
+    return simulation, [read_account(address, one) for address, one in zip(addresses, accounts, strict=True)]

@@ -1,0 +1,135 @@
+"""Whole transactions of the cluster: requests, and decoding of the responses."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from solders.hash import Hash
+from solders.message import Message, MessageAddressTableLookup, MessageHeader, MessageV0
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+from solders.transaction import VersionedTransaction
+
+from psyche_cli.errors import BadRpcResponse
+from psyche_cli.solana.money import LamportChange
+from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rpc.types import Simulation
+from psyche_cli.solana.rpc.whole_transactions import ledger_transaction, simulated_with_accounts
+
+from .rpc_cluster import OWNER, SIGNATURE, A, B, account_json, client, valued
+
+PROGRAM = Pubkey.new_unique()
+LEGACY = Message.new_with_compiled_instructions(1, 0, 1, [A, PROGRAM], Hash.default(), [])
+VERSIONED = MessageV0(
+    MessageHeader(1, 0, 1), [A, PROGRAM], Hash.default(), [], [MessageAddressTableLookup(B, b"\1", b"\0")]
+)
+
+
+def landed(message: Any = LEGACY, **meta: Any) -> dict[str, Any]:
+    raw = bytes(VersionedTransaction.populate(message, [Signature.default()]))
+    count = 2 if message is LEGACY else 4
+    return {
+        "slot": 7,
+        "blockTime": 1_700_000_000,
+        "transaction": [base64.b64encode(raw).decode(), "base64"],
+        "meta": {
+            "err": None,
+            "fee": 5000,
+            "logMessages": ["one"],
+            "computeUnitsConsumed": 300,
+            "preBalances": [9] + [1] * (count - 1),
+            "postBalances": [4] + [1] * (count - 1),
+            "loadedAddresses": {"writable": [], "readonly": []},
+            **meta,
+        },
+    }
+
+
+def test_a_transaction_in_the_ledger() -> None:
+    rpc, cluster = client("getTransaction", landed())
+    found = ledger_transaction(rpc, SIGNATURE)
+    assert found is not None
+    assert found[1:7] == (7, 1_700_000_000, None, ("one",), 5000, 300)
+    assert found.effects.lamports == (LamportChange(A, 9, 4),)
+    assert found.message.content == bytes(LEGACY)
+    options = {"commitment": "confirmed", "encoding": "base64", "maxSupportedTransactionVersion": 0}
+    assert cluster.calls == [("getTransaction", [str(SIGNATURE), options])]
+
+
+def test_one_that_the_ledger_does_not_contain() -> None:
+    rpc, _ = client("getTransaction", None)
+    assert ledger_transaction(rpc, SIGNATURE) is None
+
+
+def test_optional_fields() -> None:
+    rpc, _ = client("getTransaction", {**landed(computeUnitsConsumed=None, logMessages=None), "blockTime": None})
+    found = ledger_transaction(rpc, SIGNATURE)
+    assert found is not None
+    assert (found.block_time, found.units, found.logs) == (None, None, ())
+
+
+def test_addresses_from_lookup_tables() -> None:
+    first, second = Pubkey.new_unique(), Pubkey.new_unique()
+    loaded = {"writable": [str(first)], "readonly": [str(second)]}
+    rpc, _ = client("getTransaction", landed(VERSIONED, loadedAddresses=loaded))
+    found = ledger_transaction(rpc, SIGNATURE)
+    assert found is not None
+    assert [account.address for account in found.message.accounts] == [A, PROGRAM, first, second]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        5,
+        {},
+        {**landed(), "meta": None},
+        {**landed(), "meta": {"fee": 5}},
+        {**landed(), "transaction": []},
+        {**landed(), "transaction": ["a*", "base64"]},
+        {**landed(), "transaction": ["AAAA", "base64"]},
+        {**landed(), "slot": -1},
+        landed(fee=None),
+        landed(preBalances=[1]),
+        landed(VERSIONED),
+        landed(VERSIONED, loadedAddresses=None),
+        landed(VERSIONED, loadedAddresses={"writable": ["x"], "readonly": [str(A)]}),
+    ],
+)
+def test_invalid_transactions(result: Any) -> None:
+    rpc, _ = client("getTransaction", result)
+    with pytest.raises(BadRpcResponse):
+        ledger_transaction(rpc, SIGNATURE)
+
+
+def test_a_simulation_with_accounts() -> None:
+    value = {"err": None, "logs": ["one"], "unitsConsumed": 3, "accounts": [account_json(b"x"), None]}
+    rpc, cluster = client("simulateTransaction", valued(value))
+    simulation, accounts = simulated_with_accounts(rpc, b"raw", [A, B])
+    assert simulation == Simulation(None, ("one",), 3)
+    assert accounts == [RawAccount(A, OWNER, 830244480, b"x"), None]
+    [(_, params)] = cluster.calls
+    assert params == [
+        base64.b64encode(b"raw").decode(),
+        {
+            "commitment": "confirmed",
+            "encoding": "base64",
+            "sigVerify": False,
+            "replaceRecentBlockhash": True,
+            "accounts": {"encoding": "base64+zstd", "addresses": [str(A), str(B)]},
+        },
+    ]
+
+
+def test_a_simulation_that_fails_has_no_accounts() -> None:
+    value = {"err": "AccountInUse", "logs": None, "accounts": [None]}
+    rpc, _ = client("simulateTransaction", valued(value))
+    assert simulated_with_accounts(rpc, b"raw", [A]) == (Simulation("AccountInUse", (), None), None)
+
+
+@pytest.mark.parametrize("accounts", [None, [], [None, None], [5]])
+def test_an_invalid_simulation(accounts: Any) -> None:
+    rpc, _ = client("simulateTransaction", valued({"err": None, "accounts": accounts}))
+    with pytest.raises(BadRpcResponse):
+        simulated_with_accounts(rpc, b"raw", [A])
