@@ -108,8 +108,8 @@ class LocalValidatorProcess(Validator):
 
     def _await_ready(self, process: subprocess.Popen[bytes], report: Path) -> tuple[str, str]:
         """The two URLs, once the process has printed them. Raises LocalnetError with its error if it fails."""
-        until = self._clock.monotonic() + self._start_seconds
-        while self._clock.monotonic() < until:
+        started = self._clock.monotonic()
+        while (elapsed := self._clock.monotonic() - started) < self._start_seconds:
             ended = process.poll() is not None
             printed = _document(report.read_text(encoding="utf-8"))
             if "error" in printed:
@@ -119,7 +119,7 @@ class LocalValidatorProcess(Validator):
             if "data" in printed:
                 return printed["data"]["rpc_url"], printed["data"]["ws_url"]
             self._clock.sleep(_PAUSE)
-        raise LocalnetError(f"The local validator was not ready within {self._start_seconds:g} seconds.")
+        raise LocalnetError(f"The local validator was not ready within {elapsed:.0f} seconds.")
 
 
 def _document(text: str) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_with_less_than_a_tenth_of_the_time_left_nothing_is_sent(seconds: float,
         return
     error = stage.fails(TimedOut)
     assert error.message == (
-        "scripted://cluster is so slow that too little of the 10 seconds is left to send and confirm payment."
+        "scripted://cluster is so slow that only 0.8 seconds of 10 are left to send and confirm payment."
     )
     assert error.hint.startswith("The transaction was not sent.")
     assert error.context == {"endpoint": "scripted://cluster", "sent": False}

@@ -20,7 +20,7 @@ from psyche_cli.solana.endpoints import is_loopback
 from psyche_cli.solana.public_clusters import MAINNET, explorer_link, public_cluster
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
-from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.rpc.deadline import Deadline, in_seconds
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
 """Genesis hash of mainnet-beta."""
@@ -118,7 +118,7 @@ def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, wait: Wait)
             return status.slot
         rpc.waits.sleep(clock, min(_POLL_SECONDS, deadline.remaining))
     raise TransactionUnknown(
-        f"The airdrop {signature} did not land within {deadline.seconds:g} seconds; it may still land.",
+        f"The airdrop {signature} did not land within {in_seconds(deadline.elapsed)}; it may still land.",
         hint=_LOOK_AT_BALANCE,
         sent=True,
         signature=str(signature),

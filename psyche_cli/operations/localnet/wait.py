@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from psyche_cli.durations import format_duration, parse_time_limit
+from psyche_cli.durations import parse_time_limit
 from psyche_cli.environment import Clock
 from psyche_cli.errors import NetworkError, TimedOut
 from psyche_cli.operations.localnet.payloads import WaitData
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.endpoints import is_loopback
+from psyche_cli.solana.rpc.deadline import in_seconds
 
 _LONGEST_WAIT: Final = 7 * 86400
 _LONGEST_REQUEST: Final = 5.0
@@ -40,7 +41,7 @@ def wait_until_healthy(session: Session, clock: Clock, timeout: str) -> Operatio
                 failure = error.message
             waits.sleep(clock, min(_PAUSE, max(0.0, deadline - clock.monotonic())))
     raise TimedOut(
-        f"{label} did not become ready within {format_duration(seconds)}: {failure}",
+        f"{label} did not become ready within {in_seconds(clock.monotonic() - deadline + seconds)}: {failure}",
         hint="Start a local validator with: psyche-cli localnet" if is_loopback(label) else "Check --rpc.",
         endpoint=label,
     )

@@ -5,6 +5,12 @@ from __future__ import annotations
 from psyche_cli.environment import Clock
 
 
+def in_seconds(seconds: float) -> str:
+    """A time for a message, such as ``118 seconds`` or ``0.3 seconds``, with tenths below 10 seconds."""
+    text = f"{seconds:.0f}" if seconds >= 9.95 else f"{seconds:.1f}".removesuffix(".0")
+    return f"{text} second{'' if text == '1' else 's'}"
+
+
 class Deadline:
     """A deadline ``seconds`` after now, or after ``since`` (in the clock's monotonic time), shared by several calls.
 
@@ -23,6 +29,11 @@ class Deadline:
         A total deadline is only moved by the seconds ``waited``.
         """
         self._end = self._end + waited if self.total else self._clock.monotonic() + self.seconds
+
+    @property
+    def elapsed(self) -> float:
+        """The seconds since the countdown started."""
+        return self._clock.monotonic() - self._end + self.seconds
 
     @property
     def remaining(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.client import BadStatusLine, HTTPException, HTTPResponse, RemoteDisconnected
 from typing import TypeAlias
@@ -11,6 +12,7 @@ from typing import TypeAlias
 from psyche_cli import __version__
 from psyche_cli.errors import BadRpcResponse, HttpStatusError, PsycheError, TimedOut, Unreachable, UsageError
 from psyche_cli.solana.endpoints import check_rpc_url, endpoint_label
+from psyche_cli.solana.rpc.deadline import in_seconds
 from psyche_cli.solana.rpc.http_body import ACCEPTED_CODINGS, DecompressionError, unpacked_pieces
 from psyche_cli.solana.rpc.http_connection import Connection, Connections
 
@@ -98,7 +100,7 @@ class HttpTransport:
         finally:  # also after Ctrl-C
             finished = exchange.end_waiting()
         if not finished:
-            raise self._timed_out(timeout, timeout, request_sent=exchange.sending)
+            raise self._timed_out(exchange)
         if exchange.error is not None:
             raise exchange.error
         return bytes(exchange.answer)
@@ -113,7 +115,7 @@ class HttpTransport:
         except PsycheError as error:
             exchange.error = error
         except Exception as error:
-            exchange.error = self._translated(error, timeout, request_sent=exchange.sending)
+            exchange.error = self._translated(error, exchange)
         finally:
             exchange.finish()
 
@@ -156,26 +158,27 @@ class HttpTransport:
             retry_after=_whole_seconds(response.headers.get("retry-after", "")),
         )
 
-    def _translated(self, error: Exception, timeout: float, *, request_sent: bool) -> PsycheError:
+    def _translated(self, error: Exception, exchange: _Exchange) -> PsycheError:
         """Translate an exception of sockets, TLS, http.client or decompression."""
         label = self._label
         if isinstance(error, DecompressionError):
             return BadRpcResponse(f"The response from {label} could not be decompressed.", endpoint=label)
         if isinstance(error, TimeoutError):
-            return self._timed_out(timeout, _connect_seconds(timeout), request_sent=request_sent)
+            return self._timed_out(exchange)
         reason = _reason(error)
-        if not request_sent:
+        if not exchange.sending:
             return Unreachable(
                 f"Cannot connect to {label}: {reason}.", hint=_CONNECT_HINT, endpoint=label, request_sent=False
             )
         return Unreachable(f"The connection to {label} was lost: {reason}.", endpoint=label, request_sent=True)
 
-    def _timed_out(self, timeout: float, connect_timeout: float, *, request_sent: bool) -> TimedOut:
+    def _timed_out(self, exchange: _Exchange) -> TimedOut:
         label = self._label
-        if request_sent:
-            return TimedOut(f"No response from {label} within {timeout:g} seconds.", endpoint=label, request_sent=True)
+        elapsed = in_seconds(time.monotonic() - exchange.started)
+        if exchange.sending:
+            return TimedOut(f"No response from {label} within {elapsed}.", endpoint=label, request_sent=True)
         return TimedOut(
-            f"Could not connect to {label} within {connect_timeout:g} seconds.",
+            f"Could not connect to {label} within {elapsed}.",
             hint=_CONNECT_HINT,
             endpoint=label,
             request_sent=False,
@@ -186,13 +189,14 @@ class _Exchange:
     """The state shared by a caller and the thread that performs its request.
 
     The thread writes it; the caller reads it after ``end_waiting``. ``sending`` is True if the request may have been
-    sent.
+    sent. ``started`` is the start in seconds of ``time.monotonic``.
     """
 
     def __init__(self) -> None:
         self.answer = bytearray()
         self.error: PsycheError | None = None
         self.sending = False
+        self.started = time.monotonic()
         self._connection: Connection | None = None
         self._abandoned = False
         self._finished = False

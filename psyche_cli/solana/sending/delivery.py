@@ -49,7 +49,7 @@ from psyche_cli.errors import (
 from psyche_cli.solana.nonces import nonce_in
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.codes import TRANSACTION_HISTORY_NOT_AVAILABLE
-from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.rpc.deadline import Deadline, in_seconds
 from psyche_cli.solana.rpc.types import LandedTransaction, SignatureStatus
 from psyche_cli.solana.sending.transaction import SignedTransaction
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
@@ -295,7 +295,7 @@ class TransactionDelivery:
     def _check_time_limits(self) -> None:
         patience = self._times.lost_after if self.maybe_sent else self._times.never_sent_after
         if self._deadline.passed:
-            self._raise_unknown(f"within {self._deadline.seconds:g} seconds")
+            self._raise_unknown(f"within {in_seconds(self._deadline.elapsed)}")
         if self._clock.monotonic() - self._heard >= patience:
             self._raise_unknown(f"because {self._rpc.label} stopped responding")
 

@@ -14,7 +14,7 @@ from psyche_cli.environment import Clock
 from psyche_cli.errors import AlreadySent, FeeAboveMaximum, Json, NetworkError, PsycheError, TimedOut
 from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.rpc.client import RpcClient
-from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.rpc.deadline import Deadline, in_seconds
 from psyche_cli.solana.rpc.types import Blockhash, Simulation
 from psyche_cli.solana.sending.priority_fee import UNPRICED, PriorityFees, priority_fee_of
 from psyche_cli.solana.sending.transaction import (
@@ -164,9 +164,10 @@ class Preparer:
                     unsigned = unsigned_transaction(instructions, payer)
                     continue
                 raise self.refusal(simulation.err, simulation.logs, unsigned)
-            if self._clock.monotonic() - started >= _BLOCKHASH_TIMEOUT:
+            elapsed = self._clock.monotonic() - started
+            if elapsed >= _BLOCKHASH_TIMEOUT:
                 raise TimedOut(
-                    f"{rpc.label} returned no usable new blockhash within {_BLOCKHASH_TIMEOUT:g} seconds.",
+                    f"{rpc.label} returned no usable new blockhash within {in_seconds(elapsed)}.",
                     hint="The transaction was not sent. Check that the cluster is producing blocks.",
                     endpoint=rpc.label,
                 )

@@ -17,7 +17,7 @@ from psyche_cli.receipts import Receipt
 from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.public_clusters import explorer_link
 from psyche_cli.solana.rpc.client import RpcClient
-from psyche_cli.solana.rpc.deadline import Deadline
+from psyche_cli.solana.rpc.deadline import Deadline, in_seconds
 from psyche_cli.solana.rpc.types import Blockhash, Simulation
 from psyche_cli.solana.sending.delivery import DeliveryTimes, TransactionDelivery
 from psyche_cli.solana.sending.journal import JournalEntry, RecordState
@@ -238,8 +238,8 @@ class Sender:
     def _require_time(self, deadline: Deadline, label: str) -> None:
         if deadline.remaining < deadline.seconds * _MIN_TIME_SHARE:
             raise TimedOut(
-                f"{self._rpc.label} is so slow that too little of the {deadline.seconds:g} seconds is left to send and "
-                f"confirm {label}.",
+                f"{self._rpc.label} is so slow that only {in_seconds(deadline.remaining)} of {deadline.seconds:g} are "
+                f"left to send and confirm {label}.",
                 hint="The transaction was not sent. Use another endpoint, or try again later.",
                 endpoint=self._rpc.label,
             )
