@@ -87,7 +87,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "tx status": OperationResult[transactions.TransactionStatusData],
     "tx explain": OperationResult[ExplainedData],
     "tx resume": OperationResult[transactions.ResumeData],
-    "tx forget": OperationResult[transactions.ForgetData],
+    "tx forget": OperationResult[transactions.ForgetData | transactions.ForgetSettledData],
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
     "localnet airdrop": OperationResult[localnet.AirdropData],

@@ -240,6 +240,49 @@ def test_forget(house: House) -> None:
     assert house.cli("tx", "forget", SIGNATURE).code is ExitCode.NOT_FOUND
 
 
+def test_forget_settled_transactions_by_age(house: House) -> None:
+    killed(house, SEND, "create-run", "--run-id", "test", executes=False)
+    house.cli.json("create-run", "--run-id", "another")
+    forget = ("tx", "forget", "--settled", "--older-than")
+    data = house.cli.json(*forget, "1h")
+    assert (data["already_so"], data["removed"], data["older_than_seconds"]) == (True, 0, 3600)
+    later = CommandLine(house.cli.home, house.cli.open_transport, house.cli.variables, ScheduleClock(now=10**9))
+    assert {record["state"] for record in transactions(house, "--all")} == {"unsettled", "landed"}
+    before = len(house.chain.requests)
+    assert (
+        later("tx", "forget", "--settled").stdout == "Removed 1 settled transaction older than 90d from the journal.\n"
+    )
+    assert len(house.chain.requests) == before
+    assert [record["state"] for record in transactions(house, "--all")] == ["unsettled"]
+    assert later.json("tx", "forget", "--settled")["already_so"] is True
+
+
+@pytest.mark.parametrize(
+    "words", [(), (SIGNATURE, "--settled"), (SIGNATURE, "--older-than", "1d"), ("--settled", "--older-than", "1y")]
+)
+def test_forget_takes_a_signature_or_an_age(house: House, words: tuple[str, ...]) -> None:
+    assert house.cli("tx", "forget", *words).code is ExitCode.USAGE
+
+
+def test_forget_settled_without_a_journal_creates_none(house: House) -> None:
+    assert house.cli.json("tx", "forget", "--settled")["removed"] == 0
+    assert not file_of(house).parent.exists()
+
+
+def test_a_list_is_limited_to_the_latest_settled_ones(house: House) -> None:
+    killed(house, SEND, "create-run", "--run-id", "test", executes=False)
+    for run_id in "abc":
+        house.cli.json("create-run", "--run-id", run_id)
+    data = house.cli.json("tx", "list", "--all", "--limit", "2")
+    assert data["left_out"] == 1
+    states = [record["state"] for record in data["transactions"]]
+    assert sorted(states) == ["landed", "landed", "unsettled"]
+    assert (
+        "3 transactions, 1 unsettled. Not listed: 1 older." in house.cli("tx", "list", "--all", "--limit", "2").stdout
+    )
+    assert house.cli.json("tx", "list")["left_out"] == 0
+
+
 def test_forget_without_an_endpoint(house: House) -> None:
     killed(house, SEND, "create-run", "--run-id", "test", executes=False)
     [record] = transactions(house)

@@ -72,6 +72,48 @@ def test_the_same_bytes_are_recorded_again_only_if_they_were_never_sent(tmp_path
         assert journal.entry("one") == again
 
 
+def test_the_oldest_settled_records_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SETTLED", 3)
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        for number in range(10):
+            journal.record(entry(str(number), recorded_at=number))
+            if number not in (0, 4):
+                journal.settle(str(number), RecordState.LANDED)
+        # The last one was settled after it was recorded.
+        assert [one.signature for one in journal.entries()] == ["0", "4", "6", "7", "8", "9"]
+        journal.record(entry("10", recorded_at=10))
+        assert [one.signature for one in journal.entries()] == ["0", "4", "7", "8", "9", "10"]
+        assert [one.signature for one in journal.entries(unsettled_only=True)] == ["0", "4", "10"]
+
+
+def test_settled_records_are_removed_by_age(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "state", CLOCK)) as journal:
+        assert journal.forget_settled(100) == 0
+        assert not (tmp_path / "state").exists()
+        for number, state in enumerate(RecordState):
+            journal.record(entry(str(number), recorded_at=number))
+            if state is not RecordState.UNSETTLED:
+                journal.settle(str(number), state)
+        assert journal.forget_settled(3) == 2
+        assert [one.signature for one in journal.entries()] == ["0", "3", "4", "5"]
+        assert journal.forget_settled(100) == 3
+        assert [one.state for one in journal.entries()] == [RecordState.UNSETTLED]
+
+
+def test_a_failed_write_leaves_the_journal_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SETTLED", 1)
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        for number in range(2):
+            journal.record(entry(str(number), recorded_at=number))
+            journal.settle(str(number), RecordState.LANDED)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_PRUNE", "DELETE FROM nothing WHERE ?")
+            with pytest.raises(JournalError):
+                journal.record(entry("new"))
+        assert [one.signature for one in journal.entries()] == ["0", "1"]
+        assert journal.record(entry("new")), "the connection can still be used"
+
+
 def test_a_record_is_left_behind_when_its_process_has_ended(tmp_path: Path) -> None:
     first, second = Journal(tmp_path, CLOCK), Journal(tmp_path, CLOCK)
     first.record(entry(session=first.session))

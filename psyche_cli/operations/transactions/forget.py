@@ -1,12 +1,14 @@
-"""Stop waiting for the outcome of a transaction."""
+"""Stop waiting for the outcome of a transaction, or remove settled ones."""
 
 from __future__ import annotations
 
 from solders.signature import Signature
 
+from psyche_cli.durations import format_duration
+from psyche_cli.environment import Clock
 from psyche_cli.errors import NotConfirmed
 from psyche_cli.operations.sessions import Session
-from psyche_cli.operations.transactions.payloads import ForgetData
+from psyche_cli.operations.transactions.payloads import ForgetData, ForgetSettledData
 from psyche_cli.operations.transactions.records import find_record, record_data, record_row
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.sending.delivery import expired_in
@@ -27,6 +29,21 @@ def forget(session: Session, journal: Journal, signature: Signature, *, agreed: 
         _require_expired(session, entry)
     journal.settle(entry.signature, RecordState.FORGOTTEN)
     return _result(find_record(journal, entry.signature), already=False)
+
+
+def forget_settled(journal: Journal, clock: Clock, *, older_than: int) -> OperationResult[ForgetSettledData]:
+    """Remove the settled transactions that were recorded more than ``older_than`` seconds ago. Raises JournalError."""
+    removed = journal.forget_settled(int(clock.unix_time()) - older_than)
+    count = f"{removed} settled transaction{'' if removed == 1 else 's'}"
+    age = format_duration(older_than)
+    return OperationResult(
+        summary=f"Removed {count} older than {age} from the journal."
+        if removed
+        else f"The journal has no settled transactions older than {age}.",
+        data=ForgetSettledData(
+            already_so=removed == 0, journal=str(journal.path), older_than_seconds=older_than, removed=removed
+        ),
+    )
 
 
 def _require_expired(session: Session, entry: JournalEntry) -> None:

@@ -55,6 +55,7 @@ class TransactionListData:
 
     journal: Annotated[str, "Path of the journal."]
     transactions: list[TransactionRecord]
+    left_out: Annotated[int, "Number of older settled transactions that --limit left out."]
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,13 @@ class ForgetData:
 
     already_so: Annotated[bool, "Whether its outcome was already recorded."]
     transaction: TransactionRecord
+
+
+@dataclass(frozen=True)
+class ForgetSettledData:
+    """The removal of settled transactions from the journal."""
+
+    already_so: Annotated[bool, "Whether there was none to remove."]
+    journal: Annotated[str, "Path of the journal."]
+    older_than_seconds: int
+    removed: Annotated[int, "Number of transactions removed."]

@@ -26,6 +26,9 @@ FILE_NAME: Final = "transactions.sqlite3"
 FORMAT: Final = 2
 """Version of the tables, in SQLite's ``user_version``. Version 1 had no durable nonces."""
 
+MOST_SETTLED: Final = 1000
+"""The number of settled records to keep. The oldest others are removed whenever a transaction is recorded."""
+
 LOCK_SECONDS: Final = 10.0
 """How long to wait for another process that is writing."""
 
@@ -58,6 +61,12 @@ CREATE TABLE IF NOT EXISTS transactions (
 ) WITHOUT ROWID
 """
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS unsettled ON transactions (state) WHERE state = 'unsettled'"
+
+_PRUNE: Final = """
+DELETE FROM transactions WHERE state != 'unsettled' AND signature NOT IN (
+    SELECT signature FROM transactions WHERE state != 'unsettled' ORDER BY recorded_at DESC, signature LIMIT ?
+)
+"""
 
 
 class RecordState(Enum):
@@ -165,7 +174,7 @@ class Journal:
         """Add a record. On return it is on disk. Returns False if this transaction, with this signature, is recorded.
 
         Equal transactions with the same blockhash have the same signature. A record of one that was never sent is
-        replaced.
+        replaced. Also removes the oldest settled records above MOST_SETTLED.
         """
         values = list(entry)
         values[_FIELDS.index("state")] = entry.state.value
@@ -174,9 +183,9 @@ class Journal:
         renew = f"ON CONFLICT (signature) DO UPDATE SET {_RENEWED} WHERE state = 'not_sent'"
         with self._errors("written"):
             self._claim()
-            done = self._open(create=True).execute(
-                f"INSERT INTO transactions ({columns}) VALUES ({places}) {renew}", values
-            )
+            with _all_or_nothing(self._open(create=True)) as connection:
+                done = connection.execute(f"INSERT INTO transactions ({columns}) VALUES ({places}) {renew}", values)
+                connection.execute(_PRUNE, (MOST_SETTLED,))
         return done.rowcount == 1
 
     def settle(self, signature: str, state: RecordState, *, slot: int | None = None, error: Json = None) -> bool:
@@ -187,6 +196,14 @@ class Journal:
             connection = self._open(create=True)
             done = connection.execute(f"{change} WHERE signature = ? AND state = 'unsettled'", (*values, signature))
         return done.rowcount == 1
+
+    def forget_settled(self, before: int) -> int:
+        """Remove the settled records from before this time, in seconds since 1970; returns their number."""
+        if self._connection is None and not self.path.exists():
+            return 0
+        with self._errors("written"):
+            older = "DELETE FROM transactions WHERE state != 'unsettled' AND recorded_at < ?"
+            return self._open().execute(older, (before,)).rowcount
 
     def is_left_behind(self, entry: JournalEntry) -> bool:
         """Whether the process that made the record has ended."""
@@ -301,6 +318,18 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         connection.execute(_INDEX)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # not if SQLite has already rolled it back, as for a full disk
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

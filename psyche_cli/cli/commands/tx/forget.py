@@ -5,19 +5,32 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
-from psyche_cli.cli.options import StateDir, TransactionSignature, option
+from psyche_cli.cli.options import Argument, StateDir, option
 from psyche_cli.cli.sessions import Call, Reading, reads
+from psyche_cli.durations import parse_duration
+from psyche_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from psyche_cli.operations.sessions import Session
     from psyche_cli.results import Result
 
+_LONGEST_AGE = 100 * 365 * 86_400
+
 
 @reads(example="psyche-cli tx forget SIGNATURE", settles=True)
 def command(
     call: Call,
-    signature: TransactionSignature,
+    signature: Annotated[
+        str | None, Argument(metavar="[SIGNATURE]", help="The transaction whose outcome does not matter.")
+    ] = None,
     *,
+    settled: Annotated[
+        bool, option("--settled", help="Instead remove old transactions whose outcome is recorded.")
+    ] = False,
+    older_than: Annotated[
+        str | None,
+        option("--older-than", metavar="DURATION", help="Age of those to remove, such as 30d. Defaults to 90d."),
+    ] = None,
     yes: Annotated[bool, option("--yes", "-y", help="Forget it even if it may still land.")] = False,
     state_dir: StateDir = None,
 ) -> Reading:
@@ -25,16 +38,28 @@ def command(
 
     An unsettled transaction holds up a repetition of its command until its outcome is known. This command lets the
     repetition go ahead. Refuses a transaction that may still land, unless --yes is given.
+
+    With --settled, it removes settled transactions that are older than 90 days from the journal; it never removes
+    unsettled ones.
     """
     from psyche_cli.operations.journal import open_journal
-    from psyche_cli.operations.transactions.forget import forget
+    from psyche_cli.operations.transactions.forget import forget, forget_settled
     from psyche_cli.operations.transactions.records import parse_signature
 
-    parsed = parse_signature(signature, call.environment.redactor)
     environment = call.environment
+    if (signature is None) is not settled:
+        raise UsageError(
+            "Specify either a signature or --settled.", hint="To list the transactions: psyche-cli tx list --all"
+        )
+    if older_than is not None and not settled:
+        raise UsageError("--older-than requires --settled.")
+    seconds = parse_duration(older_than or "90d", "--older-than", maximum=_LONGEST_AGE)
+    parsed = None if signature is None else parse_signature(signature, environment.redactor)
 
     def read(session: Session) -> Result:
         with closing(open_journal(environment, state_dir)) as journal:
+            if parsed is None:
+                return forget_settled(journal, environment.clock, older_than=seconds)
             return forget(session, journal, parsed, agreed=yes)
 
     return read

@@ -19,6 +19,9 @@ def command(
         option("--run-id", "-r", metavar="RUN_ID", help="Only transactions that concern this run.", variable=False),
     ] = None,
     all: Annotated[bool, option("--all", help="Also list transactions whose outcome is recorded.")] = False,
+    limit: Annotated[
+        int, option("--limit", metavar="N", help="With --all, at most this many of them, the latest.", min=1)
+    ] = 100,
     state_dir: StateDir = None,
 ) -> Result:
     """List the transactions in the journal whose outcome is not known.
@@ -30,4 +33,4 @@ def command(
 
     environment = call.environment
     with closing(open_journal(environment, state_dir)) as journal:
-        return list_transactions(journal, run_id=run_id, all=all, given=given_options(call))
+        return list_transactions(journal, run_id=run_id, all=all, limit=limit, given=given_options(call))
