@@ -38,7 +38,7 @@ def forget_settled(journal: Journal, clock: Clock, *, older_than: int) -> Operat
     age = format_duration(older_than)
     return OperationResult(
         summary=f"Removed {count} older than {age} from the journal."
-        if removed
+        if removed > 0
         else f"The journal has no settled transactions older than {age}.",
         data=ForgetSettledData(
             already_so=removed == 0, journal=str(journal.path), older_than_seconds=older_than, removed=removed
