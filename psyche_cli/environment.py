@@ -101,6 +101,11 @@ def _buffered(stream: TextIO | None) -> TextIO | None:
     return open(stream.fileno(), "w", buffering=1, encoding=stream.encoding, errors=stream.errors, closefd=False)
 
 
+def _unwritable() -> TextIO:
+    """A stream to which every write fails, as to a closed file descriptor."""
+    return os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+
+
 def _home() -> Path:
     """The user's home folder, or the root folder if there is none, as for a container user without a passwd entry."""
     try:
@@ -204,14 +209,15 @@ class Environment:
         """The environment of the running process.
 
         A standard stream that the parent process closed is replaced by the null device, so that a socket does not
-        take over its file descriptor. An unbuffered one (``PYTHONUNBUFFERED``) gets a buffer, because without one
-        Python drops what the system does not accept in a single write. ``stop_signals`` is a context manager inside
-        which signals raise StopRequested; without it, signal handling is left unchanged.
+        take over its file descriptor. Writing to a closed stdout fails, as to one on a full disk. An unbuffered one
+        (``PYTHONUNBUFFERED``) gets a buffer, because without one Python drops what the system does not accept in a
+        single write. ``stop_signals`` is a context manager inside which signals raise StopRequested; without it, signal
+        handling is left unchanged.
         """
         nowhere = Path(os.devnull)
         return cls(
             stdin=sys.stdin or nowhere.open(encoding="utf-8"),
-            stdout=_buffered(sys.stdout) or nowhere.open("w", encoding="utf-8"),
+            stdout=_buffered(sys.stdout) or _unwritable(),
             stderr=_buffered(sys.stderr) or nowhere.open("w", encoding="utf-8"),
             variables=os.environ,
             home=_home(),

@@ -112,11 +112,14 @@ def _report_lost_output(
     landed = outcome.transactions if isinstance(outcome, OperationResult) else ()
     if isinstance(error, OSError) and error.errno == errno.EPIPE and not landed:
         return  # the reader (such as `| head`) closed the pipe, which is not an error
+    closed = isinstance(error, OSError) and error.errno == errno.EBADF
     reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
-    environment.diagnostics.line(f"Error: Cannot write the output: {reason}.")
+    environment.diagnostics.line(f"Error: Cannot write the output: {'stdout is closed' if closed else reason}.")
     for transaction in landed:
         environment.diagnostics.line(f"Transaction landed: ({transaction.label}) {transaction.signature}")
-    if not landed:
+    if closed:
+        environment.diagnostics.line("Hint: To discard the output, redirect it to /dev/null.")
+    elif not landed:
         environment.diagnostics.line("Hint: The command itself was not affected: only its output was lost.")
 
 

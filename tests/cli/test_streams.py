@@ -15,8 +15,11 @@ import pytest
 from psyche_cli.cli.app import main
 from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.errors import ExitCode, NetworkError
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+from psyche_cli.solana.wallet import Wallet
 from tests.cli.conftest import House
-from tests.cli.harness import environment_of
+from tests.cli.harness import SOL, environment_of
 from tests.support.patience import PATIENCE
 
 NAME = "Grüße 世界 🚀"
@@ -201,8 +204,22 @@ def test_a_process_that_can_write_only_the_beginning(tmp_path: Path, variables: 
 @pytest.mark.parametrize("close", [(0,), (1,), (2,), (0, 1, 2)])
 def test_a_process_with_closed_streams(tmp_path: Path, close: tuple[int, ...]) -> None:
     done = process("json-dump-run", "--run-id", "x", "--rpc", "http://127.0.0.1:1", home=tmp_path, close=close)
-    assert done.returncode == ExitCode.NETWORK
+    assert done.returncode == (ExitCode.INTERNAL if 1 in close else ExitCode.NETWORK)  # the error is a JSON document
     assert "Traceback" not in done.stderr
     done = process("config", "example", "--list", home=tmp_path, close=close)
-    assert done.returncode == ExitCode.OK
-    assert done.stderr == ""
+    assert done.returncode == (ExitCode.INTERNAL if 1 in close else ExitCode.OK)
+    lost = "Error: Cannot write the output: stdout is closed.\nHint: To discard the output, redirect it to /dev/null.\n"
+    assert done.stderr == (lost if close == (1,) else "")
+
+
+def test_what_landed_is_reported_by_a_process_with_a_closed_stdout(tmp_path: Path) -> None:
+    wallet = Wallet.generate()
+    wallet.write_keypair_file(tmp_path / "id.json")
+    genesis = Genesis(balances={wallet.address: 2 * SOL})
+    with LocalValidator(LocalnetOptions(rpc_port=0, genesis=genesis)) as validator:
+        options = ("--run-id", "x", "--rpc", validator.rpc_url, "-w", str(tmp_path / "id.json"), "--quiet")
+        done = process("create-run", *options, home=tmp_path, close=(1,))
+        again = process("create-run", *options, home=tmp_path)
+    assert done.returncode == ExitCode.INTERNAL
+    assert "Error: Cannot write the output: stdout is closed.\nTransaction landed: (create run) " in done.stderr
+    assert again.returncode == ExitCode.REFUSED  # because it exists
