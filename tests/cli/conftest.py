@@ -11,6 +11,7 @@ from solders.instruction import Instruction
 
 from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.operations.signing import signing_session
+from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, decode_instance
 from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
 from psyche_cli.protocol.instructions.builder import Instructions
@@ -18,6 +19,7 @@ from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.transport import Transport
 from tests.cli.harness import Chain, CommandLine, address_of, environment_of
+from tests.support.playing import witness_record
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 MINIMAL = CONFIGS / "minimal.toml"
@@ -70,6 +72,25 @@ class House:
             p2p_identity=bytes(32),
         )
         self.send(join, wallet=member)
+
+    def play_epoch(self, *members: Path, run_id: str = "test") -> None:
+        """Play an epoch from Waiting for members to its end: the members join and witness, and the owner ticks."""
+        for member in members:
+            self.join(member, run_id)
+        instance = self.instance(run_id)
+        epoch = -1
+        while True:
+            raw = self.chain.rpc.account(instance.coordinator_account)
+            assert raw is not None
+            account = decode_coordinator_account(raw)
+            epoch = account.epoch if epoch < 0 else epoch
+            if account.epoch > epoch:
+                return
+            if account.run_state == RunState.ROUND_TRAIN:
+                for member in members:
+                    self.send(witness_record(account, instance, address_of(member)), wallet=member)
+            due = self.cli.json("tick", "--run-id", run_id, "--count", "1")["due_in_seconds"]
+            self.cli.json("localnet", "warp", due or 1)
 
     def write_metadata(self, run_id: str, **values: object) -> None:
         """Set metadata of a run without a treasurer that the command line would reject."""
