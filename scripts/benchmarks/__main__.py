@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from scripts.benchmarks import commands, decoding, doors, programs, validator
+from scripts.benchmarks import commands, decoding, doors, programs, validator, verbs
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
 
-SECTIONS = ("doors", "commands", "decoding", "programs", "validator")
+SECTIONS = ("doors", "verbs", "commands", "decoding", "programs", "validator")
 
 
 def main() -> None:
@@ -26,6 +26,10 @@ def main() -> None:
             house = Path(folder, "doors")
             house.mkdir()
             doors.measure(Shell(house), table, arguments.repeat)
+        if "verbs" in wanted:
+            far = Path(folder, "verbs")
+            far.mkdir()
+            verbs.measure(Shell(far), table)
         if "commands" in wanted:
             commands.measure(Shell(Path(folder)), table, arguments.repeat)
         if "decoding" in wanted:

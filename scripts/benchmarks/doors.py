@@ -11,10 +11,8 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 from psyche_cli.cli.app import environment_of_this_process
 from psyche_cli.cli.options import COMPLETION_VARIABLE
@@ -23,63 +21,27 @@ from psyche_cli.protocol.accounts.small_accounts import decode_instance
 from psyche_cli.protocol.addresses import instance_address
 from scripts.benchmarks.faraway import FarAway
 from scripts.benchmarks.shell import CLI, ROOT, Shell
-from scripts.benchmarks.table import Table, milliseconds
+from scripts.benchmarks.table import Table
 
-LATENCIES = (0.0, 0.05, 0.15)
+LATENCY = 0.05
 LATE_CONFIRMATIONS = 20
 RUN = ("--run-id", "doors")
 DUMP = ("json-dump-run", *RUN)
 
 
-class Trips(NamedTuple):
-    """How many round trips a verb may take, and took at first (None: not counted then)."""
-
-    aim: int
-    at_first: int | None
-
-
-TRIPS = {
-    "json-dump-run": Trips(2, None),
-    "create-run with treasurer": Trips(5, 11),
-    "update-config": Trips(5, 7),
-    "set-future-epoch-rates": Trips(5, 7),
-    "set-paused": Trips(6, 9),
-    "treasurer-top-up-rewards": Trips(6, 9),
-}
-
-
 def measure(shell: Shell, table: Table, repeat: int) -> None:
-    """Start-up, CPU of reads and writes, round trips, real time far away, and a late confirmation."""
+    """Start-up, CPU of reads and writes, and late confirmations."""
     owner = shell.cli("localnet", "new-wallet", "owner.json").strip()
     with shell.validator("--airdrop", f"{owner}=10000") as validator, FarAway(validator.rpc_url).serving() as faraway:
         shell.variables |= {"RPC": faraway.url, "WALLET_PRIVATE_KEY_PATH": "owner.json"}
-        verbs = _verbs(shell)
-        shell.cli(*next(verbs["create-run with treasurer"]))
-        shell.cli(*next(verbs["update-config"]))
-        _processor_time(shell, table, verbs, repeat)
-        _round_trips(shell, table, verbs, faraway)
-        _real_time(shell, table, verbs, faraway, max(3, repeat // 3))
-        shell.cli("create-run", "--run-id", "plain")
+        shell.cli("create-run", *RUN)
+        shell.cli("update-config", *RUN, "--config-path", str(ROOT / "configs" / "minimal.toml"))
+        _processor_time(shell, table, repeat)
         _late_confirmations(table, shell.folder / "owner.json", faraway)
 
 
-def _verbs(shell: Shell) -> Mapping[str, Iterator[Sequence[str]]]:
-    """Command lines of each verb of TRIPS, none of which finds its work done already."""
-    mint = shell.json("localnet", "new-mint", "--amount", "1000000")["data"]["mint"]
-    create = ("--treasurer-collateral-mint", mint)
-    config = ("--config-path", str(ROOT / "configs" / "minimal.toml"))
-    return {
-        "json-dump-run": (DUMP for _ in count()),
-        "create-run with treasurer": (("create-run", "--run-id", f"doors{i or ''}", *create) for i in count()),
-        "update-config": (("update-config", *RUN, *config, "--name", f"name {i}") for i in count()),
-        "set-future-epoch-rates": (("set-future-epoch-rates", *RUN, "--earning-rate", str(i)) for i in count(1)),
-        "set-paused": (("set-paused", *RUN, *(["--resume"] if i % 2 == 0 else [])) for i in count()),
-        "treasurer-top-up-rewards": (("treasurer-top-up-rewards", *RUN, "--collateral-amount", "1") for _ in count()),
-    }
-
-
-def _processor_time(shell: Shell, table: Table, verbs: Mapping[str, Iterator[Sequence[str]]], repeat: int) -> None:
-    python, rates = sys.executable, verbs["set-future-epoch-rates"]
+def _processor_time(shell: Shell, table: Table, repeat: int) -> None:
+    python, rates = sys.executable, count(1)
     completing = {COMPLETION_VARIABLE: "1"}
     table.section(f"processor time of processes, medians of {repeat} [at first]")
     taken = shell.processor_times(
@@ -91,7 +53,7 @@ def _processor_time(shell: Shell, table: Table, verbs: Mapping[str, Iterator[Seq
             "completion": lambda: ([CLI, "set-"], completing),
             "reference": lambda: ([python, "-c", "import solders.pubkey, http.client"], {}),
             "dump": lambda: ([CLI, *DUMP], {}),
-            "write": lambda: ([CLI, *next(rates)], {}),
+            "write": lambda: ([CLI, "set-future-epoch-rates", *RUN, "--earning-rate", str(next(rates))], {}),
         },
     )
     typer = taken["import typer"]
@@ -104,33 +66,10 @@ def _processor_time(shell: Shell, table: Table, verbs: Mapping[str, Iterator[Seq
     table.figure("  more than json-dump-run", taken["write"] - taken["dump"], "ms", "aim 150 ms [450 ms]")
 
 
-def _round_trips(shell: Shell, table: Table, verbs: Mapping[str, Iterator[Sequence[str]]], faraway: FarAway) -> None:
-    table.section("round trips, counted on the way [at first]")
-    for name, (aim, at_first) in TRIPS.items():
-        faraway.forget()
-        shell.cli(*next(verbs[name]))
-        connections = f"{faraway.connections} connection{'' if faraway.connections == 1 else 's'}"
-        before = "" if at_first is None else f" [{at_first}]"
-        table.figure(name, len(faraway.requests), "requests", f"aim {aim}{before}   {connections}")
-
-
-def _real_time(
-    shell: Shell, table: Table, verbs: Mapping[str, Iterator[Sequence[str]]], faraway: FarAway, repeat: int
-) -> None:
-    table.section(f"real time of processes by latency, medians of {repeat} [at first]")
-    for name in TRIPS:
-        for latency in LATENCIES:
-            faraway.latency = latency
-            taken = milliseconds(lambda name=name: shell.cli(*next(verbs[name])), repeat)  # type: ignore[misc]
-            is_aimed_at = name.startswith("create-run") and latency == LATENCIES[-1]
-            note = "aim 1400 ms [2850 ms]" if is_aimed_at else ""
-            table.figure(f"{name} at {latency * 1000:.0f} ms", statistics.median(taken), "ms", note)
-
-
 def _late_confirmations(table: Table, owner: Path, faraway: FarAway) -> None:
     """From the moment in which the endpoint would tell that a transaction landed until the sender knows, and then until
     it has the logs. It asks for them as soon as it knows."""
-    faraway.latency = LATENCIES[1]
+    faraway.latency = LATENCY
     chance = random.Random(8)
     table.section(f"confirmations 0.3 to 3 s after the sending, noticed at {faraway.latency * 1000:.0f} ms [at first]")
     environment = environment_of_this_process().replaced(stderr=io.StringIO())
@@ -139,7 +78,7 @@ def _late_confirmations(table: Table, owner: Path, faraway: FarAway) -> None:
         with signing_session(
             environment, rpc=faraway.url, wallet_path=owner, state_folder=owner.parent / "state"
         ) as session:
-            raw = session.rpc.account(instance_address("plain"))
+            raw = session.rpc.account(instance_address("doors"))
             assert raw is not None
             instruction = session.instructions.set_future_epoch_rates(
                 authority=session.wallet.address,

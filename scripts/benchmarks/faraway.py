@@ -20,15 +20,16 @@ class FarAway:
 
     ``latency`` is in seconds per round trip: half of it before the validator gets a request, half before its answer
     goes back, and once more per connection for the handshake of TCP (TLS would take one or two more). ``requests`` are
-    the methods that passed, ``connections`` how often a client connected. With ``hold_back``, what is sent becomes
-    visible so many seconds later, at ``visible_at`` of the monotonic clock. ``fetched_at`` is when a transaction was
-    last asked for with its logs.
+    the methods that passed, ``received`` the bytes of the answers, ``connections`` how often a client connected. With
+    ``hold_back``, what is sent becomes visible so many seconds later, at ``visible_at`` of the monotonic clock.
+    ``fetched_at`` is when a transaction was last asked for with its logs.
     """
 
     def __init__(self, url: str, latency: float = 0.0) -> None:
         self._upstream = urlsplit(url)
         self.latency = latency
         self.requests: list[str] = []
+        self.received = 0
         self.connections = 0
         self.hold_back = 0.0
         self.visible_at = 0.0
@@ -53,6 +54,7 @@ class FarAway:
     def forget(self) -> None:
         """Count anew."""
         self.requests.clear()
+        self.received = 0
         self.connections = 0
 
     def exchange(self, upstream: http.client.HTTPConnection, body: bytes) -> bytes:
@@ -68,6 +70,7 @@ class FarAway:
             self._sent = request["params"][0]
             self.visible_at = time.monotonic() + self.hold_back
         answer = self._ask(upstream, body)
+        self.received += len(answer)
         if method in _STATUS_METHODS and time.monotonic() < self.visible_at:
             answer = _unknown(answer)
         time.sleep(self.latency / 2)

@@ -45,6 +45,11 @@ class Table:
         """Print a figure other than a duration."""
         print(f"{label:<46} {value:9,.0f} {unit:<14} {note}".rstrip(), flush=True)
 
+    def verb(self, name: str, trips: int, aim: int, times: list[float], received: int) -> None:
+        """Print the round trips of a verb, the kilobytes that it receives, and its times in milliseconds."""
+        shown = "".join(f"{taken:9,.0f}" for taken in times)
+        print(f"{name:<32} {trips:4} [{aim}] {received / 1000:9.1f} kB {shown}", flush=True)
+
     def ratio(self, label: str, value: float, base: float, note: str) -> None:
         """Print a time in milliseconds and what multiple of another it is."""
         print(f"{label:<46} {value:9,.0f} {'ms':<14} {value / base:5.2f} x   {note}", flush=True)

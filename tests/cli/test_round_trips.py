@@ -5,15 +5,24 @@ Every request waits for the response to the previous one, so each request is a r
 
 from __future__ import annotations
 
-import pytest
+from importlib import import_module
+from pathlib import Path
 
+import pytest
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.errors import RunNotFound
 from psyche_cli.operations.runs.find import find_run, find_run_again
 from psyche_cli.operations.signing import signing_session
+from psyche_cli.protocol.addresses import instance_address
 from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.protocol.run_states import RunState
 from tests.cli.conftest import MINIMAL, House
-from tests.cli.harness import environment_of
+from tests.cli.harness import address_of, environment_of
+from tests.cli.test_claims import rewarded
 
 READ, SEND, LANDED = "getMultipleAccounts", "sendTransaction", "getTransaction"
 SIMULATE = "simulateTransaction+getGenesisHash"
@@ -67,6 +76,82 @@ def test_a_top_up_takes_six(house: House) -> None:
 def test_an_authorization_takes_five(house: House) -> None:
     words = ("join-authorization-create", "--permissionless")
     assert requests_of(house, *words) == [READ, *DELIVERY, "getBalance"]
+
+
+def test_changing_an_authorization_takes_five_and_closing_it_four(house: House) -> None:
+    house.cli.json("join-authorization-create", "--authorizer", address_of(house.stranger))
+    delegate = ("join-authorization-delegate", "--join-authority", address_of(house.owner), "-w", house.stranger)
+    member = Pubkey.from_bytes(bytes([7] * 32))
+    assert requests_of(house, *delegate, "--delegates-added", member) == [READ, *DELIVERY, READ]
+    assert requests_of(house, *delegate, "--delegates-clear") == [READ, *DELIVERY, READ]
+    grantee = ("--authorizer", address_of(house.stranger))
+    assert requests_of(house, "join-authorization-delete", *grantee) == [READ, *DELIVERY, READ]
+    assert requests_of(house, "join-authorization-close", *grantee) == [READ, *DELIVERY]
+
+
+def test_authorizing_the_keys_of_a_file_takes_one_and_three_per_transaction(house: House, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.csv"
+    keys.write_text("".join(f"{Pubkey.from_bytes(bytes([number] * 32))}\n" for number in range(1, 13)))
+    assert requests_of(house, "join-authorization-create", "--from", keys) == [
+        READ,
+        *DELIVERY,
+        "simulateTransaction",
+        SEND,
+        LANDED,
+    ]
+    assert requests_of(house, "join-authorization-create", "--from", keys) == [READ]
+
+
+def test_a_claim_takes_six(house: House) -> None:
+    [member] = rewarded(house, 5, vault="1")
+    claim = ("treasurer-claim-rewards", "--run-id", "test", "-w", member)
+    assert requests_of(house, *claim) == [READ, READ, *DELIVERY, "getTokenAccountBalance"]
+    assert requests_of(house, *claim) == [READ, READ]
+
+
+def test_the_alias_takes_as_many_as_its_verb(house: House) -> None:
+    assert requests_of(house, "run-authorizer") == [READ, *DELIVERY, "getBalance"]
+    assert requests_of(house, "run-authorizer") == [READ]
+
+
+WRITING = {
+    *("create-run", "update-config", "set-paused", "tick", "checkpoint", "close-run"),
+    *("set-future-epoch-rates", "treasurer-top-up-rewards", "treasurer-claim-rewards"),
+    *("join-authorization-create", "join-authorization-delegate", "join-authorization-delete"),
+    "join-authorization-close",
+}
+"""The writing verbs that the tests above count, and also the alias ``run-authorizer``."""
+
+
+def test_every_writing_verb_is_counted() -> None:
+    """Those with an option for the wallet and one for the journal, except verbs for local validators."""
+    found = set()
+    for section in SECTIONS:
+        for verb in section.verbs:
+            if not verb.verbs:
+                declared = import_module(f"psyche_cli.cli.commands.{verb.module}").command.parameters
+                found |= {verb.name} if {"wallet", "state_dir"} <= declared.keys() else set()
+    assert found == WRITING
+
+
+@pytest.mark.parametrize("count", [1, 100, 250])
+def test_a_list_of_runs_takes_one_and_one_per_hundred(house: House, count: int) -> None:
+    bank = house.chain.dispatcher.context.bank
+    house.run("0", configured=False)
+    instance = house.instance("0")
+    for number in range(1, count):
+        copy = Pubkey.find_program_address([str(number).encode()], PUBLISHED.coordinator)[0]
+        address, account = instance_address(str(number)), bank.accounts.get(instance.coordinator_account)
+        raw = bank.accounts.get(instance.address)
+        assert account is not None
+        assert raw is not None
+        data = bytes(raw.data).replace(bytes(instance.coordinator_account), bytes(copy))
+        data = data[:105] + (len(str(number)).to_bytes(4, "little") + str(number).encode()).ljust(68, b"\0")
+        bank.set_account(copy, account)
+        bank.set_account(address, Account(raw.lamports, data, raw.owner))
+    before = len(house.chain.requests)
+    assert len(house.cli.json("list-runs")["runs"]) == count
+    assert house.chain.requests[before:] == ["getProgramAccounts", *[READ] * -(-count // 100)]
 
 
 def test_no_change_takes_two(house: House) -> None:

@@ -86,7 +86,7 @@ def _result(
     run_id: str | None,
 ) -> OperationResult[JoinAuthorizationData]:
     grantor = session.authority
-    lamports = read_if_possible(lambda: session.rpc.balance(address))
+    lamports = existing.lamports if existing else read_if_possible(lambda: session.rpc.balance(address))
     done = "Activated the join authorization" if existing else "Created a join authorization"
     return OperationResult(
         summary=f"{done} for {named(grantee)}."
