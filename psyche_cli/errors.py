@@ -8,7 +8,9 @@
     │   ├── InvalidRunId
     │   ├── InvalidAmount
     │   ├── NothingToDo
-    │   └── NotConfirmed
+    │   ├── NotConfirmed
+    │   ├── InvalidTransaction
+    │   └── InvalidSignature
     ├── ConfigurationError          3  a run configuration that is unreadable, incomplete or violates a rule
     ├── WalletError                 4  a wallet that is missing, unreadable or malformed
     │   ├── WalletNotFound
@@ -26,6 +28,7 @@
     │   ├── BlockhashNotValid
     │   ├── AlreadySent
     │   ├── UnplannedEffects
+    │   ├── MissingSignatures
     │   └── ProgramRefused
     ├── AccountError                7  an account with unexpected content
     │   ├── WrongOwner
@@ -212,6 +215,16 @@ class NotConfirmed(UsageError):
     """An irreversible action was not confirmed: the answer was not yes, or there was no terminal and no ``--yes``."""
 
 
+class InvalidTransaction(UsageError):
+    """A file or text that is not a transaction that psyche-cli can send."""
+
+
+class InvalidSignature(UsageError):
+    """A signature that does not belong to the transaction."""
+
+    signer: str | None = None
+
+
 class ConfigurationError(PsycheError):
     """A run configuration file that cannot be read, or values that violate one or more rules.
 
@@ -372,6 +385,14 @@ class UnplannedEffects(Refused):
     """
 
     differences: tuple[EffectDifference, ...]
+
+
+class MissingSignatures(Refused):
+    """A transaction that not all of its signers have signed. Nothing was sent."""
+
+    always_shown = ("missing",)
+
+    missing: tuple[str, ...] = ()
 
 
 class ProgramRefused(Refused):

@@ -13,6 +13,7 @@ from typing import Any
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import PsycheError
+from psyche_cli.operations.elsewhere import Keys
 from psyche_cli.operations.sessions import Session as ReadOperation
 from psyche_cli.operations.signing import SigningSession as WriteOperation
 from psyche_cli.operations.signing import one_write
@@ -114,7 +115,7 @@ class SigningSession(Session):
                 self._rpc,
                 self._clock,
                 self._notify,
-                self._wallet,
+                Keys(self._wallet, self._wallet),
                 given=self._given,
                 recorder=recorder,
                 warn=self._notify,

@@ -255,6 +255,68 @@ OutputFile = Annotated[
         help="Write to this new file instead of stdout. An existing file is never overwritten.",
     ),
 ]
+Authority = Annotated[
+    str | None,
+    option(
+        "--authority",
+        metavar="PUBKEY",
+        help="Public key that acts instead of the wallet. If its key is not here, see --unsigned and --sign-only.",
+    ),
+]
+FeePayer = Annotated[
+    str | None,
+    option(
+        "--fee-payer",
+        metavar="KEYPAIR|PUBKEY",
+        help="Key that pays fees and rent. Defaults to the wallet, or to the authority if no wallet signs.",
+    ),
+]
+Unsigned = Annotated[
+    bool,
+    option("--unsigned", help="Send nothing: check and print the transaction, to be signed elsewhere."),
+]
+SignOnly = Annotated[
+    bool,
+    option("--sign-only", help="Send nothing: check the transaction, sign it with the keys here, and print it."),
+]
+BlockhashOption = Annotated[
+    str | None,
+    option("--blockhash", metavar="HASH", help="Blockhash of the transaction, instead of the latest one."),
+]
+NonceOption = Annotated[
+    str | None,
+    option(
+        "--nonce",
+        metavar="PUBKEY",
+        help="Nonce account whose value replaces the blockhash, so that the transaction does not expire.",
+    ),
+]
+NonceAuthority = Annotated[
+    str | None,
+    option(
+        "--nonce-authority",
+        metavar="KEYPAIR|PUBKEY",
+        help="Authority of the nonce account. Defaults to the key that acts.",
+    ),
+]
+SignatureElsewhere = Annotated[
+    list[str] | None,
+    option(
+        "--signer",
+        metavar="PUBKEY=SIGNATURE",
+        help="Signature made elsewhere for this transaction; may be given several times.",
+    ),
+]
+ExportFile = Annotated[
+    Path | None,
+    option(
+        "--output-file",
+        "-o",
+        metavar="FILE",
+        help="Also write the transaction of --unsigned or --sign-only to this new file. An existing file is never "
+        "overwritten.",
+    ),
+]
 Yes = Annotated[bool, option("--yes", "-y", help="Confirm without being asked.")]
 Authorizer = Annotated[
     str | None,

@@ -140,12 +140,14 @@ def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
     """The value of an option."""
     [declared] = parameter.annotation.__metadata__
     kind, text = _kind(parameter), texts.get(parameter.name)
-    if not isinstance(declared, Option) or (kind not in _KINDS and get_origin(kind) is not Literal):
+    if not isinstance(declared, Option):
         raise _Unusual
     if text is None:
         if parameter.default is Parameter.empty:
             raise _Unusual
         return parameter.default
+    if kind not in _KINDS and get_origin(kind) is not Literal:
+        raise _Unusual
     if kind is str:
         return text
     if kind is bool:

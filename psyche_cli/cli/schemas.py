@@ -43,13 +43,19 @@ OTHERS: Final = {
 }
 """Schemas that do not belong to a verb, with their titles."""
 
+
+def _written(data: Any) -> Any:
+    """The result of a command that writes; with --unsigned or --sign-only, it exports a transaction instead."""
+    return OperationResult[data | transactions.ExportedTransaction]
+
+
 _RESULTS: Final[dict[str, Any]] = {
-    "create-run": OperationResult[CreateRunData],
-    "update-config": OperationResult[config.UpdateConfigData],
-    "set-paused": OperationResult[SetPausedData],
-    "tick": OperationResult[TickData],
-    "checkpoint": OperationResult[CheckpointData],
-    "close-run": OperationResult[CloseRunData],
+    "create-run": _written(CreateRunData),
+    "update-config": _written(config.UpdateConfigData),
+    "set-paused": _written(SetPausedData),
+    "tick": _written(TickData),
+    "checkpoint": _written(CheckpointData),
+    "close-run": _written(CloseRunData),
     "list-runs": OperationResult[RunListData],
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
@@ -61,17 +67,15 @@ _RESULTS: Final[dict[str, Any]] = {
     "lifecycle crynux-group": OperationResult[lifecycle.CrynuxGroupData],
     "json-dump-run": Document[RunDump],
     "json-dump-user": Document[UserDump],
-    "set-future-epoch-rates": OperationResult[RatesData],
-    "treasurer-top-up-rewards": OperationResult[TopUpData],
-    "treasurer-claim-rewards": OperationResult[RewardClaimsData],
+    "set-future-epoch-rates": _written(RatesData),
+    "treasurer-top-up-rewards": _written(TopUpData),
+    "treasurer-claim-rewards": _written(RewardClaimsData),
     "rewards list": OperationResult[RewardListData],
-    "join-authorization-create": OperationResult[
-        authorizations.JoinAuthorizationData | authorizations.AuthorizedFileData
-    ],
+    "join-authorization-create": _written(authorizations.JoinAuthorizationData | authorizations.AuthorizedFileData),
     "join-authorization-read": OperationResult[authorizations.AuthorizationData],
-    "join-authorization-delegate": OperationResult[authorizations.DelegatesData],
-    "join-authorization-delete": OperationResult[authorizations.DeactivatedData],
-    "join-authorization-close": OperationResult[authorizations.ClosedAuthorizationData],
+    "join-authorization-delegate": _written(authorizations.DelegatesData),
+    "join-authorization-delete": _written(authorizations.DeactivatedData),
+    "join-authorization-close": _written(authorizations.ClosedAuthorizationData),
     "join-authorization list": OperationResult[authorizations.AuthorizationListData],
     "run-authorizer": OperationResult[authorizations.JoinAuthorizationData],
     "config check": OperationResult[config.CheckData],
@@ -87,6 +91,8 @@ _RESULTS: Final[dict[str, Any]] = {
     "tx status": OperationResult[transactions.TransactionStatusData],
     "tx explain": OperationResult[ExplainedData],
     "tx resume": OperationResult[transactions.ResumeData],
+    "tx sign": OperationResult[transactions.ExportedTransaction],
+    "tx send": OperationResult[transactions.SentTransaction],
     "tx forget": OperationResult[transactions.ForgetData | transactions.ForgetSettledData],
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],

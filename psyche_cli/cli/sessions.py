@@ -15,15 +15,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from psyche_cli.cli.options import (
     EXPECTED_VARIABLES,
     VARIABLES,
+    Authority,
+    BlockhashOption,
     Commitment,
     EnvFile,
+    ExportFile,
+    FeePayer,
     LocalRpc,
     MaxFee,
+    NonceAuthority,
+    NonceOption,
     Option,
     PriorityFeePrice,
     Rpc,
+    SignatureElsewhere,
+    SignOnly,
     StateDir,
     Timeout,
+    Unsigned,
     WalletPath,
     WritingTimeout,
     WsRpc,
@@ -56,6 +65,23 @@ _WRITING_TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotati
 _PRIORITY_FEE = inspect.Parameter("priority_fee", _KEYWORD, default=None, annotation=PriorityFeePrice)
 _MAX_FEE = inspect.Parameter("max_fee", _KEYWORD, default=None, annotation=MaxFee)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
+
+
+_ELSEWHERE = {
+    name: inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
+    for name, annotation, default in (
+        ("authority", Authority, None),
+        ("fee_payer", FeePayer, None),
+        ("unsigned", Unsigned, False),
+        ("sign_only", SignOnly, False),
+        ("blockhash", BlockhashOption, None),
+        ("nonce", NonceOption, None),
+        ("nonce_authority", NonceAuthority, None),
+        ("signer", SignatureElsewhere, None),
+        ("output_file", ExportFile, None),
+    )
+}
+"""Options for transactions that are signed or sent elsewhere."""
 
 
 class Call(NamedTuple):
@@ -193,10 +219,16 @@ def writes(
         def act(call: Call) -> Result:
             _report_unused(call)
             write: Writing = _call(function, call)
+            from psyche_cli.operations.elsewhere import HERE, parse_elsewhere
             from psyche_cli.operations.signing import outcome_of, signing_session
             from psyche_cli.solana.sending.priority_fee import requested_fee
 
             fee = requested_fee(call.values.get("priority_fee"), call.values.get("max_fee"))
+
+            elsewhere = HERE
+            if not local:
+                options = {name: call.values[name] for name in _ELSEWHERE}
+                elsewhere = parse_elsewhere(call.environment, **options)
             with signing_session(
                 call.environment,
                 rpc=call.values["rpc"],
@@ -208,6 +240,7 @@ def writes(
                 intent=_intent(function, call),
                 fee=fee,
                 **_limits(call, local=local, settles=True),
+                elsewhere=elsewhere,
             ) as session:
                 return outcome_of(write, session)
 
@@ -215,7 +248,7 @@ def writes(
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
         added["state_dir"] = _STATE_DIR
         if not local:
-            added |= {"priority_fee": _PRIORITY_FEE, "max_fee": _MAX_FEE}
+            added |= {"priority_fee": _PRIORITY_FEE, "max_fee": _MAX_FEE, **_ELSEWHERE}
         if confirms:
             added["yes"] = _YES
         return Declaration(function, act, example, added, open_options=open_options)

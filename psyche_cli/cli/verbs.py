@@ -63,6 +63,8 @@ _TX: Final = (
     Verb("status", "Show what the cluster and the journal know about a transaction", "tx.status"),
     Verb("explain", "Explain any transaction or message, before or after it was sent", "tx.explain"),
     Verb("resume", "Determine the outcome of unsettled transactions", "tx.resume"),
+    Verb("sign", "Sign an exported transaction, offline", "tx.sign"),
+    Verb("send", "Send a transaction that was signed elsewhere", "tx.send"),
     Verb("forget", "Stop waiting for the outcome of a transaction", "tx.forget"),
 )
 

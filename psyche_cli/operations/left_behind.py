@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
 from psyche_cli.receipts import Receipt
@@ -21,21 +21,34 @@ def settle_left_behind(
     transactions of this wallet for the same run there is a warning. ``warn`` receives the lines. Raises
     TransactionUnknown if the outcome cannot be determined, in which case nothing may be sent, and JournalError.
     """
-    entries = recorder.left_behind()
-    if not entries:
-        return None
-    genesis = str(sender.identify_cluster())
-    entries = [entry for entry in entries if entry.genesis_hash == genesis]
+    entries = _left_behind(sender, recorder)
     same = [entry for entry in entries if recorder.is_same(entry)]
-    others = [entry for entry in entries if entry not in same and recorder.concerns_run(entry)]
-    if others:
-        listed = ", ".join(f"{entry.label} ({entry.signature})" for entry in others)
-        warn(f"Warning: The outcome of earlier transactions for this run is unknown: {listed}.")
-        warn(f"Hint: To settle them: {given.command('tx resume')}")
+    _warn([entry for entry in entries if entry not in same and recorder.concerns_run(entry)], given, warn)
     receipt = None
     for entry in same:
         receipt = _settle(sender, recorder, entry, warn) or receipt
     return receipt
+
+
+def warn_of_left_behind(
+    sender: Sender, recorder: Recorder, given: GivenOptions, *, warn: Callable[[str], None]
+) -> None:
+    """Like ``settle_left_behind`` for a command that sends nothing: there is only a warning. Raises JournalError."""
+    entries = _left_behind(sender, recorder)
+    _warn([entry for entry in entries if recorder.is_same(entry) or recorder.concerns_run(entry)], given, warn)
+
+
+def _left_behind(sender: Sender, recorder: Recorder) -> list[JournalEntry]:
+    entries = recorder.left_behind()
+    genesis = str(sender.identify_cluster()) if entries else ""
+    return [entry for entry in entries if entry.genesis_hash == genesis]
+
+
+def _warn(entries: Sequence[JournalEntry], given: GivenOptions, warn: Callable[[str], None]) -> None:
+    if entries:
+        listed = ", ".join(f"{entry.label} ({entry.signature})" for entry in entries)
+        warn(f"Warning: The outcome of earlier transactions for this run is unknown: {listed}.")
+        warn(f"Hint: To settle them: {given.command('tx resume')}")
 
 
 def _settle(sender: Sender, recorder: Recorder, entry: JournalEntry, warn: Callable[[str], None]) -> Receipt | None:

@@ -13,10 +13,11 @@ from psyche_cli.operations.effects.ledger import Effects
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Result
+from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.sending.sender import Sender
-from psyche_cli.solana.sending.transaction import writable_accounts
-from psyche_cli.solana.wallet import Wallet
+from psyche_cli.solana.sending.transaction import Signer, writable_accounts
 
 
 class PlannedTransaction(NamedTuple):
@@ -31,7 +32,7 @@ class PlannedTransaction(NamedTuple):
     instructions: Sequence[Instruction]
     label: str
     expected: Effects | None = None
-    extra_signers: Sequence[Wallet] = ()
+    extra_signers: Sequence[Signer] = ()
     creates: Mapping[str, str] | None = None
     pays_again: bool = False
     follows: bool = False
@@ -80,12 +81,26 @@ class Diverted(Exception):
 
 
 class SendingOutlet:
-    """Sends each transaction, signed by the wallet and its extra signers, before it takes the next one."""
+    """Sends each transaction, signed by the ``payer`` and by others, before it takes the next one.
 
-    def __init__(self, sender: Sender, wallet: Wallet, compare: Compare) -> None:
+    ``signers`` sign besides the extra signers of a transaction. ``limit`` returns the blockhash or durable nonce of the
+    next transaction; None stands for the latest blockhash.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        payer: Signer,
+        compare: Compare,
+        signers: Sequence[Signer] = (),
+        *,
+        limit: Callable[[], Blockhash | NonceUse | None] = lambda: None,
+    ) -> None:
         self._sender = sender
-        self._wallet = wallet
+        self._payer = payer
         self._compare = compare
+        self._signers = signers
+        self._limit = limit
 
     def deliver(self, transactions: Sequence[PlannedTransaction]) -> Iterator[Receipt]:
         """Yield the receipt of each transaction once it has landed. Raises the errors of ``Sender.send``."""
@@ -93,12 +108,13 @@ class SendingOutlet:
             comparison = self._compare(transaction)
             receipt = self._sender.send(
                 transaction.instructions,
-                self._wallet,
-                transaction.extra_signers,
+                self._payer,
+                [*self._signers, *transaction.extra_signers],
                 label=transaction.label,
                 creates=transaction.creates,
                 pays_again=transaction.pays_again,
                 check=comparison,
+                limit=self._limit(),
             )
             if comparison is not None:
                 comparison.remember(receipt.slot)

@@ -20,8 +20,10 @@ from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import LOOK_UP
 from psyche_cli.operations.effects.ledger import Effects
+from psyche_cli.operations.elsewhere import HERE, Elsewhere, Keys, limit_of, load_keys
+from psyche_cli.operations.exporting import NO_REQUEST, ExportingOutlet, Request
 from psyche_cli.operations.journal import open_journal
-from psyche_cli.operations.left_behind import settle_left_behind
+from psyche_cli.operations.left_behind import settle_left_behind, warn_of_left_behind
 from psyche_cli.operations.outlets import Diverted, Outlet, PlannedTransaction, SendingOutlet, comparing
 from psyche_cli.operations.sessions import Session, connected
 from psyche_cli.protocol.errors.program_errors import failure_describer
@@ -29,20 +31,22 @@ from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Result
+from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
-from psyche_cli.solana.rpc.types import Simulation
+from psyche_cli.solana.rpc.types import Blockhash, Simulation
 from psyche_cli.solana.sending.priority_fee import PriorityFee
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.sending.settle import how_to_settle
-from psyche_cli.solana.wallet import Wallet, load_wallet
+from psyche_cli.solana.sending.transaction import Signer
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
 
 class SigningSession(Session):
-    """A session that can also write, using ``wallet`` to sign and pay.
+    """A session that can also write, using ``wallet`` to sign, and ``fee_payer`` to pay.
 
+    ``is_limited`` is whether the user has chosen the blockhash or a durable nonce.
     ``clock`` is for commands that wait between transactions. ``outlet`` takes the transactions. ``ask`` requests
     confirmation of an irreversible action. ``earlier`` is the receipt of an interrupted attempt of the same request
     that has landed since, or None. A payment that has one must not be made again.
@@ -55,23 +59,27 @@ class SigningSession(Session):
         notify: Callable[[str], None],
         given: GivenOptions,
         *,
-        wallet: Wallet,
+        wallet: Signer,
+        fee_payer: Signer,
         sender: Sender,
         instructions: Instructions,
         clock: Clock,
         deadline: Deadline,
         ask: Confirm,
         outlet: Outlet,
+        is_limited: bool = False,
         earlier: Receipt | None = None,
     ) -> None:
         super().__init__(rpc, programs, notify, given)
         self.wallet = wallet
+        self.fee_payer = fee_payer
         self.sender = sender
         self.instructions = instructions
         self.clock = clock
         self.deadline = deadline
         self.ask = ask
         self.outlet = outlet
+        self.is_limited = is_limited
         self.earlier = earlier
 
     @property
@@ -82,7 +90,7 @@ class SigningSession(Session):
     @property
     def payer(self) -> Pubkey:
         """The key that pays fees and rent."""
-        return self.wallet.address
+        return self.fee_payer.address
 
     def send(
         self,
@@ -90,7 +98,7 @@ class SigningSession(Session):
         *,
         label: str,
         expected: Effects | None = None,
-        extra_signers: Sequence[Wallet] = (),
+        extra_signers: Sequence[Signer] = (),
         creates: Mapping[str, str] | None = None,
         pays_again: bool = False,
     ) -> Receipt:
@@ -116,7 +124,7 @@ class SigningSession(Session):
 
     def simulate(self, instructions: Sequence[Instruction]) -> Simulation:
         """Simulate a transaction. Raises the errors that ``send`` raises before sending."""
-        return self.sender.simulate(instructions, self.wallet)
+        return self.sender.prepare(instructions, self.payer).simulation
 
     def confirm(self, consequence: str) -> None:
         """Request confirmation of an irreversible action; raises NotConfirmed if it is not given.
@@ -150,8 +158,9 @@ def signing_session(
     fee: PriorityFee | None = None,
     commitment: str | None = None,
     timeout: float | None = None,
+    elsewhere: Elsewhere = HERE,
 ) -> Iterator[SigningSession]:
-    """Open a session with the wallet given by ``wallet_path`` or by the environment.
+    """Open a session with the wallet given by ``wallet_path`` or by the environment, or with the keys of ``elsewhere``.
 
     No request is made later than ``timeout`` seconds (None: WRITING_SECONDS) after the start of the command, not
     counting the time until a seed phrase was typed. Errors raised in the session state in
@@ -164,7 +173,7 @@ def signing_session(
     """
     # Written even with --quiet: which wallet pays, and a warning if other users can read its file.
     asked = environment.clock.monotonic()
-    wallet = load_wallet(environment, wallet_path, environment.diagnostics.line)
+    keys = load_keys(environment, elsewhere, wallet_path)
     started = environment.started + environment.clock.monotonic() - asked
     journal = open_journal(environment, state_folder)
     recorder = Recorder(
@@ -173,7 +182,7 @@ def signing_session(
         command=environment.command,
         intent=intent,
         run_id=run_id,
-        wallet=str(wallet.address),
+        wallet=str(keys.authority.address),
         redacted=environment.redactor.redacted,
         warn=environment.diagnostics.line,
         after_output=environment.after_output.append,
@@ -185,14 +194,16 @@ def signing_session(
             client,
             environment.clock,
             environment.progress,
-            wallet,
+            keys,
             given=given,
             since=started,
-            ask=asking(environment, agreed=agreed),
+            ask=asking(environment, agreed=agreed or elsewhere.mode != "send"),
             recorder=recorder,
             warn=environment.diagnostics.line,
             fee=fee,
             timeout=timeout,
+            elsewhere=elsewhere,
+            request=Request(environment.command, run_id, environment.redactor.redacted(intent)),
         ) as session,
     ):
         yield session
@@ -203,7 +214,7 @@ def one_write(
     client: RpcClient,
     clock: Clock,
     notify: Callable[[str], None],
-    wallet: Wallet,
+    keys: Keys,
     *,
     given: GivenOptions = NOTHING_GIVEN,
     since: float | None = None,
@@ -212,19 +223,25 @@ def one_write(
     warn: Callable[[str], None] = lambda _: None,
     fee: PriorityFee | None = None,
     timeout: float | None = None,
+    elsewhere: Elsewhere = HERE,
+    request: Request = NO_REQUEST,
 ) -> Iterator[SigningSession]:
     """A session for one write operation over an existing client.
 
     No request is made later than ``timeout`` seconds (None: WRITING_SECONDS) after ``since``, in seconds of the clock's
     ``monotonic`` (None: now); with a ``timeout``, that is a total for all transactions.
     Errors report what this operation has sent. With a ``recorder``, transactions are recorded, and ``warn`` receives
-    lines about those of earlier commands. ``fee`` is the priority fee of every transaction.
+    lines about those of earlier commands. ``fee`` is the priority fee of every transaction. ``request`` describes an
+    exported one.
     """
     deadline = Deadline(clock, WRITING_SECONDS if timeout is None else timeout, since=since, total=timeout is not None)
     rpc = client.within(deadline).remembering()
 
     def advise(signature: str) -> str:
         return LOOK_UP if recorder is None else how_to_settle(signature, given)
+
+    def limit() -> Blockhash | NonceUse | None:
+        return limit_of(elsewhere, keys, rpc)
 
     sender = Sender(
         rpc,
@@ -235,19 +252,31 @@ def one_write(
         advise=advise,
         fee=fee,
     )
+    outlet: Outlet
+    compare = comparing(rpc, PUBLISHED, keys.payer.address, warn)
     with sender.annotating_errors():
-        earlier = None if recorder is None else settle_left_behind(sender, recorder, given, warn=warn)
+        earlier = None
+        if elsewhere.mode != "send":
+            outlet = ExportingOutlet(sender, keys, elsewhere, compare, request, given, limit=limit)
+            if recorder is not None:
+                warn_of_left_behind(sender, recorder, given, warn=warn)
+        else:
+            outlet = SendingOutlet(sender, keys.payer, compare, keys.all, limit=limit)
+            if recorder is not None:
+                earlier = settle_left_behind(sender, recorder, given, warn=warn)
         yield SigningSession(
             rpc=rpc,
             programs=PUBLISHED,
             notify=notify,
             given=given,
-            wallet=wallet,
+            wallet=keys.authority,
+            fee_payer=keys.payer,
             sender=sender,
             instructions=Instructions(PUBLISHED),
             clock=clock,
             deadline=deadline,
             ask=ask,
-            outlet=SendingOutlet(sender, wallet, comparing(rpc, PUBLISHED, wallet.address, warn)),
+            outlet=outlet,
+            is_limited=elsewhere.blockhash is not None or elsewhere.nonce is not None,
             earlier=earlier,
         )

@@ -29,7 +29,8 @@ def load_from_source(environment: Environment, source: str, notify: Callable[[st
     if kind == "usb":
         raise WalletError(
             "Hardware wallets (usb:) are not supported.",
-            hint="Use a keypair file, stdin: or prompt: (a seed phrase).",
+            hint="Use --authority PUBKEY --unsigned instead, sign the printed message with the hardware wallet's own "
+            "software, and send it: psyche-cli tx send FILE --signer PUBKEY=SIGNATURE",
         )
     if kind in ("-", "stdin"):
         return _from_stdin(environment)

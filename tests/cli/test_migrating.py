@@ -120,7 +120,7 @@ def test_what_is_not_supported_yet_is_not() -> None:
     table = PAGE.partition("## Not supported yet")[2].partition("\n## ")[0]
     first_cells = " ".join(re.findall(r"^\| (.+?)(?: \(| \|)", table, re.MULTILINE))
     missing = set(re.findall(r"`(-*[a-z][a-z-]+)`", first_cells))
-    assert missing >= {"--sign-only", "--dry-run", *NOT_SUPPORTED_YET}
+    assert missing >= {"--dry-run", *NOT_SUPPORTED_YET}
     assert missing & everything(root_command()) == set()
 
 

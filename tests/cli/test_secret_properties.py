@@ -75,6 +75,8 @@ VERBS: dict[str, list[str]] = {
     "tx status": ["tx", "status", SIGNATURE],
     "tx resume": ["tx", "resume", SIGNATURE],
     "tx forget": ["tx", "forget", SIGNATURE],
+    "tx sign": ["tx", "sign", "unsigned.json", "-o", "signed.json"],
+    "tx send": ["tx", "send", "signed.json", "--signer", f"{ADDRESS}={SIGNATURE}"],
     "completion": ["completion", "bash"],
     "schema": ["schema", "localnet", "warp"],
     # Never starts, because no slot is that long.
@@ -92,6 +94,7 @@ VERBS: dict[str, list[str]] = {
 }
 WITHOUT_ENDPOINT = (
     "tx list",
+    "tx sign",
     "config check",
     "config example",
     "config preview",

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from psyche_cli.operations.left_behind import settle_left_behind
-from psyche_cli.operations.transactions.resume import _record, resume
+from psyche_cli.operations.transactions.resume import record_settlement, resume
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.jsonrpc import _result
-from psyche_cli.solana.sending.delivery import TransactionDelivery
+from psyche_cli.solana.sending.delivery import TransactionDelivery, expired_in
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.verdict import delivery, fate
@@ -75,28 +75,27 @@ OVERLOOKS_A_FAILURE = Mutant(fate, "if status.err is None else Fate.FAILED", "")
 REPORTS_A_FAILURE_AS_SUCCESS = Mutant(Sender._receipt, "if status.err is not None:", "if False:")
 TAKES_ANY_ANSWER = Mutant(_result, "answer_id != request_id", "False")
 BELIEVES_WHO_LAGS = Mutant(TransactionDelivery._status, "slot >= self._expired_slot", "True")
-COUNTS_UNFINALIZED_BLOCKS = Mutant(TransactionDelivery._check_expiry, '"finalized"', '"confirmed"')
+COUNTS_UNFINALIZED_BLOCKS = Mutant(expired_in, '"finalized"', '"confirmed"')
 TAKES_DOUBT_FOR_REFUSAL = Mutant(delivery, "return Delivery.UNCLEAR", "return Delivery.REFUSED")
 ASKS_THE_FAUCET_AGAIN = Mutant(RpcClient.request_airdrop, "retry=False", "retry=True")
 SIGNS_ANEW_AFTER_TEN_SECONDS = Mutant(
     Sender.send,
-    "return self._receipt(delivery, signed)",
-    """delivery._deadline = Deadline(self._clock, 10.0)
-                try:
-                    return self._receipt(delivery, signed)
-                except PsycheError:
-                    return self.send(instructions, wallet, extra_signers, label=label)""",
+    "return self._deliver(signed, slot, deadline, label=label, pays_again=pays_again)",
+    """try:
+                return self._deliver(signed, slot, Deadline(self._clock, 10.0), label=label, pays_again=pays_again)
+            except PsycheError:
+                return self.send(instructions, wallet, extra_signers, label=label)""",
 )
 GIVES_UP_EARLY = Mutant(
     TransactionDelivery._check_time_limits, "self._deadline.passed", "self._clock.monotonic() - self._started > 10.0"
 )
-KEEPS_NO_JOURNAL = Mutant(Sender._signed, "self._recorder is None or self._preparer.genesis is None", "True")
+KEEPS_NO_JOURNAL = Mutant(Sender._record, "self._recorder is None", "True")
 KEEPS_IT_AFTER_SENDING = Mutant(Recorder.record, "self._journal.record(", "(lambda entry: True)(")
-OVERLOOKS_WHAT_IS_LEFT = Mutant(settle_left_behind, "if not entries:", "if True:")
+OVERLOOKS_WHAT_IS_LEFT = Mutant(settle_left_behind, "_left_behind(sender, recorder)", "[]")
 TAKES_ALL_REQUESTS_FOR_DIFFERENT = Mutant(Recorder.is_same, "return True", "return False")
 SETTLES_A_PAYMENT_BEFORE_THE_OUTPUT = Mutant(Sender._recording, "if pays_again:", "if False:")
-RESUMES_BEFORE_THE_OUTPUT = Mutant(_record, "settlement.state is RecordState.LANDED", "False")
-RESUMES_WITHOUT_RECORDING = Mutant(resume, "_record(journal, entry, settlement, after_output)", "pass")
+RESUMES_BEFORE_THE_OUTPUT = Mutant(record_settlement, "settlement.state is RecordState.LANDED", "False")
+RESUMES_WITHOUT_RECORDING = Mutant(resume, "record_settlement(journal, entry, settlement, after_output)", "pass")
 
 
 def ghost(schedule: Schedule) -> None:

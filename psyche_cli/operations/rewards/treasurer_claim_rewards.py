@@ -30,6 +30,7 @@ from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import RawAccount, taken
 from psyche_cli.solana.rent import Rent
+from psyche_cli.solana.sending.transaction import Signer
 from psyche_cli.solana.wallet import Wallet, load_keypair_file
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class _Payment:
     """A claim of ``amount`` base units, and the instructions of its transaction."""
 
     claim: Claim
-    wallet: Wallet
+    wallet: Signer
     amount: int
     tokens: Pubkey
     instructions: list[Instruction]
@@ -78,7 +79,7 @@ def claim_rewards(
     skipped. Before anything is sent, raises Refused for a run without a treasurer or a token account that the program
     rejects, and InsufficientFunds if the vault or the wallet holds too little.
     """
-    members = [session.wallet] if wallets is None else list(wallets)
+    members: list[Signer] = [session.wallet] if wallets is None else list(wallets)
     keys = [wallet.address for wallet in members]
     located = locate_run(session, run_id, treasurer_index)
     treasurer = located.require_treasurer()
@@ -177,7 +178,7 @@ def _payment(
     run: Run,
     treasury: Treasury,
     claim: Claim,
-    wallet: Wallet,
+    wallet: Signer,
     amount: int,
     tokens: Pubkey,
     found: tuple[RawAccount | None, RawAccount | None],

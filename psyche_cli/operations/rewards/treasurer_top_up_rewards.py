@@ -44,7 +44,8 @@ def top_up_rewards(
         amount=amount,
         decimals=mint.decimals,
     )
-    instructions = [unique_data_limit(), instruction]
+    # With a chosen blockhash or nonce, the same options must result in the same message, to be signed elsewhere.
+    instructions = [instruction] if session.is_limited else [unique_data_limit(), instruction]
     receipt = session.earlier
     if receipt is None:
         _require_tokens(session, source, raw_source, mint, amount)

@@ -87,6 +87,57 @@ class ResumeData:
 
 
 @dataclass(frozen=True)
+class MadeSignature:
+    """A signature of a transaction."""
+
+    signer: Address
+    signature: Annotated[str, "The signature in base58."]
+
+
+@dataclass(frozen=True)
+class ExportedTransaction:
+    """A transaction to sign or send elsewhere. A file written with --output-file has the same content."""
+
+    format: Literal["psyche-cli transaction"]
+    version: Literal[1]
+    label: Annotated[str, "A short description."]
+    command: Annotated[str, "The command that made it."]
+    run_id: Annotated[str | None, "The run it concerns; null if the command takes no run id."]
+    intent: Annotated[str, "The request as canonical JSON, for the journal; empty if it is unknown."]
+    authority: Annotated[Address, "The key that acts."]
+    fee_payer: Annotated[Address, "The key that pays the fee; the first of the signers."]
+    signers: Annotated[list[Address], "All keys that must sign, in the order of the message."]
+    signatures: Annotated[list[MadeSignature], "The signatures made so far."]
+    missing: Annotated[list[Address], "The keys that have not signed yet."]
+    blockhash: Annotated[str, "Its blockhash, or the value of its durable nonce."]
+    last_valid_block_height: Annotated[
+        Unsigned | None, "The last block height at which it can land; null with a durable nonce."
+    ]
+    nonce_account: Annotated[Address | None, "The account of its durable nonce; null if it has none."]
+    nonce_authority: Annotated[Address | None, "The authority of the nonce account; null if it has no nonce."]
+    genesis_hash: Annotated[str, "The genesis hash, which identifies the cluster."]
+    fee_lamports: Annotated[Unsigned, "The fee without a priority fee."]
+    message_base64: Annotated[str, "The message, which is what is signed."]
+    message_base58: str
+    transaction_base64: Annotated[str, "The transaction; missing signatures are zeros."]
+    transaction_base58: str
+    created_accounts: Annotated[list[NewAccount], "Accounts with their own key that it creates."]
+    pays_again: Annotated[bool, "Whether running the command again would pay again."]
+
+
+@dataclass(frozen=True)
+class SentTransaction:
+    """A transaction that was signed elsewhere and has landed."""
+
+    already_so: Annotated[bool, "Whether it had landed before, so that nothing was sent."]
+    signature: Annotated[str, "The signature in base58."]
+    slot: Annotated[Unsigned | None, "The slot in which it landed; null if that is not known."]
+    label: Annotated[str, "A short description."]
+    run_id: Annotated[str | None, "The run it concerns; null if that is not known."]
+    signers: Annotated[list[Address], "The keys that signed it, the fee payer first."]
+
+
+@dataclass(frozen=True)
 class ForgetData:
     """A transaction whose outcome is no longer awaited."""
 

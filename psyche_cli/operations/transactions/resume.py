@@ -64,7 +64,7 @@ def resume(
             except TransactionUnknown as error:
                 unknown.append(error)
                 continue
-            _record(journal, entry, settlement, after_output)
+            record_settlement(journal, entry, settlement, after_output)
             state, slot, error_found = settlement.state, settlement.slot, settlement.error
             done = entry._replace(state=state, slot=slot, error=error_found, settled_at=int(clock.unix_time()))
             settled.append(done)
@@ -76,12 +76,14 @@ def resume(
     return _result(settled, running, elsewhere, receipts)
 
 
-def _record(
+def record_settlement(
     journal: Journal,
     entry: JournalEntry,
     settlement: Settlement,
     after_output: Callable[[Callable[[], None]], None],
 ) -> None:
+    """Record an outcome; that a transaction has landed, only once the user has been told. Closes the journal then."""
+
     def settle() -> None:
         journal.settle(entry.signature, settlement.state, slot=settlement.slot, error=settlement.error)
 

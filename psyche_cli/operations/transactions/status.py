@@ -29,7 +29,7 @@ def transaction_status(
     entry = journal.entry(str(signature))
     genesis = None if entry is None else str(session.rpc.genesis_hash())
     same = None if entry is None else entry.genesis_hash == genesis
-    found = _status(session.rpc, signature)
+    found = status_with_history(session.rpc, signature)
     if found is None and entry is None:
         raise NotFound(
             f"Neither {session.rpc.label} nor the journal knows transaction {signature}.",
@@ -77,7 +77,8 @@ def _shown_status(found: SignatureStatus | None) -> Toned:
     return Toned("landed", "good", rest) if found.err is None else Toned("failed", "bad", rest)
 
 
-def _status(rpc: RpcClient, signature: Signature) -> SignatureStatus | None:
+def status_with_history(rpc: RpcClient, signature: Signature) -> SignatureStatus | None:
+    """The status of a transaction, also of an old one if the endpoint has a ledger; None if it does not know it."""
     try:
         return rpc.signature_status(signature, search_history=True)
     except RpcError as error:

@@ -19,6 +19,7 @@ from psyche_cli.solana.rpc.types import Blockhash, Simulation
 from psyche_cli.solana.sending.priority_fee import UNPRICED, PriorityFees, priority_fee_of
 from psyche_cli.solana.sending.transaction import (
     LegacyTransaction,
+    SignedTransaction,
     transaction_fee,
     transaction_size,
     unsigned_transaction,
@@ -182,10 +183,14 @@ class Preparer:
         limit: Blockhash | NonceUse,
         check: Check | None,
     ) -> _Value:
-        instructions = self._with_fee(instructions, payer, rpc)
         if isinstance(limit, NonceUse):
-            instructions = [_advance(limit), *instructions]
+            # First of all, also before the instructions of a priority fee: otherwise it is not a use of the nonce.
+            advance = _advance(limit)
+            priced = self._with_fee([advance, *instructions], payer, rpc)
+            instructions = [advance, *(one for one in priced if one != advance)]
             limit = Blockhash(limit.value, None)
+        else:
+            instructions = self._with_fee(instructions, payer, rpc)
         transaction = unsigned_transaction(instructions, payer, limit.hash)
         accounts = () if check is None else check.accounts
         while True:
@@ -219,6 +224,16 @@ class Preparer:
         if self._fees is None:
             return instructions
         return self._fees.budget(instructions, payer, rpc, self.refusal).added_to(instructions)
+
+    def check_signed(self, signed: SignedTransaction, deadline: Deadline) -> Simulation:
+        """Simulate a transaction with its signatures and its blockhash. Raises what refuses it.
+
+        One that has just been processed is not refused: its status is looked up after sending.
+        """
+        simulation = self._rpc.within(deadline).simulate(signed.raw)
+        if simulation.err not in (None, "AlreadyProcessed"):
+            raise self.refusal(simulation.err, simulation.logs, signed)
+        return simulation
 
     def refusal(self, err: Json, logs: Sequence[str], transaction: LegacyTransaction) -> PsycheError:
         """The exception for a transaction error, with the program's logs."""

@@ -12,7 +12,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli.environment import Clock
-from psyche_cli.errors import LOOK_UP, Interrupted, PsycheError, TimedOut, TransactionExpired
+from psyche_cli.errors import LOOK_UP, AlreadySent, Interrupted, PsycheError, TimedOut, TransactionExpired
 from psyche_cli.receipts import Receipt
 from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.public_clusters import explorer_link
@@ -85,11 +85,14 @@ class Sender:
         payer: Pubkey,
         *,
         label: str = "transaction",
+        limit: Blockhash | NonceUse | None = None,
         check: Check | None = None,
     ) -> Prepared:
         """Simulate the transaction, without keys. Raises the errors that ``send`` raises before sending."""
         with self.annotating_errors(label):
-            return self._preparer.prepare(instructions, payer, self._deadline(), lambda prepared: prepared, check=check)
+            return self._preparer.prepare(
+                instructions, payer, self._deadline(), lambda prepared: prepared, limit, check
+            )
 
     def send(
         self,
@@ -124,21 +127,46 @@ class Sender:
             signed, slot = self._signed(
                 instructions, wallet, extra_signers, deadline, label, creates or {}, limit, check
             )
-            self._notify(f"Sending {label}: {signed.signature}")
-            advice = self._advise(str(signed.signature))
-            delivery = TransactionDelivery(
-                self._rpc,
-                self._clock,
-                signed,
-                deadline,
-                label=label,
-                times=DeliveryTimes(),
-                advice=advice,
-                valid_slot=slot,
-            )
-            self._deliveries.append(delivery)
-            with self._recording(delivery, pays_again=pays_again):
-                return self._receipt(delivery, signed)
+            return self._deliver(signed, slot, deadline, label=label, pays_again=pays_again)
+
+    def send_signed(
+        self,
+        signed: SignedTransaction,
+        *,
+        label: str,
+        creates: Mapping[str, str] | None = None,
+        pays_again: bool = False,
+    ) -> Receipt:
+        """Send a transaction that was signed elsewhere, and wait until it has landed.
+
+        It is simulated first, with its signatures. Raises the errors of ``send``.
+        """
+        with self.annotating_errors(label):
+            deadline = self._deadline()
+            slot = self._preparer.check_signed(signed, deadline).slot
+            self._require_time(deadline, label)
+            if not self._record(signed, label, slot, creates or {}):
+                raise AlreadySent("Another process is sending this transaction.", signature=str(signed.signature))
+            return self._deliver(signed, slot, deadline, label=label, pays_again=pays_again)
+
+    def _deliver(
+        self, signed: SignedTransaction, slot: int, deadline: Deadline, *, label: str, pays_again: bool
+    ) -> Receipt:
+        """Send a recorded transaction, which could land in ``slot``, and record the outcome."""
+        self._notify(f"Sending {label}: {signed.signature}")
+        delivery = TransactionDelivery(
+            self._rpc,
+            self._clock,
+            signed,
+            deadline,
+            label=label,
+            times=DeliveryTimes(),
+            advice=self._advise(str(signed.signature)),
+            valid_slot=slot,
+        )
+        self._deliveries.append(delivery)
+        with self._recording(delivery, pays_again=pays_again):
+            return self._receipt(delivery, signed)
 
     def fee(self, instructions: Sequence[Instruction], payer: Pubkey) -> int:
         """The fee of a transaction in lamports: 5,000 per signature, and the priority fee if one is paid.
@@ -277,18 +305,20 @@ class Sender:
             signed, simulation = self._prepare(instructions, wallet, extra_signers, deadline, limit, check)
             self._require_time(deadline, label)
             self._used_signatures.add(signed.signature)
-            if self._recorder is None:
-                return signed, simulation.slot
-            if self._recorder.record(
-                signed,
-                label=label,
-                genesis=self._preparer.identify_cluster(),
-                slot=simulation.slot,
-                endpoint=self._rpc.label,
-                creates=creates,
-            ):
+            if self._record(signed, label, simulation.slot, creates):
                 return signed, simulation.slot
             # Another process has sent the same bytes, so this waits for the next blockhash.
+
+    def _record(self, signed: SignedTransaction, label: str, slot: int, creates: Mapping[str, str]) -> bool:
+        """Record the transaction; False if another process has recorded the same bytes."""
+        return self._recorder is None or self._recorder.record(
+            signed,
+            label=label,
+            genesis=self._preparer.identify_cluster(),
+            slot=slot,
+            endpoint=self._rpc.label,
+            creates=creates,
+        )
 
     def _prepare(
         self,

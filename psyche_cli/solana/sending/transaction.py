@@ -87,14 +87,14 @@ def transaction_size(instructions: Sequence[Instruction], payer: Pubkey) -> int:
     The signers are taken from the account metas. Raises TransactionTooLarge for more than 256 accounts, the maximum of
     a message.
     """
-    message = _message(instructions, payer, Hash.default())
+    message = composed(instructions, payer, Hash.default())
     # The signature count takes one byte for up to 127 signatures, far more than fit.
     return 1 + message.header.num_required_signatures * SIGNATURE_BYTES + len(bytes(message))
 
 
 def transaction_fee(instructions: Sequence[Instruction], payer: Pubkey) -> int:
     """The transaction fee in lamports, charged on success and on failure: 5,000 per signature."""
-    return _message(instructions, payer, Hash.default()).header.num_required_signatures * LAMPORTS_PER_SIGNATURE
+    return composed(instructions, payer, Hash.default()).header.num_required_signatures * LAMPORTS_PER_SIGNATURE
 
 
 def writable_accounts(instructions: Sequence[Instruction], payer: Pubkey) -> tuple[Pubkey, ...]:
@@ -111,9 +111,9 @@ def unsigned_transaction(
 
     Raises TransactionTooLarge above 1,232 bytes.
     """
-    message = _message(instructions, payer, blockhash or Hash.default())
+    message = composed(instructions, payer, blockhash or Hash.default())
     signatures = [Signature.default()] * message.header.num_required_signatures
-    return LegacyTransaction(_raw(message, signatures), *_outline(instructions, message))
+    return LegacyTransaction(serialized(message, signatures), *_outline(instructions, message))
 
 
 def sign_transaction(
@@ -124,7 +124,7 @@ def sign_transaction(
     Raises TransactionTooLarge above 1,232 bytes, and ValueError for a missing signer or an invalid signature, which are
     programming errors.
     """
-    message = _message(instructions, wallet.address, blockhash.hash)
+    message = composed(instructions, wallet.address, blockhash.hash)
     signers = {signer.address: signer for signer in (wallet, *extra_signers)}
     required = message.account_keys[: message.header.num_required_signatures]
     missing = [str(key) for key in required if key not in signers]
@@ -135,7 +135,7 @@ def sign_transaction(
     if not all(signature.verify(key, content) for key, signature in zip(required, signatures, strict=True)):
         raise ValueError("invalid signature")
     return SignedTransaction(
-        _raw(message, signatures),
+        serialized(message, signatures),
         *_outline(instructions, message),
         signature=signatures[0],
         last_valid_block_height=blockhash.last_valid_block_height,
@@ -162,7 +162,8 @@ def signed_transaction(raw: bytes, last_valid_block_height: int | None) -> Signe
     )
 
 
-def _raw(message: Message, signatures: Sequence[Signature]) -> bytes:
+def serialized(message: Message, signatures: Sequence[Signature]) -> bytes:
+    """The bytes of a transaction. Raises TransactionTooLarge above 1,232 bytes."""
     raw = bytes(Transaction.populate(message, signatures))
     if len(raw) > MAX_TRANSACTION_BYTES:
         raise TransactionTooLarge(
@@ -178,7 +179,8 @@ def _outline(instructions: Sequence[Instruction], message: Message) -> tuple[tup
     return tuple(instruction.program_id for instruction in instructions), tuple(message.account_keys)
 
 
-def _message(instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash) -> Message:
+def composed(instructions: Sequence[Instruction], payer: Pubkey, blockhash: Hash) -> Message:
+    """The message of a transaction. Raises TransactionTooLarge for more than 256 accounts."""
     keys = {payer}
     for instruction in instructions:
         keys.add(instruction.program_id)
