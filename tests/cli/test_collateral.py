@@ -18,17 +18,26 @@ RESUME = ("set-paused", *RUN, "--resume")
 
 
 def missing(outcome: Outcome) -> str | None:
-    """The missing amount in a JSON outcome; checks that warning and data agree."""
+    """The missing amount in a JSON outcome; checks that warnings and data agree."""
     assert outcome.code is ExitCode.OK, outcome.stderr
-    amount = outcome.data["missing_collateral"]
+    amount = tokens(outcome.data["missing_collateral"])
     warnings = outcome.json["warnings"]
-    if amount["base_units"] == 0:
-        assert not any("collateral" in warning for warning in warnings)
+    for_ten = tokens(outcome.data["vault_cover"]["missing_for_ten_epochs"])
+    if for_ten == "0":
+        assert not warnings
         return None
     [warning] = warnings
-    shown = f"{amount['base_units'] / 1_000_000:f}".rstrip("0").rstrip(".")
-    assert warning.endswith(f". Top it up with at least {shown}.")
-    return shown
+    if for_ten != amount:
+        assert warning.endswith(f"For 10 epochs, top it up with {for_ten}.")
+    if amount == "0":
+        assert warning.startswith("The vault only pays for ")
+        return None
+    assert f". Top it up with at least {amount}." in warning
+    return amount
+
+
+def tokens(amount: dict[str, int]) -> str:
+    return f"{amount['base_units'] / 1_000_000:f}".rstrip("0").rstrip(".")
 
 
 def json(house: House, *words: object) -> Outcome:
@@ -53,21 +62,51 @@ def test_the_warning_is_on_stderr_with_a_suggested_command(house: House) -> None
     house.run(treasurer=True)
     outcome = house.cli(*RATES, "--earning-rate", "12.5")
     assert "Warning: The vault holds 0 of the collateral token" in outcome.stderr
-    assert "Top it up with at least 12.5." in outcome.stderr
+    assert "Top it up with at least 12.5. For 10 epochs, top it up with 125." in outcome.stderr
     assert "vault holds" not in outcome.stdout
-    assert f"Next: psyche-cli {' '.join(TOP_UP)} 12.5\n" in outcome.stderr
-    helped = house.cli(*TOP_UP, "12.5")
+    assert f"Next: psyche-cli {' '.join(TOP_UP)} 125\n" in outcome.stderr
+    helped = house.cli(*TOP_UP, "125")
     assert "Warning" not in helped.stderr
     assert "Next" not in helped.stderr
 
 
-def test_a_sufficient_balance_is_shown_in_epochs(house: House) -> None:
+def test_the_epochs_that_the_vault_pays_for_are_shown(house: House) -> None:
     house.run(treasurer=True)
     house.cli.json(*TOP_UP, "25")
-    for rate, epochs in (("12.5", "2 epochs"), ("25", "1 epoch"), ("9", "2 epochs")):
-        assert f"{epochs} at this rate" in house.cli(*RATES, "--earning-rate", rate).stdout
+    epoch = 2 + 10 + 7 * (10 + 2) + 5
+    for rate, epochs in (("12.5", 2), ("25", 1), ("9", 2), ("2.5", 10), ("0.01", 2500)):
+        outcome = house.cli(*RATES, "--earning-rate", rate)
+        count = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+        assert f"vault holds enough for      {count} at this rate, about " in outcome.stdout
+        assert (f"The vault only pays for {count} at this rate" in outcome.stderr) is (epochs < 10)
+        cover = house.cli.json(*RATES, "--earning-rate", rate)["vault_cover"]
+        assert (cover["epochs"], cover["seconds"]) == (epochs, epochs * epoch)
     assert "at this rate" not in house.cli(*RATES, "--earning-rate", "0").stdout
     assert "at this rate" not in house.cli(*RATES, "--earning-rate", "26").stdout
+
+
+def test_a_vault_for_few_epochs_is_a_warning_with_the_amount_for_ten(house: House) -> None:
+    house.run(treasurer=True)
+    house.cli.json(*RATES, "--earning-rate", "2")
+    topped = house.cli(*TOP_UP, "7")
+    assert "vault holds enough for  3 epochs at this rate, about " in topped.stdout
+    assert "Warning: The vault only pays for 3 epochs at this rate, about " in topped.stderr
+    assert "as configured. For 10 epochs, top it up with 13.\n" in topped.stderr
+    for words in (RESUME, ("rewards", "list", *RUN)):
+        outcome = house.cli(*words)
+        assert "Warning: The vault only pays for 3 epochs at this rate, about " in outcome.stderr
+        assert f"Next: psyche-cli {' '.join(TOP_UP)} 13\n" in outcome.stderr
+        assert "vault holds enough for  3 epochs" in outcome.stdout
+    assert "Warning" not in house.cli(*TOP_UP, "13").stderr
+
+
+def test_without_a_configuration_no_duration_is_shown(house: House) -> None:
+    house.run(treasurer=True, configured=False)
+    house.cli.json(*RATES, "--earning-rate", "1")
+    outcome = house.cli(*TOP_UP, "12")
+    assert "vault holds enough for  12 epochs at this rate\n" in outcome.stdout
+    assert "Warning" not in outcome.stderr
+    assert house.cli.json(*TOP_UP, "1")["vault_cover"]["seconds"] is None
 
 
 @pytest.mark.parametrize(

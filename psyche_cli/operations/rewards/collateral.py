@@ -1,21 +1,30 @@
-"""Whether a run's vault covers what its members have earned and will earn in the current and the next epoch."""
+"""Whether a run's vault covers what its members have earned, and for how many epochs it covers what they will earn."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from psyche_cli.amounts import format_amount, ui_decimal
-from psyche_cli.operations.rewards.payloads import CollateralAmount
+from psyche_cli.durations import format_duration
+from psyche_cli.operations.rewards.payloads import CollateralAmount, VaultCover
 from psyche_cli.operations.runs.find import Run
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.run_config.forecast import slowest_pace
+from psyche_cli.run_config.rules import is_unset
 from psyche_cli.suggestions import GivenOptions
+
+_HOUR: Final = 3600
+FUNDED_EPOCHS: Final = 10
+"""The number of epochs that a vault should cover. Below it, commands warn and suggest a transfer."""
 
 
 class Obligations(NamedTuple):
     """The balance of a vault and what it has to pay, in base units of the collateral.
 
     ``owed`` has been earned but not claimed. ``current`` will be paid at the end of the current epoch and is 0 between
-    epochs. ``future`` will be paid for every later epoch.
+    epochs. ``future`` will be paid for every later epoch: the members that finish it share the earning rate, rounded
+    down. ``epoch_seconds`` is the duration of an epoch in which every state takes its maximum time, None for a run
+    without a configuration.
     """
 
     held: int
@@ -23,6 +32,7 @@ class Obligations(NamedTuple):
     current: int
     future: int
     decimals: int
+    epoch_seconds: int | None = None
 
     @property
     def missing(self) -> int:
@@ -30,9 +40,13 @@ class Obligations(NamedTuple):
 
         Unclaimed earnings alone do not count as a shortfall, because members can claim them later.
         """
+        return self.missing_for(1)
+
+    def missing_for(self, epochs: int) -> int:
+        """The shortfall for what is owed, the current epoch and ``epochs`` more; 0 if no epoch will pay anything."""
         if self.current == 0 and self.future == 0:
             return 0
-        return max(self.owed + self.current + self.future - self.held, 0)
+        return max(self.owed + self.current + epochs * self.future - self.held, 0)
 
     @property
     def epochs(self) -> int | None:
@@ -41,23 +55,55 @@ class Obligations(NamedTuple):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence if the vault is too small."""
-        if self.missing == 0:
+        """One sentence or two if the vault does not cover FUNDED_EPOCHS."""
+        wanted = self.missing_for(FUNDED_EPOCHS)
+        if wanted == 0:
             return ()
+        top_up = f"For {FUNDED_EPOCHS} epochs, top it up with {self._text(wanted)}."
+        if self.missing == 0:
+            return (f"The vault only pays for {self._cover_text()}. {top_up}",)
         debts = [(self.owed, "already owed"), (self.current, "for the current epoch"), (self.future, "per epoch")]
         parts = " + ".join(f"{self._text(amount)} {what}" for amount, what in debts if amount > 0)
         warning = (
             f"The vault holds {self._text(self.held)} of the collateral token, less than needed through the next epoch "
             f"({parts}). Top it up with at least {self._text(self.missing)}."
         )
-        return (warning,)
+        return (warning if self.future == 0 else f"{warning} {top_up}",)
+
+    @property
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """The number of epochs that the vault covers; empty if it covers none, which a warning reports instead."""
+        if self.epochs is None or self.epochs == 0:
+            return ()
+        return (("vault holds enough for", self._cover_text()),)
+
+    @property
+    def cover(self) -> VaultCover:
+        """The number of epochs that the vault covers, as a JSON payload."""
+        return VaultCover(
+            epochs=self.epochs,
+            seconds=self._seconds,
+            missing_for_ten_epochs=in_both_units(self.missing_for(FUNDED_EPOCHS), self.decimals),
+        )
 
     def next_steps(self, given: GivenOptions, run_id: str) -> tuple[str, ...]:
-        """The command that transfers the shortfall; empty if there is none."""
-        if self.missing == 0:
+        """The command that transfers the shortfall for FUNDED_EPOCHS; empty if there is none."""
+        wanted = self.missing_for(FUNDED_EPOCHS)
+        if wanted == 0:
             return ()
-        amount = ("--collateral-amount", self._text(self.missing))
-        return (given.command("treasurer-top-up-rewards", *amount, run_id=run_id),)
+        return (given.command("treasurer-top-up-rewards", "--collateral-amount", self._text(wanted), run_id=run_id),)
+
+    @property
+    def _seconds(self) -> int | None:
+        return None if self.epochs is None or self.epoch_seconds is None else self.epochs * self.epoch_seconds
+
+    def _cover_text(self) -> str:
+        count = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        seconds = self._seconds
+        if seconds is None:
+            return f"{count} at this rate"
+        exact = seconds if seconds < _HOUR else seconds - seconds % 60
+        return f"{count} at this rate, about {format_duration(exact)} as configured"
 
     def _text(self, base_units: int) -> str:
         return format_amount(base_units, self.decimals)
@@ -82,6 +128,7 @@ def obligations_of(run: Run, *, held: int | None = None, earning_rate: int | Non
         current=account.current_epoch_rates.earning_rate_total_shared if pays else 0,
         future=0 if account.run_state == RunState.FINISHED else future,
         decimals=run.treasury.mint.decimals,
+        epoch_seconds=None if is_unset(account.config) else slowest_pace(account.config).epoch,
     )
 
 

@@ -7,7 +7,7 @@ import io
 
 from psyche_cli.amounts import format_amount
 from psyche_cli.operations.rewards.claims import claims_of, missing_in_order
-from psyche_cli.operations.rewards.collateral import in_both_units
+from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.rewards.payloads import MemberRewards, RewardListData
 from psyche_cli.operations.runs.find import locate_run
 from psyche_cli.operations.sessions import Session
@@ -52,6 +52,9 @@ def list_rewards(
         f"the vault is short by {format_amount(shortfall, decimals)}" if shortfall > 0 else "the vault covers them"
     )
     top_up = ("--collateral-amount", format_amount(shortfall, decimals))
+    claims_only = (session.given.command("treasurer-top-up-rewards", *top_up, run_id=run_id),) if shortfall > 0 else ()
+    obligations = obligations_of(run)
+    assert obligations is not None  # the run has a treasury
     return OperationResult(
         summary=f"The members of run {run_id} may claim {format_amount(claimable, decimals)}; {covered}.",
         data=RewardListData(
@@ -62,16 +65,17 @@ def list_rewards(
             vault_balance=in_both_units(held, decimals),
             claimable=in_both_units(claimable, decimals),
             missing=in_both_units(shortfall, decimals),
+            vault_cover=obligations.cover,
             members=members,
         ),
         details=(
             ("vault", str(treasury.vault)),
             ("vault balance", format_amount(held, decimals)),
+            *obligations.rows,
             *((member.wallet, _row(member, decimals)) for member in members),
         ),
-        next_steps=(session.given.command("treasurer-top-up-rewards", *top_up, run_id=run_id),)
-        if shortfall > 0
-        else (),
+        warnings=obligations.warnings,
+        next_steps=obligations.next_steps(session.given, run_id) or claims_only,
     )
 
 

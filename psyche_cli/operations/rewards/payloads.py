@@ -18,6 +18,19 @@ class CollateralAmount:
 
 
 @dataclass(frozen=True)
+class VaultCover:
+    """The epochs that a vault pays for at the rate of future epochs, after what is owed and the current epoch."""
+
+    epochs: Annotated[Unsigned | None, "Complete epochs; null at a rate of 0."]
+    seconds: Annotated[
+        Unsigned | None,
+        "Their duration in seconds if every state takes its maximum time; null at a rate of 0 or without a "
+        "configuration.",
+    ]
+    missing_for_ten_epochs: Annotated[CollateralAmount, "The vault's shortfall for its obligations and ten epochs."]
+
+
+@dataclass(frozen=True)
 class RatesData:
     """The reward rates of future epochs, before and after the command."""
 
@@ -33,6 +46,7 @@ class RatesData:
         CollateralAmount | None,
         "The vault's shortfall for its obligations through the next epoch; null without a treasurer.",
     ]
+    vault_cover: Annotated[VaultCover | None, "How long the vault pays at the new rate; null without a treasurer."]
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,7 @@ class TopUpData:
     missing_collateral: Annotated[
         CollateralAmount, "The vault's remaining shortfall for its obligations through the next epoch."
     ]
+    vault_cover: VaultCover
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,7 @@ class RewardListData:
     vault_balance: CollateralAmount
     claimable: Annotated[CollateralAmount, "Total that members may claim."]
     missing: Annotated[CollateralAmount, "The vault's shortfall for that total."]
+    vault_cover: VaultCover
     members: Annotated[list[MemberRewards], "Every wallet that ever joined, in the order of first joining."]
 
 

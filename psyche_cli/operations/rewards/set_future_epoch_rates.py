@@ -7,7 +7,7 @@ from typing import NamedTuple
 from psyche_cli.amounts import format_amount, parse_amount
 from psyche_cli.operations.change import Change, effects_of, instructions_for
 from psyche_cli.operations.funds import require_lamports
-from psyche_cli.operations.rewards.collateral import Obligations, in_both_units, obligations_of
+from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.rewards.payloads import RatesData
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.signing import SigningSession
@@ -91,18 +91,10 @@ def _result(
             earning_rate_total_shared_before=in_both_units(before.earning, decimals),
             slashing_rate_per_client_before=in_both_units(before.slashing, decimals),
             missing_collateral=in_both_units(obligations.missing, decimals) if obligations else None,
+            vault_cover=obligations.cover if obligations else None,
         ),
-        details=(*shown, *_funding(obligations)),
+        details=(*shown, *(obligations.rows if obligations else ())),
         transactions=transactions,
         warnings=obligations.warnings if obligations else (),
         next_steps=obligations.next_steps(session.given, run.run_id) if obligations else (),
     )
-
-
-def _funding(obligations: Obligations | None) -> tuple[tuple[str, str], ...]:
-    """The number of epochs that the vault covers; empty if it covers none, which a warning reports instead."""
-    epochs = obligations.epochs if obligations else None
-    if epochs is None or epochs == 0:
-        return ()
-    count = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    return (("vault holds enough for", f"{count} at this rate"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from psyche_cli.operations.rewards.payloads import CollateralAmount
+from psyche_cli.operations.rewards.payloads import CollateralAmount, VaultCover
 from psyche_cli.payload_types import Address, Constraint, JsonShape, Unsigned
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_config.json_shape import json_shape
@@ -58,6 +58,7 @@ class SetPausedData:
         CollateralAmount | None,
         "The vault's shortfall for its obligations through the next epoch; null for a pause or without a treasurer.",
     ]
+    vault_cover: Annotated[VaultCover | None, "How long the vault pays; null for a pause or without a treasurer."]
 
 
 @dataclass(frozen=True)

@@ -132,10 +132,12 @@ def _result(
             pending_pause=account.pending_pause if account else None,
             treasurer=run.treasury is not None,
             missing_collateral=in_both_units(obligations.missing, obligations.decimals) if obligations else None,
+            vault_cover=obligations.cover if obligations else None,
         ),
         details=(
             ("state before", shown_state(run.account.run_state)),
             ("state now", state),
+            *(obligations.rows if obligations else ()),
         ),
         transactions=transactions,
         warnings=obligations.warnings if obligations else (),
