@@ -6,14 +6,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from solders.message import Message
+from solders.pubkey import Pubkey
 
-from psyche_cli.errors import ExitCode
-from psyche_cli.operations.observe.cost import price_per_million
+from psyche_cli.errors import ExitCode, Json
+from psyche_cli.operations.observe.cost import price_of
+from psyche_cli.operations.observe.epoch_fees import fees_by_epoch
+from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.solana.messages import decode_message
+from psyche_cli.solana.money import MoneyEffects
+from psyche_cli.solana.rpc.whole_transactions import LedgerTransaction
 from tests.cli.conftest import House
 from tests.cli.harness import address_of
 from tests.cli.test_money import FEE, balance, rent
 from tests.cli.test_refusals import refused
+from tests.cli.test_update_config import with_checkpoint
 
 RUN = ("--run-id", "test")
 COST = ("cost", *RUN)
@@ -49,7 +57,10 @@ def test_each_signer_has_its_fees_and_rewards_have_their_price(house: House) -> 
     assert data["rent_recoverable"] is False
     fees = {payer["signer"]: (payer["transactions"], payer["lamports"]) for payer in data["fees"]}
     assert fees[str(address_of(house.stranger))] == (1, FEE)
-    assert data["fees_per_epoch_lamports"] == data["fees_lamports"] // 2
+    assert data["fees_per_epoch_lamports"] is None  # the program did not log that an epoch ended
+    assert [(one["epoch"], one["lamports"], one["complete"]) for one in data["fees_by_epoch"]] == [
+        (2, data["fees_lamports"], False)
+    ]
     length = house.dump()["coordinator_account"]["setup"]["model"]["LLM"]["max_seq_len"]
     assert (data["trained_sequences"], data["trained_tokens"]) == (1_000, 1_000 * length)
     assert data["rewards"]["earned"]["amount"] == 3
@@ -57,6 +68,82 @@ def test_each_signer_has_its_fees_and_rewards_have_their_price(house: House) -> 
     shown = house.cli(*COST).stdout
     assert "which cannot be recovered" in shown
     assert "earned per million tokens" in shown
+
+
+def funds(house: House) -> int:
+    return sum(house.chain.rpc.balance(address_of(wallet)) for wallet in (house.owner, house.stranger))
+
+
+def test_a_played_run_by_hand(house: House) -> None:
+    """Two epochs of three steps, each of four sequences of 256 tokens, with two members that share 12 tokens."""
+    house.run(treasurer=True)
+    short = with_checkpoint(house.cli.home, 'Hub]\nrepo_id = "a/b"', epoch_time=15)
+    house.cli.json("update-config", *RUN, "--config-path", short)
+    house.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", "12")
+    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "30.5")
+    house.cli.json("set-paused", *RUN, "--resume")
+    fees = [2 * FEE + 5 * FEE]  # the creation has two signatures
+    for _ in range(2):
+        before = funds(house)
+        house.play_epoch(house.owner, house.stranger)
+        fees.append(before - funds(house))
+    fees[:2] = [fees[0] + fees[1] - rent(108) - FEE]  # less the authorization, which is not the run's
+    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "19.5")
+    house.cli.json("treasurer-claim-rewards", *RUN, "-w", house.stranger)
+    fees.append(2 * FEE)
+    outcome = house.cli(*COST, "--output", "json")
+    data = outcome.data
+    assert [(one["epoch"], one["lamports"], one["complete"]) for one in data["fees_by_epoch"]] == [
+        (0, fees[0], True),
+        (1, fees[1], True),
+        (2, fees[2], True),
+    ]
+    assert data["fees_lamports"] == sum(fees) == sum(payer["lamports"] for payer in data["fees"])
+    assert data["fees_per_epoch_lamports"] == (fees[0] + fees[1]) // 2
+    assert data["transactions"] == sum(one["transactions"] for one in data["fees_by_epoch"])
+    assert (data["epochs"], data["trained_sequences"], data["trained_tokens"]) == (2, 2 * 3 * 4, 6144)
+    rewards = data["rewards"]
+    assert (rewards["topped_up"]["amount"], rewards["top_ups"]) == (50, 2)
+    assert (rewards["earned"]["amount"], rewards["paid"]["amount"]) == (24, 12)
+    assert rewards["earned_per_million_tokens"] == 24e6 / 6144 == 3906.25
+    assert (rewards["paid_per_million_tokens"], rewards["paid_per_trained_token"]) == (1953.125, 0.001953125)
+    shown = house.cli(*COST).stdout
+    assert "50, 2 top-ups" in shown
+    assert "1953.125" in shown
+    newest = house.cli.json(*COST, "--transactions", "7")["fees_by_epoch"]
+    assert [(one["epoch"], one["transactions"], one["complete"]) for one in newest] == [(1, 5, False), (2, 2, True)]
+    assert newest[1]["lamports"] == fees[2]
+
+
+def test_what_only_the_coordinator_logged_ends_an_epoch() -> None:
+    program, other = PUBLISHED.coordinator, PUBLISHED.treasurer
+    ended = "Program log: Epoch end, sucecsss: true"
+
+    def transaction(*logs: str, err: Json = None) -> LedgerTransaction:
+        message = decode_message(bytes(Message([], Pubkey.default())))
+        return LedgerTransaction(message, 1, None, err, logs, 10, None, MoneyEffects((), ()))
+
+    within = (f"Program {program} invoke [1]", ended, f"Program {program} success")
+    elsewhere = (f"Program {other} invoke [1]", *within, ended, f"Program {other} success", ended)
+    counted = [
+        transaction(),
+        transaction(f"Program {other} invoke [1]", ended, f"Program {other} failed: x", *within[:1], within[2]),
+        transaction(*within, err="failed"),
+        transaction(f"Program {program} invoke [1]", f"Program {other} invoke [2]", ended),
+        transaction(*elsewhere),
+        transaction(*within),
+    ]
+    found = fees_by_epoch(counted, current=2, complete=True, coordinator=program)
+    assert [(one.epoch, one.transactions, one.lamports, one.complete) for one in found] == [
+        (0, 1, 10, True),
+        (1, 1, 10, True),
+        (2, 4, 40, True),
+    ]
+    assert fees_by_epoch(counted, current=1, complete=True, coordinator=program) == []
+    [oldest, *_] = fees_by_epoch(counted, current=3, complete=True, coordinator=program)
+    assert (oldest.epoch, oldest.complete) == (1, False)
+    lost = fees_by_epoch([counted[4], None, counted[5]], current=2, complete=True, coordinator=program)
+    assert [(one.epoch, one.transactions, one.complete) for one in lost] == [(1, 1, False), (2, 0, True)]
 
 
 def test_an_epoch_under_way_counts_its_rounds(house: House) -> None:
@@ -77,7 +164,7 @@ def test_fees_of_the_newest_transactions_only(house: House, count: int) -> None:
     house.run()
     before = len(house.chain.requests)
     outcome = house.cli(*COST, "--transactions", count, "--output", "json")
-    assert house.chain.requests[before:].count("getTransaction") == count
+    assert "+".join(house.chain.requests[before:]).count("getTransaction") == count
     assert (outcome.data["transactions"], outcome.data["complete"]) == (count, count == 2)
     assert ["incomplete" in warning for warning in outcome.json["warnings"]] == [True] * (count < 2)
 
@@ -92,5 +179,5 @@ def test_what_cannot_be_asked(house: House) -> None:
     [(5, 0, 0, None), (0, 6, 10, "0"), (1_500_000, 6, 1_000_000, "1.5"), (1, 0, 3, "333333.333333")],
 )
 def test_the_price_of_a_million_tokens(base_units: int, decimals: int, tokens: int, price: str | None) -> None:
-    found = price_per_million(base_units, decimals, tokens)
+    found = price_of(base_units, decimals, tokens, per=1_000_000)
     assert found == (None if price is None else Decimal(price))

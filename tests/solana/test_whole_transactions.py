@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -12,11 +13,17 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from psyche_cli.errors import BadRpcResponse
+from psyche_cli.errors import BadRpcResponse, HttpStatusError
 from psyche_cli.solana.money import LamportChange
 from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.types import Simulation
-from psyche_cli.solana.rpc.whole_transactions import ledger_transaction, simulated_with_accounts
+from psyche_cli.solana.rpc.whole_transactions import (
+    ledger_transaction,
+    ledger_transactions,
+    simulated_with_accounts,
+)
+from tests.solana.scripted import FakeClock
 
 from .rpc_cluster import OWNER, SIGNATURE, A, B, account_json, client, valued
 
@@ -45,6 +52,38 @@ def landed(message: Any = LEGACY, **meta: Any) -> dict[str, Any]:
             **meta,
         },
     }
+
+
+def ask_for(count: int, answers: list[Any]) -> tuple[list[int | None], list[int]]:
+    """The fees of as many transactions, and the sizes of the requests. ``answers`` are None for a rejected batch."""
+    sizes: list[int] = []
+
+    class Endpoint:
+        label = "endpoint"
+
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            request = json.loads(body)
+            batch = request if isinstance(request, list) else [request]
+            sizes.append(len(batch))
+            result = answers.pop(0)
+            if result is None:
+                raise HttpStatusError("403", status=403)
+            made = [{"jsonrpc": "2.0", "id": one["id"], "result": result} for one in batch]
+            return json.dumps(made if isinstance(request, list) else made[0]).encode()
+
+        def close(self) -> None: ...
+
+    found = ledger_transactions(RpcClient(Endpoint(), FakeClock()), [SIGNATURE] * count)
+    return [None if one is None else one.fee for one in found], sizes
+
+
+def test_several_transactions_take_a_round_trip_per_twenty() -> None:
+    assert ask_for(0, []) == ([], [])
+    assert ask_for(1, [landed(fee=1)]) == ([1], [1])
+    one_by_one = [landed(fee=fee) for fee in (1, 2, 3)]
+    assert ask_for(3, [None, *one_by_one]) == ([1, 2, 3], [3, 1, 1, 1])
+    assert ask_for(21, [landed(fee=7), landed(fee=8)]) == ([7] * 20 + [8], [20, 1])
+    assert ask_for(2, [{"slot": 1}, landed(fee=1), landed(fee=2)]) == ([1, 2], [2, 1, 1])
 
 
 def test_a_transaction_in_the_ledger() -> None:

@@ -19,7 +19,7 @@ def command(
         option(
             "--transactions",
             metavar="N",
-            help="Maximum number of transactions to read, newest first; each takes a request.",
+            help="Maximum number of transactions to read, newest first, 20 per request.",
             min=0,
             max=_MOST,
         ),
@@ -28,8 +28,8 @@ def command(
 ) -> Reading:
     """Show what a run has cost so far.
 
-    Includes the rent locked in its accounts, the fees paid by each signer and their average per epoch, and what members
-    earned per million trained tokens. Does not need a wallet.
+    Includes the rent locked in its accounts, the fees paid by each signer and in each epoch, the top-ups of its vault,
+    and what members earned and were paid per million trained tokens. Does not need a wallet.
     """
     from psyche_cli.operations.observe.cost import cost_of_run
 

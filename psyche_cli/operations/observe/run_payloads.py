@@ -94,15 +94,29 @@ class SignerFees:
 
 
 @dataclass(frozen=True)
+class EpochFees:
+    """The fees of the transactions in one epoch."""
+
+    epoch: Annotated[Unsigned, "Number of the epoch, from 0. Epoch 0 includes the creation of the run."]
+    transactions: Unsigned
+    lamports: Unsigned
+    complete: Annotated[bool, "Whether these are all transactions of the epoch so far."]
+
+
+@dataclass(frozen=True)
 class RewardCost:
-    """What members earned for training."""
+    """What the run's vault received, and what members earned for training."""
 
     collateral_mint: Address
+    topped_up: Annotated[CollateralAmount, "Total ever transferred to the vault: its balance plus what it paid."]
+    top_ups: Annotated[Unsigned, "Number of counted transactions that transferred collateral to the vault."]
     earned: Annotated[CollateralAmount, "Total earned by all members."]
     paid: Annotated[CollateralAmount, "The part of it that has been claimed."]
     earned_per_million_tokens: Annotated[
         Decimal | None, "In whole collateral tokens, to 12 significant digits; null if nothing was trained yet."
     ]
+    paid_per_million_tokens: Annotated[Decimal | None, "The same for what has been claimed."]
+    paid_per_trained_token: Annotated[Decimal | None, "The same for one trained token."]
 
 
 @dataclass(frozen=True)
@@ -116,9 +130,15 @@ class CostData:
     fees: Annotated[list[SignerFees], "One entry per fee payer, highest fees first."]
     fees_lamports: Annotated[Unsigned, "The fees of all counted transactions."]
     transactions: Annotated[Unsigned, "Number of transactions counted, including failed ones."]
-    complete: Annotated[bool, "Whether these are all transactions that include the coordinator account."]
+    complete: Annotated[bool, "Whether these are all transactions that include the coordinator account or the vault."]
     epochs: Annotated[Unsigned, "Epochs that have ended."]
-    fees_per_epoch_lamports: Annotated[Unsigned | None, "Average, rounded down; null before the first epoch ended."]
+    fees_by_epoch: Annotated[
+        list[EpochFees], "The fees of each epoch with counted transactions, oldest first; the last one is the present."
+    ]
+    fees_per_epoch_lamports: Annotated[
+        Unsigned | None,
+        "Average of the complete ended epochs in fees_by_epoch, rounded down; null if there are none.",
+    ]
     trained_sequences: Annotated[Unsigned, "Sequences trained, according to the run's data index."]
     trained_tokens: Annotated[Unsigned, "The same in tokens, at the current sequence length."]
     rewards: Annotated[RewardCost | None, "Null for a run without a treasurer."]

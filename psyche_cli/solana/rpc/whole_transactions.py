@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from psyche_cli.solana.rpc.client import RpcClient
 
 
+_PER_BATCH: Final = 20
+
+
 class LedgerTransaction(NamedTuple):
     """A transaction in the ledger, with the addresses from lookup tables.
 
@@ -48,8 +52,30 @@ class LedgerTransaction(NamedTuple):
 
 def ledger_transaction(rpc: RpcClient, signature: Signature) -> LedgerTransaction | None:
     """A transaction, or None if the ledger of the node does not (yet) contain it. Raises NetworkError."""
+    return rpc.call("getTransaction", _params(rpc, signature), read_ledger_transaction)
+
+
+def ledger_transactions(rpc: RpcClient, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
+    """Like ``ledger_transaction`` for each signature, 20 per round trip if possible."""
+    found: list[LedgerTransaction | None] = []
+    for start in range(0, len(signatures), _PER_BATCH):
+        chunk = signatures[start : start + _PER_BATCH]
+        found += _in_one_batch(rpc, chunk) or [ledger_transaction(rpc, signature) for signature in chunk]
+    return found
+
+
+def _in_one_batch(rpc: RpcClient, signatures: Sequence[Signature]) -> list[LedgerTransaction | None] | None:
+    """The transactions, or None if the batch failed. They are then requested one by one, with their own errors."""
+    requests = [("getTransaction", _params(rpc, signature)) for signature in signatures]
+    results = rpc.try_together(*requests) if len(requests) > 1 else None
+    with suppress(ValueError):
+        return None if results is None else [read_ledger_transaction(result) for result in results]
+    return None
+
+
+def _params(rpc: RpcClient, signature: Signature) -> list[Json]:
     options: Json = {"commitment": rpc.commitment, "encoding": "base64", "maxSupportedTransactionVersion": 0}
-    return rpc.call("getTransaction", [str(signature), options], read_ledger_transaction)
+    return [str(signature), options]
 
 
 def read_ledger_transaction(value: Json) -> LedgerTransaction | None:
