@@ -82,6 +82,8 @@ class World:
     """The private keys of all wallets."""
     scenarios: tuple[Scenario, ...]
     start: BankState
+    mint: str = ""
+    """A mint of which the owner holds a million tokens."""
 
     @property
     def bank(self) -> Bank:
@@ -140,7 +142,7 @@ def build_world(home: Path) -> World:
         assert outcome.code == 0, outcome.stderr
         return outcome
 
-    mint = run("localnet", "new-mint", "--amount", "1000000").data["mint"]
+    world.mint = mint = run("localnet", "new-mint", "--amount", "1000000").data["mint"]
     for kind, extra in {"plain": (), "funded": ("--treasurer-collateral-mint", mint)}.items():
         for state in ("blank", "halted", "running"):
             run_id = f"{kind}-{state}"
