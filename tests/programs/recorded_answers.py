@@ -18,7 +18,7 @@ import base64
 import json
 import lzma
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,13 +133,16 @@ def comparable(logs: tuple[str, ...], code: Code) -> tuple[str, ...]:
 # --- the file ---------------------------------------------------------------------------------------------------------
 
 
-def read(path: Path = FILE) -> list[Sequence]:
-    """Every recorded sequence."""
+def read(path: Path = FILE, wanted: Callable[[str], bool] = lambda title: True) -> Iterator[Sequence]:
+    """Every recorded sequence whose title is ``wanted``, one at a time: all together take 500 MB."""
     with lzma.open(path, "rt", encoding="utf-8") as lines:
-        return [_sequence(json.loads(line)) for line in lines]
+        for line in lines:
+            packed = json.loads(line)
+            if wanted(packed["title"]):
+                yield _sequence(packed)
 
 
-def write(sequences: list[Sequence], path: Path = FILE) -> None:
+def write(sequences: Iterable[Sequence], path: Path = FILE) -> None:
     """Write the file that :func:`read` reads. Equal sequences give equal bytes."""
     lines = [json.dumps(_Packer().sequence(sequence), separators=(",", ":")) + "\n" for sequence in sequences]
     path.write_bytes(lzma.compress("".join(lines).encode(), preset=9 | lzma.PRESET_EXTREME))

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from .chain import ABORT, Code
-from .recorded_answers import INSTRUCTIONS, Put, Sequence, read, write
+from .recorded_answers import INSTRUCTIONS, Put, read, write
 from .replay import Replay
 
 KINDS = ("args", "authorizer", "clock", "coord", "init", "many", "treasurer", "world")
 """Of the random sequences, which begin their title with it. The others were crafted, each for one thing."""
 
 
-@cache
-def recorded() -> list[Sequence]:
-    return read()
-
-
-def of_kind(kind: str) -> list[Sequence]:
-    def kind_of(sequence: Sequence) -> str:
-        word, _, number = sequence.title.partition(" ")
-        return word if word in KINDS and number.isdigit() else "crafted"
-
-    return [sequence for sequence in recorded() if kind_of(sequence) == kind]
+def kind_of(title: str) -> str:
+    word, _, number = title.partition(" ")
+    return word if word in KINDS and number.isdigit() else "crafted"
 
 
 @pytest.mark.parametrize("kind", ["crafted", *KINDS])
 def test_every_answer_is_the_recorded_one(kind: str) -> None:
     replay = Replay()
-    for sequence in of_kind(kind):
+    for sequence in read(wanted=lambda title: kind_of(title) == kind):
         replay.begin()
         for number, step in enumerate(sequence.steps):
             if isinstance(step, Put):
@@ -49,7 +41,7 @@ def test_every_answer_is_the_recorded_one(kind: str) -> None:
 def test_recordings_go_far() -> None:
     """Every instruction succeeds somewhere and fails in many ways."""
     results: dict[str | None, Counter[Code]] = {}
-    for sequence in recorded():
+    for sequence in read():
         for moment in sequence.moments():
             results.setdefault(moment.call.name, Counter())[moment.answer.code] += 1
     assert sum(sum(counter.values()) for counter in results.values()) == 8095
@@ -65,6 +57,6 @@ def test_recordings_go_far() -> None:
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    some = recorded()[::25]
+    some = [*itertools.islice(read(), 0, None, 25)]
     write(some, tmp_path / "some")
-    assert read(tmp_path / "some") == some
+    assert [*read(tmp_path / "some")] == some

@@ -47,7 +47,7 @@ def _key(digits: str) -> Pubkey:
 
 
 def main(arguments: list[str]) -> None:
-    inputs = [sequence for argument in arguments for sequence in published(Path(argument))] or read()
+    inputs = [sequence for argument in arguments for sequence in published(Path(argument))] or [*read()]
     replay = Replay()
     sequences = [replay.answers(sequence) for sequence in inputs]
     write(sequences)
