@@ -22,10 +22,11 @@ def without_asking(consequence: str) -> bool:  # noqa: ARG001 -- nobody is there
     return False
 
 
-def asking(environment: Environment, *, agreed: bool) -> Confirm:
+def asking(environment: Environment, *, agreed: bool, otherwise: str = "Nothing was sent.") -> Confirm:
     """A callback that shows the consequences on stderr and reads the answer from stdin.
 
-    With ``agreed`` (``--yes``), it shows them without asking. Otherwise, both streams must be terminals.
+    With ``agreed`` (``--yes``), it shows them without asking. Otherwise, both streams must be terminals. ``otherwise``
+    is the hint of the error if the answer is no.
     """
 
     def confirm(consequence: str) -> bool:
@@ -35,11 +36,11 @@ def asking(environment: Environment, *, agreed: bool) -> Confirm:
         if not environment.is_interactive:
             raise NotConfirmed(
                 f"{consequence} This requires confirmation, and there is no terminal to ask on; use --yes to confirm.",
-                hint="Nothing was sent.",
+                hint=otherwise,
             )
         environment.diagnostics.prompt(f"{consequence} Continue? [y/N] ")
         if _answer(environment).strip().lower() not in _AGREEMENT:
-            raise NotConfirmed("Not confirmed.", hint="Nothing was sent.")
+            raise NotConfirmed("Not confirmed.", hint=otherwise)
         return True
 
     return confirm

@@ -187,7 +187,7 @@ class Environment:
                 self.redactor.learn_url(value)
 
     def _waits(self) -> Waits:
-        if self.variables.get("TERM") == "dumb" or not self.stderr.isatty():
+        if not self.can_replace_lines:
             return Waits()
         from psyche_cli.waits import ShownWaits  # not at the top: most commands are over before a wait is long
 
@@ -251,6 +251,11 @@ class Environment:
     def may_style(self, stream: TextIO) -> bool:
         """Whether text on a stream may have colors: a terminal that has them, unless NO_COLOR is set."""
         return stream.isatty() and self.variables.get("TERM") != "dumb" and not self.variables.get("NO_COLOR")
+
+    @property
+    def can_replace_lines(self) -> bool:
+        """Whether stderr is a terminal that can erase and replace a line."""
+        return self.variables.get("TERM") != "dumb" and self.stderr.isatty()
 
     @property
     def stdout_is_utf8(self) -> bool:

@@ -39,18 +39,22 @@
     │   └── MalformedAccount
     ├── TransactionExpired          8  sent, but can no longer land: safe to retry
     ├── TransactionUnknown          9  sent, outcome unknown: check the signature before retrying
-    ├── NetworkError               10  a failed request to the RPC endpoint
+    ├── NetworkError               10  a failed request to the RPC endpoint or another service
     │   ├── Unreachable
     │   ├── TimedOut
     │   ├── HttpStatusError
     │   ├── RpcError
-    │   └── BadRpcResponse
+    │   ├── BadRpcResponse
+    │   └── BadServiceResponse
     ├── LocalnetError              11  a failure of the local validator
     │   ├── PortInUse
     │   └── BadProgram
     ├── JournalError               12  the journal of sent transactions cannot be used: nothing was sent
     │   ├── JournalDamaged
     │   └── JournalTooNew
+    ├── FileError                  13  a file or folder to transfer that cannot be read or written
+    │   ├── UnsafePath
+    │   └── DiskFull
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
         └── HungUp                129  SIGHUP: the terminal was closed
@@ -97,6 +101,7 @@ class ExitCode(IntEnum):
     NETWORK = 10
     LOCALNET = 11
     JOURNAL = 12
+    FILES = 13
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -493,7 +498,7 @@ LOOK_UP: Final = "Check the signature in an explorer or with `solana confirm` be
 
 
 class NetworkError(PsycheError):
-    """A request to the RPC endpoint failed.
+    """A request to the RPC endpoint, or to the service for files of runs, failed.
 
     ``request_sent`` is False if the endpoint cannot have received the request, True if at least part of it was sent,
     and None if that is unknown.
@@ -536,6 +541,16 @@ class BadRpcResponse(NetworkError):
     """The endpoint returned an invalid response."""
 
 
+class BadServiceResponse(NetworkError):
+    """The service for files of runs, or its storage, returned an invalid response or a file with a wrong checksum.
+
+    ``path`` is the path of the file in the run. ``checksum`` is the algorithm of a checksum that does not match.
+    """
+
+    path: str | None = None
+    checksum: str | None = None
+
+
 class LocalnetError(PsycheError):
     """The local validator could not start, or had to stop."""
 
@@ -574,6 +589,29 @@ class JournalTooNew(JournalError):
 
     version: int | None = None
     supported: int | None = None
+
+
+class FileError(PsycheError):
+    """A local file or folder that cannot be read or written while files of a run are transferred."""
+
+    exit_code = ExitCode.FILES
+
+    path: str | None = None
+
+
+class UnsafePath(FileError):
+    """A path that is not written or read.
+
+    The service sent a path that is not below the target folder or conflicts with another one, or a file to upload is
+    not a regular file below its folder. ``path`` is this path.
+    """
+
+
+class DiskFull(FileError):
+    """There is not enough space. ``needed`` and ``free`` are bytes, if known."""
+
+    needed: int | None = None
+    free: int | None = None
 
 
 class Interrupted(PsycheError):

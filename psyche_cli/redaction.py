@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from psyche_cli import base58
@@ -133,6 +134,25 @@ class Redactor:
         for text in (user, *user.split(":"), *re.split("[/;#]", segments), *values):
             for form in _url_forms(text):
                 self._learn(form)
+
+    @contextmanager
+    def hiding_url(self, url: str, shown: Iterable[str]) -> Iterator[None]:
+        """Register a URL until the block ends, or permanently if it ends with an exception.
+
+        Parts of the URL that also occur in the texts ``shown``, such as the name of a file, are not secret. Forgetting
+        URLs keeps this object small when there are thousands, each of which contains long random texts.
+        """
+        learned = Redactor()
+        learned.learn_url(url)
+        for text in shown:
+            learned.unlearn(text)
+        parts, urls = learned._parts - self._parts, learned._urls.keys() - self._urls.keys()
+        self._parts |= parts
+        self._urls |= learned._urls
+        yield
+        self._parts -= parts
+        for text in urls:
+            del self._urls[text]
 
     def _learn(self, text: str) -> None:
         for start in range(len(text) - SHORTEST + 1):

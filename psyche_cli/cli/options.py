@@ -74,6 +74,9 @@ VARIABLES: Final = {
     "--join-authority": "JOIN_AUTHORITY",
     "--delegates-clear": "DELEGATES_CLEAR",
     "--delegates-added": "DELEGATES_ADDED",
+    "--output-dir": "OUTPUT_DIR",
+    "--expires-in-seconds": "EXPIRES_IN_SECONDS",
+    "--base-url": "PSYCHE_CLI_BASE_URL",
 }
 """Option to the environment variable that supplies its value if the option is not given.
 
@@ -85,7 +88,7 @@ COMPLETION_VARIABLE: Final = "_PSYCHE_CLI_COMPLETE"
 """Set by a shell completion script that requests the completions of the last word."""
 
 EXPECTED_VARIABLES: Final = frozenset(
-    {"--rpc", "--wallet-private-key-path", "--run-id", "--state-dir", "--priority-fee"}
+    {"--rpc", "--wallet-private-key-path", "--run-id", "--state-dir", "--base-url", "--priority-fee"}
 )
 """Options that users set deliberately in the environment. The names of the other variables are so generic that they may
 be set for another program, so their use is reported."""

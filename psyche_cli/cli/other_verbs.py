@@ -27,6 +27,11 @@ _ADVICE: Final = {
     **dict.fromkeys(
         ("claim", "claim-rewards"), ("To claim rewards, use treasurer-claim-rewards.", "treasurer-claim-rewards")
     ),
+    **dict.fromkeys(
+        ("download", "results", "pull", "fetch"),
+        ("To download the files of a run, use download-results.", "download-results"),
+    ),
+    **dict.fromkeys(("upload", "push"), ("To upload files for a run, use upload-data.", "upload-data")),
     **dict.fromkeys(("address", "pubkey", "whoami"), _ADDRESS),
     **dict.fromkeys(("test-validator", "validator"), ("To start a local validator, use localnet.", "localnet")),
 }

@@ -21,6 +21,7 @@ from psyche_cli.errors import ExitCode, PsycheError, error_classes
 from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema
 from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
+from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.observe.payloads import RunDump, UserDump
@@ -67,6 +68,8 @@ _RESULTS: Final[dict[str, Any]] = {
     "lifecycle crynux-group": OperationResult[lifecycle.CrynuxGroupData],
     "json-dump-run": Document[RunDump],
     "json-dump-user": Document[UserDump],
+    "download-results": OperationResult[DownloadData],
+    "upload-data": OperationResult[UploadData],
     "set-future-epoch-rates": _written(RatesData),
     "treasurer-top-up-rewards": _written(TopUpData),
     "treasurer-claim-rewards": _written(RewardClaimsData),

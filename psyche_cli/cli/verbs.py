@@ -121,6 +121,13 @@ SECTIONS: Final = (
         ),
     ),
     Section(
+        "Files",
+        (
+            Verb("download-results", "Download the files of a run", "download_results"),
+            Verb("upload-data", "Upload files for a run", "upload_data"),
+        ),
+    ),
+    Section(
         "Rewards",
         (
             Verb(

@@ -42,8 +42,6 @@ PUBLISHED: Final = (
 )
 """The commands of the published client."""
 
-NOT_SUPPORTED_YET: Final = {"download-results", "upload-data"}
-
 KEY: Final = str(Keypair.from_seed(bytes(range(32))).pubkey())
 VALUES: Final = {
     "ID": "my-run",
@@ -108,7 +106,7 @@ def test_every_command_of_the_published_client_is_described(verb: str) -> None:
     rows = re.findall(rf"^\| `run-manager {verb}\b[^`]*` \| (.+?) \|", PAGE, re.MULTILINE)
     assert rows
     for ours in rows:
-        assert ours == "not supported yet" if verb in NOT_SUPPORTED_YET else ours.startswith(f"`psyche-cli {verb} ")
+        assert ours.startswith(f"`psyche-cli {verb} ")
 
 
 def test_the_other_way_round_no_row_is_of_an_unknown_command() -> None:
@@ -120,7 +118,7 @@ def test_what_is_not_supported_yet_is_not() -> None:
     table = PAGE.partition("## Not supported yet")[2].partition("\n## ")[0]
     first_cells = " ".join(re.findall(r"^\| (.+?)(?: \(| \|)", table, re.MULTILINE))
     missing = set(re.findall(r"`(-*[a-z][a-z-]+)`", first_cells))
-    assert missing >= {"--dry-run", *NOT_SUPPORTED_YET}
+    assert missing >= {"--dry-run"}
     assert missing & everything(root_command()) == set()
 
 

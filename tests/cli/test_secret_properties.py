@@ -45,6 +45,9 @@ VERBS: dict[str, list[str]] = {
     "cost": ["cost", "--run-id", "test"],
     "json-dump-run": ["json-dump-run", "--run-id", "test"],
     "json-dump-user": ["json-dump-user", "--run-id", "test", "--address", ADDRESS],
+    # Read the wallet, but make no request.
+    "download-results": ["download-results", "--run-id", "test", "-o", "account.json"],
+    "upload-data": ["upload-data", "--run-id", "test", "--path", "missing"],
     "set-future-epoch-rates": ["set-future-epoch-rates", "--run-id", "test", "--earning-rate", "1"],
     "treasurer-top-up-rewards": ["treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1"],
     "treasurer-claim-rewards": ["treasurer-claim-rewards", "--run-id", "test", "--partial"],
@@ -93,6 +96,8 @@ VERBS: dict[str, list[str]] = {
     "localnet programs": ["localnet", "programs", "--export", "programs"],
 }
 WITHOUT_ENDPOINT = (
+    "download-results",
+    "upload-data",
     "tx list",
     "tx sign",
     "config check",

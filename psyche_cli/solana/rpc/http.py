@@ -60,6 +60,7 @@ class HttpTransport:
         self._wait = wait
         try:
             self._connections = Connections(url, variables)
+            self._target = self._connections.target(url)
         except UnicodeError as error:
             raise UsageError(f"The RPC URL of {self._label} is not valid.") from error
         except (ValueError, OSError) as error:
@@ -126,7 +127,8 @@ class HttpTransport:
         try:
             if not exchange.begin_sending(connection):
                 return
-            response = connection.post(connections.target, body, {**connections.headers, **_HEADERS}, timeout=timeout)
+            headers = {**connections.headers, **_HEADERS}
+            response = connection.request("POST", self._target, body, headers, timeout=timeout)
             with response:
                 if response.status != _OK:
                     raise self._status_error(response)
@@ -155,7 +157,7 @@ class HttpTransport:
             hint=hint,
             endpoint=self._label,
             status=status,
-            retry_after=_whole_seconds(response.headers.get("retry-after", "")),
+            retry_after=whole_seconds(response.headers.get("retry-after", "")),
         )
 
     def _translated(self, error: Exception, exchange: _Exchange) -> PsycheError:
@@ -165,7 +167,7 @@ class HttpTransport:
             return BadRpcResponse(f"The response from {label} could not be decompressed.", endpoint=label)
         if isinstance(error, TimeoutError):
             return self._timed_out(exchange)
-        reason = _reason(error)
+        reason = reason_of(error)
         if not exchange.sending:
             return Unreachable(
                 f"Cannot connect to {label}: {reason}.", hint=_CONNECT_HINT, endpoint=label, request_sent=False
@@ -237,7 +239,8 @@ class _Exchange:
             return self._finished
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a connection failed or was lost, as a clause without a period, for an exception of sockets or http.client."""
     if isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected):
         return "the response is not HTTP"
     if isinstance(error, HTTPException) and not isinstance(error, RemoteDisconnected):
@@ -250,6 +253,6 @@ def _connect_seconds(timeout: float) -> float:
     return min(timeout / 2, 5.0)
 
 
-def _whole_seconds(text: str) -> int | None:
+def whole_seconds(text: str) -> int | None:
     """The seconds of a Retry-After header; None if it is missing or a date."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, parse_headers
 from urllib.parse import SplitResult, quote, urlsplit
@@ -53,13 +53,27 @@ class Connection:
         self._socket: socket.socket = http.sock
         self.idle_since = 0.0
 
-    def post(self, target: str, body: bytes, headers: Mapping[str, str], *, timeout: float) -> HTTPResponse:
+    def request(
+        self,
+        method: str,
+        target: str,
+        body: bytes | Iterable[bytes] | None,
+        headers: Mapping[str, str],
+        *,
+        timeout: float,
+    ) -> HTTPResponse:
         """Send a request and return the response after its headers have been read.
 
-        ``timeout``, in seconds, limits each socket operation.
+        A body in pieces needs the header ``Content-Length``. A server that rejects a request before it has received
+        the whole body closes the connection; its response is then returned too. ``timeout``, in seconds, limits each
+        socket operation.
         """
         self._socket.settimeout(timeout)
-        self._http.request("POST", target, body, dict(headers))
+        try:
+            self._http.request(method, target, body, dict(headers))
+        except (BrokenPipeError, ConnectionResetError):
+            if body is None or isinstance(body, bytes):
+                raise
         return self._http.getresponse()
 
     @property
@@ -98,18 +112,21 @@ class Connections:
         self._port = default_port if parts.port is None else parts.port
         self._proxy = None if is_loopback(url) else proxy_for(parts, variables)
         self._tls = _tls_context(variables) if parts.scheme == "https" else None
-        self.target = _target(parts)
         self.headers = {"Host": _authority(parts, self._host)}
         authorization = basic_authorization(parts)
         if authorization:
             self.headers["Authorization"] = authorization
-        if self._proxy is not None and self._tls is None:
-            self.target = f"http://{self.headers['Host']}{self.target}"
-            if self._proxy.authorization:
-                self.headers["Proxy-Authorization"] = self._proxy.authorization
+        if self._proxy is not None and self._tls is None and self._proxy.authorization:
+            self.headers["Proxy-Authorization"] = self._proxy.authorization
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._closed = False
+
+    def target(self, url: str) -> str:
+        """The request target of a URL of this host: its path and query, or for a plain HTTP proxy, the whole URL."""
+        target = _target(urlsplit(url))
+        is_for_proxy = self._proxy is not None and self._tls is None
+        return f"http://{self.headers['Host']}{target}" if is_for_proxy else target
 
     def take(self) -> Connection | None:
         """A reusable idle connection, or None. Raises OSError after ``close``."""

@@ -1,0 +1,11 @@
+"""Defaults and limits of the service for files of runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BASE_URL: Final = "https://run-down.nousresearch.com/v1"
+"""The service of the published client."""
+
+LONGEST_VALIDITY: Final = 604_800
+"""Longest validity of a presigned URL in seconds, 7 days: the limit of the common storage services."""
