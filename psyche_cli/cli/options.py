@@ -249,6 +249,7 @@ MaxFee = Annotated[
     ),
 ]
 TransactionSignature = Annotated[str, Argument(metavar="SIGNATURE", help="Signature of the transaction, in base58.")]
+Offline = Annotated[bool, option("--offline", help="Make no requests: show what is known without the cluster.")]
 OutputFile = Annotated[
     Path | None,
     option(

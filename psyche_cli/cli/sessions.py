@@ -25,6 +25,7 @@ from psyche_cli.cli.options import (
     MaxFee,
     NonceAuthority,
     NonceOption,
+    Offline,
     Option,
     PriorityFeePrice,
     Rpc,
@@ -59,6 +60,7 @@ _LOCAL_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotatio
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _STATE_DIR = inspect.Parameter("state_dir", _KEYWORD, default=None, annotation=StateDir)
 _ENV_FILE = inspect.Parameter("env_file", _KEYWORD, default=None, annotation=EnvFile)
+_OFFLINE = inspect.Parameter("offline", _KEYWORD, default=False, annotation=Offline)
 _COMMITMENT = inspect.Parameter("commitment", _KEYWORD, default=None, annotation=Commitment)
 _TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotation=Timeout)
 _WRITING_TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotation=WritingTimeout)
@@ -168,13 +170,13 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
 
 
 def reads(
-    *, example: str, local: bool = False, env_file: bool = False, settles: bool = False
+    *, example: str, local: bool = False, env_file: bool = False, settles: bool = False, offline: bool = False
 ) -> Callable[[Callable[..., Reading]], Declaration]:
     """Declare a verb that needs an endpoint. Adds ``--rpc`` and other options of a session.
 
     A ``local`` verb is for local validators: its default endpoint does not depend on the configuration of the Solana
     CLI, and ``--rpc`` is the only option added. ``env_file`` adds ``--env-file``. A verb that ``settles`` waits for
-    transactions.
+    transactions. ``offline`` adds ``--offline``, with which the verb gets None in place of a session.
     """
 
     def declare(function: Callable[..., Reading]) -> Declaration:
@@ -185,6 +187,10 @@ def reads(
                 call = with_env_file(call)
             _report_unused(call)
             read: Reading = _call(function, call)
+            if offline and call.values["offline"]:
+                without_session: Any = read
+                result: Result = without_session(None)
+                return result
             from psyche_cli.operations.sessions import reading_session
 
             limits = _limits(call, local=local, settles=settles)
@@ -196,6 +202,8 @@ def reads(
         added = _endpoint_options(local, _WRITING_TIMEOUT if settles else _TIMEOUT)
         if env_file:
             added["env_file"] = _ENV_FILE
+        if offline:
+            added["offline"] = _OFFLINE
         return Declaration(function, act, example, added)
 
     return declare

@@ -92,6 +92,15 @@ def _table_of_variant(kind: FieldType, value: Any) -> tuple[str, Table] | None:
     return (name, payload) if isinstance(payload, Table) else None
 
 
+def shortest_float(number: float) -> str:
+    """The shortest decimal number for a value of 64 bits, or of 32 bits if it fits into these."""
+    try:
+        fits = round_to_float32(number) == number
+    except OverflowError:
+        fits = False
+    return _float32(number) if fits else repr(number)
+
+
 def _float32(number: float) -> str:
     """The shortest decimal number that equals ``number`` when rounded to 32 bits."""
     for digits in range(1, _FLOAT32_DIGITS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Final, NamedTuple
 
+from psyche_cli.limits import MAX_COMPUTE_UNITS
 from psyche_cli.solana.known_instructions import known_instruction
 from psyche_cli.solana.messages import DecodedMessage
 from psyche_cli.solana.programs import COMPUTE_BUDGET_PROGRAM
@@ -12,7 +13,6 @@ from psyche_cli.solana.programs import COMPUTE_BUDGET_PROGRAM
 _MICRO_LAMPORTS: Final = 1_000_000
 _DEFAULT_UNITS: Final = 200_000
 """Compute units per instruction, if a message sets no limit; builtin programs get less."""
-_MOST_UNITS: Final = 1_400_000
 
 
 class MessageFee(NamedTuple):
@@ -41,5 +41,5 @@ def fee_of(message: DecodedMessage) -> MessageFee:
                 limit = int(str(found.arguments["units"]))
             elif found is not None and found.name == "setComputeUnitPrice":
                 price = int(str(found.arguments["microLamports"]))
-    units = min(others * _DEFAULT_UNITS if limit is None else limit, _MOST_UNITS)
+    units = min(others * _DEFAULT_UNITS if limit is None else limit, MAX_COMPUTE_UNITS)
     return MessageFee(message.base_fee, -(-units * price // _MICRO_LAMPORTS), limit, price)

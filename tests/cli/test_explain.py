@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode, Unreachable
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
 from psyche_cli.protocol.instructions.builder import Instructions
+from psyche_cli.run_config.write import shortest_float
 from psyche_cli.solana.programs import LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
@@ -373,6 +375,7 @@ def test_every_form_is_read(house: House, tmp_path: Path) -> None:
         "bom": b"\xef\xbb\xbf" + in_text.encode(),
         "utf16": in_text.encode("utf-16"),
         "json": json.dumps({"transaction": in_text}).encode(),
+        "exported": json.dumps({"data": {"transaction_base64": in_text, "message_base64": "x"}}).encode(),
         "list": json.dumps({"result": {"transaction": [in_text, "base64"]}}).encode(),
         "envelope": json.dumps(
             {"data": {"message": in_base64(bytes(message)), "signers": [f"{signer}={signature}"]}}
@@ -572,6 +575,36 @@ def test_a_claim_names_its_run_by_the_treasurer(house: House) -> None:
     data = explained(house, in_base64(bytes(message_of(house, register))))
     assert data["runs"] == ["test"]
     assert data["instructions"][0]["description"].endswith("with the treasurer of run 'test'")
+
+
+def test_a_landed_transaction_on_a_public_cluster_has_a_link(house: House) -> None:
+    signature = sending(house, signed_by(message_of(house, sol_transfer(house)), house.owner))
+    link = f"https://explorer.solana.com/tx/{signature}?cluster=devnet"
+    assert explained(house, signature, "--rpc", "devnet")["explorer"] == link
+    assert re.search(rf"explorer +{re.escape(link)}\n", house.cli("tx", "explain", signature, "--rpc", "devnet").stdout)
+    assert explained(house, signature)["explorer"] is None
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0.9990000128746033, "0.999"),
+        (0.999, "0.999"),
+        (0.0, "0.0"),
+        (1e300, "1e+300"),
+        (0.1 + 0.2, "0.30000000000000004"),
+    ],
+)
+def test_shortest_numbers(number: float, shown: str) -> None:
+    assert shortest_float(number) == shown
+
+
+def test_numbers_have_the_fewest_digits(house: House) -> None:
+    house.run()
+    [record] = [one for one in house.cli.json("tx", "list", "--all")["transactions"] if one["label"] == "update"]
+    shown = house.cli("tx", "explain", record["signature"]).stdout
+    assert re.search(r"compression_decay +0\.999$", shown, re.MULTILINE)
+    assert re.search(r"base_lr +0\.0003$", shown, re.MULTILINE)
 
 
 def test_accounts_that_are_not_what_their_roles_say(house: House) -> None:

@@ -15,17 +15,11 @@ from solders.transaction import VersionedTransaction
 
 from psyche_cli.errors import BadRpcResponse, HttpStatusError
 from psyche_cli.solana.money import LamportChange
-from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.client import RpcClient
-from psyche_cli.solana.rpc.types import Simulation
-from psyche_cli.solana.rpc.whole_transactions import (
-    ledger_transaction,
-    ledger_transactions,
-    simulated_with_accounts,
-)
+from psyche_cli.solana.rpc.whole_transactions import ledger_transaction, ledger_transactions
 from tests.solana.scripted import FakeClock
 
-from .rpc_cluster import OWNER, SIGNATURE, A, B, account_json, client, valued
+from .rpc_cluster import SIGNATURE, A, B, client
 
 PROGRAM = Pubkey.new_unique()
 LEGACY = Message.new_with_compiled_instructions(1, 0, 1, [A, PROGRAM], Hash.default(), [])
@@ -140,35 +134,3 @@ def test_invalid_transactions(result: Any) -> None:
     rpc, _ = client("getTransaction", result)
     with pytest.raises(BadRpcResponse):
         ledger_transaction(rpc, SIGNATURE)
-
-
-def test_a_simulation_with_accounts() -> None:
-    value = {"err": None, "logs": ["one"], "unitsConsumed": 3, "accounts": [account_json(b"x"), None]}
-    rpc, cluster = client("simulateTransaction", valued(value))
-    simulation, accounts = simulated_with_accounts(rpc, b"raw", [A, B])
-    assert simulation == Simulation(None, ("one",), 3)
-    assert accounts == [RawAccount(A, OWNER, 830244480, b"x"), None]
-    [(_, params)] = cluster.calls
-    assert params == [
-        base64.b64encode(b"raw").decode(),
-        {
-            "commitment": "confirmed",
-            "encoding": "base64",
-            "sigVerify": False,
-            "replaceRecentBlockhash": True,
-            "accounts": {"encoding": "base64+zstd", "addresses": [str(A), str(B)]},
-        },
-    ]
-
-
-def test_a_simulation_that_fails_has_no_accounts() -> None:
-    value = {"err": "AccountInUse", "logs": None, "accounts": [None]}
-    rpc, _ = client("simulateTransaction", valued(value))
-    assert simulated_with_accounts(rpc, b"raw", [A]) == (Simulation("AccountInUse", (), None), None)
-
-
-@pytest.mark.parametrize("accounts", [None, [], [None, None], [5]])
-def test_an_invalid_simulation(accounts: Any) -> None:
-    rpc, _ = client("simulateTransaction", valued({"err": None, "accounts": accounts}))
-    with pytest.raises(BadRpcResponse):
-        simulated_with_accounts(rpc, b"raw", [A])

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from solders.pubkey import Pubkey
 
@@ -35,10 +35,12 @@ from psyche_cli.operations.transactions.records import iso_time, record_data
 from psyche_cli.protocol.errors.program_errors import explain_failure
 from psyche_cli.protocol.instructions.descriptions import InstructionDescription, describe_instructions
 from psyche_cli.protocol.instructions.transfers import stated_transfers
+from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.fees import fee_of
 from psyche_cli.solana.known_instructions import TokenQuantity
 from psyche_cli.solana.messages import DecodedMessage, decode_message
+from psyche_cli.solana.public_clusters import explorer_link
 
 if TYPE_CHECKING:
     from psyche_cli.errors import Json
@@ -51,26 +53,26 @@ if TYPE_CHECKING:
 OFFLINE = "No request was made: its outcome, its effects on balances and the ids of runs may be missing."
 
 
-class Sources(NamedTuple):
-    """Where an explanation comes from besides the bytes: the journal, and an endpoint unless ``session`` is None."""
+def explain(
+    given: GivenTransaction,
+    journal: Journal,
+    session: Session | None,
+    *,
+    programs: ProgramIds = PUBLISHED,
+    with_logs: bool = False,
+) -> OperationResult[ExplainedData]:
+    """Explain what was given, with the knowledge of the journal and, unless ``session`` is None, of an endpoint.
 
-    journal: Journal
-    session: Session | None
-    programs: ProgramIds
-
-
-def explain(given: GivenTransaction, sources: Sources, *, with_logs: bool = False) -> OperationResult[ExplainedData]:
-    """Explain what was given. If only bytes were given, an endpoint that does not answer is a warning.
-
-    ``with_logs`` adds the program logs to the text. Raises NotFound for a signature that neither the endpoint nor the
-    journal knows, and NetworkError if the endpoint does not answer and the journal does not know it.
+    If bytes were given, an endpoint that does not answer is only a warning. ``with_logs`` adds the program logs to the
+    text. Raises NotFound for a signature that neither the endpoint nor the journal knows, and NetworkError if the
+    endpoint does not answer and the journal does not know it.
     """
-    record, problem = journal_record(sources.journal, given.signature)
-    found = _found(given, sources, record)
+    record, problem = journal_record(journal, given.signature)
+    found = _found(given, journal, session, record, programs)
     if problem:
         found = found._replace(missing=(*found.missing, problem))
-    instructions = describe_instructions(found.message, sources.programs, found.run_ids)
-    data = _data(found, instructions, record, sources.programs)
+    instructions = describe_instructions(found.message, programs, found.run_ids)
+    data = _data(found, instructions, record, programs)
     return OperationResult(
         summary=summary(data),
         data=data,
@@ -80,14 +82,19 @@ def explain(given: GivenTransaction, sources: Sources, *, with_logs: bool = Fals
     )
 
 
-def _found(given: GivenTransaction, sources: Sources, record: JournalEntry | None) -> Found:
-    known = recorded_runs(sources.journal, sources.programs)
+def _found(
+    given: GivenTransaction,
+    journal: Journal,
+    session: Session | None,
+    record: JournalEntry | None,
+    programs: ProgramIds,
+) -> Found:
+    known = recorded_runs(journal, programs)
     message = given.message or (None if record is None else decode_message(record.raw))
-    session = sources.session
     if session is None:
         if message is None:
             raise NotFound(
-                f"The journal {sources.journal.path} has no transaction {given.signature}.",
+                f"The journal {journal.path} has no transaction {given.signature}.",
                 hint="Without --offline, the cluster is asked as well.",
             )
         return Found(message, run_ids=known, missing=(OFFLINE,))
@@ -119,6 +126,7 @@ def _data(
         status=_status(found),
         signature=None if message.signature is None else str(message.signature),
         endpoint=found.endpoint,
+        explorer=_explorer(found, record),
         slot=None if ledger is None else ledger.slot,
         block_time=None if ledger is None or ledger.block_time is None else iso_time(ledger.block_time),
         outcome=None if ledger is None else _outcome(ledger.err, ledger.logs, ledger.units, message, programs),
@@ -159,6 +167,14 @@ def _status(found: Found) -> Any:
     if found.message.signature is None:
         return "unsigned"
     return "unknown" if found.endpoint is None else "not_found"
+
+
+def _explorer(found: Found, record: JournalEntry | None) -> str | None:
+    """A link to a transaction that has landed, if its cluster is known to be public."""
+    if found.ledger is None or found.endpoint is None:
+        return None
+    genesis = None if record is None else record.genesis_hash
+    return explorer_link(str(found.message.signature), genesis, found.endpoint)
 
 
 def _signature_state(state: str) -> Any:

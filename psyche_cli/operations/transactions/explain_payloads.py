@@ -113,6 +113,9 @@ class ExplainedData:
     ]
     signature: Annotated[str | None, "The signature of the fee payer in base58, which identifies the transaction."]
     endpoint: Annotated[str | None, "Scheme, host and port of the endpoint that answered."]
+    explorer: Annotated[
+        str | None, "A link to the transaction in an explorer; null unless it has landed on a public cluster."
+    ]
     slot: Unsigned | None
     block_time: Annotated[str | None, "When it was executed, in UTC (ISO 8601)."]
     outcome: Annotated[ExplainedOutcome | None, "The execution on the cluster."]

@@ -9,6 +9,7 @@ from psyche_cli.amounts import SOL_DECIMALS, format_amount, format_sol
 from psyche_cli.folding import folded
 from psyche_cli.resources import PSYCHE_PROGRAM_NAMES
 from psyche_cli.results import Toned
+from psyche_cli.run_config.write import shortest_float
 
 if TYPE_CHECKING:
     from psyche_cli.operations.transactions.explain_payloads import (
@@ -61,6 +62,8 @@ def _details(data: ExplainedData) -> Iterator[tuple[str, str]]:
     if data.signature is not None:
         yield "signature", data.signature
     yield "status", _status(data)
+    if data.explorer is not None:
+        yield "explorer", data.explorer
     for outcome in (data.outcome, data.simulation):
         if outcome is not None and outcome.error is not None:
             yield "error", outcome.error
@@ -172,6 +175,8 @@ def _shown(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return ", ".join(map(_shown, value)) or "(none)"
+    if isinstance(value, float):
+        return shortest_float(value)
     return value or "(empty)" if isinstance(value, str) else str(value)
 
 

@@ -39,7 +39,8 @@ _SIGNATURE_LENGTHS: Final = range(SIGNATURE_BYTES, 89)
 _HINT: Final = (
     "Give a signature, a transaction or message in base64 or base58, or a file that contains one (- is standard input)."
 )
-_FIELDS: Final = ("transaction", "message")
+_FIELDS: Final = ("transaction_base64", "transaction", "message_base64", "message")
+"""Keys of JSON documents of psyche-cli and of other tools."""
 _HOLDERS: Final = ("data", "result")
 """Keys of a JSON document under which the object with the transaction may be."""
 

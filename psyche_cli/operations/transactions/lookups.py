@@ -13,7 +13,7 @@ from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.lookup_tables import with_tables
 from psyche_cli.solana.money import MoneyEffects, effects_between, with_decimals
 from psyche_cli.solana.rpc.codes import TRANSACTION_HISTORY_NOT_AVAILABLE
-from psyche_cli.solana.rpc.whole_transactions import LedgerTransaction, ledger_transaction, simulated_with_accounts
+from psyche_cli.solana.rpc.whole_transactions import LedgerTransaction, ledger_transaction
 from psyche_cli.solana.token_state import token_account_of
 
 if TYPE_CHECKING:
@@ -107,10 +107,10 @@ def look_up_unlanded(session: Session, message: DecodedMessage, known: Mapping[P
         owners = {address: token.owner for address, token in tokens.items() if token is not None}
         found = found._replace(run_ids={**known, **_runs(session, message, before, owners)})
         writable = [one.address for one in message.accounts if one.is_writable and one.address is not None]
-        simulation, after = simulated_with_accounts(session.rpc, message.as_transaction(), writable)
+        simulation = session.rpc.simulate_unsigned(message.as_transaction(), accounts=writable)
         found = found._replace(simulation=simulation)
-        if after is not None:
-            effects = effects_between([before[address] for address in writable], after)
+        if simulation.accounts is not None:
+            effects = effects_between([before[address] for address in writable], simulation.accounts)
             found = found._replace(effects=_with_decimals(session.rpc, effects, before))
     except NetworkError as error:
         return found._replace(missing=(*found.missing, f"It could not be simulated: {error.message}"))

@@ -82,6 +82,11 @@ class RpcClient(Requester):
         """The commitment of all reads."""
         return self._commitment
 
+    @property
+    def ledger_commitment(self) -> str:
+        """The commitment of reads of the ledger, which contains no block below ``confirmed``."""
+        return self._commitment.replace("processed", "confirmed")
+
     # --- accounts -----------------------------------------------------------------------------------------------
 
     def accounts(self, addresses: Sequence[Pubkey], *, first_bytes: int | None = None) -> list[RawAccount | None]:
@@ -305,8 +310,8 @@ class RpcClient(Requester):
         return {"commitment": self._commitment, **more}
 
     def _ledger_options(self, **more: Json) -> dict[str, Json]:
-        """The options of a method that reads the ledger, which contains no block below ``confirmed``."""
-        return {**self._options(**more), "commitment": self._commitment.replace("processed", "confirmed")}
+        """The options of a method that reads the ledger."""
+        return {**self._options(**more), "commitment": self.ledger_commitment}
 
     def _state_options(self, **more: Json) -> Json:
         """The options of a method that reads the state of the chain, including the required slot."""

@@ -1,4 +1,4 @@
-"""Whole transactions from the cluster: as they landed, and as they would execute now."""
+"""Whole transactions from the ledger, with their effects on balances."""
 
 from __future__ import annotations
 
@@ -13,18 +13,7 @@ from solders.signature import Signature
 from psyche_cli.errors import Json, UsageError
 from psyche_cli.solana.messages import DecodedMessage, decode_message
 from psyche_cli.solana.money import MoneyEffects, effects_of_meta
-from psyche_cli.solana.raw_account import RawAccount
-from psyche_cli.solana.rpc.answers import (
-    as_list,
-    as_logs,
-    as_object,
-    as_text,
-    as_u64,
-    read_account,
-    read_simulation,
-    slot_and_value,
-)
-from psyche_cli.solana.rpc.types import Simulation
+from psyche_cli.solana.rpc.answers import as_list, as_logs, as_object, as_text, as_u64
 
 if TYPE_CHECKING:
     from psyche_cli.solana.rpc.client import RpcClient
@@ -74,7 +63,7 @@ def _in_one_batch(rpc: RpcClient, signatures: Sequence[Signature]) -> list[Ledge
 
 
 def _params(rpc: RpcClient, signature: Signature) -> list[Json]:
-    options: Json = {"commitment": rpc.commitment, "encoding": "base64", "maxSupportedTransactionVersion": 0}
+    options: Json = {"commitment": rpc.ledger_commitment, "encoding": "base64", "maxSupportedTransactionVersion": 0}
     return [str(signature), options]
 
 
@@ -115,29 +104,3 @@ def _message(transaction: Json, loaded: Json) -> DecodedMessage:
 
 def _addresses(value: Json) -> Sequence[Pubkey]:
     return [Pubkey.from_string(as_text(one)) for one in as_list(value)]
-
-
-def simulated_with_accounts(
-    rpc: RpcClient, transaction: bytes, addresses: Sequence[Pubkey]
-) -> tuple[Simulation, list[RawAccount | None] | None]:
-    """A simulation without verification of signatures and with the latest blockhash, and accounts after it.
-
-    The accounts are None if the simulation fails. Raises NetworkError.
-    """
-    options: Json = {
-        "commitment": rpc.commitment,
-        "encoding": "base64",
-        "sigVerify": False,
-        "replaceRecentBlockhash": True,
-        "accounts": {"encoding": "base64+zstd", "addresses": [str(address) for address in addresses]},
-    }
-    params: list[Json] = [base64.b64encode(transaction).decode("ascii"), options]
-    return rpc.call("simulateTransaction", params, lambda result: _simulation(addresses, slot_and_value(result)[1]))
-
-
-def _simulation(addresses: Sequence[Pubkey], value: Json) -> tuple[Simulation, list[RawAccount | None] | None]:
-    simulation = read_simulation(value)
-    if simulation.err is not None:
-        return simulation, None
-    accounts = as_list(as_object(value).get("accounts"))
-    return simulation, [read_account(address, one) for address, one in zip(addresses, accounts, strict=True)]
