@@ -221,7 +221,7 @@ class NotConfirmed(UsageError):
 
 
 class InvalidTransaction(UsageError):
-    """A file or text that is not a transaction that psyche-cli can send."""
+    """A file or text that is not a transaction, or not one that psyche-cli can send."""
 
 
 class InvalidSignature(UsageError):

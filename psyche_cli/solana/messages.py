@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from psyche_cli.errors import UsageError
+from psyche_cli.errors import InvalidTransaction
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE, MAX_TRANSACTION_BYTES
 from psyche_cli.solana.nonces import ADVANCE_NONCE
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
@@ -158,7 +158,7 @@ class DecodedMessage(NamedTuple):
 def decode_message(data: bytes) -> DecodedMessage:
     """The transaction or bare message (legacy or version 0) with these bytes.
 
-    Raises UsageError for anything else, also for bytes after its end, and for more than 1,232 bytes.
+    Raises InvalidTransaction for anything else, also for bytes after its end, and for more than 1,232 bytes.
     """
     if len(data) > MAX_TRANSACTION_BYTES:
         raise _unreadable(f"{len(data)} bytes are too long for a transaction; the maximum is {MAX_TRANSACTION_BYTES}")
@@ -251,8 +251,8 @@ def _looked_up(lookups: Sequence[Lookup]) -> list[MessageAccount]:
     ]
 
 
-def _unreadable(message: str) -> UsageError:
-    return UsageError(
+def _unreadable(message: str) -> InvalidTransaction:
+    return InvalidTransaction(
         f"{message}.",
         hint="Expected a whole Solana transaction or message, legacy or version 0.",
     )

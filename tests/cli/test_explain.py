@@ -407,6 +407,20 @@ def _with_stdin(house: House, content: str) -> Outcome:
     return Outcome(code, environment.stdout.getvalue(), environment.stderr.getvalue())
 
 
+def test_a_file_that_was_exported(house: House, tmp_path: Path) -> None:
+    house.run()
+    path, signed = tmp_path / "exported.json", tmp_path / "signed.json"
+    house.cli.json("set-paused", "--run-id", "test", "--resume", "--unsigned", "-o", path)
+    data = explained(house, path)
+    assert (data["status"], data["runs"], data["record"]) == ("unsigned", ["test"], None)
+    assert data["instructions"][0]["description"] == "starts or resumes run 'test'"
+    house.cli.json("tx", "sign", path, "-o", signed, "--yes")
+    data = explained(house, signed)
+    assert (data["status"], [one["signature"] for one in data["signers"]]) == ("not_found", ["signed"])
+    assert explained(house, house.cli.json("tx", "send", signed)["signature"])["status"] == "landed"
+    assert explained(house, signed)["status"] == "landed"
+
+
 def test_a_signature_in_a_file(house: House, tmp_path: Path) -> None:
     house.run()
     record = house.cli.json("tx", "list", "--all")["transactions"][0]

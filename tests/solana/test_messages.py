@@ -17,7 +17,7 @@ from solders.signature import Signature
 from solders.system_program import AdvanceNonceAccountParams, TransferParams, advance_nonce_account, transfer
 from solders.transaction import VersionedTransaction
 
-from psyche_cli.errors import UsageError
+from psyche_cli.errors import InvalidTransaction
 from psyche_cli.solana.lookup_tables import with_tables
 from psyche_cli.solana.messages import INVALID, MISSING, SIGNED, Signer, decode_message
 from psyche_cli.solana.programs import LOOKUP_TABLE_PROGRAM, SYSTEM_PROGRAM
@@ -189,7 +189,7 @@ def changed(message: Message, **parts: Any) -> bytes:
     ],
 )
 def test_what_is_not_a_message(data: bytes, reason: str) -> None:
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(InvalidTransaction) as error:
         decode_message(data)
     assert reason in error.value.message
     assert error.value.hint
@@ -212,7 +212,7 @@ def test_damaged_messages(data: st.DataObject, make: Callable[[], Any], in_trans
 def read_or_refuse(data: bytes) -> None:
     try:
         decoded = decode_message(data)
-    except UsageError:
+    except InvalidTransaction:
         return
     assert len(decoded.signers) == decoded.required_signatures
     assert decoded.instructions is not None

@@ -14,7 +14,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli import base58
-from psyche_cli.errors import UsageError
+from psyche_cli.errors import InvalidTransaction, UsageError
 from psyche_cli.json_values import Json, refuse_constant
 from psyche_cli.limits import MAX_TRANSACTION_BYTES, SIGNATURE_BYTES
 from psyche_cli.operations.transactions.records import parse_signature
@@ -55,7 +55,7 @@ class GivenTransaction(NamedTuple):
 def read_given(environment: Environment, text: str) -> GivenTransaction:
     """The transaction that an argument names. Its content is never repeated in an error, since it may be a key.
 
-    Raises UsageError, also for a private key.
+    Raises InvalidTransaction, and UsageError for a private key and for a file that cannot be read.
     """
     if text == STDIN:
         return _of_content(environment, environment.stdin_bytes(FILE_SIZE_MAX + 1), "standard input")
@@ -93,7 +93,7 @@ def _of_content(environment: Environment, content: bytes, what: str) -> GivenTra
         raise _refusal(what, f"it is larger than {FILE_SIZE_MAX} bytes")
     try:
         return _of_message(decode_message(content))
-    except UsageError as error:
+    except InvalidTransaction as error:
         reason = error.message
     try:
         text = decoded(content)
@@ -110,7 +110,7 @@ def _of_text(environment: Environment, text: str, what: str) -> GivenTransaction
         return GivenTransaction(parse_signature(compact, environment.redactor), None)
     try:
         return _of_message(_message_in_json(text) if compact.startswith("{") else _message_in(compact))
-    except UsageError as error:
+    except InvalidTransaction as error:
         kind = _kind_of_secret(text)
         if kind:
             raise UsageError(
@@ -132,14 +132,14 @@ def _kind_of_secret(text: str) -> str:
 
 
 def _message_in(text: str) -> DecodedMessage:
-    """The message in base64 or base58. Raises UsageError."""
-    refused: UsageError | None = None
+    """The message in base64 or base58. Raises InvalidTransaction."""
+    refused: InvalidTransaction | None = None
     for data in _readings(text):
         try:
             return decode_message(data)
-        except UsageError as error:
+        except InvalidTransaction as error:
             refused = refused or error
-    raise refused or UsageError("it is neither base64 nor base58.")
+    raise refused or InvalidTransaction("it is neither base64 nor base58.")
 
 
 def _readings(text: str) -> Iterator[bytes]:
@@ -152,11 +152,11 @@ def _readings(text: str) -> Iterator[bytes]:
 
 
 def _message_in_json(text: str) -> DecodedMessage:
-    """The message in a JSON object with a field ``transaction`` or ``message``. Raises UsageError."""
+    """The message in a JSON object with a field ``transaction`` or ``message``. Raises InvalidTransaction."""
     try:
         document = json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise UsageError("it begins like a JSON object, but it is not valid JSON.") from error
+        raise InvalidTransaction("it begins like a JSON object, but it is not valid JSON.") from error
     for holder in (document, *(document.get(key) for key in _HOLDERS)):
         if not isinstance(holder, dict):
             continue
@@ -165,11 +165,11 @@ def _message_in_json(text: str) -> DecodedMessage:
             found = value[0] if isinstance(value, list) and value else value
             if isinstance(found, str):
                 return _with_signatures(_message_in("".join(found.split())), holder.get("signers"))
-    raise UsageError("it is a JSON object without a transaction or a message in base64.")
+    raise InvalidTransaction("it is a JSON object without a transaction or a message in base64.")
 
 
 def _with_signatures(message: DecodedMessage, signers: Json) -> DecodedMessage:
-    """A bare message with the signatures in ``signers``, a list of PUBKEY=SIGNATURE. Raises UsageError."""
+    """A bare message with the signatures in ``signers``, a list of PUBKEY=SIGNATURE. Raises InvalidTransaction."""
     if message.signatures or not isinstance(signers, list):
         return message
     given: dict[Pubkey, Signature] = {}
@@ -180,7 +180,7 @@ def _with_signatures(message: DecodedMessage, signers: Json) -> DecodedMessage:
         try:
             given[Pubkey.from_string(address)] = Signature.from_string(signature)
         except ValueError as error:
-            raise UsageError("its list of signers has an entry that is not PUBKEY=SIGNATURE.") from error
+            raise InvalidTransaction("its list of signers has an entry that is not PUBKEY=SIGNATURE.") from error
     required = [signer.address for signer in message.signers]
     if not given.keys() & set(required):
         return message
@@ -191,8 +191,8 @@ def _of_message(message: DecodedMessage) -> GivenTransaction:
     return GivenTransaction(message.signature, message)
 
 
-def _refusal(what: str, reason: str) -> UsageError:
+def _refusal(what: str, reason: str) -> InvalidTransaction:
     sentence = reason.rstrip(".")
-    return UsageError(
+    return InvalidTransaction(
         f"{what[0].upper()}{what[1:]} is not a transaction: {sentence[0].lower()}{sentence[1:]}.", hint=_HINT
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.errors import Json, UsageError
+from psyche_cli.errors import InvalidTransaction, Json
 from psyche_cli.solana.messages import DecodedMessage, decode_message
 from psyche_cli.solana.money import MoneyEffects, effects_of_meta
 from psyche_cli.solana.rpc.answers import as_list, as_logs, as_object, as_text, as_u64
@@ -94,7 +94,7 @@ def _message(transaction: Json, loaded: Json) -> DecodedMessage:
     data = base64.b64decode(as_text(next(iter(as_list(transaction)), None)), validate=True)
     try:
         message = decode_message(data)
-    except UsageError as error:
+    except InvalidTransaction as error:
         raise ValueError("the transaction cannot be decoded") from error
     if not message.lookups:
         return message
