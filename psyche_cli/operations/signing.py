@@ -69,6 +69,7 @@ class SigningSession(Session):
         outlet: Outlet,
         is_limited: bool = False,
         earlier: Receipt | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         super().__init__(rpc, programs, notify, given)
         self.wallet = wallet
@@ -81,6 +82,7 @@ class SigningSession(Session):
         self.outlet = outlet
         self.is_limited = is_limited
         self.earlier = earlier
+        self.recorder = recorder
 
     @property
     def authority(self) -> Pubkey:
@@ -279,4 +281,5 @@ def one_write(
             outlet=outlet,
             is_limited=elsewhere.blockhash is not None or elsewhere.nonce is not None,
             earlier=earlier,
+            recorder=recorder,
         )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from psyche_cli.errors import ExitCode
+import pytest
+from solders.account import Account
+from solders.instruction import AccountMeta, Instruction
+
+from psyche_cli.errors import ExitCode, HttpStatusError
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
-from tests.cli.harness import Outcome, address_of
+from tests.cli.harness import Chain, Outcome, address_of
 
 RUN = ("--run-id", "test")
 PAUSE = ("set-paused", *RUN)
@@ -105,6 +113,100 @@ def test_an_active_authorization(house: House, grantee: str) -> None:
 def test_the_run_authorizer_arguments(house: House) -> None:
     house.cli.json("run-authorizer")
     already(house, "run-authorizer")
+
+
+CLOSE = ("close-run", *RUN)
+LEDGER = ["getSignaturesForAddress", "getTransaction"]
+
+
+def requests_of(house: House, *words: object) -> tuple[Any, list[str]]:
+    """The result of a closed run's closing, in JSON, and the requests that it took."""
+    before = len(house.chain.requests)
+    outcome = house.cli(*words, "--output", "json")
+    return outcome.json, house.chain.requests[before:]
+
+
+def test_a_run_that_this_wallet_closed_is_found_in_the_journal(house: House) -> None:
+    house.run()
+    first = house.cli.json(*CLOSE, "--yes")
+    data = already(house, *CLOSE).data  # needs no confirmation
+    assert data["closing_transaction"] == first["closing_transaction"]
+    assert (data["coordinator_account"], data["state_before"], data["recovered_lamports"]) == (None, None, 0)
+    assert first["closing_transaction"] in house.cli(*CLOSE).stdout
+    assert requests_of(house, *CLOSE)[1] == ["getMultipleAccounts", "getGenesisHash"]
+    house.cli.json("localnet", "warp", "--slots", "5")
+    house.run()
+    second = house.cli.json(*CLOSE, "--yes")
+    assert already(house, *CLOSE).data["closing_transaction"] == second["closing_transaction"]
+
+
+def test_a_run_that_was_closed_elsewhere_is_found_in_the_ledger(house: House, tmp_path: Path) -> None:
+    house.run()
+    instance = house.instance().address
+    house.chain.rpc.request_airdrop(instance, 1)
+    first = house.cli.json(*CLOSE, "--yes")
+    elsewhere = ("--state-dir", tmp_path / "empty")
+    result, requests = requests_of(house, *CLOSE, *elsewhere)
+    assert result["data"]["closing_transaction"] == first["closing_transaction"]
+    assert requests == ["getMultipleAccounts", *LEDGER]
+    # A transaction that only names the account, like a failed one, says nothing about it.
+    house.send(Instruction(SYSTEM_PROGRAM, bytes([2, 0, 0, 0, *bytes(8)]), [
+        AccountMeta(address_of(house.owner), True, True), AccountMeta(instance, False, True),
+    ]))  # fmt: skip
+    result, requests = requests_of(house, *CLOSE, *elsewhere, "-w", house.stranger)
+    assert result["data"]["already_so"] is True
+    assert requests == ["getMultipleAccounts", *LEDGER, "getTransaction"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [CLOSE, ("join-authorization-delete", "--permissionless"), ("join-authorization-close", "--permissionless")],
+)
+def test_what_never_existed_is_not_already_closed(house: House, words: tuple[str, ...]) -> None:
+    result, requests = requests_of(house, *words)
+    assert result["exit_code"] == ExitCode.NOT_FOUND
+    assert requests == ["getMultipleAccounts", "getSignaturesForAddress"]
+
+
+def test_an_account_that_last_received_something_was_not_closed(house: House, tmp_path: Path) -> None:
+    """As if the node that was asked for the account lagged behind."""
+    house.run()
+    instance = house.instance().address
+    house.chain.dispatcher.context.bank.set_account(instance, Account(0, b"", SYSTEM_PROGRAM))
+    result, requests = requests_of(house, *CLOSE, "--state-dir", tmp_path / "empty")
+    assert result["exit_code"] == ExitCode.NOT_FOUND
+    assert requests[1:] == [*LEDGER, *["getTransaction"] * (len(requests) - 3)]
+
+
+def test_a_journal_of_another_cluster_says_nothing(house: House, tmp_path: Path) -> None:
+    house.run()
+    house.cli.json(*CLOSE, "--yes")
+    other, _ = Chain.start(tmp_path / "other", owner=100, nobody=1)
+    cli = replace(house.cli, open_transport=other.transport)
+    before = len(other.requests)
+    assert cli(*CLOSE).code is ExitCode.NOT_FOUND
+    assert other.requests[before:] == ["getMultipleAccounts", "getGenesisHash", "getSignaturesForAddress"]
+
+
+def test_an_endpoint_without_a_ledger_knows_nothing_else(house: House, tmp_path: Path) -> None:
+    class Forgetful:
+        label = "node"
+
+        def __init__(self, inner: Transport) -> None:
+            self._inner = inner
+
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            if b"getSignaturesForAddress" in body:
+                raise HttpStatusError("403", status=403)
+            return self._inner.send(body, timeout=timeout)
+
+        def close(self) -> None: ...
+
+    house.run()
+    house.cli.json(*CLOSE, "--yes")
+    cli = replace(house.cli, open_transport=lambda url: Forgetful(house.chain.transport(url)))
+    assert cli(*CLOSE).code is ExitCode.OK
+    assert cli(*CLOSE, "--state-dir", tmp_path / "empty").code is ExitCode.NOT_FOUND
 
 
 CREATE = ("create-run", *RUN, "--name", "A name", "--client-version", "v1")

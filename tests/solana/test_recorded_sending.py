@@ -102,6 +102,20 @@ def test_the_record_is_there_before_the_first_byte_leaves(stage: RecordedStage) 
     assert stage.cluster.count("getGenesisHash") == 1
 
 
+def test_what_landed_is_found_by_its_label_latest_first(stage: RecordedStage) -> None:
+    stage.send()
+    assert stage.recorder.landed("other") == []
+    record = stage.record
+    later = record._replace(signature="later", slot=78)
+    for entry in (
+        later,
+        record._replace(signature="of another wallet", wallet="other"),
+        record._replace(signature="failed", state=RecordState.FAILED),
+    ):
+        stage.journal.record(entry)
+    assert stage.recorder.landed(record.label) == [later, record]
+
+
 def test_without_a_record_nothing_is_sent(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     stage = RecordedStage(tmp_path / "file" / "state")

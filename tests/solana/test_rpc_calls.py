@@ -180,10 +180,10 @@ def test_more_than_100_accounts_take_several_calls_and_none_takes_no_call() -> N
             [AddressSignature(SIGNATURE, 5, None)],
         ),
         (
-            lambda rpc: rpc.signatures_for_address(A, before=SIGNATURE),
+            lambda rpc: rpc.signatures_for_address(A, before=SIGNATURE, limit=7),
             "getSignaturesForAddress",
             [],
-            [str(A), {"commitment": "confirmed", "limit": 1000, "before": str(SIGNATURE)}],
+            [str(A), {"commitment": "confirmed", "limit": 7, "before": str(SIGNATURE)}],
             [],
         ),
         (

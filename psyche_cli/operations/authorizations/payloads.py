@@ -63,18 +63,21 @@ class DeactivatedData:
     """An authorization that was deactivated."""
 
     already_so: Annotated[bool, "Whether it was already inactive, so nothing was sent."]
-    authorization: AuthorizationData
+    authorization: Annotated[AuthorizationData | None, "Null if it was closed before."]
+    closing_transaction: Annotated[str | None, "Signature of the transaction that closed it; null if it exists."]
 
 
 @dataclass(frozen=True)
 class ClosedAuthorizationData:
     """An authorization whose account was closed."""
 
+    already_so: Annotated[bool, "Whether it was closed before, so nothing was sent."]
+    closing_transaction: Annotated[str, "Signature of the transaction that closed it."]
     grantor: Annotated[Address, "The join authority."]
     grantee: Annotated[Address, "The key that could join; the system program's address means everyone."]
     address: Annotated[Address, "Address of the closed account."]
     recovered_lamports: Annotated[Unsigned, "The balance of the account, without deducting the fee."]
-    recovered_by: Annotated[Address, "The wallet that received it."]
+    recovered_by: Annotated[Address | None, "The wallet that received it; null if it was closed before."]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
-from psyche_cli.errors import Refused
+from psyche_cli.errors import AccountNotFound, Refused
 from psyche_cli.operations.authorizations.create import set_active
 from psyche_cli.operations.authorizations.find import (
     authorization_data,
@@ -17,6 +17,7 @@ from psyche_cli.operations.authorizations.find import (
     time_text,
 )
 from psyche_cli.operations.authorizations.payloads import ClosedAuthorizationData, DeactivatedData
+from psyche_cli.operations.closures import CLOSE, find_closure
 from psyche_cli.operations.funds import accounts_and_funds, require_lamports
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.signing import SigningSession
@@ -34,12 +35,22 @@ DELEGATES_KEEP_SECONDS: Final = 30 * 24 * 60 * 60
 def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> OperationResult[DeactivatedData]:
     """Deactivate the wallet's authorization for a grantee. The account remains, with its rent and delegates.
 
-    Sends nothing if it is already inactive. Raises AccountNotFound, AccountError, InsufficientFunds.
+    Sends nothing if it is already inactive or was closed. Raises AccountNotFound, AccountError, InsufficientFunds.
     """
     grantor = session.authority
     address = authorization_address(grantor, grantee, session.programs)
     [found], funds = accounts_and_funds(session, [address])
-    before = require_authorization(session, found, grantor=grantor, grantee=grantee)
+    try:
+        before = require_authorization(session, found, grantor=grantor, grantee=grantee)
+    except AccountNotFound:
+        closure = find_closure(session, address)
+        if closure is None:
+            raise
+        return OperationResult(
+            summary=f"The join authorization for {named(grantee)} is already closed.",
+            data=DeactivatedData(already_so=True, authorization=None, closing_transaction=closure.signature),
+            details=(("authorization", str(address)), ("closed by", closure.signature)),
+        )
     if not before.active:
         return _deactivated(session, before)
     instruction = session.instructions.authorization_grantor_update(
@@ -57,29 +68,49 @@ def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> O
 def close_join_authorization(session: SigningSession, grantee: Pubkey) -> OperationResult[ClosedAuthorizationData]:
     """Close the wallet's inactive authorization for a grantee and transfer its lamports to the wallet.
 
-    Raises AccountNotFound, AccountError, InsufficientFunds, and Refused for an authorization that is active, or that
-    has delegates and was last changed by its grantor less than 30 days ago.
+    Sends nothing if it was closed before. Raises AccountNotFound, AccountError, InsufficientFunds, and Refused for an
+    authorization that is active, or that has delegates and was last changed by its grantor less than 30 days ago.
     """
     grantor = session.authority
     address = authorization_address(grantor, grantee, session.programs)
     [found, clock], funds = accounts_and_funds(session, [address, CLOCK_SYSVAR])
-    authorization = require_authorization(session, found, grantor=grantor, grantee=grantee)
+    try:
+        authorization = require_authorization(session, found, grantor=grantor, grantee=grantee)
+    except AccountNotFound:
+        closure = find_closure(session, address)
+        if closure is None:
+            raise
+        return _closed(grantor, grantee, address, None, closure.signature)
     check_closing(session, authorization, decode_clock(clock))
     instruction = session.instructions.authorization_close(grantor=grantor, spill=grantor, authorization=address)
     require_lamports(session, funds, [instruction])
-    receipt = session.send([instruction], label="close", expected=lambda ledger: ledger.close(address, grantor))
-    recovered = authorization.lamports
+    receipt = session.send([instruction], label=CLOSE, expected=lambda ledger: ledger.close(address, grantor))
+    return _closed(grantor, grantee, address, authorization.lamports, receipt.signature, receipt)
+
+
+def _closed(
+    grantor: Pubkey, grantee: Pubkey, address: Pubkey, recovered: int | None, signature: str, *transactions: Receipt
+) -> OperationResult[ClosedAuthorizationData]:
+    """The result of closing; ``recovered`` is None if the transaction ``signature`` had closed it before."""
+    who = f"the join authorization for {named(grantee)}"
     return OperationResult(
-        summary=f"Closed the join authorization for {named(grantee)}; recovered {format_sol(recovered)} SOL of rent.",
+        summary=f"T{who[1:]} is already closed."
+        if recovered is None
+        else f"Closed {who}; recovered {format_sol(recovered)} SOL of rent.",
         data=ClosedAuthorizationData(
+            already_so=recovered is None,
+            closing_transaction=signature,
             grantor=str(grantor),
             grantee=str(grantee),
             address=str(address),
-            recovered_lamports=recovered,
-            recovered_by=str(grantor),
+            recovered_lamports=recovered or 0,
+            recovered_by=None if recovered is None else str(grantor),
         ),
-        details=(("authorization", str(address)), ("rent recovered by", str(grantor))),
-        transactions=(receipt,),
+        details=(
+            ("authorization", str(address)),
+            ("closed by", signature) if recovered is None else ("rent recovered by", str(grantor)),
+        ),
+        transactions=transactions,
     )
 
 
@@ -107,7 +138,9 @@ def _deactivated(
         summary=f"Deactivated the join authorization for {who}. It can no longer be used to join."
         if transactions
         else f"The join authorization for {who} is already inactive.",
-        data=DeactivatedData(already_so=not transactions, authorization=authorization_data(authorization)),
+        data=DeactivatedData(
+            already_so=not transactions, authorization=authorization_data(authorization), closing_transaction=None
+        ),
         details=authorization_details(authorization),
         transactions=transactions,
         next_steps=()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_sol
-from psyche_cli.errors import Refused, WrongRunState
+from psyche_cli.errors import Refused, RunNotFound, WrongRunState
+from psyche_cli.operations.closures import CLOSE, Closure, find_closure
 from psyche_cli.operations.effects.ledger import Effects, Ledger
 from psyche_cli.operations.funds import require_lamports
 from psyche_cli.operations.runs.find import Run, find_run_and_funds
 from psyche_cli.operations.runs.payloads import CloseRunData
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.operations.tones import shown_state
+from psyche_cli.protocol.addresses import instance_address
 from psyche_cli.results import OperationResult
 
 
@@ -20,10 +22,17 @@ def close_run(
 ) -> OperationResult[CloseRunData]:
     """Delete both accounts of a halted run and transfer their lamports to the wallet, after confirmation.
 
-    Before anything is sent, raises NotAuthority, WrongRunState, InsufficientFunds, NotConfirmed, and Refused for a run
-    with a treasurer, because the treasurer program has no instruction to close a run.
+    Sends nothing if the run was closed before. Before anything is sent, raises RunNotFound, NotAuthority,
+    WrongRunState, InsufficientFunds, NotConfirmed, and Refused for a run with a treasurer, because the treasurer
+    program has no instruction to close a run.
     """
-    run, funds = find_run_and_funds(session, run_id, treasurer_index)
+    try:
+        run, funds = find_run_and_funds(session, run_id, treasurer_index)
+    except RunNotFound:
+        closure = find_closure(session, instance_address(run_id, session.programs))
+        if closure is None:
+            raise
+        return _already_closed(session, run_id, closure)
     check_closing(session, run)
     instance, account = run.instance, run.account
     instruction = session.instructions.free_coordinator(
@@ -38,11 +47,13 @@ def close_run(
         f"Closing run {run_id} permanently deletes its configuration, progress and points. "
         f"It returns {format_sol(recovered)} SOL of rent to {session.authority}."
     )
-    receipt = session.send([instruction], label="close", expected=effects_of(run, session.authority))
+    receipt = session.send([instruction], label=CLOSE, expected=effects_of(run, session.authority))
     return OperationResult(
         summary=f"Closed run {run_id}; recovered {format_sol(recovered)} SOL of rent.",
         data=CloseRunData(
             run_id=run_id,
+            already_so=False,
+            closing_transaction=receipt.signature,
             coordinator_instance=str(instance.address),
             coordinator_account=str(account.address),
             state_before=account.run_state.text,
@@ -67,6 +78,23 @@ def effects_of(run: Run, recipient: Pubkey) -> Effects:
         ledger.close(run.account.address, recipient)
 
     return effects
+
+
+def _already_closed(session: SigningSession, run_id: str, closure: Closure) -> OperationResult[CloseRunData]:
+    return OperationResult(
+        summary=f"Run {run_id} is already closed.",
+        data=CloseRunData(
+            run_id=run_id,
+            already_so=True,
+            closing_transaction=closure.signature,
+            coordinator_instance=str(instance_address(run_id, session.programs)),
+            coordinator_account=None,
+            state_before=None,
+            recovered_lamports=0,
+            recovered_by=None,
+        ),
+        details=(("closed by", closure.signature),),
+    )
 
 
 def check_closing(session: SigningSession, run: Run) -> None:

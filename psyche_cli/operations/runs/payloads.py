@@ -66,11 +66,13 @@ class CloseRunData:
     """A run that was closed."""
 
     run_id: str
+    already_so: Annotated[bool, "Whether the run was closed before, so nothing was sent."]
+    closing_transaction: Annotated[str, "Signature of the transaction that closed the run."]
     coordinator_instance: Address
-    coordinator_account: Address
-    state_before: StateText
+    coordinator_account: Annotated[Address | None, "Null if the run was closed before."]
+    state_before: Annotated[StateText | None, "Null if the run was closed before."]
     recovered_lamports: Annotated[Unsigned, "The balance of both accounts, without deducting the fee."]
-    recovered_by: Annotated[Address, "The wallet that received it."]
+    recovered_by: Annotated[Address | None, "The wallet that received it; null if the run was closed before."]
 
 
 @dataclass(frozen=True)

@@ -292,9 +292,11 @@ class RpcClient(Requester):
             read_landed_transaction,
         )
 
-    def signatures_for_address(self, address: Pubkey, *, before: Signature | None = None) -> list[AddressSignature]:
-        """Transactions that include ``address``, newest first: the newest 1,000, or the 1,000 before ``before``."""
-        options = self._ledger_options(limit=SIGNATURES_PER_CALL, **({} if before is None else {"before": str(before)}))
+    def signatures_for_address(
+        self, address: Pubkey, *, before: Signature | None = None, limit: int = SIGNATURES_PER_CALL
+    ) -> list[AddressSignature]:
+        """Transactions that include ``address``, newest first: the newest ``limit``, or those before ``before``."""
+        options = self._ledger_options(limit=limit, **({} if before is None else {"before": str(before)}))
         return self.call("getSignaturesForAddress", [str(address), options], read_address_signatures)
 
     def transaction_logs(self, signature: Signature) -> tuple[str, ...] | None:

@@ -120,6 +120,15 @@ class Recorder:
         entries = self._journal.entries(unsettled_only=True)
         return [entry for entry in entries if entry.wallet == self._wallet and self._journal.is_left_behind(entry)]
 
+    def landed(self, label: str) -> list[JournalEntry]:
+        """The records of this wallet's transactions with a label that have landed, on any cluster, latest first.
+
+        Raises JournalError.
+        """
+        wanted = (self._wallet, label, RecordState.LANDED)
+        found = [entry for entry in self._journal.entries() if (entry.wallet, entry.label, entry.state) == wanted]
+        return sorted(found, key=lambda entry: entry.slot or 0, reverse=True)
+
     def is_same(self, entry: JournalEntry) -> bool:
         """Whether a record stems from the same request as this session, or creates an account for the same run."""
         if self._intent and entry.intent == self._intent:
