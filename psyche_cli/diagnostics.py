@@ -19,6 +19,8 @@ from psyche_cli.redaction import Redactor
 _ERASE_REST = "\x1b[K"
 """Erases the line from the cursor to its end."""
 _USUAL_COLUMNS = 80
+_REMEMBERED = 50
+"""The number of lines that are remembered."""
 
 
 class Diagnostics:
@@ -32,6 +34,7 @@ class Diagnostics:
         self._redactor = redactor
         self._styled = styled
         self._transient = ""
+        self._recent: list[str] = []
         self._lock = threading.RLock()
 
     def line(self, text: str) -> None:
@@ -53,12 +56,12 @@ class Diagnostics:
         shown = cut(self._safe(text), self._columns() - cells(end) - 1) + end
         with self._lock:
             if shown != self._transient:
+                self._transient = shown  # first, since an interrupt may occur after the write
                 if self._styled:
                     from psyche_cli.styles import DIM, styled
 
                     shown = styled(DIM, shown)
                 self._put(f"\r{shown}{_ERASE_REST}")
-                self._transient = shown
 
     def erase(self) -> None:
         """Erase what ``transient`` shows."""
@@ -85,6 +88,11 @@ class Diagnostics:
         with self._lock:
             self.erase()
             self._put(safe + end)
+            self._recent = [*self._recent[1 - _REMEMBERED :], safe]
+
+    def has_shown(self, text: str) -> bool:
+        """Whether one of the last lines on the terminal contains ``text``; False if stderr is not a terminal."""
+        return self._stream.isatty() and any(text in line for line in self._recent)
 
     def _put(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed

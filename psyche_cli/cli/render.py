@@ -148,7 +148,9 @@ class Renderer:
     def _transaction_rows(self, transactions: tuple[Receipt, ...]) -> list[Row]:
         rows = []
         for one in transactions:
-            rows.append(self._row((f"transaction ({one.label})", one.signature)))
+            # On a terminal, a signature that is already on the screen is not repeated.
+            repeats = self._stdout.isatty() and self._diagnostics.has_shown(one.signature)
+            rows.append(self._row((f"transaction ({one.label})", _landing(one) if repeats else one.signature)))
             if one.explorer is not None:
                 rows.append(self._row(("explorer", one.explorer)))
         return rows
@@ -177,6 +179,13 @@ def _machine_view(result: OperationResult[Any]) -> dict[str, JsonValue]:
         "transactions": to_json(result.transactions),
         "warnings": list(result.warnings),
     }
+
+
+def _landing(receipt: Receipt) -> Toned:
+    from psyche_cli.amounts import format_sol
+
+    fee = "" if receipt.fee_lamports is None else f", fee {format_sol(receipt.fee_lamports)} SOL"
+    return Toned("landed", "good", f" in slot {receipt.slot}{fee}")
 
 
 def _more_lines(error: PsycheError) -> list[str]:

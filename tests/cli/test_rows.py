@@ -120,6 +120,32 @@ def test_errors_are_red_and_warnings_yellow_on_a_terminal() -> None:
     assert stderr.getvalue() == "Warning: Careful: two of three.\n"
 
 
+def test_a_terminal_shows_a_signature_once(house: House) -> None:
+    house.run()
+    words = ["set-paused", "--run-id", "test", "--resume"]
+    both = Terminal()
+    assert main(words, environment_of(house.cli, {"NO_COLOR": "1"}).replaced(stdout=both, stderr=both)) is ExitCode.OK
+    [sending] = [line for line in both.getvalue().splitlines() if line.startswith("Sending resume: ")]
+    signature = sending.split()[-1]
+    assert both.getvalue().count(signature) == 1
+    assert "  transaction (resume)  landed in slot " in both.getvalue()
+    assert ", fee 0.000005 SOL\n" in both.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("terminals", "quiet"), [(("stdout",), False), (("stderr",), False), ((), False), (("stdout", "stderr"), True)]
+)
+def test_otherwise_the_signature_is_in_the_result(house: House, terminals: tuple[str, ...], quiet: bool) -> None:
+    house.run()
+    words = ["set-paused", "--run-id", "test", "--resume", *(["--quiet"] if quiet else [])]
+    streams = {name: Terminal() if name in terminals else io.StringIO() for name in ("stdout", "stderr")}
+    shell = environment_of(house.cli, {"NO_COLOR": "1"}).replaced(**streams)
+    assert main(words, shell) is ExitCode.OK
+    row = streams["stdout"].getvalue().replace("\n" + " " * 24, "").splitlines()[-1]
+    assert row.startswith("  transaction (resume)  ")
+    assert len(row.split()[-1]) > 80
+
+
 @pytest.mark.parametrize("words", [("set-paused", "--run-id", "test"), ("set-paused", "--run-id", "none")])
 def test_json_is_never_colored_or_folded(house: House, words: tuple[str, ...]) -> None:
     house.run()
