@@ -9,8 +9,10 @@ from psyche_cli.results import Tone
 from psyche_cli.styles import BOLD, DIM, GREEN, RED, YELLOW, styled
 
 _INDENT, _GAP = 2, 2
-_LEAST_VALUE = 24
-"""Columns that values get at least. A label that leaves less stands on a line of its own."""
+_ADDRESS = 44
+"""Columns that values get at least, so that an address is not broken. A label that leaves less stands on a line of its
+own. On a narrow terminal, it may leave less."""
+_LEAST_LABEL = 20
 _CODES: dict[Tone, str] = {"good": GREEN, "caution": YELLOW, "bad": RED}
 
 
@@ -35,7 +37,7 @@ def terminal_layout(title: str, rows: list[Row], *, columns: int, with_styles: b
     A value that is too wide continues below itself. With ``with_styles``, the title is bold, labels are dim, and values
     have the color of their meaning.
     """
-    widest = columns - _INDENT - _GAP - _LEAST_VALUE
+    widest = columns - _INDENT - _GAP - min(_ADDRESS, columns - _LEAST_LABEL)
     label_width = max((width for row in rows if (width := cells(row.label)) <= widest), default=0)
     indent = _INDENT + label_width + _GAP
     lines = [_styled(BOLD, line, with_styles) for line in folded(title, columns)]

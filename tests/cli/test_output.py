@@ -133,7 +133,9 @@ def test_the_envelope_of_success_and_failure(house: House) -> None:
         "schema_version", "command", "ok", "exit_code", "summary", "data", "transactions", "warnings",
     }  # fmt: skip
     assert success.json["command"] == "join-authorization-create"
-    assert set(success.json["transactions"][0]) == {"label", "signature", "slot", "fee_lamports", "logs"}
+    assert set(success.json["transactions"][0]) == {
+        "label", "signature", "slot", "fee_lamports", "priority_fee_lamports", "explorer", "logs",
+    }  # fmt: skip
     failure = house.cli("set-paused", "--run-id", "none", "--output", "json")
     assert set(failure.json) == {"schema_version", "command", "ok", "exit_code", "error"}
     assert set(failure.json["error"]) == {"code", "message", "hint", "context"}
@@ -158,7 +160,7 @@ def test_narrow_terminals(house: House, monkeypatch: pytest.MonkeyPatch, columns
     assert terminal.getvalue().startswith("\x1b[1mCreated a join authorization for everyone.\x1b[0m\n")
     text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
     assert text.startswith("Created a join authorization for everyone.\n  grantor (join authority)  ")
-    assert len(text.splitlines()) == 7
+    assert len(text.splitlines()) == 9  # the transaction takes three: the label, and the signature in 80 columns
 
 
 def test_names_from_the_chain_cannot_control_the_terminal(house: House) -> None:

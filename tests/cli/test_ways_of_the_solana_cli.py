@@ -311,7 +311,7 @@ def test_an_interrupted_question_restores_the_echo(tmp_path: Path) -> None:
     assert screen.process.wait(PATIENCE) == ExitCode.INTERRUPTED
     assert screen.echoes()
     screen.finish()
-    assert b"Seed phrase: \r\nError: Interrupted." in screen.shown
+    assert b"Seed phrase: \r\n\x1b[31mError:\x1b[0m Interrupted." in screen.shown
 
 
 def test_faults_of_a_typed_secret(tmp_path: Path) -> None:
