@@ -18,6 +18,10 @@ class FixedVec:
     """A fixed-capacity array ``data`` and the number ``len`` of elements in use."""
 
 
+class UncheckedVec(FixedVec):
+    """A vector whose length the program does not check. If it exceeds the capacity, all elements are in use."""
+
+
 class OptionOf:
     """An optional value: ``tag`` 0 is None, ``tag`` 1 is the value in ``Some``."""
 

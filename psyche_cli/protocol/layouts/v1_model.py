@@ -34,7 +34,9 @@ class GcsRepo(LittleEndianStructure):
     _fields_ = (("prefix", OptionText64), ("bucket", Text64))
 
 
-class _CheckpointPayload(ctypes.Union):
+class CheckpointPayload(ctypes.Union):
+    """129 bytes."""
+
     _fields_ = (("Dummy", HubRepo), ("Hub", HubRepo), ("P2P", HubRepo), ("Gcs", GcsRepo), ("P2PGcs", GcsRepo))
 
 
@@ -43,7 +45,7 @@ class Checkpoint(Choice, LittleEndianStructure):
 
     variants = ("Ephemeral", "Dummy", "Hub", "P2P", "Gcs", "P2PGcs")
     _anonymous_ = ("payload",)
-    _fields_ = (("tag", c_uint32), ("payload", _CheckpointPayload))
+    _fields_ = (("tag", c_uint32), ("payload", CheckpointPayload))
 
 
 class Architecture(TagOnly, c_uint32):
@@ -230,7 +232,9 @@ class Llm(LittleEndianStructure):
     )
 
 
-class _ModelPayload(ctypes.Union):
+class ModelPayload(ctypes.Union):
+    """544 bytes."""
+
     _fields_ = (("LLM", Llm),)
 
 
@@ -239,4 +243,4 @@ class Model(Choice, LittleEndianStructure):
 
     variants = ("LLM",)
     _anonymous_ = ("payload",)
-    _fields_ = (("tag", c_uint32), ("payload", _ModelPayload))
+    _fields_ = (("tag", c_uint32), ("payload", ModelPayload))
