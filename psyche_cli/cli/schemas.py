@@ -24,7 +24,7 @@ from psyche_cli.operations.config import payloads as config
 from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
-from psyche_cli.operations.observe.payloads import RunDump, UserDump
+from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, UserDump
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
@@ -70,6 +70,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "json-dump-user": Document[UserDump],
     "download-results": OperationResult[DownloadData],
     "upload-data": OperationResult[UploadData],
+    "decode": Document[DecodedAccounts],
     "set-future-epoch-rates": _written(RatesData),
     "treasurer-top-up-rewards": _written(TopUpData),
     "treasurer-claim-rewards": _written(RewardClaimsData),

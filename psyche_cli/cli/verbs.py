@@ -118,6 +118,7 @@ SECTIONS: Final = (
                 "json_dump_user",
                 prints_document=True,
             ),
+            Verb("decode", "Decode account bytes from a file as JSON", "decode", prints_document=True),
         ),
     ),
     Section(

@@ -24,6 +24,7 @@ from psyche_cli.errors import ExitCode
 from psyche_cli.json_schema import schema_of
 from psyche_cli.json_values import to_json
 from psyche_cli.payload_types import Unsigned
+from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine
 from tests.cli.schema_check import check_output, quick_look, validator
@@ -78,6 +79,8 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
     run = ("--run-id", "test")
     checked = set()
     signature = ""
+    account = tmp_path / "account.bin"
+    account.write_bytes(account_discriminator("Participant") + bytes(24))
     for words in (
         ("create-run", *run, "--treasurer-collateral-mint", mint),
         ("create-run", "--run-id", "other"),
@@ -115,6 +118,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
             "config",
             "example",
         ),
+        ("decode", account),
         ("lifecycle", "list"),
         ("lifecycle", "show", "worker"),
         ("lifecycle", "explain", "worker", "INIT"),

@@ -51,7 +51,7 @@ def run_dump(
     if treasurer_run is not None and mint is not None:
         treasury = _treasurer_run(treasurer_run, mint, vault_amount, account)
     return {
-        "coordinator_account": _coordinator_account(account),
+        "coordinator_account": coordinator_dump(account),
         "coordinator_instance": {
             "address": str(instance.address),
             "join_authority": str(instance.join_authority),
@@ -98,7 +98,8 @@ def user_dump(
     }
 
 
-def _coordinator_account(account: CoordinatorAccount) -> DumpedCoordinatorAccount:
+def coordinator_dump(account: CoordinatorAccount) -> DumpedCoordinatorAccount:
+    """The content of a coordinator account. Raises MalformedAccount."""
     clients = account.clients
     return {
         "accounting": {
@@ -123,8 +124,8 @@ def _coordinator_account(account: CoordinatorAccount) -> DumpedCoordinatorAccoun
         "setup": {
             "client_version": _text(account.client_version),
             "config": account.config,
-            "metadata": cast("DumpedMetadata", _table(account.metadata)),
-            "model": _table(account.model),
+            "metadata": cast("DumpedMetadata", published(account.metadata)),
+            "model": published(account.model),
         },
         "status": {
             "epoch": account.epoch,
@@ -186,18 +187,18 @@ def _text(value: str) -> str:
     return value.lstrip("\0")
 
 
-def _table(values: dict[str, PlainValue]) -> dict[str, JsonValue]:
+def published(values: dict[str, PlainValue]) -> dict[str, JsonValue]:
+    """Values as in the published client: None for a non-finite number, text without leading NUL characters."""
     return {key: _published(value) for key, value in values.items()}
 
 
 def _published(value: PlainValue) -> JsonValue:
-    """A value as in the published client: None for a non-finite number, text without leading NUL characters."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, dict):
-        return _table(value)
+        return published(value)
     if isinstance(value, list):
         return [_published(inner) for inner in value]
     return value

@@ -163,6 +163,25 @@ class DumpedParticipant(TypedDict):
     collateral_mint: Address
 
 
+class DecodedAccount(TypedDict):
+    """A decoded account."""
+
+    address: Annotated[Address | None, "Null if the input does not contain it."]
+    owner: Annotated[Address | None, "Null if the input does not contain it."]
+    lamports: Annotated[Unsigned | None, "Null if the input does not contain them."]
+    size: Annotated[Unsigned, "In bytes."]
+    type: Annotated[str | None, "The name of the type in the program; null if it is unknown."]
+    layout: Annotated[str | None, "The layout of a coordinator account, such as v1; null for other types."]
+    content: Annotated[Mapping[str, object] | None, "Null if the account could not be decoded."]
+    error: Annotated[str | None, "Why the account could not be decoded; null if it could."]
+
+
+class DecodedAccounts(TypedDict):
+    """The accounts in a file."""
+
+    accounts: list[DecodedAccount]
+
+
 class UserDump(TypedDict):
     """The full state of one wallet in a run."""
 

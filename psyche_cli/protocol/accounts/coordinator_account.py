@@ -99,7 +99,7 @@ class CoordinatorAccount:
     in serde shape. Any property raises MalformedAccount if the program cannot have written its bytes.
     """
 
-    def __init__(self, raw: RawAccount, image: CoordinatorImage) -> None:
+    def __init__(self, raw: RawAccount, image: Any) -> None:
         self.address: Pubkey = raw.address
         self.lamports: int = raw.lamports
         self.image = image
@@ -112,8 +112,8 @@ class CoordinatorAccount:
 
     @property
     def version(self) -> int:
-        """The version of the layout: 1."""
-        return int(self.image.version)
+        """The version of the layout; 0 for layout v0, which has none."""
+        return int(getattr(self.image, "version", 0))
 
     @property
     def nonce(self) -> int:
@@ -127,8 +127,8 @@ class CoordinatorAccount:
 
     @cached_property
     def client_version(self) -> str:
-        """The version of the training client that the run requires."""
-        return fixed_string(self._state.client_version)
+        """The version of the training client that the run requires; empty in layout v0."""
+        return fixed_string(getattr(self._state, "client_version", b""))
 
     @cached_property
     def run_state(self) -> RunState:
@@ -147,12 +147,13 @@ class CoordinatorAccount:
 
     @cached_property
     def metadata(self) -> dict[str, PlainValue]:
-        """name, description, num_parameters, vocab_size."""
-        return self._reader.table(self._state.metadata, "state.metadata")
+        """name, description, num_parameters, vocab_size; empty in a layout without metadata."""
+        metadata = getattr(self._state, "metadata", None)
+        return {} if metadata is None else self._reader.table(metadata, "state.metadata")
 
     @cached_property
     def config(self) -> dict[str, int]:
-        """The 14 values of the run configuration's table ``config``."""
+        """The values of the run configuration's table ``config``; 14 in layout v1."""
         return self._reader.integers(self._coordinator.config)
 
     @cached_property
@@ -200,13 +201,13 @@ class CoordinatorAccount:
 
     @property
     def epoch_last_step(self) -> int:
-        """The step after which the epoch ends because its time is up; 0 until it is set."""
-        return int(self._epoch.last_step)
+        """The step after which the epoch ends because its time is up; 0 until it is set, and in layout v0."""
+        return int(getattr(self._epoch, "last_step", 0))
 
     @property
     def epoch_start_timestamp(self) -> int:
-        """When the epoch began, in Unix seconds."""
-        return int(self._epoch.start_timestamp)
+        """When the epoch began, in Unix seconds; 0 in layout v0."""
+        return int(getattr(self._epoch, "start_timestamp", 0))
 
     @property
     def first_round(self) -> bool:
@@ -264,11 +265,7 @@ class CoordinatorAccount:
 
     def as_dict(self) -> dict[str, PlainValue]:
         """All values of the account in serde shape, by their names in the layout."""
-        return {
-            "version": self.version,
-            "state": self._reader.table(self._state, "state"),
-            "nonce": self.nonce,
-        }
+        return {name: self._reader.value(getattr(self.image, name), name) for name, *_ in self.image._fields_}
 
     def _epoch_clients(self, vector: Any, path: str) -> tuple[EpochClient, ...]:
         return tuple(

@@ -72,6 +72,22 @@ class TreasurerRun(NamedTuple):
     total_claimed_earned_points: int
 
 
+class ClaimerTreasurerRun(NamedTuple):
+    """The treasurer's Run account of 168 bytes that goes with layout v2-claimer. Only read for display."""
+
+    address: Pubkey
+    lamports: int
+    bump: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nothing needs here
+    authority: Pubkey
+    """The wallet that administers the run."""
+    coordinator_account: Pubkey
+    coordinator_instance: Pubkey
+    collateral_mint: Pubkey
+    total_claimed_collateral_amount: int
+    total_claimed_earned_points: int
+
+
 class Participant(NamedTuple):
     """The claims of one user against a treasurer's Run, in base units of the collateral and in points."""
 
@@ -138,6 +154,23 @@ def decode_treasurer_run(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> T
         index=reader.unsigned("index", 8),
         main_authority=reader.pubkey("main_authority"),
         join_authority=reader.pubkey("join_authority"),
+        coordinator_account=reader.pubkey("coordinator_account"),
+        coordinator_instance=reader.pubkey("coordinator_instance"),
+        collateral_mint=reader.pubkey("collateral_mint"),
+        total_claimed_collateral_amount=reader.unsigned("total_claimed_collateral_amount", 8),
+        total_claimed_earned_points=reader.unsigned("total_claimed_earned_points", 8),
+    )
+
+
+def decode_claimer_treasurer_run(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> ClaimerTreasurerRun:
+    """The treasurer's Run in ``raw`` (168 bytes), as in layout v2-claimer."""
+    reader = _Reader(raw, "treasurer run", "Run", programs.treasurer, programs)
+    return ClaimerTreasurerRun(
+        address=raw.address,
+        lamports=raw.lamports,
+        bump=reader.unsigned("bump", 1),
+        index=reader.unsigned("index", 8),
+        authority=reader.pubkey("authority"),
         coordinator_account=reader.pubkey("coordinator_account"),
         coordinator_instance=reader.pubkey("coordinator_instance"),
         collateral_mint=reader.pubkey("collateral_mint"),

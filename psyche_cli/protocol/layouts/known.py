@@ -1,7 +1,7 @@
 """All known layouts of the coordinator account.
 
-A layout is chosen by the size of the account and its version. Two layouts of the same size and version are told apart
-by their content. An unknown combination is never guessed at.
+A layout is chosen by the size of the account and its version, and between two of the same size and version by the
+content. An unknown combination is never guessed at.
 """
 
 from __future__ import annotations

@@ -28,5 +28,4 @@ class PendingClientRecord(LittleEndianStructure):
 
 PendingClientVec = derived(v1.PendingClientVec, data=PendingClientRecord * MAX_CLIENTS)
 ClientsState = derived(v1.ClientsState, clients=PendingClientVec)
-InstanceState = derived(v1.InstanceState, clients_state=ClientsState)
-CoordinatorImage = derived(v1.CoordinatorImage, state=InstanceState)
+CoordinatorImage = derived(v1.CoordinatorImage, state=derived(v1.InstanceState, clients_state=ClientsState))

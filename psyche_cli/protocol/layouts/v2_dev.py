@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ctypes import LittleEndianStructure, c_uint8, c_uint32, c_uint64
 
-from psyche_cli.protocol.layouts import v1, v1_model
-from psyche_cli.protocol.layouts.derived import derived
+from psyche_cli.protocol.layouts import v1
+from psyche_cli.protocol.layouts.derived import derived, model_with
 from psyche_cli.protocol.layouts.kinds import Boolean, TagOnly, UncheckedVec
 
 _MAX_CHECKPOINT_BYTES = 256
@@ -37,8 +37,8 @@ class Llm(LittleEndianStructure):
     )
 
 
-Model = derived(v1_model.Model, payload=derived(v1_model.ModelPayload, LLM=Llm))
 EpochState = derived(v1.EpochState, checkpointed=Boolean)
-Coordinator = derived(v1.Coordinator, model=Model, epoch_state=EpochState)
-InstanceState = derived(v1.InstanceState, without=("metadata",), coordinator=Coordinator)
-CoordinatorImage = derived(v1.CoordinatorImage, state=InstanceState)
+Coordinator = derived(v1.Coordinator, model=model_with(Llm), epoch_state=EpochState)
+CoordinatorImage = derived(
+    v1.CoordinatorImage, state=derived(v1.InstanceState, without=("metadata",), coordinator=Coordinator)
+)

@@ -1,0 +1,171 @@
+"""``decode`` through the command line: accounts of a real validator in every form, and input that is no account."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from solders.keypair import Keypair
+
+from psyche_cli import base58
+from psyche_cli.errors import ExitCode
+from psyche_cli.protocol.accounts.account_checks import account_discriminator
+from psyche_cli.protocol.layouts.known import LAYOUTS
+from psyche_cli.protocol.programs import PUBLISHED
+from tests.cli.conftest import House
+from tests.cli.harness import CommandLine
+
+ACCOUNT = account_discriminator("CoordinatorAccount")
+
+
+def image(name: str) -> bytes:
+    """An account of a layout without content."""
+    layout = next(layout for layout in LAYOUTS if layout.name == name)
+    version = b"" if layout.version is None else layout.version.to_bytes(8, "little")
+    data = (ACCOUNT + version).ljust(layout.size, b"\0")
+    return data if name != "v1-reprc" else data[:436] + b"\2\0\0\0a/b" + data[443:]
+
+
+@pytest.mark.parametrize("name", [layout.name for layout in LAYOUTS])
+def test_every_layout_is_read_and_named(offline: CommandLine, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "account.bin"
+    file.write_bytes(image(name))
+    [found] = json.loads(offline("decode", file).stdout)["accounts"]
+    assert (found["layout"], found["type"], found["size"]) == (name, "CoordinatorAccount", len(image(name)))
+    assert found["content"]["status"]["state"] == "Uninitialized"
+    assert ("metadata" in found["content"]["setup"]) is (name != "v2-dev")
+    assert ("client_version" in found["content"]["setup"]) is (name != "v0")
+    [full] = json.loads(offline("decode", file, "--full").stdout)["accounts"]
+    assert full["content"]["nonce"] == 0
+    assert full["content"]["state"]["coordinator"]["run_state"] == "Uninitialized"
+
+
+FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "raw": lambda data: data,
+    "hex": lambda data: data.hex().encode(),
+    "base64": base64.b64encode,
+    "wrapped base64": base64.encodebytes,
+    "getAccountInfo": lambda data: rpc({"context": {"slot": 5}, "value": of(data)}),
+    "getAccountInfo compressed": lambda data: rpc({"context": {"slot": 5}, "value": compressed(data)}),
+    "solana account": lambda data: json.dumps({"pubkey": str(PUBLISHED.treasurer), "account": of(data)}).encode(),
+    "getProgramAccounts": lambda data: rpc([{"pubkey": str(PUBLISHED.treasurer), "account": of(data)}]),
+}
+
+
+def rpc(result: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
+
+
+def of(data: bytes) -> dict[str, Any]:
+    text = base64.b64encode(data).decode()
+    return {"data": [text, "base64"], "owner": str(PUBLISHED.coordinator), "lamports": 7, "executable": False}
+
+
+def compressed(data: bytes) -> dict[str, Any]:
+    text = base64.b64encode(zstandard.ZstdCompressor().compress(data)).decode()
+    return {**of(data), "data": [text, "base64+zstd"]}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_read(offline: CommandLine, tmp_path: Path, form: str) -> None:
+    file = tmp_path / "account"
+    file.write_bytes(FORMS[form](image("v1")))
+    [found] = json.loads(offline("decode", file).stdout)["accounts"]
+    assert found["layout"] == "v1"
+    assert found["lamports"] == (None if form in ("raw", "hex", "base64", "wrapped base64") else 7)
+    assert (found["address"] is None) is (form not in ("solana account", "getProgramAccounts"))
+    assert ("address" in found["content"]) is (found["address"] is not None)
+
+
+def test_a_small_account_is_read_as_base58(offline: CommandLine, tmp_path: Path) -> None:
+    participant = account_discriminator("Participant") + bytes([3]) + (5).to_bytes(8, "little") * 2
+    file = tmp_path / "account"
+    file.write_text(base58.encode(participant.ljust(32, b"\0")))
+    [found] = json.loads(offline("decode", file).stdout)["accounts"]
+    assert found["content"] == {"bump": 3, "claimed_collateral_amount": 5, "claimed_earned_points": 5}
+
+
+@pytest.mark.parametrize(("size", "name"), [(200, "main_authority"), (168, "authority")])
+def test_the_treasurers_run_is_read_by_its_size(offline: CommandLine, tmp_path: Path, size: int, name: str) -> None:
+    file = tmp_path / "account"
+    file.write_bytes((account_discriminator("Run") + bytes([255]) + (9).to_bytes(8, "little")).ljust(size, b"\1"))
+    [found] = json.loads(offline("decode", file).stdout)["accounts"]
+    assert found["type"] == "Run"
+    assert found["content"]["index"] == 9
+    assert name in found["content"]
+    assert found["content"]["total_claimed_earned_points"] == int.from_bytes(bytes([1] * 8), "little")
+
+
+def test_accounts_of_a_real_run_decode_as_dumped(house: House, tmp_path: Path) -> None:
+    house.run(treasurer=True)
+    house.join(house.stranger)
+    dump = house.dump()
+    address, instance_address = (dump[name]["address"] for name in ("coordinator_account", "coordinator_instance"))
+    answer = house.chain.rpc.request("getMultipleAccounts", [[address, instance_address], {"encoding": "base64"}])
+    file = tmp_path / "accounts.json"
+    file.write_text(json.dumps(answer))
+    account, instance = json.loads(house.cli("decode", file).stdout)["accounts"]
+    assert account["content"] == {key: value for key, value in dump["coordinator_account"].items() if key != "address"}
+    assert instance["content"]["run_id"] == "test"
+    assert instance["content"]["coordinator_account"] == address
+    house.chain.rpc.close()
+
+
+def test_a_list_reports_what_it_cannot_decode(offline: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.json"
+    file.write_bytes(rpc([{"account": of(image("v1"))}, None, {"account": of(b"\1" * 50)}]))
+    good, bad = json.loads(offline("decode", file).stdout)["accounts"]
+    assert (good["error"], bad["content"], bad["type"]) == (None, None, None)
+    assert "of 50 bytes begins with 0101010101010101" in bad["error"]
+
+
+def test_standard_input_is_read(offline: CommandLine) -> None:
+    outcome = offline("decode", "-", stdin=base64.b64encode(image("v0")).decode())
+    assert json.loads(outcome.stdout)["accounts"][0]["layout"] == "v0"
+
+
+KEYPAIR = Keypair.from_seed(bytes(range(32)))
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        (b"", ExitCode.USAGE, "is empty"),
+        (b"hello, world", ExitCode.USAGE, "contains neither an account nor the text of one"),
+        (b"{", ExitCode.USAGE, "is not valid JSON"),
+        (b"[" * 100_000, ExitCode.USAGE, "is not valid JSON"),
+        (b'{"a": 1}', ExitCode.USAGE, "is JSON, but not an account"),
+        (rpc(None), ExitCode.USAGE, "says that the account does not exist"),
+        (rpc({"value": {"data": "x", "owner": 5}}), ExitCode.USAGE, "is JSON, but not an account"),
+        (rpc({"value": {"data": ["", "x"], "owner": str(PUBLISHED.coordinator)}}), ExitCode.USAGE, "not an account"),
+        (bytes(50), ExitCode.ACCOUNT, "of 50 bytes begins with 0000000000000000"),
+        (b"abcd", ExitCode.ACCOUNT, "begins with abcd"),
+        (ACCOUNT + bytes(92), ExitCode.ACCOUNT, "is 100 bytes long and has version 0, which is not a known layout"),
+        (account_discriminator("Participant"), ExitCode.ACCOUNT, "bump at byte 8 needs 1 bytes"),
+        (str(KEYPAIR).encode(), ExitCode.USAGE, "contains a private key"),
+        (json.dumps(list(bytes(KEYPAIR))).encode(), ExitCode.USAGE, "contains a private key"),
+        (bytes(KEYPAIR).hex().encode(), ExitCode.USAGE, "contains a private key"),
+        (base64.b64encode(bytes(KEYPAIR)), ExitCode.USAGE, "contains a private key"),
+    ],
+)
+def test_what_is_no_account_is_refused(
+    offline: CommandLine, tmp_path: Path, content: bytes, code: ExitCode, message: str
+) -> None:
+    file = tmp_path / "input"
+    file.write_bytes(content)
+    outcome = offline("decode", file)
+    assert outcome.code is code
+    assert message in outcome.stderr
+    assert outcome.json["ok"] is False  # a verb that prints a document prints the error as one, too
+    assert str(KEYPAIR) not in outcome.stdout + outcome.stderr
+
+
+def test_a_missing_file_is_named(offline: CommandLine, tmp_path: Path) -> None:
+    outcome = offline("decode", tmp_path / "none")
+    assert outcome.code is ExitCode.USAGE
+    assert "Cannot read" in outcome.stderr
