@@ -1,4 +1,4 @@
-"""The instructions of Solana's own programs: system, SPL Token, associated token account, compute budget, memo.
+"""The instructions of Solana's own programs: system, tokens, compute budget, memo, upgrades of programs.
 
 Names of instructions, accounts and arguments are those of the ``jsonParsed`` encoding of validators, in camel case.
 """
@@ -18,6 +18,7 @@ from psyche_cli.solana.programs import (
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
+    UPGRADEABLE_LOADER,
 )
 
 Argument: TypeAlias = "int | str | Pubkey | TokenQuantity | None"
@@ -165,11 +166,21 @@ _COMPUTE_BUDGET: Final = {
     3: _shape("setComputeUnitPrice", "", microLamports=_u64),
     4: _shape("setLoadedAccountsDataSizeLimit", "", bytes=_u32),
 }
+_LOADER: Final = {
+    3: _shape(
+        "upgrade", "programDataAccount programAccount bufferAccount spillAccount rentSysvar clockSysvar authority"
+    ),
+    4: _shape("setAuthority", "account authority"),
+    5: _shape("close", "account recipient"),
+    7: _shape("setAuthorityChecked", "account authority newAuthority"),
+}
+"""The instructions for programs that are deployed. A new authority of ``setAuthority`` is a further account."""
 _PROGRAMS: Final[Mapping[Pubkey, tuple[int, Mapping[int, _Shape]]]] = {
     SYSTEM_PROGRAM: (4, _SYSTEM),
     TOKEN_PROGRAM: (1, _TOKEN),
     TOKEN_2022_PROGRAM: (1, _TOKEN),
     ASSOCIATED_TOKEN_PROGRAM: (1, _ASSOCIATED_TOKEN),
     COMPUTE_BUDGET_PROGRAM: (1, _COMPUTE_BUDGET),
+    UPGRADEABLE_LOADER: (4, _LOADER),
 }
 """By program: the size of an instruction's number in bytes, and the instructions by their numbers."""

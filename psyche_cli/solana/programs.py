@@ -30,6 +30,7 @@ PROGRAM_NAMES: Final = {
     ASSOCIATED_TOKEN_PROGRAM: "associated-token",
     COMPUTE_BUDGET_PROGRAM: "compute-budget",
     LOOKUP_TABLE_PROGRAM: "address-lookup-table",
+    UPGRADEABLE_LOADER: "upgradeable-loader",
     MEMO_PROGRAMS[0]: "memo",
     MEMO_PROGRAMS[1]: "memo",
 }

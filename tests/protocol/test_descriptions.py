@@ -26,6 +26,7 @@ from psyche_cli.solana.programs import (
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
+    UPGRADEABLE_LOADER,
 )
 from tests.protocol.idl_values import INSTRUCTIONS
 from tests.protocol.test_instructions import (
@@ -63,6 +64,11 @@ def words(made: Instruction, **options: Any) -> str:
 
 def memo(data: bytes) -> Instruction:
     return Instruction(MEMO_PROGRAMS[0], data, [])
+
+
+def loader(number: int, *accounts: Pubkey) -> Instruction:
+    metas = [AccountMeta(account, account == WALLET, True) for account in accounts]
+    return Instruction(UPGRADEABLE_LOADER, number.to_bytes(4, "little"), metas)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -283,6 +289,20 @@ def test_every_instruction_of_the_idls_has_its_own_sentence() -> None:
             Instruction(COMPUTE_BUDGET_PROGRAM, b"\4" + (2048).to_bytes(4, "little"), []),
             "limits the data of loaded accounts to 2048 bytes",
         ),
+        (
+            loader(3, SPILL, ACCOUNT, COLLATERAL, WALLET, MINT, RUN, WALLET),
+            f"upgrades the program {ACCOUNT} to the content of {COLLATERAL}",
+        ),
+        (loader(4, ACCOUNT, WALLET), f"removes the upgrade authority of the program data or buffer {ACCOUNT}"),
+        (
+            loader(4, ACCOUNT, WALLET, SPILL),
+            f"makes {SPILL} the upgrade authority of the program data or buffer {ACCOUNT}",
+        ),
+        (
+            loader(7, ACCOUNT, WALLET, SPILL),
+            f"makes {SPILL} the upgrade authority of the program data or buffer {ACCOUNT}",
+        ),
+        (loader(5, ACCOUNT, SPILL, WALLET), f"closes the program or buffer {ACCOUNT}; {SPILL} receives its SOL"),
         (memo(b"a\nb"), r"writes the memo 'a\nb'"),
         (memo(b"\xff"), "calls memo with 1 byte of data and 0 accounts, which cannot be decoded: it contains text"),
         (Instruction(RUN, b"12", [AccountMeta(MINT, False, True)]), f"calls program {RUN} with 2 bytes of data and 1 "),

@@ -201,6 +201,19 @@ def _create_associated(call: Call) -> str:
     )
 
 
+# Programs.
+
+
+def _upgrade(call: Call) -> str:
+    return f"upgrades the program {call.who('program_account')} to the content of {call.who('buffer_account')}"
+
+
+def _set_upgrade_authority(call: Call) -> str:
+    new = next((call.who(role) for role in ("new_authority", "other_1") if role in call.accounts), None)
+    to = "removes the upgrade authority" if new is None else f"makes {new} the upgrade authority"
+    return f"{to} of the program data or buffer {call.who('account')}"
+
+
 _SENTENCES: Final[Mapping[tuple[str, str], Callable[[Call], str]]] = {
     ("coordinator", "init_coordinator"): _init_coordinator,
     ("coordinator", "free_coordinator"): lambda call: f"closes {call.run}; {call.who('spill')} receives its rent",
@@ -259,6 +272,11 @@ _SENTENCES: Final[Mapping[tuple[str, str], Callable[[Call], str]]] = {
     ("compute-budget", "request_heap_frame"): lambda call: f"requests a heap of {call.arguments['bytes']} bytes",
     ("compute-budget", "set_loaded_accounts_data_size_limit"): lambda call: (
         f"limits the data of loaded accounts to {call.arguments['bytes']} bytes"
+    ),
+    ("upgradeable-loader", "upgrade"): _upgrade,
+    ("upgradeable-loader", "set_authority"): _set_upgrade_authority,
+    ("upgradeable-loader", "close"): lambda call: (
+        f"closes the program or buffer {call.who('account')}; {call.who('recipient')} receives its SOL"
     ),
     ("memo", "memo"): lambda call: f"writes the memo {call.arguments['memo']!r}",
 }
