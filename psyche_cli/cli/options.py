@@ -275,6 +275,10 @@ FeePayer = Annotated[
         help="Key that pays fees and rent. Defaults to the wallet, or to the authority if no wallet signs.",
     ),
 ]
+DryRun = Annotated[
+    bool,
+    option("--dry-run", help="Sign and send nothing: simulate the transaction, and show its effects."),
+]
 Unsigned = Annotated[
     bool,
     option("--unsigned", help="Send nothing: check and print the transaction, to be signed elsewhere."),

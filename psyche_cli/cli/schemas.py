@@ -21,6 +21,7 @@ from psyche_cli.errors import ExitCode, PsycheError, error_classes
 from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema
 from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
+from psyche_cli.operations.effects.payloads import DryRunData
 from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
@@ -46,8 +47,9 @@ OTHERS: Final = {
 
 
 def _written(data: Any) -> Any:
-    """The result of a command that writes; with --unsigned or --sign-only, it exports a transaction instead."""
-    return OperationResult[data | transactions.ExportedTransaction]
+    """The result of a command that writes. --unsigned and --sign-only export a transaction instead, and --dry-run
+    describes its effects."""
+    return OperationResult[data | transactions.ExportedTransaction | DryRunData]
 
 
 _RESULTS: Final[dict[str, Any]] = {
@@ -101,7 +103,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
     "localnet airdrop": OperationResult[localnet.AirdropData],
-    "localnet new-mint": OperationResult[localnet.NewMintData],
+    "localnet new-mint": OperationResult[localnet.NewMintData | DryRunData],
     "localnet wait": OperationResult[localnet.WaitData],
     "localnet warp": OperationResult[localnet.WarpData],
     "localnet reset": OperationResult[localnet.ResetData],

@@ -18,6 +18,7 @@ from psyche_cli.cli.options import (
     Authority,
     BlockhashOption,
     Commitment,
+    DryRun,
     EnvFile,
     ExportFile,
     FeePayer,
@@ -69,6 +70,7 @@ _MAX_FEE = inspect.Parameter("max_fee", _KEYWORD, default=None, annotation=MaxFe
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
 
 
+_DRY_RUN = inspect.Parameter("dry_run", _KEYWORD, default=False, annotation=DryRun)
 _ELSEWHERE = {
     name: inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
     for name, annotation, default in (
@@ -233,10 +235,11 @@ def writes(
 
             fee = requested_fee(call.values.get("priority_fee"), call.values.get("max_fee"))
 
-            elsewhere = HERE
+            dry_run = call.values["dry_run"]
+            elsewhere = HERE._replace(mode="dry-run") if dry_run else HERE
             if not local:
                 options = {name: call.values[name] for name in _ELSEWHERE}
-                elsewhere = parse_elsewhere(call.environment, **options)
+                elsewhere = parse_elsewhere(call.environment, dry_run=dry_run, **options)
             with signing_session(
                 call.environment,
                 rpc=call.values["rpc"],
@@ -255,6 +258,7 @@ def writes(
         added = _endpoint_options(local, _WRITING_TIMEOUT)
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
         added["state_dir"] = _STATE_DIR
+        added["dry_run"] = _DRY_RUN
         if not local:
             added |= {"priority_fee": _PRIORITY_FEE, "max_fee": _MAX_FEE, **_ELSEWHERE}
         if confirms:

@@ -22,8 +22,9 @@ from psyche_cli.solana.sending.partly_signed import AbsentSigner, SignedElsewher
 from psyche_cli.solana.sending.transaction import Signer
 from psyche_cli.solana.wallet import load_keypair, load_wallet
 
-Mode: TypeAlias = Literal["send", "sign-only", "unsigned"]
-"""What happens to a transaction: it is sent, or signed and printed, or printed without the signatures of wallets."""
+Mode: TypeAlias = Literal["send", "dry-run", "sign-only", "unsigned"]
+"""What happens to a transaction: it is sent, only simulated, signed and printed, or printed without the signatures of
+wallets."""
 
 
 class Elsewhere(NamedTuple):
@@ -72,10 +73,13 @@ def parse_elsewhere(
     nonce_authority: str | None,
     signer: Sequence[str] | None,
     output_file: Path | None,
+    dry_run: bool = False,
 ) -> Elsewhere:
     """Check the options, offline. Raises UsageError."""
-    if unsigned and sign_only:
-        raise UsageError("Specify only one of --unsigned and --sign-only.")
+    modes: dict[Mode, bool] = {"dry-run": dry_run, "unsigned": unsigned, "sign-only": sign_only}
+    chosen = [mode for mode, is_given in modes.items() if is_given]
+    if len(chosen) > 1:
+        raise UsageError(f"Specify only one of {' and '.join(f'--{mode}' for mode in chosen)}.")
     if nonce_authority is not None and nonce is None:
         raise UsageError("--nonce-authority requires --nonce.")
     if output_file is not None and not (unsigned or sign_only):
@@ -86,7 +90,7 @@ def parse_elsewhere(
             hint="Use --blockhash or --nonce, or tx send with the exported file.",
         )
     return Elsewhere(
-        mode="unsigned" if unsigned else "sign-only" if sign_only else "send",
+        mode=chosen[0] if chosen else "send",
         authority=None if authority is None else parse_pubkey(authority, "--authority"),
         fee_payer=fee_payer,
         blockhash=None if blockhash is None else _parse_hash(blockhash),

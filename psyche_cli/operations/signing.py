@@ -19,6 +19,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import LOOK_UP
+from psyche_cli.operations.dry_run import DryRunOutlet
 from psyche_cli.operations.effects.ledger import Effects
 from psyche_cli.operations.elsewhere import HERE, Elsewhere, Keys, limit_of, load_keys
 from psyche_cli.operations.exporting import NO_REQUEST, ExportingOutlet, Request
@@ -114,7 +115,7 @@ class SigningSession(Session):
 
         Raises the errors of ``Sender.send``, and Diverted if the outlet sends nothing.
         """
-        return self.outlet.deliver(transactions)
+        return self.outlet.deliver(transactions) if transactions else iter(())
 
     def fee(self, instructions: Sequence[Instruction]) -> int:
         """The fee of a transaction in lamports, including its priority fee. Raises FeeAboveMaximum."""
@@ -206,6 +207,7 @@ def signing_session(
             timeout=timeout,
             elsewhere=elsewhere,
             request=Request(environment.command, run_id, environment.redactor.redacted(intent)),
+            logs=environment.output.verbose,
         ) as session,
     ):
         yield session
@@ -227,6 +229,7 @@ def one_write(
     timeout: float | None = None,
     elsewhere: Elsewhere = HERE,
     request: Request = NO_REQUEST,
+    logs: bool = False,
 ) -> Iterator[SigningSession]:
     """A session for one write operation over an existing client.
 
@@ -234,7 +237,7 @@ def one_write(
     ``monotonic`` (None: now); with a ``timeout``, that is a total for all transactions.
     Errors report what this operation has sent. With a ``recorder``, transactions are recorded, and ``warn`` receives
     lines about those of earlier commands. ``fee`` is the priority fee of every transaction. ``request`` describes an
-    exported one.
+    exported one. With ``logs``, a dry run shows the programs' logs.
     """
     deadline = Deadline(clock, WRITING_SECONDS if timeout is None else timeout, since=since, total=timeout is not None)
     rpc = client.within(deadline).remembering()
@@ -258,14 +261,16 @@ def one_write(
     compare = comparing(rpc, PUBLISHED, keys.payer.address, warn)
     with sender.annotating_errors():
         earlier = None
-        if elsewhere.mode != "send":
+        if elsewhere.mode == "dry-run":
+            outlet = DryRunOutlet(sender, rpc, keys.payer.address, compare, limit=limit, logs=logs)
+        elif elsewhere.mode != "send":
             outlet = ExportingOutlet(sender, keys, elsewhere, compare, request, given, limit=limit)
-            if recorder is not None:
-                warn_of_left_behind(sender, recorder, given, warn=warn)
         else:
             outlet = SendingOutlet(sender, keys.payer, compare, keys.all, limit=limit)
-            if recorder is not None:
-                earlier = settle_left_behind(sender, recorder, given, warn=warn)
+        if recorder is not None and elsewhere.mode != "send":
+            warn_of_left_behind(sender, recorder, given, warn=warn)
+        elif recorder is not None:
+            earlier = settle_left_behind(sender, recorder, given, warn=warn)
         yield SigningSession(
             rpc=rpc,
             programs=PUBLISHED,

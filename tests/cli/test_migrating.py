@@ -98,7 +98,7 @@ def test_a_line_that_does_not_parse_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         Reader(words_of("psyche-cli tick -r ID --count RATE"), environment(tmp_path)).read()
     with pytest.raises(UsageError):
-        Reader(words_of("psyche-cli close-run -r ID --dry-run"), environment(tmp_path)).read()
+        Reader(words_of("psyche-cli close-run -r ID --dry"), environment(tmp_path)).read()
 
 
 @pytest.mark.parametrize("verb", PUBLISHED)
@@ -118,7 +118,7 @@ def test_what_is_not_supported_yet_is_not() -> None:
     table = PAGE.partition("## Not supported yet")[2].partition("\n## ")[0]
     first_cells = " ".join(re.findall(r"^\| (.+?)(?: \(| \|)", table, re.MULTILINE))
     missing = set(re.findall(r"`(-*[a-z][a-z-]+)`", first_cells))
-    assert missing >= {"--dry-run"}
+    assert "hardware wallets" in first_cells
     assert missing & everything(root_command()) == set()
 
 

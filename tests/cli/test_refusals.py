@@ -13,7 +13,11 @@ import pytest
 from psyche_cli.errors import ExitCode
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import Outcome, address_of
+from tests.cli.writing_verbs import WRITING_VERBS
 from tests.support.secret_forms import numbers_in_a_row
+
+_WRITES = {verb.words[0] for verb in WRITING_VERBS.values()} - {"localnet"}
+"""The verbs with --dry-run."""
 
 
 def refused(house: House, code: ExitCode, *words: object, **variables: str) -> str:
@@ -30,6 +34,10 @@ def refused(house: House, code: ExitCode, *words: object, **variables: str) -> s
     message: str = error["message"]
     assert message.endswith((".", "?")), message
     assert message in human.stderr
+    if str(words[0]) in _WRITES:
+        dry_run = house.cli(*words, "--dry-run", "--output", "json", variables=variables)
+        assert (dry_run.code, dry_run.json["error"]["code"]) == (code, error["code"]), dry_run.stderr
+        assert house.chain.sent == sent
     assert "Traceback" not in human.stderr + as_json.stderr
     return message
 

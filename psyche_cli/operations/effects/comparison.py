@@ -18,6 +18,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import AccountError, EffectDifference, UnplannedEffects
 from psyche_cli.model.execution import Clock
+from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.effects.ledger import Effects, Ledger, Unpredictable
 from psyche_cli.operations.effects.states import AccountState, Leaf, leaves_of, same, state_of
 from psyche_cli.protocol.programs import ProgramIds
@@ -154,8 +155,8 @@ def _difference(address: Pubkey, kind: str, path: str, before: Leaf, planned: Le
         before=before,
         planned=planned,
         after=after,
-        message=f"{path} of the {kind} {address} would change from {shown(before)} to {shown(after)}; planned is "
-        f"{shown(planned)}.",
+        message=f"{path} of the {kind} {address} would change from {shown_value(before)} to "
+        f"{shown_value(after)}; planned is {shown_value(planned)}.",
     )
 
 
@@ -167,8 +168,3 @@ def unplanned(differences: Sequence[EffectDifference]) -> UnplannedEffects:
         hint="The transaction was not signed. The program may have been upgraded: check for a newer psyche-cli.",
         differences=tuple(differences),
     )
-
-
-def shown(value: Leaf) -> str:
-    """A value in a message."""
-    return "nothing" if value is None else repr(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,105 @@
+"""Describes the simulated effects of a transaction, as data and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.amounts import format_amount, format_sol
+from psyche_cli.operations.config.values import shown_value
+from psyche_cli.operations.effects.comparison import Observed
+from psyche_cli.operations.effects.payloads import (
+    AccountEffects,
+    ChangedLeaf,
+    SimulatedTransaction,
+    TokenChange,
+)
+from psyche_cli.operations.effects.states import AccountState, leaves_of, same
+from psyche_cli.protocol.accounts.token_accounts import TokenAccount
+
+DecimalsOf = Callable[[Pubkey], int | None]
+"""The decimals of a mint, None if unknown."""
+
+
+def effects_of(observed: Observed, decimals_of: DecimalsOf) -> list[AccountEffects]:
+    """The effects on each account that changes."""
+    return [
+        _account(address, before, observed.after[address], decimals_of)
+        for address, before in observed.before.items()
+        if before != observed.after[address]
+    ]
+
+
+def _account(
+    address: Pubkey, before: AccountState | None, after: AccountState | None, decimals_of: DecimalsOf
+) -> AccountEffects:
+    state = after or before
+    assert state is not None  # something has changed
+    tokens = _tokens(before, after, decimals_of)
+    return AccountEffects(
+        address=str(address),
+        account=state.kind,
+        outcome="created" if _is_new(before, after) else "closed" if after is None else "changed",
+        lamports_before=before.lamports if before else 0,
+        lamports_after=after.lamports if after else 0,
+        tokens=tokens,
+        changes=[] if after is None else list(_changes(before, after, without_amount=tokens is not None)),
+    )
+
+
+def _is_new(before: AccountState | None, after: AccountState | None) -> bool:
+    return after is not None and (before is None or (before.size == 0 and after.size > 0))
+
+
+def _tokens(before: AccountState | None, after: AccountState | None, decimals_of: DecimalsOf) -> TokenChange | None:
+    held = [state.content if state and isinstance(state.content, TokenAccount) else None for state in (before, after)]
+    found = held[1] or held[0]
+    old, new = (account.amount if account else 0 for account in held)
+    if found is None or old == new:
+        return None
+    return TokenChange(mint=str(found.mint), decimals=decimals_of(found.mint), before=old, after=new)
+
+
+def _changes(before: AccountState | None, after: AccountState, *, without_amount: bool) -> Iterator[ChangedLeaf]:
+    is_new = _is_new(before, after)
+    old, new = ({} if is_new else leaves_of(before)), leaves_of(after)
+    for path in dict.fromkeys((*new, *old)):
+        if path == "lamports" or (path == "amount" and without_amount) or same(old.get(path), new.get(path)):
+            continue
+        if not is_new or new[path]:
+            yield ChangedLeaf(path=path, before=old.get(path), after=new.get(path))
+
+
+def lines_of(transaction: SimulatedTransaction, *, logs: bool) -> Iterator[str]:
+    """The effects of a transaction in words, with or without the logs of the simulation."""
+    if not transaction.simulated:
+        yield f"{transaction.label}: not simulated, because it depends on the transaction before it."
+        return
+    units = "unknown" if transaction.compute_units is None else f"{transaction.compute_units:,}"
+    yield f"{transaction.label}: fee {format_sol(transaction.fee_lamports or 0)} SOL, compute units {units}"
+    if not transaction.compared:
+        yield "  The effects are unknown: the endpoint does not return the accounts of a simulation."
+    for account in transaction.accounts:
+        end = "" if account.outcome == "changed" else f" ({account.outcome})"
+        yield f"  {account.account} {account.address}{end}"
+        yield from (f"    {line}" for line in _account_lines(account))
+    if logs:
+        yield "  program logs"
+        yield from (f"    {line}" for line in transaction.logs)
+
+
+def _account_lines(account: AccountEffects) -> Iterator[str]:
+    before, after = account.lamports_before, account.lamports_after
+    if before != after:
+        difference = ("+" if after > before else "-") + format_sol(abs(after - before))
+        yield f"balance: {format_sol(before)} -> {format_sol(after)} SOL ({difference})"
+    if account.tokens is not None:
+        tokens = account.tokens
+        decimals = tokens.decimals or 0
+        unit = "base units" if tokens.decimals is None else "tokens"
+        amounts = [format_amount(amount, decimals) for amount in (tokens.before, tokens.after)]
+        yield f"amount: {' -> '.join(amounts)} {unit}"
+    for leaf in account.changes:
+        old = "" if account.outcome == "created" else f"{shown_value(leaf.before)} -> "
+        yield f"{leaf.path}: {old}{shown_value(leaf.after)}"
