@@ -67,7 +67,7 @@ def _changes(before: AccountState | None, after: AccountState, *, without_amount
     for path in dict.fromkeys((*new, *old)):
         if path == "lamports" or (path == "amount" and without_amount) or same(old.get(path), new.get(path)):
             continue
-        if not is_new or new[path]:
+        if not is_new or new[path] not in (0, "", None):
             yield ChangedLeaf(path=path, before=old.get(path), after=new.get(path))
 
 
