@@ -38,6 +38,7 @@ def run_in_foreground(
     options = replace(options, notice=log) if quiet else replace(options, notice=log, log=log)
     with reserve_ready_file(ready_file) as file:
         asyncio.run(_serve(options, lambda ready: _publish(ready, file, announce, as_document)))
+    environment.progress("The local validator has stopped.")
 
 
 def _publish(
