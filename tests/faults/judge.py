@@ -64,7 +64,7 @@ def judge_attempt(world: World, scenario: Scenario, attempt: Attempt) -> Iterato
     if outcome.code is ExitCode.OK:
         yield from judge_success(scenario, attempt, document)
     else:
-        yield from judge_error(outcome, document["error"], attempt)
+        yield from judge_error(scenario, outcome, document["error"], attempt)
 
 
 def judge_success(scenario: Scenario, attempt: Attempt, document: Any) -> Iterator[str]:
@@ -81,7 +81,7 @@ def judge_success(scenario: Scenario, attempt: Attempt, document: Any) -> Iterat
         yield f"it claims {claimed}, and executed were {attempt.after}"
 
 
-def judge_error(outcome: Outcome, error: Any, attempt: Attempt) -> Iterator[str]:
+def judge_error(scenario: Scenario, outcome: Outcome, error: Any, attempt: Attempt) -> Iterator[str]:
     """The problems of an error: its class, and its statement about what was sent."""
     line, executed = attempt.line, attempt.after
     sent, signature = error["context"].get("sent"), error["context"].get("signature")
@@ -104,8 +104,9 @@ def judge_error(outcome: Outcome, error: Any, attempt: Attempt) -> Iterator[str]
         yield "it is the verdict on what was sent, and says that nothing was"
     if outcome.code is ExitCode.EXPIRED and signature in executed:
         yield f"it says that {signature} has expired, and it was executed"
-    # Of an airdrop, only the signature is known, not its blockhash, so it cannot be known to have expired.
-    if outcome.code is ExitCode.UNKNOWN and not line.doubts and line.faucet_requests == 0:
+    # A transaction with a nonce does not expire. Of an airdrop, only the signature is known, not its blockhash.
+    lasting = (scenario.durable or scenario.is_airdrop) and signature not in executed
+    if outcome.code is ExitCode.UNKNOWN and not line.doubts and not lasting:
         yield "it says that the outcome is unknown, and the line has answered every question"
     if not set(landed) <= {known for known in executed if executed[known] is None}:
         yield f"it says that {landed} landed, and executed were {[*executed]}"

@@ -99,6 +99,8 @@ def judge(world: World, scenario: Scenario, attempts: list[Attempt], chance: ran
         told = told or bool(resumed.json["transactions"])
     if scenario.verb == "localnet new-mint" or (scenario.each_again and told):
         return  # a repetition is another mint, or another payment
+    if scenario.verb == "tx send" and any(executions(world).values()):
+        return  # it failed on-chain, and cannot be sent again
     again = world.command(world.transport, *scenario.words)
     if again.code is not ExitCode.OK and not is_done(again):
         yield f"the repetition fails: {again.stderr}"

@@ -13,6 +13,7 @@ from typing import Any
 from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.system_program import create_nonce_account
 
 from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
@@ -41,6 +42,7 @@ from .line import FaultyLine
 
 GRANTEE = "GrAntee1111111111111111111111111111111111111"
 MEMBER = "Member1111111111111111111111111111111111111"
+NONCE_LAMPORTS = 1_447_680
 FORMER_MEMBER = "Former11111111111111111111111111111111111111"
 
 
@@ -49,7 +51,8 @@ class Scenario:
     """A command that sends transactions, its number of transactions, and its relative frequency.
 
     With ``each_again``, a repetition has its effect again, as for a payment. ``deadlines`` is how often the command may
-    use its time limit: once per transaction, or per look at a run.
+    use its time limit: once per transaction, or per look at a run. A ``durable`` transaction has a nonce instead of a
+    blockhash, so it does not expire.
     """
 
     name: str
@@ -58,11 +61,12 @@ class Scenario:
     weight: int = 3
     each_again: bool = False
     deadlines: int = 1
+    durable: bool = False
 
     @property
     def verb(self) -> str:
         """The verb, with its group."""
-        return " ".join(self.words[:2]) if self.words[0] == "localnet" else self.words[0]
+        return " ".join(self.words[:2]) if self.words[0] in ("localnet", "tx") else self.words[0]
 
     @property
     def is_airdrop(self) -> bool:
@@ -167,11 +171,14 @@ def build_world(home: Path) -> World:
         _join(world, run_id)
     clock.now += 3
     run("tick", "--run-id", "warming", "--count", "1")
+    nonce = _make_nonce(world)
+    pay = ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5")
+    run(*pay, "--nonce", nonce, "--sign-only", "-o", str(home / "signed.json"))
     (home / "largest.toml").write_text(largest_config())
     keys = [str(_keypair(100 + number).pubkey()) for number in range(40)]
     (home / "keys.csv").write_text("\n".join(keys[:6]))
     (home / "more-keys.csv").write_text("\n".join(keys[:12]))
-    world.scenarios = _scenarios(mint, home, str(owner.address), keys)
+    world.scenarios = _scenarios(mint, home, str(owner.address), keys, nonce)
     world.start = world.bank.save()
     return world
 
@@ -190,6 +197,19 @@ def _coordinator_account(world: World, run_id: str) -> tuple[Pubkey, Account]:
     account = world.bank.accounts.get(address)
     assert account is not None
     return address, account
+
+
+def _make_nonce(world: World) -> str:
+    """The address of a new nonce account whose authority is the owner."""
+    cli = CommandLine(world.home, world.transport, world.variables, world.clock)
+    account = Wallet(_keypair(50), "a test")
+    with signing_session(
+        environment_of(cli), rpc="http://127.0.0.1:1", wallet_path=world.home / "owner.json"
+    ) as session:
+        owner = session.wallet.address
+        made = create_nonce_account(owner, account.address, owner, NONCE_LAMPORTS)
+        session.sender.send(made, session.wallet, [account])
+    return str(account.address)
 
 
 def _join(world: World, run_id: str) -> None:
@@ -221,7 +241,7 @@ def _let_earn(world: World, run_id: str, points: dict[Pubkey, int]) -> None:
     world.bank.set_account(address, Account(account.lamports, bytes(data), account.owner))
 
 
-def _scenarios(mint: str, home: Path, owner: str, keys: list[str]) -> tuple[Scenario, ...]:
+def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -> tuple[Scenario, ...]:
     split = (
         "--config-path",
         str(home / "largest.toml"),
@@ -247,6 +267,7 @@ def _scenarios(mint: str, home: Path, owner: str, keys: list[str]) -> tuple[Scen
         )
     ]
     delegate = ("join-authorization-delegate", "--join-authority", owner, "--delegates-added")
+    pay = ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5")
     claim = ("treasurer-claim-rewards", "--run-id", "funded-running")
     return (
         *both,
@@ -272,12 +293,10 @@ def _scenarios(mint: str, home: Path, owner: str, keys: list[str]) -> tuple[Scen
         Scenario("close", ("close-run", "--run-id", "plain-halted", "--yes")),
         Scenario("create", ("create-run", "--run-id", "new", "--name", "A name")),
         Scenario("create funded", ("create-run", "--run-id", "new", "--treasurer-collateral-mint", mint)),
-        Scenario(
-            "top up",
-            ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5"),
-            weight=6,
-            each_again=True,
-        ),
+        Scenario("top up", pay, weight=6, each_again=True),
+        Scenario("top up with a fee", (*pay, "--priority-fee", "auto"), weight=2, each_again=True),
+        Scenario("top up with a nonce", (*pay, "--nonce", nonce), each_again=True, durable=True),
+        Scenario("send a file", ("tx", "send", str(home / "signed.json")), weight=6, durable=True),
         Scenario("new mint", ("localnet", "new-mint", "--amount", "10"), each_again=True),
         Scenario("airdrop", ("localnet", "airdrop", GRANTEE, "1"), weight=2, each_again=True),
         Scenario("airdrop to the wallet", ("airdrop", "1"), weight=2, each_again=True),
