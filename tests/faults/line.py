@@ -60,6 +60,7 @@ SPOILT = {
     "truncated": "truncated reply",
     "crossed": "another's reply",
 }
+NONCE_BYTES = 80
 _MOST_REPETITIONS = 3
 _SOMEBODY = Pubkey.new_unique()
 
@@ -317,12 +318,16 @@ class FaultyLine:
 
     @contextmanager
     def _spoilt_accounts(self, transaction: Transaction) -> Iterator[None]:
-        """Context manager: all accounts written by the transaction, except the payer, have another owner."""
+        """Context manager: all accounts written by the transaction, except the payer and a nonce account, have
+        another owner."""
         message = transaction.message
         keys, header = message.account_keys, message.header
         signers = keys[1 : header.num_required_signatures - header.num_readonly_signed_accounts]
         others = keys[header.num_required_signatures : len(keys) - header.num_readonly_unsigned_accounts]
         before = {address: self._bank.accounts.get(address) for address in (*signers, *others)}
+        before = {
+            address: found for address, found in before.items() if found is None or len(found.data) != NONCE_BYTES
+        }
         for address in before:
             self._bank.set_account(address, Account(10**9, b"", _SOMEBODY))
         yield

@@ -190,7 +190,9 @@ def test_a_mutant_sends_a_second_airdrop_request(world: World, random_seed: int,
 
 
 def test_a_false_success_of_any_verb_is_detected(world: World, random_seed: int) -> None:
-    undetected = {scenario.name for scenario in world.scenarios if not scenario.is_airdrop}
+    # The second transaction for many delegates is compared with the plan, which shows that the first one failed.
+    journaled = {scenario.name for scenario in world.scenarios if not scenario.is_airdrop}
+    undetected = journaled - {"delegate to many"}
     with REPORTS_A_FAILURE_AS_SUCCESS.alive():
         for scenario in world.scenarios:
             if complaints(world, failing, str(random_seed), scenario):

@@ -294,7 +294,6 @@ def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -
         Scenario("create", ("create-run", "--run-id", "new", "--name", "A name")),
         Scenario("create funded", ("create-run", "--run-id", "new", "--treasurer-collateral-mint", mint)),
         Scenario("top up", pay, weight=6, each_again=True),
-        Scenario("top up with a fee", (*pay, "--priority-fee", "auto"), weight=2, each_again=True),
         Scenario("top up with a nonce", (*pay, "--nonce", nonce), each_again=True, durable=True),
         Scenario("send a file", ("tx", "send", str(home / "signed.json")), weight=6, durable=True),
         Scenario("new mint", ("localnet", "new-mint", "--amount", "10"), each_again=True),
