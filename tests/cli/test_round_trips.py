@@ -124,13 +124,13 @@ WRITING = {
 
 
 def test_every_writing_verb_is_counted() -> None:
-    """Those with an option for the wallet and one for the journal, except verbs for local validators."""
+    """Those with an option for the wallet and one for the priority fee, except verbs for local validators."""
     found = set()
     for section in SECTIONS:
         for verb in section.verbs:
             if not verb.verbs:
                 declared = import_module(f"psyche_cli.cli.commands.{verb.module}").command.parameters
-                found |= {verb.name} if {"wallet", "state_dir"} <= declared.keys() else set()
+                found |= {verb.name} if {"wallet", "priority_fee"} <= declared.keys() else set()
     assert found == WRITING
 
 
