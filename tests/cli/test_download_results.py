@@ -601,7 +601,7 @@ def test_the_bar_is_only_drawn_at_a_terminal_and_vanishes(client: Downloader) ->
         return text
 
     drawn = shown()
-    assert "Downloading 1 of 4: model/weights.bin (0 bytes)" in drawn
+    assert "Downloading 1 of 4: weights.bin (0 bytes)" in drawn
     assert "% of 512 kB" in drawn
     assert drawn.rpartition("\r")[2] == "\x1b[K"
     assert "\r" not in shown("--quiet", "--overwrite")

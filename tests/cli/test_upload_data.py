@@ -265,7 +265,7 @@ def test_the_bar_is_drawn_at_a_terminal(client: Uploader) -> None:
     environment = environment_of(client.cli).replaced(stderr=Terminal(), clock=FastClock())
     assert main(["upload-data", "--run-id", "test", "-p", str(client.folder)], environment) == 0
     shown = environment.stderr.getvalue()  # type: ignore[attr-defined]  # a Terminal
-    assert "Uploading 1 of 4: a.bin (.................... 0% of 1.02 MB)" in shown
+    assert "Uploading 1 of 4: a.bin (.......... 0% of 1.02 MB)" in shown
     assert shown.endswith("\r\x1b[K")
 
 

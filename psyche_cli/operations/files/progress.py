@@ -7,7 +7,7 @@ from typing import Final
 from psyche_cli.environment import Environment
 
 _SECONDS_BETWEEN: Final = 0.1
-_BAR, _WIDE_ENOUGH = 20, 80
+_BAR, _SHORT_BAR, _WIDE_ENOUGH = 20, 10, 100
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -75,21 +75,24 @@ class TransferProgress:
             self._done,
             self._size,
             speed=(self._done - self._before) / seconds if seconds > 0 else 0.0,
-            with_bar=self._environment.columns >= _WIDE_ENOUGH,
+            width=_BAR if self._environment.columns >= _WIDE_ENOUGH else _SHORT_BAR,
         )
+        name = self._path.rpartition("/")[2]
         number = min(self.complete + 1, self.total)
-        self._environment.diagnostics.transient(f"{self._doing} {number} of {self.total}: {self._path}", detail)
+        self._environment.diagnostics.transient(f"{self._doing} {number} of {self.total}: {name}", detail)
 
 
-def progress_text(done: int, size: int | None, *, speed: float, with_bar: bool) -> str:
-    """The progress of a file of ``size`` bytes, if known. ``speed`` is in bytes per second; 0 if it is not known."""
+def progress_text(done: int, size: int | None, *, speed: float, width: int) -> str:
+    """The progress of a file of ``size`` bytes, if known. ``speed`` is in bytes per second; 0 if it is not known.
+
+    ``width`` is the width of the bar in characters.
+    """
     pace = f", {size_text(int(speed))}/s" if speed > 0 else ""
     if size is None or size == 0:
         return f"{size_text(done)}{pace}"
     share = min(done / size, 1.0)
-    filled = int(share * _BAR)
-    bar = f"{'#' * filled}{'.' * (_BAR - filled)} " if with_bar else ""
-    return f"{bar}{int(share * 100)}% of {size_text(size)}{pace}"
+    filled = int(share * width)
+    return f"{'#' * filled}{'.' * (width - filled)} {int(share * 100)}% of {size_text(size)}{pace}"
 
 
 def size_text(size: int) -> str:

@@ -155,6 +155,6 @@ def _result(transfers: Transfers, source: Path, files: list[UploadedFile], sent:
         ("files", f"{len(files)} ({size_text(sum(file.size for file in files))})"),
         ("already uploaded", str(len(files) - len(new))),
         ("sent", size_text(sent)),
-        ("checked with a checksum of the server", f"{checked} of {len(new)}"),
+        *([("checked with a checksum of the server", f"{checked} of {len(new)}")] if new else []),
     )
     return OperationResult(summary, data, details)
