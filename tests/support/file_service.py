@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -185,6 +186,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.reply(200, ETag=tag_of(content))
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Report a failure, unless the client has closed the connection."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it was received
+
+
 def tag_of(content: bytes) -> str:
     """The entity tag of a file: its MD5, as Amazon S3 does."""
     return f'"{hashlib.md5(content).hexdigest()}"'
@@ -285,7 +293,7 @@ def file_service() -> Iterator[FileService]:
     """A running service."""
     service = FileService()
     handler = type("Handler", (_Handler,), {"service": service})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     service.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
