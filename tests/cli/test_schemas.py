@@ -26,10 +26,11 @@ from psyche_cli.json_values import to_json
 from psyche_cli.payload_types import Unsigned
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from tests.cli.conftest import MINIMAL, House
-from tests.cli.harness import CommandLine
+from tests.cli.harness import CommandLine, address_of
 from tests.cli.schema_check import check_output, quick_look, validator
 from tests.cli.test_checkpoint import in_training
 from tests.localnet.test_command import running
+from tests.support.file_service import file_service
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = runpy.run_path(str(ROOT / "scripts" / "write_json_schemas.py"))
@@ -156,6 +157,12 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         if outcome.json.get("transactions"):
             signature = outcome.json["transactions"][-1]["signature"]
         checked.add(check_output([str(word) for word in words], outcome.stdout))
+    with file_service() as service:
+        service.owner, service.files = address_of(house.owner), {"a/b": b"content"}
+        for words in (("download-results", "-o", tmp_path / "results"), ("upload-data", "-p", tmp_path / "results")):
+            outcome = house.cli(*words, "--run-id", "test", "--base-url", service.base_url, "--output", "json")
+            assert outcome.code is ExitCode.OK, outcome.stderr
+            checked.add(check_output([str(words[0])], outcome.stdout))
     assert checked == {*NAMES} - {"localnet"}
 
 
