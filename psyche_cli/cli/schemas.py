@@ -25,6 +25,7 @@ from psyche_cli.operations.effects.payloads import DryRunData
 from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
+from psyche_cli.operations.nonces import payloads as nonces
 from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, UserDump
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
@@ -100,6 +101,9 @@ _RESULTS: Final[dict[str, Any]] = {
     "tx sign": OperationResult[transactions.ExportedTransaction],
     "tx send": OperationResult[transactions.SentTransaction],
     "tx forget": OperationResult[transactions.ForgetData | transactions.ForgetSettledData],
+    "nonce create": _written(nonces.NonceData),
+    "nonce show": OperationResult[nonces.NonceData],
+    "nonce close": _written(nonces.ClosedNonceData),
     "localnet": OperationResult[localnet.ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
     "localnet airdrop": OperationResult[localnet.AirdropData],

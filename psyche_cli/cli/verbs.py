@@ -68,6 +68,12 @@ _TX: Final = (
     Verb("forget", "Stop waiting for the outcome of a transaction", "tx.forget"),
 )
 
+_NONCE: Final = (
+    Verb("create", "Create a nonce account", "nonce.create"),
+    Verb("show", "Print the authority and the current value of a nonce account", "nonce.show"),
+    Verb("close", "Close a nonce account of the wallet and recover its rent", "nonce.close"),
+)
+
 _REWARDS: Final = (Verb("list", "List what each member has earned, lost, claimed and may claim", "rewards.list"),)
 
 _AUTHORITY: Final = (Verb("check", "Show who controls a run, and whether the wallet does", "authority.check"),)
@@ -197,7 +203,10 @@ SECTIONS: Final = (
     ),
     Section(
         "Transactions",
-        (Verb("tx", "Inspect and settle transactions that were sent", "tx.group", verbs=_TX, runs=False),),
+        (
+            Verb("tx", "Inspect and settle transactions that were sent", "tx.group", verbs=_TX, runs=False),
+            Verb("nonce", "Create, show and close nonce accounts", "nonce.group", verbs=_NONCE, runs=False),
+        ),
     ),
     Section(
         "Local validator",

@@ -15,7 +15,7 @@ from psyche_cli.errors import NotFound, Refused, UsageError
 from psyche_cli.limits import BLOCKHASH_MAX_AGE
 from psyche_cli.operations.transactions.records import parse_signature
 from psyche_cli.protocol.addresses import parse_pubkey
-from psyche_cli.solana.nonces import NonceUse, nonce_in
+from psyche_cli.solana.nonces import Nonce, NonceUse, nonce_in
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.sending.partly_signed import AbsentSigner, SignedElsewhere
@@ -184,13 +184,19 @@ def limit_of(elsewhere: Elsewhere, keys: Keys, rpc: RpcClient) -> Blockhash | No
     return None
 
 
-def _nonce_use(address: Pubkey, authority: Pubkey, value: Hash | None, rpc: RpcClient) -> NonceUse:
+def read_nonce(rpc: RpcClient, address: Pubkey) -> tuple[Nonce, int]:
+    """A nonce account, and its balance in lamports. Raises NotFound."""
     account = rpc.account(address)
     nonce = None if account is None else nonce_in(account.owner, account.data)
-    if nonce is None:
+    if account is None or nonce is None:
         raise NotFound(
             f"{address} is not a nonce account on this cluster.", hint="To create one: psyche-cli nonce create"
         )
+    return nonce, account.lamports
+
+
+def _nonce_use(address: Pubkey, authority: Pubkey, value: Hash | None, rpc: RpcClient) -> NonceUse:
+    nonce, _ = read_nonce(rpc, address)
     if nonce.authority != authority:
         raise Refused(
             f"The authority of the nonce account {address} is {nonce.authority}, not {authority}.",

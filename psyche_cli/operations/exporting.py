@@ -18,11 +18,15 @@ from psyche_cli.suggestions import GivenOptions, shell_word
 
 
 class Request(NamedTuple):
-    """What the user requested, for the journal: the verb, the run, and the request as canonical JSON."""
+    """What the user requested, for the journal: the verb, the run, and the request as canonical JSON.
+
+    ``reveal`` receives texts that look like a secret but are public.
+    """
 
     command: str
     run_id: str | None
     intent: str
+    reveal: Callable[[str], None] = lambda _: None
 
 
 NO_REQUEST: Final = Request("", None, "")
@@ -86,6 +90,7 @@ class ExportingOutlet:
             export_result(
                 document,
                 self._elsewhere.output_file,
+                reveal=self._request.reveal,
                 warnings=_warnings(len(transactions)),
                 steps=self._steps(document.transaction),
             )

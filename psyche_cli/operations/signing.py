@@ -206,7 +206,9 @@ def signing_session(
             fee=fee,
             timeout=timeout,
             elsewhere=elsewhere,
-            request=Request(environment.command, run_id, environment.redactor.redacted(intent)),
+            request=Request(
+                environment.command, run_id, environment.redactor.redacted(intent), environment.redactor.unlearn
+            ),
             logs=environment.output.verbose,
         ) as session,
     ):

@@ -79,7 +79,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
     keys.write_text(f"{other}\n{owner_address}\n")
     run = ("--run-id", "test")
     checked = set()
-    signature = ""
+    signature = nonce = ""
     account = tmp_path / "account.bin"
     account.write_bytes(account_discriminator("Participant") + bytes(24))
     for words in (
@@ -125,6 +125,10 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("lifecycle", "explain", "worker", "INIT"),
         ("lifecycle", "next", "worker", "INIT"),
         ("lifecycle", "crynux-group", *["EndAborted"] * 3),
+        ("nonce", "create"),
+        ("nonce", "show", "NONCE"),
+        ("localnet", "warp", "--slots", "1"),
+        ("nonce", "close", "NONCE"),
         ("set-paused", *run, "--unsigned", "-o", tmp_path / "unsigned.json"),
         ("tx", "sign", tmp_path / "unsigned.json", "-o", tmp_path / "signed.json", "--yes"),
         ("tx", "send", tmp_path / "signed.json"),
@@ -152,8 +156,11 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("localnet", "restore", "1"),
         ("localnet", "reset"),
     ):
-        outcome = house.cli(*(signature if word == "SIGNATURE" else word for word in words), "--output", "json")
+        values = {"SIGNATURE": signature, "NONCE": nonce}
+        outcome = house.cli(*(values.get(str(word), word) for word in words), "--output", "json")
         assert outcome.code is ExitCode.OK, outcome.stderr
+        if words == ("nonce", "create"):
+            nonce = outcome.data["nonce_account"]
         if outcome.json.get("transactions"):
             signature = outcome.json["transactions"][-1]["signature"]
         checked.add(check_output([str(word) for word in words], outcome.stdout))

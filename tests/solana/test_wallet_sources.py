@@ -98,7 +98,7 @@ def test_a_keypair_file_and_a_hardware_wallet(tmp_path: Path) -> None:
     assert load_from_source(environment, f"file:{path}", print).address == Keypair.from_bytes(KEY).pubkey()
     with pytest.raises(WalletError, match="Hardware wallets") as caught:
         load_from_source(environment, "usb://ledger", print)
-    assert "stdin:" in caught.value.hint
+    assert "--unsigned" in caught.value.hint
 
 
 @pytest.mark.parametrize("passphrase", ["", "correct horse"])

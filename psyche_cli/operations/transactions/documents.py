@@ -6,7 +6,7 @@ import base64
 import binascii
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -107,12 +107,18 @@ def export_result(
     document: TransactionDocument,
     output_file: Path | None,
     *,
+    reveal: Callable[[str], None],
     verb: str = "Exported",
     warnings: Sequence[str] = (),
     steps: Sequence[str] = (),
 ) -> OperationResult[ExportedTransaction]:
-    """The result of a command that prints a transaction, or writes it to a new file. Raises UsageError."""
+    """The result of a command that prints a transaction, or writes it to a new file. Raises UsageError.
+
+    ``reveal`` receives texts that contain the public keys of wallets, which look like parts of their keypairs.
+    """
     data = document.exported()
+    for text in (data.message_base64, data.transaction_base64):
+        reveal(text)
     if output_file is not None:
         text = json.dumps(dataclasses.asdict(data), indent=2, ensure_ascii=False)
         write_new_file(output_file, text, what="--output-file")

@@ -21,6 +21,7 @@ def sign_document(
     *,
     ask: Confirm,
     notify: Callable[[str], None],
+    reveal: Callable[[str], None],
     output_file: Path | None,
 ) -> OperationResult[ExportedTransaction]:
     """Show what a transaction does, ask, and add the wallet's signature. Makes no requests.
@@ -34,7 +35,7 @@ def sign_document(
         notify(line)
     ask(f"This signs the transaction with {wallet.address}.")
     signed = document._replace(transaction=transaction.signed_by(wallet))
-    return export_result(signed, output_file, verb="Signed", steps=_steps(output_file))
+    return export_result(signed, output_file, reveal=reveal, verb="Signed", steps=_steps(output_file))
 
 
 def _steps(output_file: Path | None) -> Sequence[str]:

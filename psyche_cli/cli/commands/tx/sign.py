@@ -38,5 +38,6 @@ def command(
         load_wallet(environment, wallet, environment.diagnostics.line),
         ask=asking(environment, agreed=yes),
         notify=environment.diagnostics.line,
+        reveal=environment.redactor.unlearn,
         output_file=output_file,
     )
