@@ -5,7 +5,7 @@ A suggested command is the last part of a hint and has no period after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,7 +17,8 @@ _SIGNING: Final = frozenset(
 )
 """Suggested commands that take a wallet."""
 
-_RPC_FROM_VARIABLE: Final = '"$RPC"'
+_RPC_VARIABLE: Final = '"$RPC{}"'
+"""What stands for an RPC URL that contains a secret: a variable, with a number for the second and later ones."""
 
 
 def shell_word(text: str) -> str:
@@ -41,7 +42,7 @@ class GivenOptions(NamedTuple):
     None if not given: the follow-up then uses the same default or environment variable.
     """
 
-    rpc: str | None = None
+    rpc: str | Sequence[str] | None = None
     wallet: str | None = None
     treasurer_index: int | None = None
     state_dir: str | None = None
@@ -56,8 +57,11 @@ class GivenOptions(NamedTuple):
     def _repeated(self, verb: str, run_id: str | None) -> Iterator[str]:
         if self.treasurer_index is not None and run_id is not None:
             yield from ("--treasurer-index", str(self.treasurer_index))
-        if self.rpc is not None:
-            yield from ("--rpc", shell_word(self.rpc) if _may_be_shown(self.rpc) else _RPC_FROM_VARIABLE)
+        hidden = 0
+        for url in [self.rpc] if isinstance(self.rpc, str) else self.rpc or ():
+            shown = _may_be_shown(url)
+            hidden += not shown
+            yield from ("--rpc", shell_word(url) if shown else _RPC_VARIABLE.format("" if hidden == 1 else hidden))
         if self.wallet is not None and verb in _SIGNING:
             yield from _option("-w", self.wallet)
         if self.state_dir is not None and (verb in _SIGNING or verb.startswith("tx ")):

@@ -69,8 +69,11 @@ def _defaults(parameters: Sequence[Any], variables: Mapping[str, str]) -> dict[s
     defaults: dict[str, Any] = {}
     for parameter in parameters:
         value = variables.get(variable_of(parameter) or "")
-        if value:
-            defaults[parameter.name] = value.replace(",", " ").split() if parameter.multiple else value
+        if value and parameter.multiple:
+            # A URL may contain commas, so the variable RPC is a single one.
+            defaults[parameter.name] = [value] if "--rpc" in parameter.opts else value.replace(",", " ").split()
+        elif value:
+            defaults[parameter.name] = value
     return defaults
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from psyche_cli.cli.options import VARIABLES
 from psyche_cli.environment import RAW_KEY_VARIABLE
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 SETTABLE: Final = ("RPC", "WALLET_PRIVATE_KEY_PATH", RAW_KEY_VARIABLE)
 """The variables that a file can set. All others are ignored."""
 
-_PARAMETERS: Final = {"rpc": ("--rpc", str), "wallet": ("--wallet-private-key-path", Path)}
-"""The parameters that these variables supply: their options and types."""
+_PARAMETERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "rpc": ("--rpc", lambda url: [url]),
+    "wallet": ("--wallet-private-key-path", Path),
+}
+"""The parameters that these variables supply: their options, and what makes a value of the text."""
 
 _LARGEST: Final = 64 * 1024
 _LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", re.DOTALL)

@@ -158,15 +158,16 @@ def wallet_option(purpose: str) -> Option:
 
 
 Rpc = Annotated[
-    str | None,
+    list[str] | None,
     option(
         "--rpc",
         "--url",
         "-u",
         metavar="URL",
         values=cluster_names,
-        help="RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Defaults to that of the Solana "
-        f"CLI's configuration if there is one, else to {LOCAL_RPC_URL}.",
+        help="RPC URL of the cluster, or localhost, devnet, testnet or mainnet-beta. Given several times, the next one "
+        "is used when one fails or lags. Defaults to that of the Solana CLI's configuration if there is one, else to "
+        f"{LOCAL_RPC_URL}.",
     ),
 ]
 LocalRpc = Annotated[

@@ -1,8 +1,8 @@
 """Parses common command lines without Typer, whose import takes longer than everything else in a read command.
 
 Like Typer, it takes the options from the verb's declaration. It only accepts a top-level verb and unabbreviated
-options, each given at most once, with a valid value that does not start with a hyphen. Everything else (help, invalid
-options, arguments, groups of verbs) is left to Typer, which then parses the whole line.
+options, each given at most once except for ``--rpc``, with a valid value that does not start with a hyphen. Everything
+else (help, invalid options, arguments, groups of verbs) is left to Typer, which then parses the whole line.
 ``tests/cli/test_plain_line.py`` checks that both give the same result for every line that is accepted here.
 """
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _KINDS: Final = (str, int, bool, Path)
+_BETWEEN_URLS: Final = "\0"
 
 
 class PlainLine:
@@ -104,7 +105,10 @@ def _take_options(words: Iterator[str], table: Mapping[str, Parameter], texts: d
             return word
         flag, equals, text = word.partition("=")
         parameter = by_flag.get(flag)
-        if parameter is None or parameter.name in texts or (equals and not flag.startswith("--")):
+        if parameter is None or (equals and not flag.startswith("--")):
+            raise _Unusual
+        is_repeated = parameter.name in texts
+        if is_repeated and not _is_list_of_urls(parameter):
             raise _Unusual
         if _kind(parameter) is bool:
             if equals:
@@ -115,7 +119,7 @@ def _take_options(words: Iterator[str], table: Mapping[str, Parameter], texts: d
             text = next(words, "")
         if not text or text.startswith("-"):
             raise _Unusual
-        texts[parameter.name] = text
+        texts[parameter.name] = f"{texts[parameter.name]}{_BETWEEN_URLS}{text}" if is_repeated else text
     return None
 
 
@@ -136,6 +140,10 @@ def _kind(parameter: Parameter) -> Any:
     return kinds[0] if len(kinds) == 1 and NoneType in get_args(annotated) else annotated
 
 
+def _is_list_of_urls(parameter: Parameter) -> bool:
+    return "--rpc" in flags_of(parameter) and get_origin(_kind(parameter)) is list
+
+
 def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
     """The value of an option."""
     [declared] = parameter.annotation.__metadata__
@@ -146,6 +154,8 @@ def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
         if parameter.default is Parameter.empty:
             raise _Unusual
         return parameter.default
+    if _is_list_of_urls(parameter):
+        return text.split(_BETWEEN_URLS)
     if kind not in _KINDS and get_origin(kind) is not Literal:
         raise _Unusual
     if kind is str:

@@ -323,7 +323,7 @@ def given_options(call: Call) -> GivenOptions:
         return call.values.get(parameter) if parameter in call.typed else None
 
     rpc, wallet, state_dir = typed("rpc"), typed("wallet"), typed("state_dir")
-    if rpc == LOCAL_RPC_URL and _has_local_default(call.environment):
+    if rpc in (LOCAL_RPC_URL, [LOCAL_RPC_URL]) and _has_local_default(call.environment):
         rpc = None
     return GivenOptions(
         rpc=rpc,

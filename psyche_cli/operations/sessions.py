@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
@@ -35,12 +35,12 @@ class Session:
 def reading_session(
     environment: Environment,
     *,
-    rpc: str | None,
+    rpc: str | Sequence[str] | None,
     given: GivenOptions = NOTHING_GIVEN,
     commitment: str | None = None,
     timeout: float | None = None,
 ) -> Iterator[Session]:
-    """Open a session without a wallet, at the endpoint ``rpc`` or, if it is None, the default one.
+    """Open a session without a wallet, at the endpoint or endpoints ``rpc`` or, if it is None, the default one.
 
     ``timeout`` limits the command, in seconds after its start. Raises UsageError for an invalid URL.
     """
@@ -56,23 +56,30 @@ def reading_session(
 
 
 @contextmanager
-def connected(environment: Environment, rpc: str | None, commitment: str | None = None) -> Iterator[RpcClient]:
-    """Context manager for a client of an endpoint at a commitment, by default "confirmed".
+def connected(
+    environment: Environment, rpc: str | Sequence[str] | None, commitment: str | None = None
+) -> Iterator[RpcClient]:
+    """Context manager for a client at a commitment, by default "confirmed", of one or several endpoints of a cluster.
 
     If ``rpc`` is None, the configuration of the Solana CLI decides: its ``json_rpc_url``, which is reported, and its
     ``commitment``. Without that, it is the local validator. Raises UsageError for an invalid URL or configuration.
     """
     if rpc is None:
-        url, commitment = _default_endpoint(environment, commitment)
-    else:
-        url = rpc
-    url = check_rpc_url(url)
-    environment.redactor.learn_url(url)
-    transport = environment.requests.watch(environment.open_transport(url))
-    try:
-        yield RpcClient(transport, environment.clock, commitment or "confirmed", waits=environment.waits)
-    finally:
-        transport.close()
+        rpc, commitment = _default_endpoint(environment, commitment)
+    commitment = commitment or "confirmed"
+    urls = list(dict.fromkeys(check_rpc_url(url) for url in ([rpc] if isinstance(rpc, str) else rpc)))
+    with ExitStack() as opened:
+        transports = []
+        for url in urls:
+            environment.redactor.learn_url(url)
+            transports.append(environment.requests.watch(environment.open_transport(url)))
+            opened.callback(transports[-1].close)
+        transport = transports[0]
+        if len(transports) > 1:
+            from psyche_cli.solana.rpc.failover import FailoverTransport
+
+            transport = FailoverTransport(transports, environment.clock, commitment, environment.diagnostics.line)
+        yield RpcClient(transport, environment.clock, commitment, waits=environment.waits)
 
 
 def _default_endpoint(environment: Environment, commitment: str | None) -> tuple[str, str | None]:

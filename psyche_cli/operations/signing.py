@@ -151,7 +151,7 @@ def outcome_of(operation: Callable[[SigningSession], Result], session: SigningSe
 def signing_session(
     environment: Environment,
     *,
-    rpc: str | None,
+    rpc: str | Sequence[str] | None,
     wallet_path: Path | None = None,
     given: GivenOptions = NOTHING_GIVEN,
     agreed: bool = False,

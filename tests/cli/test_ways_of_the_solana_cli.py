@@ -82,9 +82,9 @@ def test_names_of_the_wallet_option(house: House, flag: str) -> None:
 
 
 def test_both_names_in_one_command_line(house: House, opened: Opened) -> None:
-    """As with every other option, the last one counts."""
-    assert opened.cli("list-runs", "--rpc", "d", "--url", "t").code is ExitCode.OK
-    assert opened.urls == ["https://api.testnet.solana.com"]
+    """Both endpoints are used; the same one twice is one."""
+    assert opened.cli("list-runs", "--rpc", "d", "--url", "t", "-u", "devnet").code is ExitCode.OK
+    assert opened.urls == ["https://api.devnet.solana.com", "https://api.testnet.solana.com"]
 
 
 def test_a_url_with_a_key_is_not_shown(opened: Opened) -> None:

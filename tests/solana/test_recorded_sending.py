@@ -260,6 +260,25 @@ def test_an_old_one_expires_only_if_the_ledger_reaches_back(stage: RecordedStage
         assert caught.value.signature == second.record.signature
 
 
+@pytest.mark.parametrize(("changes", "expires"), [(0, True), (1, False)])
+def test_the_reach_of_a_ledger_says_nothing_about_another_endpoint(
+    stage: RecordedStage, changes: int, expires: bool
+) -> None:
+    with later(stage, seconds=1000.0) as second:
+        vanished(second)
+
+        def first_available_block(params: list[Any]) -> int:
+            vars(second.cluster)["changes"] = changes
+            return 0
+
+        second.cluster.handlers["getFirstAvailableBlock"] = first_available_block
+        if expires:
+            assert second.sender.settle(second.record).state is RecordState.EXPIRED
+        else:
+            with pytest.raises(TransactionUnknown, match="another endpoint was searched"):
+                second.sender.settle(second.record)
+
+
 def test_the_advice_on_an_unknown_outcome_names_the_cluster_and_the_journal() -> None:
     assert how_to_settle("5sig", GivenOptions(rpc="devnet", state_dir="here")) == (
         "If you know the outcome: psyche-cli tx forget 5sig --rpc devnet --state-dir here; otherwise, to determine it: "

@@ -63,6 +63,12 @@ class Requester:
         """The endpoint's label, safe to display."""
         return self._transport.label
 
+    @property
+    def endpoint_changes(self) -> int:
+        """How often another one of several endpoints than before has responded to a read."""
+        changes: int = getattr(self._transport, "changes", 0)
+        return changes
+
     def close(self) -> None:
         """Close the transport."""
         self._transport.close()

@@ -39,7 +39,7 @@ class RetryPolicy(NamedTuple):
         ``elapsed`` is the number of seconds since the start of the first attempt. A Retry-After header is honored; if
         it extends beyond the deadline, there is no further attempt.
         """
-        deadline = self._deadline(error)
+        deadline = self.deadline(error)
         if deadline is None:
             return None
         delay = min(self.first_delay * self.factor**attempt, self.longest_delay)
@@ -47,7 +47,7 @@ class RetryPolicy(NamedTuple):
             delay = max(delay, float(error.retry_after))
         return delay if elapsed + delay < deadline else None
 
-    def _deadline(self, error: NetworkError) -> float | None:
+    def deadline(self, error: NetworkError) -> float | None:
         """The deadline for retries of this failure, or None if it is permanent."""
         if isinstance(error, Unreachable):
             return self.unreachable_deadline

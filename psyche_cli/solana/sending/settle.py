@@ -62,13 +62,14 @@ def delivery_of(
 
 def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -> Settlement:
     """The outcome of a delivery from ``delivery_of``. Raises TransactionUnknown."""
+    changes = rpc.endpoint_changes
     try:
         status = delivery.run()
     except TransactionExpired as expired:
-        if not _could_know(entry, rpc):
+        if not _could_know(entry, rpc, changes):
             raise TransactionUnknown(
                 f"{rpc.label} does not know transaction {entry.signature}, but its ledger does not reach back to the "
-                "time when it was sent, so it may have landed.",
+                "time when it was sent, or another endpoint was searched, so it may have landed.",
                 hint=f"Use an endpoint with a full history, or an explorer. {delivery.advice}",
                 last_valid_block_height=entry.last_valid_block_height,
                 endpoint=rpc.label,
@@ -99,8 +100,12 @@ def how_to_settle(signature: str, given: GivenOptions) -> str:
     )
 
 
-def _could_know(entry: JournalEntry, rpc: RpcClient) -> bool:
-    """Whether the endpoint would still know the transaction if it had landed."""
+def _could_know(entry: JournalEntry, rpc: RpcClient, changes: int) -> bool:
+    """Whether the endpoint that was searched would still know the transaction if it had landed.
+
+    ``changes`` is the client's number of endpoint changes before the search: the ledger of one endpoint says nothing
+    about the reach of another's.
+    """
     with suppress(NetworkError):
         position = rpc.chain_position("finalized")
         if entry.last_valid_block_height is None:
@@ -109,5 +114,5 @@ def _could_know(entry: JournalEntry, rpc: RpcClient) -> bool:
                 return True
         elif position.block_height <= entry.last_valid_block_height + _CACHED_BLOCKS:
             return True
-        return rpc.first_available_block() <= entry.recorded_slot
+        return rpc.first_available_block() <= entry.recorded_slot and rpc.endpoint_changes == changes
     return False
