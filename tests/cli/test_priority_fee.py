@@ -69,6 +69,8 @@ def test_each_writing_command_pays_a_given_price(house: House) -> None:
         assert 1_000 < budget[SET_UNITS] < 200_000, command
         [receipt] = answer["transactions"]
         assert receipt["priority_fee_lamports"] == -(-budget[SET_UNITS] * 50_000 // 1_000_000)
+        signatures = transaction.message.header.num_required_signatures
+        assert receipt["fee_lamports"] == 5_000 * signatures + receipt["priority_fee_lamports"]
 
 
 def test_without_the_option_no_message_sets_a_price_or_a_limit(house: House) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from solders.compute_budget import ID as COMPUTE_BUDGET
+from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
@@ -228,12 +229,17 @@ def test_the_size_counts_the_instructions_of_the_budget() -> None:
 
 def test_the_priority_fee_of_a_transaction_is_read_from_its_bytes() -> None:
     def fee_of(*instructions: Instruction) -> int:
-        return priority_fee_of(unsigned_transaction(instructions, WALLET.address, Hash.default()).raw)
+        return priority_fee_of(unsigned_transaction(instructions, WALLET.address, Hash.default()).message)
 
     assert fee_of(PAYMENT) == 0
     assert fee_of(PAYMENT, unique_data_limit()) == 0
     assert fee_of(*ComputeBudget(50_000, 3_000).added_to([PAYMENT, unique_data_limit()])) == 150
     assert fee_of(PAYMENT, Instruction(COMPUTE_BUDGET, b"", [])) == 0
+    # Without a limit, the default of 200,000 units per instruction applies; no limit exceeds 1,400,000.
+    price = set_compute_unit_price(1_000_000)
+    assert fee_of(PAYMENT, price, PAYMENT) == 400_000
+    assert fee_of(price, *[PAYMENT] * 9) == 1_400_000
+    assert fee_of(price, set_compute_unit_limit(2_000_000), PAYMENT) == 1_400_000
 
 
 def test_the_texts_of_the_options() -> None:

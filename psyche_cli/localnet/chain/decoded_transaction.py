@@ -12,8 +12,10 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
+from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
 from psyche_cli.solana.nonces import ADVANCE_NONCE
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.solana.sending.priority_fee import priority_fee_of
 
 TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
 """The name of the transaction type in validators' error messages."""
@@ -50,6 +52,16 @@ class DecodedTransaction:
     def static_keys(self) -> tuple[Pubkey, ...]:
         """The addresses in the message, beginning with the fee payer."""
         return tuple(self.message.account_keys)
+
+    @cached_property
+    def priority_fee(self) -> int:
+        """The priority fee, in lamports."""
+        return priority_fee_of(self.message)
+
+    @cached_property
+    def fee(self) -> int:
+        """The whole fee, in lamports."""
+        return LAMPORTS_PER_SIGNATURE * self.message.header.num_required_signatures + self.priority_fee
 
     @property
     def version(self) -> int | str:

@@ -6,7 +6,8 @@ the fee of a failed transaction, and durable nonces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,7 @@ from solders.signature import Signature
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo
 
 from psyche_cli.json_values import Json
-from psyche_cli.limits import LAMPORTS_PER_SIGNATURE, MAX_ACCOUNT_LOCKS
+from psyche_cli.limits import MAX_ACCOUNT_LOCKS
 from psyche_cli.localnet.chain.accounts import NO_ACCOUNT, Accounts
 from psyche_cli.localnet.chain.blockhashes import BlockChain
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
@@ -31,6 +32,7 @@ from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.solana.token_state import TOKEN_PROGRAMS
 
 _NEVER_EXECUTED: Final = Signature.default()
+_NO_FEE: Final = "InsufficientFundsForFee"
 
 
 class TransactionRejected(Exception):
@@ -94,8 +96,10 @@ class Executor:
             raise TransactionRejected("BlockhashNotFound")
         if transaction in self.processed:
             raise TransactionRejected("AlreadyProcessed")
+        if self._lacks_priority_fee(transaction):
+            raise TransactionRejected(_NO_FEE)
         payer = self._accounts.get(keys[0])
-        fee = _fee(transaction)
+        fee = transaction.fee
         if (
             payer is not None
             and payer.lamports >= fee
@@ -116,7 +120,10 @@ class Executor:
 
     def simulate(self, transaction: DecodedTransaction) -> Simulation:
         """Execute a transaction on the current state without effects. Blockhash and duplicates are not checked."""
-        result = self._vm.simulate_transaction(transaction.versioned)
+        if self._lacks_priority_fee(transaction):
+            return Simulation(error=_NO_FEE, logs=(), units=0, return_data=None, inner_instructions=[], accounts={})
+        with self._priority_fee_paid(transaction, keep=False):
+            result = self._vm.simulate_transaction(transaction.versioned)
         meta = result.meta()
         accounts: dict[Pubkey, Account] = {}
         error: Json = None
@@ -150,20 +157,22 @@ class Executor:
         unchanged = {key: self._accounts.get(key) for key in tokens}
         pre_balances = [self._accounts.balance(key) for key in keys]
 
-        result = self._vm.send_transaction(transaction.versioned)
+        with self._priority_fee_paid(transaction, keep=True):
+            result = self._vm.send_transaction(transaction.versioned)
         failed = isinstance(result, FailedTransactionMetadata)
         meta = result.meta() if isinstance(result, FailedTransactionMetadata) else result
         error = None
         if isinstance(result, FailedTransactionMetadata):
             error = transaction_error(result, transaction, self._accounts.get)
         if failed and meta.signature() == _NEVER_EXECUTED:
+            self._charge(keys[0], -transaction.priority_fee)
             raise TransactionRejected(error)
         if error is None:
             written = {key: self._accounts.get(key) for key in writable}
             error = rent_error(keys, before, written, self._accounts.rent_exempt_minimum)
             if error is not None:
                 self._revert(before)
-                self._charge(keys[0], _fee(transaction))
+                self._charge(keys[0], transaction.fee)
         by_nonce = not self._chain.is_usable(transaction.recent_blockhash)
         if by_nonce and error is not None and transaction.nonce_account is not None:
             self._advance_nonce(transaction.nonce_account, transaction.recent_blockhash)
@@ -220,8 +229,24 @@ class Executor:
             if self._accounts.get(key) != account:
                 self._vm.set_account(key, account or NO_ACCOUNT)
 
+    @contextmanager
+    def _priority_fee_paid(self, transaction: DecodedTransaction, *, keep: bool) -> Iterator[None]:
+        """Deduct the priority fee, which LiteSVM does not charge, before a transaction; restore it unless ``keep``."""
+        payer, fee = transaction.static_keys[0], transaction.priority_fee
+        self._charge(payer, fee)
+        yield
+        if not keep:
+            self._charge(payer, -fee)
+
+    def _lacks_priority_fee(self, transaction: DecodedTransaction) -> bool:
+        """Whether the payer cannot pay the fee with its priority fee; LiteSVM checks the base fee."""
+        payer = self._accounts.get(transaction.static_keys[0])
+        return transaction.priority_fee > 0 and payer is not None and payer.lamports < transaction.fee
+
     def _charge(self, payer: Pubkey, fee: int) -> None:
-        """Deduct a fee, in lamports."""
+        """Deduct a fee, in lamports. Negative: give it back."""
+        if fee == 0:
+            return
         account = self._accounts.get(payer)
         if account is not None:
             self._vm.set_account(payer, Account(account.lamports - fee, account.data, account.owner))
@@ -231,8 +256,3 @@ class Executor:
         account = self._vm.get_account(address)
         if account is not None:
             self._vm.set_account(address, advanced_nonce(account, used))
-
-
-def _fee(transaction: DecodedTransaction) -> int:
-    """The fee of a transaction, in lamports."""
-    return LAMPORTS_PER_SIGNATURE * transaction.message.header.num_required_signatures

@@ -51,8 +51,8 @@ class Prepared(NamedTuple):
     @property
     def fee_lamports(self) -> int:
         """The fee of the transaction."""
-        message = unsigned_transaction(self.instructions, self.payer)
-        return transaction_fee(self.instructions, self.payer) + priority_fee_of(message.raw)
+        message = unsigned_transaction(self.instructions, self.payer).message
+        return transaction_fee(self.instructions, self.payer) + priority_fee_of(message)
 
 
 class Check(Protocol):

@@ -14,7 +14,6 @@ from solders.compute_budget import ID as COMPUTE_BUDGET
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
-from solders.transaction import Transaction
 
 from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount
 from psyche_cli.errors import FeeAboveMaximum, Json, PsycheError, RpcError, UsageError
@@ -24,6 +23,8 @@ from psyche_cli.solana.sending.transaction import LegacyTransaction, unsigned_tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from solders.message import Message, MessageV0
 
     from psyche_cli.solana.rpc.client import RpcClient
     from psyche_cli.solana.rpc.types import Simulation
@@ -37,6 +38,7 @@ AUTO_PERCENTILE: Final = 75
 
 _LONGEST_SHOWN: Final = 32
 _MICRO_LAMPORTS: Final = 1_000_000
+_DEFAULT_UNITS: Final = 200_000
 _SET_UNITS: Final = 2
 _SET_PRICE: Final = 3
 _MARGIN_PERCENT: Final = 20
@@ -179,15 +181,22 @@ def automatic_price(recent: Sequence[int]) -> int:
     return max(sorted(recent)[rank - 1], LOWEST_AUTO_PRICE)
 
 
-def priority_fee_of(raw: bytes) -> int:
-    """The priority fee of a signed transaction in lamports; 0 unless it sets both a limit and a price."""
-    message = Transaction.from_bytes(raw).message
-    found = {
-        instruction.data[0]: int.from_bytes(instruction.data[1:], "little")
-        for instruction in message.instructions
-        if message.account_keys[instruction.program_id_index] == COMPUTE_BUDGET and instruction.data
-    }
-    return ComputeBudget(found.get(_SET_UNITS, 0), found.get(_SET_PRICE, 0)).lamports
+def priority_fee_of(message: Message | MessageV0) -> int:
+    """The priority fee of a transaction in lamports; 0 unless it sets a price.
+
+    Without a limit, the runtime's default applies: 200,000 units per instruction of other programs.
+    """
+    found: dict[int, int] = {}
+    others = 0
+    for instruction in message.instructions:
+        data = instruction.data
+        if message.account_keys[instruction.program_id_index] != COMPUTE_BUDGET:
+            others += 1
+        elif data:
+            found[data[0]] = int.from_bytes(data[1:], "little")
+    default = min(others * _DEFAULT_UNITS, MAX_COMPUTE_UNITS)
+    units = min(found.get(_SET_UNITS, default), MAX_COMPUTE_UNITS)
+    return ComputeBudget(units, found.get(_SET_PRICE, 0)).lamports
 
 
 def _limit(simulation: Simulation) -> int:

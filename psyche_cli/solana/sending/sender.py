@@ -282,7 +282,7 @@ class Sender:
             error.hint = f"{error.hint} Transaction {signed.signature} failed on-chain; its fee was paid.".strip()
             raise error
         fee = ledger.fee_lamports if ledger else None
-        priority = priority_fee_of(signed.raw)
+        priority = priority_fee_of(signed.message)
         genesis = self._preparer.genesis
         signature = str(signed.signature)
         link = explorer_link(signature, None if genesis is None else str(genesis), self._rpc.label)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
+from solders.transaction import Transaction
+
 from psyche_cli.environment import Clock
 from psyche_cli.errors import NetworkError, TransactionExpired, TransactionUnknown
 from psyche_cli.receipts import Receipt
@@ -86,7 +88,7 @@ def settle(entry: JournalEntry, delivery: TransactionDelivery, rpc: RpcClient) -
         status.slot,
         landed.logs if landed else (),
         landed.fee_lamports if landed else None,
-        priority_fee_of(entry.raw),
+        priority_fee_of(Transaction.from_bytes(entry.raw).message),
         explorer_link(entry.signature, entry.genesis_hash, entry.endpoint),
     )
     return Settlement(RecordState.LANDED, status, receipt)

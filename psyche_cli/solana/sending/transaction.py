@@ -55,6 +55,11 @@ class LegacyTransaction:
     program_ids: tuple[Pubkey, ...]
     account_keys: tuple[Pubkey, ...]
 
+    @property
+    def message(self) -> Message:
+        """The message, that is, the signed part."""
+        return Transaction.from_bytes(self.raw).message
+
 
 @dataclass(frozen=True)
 class SignedTransaction(LegacyTransaction):

@@ -169,10 +169,10 @@ def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
     signatures = message.header.num_required_signatures
     try:
         unsigned = VersionedTransaction.populate(message, [Signature.default()] * signatures)
-        may_land = context.bank.executor.may_land(parse_transaction(bytes(unsigned)))
+        transaction = parse_transaction(bytes(unsigned))
     except MalformedTransaction as error:
         raise invalid_params("invalid message") from error
-    return context.with_context(LAMPORTS_PER_SIGNATURE * signatures if may_land else None)
+    return context.with_context(transaction.fee if context.bank.executor.may_land(transaction) else None)
 
 
 def _request_airdrop(context: RpcContext, params: Params) -> Json:
