@@ -115,7 +115,7 @@ class FailoverTransport:
             endpoint.transport.close()
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
-        """Post a request to the endpoints, one after the other until one responds, within ``timeout`` seconds."""
+        """Post a request to the endpoints in order until one responds, within ``timeout`` seconds."""
         ends = self._clock.monotonic() + timeout
         request = json.loads(body)
         method: str = "" if isinstance(request, list) else request["method"]
