@@ -62,6 +62,14 @@ def test_a_record_is_read_back_and_settled_once(tmp_path: Path) -> None:
         assert again.entry("one") == done
 
 
+def test_missing_folders_are_created_for_the_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "one" / "two"
+    with closing(Journal(folder, CLOCK)) as journal:
+        journal.record(entry())
+        for made in (folder, folder / "running"):
+            assert made.stat().st_mode & 0o777 == 0o700
+
+
 def test_the_same_bytes_are_recorded_again_only_if_they_were_never_sent(tmp_path: Path) -> None:
     with closing(Journal(tmp_path, CLOCK)) as journal:
         assert journal.record(entry())
