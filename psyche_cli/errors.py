@@ -334,7 +334,7 @@ class AlreadyExists(Refused):
 class FeeAboveMaximum(Refused):
     """The priority ``fee`` of a transaction in lamports exceeds the ``maximum``.
 
-    It is ``units``, the limit of compute units, times ``price`` in micro-lamports.
+    It is ``units``, the compute unit limit, times ``price`` in micro-lamports.
     """
 
     fee: int | None = None
@@ -362,7 +362,7 @@ class BlockhashNotValid(Refused):
 
 
 class AlreadySent(Refused):
-    """The same transaction, down to the blockhash, was sent before. Its signature is ``signature``."""
+    """The same transaction, down to the blockhash, was already sent. Its signature is ``signature``."""
 
 
 class EffectDifference(TypedDict, total=False):

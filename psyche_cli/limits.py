@@ -42,7 +42,7 @@ LAMPORTS_PER_SIGNATURE: Final = 5_000
 """Base fee of a transaction per signature, in lamports, without a priority fee."""
 
 MAX_COMPUTE_UNITS: Final = 1_400_000
-"""Maximum limit of compute units of a transaction (``MAX_COMPUTE_UNIT_LIMIT``)."""
+"""Maximum compute unit limit of a transaction (``MAX_COMPUTE_UNIT_LIMIT``)."""
 
 MAX_LOADED_BYTES: Final = 64 * 1024 * 1024
 """Maximum, and default, limit of the data that a transaction loads (``MAX_LOADED_ACCOUNTS_DATA_SIZE_BYTES``)."""

@@ -81,7 +81,7 @@ class RequestLog:
             WriteRequest(one["method"], one["params"]) for one in requests if _changes_something(one["method"])
         ]
         started = self._clock.monotonic()
-        failure = ", no answer"
+        failure = ", no response"
         try:
             answer = transport.send(body, timeout=timeout)
             failure = ""

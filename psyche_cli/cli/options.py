@@ -152,8 +152,8 @@ def wallet_option(purpose: str) -> Option:
         metavar="FILE",
         help=f"Solana keypair file {purpose}. stdin: reads the keypair from stdin, prompt: asks for a seed phrase. "
         "Defaults to that of the Solana CLI's configuration if there is one, else to ~/.config/solana/id.json. "
-        "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) can hold the keypair itself; with this option as "
-        "well, both must be the same.",
+        "The variable RAW_WALLET_PRIVATE_KEY (JSON array or base58) can contain the keypair itself; if this option is "
+        "also given, both must be the same key.",
     )
 
 
@@ -190,7 +190,7 @@ EnvFile = Annotated[
     option(
         "--env-file",
         metavar="FILE",
-        help="Take RPC, WALLET_PRIVATE_KEY_PATH and RAW_WALLET_PRIVATE_KEY from this file of lines KEY=VALUE. Other "
+        help="Read RPC, WALLET_PRIVATE_KEY_PATH and RAW_WALLET_PRIVATE_KEY from this file of KEY=VALUE lines. Other "
         "variables in it are ignored. It takes precedence over the environment, but not over options.",
     ),
 ]
@@ -209,8 +209,8 @@ Commitment = Annotated[
     Literal["processed", "confirmed", "finalized"] | None,
     option(
         "--commitment",
-        help="How final the blocks must be on which the command relies: processed (only to look), confirmed, or "
-        "finalized, which takes about 15 seconds longer. Defaults to confirmed.",
+        help="Commitment level of everything that the command reads, simulates and waits for: processed (read-only "
+        "commands), confirmed, or finalized, which takes about 15 seconds longer. Defaults to confirmed.",
     ),
 ]
 Timeout = Annotated[
@@ -218,8 +218,8 @@ Timeout = Annotated[
     option(
         "--timeout",
         metavar="DURATION",
-        help="Time limit of the whole command: seconds, or a duration such as 2m. By default, each request that reads "
-        "is repeated for up to 20 seconds.",
+        help="Time limit of the whole command: seconds, or a duration such as 2m. By default, a failed request is "
+        "retried for up to 20 seconds.",
     ),
 ]
 WritingTimeout = Annotated[
@@ -227,8 +227,8 @@ WritingTimeout = Annotated[
     option(
         "--timeout",
         metavar="DURATION",
-        help="Time limit of the whole command: seconds, or a duration such as 2m. A short limit more often "
-        "leaves the outcome of a transaction unknown.",
+        help="Time limit of the whole command: seconds, or a duration such as 2m. With a short limit, the outcome of "
+        "a transaction is more likely to remain unknown.",
     ),
 ]
 PriorityFeePrice = Annotated[
@@ -236,8 +236,8 @@ PriorityFeePrice = Annotated[
     option(
         "--priority-fee",
         metavar="auto|PRICE",
-        help="Pay a priority fee: a price in micro-lamports per compute unit, or auto for one from the recent slots. "
-        "None by default.",
+        help="Pay a priority fee: the price in micro-lamports per compute unit, or auto to choose it from the prices "
+        "of recent slots. None by default.",
     ),
 ]
 MaxFee = Annotated[
@@ -245,12 +245,12 @@ MaxFee = Annotated[
     option(
         "--max-fee",
         metavar="SOL",
-        help="Maximum priority fee of a transaction. auto stays below it; a given price above it is refused. Defaults "
-        "to 0.001.",
+        help="Maximum priority fee of a transaction. An auto price is lowered to stay within it; a given price that "
+        "exceeds it is refused. Defaults to 0.001.",
     ),
 ]
 TransactionSignature = Annotated[str, Argument(metavar="SIGNATURE", help="Signature of the transaction, in base58.")]
-Offline = Annotated[bool, option("--offline", help="Make no requests: show what is known without the cluster.")]
+Offline = Annotated[bool, option("--offline", help="Make no requests: show only what is known without the cluster.")]
 OutputFile = Annotated[
     Path | None,
     option(
@@ -265,7 +265,8 @@ Authority = Annotated[
     option(
         "--authority",
         metavar="PUBKEY",
-        help="Public key that acts instead of the wallet. If its key is not here, see --unsigned and --sign-only.",
+        help="Public key of the authority, if it is not the wallet. If its keypair is not on this computer, use "
+        "--unsigned or --sign-only.",
     ),
 ]
 FeePayer = Annotated[
@@ -273,20 +274,22 @@ FeePayer = Annotated[
     option(
         "--fee-payer",
         metavar="KEYPAIR|PUBKEY",
-        help="Key that pays fees and rent. Defaults to the wallet, or to the authority if no wallet signs.",
+        help="Account that pays fees and rent. Defaults to the wallet, or to the authority if no wallet signs.",
     ),
 ]
 DryRun = Annotated[
     bool,
-    option("--dry-run", help="Sign and send nothing: simulate the transaction, and show its effects."),
+    option("--dry-run", help="Simulate the transaction and show its effects; sign and send nothing."),
 ]
 Unsigned = Annotated[
     bool,
-    option("--unsigned", help="Send nothing: check and print the transaction, to be signed elsewhere."),
+    option("--unsigned", help="Simulate the transaction and print it, to be signed elsewhere; send nothing."),
 ]
 SignOnly = Annotated[
     bool,
-    option("--sign-only", help="Send nothing: check the transaction, sign it with the keys here, and print it."),
+    option(
+        "--sign-only", help="Simulate the transaction, sign it with the available keys, and print it; send nothing."
+    ),
 ]
 BlockhashOption = Annotated[
     str | None,
@@ -297,7 +300,7 @@ NonceOption = Annotated[
     option(
         "--nonce",
         metavar="PUBKEY",
-        help="Nonce account whose value replaces the blockhash, so that the transaction does not expire.",
+        help="Nonce account whose durable nonce replaces the blockhash, so that the transaction does not expire.",
     ),
 ]
 NonceAuthority = Annotated[
@@ -305,7 +308,7 @@ NonceAuthority = Annotated[
     option(
         "--nonce-authority",
         metavar="KEYPAIR|PUBKEY",
-        help="Authority of the nonce account. Defaults to the key that acts.",
+        help="Authority of the nonce account. Defaults to --authority, or to the wallet.",
     ),
 ]
 SignatureElsewhere = Annotated[
@@ -313,7 +316,7 @@ SignatureElsewhere = Annotated[
     option(
         "--signer",
         metavar="PUBKEY=SIGNATURE",
-        help="Signature made elsewhere for this transaction; may be given several times.",
+        help="Signature of this transaction that was made elsewhere. Repeatable.",
     ),
 ]
 ExportFile = Annotated[
@@ -322,7 +325,7 @@ ExportFile = Annotated[
         "--output-file",
         "-o",
         metavar="FILE",
-        help="Also write the transaction of --unsigned or --sign-only to this new file. An existing file is never "
+        help="With --unsigned or --sign-only, also write the transaction to this new file. An existing file is never "
         "overwritten.",
     ),
 ]

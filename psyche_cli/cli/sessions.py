@@ -283,8 +283,8 @@ def _limits(call: Call, *, local: bool, settles: bool) -> dict[str, Any]:
         from psyche_cli.errors import UsageError
 
         raise UsageError(
-            "--commitment processed is only for commands that look: a processed block may still be dropped, and a "
-            "transaction in it with it.",
+            "--commitment processed is only for commands that send nothing: a processed block, and with it every "
+            "transaction in it, may still be dropped.",
             hint="Use confirmed, the default, or finalized.",
         )
     timeout = None

@@ -143,7 +143,7 @@ def load_keys(environment: Environment, elsewhere: Elsewhere, wallet_path: Path 
         for signer in keys.all:
             if isinstance(signer, AbsentSigner):
                 raise UsageError(
-                    f"The key of {signer.address} is not here, so the transaction cannot be signed with it.",
+                    f"The private key of {signer.address} was not provided, so the transaction cannot be signed.",
                     hint="Use --unsigned or --sign-only to export the transaction, or --signer with a signature made "
                     "elsewhere.",
                 )

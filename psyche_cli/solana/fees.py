@@ -18,7 +18,7 @@ _DEFAULT_UNITS: Final = 200_000
 class MessageFee(NamedTuple):
     """The fee of a message in lamports: ``base`` for its signatures, and at most ``priority`` on top.
 
-    ``unit_limit`` is the limit of compute units, None if the message sets none; then the priority fee is the highest
+    ``unit_limit`` is the compute unit limit, None if the message sets none; then the priority fee is the highest
     possible one. ``unit_price`` is in micro-lamports per compute unit.
     """
 

@@ -250,7 +250,7 @@ def test_a_url_that_is_rejected_twice_is_an_error(client: Downloader) -> None:
     client.service.faults["GET"] = [None, expire, expire]
     error = client.error()
     assert error["context"]["status"] == 403
-    assert "A new URL was rejected, too. 1 of 4 files are complete." in error["hint"]
+    assert "A new URL was also rejected. 1 of 4 files are complete." in error["hint"]
 
 
 def test_a_file_that_disappears_is_an_error(client: Downloader) -> None:
@@ -279,7 +279,7 @@ def test_a_long_requested_pause_is_not_waited_for(client: Downloader) -> None:
     client.service.faults["GET"] = [failing_with(503, Retry_After="7200")]
     error = client.error()
     assert error["context"]["retry_after"] == 7200
-    assert "The server asks to wait 2h." in error["hint"]
+    assert "The server requests a wait of 2h." in error["hint"]
 
 
 def test_a_requested_pause_may_be_a_date(client: Downloader) -> None:
@@ -459,7 +459,7 @@ def test_a_downloaded_file_is_not_replaced_without_consent(client: Downloader, m
     kept = client.content()
     error = client.error()
     assert error["code"] == "not_confirmed"
-    assert "log.txt already exists with other content and will be replaced." in error["message"]
+    assert "log.txt already exists with different content and will be replaced." in error["message"]
     assert "2 of 4 files are complete" in error["hint"]
     assert client.content() == kept
     assert statuses(client.data("--overwrite"))["log.txt"] == "downloaded"

@@ -233,7 +233,7 @@ def test_a_payment_of_tokens_that_was_not_sent(house: House) -> None:
     assert sorted(changes) == [(-1_500_000, 6), (1_500_000, 6)]
     assert {one["owner"] for one in data["tokens"]} == {str(owner), str(other)}
     offline = house.cli("tx", "explain", raw, "--offline")
-    assert "Payments that the instructions state" in offline.stdout
+    assert "Transfers in the instructions" in offline.stdout
     assert "pays 1.5 tokens of" in offline.stdout
 
 
@@ -533,7 +533,7 @@ def test_without_an_endpoint_the_bytes_are_explained(house: House) -> None:
     outcome = cut_off("tx", "explain", raw)
     assert outcome.code is ExitCode.OK
     assert outcome.stdout.startswith("Pauses run 'test'.")  # its id is known from the journal
-    assert "unknown: no endpoint was asked, or none answered" in outcome.stdout
+    assert "unknown: no endpoint was queried, or none responded" in outcome.stdout
     assert "Warning: Nobody answers." in outcome.stderr
     bare = cut_off("tx", "explain", in_base64(bytes(message_of(house, pausing(house)))))
     assert (bare.code, "Warning: It could not be simulated: Nobody answers." in bare.stderr) == (ExitCode.OK, True)

@@ -126,7 +126,7 @@ SENDING: list[tuple[Any, ...]] = [
 def test_a_command_that_sends_or_settles_refuses_processed(house: House, words: tuple[str, ...]) -> None:
     outcome = house.cli(*words, "--commitment", "processed")
     assert outcome.code is ExitCode.USAGE
-    assert "--commitment processed is only for commands that look" in outcome.stderr
+    assert "--commitment processed is only for commands that send nothing" in outcome.stderr
     assert house.chain.requests == []
 
 

@@ -150,7 +150,7 @@ def test_a_url_that_is_rejected_twice_is_an_error(client: Uploader) -> None:
     client.service.faults["PUT"] = [expire, expire]
     error = client.error()
     assert error["context"]["status"] == 403
-    assert "A new URL was rejected, too. 0 of 4 files are complete." in error["hint"]
+    assert "A new URL was also rejected. 0 of 4 files are complete." in error["hint"]
 
 
 def test_redirects_are_not_followed(client: Uploader) -> None:

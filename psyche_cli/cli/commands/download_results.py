@@ -27,7 +27,7 @@ def command(
         Path,
         option("--output-dir", "-o", metavar="DIR", help="Folder to write to. Defaults to the current folder."),
     ] = Path(),
-    overwrite: Annotated[bool, option("--overwrite", help="Replace existing files without being asked.")] = False,
+    overwrite: Annotated[bool, option("--overwrite", help="Replace existing files without asking.")] = False,
     yes: Yes = False,
     expires_in_seconds: ExpiresInSeconds = 3600,
     base_url: BaseUrl = BASE_URL,

@@ -13,7 +13,7 @@ BaseUrl = Annotated[
     option(
         "--base-url",
         metavar="URL",
-        help=f"Base URL of the service. Defaults to {BASE_URL}. Must be https, or http of this machine.",
+        help=f"Base URL of the service. Defaults to {BASE_URL}. Must be https, or http on this machine.",
     ),
 ]
 ExpiresInSeconds = Annotated[
@@ -21,7 +21,7 @@ ExpiresInSeconds = Annotated[
     option(
         "--expires-in-seconds",
         metavar="N",
-        help="Requested validity of the presigned URLs. Defaults to 3600. New ones are requested when they expire.",
+        help="Requested lifetime of the presigned URLs. Defaults to 3600. New ones are requested when they expire.",
         min=1,
         max=LONGEST_VALIDITY,
     ),
@@ -31,7 +31,7 @@ StallTimeout = Annotated[
     option(
         "--stall-timeout",
         metavar="SECONDS",
-        help="Repeat a request if nothing was transferred for this time.",
+        help="Retry a request after this time without progress.",
         min=1,
         max=3600,
     ),

@@ -63,7 +63,7 @@ class DeactivatedData:
     """An authorization that was deactivated."""
 
     already_so: Annotated[bool, "Whether it was already inactive, so nothing was sent."]
-    authorization: Annotated[AuthorizationData | None, "Null if it was closed before."]
+    authorization: Annotated[AuthorizationData | None, "Null if it was already closed."]
     closing_transaction: Annotated[str | None, "Signature of the transaction that closed it; null if it exists."]
 
 
@@ -71,13 +71,13 @@ class DeactivatedData:
 class ClosedAuthorizationData:
     """An authorization whose account was closed."""
 
-    already_so: Annotated[bool, "Whether it was closed before, so nothing was sent."]
+    already_so: Annotated[bool, "Whether it was already closed, so nothing was sent."]
     closing_transaction: Annotated[str, "Signature of the transaction that closed it."]
     grantor: Annotated[Address, "The join authority."]
     grantee: Annotated[Address, "The key that could join; the system program's address means everyone."]
     address: Annotated[Address, "Address of the closed account."]
     recovered_lamports: Annotated[Unsigned, "The balance of the account, without deducting the fee."]
-    recovered_by: Annotated[Address | None, "The wallet that received it; null if it was closed before."]
+    recovered_by: Annotated[Address | None, "The wallet that received it; null if it was already closed."]
 
 
 @dataclass(frozen=True)

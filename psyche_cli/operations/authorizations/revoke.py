@@ -68,7 +68,7 @@ def deactivate_join_authorization(session: SigningSession, grantee: Pubkey) -> O
 def close_join_authorization(session: SigningSession, grantee: Pubkey) -> OperationResult[ClosedAuthorizationData]:
     """Close the wallet's inactive authorization for a grantee and transfer its lamports to the wallet.
 
-    Sends nothing if it was closed before. Raises AccountNotFound, AccountError, InsufficientFunds, and Refused for an
+    Sends nothing if it is already closed. Raises AccountNotFound, AccountError, InsufficientFunds, and Refused for an
     authorization that is active, or that has delegates and was last changed by its grantor less than 30 days ago.
     """
     grantor = session.authority
@@ -91,7 +91,7 @@ def close_join_authorization(session: SigningSession, grantee: Pubkey) -> Operat
 def _closed(
     grantor: Pubkey, grantee: Pubkey, address: Pubkey, recovered: int | None, signature: str, *transactions: Receipt
 ) -> OperationResult[ClosedAuthorizationData]:
-    """The result of closing; ``recovered`` is None if the transaction ``signature`` had closed it before."""
+    """The result of closing; ``recovered`` is None if the transaction ``signature`` had already closed it."""
     who = f"the join authorization for {named(grantee)}"
     return OperationResult(
         summary=f"T{who[1:]} is already closed."

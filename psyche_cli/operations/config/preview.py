@@ -175,7 +175,7 @@ def _details(data: PreviewData, rate: RewardRate | None) -> list[tuple[str, str]
         ),
         ("  cooldown", f"{epoch.cooldown_seconds} s"),
         ("tokens per step", f"{data.tokens_per_step_at_start:,}"),
-        ("tokens in all", f"{data.tokens:,}"),
+        ("total tokens", f"{data.tokens:,}"),
     ]
     if data.tokens_per_step_at_end != data.tokens_per_step_at_start:
         grown = f"{data.tokens_per_step_at_start:,}, growing to {data.tokens_per_step_at_end:,} at step "
@@ -195,7 +195,7 @@ def _reward_rows(rewards: RewardCost, rate: RewardRate) -> Iterator[tuple[str, s
 
     yield "rewards per epoch", shown(rewards.per_epoch)
     yield "rewards per day", f"at most {shown(rewards.per_day)}"
-    yield "rewards in all", f"at most {shown(rewards.whole_run)}"
+    yield "total rewards", f"at most {shown(rewards.whole_run)}"
     if rewards.vault_available is not None:
         yield "left in the vault", shown(rewards.vault_available)
     if rewards.covered_epochs is not None and rewards.covered_seconds is not None:

@@ -156,7 +156,7 @@ def _difference(address: Pubkey, kind: str, path: str, before: Leaf, planned: Le
         planned=planned,
         after=after,
         message=f"{path} of the {kind} {address} would change from {shown_value(before)} to "
-        f"{shown_value(after)}; planned is {shown_value(planned)}.",
+        f"{shown_value(after)}; planned: {shown_value(planned)}.",
     )
 
 
@@ -164,7 +164,7 @@ def unplanned(differences: Sequence[EffectDifference]) -> UnplannedEffects:
     """The error for a transaction whose simulation differs from its plan."""
     count = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
     return UnplannedEffects(
-        f"The simulation of the transaction has other effects than planned ({count}).",
+        f"The simulation of the transaction shows unplanned effects ({count}).",
         hint="The transaction was not signed. The program may have been upgraded: check for a newer psyche-cli.",
         differences=tuple(differences),
     )

@@ -121,7 +121,7 @@ class Ledger:
     def _content(self, address: Pubkey, kind: type[_Content]) -> _Content:
         content = self._existing(address).content
         if not isinstance(content, kind):
-            raise Unpredictable(f"The account {address} is of another type than expected.")
+            raise Unpredictable(f"The account {address} has an unexpected type.")
         return content
 
     def _existing(self, address: Pubkey) -> AccountState:

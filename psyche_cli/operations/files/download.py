@@ -109,6 +109,6 @@ def _result(
         ("files", f"{len(files)} ({size_text(sum(file.size for file in files))})"),
         ("already complete", str(len(files) - len(new))),
         ("received", size_text(received)),
-        *([("checked with a checksum of the server", f"{checked} of {len(new)}")] if new else []),
+        *([("verified by a server checksum", f"{checked} of {len(new)}")] if new else []),
     )
     return OperationResult(summary, data, details if files else ())

@@ -74,7 +74,7 @@ class FileDownload:
         """Request new URLs, because the current one was rejected; once without progress."""
         self._renewals += 1
         if self._renewals > 1:
-            error.hint = "A new URL was rejected, too."
+            error.hint = "A new URL was also rejected."
             raise error
         self._transfers.environment.progress(f"Requesting a new URL for {self._path.text}.")
         self._listing.renew(self._path)
@@ -112,7 +112,9 @@ class FileDownload:
                 same = None if is_range else self._same(target, existing, answer, checksums)
                 if same is not None:
                     return same
-                self._may_replace(f"The file {target.shown} already exists with other content and will be replaced.")
+                self._may_replace(
+                    f"The file {target.shown} already exists with different content and will be replaced."
+                )
             return self._receive(target, answer, checksums, offset if is_range else 0)
 
     def _discard_partial(self) -> None:
@@ -125,7 +127,7 @@ class FileDownload:
             self._discard_partial()
             raise _StartAgain(
                 BadServiceResponse(
-                    f"{answer.label} sent another part of {self._path.text} than requested.",
+                    f"{answer.label} sent a different part of {self._path.text} than requested.",
                     endpoint=answer.label,
                     path=self._path.text,
                 )
@@ -202,7 +204,8 @@ class FileDownload:
         self._discard_partial()
         raise _StartAgain(
             BadServiceResponse(
-                f"The content of {self._path.text} does not match the {_ALGORITHMS[wrong]} checksum of {answer.label}.",
+                f"The content of {self._path.text} does not match the {_ALGORITHMS[wrong]} checksum "
+                f"sent by {answer.label}.",
                 endpoint=answer.label,
                 path=self._path.text,
                 checksum=wrong,

@@ -128,7 +128,7 @@ class FileHttp:
         label = endpoint_label(url)
         server = self._server(url, label)
         started = self._clock.monotonic()
-        outcome = "no answer"
+        outcome = "no response"
         connection = server.take() or self._connected(server, label)
         watch = _Watch(connection, label, self._stall_seconds)
         keep = False

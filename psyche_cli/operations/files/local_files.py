@@ -62,7 +62,7 @@ def _checked(local: Path, path: str, root: Path | None) -> LocalFile:
     if not stat.S_ISREG(local.stat().st_mode):
         raise _unsafe(local, "is not a regular file")
     if root is not None and not local.resolve(strict=True).is_relative_to(root):
-        raise _unsafe(local, "is a link to a file outside of the folder")
+        raise _unsafe(local, "is a link to a file outside the folder")
     if not path.isprintable():
         raise _unsafe(local, "has control characters or invalid characters in its name")
     return LocalFile(local, path)
@@ -78,6 +78,6 @@ def _refuse_key(file: LocalFile) -> None:
 def _unsafe(path: Path, flaw: str) -> UnsafePath:
     return UnsafePath(
         f"{path} {flaw}, so it cannot be uploaded.",
-        hint="Nothing was uploaded. Move it out of the folder, or replace a link by a copy.",
+        hint="Nothing was uploaded. Move it out of the folder, or replace the link with a copy.",
         path=str(path),
     )

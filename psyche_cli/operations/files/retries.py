@@ -43,7 +43,7 @@ class Retries:
         delay = min(_FIRST_DELAY * 2 ** (self._failures - 1), _LONGEST_DELAY)
         if isinstance(error, HttpStatusError) and error.retry_after is not None:
             if error.retry_after > _LONGEST_WAIT:
-                error.hint = f"The server asks to wait {format_duration(error.retry_after)}."
+                error.hint = f"The server requests a wait of {format_duration(error.retry_after)}."
                 raise error
             delay = max(delay, float(error.retry_after))
         next_one = f"Trying again in {delay:g} s (attempt {self._failures + 1} of {attempts})."

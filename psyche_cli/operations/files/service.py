@@ -35,7 +35,7 @@ _HINTS: Final[Mapping[int, str]] = {
 def check_base_url(text: str) -> str:
     """The base URL without surrounding quotes and a final slash.
 
-    Raises UsageError unless it is an https URL, or an http URL of this machine, without user name, query and fragment.
+    Raises UsageError unless it is an https URL, or an http URL on this machine, without user name, query and fragment.
     """
     url = text.strip().strip('"').strip().rstrip("/")
     try:
@@ -47,7 +47,8 @@ def check_base_url(text: str) -> str:
         raise UsageError("The base URL is not valid.", hint=_BASE_HINT)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
         raise UsageError(
-            f"The base URL {endpoint_label(url)} must have the scheme https; http is only allowed for this machine.",
+            f"The base URL {endpoint_label(url)} must have the scheme https; http is only allowed for a server on this "
+            "machine.",
             hint=_BASE_HINT,
         )
     if parts.username is not None or parts.query or parts.fragment:

@@ -76,7 +76,7 @@ class _FileUpload:
     def _once_more(self, error: PsycheError) -> None:
         """Continue with a new URL, because the storage server rejected the current one; once."""
         if self._was_rejected:
-            error.hint = "A new URL was rejected, too."
+            error.hint = "A new URL was also rejected."
             raise error
         self._was_rejected = True
         self._transfers.environment.progress(f"Requesting a new URL for {self._file.path}.")
@@ -99,7 +99,7 @@ class _FileUpload:
             wrong = checksums.mismatch(sent)
             if wrong is not None:
                 raise BadServiceResponse(
-                    f"{answer.label} stored {path} with another checksum ({wrong}) than was sent.",
+                    f"{answer.label} stored {path} with a different {wrong} checksum than that of the content sent.",
                     endpoint=answer.label,
                     path=path,
                     checksum=wrong,
@@ -122,7 +122,7 @@ class _FileUpload:
     def _changed(self) -> FileError:
         return FileError(
             f"{self._file.local} changed while it was uploaded.",
-            hint="Wait until no program writes to it.",
+            hint="Wait until no other program writes to it.",
             path=str(self._file.local),
         )
 
@@ -155,6 +155,6 @@ def _result(transfers: Transfers, source: Path, files: list[UploadedFile], sent:
         ("files", f"{len(files)} ({size_text(sum(file.size for file in files))})"),
         ("already uploaded", str(len(files) - len(new))),
         ("sent", size_text(sent)),
-        *([("checked with a checksum of the server", f"{checked} of {len(new)}")] if new else []),
+        *([("verified by a server checksum", f"{checked} of {len(new)}")] if new else []),
     )
     return OperationResult(summary, data, details)

@@ -22,7 +22,7 @@ def close_run(
 ) -> OperationResult[CloseRunData]:
     """Delete both accounts of a halted run and transfer their lamports to the wallet, after confirmation.
 
-    Sends nothing if the run was closed before. Before anything is sent, raises RunNotFound, NotAuthority,
+    Sends nothing if the run is already closed. Before anything is sent, raises RunNotFound, NotAuthority,
     WrongRunState, InsufficientFunds, NotConfirmed, and Refused for a run with a treasurer, because the treasurer
     program has no instruction to close a run.
     """

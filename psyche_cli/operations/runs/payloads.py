@@ -66,13 +66,13 @@ class CloseRunData:
     """A run that was closed."""
 
     run_id: str
-    already_so: Annotated[bool, "Whether the run was closed before, so nothing was sent."]
+    already_so: Annotated[bool, "Whether the run was already closed, so nothing was sent."]
     closing_transaction: Annotated[str, "Signature of the transaction that closed the run."]
     coordinator_instance: Address
-    coordinator_account: Annotated[Address | None, "Null if the run was closed before."]
-    state_before: Annotated[StateText | None, "Null if the run was closed before."]
+    coordinator_account: Annotated[Address | None, "Null if the run was already closed."]
+    state_before: Annotated[StateText | None, "Null if the run was already closed."]
     recovered_lamports: Annotated[Unsigned, "The balance of both accounts, without deducting the fee."]
-    recovered_by: Annotated[Address | None, "The wallet that received it; null if the run was closed before."]
+    recovered_by: Annotated[Address | None, "The wallet that received it; null if the run was already closed."]
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def read_documents(environment: Environment, paths: Sequence[Path]) -> Transacti
         if bytes(other.transaction.message) != bytes(first.transaction.message):
             raise InvalidTransaction(
                 f"{paths[0]} and {path} contain different transactions.",
-                hint="Several files are for the signatures of one transaction. Send others one by one.",
+                hint="Several files must contain the same transaction. Send different transactions one at a time.",
                 path=str(path),
             )
     described = next((one for one in documents if one.genesis_hash is not None), first)
@@ -247,7 +247,7 @@ def _text(fields: Mapping[str, Any], name: str, *, optional: bool = False) -> st
     if optional and value is None:
         return ""
     if not isinstance(value, str):
-        raise InvalidTransaction(f"Its {name} is missing or not a text.")
+        raise InvalidTransaction(f"Its {name} is missing or not a string.")
     return value
 
 

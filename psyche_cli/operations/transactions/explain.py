@@ -1,4 +1,4 @@
-"""Explain a transaction or message: what it does, what it costs, and what became of it."""
+"""Explain a transaction or message: what it does, what it costs, and its outcome."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def explain(
 ) -> OperationResult[ExplainedData]:
     """Explain what was given, with the knowledge of the journal and, unless ``session`` is None, of an endpoint.
 
-    If bytes were given, an endpoint that does not answer is only a warning. ``with_logs`` adds the program logs to the
+    If bytes were given, an endpoint that does not respond is only a warning. ``with_logs`` adds the program logs to the
     text. Raises NotFound for a signature that neither the endpoint nor the journal knows, and NetworkError if the
-    endpoint does not answer and the journal does not know it.
+    endpoint does not respond and the journal does not know it.
     """
     record, problem = journal_record(journal, given.signature)
     found = _found(given, journal, session, record, programs)
@@ -95,7 +95,7 @@ def _found(
         if message is None:
             raise NotFound(
                 f"The journal {journal.path} has no transaction {given.signature}.",
-                hint="Without --offline, the cluster is asked as well.",
+                hint="Omit --offline to query the cluster as well.",
             )
         return Found(message, run_ids=known, missing=(OFFLINE,))
     try:

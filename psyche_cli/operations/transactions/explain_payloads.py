@@ -109,10 +109,10 @@ class ExplainedData:
     status: Annotated[
         Literal["landed", "failed", "not_found", "unsigned", "unknown"],
         "landed or failed on the cluster. not_found: the endpoint does not know it, so it may still land. unsigned: "
-        "the fee payer has not signed it. unknown: no endpoint answered.",
+        "the fee payer has not signed it. unknown: no endpoint responded.",
     ]
     signature: Annotated[str | None, "The signature of the fee payer in base58, which identifies the transaction."]
-    endpoint: Annotated[str | None, "Scheme, host and port of the endpoint that answered."]
+    endpoint: Annotated[str | None, "Scheme, host and port of the endpoint that responded."]
     explorer: Annotated[
         str | None, "A link to the transaction in an explorer; null unless it has landed on a public cluster."
     ]
@@ -133,5 +133,5 @@ class ExplainedData:
         list[BalanceChange] | None, "Changed balances, on the cluster or in the simulation; null if not known."
     ]
     tokens: Annotated[list[TokenBalanceChange] | None, "Changed balances of token accounts; null if not known."]
-    transfers: Annotated[list[ExplainedTransfer], "Payments that the instructions state."]
+    transfers: Annotated[list[ExplainedTransfer], "Transfers stated in the instructions."]
     record: Annotated[TransactionRecord | None, "Its record in the journal; null if there is none."]

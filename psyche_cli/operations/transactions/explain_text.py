@@ -30,7 +30,7 @@ _STATES: Final = {
     "failed": ("failed on the cluster", "bad"),
     "not_found": ("not on the cluster", "caution"),
     "unsigned": ("not signed by its fee payer", "caution"),
-    "unknown": ("unknown: no endpoint was asked, or none answered", "caution"),
+    "unknown": ("unknown: no endpoint was queried, or none responded", "caution"),
 }
 _INDENT: Final = "     "
 
@@ -185,7 +185,7 @@ def _balances(data: ExplainedData, width: int) -> Iterator[str]:
     changes += [(one.address, _token_change(one)) for one in data.tokens or ()]
     title = "Changed balances" if data.outcome is not None else "Changed balances, according to the simulation"
     if data.balances is None:
-        title, changes = "Payments that the instructions state", _payments(data.transfers)
+        title, changes = "Transfers in the instructions", _payments(data.transfers)
     if not changes:
         return
     yield from ("", title)

@@ -17,7 +17,7 @@ from psyche_cli.solana.sending.transaction import signed_transaction
 
 
 def forget(session: Session, journal: Journal, signature: Signature, *, agreed: bool) -> OperationResult[ForgetData]:
-    """Mark an unsettled transaction as forgotten, so that it no longer holds up a repetition of its command.
+    """Mark an unsettled transaction as forgotten, so that it no longer blocks its command from being repeated.
 
     Without ``agreed``, only one that can no longer land, according to the endpoint, which must serve its cluster; with
     it, no request is made. Raises NotConfirmed, NotFound, JournalError.

@@ -34,7 +34,7 @@ _INSTANCE, _TREASURER_RUN = "coordinator_instance", "run"
 class Found(NamedTuple):
     """What is known about a transaction besides its bytes.
 
-    ``endpoint`` is the label of the endpoint, if it answered. ``missing`` are sentences about what could not be found
+    ``endpoint`` is the label of the endpoint, if it responded. ``missing`` are sentences about what could not be found
     out. ``effects`` are those on the cluster or in the simulation.
     """
 

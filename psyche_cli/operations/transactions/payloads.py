@@ -101,10 +101,10 @@ class ExportedTransaction:
     format: Literal["psyche-cli transaction"]
     version: Literal[1]
     label: Annotated[str, "A short description."]
-    command: Annotated[str, "The command that made it."]
+    command: Annotated[str, "The command that created it."]
     run_id: Annotated[str | None, "The run it concerns; null if the command takes no run id."]
     intent: Annotated[str, "The request as canonical JSON, for the journal; empty if it is unknown."]
-    authority: Annotated[Address, "The key that acts."]
+    authority: Annotated[Address, "The authority whose action it is."]
     fee_payer: Annotated[Address, "The key that pays the fee; the first of the signers."]
     signers: Annotated[list[Address], "All keys that must sign, in the order of the message."]
     signatures: Annotated[list[MadeSignature], "The signatures made so far."]
@@ -129,7 +129,7 @@ class ExportedTransaction:
 class SentTransaction:
     """A transaction that was signed elsewhere and has landed."""
 
-    already_so: Annotated[bool, "Whether it had landed before, so that nothing was sent."]
+    already_so: Annotated[bool, "Whether it had already landed, so that nothing was sent."]
     signature: Annotated[str, "The signature in base58."]
     slot: Annotated[Unsigned | None, "The slot in which it landed; null if that is not known."]
     label: Annotated[str, "A short description."]

@@ -90,9 +90,7 @@ def _recorder(environment: Environment, journal: Journal, document: TransactionD
 def _require_cluster(sender: Sender, document: TransactionDocument, label: str) -> None:
     genesis = str(sender.identify_cluster())
     if document.genesis_hash not in (None, genesis):
-        raise Refused(
-            f"The transaction was made for another cluster than the one that {label} serves.", hint="Check --rpc."
-        )
+        raise Refused(f"The transaction was created for a different cluster than that of {label}.", hint="Check --rpc.")
 
 
 def _landed_before(session: Session, signature: Signature) -> int | None:
@@ -103,7 +101,7 @@ def _landed_before(session: Session, signature: Signature) -> int | None:
         return None
     if now is Fate.FAILED:
         raise Refused(
-            f"The transaction failed on-chain before, in slot {status.slot}; its fee was paid.",
+            f"The transaction already failed on-chain, in slot {status.slot}; its fee was paid.",
             hint=f"To see why: {session.given.command('tx explain', str(signature))}",
             signature=str(signature),
         )
@@ -138,7 +136,7 @@ def _settled(
     record_settlement(journal, entry, settlement, after_output)
     if settlement.state is RecordState.EXPIRED:
         raise TransactionExpired(
-            "The transaction was sent before and did not land, and can no longer land.",
+            "The transaction was already sent, did not land, and can no longer land.",
             hint="Nothing was executed and nothing was paid. Build the transaction again, and sign it again.",
             signature=entry.signature,
             last_valid_block_height=entry.last_valid_block_height,

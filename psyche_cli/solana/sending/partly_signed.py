@@ -15,7 +15,7 @@ from psyche_cli.solana.sending.transaction import Signer, serialized
 
 
 class SignedElsewhere:
-    """A signer whose key is not here: the signature was made elsewhere."""
+    """A signer whose private key is not available: the signature was made elsewhere."""
 
     def __init__(self, address: Pubkey, signature: Signature) -> None:
         self._address = address
@@ -38,7 +38,7 @@ class SignedElsewhere:
 
 
 class AbsentSigner:
-    """A signer whose key is not here, and whose signature is not known."""
+    """A signer whose private key is not available, and whose signature is not known."""
 
     def __init__(self, address: Pubkey) -> None:
         self._address = address
@@ -108,7 +108,7 @@ def read_partly_signed(content: bytes) -> PartlySigned:
     """
     decoded = decode_message(content)
     if decoded.version != "legacy":
-        raise InvalidTransaction("Versioned transactions are not supported; psyche-cli makes legacy ones.")
+        raise InvalidTransaction("Versioned transactions are not supported; psyche-cli creates legacy ones.")
     message = Message.from_bytes(decoded.content)
     given = zip(signers_of(message), decoded.signatures, strict=False)  # a bare message has no signatures
     made = [SignedElsewhere(key, signature) for key, signature in given if signature != Signature.default()]

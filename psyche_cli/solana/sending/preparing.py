@@ -202,7 +202,7 @@ class Preparer:
                 break
         accepted = accept(prepared)
         if accepted is None:
-            raise AlreadySent("This transaction, with this blockhash, was sent before.")
+            raise AlreadySent("This transaction, with this blockhash, was already sent.")
         return accepted
 
     def priority_fee(self, instructions: Sequence[Instruction], payer: Pubkey) -> int:

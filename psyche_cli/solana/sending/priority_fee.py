@@ -1,4 +1,4 @@
-"""Priority fees: the price of a compute unit, and a limit of compute units taken from a simulation.
+"""Priority fees: the compute unit price, and a compute unit limit taken from a simulation.
 
 A priority fee is the limit times the price, rounded up, whether or not the units are used. So the limit is set to what
 the simulation consumed plus a margin. The message with the final limit and price is then simulated again and signed as
@@ -56,7 +56,7 @@ class PriorityFee(NamedTuple):
 
 
 def requested_fee(price: str | None, maximum: str | None) -> PriorityFee | None:
-    """The priority fee for the texts of ``--priority-fee`` and ``--max-fee``; None if none is paid.
+    """The priority fee for the values of ``--priority-fee`` and ``--max-fee``; None if none is paid.
 
     Raises UsageError for an invalid price, or a maximum without a price, and InvalidAmount for an invalid maximum.
     """
@@ -77,7 +77,7 @@ def requested_fee(price: str | None, maximum: str | None) -> PriorityFee | None:
 
 
 class ComputeBudget(NamedTuple):
-    """A limit of compute ``units``, and the ``price`` of a unit in micro-lamports."""
+    """A compute unit limit (``units``), and the ``price`` of a unit in micro-lamports."""
 
     units: int
     price: int

@@ -57,7 +57,7 @@ def command(
             variable=False,
             metavar="RUN_ID",
             values=run_ids,
-            help="Use the reward rate, the token and the vault of this run. The only option that needs a cluster.",
+            help="Use the reward rate, the token and the vault of this run. Only this option needs a cluster.",
         ),
     ] = None,
     treasurer_index: TreasurerIndex = None,

@@ -29,9 +29,9 @@ def command(
 ) -> Reading:
     """Explain any transaction or message, before or after it was sent.
 
-    Shows each instruction with its accounts and arguments, who has signed, the fee, the changes of balances and the run
+    Shows each instruction with its accounts and arguments, who has signed, the fee, the balance changes and the run
     that it concerns. A transaction that has not landed is simulated, which changes nothing. With --verbose, the program
-    logs are shown too. If no endpoint answers, explains what the bytes alone say.
+    logs are shown too. If no endpoint responds, explains only what the bytes themselves contain.
     """
     from psyche_cli.operations.journal import open_journal
     from psyche_cli.operations.transactions.explain import explain

@@ -24,23 +24,24 @@ def command(
         str | None, Argument(metavar="[SIGNATURE]", help="The transaction whose outcome does not matter.")
     ] = None,
     *,
-    settled: Annotated[
-        bool, option("--settled", help="Instead remove old transactions whose outcome is recorded.")
-    ] = False,
+    settled: Annotated[bool, option("--settled", help="Remove old settled transactions instead.")] = False,
     older_than: Annotated[
         str | None,
-        option("--older-than", metavar="DURATION", help="Age of those to remove, such as 30d. Defaults to 90d."),
+        option(
+            "--older-than",
+            metavar="DURATION",
+            help="Minimum age of transactions to remove, such as 30d. Defaults to 90d.",
+        ),
     ] = None,
     yes: Annotated[bool, option("--yes", "-y", help="Forget it even if it may still land.")] = False,
     state_dir: StateDir = None,
 ) -> Reading:
     """Stop waiting for the outcome of a transaction.
 
-    An unsettled transaction holds up a repetition of its command until its outcome is known. This command lets the
-    repetition go ahead. Refuses a transaction that may still land, unless --yes is given.
+    An unsettled transaction blocks its command from being repeated until its outcome is known; this removes the block.
+    Refuses a transaction that may still land, unless --yes is given.
 
-    With --settled, it removes settled transactions that are older than 90 days from the journal; it never removes
-    unsettled ones.
+    With --settled, removes settled transactions older than 90 days from the journal, but never unsettled ones.
     """
     from psyche_cli.operations.journal import open_journal
     from psyche_cli.operations.transactions.forget import forget, forget_settled

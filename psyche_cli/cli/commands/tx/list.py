@@ -20,7 +20,10 @@ def command(
     ] = None,
     all: Annotated[bool, option("--all", help="Also list transactions whose outcome is recorded.")] = False,
     limit: Annotated[
-        int, option("--limit", metavar="N", help="With --all, at most this many of them, the latest.", min=1)
+        int,
+        option(
+            "--limit", metavar="N", help="With --all, list at most this many settled transactions, the latest.", min=1
+        ),
     ] = 100,
     state_dir: StateDir = None,
 ) -> Result:
