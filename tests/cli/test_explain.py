@@ -563,7 +563,7 @@ def test_offline_makes_no_request(house: House, offline: CommandLine) -> None:
     assert "Warning: No request was made" in outcome.stderr
     unknown = offline("tx", "explain", str(Signature.new_unique()), "--offline")
     assert unknown.code is ExitCode.NOT_FOUND
-    assert "Without --offline" in unknown.stderr
+    assert "Omit --offline" in unknown.stderr
 
 
 def test_a_signature_that_nobody_knows(house: House) -> None:

@@ -398,7 +398,7 @@ def test_another_cluster_is_refused(running: House, offline: CommandLine) -> Non
     path = signed(offline, exported(running, *PAUSE), running.owner)
     other = tampered(path, lambda fields: fields.update(genesis_hash=str(Pubkey.new_unique())))
     error = refused(running.cli("tx", "send", other, "--output", "json"), ExitCode.REFUSED, "refused")
-    assert "another cluster" in error["message"]
+    assert "different cluster" in error["message"]
 
 
 def test_a_program_error_is_found_before_sending(running: House, offline: CommandLine) -> None:

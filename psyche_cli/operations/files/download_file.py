@@ -136,7 +136,7 @@ class FileDownload:
     def _same(
         self, target: TargetFile, existing: os.stat_result, answer: Answer, checksums: Checksums
     ) -> DownloadedFile | None:
-        """The existing file, if a checksum of the server proves that it has the same content."""
+        """The existing file, if a server checksum proves that it has the same content."""
         if answer.length != existing.st_size or not (checksums.expected or checksums.tag_md5):
             return None
         digests = Digests(with_crc32c=checksums.needs_crc32c)
