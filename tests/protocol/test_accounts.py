@@ -16,6 +16,7 @@ from psyche_cli.errors import AccountError, MalformedAccount, WrongDiscriminator
 from psyche_cli.protocol.accounts.small_accounts import (
     Authorization,
     decode_authorization,
+    decode_claimer_treasurer_run,
     decode_instance,
     decode_participant,
     decode_treasurer_run,
@@ -152,6 +153,20 @@ def test_treasurer_run() -> None:
     assert run.total_claimed_earned_points == 8
 
 
+CLAIMER_RUN = bytes.fromhex(
+    "c7369b56eb73f6bd"
+    "fc"
+    "9f86d081884c7d65" + hex_key(1) + hex_key(3) + hex_key(4) + hex_key(5) + "0700000000000000" + "0800000000000000"
+).ljust(168, b"\0")
+
+
+def test_treasurer_run_with_one_authority() -> None:
+    run = decode_claimer_treasurer_run(raw(CLAIMER_RUN, owner=PUBLISHED.treasurer))
+    assert (run.bump, run.index, run.authority) == (252, 7313085519096743583, key(1))
+    assert (run.coordinator_account, run.coordinator_instance, run.collateral_mint) == (key(3), key(4), key(5))
+    assert (run.total_claimed_collateral_amount, run.total_claimed_earned_points) == (7, 8)
+
+
 PARTICIPANT = bytes.fromhex("208e6c4ff7b33606" + "fb" + "0100000000000000" + "0200000000000000").ljust(32, b"\0")
 
 
@@ -167,6 +182,7 @@ BORSH: list[tuple[Decoder, bytes, Pubkey, int]] = [
     (decode_instance, INSTANCE, PUBLISHED.coordinator, 115),
     (decode_authorization, AUTHORIZATION, PUBLISHED.authorizer, len(AUTHORIZATION)),
     (decode_treasurer_run, RUN, PUBLISHED.treasurer, 193),
+    (decode_claimer_treasurer_run, CLAIMER_RUN, PUBLISHED.treasurer, 161),
     (decode_participant, PARTICIPANT, PUBLISHED.treasurer, 25),
 ]
 

@@ -147,6 +147,26 @@ def test_searches_one_by_one_if_the_batch_fails(answer: Answer) -> None:
     assert [isinstance(body, list) for body in bodies] == [True, False, False]
 
 
+PRICES = [{"slot": 5, "prioritizationFee": 7}, {"slot": 6, "prioritizationFee": 0}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "requests"),
+    [
+        (lambda ids: [result(ids[0], SIMULATION), result(ids[1], PRICES)], [True]),
+        (lambda ids: [result(ids[0], SIMULATION), result(ids[1], [{"slot": 5}])], [True, False, False]),
+        (lambda ids: [result(ids[0], {}), result(ids[1], PRICES)], [True, False, False]),
+        (lambda ids: error(None), [True, False, False]),
+    ],
+    ids=["in one batch", "invalid prices", "invalid simulation", "rejected batch"],
+)
+def test_recent_prices_come_with_the_simulation_or_one_by_one(answer: Answer, requests: list[bool]) -> None:
+    endpoint = Endpoint(answer, {"simulateTransaction": SIMULATION, "getRecentPrioritizationFees": PRICES})
+    simulation, prices = RpcClient(endpoint, FakeClock()).simulate_with_recent_prices(b"transaction", [A])
+    assert (simulation.err, simulation.slot, prices) == (None, 5, [7, 0])
+    assert [isinstance(body, list) for body in endpoint.bodies] == requests
+
+
 def test_no_batch_after_the_deadline() -> None:
     clock = FakeClock()
     endpoint = Endpoint(lambda ids: [])

@@ -122,6 +122,19 @@ def test_a_failed_write_leaves_the_journal_as_it_was(tmp_path: Path, monkeypatch
         assert journal.record(entry("new")), "the connection can still be used"
 
 
+def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path, CLOCK)) as journal:
+        journal.record(entry())
+        connection = journal._open()
+        [size] = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {size}")
+        with pytest.raises(JournalError, match="cannot be written: database or disk is full") as caught:
+            journal.record(entry("large", raw=bytes(100_000)))
+        assert caught.value.hint.startswith("Free some space")
+        assert journal.record(entry("small")), "there is room for it"
+        assert [one.signature for one in journal.entries()] == ["one", "small"]
+
+
 def test_a_record_is_left_behind_when_its_process_has_ended(tmp_path: Path) -> None:
     first, second = Journal(tmp_path, CLOCK), Journal(tmp_path, CLOCK)
     first.record(entry(session=first.session))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.hash import Hash
 
 from psyche_cli.errors import (
+    AlreadySent,
     Interrupted,
     JournalError,
     ProgramRefused,
@@ -20,10 +24,12 @@ from psyche_cli.errors import (
     Unreachable,
 )
 from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
-from psyche_cli.solana.sending.recording import Recorder
+from psyche_cli.solana.sending.recording import Recorder, intent_text
 from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.settle import how_to_settle
+from psyche_cli.solana.sending.transaction import SignedTransaction, sign_transaction
 from psyche_cli.suggestions import GivenOptions
 from tests.solana.scripted import RpcFault
 from tests.solana.stage import BROKEN, CUSTOM, PAYMENT, REFUSED, SLOW, WALLET, Stage
@@ -180,6 +186,69 @@ def test_an_interruption_while_waiting_leaves_it_unsettled(stage: RecordedStage)
     stage.on("getTransaction", KeyboardInterrupt())
     stage.fails(Interrupted)
     assert stage.record.is_unsettled
+
+
+def test_the_intent_does_not_depend_on_the_order_of_the_options() -> None:
+    options = {"run_id": "é", "amount": Decimal("1.5"), "folder": Path("a")}
+    expected = '{"command": "pay", "options": {"amount": "1.5", "folder": "a", "run_id": "\\u00e9"}}'
+    assert intent_text("pay", options) == intent_text("pay", dict(reversed(options.items()))) == expected
+
+
+# --- sending what was signed elsewhere --------------------------------------------------------------------------------
+
+
+def signed_elsewhere() -> SignedTransaction:
+    return sign_transaction([PAYMENT], WALLET, (), Blockhash(Hash(bytes([5] * 32)), 250))
+
+
+def test_a_signed_transaction_is_simulated_with_its_signatures_and_recorded_before_it_is_sent(
+    stage: RecordedStage,
+) -> None:
+    signed = signed_elsewhere()
+    receipt = stage.sender.send_signed(signed, label="payment", creates={"an address": "an account"})
+    [params] = [params for method, params in stage.cluster.calls if method == "simulateTransaction"]
+    assert base64.b64decode(params[0]) == signed.raw
+    assert params[1]["sigVerify"] is True
+    assert "replaceRecentBlockhash" not in params[1]
+    assert stage.cluster.sent == [signed.raw]
+    assert receipt.signature == stage.record.signature == str(signed.signature)
+    assert (stage.record.state, stage.record.created_accounts) == (
+        RecordState.LANDED,
+        (("an address", "an account"),),
+    )
+
+
+def test_a_signed_payment_is_unsettled_until_the_output(stage: RecordedStage) -> None:
+    stage.sender.send_signed(signed_elsewhere(), label="payment", pays_again=True)
+    assert stage.record.is_unsettled
+    [callback] = stage.after_output
+    callback()
+    assert stage.record.state is RecordState.LANDED
+
+
+def test_a_signed_transaction_that_is_refused_is_not_recorded(stage: RecordedStage) -> None:
+    stage.on("simulateTransaction", stage.cluster.simulation(CUSTOM, ("why",)))
+    with pytest.raises(ProgramRefused) as caught:
+        stage.sender.send_signed(signed_elsewhere(), label="payment")
+    assert (caught.value.sent, caught.value.logs) == (False, ("why",))
+    assert stage.journal.entries() == []
+    assert stage.cluster.sent == []
+
+
+def test_a_signed_transaction_that_has_just_landed_is_not_refused(stage: RecordedStage) -> None:
+    stage.on("simulateTransaction", stage.cluster.simulation("AlreadyProcessed"))
+    stage.sender.send_signed(signed_elsewhere(), label="payment")
+    assert stage.record.state is RecordState.LANDED
+
+
+def test_a_signed_transaction_that_another_process_sends_is_left_to_it(stage: RecordedStage) -> None:
+    signed = signed_elsewhere()
+    stage.sender.send_signed(signed, label="payment")
+    second = RecordedStage(stage.journal.path.parent)
+    with closing(second.journal), pytest.raises(AlreadySent) as caught:
+        second.sender.send_signed(signed, label="payment")
+    assert (caught.value.sent, caught.value.signature) == (False, str(signed.signature))
+    assert second.cluster.sent == []
 
 
 # --- settling what an earlier process recorded ------------------------------------------------------------------------
