@@ -170,19 +170,19 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
     "rates without funds": (
         rewarded,
         (*RATES, "12.5"),
-        ["psyche-cli treasurer-top-up-rewards --run-id test --collateral-amount 12.5"],
+        ["psyche-cli treasurer-top-up-rewards --run-id test --collateral-amount 125"],
     ),
     "top-up": (rewarded, ("treasurer-top-up-rewards", *RUN, "--collateral-amount", "1"), []),
     "top-up of too little": (
         promising,
         ("treasurer-top-up-rewards", *RUN, "--collateral-amount", "1"),
-        ["psyche-cli treasurer-top-up-rewards --run-id test --collateral-amount 11.5"],
+        ["psyche-cli treasurer-top-up-rewards --run-id test --collateral-amount 124"],
     ),
     "resumed without funds": (
         promising,
         ("set-paused", *RUN, "--resume"),
         [
-            "psyche-cli treasurer-top-up-rewards --run-id test --collateral-amount 12.5",
+            "psyche-cli treasurer-top-up-rewards --run-id test --collateral-amount 125",
             "psyche-cli json-dump-run --run-id test",
         ],
     ),
