@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO, TypeAlias
 
 from psyche_cli.diagnostics import Diagnostics
+from psyche_cli.errors import UsageError
 from psyche_cli.printable import is_utf8
 from psyche_cli.redaction import Redactor
 from psyche_cli.request_log import RequestLog
@@ -238,9 +239,12 @@ class Environment:
             self.diagnostics.line(line)
 
     def stdin_bytes(self, most: int) -> bytes:
-        """The content of stdin regardless of the locale, at most the first ``most`` bytes."""
+        """The content of stdin regardless of the locale, at most the first ``most`` bytes. Raises UsageError."""
         stream = self.stdin
-        content: bytes = stream.buffer.read(most) if hasattr(stream, "buffer") else stream.read().encode()
+        try:
+            content: bytes = stream.buffer.read(most) if hasattr(stream, "buffer") else stream.read().encode()
+        except OSError as error:
+            raise UsageError(f"Cannot read standard input: {error.strerror or error}.") from error
         return content[:most]
 
     @property

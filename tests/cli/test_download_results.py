@@ -193,6 +193,43 @@ def test_a_wrong_part_is_not_appended(client: Downloader, answer: Any) -> None:
     assert client.content() == FILES
 
 
+@pytest.mark.parametrize("total", [str(len(BIG)), "*"], ids=["known", "unknown"])
+def test_a_part_that_ends_early_does_not_complete_the_file(client: Downloader, total: str) -> None:
+    part = {"Content_Range": f"bytes 200000-200009/{total}", "ETag": tag_of(BIG)}
+    client.service.faults["GET"] = [truncated(200_000), replying(206, BIG[200_000:200_010], **part)]
+    data = client.data()
+    assert client.content() == FILES
+    assert data["files"][0]["sha256"] == hashlib.sha256(BIG).hexdigest()
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": tag_of(BIG)}], ids=["without a tag", "with a tag"])
+def test_a_part_that_was_not_requested_is_not_taken_for_the_file(client: Downloader, headers: dict[str, str]) -> None:
+    part = replying(206, BIG[:10], Content_Range=f"bytes 0-9/{len(BIG)}", **headers)
+    client.service.faults["GET"] = [part]
+    client.data()
+    assert client.content() == FILES
+
+
+def test_a_file_that_starts_again_and_again_makes_no_progress(client: Downloader) -> None:
+    client.service.files = {"weights.bin": BIG * 8}
+    client.service.tags = False
+    client.service.faults["GET"] = [truncated(3_000_000)] * 20
+    assert client.error()["code"] == "unreachable"
+    assert client.service.count("GET") == 5
+
+
+def test_progress_is_what_is_beyond_the_furthest_position(client: Downloader) -> None:
+    client.service.files = {"weights.bin": BIG * 20}
+    client.service.faults["GET"] = [truncated(1_200_000)] * 8
+    assert client.data()["files"][0]["resumed_from"] > 8 * 1_100_000
+
+
+def test_a_folder_that_is_a_loop_of_links_is_refused(client: Downloader) -> None:
+    client.out.symlink_to(client.out)
+    assert client.error()["code"] == "file_error"
+    assert client.service.requests == []
+
+
 CHECKSUMS = {
     "content-md5": lambda content: {"Content-MD5": checksum_text("md5", content)},
     "digest": lambda content: {"Digest": f"sha-256={checksum_text('sha256', content)},unixsum=30637"},

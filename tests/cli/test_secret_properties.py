@@ -45,6 +45,12 @@ VERBS: dict[str, list[str]] = {
     "cost": ["cost", "--run-id", "test"],
     "json-dump-run": ["json-dump-run", "--run-id", "test"],
     "json-dump-user": ["json-dump-user", "--run-id", "test", "--address", ADDRESS],
+    "decode": ["decode", "account.json"],
+    "lifecycle list": ["lifecycle", "list"],
+    "lifecycle show": ["lifecycle", "show", "psyche-run", "--state", "Warmup"],
+    "lifecycle explain": ["lifecycle", "explain", "psyche-run", "Warmup"],
+    "lifecycle next": ["lifecycle", "next", "psyche-run", "Cooldown", "--given", "cooldown-over"],
+    "lifecycle crynux-group": ["lifecycle", "crynux-group", "ScoreReady:aa", "ScoreReady:bb", "ErrorReported"],
     # Read the wallet, but make no request.
     "download-results": ["download-results", "--run-id", "test", "-o", "account.json"],
     "upload-data": ["upload-data", "--run-id", "test", "--path", "missing"],
@@ -76,6 +82,7 @@ VERBS: dict[str, list[str]] = {
     "airdrop": ["airdrop", "1", ADDRESS],
     "tx list": ["tx", "list", "--run-id", "test"],
     "tx status": ["tx", "status", SIGNATURE],
+    "tx explain": ["tx", "explain", SIGNATURE],
     "tx resume": ["tx", "resume", SIGNATURE],
     "tx forget": ["tx", "forget", SIGNATURE],
     "nonce create": ["nonce", "create", ADDRESS],
@@ -99,6 +106,12 @@ VERBS: dict[str, list[str]] = {
     "localnet programs": ["localnet", "programs", "--export", "programs"],
 }
 WITHOUT_ENDPOINT = (
+    "decode",
+    "lifecycle list",
+    "lifecycle show",
+    "lifecycle explain",
+    "lifecycle next",
+    "lifecycle crynux-group",
     "download-results",
     "upload-data",
     "tx list",

@@ -36,11 +36,17 @@ class Broken(io.StringIO):
         raise OSError(self._number, os.strerror(self._number))
 
 
-def run_on(house: House, *words: str, stdout: io.TextIOBase | None = None, stderr: io.TextIOBase | None = None) -> int:
+def run_on(
+    house: House,
+    *words: str,
+    stdin: io.TextIOBase | None = None,
+    stdout: io.TextIOBase | None = None,
+    stderr: io.TextIOBase | None = None,
+) -> int:
     """Run a command with the given streams."""
     usual = environment_of(house.cli)
     environment = Environment(
-        stdin=usual.stdin,
+        stdin=stdin or usual.stdin,  # type: ignore[arg-type]  # has the methods of a TextIO
         stdout=stdout or usual.stdout,  # type: ignore[arg-type]  # has the methods of a TextIO
         stderr=stderr or usual.stderr,  # type: ignore[arg-type]  # likewise
         variables=usual.variables,
@@ -97,6 +103,59 @@ def test_a_full_disk_is_reported_once_with_what_landed(house: House, output: str
         told = "Transaction landed: (resume) " if "test" in words else "Error: Run 'none' does not exist"
         assert told in stderr.getvalue()
     assert house.chain.sent == (3 if "test" in words else 2)
+
+
+READERS = (
+    ("decode", "-"),
+    ("tx", "explain", "-"),
+    ("tx", "sign", "-"),
+    ("tx", "send", "-"),
+    ("config", "check", "-"),
+    ("config", "preview", "-"),
+    ("config", "diff", "--run-id", "test", "-"),
+    ("update-config", "--run-id", "test", "--config-path", "-"),
+)
+"""Commands that read standard input."""
+
+
+class Unreadable(io.RawIOBase):
+    """A stream that was opened only for writing."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: object) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+@pytest.mark.parametrize("words", READERS, ids=" ".join)
+def test_stdin_that_cannot_be_read_is_not_taken_for_closed_stdout(house: House, words: tuple[str, ...]) -> None:
+    stdin, stdout = io.TextIOWrapper(io.BufferedReader(Unreadable())), io.StringIO()
+    assert run_on(house, *words, "--output", "json", stdin=stdin, stdout=stdout) == ExitCode.USAGE
+    assert json.loads(stdout.getvalue())["error"]["message"] == "Cannot read standard input: Bad file descriptor."
+
+
+class Endless(io.RawIOBase):
+    """A stream without an end, of which at most 100 MB may be read."""
+
+    left = 100_000_000
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a RawIOBase is only given this
+        self.left -= len(buffer)
+        assert self.left > 0
+        buffer[:] = b"A" * len(buffer)
+        return len(buffer)
+
+
+@pytest.mark.parametrize("words", READERS, ids=" ".join)
+def test_stdin_without_an_end_is_read_to_the_largest_size(house: House, words: tuple[str, ...]) -> None:
+    stdin, stdout = io.TextIOWrapper(io.BufferedReader(Endless())), io.StringIO()
+    code = run_on(house, *words, "--output", "json", stdin=stdin, stdout=stdout)
+    assert code in (ExitCode.USAGE, ExitCode.CONFIGURATION)
+    assert "larger than" in stdout.getvalue()
 
 
 class Odd(io.StringIO):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from psyche_cli.operations.files.download import Listing
 
 _PROGRESS: Final = 1024 * 1024
-"""Bytes after which a failed attempt counts as progress."""
+"""Bytes beyond the furthest position so far after which a failed attempt counts as progress."""
+
+_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-[0-9]{1,19}/([0-9]{1,19})", re.IGNORECASE)
+"""Content-Range with the first byte and the size of the whole file."""
 
 
 class FileDownload:
@@ -43,6 +47,7 @@ class FileDownload:
         self._may_replace = may_replace
         self._restarts = 0
         self._renewals = 0
+        self._position = self._furthest = 0
         self.received = 0
 
     def run(self) -> DownloadedFile:
@@ -53,7 +58,6 @@ class FileDownload:
             self._discard_partial()  # from now on, what is in the folder may be from this download
         with self._folder.file(self._path) as target:
             while True:
-                before = self.received
                 try:
                     return self._attempt(target)
                 except _StartAgain as reason:
@@ -62,7 +66,9 @@ class FileDownload:
                         raise reason.error from None
                     self._transfers.environment.progress(f"{reason.error.message} Starting {self._path.text} again.")
                 except PsycheError as error:
-                    if self.received - before >= _PROGRESS:
+                    # A file that starts again does not make progress until it is beyond where it was.
+                    if self._position - self._furthest >= _PROGRESS:
+                        self._furthest = self._position
                         retries.progressed()
                         self._renewals = 0
                     if needs_new_url(error):
@@ -105,8 +111,7 @@ class FileDownload:
             if answer.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
                 raise answer.failure()
             is_range = answer.status == HTTPStatus.PARTIAL_CONTENT
-            if is_range:
-                self._check_range(answer, offset, known.tag if known else "")
+            size = self._size_in_range(answer, offset, known.tag if known else "") if is_range else answer.length
             checksums = checksums_of(answer.headers, "part" if is_range else "file")
             if existing is not None:
                 same = None if is_range else self._same(target, existing, answer, checksums)
@@ -115,23 +120,27 @@ class FileDownload:
                 self._may_replace(
                     f"The file {target.shown} already exists with different content and will be replaced."
                 )
-            return self._receive(target, answer, checksums, offset if is_range else 0)
+            return self._receive(target, answer, checksums, offset if is_range else 0, size)
 
     def _discard_partial(self) -> None:
         self._transfers.record.downloaded(self._folder.path, self._path.text, Download(""))
 
-    def _check_range(self, answer: Answer, offset: int, tag: str) -> None:
-        """Check that a partial response continues the partial file."""
-        unit, _, rest = answer.headers.get("content-range", "").partition(" ")
-        if (unit.lower(), rest.partition("-")[0]) != ("bytes", str(offset)) or answer.headers.get("etag", tag) != tag:
-            self._discard_partial()
-            raise _StartAgain(
-                BadServiceResponse(
-                    f"{answer.label} sent a different part of {self._path.text} than requested.",
-                    endpoint=answer.label,
-                    path=self._path.text,
-                )
+    def _size_in_range(self, answer: Answer, offset: int, tag: str) -> int:
+        """The size of the whole file in a partial response, which must continue the partial file."""
+        found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
+        if found is None or offset == 0 or int(found[1]) != offset or answer.headers.get("etag", tag) != tag:
+            raise self._wrong_part(answer)
+        return int(found[2])
+
+    def _wrong_part(self, answer: Answer) -> _StartAgain:
+        self._discard_partial()
+        return _StartAgain(
+            BadServiceResponse(
+                f"{answer.label} sent a different part of {self._path.text} than requested.",
+                endpoint=answer.label,
+                path=self._path.text,
             )
+        )
 
     def _same(
         self, target: TargetFile, existing: os.stat_result, answer: Answer, checksums: Checksums
@@ -157,7 +166,9 @@ class FileDownload:
         download = Download(answer.headers.get("etag", ""), digests.size, digests.sha256, status.st_mtime_ns)
         self._transfers.record.downloaded(self._folder.path, self._path.text, download)
 
-    def _receive(self, target: TargetFile, answer: Answer, checksums: Checksums, offset: int) -> DownloadedFile:
+    def _receive(
+        self, target: TargetFile, answer: Answer, checksums: Checksums, offset: int, size: int | None
+    ) -> DownloadedFile:
         if answer.length is not None:
             target.check_space(answer.length)
         digests = Digests(with_crc32c=checksums.needs_crc32c)
@@ -169,6 +180,8 @@ class FileDownload:
                 tag = answer.headers.get("etag", "")
                 self._transfers.record.downloaded(self._folder.path, self._path.text, Download(tag))
             self._stream(answer, file, digests, offset)
+            if size not in (None, digests.size):  # a server may send less than the rest of the file
+                raise self._wrong_part(answer)
             self._verify(answer, checksums, digests, file)
             self._remember(answer, digests, target.finish(file))
         checked = checksums.matches(digests)
@@ -184,9 +197,11 @@ class FileDownload:
     def _stream(self, answer: Answer, file: BinaryIO, digests: Digests, offset: int) -> None:
         progress, length = self._transfers.progress, answer.length
         progress.begin(self._path.text, None if length is None else offset + length, offset)
+        self._position = offset
         try:
             for piece in answer.pieces():
                 self.received += len(piece)
+                self._position += len(piece)
                 digests.update(piece)
                 file.write(piece)
                 progress.advance(len(piece))

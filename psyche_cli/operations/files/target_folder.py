@@ -26,7 +26,7 @@ class TargetFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.resolve()
+        self.path = Path(os.path.realpath(path))  # Path.resolve fails for loops of links until Python 3.13
 
     @property
     def is_empty(self) -> bool:

@@ -54,7 +54,9 @@ def read_accounts(environment: Environment, path: Path, is_known: Callable[[byte
     name = "Standard input" if path == STDIN else str(path)
     if path != STDIN:
         refuse_key_as_path("FILE", path)
-    content = _content(environment, path)
+    content = environment.stdin_bytes(_LARGEST + 1) if path == STDIN else _content(path)
+    if len(content) > _LARGEST:
+        raise UsageError(f"{name} is larger than {_LARGEST // 1024 // 1024} MiB.")
     if not content.strip():
         raise UsageError(f"{name} is empty.", hint=_FORMS)
     if is_known(content):
@@ -70,20 +72,12 @@ def read_accounts(environment: Environment, path: Path, is_known: Callable[[byte
     return GivenAccounts([GivenAccount(_from_text(text, name, is_known))], is_list=False)
 
 
-def _content(environment: Environment, path: Path) -> bytes:
+def _content(path: Path) -> bytes:
     try:
-        if path != STDIN:
-            with path.open("rb") as stream:
-                content = stream.read(_LARGEST + 1)
-        elif hasattr(environment.stdin, "buffer"):
-            content = environment.stdin.buffer.read(_LARGEST + 1)
-        else:
-            content = environment.stdin.read().encode()
+        with path.open("rb") as stream:
+            return stream.read(_LARGEST + 1)
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.", path=str(path)) from error
-    if len(content) > _LARGEST:
-        raise UsageError(f"{path} is larger than {_LARGEST // 1024 // 1024} MiB.", path=str(path))
-    return content
 
 
 def _from_text(text: str, name: str, is_known: Callable[[bytes], bool]) -> bytes:

@@ -170,15 +170,7 @@ def read_documents(environment: Environment, paths: Sequence[Path]) -> Transacti
 def _read(environment: Environment, path: Path) -> TransactionDocument:
     refuse_key_as_path("a transaction file", path)
     name = "standard input" if path == STDIN else str(path)
-    try:
-        if path == STDIN:
-            stream = environment.stdin
-            content = stream.buffer.read() if hasattr(stream, "buffer") else stream.read().encode()
-        else:
-            with path.open("rb") as file:
-                content = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.", path=str(path)) from error
+    content = environment.stdin_bytes(_LARGEST_FILE + 1) if path == STDIN else _content(path)
     if len(content) > _LARGEST_FILE:
         raise InvalidTransaction(f"{name} is larger than {_LARGEST_FILE} bytes.", path=str(path))
     try:
@@ -191,6 +183,14 @@ def _read(environment: Environment, path: Path) -> TransactionDocument:
         error.message = f"{name}: {error.message[0].lower()}{error.message[1:]}"
         error.path = str(path)
         raise
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", path=str(path)) from error
 
 
 def _parsed(environment: Environment, text: str) -> TransactionDocument:
