@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
 from psyche_cli.environment import SystemClock
-from psyche_cli.errors import ExitCode, PsycheError
+from psyche_cli.errors import ExitCode, HttpStatusError, PsycheError
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
@@ -108,8 +108,8 @@ def test_a_node_that_returns_no_accounts_is_reported_once(house: House, verb: An
     assert outcome.stderr.count("does not return the accounts of a simulation") == 1
 
 
-def between_read_and_simulation(house: House, act: Callable[[int], None]) -> Any:
-    """The command line of the house; ``act`` is called before each simulation with their number so far."""
+def between_read_and_simulation(house: House, act: Callable[[int], None], *, takes_batches: bool = True) -> Any:
+    """The command line of the house; ``act`` is called before each request that simulates with their number so far."""
     count = itertools.count(1)
 
     class Interfering:
@@ -119,6 +119,8 @@ def between_read_and_simulation(house: House, act: Callable[[int], None]) -> Any
             self._inner = inner
 
         def send(self, body: bytes, *, timeout: float) -> bytes:
+            if body.startswith(b"[") and not takes_batches:
+                raise HttpStatusError("No batches.", status=403)
             if b'"simulateTransaction"' in body:
                 act(next(count))
             answer: bytes = self._inner.send(body, timeout=timeout)
@@ -147,13 +149,23 @@ def test_a_change_by_others_between_read_and_simulation_is_no_difference(house: 
     assert sum("simulateTransaction" in method for method in house.chain.requests[before:]) == 2
 
 
-def test_an_account_that_changes_all_the_time_is_refused_after_three_simulations(house: House) -> None:
+def test_a_run_that_changes_before_every_simulation_is_written_to(house: House) -> None:
     house.run()
     cli = between_read_and_simulation(house, lambda number: set_rate(house, 100 + number))
+    before = len(house.chain.requests)
+    assert cli("set-future-epoch-rates", *RUN, "--earning-rate", "5").code is ExitCode.OK
+    simulations = [method for method in house.chain.requests[before:] if "simulateTransaction" in method]
+    assert simulations == ["simulateTransaction+getGenesisHash", "getMultipleAccounts+simulateTransaction"]
+
+
+def test_an_account_that_changes_all_the_time_is_refused_after_ten_simulations(house: House) -> None:
+    house.run()
+    cli = between_read_and_simulation(house, lambda number: set_rate(house, 100 + number), takes_batches=False)
     sent, before = house.chain.sent, len(house.chain.requests)
     outcome = cli("set-future-epoch-rates", *RUN, "--earning-rate", "5", "--output", "json")
     assert outcome.json["error"]["code"] == "unplanned_effects"
-    assert sum("simulateTransaction" in method for method in house.chain.requests[before:]) == 3
+    assert "change all the time" in outcome.json["error"]["hint"]
+    assert sum("simulateTransaction" in method for method in house.chain.requests[before:]) == 10
     assert house.chain.sent == sent
 
 

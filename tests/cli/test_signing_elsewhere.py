@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.signature import Signature
+from solders.system_program import AdvanceNonceAccountParams, advance_nonce_account
 from solders.transaction import Transaction
 
 from psyche_cli import base58
@@ -540,6 +542,48 @@ def test_a_transaction_with_a_nonce_outlives_blockhashes(running: House, offline
     [record] = [one for one in running.cli.json("tx", "list", "--all")["transactions"] if one["label"] == "pause"]
     assert (record["nonce_account"], record["last_valid_block_height"], record["state"]) == (nonce, None, "landed")
     assert running.cli.json("tx", "send", target)["already_so"] is True
+
+
+def record_of_killed(house: House, path: Path) -> Any:
+    """The record of ``tx send``, killed before the transaction reached the validator."""
+    killed(house, SEND, "tx", "send", path, executes=False)
+    [record] = house.cli.json("tx", "list")["transactions"]
+    return record
+
+
+def test_a_file_cannot_make_a_transaction_with_a_nonce_expire(running: House, offline: CommandLine) -> None:
+    """It would be reported as safe to repeat, and could land later."""
+    nonce = new_nonce(running)
+    path = signed(offline, exported(running, *PAUSE, "--nonce", nonce), running.owner)
+    running.cli.json("localnet", "warp", "--slots", "1")
+    record = record_of_killed(running, tampered(path, lambda fields: fields.update(last_valid_block_height=1)))
+    assert (record["nonce_account"], record["last_valid_block_height"]) == (nonce, None)
+    running.cli.json("localnet", "warp", "--slots", "400")
+    assert running.cli.json("tx", "resume")["settled"][0]["state"] == "landed"
+
+
+def test_a_transaction_that_advances_a_nonce_may_have_a_blockhash(running: House) -> None:
+    """Such as that of ``solana new-nonce``: it expires like any other, not when the nonce has another value."""
+    nonce = Pubkey.from_string(new_nonce(running))
+    running.cli.json("localnet", "warp", "--slots", "1")
+    owner = Keypair.from_json(running.owner.read_text())
+    advance = advance_nonce_account(AdvanceNonceAccountParams(nonce_pubkey=nonce, authorized_pubkey=owner.pubkey()))
+    path = running.cli.home / "advance.txt"
+
+    def write(blockhash: Hash) -> None:
+        message = Message.new_with_blockhash([advance], owner.pubkey(), blockhash)
+        path.write_text(base64.b64encode(bytes(Transaction([owner], message, blockhash))).decode())
+
+    write(Hash.new_unique())
+    outcome = running.cli("tx", "send", path, "--output", "json")
+    error = refused(outcome, ExitCode.REFUSED, "blockhash_not_valid")
+    assert error["context"]["nonce_account"] == str(nonce)
+    write(running.chain.rpc.latest_blockhash().hash)
+    height = running.chain.rpc.block_height()
+    record = record_of_killed(running, path)
+    assert record["nonce_account"] is None
+    assert height + 150 <= record["last_valid_block_height"] <= running.chain.rpc.block_height() + 150
+    assert running.cli.json("tx", "resume")["settled"][0]["state"] == "landed"
 
 
 def test_a_nonce_is_used_once(running: House, offline: CommandLine) -> None:

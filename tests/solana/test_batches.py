@@ -167,6 +167,30 @@ def test_recent_prices_come_with_the_simulation_or_one_by_one(answer: Answer, re
     assert [isinstance(body, list) for body in endpoint.bodies] == requests
 
 
+READS = {"context": {"slot": 4}, "value": [accounts_of(B)[0]["account"]]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "batched"),
+    [
+        (lambda ids: [result(ids[0], READS), result(ids[1], SIMULATION)], [True]),
+        (lambda ids: [result(ids[0], {}), result(ids[1], SIMULATION)], [True, False, False]),
+        (lambda ids: [result(ids[0], READS), result(ids[1], {})], [True, False, False]),
+        (lambda ids: error(None), [True, False, False]),
+    ],
+)
+def test_accounts_are_read_with_a_simulation(answer: Answer, batched: list[bool]) -> None:
+    endpoint = Endpoint(answer, {**RESULTS, "getMultipleAccounts": READS})
+    rpc = RpcClient(endpoint, FakeClock()).remembering()
+    assert rpc.simulate_unsigned(b"transaction", reads=[B]).slot == 5
+    read = rpc.last_read(B)
+    assert read is not None
+    assert read[0] == 4
+    assert [isinstance(body, list) for body in endpoint.bodies] == batched
+    [first, *_] = endpoint.bodies
+    assert [one["method"] for one in first] == ["getMultipleAccounts", "simulateTransaction"]
+
+
 def test_no_batch_after_the_deadline() -> None:
     clock = FakeClock()
     endpoint = Endpoint(lambda ids: [])

@@ -28,13 +28,18 @@ RAW = RawAccount(A, B, 5, b"")
 class Check:
     """Accepts the simulation with this number (None: refuses it)."""
 
-    def __init__(self, accepted: int | None) -> None:
+    def __init__(self, accepted: int | None, *, rereads: bool = False) -> None:
         self._accepted = accepted
+        self._rereads = rereads
         self.seen: list[Prepared] = []
 
     @property
     def accounts(self) -> Sequence[Pubkey]:
         return (A, B)
+
+    @property
+    def reads(self) -> Sequence[Pubkey]:
+        return (B,) if self._rereads and self.seen else ()
 
     def accepts(self, prepared: Prepared) -> bool:
         self.seen.append(prepared)
@@ -82,6 +87,16 @@ def test_a_given_blockhash_is_simulated_until_the_check_accepts_it() -> None:
     with_accounts(stage, [ACCOUNT, None])
     stage.sender.send([PAYMENT], WALLET, limit=Blockhash(Hash(bytes(32)), 9), check=check)
     assert len(check.seen) == 2
+
+
+@pytest.mark.parametrize("limit", [None, Blockhash(Hash(bytes(32)), 9)], ids=["latest blockhash", "given blockhash"])
+def test_what_the_check_reads_again_is_read_with_the_next_simulation(limit: Any) -> None:
+    stage, check = Stage(), Check(2, rereads=True)
+    with_accounts(stage, [ACCOUNT, None])
+    stage.on("getMultipleAccounts", {"context": {"slot": 8}, "value": [ACCOUNT]})
+    stage.sender.send([PAYMENT], WALLET, limit=limit, check=check)
+    methods = [method for method, _ in stage.cluster.calls]
+    assert methods[:3] == ["simulateTransaction", "getMultipleAccounts", "simulateTransaction"]
 
 
 def test_preparing_needs_no_key() -> None:

@@ -57,6 +57,7 @@ def test_a_response_to_another_request_is_rejected(body: bytes) -> None:
         ("getGenesisHash", lambda rpc: rpc.genesis_hash(), "0OIl"),
         ("getGenesisHash", lambda rpc: rpc.genesis_hash(), 5),
         ("getLatestBlockhash", lambda rpc: rpc.latest_blockhash(), valued({"blockhash": str(HASH)})),
+        ("isBlockhashValid", lambda rpc: rpc.is_blockhash_valid(HASH), valued(None)),
         ("getSignaturesForAddress", lambda rpc: rpc.signatures_for_address(A), [{"signature": str(SIGNATURE)}]),
         ("getMultipleAccounts", lambda rpc: rpc.account(A), valued([])),
         ("getMultipleAccounts", lambda rpc: rpc.account(A), valued([None, None])),

@@ -95,6 +95,13 @@ def test_more_than_100_accounts_take_several_calls_and_none_takes_no_call() -> N
             [{"commitment": "confirmed"}],
             ChainPosition(slot=120, block_height=100),
         ),
+        (
+            lambda rpc: rpc.is_blockhash_valid(HASH),
+            "isBlockhashValid",
+            valued(False),
+            [str(HASH), {"commitment": "confirmed"}],
+            False,
+        ),
         (lambda rpc: rpc.genesis_hash(), "getGenesisHash", str(HASH), [], HASH),
         (
             lambda rpc: rpc.fee_for_message(b"message"),

@@ -195,11 +195,15 @@ def _content(path: Path) -> bytes:
 
 def _parsed(environment: Environment, text: str) -> TransactionDocument:
     if not text.startswith("{"):
-        kind = kind_of_secret_file(text)
-        if kind:
-            environment.redactor.learn_secret(text)
-            raise UsageError(f"This is {kind}, not a transaction.", hint="Keep it secret. Nothing was read from it.")
-        return TransactionDocument(read_partly_signed(_from_base64(text)))
+        try:
+            return TransactionDocument(read_partly_signed(_from_base64(text)))
+        except InvalidTransaction:
+            # Only now, because long base64 looks like a key here and there by chance.
+            kind = kind_of_secret_file(text)
+            if not kind:
+                raise
+        environment.redactor.learn_secret(text)
+        raise UsageError(f"This is {kind}, not a transaction.", hint="Keep it secret. Nothing was read from it.")
     value = _json(text)
     inner = value.get("data")
     fields: dict[str, Any] = inner if isinstance(inner, dict) else value

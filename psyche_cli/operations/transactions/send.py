@@ -18,18 +18,20 @@ from psyche_cli.operations.transactions.words import in_one_line
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.results import OperationResult
-from psyche_cli.solana.nonces import nonce_used_by
+from psyche_cli.solana.nonces import nonce_in, nonce_used_by
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
 from psyche_cli.solana.sending.settle import how_to_settle
 from psyche_cli.solana.sending.transaction import SignedTransaction, signed_transaction
-from psyche_cli.solana.sending.verdict import Fate, fate
+from psyche_cli.solana.sending.verdict import Fate, blockhash_not_valid, fate
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
     from psyche_cli.receipts import Receipt
+    from psyche_cli.solana.rpc.client import RpcClient
+    from psyche_cli.solana.sending.partly_signed import PartlySigned
 
 
 def send_document(
@@ -62,7 +64,7 @@ def send_document(
             landed = _landed_before(Session(rpc, session.programs, session.notify, session.given), signature)
             if landed is not None:
                 return _result(document, signature, landed, ())
-            signed = signed_transaction(transaction.raw, _last_valid_height(rpc.block_height(), document))
+            signed = signed_transaction(transaction.raw, _last_valid_height(rpc, transaction))
             try:
                 receipt = _send(sender, signed, document)
                 return _result(document, signature, receipt.slot, (receipt,), sent=True)
@@ -108,13 +110,24 @@ def _landed_before(session: Session, signature: Signature) -> int | None:
     return status.slot
 
 
-def _last_valid_height(height: int, document: TransactionDocument) -> int | None:
+def _last_valid_height(rpc: RpcClient, transaction: PartlySigned) -> int | None:
     """The last block height at which it can land, or a later one; None with a durable nonce.
 
-    That of a file may be wrong, so it is not relied on: a blockhash that is valid now is at most as old as this.
+    That of a file may be wrong, so it is not relied on: a blockhash that is valid now is at most as old as this. A
+    transaction that first advances a nonce may still have a blockhash, as the Solana CLI's new-nonce has; it uses the
+    nonce if its value is that of the account. If it is neither, it is refused here, since a node that is behind could
+    otherwise make a transaction with a nonce look like one that expires. Raises BlockhashNotValid.
     """
-    nonce = nonce_used_by(document.transaction.message)
-    return None if nonce is not None and document.last_valid_block_height is None else height + BLOCKHASH_MAX_AGE
+    message = transaction.message
+    nonce = nonce_used_by(message)
+    if nonce is not None:
+        account = rpc.account(nonce.account)
+        found = None if account is None else nonce_in(account.owner, account.data)
+        if found is not None and found.value == message.recent_blockhash:
+            return None
+        if not rpc.is_blockhash_valid(message.recent_blockhash):
+            raise blockhash_not_valid(message)
+    return rpc.block_height() + BLOCKHASH_MAX_AGE
 
 
 def _send(sender: Sender, signed: SignedTransaction, document: TransactionDocument) -> Receipt:

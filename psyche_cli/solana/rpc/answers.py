@@ -168,6 +168,14 @@ def read_fee(result: Json) -> int | None:
     return None if value is None else as_u64(value)
 
 
+def read_flag_in_context(result: Json) -> bool:
+    """True or false in a response with a context."""
+    _, value = slot_and_value(result)
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")
+    return value
+
+
 def read_prices(result: Json) -> list[int]:
     """The result of getRecentPrioritizationFees: micro-lamports per compute unit, by slot."""
     return [as_u64(as_object(slot).get("prioritizationFee")) for slot in as_list(result)]

@@ -23,6 +23,7 @@ from psyche_cli.solana.rpc.answers import (
     read_blockhash,
     read_chain_position,
     read_fee,
+    read_flag_in_context,
     read_hash,
     read_landed_transaction,
     read_prices,
@@ -99,15 +100,15 @@ class RpcClient(Requester):
         found: list[RawAccount | None] = []
         for start in range(0, len(addresses), ACCOUNTS_PER_CALL):
             chunk = addresses[start : start + ACCOUNTS_PER_CALL]
-            params: list[Json] = [
-                [str(address) for address in chunk],
-                self._state_options(encoding="base64+zstd", **cut),
-            ]
+            params = self._accounts_params(chunk, **cut)
             slot, part = self.call("getMultipleAccounts", params, partial(_slot_and_accounts, chunk))
             if first_bytes is None:
                 self.remember(slot, dict(zip(chunk, part, strict=True)))
             found += part
         return found
+
+    def _accounts_params(self, addresses: Sequence[Pubkey], **more: Json) -> list[Json]:
+        return [[str(address) for address in addresses], self._state_options(encoding="base64+zstd", **more)]
 
     def remembering(self) -> Self:
         """A client of the same endpoint that keeps the accounts that it reads, for ``last_read``."""
@@ -175,6 +176,10 @@ class RpcClient(Requester):
             "getLatestBlockhash", [self._state_options()], lambda result: read_blockhash(slot_and_value(result)[1])
         )
 
+    def is_blockhash_valid(self, blockhash: Hash) -> bool:
+        """Whether a transaction with this blockhash can land. False for the value of a durable nonce."""
+        return self.call("isBlockhashValid", [str(blockhash), self._state_options()], read_flag_in_context)
+
     def block_height(self) -> int:
         """The current block height."""
         return self.call("getBlockHeight", [self._options()], as_u64)
@@ -203,13 +208,35 @@ class RpcClient(Requester):
         return self._simulate(transaction, sigVerify=True)
 
     def simulate_unsigned(
-        self, transaction: bytes, *, replace_blockhash: bool = True, accounts: Sequence[Pubkey] = ()
+        self,
+        transaction: bytes,
+        *,
+        replace_blockhash: bool = True,
+        accounts: Sequence[Pubkey] = (),
+        reads: Sequence[Pubkey] = (),
     ) -> Simulation:
         """Simulate a transaction without verification of signatures, by default with the node's latest blockhash.
 
-        Requests ``accounts`` as they are afterwards, at most as many as the transaction has.
+        Requests ``accounts`` as they are afterwards, at most as many as the transaction has. Before that, it reads
+        ``reads`` (at most 100) as ``accounts`` does, in the same round trip if possible, so that hardly any time passes
+        between the two.
         """
-        return self._simulate(transaction, accounts, sigVerify=False, replaceRecentBlockhash=replace_blockhash)
+        options = {"sigVerify": False, "replaceRecentBlockhash": replace_blockhash}
+        if reads:
+            results = self.try_together(
+                ("getMultipleAccounts", self._accounts_params(reads)),
+                ("simulateTransaction", [_base64(transaction), self._simulation_options(accounts, **options)]),
+            )
+            if results is not None:
+                try:
+                    slot, found = _slot_and_accounts(reads, results[0])
+                    simulation = _read_simulation(accounts, results[1])
+                    self.remember(slot, dict(zip(reads, found, strict=True)))
+                    return simulation
+                except ValueError:
+                    pass  # requested again below, with the errors of the single requests
+            self.accounts(reads)
+        return self._simulate(transaction, accounts, **options)
 
     def simulate_and_identify(self, transaction: bytes, accounts: Sequence[Pubkey] = ()) -> tuple[Simulation, Hash]:
         """Like ``simulate_unsigned``, together with the cluster's genesis hash, in one round trip if possible."""

@@ -63,6 +63,11 @@ class Check(Protocol):
         """At most as many accounts as the transaction has."""
         ...
 
+    @property
+    def reads(self) -> Sequence[Pubkey]:
+        """The accounts to read again together with the next simulation; none before the first one."""
+        ...
+
     def accepts(self, prepared: Prepared) -> bool:
         """Whether the transaction may be signed; if not, it is simulated again. Raises the error that refuses it."""
         ...
@@ -142,13 +147,14 @@ class Preparer:
         unsigned = unsigned_transaction(instructions, payer)
         accounts = () if check is None else check.accounts
         while True:
-            simulation = self._simulate(rpc, unsigned, accounts)
+            reads = () if check is None else check.reads
+            simulation = self._simulate(rpc, unsigned, accounts, reads)
             blockhash = simulation.blockhash
             if simulation.err is None and blockhash is None:
                 # An old node does not return the blockhash it used, so the message is simulated with a known one.
                 blockhash = rpc.latest_blockhash()
                 known = unsigned_transaction(instructions, payer, blockhash.hash)
-                simulation = rpc.simulate_unsigned(known.raw, replace_blockhash=False, accounts=accounts)
+                simulation = rpc.simulate_unsigned(known.raw, replace_blockhash=False, accounts=accounts, reads=reads)
             if simulation.err is None and blockhash is not None:
                 prepared = Prepared(instructions, payer, blockhash, simulation)
                 if check is not None and not check.accepts(prepared):
@@ -194,7 +200,8 @@ class Preparer:
         transaction = unsigned_transaction(instructions, payer, limit.hash)
         accounts = () if check is None else check.accounts
         while True:
-            simulation = rpc.simulate_unsigned(transaction.raw, replace_blockhash=False, accounts=accounts)
+            reads = () if check is None else check.reads
+            simulation = rpc.simulate_unsigned(transaction.raw, replace_blockhash=False, accounts=accounts, reads=reads)
             if simulation.err is not None:
                 raise self.refusal(simulation.err, simulation.logs, transaction)
             prepared = Prepared(instructions, payer, limit, simulation)
@@ -241,8 +248,10 @@ class Preparer:
         error.logs = tuple(logs)
         return error
 
-    def _simulate(self, rpc: RpcClient, transaction: LegacyTransaction, accounts: Sequence[Pubkey]) -> Simulation:
+    def _simulate(
+        self, rpc: RpcClient, transaction: LegacyTransaction, accounts: Sequence[Pubkey], reads: Sequence[Pubkey]
+    ) -> Simulation:
         if not self._identifies or self.genesis is not None:
-            return rpc.simulate_unsigned(transaction.raw, accounts=accounts)
+            return rpc.simulate_unsigned(transaction.raw, accounts=accounts, reads=reads)
         simulation, self.genesis = rpc.simulate_and_identify(transaction.raw, accounts)
         return simulation
