@@ -76,7 +76,7 @@ class Comparison:
     @property
     def reads(self) -> Sequence[Pubkey]:
         """The accounts to read again with the next simulation: after a difference, all that may change."""
-        return self._written if self._attempts else ()
+        return self._written if self._attempts > 0 else ()
 
     def accepts(self, prepared: Prepared) -> bool:
         """Whether the simulation shows the planned effects and no others; False if it must be repeated.
