@@ -84,7 +84,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "join-authorization-delete": _written(authorizations.DeactivatedData),
     "join-authorization-close": _written(authorizations.ClosedAuthorizationData),
     "join-authorization list": OperationResult[authorizations.AuthorizationListData],
-    "run-authorizer": OperationResult[authorizations.JoinAuthorizationData],
+    "run-authorizer": _written(authorizations.JoinAuthorizationData),
     "config check": OperationResult[config.CheckData],
     "config diff": OperationResult[config.DiffData],
     "config dump": PlainText[config.DumpedConfig | config.WrittenConfig],

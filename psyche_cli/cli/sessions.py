@@ -106,7 +106,8 @@ class Declaration(NamedTuple):
 
     The signature of ``function`` declares the verb's own options, and its docstring is the help text. ``added`` are the
     options of its session, and ``act`` runs the verb. ``example`` is a command line. ``paired_options`` are options of
-    a group that take two words. ``open_options`` are options of a verb that take any number of words.
+    a group that take two words. ``open_options`` are options of a verb that take any number of words. ``resolve``
+    replaces the call first, for a verb that takes its options in another form too.
     """
 
     function: Callable[..., Any]
@@ -115,6 +116,7 @@ class Declaration(NamedTuple):
     added: Mapping[str, inspect.Parameter] = {}
     paired_options: tuple[str, ...] = ()
     open_options: tuple[str, ...] = ()
+    resolve: Callable[[Call], Call] = lambda call: call
 
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
@@ -123,6 +125,7 @@ class Declaration(NamedTuple):
 
     def run(self, call: Call) -> Result | None:
         """Run the verb and return its result; None if the verb printed its output itself."""
+        call = self.resolve(call)
         self._report_variables(call)
         call.environment.typed = call.typed
         result: Result | None = self.act(call)
@@ -215,14 +218,16 @@ def writes(
     *,
     example: str,
     local: bool = False,
+    rpc: Any = Rpc,
     wallet: Any = WalletPath,
     confirms: bool = False,
     open_options: tuple[str, ...] = (),
+    resolve: Callable[[Call], Call] = lambda call: call,
 ) -> Callable[[Callable[..., Writing]], Declaration]:
     """Declare a verb that needs an endpoint and a wallet.
 
-    ``wallet`` annotates the option for the keypair file. ``confirms`` adds ``--yes``, for a verb that asks for
-    confirmation of an irreversible action.
+    ``rpc`` and ``wallet`` annotate the options for the endpoints and the keypair file. ``confirms`` adds ``--yes``, for
+    a verb that asks for confirmation of an irreversible action. ``resolve`` is that of the ``Declaration``.
     """
 
     def declare(function: Callable[..., Writing]) -> Declaration:
@@ -256,6 +261,8 @@ def writes(
                 return outcome_of(write, session)
 
         added = _endpoint_options(local, _WRITING_TIMEOUT)
+        if not local:
+            added["rpc"] = _RPC.replace(annotation=rpc)
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
         added["state_dir"] = _STATE_DIR
         added["dry_run"] = _DRY_RUN
@@ -263,7 +270,7 @@ def writes(
             added |= {"priority_fee": _PRIORITY_FEE, "max_fee": _MAX_FEE, **_ELSEWHERE}
         if confirms:
             added["yes"] = _YES
-        return Declaration(function, act, example, added, open_options=open_options)
+        return Declaration(function, act, example, added, open_options=open_options, resolve=resolve)
 
     return declare
 

@@ -47,3 +47,42 @@ def test_arguments_override_variables(house: House) -> None:
 @pytest.mark.parametrize("words", [("rpc=a", "--rpc", "b"), ("grantee=a", "grantee=b"), ("nonsense=1",), ("word",)])
 def test_invalid_settings(house: House, words: tuple[str, ...]) -> None:
     assert house.cli("run-authorizer", *words).code is ExitCode.USAGE
+
+
+def test_a_setting_may_not_be_empty(house: House) -> None:
+    for words in (("grantee=",), ("--grantee", ""), ("grantor=",), ("--grantor", ""), ("rpc=",), ("--rpc", "")):
+        assert house.cli("run-authorizer", *words).code is ExitCode.USAGE
+    assert house.chain.sent == 0
+
+
+def test_the_options_of_commands_that_write(house: House) -> None:
+    words = ("run-authorizer", f"grantor={house.stranger}", f"grantee={address_of(house.owner)}")
+    predicted = house.cli.json(*words, "--dry-run")
+    [transaction] = predicted["transactions"]
+    assert (transaction["simulated"], transaction["compared"]) == (True, True)
+    exported = house.cli.json(*words, "--unsigned")
+    assert exported["authority"] == str(address_of(house.stranger))
+    assert house.chain.sent == 0
+    made = house.cli(
+        *words, "--priority-fee", "1000", "--commitment", "finalized", "--timeout", "60", "--output", "json"
+    )
+    assert made.data["created"] is True
+    [receipt] = made.json["transactions"]
+    assert receipt["fee_lamports"] > 5000
+    [record] = house.cli.json("tx", "list", "--all")["transactions"]
+    assert (record["command"], record["wallet"]) == ("run-authorizer", str(address_of(house.stranger)))
+
+
+def test_the_configuration_of_the_solana_cli_does_not_choose_the_cluster(house: House) -> None:
+    config = house.cli.home / ".config" / "solana" / "cli" / "config.yml"
+    config.parent.mkdir(parents=True)
+    config.write_text("json_rpc_url: http://127.0.0.1:3\n")
+    outcome = house.cli("run-authorizer", "--dry-run", variables={"RUN_ID": "test"})
+    assert outcome.code is ExitCode.OK
+    assert "127.0.0.1:3" not in outcome.stderr
+
+
+def test_another_key_than_that_in_the_environment_is_refused(house: House) -> None:
+    raw = {"RAW_WALLET_PRIVATE_KEY": house.owner.read_text()}
+    for word in ((f"grantor={house.stranger}",), ("--grantor", house.stranger)):
+        assert house.cli("run-authorizer", *word, variables=raw).code is ExitCode.USAGE

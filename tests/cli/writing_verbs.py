@@ -104,6 +104,7 @@ WRITING_VERBS: Final = {
     ),
     "treasurer-claim-rewards": WritingVerb(_with_rewards, ("treasurer-claim-rewards", *RUN)),
     "join-authorization-create": WritingVerb(_nothing, ("join-authorization-create", "--authorizer", KEYS[0])),
+    "run-authorizer": WritingVerb(_nothing, ("run-authorizer", f"grantee={KEYS[0]}")),
     "join-authorization-delegate": WritingVerb(
         _authorized, ("join-authorization-delegate", "--join-authority", "OWNER", *_ADDED)
     ),
