@@ -14,6 +14,7 @@ from solders.keypair import Keypair
 
 from psyche_cli import base58
 from psyche_cli.errors import ExitCode
+from psyche_cli.limits import MAX_ACCOUNT_BYTES
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from psyche_cli.protocol.layouts.known import LAYOUTS
 from psyche_cli.protocol.programs import PUBLISHED
@@ -169,3 +170,14 @@ def test_a_missing_file_is_named(offline: CommandLine, tmp_path: Path) -> None:
     outcome = offline("decode", tmp_path / "none")
     assert outcome.code is ExitCode.USAGE
     assert "Cannot read" in outcome.stderr
+
+
+@pytest.mark.parametrize("wrapped", [of, compressed], ids=["base64", "zstd"])
+def test_an_account_larger_than_possible_is_refused(
+    offline: CommandLine, tmp_path: Path, wrapped: Callable[[bytes], dict[str, Any]]
+) -> None:
+    file = tmp_path / "account"
+    file.write_bytes(rpc(wrapped(image("v1") + bytes(MAX_ACCOUNT_BYTES))))
+    outcome = offline("decode", file)
+    assert outcome.code == ExitCode.USAGE
+    assert "not an account" in outcome.stderr
