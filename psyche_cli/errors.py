@@ -498,7 +498,7 @@ LOOK_UP: Final = "Check the signature in an explorer or with `solana confirm` be
 
 
 class NetworkError(PsycheError):
-    """A request to the RPC endpoint, or to the service for files of runs, failed.
+    """A request to the RPC endpoint, or to the file service, failed.
 
     ``request_sent`` is False if the endpoint cannot have received the request, True if at least part of it was sent,
     and None if that is unknown.
@@ -542,7 +542,7 @@ class BadRpcResponse(NetworkError):
 
 
 class BadServiceResponse(NetworkError):
-    """The service for files of runs, or its storage, returned an invalid response or a file with a wrong checksum.
+    """The file service, or its storage, returned an invalid response or a file with a wrong checksum.
 
     ``path`` is the path of the file in the run. ``checksum`` is the algorithm of a checksum that does not match.
     """

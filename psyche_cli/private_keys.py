@@ -79,7 +79,7 @@ def refuse_key_as_path(what: str, *paths: Path) -> None:
 
 
 def key_bytes(text: str) -> bytes:
-    """Decode a keypair or seed written as base58, hexadecimal, base64 or decimal numbers; empty if it is neither."""
+    """Decode a keypair or seed in base58, hexadecimal, base64 or decimal numbers; empty if it is none of these."""
     try:
         if NUMBERS.fullmatch(text.strip("[]")):
             data = bytes(map(int, NUMBER.findall(text)))

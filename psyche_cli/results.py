@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 JsonValue: TypeAlias = "str | int | float | Decimal | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 
 Tone: TypeAlias = Literal["good", "caution", "bad"]
-"""The meaning of a value, which a terminal shows as green, yellow or red."""
+"""Whether a value is good or bad news, which a terminal shows as green, yellow or red."""
 
 
 class Toned(str):
-    """A text of which the first part has a meaning."""
+    """Text whose first part has a tone."""
 
     tone: Tone
     toned: int
-    """The number of characters that have the meaning."""
+    """The number of characters that have the tone."""
 
     def __new__(cls, value: str, tone: Tone, rest: str = "") -> Toned:
-        """The text ``value`` with a meaning, followed by ``rest`` without one."""
+        """The text ``value`` with a tone, followed by ``rest`` without one."""
         text = super().__new__(cls, value + rest)
         text.tone, text.toned = tone, len(value)
         return text
@@ -41,11 +41,11 @@ Payload = TypeVar("Payload", bound="DataclassInstance | Mapping[str, object]", c
 class OperationResult(Generic[Payload]):
     """The outcome of a successful command.
 
-    ``summary`` is one line of text and ``details`` are label-value pairs printed below it; a value
-    that is Toned is shown in a color. ``data`` is the
-    machine-readable form: integers are lamports or base units, Decimals are whole tokens. ``next_steps`` are suggested
-    follow-up commands. ``answer_is_no`` is for commands that answer a question. ``body`` returns lines to print below
-    the details, such as a table, for a terminal width in columns and whether stdout is UTF-8.
+    ``summary`` is one line of text and ``details`` are label-value pairs printed below it; a Toned value is shown in
+    color. ``data`` is the machine-readable form: integers are lamports or base units, Decimals are whole tokens.
+    ``next_steps`` are suggested follow-up commands. ``answer_is_no`` is for commands that answer a question. ``body``
+    returns lines to print below the details, such as a table, for a terminal width in columns and whether stdout is
+    UTF-8.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ _CODES: dict[Tone, str] = {"good": GREEN, "caution": YELLOW, "bad": RED}
 
 
 class Row(NamedTuple):
-    """A printable label and value. The first ``toned`` characters of the value have the meaning ``tone``."""
+    """A printable label and value. The first ``toned`` characters of the value have the ``tone``."""
 
     label: str
     value: str
@@ -34,8 +34,8 @@ def plain_layout(title: str, rows: list[Row]) -> str:
 def terminal_layout(title: str, rows: list[Row], *, columns: int, with_styles: bool) -> str:
     """A title and aligned rows, no line wider than ``columns``.
 
-    A value that is too wide continues below itself. With ``with_styles``, the title is bold, labels are dim, and values
-    have the color of their meaning.
+    Wide values are wrapped within their column. With ``with_styles``, the title is bold, labels are dim, and values
+    have the color of their tone.
     """
     widest = columns - _INDENT - _GAP - min(_ADDRESS, columns - _LEAST_LABEL)
     label_width = max((width for row in rows if (width := cells(row.label)) <= widest), default=0)

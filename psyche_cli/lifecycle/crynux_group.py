@@ -80,7 +80,7 @@ def validate_group(
 ) -> list[str]:
     """The state of each task after the validation, in the order of ``tasks``.
 
-    The page takes the tasks in the given order. The contract requires that the task with the lowest sequence number
+    The documentation page uses the given order. The contract requires that the task with the lowest sequence number
     comes first. The relay orders them by execution time, the fastest first. Raises GroupError for a group that is not
     of three tasks in GROUP_STATES, or that the contract rejects.
     """

@@ -62,6 +62,6 @@ def dot(machine: Machine, lit: str | None = None) -> str:
 
 
 def outer_ends(machine: Machine) -> set[str]:
-    """The names of the ends that are not states: where things are created, and where they are removed."""
+    """The names of the start and end points that are not states: creation and removal."""
     ends = {CREATED for one in machine.transitions if one.source is None}
     return ends | {REMOVED for one in machine.transitions if one.target is None}

@@ -14,7 +14,7 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class State:
-    """A state: its ``name`` in the source, what it means, and what to tell a user who asks.
+    """A state: its ``name`` in the source, its ``meaning``, and ``advice`` for a user who asks.
 
     ``number`` is its value in the source, if it has one. ``is_end`` is True if no transition leads out of it that
     would continue the work.

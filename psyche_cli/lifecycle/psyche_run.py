@@ -36,7 +36,7 @@ STATES = (
     _state(
         RunState.WARMUP,
         "The epoch has its members, which download and load the model.",
-        "The members download and load the model, which can take long for a large one. Training begins afterwards.",
+        "The members download and load the model, which can take long for a large model. Training begins afterwards.",
     ),
     _state(
         RunState.ROUND_TRAIN,
@@ -55,7 +55,7 @@ STATES = (
     ),
     _state(
         RunState.FINISHED,
-        "The run has made all its steps. It cannot be changed or resumed.",
+        "The run has completed all its steps. It cannot be changed or resumed.",
         "Training is complete. The final model is in the repository of the run's checkpoint.",
     ),
     _state(
@@ -114,7 +114,7 @@ def _pause_request(state: str) -> Transition:
         "set_paused(true)",
         _OWNER,
         "set_paused",
-        effect="The run pauses at the end of the epoch, which then pays no rewards. This cannot be taken back.",
+        effect="The run pauses at the end of the epoch, which then pays no rewards. This cannot be undone.",
     )
 
 

@@ -23,7 +23,7 @@ _LAST_STEP_MIN = 4
 def facts_of(state: CoordinatorState, now: int) -> dict[str, bool]:
     """Each condition that can be decided in the run's state, and whether it holds at ``now``, in Unix seconds.
 
-    Conditions about a round, in RoundWitness, are those at the end of that round. The account does not tell whether
+    Conditions about a round, in RoundWitness, are those at the end of that round. The account does not show whether
     the run has a treasurer.
     """
     facts = {"steps-left": _steps_left(state), "pause-pending": state.pending_pause}

@@ -11,7 +11,7 @@ STATES = (
     State(
         "INIT",
         "The run is registered and waits for the dispatcher.",
-        "The run waits for a free GPU slot and for the dispatcher, which looks every 2 seconds.",
+        "The run waits for a free GPU slot and for the dispatcher, which checks every 2 seconds.",
     ),
     State(
         "HANDSHAKE",
@@ -40,7 +40,7 @@ STATES = (
 )
 
 CONDITIONS = (
-    Condition("slots-free", "the GPU slots that the run requires are free, or it does not insist on them"),
+    Condition("slots-free", "the GPU slots that the run requires are free, or it does not require them"),
     Condition("capabilities-accepted", "the protocol version and the capabilities of the worker are accepted"),
     Condition("exit-code-0", "the exit code is 0"),
     Condition("silent", "there was neither a heartbeat nor telemetry for 300 seconds"),

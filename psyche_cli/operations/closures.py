@@ -1,6 +1,6 @@
 """Whether an account that does not exist was closed, as opposed to one that never existed.
 
-A command that closes an account is then already done. One with a mistyped run id or key must not look like it.
+If it was closed, a command that closes it has nothing to do. A mistyped run id or key must not look like that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Options for transactions that are signed or sent elsewhere: whose key is not here, and what limits them."""
+"""Options for transactions that are signed or sent elsewhere: the signers, and the blockhash or durable nonce."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ wallets."""
 
 
 class Elsewhere(NamedTuple):
-    """The options of a command whose transaction is signed or sent elsewhere; with the defaults, it is not.
+    """The options for signing or sending a transaction elsewhere; with the defaults, it is signed and sent here.
 
     ``authority`` acts instead of the wallet. ``fee_payer`` and ``nonce_authority`` are public keys or keypair files.
     ``blockhash`` is that of the transaction, or the value of the account ``nonce``. ``signatures`` were made elsewhere.

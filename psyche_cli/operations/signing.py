@@ -87,12 +87,12 @@ class SigningSession(Session):
 
     @property
     def authority(self) -> Pubkey:
-        """The key that acts: the owner, grantor, grantee or member in the instructions."""
+        """The authority: the owner, grantor, grantee or member in the instructions."""
         return self.wallet.address
 
     @property
     def payer(self) -> Pubkey:
-        """The key that pays fees and rent."""
+        """The fee payer, which also pays rent."""
         return self.fee_payer.address
 
     def send(

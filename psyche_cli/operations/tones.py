@@ -1,4 +1,4 @@
-"""The meaning of states, for their color on a terminal."""
+"""The tones of states, which select their colors on a terminal."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _table_of_variant(kind: FieldType, value: Any) -> tuple[str, Table] | None:
 
 
 def shortest_float(number: float) -> str:
-    """The shortest decimal number for a value of 64 bits, or of 32 bits if it fits into these."""
+    """The shortest decimal number for a 64-bit value, or for a 32-bit one if it fits."""
     try:
         fits = round_to_float32(number) == number
     except OverflowError:

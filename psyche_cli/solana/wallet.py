@@ -164,7 +164,7 @@ def _require_same(wallet: Wallet, typed: Wallet) -> None:
 
 
 def load_keypair(environment: Environment, path: Path, notify: Callable[[str], None]) -> Wallet:
-    """The wallet in a keypair file, or from another source that the Solana CLI has a name for. Raises WalletError."""
+    """The wallet in a keypair file, or from another source such as ``stdin:`` or ``prompt:``. Raises WalletError."""
     _refuse_key_as_path(path)
     text = str(path)
     if text in OTHER_SOURCES or text.startswith(OTHER_SOURCES[2:]):

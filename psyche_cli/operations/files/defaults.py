@@ -1,4 +1,4 @@
-"""Defaults and limits of the service for files of runs."""
+"""Defaults and limits of the file service."""
 
 from __future__ import annotations
 

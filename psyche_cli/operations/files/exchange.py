@@ -1,4 +1,4 @@
-"""HTTP requests to the service for files of runs and to its storage.
+"""HTTP requests to the file service and to its storage.
 
 Uses the same connections, proxies and certificates as the RPC client. Bodies are streamed. Redirects are not followed.
 """
@@ -198,7 +198,7 @@ class FileHttp:
 
 
 class _Watch:
-    """Ends a request that takes too long, although bytes arrive now and then, by aborting its connection."""
+    """Ends a request that takes too long by aborting its connection, even if bytes still arrive."""
 
     def __init__(self, connection: Connection, label: str, stall_seconds: float) -> None:
         self._connection = connection

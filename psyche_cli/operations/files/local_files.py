@@ -58,7 +58,7 @@ def _walk(folder: Path, root: Path) -> Iterator[LocalFile]:
 
 
 def _checked(local: Path, path: str, root: Path | None) -> LocalFile:
-    """A file below ``root``, or any file if it is None."""
+    """A file below ``root``, or any file if ``root`` is None."""
     if not stat.S_ISREG(local.stat().st_mode):
         raise _unsafe(local, "is not a regular file")
     if root is not None and not local.resolve(strict=True).is_relative_to(root):

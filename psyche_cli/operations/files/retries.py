@@ -30,7 +30,7 @@ class Retries:
         self._failures = 0
 
     def progressed(self) -> None:
-        """Start to count again, because an attempt has made progress."""
+        """Reset the count, because an attempt has made progress."""
         self._failures = 0
 
     def pause(self, error: PsycheError) -> None:

@@ -1,4 +1,4 @@
-"""The service that stores files of runs: results to download, and data to upload.
+"""The file service, which stores files of runs: results to download, and data to upload.
 
 It is not part of the chain. A request is authorized by a signature of the wallet over the run id, the requested
 validity of the URLs, and a random nonce. The answer contains presigned URLs of a storage server, which are secrets
@@ -128,7 +128,7 @@ class RunFiles:
         return document
 
     def _checked(self, url: str) -> str:
-        """A presigned URL that may be used: https, or a server on this machine if the service itself is on it."""
+        """A presigned URL that may be used: https, or a server on this machine if the service is too."""
         is_local = is_loopback(self._base_url)
         try:
             parts = urlsplit(url)

@@ -69,7 +69,7 @@ def show_machine(
 
 
 def explain_state(machine_name: str, state_name: str) -> OperationResult[ExplainedState]:
-    """What a state means, what to tell a user, how it is reached and what ends it. Raises UsageError."""
+    """What a state means, the advice for users, how it is reached and what ends it. Raises UsageError."""
     machine = find_machine(machine_name)
     state = find_state(machine, state_name)
     entering, leaving = machine.entering(state.name), machine.leaving(state.name)

@@ -35,7 +35,7 @@ class StateData:
     state: str
     number: Annotated[Unsigned | None, "Its value in the source; null if it has none."]
     meaning: str
-    advice: Annotated[str, "What to tell a user who asks."]
+    advice: Annotated[str, "Advice for a user who asks."]
     is_end: bool
 
 

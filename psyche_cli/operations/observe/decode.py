@@ -49,7 +49,7 @@ _TYPES: Final = {account_discriminator(name): name for name in (_COORDINATOR_ACC
 
 
 def decode_file(environment: Environment, path: Path, *, full: bool = False) -> Document[DecodedAccounts]:
-    """The accounts in a file, whatever program owns them.
+    """The accounts in a file, regardless of their owners.
 
     With ``full``, a coordinator account has all its values, by their names in the layout; without, it has the shape of
     ``json-dump-run``. In a list, an account that cannot be decoded has an ``error``. Raises UsageError and, for a

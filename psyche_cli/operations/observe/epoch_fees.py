@@ -24,7 +24,7 @@ _LOG: Final = "Program log: "
 def fees_by_epoch(
     newest_first: Sequence[LedgerTransaction | None], *, current: int, complete: bool, coordinator: Pubkey
 ) -> list[EpochFees]:
-    """The fees of each epoch, oldest first, counting backward from ``current``, the number of the present epoch.
+    """The fees of each epoch, oldest first, counting backward from ``current``, the number of the current epoch.
 
     A transaction that ends an epoch belongs to that epoch, and everything before the first epoch ends to epoch 0. None
     is a transaction that the node no longer has: nothing before it can be assigned. ``complete`` is whether these are

@@ -133,7 +133,8 @@ class CostData:
     complete: Annotated[bool, "Whether these are all transactions that include the coordinator account or the vault."]
     epochs: Annotated[Unsigned, "Epochs that have ended."]
     fees_by_epoch: Annotated[
-        list[EpochFees], "The fees of each epoch with counted transactions, oldest first; the last one is the present."
+        list[EpochFees],
+        "The fees of each epoch with counted transactions, oldest first; the last one is the current epoch.",
     ]
     fees_per_epoch_lamports: Annotated[
         Unsigned | None,

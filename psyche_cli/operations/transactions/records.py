@@ -17,7 +17,7 @@ from psyche_cli.solana.public_clusters import explorer_link
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
 
 _TONES: Final[dict[RecordState, Tone]] = {RecordState.LANDED: "good", RecordState.FAILED: "bad"}
-"""The meaning of states; the others are cautions."""
+"""The tones of states; the others are cautions."""
 
 
 def parse_signature(text: str, redactor: Redactor) -> Signature:

@@ -39,7 +39,7 @@ def send_document(
 ) -> OperationResult[SentTransaction]:
     """Check that all have signed a transaction, record it, send it, and wait until it has landed.
 
-    One that has landed before is reported and not sent again; one that another process has recorded is settled. Raises
+    If it has already landed, it is reported and not sent; if another process has recorded it, it is settled. Raises
     MissingSignatures, BlockhashNotValid, Refused for another cluster or a transaction that failed before, and the
     errors of sending.
     """
@@ -113,9 +113,9 @@ def _landed_before(session: Session, signature: Signature) -> int | None:
 def _last_valid_height(rpc: RpcClient, transaction: PartlySigned) -> int | None:
     """The last block height at which it can land, or a later one; None with a durable nonce.
 
-    That of a file may be wrong, so it is not relied on: a blockhash that is valid now is at most as old as this. A
-    transaction that first advances a nonce may still have a blockhash, as the Solana CLI's new-nonce has; it uses the
-    nonce if its value is that of the account. If it is neither, it is refused here, since a node that is behind could
+    The height in a file may be wrong, so it is not used: a blockhash that is valid now is at most as old as this. A
+    transaction that first advances a nonce may still have a blockhash, as with ``solana new-nonce``; it uses the nonce
+    if its value is that of the account. If it is neither, it is refused here, since a node that is behind could
     otherwise make a transaction with a nonce look like one that expires. Raises BlockhashNotValid.
     """
     message = transaction.message

@@ -20,7 +20,7 @@ class LaidOutAccount(NamedTuple):
 
 
 def decode_any_layout(raw: RawAccount) -> LaidOutAccount:
-    """The coordinator account in ``raw``, whatever program owns it.
+    """The coordinator account in ``raw``, regardless of its owner.
 
     Raises WrongDiscriminator, and WrongSize for an unknown combination of size and version. Reading the result may
     raise MalformedAccount.

@@ -117,7 +117,7 @@ class RpcClient(Requester):
         return client
 
     def remember(self, slot: int, accounts: Mapping[Pubkey, RawAccount | None]) -> None:
-        """Replace what is kept about these accounts by their content in ``slot``."""
+        """Replace the kept content of these accounts with their content in ``slot``."""
         if self._last_read is not None:
             self._last_read.update((address, (slot, raw)) for address, raw in accounts.items())
 

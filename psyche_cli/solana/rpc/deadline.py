@@ -24,7 +24,7 @@ class Deadline:
         self._end = (clock.monotonic() if since is None else since) + seconds
 
     def restart(self, *, waited: float = 0.0) -> None:
-        """Restart the countdown before the next of several transactions, or after the user was ``waited`` for.
+        """Restart the countdown before the next of several transactions, or after a wait for the user.
 
         A total deadline is only moved by the seconds ``waited``.
         """

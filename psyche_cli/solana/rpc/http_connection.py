@@ -180,7 +180,7 @@ class Connections:
 
 
 def _tls_context(variables: Mapping[str, str]) -> ssl.SSLContext:
-    """A context that verifies certificates by SSL_CERT_FILE and SSL_CERT_DIR if set, else by certifi's bundle.
+    """A context that verifies certificates against SSL_CERT_FILE and SSL_CERT_DIR if set, else certifi's bundle.
 
     (OpenSSL's default paths contain no certificates on macOS.)
     """
