@@ -50,27 +50,28 @@ def content(account: dict[str, Any]) -> object:
 
 
 def changes(account: dict[str, Any] | None, source: st.DataObject) -> dict[str, Any] | None:
-    """The account with one difference."""
+    """The account with one difference. What is drawn does not depend on it, since its keys are random."""
+    kind = source.draw(st.sampled_from(["byte", "byte", "byte", "lamports", "owner", "executable", "size", "missing"]))
+    place, mask, flag = source.draw(st.tuples(st.integers(0, 1 << 16), st.integers(1, 255), st.booleans()))
+    change = source.draw(st.integers(-5000, 5000).filter(bool))
     if account is None:
         return {"lamports": 1, "owner": SYSTEM, "executable": False, "data": ["", "base64"]}
-    kind = source.draw(st.sampled_from(["byte", "byte", "byte", "lamports", "owner", "executable", "size", "missing"]))
     data = data_of(account)
     if kind == "byte" and data:
-        used = [offset for offset, byte in enumerate(data) if byte]
-        offset = source.draw(st.sampled_from(used) | st.integers(0, min(len(data), 1200) - 1))
-        byte = data[offset] ^ source.draw(st.integers(1, 255))
-        other = with_data(account, data[:offset] + bytes([byte]) + data[offset + 1 :])
+        used = [offset for offset, byte in enumerate(data) if byte and flag]
+        offset = used[place % len(used)] if used else place % min(len(data), 1200)
+        other = with_data(account, data[:offset] + bytes([data[offset] ^ mask]) + data[offset + 1 :])
         if content(other) != content(account):
             return other  # not padding
     if kind == "owner":
-        return {**account, "owner": source.draw(st.sampled_from([key for key in KEYS if key != account["owner"]]))}
+        others = [key for key in KEYS if key != account["owner"]]
+        return {**account, "owner": others[place % len(others)]}
     if kind == "executable":
         return {**account, "executable": True}
     if kind == "size":
-        return with_data(account, data + b"\0" if source.draw(st.booleans()) or not data else data[:-1])
+        return with_data(account, data + b"\0" if flag or not data else data[:-1])
     if kind == "missing":
         return None
-    change = source.draw(st.integers(-5000, 5000).filter(bool))
     return {**account, "lamports": max(account["lamports"] + change, 1)}
 
 
