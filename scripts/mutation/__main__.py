@@ -27,6 +27,11 @@ TESTS: dict[Path, list[list[str]]] = {
         ["tests/solana/test_delivery_expiry.py", "tests/solana/test_delivery_deadline.py"],
         ["tests/solana/test_verdict.py"],
         ["tests/solana/test_transaction.py"],
+        [
+            "tests/solana/test_recorded_sending.py",
+            "tests/solana/test_durable_nonces.py",
+            "tests/solana/test_journal.py",
+        ],
         ["tests/solana/test_sender_on_localnet.py"],
         ["tests/solana/test_forks.py"],
     ],

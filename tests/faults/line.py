@@ -19,9 +19,11 @@ from solders.transaction import Transaction
 from psyche_cli.environment import Environment
 from psyche_cli.errors import HttpStatusError, TimedOut, Unreachable
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.transport import Transport
 from tests.cli.killing import Killed
 
 from .clock import ScheduleClock
+from .endpoints import ADDITIONAL_URL, TroubledEndpoint
 from .schedule import (
     ABOUT_ONE_TRANSACTION,
     ALWAYS,
@@ -35,6 +37,7 @@ from .schedule import (
     SENDING,
     SENDING_ONLY,
     SLOT_SECONDS,
+    UNSENT,
     Fork,
     Schedule,
 )
@@ -60,6 +63,7 @@ SPOILT = {
     "truncated": "truncated reply",
     "crossed": "another's reply",
 }
+TROUBLES = {"lag": "endpoint that lags", "busy": "endpoint that is busy", "silence": "endpoint that stalls"}
 NONCE_BYTES = 80
 _MOST_REPETITIONS = 3
 _SOMEBODY = Pubkey.new_unique()
@@ -82,6 +86,7 @@ class FaultyLine:
         self._queue: list[tuple[float, bytes]] = []
         self._first_send: float | None = None
         self._requests = 0
+        self._trouble: str | None = None
         self._handled: dict[Signature, int] = {}
         self._ghosts: dict[str, float] = {}
         self.asked: list[str] = []
@@ -105,6 +110,27 @@ class FaultyLine:
 
     def close(self) -> None:
         return None
+
+    def with_endpoints(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The command line, with the options for two endpoints unless there is only one, as for ``localnet``."""
+        trouble = self._schedule.trouble
+        if trouble is None or words[0] == "localnet":
+            return words
+        first, second = (ADDITIONAL_URL, LABEL) if trouble.preferred else (LABEL, ADDITIONAL_URL)
+        return (*words, "--rpc", first, "--rpc", second)
+
+    def open_transport(self, url: str) -> Transport:
+        """The line itself, or the additional endpoint."""
+        trouble = self._schedule.trouble
+        return TroubledEndpoint(self, trouble) if trouble is not None and url == ADDITIONAL_URL else self
+
+    def send_in_trouble(self, body: bytes, kind: str, *, timeout: float) -> bytes:
+        """Like ``send``, for an endpoint with this trouble."""
+        self._trouble = kind
+        try:
+            return self.send(body, timeout=timeout)
+        finally:
+            self._trouble = None
 
     def send(self, body: bytes, *, timeout: float) -> bytes:
         assert timeout > 0
@@ -135,7 +161,6 @@ class FaultyLine:
                 self.doubts |= self._clock.now - self._opened > SPARE_SECONDS
         elif method in SENDING:
             signature = AIRDROP
-            self.faucet_requests += 1
         number, self._requests = self._requests, self._requests + 1
         if number == self._schedule.kill_request:
             self._end_at(body, signature)
@@ -143,8 +168,14 @@ class FaultyLine:
             return self._interrupted(body, signature, timeout)
         silent = self._schedule.silent_from is not None and number >= self._schedule.silent_from
         kind = "silence" if silent else self._schedule.fault(method)
-        self.log.append(f"{self._clock.now:.2f} {method}: {kind or 'ok'}")
-        self.doubts |= kind is not None and method in FOLLOWING
+        if self._trouble is not None:
+            self.met.add(TROUBLES[self._trouble])
+            kind = kind if self._trouble == "lag" else self._trouble
+        self.faucet_requests += signature == AIRDROP and kind not in UNSENT
+        where = "" if self._trouble is None else f" at the additional endpoint ({self._trouble})"
+        self.log.append(f"{self._clock.now:.2f} {method}{where}: {kind or 'ok'}")
+        # With two endpoints, any fault may be the reason why one of them is left alone for a while.
+        self.doubts |= kind is not None and (method in FOLLOWING or self._schedule.trouble is not None)
         if signature is not None and kind not in BEFORE:
             self.left.add(signature)
         if kind in BEFORE:
@@ -201,7 +232,7 @@ class FaultyLine:
         raise KeyboardInterrupt
 
     def _not_even_there(self, kind: str, request: Any, timeout: float) -> bytes:
-        self.met.add("no connection" if kind in ("refused", "no connection") else "definite refusal")
+        self.met.add("no connection" if kind in UNSENT else "definite refusal")
         if kind == "refused":
             raise Unreachable("Connection refused.", endpoint=LABEL, request_sent=False)
         if kind == "no connection":
@@ -245,12 +276,14 @@ class FaultyLine:
         return _result(request, signature)
 
     def _spoilt(self, kind: str, answer: bytes, request: Any) -> bytes:
-        if kind != "status":
+        if kind not in ("status", "busy"):
             self.met.add(SPOILT.get(kind, "other invalid reply"))
         if kind == "broken":
             raise Unreachable("The connection broke.", endpoint=LABEL, request_sent=True)
         if kind == "status":
             raise self._status(self._schedule.statuses)
+        if kind == "busy":
+            raise self._status((429,))
         if kind == "code":
             return _error(request, self._chance.choice(OTHER_CODES), "Busy")
         if kind == "preflight":
@@ -356,6 +389,8 @@ class FaultyLine:
             answers = [self._answer(json.dumps(one).encode(), one) for one in json.loads(body)]
             return b"[" + b",".join(answers) + b"]"
         method, params = request["method"], request["params"]
+        if method == "getSlot" and self._trouble == "lag":
+            return _result(request, max(self._slot - self._node(method)[0], 0))
         # Most requests during a long wait use these two methods; producing a block for each would be too slow.
         if method == "getSignatureStatuses":
             return _result(request, self._status_view(params[0][0]))
@@ -381,6 +416,8 @@ class FaultyLine:
         if schedule.routed:
             node = int(method in ABOUT_ONE_TRANSACTION)
         lag = int(schedule.lag / SLOT_SECONDS) if node == 1 else 0
+        if self._trouble == "lag" and schedule.trouble is not None:
+            lag += schedule.trouble.slots
         if lag:
             self.met.add("lagging node")
             self.doubts = True

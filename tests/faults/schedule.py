@@ -14,13 +14,16 @@ OTHER_STATUSES = (202, 204, 302, 408, 409, 425, 429, 499, 500, 502, 503, 504, 52
 OTHER_CODES = (-32005, -32016, 429, -32603, -32004, -32700, -32000)
 PREFLIGHT = ("BlockhashNotFound", "AlreadyProcessed", "AccountInUse", {"InstructionError": [0, {"Custom": 6000}]})
 # Faults of a request. Those of the first group never reach the validator; for the second it is random.
-BEFORE = ("refused", "no connection", "proving status", "proving code")
+UNSENT = ("refused", "no connection")
+BEFORE = (*UNSENT, "proving status", "proving code")
 EITHER = (
     *("silence", "broken", "status", "code", "preflight", "garbage", "html", "truncated", "empty"),
     *("crossed", "no id", "wrong type"),
 )
 SENDING_ONLY = ("dropped", "late", "very late", "twice", "again")
 ALWAYS = ("slow",)
+ENDPOINTS_SHARE = 0.25
+"""The share of schedules in which the command has two endpoints."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,31 @@ class Fork:
     start: float
     end: float
     learns_votes: bool
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with the additional endpoint of a command with two endpoints of the same validator.
+
+    ``kind`` is "lag" (it is ``slots`` behind), "busy" (status 429) or "silence" (it stalls). It affects ``count``
+    requests after the first ``healthy`` ones. ``preferred`` tells whether it is the first endpoint of the command line.
+    """
+
+    kind: str
+    preferred: bool
+    healthy: int
+    count: int
+    slots: int
+
+    @classmethod
+    def draw(cls, chance: random.Random) -> Trouble:
+        return cls(
+            kind=chance.choice(("lag", "busy", "silence")),
+            preferred=chance.random() < 0.7,
+            healthy=chance.choice((0, 0, 1, 2, 4, 6, 8)),
+            count=chance.choice((1, 2, 5, 1000)),
+            slots=chance.choice((5, 25, 60, 140)),
+        )
 
 
 @dataclass
@@ -107,6 +135,8 @@ class Schedule:
         self.silent_from = chance.randrange(14) if chance.random() < 0.1 else None
         self.interrupt_request = chance.randrange(16) if chance.random() < 0.1 else None
         self.interrupt_sleep = chance.randrange(12) if chance.random() < 0.08 else None
+        # A second endpoint of the validator, with trouble of its own; both have the faults above.
+        self.trouble = Trouble.draw(chance) if chance.random() < ENDPOINTS_SHARE else None
         # Set by tests in which the process is killed: at a request, or at a wait or a write to the journal.
         self.kill_request: int | None = None
 
@@ -118,7 +148,7 @@ class Schedule:
         schedule.way, schedule.fails, schedule.old_nodes = "", False, False
         schedule.gradual, schedule.votes_late, schedule.fork_seconds = True, 0.0, 0.0
         schedule.node_count, schedule.lag, schedule.routed = 1, 0.0, False
-        schedule.silent_from = schedule.interrupt_request = schedule.interrupt_sleep = None
+        schedule.silent_from = schedule.interrupt_request = schedule.interrupt_sleep = schedule.trouble = None
         return schedule
 
     def fault(self, method: str) -> str | None:

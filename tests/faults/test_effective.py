@@ -19,6 +19,7 @@ import pytest
 from psyche_cli.operations.left_behind import settle_left_behind
 from psyche_cli.operations.transactions.resume import record_settlement, resume
 from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.failover import _least_certain, _may_be_repeated
 from psyche_cli.solana.rpc.jsonrpc import _result
 from psyche_cli.solana.sending.delivery import TransactionDelivery, expired_in
 from psyche_cli.solana.sending.recording import Recorder
@@ -26,7 +27,7 @@ from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.verdict import delivery, fate
 
 from .judge import shown_forms, state_folder
-from .schedule import Mood, Schedule
+from .schedule import Mood, Schedule, Trouble
 from .test_killed import interleave
 from .test_killed import judge as judge_interleaving
 from .test_schedules import choose_scenario, judge, try_schedule
@@ -97,6 +98,9 @@ SETTLES_A_PAYMENT_BEFORE_THE_OUTPUT = Mutant(Sender._recording, "if pays_again:"
 RESUMES_BEFORE_THE_OUTPUT = Mutant(record_settlement, "settlement.state is RecordState.LANDED", "False")
 RESUMES_WITHOUT_RECORDING = Mutant(resume, "record_settlement(journal, entry, settlement, after_output)", "pass")
 
+ASKS_THE_FAUCET_ELSEWHERE = Mutant(_may_be_repeated, "error.request_sent is False", "True")
+BELIEVES_THE_LAST_ENDPOINT = Mutant(_least_certain, "[*unclear, *not_taken, *failures][0]", "failures[-1]")
+
 
 def ghost(schedule: Schedule) -> None:
     schedule.way, schedule.ghost_seconds, schedule.ghost_error = "ghost", 20.0, None
@@ -148,6 +152,23 @@ def unheard(schedule: Schedule) -> None:
     schedule.moods["follow"] = Mood(["silence"], 1.0, 3)
 
 
+ANOTHER_ENDPOINT = Trouble("busy", preferred=True, healthy=0, count=0, slots=0)
+"""A second endpoint that has no trouble of its own."""
+
+
+class InOrder(Mood):
+    """The ``kinds`` of faults, one after the other."""
+
+    def next_fault(self, chance: random.Random) -> str | None:
+        return self.kinds.pop(0) if self.kinds else None
+
+
+def contradicting(schedule: Schedule) -> None:
+    """The first endpoint breaks the connection when it may have the bytes; the second one refuses them."""
+    schedule.trouble = ANOTHER_ENDPOINT
+    schedule.moods["send"] = InOrder(["broken", "proving status"], 1.0, 1000)
+
+
 CASES = [
     (ghost, BELIEVES_PROCESSED),
     (ghost_that_failed, BELIEVES_A_FAILURE_AT_PROCESSED),
@@ -161,6 +182,7 @@ CASES = [
     *((sending(kind), TAKES_DOUBT_FOR_REFUSAL) for kind in ("truncated", "empty", "no id", "wrong type", "broken")),
     (lost, GIVES_UP_EARLY),
     (unheard, SIGNS_ANEW_AFTER_TEN_SECONDS),
+    (contradicting, BELIEVES_THE_LAST_ENDPOINT),
 ]
 
 
@@ -186,6 +208,17 @@ def test_a_mutant_sends_a_second_airdrop_request(world: World, random_seed: int,
     scenario = next(scenario for scenario in world.scenarios if scenario.name == "airdrop")
     assert not complaints(world, fault, str(random_seed), scenario)
     with ASKS_THE_FAUCET_AGAIN.alive():
+        assert complaints(world, fault, str(random_seed), scenario)
+
+
+def test_a_mutant_asks_the_faucet_at_both_endpoints(world: World, random_seed: int) -> None:
+    def fault(schedule: Schedule) -> None:
+        sending("status")(schedule)
+        schedule.trouble, schedule.retry_after = ANOTHER_ENDPOINT, [None]
+
+    scenario = next(scenario for scenario in world.scenarios if scenario.name == "airdrop to the wallet")
+    assert not complaints(world, fault, str(random_seed), scenario)
+    with ASKS_THE_FAUCET_ELSEWHERE.alive():
         assert complaints(world, fault, str(random_seed), scenario)
 
 

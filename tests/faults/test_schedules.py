@@ -54,7 +54,7 @@ def try_schedule(world: World, scenario: Scenario, schedule: Schedule) -> Attemp
     line = FaultyLine(world.dispatcher, world.clock, schedule)
     world.clock.interrupt_in = schedule.interrupt_sleep
     started = world.clock.now
-    outcome = world.command(lambda _url: line, *scenario.words)
+    outcome = world.command(line.open_transport, *line.with_endpoints(scenario.words))
     elapsed = world.clock.now - started
     world.clock.interrupt_in = None
     line.shown = outcome.stdout + outcome.stderr

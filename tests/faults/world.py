@@ -100,7 +100,8 @@ class World:
 
     def killable_command(self, line: FaultyLine, kill_in: int | None, *words: str) -> Outcome | None:
         """Run a command on a line that may kill it, or that the clock kills. None if it was killed before its end."""
-        cli = CommandLine(self.home, lambda _url: line, self.variables, self.clock)
+        cli = CommandLine(self.home, line.open_transport, self.variables, self.clock)
+        words = line.with_endpoints(words)
         line.environment = environment = environment_of(cli)
         self.clock.kill, self.clock.kill_in = line.kill, kill_in
         code = None
@@ -294,6 +295,7 @@ def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -
         Scenario("create", ("create-run", "--run-id", "new", "--name", "A name")),
         Scenario("create funded", ("create-run", "--run-id", "new", "--treasurer-collateral-mint", mint)),
         Scenario("top up", pay, weight=6, each_again=True),
+        Scenario("top up with a fee", (*pay, "--priority-fee", "auto"), weight=2, each_again=True),
         Scenario("top up with a nonce", (*pay, "--nonce", nonce), each_again=True, durable=True),
         Scenario("send a file", ("tx", "send", str(home / "signed.json")), weight=6, durable=True),
         Scenario("new mint", ("localnet", "new-mint", "--amount", "10"), each_again=True),
