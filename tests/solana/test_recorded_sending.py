@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from solders.hash import Hash
@@ -28,7 +28,7 @@ from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
 from psyche_cli.solana.sending.recording import Recorder, intent_text
 from psyche_cli.solana.sending.sender import Sender
-from psyche_cli.solana.sending.settle import how_to_settle
+from psyche_cli.solana.sending.settle import how_to_settle, settle
 from psyche_cli.solana.sending.transaction import SignedTransaction, sign_transaction
 from psyche_cli.suggestions import GivenOptions
 from tests.solana.scripted import RpcFault
@@ -327,6 +327,39 @@ def test_an_old_one_expires_only_if_the_ledger_reaches_back(stage: RecordedStage
             second.sender.settle(second.record)
         assert caught.value.sent is True
         assert caught.value.signature == second.record.signature
+
+
+class Expired:
+    """A delivery whose search has found that the transaction has expired."""
+
+    advice = ""
+
+    def run(self) -> NoReturn:
+        raise TransactionExpired("expired")
+
+
+@pytest.mark.parametrize(
+    ("last_valid", "slot", "height", "requests"),
+    [(200, 9000, 300, 0), (200, 9000, 301, 1), (None, 400, 9000, 0), (None, 401, 9000, 1)],
+)
+def test_the_reach_of_the_ledger_matters_when_status_caches_have_forgotten(
+    stage: RecordedStage, last_valid: int | None, slot: int, height: int, requests: int
+) -> None:
+    stage.send()
+    entry = stage.record._replace(last_valid_block_height=last_valid)
+    assert entry.recorded_slot == 150
+    stage.on("getEpochInfo", {"absoluteSlot": slot, "blockHeight": height})
+    stage.on("getFirstAvailableBlock", 0)
+    delivery: Any = Expired()
+    assert settle(entry, delivery, RpcClient(stage.cluster, stage.clock)).state is RecordState.EXPIRED
+    assert stage.cluster.count("getFirstAvailableBlock") == requests
+
+
+def test_equal_requests_have_equal_texts() -> None:
+    text = intent_text("pay", {"to": Path("a.json"), "amount": 5})
+    assert text == intent_text("pay", {"amount": 5, "to": "a.json"})
+    assert json.loads(text) == {"command": "pay", "options": {"amount": 5, "to": "a.json"}}
+    assert text != intent_text("pay", {"amount": 6, "to": "a.json"})
 
 
 @pytest.mark.parametrize(("changes", "expires"), [(0, True), (1, False)])
