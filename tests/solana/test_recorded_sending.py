@@ -283,6 +283,15 @@ def test_a_landed_transaction_is_settled_with_a_receipt(stage: RecordedStage) ->
         assert second.cluster.count("getGenesisHash") == 1
 
 
+def test_a_refusal_to_resend_says_nothing_about_the_first_attempt(stage: RecordedStage) -> None:
+    with later(stage) as second:
+        second.on("sendTransaction", RpcFault(-32003, "Transaction signature verification failure"))
+        second.on("getSignatureStatuses", second.status(False), second.status(True))
+        second.on("getTransaction", None)
+        assert second.sender.settle(second.record).state is RecordState.LANDED
+        assert second.cluster.count("sendTransaction") == 1
+
+
 def test_a_receipt_without_the_ledger(stage: RecordedStage) -> None:
     with later(stage) as second:
         second.on("getTransaction", BROKEN)
