@@ -272,6 +272,14 @@ def later(stage: RecordedStage, seconds: float = 0.0) -> Iterator[RecordedStage]
     second.journal.close()
 
 
+def test_only_what_this_wallet_and_an_earlier_process_recorded_is_left_behind(stage: RecordedStage) -> None:
+    with later(stage) as second:
+        entry = second.record
+        second.journal.record(entry._replace(signature="of another wallet", wallet="other"))
+        second.journal.record(entry._replace(signature="of this session", session=second.journal.session))
+        assert second.recorder.left_behind() == [entry]
+
+
 def test_a_landed_transaction_is_settled_with_a_receipt(stage: RecordedStage) -> None:
     with later(stage) as second:
         settlement = second.sender.settle(second.record)
@@ -290,6 +298,10 @@ def test_a_refusal_to_resend_says_nothing_about_the_first_attempt(stage: Recorde
         second.on("getTransaction", None)
         assert second.sender.settle(second.record).state is RecordState.LANDED
         assert second.cluster.count("sendTransaction") == 1
+        second.cluster.handlers["sendTransaction"] = second.cluster.accept
+        second.send()
+        simulations = [params for method, params in second.cluster.calls if method == "simulateTransaction"]
+        assert [params[1]["minContextSlot"] for params in simulations] == [77]
 
 
 def test_a_receipt_without_the_ledger(stage: RecordedStage) -> None:
