@@ -20,6 +20,9 @@ from tests.support.state_home import state_home
 from .line import AIRDROP, FaultyLine
 from .world import Scenario, World
 
+UNRECOGNIZED = ("already_exists", "blockhash_not_valid")
+"""Errors of a repetition that could not see, or not compare, what an earlier process has done."""
+
 
 @dataclass
 class Attempt:
@@ -90,7 +93,9 @@ def judge_error(scenario: Scenario, outcome: Outcome, error: Any, attempt: Attem
     verdicts_of_the_line = (ExitCode.NETWORK, ExitCode.EXPIRED, ExitCode.UNKNOWN, ExitCode.INTERRUPTED)
     # A response of the line may also state that requestAirdrop does not exist.
     without_faucet = outcome.code is ExitCode.LOCALNET and sent is False and line.faucet_requests
-    done_before = attempt.asked_before and is_done(outcome)
+    # With faults, it may refuse what is done without recognizing that an earlier process has done it.
+    unrecognized = attempt.before and line.doubts | bool(line.met) and error["code"] in UNRECOGNIZED
+    done_before = attempt.asked_before and (is_done(outcome) or unrecognized)
     if outcome.code not in verdicts_of_the_line and not failed_on_chain and not without_faucet and not done_before:
         yield f"no fault of the line explains the error {error['code']}: {error['message']}"
     if not isinstance(sent, bool):
