@@ -20,7 +20,7 @@ from tests.support.state_home import state_home
 from .line import AIRDROP, FaultyLine
 from .world import Scenario, World
 
-UNRECOGNIZED = ("already_exists", "blockhash_not_valid")
+UNRECOGNIZED = ("already_exists",)
 """Errors of a repetition that could not see, or not compare, what an earlier process has done."""
 
 

@@ -157,7 +157,7 @@ ANOTHER_ENDPOINT = Trouble("busy", preferred=True, healthy=0, count=0, slots=0)
 
 
 class InOrder(Mood):
-    """The ``kinds`` of faults, one after the other."""
+    """The ``kinds`` of faults, in order."""
 
     def next_fault(self, chance: random.Random) -> str | None:
         return self.kinds.pop(0) if self.kinds else None

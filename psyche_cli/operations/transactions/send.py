@@ -39,9 +39,9 @@ def send_document(
 ) -> OperationResult[SentTransaction]:
     """Check that all have signed a transaction, record it, send it, and wait until it has landed.
 
-    If it has already landed, it is reported and not sent; if another process has recorded it, it is settled. Raises
-    MissingSignatures, BlockhashNotValid, Refused for another cluster or a transaction that failed before, and the
-    errors of sending.
+    If it has already landed, also if only the journal knows that, it is reported and not sent; if another process has
+    recorded it, it is settled. Raises MissingSignatures, BlockhashNotValid, Refused for another cluster or a
+    transaction that failed before, and the errors of sending.
     """
     transaction = document.transaction
     transaction.require_complete()
@@ -60,6 +60,8 @@ def send_document(
         _require_cluster(sender, document, rpc.label)
         session.notify(in_one_line(transaction))
         entry = journal.entry(str(signature))
+        if entry is not None and entry.state is RecordState.LANDED and _is_of(sender, entry):
+            return _result(document, signature, entry.recorded_slot if entry.slot is None else entry.slot, ())
         if entry is None or not entry.is_unsettled:
             landed = _landed_before(Session(rpc, session.programs, session.notify, session.given), signature)
             if landed is not None:
@@ -93,6 +95,11 @@ def _require_cluster(sender: Sender, document: TransactionDocument, label: str) 
     genesis = str(sender.identify_cluster())
     if document.genesis_hash not in (None, genesis):
         raise Refused(f"The transaction was created for a different cluster than that of {label}.", hint="Check --rpc.")
+
+
+def _is_of(sender: Sender, entry: JournalEntry) -> bool:
+    """Whether a record is of the sender's cluster."""
+    return entry.genesis_hash == str(sender.identify_cluster())
 
 
 def _landed_before(session: Session, signature: Signature) -> int | None:
