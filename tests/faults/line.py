@@ -89,6 +89,7 @@ class FaultyLine:
         self._trouble: str | None = None
         self._handled: dict[Signature, int] = {}
         self._ghosts: dict[str, float] = {}
+        self._nonces: dict[str, tuple[int, bytes]] = {}
         self.asked: list[str] = []
         """Signatures of all transactions passed to the transport, in order; for airdrops, those that were answered."""
         self.left: set[str] = set()
@@ -341,13 +342,25 @@ class FaultyLine:
         signature = transaction.signatures[0]
         self._handled[signature] = self._handled.get(signature, 0) + 1
         known = self._bank.history.find(signature) is not None
+        nonces = {} if known else self._nonces_of(transaction)
         if known and self._handled[signature] > _MOST_REPETITIONS:
             return _result(request, str(signature))
         if self._schedule.fails and not known:
             self.met.add("failure on-chain")
             with self._spoilt_accounts(transaction):
-                return self._dispatcher.handle(body)
-        return self._dispatcher.handle(body)
+                answer = self._dispatcher.handle(body)
+        else:
+            answer = self._dispatcher.handle(body)
+        for address, data in nonces.items():
+            account = self._bank.accounts.get(address)
+            if account is not None and account.data != data:
+                self._nonces[str(address)] = (self._bank.slot, data)
+        return answer
+
+    def _nonces_of(self, transaction: Transaction) -> dict[Pubkey, bytes]:
+        """The data of the nonce accounts in a transaction."""
+        found = {key: self._bank.accounts.get(key) for key in transaction.message.account_keys}
+        return {key: bytes(one.data) for key, one in found.items() if one is not None and len(one.data) == NONCE_BYTES}
 
     @contextmanager
     def _spoilt_accounts(self, transaction: Transaction) -> Iterator[None]:
@@ -396,6 +409,8 @@ class FaultyLine:
             return _result(request, self._status_view(params[0][0]))
         if method == "getEpochInfo":
             return _result(request, self._position_view(params[0]["commitment"]))
+        if method == "getMultipleAccounts" and params[1].get("commitment") == "finalized":
+            return self._finalized_view(body, request)
         answer = self._handle(body)
         if method == "requestAirdrop" and "result" in (answered := json.loads(answer)):
             self.asked.append(answered["result"])
@@ -485,6 +500,17 @@ class FaultyLine:
             behind += int((self._clock.now - fork.start) / SLOT_SECONDS)
         slot = max(self._slot - behind, 0)
         return {"absoluteSlot": slot, "blockHeight": max(slot - self._slots_without_block, 0)}
+
+    def _finalized_view(self, body: bytes, request: Any) -> bytes:
+        """The response of a node whose finalized bank is older than a nonce that has just been advanced."""
+        finalized = self._position_view("finalized")["absoluteSlot"]
+        result = json.loads(self._handle(body))["result"]
+        result["context"]["slot"] = finalized
+        for number, address in enumerate(request["params"][0]):
+            advanced_in, before = self._nonces.get(address, (0, None))
+            if before is not None and advanced_in > finalized:
+                result["value"][number]["data"] = [base64.b64encode(before).decode(), "base64"]
+        return _result(request, result)
 
     def _blockhash_view(self) -> tuple[int, Any]:
         """The latest blockhash known to the node, preceded by its slot."""

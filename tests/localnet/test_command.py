@@ -113,7 +113,7 @@ def test_one_ready_line_then_a_clean_end(tmp_path: Path, number: int) -> None:
         assert (ready["command"], ready["ok"], ready["exit_code"]) == ("localnet", True, 0)
         port = int(ready["data"]["rpc_url"].rpartition(":")[2])
         assert ready["data"]["ws_url"] == f"ws://127.0.0.1:{port + 1}"
-        assert validator.stop(number) == (0, "", "")
+        assert validator.stop(number) == (0, "", "The local validator has stopped.\n")
 
 
 def test_human_readable_ready_line(tmp_path: Path) -> None:

@@ -125,7 +125,9 @@ def test_the_life_of_a_run_as_the_operator_sees_it(tmp_path: Path) -> None:
         shell.run("set-paused", "--run-id", "plain", "--resume")
         code, _, log = validator.stop()
     assert code == 0
-    lines = [line.split("  ") for line in log.splitlines()]
+    *shown, end = log.splitlines()
+    assert end == "The local validator has stopped."
+    lines = [line.split("  ") for line in shown]
     assert [(line[1], line[2], line[3]) for line in lines] == [
         (what, f"by {address}", "ok")
         for what in (
