@@ -156,10 +156,11 @@ class FaultyLine:
         signature = None
         if method == "sendTransaction":
             signature = str(_transaction_of(request).signatures[0])
+            if signature not in self.asked:  # a transaction that is sent late has too little time left
+                self.doubts |= self._clock.now - self._opened > SPARE_SECONDS
             self.asked.append(signature)
             if self._first_send is None:
                 self._first_send = self._clock.now
-                self.doubts |= self._clock.now - self._opened > SPARE_SECONDS
         elif method in SENDING:
             signature = AIRDROP
         number, self._requests = self._requests, self._requests + 1
