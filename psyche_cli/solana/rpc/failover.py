@@ -33,6 +33,7 @@ from psyche_cli.errors import (
     Unreachable,
     UsageError,
 )
+from psyche_cli.private_keys import is_seed
 from psyche_cli.solana.rpc.jsonrpc import bad_response, decode_answer, decode_batch, encode_batch, encode_request
 from psyche_cli.solana.rpc.retry import RetryPolicy
 
@@ -209,7 +210,7 @@ class FailoverTransport:
                 answer = endpoint.transport.send(encode_request(number, method, params), timeout=left)
                 found.append(decode_answer(answer, number, method, endpoint.label))
         genesis, slot = found
-        if not isinstance(genesis, str) or type(slot) is not int:
+        if not isinstance(genesis, str) or not is_seed(genesis) or type(slot) is not int:
             raise bad_response("getGenesisHash and getSlot", endpoint.label, "expected a hash and a slot")
         return genesis, slot
 
