@@ -1,0 +1,58 @@
+"""A run as it was at one slot, with the cluster's time: what every statement about its status is derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from psyche_cli.model.from_account import state_from_account
+from psyche_cli.operations.runs.find import Run, locate_run
+from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
+from psyche_cli.solana.programs import CLOCK_SYSVAR
+
+if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
+
+    from psyche_cli.model.states import CoordinatorState
+    from psyche_cli.operations.runs.find import LocatedRun
+    from psyche_cli.operations.sessions import Session
+    from psyche_cli.solana.raw_account import RawAccount
+
+
+class Observation:
+    """A run and the cluster's clock, read at the same slot.
+
+    ``clock.unix_timestamp`` is the time by which the program decides, in Unix seconds.
+    """
+
+    def __init__(self, run: Run, clock: ClusterClock) -> None:
+        self.run = run
+        self.clock = clock
+
+    @property
+    def now(self) -> int:
+        """The cluster's time, in Unix seconds."""
+        return self.clock.unix_timestamp
+
+    @cached_property
+    def state(self) -> CoordinatorState:
+        """The state of the run for the model. Raises MalformedAccount."""
+        return state_from_account(self.run.account)
+
+
+def addresses_of(located: LocatedRun) -> tuple[Pubkey, ...]:
+    """The accounts that an observation of a located run is made from, to be read in one call."""
+    return (CLOCK_SYSVAR, *located.addresses)
+
+
+def observation_of(located: LocatedRun, found: Sequence[RawAccount | None]) -> Observation:
+    """The observation from the accounts at ``addresses_of``. Raises AccountNotFound, AccountError."""
+    clock, *accounts = found
+    return Observation(located.read(accounts), decode_clock(clock))
+
+
+def observe(session: Session, run_id: str, treasurer_index: int | None = None) -> Observation:
+    """Read a run in two round trips. Raises RunNotFound, AccountNotFound, AccountError, UsageError, NetworkError."""
+    located = locate_run(session, run_id, treasurer_index)
+    return observation_of(located, session.rpc.accounts(addresses_of(located)))
