@@ -18,7 +18,7 @@ from psyche_cli.redaction import Redactor
 from psyche_cli.request_log import RequestLog
 
 if TYPE_CHECKING:
-    from psyche_cli.transport import Transport
+    from psyche_cli.transport import Transport, WebSocket
 
 
 SMALLEST_WIDTH: Final = 40
@@ -141,7 +141,8 @@ class Environment:
     default the time of construction. ``redactor`` removes the secrets of this invocation from output, ``diagnostics``
     writes to ``stderr``, ``waits`` shows long waits there, and ``requests`` records the RPC requests. ``command`` is
     the full name of the verb, once it has been parsed, and ``typed`` its parameters that were given on the command
-    line. The callbacks in ``after_output`` are called once the result or error has been printed.
+    line. The callbacks in ``after_output`` are called once the result or error has been printed. ``open_websocket``
+    opens a WebSocket to a ws or wss URL; without it, commands poll.
     """
 
     def __init__(
@@ -155,6 +156,7 @@ class Environment:
         open_transport: Callable[[str], Transport],
         stop_signals: AbstractContextManager[None] | None = None,
         started: float | None = None,
+        open_websocket: Callable[[str], WebSocket] | None = None,
     ) -> None:
         self.stdin = stdin
         self.stdout = stdout
@@ -163,6 +165,7 @@ class Environment:
         self.home = home
         self.clock = clock
         self.open_transport = open_transport
+        self.open_websocket = open_websocket
         self.stop_signals = stop_signals or nullcontext()
         self.started = clock.monotonic() if started is None else started
         self.output = OutputOptions()
@@ -196,7 +199,10 @@ class Environment:
 
     def replaced(self, **changes: Any) -> Environment:
         """A copy with some of the constructor's arguments replaced."""
-        names = ("stdin", "stdout", "stderr", "variables", "home", "clock", "open_transport", "stop_signals", "started")
+        names = (
+            *("stdin", "stdout", "stderr", "variables", "home", "clock"),
+            *("open_transport", "stop_signals", "started", "open_websocket"),
+        )
         return Environment(**{**{name: getattr(self, name) for name in names}, **changes})
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Interface of transports, which send JSON-RPC requests to an endpoint and return its responses."""
+"""Interfaces of the connections to an endpoint: transports, which send JSON-RPC requests, and WebSockets."""
 
 from __future__ import annotations
 
@@ -33,4 +33,32 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close the connection. No other method may be called afterward."""
+        ...
+
+
+class WebSocket(Protocol):
+    """An open WebSocket to one endpoint. Used by one thread."""
+
+    @property
+    def label(self) -> str:
+        """The endpoint for display: scheme, host and port, without path and query, which may contain API keys."""
+        ...
+
+    def send(self, text: str) -> None:
+        """Send a text message. Raises Unreachable."""
+        ...
+
+    def receive(self, timeout: float) -> str | None:
+        """The next text message, or None if none arrives within ``timeout`` seconds.
+
+        Raises Unreachable once the connection is closed, BadRpcResponse for a message that is too large or not text.
+        """
+        ...
+
+    def ping(self, timeout: float) -> bool:
+        """Whether the server answers a ping within ``timeout`` seconds. Raises Unreachable."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection without waiting long for the server. No other method may be called afterward."""
         ...

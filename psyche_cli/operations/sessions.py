@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
-from psyche_cli.environment import Environment
+from psyche_cli.environment import Clock, Environment, SystemClock
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import LOCAL_RPC_URL
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
@@ -15,20 +16,39 @@ from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
 from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
+if TYPE_CHECKING:
+    from psyche_cli.transport import WebSocket
+
+
+class Feed(NamedTuple):
+    """How a command follows an account: ``clock`` is for its pauses, and ``open_websocket`` opens a WebSocket.
+
+    The latter is None if there is none, so that the command polls. It raises NetworkError or UsageError.
+    """
+
+    clock: Clock
+    open_websocket: Callable[[], WebSocket] | None = None
+
 
 class Session:
     """An RPC client, the program ids on its cluster, and a callback for progress messages.
 
-    ``given`` holds the options that suggested commands must repeat.
+    ``given`` holds the options that suggested commands must repeat. ``feed`` is for commands that follow an account.
     """
 
     def __init__(
-        self, rpc: RpcClient, programs: ProgramIds, notify: Callable[[str], None], given: GivenOptions
+        self,
+        rpc: RpcClient,
+        programs: ProgramIds,
+        notify: Callable[[str], None],
+        given: GivenOptions,
+        feed: Feed | None = None,
     ) -> None:
         self.rpc = rpc
         self.programs = programs
         self.notify = notify
         self.given = given
+        self.feed = feed or Feed(SystemClock())
 
 
 @contextmanager
@@ -52,6 +72,7 @@ def reading_session(
             programs=PUBLISHED,
             notify=environment.progress,
             given=given,
+            feed=Feed(environment.clock),
         )
 
 

@@ -150,13 +150,20 @@ def find_run_and_funds(session: SigningSession, run_id: str, given_index: int | 
 
 def find_run_again(session: Session, run: Run) -> Run:
     """Read a known run again, in one round trip because its addresses are known. Raises the errors of ``find_run``."""
+    return find_run_again_with(session, run)[0]
+
+
+def find_run_again_with(session: Session, run: Run, *others: Pubkey) -> tuple[Run, list[RawAccount | None]]:
+    """Like ``find_run_again``, together with ``others``, read at the same slot."""
     before = LocatedRun(run.run_id, run.instance, run.treasury.run if run.treasury else None, session.programs)
     index = before.treasurer.index if before.treasurer else None
     first = [run.instance.address, *([before.treasurer.address] if before.treasurer else [])]
-    found = session.rpc.accounts([*first, *before.addresses])
+    found = session.rpc.accounts([*first, *before.addresses, *others])
     now = _located(session, run.run_id, index, found[: len(first)])
-    # If the run now refers to other accounts, those have to be read instead.
-    return now.read(found[len(first) :] if now.addresses == before.addresses else session.rpc.accounts(now.addresses))
+    if now.addresses != before.addresses:  # then those have to be read instead
+        found = [*found[: len(first)], *session.rpc.accounts([*now.addresses, *others])]
+    end = len(first) + len(now.addresses)
+    return now.read(found[len(first) : end]), found[end:]
 
 
 def locate_run(session: Session, run_id: str, given_index: int | None = None) -> LocatedRun:

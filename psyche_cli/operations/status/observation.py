@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from psyche_cli.model.from_account import state_from_account
-from psyche_cli.operations.runs.find import Run, locate_run
+from psyche_cli.operations.runs.find import Run, find_run_again_with, locate_run
 from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
 
@@ -56,3 +56,9 @@ def observe(session: Session, run_id: str, treasurer_index: int | None = None) -
     """Read a run in two round trips. Raises RunNotFound, AccountNotFound, AccountError, UsageError, NetworkError."""
     located = locate_run(session, run_id, treasurer_index)
     return observation_of(located, session.rpc.accounts(addresses_of(located)))
+
+
+def observe_again(session: Session, before: Observation) -> Observation:
+    """Read the run of an earlier observation in one round trip. Raises the errors of ``observe``."""
+    run, [clock] = find_run_again_with(session, before.run, CLOCK_SYSVAR)
+    return Observation(run, decode_clock(clock))
