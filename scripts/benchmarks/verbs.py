@@ -17,7 +17,7 @@ from psyche_cli.protocol.run_states import RunState
 from scripts.benchmarks.faraway import FarAway
 from scripts.benchmarks.shell import ROOT, Shell
 from scripts.benchmarks.table import Table
-from tests.support.playing import witness_record
+from tests.support.run_driver import witness_record
 
 LATENCIES: Final = (0.0, 0.05, 0.15)
 RUN: Final = ("--run-id", "verbs")

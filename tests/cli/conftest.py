@@ -17,9 +17,11 @@ from psyche_cli.protocol.addresses import ANYONE, authorization_address, instanc
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.redaction import Redactor
+from psyche_cli.solana.wallet import load_keypair_file
 from psyche_cli.transport import Transport
 from tests.cli.harness import Chain, CommandLine, address_of, environment_of
-from tests.support.playing import witness_record
+from tests.support.run_driver import RunDriver, witness_record
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 MINIMAL = CONFIGS / "minimal.toml"
@@ -118,6 +120,11 @@ class House:
 
         self.edit(change)
 
+    def driver(self, run_id: str = "test") -> RunDriver:
+        """A driver of a run of the owner, which may not exist yet."""
+        owner = load_keypair_file(self.owner, lambda _: None, Redactor())
+        return RunDriver(self.chain.transport("http://127.0.0.1:1"), owner, run_id)
+
     def dump(self, run_id: str = "test") -> Any:
         """The JSON dump of a run."""
         return self.cli("json-dump-run", "--run-id", run_id).json
@@ -125,7 +132,17 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    chain, files = Chain.start(tmp_path, owner=100, stranger=100)
+    return _house(tmp_path)
+
+
+@pytest.fixture
+def still_house(tmp_path: Path) -> House:
+    """A house whose cluster time only advances by warping."""
+    return _house(tmp_path, stopped_at=1_800_000_000)
+
+
+def _house(tmp_path: Path, stopped_at: int | None = None) -> House:
+    chain, files = Chain.start(tmp_path, stopped_at=stopped_at, owner=100, stranger=100)
     cli = CommandLine(tmp_path, chain.transport, {"WALLET_PRIVATE_KEY_PATH": str(files["owner"])})
     return House(chain, cli, files["owner"], files["stranger"])
 

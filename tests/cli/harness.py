@@ -17,7 +17,7 @@ from psyche_cli.environment import Clock, Environment, SystemClock
 from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
-from psyche_cli.localnet.chain.timekeeping import Timekeeper
+from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
 from psyche_cli.localnet.in_process import InProcessTransport
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
@@ -64,13 +64,15 @@ class Chain:
     requests: list[str] = field(default_factory=list)
 
     @classmethod
-    def start(cls, home: Path, **wallets_sol: int) -> tuple[Chain, dict[str, Path]]:
+    def start(cls, home: Path, *, stopped_at: int | None = None, **wallets_sol: int) -> tuple[Chain, dict[str, Path]]:
         """Create a validator, and a keypair file per name that is funded with that many SOL at genesis.
+
+        If ``stopped_at`` is given, its clock starts at that Unix time, and time and slots only advance by warping.
 
         Booting a VM takes 50 ms of CPU. Tests with the same wallets therefore share a bank, which is reset to genesis
         each time, as by ``localnet reset``. The RPC context, with its snapshots and counters, is new.
         """
-        bank, wallets = _bank_with(tuple(wallets_sol.items()))
+        bank, wallets = _bank_with(tuple(wallets_sol.items()), stopped_at)
         bank.listeners.clear()
         bank.restore(bank.at_genesis)
         files = {name: home / f"{name}.json" for name in wallets_sol}
@@ -94,11 +96,14 @@ class Chain:
 
 
 @functools.cache
-def _bank_with(wallets_sol: tuple[tuple[str, int], ...]) -> tuple[Bank, dict[str, Wallet]]:
+def _bank_with(wallets_sol: tuple[tuple[str, int], ...], stopped_at: int | None) -> tuple[Bank, dict[str, Wallet]]:
     """This process's bank whose genesis has one wallet per name with that balance in SOL, and the wallets."""
     wallets = {name: Wallet.generate() for name, _ in wallets_sol}
     balances = {wallets[name].address: sol * SOL for name, sol in wallets_sol}
-    return Bank(Genesis(balances=balances), Timekeeper(SystemClock())), wallets
+    timekeeper = Timekeeper(SystemClock())
+    if stopped_at is not None:
+        timekeeper = Timekeeper(SystemClock(), slot_seconds=0, mode=ClockMode("fixed", stopped_at))
+    return Bank(Genesis(balances=balances), timekeeper), wallets
 
 
 class RecordingTransport:
