@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 from psyche_cli.model.execution import Clock as ModelClock
 from psyche_cli.model.execution import Execution
@@ -16,22 +15,13 @@ from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lampo
 from psyche_cli.operations.runs.find import LocatedRun, Run, locate_run
 from psyche_cli.operations.runs.payloads import TickData
 from psyche_cli.operations.signing import SigningSession
+from psyche_cli.operations.status.timing import DURATION_KEYS
 from psyche_cli.operations.tones import shown_state
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
-
-_DURATIONS: Final = {
-    RunState.WAITING_FOR_MEMBERS: "waiting_for_members_extra_time",
-    RunState.WARMUP: "warmup_time",
-    RunState.ROUND_TRAIN: "max_round_train_time",
-    RunState.ROUND_WITNESS: "round_witness_time",
-    RunState.COOLDOWN: "cooldown_time",
-}
-"""The configuration key for the duration of each state."""
-
 
 @dataclass(frozen=True)
 class Need:
@@ -102,7 +92,7 @@ def need_of_tick(state: CoordinatorState, clock: ClusterClock) -> Need:
         wanted = state.config["init_min_clients"]
         if joined < wanted:
             return Need(None, f"it is waiting for members ({joined} of {wanted} have joined)")
-    ends = state.run_state_start_timestamp + state.config[_DURATIONS[state.run_state]]
+    ends = state.run_state_start_timestamp + state.config[DURATION_KEYS[state.run_state]]
     return Need(max(ends - clock.unix_timestamp, 1), f"it is {state.run_state.text}")
 
 

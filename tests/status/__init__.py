@@ -1,0 +1,1 @@
+"""What is said about the status of a run, compared with the model."""
