@@ -68,10 +68,12 @@ def test_no_state_ends_before_the_earliest_or_after_the_latest_time(seeds: range
             if end is None:  # the epoch or the data index is beyond its range
                 assert play.tick().abort is not None, (seed, state.run_state)
                 break
-            assert timing.earliest is not None and timing.earliest <= end, (seed, state.run_state)
+            assert timing.earliest is not None
+            assert timing.earliest <= end, (seed, state.run_state)
             assert timing.latest is None or end <= max(timing.latest, now), (seed, state.run_state)
             ended[state.run_state] = ended.get(state.run_state, 0) + 1
-    assert len(ended) == 5 and min(ended.values()) >= 5, ended
+    assert len(ended) == 5
+    assert min(ended.values()) >= 5, ended
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -91,14 +93,11 @@ def test_an_epoch_ends_between_its_bounds_and_the_estimate_of_a_steady_run_is_ri
     step_at_start = run.state.step
     while run.stage != RunState.WAITING_FOR_MEMBERS and run.stage != RunState.FINISHED:
         seen.append((timing_of(run.state, run.now), run.state.step))
-        if run.stage == RunState.ROUND_TRAIN:
+        if run.state.run_state == RunState.ROUND_TRAIN:
             run.wait(random.randrange(15) if steady is None else steady)
-            for number in (0, 1, 2):
-                if run.stage == RunState.ROUND_TRAIN:
-                    run.witness(number)
-            if run.stage == RunState.ROUND_WITNESS:
-                continue
-        run.wait(1).tick()
+            run.witness(0).witness(1).witness(2)
+        else:
+            run.wait(1).tick()
     last_step = run.state.step
     assert last_step > step_at_start
     for timing, step in seen:
@@ -108,21 +107,22 @@ def test_an_epoch_ends_between_its_bounds_and_the_estimate_of_a_steady_run_is_ri
         assert end.earliest <= run.now <= end.latest, (timing, step)
         assert end.earliest <= end.estimate <= end.latest, (timing, step)
     final = seen[-1][0].epoch_end
-    assert final is not None and final.estimate == final.latest == run.now
+    assert final is not None
+    assert final.estimate == final.latest == run.now
 
 
 def test_a_run_that_takes_all_its_time_ends_when_it_was_estimated() -> None:
     run = waiting(0, 1, epoch_time=100, init_min_clients=2, min_clients=1, total_steps=30)
     run_end = timing_of(run.state, run.now).run_end
     ends, joined = set(), 0
-    while run.stage != RunState.FINISHED:
+    while not run.state.run_state.is_halted:
         run.wait(1).tick()
         if run.stage == RunState.ROUND_TRAIN and run.state.epoch.first_round and joined == run.state.progress["epoch"]:
             joined += 1
             run.join(0, 1)
         if run.stage == RunState.ROUND_TRAIN and not run.state.current_round.witnesses:
             run.witness(0)  # the other one never reports
-        if run.stage != RunState.FINISHED:
+        if not run.state.run_state.is_halted:
             ends.add(timing_of(run.state, run.now).run_end)
     assert ends == {run_end} == {run.now}
 
@@ -162,7 +162,8 @@ def test_a_round_with_an_impossible_committee_takes_its_whole_time() -> None:
     run = training(verification_percent=101)
     timing = timing_of(run.state, run.now)
     assert timing.earliest == timing.latest == run.now + 20
-    assert timing.epoch_end is not None and timing.epoch_end.most == timing.epoch_end.fewest
+    assert timing.epoch_end is not None
+    assert timing.epoch_end.most == timing.epoch_end.fewest
 
 
 def test_a_state_is_overdue_some_seconds_after_its_latest_time() -> None:
@@ -175,9 +176,11 @@ def test_a_state_is_overdue_some_seconds_after_its_latest_time() -> None:
 def test_a_pending_pause_ends_the_epoch_after_the_round_and_leaves_the_end_of_the_run_open() -> None:
     run = training().do(SetPaused(True))
     timing = timing_of(run.state, run.now)
-    assert timing.epoch_end is not None and timing.epoch_end.most == 1
+    assert timing.epoch_end is not None
+    assert timing.epoch_end.most == 1
     assert timing.epoch_end.latest == run.now + 20 + 3 + 7
-    assert timing.run_end is None and timing.seconds_left is not None
+    assert timing.run_end is None
+    assert timing.seconds_left is not None
 
 
 def test_a_run_without_a_configuration_has_no_estimates() -> None:

@@ -23,6 +23,7 @@ from psyche_cli.results import OperationResult
 from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
 
+
 @dataclass(frozen=True)
 class Need:
     """Whether a tick is due.
