@@ -1,7 +1,7 @@
 """When the state of a run ends, and when its epoch and the run itself end.
 
 The times follow from the guards of the machine ``psyche-run``, the configuration and the clock of the cluster. A time
-limit ends a state with the first tick after it, so all latest times assume that somebody ticks. All times are Unix
+limit ends a state with the first tick after it, so all latest times assume that a client ticks. All times are Unix
 seconds by the clock of the cluster; durations are seconds.
 """
 
