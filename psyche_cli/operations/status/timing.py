@@ -115,7 +115,7 @@ def timing_of(state: CoordinatorState, now: int) -> Timing:
     return Timing(
         state=state.run_state,
         now=now,
-        since=state.run_state_start_timestamp or None,
+        since=state.run_state_start_timestamp if state.run_state_start_timestamp > 0 else None,
         waits_for=_waits_for(state.run_state, missing=present < needed),
         present=present,
         needed=needed,
@@ -212,7 +212,7 @@ def _seconds_left(state: CoordinatorState, now: int, pace: StepPace, epoch_end: 
     config = state.config
     steps = _steps_left(state)
     train = round(pace.seconds) - config["round_witness_time"]
-    epochs = slowest_pace(config, train_seconds=max(train, 0 if config["round_witness_time"] else 1))
+    epochs = slowest_pace(config, train_seconds=max(train, 0))
     this_epoch = 0
     if epoch_end is not None:
         steps = max(steps - epoch_end.estimated_rounds, 0)
