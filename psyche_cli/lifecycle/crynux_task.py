@@ -77,7 +77,7 @@ STATES = (
     ),
     State(
         "EndGroupRefund",
-        "The score matches that of another task in the group. The payment of this task is refunded.",
+        "The score matches that of another task in the group. The payment is refunded, and the node is released.",
         "Another task of the group delivers the result. The payment of this one was refunded.",
         10,
         is_end=True,
@@ -188,7 +188,8 @@ CRYNUX_TASK = Machine(
             "result uploaded",
             _RELAY,
             "state transition graph",
-            effect="The payment is shared among the recorded nodes, which are released.",
+            effect="The payment is shared among the recorded nodes by their quality of service, and they are released. "
+            "The last one gets the remainder.",
         ),
         *(
             Transition(state, "EndAborted", "abort", _EITHER, "abort", requires=("timeout-passed",), effect=_REFUND)

@@ -279,9 +279,10 @@ PSYCHE_RUN = Machine(
 
 _OLDER_CONDITIONS = (
     *(one for one in CONDITIONS if one.name not in ("last-round", "no-witnesses", "cooldown-over")),
-    Condition("last-round", "this is the last round of the epoch, as given by rounds_per_epoch"),
+    Condition("last-round", "this is the last round of the epoch, in layout 0 as given by rounds_per_epoch"),
     Condition("cooldown-over", "cooldown_time is above 0 and has passed since the start of the cooldown"),
     Condition("checkpoint-recorded", "a checkpoint of this epoch was recorded"),
+    Condition("allowed-checkpointer", "the member is one of the allowed checkpointers"),
 )
 _OLDER_EPOCH_END = "A checkpoint on the Hub becomes P2P."
 _OLDER_NEXT = "The epoch is saved as the previous one, and the epoch and its data index advance."
@@ -306,7 +307,8 @@ def _older_cooldown_ends(target: str, reason: str) -> Transition:
 PSYCHE_RUN_OLDER = Machine(
     name="psyche-run-older",
     title="Psyche run, older rules",
-    about="A training run under the rules of the program with account layout 0.",
+    about="A training run under older rules for cooldown: those of the program with account layout 0, and nearly those "
+    "of its next version.",
     states=STATES,
     conditions=_OLDER_CONDITIONS,
     transitions=(
@@ -359,13 +361,13 @@ PSYCHE_RUN_OLDER = Machine(
             "checkpoint",
             _MEMBER,
             "checkpoint",
+            requires=("allowed-checkpointer",),
             excludes=("checkpoint-recorded",),
-            effect="The checkpoint is recorded. This fails a second time in an epoch, in any other state, and from a "
-            "member that is not an allowed checkpointer.",
+            effect="The checkpoint is recorded. This fails in any other state.",
         ),
         _pause_request(_COOLDOWN),
         *_CLOSINGS,
     ),
     differs="In psyche-run, cooldown ends only when its time has passed; here also with a recorded checkpoint. There, "
-    "an epoch ends two rounds after epoch_time; here, after rounds_per_epoch.",
+    "a checkpoint on the Hub becomes P2P when cooldown ends; here, when it begins. Before cooldown, both are the same.",
 )

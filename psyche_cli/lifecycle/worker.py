@@ -46,7 +46,8 @@ CONDITIONS = (
     Condition("silent", "there was neither a heartbeat nor telemetry for 300 seconds"),
 )
 
-_RUNNING = ("HANDSHAKE", "READY", "EXECUTING")
+_STARTING = ("HANDSHAKE", "READY")
+_RUNNING = (*_STARTING, "EXECUTING")
 
 
 def _fault(state: str, requires: tuple[str, ...], excludes: tuple[str, ...], trigger: str) -> Transition:
@@ -87,6 +88,17 @@ WORKER = Machine(
         ),
         _fault("EXECUTING", (), ("exit-code-0",), "worker exits"),
         _fault("EXECUTING", ("silent",), (), "no heartbeat"),
+        *(
+            Transition(
+                state,
+                "INIT",
+                "daemon restarted",
+                _DAEMON,
+                "daemon recovery",
+                note="Only after a crash of the daemon.",
+            )
+            for state in _STARTING
+        ),
         Transition("INIT", "CANCELLED", "CancelRun", _USER, "state machine"),
         *(
             Transition(

@@ -9,6 +9,7 @@ import pytest
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.lifecycle.machines import MACHINES
+from psyche_cli.solana.wallet import Wallet
 from tests.cli.harness import CommandLine
 
 LIFECYCLE = ("lifecycle",)
@@ -27,7 +28,7 @@ def test_a_machine_is_shown_as_tables(offline: CommandLine) -> None:
     text = offline(*LIFECYCLE, "show", "worker", "--state", "ready").stdout
     assert "> READY" in text
     assert "  EXECUTING -> FAULTED\n    no heartbeat, by the daemon, if silent\n" in text
-    assert text.startswith("Worker: 7 states, 11 transitions.\n")
+    assert text.startswith("Worker: 7 states, 13 transitions.\n")
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -115,12 +116,17 @@ def test_a_group_is_validated(offline: CommandLine) -> None:
             "Condition silent cannot both hold and not hold.",
         ),
         (("crynux-group", "ErrorReported"), "A group has 3 tasks, not 1."),
-        (("crynux-group", *["Queued"] * 3), "the state must be one of"),
+        (
+            ("crynux-group", *["Queued"] * 3),
+            "Task 1 is invalid: the state 'Queued' is not one of ScoreReady, ErrorReported, EndAborted.",
+        ),
         (("crynux-group", "ScoreReady", *["EndAborted"] * 2), "a task needs a score in the state ScoreReady"),
         (("crynux-group", "ErrorReported:0a", *["EndAborted"] * 2), "must not have one in another state"),
-        (("crynux-group", "ScoreReady:0x", *["EndAborted"] * 2), "the score must be hexadecimal"),
+        (("crynux-group", "ScoreReady:0x", *["EndAborted"] * 2), "the score is not hexadecimal"),
         (("crynux-group", "ScoreReady:", *["EndAborted"] * 2), "the score is empty"),
-        (("crynux-group", "EndAborted@", *["EndAborted"] * 2), "must be a non-negative integer"),
+        (("crynux-group", "EndAborted@", *["EndAborted"] * 2), "the number after @ is not a non-negative integer"),
+        (("crynux-group", f"EndAborted@{2**256}", *["EndAborted"] * 2), "of at most 256 bits"),
+        (("crynux-group", *["EndAborted"] * 2, f"EndAborted@{'9' * 5000}"), "Task 3 is invalid: the number after @"),
         (
             ("crynux-group", "EndAborted@2", "EndAborted@1", "EndAborted@3", "--rules", "contract"),
             "The contract rejects this order",
@@ -132,3 +138,26 @@ def test_mistakes_are_usage_errors(offline: CommandLine, words: tuple[str, ...],
     assert outcome.code is ExitCode.USAGE
     assert message in outcome.stderr
     assert outcome.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        ("ScoreReady:0a0b0c0d0e0f101", "ScoreReady:0a0b0c0d0e0f1012", "ErrorReported"),
+        ("ScoreReady:0a0b0c0d0e0f10110a0b0c0d0e", "ScoreReady:0a0b0c0d0e0f1011@2", "Queued"),
+        ("ScoreReady:0a0b0c0d0e0f1011@12345678901234567890123456", "ScoreReady:0a0b0c0d0e0f1012@2", "ErrorReported@x"),
+    ],
+)
+def test_messages_about_scores_that_look_like_keys_are_complete(offline: CommandLine, tasks: tuple[str, ...]) -> None:
+    outcome = offline(*LIFECYCLE, "crynux-group", *tasks)
+    assert outcome.code is ExitCode.USAGE
+    assert "(not shown)" not in outcome.stderr
+    assert "such as ScoreReady:0a0b0c0d0e0f1011.\n" in outcome.stderr
+
+
+def test_a_key_among_the_tasks_is_not_shown(offline: CommandLine) -> None:
+    key = Wallet.generate()._secret_bytes().hex()
+    for task in (key, f"ScoreReady:{key}x", f"ScoreReady:00@{key}", f"{key}@1"):
+        outcome = offline(*LIFECYCLE, "crynux-group", task, "ErrorReported", "ErrorReported")
+        assert outcome.code is ExitCode.USAGE
+        assert not any(key[start : start + 8] in outcome.stderr for start in range(0, 121, 8))

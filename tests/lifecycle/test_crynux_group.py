@@ -79,18 +79,73 @@ def test_similarity_is_not_transitive() -> None:
     }
 
 
-@pytest.mark.parametrize("threshold", [0, 1, 2, 23, 24, 25, 64, 65])
-@pytest.mark.parametrize("distance", [0, 1, 2, 22, 23, 24, 25, 63, 64])
-@pytest.mark.parametrize("block", [0, 1, 2])
-def test_every_block_must_be_below_the_threshold(threshold: int, distance: int, block: int) -> None:
-    score = bytes(24)
-    other = bytearray(score)
-    other[block * 8 : block * 8 + 8] = (2**distance - 1).to_bytes(8, "big")
-    expected = distance < threshold and threshold > 0
-    assert scores_match(score, bytes(other), ScoreKind.IMAGE, threshold) is expected
-    tasks = [GroupTask("ScoreReady", score), GroupTask("ScoreReady", bytes(other)), task("aborted")]
-    first = validate_group(tasks, threshold=threshold)[0]
-    assert first == ("GroupValidated" if expected else "EndAborted")
+PAIRS = ((0, 1), (0, 2), (1, 2))
+V, R, X, A = "GroupValidated", "EndGroupRefund", "EndInvalidated", "EndAborted"
+BY_PAIRS = {
+    # Whether task 1 matches 2, 1 matches 3, and 2 matches 3; then the three results.
+    (True, True, True): (V, R, R),
+    (True, True, False): (V, R, R),
+    (True, False, True): (V, R, X),
+    (True, False, False): (V, R, X),
+    (False, True, True): (V, X, R),
+    (False, True, False): (V, X, R),
+    (False, False, True): (X, V, R),
+    (False, False, False): (A, A, A),
+}
+"""Three scores. Similarity is not transitive: in the third row, task 3 is invalidated although it matches task 2."""
+
+
+def scores_with(matches: tuple[bool, bool, bool]) -> tuple[bytes, bytes, bytes]:
+    """Three scores of three blocks: two of them differ in 24 bits of a block of their own if they must not match."""
+    scores = [bytearray(24) for _ in range(3)]
+    for block, ((_, second), match) in enumerate(zip(PAIRS, matches, strict=True)):
+        for index in range(3):  # the third one is 12 bits from both, on the way from one to the other
+            bits = 0 if match else (24 if index == second else 0 if index in PAIRS[block] else 12)
+            scores[index][block * 8 : block * 8 + 8] = (2**bits - 1).to_bytes(8, "big")
+    return bytes(scores[0]), bytes(scores[1]), bytes(scores[2])
+
+
+@pytest.mark.parametrize("rules", Rules)
+@pytest.mark.parametrize(("matches", "results"), BY_PAIRS.items())
+def test_three_scores_in_every_relation_and_every_order(
+    matches: tuple[bool, bool, bool], results: tuple[str, str, str], rules: Rules
+) -> None:
+    scores = scores_with(matches)
+    assert tuple(scores_match(scores[one], scores[other], ScoreKind.IMAGE) for one, other in PAIRS) == matches
+    for ranks in (None, *itertools.product((1, 2, 3), repeat=3)):
+        order = [0, 1, 2]
+        if rules is Rules.RELAY and ranks:
+            order.sort(key=lambda index: (ranks[index], index))
+        # ``scores`` are those of the tasks in the order in which they are compared.
+        placed = {index: scores[position] for position, index in enumerate(order)}
+        tasks = [GroupTask("ScoreReady", placed[index], ranks[index] if ranks else None) for index in range(3)]
+        if rules is Rules.CONTRACT and ranks and ranks[0] > min(ranks):
+            with pytest.raises(GroupError, match="lowest sequence number must be first"):
+                validate_group(tasks, rules=rules)
+        else:
+            found = validate_group(tasks, rules=rules)
+            assert tuple(found[index] for index in order) == results
+
+
+@pytest.mark.parametrize("rules", Rules)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_every_block_must_be_below_the_threshold(rules: Rules, pair: tuple[int, int]) -> None:
+    """The scores of a pair and an aborted task, one bit below, at and above each threshold, in each of three blocks."""
+    for threshold, block in itertools.product(range(66), range(3)):
+        for distance in {threshold - 1, threshold, threshold + 1} & set(range(65)):
+            other = bytearray(24)
+            other[block * 8 : block * 8 + 8] = (2**distance - 1 << 64 - distance).to_bytes(8, "big")
+            tasks = [task("aborted")] * 3
+            tasks[pair[0]], tasks[pair[1]] = GroupTask("ScoreReady", bytes(24)), GroupTask("ScoreReady", bytes(other))
+            wanted = [A] * 3
+            if distance < threshold:
+                wanted[pair[0]], wanted[pair[1]] = V, R
+            assert validate_group(tasks, rules=rules, threshold=threshold) == wanted, (threshold, block, distance)
+
+
+def test_with_threshold_0_equal_scores_differ() -> None:
+    assert validate_group([task("A")] * 3, threshold=0) == [A, A, A]
+    assert validate_group([task("A")] * 3, threshold=1) == [V, R, R]
 
 
 def test_image_scores_consist_of_whole_blocks_of_the_same_number() -> None:

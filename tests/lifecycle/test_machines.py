@@ -14,54 +14,6 @@ from psyche_cli.lifecycle.pictures import svg
 
 EVERY = pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda machine: machine.name)
 
-CRYNUX = {
-    (None, "Queued"),
-    (None, "Started"),
-    ("Queued", "Started"),
-    ("Queued", "EndAborted"),
-    ("Started", "ParametersUploaded"),
-    ("Started", "EndAborted"),
-    ("ParametersUploaded", "ScoreReady"),
-    ("ParametersUploaded", "ErrorReported"),
-    ("ParametersUploaded", "EndAborted"),
-    ("ErrorReported", "EndAborted"),
-    ("ErrorReported", "EndInvalidated"),
-    ("ScoreReady", "Validated"),
-    ("ScoreReady", "GroupValidated"),
-    ("ScoreReady", "EndGroupRefund"),
-    ("ScoreReady", "EndInvalidated"),
-    ("ScoreReady", "EndAborted"),
-    ("Validated", "EndSuccess"),
-    ("Validated", "EndAborted"),
-    ("GroupValidated", "EndGroupSuccess"),
-    ("GroupValidated", "EndAborted"),
-    ("EndAborted", "EndAborted"),
-}
-WORKER = {
-    (None, "INIT"),
-    ("INIT", "HANDSHAKE"),
-    ("HANDSHAKE", "READY"),
-    ("READY", "EXECUTING"),
-    ("EXECUTING", "TERMINATED"),
-    ("EXECUTING", "FAULTED"),
-    ("INIT", "CANCELLED"),
-    ("HANDSHAKE", "CANCELLED"),
-    ("READY", "CANCELLED"),
-    ("EXECUTING", "CANCELLED"),
-}
-
-
-@pytest.mark.parametrize(("name", "table"), [("crynux-task", CRYNUX), ("worker", WORKER)])
-def test_the_tables_are_complete(name: str, table: set[tuple[str | None, str]]) -> None:
-    machine = MACHINES[name]
-    assert {(one.source, one.target) for one in machine.transitions} == table
-    for pair in itertools.product([None, *machine.states_by_name], [None, *machine.states_by_name]):
-        assert machine.allows(*pair) == (pair in table)
-
-
-def test_crynux_tasks_are_numbered_as_in_the_contract() -> None:
-    assert [state.number for state in MACHINES["crynux-task"].states] == list(range(12))
-
 
 @EVERY
 def test_a_machine_is_consistent(machine: Machine) -> None:

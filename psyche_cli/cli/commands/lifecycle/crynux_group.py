@@ -45,9 +45,9 @@ def command(
 ) -> Result:
     """Show how the Crynux network validates a group of three tasks."""
     from psyche_cli.lifecycle.crynux_group import GROUP_STATES, Rules, ScoreKind
-    from psyche_cli.operations.lifecycle.crynux import crynux_group
+    from psyche_cli.operations.lifecycle.crynux import EXAMPLE, crynux_group
 
-    # Scores side by side look like a key in pieces, whose first piece contains the name of the state.
-    for state in GROUP_STATES:
-        call.environment.redactor.unlearn(state)
+    # Scores side by side look like a key in pieces, which shares parts with the names of states and with the example.
+    for text in (*GROUP_STATES, EXAMPLE):
+        call.environment.redactor.unlearn(text)
     return crynux_group(tasks, rules=Rules(rules), kind=ScoreKind(scores), threshold=threshold)
