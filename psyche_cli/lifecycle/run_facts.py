@@ -1,10 +1,11 @@
-"""Which conditions of the machine ``psyche-run`` hold for a run at a given time."""
+"""Which conditions of the machine ``psyche-run``, or ``psyche-run-older`` for an OlderState, hold at a given time."""
 
 from __future__ import annotations
 
 from psyche_cli.model.committee import expected_witnesses, quorum
+from psyche_cli.model.older import is_last_round
 from psyche_cli.model.outcomes import Abort
-from psyche_cli.model.states import CoordinatorState
+from psyche_cli.model.states import CoordinatorState, OlderState
 from psyche_cli.model.transitions import epoch_timed_out, steps_left, timed_out
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.rules import check_run
@@ -47,7 +48,18 @@ def facts_of(state: CoordinatorState, now: int) -> dict[str, bool]:
         facts["no-witnesses"] = witnesses == 0
         facts["below-quorum"] = witnesses > 0 and witnesses < quorum(witnesses, state.config)
         facts["last-round"] = state.step + 1 == _last_step(state, now)
+    if isinstance(state, OlderState):
+        _correct_for_older_rules(facts, state)
     return facts
+
+
+def _correct_for_older_rules(facts: dict[str, bool], state: OlderState) -> None:
+    if state.run_state == RunState.ROUND_WITNESS:
+        facts["below-quorum"] = facts.pop("no-witnesses") or facts["below-quorum"]
+        facts["last-round"] = is_last_round(state)
+    if state.run_state == RunState.COOLDOWN:
+        facts["cooldown-over"] = facts["cooldown-over"] and state.config["cooldown_time"] > 0
+        facts["checkpoint-recorded"] = state.checkpointed
 
 
 def given_facts(facts: dict[str, bool]) -> list[str]:

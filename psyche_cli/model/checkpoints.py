@@ -37,6 +37,11 @@ def load_from_peers(state: CoordinatorState) -> CoordinatorState:
     return _renamed(state, _TO_PEERS)
 
 
+def hub_from_peers(state: CoordinatorState) -> CoordinatorState:
+    """Switch only a checkpoint on the Hub to loading from peers, as the older rules do."""
+    return _renamed(state, {"Hub": _TO_PEERS["Hub"]})
+
+
 def load_from_repository(state: CoordinatorState) -> CoordinatorState:
     """Switch to loading from the repository: no client of the last epoch is left, so no peer has the model."""
     return _renamed(state, _TO_REPOSITORY)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from psyche_cli.limits import MAX_WITNESSES
 from psyche_cli.model.instructions import Committee
@@ -33,17 +34,26 @@ def swap_or_not(index: int, count: int, key: bytes) -> int:
     """
     if index >= count:
         raise Abort("the index to shuffle is out of range")
-    for number in range(_SHUFFLE_ROUNDS):
-        prefix = key + bytes([number])
-        pivot = int.from_bytes(hashlib.sha256(prefix).digest()[:8], "little") % count
+    for pivot, source in _swaps(key, (count - 1) // _POSITIONS_PER_DIGEST + 1):
         flip = (pivot + count - index) % count
         place = max(index, flip)
-        block = (place // _POSITIONS_PER_DIGEST).to_bytes(4, "little")
-        source = hashlib.sha256(prefix + block).digest()
-        bit = place % _POSITIONS_PER_DIGEST
-        if source[bit // 8] >> (bit % 8) & 1:
+        if source[place // 8] >> (place % 8) & 1:
             index = flip
     return index
+
+
+@lru_cache(maxsize=8)
+def _swaps(key: bytes, digests: int) -> tuple[tuple[int, bytes], ...]:
+    """The pivot of each round, before the reduction to the number of elements, and a bit for each position.
+
+    The latest ones are kept, because all roles of a round are computed from the same two keys.
+    """
+    swaps = []
+    for number in range(_SHUFFLE_ROUNDS):
+        prefix = key + bytes([number])
+        bits = [hashlib.sha256(prefix + block.to_bytes(4, "little")).digest() for block in range(digests)]
+        swaps.append((int.from_bytes(hashlib.sha256(prefix).digest()[:8], "little"), b"".join(bits)))
+    return tuple(swaps)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from psyche_cli.limits import MAX_CLIENTS, U16_MAX, U32_MAX
+from psyche_cli.model import older
 from psyche_cli.model.arithmetic import add
 from psyche_cli.model.checkpoints import load_from_peers, load_from_repository
-from psyche_cli.model.committee import quorum
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import ErrorCode, Refusal
 from psyche_cli.model.rewards import distribute_rewards
-from psyche_cli.model.states import CoordinatorState, EpochState
+from psyche_cli.model.states import CoordinatorState, EpochState, OlderState
 from psyche_cli.model.transitions import (
+    can_continue,
     change_state,
     enter_cooldown,
     epoch_timed_out,
@@ -24,7 +25,6 @@ from psyche_cli.model.transitions import (
     next_data_index,
     pause_now,
     start_round,
-    steps_left,
     timed_out,
     wait_for_members_or_finish,
     withdraw_healthy,
@@ -84,6 +84,10 @@ def _tick_run(
             return _tick_warmup(state, execution)
         case RunState.ROUND_TRAIN:
             return _tick_round_train(state, execution.now), None
+        case RunState.ROUND_WITNESS if isinstance(state, OlderState):
+            return older.tick_round_witness(state, execution), None
+        case RunState.COOLDOWN if isinstance(state, OlderState):
+            return older.tick_cooldown(state, execution.now)
         case RunState.ROUND_WITNESS:
             return _tick_round_witness(state, execution), None
         case RunState.COOLDOWN:
@@ -147,19 +151,9 @@ def _tick_round_witness(state: CoordinatorState, execution: Execution) -> Coordi
             state = replace(state, epoch=replace(state.epoch, last_step=last_step))
     if state.epoch.last_step != 0 and state.step == state.epoch.last_step:
         return enter_cooldown(state, execution.now)
-    if _can_go_on(state, witnesses):
+    if can_continue(state, witnesses):
         return start_round(state, execution)
     return enter_cooldown(state, execution.now)
-
-
-def _can_go_on(state: CoordinatorState, witnesses: int) -> bool:
-    """Whether there are enough clients and witnesses, steps remain, and no pause is pending."""
-    return (
-        len(state.epoch.clients) >= state.config["min_clients"]
-        and witnesses >= quorum(witnesses, state.config)
-        and steps_left(state)
-        and not state.pending_pause
-    )
 
 
 def _tick_cooldown(state: CoordinatorState, now: int) -> tuple[CoordinatorState, bool | None]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from psyche_cli.limits import MAX_CLIENTS, MAX_WITNESSES
-from psyche_cli.model import checkpoints, nonce
+from psyche_cli.model import checkpoints, nonce, older
 from psyche_cli.model.bloom import contains, wallet_item
 from psyche_cli.model.committee import CommitteeSelection, expected_witnesses, quorum
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.instructions import Checkpoint, Committee, HealthCheck, JoinRun, WarmupWitness, Witness
 from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, ErrorCode, Refusal
-from psyche_cli.model.states import CoordinatorState
+from psyche_cli.model.states import CoordinatorState, OlderState
 from psyche_cli.model.transitions import change_state, start_round
 from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, PendingClient
 from psyche_cli.protocol.accounts.coordinator_rounds import Round, WitnessRecord
@@ -111,6 +111,8 @@ def checkpoint(state: CoordinatorState, instruction: Checkpoint, execution: Exec
     state = _counted_for_client(state, execution)
     if not any(client.id.signer == execution.signer for client in state.epoch.clients):
         raise Refusal(ErrorCode.SIGNER_NOT_A_CLIENT)
+    if isinstance(state, OlderState):
+        return older.checkpoint(state, instruction.checkpoint)
     state = checkpoints.submit(state, instruction.checkpoint)
     if state.run_state.is_halted:
         execution.log(f"Checkpoint recorded while halted (state: {state.run_state.text}), skipping tick")

@@ -99,6 +99,18 @@ class CoordinatorState:
         return replace(self, progress={**self.progress, **changes})
 
 
+@dataclass(frozen=True)
+class OlderState(CoordinatorState):
+    """A run under the older rules, those of the program with account layout 0 (module ``older``).
+
+    ``rounds_per_epoch`` is part of that program's configuration. ``checkpointed`` means that a checkpoint of the epoch
+    was recorded.
+    """
+
+    rounds_per_epoch: int = 1
+    checkpointed: bool = False
+
+
 def initial_state(run_id: str, client_version: str) -> CoordinatorState:
     """The state after init_coordinator: the two texts, truncated to 32 and 96 bytes, and zeros everywhere else.
 

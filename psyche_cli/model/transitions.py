@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from psyche_cli.limits import MAX_CLIENTS, STORED_ROUNDS, U32_MAX
 from psyche_cli.model.arithmetic import add, multiply
+from psyche_cli.model.committee import quorum
 from psyche_cli.model.execution import Execution
 from psyche_cli.model.outcomes import Abort
 from psyche_cli.model.states import CoordinatorState
@@ -109,3 +110,14 @@ def enter_cooldown(state: CoordinatorState, now: int) -> CoordinatorState:
     """Enter Cooldown. The witnesses of the last round are discarded."""
     state = state.with_current_round(replace(state.current_round, witnesses=()))
     return change_state(state, RunState.COOLDOWN, now)
+
+
+def can_continue(state: CoordinatorState, witnesses: int) -> bool:
+    """Whether the epoch can continue after a round with ``witnesses`` witnesses, at least one: there are enough clients
+    and witnesses, steps remain, and no pause is pending."""
+    return (
+        len(state.epoch.clients) >= state.config["min_clients"]
+        and witnesses >= quorum(witnesses, state.config)
+        and steps_left(state)
+        and not state.pending_pause
+    )

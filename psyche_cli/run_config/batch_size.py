@@ -42,7 +42,11 @@ class Stage(NamedTuple):
 
 def stages(config: Mapping[str, Any], max_seq_len: int) -> Iterator[Stage]:
     """The steps that a run trains, which are 1 to ``total_steps`` − 1, grouped by batch size."""
-    index, step, last = 0, 1, config["total_steps"] - 1
+    return stages_from(1, 0, config["total_steps"] - 1, config, max_seq_len)
+
+
+def stages_from(step: int, index: int, last: int, config: Mapping[str, Any], max_seq_len: int) -> Iterator[Stage]:
+    """The steps from ``step``, which starts at the data index ``index``, to ``last``, grouped by batch size."""
     while step <= last:
         size, count = batch_size(index * max_seq_len, config), last - step + 1
         # The batch size never decreases, so all steps with the same size are counted at once.
@@ -51,6 +55,13 @@ def stages(config: Mapping[str, Any], max_seq_len: int) -> Iterator[Stage]:
         yield Stage(step, index, size, count)
         step += count
         index += count * size
+
+
+def data_index_after(index: int, steps: int, config: Mapping[str, Any], max_seq_len: int) -> int:
+    """The data index after ``steps`` steps from the data index ``index``. Unlike the program, it does not overflow."""
+    for stage in stages_from(1, index, steps, config, max_seq_len):
+        index = stage.data_index + stage.steps * stage.size
+    return index
 
 
 def data_index_for_step(step: int, config: Mapping[str, Any], model: Mapping[str, Any]) -> int:
