@@ -359,8 +359,8 @@ def test_progress_that_the_owner_set_is_no_training() -> None:
 
 
 def test_names_of_events() -> None:
-    names = " ".join(kind.__dataclass_fields__["event"].default for kind in events.EVENTS)
-    assert names == (
+    found = [str(kind.__dataclass_fields__["event"].default) for kind in events.EVENTS]
+    assert " ".join(found) == (
         "transition step round epoch_began epoch_last_step epoch_ended joined dropped exited rewarded slashed funded "
         "withdrawn claimed configuration metadata client_version checkpoint rates progress_set pause_requested "
         "pause_began warmup_reports witnesses closed created_again"

@@ -9,13 +9,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, TypedDict
 
-from psyche_cli.operations.runs.payloads import StateText
-from psyche_cli.payload_types import Address, Constraint, JsonShape, Unsigned
-from psyche_cli.protocol.run_states import ClientState
+from psyche_cli.operations.runs.payloads import ClientStateText, StateText
+from psyche_cli.payload_types import Address, JsonShape, Unsigned
 from psyche_cli.run_config.json_shape import json_shape
 from psyche_cli.run_config.schema import CONFIG, MODEL
-
-_ClientState = Annotated[str, Constraint(choices=tuple(state.text for state in ClientState))]
 
 
 class DumpedClient(TypedDict):
@@ -37,8 +34,8 @@ class DumpedAccounting(TypedDict):
 class DumpedEpochClients(TypedDict):
     """The states of an epoch's members, by display id."""
 
-    alive: Mapping[str, _ClientState]
-    exited: Mapping[str, _ClientState]
+    alive: Mapping[str, ClientStateText]
+    exited: Mapping[str, ClientStateText]
 
 
 class DumpedRates(TypedDict):
@@ -143,7 +140,7 @@ class DumpedEpochClient(TypedDict):
     """A member of the current epoch."""
 
     exited_height: Unsigned
-    state: _ClientState
+    state: ClientStateText
 
 
 class DumpedUserInCoordinator(TypedDict):

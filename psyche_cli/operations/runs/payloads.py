@@ -7,12 +7,15 @@ from typing import Annotated
 
 from psyche_cli.operations.rewards.payloads import CollateralAmount, VaultCover
 from psyche_cli.payload_types import Address, Constraint, JsonShape, Unsigned
-from psyche_cli.protocol.run_states import RunState
+from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.json_shape import json_shape
 from psyche_cli.run_config.schema import CHECKPOINT
 
 StateText = Annotated[str, Constraint(choices=tuple(state.text for state in RunState))]
 """The state of a run, as shown to users."""
+
+ClientStateText = Annotated[str, Constraint(choices=tuple(state.text for state in ClientState))]
+"""The state of a client in its epoch, as shown to users."""
 
 
 @dataclass(frozen=True)

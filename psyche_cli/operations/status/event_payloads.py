@@ -11,13 +11,11 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from psyche_cli.operations.config.payloads import ChangedValue
 from psyche_cli.operations.rewards.payloads import CollateralAmount
-from psyche_cli.operations.runs.payloads import StateText
-from psyche_cli.payload_types import Address, Constraint, JsonShape, Unsigned
-from psyche_cli.protocol.run_states import ClientState
+from psyche_cli.operations.runs.payloads import ClientStateText, StateText
+from psyche_cli.payload_types import Address, JsonShape, Unsigned
 from psyche_cli.run_config.json_shape import json_shape
 from psyche_cli.run_config.schema import CHECKPOINT
 
-ClientStateText: TypeAlias = Annotated[str, Constraint(choices=tuple(state.text for state in ClientState))]
 CheckpointValue: TypeAlias = Annotated[object, JsonShape(json_shape(CHECKPOINT))]
 
 
