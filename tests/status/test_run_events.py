@@ -73,6 +73,8 @@ class Facts:
     version: str = ""
     checkpoint: Any = None
     vault: tuple[int, int, int] | None = None
+    is_progress_set: bool = field(default=False, compare=False)
+    """Whether the owner changed the progress meanwhile, so that the numbers of epochs in between are unknown."""
 
     @classmethod
     def of(cls, seen: Observation) -> Facts:
@@ -111,6 +113,8 @@ class Facts:
     def apply(self, found: Iterable[RunEvent]) -> Facts:
         now = replace(self, members=dict(self.members), exited=dict(self.exited), joined=set(self.joined))
         now.earned, now.rates = dict(self.earned), dict(self.rates)
+        found = [*found]
+        now.is_progress_set = any(isinstance(event, events.ProgressSet) for event in found)
         for event in found:
             now._apply(event)
         return now
@@ -133,14 +137,14 @@ class Facts:
                 assert event.reported > self.reports
                 self.reports = event.reported
             case events.EpochBegan():
-                assert event.epoch == self.epoch
+                assert self.is_progress_set or event.epoch == self.epoch
                 self.exited, self.round, self.reports, self.last_step = {}, (), 0, 0
                 self.members = dict.fromkeys(event.members or [], "Healthy")
             case events.EpochLastStep():
                 self.last_step = event.last_step
             case events.EpochEnded():
-                assert event.epoch == self.epoch
-                self.epoch += event.completed
+                assert self.is_progress_set or event.epoch == self.epoch
+                self.epoch = event.epoch + event.completed
                 if event.finished is not None:
                     assert event.finished == [wallet for wallet, kind in self.members.items() if kind == "Healthy"]
                     left = [wallet for wallet, kind in self.members.items() if kind != "Healthy"]
@@ -253,7 +257,7 @@ class Played:
         return observation(self.play.state, clock.unix_timestamp, clock.slot, self.vault)
 
 
-@settings(max_examples=25)
+@settings(max_examples=40)
 @given(SEEDS)
 def test_events_account_for_every_difference(seed: int) -> None:
     played = Played(seed)
@@ -269,7 +273,7 @@ def numbers(found: Iterable[RunEvent], kind: type[RunEvent], name: str) -> list[
     return [getattr(event, name) for event in found if isinstance(event, kind)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=40)
 @given(SEEDS, st.integers(2, 40))
 def test_merged_events_agree_with_single_ones(seed: int, stride: int) -> None:
     """With observations that are further apart, no step, reward or payment is lost, and nothing is added."""
@@ -293,7 +297,7 @@ def test_merged_events_agree_with_single_ones(seed: int, stride: int) -> None:
                 for found in (merged, single)
             ]
             assert completed[0] == completed[1]
-        assert set(names(merged)) <= set(names(single))
+            assert set(names(merged)) <= set(names(single))
         first = last
 
 

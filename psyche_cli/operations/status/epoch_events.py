@@ -41,7 +41,7 @@ def events_of_training(source: EventSource) -> Iterator[RunEvent]:
         yield source.event(event_payloads.EpochBegan, epoch=_epoch(after), members=_members(after))
         yield from _client_events(source, ())
     number = _epoch(before) if source.is_same_epoch and in_epoch(before) else _latest_epoch(after)
-    if after.epoch.last_step and not (source.is_same_epoch and before.epoch.last_step == after.epoch.last_step):
+    if after.epoch.last_step > 0 and not (source.is_same_epoch and before.epoch.last_step == after.epoch.last_step):
         yield source.event(event_payloads.EpochLastStep, epoch=number, last_step=after.epoch.last_step)
     yield from _round_events(source, number) if _has_rounds(after) else _warmup_events(source, number)
 

@@ -101,7 +101,7 @@ def _rewards(source: EventSource) -> Iterator[RunEvent]:
             (event_payloads.Rewarded, client.earned - earned, client.earned),
             (event_payloads.Slashed, client.slashed - slashed, client.slashed),
         ):
-            if amount:
+            if amount > 0:
                 yield source.event(
                     kind, wallet=str(client.id.wallet), amount=_amount(source, amount), total=_amount(source, total)
                 )
@@ -133,13 +133,13 @@ def _vault_events(source: EventSource) -> Iterator[RunEvent]:
     paid = new.run.total_claimed_collateral_amount - old.run.total_claimed_collateral_amount
     points = new.run.total_claimed_earned_points - old.run.total_claimed_earned_points
     transferred = new.vault_amount - old.vault_amount + paid
-    if transferred:
+    if transferred != 0:
         yield source.event(
             event_payloads.Funded if transferred > 0 else event_payloads.Withdrawn,
             amount=_amount(source, abs(transferred)),
             vault_balance=_amount(source, old.vault_amount + transferred),
         )
-    if paid or points:
+    if (paid, points) != (0, 0):
         yield source.event(
             event_payloads.Claimed,
             amount=_amount(source, paid),
