@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from psyche_cli.cli.plain_line import PlainLine
     from psyche_cli.environment import Environment
     from psyche_cli.results import Result
-    from psyche_cli.transport import Transport
+    from psyche_cli.transport import Transport, WebSocket
 
 _OUTPUT_FAULTS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
@@ -41,7 +41,13 @@ def environment_of_this_process(
 
         return HttpTransport(url, wait=environment.waits.wait)
 
+    def open_client_websocket(url: str) -> WebSocket:
+        from psyche_cli.solana.rpc.websocket import open_websocket
+
+        return open_websocket(url, environment.variables)
+
     environment = Environment.of_this_process(open_http_transport, stop_signals, started=started)
+    environment.open_websocket = open_client_websocket
     return environment
 
 

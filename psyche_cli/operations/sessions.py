@@ -59,10 +59,12 @@ def reading_session(
     given: GivenOptions = NOTHING_GIVEN,
     commitment: str | None = None,
     timeout: float | None = None,
+    ws_rpc: str | None = None,
 ) -> Iterator[Session]:
     """Open a session without a wallet, at the endpoint or endpoints ``rpc`` or, if it is None, the default one.
 
-    ``timeout`` limits the command, in seconds after its start. Raises UsageError for an invalid URL.
+    ``timeout`` limits the command, in seconds after its start. ``ws_rpc`` is the PubSub URL, by default the one that
+    belongs to the first endpoint. Raises UsageError for an invalid URL.
     """
     with connected(environment, rpc, commitment) as client:
         if timeout is not None:
@@ -72,8 +74,38 @@ def reading_session(
             programs=PUBLISHED,
             notify=environment.progress,
             given=given,
-            feed=Feed(environment.clock),
+            feed=_feed(environment, rpc, ws_rpc),
         )
+
+
+def _feed(environment: Environment, rpc: str | Sequence[str] | None, ws_rpc: str | None) -> Feed:
+    """How a command follows an account at these endpoints."""
+    connect = environment.open_websocket
+    if connect is None:
+        return Feed(environment.clock)
+
+    def open_websocket() -> WebSocket:
+        url = _websocket_url(environment, rpc, ws_rpc)
+        environment.redactor.learn_url(url)
+        return connect(url)
+
+    return Feed(environment.clock, open_websocket)
+
+
+def _websocket_url(environment: Environment, rpc: str | Sequence[str] | None, ws_rpc: str | None) -> str:
+    """The PubSub URL: the given one, else that of the Solana CLI if it chose the endpoint, else the derived one."""
+    from psyche_cli.solana.endpoints import check_websocket_url, websocket_url
+
+    if ws_rpc is not None:
+        return check_websocket_url(ws_rpc)
+    if rpc is None:
+        from psyche_cli.solana.cli_config import read_solana_cli_config
+
+        config = read_solana_cli_config(environment.solana_cli_config_path)
+        if config.websocket_url is not None:
+            return check_websocket_url(config.websocket_url)
+        rpc = config.json_rpc_url or LOCAL_RPC_URL
+    return websocket_url(check_rpc_url(rpc if isinstance(rpc, str) else rpc[0]))
 
 
 @contextmanager

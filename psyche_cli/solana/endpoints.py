@@ -19,6 +19,7 @@ _MONIKERS = {
     "testnet": "https://api.testnet.solana.com",
     "mainnet-beta": "https://api.mainnet-beta.solana.com",
 }
+_WEBSOCKET_HINT = "Use a URL such as ws://127.0.0.1:8900."
 _HINT = f"Use a URL such as {LOCAL_RPC_URL}, or localhost, devnet, testnet or mainnet-beta."
 
 
@@ -57,6 +58,43 @@ def check_rpc_url(text: str) -> str:
     if parts.fragment:
         raise UsageError(f"The RPC URL {endpoint_label(url)} has a fragment (#...).", hint=_HINT)
     return url
+
+
+def websocket_url(rpc_url: str) -> str:
+    """The PubSub URL that belongs to an RPC URL, as the Solana CLI derives it.
+
+    The scheme is ws or wss; a port other than the scheme's default one is the next higher one.
+    """
+    parts = urlsplit(rpc_url)
+    is_tls = parts.scheme == "https"
+    authority = parts.netloc
+    if parts.port is not None:
+        authority = authority[: -len(str(parts.port)) - 1] if authority.endswith(f":{parts.port}") else authority
+        if parts.port != (443 if is_tls else 80):
+            authority = f"{authority}:{parts.port + 1}"
+    return parts._replace(scheme="wss" if is_tls else "ws", netloc=authority).geturl()
+
+
+def check_websocket_url(text: str) -> str:
+    """The PubSub URL given by ``text``. Raises UsageError for one that is not a ws or wss URL."""
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator or scheme not in ("ws", "wss"):
+        raise UsageError("The PubSub URL must start with ws:// or wss://.", hint=_WEBSOCKET_HINT)
+    try:
+        checked = check_rpc_url(f"{_http_scheme(scheme)}://{rest}")
+    except UsageError as error:
+        raise UsageError(str(error).replace("RPC URL", "PubSub URL"), hint=_WEBSOCKET_HINT) from error
+    return f"{scheme}{checked[len(_http_scheme(scheme)) :]}"
+
+
+def as_http_url(websocket: str) -> str:
+    """A ws or wss URL with the scheme http or https, by which its host is connected to."""
+    scheme, _, rest = websocket.partition("://")
+    return f"{_http_scheme(scheme)}://{rest}"
+
+
+def _http_scheme(scheme: str) -> str:
+    return "https" if scheme == "wss" else "http"
 
 
 def moniker_of(label: str) -> str | None:

@@ -20,7 +20,7 @@ from psyche_cli.operations.left_behind import settle_left_behind
 from psyche_cli.operations.transactions.resume import record_settlement, resume
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.failover import _least_certain, _may_be_repeated
-from psyche_cli.solana.rpc.jsonrpc import _result
+from psyche_cli.solana.rpc.jsonrpc import result_of
 from psyche_cli.solana.sending.delivery import TransactionDelivery, expired_in
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import Sender
@@ -74,7 +74,7 @@ BELIEVES_PROCESSED = Mutant(
 BELIEVES_A_FAILURE_AT_PROCESSED = Mutant(fate, "status is None or", "status is None or status.err is None and")
 OVERLOOKS_A_FAILURE = Mutant(fate, "if status.err is None else Fate.FAILED", "")
 REPORTS_A_FAILURE_AS_SUCCESS = Mutant(Sender._receipt, "if status.err is not None:", "if False:")
-TAKES_ANY_ANSWER = Mutant(_result, "answer_id != request_id", "False")
+TAKES_ANY_ANSWER = Mutant(result_of, "answer_id != request_id", "False")
 BELIEVES_WHO_LAGS = Mutant(TransactionDelivery._status, "slot >= self._expired_slot", "True")
 COUNTS_UNFINALIZED_BLOCKS = Mutant(expired_in, '"finalized"', '"confirmed"')
 TAKES_DOUBT_FOR_REFUSAL = Mutant(delivery, "return Delivery.UNCLEAR", "return Delivery.REFUSED")

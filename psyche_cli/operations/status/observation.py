@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class Observation:
-    """A run and the cluster's clock, read at the same slot.
+    """A run and the cluster's clock, at the same slot.
 
-    ``clock.unix_timestamp`` is the time by which the program decides, in Unix seconds.
+    ``clock.unix_timestamp`` is the time by which the program decides, in Unix seconds. An observation that was not read
+    but derived from the transactions in the ledger (``replay``) has the clock of its transaction.
     """
 
     def __init__(self, run: Run, clock: ClusterClock) -> None:

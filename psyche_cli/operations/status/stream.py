@@ -1,34 +1,52 @@
-"""Every state that a run passes through, as a stream of observations, with notices about the connection."""
+"""Every state that a run passes through, as a stream of observations, with notices about the connection.
+
+Each read is compared with the latest observation. If one instruction may have led from one to the other, the read is
+the next observation. Otherwise those in between are obtained from the ledger: the transactions since the latest
+observation are executed in the model, and must arrive at what was read.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.errors import AccountNotFound, NetworkError, RunNotFound
+from psyche_cli.operations.sessions import Session
+from psyche_cli.operations.status.history import transactions_since
 from psyche_cli.operations.status.observation import Observation, observe, observe_again
+from psyche_cli.operations.status.replay import is_same, money_of, steps_between
+from psyche_cli.operations.status.wakeups import Pace, Wakeups
 from psyche_cli.solana.rpc.deadline import Deadline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from solders.signature import Signature
     from typing_extensions import Self
 
-    from psyche_cli.operations.sessions import Session
+    from psyche_cli.operations.status.replay import Step
 
-POLL_SECONDS: Final = 2.0
-"""The pause between two reads of a run without a WebSocket."""
+NoticeKind: TypeAlias = Literal["connected", "polling", "lost", "restored", "gap", "rolled_back", "closed"]
 
-NoticeKind: TypeAlias = Literal["connected", "polling", "lost", "gap", "rolled_back", "closed"]
+_LEDGER_TRIES: Final = 6
+"""Reads of the ledger before a gap is reported. A node adds a transaction to its ledger after it has executed it."""
+_FIRST_LEDGER_PAUSE: Final = 0.25
+_STALE_PAUSE: Final = 1.0
+_STALE_SECONDS: Final = 30.0
+"""How long older reads are ignored, as those of a node that lags behind."""
 
 
 class StreamNotice(NamedTuple):
     """A change of the connection or of the stream itself. ``message`` is a sentence for the user.
 
-    - ``connected``: changes are now reported by the endpoint over a WebSocket.
+    - ``connected``: changes are reported by the endpoint over a WebSocket.
     - ``polling``: there is no WebSocket, so the run is read every few seconds.
-    - ``lost``: the endpoint cannot be reached. The stream continues once it can; what happened meanwhile follows.
-    - ``gap``: the next observation is more than one transaction after the one before, because the endpoint's ledger
-      does not show the transactions between them. ``nonces`` are those of the two observations.
-    - ``rolled_back``: the next observation is older than the one before, because the chain was rolled back.
+    - ``lost``: the WebSocket or the endpoint was lost. The stream continues with what happens meanwhile.
+    - ``restored``: the endpoint responds again.
+    - ``gap``: more than one transaction lies between the latest observation and the next one, and the endpoint's ledger
+      does not show them. ``nonces`` are those of the two observations.
+    - ``rolled_back``: the next observation is older than the latest one, because the chain was rolled back.
     - ``closed``: the run was closed. The stream has ended.
     """
 
@@ -43,17 +61,27 @@ StreamItem: TypeAlias = "Observation | StreamNotice"
 class RunStream:
     """The states of a run from now on, in order, each once. A context manager.
 
-    The first observation is that of ``start``. ``latest`` is the newest observation.
+    The first item is the observation at the start, which takes two round trips, and may raise the errors of
+    ``observe``. ``latest`` is the newest observation.
     """
 
-    def __init__(self, session: Session, run_id: str, treasurer_index: int | None = None) -> None:
+    def __init__(
+        self, session: Session, run_id: str, treasurer_index: int | None = None, *, pace: Pace | None = None
+    ) -> None:
         self.ended = False
         self.latest = observe(session, run_id, treasurer_index)
-        self._session = session
+        # The stream has its own pauses, which do not keep its caller waiting.
+        rpc = session.rpc.without_retries()
+        self._session = Session(rpc, session.programs, session.notify, session.given, session.feed)
         self._clock = session.feed.clock
         self._items: deque[StreamItem] = deque([self.latest])
-        self._next_poll = self._clock.monotonic() + POLL_SECONDS
-        self._is_lost = False
+        self._pace = pace or Pace()
+        self._wakeups = Wakeups(session.feed, session.rpc.commitment, self._pace, self._notice)
+        self._base = self.latest  # newer if the run was read since, and had not changed
+        self._known: dict[Signature, int] = {}
+        self._ledger_tries = 0
+        self._failures = 0
+        self._stale_since: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -62,49 +90,123 @@ class RunStream:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the WebSocket."""
+        self._wakeups.close()
 
     def next(self, seconds: float) -> StreamItem | None:
         """The next item, or None if there is none within ``seconds`` or the stream has ended (``ended``).
 
-        A read that is in progress may take longer, but not longer than the deadline of the session's RPC client.
+        A request that is in progress then may take longer, but not longer than the deadline of the session's RPC
+        client. Raises AccountError for a run with another layout.
         """
         deadline = Deadline(self._clock, seconds)
         while not self._items and not self.ended and not deadline.passed:
-            self._advance(deadline.remaining)
+            if self._wakeups.wait(deadline.remaining, self.latest):
+                self._read()
         return self._items.popleft() if self._items else None
 
-    def _advance(self, seconds: float) -> None:
-        pause = self._next_poll - self._clock.monotonic()
-        if pause > 0:
-            self._clock.sleep(min(pause, seconds))
-            return
+    def _read(self) -> None:
         try:
-            self._absorb(observe_again(self._session, self.latest))
-        except (RunNotFound, AccountNotFound):
-            self._end("was closed")
+            self._absorb()
         except NetworkError as error:
-            if not self._is_lost:
-                self._items.append(StreamNotice("lost", str(error)))
-            self._is_lost = True
-        else:
-            self._is_lost = False
-        self._next_poll = self._clock.monotonic() + POLL_SECONDS
+            if self._failures == 0:
+                self._notice("lost", str(error))
+            self._failures += 1
+            self._wakeups.read_after(self._pace.retry(self._failures))
 
-    def _absorb(self, now: Observation) -> None:
-        before = self.latest
-        if now.run.instance.coordinator_account != before.run.instance.coordinator_account:
-            self._end("was closed, and another run was created with its id")
-            return
-        if now.clock.slot < before.clock.slot or _same(now, before):
-            return
-        self.latest = now
-        self._items.append(now)
+    def _absorb(self) -> None:
+        """Read the run, and add what has happened to the items. Raises NetworkError."""
+        base, now, is_recreated = self._base, None, False
+        with suppress(RunNotFound, AccountNotFound):
+            now = observe_again(self._session, base)
+        if self._failures > 0:
+            self._failures = 0
+            self._notice("restored", "The endpoint responds again.")
+        if now is not None and now.run.instance != base.run.instance:
+            now, is_recreated = None, True
+        if now is None:
+            self._absorb_end(base, is_recreated)
+        elif not self._is_stale(now):
+            self._absorb_state(base, now)
 
-    def _end(self, what: str) -> None:
-        self._items.append(StreamNotice("closed", f"Run {self.latest.run.run_id!r} {what}."))
+    def _absorb_end(self, base: Observation, is_recreated: bool) -> None:
+        steps = self._steps(base, None)
+        if steps is None and self._tries_again():
+            return
+        self._add([step.observation for step in steps or ()])
+        what = "was closed, and another run was created with its id" if is_recreated else "was closed"
+        self._notice("closed", f"Run {base.run.run_id!r} {what}.")
         self.ended = True
 
+    def _absorb_state(self, base: Observation, now: Observation) -> None:
+        before, after = base.run.account, now.run.account
+        is_halted = before.run_state.is_halted or after.run_state.is_halted
+        if is_same(base, now) and not is_halted:
+            found = []
+        elif after.nonce < before.nonce:
+            self._notice("rolled_back", "The chain was rolled back: the run has an earlier state again.")
+            found = [now]
+        elif after.nonce == before.nonce + 1 and not is_halted and _treasury(base) == _treasury(now):
+            found = [now]
+        else:
+            steps = self._steps(base, now)
+            if steps is None and self._tries_again():
+                return
+            found = [now] if steps is None else [*(step.observation for step in steps[:-1]), now] if steps else []
+            if steps is None and after.nonce > before.nonce + 1:
+                between = after.nonce - before.nonce - 1
+                self._notice(
+                    "gap",
+                    f"The endpoint's ledger does not show {between} changes before the next one.",
+                    (before.nonce, after.nonce),
+                )
+        self._ledger_tries = 0
+        self._base = now
+        self._add(found)
 
-def _same(one: Observation, other: Observation) -> bool:
-    return one.run.treasury == other.run.treasury and one.state == other.state
+    def _steps(self, base: Observation, now: Observation | None) -> list[Step] | None:
+        """The steps from ``base`` to ``now``, or to the end of the run, if the ledger shows them."""
+        with_vault = now is None or _treasury(base) != _treasury(now)
+        transactions = transactions_since(self._session, base, self._known, with_vault=with_vault)
+        if transactions is None:
+            return None
+        steps = steps_between(base, now, transactions, self._session.programs)
+        if steps:
+            self._known = {one: slot for one, slot in self._known.items() if slot >= base.clock.slot}
+            for signature, transaction in transactions.items():
+                self._known[signature] = transaction.slot
+                if signature == steps[-1].signature:
+                    break
+        return steps
+
+    def _tries_again(self) -> bool:
+        """Whether to read once more, since the ledger may not yet contain the latest transactions."""
+        self._ledger_tries += 1
+        if self._ledger_tries < _LEDGER_TRIES:
+            self._wakeups.read_within(_FIRST_LEDGER_PAUSE * 2.0**self._ledger_tries)
+            return True
+        self._ledger_tries = 0
+        return False
+
+    def _is_stale(self, now: Observation) -> bool:
+        """Whether the read is older than the latest one. One that stays older is that of another chain."""
+        if now.clock.slot >= self._base.clock.slot:
+            self._stale_since = None
+            return False
+        if self._stale_since is None:
+            self._stale_since = self._clock.monotonic()
+        self._wakeups.read_within(_STALE_PAUSE)
+        return self._clock.monotonic() - self._stale_since < _STALE_SECONDS
+
+    def _add(self, found: Sequence[Observation]) -> None:
+        self._items += found
+        if found:
+            self.latest = found[-1]
+            self._wakeups.found_change()
+
+    def _notice(self, kind: NoticeKind, message: str, nonces: tuple[int, int] | None = None) -> None:
+        self._items.append(StreamNotice(kind, message, nonces))
+
+
+def _treasury(observation: Observation) -> tuple[object, ...]:
+    return money_of(observation.run.treasury)

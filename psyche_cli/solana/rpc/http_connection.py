@@ -91,6 +91,11 @@ class Connection:
             # SSLSocket.shutdown is not safe to call from another thread.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
+    def detach(self) -> socket.socket:
+        """The socket, without a timeout, for another protocol. The connection can no longer be used."""
+        self._socket.settimeout(None)
+        return self._socket
+
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
@@ -101,10 +106,11 @@ class Connections:
     """A pool of connections to the host of an http or https ``url``. Thread-safe.
 
     ``variables`` are the environment variables for proxies (not used for a host on this machine) and for trusted
-    certificates. Raises ValueError or OSError if a required one is invalid, UnicodeError for an invalid host name.
+    certificates. A proxy forwards requests to an http URL, unless ``tunnel`` is set: then it passes on all bytes, as
+    always for https. Raises ValueError or OSError if a required one is invalid, UnicodeError for an invalid host name.
     """
 
-    def __init__(self, url: str, variables: Mapping[str, str]) -> None:
+    def __init__(self, url: str, variables: Mapping[str, str], *, tunnel: bool = False) -> None:
         parts = urlsplit(url)
         host = parts.hostname or ""
         self._host = host if host.isascii() else host.encode("idna").decode("ascii")
@@ -116,7 +122,8 @@ class Connections:
         authorization = basic_authorization(parts)
         if authorization:
             self.headers["Authorization"] = authorization
-        if self._proxy is not None and self._tls is None and self._proxy.authorization:
+        self._tunnels = tunnel or self._tls is not None
+        if self._proxy is not None and not self._tunnels and self._proxy.authorization:
             self.headers["Proxy-Authorization"] = self._proxy.authorization
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
@@ -125,7 +132,7 @@ class Connections:
     def target(self, url: str) -> str:
         """The request target of a URL of this host: its path and query, or for a plain HTTP proxy, the whole URL."""
         target = _target(urlsplit(url))
-        is_for_proxy = self._proxy is not None and self._tls is None
+        is_for_proxy = self._proxy is not None and not self._tunnels
         return f"http://{self.headers['Host']}{target}" if is_for_proxy else target
 
     def take(self) -> Connection | None:
@@ -146,13 +153,15 @@ class Connections:
         Raises OSError, including TimeoutError and ssl.SSLError.
         """
         host, port = (self._host, self._port) if self._proxy is None else (self._proxy.host, self._proxy.port)
+        is_tunnel = self._proxy is not None and self._tunnels
         if self._tls is None:
-            http: HTTPConnection = _PlainConnection(host, port, timeout=timeout)
+            kind = HTTPConnection if is_tunnel else _PlainConnection
+            http: HTTPConnection = kind(host, port, timeout=timeout)
         else:
             http = HTTPSConnection(host, port, timeout=timeout, context=self._tls)
-            if self._proxy is not None:
-                authorization = self._proxy.authorization
-                http.set_tunnel(self._host, self._port, {"Proxy-Authorization": authorization} if authorization else {})
+        if self._proxy is not None and self._tunnels:
+            authorization = self._proxy.authorization
+            http.set_tunnel(self._host, self._port, {"Proxy-Authorization": authorization} if authorization else {})
         http.response_class = _FinalResponse
         try:
             http.connect()

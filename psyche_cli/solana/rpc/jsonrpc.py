@@ -37,12 +37,12 @@ def decode_batch(body: bytes, requests: list[tuple[int, str, list[Json]]], endpo
     names = " and ".join(method for _, method, _ in requests)
     answers = _parse(body, names, endpoint)
     if not isinstance(answers, list):
-        _result(answers, requests[0][0], names, endpoint)
+        result_of(answers, requests[0][0], names, endpoint)
         raise bad_response(names, endpoint, "it is not a response to a batch")
     by_id = {answer["id"]: answer for answer in answers if isinstance(answer, dict) and type(answer.get("id")) is int}
     if len(answers) != len(requests):
         raise bad_response(names, endpoint, f"expected {len(requests)} responses, got {len(answers)}")
-    return [_result(by_id.get(number), number, method, endpoint) for number, method, _ in requests]
+    return [result_of(by_id.get(number), number, method, endpoint) for number, method, _ in requests]
 
 
 def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> Json:
@@ -50,10 +50,10 @@ def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> J
 
     Raises RpcError for an error object, BadRpcResponse for anything that is not a response to this request.
     """
-    return _result(_parse(body, method, endpoint), request_id, method, endpoint)
+    return result_of(_parse(body, method, endpoint), request_id, method, endpoint)
 
 
-def _result(answer: Json, request_id: int, method: str, endpoint: str) -> Json:
+def result_of(answer: Json, request_id: int, method: str, endpoint: str) -> Json:
     """The ``result`` of one parsed response, with the errors of ``decode_answer``."""
     if not isinstance(answer, dict):
         raise bad_response(method, endpoint, "it is not a JSON object")

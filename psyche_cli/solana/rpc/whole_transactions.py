@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli import base58
 from psyche_cli.errors import InvalidTransaction, Json
-from psyche_cli.solana.messages import DecodedMessage, decode_message
+from psyche_cli.solana.messages import DecodedMessage, MessageInstruction, decode_message
 from psyche_cli.solana.money import MoneyEffects, effects_of_meta
 from psyche_cli.solana.rpc.answers import as_list, as_logs, as_object, as_text, as_u64
 
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 
 _PER_BATCH: Final = 20
+_MAX_INNER_TEXT: Final = 14_000
+"""Characters of base58 for the 10 KiB of data that a program can pass to another one."""
 
 
 class LedgerTransaction(NamedTuple):
     """A transaction in the ledger, with the addresses from lookup tables.
 
     ``block_time`` is in seconds since 1970, None if unknown. ``err`` is None or the transaction error in its JSON-RPC
-    form. ``fee`` is in lamports; ``units`` are the consumed compute units, None if unknown.
+    form. ``fee`` is in lamports; ``units`` are the consumed compute units, None if unknown. ``inner`` are the
+    instructions that programs called, by the index of the instruction of the message, and in the form of its ``calls``.
     """
 
     message: DecodedMessage
@@ -37,6 +41,15 @@ class LedgerTransaction(NamedTuple):
     fee: int
     units: int | None
     effects: MoneyEffects
+    inner: tuple[tuple[int, tuple[int, bytes, bytes]], ...] = ()
+
+    @property
+    def executed(self) -> tuple[MessageInstruction, ...]:
+        """All instructions in the order of execution, including those that programs called."""
+        calls = []
+        for index, call in enumerate(self.message.calls):
+            calls += [call, *(inner for outer, inner in self.inner if outer == index)]
+        return self.message._replace(calls=tuple(calls)).instructions
 
 
 def ledger_transaction(rpc: RpcClient, signature: Signature) -> LedgerTransaction | None:
@@ -87,7 +100,24 @@ def read_ledger_transaction(value: Json) -> LedgerTransaction | None:
         fee=as_u64(meta.get("fee")),
         units=None if units is None else as_u64(units),
         effects=effects_of_meta(meta, addresses),
+        inner=_inner(meta.get("innerInstructions"), len(addresses)),
     )
+
+
+def _inner(value: Json, accounts: int) -> tuple[tuple[int, tuple[int, bytes, bytes]], ...]:
+    """The instructions that programs called; empty for null. ``accounts`` is the number of accounts."""
+    found = []
+    for entry in map(as_object, as_list([] if value is None else value)):
+        outer = as_u64(entry.get("index"))
+        for fields in map(as_object, as_list(entry.get("instructions"))):
+            program, *others = [as_u64(one) for one in (fields.get("programIdIndex"), *as_list(fields.get("accounts")))]
+            if max(program, *others, 0) >= accounts:
+                raise ValueError("an instruction names an account that the transaction does not have")
+            data = as_text(fields.get("data"))
+            if len(data) > _MAX_INNER_TEXT:
+                raise ValueError("an instruction is too long")
+            found.append((outer, (program, bytes(others), base58.decode(data))))
+    return tuple(found)
 
 
 def _message(transaction: Json, loaded: Json) -> DecodedMessage:

@@ -1,0 +1,85 @@
+"""The transactions of a run since an observation, from the ledger of the endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from psyche_cli.solana.rpc.client import SIGNATURES_PER_CALL
+from psyche_cli.solana.rpc.whole_transactions import ledger_transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from solders.pubkey import Pubkey
+    from solders.signature import Signature
+
+    from psyche_cli.operations.sessions import Session
+    from psyche_cli.operations.status.observation import Observation
+    from psyche_cli.solana.rpc.types import AddressSignature
+    from psyche_cli.solana.rpc.whole_transactions import LedgerTransaction
+
+MOST_TRANSACTIONS: Final = 2000
+"""More are not read: the differences between two observations are then reported as one change."""
+
+_FIRST_PAGE: Final = 50
+
+
+def transactions_since(
+    session: Session, before: Observation, known: Container[Signature], *, with_vault: bool
+) -> dict[Signature, LedgerTransaction] | None:
+    """The successful transactions that include the coordinator account, in order, from the slot of ``before`` on.
+
+    Those in that slot may be before it; ``known`` ones are left out. ``with_vault`` adds those that include the vault.
+    None if the ledger does not contain them all. Raises NetworkError.
+    """
+    addresses = [before.run.account.address]
+    if with_vault and before.run.treasury is not None:
+        addresses.append(before.run.treasury.vault)
+    merged: list[AddressSignature] = []
+    for address in addresses:
+        newest_first = _signatures(session, address, before.clock.slot)
+        if newest_first is None:
+            return None
+        merged = list(_merged(merged, newest_first[::-1]))
+    signatures = [one.signature for one in merged if one.err is None and one.signature not in known]
+    found = {}
+    for signature, transaction in zip(signatures, ledger_transactions(session.rpc, signatures), strict=True):
+        if transaction is None:
+            return None
+        found[signature] = transaction
+    return found
+
+
+def _signatures(session: Session, address: Pubkey, first_slot: int) -> list[AddressSignature] | None:
+    """The transactions that include ``address``, newest first, from ``first_slot`` on; None if there are too many."""
+    found: list[AddressSignature] = []
+    limit = _FIRST_PAGE
+    while True:
+        before = found[-1].signature if found else None
+        page = session.rpc.signatures_for_address(address, before=before, limit=limit)
+        wanted = [one for one in page if one.slot >= first_slot]
+        found += wanted
+        if len(page) < limit or len(wanted) < len(page):
+            return found
+        if len(found) > MOST_TRANSACTIONS:
+            return None
+        limit = SIGNATURES_PER_CALL
+
+
+def _merged(first: Sequence[AddressSignature], second: Sequence[AddressSignature]) -> Iterator[AddressSignature]:
+    """Both sequences, each in its own order, with those that they share once.
+
+    Transactions in the same slot that only one of the accounts has do not affect each other.
+    """
+    positions = {one.signature: index for index, one in enumerate(second)}
+    done = 0
+    pending: list[AddressSignature] = []
+    for one in first:
+        pending.append(one)
+        end = positions.get(one.signature, -1)
+        if end >= done:
+            yield from sorted([*pending[:-1], *second[done:end]], key=lambda each: each.slot)
+            yield one
+            done, pending = end + 1, []
+    yield from sorted([*pending, *second[done:]], key=lambda each: each.slot)
