@@ -29,6 +29,13 @@ def test_the_command_reference_is_up_to_date() -> None:
     assert written == WRITER["reference"](), "run scripts/write_command_docs.py"
 
 
+def test_the_pages_about_states_and_their_pictures_are_up_to_date() -> None:
+    written = runpy.run_path(str(ROOT / "scripts" / "write_run_states.py"))["files"]()
+    assert [path.suffix for path in written] == [".md", ".md", ".svg", ".svg", ".svg", ".svg"]
+    for path, text in written.items():
+        assert path.read_text(encoding="utf-8") == text, "run scripts/write_run_states.py"
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=words_of)
 def test_every_command_has_help_and_an_example(verb: tuple[str, ...]) -> None:
     text = WRITER["help_text"](verb)

@@ -188,8 +188,8 @@ CRYNUX_TASK = Machine(
             "result uploaded",
             _RELAY,
             "state transition graph",
-            effect="The payment is shared among the recorded nodes by their quality of service, and they are released. "
-            "The last one gets the remainder.",
+            effect="The payment is shared among the recorded nodes by their quality of service, with the remainder to "
+            "the last one, and the nodes are released.",
         ),
         *(
             Transition(state, "EndAborted", "abort", _EITHER, "abort", requires=("timeout-passed",), effect=_REFUND)

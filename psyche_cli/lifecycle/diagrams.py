@@ -49,12 +49,12 @@ def mermaid(machine: Machine, lit: str | None = None) -> str:
 def dot(machine: Machine, lit: str | None = None) -> str:
     """The machine as a Graphviz digraph; the state ``lit`` is highlighted."""
     lines = [f'digraph "{machine.name}" {{', "    rankdir=TB;", '    node [shape=box, style="rounded"];']
-    lines += [f'    "{name}" [shape=point];' for name in sorted(outer_ends(machine))]
+    lines += [f'    "{name}" [shape=point];' for name in sorted(outer_ends(machine), reverse=True)]
+    # Graphviz draws the nodes from top to bottom in the order of their declaration, as far as the edges allow it.
     for state in machine.states:
-        style = ', style="rounded,filled", fillcolor="#2563eb", fontcolor="#ffffff"' if state.name == lit else ""
-        shape = ", peripheries=2" if state.is_end else ""
-        if style or shape:
-            lines.append(f'    "{state.name}" [{(style + shape).removeprefix(", ")}];')
+        style = ' [style="rounded,filled", fillcolor="#2563eb", fontcolor="#ffffff"]' if state.name == lit else ""
+        ends = " [peripheries=2]" if state.is_end else ""
+        lines.append(f'    "{state.name}"{style}{ends};')
     for edge in edges(machine):
         dashed = ", style=dashed" if edge.rare else ""
         lines.append(f'    "{edge.source or CREATED}" -> "{edge.target or REMOVED}" [label="{edge.label}"{dashed}];')
