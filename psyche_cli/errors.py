@@ -35,7 +35,7 @@
     │   ├── WrongSize
     │   ├── WrongDiscriminator
     │   ├── WrongVersion
-    │   ├── RetiredLayout
+    │   ├── UnsupportedLayout
     │   └── MalformedAccount
     ├── TransactionExpired          8  sent, but can no longer land: safe to retry
     ├── TransactionUnknown          9  sent, outcome unknown: check the signature before retrying
@@ -459,11 +459,11 @@ class WrongVersion(AccountError):
     expected: int | None = None
 
 
-class RetiredLayout(AccountError):
-    """A coordinator account in layout v0 (119,072 bytes), which programs used before December 2025."""
+class UnsupportedLayout(AccountError):
+    """The layout of a run can be read, but a command cannot change such a run or does not know its rules."""
 
-    found: int | None = None
-    expected: int | None = None
+    layout: str | None = None
+    supported: str | None = None
 
 
 class MalformedAccount(AccountError):

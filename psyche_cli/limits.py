@@ -91,6 +91,3 @@ DISCRIMINATOR_BYTES: Final = 8
 
 COORDINATOR_ACCOUNT_BYTES: Final = 119_160
 """Size of a coordinator account in layout v1: discriminator and memory image."""
-
-RETIRED_COORDINATOR_ACCOUNT_BYTES: Final = 119_072
-"""Size of a coordinator account in layout v0, which has no version field."""

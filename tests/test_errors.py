@@ -50,7 +50,7 @@ CODES = {
     "wrong_size": 7,
     "wrong_discriminator": 7,
     "wrong_version": 7,
-    "retired_layout": 7,
+    "unsupported_layout": 7,
     "malformed_account": 7,
     "transaction_expired": 8,
     "transaction_unknown": 9,

@@ -25,7 +25,7 @@ C_NAMES = {
 }
 SCHEMA_AND_LAYOUT = {"run_config/schema.py", "protocol/layouts/v1.py"}
 WHOLE_TYPES = {f"2 ** {bits}{less}" for bits in (16, 32, 64) for less in ("", " - 1")} | {"1 << 64"}
-SIZES = {1232, 119_160, 119_072, 8899}
+SIZES = {1232, 119_160, 8899}
 """Numbers with a single meaning in the whole package."""
 SHORTEST_FUNCTION, SHORTEST_CONSTANT = 40, 20
 """Shorter code may be repeated; in characters."""

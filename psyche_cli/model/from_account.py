@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 def state_from_account(account: CoordinatorAccount) -> CoordinatorState:
     """The state stored in the account. A stored witness flag is normalized to 0 or 1.
 
-    Raises MalformedAccount for bytes that the program cannot have written.
+    Raises UnsupportedLayout for a layout whose runs follow other rules than those of v1, and MalformedAccount for bytes
+    that the program cannot have written.
     """
+    if not account.has_rules_of_v1:
+        from psyche_cli.protocol.accounts.layout_support import different_rules
+
+        raise different_rules(account)
     return CoordinatorState(
         run_id=account.run_id,
         client_version=account.client_version,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from psyche_cli.environment import Clock, Environment, SystemClock
 from psyche_cli.errors import UsageError
@@ -34,7 +34,10 @@ class Session:
     """An RPC client, the program ids on its cluster, and a callback for progress messages.
 
     ``given`` holds the options that suggested commands must repeat. ``feed`` is for commands that follow an account.
+    ``is_for_writing`` is whether it can send transactions. Then it rejects runs that psyche-cli cannot change.
     """
+
+    is_for_writing: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -53,6 +53,8 @@ class SigningSession(Session):
     that has landed since, or None. A payment that has one must not be made again.
     """
 
+    is_for_writing = True
+
     def __init__(
         self,
         rpc: RpcClient,

@@ -20,13 +20,22 @@ class AccountContent(Protocol):
 
 
 class RawAccount(NamedTuple):
-    """One account: address, owner, balance in ``lamports``, and ``data`` (bytes)."""
+    """One account: address, owner, balance in ``lamports``, and ``data`` (bytes).
+
+    If ``data`` is only the beginning, ``space`` is the size of all of it, as far as the node states it.
+    """
 
     address: Pubkey
     owner: Pubkey
     lamports: int
     data: bytes
     executable: bool = False
+    space: int | None = None
+
+    @property
+    def size(self) -> int:
+        """The size of the account's data in bytes."""
+        return len(self.data) if self.space is None else self.space
 
     @property
     def is_taken(self) -> bool:

@@ -39,8 +39,8 @@ def test_every_layout_is_read_and_named(offline: CommandLine, tmp_path: Path, na
     [found] = json.loads(offline("decode", file).stdout)["accounts"]
     assert (found["layout"], found["type"], found["size"]) == (name, "CoordinatorAccount", len(image(name)))
     assert found["content"]["status"]["state"] == "Uninitialized"
-    assert ("metadata" in found["content"]["setup"]) is (name != "v2-dev")
-    assert ("client_version" in found["content"]["setup"]) is (name != "v0")
+    assert (found["content"]["setup"]["metadata"] is None) is (name == "v2-dev")
+    assert (found["content"]["setup"]["client_version"] is None) is (name == "v0")
     [full] = json.loads(offline("decode", file, "--full").stdout)["accounts"]
     assert full["content"]["nonce"] == 0
     assert full["content"]["state"]["coordinator"]["run_state"] == "Uninitialized"
@@ -91,14 +91,21 @@ def test_a_small_account_is_read_as_base58(offline: CommandLine, tmp_path: Path)
     assert found["content"] == {"bump": 3, "claimed_collateral_amount": 5, "claimed_earned_points": 5}
 
 
-@pytest.mark.parametrize(("size", "name"), [(200, "main_authority"), (168, "authority")])
-def test_the_treasurers_run_is_read_by_its_size(offline: CommandLine, tmp_path: Path, size: int, name: str) -> None:
+def address_of_ones() -> str:
+    return base58.encode(bytes([1] * 32))
+
+
+@pytest.mark.parametrize(("size", "join_authority"), [(200, address_of_ones()), (168, None)])
+def test_the_treasurers_run_is_read_by_its_size(
+    offline: CommandLine, tmp_path: Path, size: int, join_authority: str | None
+) -> None:
     file = tmp_path / "account"
     file.write_bytes((account_discriminator("Run") + bytes([255]) + (9).to_bytes(8, "little")).ljust(size, b"\1"))
     [found] = json.loads(offline("decode", file).stdout)["accounts"]
     assert found["type"] == "Run"
     assert found["content"]["index"] == 9
-    assert name in found["content"]
+    assert found["content"]["main_authority"] == address_of_ones()
+    assert found["content"]["join_authority"] == join_authority
     assert found["content"]["total_claimed_earned_points"] == int.from_bytes(bytes([1] * 8), "little")
 
 

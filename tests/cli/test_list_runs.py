@@ -65,6 +65,7 @@ def test_what_is_listed(house: House, owner_address: str) -> None:
         "join_authority": owner_address,
         "treasurer": dump["treasurer_run"]["address"],
         "state": "Waiting for members",
+        "layout": "v1",
         "name": "",
         "epoch": 0,
         "step": 1,

@@ -18,7 +18,7 @@ from psyche_cli.model.execution import Clock
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.states import CoordinatorState, initial_state
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
-from psyche_cli.protocol.layouts.v1 import CoordinatorImage
+from psyche_cli.protocol.layouts.known import layout_named
 from psyche_cli.solana.raw_account import RawAccount
 
 from .call_reader import (
@@ -204,8 +204,7 @@ def read_state(data: bytes) -> CoordinatorState | None:
     It is decoded twice, by the package's decoder and by that of the tests, which must agree. The program accepts
     accounts that are longer than the layout.
     """
-    image = CoordinatorImage.from_buffer_copy(data, 8)
-    account = CoordinatorAccount(RawAccount(COORDINATOR, COORDINATOR, 1, data), image)
+    account = CoordinatorAccount(RawAccount(COORDINATOR, COORDINATOR, 1, data), layout_named("v1"))
     try:
         state = state_from_account(account)
     except MalformedAccount:

@@ -16,7 +16,6 @@ from psyche_cli.errors import AccountError, MalformedAccount, WrongDiscriminator
 from psyche_cli.protocol.accounts.small_accounts import (
     Authorization,
     decode_authorization,
-    decode_claimer_treasurer_run,
     decode_instance,
     decode_participant,
     decode_treasurer_run,
@@ -161,8 +160,8 @@ CLAIMER_RUN = bytes.fromhex(
 
 
 def test_treasurer_run_with_one_authority() -> None:
-    run = decode_claimer_treasurer_run(raw(CLAIMER_RUN, owner=PUBLISHED.treasurer))
-    assert (run.bump, run.index, run.authority) == (252, 7313085519096743583, key(1))
+    run = decode_treasurer_run(raw(CLAIMER_RUN, owner=PUBLISHED.treasurer))
+    assert (run.bump, run.index, run.main_authority, run.join_authority) == (252, 7313085519096743583, key(1), None)
     assert (run.coordinator_account, run.coordinator_instance, run.collateral_mint) == (key(3), key(4), key(5))
     assert (run.total_claimed_collateral_amount, run.total_claimed_earned_points) == (7, 8)
 
@@ -182,7 +181,6 @@ BORSH: list[tuple[Decoder, bytes, Pubkey, int]] = [
     (decode_instance, INSTANCE, PUBLISHED.coordinator, 115),
     (decode_authorization, AUTHORIZATION, PUBLISHED.authorizer, len(AUTHORIZATION)),
     (decode_treasurer_run, RUN, PUBLISHED.treasurer, 193),
-    (decode_claimer_treasurer_run, CLAIMER_RUN, PUBLISHED.treasurer, 161),
     (decode_participant, PARTICIPANT, PUBLISHED.treasurer, 25),
 ]
 
@@ -200,7 +198,7 @@ def test_owner_then_discriminator_then_content(decoder: Decoder, data: bytes, ow
     assert wrong_type.value.context["expected"] == data[:8].hex()
     with pytest.raises(WrongDiscriminator, match="got nothing"):
         decoder(raw(b"", owner=owner), PUBLISHED)
-    for size in range(8, used):
+    for size in set(range(8, used)) - {168 if decoder is decode_treasurer_run else used}:  # 168 bytes: another layout
         with pytest.raises(MalformedAccount, match="needs"):
             decoder(raw(data[:size], owner=owner), PUBLISHED)
     assert decoder(raw(data[:used], owner=owner), PUBLISHED) == decoder(raw(data, owner=owner), PUBLISHED)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import AccountError, MalformedAccount, WrongDiscriminator, WrongSize
+from psyche_cli.errors import AccountError, MalformedAccount, WrongDiscriminator, WrongSize, WrongVersion
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
-from psyche_cli.protocol.accounts.any_layout import decode_any_layout
+from psyche_cli.protocol.accounts.coordinator_account import HEADER_BYTES, decode_coordinator_account
 from psyche_cli.protocol.layouts import v1
 from psyche_cli.protocol.layouts.derived import derived
 from psyche_cli.protocol.layouts.known import LAYOUTS, Layout, find_layout
@@ -96,6 +96,11 @@ def test_offsets(name: str, path: str, offset: int | None) -> None:
 
 def test_sizes() -> None:
     assert {layout.name: layout.size for layout in LAYOUTS} == SIZES
+    assert {layout.name: 8 + ctypes.sizeof(layout.image) for layout in LAYOUTS} == SIZES
+
+
+def test_the_header_reaches_the_rounds_in_every_layout() -> None:
+    assert max(offset_of(layout.image, "state.coordinator.epoch_state") or 0 for layout in LAYOUTS) == HEADER_BYTES
 
 
 def account(layout: Layout, **changes: bytes) -> RawAccount:
@@ -120,12 +125,12 @@ def account(layout: Layout, **changes: bytes) -> RawAccount:
 )
 def test_content_decides_between_layouts_of_one_size_and_version(tag: int, byte: int, name: str) -> None:
     raw = account(BY_NAME["v1"], at_436=tag.to_bytes(4, "little"), at_440=bytes([byte]))
-    found = decode_any_layout(raw)
-    assert found.layout.name == name
+    found = decode_coordinator_account(raw)
+    assert found.layout == name
     if name == "v1" and tag > 0 and byte > 1:
         with pytest.raises(MalformedAccount, match="has option tag"):
-            _ = found.account.model
-        assert found.account.nonce == 0  # only that field is unreadable
+            _ = found.model
+        assert found.nonce == 0  # only that field is unreadable
 
 
 def test_the_repository_is_read_in_either_order() -> None:
@@ -133,36 +138,37 @@ def test_the_repository_is_read_in_either_order() -> None:
     older = account(BY_NAME["v1"], at_436=tag, at_505=b"nous/model")
     newer = account(BY_NAME["v1"], at_436=tag, at_440=b"nous/model")
     for raw in (older, newer):
-        llm: Any = decode_any_layout(raw).account.model["LLM"]
+        llm: Any = decode_coordinator_account(raw).model["LLM"]
         assert llm["checkpoint"] == {"Hub": {"repo_id": "nous/model", "revision": None}}
 
 
 @pytest.mark.parametrize(("size", "version"), [(119_160, 2), (118_536, 1), (125_304, 1), (124_680, 2), (119_160, 0)])
 def test_unknown_combinations_are_refused_with_size_and_version(size: int, version: int) -> None:
     data = (DISCRIMINATOR + version.to_bytes(8, "little")).ljust(size, b"\0")
-    assert find_layout(data) is None
+    assert find_layout(data, size) is None
     with pytest.raises(
-        WrongSize, match=rf"is {size:,} bytes long and has version {version}, which is not a known layout"
+        (WrongSize, WrongVersion),
+        match=rf"is {size:,} bytes long and has version {version}, which is not a known layout",
     ):
-        decode_any_layout(RawAccount(ADDRESS, PUBLISHED.coordinator, 0, data))
+        decode_coordinator_account(RawAccount(ADDRESS, PUBLISHED.coordinator, 0, data))
 
 
 def test_other_types_are_refused() -> None:
     with pytest.raises(WrongDiscriminator):
-        decode_any_layout(RawAccount(ADDRESS, PUBLISHED.coordinator, 0, bytes(119_160)))
+        decode_coordinator_account(RawAccount(ADDRESS, PUBLISHED.coordinator, 0, bytes(119_160)))
 
 
 @pytest.mark.parametrize("length", [0, 5, 256, 257, 2**64 - 1])
 def test_a_checkpoint_of_any_length_is_read(length: int) -> None:
     content = bytes(range(256))
     raw = account(BY_NAME["v2-dev"], at_80=content, at_336=length.to_bytes(8, "little"))
-    llm: Any = decode_any_layout(raw).account.model["LLM"]
+    llm: Any = decode_coordinator_account(raw).model["LLM"]
     assert bytes(llm["checkpoint_data"]) == content[: min(length, 256)]
     assert llm["checkpoint_source"] == "Ephemeral"
 
 
 def test_absent_fields_are_empty() -> None:
-    oldest = decode_any_layout(account(BY_NAME["v0"])).account
+    oldest = decode_coordinator_account(account(BY_NAME["v0"]))
     assert (oldest.version, oldest.client_version, oldest.epoch_last_step, oldest.epoch_start_timestamp) == (
         0,
         "",
@@ -170,12 +176,12 @@ def test_absent_fields_are_empty() -> None:
         0,
     )
     assert "rounds_per_epoch" in oldest.config
-    assert decode_any_layout(account(BY_NAME["v2-dev"])).account.metadata == {}
+    assert decode_coordinator_account(account(BY_NAME["v2-dev"])).metadata == {}
 
 
 def test_a_claimer_is_read() -> None:
     raw = account(BY_NAME["v2-claimer"], at_125144=(1).to_bytes(8, "little"), at_94488=bytes([9] * 32))
-    values: Any = decode_any_layout(raw).account.as_dict()
+    values: Any = decode_coordinator_account(raw).as_dict()
     assert values["state"]["clients_state"]["clients"][0]["claimer"] == [9] * 32
 
 
@@ -192,7 +198,7 @@ def test_damaged_accounts_have_values_or_a_named_error(layout: Layout, full: boo
             data[start] = draw.choice([0, 1, 2, 5, 32, 127, 128, 255, draw.randrange(256)])
             raw = RawAccount(ADDRESS, PUBLISHED.coordinator, 0, bytes(data))
             try:
-                found = decode_any_layout(raw).account
+                found = decode_coordinator_account(raw)
                 _ = found.run_state, found.model, found.config, found.rounds_head, found.pending_pause
                 values += 1
             except AccountError:

@@ -146,7 +146,6 @@ def test_component_sizes_and_alignments(kind: Any, size: int, alignment: int) ->
 
 def test_account_sizes() -> None:
     assert limits.COORDINATOR_ACCOUNT_BYTES == 119_160 == IMAGE_START + ctypes.sizeof(layout.CoordinatorImage)
-    assert limits.RETIRED_COORDINATOR_ACCOUNT_BYTES == 119_072
 
 
 def test_state_texts_and_predicates() -> None:

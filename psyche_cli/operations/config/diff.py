@@ -20,9 +20,10 @@ def diff_config(
 ) -> OperationResult[DiffData]:
     """The keys whose values differ between a run and a file. ``answer_is_no`` of the result is set if there are any.
 
-    If the run has no configuration, all keys differ.
+    If the run has no configuration, all keys differ. Raises UnsupportedLayout for a run with another configuration.
     """
     run = find_run(session, run_id, treasurer_index)
+    run.require_rules_of_v1()
     unset = is_unset(run.account.config)
     config: Mapping[str, Any] = {} if unset else run.account.config
     model: Mapping[str, Any] = {} if unset else run.account.model

@@ -45,10 +45,11 @@ def dumped_config(
     The text is parsed again and compared with the on-chain values. With ``ascii_only``, non-ASCII characters are
     escaped.
 
-    Raises WrongRunState for a run without a configuration; ConfigurationError for one that a file cannot represent,
-    which another client may have stored.
+    Raises UnsupportedLayout for a run with another configuration; WrongRunState for a run without a configuration;
+    ConfigurationError for one that a file cannot represent, which another client may have stored.
     """
     run = find_run(session, run_id, treasurer_index)
+    run.require_rules_of_v1()
     if is_unset(run.account.config):
         raise WrongRunState(
             f"Run {run.run_id!r} has no configuration yet.",

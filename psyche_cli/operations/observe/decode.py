@@ -10,15 +10,14 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.environment import Environment
 from psyche_cli.errors import AccountError, WrongDiscriminator
-from psyche_cli.limits import CLAIMER_TREASURER_RUN_BYTES, DISCRIMINATOR_BYTES
+from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.operations.observe.account_input import GivenAccount, read_accounts
 from psyche_cli.operations.observe.dump_shapes import coordinator_dump, published
 from psyche_cli.operations.observe.payloads import DecodedAccount, DecodedAccounts
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
-from psyche_cli.protocol.accounts.any_layout import decode_any_layout
+from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import (
     decode_authorization,
-    decode_claimer_treasurer_run,
     decode_instance,
     decode_participant,
     decode_treasurer_run,
@@ -34,15 +33,10 @@ _COORDINATOR_ACCOUNT: Final = "CoordinatorAccount"
 _UNKNOWN_ADDRESS: Final = Pubkey.default()
 
 
-def _treasurer_run(raw: RawAccount) -> Any:
-    is_claimer = len(raw.data) == CLAIMER_TREASURER_RUN_BYTES
-    return decode_claimer_treasurer_run(raw) if is_claimer else decode_treasurer_run(raw)
-
-
 _SMALL: Final[Mapping[str, tuple[Pubkey, Callable[[RawAccount], Any]]]] = {
     "CoordinatorInstance": (PUBLISHED.coordinator, decode_instance),
     "Authorization": (PUBLISHED.authorizer, decode_authorization),
-    "Run": (PUBLISHED.treasurer, _treasurer_run),
+    "Run": (PUBLISHED.treasurer, decode_treasurer_run),
     "Participant": (PUBLISHED.treasurer, decode_participant),
 }
 _TYPES: Final = {account_discriminator(name): name for name in (_COORDINATOR_ACCOUNT, *_SMALL)}
@@ -79,11 +73,12 @@ def _decoded(given: GivenAccount, *, full: bool) -> DecodedAccount:
             found=begins,
         )
     if name == _COORDINATOR_ACCOUNT:
-        layout, account = decode_any_layout(RawAccount(address, PUBLISHED.coordinator, given.lamports or 0, given.data))
+        raw = RawAccount(address, PUBLISHED.coordinator, given.lamports or 0, given.data)
+        account = decode_coordinator_account(raw)
         content = published(account.as_dict() if full else cast("dict[str, PlainValue]", coordinator_dump(account)))
-        if not full:
-            _remove_absent(content, given, has_metadata=bool(account.metadata), has_version=layout.version is not None)
-        return {**_outline(given, name, layout.name), "content": content}
+        if given.address is None:
+            content.pop("address", None)
+        return {**_outline(given, name, account.layout), "content": content}
     owner, decode = _SMALL[name]
     values = decode(RawAccount(address, owner, given.lamports or 0, given.data))._asdict()
     content = {key: _plain(value) for key, value in values.items() if key not in ("address", "lamports")}
@@ -101,20 +96,6 @@ def _outline(given: GivenAccount, name: str | None, layout: str | None) -> Decod
         "content": None,
         "error": None,
     }
-
-
-def _remove_absent(
-    content: dict[str, JsonValue], given: GivenAccount, *, has_metadata: bool, has_version: bool
-) -> None:
-    """Remove what the layout does not have, and the address if it is not known."""
-    setup = content["setup"]
-    assert isinstance(setup, dict)
-    if not has_metadata:
-        del setup["metadata"]
-    if not has_version:
-        del setup["client_version"]
-    if given.address is None:
-        del content["address"]
 
 
 def _named(given: GivenAccount) -> str:

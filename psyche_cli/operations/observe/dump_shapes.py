@@ -2,7 +2,8 @@
 
 Collateral amounts are in whole tokens and exact (Decimal); points, lamports and rates are integers. NaN and infinity
 become None. The treasurer index is a 64-bit hash that usually exceeds the exact range of a double, so
-``index_string`` is added to the published keys. The renderer sorts the keys.
+``index_string`` is added to the published keys. A run of another layout than v1 has the key ``layout`` too, and its
+members may have a ``claimer``. The renderer sorts the keys.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast
 
+from psyche_cli import base58
 from psyche_cli.amounts import format_amount
+from psyche_cli.protocol.layouts.known import WRITTEN
 from psyche_cli.protocol.layouts.memory_values import PlainValue
 from psyche_cli.results import JsonValue
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
         DumpedMetadata,
         DumpedRates,
         DumpedTreasurer,
+        DumpedUserInCoordinator,
         RunDump,
         UserDump,
     )
@@ -77,13 +81,16 @@ def user_dump(
     MalformedAccount.
     """
     client = next((client for client in account.clients if client.id.wallet == address), None)
+    entries: DumpedUserInCoordinator = {
+        "client": None if client is None else _client(client),
+        "epoch_alive": _epoch_client(address, account.epoch_clients),
+        "epoch_exited": _epoch_client(address, account.exited_clients),
+    }
+    if account.layout != WRITTEN:
+        entries["layout"] = account.layout
     return {
         "address": str(address),
-        "coordinator_account": {
-            "client": None if client is None else _client(client),
-            "epoch_alive": _epoch_client(address, account.epoch_clients),
-            "epoch_exited": _epoch_client(address, account.exited_clients),
-        },
+        "coordinator_account": entries,
         "lamports": lamports,
         "treasurer_participant": None
         if mint is None
@@ -99,9 +106,9 @@ def user_dump(
 
 
 def coordinator_dump(account: CoordinatorAccount) -> DumpedCoordinatorAccount:
-    """The content of a coordinator account. Raises MalformedAccount."""
+    """The content of a coordinator account. What its layout does not have is None. Raises MalformedAccount."""
     clients = account.clients
-    return {
+    dump: DumpedCoordinatorAccount = {
         "accounting": {
             "max_active": max((client.active for client in clients), default=None),
             "sum_earned": sum(client.earned for client in clients),
@@ -122,10 +129,10 @@ def coordinator_dump(account: CoordinatorAccount) -> DumpedCoordinatorAccount:
         "nonce": account.nonce,
         "run_id": _text(account.run_id),
         "setup": {
-            "client_version": _text(account.client_version),
+            "client_version": _text(account.client_version) if account.has("client_version") else None,
             "config": account.config,
-            "metadata": cast("DumpedMetadata", published(account.metadata)),
-            "model": published(account.model),
+            "metadata": cast("DumpedMetadata", published(account.metadata)) if account.has("metadata") else None,
+            "model": published(account.readable_model),
         },
         "status": {
             "epoch": account.epoch,
@@ -134,6 +141,9 @@ def coordinator_dump(account: CoordinatorAccount) -> DumpedCoordinatorAccount:
             "step": account.step,
         },
     }
+    if account.layout != WRITTEN:
+        dump["layout"] = account.layout
+    return dump
 
 
 def _treasurer_run(
@@ -151,7 +161,7 @@ def _treasurer_run(
         "funded_collateral_amount": _tokens(vault_amount, mint),
         "index": run.index,
         "index_string": str(run.index),
-        "join_authority": str(run.join_authority),
+        "join_authority": None if run.join_authority is None else str(run.join_authority),
         "main_authority": str(run.main_authority),
         "total_claimable_earned_points": earned,
         "total_claimed_earned_points": run.total_claimed_earned_points,
@@ -162,7 +172,10 @@ def _treasurer_run(
 
 
 def _client(client: PendingClient) -> DumpedClient:
-    return {"active": client.active, "earned": client.earned, "slashed": client.slashed}
+    dump: DumpedClient = {"active": client.active, "earned": client.earned, "slashed": client.slashed}
+    if client.claimer is not None:
+        dump["claimer"] = base58.encode(client.claimer)
+    return dump
 
 
 def _epoch_client(address: Pubkey, clients: tuple[EpochClient, ...]) -> DumpedEpochClient | None:

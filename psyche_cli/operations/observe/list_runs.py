@@ -27,6 +27,7 @@ from psyche_cli.protocol.accounts.small_accounts import (
     lets_join,
 )
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
+from psyche_cli.protocol.layouts.known import WRITTEN
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.results import OperationResult, Toned
 from psyche_cli.solana.raw_account import RawAccount, taken
@@ -71,7 +72,7 @@ def list_runs(
 ) -> OperationResult[RunListData]:
     """The runs of the coordinator program, by default the published one, that pass the filter.
 
-    Reads the instances in one call, then the beginning of each coordinator account (1,048 of 119,160 bytes) and the
+    Reads the instances in one call, then the beginning of each coordinator account (1,072 of 119,160 bytes) and the
     treasurers' Run accounts, 100 accounts per call; with ``joinable_by``, also the authorizations for the key and for
     everyone. Only if a running run is open to neither, the authorizations of its join authority are read, in one more
     round trip. A run whose account cannot be decoded is listed with the reason. Raises NetworkError.
@@ -130,6 +131,9 @@ def _found_runs(
         + list(authorizations)
     )
     raw = dict(zip(addresses, session.rpc.accounts(list(addresses), first_bytes=HEADER_BYTES), strict=True))
+    # The layout depends on the size of the account, which some nodes do not state.
+    unknown = [one.address for one in raw.values() if one and one.space is None and len(one.data) == HEADER_BYTES]
+    raw |= zip(unknown, session.rpc.accounts(unknown), strict=True)
     open_for = set()
     for address, grantor in authorizations.items():
         head = taken(raw[address])
@@ -210,12 +214,17 @@ def _listed(run: _FoundRun) -> ListedRun:
         join_authority=str(run.instance.join_authority),
         treasurer=str(run.treasurer.address) if run.treasurer else None,
         state=account.run_state.text if account else None,
-        name=str(account.metadata["name"]) if account else None,
+        layout=account.layout if account else None,
+        name=_name(account) if account else None,
         epoch=account.epoch if account else None,
         step=account.step if account else None,
         total_steps=account.config["total_steps"] if account else None,
         problem=run.problem,
     )
+
+
+def _name(account: CoordinatorAccount) -> str | None:
+    return str(account.metadata["name"]) if account.has("metadata") else None
 
 
 def _described(run: _FoundRun) -> Toned:
@@ -228,5 +237,6 @@ def _described(run: _FoundRun) -> Toned:
         f"step {account.step} of {account.config['total_steps']}",
     ]
     parts += ["pays rewards"] if run.treasurer else []
-    name = str(account.metadata["name"])
+    parts += [] if account.layout == WRITTEN else [f"layout {account.layout}"]
+    name = _name(account)
     return shown_state(account.run_state, ", ".join(parts) + (f"  {name}" if name else ""))

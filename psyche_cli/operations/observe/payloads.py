@@ -9,18 +9,21 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, TypedDict
 
+from psyche_cli.operations.observe.layout_shapes import config_shape, model_shape
 from psyche_cli.operations.runs.payloads import ClientStateText, StateText
 from psyche_cli.payload_types import Address, JsonShape, Unsigned
-from psyche_cli.run_config.json_shape import json_shape
-from psyche_cli.run_config.schema import CONFIG, MODEL
 
 
-class DumpedClient(TypedDict):
-    """A wallet that has ever joined the run."""
-
+class _DumpedPoints(TypedDict):
     active: Annotated[Unsigned, "The run's next_active when the wallet last joined."]
     earned: Annotated[Unsigned, "Points earned in total."]
     slashed: Annotated[Unsigned, "Points lost in total."]
+
+
+class DumpedClient(_DumpedPoints, total=False):
+    """A wallet that has ever joined the run."""
+
+    claimer: Annotated[Address, "The wallet that may claim its rewards; only in layout v2-claimer."]
 
 
 class DumpedAccounting(TypedDict):
@@ -71,12 +74,12 @@ class DumpedMetadata(TypedDict):
 class DumpedSetup(TypedDict):
     """The configuration of the run."""
 
-    client_version: str
+    client_version: Annotated[str | None, "Null in layout v0."]
     config: Annotated[
-        Mapping[str, int], JsonShape(json_shape(CONFIG)), "The table [config]; all values are 0 until it is set."
+        Mapping[str, int], JsonShape(config_shape()), "The table [config]; all values are 0 until it is set."
     ]
-    metadata: DumpedMetadata
-    model: Annotated[Mapping[str, object], JsonShape(json_shape(MODEL)), "The table [model]."]
+    metadata: Annotated[DumpedMetadata | None, "Null in layout v2-dev."]
+    model: Annotated[Mapping[str, object], JsonShape(model_shape()), "The table [model]."]
 
 
 class DumpedStatus(TypedDict):
@@ -88,9 +91,7 @@ class DumpedStatus(TypedDict):
     step: Unsigned
 
 
-class DumpedCoordinatorAccount(TypedDict):
-    """The content of the coordinator account."""
-
+class _DumpedCoordinatorContent(TypedDict):
     accounting: DumpedAccounting
     address: Address
     clients: Annotated[Mapping[str, DumpedClient], "By display id."]
@@ -99,6 +100,12 @@ class DumpedCoordinatorAccount(TypedDict):
     run_id: str
     setup: DumpedSetup
     status: DumpedStatus
+
+
+class DumpedCoordinatorAccount(_DumpedCoordinatorContent, total=False):
+    """The content of the coordinator account."""
+
+    layout: Annotated[str, "The layout of the account; absent for v1, which is the usual one."]
 
 
 class DumpedInstance(TypedDict):
@@ -119,7 +126,7 @@ class DumpedTreasurer(TypedDict):
     funded_collateral_amount: Annotated[Decimal, "Balance of the vault."]
     index: Unsigned
     index_string: Annotated[str, "The index as decimal digits; always present."]
-    join_authority: Address
+    join_authority: Annotated[Address | None, "Null in layout v2-claimer."]
     main_authority: Address
     total_claimable_earned_points: Unsigned
     total_claimed_earned_points: Unsigned
@@ -143,12 +150,16 @@ class DumpedEpochClient(TypedDict):
     state: ClientStateText
 
 
-class DumpedUserInCoordinator(TypedDict):
-    """The entries for one wallet in the coordinator account; null if it has none."""
-
+class _DumpedUserEntries(TypedDict):
     client: DumpedClient | None
     epoch_alive: DumpedEpochClient | None
     epoch_exited: DumpedEpochClient | None
+
+
+class DumpedUserInCoordinator(_DumpedUserEntries, total=False):
+    """The entries for one wallet in the coordinator account; null if it has none."""
+
+    layout: Annotated[str, "The layout of the account; absent for v1, which is the usual one."]
 
 
 class DumpedParticipant(TypedDict):

@@ -24,6 +24,7 @@ from psyche_cli.protocol.addresses import (
     treasurer_index,
     treasurer_run_address,
 )
+from psyche_cli.protocol.layouts.known import WRITTEN
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.solana.raw_account import RawAccount, taken
@@ -55,6 +56,11 @@ class Run(NamedTuple):
     treasury: Treasury | None
 
     @property
+    def layout(self) -> str:
+        """The name of the layout of the coordinator account, such as v1."""
+        return self.account.layout
+
+    @property
     def main_authority(self) -> Pubkey:
         """The wallet that administers the run, through the treasurer if it has one and otherwise directly."""
         return self.treasury.run.main_authority if self.treasury else self.instance.main_authority
@@ -63,6 +69,13 @@ class Run(NamedTuple):
     def next_step(self) -> int:
         """The step at which the run resumes; an Uninitialized run starts at step 1."""
         return 1 if self.account.run_state == RunState.UNINITIALIZED else self.account.step
+
+    def require_rules_of_v1(self) -> None:
+        """Raise UnsupportedLayout unless the run has the configuration and the rules of layout v1."""
+        if not self.account.has_rules_of_v1:
+            from psyche_cli.protocol.accounts.layout_support import different_rules
+
+            raise different_rules(self.account)
 
     def require_authority(self, wallet: Pubkey) -> None:
         """Raise NotAuthority unless the wallet is the main authority of the run."""
@@ -80,12 +93,16 @@ class Run(NamedTuple):
 
 
 class LocatedRun(NamedTuple):
-    """A run's instance and treasurer Run, which determine the addresses of its other accounts."""
+    """A run's instance and treasurer Run, which determine the addresses of its other accounts.
+
+    One that ``is_for_writing`` must have layout v1.
+    """
 
     run_id: str
     instance: CoordinatorInstance
     treasurer: TreasurerRun | None
     programs: ProgramIds
+    is_for_writing: bool
 
     @property
     def addresses(self) -> tuple[Pubkey, ...]:
@@ -106,8 +123,15 @@ class LocatedRun(NamedTuple):
         return self.treasurer
 
     def read(self, found: Sequence[RawAccount | None]) -> Run:
-        """Decode the run from the accounts at ``addresses``. Raises AccountNotFound, AccountError."""
+        """Decode the run from the accounts at ``addresses``.
+
+        Raises AccountNotFound, AccountError, UnsupportedLayout.
+        """
         account, *others = found
+        raw = _existing(account, self.instance.coordinator_account, "coordinator account")
+        decoded = decode_coordinator_account(raw, self.programs)
+        if self.is_for_writing:
+            _require_written_layout(decoded.layout, decoded.address, self.run_id)
         treasury = None
         if self.treasurer is not None:
             vault, mint = others
@@ -117,13 +141,7 @@ class LocatedRun(NamedTuple):
                 vault=self._vault(self.treasurer),
                 vault_amount=token_amount(vault),
             )
-        raw = _existing(account, self.instance.coordinator_account, "coordinator account")
-        return Run(
-            run_id=self.run_id,
-            instance=self.instance,
-            account=decode_coordinator_account(raw, self.programs),
-            treasury=treasury,
-        )
+        return Run(run_id=self.run_id, instance=self.instance, account=decoded, treasury=treasury)
 
     @staticmethod
     def _vault(treasurer: TreasurerRun) -> Pubkey:
@@ -155,7 +173,8 @@ def find_run_again(session: Session, run: Run) -> Run:
 
 def find_run_again_with(session: Session, run: Run, *others: Pubkey) -> tuple[Run, list[RawAccount | None]]:
     """Like ``find_run_again``, together with ``others``, read at the same slot."""
-    before = LocatedRun(run.run_id, run.instance, run.treasury.run if run.treasury else None, session.programs)
+    treasurer = run.treasury.run if run.treasury else None
+    before = LocatedRun(run.run_id, run.instance, treasurer, session.programs, session.is_for_writing)
     index = before.treasurer.index if before.treasurer else None
     first = [run.instance.address, *([before.treasurer.address] if before.treasurer else [])]
     found = session.rpc.accounts([*first, *before.addresses, *others])
@@ -198,13 +217,22 @@ def _located(session: Session, run_id: str, given_index: int | None, found: Sequ
     treasurer, address = None, _treasurer_address(session, run_id, given_index)
     if instance.main_authority == address:
         treasurer = decode_treasurer_run(_existing(raw_treasurer, address, "treasurer run"), session.programs)
+        if session.is_for_writing and treasurer.join_authority is None:
+            _require_written_layout("v2-claimer", address, run_id)
     elif given_index is not None:
         raise UsageError(
             f"--treasurer-index {given_index} is not the treasurer of run {run_id!r}: "
             f"its main authority is {instance.main_authority}, not {address}.",
             hint="Omit --treasurer-index unless the run was created with a custom index.",
         )
-    return LocatedRun(run_id=run_id, instance=instance, treasurer=treasurer, programs=session.programs)
+    return LocatedRun(run_id, instance, treasurer, session.programs, session.is_for_writing)
+
+
+def _require_written_layout(layout: str, address: Pubkey, run_id: str) -> None:
+    if layout != WRITTEN:
+        from psyche_cli.protocol.accounts.layout_support import unwritten_layout
+
+        raise unwritten_layout(layout, address, run_id)
 
 
 def token_amount(raw: RawAccount | None) -> int:

@@ -46,7 +46,7 @@ def decode_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> Decoded
 
     The type of a Psyche account is determined by its owner and its first 8 bytes, that of an SPL Token account by its
     size (82 or 165 bytes). Raises WrongOwner for an account of another program, WrongDiscriminator or WrongSize for an
-    unknown type, and the errors of the type's decoder (RetiredLayout, WrongVersion, MalformedAccount).
+    unknown type, and the errors of the type's decoder (WrongSize, WrongVersion, MalformedAccount).
     """
     if raw.owner == TOKEN_PROGRAM:
         if len(raw.data) not in _TOKEN_DECODERS:

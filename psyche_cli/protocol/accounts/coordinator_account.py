@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import RetiredLayout, WrongSize, WrongVersion
-from psyche_cli.limits import (
-    COORDINATOR_ACCOUNT_BYTES,
-    DISCRIMINATOR_BYTES,
-    RETIRED_COORDINATOR_ACCOUNT_BYTES,
-    STORED_ROUNDS,
-)
+from psyche_cli.errors import WrongSize, WrongVersion
+from psyche_cli.limits import DISCRIMINATOR_BYTES, STORED_ROUNDS
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner
 from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity, PendingClient
+from psyche_cli.protocol.layouts.known import LAYOUTS, Layout, find_layout, version_of
 from psyche_cli.protocol.layouts.memory_values import MemoryReader, PlainValue, fixed_string
-from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_VERSION, Coordinator, CoordinatorImage, InstanceState
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.solana.raw_account import RawAccount
@@ -26,89 +21,87 @@ if TYPE_CHECKING:
     from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, Round
 
 _WHAT = "coordinator account"
+_CHECKPOINT: Final = "state.coordinator.model.LLM.checkpoint"
 
-HEADER_BYTES: Final = DISCRIMINATOR_BYTES + sum(
-    field.offset for field in (CoordinatorImage.state, InstanceState.coordinator, Coordinator.epoch_state)
-)
-"""The head of the account: version, metadata, run id, state, model, config and progress."""
+HEADER_BYTES: Final = 1_072
+"""The head of the account in every layout: version, metadata, run id, state, model, config and progress."""
 
 
 def decode_coordinator_header(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> CoordinatorAccount:
     """The coordinator account whose first ``HEADER_BYTES`` are in ``raw``, without its clients and rounds.
 
-    The size of the account is unknown, so only its version is checked. Raises WrongOwner, WrongSize,
-    WrongDiscriminator, WrongVersion.
+    Raises the errors of ``decode_coordinator_account``.
     """
-    check_owner(raw, programs.coordinator, _WHAT, programs)
-    if len(raw.data) != HEADER_BYTES:
+    layout = _layout_of(raw, raw.size, programs)
+    if len(raw.data) < HEADER_BYTES:
         raise WrongSize(
             f"The {_WHAT} {raw.address} is shorter than {HEADER_BYTES:,} bytes.",
             address=str(raw.address),
             found=len(raw.data),
         )
-    return decode_coordinator_account(raw._replace(data=raw.data.ljust(COORDINATOR_ACCOUNT_BYTES, b"\0")), programs)
+    return CoordinatorAccount(raw._replace(data=raw.data.ljust(layout.size, b"\0")), layout)
 
 
 def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> CoordinatorAccount:
-    """The coordinator account in ``raw``, of layout version 1 (119,160 bytes).
+    """The coordinator account in ``raw``, of any known layout (``protocol.layouts.known``).
 
-    Raises, in this order: WrongOwner; RetiredLayout (119,072 bytes) or WrongSize; WrongDiscriminator; WrongVersion.
-    Reading the result may raise MalformedAccount.
+    Raises, in this order: WrongOwner; WrongSize for a size that no layout has; WrongDiscriminator; WrongVersion for a
+    version that no layout of this size has. Reading the result may raise MalformedAccount.
     """
+    return CoordinatorAccount(raw, _layout_of(raw, len(raw.data), programs))
+
+
+def _layout_of(raw: RawAccount, size: int, programs: ProgramIds) -> Layout:
     check_owner(raw, programs.coordinator, _WHAT, programs)
-    _check_size(raw)
-    check_discriminator(raw, "CoordinatorAccount", _WHAT)
-    image = CoordinatorImage.from_buffer_copy(raw.data, DISCRIMINATOR_BYTES)
-    if image.version != COORDINATOR_ACCOUNT_VERSION:
-        raise WrongVersion(
-            f"The {_WHAT} {raw.address} has version {image.version}, but this psyche-cli supports only version "
-            f"{COORDINATOR_ACCOUNT_VERSION}.",
-            hint="Upgrade psyche-cli.",
-            address=str(raw.address),
-            found=image.version,
-            expected=COORDINATOR_ACCOUNT_VERSION,
-        )
-    return CoordinatorAccount(raw, image)
-
-
-def _check_size(raw: RawAccount) -> None:
-    size = len(raw.data)
-    if size == RETIRED_COORDINATOR_ACCOUNT_BYTES:
-        raise RetiredLayout(
-            f"The {_WHAT} {raw.address} is {size:,} bytes long, which is layout v0, used until December 2025. This "
-            f"psyche-cli reads layout v1 ({COORDINATOR_ACCOUNT_BYTES:,} bytes).",
-            hint="The programs can neither migrate nor close such a run. Create a new one.",
-            address=str(raw.address),
-            found=size,
-            expected=COORDINATOR_ACCOUNT_BYTES,
-        )
-    if size != COORDINATOR_ACCOUNT_BYTES:
+    known = ", ".join(f"{layout.size:,} bytes ({layout.name})" for layout in LAYOUTS)
+    if size not in (layout.size for layout in LAYOUTS):
         raise WrongSize(
-            f"The {_WHAT} {raw.address} is {size:,} bytes long; expected {COORDINATOR_ACCOUNT_BYTES:,} (layout v1).",
-            hint="It was written by another build of the program, or it is not a coordinator account.",
+            f"The {_WHAT} {raw.address} is {size:,} bytes long and has version {version_of(raw.data)}, which is not a "
+            "known layout.",
+            hint="It was written by another build of the program, or it is not a coordinator account. Known layouts: "
+            f"{known}.",
             address=str(raw.address),
             found=size,
-            expected=COORDINATOR_ACCOUNT_BYTES,
         )
+    check_discriminator(raw, "CoordinatorAccount", _WHAT)
+    layout = find_layout(raw.data, size)
+    if layout is None:
+        version = version_of(raw.data)
+        raise WrongVersion(
+            f"The {_WHAT} {raw.address} is {size:,} bytes long and has version {version}, which is not a known layout.",
+            hint=f"Upgrade psyche-cli. Known layouts: {known}.",
+            address=str(raw.address),
+            found=version,
+        )
+    return layout
 
 
 class CoordinatorAccount:
     """The state of a run. Each property is read from the memory image on first use and cached.
 
     Times are Unix seconds by the cluster clock. ``metadata``, ``config``, ``model`` and ``progress`` are plain values
-    in serde shape. Any property raises MalformedAccount if the program cannot have written its bytes.
+    in serde shape. Any property raises MalformedAccount if the program cannot have written its bytes. A property that
+    the layout does not have is empty or 0, as documented.
     """
 
-    def __init__(self, raw: RawAccount, image: Any) -> None:
+    def __init__(self, raw: RawAccount, layout: Layout) -> None:
         self.address: Pubkey = raw.address
         self.lamports: int = raw.lamports
-        self.image = image
+        self.layout: str = layout.name
+        """The name of the layout, such as v1."""
+        self.has_rules_of_v1: bool = layout.has_rules_of_v1
+        """Whether the run has the configuration of layout v1 and proceeds by the same rules."""
+        self.image: Any = layout.image.from_buffer_copy(raw.data, DISCRIMINATOR_BYTES)
         """The memory image, for fields without a property."""
-        self._reader = MemoryReader(image, DISCRIMINATOR_BYTES, str(raw.address))
-        self._state: Any = image.state
-        self._coordinator: Any = image.state.coordinator
-        self._epoch: Any = image.state.coordinator.epoch_state
-        self._clients: Any = image.state.clients_state
+        self._reader = MemoryReader(self.image, DISCRIMINATOR_BYTES, str(raw.address))
+        self._state: Any = self.image.state
+        self._coordinator: Any = self._state.coordinator
+        self._epoch: Any = self._coordinator.epoch_state
+        self._clients: Any = self._state.clients_state
+
+    def has(self, name: str) -> bool:
+        """Whether the layout has the field ``name``, such as ``metadata`` or ``client_version``."""
+        return any(hasattr(part, name) for part in (self._state, self._epoch))
 
     @property
     def version(self) -> int:
@@ -153,13 +146,26 @@ class CoordinatorAccount:
 
     @cached_property
     def config(self) -> dict[str, int]:
-        """The values of the run configuration's table ``config``; 14 in layout v1."""
+        """The values of the run configuration's table ``config``; layout v0 has ``rounds_per_epoch`` and no times of
+        epochs and of waiting."""
         return self._reader.integers(self._coordinator.config)
 
     @cached_property
     def model(self) -> dict[str, PlainValue]:
-        """The model: ``{"LLM": {...}}``."""
-        model = self._reader.value(self._coordinator.model, "state.coordinator.model")
+        """The model: ``{"LLM": {...}}``. In layout v2-dev, it has no more than the checkpoint and two numbers."""
+        return self._model(self._reader)
+
+    @cached_property
+    def readable_model(self) -> dict[str, PlainValue]:
+        """The model for display. A checkpoint whose content is damaged is None, and ``checkpoint_error`` states why."""
+        return self._model(self._tolerant_reader)
+
+    @property
+    def _tolerant_reader(self) -> MemoryReader:
+        return MemoryReader(self.image, DISCRIMINATOR_BYTES, str(self.address), tolerates=_CHECKPOINT)
+
+    def _model(self, reader: MemoryReader) -> dict[str, PlainValue]:
+        model = reader.value(self._coordinator.model, "state.coordinator.model")
         assert isinstance(model, dict)
         return model
 
@@ -234,7 +240,13 @@ class CoordinatorAccount:
         """Every wallet that has joined the run, in the order of first joining."""
         parts = self._reader.elements(self._clients.clients, "state.clients_state.clients")
         return tuple(
-            PendingClient(_identity(part), earned=part.earned, slashed=part.slashed, active=part.active)
+            PendingClient(
+                _identity(part),
+                earned=part.earned,
+                slashed=part.slashed,
+                active=part.active,
+                claimer=bytes(part.claimer) if hasattr(part, "claimer") else None,
+            )
             for part in parts
         )
 
@@ -264,8 +276,9 @@ class CoordinatorAccount:
         return bool(self._state.is_training_first_tick.value)
 
     def as_dict(self) -> dict[str, PlainValue]:
-        """All values of the account in serde shape, by their names in the layout."""
-        return {name: self._reader.value(getattr(self.image, name), name) for name, *_ in self.image._fields_}
+        """All values of the account in serde shape, by their names in the layout, with the ``readable_model``."""
+        reader = self._tolerant_reader
+        return {name: reader.value(getattr(self.image, name), name) for name, *_ in self.image._fields_}
 
     def _epoch_clients(self, vector: Any, path: str) -> tuple[EpochClient, ...]:
         return tuple(

@@ -39,12 +39,14 @@ class PendingClient(NamedTuple):
     """A wallet that has joined the run; never removed.
 
     ``earned`` and ``slashed`` are points. It takes part in the next epoch if ``active`` equals ``next_active`` then.
+    ``claimer`` is the wallet that may claim its rewards, 32 bytes, in layout v2-claimer; None in others.
     """
 
     id: Identity
     earned: int = 0
     slashed: int = 0
     active: int = 0
+    claimer: bytes | None = None
 
 
 class EpochClient(NamedTuple):

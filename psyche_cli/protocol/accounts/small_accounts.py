@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import AccountError
-from psyche_cli.limits import DISCRIMINATOR_BYTES
+from psyche_cli.limits import CLAIMER_TREASURER_RUN_BYTES, DISCRIMINATOR_BYTES
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner, malformed
 from psyche_cli.protocol.addresses import ANYONE, JOIN_SCOPE
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
@@ -64,23 +64,8 @@ class TreasurerRun(NamedTuple):
     index: int  # type: ignore[assignment]  # hides tuple.index, which nothing needs here
     main_authority: Pubkey
     """The wallet that administers the run."""
-    join_authority: Pubkey
-    coordinator_account: Pubkey
-    coordinator_instance: Pubkey
-    collateral_mint: Pubkey
-    total_claimed_collateral_amount: int
-    total_claimed_earned_points: int
-
-
-class ClaimerTreasurerRun(NamedTuple):
-    """The treasurer's Run account of 168 bytes that goes with layout v2-claimer. Only read for display."""
-
-    address: Pubkey
-    lamports: int
-    bump: int
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nothing needs here
-    authority: Pubkey
-    """The wallet that administers the run."""
+    join_authority: Pubkey | None
+    """None in layout v2-claimer, in which only the instance has it."""
     coordinator_account: Pubkey
     coordinator_instance: Pubkey
     collateral_mint: Pubkey
@@ -145,32 +130,16 @@ def lets_join(head: RawAccount, grantor: Pubkey, user: Pubkey, programs: Program
 
 
 def decode_treasurer_run(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> TreasurerRun:
-    """The treasurer's Run in ``raw`` (200 bytes)."""
+    """The treasurer's Run in ``raw`` (200 bytes, or 168 in layout v2-claimer)."""
     reader = _Reader(raw, "treasurer run", "Run", programs.treasurer, programs)
+    has_join_authority = len(raw.data) != CLAIMER_TREASURER_RUN_BYTES
     return TreasurerRun(
         address=raw.address,
         lamports=raw.lamports,
         bump=reader.unsigned("bump", 1),
         index=reader.unsigned("index", 8),
         main_authority=reader.pubkey("main_authority"),
-        join_authority=reader.pubkey("join_authority"),
-        coordinator_account=reader.pubkey("coordinator_account"),
-        coordinator_instance=reader.pubkey("coordinator_instance"),
-        collateral_mint=reader.pubkey("collateral_mint"),
-        total_claimed_collateral_amount=reader.unsigned("total_claimed_collateral_amount", 8),
-        total_claimed_earned_points=reader.unsigned("total_claimed_earned_points", 8),
-    )
-
-
-def decode_claimer_treasurer_run(raw: RawAccount, programs: ProgramIds = PUBLISHED) -> ClaimerTreasurerRun:
-    """The treasurer's Run in ``raw`` (168 bytes), as in layout v2-claimer."""
-    reader = _Reader(raw, "treasurer run", "Run", programs.treasurer, programs)
-    return ClaimerTreasurerRun(
-        address=raw.address,
-        lamports=raw.lamports,
-        bump=reader.unsigned("bump", 1),
-        index=reader.unsigned("index", 8),
-        authority=reader.pubkey("authority"),
+        join_authority=reader.pubkey("join_authority") if has_join_authority else None,
         coordinator_account=reader.pubkey("coordinator_account"),
         coordinator_instance=reader.pubkey("coordinator_instance"),
         collateral_mint=reader.pubkey("collateral_mint"),

@@ -21,13 +21,15 @@ class MemoryReader:
 
     ``image`` begins at byte ``start`` of the account at ``address``; offsets in errors are relative to the account. A
     ``path`` names the part to read (``state.coordinator.model``). Every method raises MalformedAccount for a tag,
-    boolean or length that the program cannot have written.
+    boolean or length that the program cannot have written. Damage within the field at the path ``tolerates`` is
+    reported as a value instead: the field is None, and the field with the suffix ``_error`` states why.
     """
 
-    def __init__(self, image: ctypes.Structure, start: int, address: str) -> None:
+    def __init__(self, image: ctypes.Structure, start: int, address: str, *, tolerates: str | None = None) -> None:
         self._image = image
         self._origin = ctypes.addressof(image) - start
         self._address = address
+        self._tolerates = tolerates
 
     def value(self, part: Any, path: str) -> PlainValue:
         """A part of any type as a plain value: structures as dicts, arrays and vectors as lists."""
@@ -50,9 +52,19 @@ class MemoryReader:
         return self.table(part, path)
 
     def table(self, part: Any, path: str) -> dict[str, PlainValue]:
-        """A structure as a dict of its fields."""
-        names = [field[0] for field in part._fields_ if not field[0].startswith("_")]
-        return {name: self.value(getattr(part, name), f"{path}.{name}") for name in names}
+        """A structure as a dict of its fields, and of what its method ``derived_values`` returns if it has one."""
+        values: dict[str, PlainValue] = {}
+        for name, *_ in part._fields_:
+            if name.startswith("_"):
+                continue
+            try:
+                values[name] = self.value(getattr(part, name), f"{path}.{name}")
+            except MalformedAccount as error:
+                if f"{path}.{name}" != self._tolerates or error.field == self._tolerates:
+                    raise
+                values |= {name: None, f"{name}_error": error.message}
+        derived = getattr(part, "derived_values", None)
+        return values if derived is None else values | derived()
 
     def integers(self, part: Any) -> dict[str, int]:
         """A structure of integers as a dict of its fields."""

@@ -74,12 +74,14 @@ def read_account(address: Pubkey, value: Json) -> RawAccount | None:
     executable = fields.get("executable")
     if not isinstance(executable, bool):
         raise ValueError("an account has no executable flag")
+    data, space = _account_data(fields.get("data")), fields.get("space")
     return RawAccount(
         address=address,
         owner=Pubkey.from_string(as_text(fields.get("owner"))),
         lamports=as_u64(fields.get("lamports")),
-        data=_account_data(fields.get("data")),
+        data=data,
         executable=executable,
+        space=None if space is None or space == len(data) else as_u64(space),
     )
 
 
