@@ -1,0 +1,33 @@
+"""The table of the rules of the diagnosis."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from psyche_cli.operations.status.diagnosis.findings import findings_of
+from psyche_cli.operations.status.diagnosis.rules import RULES
+from psyche_cli.operations.status.diagnosis.subject import Subject
+from tests.model.random_play import RandomPlay
+
+
+def test_the_rules_are_ordered_by_weight_and_have_ids_of_their_own() -> None:
+    weights = [rule.weight for rule in RULES]
+    assert weights == sorted(weights, reverse=True)
+    ids = [rule.rule for rule in RULES]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", one) for one in ids)
+    assert all(rule.states and rule.prolongs <= rule.states for rule in RULES)
+
+
+def test_random_runs_can_always_be_explained() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(6):
+        play = RandomPlay(seed)
+        for _ in range(400):
+            play.step()
+            found = findings_of(Subject(play.state, now=play.clock.unix_timestamp))
+            assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
+            assert all(one.sentence.endswith(".") and one.advice.endswith(".") for one in found)
+            seen.update(one.rule for one in found)
+    assert len(seen) > 20, seen
