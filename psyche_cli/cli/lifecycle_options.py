@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from psyche_cli.cli.options import Argument
+from psyche_cli.environment import Environment
 
 
 def _machine_names(before: Mapping[str, Any]) -> list[str]:  # noqa: ARG001 -- they do not depend on other words
@@ -19,6 +20,11 @@ def _state_names(before: Mapping[str, Any]) -> list[str]:
 
     machine = MACHINES.get(str(before.get("machine")))
     return [] if machine is None else [state.name for state in machine.states]
+
+
+def run_state_names(environment: Environment, before: Mapping[str, Any]) -> list[str]:  # noqa: ARG001 -- they do not depend on other words
+    """The names of the states of a run."""
+    return _state_names({"machine": "psyche-run"})
 
 
 MachineName = Annotated[

@@ -30,6 +30,8 @@ from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, Use
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
+from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
+from psyche_cli.operations.status.member_payloads import MemberListData
 from psyche_cli.operations.transactions import payloads as transactions
 from psyche_cli.operations.transactions.explain_payloads import ExplainedData
 from psyche_cli.operations.wallet import payloads as wallet
@@ -61,6 +63,8 @@ _RESULTS: Final[dict[str, Any]] = {
     "checkpoint": _written(CheckpointData),
     "close-run": _written(CloseRunData),
     "list-runs": OperationResult[RunListData],
+    "explain": OperationResult[DiagnosisData | StateDiagnosisData],
+    "members": OperationResult[MemberListData],
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
     "cost": OperationResult[CostData],

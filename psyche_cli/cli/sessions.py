@@ -176,22 +176,26 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
 
 def reads(
     *, example: str, local: bool = False, env_file: bool = False, settles: bool = False, offline: bool = False
-) -> Callable[[Callable[..., Reading]], Declaration]:
+) -> Callable[[Callable[..., Reading | Result]], Declaration]:
     """Declare a verb that needs an endpoint. Adds ``--rpc`` and other options of a session.
+
+    With options that make an endpoint unnecessary, the function of the verb returns the result itself.
 
     A ``local`` verb is for local validators: its default endpoint does not depend on the configuration of the Solana
     CLI, and ``--rpc`` is the only option added. ``env_file`` adds ``--env-file``. A verb that ``settles`` waits for
     transactions. ``offline`` adds ``--offline``, with which the verb gets None in place of a session.
     """
 
-    def declare(function: Callable[..., Reading]) -> Declaration:
+    def declare(function: Callable[..., Reading | Result]) -> Declaration:
         def act(call: Call) -> Result:
             if env_file:
                 from psyche_cli.cli.env_file import with_env_file
 
                 call = with_env_file(call)
             _report_unused(call)
-            read: Reading = _call(function, call)
+            read: Reading | Result = _call(function, call)
+            if not callable(read):
+                return read
             if offline and call.values["offline"]:
                 without_session: Any = read
                 result: Result = without_session(None)

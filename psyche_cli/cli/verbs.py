@@ -107,6 +107,8 @@ SECTIONS: Final = (
         "Inspect",
         (
             Verb("list-runs", "List the runs on the cluster", "list_runs"),
+            Verb("explain", "Explain what a run is doing, what is wrong with it, and what to do", "explain"),
+            Verb("members", "List the members of a run and what each has earned", "members"),
             Verb("can-join", "Check whether a key can join a run now", "can_join"),
             Verb("authority", "Inspect who controls a run", "authority.group", verbs=_AUTHORITY, runs=False),
             Verb("cost", "Show what a run has cost so far", "cost"),

@@ -137,6 +137,8 @@ def _reading(scene: Scene, owner: str) -> None:
     lines: dict[str, tuple[int, Sequence[str]]] = {
         "json-dump-run": (2, ("json-dump-run", *RUN)),
         "json-dump-user": (3, ("json-dump-user", *RUN, "--address", owner)),
+        "explain": (2, ("explain", *RUN)),
+        "members": (3, ("members", *RUN)),
         "can-join": (2, ("can-join", *RUN, "--address", owner)),
         "authority check": (5, ("authority", "check", *RUN)),
         "cost": (4, ("cost", *RUN)),

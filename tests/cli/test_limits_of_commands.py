@@ -90,6 +90,8 @@ def test_a_command_that_looks_takes_each_commitment(house: House, tmp_path: Path
         ("json-dump-run", *run),
         ("list-runs",),
         ("cost", *run),
+        ("explain", *run),
+        ("members", *run),
         ("can-join", *run, "--address", address_of(house.owner)),
         ("balance",),
     ]

@@ -38,6 +38,8 @@ EVERY_COMMAND: list[tuple[object, ...]] = [
     ("list-runs", "--mine"),
     ("cost", "--run-id", "test"),
     ("authority", "check", "--run-id", "test"),
+    ("explain", "--run-id", "test"),
+    ("members", "--run-id", "test"),
     ("can-join", "--run-id", "test", "--address", ADDRESS),
     ("tick", "--run-id", "test", "--count", "1"),
     ("checkpoint", "--run-id", "test", "--repo", "owner/model"),

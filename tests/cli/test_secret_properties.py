@@ -40,6 +40,8 @@ VERBS: dict[str, list[str]] = {
     "checkpoint": ["checkpoint", "--run-id", "test", "--repo", "owner/model"],
     "close-run": ["close-run", "--run-id", "test"],
     "list-runs": ["list-runs", "--mine", "--joinable", "--state", "Paused"],
+    "explain": ["explain", "--run-id", "test"],
+    "members": ["members", "--run-id", "test"],
     "can-join": ["can-join", "--run-id", "test", "--address", ADDRESS],
     "authority check": ["authority", "check", "--run-id", "test"],
     "cost": ["cost", "--run-id", "test"],

@@ -9,6 +9,7 @@ from typing import Final
 
 from psyche_cli.durations import format_duration
 from psyche_cli.operations.config.payloads import PreviewData
+from psyche_cli.operations.tables import text_table
 from psyche_cli.plots import Curve, text_plot
 from psyche_cli.run_config.forecast import Forecast
 
@@ -67,8 +68,7 @@ def _table(data: PreviewData) -> list[str]:
         )
         for at in data.shown_steps
     ]
-    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (_HEADINGS, *rows)]
+    return text_table([_HEADINGS, *rows])
 
 
 def _side_by_side(left: Sequence[str], right: Sequence[str], width: int) -> list[str]:

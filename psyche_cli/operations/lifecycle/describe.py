@@ -84,7 +84,7 @@ def explain_state(machine_name: str, state_name: str) -> OperationResult[Explain
         summary=f"{machine.title}: {state.name}{number}",
         data=ExplainedState(
             machine=machine.name,
-            state=_state_data(state),
+            state=state_data(state),
             entered_by=tuple(map(_transition_data, entering)),
             left_by=tuple(map(_transition_data, leaving)),
         ),
@@ -120,14 +120,15 @@ def _machine_data(machine: Machine, diagram: str | None) -> MachineData:
         title=machine.title,
         about=machine.about,
         differs=machine.differs,
-        states=tuple(map(_state_data, machine.states)),
+        states=tuple(map(state_data, machine.states)),
         conditions=tuple(ConditionData(one.name, one.meaning) for one in machine.conditions),
         transitions=tuple(map(_transition_data, machine.transitions)),
         diagram=diagram,
     )
 
 
-def _state_data(state: State) -> StateData:
+def state_data(state: State) -> StateData:
+    """A state as a JSON payload."""
     return StateData(
         state=state.name, number=state.number, meaning=state.meaning, advice=state.advice, is_end=state.is_end
     )

@@ -10,6 +10,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.operations.runs.find import Run
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.accounts.small_accounts import decode_participant
+from psyche_cli.protocol.addresses import participant_address
 from psyche_cli.solana.raw_account import RawAccount, taken
 
 
@@ -55,6 +56,20 @@ def claims_of(
             )
         )
     return claims
+
+
+def claims_of_members(session: Session, run: Run) -> list[Claim]:
+    """The rewards of every wallet that ever joined, in the order of first joining.
+
+    With a treasurer, takes one round trip per 100 members; without one, nothing was claimed, and nothing is read.
+    Raises AccountError.
+    """
+    wallets = [client.id.wallet for client in run.account.clients]
+    if run.treasury is None:
+        return claims_of(session, run, wallets, [None] * len(wallets))
+    treasurer = run.treasury.run.address
+    addresses = [participant_address(treasurer, wallet, session.programs) for wallet in wallets]
+    return claims_of(session, run, wallets, session.rpc.accounts(addresses))
 
 
 def missing_in_order(claimable: Iterable[int], held: int) -> list[int]:

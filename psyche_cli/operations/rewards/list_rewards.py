@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from psyche_cli.amounts import format_amount
-from psyche_cli.operations.rewards.claims import claims_of, missing_in_order
+from psyche_cli.operations.rewards.claims import claims_of_members, missing_in_order
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.rewards.payloads import MemberRewards, RewardListData
 from psyche_cli.operations.runs.find import locate_run
 from psyche_cli.operations.sessions import Session
-from psyche_cli.protocol.addresses import participant_address
+from psyche_cli.operations.tables import csv_text
 from psyche_cli.results import OperationResult
 
 _COLUMNS = ("earned", "slashed", "claimed", "claimable", "missing")
@@ -25,13 +22,11 @@ def list_rewards(
     Takes two round trips, plus one per 100 members. Raises Refused for a run without a treasurer.
     """
     located = locate_run(session, run_id, treasurer_index)
-    treasurer = located.require_treasurer()
+    located.require_treasurer()
     run = located.read(session.rpc.accounts(located.addresses))
     treasury = run.treasury
     assert treasury is not None  # its treasurer was found
-    wallets = [client.id.wallet for client in run.account.clients]
-    addresses = [participant_address(treasurer.address, wallet, session.programs) for wallet in wallets]
-    claims = claims_of(session, run, wallets, session.rpc.accounts(addresses))
+    claims = claims_of_members(session, run)
     missing = missing_in_order((claim.claimable for claim in claims), treasury.vault_amount)
     decimals = treasury.mint.decimals
     members = [
@@ -81,12 +76,8 @@ def list_rewards(
 
 def rewards_csv(data: RewardListData) -> str:
     """The members as CSV with a header row and amounts in whole tokens."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("wallet", *_COLUMNS))
-    for member in data.members:
-        writer.writerow((member.wallet, *_amounts(member, data.decimals)))
-    return text.getvalue()
+    rows = [(member.wallet, *_amounts(member, data.decimals)) for member in data.members]
+    return csv_text([("wallet", *_COLUMNS), *rows])
 
 
 def _row(member: MemberRewards, decimals: int) -> str:
