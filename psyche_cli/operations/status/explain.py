@@ -166,7 +166,8 @@ def _diagnosis(subject: Subject) -> OperationResult[DiagnosisData]:
     found = findings_of(subject)
     missed = unchecked(subject)
     machine_state = PSYCHE_RUN.states_by_name[state.run_state.variant]
-    since = state.run_state_start_timestamp or None
+    started = state.run_state_start_timestamp
+    since = started if started > 0 else None
     needs = list(dict.fromkeys(rule.needs for rule in missed if rule.needs is not None))
 
     def body(width: int, _utf8: bool) -> Sequence[str]:
