@@ -1,30 +1,31 @@
 """Configuration of randomized tests (the seed, printed in every run, and the number of repetitions) and signals.
 
+By default, randomized tests repeat a quarter of what they repeat with ``--full`` (``tests/support/counts.py``).
 Hypothesis has no deadline per example, because the machine may be busy.
 """
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-DEFAULT_INSTRUCTIONS = 20_000
+from tests.support import counts
 
-settings.register_profile("busy-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy-machine")
+INSTRUCTIONS = 20_000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--instructions",
         type=int,
-        default=DEFAULT_INSTRUCTIONS,
-        help="random instructions that programs are tried with",
+        default=None,
+        help=f"random instructions that programs are tried with: {INSTRUCTIONS // 4}, or {INSTRUCTIONS} with --full",
     )
-    parser.addoption("--full", action="store_true", help="the large counts: more kills, full disks and damaged ledgers")
+    parser.addoption("--full", action="store_true", help="the large counts of randomized tests and load tests")
     parser.addoption("--random-seed", type=int, default=None, help="seed of the program tests' random sequences")
 
 
@@ -36,6 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
     # Set in the pytest-xdist controller, which passes its options to the workers.
     if config.option.random_seed is None:
         config.option.random_seed = random.SystemRandom().randrange(2**32)
+    settings.load_profile(counts.FULL if config.option.full else counts.QUICK)
+    if config.option.instructions is None:
+        config.option.instructions = counts.repetitions(INSTRUCTIONS)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Exclude what has been imported from garbage collection, which took a tenth of the time of the tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+
+import pytest
 
 TESTS = Path(__file__).resolve().parent
 SHORTEST_HELPER, SHORTEST_CONSTANT = 40, 80
 """Shorter code may be repeated; in characters."""
 
 
-def modules() -> Iterator[tuple[str, list[ast.stmt]]]:
-    for path in sorted(TESTS.rglob("*.py")):
-        if "node_modules" not in path.parts:
-            yield path.relative_to(TESTS).as_posix(), ast.parse(path.read_text(encoding="utf-8")).body
+@pytest.fixture(scope="module")
+def modules() -> list[tuple[str, list[ast.stmt]]]:
+    return [
+        (path.relative_to(TESTS).as_posix(), ast.parse(path.read_text(encoding="utf-8")).body)
+        for path in sorted(TESTS.rglob("*.py"))
+        if "node_modules" not in path.parts
+    ]
 
 
 def code_of(statement: ast.stmt) -> str | None:
@@ -41,13 +46,13 @@ def repeated(bodies: Iterable[tuple[str, list[ast.stmt]]]) -> list[list[str]]:
     return [sorted(found) for found in places.values() if len(found) > 1]
 
 
-def test_no_helper_is_duplicated() -> None:
-    assert not repeated(modules())
+def test_no_helper_is_duplicated(modules: list[tuple[str, list[ast.stmt]]]) -> None:
+    assert not repeated(modules)
 
 
-def test_names_of_shared_helpers_are_unique() -> None:
+def test_names_of_shared_helpers_are_unique(modules: list[tuple[str, list[ast.stmt]]]) -> None:
     owners: dict[str, set[str]] = defaultdict(set)
-    for module, body in modules():
+    for module, body in modules:
         for statement in body:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef):
                 owners[statement.name].add(module)

@@ -109,11 +109,15 @@ def lines() -> Iterator[tuple[str, str]]:
 
 
 LINES: Final = list(lines())
+TEXT: Final = "\n".join({line.lstrip() for _, line in LINES})
 
 
 @pytest.mark.parametrize("pattern", BANNED)
 def test_banned_wording_is_not_used(pattern: str) -> None:
-    found = [f"{place}: {line.strip()}" for place, line in LINES if re.search(pattern, line)]
+    # A match within a line is also one within the whole text, whose search is much faster.
+    found = []
+    if re.search(pattern, TEXT, re.MULTILINE):
+        found = [f"{place}: {line.strip()}" for place, line in LINES if re.search(pattern, line)]
     assert found == [], f"write instead: {BANNED[pattern]}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.mutation.__main__ import ROOT, TESTS, equivalents, modules
-from scripts.mutation.mutate import mutants
+from scripts.mutation.mutate import mutant_names, mutants
 
 SOURCE = '''
 """Docstrings are not mutated."""
@@ -43,11 +43,12 @@ def test_all_kinds_of_faults(tmp_path: Path) -> None:
     for mutant in found:
         compile(mutant.source, str(path), "exec")
     assert len({mutant.source for mutant in found}) == len(found)
+    assert [*mutant_names(Path("module.py"), tmp_path)] == [mutant.name for mutant in found]
 
 
 @pytest.mark.parametrize("room", TESTS, ids=str)
 def test_every_listed_equivalent_exists_and_has_a_reason(room: Path) -> None:
-    names = {(str(path), mutant.name) for path in modules(room) for mutant in mutants(path, ROOT)}
+    names = {(str(path), name) for path in modules(room) for name in mutant_names(path, ROOT)}
     listed = {key: reason for key, reason in equivalents().items() if Path(key[0]).is_relative_to(room)}
     assert names
     assert set(listed) <= names

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
+from typing import TypeAlias
+
+import pytest
 
 from psyche_cli import base58, limits
 from psyche_cli.protocol.layouts import v1
@@ -31,30 +32,30 @@ SHORTEST_FUNCTION, SHORTEST_CONSTANT = 40, 20
 """Shorter code may be repeated; in characters."""
 
 
-@cache
-def nodes() -> tuple[tuple[str, ast.AST], ...]:
+Nodes: TypeAlias = list[tuple[str, ast.AST]]
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Nodes:
     """All nodes of the package's syntax trees, with the path of the module."""
-    return tuple(_nodes())
+    return [
+        (path.relative_to(PACKAGE).as_posix(), node)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
 
 
-def _nodes() -> Iterator[tuple[str, ast.AST]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        module = path.relative_to(PACKAGE).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            yield module, node
-
-
-def test_the_base58_alphabet_is_defined_once() -> None:
-    found = [m for m, node in nodes() if isinstance(node, ast.Constant) and node.value == base58.ALPHABET]
+def test_the_base58_alphabet_is_defined_once(nodes: Nodes) -> None:
+    found = [m for m, node in nodes if isinstance(node, ast.Constant) and node.value == base58.ALPHABET]
     assert found == ["base58.py"]
 
 
-def test_limits_are_defined_once() -> None:
+def test_limits_are_defined_once(nodes: Nodes) -> None:
     found = {
         (module, node.lineno)
-        for module, node in nodes()
+        for module, node in nodes
         if (isinstance(node, ast.Constant) and type(node.value) is int and node.value in SIZES)
-        or (isinstance(node, ast.expr) and ast.unparse(node) in WHOLE_TYPES)
+        or (isinstance(node, ast.BinOp) and ast.unparse(node) in WHOLE_TYPES)
     }
     assert {module for module, _ in found} == {"limits.py"}, found
 
@@ -75,9 +76,9 @@ def test_the_layout_has_the_same_capacities() -> None:
     assert [field.size for field, _ in sizes] == [limit for _, limit in sizes]
 
 
-def test_addresses_are_defined_once() -> None:
+def test_addresses_are_defined_once(nodes: Nodes) -> None:
     places = defaultdict(list)
-    for module, node in nodes():
+    for module, node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_address(node.value):
             places[node.value].append(module)
     assert len(places) > 20
@@ -88,10 +89,10 @@ def _is_address(text: str) -> bool:
     return len(text) in range(32, 45) and base58.first_invalid_position(text) is None and len(base58.decode(text)) == 32
 
 
-def test_rpc_error_codes_are_defined_once() -> None:
+def test_rpc_error_codes_are_defined_once(nodes: Nodes) -> None:
     found = {
         module
-        for module, node in nodes()
+        for module, node in nodes
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and _is_rpc_code(node.operand)
     }
     assert found == {"solana/rpc/codes.py"}
@@ -101,11 +102,11 @@ def _is_rpc_code(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is int and 32_000 <= node.value < 32_800
 
 
-def test_configuration_keys_are_only_in_the_schema_and_the_account_layout() -> None:
+def test_configuration_keys_are_only_in_the_schema_and_the_account_layout(nodes: Nodes) -> None:
     keys = {field.key for field in CONFIG.fields}
     assert len(keys) == 14
     most: dict[str, int] = defaultdict(int)
-    for module, node in nodes():
+    for module, node in nodes:
         if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
             names = {item.value for item in ast.walk(node) if isinstance(item, ast.Constant)}
             most[module] = max(most[module], len(keys & names))
@@ -113,18 +114,18 @@ def test_configuration_keys_are_only_in_the_schema_and_the_account_layout() -> N
     assert {module for module, count in most.items() if count == len(keys)} == SCHEMA_AND_LAYOUT
 
 
-def test_account_types_are_defined_once() -> None:
+def test_account_types_are_defined_once(nodes: Nodes) -> None:
     places = defaultdict(list)
-    for module, node in nodes():
+    for module, node in nodes:
         if isinstance(node, ast.ClassDef) and module.startswith(("protocol/accounts/", "model/")):
             places[node.name].append(module)
     assert len(places) > 30
     assert not {name: modules for name, modules in places.items() if len(modules) > 1}
 
 
-def test_functions_are_defined_once() -> None:
+def test_functions_are_defined_once(nodes: Nodes) -> None:
     places = defaultdict(list)
-    for module, node in nodes():
+    for module, node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             code = "\n".join(map(ast.unparse, body))
@@ -134,9 +135,9 @@ def test_functions_are_defined_once() -> None:
     assert not [found for found in places.values() if len(found) > 1]
 
 
-def test_constants_are_defined_once() -> None:
+def test_constants_are_defined_once(nodes: Nodes) -> None:
     places = defaultdict(list)
-    for module, tree in nodes():
+    for module, tree in nodes:
         for node in tree.body if isinstance(tree, ast.Module) else ():
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
                 code = ast.unparse(node.value)

@@ -17,6 +17,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.private_keys import holds_key, holds_keypair, is_seed
 from psyche_cli.redaction import HIDDEN, SHORTEST, Redactor
+from tests.support.counts import repetitions
 from tests.support.secret_forms import FORMS, PHRASE, keypair, leaked, numbers_in_a_row
 
 seeds = st.integers(0, 2**64).map(lambda number: sha256(str(number).encode()).digest())
@@ -24,7 +25,7 @@ texts = st.text(max_size=30)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-@settings(max_examples=40)
+@settings(max_examples=repetitions(40))
 @given(seed=seeds, before=texts, after=texts, cut=st.integers(0, 20))
 def test_a_loaded_key_is_hidden_in_every_form(
     form: Callable[[bytes], str], seed: bytes, before: str, after: str, cut: int
@@ -56,7 +57,7 @@ def test_public_keys_and_signatures_are_not_redacted(seed: bytes, message: bytes
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-@settings(max_examples=40)
+@settings(max_examples=repetitions(40))
 @given(seed=seeds)
 def test_a_key_in_the_environment_is_hidden_in_every_other_form(form: Callable[[bytes], str], seed: bytes) -> None:
     key = keypair(seed)
@@ -80,7 +81,7 @@ def test_a_secret_variable_is_hidden_regardless_of_its_value() -> None:
 
 
 @pytest.mark.parametrize("form", [name for name in FORMS if name not in ("seed in base58", "base64 of more")])
-@settings(max_examples=40)
+@settings(max_examples=repetitions(40))
 @given(seed=seeds, split=st.booleans(), before=st.sampled_from(["-w", "--run-id", "x", "update-config"]))
 def test_a_key_that_was_typed_is_hidden(form: str, seed: bytes, split: bool, before: str) -> None:
     secret = FORMS[form](keypair(seed))
@@ -241,7 +242,7 @@ ECHOES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
-@settings(max_examples=40)
+@settings(max_examples=repetitions(40))
 @given(segment=long_parts, value=long_parts, user=long_parts, encoded=st.booleans(), cut=st.integers(0, 5))
 def test_every_long_part_of_a_url_is_hidden(
     echo: Callable[[str], str], segment: str, value: str, user: str, encoded: bool, cut: int

@@ -34,6 +34,7 @@ from tests.cli.conftest import House
 from tests.cli.harness import SOL, Chain, CommandLine
 from tests.cli.tampering import Accounts, data_of, tampered, with_data
 from tests.cli.writing_verbs import KEYS, RUN, WRITING_VERBS
+from tests.support.counts import repetitions
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = "11111111111111111111111111111111"
@@ -76,7 +77,9 @@ def changes(account: dict[str, Any] | None, source: st.DataObject) -> dict[str, 
 
 
 @pytest.mark.parametrize("verb", WRITING_VERBS.values(), ids=WRITING_VERBS.keys())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=repetitions(25), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(source=st.data())
 def test_any_other_effect_is_refused(house: House, verb: Any, source: st.DataObject) -> None:
     if not house.chain.requests:

@@ -20,6 +20,7 @@ from tests.cli.conftest import CONFIGS, MINIMAL, House
 from tests.cli.harness import environment_of
 from tests.run_config.sample import toml_text
 from tests.run_config.strategies import documents
+from tests.support.counts import repetitions
 
 RUN = ("--run-id", "test")
 DUMP = ("config", "dump", *RUN)
@@ -43,7 +44,9 @@ def test_a_dump_passes_the_check_and_changes_nothing(
         assert (updated["already_so"], updated["changed"]) == (True, [])
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=repetitions(30), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(content=documents())
 def test_every_legal_configuration_round_trips(house: House, tmp_path: Path, content: dict[str, Any]) -> None:
     """Sending the dumped file stores exactly the same bytes on-chain."""

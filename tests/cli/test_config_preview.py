@@ -20,6 +20,7 @@ from tests.cli.conftest import CONFIGS, MINIMAL, House
 from tests.cli.harness import CommandLine, environment_of
 from tests.run_config.sample import toml_text
 from tests.run_config.strategies import documents
+from tests.support.counts import repetitions
 
 PREVIEW = ("config", "preview", MINIMAL)
 
@@ -185,7 +186,7 @@ def test_every_example_has_a_preview(offline: CommandLine, example: Path) -> Non
     assert offline("config", "preview", example).code is ExitCode.OK
 
 
-@settings(max_examples=50)
+@settings(max_examples=repetitions(50))
 @given(documents())
 def test_every_legal_configuration_has_a_preview(content: dict[str, Any]) -> None:
     result = preview(

@@ -40,6 +40,7 @@ from psyche_cli.solana.programs import LOOKUP_TABLE_PROGRAM, MEMO_PROGRAMS
 from psyche_cli.transport import Transport
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import SOL, CommandLine, Outcome, address_of, environment_of
+from tests.support.counts import repetitions
 from tests.support.secret_forms import FORMS, leaked
 from tests.support.state_home import state_home
 
@@ -481,7 +482,7 @@ def test_truncated_transactions_are_refused(offline: CommandLine, house: House) 
         assert outcome.stderr.count("Error: ") == 1
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=repetitions(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=1300) | st.text(max_size=200).map(lambda one: one.encode("utf-8", "surrogatepass")))
 def test_any_file_is_explained_or_refused(offline: CommandLine, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
@@ -489,7 +490,7 @@ def test_any_file_is_explained_or_refused(offline: CommandLine, tmp_path: Path, 
     _is_one_answer(offline("tx", "explain", path, "--offline"))
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=repetitions(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_transactions_are_explained_or_refused(offline: CommandLine, data: st.DataObject) -> None:
     memo = Instruction(MEMO_PROGRAMS[0], data.draw(st.binary(max_size=40)), [])

@@ -28,6 +28,7 @@ from psyche_cli.errors import ExitCode
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import Chain, CommandLine, Outcome, address_of
 from tests.cli.test_output import ADDRESS, FastClock
+from tests.support.counts import repetitions
 from tests.support.secret_forms import FORMS, keypair, leaked, numbers_in_a_row
 
 SIGNATURE = "5" * 88
@@ -163,7 +164,9 @@ def shown_key_parts(key: bytes, shown: str) -> list[Any]:
 TYPED = [name for name in FORMS if name not in ("seed in base58", "base64 of more")]
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=repetitions(250), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_a_key_in_any_argument(house: House, data: st.DataObject) -> None:
     key = keypair(randomness.token_bytes(32))
@@ -362,6 +365,7 @@ LIBRARIES = """
 import logging, sys, threading, warnings
 from psyche_cli.cli.app import main
 from psyche_cli.environment import Environment
+from tests.support.counts import repetitions
 
 def speak(url):
     warnings.warn(f"warning about {url}")

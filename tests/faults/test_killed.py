@@ -23,7 +23,7 @@ from .test_schedules import choose_scenario
 from .world import Scenario, World
 
 CHUNKS = 8
-INTERLEAVINGS = 50
+INTERLEAVINGS = 30
 """Per chunk; 1,250 with ``--full``, which makes 10,000."""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from psyche_cli.errors import ExitCode
+from tests.support.counts import repetitions
 
 from .judge import Attempt, executions, judge_attempt
 from .line import FaultyLine
@@ -21,17 +22,17 @@ from .summary import PROPERTY, Summary
 from .world import Scenario, World
 
 CHUNKS = 10
-SCHEDULES = 100
-"""Schedules per chunk; 200 with ``--full``. Each chunk is a test case, so workers can share the load."""
+SCHEDULES = repetitions(200)
+"""Schedules per chunk. Each chunk is a test case, so workers can share the load."""
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_every_verdict_is_correct(
-    world: World, random_seed: int, full: bool, record_property: Callable[[str, object], None], chunk: int
+    world: World, random_seed: int, record_property: Callable[[str, object], None], chunk: int
 ) -> None:
     wrong = []
     summary = Summary()
-    for number in range(2 * SCHEDULES if full else SCHEDULES):
+    for number in range(SCHEDULES):
         seed = f"{random_seed}:{chunk}:{number}"
         scenario = choose_scenario(world, seed)
         attempt = try_schedule(world, scenario, Schedule(seed))

@@ -17,6 +17,7 @@ from psyche_cli.protocol.run_states import RunState
 from tests.model.random_play import RandomPlay
 from tests.model.recording import OWNER
 from tests.model.stages import STAGES
+from tests.support.counts import repetitions
 
 CANNOT_OCCUR = {("Warmup", "WaitingForMembers"), ("Warmup", "Finished")}
 
@@ -44,7 +45,7 @@ def predicted(state: CoordinatorState, now: int, trigger: str) -> set[str | None
     return {one.transition.target for one in relevant if is_possible(one)}
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(repetitions(20)))
 def test_the_guards_predict_what_every_tick_does(seed: int) -> None:
     play, changes = RandomPlay(seed), Counter[tuple[str, str]]()
     for _ in range(300):
@@ -60,7 +61,7 @@ def test_the_guards_predict_what_every_tick_does(seed: int) -> None:
     assert sum(changes.values()) > 20
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(repetitions(20)))
 def test_the_guards_predict_what_pausing_and_resuming_does(seed: int) -> None:
     play, resumed = RandomPlay(seed), 0
     for _ in range(300):

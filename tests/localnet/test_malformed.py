@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from psyche_cli.localnet.rpc.dispatcher import all_methods
 from tests.localnet.harness import HEALTH, Chain, start_chain
+from tests.support.counts import repetitions
 
 HEALTHY = {"jsonrpc": "2.0", "result": "ok", "id": 1}
 
@@ -94,7 +95,7 @@ options = st.dictionaries(
 params = st.lists(json_values | options | st.just("11111111111111111111111111111111"), max_size=4)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=repetitions(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(all_methods())), params)
 def test_any_params_of_any_method_give_a_result_or_a_known_error(method: str, params: list[Any]) -> None:
     answer = SHARED.call(method, *params)
@@ -104,7 +105,7 @@ def test_any_params_of_any_method_give_a_result_or_a_known_error(method: str, pa
         assert -32700 <= code <= -32000
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=repetitions(200), deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_get_an_answer(body: bytes) -> None:
     found = json.loads(SHARED.dispatcher.handle(body))

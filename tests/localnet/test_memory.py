@@ -16,10 +16,12 @@ from psyche_cli.localnet.chain.blockhashes import BlockChain
 from psyche_cli.localnet.server.pubsub import PubSub
 from tests.localnet.harness import SOL, Chain, start_chain
 from tests.localnet.load import mutated_requests
+from tests.support.counts import repetitions
 
-ROUNDS = 40
+ROUNDS = repetitions(60)
 ALLOWED_GROWTH = 64 * 1024
-"""Bytes: a small part of what the 1,600 transactions of the second half would take if they were kept."""
+"""Bytes: a small part of what the 600 transactions of the second half would take if they were kept; 2,400 with
+``--full``."""
 
 
 class Listener:
@@ -54,6 +56,7 @@ def test_nothing_grows_beyond_the_bounded_history(monkeypatch: pytest.MonkeyPatc
     chain.result("localnet_setAccount", str(chain.payer.pubkey()), {"lamports": 10**15})
     # Steering changes what the bound is; it has tests of its own.
     bodies = (body for body in mutated_requests(3, 10_000) if b"localnet_" not in body and b"Airdrop" not in body)
+    chain.pass_slots(600)  # so many blocks are kept
     tracemalloc.start()
     try:
         for _ in range(ROUNDS):

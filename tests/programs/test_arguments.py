@@ -12,6 +12,7 @@ from solders.instruction import Instruction
 
 from psyche_cli.model import instructions as steps
 from tests.support.config_keys import CONFIG_KEYS
+from tests.support.counts import repetitions
 
 from .chain import COORDINATOR, Chain, instruction, meta, option
 from .coordinator_bytes import (
@@ -145,7 +146,7 @@ metadata = record(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=repetitions(80))
 @given(model=models, texts=metadata)
 def test_models_and_metadata_arrive_as_they_were_sent(run: Run, model: Table, texts: Table) -> None:
     run.must(steps.Update(metadata=texts, model=model))

@@ -16,6 +16,7 @@ from psyche_cli.errors import (
 )
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from tests.protocol.images import ADDRESS, decode, put, put_u64, u32, v1_image
+from tests.support.counts import repetitions
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def read_everything(account: CoordinatorAccount) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(8, 119_159), st.binary(min_size=1, max_size=9)), max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=repetitions(60), deadline=None)
 def test_a_damaged_account_is_read_or_refused_by_name(patches: list[tuple[int, bytes]]) -> None:
     image = v1_image()
     for offset, content in patches:
@@ -98,7 +99,7 @@ def test_a_damaged_account_is_read_or_refused_by_name(patches: list[tuple[int, b
 
 
 @given(st.integers(0, 2**32), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=repetitions(25), deadline=None)
 def test_random_bytes_are_refused_by_name(seed: int, valid_header: bool) -> None:
     noise = bytearray(random.Random(seed).randbytes(119_160))
     if valid_header:

@@ -20,6 +20,7 @@ from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.resources import PSYCHE_PROGRAM_NAMES
 from tests.protocol.idl_values import IDLS, INSTRUCTIONS, arguments
 from tests.protocol.test_instructions import CASES
+from tests.support.counts import repetitions
 
 PROGRAMS = AnchorPrograms(PUBLISHED)
 
@@ -29,7 +30,7 @@ def encoded(program: str, entry: Any, values: dict[str, Any]) -> bytes:
     return bytes(PROGRAMS.instruction(program, snake_case(entry["name"]), accounts, values).data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=repetitions(300))
 @given(st.data())
 def test_decoding_is_the_inverse_of_encoding(data: st.DataObject) -> None:
     program, entry = data.draw(st.sampled_from(INSTRUCTIONS))
@@ -41,7 +42,7 @@ def test_decoding_is_the_inverse_of_encoding(data: st.DataObject) -> None:
     assert decoded.unused_bytes == 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=repetitions(300))
 @given(st.data())
 def test_every_prefix_is_rejected_with_the_name_of_a_value(data: st.DataObject) -> None:
     program, entry = data.draw(st.sampled_from([one for one in INSTRUCTIONS if one[1]["args"]]))

@@ -14,6 +14,7 @@ from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.layouts.kinds import Choice, FixedString, Flag, OptionOf, TagOnly
 from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from tests.protocol.images import raw, v1_image
+from tests.support.counts import repetitions
 
 OWNER: dict[str, Any] = {"authority": Pubkey.default(), "instance": Pubkey.default(), "account": Pubkey.default()}
 
@@ -144,7 +145,7 @@ METADATA = st.fixed_dictionaries(
 
 
 @given(model=MODELS, config=CONFIGS, metadata=METADATA)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=repetitions(60), deadline=None)
 def test_what_the_account_holds_can_be_sent_again(
     instructions: Instructions, model: Any, config: Any, metadata: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -33,8 +34,12 @@ def texts(capacity: int) -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def values(kind: FieldType, key: str = "") -> st.SearchStrategy[Any]:
-    """Values of a type in a file. Integers are at least 1 and texts not empty, so that no rule is violated."""
+    """Values of a type in a file. Integers are at least 1 and texts not empty, so that no rule is violated.
+
+    Cached, because Hypothesis examines each new strategy, which takes longer than to draw from it.
+    """
     if isinstance(kind, Integer):
         return st.integers(1, kind.maximum)
     if isinstance(kind, Float):
@@ -51,6 +56,7 @@ def values(kind: FieldType, key: str = "") -> st.SearchStrategy[Any]:
     return choices(kind, key)
 
 
+@cache
 def tables(kind: Table) -> st.SearchStrategy[dict[str, Any]]:
     required = {field.key: _field(field) for field in kind.fields if not field.optional}
     optional = {field.key: _field(field) for field in kind.fields if field.optional}
@@ -72,6 +78,7 @@ def choices(kind: Choice, key: str) -> st.SearchStrategy[Any]:
     return st.one_of(ways)
 
 
+@cache
 @st.composite
 def configs(draw: st.DrawFn) -> dict[str, int]:
     """A ``[config]`` that passes every rule."""

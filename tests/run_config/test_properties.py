@@ -15,6 +15,7 @@ from psyche_cli.run_config.load import RunConfig, load_run_config
 from psyche_cli.run_config.rules import check_run
 from tests.run_config.sample import document, problems_in, toml_text
 from tests.run_config.strategies import documents
+from tests.support.counts import repetitions
 
 
 def load_bytes(content: bytes) -> RunConfig:
@@ -146,7 +147,7 @@ def test_arbitrary_documents_end_in_a_configuration_error(content: dict[str, Any
 
 
 @given(st.data(), TOML_VALUES)
-@settings(max_examples=200)
+@settings(max_examples=repetitions(200))
 def test_any_value_anywhere_is_accepted_or_reported(data: st.DataObject, value: Any) -> None:
     content = document()
     path = data.draw(st.sampled_from(_places(content)))

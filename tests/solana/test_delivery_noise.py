@@ -15,6 +15,7 @@ from psyche_cli.errors import (
 )
 from psyche_cli.receipts import Receipt
 from psyche_cli.solana.sending.sender import WRITING_SECONDS
+from tests.support.counts import repetitions
 
 from .scripted import RawAnswer, RpcFault
 from .stage import BROKEN, CUSTOM, REFUSED, SLOW, Stage, assert_one_transaction
@@ -28,7 +29,7 @@ NOISE = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=repetitions(150), deadline=None)
 @given(
     sends=st.lists(st.tuples(st.booleans(), st.one_of(st.none(), NOISE)), min_size=1, max_size=8),
     polls=st.lists(st.one_of(st.none(), NOISE), max_size=30),

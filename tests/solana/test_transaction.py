@@ -21,6 +21,7 @@ from psyche_cli.solana.sending.transaction import (
     unique_data_limit,
 )
 from psyche_cli.solana.wallet import Wallet
+from tests.support.counts import repetitions
 
 BLOCKHASH = Blockhash(Hash(bytes(range(32))), 250)
 MIB = 1024 * 1024
@@ -116,7 +117,7 @@ def test_more_than_256_accounts_cannot_be_expressed() -> None:
         transaction_size([Instruction(PROGRAM, b"", metas)], payer.address)
 
 
-@settings(max_examples=50)
+@settings(max_examples=repetitions(50))
 @given(st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=60)), min_size=1, max_size=4))
 def test_the_planned_size_is_the_size(parts: list[tuple[int, bytes]]) -> None:
     signers = [wallet()[0] for _ in range(4)]
