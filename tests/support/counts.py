@@ -19,4 +19,5 @@ for _name, _examples in ((FULL, _EXAMPLES), (QUICK, _EXAMPLES // 4)):
 
 def repetitions(count: int) -> int:
     """``count`` with ``--full``, otherwise a quarter."""
-    return count * settings().max_examples // _EXAMPLES
+    examples: int = settings().max_examples
+    return count * examples // _EXAMPLES
