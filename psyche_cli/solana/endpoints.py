@@ -69,7 +69,7 @@ def websocket_url(rpc_url: str) -> str:
     is_tls = parts.scheme == "https"
     authority = parts.netloc
     if parts.port is not None:
-        authority = authority[: -len(str(parts.port)) - 1] if authority.endswith(f":{parts.port}") else authority
+        authority = authority.rpartition(":")[0]
         if parts.port != (443 if is_tls else 80):
             authority = f"{authority}:{parts.port + 1}"
     return parts._replace(scheme="wss" if is_tls else "ws", netloc=authority).geturl()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from solders.hash import Hash
+from solders.instruction import CompiledInstruction
 from solders.message import Message, MessageAddressTableLookup, MessageHeader, MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -30,7 +31,7 @@ VERSIONED = MessageV0(
 
 def landed(message: Any = LEGACY, **meta: Any) -> dict[str, Any]:
     raw = bytes(VersionedTransaction.populate(message, [Signature.default()]))
-    count = 2 if message is LEGACY else 4
+    count = 4 if message is VERSIONED else 2
     return {
         "slot": 7,
         "blockTime": 1_700_000_000,
@@ -110,6 +111,58 @@ def test_addresses_from_lookup_tables() -> None:
     found = ledger_transaction(rpc, SIGNATURE)
     assert found is not None
     assert [account.address for account in found.message.accounts] == [A, PROGRAM, first, second]
+
+
+def test_the_instructions_in_the_order_of_execution() -> None:
+    calls = [CompiledInstruction(1, bytes([number]), b"\0") for number in range(2)]
+    message = Message.new_with_compiled_instructions(1, 0, 1, [A, PROGRAM], Hash.default(), calls)
+    inner = [
+        {"index": 0, "instructions": [inner_call("2", 1, []), inner_call("3", 1, [0, 1])]},
+        {"index": 1, "instructions": [inner_call("", 0, [])]},
+    ]
+    rpc, _ = client("getTransaction", landed(message, innerInstructions=inner))
+    found = ledger_transaction(rpc, SIGNATURE)
+    assert found is not None
+    names = [(one.program, [account.address for account in one.accounts], one.data) for one in found.executed]
+    assert names == [
+        (PROGRAM, [A], b"\0"),
+        (PROGRAM, [], b"\1"),
+        (PROGRAM, [A, PROGRAM], b"\2"),
+        (PROGRAM, [A], b"\1"),
+        (A, [], b""),
+    ]
+
+
+def inner_call(data: Any, program: Any, accounts: Any) -> Any:
+    return {"programIdIndex": program, "accounts": accounts, "data": data, "stackHeight": 2}
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        5,
+        [5],
+        [{"index": -1, "instructions": []}],
+        [{"index": 0, "instructions": 5}],
+        [{"index": 0, "instructions": [5]}],
+        *(
+            [{"index": 0, "instructions": [call]}]
+            for call in (
+                inner_call(5, 1, []),
+                inner_call("0", 1, []),
+                inner_call("1" * 14_001, 1, []),
+                inner_call("2", 2, []),
+                inner_call("2", None, []),
+                inner_call("2", 1, [2]),
+                inner_call("2", 1, 5),
+            )
+        ),
+    ],
+)
+def test_invalid_inner_instructions(inner: Any) -> None:
+    rpc, _ = client("getTransaction", landed(innerInstructions=inner))
+    with pytest.raises(BadRpcResponse):
+        ledger_transaction(rpc, SIGNATURE)
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 
 class RunHistory:
-    """A listener of the bank. ``states`` are the different states of the run at ``address`` from now on."""
+    """A listener of the bank. ``first`` is the state of the run at ``address``, and ``states`` are those after it."""
 
     def __init__(self, bank: Bank, address: Pubkey) -> None:
         self.states: list[CoordinatorState] = []
         self._bank = bank
         self._address = address
-        self._latest = self._read()
+        first = self._latest = self._read()
+        assert first is not None
+        self.first = first
         bank.listeners.append(self)
 
     def on_transaction(self, record: TransactionRecord) -> None:
@@ -35,6 +37,11 @@ class RunHistory:
         if state is not None and state != self._latest:
             self.states.append(state)
         self._latest = state
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the run was closed."""
+        return self._latest is None
 
     def on_account(self, address: Pubkey) -> None: ...
 

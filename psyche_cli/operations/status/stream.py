@@ -190,7 +190,7 @@ class RunStream:
 
     def _is_stale(self, now: Observation) -> bool:
         """Whether the read is older than the latest one. One that stays older is that of another chain."""
-        if now.clock.slot >= self._base.clock.slot:
+        if _age(now) >= _age(self._base):
             self._stale_since = None
             return False
         if self._stale_since is None:
@@ -206,6 +206,11 @@ class RunStream:
 
     def _notice(self, kind: NoticeKind, message: str, nonces: tuple[int, int] | None = None) -> None:
         self._items.append(StreamNotice(kind, message, nonces))
+
+
+def _age(observation: Observation) -> tuple[int, int]:
+    """What grows with every block and every change."""
+    return observation.clock.slot, observation.run.account.nonce
 
 
 def _treasury(observation: Observation) -> tuple[object, ...]:

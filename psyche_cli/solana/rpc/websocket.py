@@ -6,10 +6,10 @@ import logging
 import queue
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, PayloadTooBig
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import CloseCode
 from websockets.sync.client import ClientConnection, connect
 
 from psyche_cli import __version__
@@ -53,7 +53,7 @@ class ClientWebSocket:
         """Send a text message. Raises Unreachable."""
         try:
             self._connection.send(text)
-        except (ConnectionClosed, OSError) as error:
+        except ConnectionClosed as error:
             raise self._lost(error) from error
 
     def receive(self, timeout: float) -> str | None:
@@ -65,7 +65,7 @@ class ClientWebSocket:
             message = self._connection.recv(timeout)
         except TimeoutError:
             return None
-        except (ConnectionClosed, OSError) as error:
+        except ConnectionClosed as error:
             raise self._lost(error) from error
         if isinstance(message, bytes):
             raise BadRpcResponse(f"A message from {self._label} is not text.", endpoint=self._label)
@@ -75,17 +75,16 @@ class ClientWebSocket:
         """Whether the server answers a ping within ``timeout`` seconds. Raises Unreachable."""
         try:
             return self._connection.ping().wait(timeout)
-        except (ConnectionClosed, OSError) as error:
+        except ConnectionClosed as error:
             raise self._lost(error) from error
 
     def close(self) -> None:
         """Close the connection; waits for the server for at most half a second."""
-        with suppress(OSError):
-            self._connection.close()
+        self._connection.close()
 
-    def _lost(self, error: Exception) -> Unreachable:
-        reason = "closed by the endpoint" if isinstance(error, ConnectionClosed) else reason_of(error)
-        if isinstance(error, ConnectionClosed) and isinstance(error.__cause__, PayloadTooBig):
+    def _lost(self, error: ConnectionClosed) -> Unreachable:
+        reason = "closed by the endpoint"
+        if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
             reason = f"a message is larger than {LARGEST_MESSAGE} bytes"
         return Unreachable(
             f"The connection to {self._label} was lost: {reason}.", endpoint=self._label, request_sent=True
