@@ -55,6 +55,8 @@
     ├── FileError                  13  a file or folder to transfer that cannot be read or written
     │   ├── UnsafePath
     │   └── DiskFull
+    ├── NotReached                 14  what was waited for did not happen in time
+    ├── CannotBeReached            15  what was waited for can no longer happen
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
         └── HungUp                129  SIGHUP: the terminal was closed
@@ -102,6 +104,8 @@ class ExitCode(IntEnum):
     LOCALNET = 11
     JOURNAL = 12
     FILES = 13
+    NOT_REACHED = 14
+    NEVER = 15
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -612,6 +616,36 @@ class DiskFull(FileError):
 
     needed: int | None = None
     free: int | None = None
+
+
+class NotReached(PsycheError):
+    """The run did not reach what the command waited for within ``--timeout``.
+
+    ``state``, ``step``, ``epoch`` and ``members`` are those of the last observation.
+    """
+
+    exit_code = ExitCode.NOT_REACHED
+
+    run_id: str | None = None
+    state: str | None = None
+    step: int | None = None
+    epoch: int | None = None
+    members: int | None = None
+
+
+class CannotBeReached(PsycheError):
+    """The run can no longer reach what the command waited for, or was closed.
+
+    ``state``, ``step``, ``epoch`` and ``members`` are those of the last observation.
+    """
+
+    exit_code = ExitCode.NEVER
+
+    run_id: str | None = None
+    state: str | None = None
+    step: int | None = None
+    epoch: int | None = None
+    members: int | None = None
 
 
 class Interrupted(PsycheError):

@@ -231,6 +231,14 @@ WritingTimeout = Annotated[
         "a transaction is more likely to remain unknown.",
     ),
 ]
+FollowTimeout = Annotated[
+    str | None,
+    option(
+        "--timeout",
+        metavar="DURATION",
+        help="Stop after this time: seconds, or a duration such as 90s, 10m or 2h. Unlimited by default.",
+    ),
+]
 PriorityFeePrice = Annotated[
     str | None,
     option(

@@ -32,6 +32,7 @@ from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, 
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
 from psyche_cli.operations.status.member_payloads import MemberListData
+from psyche_cli.operations.status.wait_payloads import ReachedData
 from psyche_cli.operations.transactions import payloads as transactions
 from psyche_cli.operations.transactions.explain_payloads import ExplainedData
 from psyche_cli.operations.wallet import payloads as wallet
@@ -62,6 +63,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "tick": _written(TickData),
     "checkpoint": _written(CheckpointData),
     "close-run": _written(CloseRunData),
+    "wait": OperationResult[ReachedData],
     "list-runs": OperationResult[RunListData],
     "explain": OperationResult[DiagnosisData | StateDiagnosisData],
     "members": OperationResult[MemberListData],

@@ -175,7 +175,13 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
 
 
 def reads(
-    *, example: str, local: bool = False, env_file: bool = False, settles: bool = False, offline: bool = False
+    *,
+    example: str,
+    local: bool = False,
+    env_file: bool = False,
+    settles: bool = False,
+    offline: bool = False,
+    follows: bool = False,
 ) -> Callable[[Callable[..., Reading | Result]], Declaration]:
     """Declare a verb that needs an endpoint. Adds ``--rpc`` and other options of a session.
 
@@ -183,7 +189,8 @@ def reads(
 
     A ``local`` verb is for local validators: its default endpoint does not depend on the configuration of the Solana
     CLI, and ``--rpc`` is the only option added. ``env_file`` adds ``--env-file``. A verb that ``settles`` waits for
-    transactions. ``offline`` adds ``--offline``, with which the verb gets None in place of a session.
+    transactions. ``offline`` adds ``--offline``, with which the verb gets None in place of a session. A verb that
+    ``follows`` a run declares ``--timeout`` itself: it does not limit single requests.
     """
 
     def declare(function: Callable[..., Reading | Result]) -> Declaration:
@@ -202,13 +209,15 @@ def reads(
                 return result
             from psyche_cli.operations.sessions import reading_session
 
-            limits = _limits(call, local=local, settles=settles)
+            limits = _limits(call, local=local, settles=settles, follows=follows)
             with reading_session(
                 call.environment, rpc=call.values["rpc"], given=given_options(call), **limits
             ) as session:
                 return read(session)
 
         added = _endpoint_options(local, _WRITING_TIMEOUT if settles else _TIMEOUT)
+        if follows:
+            del added["timeout"]
         if env_file:
             added["env_file"] = _ENV_FILE
         if offline:
@@ -285,11 +294,11 @@ def _endpoint_options(local: bool, timeout: inspect.Parameter) -> dict[str, insp
     return {"rpc": _RPC, "ws_rpc": _WS_RPC, "commitment": _COMMITMENT, "timeout": timeout}
 
 
-def _limits(call: Call, *, local: bool, settles: bool) -> dict[str, Any]:
+def _limits(call: Call, *, local: bool, settles: bool, follows: bool = False) -> dict[str, Any]:
     """The commitment and the time limit in seconds of a session, as far as they are given."""
     if local:
         return {}
-    commitment, text = call.values["commitment"], call.values["timeout"]
+    commitment, text = call.values["commitment"], None if follows else call.values["timeout"]
     if settles and commitment == "processed":
         from psyche_cli.errors import UsageError
 

@@ -106,6 +106,7 @@ SECTIONS: Final = (
     Section(
         "Inspect",
         (
+            Verb("wait", "Wait until a run reaches a state, a step, an epoch or a number of members", "wait"),
             Verb("list-runs", "List the runs on the cluster", "list_runs"),
             Verb("explain", "Explain what a run is doing, what is wrong with it, and what to do", "explain"),
             Verb("members", "List the members of a run and what each has earned", "members"),

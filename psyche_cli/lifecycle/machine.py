@@ -123,6 +123,19 @@ def outlooks(machine: Machine, state: str, given: Collection[str] = ()) -> list[
     return [_outlook(transition, frozenset(given)) for transition in machine.leaving(state)]
 
 
+def reachable(machine: Machine, state: str, given: Collection[str] = ()) -> frozenset[str]:
+    """The states that can be reached from a state by one or more transitions while ``given`` remains true."""
+    found: set[str] = set()
+    open_states = [state]
+    while open_states:
+        for outlook in outlooks(machine, open_states.pop(), given):
+            target = outlook.transition.target
+            if target is not None and target not in found and outlook.possibility is not Possibility.IMPOSSIBLE:
+                found.add(target)
+                open_states.append(target)
+    return frozenset(found)
+
+
 def _outlook(transition: Transition, given: frozenset[str]) -> Outlook:
     needed = (*transition.requires, *(NEGATION + name for name in transition.excludes))
     obstacles = tuple(fact for fact in needed if negated(fact) in given)
