@@ -70,6 +70,8 @@ CODES = {
     "file_error": 13,
     "unsafe_path": 13,
     "disk_full": 13,
+    "not_reached": 14,
+    "cannot_be_reached": 15,
     "interrupted": 130,
     "terminated": 143,
     "hung_up": 129,

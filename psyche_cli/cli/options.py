@@ -185,6 +185,15 @@ WsRpc = Annotated[
     str | None,
     option("--ws-rpc", hidden=True, help="Accepted for compatibility with the published client; has no effect."),
 ]
+FollowWsRpc = Annotated[
+    str | None,
+    option(
+        "--ws-rpc",
+        metavar="URL",
+        help="WebSocket URL that reports changes of the run. Defaults to the one that belongs to --rpc. Without a "
+        "WebSocket, the run is read every two seconds.",
+    ),
+]
 EnvFile = Annotated[
     Path | None,
     option(

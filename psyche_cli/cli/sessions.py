@@ -22,6 +22,7 @@ from psyche_cli.cli.options import (
     EnvFile,
     ExportFile,
     FeePayer,
+    FollowWsRpc,
     LocalRpc,
     MaxFee,
     NonceAuthority,
@@ -68,6 +69,7 @@ _WRITING_TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotati
 _PRIORITY_FEE = inspect.Parameter("priority_fee", _KEYWORD, default=None, annotation=PriorityFeePrice)
 _MAX_FEE = inspect.Parameter("max_fee", _KEYWORD, default=None, annotation=MaxFee)
 _WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=WsRpc)
+_FOLLOW_WS_RPC = inspect.Parameter("ws_rpc", _KEYWORD, default=None, annotation=FollowWsRpc)
 
 
 _DRY_RUN = inspect.Parameter("dry_run", _KEYWORD, default=False, annotation=DryRun)
@@ -190,7 +192,7 @@ def reads(
     A ``local`` verb is for local validators: its default endpoint does not depend on the configuration of the Solana
     CLI, and ``--rpc`` is the only option added. ``env_file`` adds ``--env-file``. A verb that ``settles`` waits for
     transactions. ``offline`` adds ``--offline``, with which the verb gets None in place of a session. A verb that
-    ``follows`` a run declares ``--timeout`` itself: it does not limit single requests.
+    ``follows`` a run declares ``--timeout`` itself, and ``--ws-rpc`` has an effect.
     """
 
     def declare(function: Callable[..., Reading | Result]) -> Declaration:
@@ -199,7 +201,8 @@ def reads(
                 from psyche_cli.cli.env_file import with_env_file
 
                 call = with_env_file(call)
-            _report_unused(call)
+            if not follows:
+                _report_unused(call)
             read: Reading | Result = _call(function, call)
             if not callable(read):
                 return read
@@ -210,6 +213,8 @@ def reads(
             from psyche_cli.operations.sessions import reading_session
 
             limits = _limits(call, local=local, settles=settles, follows=follows)
+            if follows:
+                limits["ws_rpc"] = call.values["ws_rpc"]
             with reading_session(
                 call.environment, rpc=call.values["rpc"], given=given_options(call), **limits
             ) as session:
@@ -218,6 +223,7 @@ def reads(
         added = _endpoint_options(local, _WRITING_TIMEOUT if settles else _TIMEOUT)
         if follows:
             del added["timeout"]
+            added["ws_rpc"] = _FOLLOW_WS_RPC
         if env_file:
             added["env_file"] = _ENV_FILE
         if offline:

@@ -87,7 +87,7 @@ def test_a_time_limit(still_house: House, run: RunDriver) -> None:
 
 def test_what_is_reached_at_the_last_moment_counts(still_house: House, run: RunDriver) -> None:
     steps = happening(lambda: run.pause())
-    assert wait(still_house, "--for", "Paused", "--timeout", "2", steps=steps).code is ExitCode.OK
+    assert wait(still_house, "--for", "Paused", "--timeout", "3", steps=steps).code is ExitCode.OK
 
 
 @pytest.mark.parametrize(("words", "why"), [

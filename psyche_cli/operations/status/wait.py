@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from psyche_cli.errors import CannotBeReached, NotReached, RunNotFound
 from psyche_cli.operations.status.goals import Goal, members_of
 from psyche_cli.operations.status.observation import Observation
-from psyche_cli.operations.status.stream import POLL_SECONDS, RunStream, StreamNotice
+from psyche_cli.operations.status.stream import RunStream, StreamNotice
 from psyche_cli.operations.status.wait_payloads import ReachedData
 from psyche_cli.operations.tones import shown_state
 from psyche_cli.results import OperationResult
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT: Final = 30 * 86400
 """The maximum of ``--timeout``, in seconds."""
+
+_LOOKED_FOR_EVERY: Final = 2.0
+"""Seconds between attempts to read a run that does not exist yet."""
 
 SHOWN_EVERY: Final = 1.0
 """Seconds between updates of what is shown."""
@@ -69,7 +72,7 @@ def is_reached(goal: Goal, seen: Observation) -> bool:
     if obstacle:
         raise CannotBeReached(
             f"Run {seen.run.run_id!r} can no longer reach {goal.text}: {obstacle}.",
-            hint="Show the run with: psyche-cli show --run-id RUN_ID",
+            hint="This assumes that its configuration does not change.",
             **_position(seen),
         )
     return False
@@ -80,7 +83,7 @@ def not_reached(goal: Goal, seen: Observation, deadline: Deadline) -> NotReached
     return NotReached(
         f"Run {seen.run.run_id!r} did not reach {goal.text} within {in_seconds(deadline.seconds)}: it is "
         f"{seen.state.run_state.text}, at step {seen.state.step}.",
-        hint="Wait longer with --timeout, or show why it waits with: psyche-cli explain --run-id RUN_ID",
+        hint="Use a longer --timeout, or none.",
         **_position(seen),
     )
 
@@ -125,7 +128,7 @@ def _opened(
                 error.hint = f"It did not appear within {in_seconds(deadline.seconds)}. {error.hint}"
                 raise
         missing.now("it does not exist yet" + _left(deadline), deadline.remaining)
-        session.rpc.waits.sleep(session.feed.clock, min(POLL_SECONDS, deadline.remaining))
+        session.rpc.waits.sleep(session.feed.clock, min(_LOOKED_FOR_EVERY, deadline.remaining))
 
 
 def _show(wait: Wait, seen: Observation, deadline: Deadline) -> None:
