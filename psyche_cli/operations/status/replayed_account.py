@@ -21,6 +21,8 @@ class ReplayedAccount(CoordinatorAccount):
     def __init__(self, before: CoordinatorAccount, state: CoordinatorState) -> None:
         self.address = before.address
         self.lamports = before.lamports
+        self.layout = before.layout
+        self.has_rules_of_v1 = before.has_rules_of_v1
         self.image = None
         self._model_state = state
         # These are cached properties, which take their value from here.
