@@ -22,6 +22,7 @@ from psyche_cli.limits import COORDINATOR_ACCOUNT_BYTES
 from psyche_cli.model.bloom import bloom_of, wallet_item
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.from_account import state_from_account
+from psyche_cli.model.instructions import Committee
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, decode_instance
@@ -239,11 +240,12 @@ class RunDriver:
 
     def report_absent(self, reporter: int, accused: int) -> None:
         """Report a member that was absent from the previous round, which drops it from the epoch."""
-        state = self.state
-        previous, index = state.previous_round, self.index(accused)
-        assert previous is not None
-        selection = CommitteeSelection.of(previous, state.config)
-        position = selection.committee_position(index)
+        state, index = self.state, self.index(accused)
+        position, committee = 0, Committee.TRAINER
+        if state.previous_round is not None:  # otherwise, the program rejects any report
+            selection = CommitteeSelection.of(state.previous_round, state.config)
+            position = selection.committee_position(index)
+            committee = selection.committee(position)
         identity = state.epoch.clients[index].id
         wallet = self.members[reporter]
         self._send(
@@ -252,7 +254,7 @@ class RunDriver:
                 **self._accounts(wallet),
                 accused=self.members[accused].address,
                 accused_p2p_identity=identity.p2p_identity,
-                committee=name_in_program(selection.committee(position)),
+                committee=name_in_program(committee),
                 position=position,
                 index=index,
             ),
