@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from psyche_cli.operations.rewards.payloads import CollateralAmount
-from psyche_cli.payload_types import Address, Constraint, Unsigned
+from psyche_cli.operations.runs.payloads import ClientStateText
+from psyche_cli.payload_types import Address, Unsigned
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,7 @@ class MemberData:
     must_join_again: Annotated[bool, "Whether it does not take part in the next epoch unless it joins again."]
     joined_too_late: Annotated[bool, "Whether it joined the epoch in progress too late, which has no effect."]
     in_epoch: Annotated[bool, "Whether it is a client of the epoch in progress."]
-    health: Annotated[
-        str | None,
-        Constraint(choices=("Healthy", "Dropped", "Withdrawn", "Ejected")),
-        "In the latest epoch; null if it was not in it.",
-    ]
+    health: Annotated[ClientStateText | None, "In the latest epoch; null if it was not in it."]
     left_in_round: Annotated[
         Unsigned | None, "The round of that epoch, from 0, at whose end it left; null if it did not."
     ]
