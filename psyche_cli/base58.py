@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_SHORT: Final = 100
 _VALUES: Final = {character: value for value, character in enumerate(ALPHABET)}
 
 
@@ -22,16 +23,27 @@ def encode(data: bytes) -> str:
 def decode(text: str) -> bytes:
     """Decode base58 text, the inverse of ``encode``. Raises ValueError for a character outside the alphabet.
 
-    The time is quadratic in the length, so callers must limit the length of untrusted input.
+    The time grows faster than the length, so callers must limit the length of untrusted input: 400,000 characters take
+    about a second.
     """
     position = first_invalid_position(text)
     if position is not None:
         raise ValueError(f"{text[position]!r} is not a base58 character")
+    number = _number(text)
+    zeros = len(text) - len(text.lstrip("1"))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _number(text: str) -> int:
+    """The number with these digits. Long text is split in halves, because multiplying large numbers is fast."""
+    if len(text) > _SHORT:
+        half = len(text) // 2
+        power: int = 58**half
+        return _number(text[:-half]) * power + _number(text[-half:])
     number = 0
     for character in text:
         number = number * 58 + _VALUES[character]
-    zeros = len(text) - len(text.lstrip("1"))
-    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return number
 
 
 def first_invalid_position(text: str) -> int | None:

@@ -49,13 +49,30 @@ def test_every_layout_is_read_and_named(offline: CommandLine, tmp_path: Path, na
 FORMS: dict[str, Callable[[bytes], bytes]] = {
     "raw": lambda data: data,
     "hex": lambda data: data.hex().encode(),
+    "base58": lambda data: base58_of(data).encode(),
     "base64": base64.b64encode,
     "wrapped base64": base64.encodebytes,
     "getAccountInfo": lambda data: rpc({"context": {"slot": 5}, "value": of(data)}),
     "getAccountInfo compressed": lambda data: rpc({"context": {"slot": 5}, "value": compressed(data)}),
     "solana account": lambda data: json.dumps({"pubkey": str(PUBLISHED.treasurer), "account": of(data)}).encode(),
     "getProgramAccounts": lambda data: rpc([{"pubkey": str(PUBLISHED.treasurer), "account": of(data)}]),
+    "getProgramAccounts with its slot": lambda data: rpc(
+        {"context": {"slot": 5}, "value": [{"pubkey": str(PUBLISHED.treasurer), "account": compressed(data)}]}
+    ),
 }
+
+
+def base58_of(data: bytes) -> str:
+    """Base58 of a large account: the digits of its halves, because the usual way takes a minute."""
+
+    def digits(number: int, count: int) -> str:
+        if count <= 50:
+            return "".join(base58.ALPHABET[number // 58**place % 58] for place in reversed(range(count)))
+        low = count // 2
+        high, rest = divmod(number, 58**low)
+        return digits(high, count - low) + digits(rest, low)
+
+    return digits(int.from_bytes(data, "big"), len(data) * 1366 // 1000 + 1).lstrip("1")
 
 
 def rpc(result: Any) -> bytes:
@@ -78,8 +95,8 @@ def test_every_form_is_read(offline: CommandLine, tmp_path: Path, form: str) -> 
     file.write_bytes(FORMS[form](image("v1")))
     [found] = json.loads(offline("decode", file).stdout)["accounts"]
     assert found["layout"] == "v1"
-    assert found["lamports"] == (None if form in ("raw", "hex", "base64", "wrapped base64") else 7)
-    assert (found["address"] is None) is (form not in ("solana account", "getProgramAccounts"))
+    assert found["lamports"] == (None if form in ("raw", "hex", "base58", "base64", "wrapped base64") else 7)
+    assert (found["address"] is None) is (not form.startswith(("solana account", "getProgramAccounts")))
     assert ("address" in found["content"]) is (found["address"] is not None)
 
 
@@ -137,6 +154,7 @@ def test_standard_input_is_read(offline: CommandLine) -> None:
     assert json.loads(outcome.stdout)["accounts"][0]["layout"] == "v0"
 
 
+CLOSED = "11111111111111111111111111111111"
 KEYPAIR = Keypair.from_seed(bytes(range(32)))
 
 
@@ -149,6 +167,28 @@ KEYPAIR = Keypair.from_seed(bytes(range(32)))
         (b"[" * 100_000, ExitCode.USAGE, "is not valid JSON"),
         (b'{"a": 1}', ExitCode.USAGE, "is JSON, but not an account"),
         (rpc(None), ExitCode.USAGE, "says that the account does not exist"),
+        (rpc({"context": {"slot": 5}, "value": None}), ExitCode.USAGE, "says that the account does not exist"),
+        (b"null", ExitCode.USAGE, "says that the account does not exist"),
+        (b" \n\t ", ExitCode.USAGE, "is empty"),
+        (
+            b'{"jsonrpc": "2.0", "error": {"code": -32602, "message": "Invalid param"}, "id": 1}',
+            ExitCode.USAGE,
+            "is the response to a request that failed: Invalid param.",
+        ),
+        (
+            rpc({"value": {**of(b""), "data": {"program": "spl-token", "parsed": {}, "space": 82}}}),
+            ExitCode.USAGE,
+            "in the encoding jsonParsed, which lacks its bytes",
+        ),
+        (
+            rpc({"value": {**of(ACCOUNT), "space": 119160}}),
+            ExitCode.USAGE,
+            "contains only 8 of the 119,160 bytes of an account",
+        ),
+        (rpc({"value": {**of(b""), "data": ["2" * 400_001, "base58"]}}), ExitCode.USAGE, "is JSON, but not an account"),
+        (rpc({"value": {**of(b""), "data": ["0", "base58"], "owner": "0"}}), ExitCode.USAGE, "is JSON, but not an"),
+        (rpc({"value": of(b"")}), ExitCode.ACCOUNT, "of 0 bytes begins with nothing"),
+        (b"2" * 400_001, ExitCode.USAGE, "contains neither an account nor"),
         (rpc({"value": {"data": "x", "owner": 5}}), ExitCode.USAGE, "is JSON, but not an account"),
         (rpc({"value": {"data": ["", "x"], "owner": str(PUBLISHED.coordinator)}}), ExitCode.USAGE, "not an account"),
         (bytes(50), ExitCode.ACCOUNT, "of 50 bytes begins with 0000000000000000"),
@@ -171,6 +211,52 @@ def test_what_is_no_account_is_refused(
     assert message in outcome.stderr
     assert outcome.json["ok"] is False  # a verb that prints a document prints the error as one, too
     assert str(KEYPAIR) not in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize("encoding", ["base58", "binary", "old form"])
+def test_a_small_account_is_read_as_base58_in_json(offline: CommandLine, tmp_path: Path, encoding: str) -> None:
+    text = base58.encode((account_discriminator("Participant") + bytes(17)).ljust(32, b"\0"))
+    file = tmp_path / "account"
+    data = text if encoding == "old form" else [text, encoding]
+    file.write_bytes(rpc({"value": {**of(b""), "owner": str(PUBLISHED.treasurer), "data": data}}))
+    [found] = json.loads(offline("decode", file).stdout)["accounts"]
+    assert (found["type"], found["owner"]) == ("Participant", str(PUBLISHED.treasurer))
+
+
+def test_another_owner_is_reported(offline: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "account"
+    imitation = {**of(image("v1")), "owner": str(PUBLISHED.treasurer)}
+    file.write_bytes(rpc({"value": imitation}))
+    outcome = offline("decode", file)
+    assert json.loads(outcome.stdout)["accounts"][0]["content"]["status"]["state"] == "Uninitialized"
+    assert f"not owned by the published program of that type, but by {PUBLISHED.treasurer}." in outcome.stderr
+    file.write_bytes(rpc([{"account": one} for one in (imitation, of(image("v1")), {**imitation, "owner": CLOSED})]))
+    outcome = offline("decode", file)
+    assert (
+        f"2 accounts are not owned by the published program of that type, but by {PUBLISHED.treasurer} and others"
+        in (outcome.stderr)
+    )
+    file.write_bytes(rpc({"value": of(image("v1"))}))
+    assert offline("decode", file).stderr == ""
+
+
+def test_a_closed_account_has_another_owner_and_no_data(offline: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "account"
+    file.write_bytes(rpc({"value": {**of(b""), "owner": CLOSED}}))
+    outcome = offline("decode", file)
+    assert outcome.code is ExitCode.ACCOUNT
+    assert "of 0 bytes begins with nothing" in outcome.stderr
+
+
+def test_a_file_may_be_large_but_not_endless(offline: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "accounts"
+    file.write_bytes(rpc([{"account": of(image("v1"))}] * 100))
+    assert len(json.loads(offline("decode", file).stdout)["accounts"]) == 100
+    with file.open("wb") as stream:
+        stream.truncate(64 * 1024 * 1024 + 1)
+    outcome = offline("decode", file)
+    assert outcome.code is ExitCode.USAGE
+    assert "is larger than 64 MiB" in outcome.stderr
 
 
 def test_a_missing_file_is_named(offline: CommandLine, tmp_path: Path) -> None:

@@ -133,6 +133,28 @@ def test_a_program_that_fails_after_an_inner_call_succeeded_is_the_one() -> None
     assert (failure.program_name, failure.name, failure.details) == ("treasurer", "InvalidParameter", ())
 
 
+@pytest.mark.parametrize(
+    ("code", "name", "hint"),
+    [
+        (6000, "RunIdInvalidLength", "Choose a run id"),
+        (6001, "ParticipantClientNotFound", "Only a wallet that has joined"),
+        (6002, "ClaimerSignerMismatch", "Rewards are claimed by the claimer"),
+        (6003, "ClaimedPointsExceedEarnedPoints", "Claim at most"),
+    ],
+)
+def test_the_treasurer_of_another_layout_numbers_its_errors_differently(code: int, name: str, hint: str) -> None:
+    logs = [
+        f"Program {TREASURER} invoke [1]",
+        f"Program log: AnchorError thrown in x.rs:1. Error Code: {name}. Error Number: {code}. Error Message: Why.",
+        f"Program {TREASURER} failed: custom program error: {code:#x}",
+    ]
+    failure = explain(custom(code), logs, [TREASURER])
+    assert (failure.name, failure.message) == (name, "Why")
+    assert failure.hint.startswith(hint)
+    unlogged = explain(custom(code), (), [TREASURER])
+    assert (unlogged.name == name) is (code > 6001)  # without a log, the numbers of v1 are assumed
+
+
 def test_the_earlier_instructions_of_the_transaction_do_not_matter() -> None:
     logs = [
         f"Program {SYSTEM_PROGRAM} invoke [1]",

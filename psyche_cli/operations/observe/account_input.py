@@ -20,8 +20,8 @@ from psyche_cli.private_keys import key_bytes, refuse_key_as_path
 from psyche_cli.texts import decoded
 
 _LARGEST: Final = 64 * 1024 * 1024
-_LONGEST_BASE58: Final = 10_000
-"""Decoding base58 takes quadratic time; a longer text takes seconds."""
+_LONGEST_BASE58: Final = 400_000
+"""More than twice that of a coordinator account; decoding a longer text takes seconds."""
 
 _FORMS: Final = (
     "Give the account's bytes, or their hexadecimal, base64 or base58 text, or the JSON of getAccountInfo, "
@@ -67,7 +67,7 @@ def read_accounts(environment: Environment, path: Path, is_known: Callable[[byte
         text = ""
     if not text or "\0" in text:
         return GivenAccounts([GivenAccount(content)], is_list=False)  # its decoder refuses it
-    if text.startswith(("{", "[")) and not key_bytes(text):
+    if (text.startswith(("{", "[")) or text == "null") and not key_bytes(text):
         return _from_json(text, name)
     return GivenAccounts([GivenAccount(_from_text(text, name, is_known))], is_list=False)
 
@@ -120,8 +120,13 @@ def _from_json(text: str, name: str) -> GivenAccounts:
         if inner is value:
             break
         value = inner
+    if isinstance(value, dict) and isinstance(value.get("error"), dict):
+        raise UsageError(f"{name} is the response to a request that failed: {value['error'].get('message')}.")
     if value is None:
-        raise UsageError(f"{name} says that the account does not exist.")
+        raise UsageError(
+            f"{name} says that the account does not exist.",
+            hint="It was never created, or it was closed. Check the address and the cluster.",
+        )
     if isinstance(value, list):
         return GivenAccounts([_account(one, name) for one in value if one is not None], is_list=True)
     return GivenAccounts([_account(value, name)], is_list=False)
@@ -131,9 +136,19 @@ def _account(value: Json, name: str) -> GivenAccount:
     try:
         address = value.get("pubkey")
         fields = value.get("account", value)
-        lamports = fields.get("lamports")
+        if isinstance(fields["data"], dict):
+            raise UsageError(
+                f"{name} contains an account in the encoding jsonParsed, which lacks its bytes.",
+                hint="Request the encoding base64.",
+            )
+        data, lamports, space = _data(fields["data"]), fields.get("lamports"), fields.get("space")
+        if isinstance(space, int) and space != len(data):
+            raise UsageError(
+                f"{name} contains only {len(data):,} of the {space:,} bytes of an account.",
+                hint="Request it without dataSlice.",
+            )
         return GivenAccount(
-            _data(fields["data"]),
+            data,
             None if address is None else Pubkey.from_string(address),
             Pubkey.from_string(fields["owner"]),
             int(lamports) if isinstance(lamports, int) else None,
@@ -149,7 +164,7 @@ def _data(value: Json) -> bytes:
         from psyche_cli.solana.rpc.answers import decompressed
 
         return decompressed(_base64(text))
-    data = {"base64": _base64, "base58": _base58}[encoding](text)
-    if len(data) > MAX_ACCOUNT_BYTES:
-        raise ValueError("an account is smaller")
+    data = {"base64": _base64, "base58": _base58, "binary": _base58}[encoding](text)
+    if len(data) > MAX_ACCOUNT_BYTES or (text and not data):
+        raise ValueError("an account is smaller, and base58 is valid and short")
     return data

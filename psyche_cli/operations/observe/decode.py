@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -50,6 +50,7 @@ def decode_file(environment: Environment, path: Path, *, full: bool = False) -> 
     single account, AccountError.
     """
     given = read_accounts(environment, path, lambda data: data[:DISCRIMINATOR_BYTES] in _TYPES)
+    _report_owners(environment, given.accounts)
     found: list[DecodedAccount] = []
     for one in given.accounts:
         try:
@@ -83,6 +84,22 @@ def _decoded(given: GivenAccount, *, full: bool) -> DecodedAccount:
     values = decode(RawAccount(address, owner, given.lamports or 0, given.data))._asdict()
     content = {key: _plain(value) for key, value in values.items() if key not in ("address", "lamports")}
     return {**_outline(given, name, None), "content": content}
+
+
+def _report_owners(environment: Environment, accounts: Sequence[GivenAccount]) -> None:
+    """Report accounts that a program other than the published one owns: another deployment, or an imitation."""
+    others = []
+    for one in accounts:
+        name = _TYPES.get(one.data[:DISCRIMINATOR_BYTES])
+        expected = None if name is None else _SMALL[name][0] if name in _SMALL else PUBLISHED.coordinator
+        if one.owner is not None and expected is not None and one.owner != expected:
+            others.append(one)
+    if others:
+        subject = f"The account{_named(others[0])} is" if len(accounts) == 1 else f"{len(others)} accounts are"
+        environment.diagnostics.line(
+            f"{subject} not owned by the published program of that type, but by {others[0].owner}"
+            f"{' and others' if len({one.owner for one in others}) > 1 else ''}."
+        )
 
 
 def _outline(given: GivenAccount, name: str | None, layout: str | None) -> DecodedAccount:

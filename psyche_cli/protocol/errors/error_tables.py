@@ -164,3 +164,18 @@ ACCOUNT_HINTS: dict[tuple[int, str], str] = {
     (3012, "collateral_mint"): "This mint does not exist on this cluster.",
 }
 """Hints by Anchor error code and the account named in the program's log."""
+
+CLAIMER: dict[tuple[str, int], tuple[str, str]] = {
+    ("coordinator", 6024): ("FixedStringTooLong", "A text is too long"),
+    ("treasurer", 6002): ("ClaimerSignerMismatch", "The signer is not the claimer of the member"),
+    ("treasurer", 6003): ("ClaimedPointsExceedEarnedPoints", "The claimed points exceed the earned points"),
+}
+"""Numbers that only the programs of layout v2-claimer use. The treasurer's 6000 and 6001 have other meanings there."""
+
+CLAIMER_HINTS: dict[tuple[str, str], str] = {
+    ("treasurer", "RunIdInvalidLength"): HINTS[("treasurer", 6001)],
+    ("treasurer", "ParticipantClientNotFound"): "Only a wallet that has joined the run can have rewards.",
+    ("treasurer", "ClaimerSignerMismatch"): "Rewards are claimed by the claimer that the member named when it joined.",
+    ("treasurer", "ClaimedPointsExceedEarnedPoints"): HINTS[("treasurer", 6000)],
+}
+"""By the name of the error."""

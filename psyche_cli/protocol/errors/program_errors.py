@@ -93,8 +93,7 @@ def explain_failure(
     account = _blamed_account(lines)
     details = tuple(_explanations(lines, program_name))
     if isinstance(reason, int):
-        name, message = _custom(program_name, reason, lines)
-        hint = _custom_hint(program_name, reason, account)
+        name, message, hint = _custom(program_name, reason, lines, account)
         return ProgramFailure(program_name, program_id, reason, name, message, index, hint, account, details)
     message, hint = error_tables.INSTRUCTION.get(reason, (_words(reason), ""))
     return ProgramFailure(program_name, program_id, None, reason, message, index, hint, account, details)
@@ -161,8 +160,11 @@ def _innermost_failure(logs: Sequence[str]) -> _Failed | None:
     return None
 
 
-def _custom(program_name: str, code: int, lines: Sequence[str]) -> tuple[str, str]:
-    """The name and message of a numbered error: from the tables here, else from the program's log."""
+def _custom(program_name: str, code: int, lines: Sequence[str], account: str) -> tuple[str, str, str]:
+    """The name, message and hint of a numbered error: from the tables here, else from the program's log.
+
+    The log decides if it names another error: the programs of layout v2-claimer number theirs differently.
+    """
     table: dict[int, tuple[str, str]] = {}
     if program_name in PSYCHE_PROGRAM_NAMES:
         table = error_tables.FRAMEWORK | _idl_errors(program_name)
@@ -170,13 +172,22 @@ def _custom(program_name: str, code: int, lines: Sequence[str]) -> tuple[str, st
         table = error_tables.SYSTEM
     elif program_name in ("spl-token", "spl-token-2022"):
         table = error_tables.SPL_TOKEN
-    if code in table:
-        return table[code]
+    logged = _logged_error(code, lines)
+    has_other_name = logged is not None and code in table and logged[0] != table[code][0]
+    if code in table and (code in error_tables.FRAMEWORK or not has_other_name):
+        return *table[code], _custom_hint(program_name, code, account)
+    unknown = error_tables.CLAIMER.get((program_name, code), ("Custom", f"Error {code} ({code:#x})"))
+    name, message = logged or unknown
+    return name, message, error_tables.CLAIMER_HINTS.get((program_name, name), "")
+
+
+def _logged_error(code: int, lines: Sequence[str]) -> tuple[str, str] | None:
+    """The name and message with which the program logged this error; None if it did not."""
     for line in lines:
         match = re.search(r"Error Code: (\w+)\. Error Number: (\d+)\. Error Message: (.*?)\.?$", line)
         if match and int(match[2]) == code:
             return match[1], match[3]
-    return "Custom", f"Error {code} ({code:#x})"
+    return None
 
 
 def _idl_errors(program: str) -> dict[int, tuple[str, str]]:
