@@ -37,9 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
     # Set in the pytest-xdist controller, which passes its options to the workers.
     if config.option.random_seed is None:
         config.option.random_seed = random.SystemRandom().randrange(2**32)
+    config.addinivalue_line("markers", "first: takes long, and starts first so that no worker waits for it at the end")
     settings.load_profile(counts.FULL if config.option.full else counts.QUICK)
     if config.option.instructions is None:
         config.option.instructions = counts.repetitions(INSTRUCTIONS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from mypy import build, nodes, types
 from mypy.config_parser import parse_config_file
 from mypy.find_sources import create_source_list
@@ -122,6 +123,7 @@ def checked(source: str | Path) -> build.BuildResult:
     return build.build(create_source_list([str(source)], options), options)
 
 
+@pytest.mark.first
 def test_no_number_is_used_as_a_condition() -> None:
     found = list(faults(checked(ROOT / "psyche_cli")))
     assert not found, "compare with None or with 0 instead:\n" + "\n".join(found)

@@ -21,8 +21,8 @@ from .world import World, build_world
 
 KINDS = (*BEFORE, *EITHER, *ALWAYS, *SENDING_ONLY)
 HEALTHY = (0, 1, 2, 4)
-"""How many requests are answered before the fault begins: one of these numbers for each kind of fault, or all with
-``--full``."""
+"""How many requests are answered before the fault begins: all of these numbers with ``--full``. By default, a verb
+meets every second kind of fault, after one of these numbers; verbs differ in both."""
 
 
 class SteadySchedule(Schedule):
@@ -92,7 +92,8 @@ def test_stdout_is_one_json_document_without_keys(place: Place, verb: str, full:
     wrong = [
         f"{kind} after {healthy} requests: {problem}"
         for number, kind in enumerate(KINDS, len(verb))
-        for healthy in (HEALTHY if full else (HEALTHY[number % len(HEALTHY)],))
+        if full or number % 2 == 0
+        for healthy in (HEALTHY if full else (HEALTHY[number // 2 % len(HEALTHY)],))
         for problem in place.run(verb, kind, healthy)
     ]
     assert not wrong, "\n".join(wrong)
