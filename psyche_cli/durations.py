@@ -49,3 +49,11 @@ def format_duration(seconds: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def rough_duration(seconds: int) -> str:
+    """Format seconds as text with at most the two largest units, rounded down, such as ``3d4h`` or ``1m20s``."""
+    for size in (86400, 3600):
+        if seconds >= size:
+            return format_duration(seconds - seconds % (3600 if size == 86400 else 60))
+    return format_duration(seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from psyche_cli.errors import ExitCode
 
@@ -34,6 +34,16 @@ class Toned(str):
         return text
 
 
+class Span(NamedTuple):
+    """A part of a line: text, and its tone or style; None for plain text."""
+
+    text: str
+    style: Tone | Literal["bold", "dim"] | None = None
+
+
+Line: TypeAlias = Sequence[Span]
+"""A line of a screen, which is not wrapped."""
+
 Payload = TypeVar("Payload", bound="DataclassInstance | Mapping[str, object]", covariant=True)
 """The machine-readable data of a result, usually a frozen dataclass specific to the command."""
 
@@ -57,7 +67,7 @@ class OperationResult(Generic[Payload]):
         warnings: tuple[str, ...] = (),
         next_steps: tuple[str, ...] = (),
         answer_is_no: bool = False,
-        body: Callable[[int, bool], Sequence[str]] | None = None,
+        body: Callable[[int, bool], Sequence[str | Line]] | None = None,
     ) -> None:
         self.summary = summary
         self.data = data

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from psyche_cli.folding import cells, folded
-from psyche_cli.results import Tone
+from psyche_cli.results import Span, Tone
 from psyche_cli.styles import BOLD, DIM, GREEN, RED, YELLOW, styled
 
 _INDENT, _GAP = 2, 2
@@ -14,6 +15,7 @@ _ADDRESS = 44
 own. On a narrow terminal, it may leave less."""
 _LEAST_LABEL = 20
 _CODES: dict[Tone, str] = {"good": GREEN, "caution": YELLOW, "bad": RED}
+_STYLES: dict[str, str] = {"good": GREEN, "caution": YELLOW, "bad": RED, "bold": BOLD, "dim": DIM}
 
 
 class Row(NamedTuple):
@@ -53,6 +55,14 @@ def terminal_layout(title: str, rows: list[Row], *, columns: int, with_styles: b
             lines.append(f"{' ' * _INDENT}{label}{' ' * _GAP}{values.pop(0)}")
         lines += [" " * indent + value for value in values]
     return "\n".join(lines)
+
+
+def styled_spans(spans: Iterable[Span], *, with_styles: bool) -> str:
+    """A line of printable spans, with their styles only if ``with_styles``."""
+    return "".join(
+        styled(_STYLES[span.style], span.text) if with_styles and span.style is not None else span.text
+        for span in spans
+    )
 
 
 def _values(row: Row, width: int, with_styles: bool) -> list[str]:

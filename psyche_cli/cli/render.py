@@ -14,7 +14,7 @@ from psyche_cli.exact_numbers import with_strings
 from psyche_cli.json_text import json_text
 from psyche_cli.json_values import to_json
 from psyche_cli.printable import encodable, is_utf8, printable
-from psyche_cli.results import Document, JsonValue, OperationResult, PlainText, Result, Toned
+from psyche_cli.results import Document, JsonValue, Line, OperationResult, PlainText, Result, Toned
 
 if TYPE_CHECKING:
     from psyche_cli.cli.layout import Row
@@ -132,9 +132,17 @@ class Renderer:
             self._out(plain_layout(title, rows))
         if result.body is not None:
             lines = result.body(environment.columns, environment.stdout_is_utf8)
-            self._out("\n".join(map(self._shown, ["", *lines])))
+            with_styles = environment.may_style(self._stdout)
+            self._out("\n".join(["", *(self._body_line(line, with_styles) for line in lines)]))
         for step in result.next_steps:
             self._progress(f"Next: {step}")
+
+    def _body_line(self, line: str | Line, with_styles: bool) -> str:
+        if isinstance(line, str):
+            return self._shown(line)
+        from psyche_cli.cli.layout import styled_spans
+
+        return styled_spans([span._replace(text=self._shown(span.text)) for span in line], with_styles=with_styles)
 
     def _row(self, detail: tuple[str, str]) -> Row:
         from psyche_cli.cli.layout import Row

@@ -32,6 +32,7 @@ from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, 
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
 from psyche_cli.operations.status.member_payloads import MemberListData
+from psyche_cli.operations.status.show_payloads import ShowData
 from psyche_cli.operations.status.wait_payloads import ReachedData
 from psyche_cli.operations.transactions import payloads as transactions
 from psyche_cli.operations.transactions.explain_payloads import ExplainedData
@@ -67,6 +68,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "list-runs": OperationResult[RunListData],
     "explain": OperationResult[DiagnosisData | StateDiagnosisData],
     "members": OperationResult[MemberListData],
+    "show": OperationResult[ShowData],
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
     "cost": OperationResult[CostData],

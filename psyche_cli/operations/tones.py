@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import Toned
+from psyche_cli.results import Tone, Toned
 
 _PROGRESSES = (
     RunState.WARMUP,
@@ -20,4 +20,9 @@ def shown_state(state: RunState, rest: str = "", *, pausing: bool = False) -> To
     ``pausing`` adds that a pause is pending.
     """
     name = state.text + (" (pause pending)" if pausing else "")
-    return Toned(name, "good" if state in _PROGRESSES and not pausing else "caution", rest)
+    return Toned(name, state_tone(state, pausing=pausing), rest)
+
+
+def state_tone(state: RunState, *, pausing: bool = False) -> Tone:
+    """The tone of a run's state: good if it trains or is finished, otherwise a caution."""
+    return "good" if state in _PROGRESSES and not pausing else "caution"

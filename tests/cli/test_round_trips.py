@@ -169,6 +169,12 @@ def test_a_dump_takes_two(house: House, treasurer: bool) -> None:
     assert house.chain.requests[before:] == [READ, READ]
 
 
+@pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
+def test_a_screen_takes_two(house: House, treasurer: bool) -> None:
+    run_id = house.run(treasurer=treasurer)
+    assert requests_of(house, "show", "--run-id", run_id) == [READ, f"{READ}+getSignaturesForAddress"]
+
+
 def test_a_new_mint_takes_four(house: House) -> None:
     assert requests_of(house, "localnet", "new-mint") == [READ, *DELIVERY]
 

@@ -103,6 +103,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("checkpoint", "--run-id", "joined", "--repo", "owner/model"),
         ("wait", *run, "--step", "0"),
         ("list-runs",),
+        ("show", "--run-id", "test"),
         ("cost", *run),
         ("authority", "check", *run),
         ("explain", *run),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 
 from psyche_cli.errors import HttpStatusError, Json, NetworkError, TimedOut, Unreachable
 from psyche_cli.solana.rpc.client import RpcClient
@@ -189,6 +190,33 @@ def test_accounts_are_read_with_a_simulation(answer: Answer, batched: list[bool]
     assert [isinstance(body, list) for body in endpoint.bodies] == batched
     [first, *_] = endpoint.bodies
     assert [one["method"] for one in first] == ["getMultipleAccounts", "simulateTransaction"]
+
+
+TRANSACTIONS = [
+    {"signature": str(Signature.default()), "slot": 4, "err": None, "blockTime": 7},
+    {"signature": str(Signature.default()), "slot": 3, "err": "AccountInUse", "blockTime": None},
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "batched"),
+    [
+        (lambda ids: [result(ids[0], READS), result(ids[1], TRANSACTIONS)], [True]),
+        (lambda ids: [result(ids[0], {}), result(ids[1], TRANSACTIONS)], [True, False, False]),
+        (lambda ids: [result(ids[0], READS), result(ids[1], [{}])], [True, False, False]),
+        (lambda ids: error(None), [True, False, False]),
+    ],
+    ids=["in one batch", "invalid accounts", "invalid transactions", "rejected batch"],
+)
+def test_accounts_are_read_with_the_newest_transactions(answer: Answer, batched: list[bool]) -> None:
+    endpoint = Endpoint(answer, {"getMultipleAccounts": READS, "getSignaturesForAddress": TRANSACTIONS})
+    [account], transactions = RpcClient(endpoint, FakeClock()).accounts_and_signatures([B], A, limit=2)
+    assert account is not None
+    assert account.address == B
+    assert [(one.slot, one.err, one.block_time) for one in transactions] == [(4, None, 7), (3, "AccountInUse", None)]
+    assert [isinstance(body, list) for body in endpoint.bodies] == batched
+    params = endpoint.bodies[-1][1]["params"] if len(batched) == 1 else endpoint.bodies[-1]["params"]
+    assert params == [str(A), {"commitment": "confirmed", "limit": 2}]
 
 
 def test_no_batch_after_the_deadline() -> None:

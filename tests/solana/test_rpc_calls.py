@@ -184,7 +184,7 @@ def test_more_than_100_accounts_take_several_calls_and_none_takes_no_call() -> N
             "getSignaturesForAddress",
             [{"signature": str(SIGNATURE), "slot": 5, "err": None, "memo": None, "blockTime": 1}],
             [str(A), {"commitment": "confirmed", "limit": 1000}],
-            [AddressSignature(SIGNATURE, 5, None)],
+            [AddressSignature(SIGNATURE, 5, None, 1)],
         ),
         (
             lambda rpc: rpc.signatures_for_address(A, before=SIGNATURE, limit=7),

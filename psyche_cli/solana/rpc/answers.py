@@ -236,7 +236,9 @@ def read_address_signatures(result: Json) -> list[AddressSignature]:
         if "err" not in fields:
             raise ValueError("the transaction has no err field")
         signature = read_signature(fields.get("signature"))
-        found.append(AddressSignature(signature, as_u64(fields.get("slot")), fields["err"]))
+        time = fields.get("blockTime")
+        seconds = time if isinstance(time, int) and not isinstance(time, bool) else None
+        found.append(AddressSignature(signature, as_u64(fields.get("slot")), fields["err"], seconds))
     return found
 
 

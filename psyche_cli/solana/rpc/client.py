@@ -323,8 +323,30 @@ class RpcClient(Requester):
         self, address: Pubkey, *, before: Signature | None = None, limit: int = SIGNATURES_PER_CALL
     ) -> list[AddressSignature]:
         """Transactions that include ``address``, newest first: the newest ``limit``, or those before ``before``."""
-        options = self._ledger_options(limit=limit, **({} if before is None else {"before": str(before)}))
-        return self.call("getSignaturesForAddress", [str(address), options], read_address_signatures)
+        params = self._signatures_params(address, limit, **({} if before is None else {"before": str(before)}))
+        return self.call("getSignaturesForAddress", params, read_address_signatures)
+
+    def accounts_and_signatures(
+        self, addresses: Sequence[Pubkey], address: Pubkey, *, limit: int
+    ) -> tuple[list[RawAccount | None], list[AddressSignature]]:
+        """The accounts at ``addresses``, at most 100, and the newest transactions that include ``address``.
+
+        In one round trip if possible.
+        """
+        results = self.try_together(
+            ("getMultipleAccounts", self._accounts_params(addresses)),
+            ("getSignaturesForAddress", self._signatures_params(address, limit)),
+        )
+        if results is not None:
+            with suppress(ValueError):  # requested again below, with the errors of the single requests
+                slot, found = _slot_and_accounts(addresses, results[0])
+                signatures = read_address_signatures(results[1])
+                self.remember(slot, dict(zip(addresses, found, strict=True)))
+                return found, signatures
+        return self.accounts(addresses), self.signatures_for_address(address, limit=limit)
+
+    def _signatures_params(self, address: Pubkey, limit: int, **more: Json) -> list[Json]:
+        return [str(address), self._ledger_options(limit=limit, **more)]
 
     def transaction_logs(self, signature: Signature) -> tuple[str, ...] | None:
         """The logs of a transaction, or None if the ledger does not (yet) contain it."""

@@ -64,11 +64,12 @@ class LandedTransaction(NamedTuple):
 
 
 class AddressSignature(NamedTuple):
-    """A transaction that includes an address: signature, slot, and error or None."""
+    """A transaction that includes an address: signature, slot, error or None, and Unix time in seconds if known."""
 
     signature: Signature
     slot: int
     err: Json
+    block_time: int | None = None
 
 
 class TokenAmount(NamedTuple):

@@ -1,0 +1,220 @@
+"""Show a run on one screen: its state, what ends it, how far it is, its members and its money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from psyche_cli.durations import rough_duration
+from psyche_cli.lifecycle.psyche_run import PSYCHE_RUN
+from psyche_cli.model.committee import expected_witnesses, quorum
+from psyche_cli.model.outcomes import Abort
+from psyche_cli.model.states import CoordinatorState
+from psyche_cli.model.transitions import next_data_index
+from psyche_cli.operations.observe.cost import trained_sequences
+from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
+from psyche_cli.operations.runs.find import Run, locate_run
+from psyche_cli.operations.status.membership import Membership, membership_of
+from psyche_cli.operations.status.observation import Observation, addresses_of, observation_of
+from psyche_cli.operations.status.screen import screen_lines
+from psyche_cli.operations.status.show_payloads import (
+    EpochProgress,
+    LatestTransaction,
+    MemberNumbers,
+    Rates,
+    RoundWitnesses,
+    RunProgress,
+    ShowData,
+    StateEnd,
+    TreasuryData,
+)
+from psyche_cli.operations.status.timing import Timing, timing_of
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.results import OperationResult
+from psyche_cli.run_config.forecast import Forecast, slowest_pace
+from psyche_cli.run_config.rules import check_run, is_unset
+
+if TYPE_CHECKING:
+    from psyche_cli.operations.sessions import Session
+    from psyche_cli.solana.rpc.types import AddressSignature
+    from psyche_cli.suggestions import GivenOptions
+
+LATEST_TRANSACTIONS: Final = 3
+"""The transactions that are shown."""
+
+
+def show(session: Session, *, run_id: str, treasurer_index: int | None = None) -> OperationResult[ShowData]:
+    """Show a run.
+
+    Takes two round trips. Raises RunNotFound, AccountNotFound, AccountError, UsageError, NetworkError.
+    """
+    located = locate_run(session, run_id, treasurer_index)
+    found, transactions = session.rpc.accounts_and_signatures(
+        addresses_of(located), located.instance.coordinator_account, limit=LATEST_TRANSACTIONS
+    )
+    data = show_data(observation_of(located, found), transactions, session.given)
+    return OperationResult(summary=title_of(data), data=data, body=partial(screen_lines, data))
+
+
+def title_of(data: ShowData) -> str:
+    """The run and its state in one line."""
+    name = f" ({data.name})" if data.name else ""
+    return f"Run {data.run_id}{name}: {data.state}"
+
+
+def show_data(observation: Observation, transactions: Sequence[AddressSignature], given: GivenOptions) -> ShowData:
+    """Everything that the screen of a run shows. Raises MalformedAccount."""
+    run, state, now = observation.run, observation.state, observation.now
+    timing = timing_of(state, now)
+    membership = membership_of(state)
+    in_epoch = state.run_state == RunState.WARMUP or state.run_state.is_active
+    return ShowData(
+        run_id=run.run_id,
+        name=str(state.metadata.get("name", "")),
+        coordinator_account=str(run.account.address),
+        layout="v1",
+        now=now,
+        slot=observation.clock.slot,
+        state=state.run_state.text,
+        meaning=PSYCHE_RUN.states_by_name[state.run_state.variant].meaning,
+        since=timing.since,
+        pending_pause=state.pending_pause,
+        ends=_state_end(timing),
+        epoch=state.progress["epoch"],
+        epoch_progress=_epoch_progress(state, timing),
+        progress=_progress(run, state, timing),
+        members=_members(membership, in_epoch=in_epoch),
+        witnesses=_witnesses(state),
+        rates=_rates(run, state, in_epoch=in_epoch),
+        treasury=_treasury(run),
+        transactions=[
+            LatestTransaction(signature=str(one.signature), slot=one.slot, time=one.block_time, error=one.err)
+            for one in transactions
+        ],
+        attention=list(_attention(run, state, timing, given)),
+    )
+
+
+def _state_end(timing: Timing) -> StateEnd:
+    return StateEnd(
+        waits_for=timing.waits_for,
+        present=timing.present,
+        needed=timing.needed,
+        missing=timing.missing,
+        earliest=timing.earliest,
+        latest=timing.latest,
+        seconds_left=None if timing.latest is None else max(timing.latest - timing.now, 0),
+        overdue_seconds=timing.overdue,
+    )
+
+
+def _epoch_progress(state: CoordinatorState, timing: Timing) -> EpochProgress | None:
+    end = timing.epoch_end
+    if end is None:
+        return None
+    return EpochProgress(
+        start=state.epoch.start_timestamp,
+        rounds_done=max(state.step - state.epoch.start_step, 0),
+        fewest_rounds_left=end.fewest,
+        most_rounds_left=end.most,
+        estimated_rounds_left=end.estimated_rounds,
+        earliest_end=end.earliest,
+        latest_end=end.latest,
+        estimated_end=end.estimate,
+    )
+
+
+def _progress(run: Run, state: CoordinatorState, timing: Timing) -> RunProgress:
+    last_step = max(state.config["total_steps"] - 1, 0)
+    return RunProgress(
+        step=state.step,
+        last_step=last_step,
+        steps_done=max(last_step - timing.steps_left, 0),
+        steps_left=timing.steps_left,
+        tokens_done=_sequences_done(run, state) * state.max_seq_len,
+        tokens_total=_total_tokens(state.config, state.model),
+        seconds_per_step=None if timing.pace is None else round(timing.pace.seconds, 3),
+        measured_steps=0 if timing.pace is None else timing.pace.measured,
+        seconds_left=None if timing.seconds_left is None else max(timing.seconds_left, 0),
+        estimated_end=timing.run_end,
+    )
+
+
+def _sequences_done(run: Run, state: CoordinatorState) -> int:
+    """The sequences of all steps that are done. In Cooldown, the last round is over, but still the current one."""
+    try:
+        return next_data_index(state) if state.run_state == RunState.COOLDOWN else trained_sequences(run)
+    except Abort:
+        return trained_sequences(run)
+
+
+def _total_tokens(config: Mapping[str, int], model: Mapping[str, Any]) -> int | None:
+    if is_unset(config) or check_run(config, model):
+        return None
+    return Forecast(config, model, slowest_pace(config)).tokens
+
+
+def _members(membership: Membership, *, in_epoch: bool) -> MemberNumbers:
+    alive = sum(member.is_healthy for member in membership.members)
+    return MemberNumbers(
+        all=len(membership.members),
+        in_epoch=membership.in_epoch,
+        alive=alive,
+        exited=membership.by_health.total() - alive if in_epoch else 0,
+        pending=membership.pending,
+        joined_next=membership.joined,
+        must_join_again=membership.must_join_again,
+    )
+
+
+def _witnesses(state: CoordinatorState) -> RoundWitnesses | None:
+    if state.run_state not in (RunState.ROUND_TRAIN, RunState.ROUND_WITNESS):
+        return None
+    received = len(state.current_round.witnesses)
+    return RoundWitnesses(
+        received=received,
+        expected=expected_witnesses(state.config, len(state.epoch.clients)),
+        needed=quorum(max(received, 1), state.config) if state.config["witness_nodes"] > 0 else 1,
+    )
+
+
+def _rates(run: Run, state: CoordinatorState, *, in_epoch: bool) -> Rates:
+    decimals = 0 if run.treasury is None else run.treasury.mint.decimals
+    now, after = state.current_epoch_rates, state.future_epoch_rates
+    return Rates(
+        unit="points" if run.treasury is None else "collateral",
+        decimals=decimals,
+        earning_now=in_both_units(now.earning_rate_total_shared, decimals) if in_epoch else None,
+        slashing_now=in_both_units(now.slashing_rate_per_client, decimals) if in_epoch else None,
+        earning_next=in_both_units(after.earning_rate_total_shared, decimals),
+        slashing_next=in_both_units(after.slashing_rate_per_client, decimals),
+    )
+
+
+def _treasury(run: Run) -> TreasuryData | None:
+    obligations = obligations_of(run)
+    if obligations is None or run.treasury is None:
+        return None
+    decimals = obligations.decimals
+    return TreasuryData(
+        collateral_mint=str(run.treasury.mint.address),
+        vault=str(run.treasury.vault),
+        held=in_both_units(obligations.held, decimals),
+        owed=in_both_units(obligations.owed, decimals),
+        for_this_epoch=in_both_units(obligations.current, decimals),
+        missing=in_both_units(obligations.missing, decimals),
+        cover=obligations.cover,
+    )
+
+
+def _attention(run: Run, state: CoordinatorState, timing: Timing, given: GivenOptions) -> Iterator[str]:
+    if timing.overdue > 0:
+        command = given.command("tick", run_id=run.run_id)
+        late = rough_duration(timing.overdue)
+        yield f"No client ticks: the state should have ended {late} ago. If no member does, run: {command}"
+    if state.pending_pause:
+        yield "A pause is pending: the run pauses at the end of this epoch, which then pays no rewards."
+    obligations = obligations_of(run)
+    if obligations is not None:
+        yield from obligations.warnings

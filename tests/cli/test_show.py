@@ -1,0 +1,147 @@
+"""``show``: the screen of runs in every state, at several widths, and its JSON."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_cli.cli.app import main
+from psyche_cli.errors import ExitCode
+from psyche_cli.protocol.run_states import RunState
+from tests.cli.conftest import House
+from tests.cli.harness import environment_of
+from tests.support.run_driver import Failed
+from tests.support.shown_runs import RUNS, START
+from tests.support.terminals import Terminal
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+SHOW = ("show", "--run-id", "test")
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+_SIGNATURE = re.compile(r"[1-9A-HJ-NP-Za-km-z]{8}\.\.\.")
+
+
+def check_snapshot(name: str, text: str) -> None:
+    """Compare with a reviewed file. With the variable WRITE_SNAPSHOTS, write it instead."""
+    text = _SIGNATURE.sub("1111abcd...", text)
+    path = SNAPSHOTS / f"{name}.txt"
+    if os.environ.get("WRITE_SNAPSHOTS"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def screen(house: House, columns: int) -> str:
+    outcome = house.cli(*SHOW, variables={"COLUMNS": str(columns)})
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert outcome.stderr == ""
+    assert max(map(len, outcome.stdout.splitlines()[1:])) <= columns
+    return outcome.stdout
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_screen_of_a_run_in_each_state(still_house: House, name: str) -> None:
+    run = RUNS[name](still_house.driver())
+    texts = {columns: screen(still_house, columns) for columns in (80, 120, 40)}
+    for columns in (80, 120):
+        check_snapshot(f"show-{name}-{columns}", texts[columns])
+    data = still_house.cli.json(*SHOW)
+    assert (data["state"], data["now"]) == (run.stage.text, run.now)
+    assert f"[{run.stage.variant}]" in texts[40]
+
+
+def test_every_state_is_shown() -> None:
+    stages = {name.split("-")[0] for name in RUNS}
+    assert stages >= {"configured", "waiting", "warmup", "training", "witness", "cooldown", "paused", "finished"}
+    assert len(RunState) == 8
+
+
+def with_treasury(house: House) -> None:
+    house.run(treasurer=True)
+    house.cli.json("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1000.25")
+    rates = ("--earning-rate", "12.5", "--slashing-rate", "1")
+    house.cli.json("set-future-epoch-rates", "--run-id", "test", *rates)
+    house.cli.json("set-paused", "--run-id", "test", "--resume")
+
+
+def test_a_run_with_a_treasurer(still_house: House) -> None:
+    with_treasury(still_house)
+    for columns in (80, 120):
+        check_snapshot(f"show-treasury-{columns}", screen(still_house, columns))
+    treasury = still_house.cli.json(*SHOW)["treasury"]
+    assert (treasury["held"]["base_units"], treasury["cover"]["epochs"]) == (1_000_250_000, 80)
+
+
+def test_a_vault_that_cannot_pay_needs_attention(still_house: House) -> None:
+    still_house.run(treasurer=True)
+    still_house.cli.json("set-future-epoch-rates", "--run-id", "test", "--earning-rate", "12.5")
+    text = screen(still_house, 80)
+    assert "Top it up with at least 12.5." in " ".join(text.split())
+    assert "nothing needs attention" not in text
+
+
+def test_a_new_run_has_no_progress_and_no_estimates(still_house: House) -> None:
+    still_house.run(configured=False)
+    check_snapshot("show-new-80", screen(still_house, 80))
+    data = still_house.cli.json(*SHOW)
+    assert (data["since"], data["epoch_progress"], data["progress"]["seconds_left"]) == (None, None, None)
+
+
+def test_a_terminal_shows_colors_and_an_ascii_terminal_no_other_characters(still_house: House) -> None:
+    RUNS["training"](still_house.driver())
+    terminal = Terminal()
+    main(list(SHOW), environment_of(still_house.cli).replaced(stdout=terminal))
+    check_snapshot("show-training-80-colored", terminal.getvalue())
+    plain = screen(still_house, 80)
+    assert _ESCAPES.sub("", terminal.getvalue()) == plain
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    main(list(SHOW), environment_of(still_house.cli).replaced(stdout=ascii_only))
+    ascii_only.seek(0)
+    assert ascii_only.read() == plain.replace("█", "#").replace("░", ".")
+
+
+def test_the_json_has_everything_on_the_screen_as_values(still_house: House) -> None:
+    RUNS["training"](still_house.driver())
+    data = still_house.cli.json(*SHOW)
+    now = data["now"]
+    assert data["ends"] == {
+        "waits_for": "reports", "present": 1, "needed": 3, "missing": 2, "earliest": now, "latest": now + 14,
+        "seconds_left": 14, "overdue_seconds": 0,
+    }  # fmt: skip
+    assert data["epoch_progress"] == {
+        "start": START + 7, "rounds_done": 3, "fewest_rounds_left": 2, "most_rounds_left": 2,
+        "estimated_rounds_left": 2, "earliest_end": now + 13, "latest_end": now + 47, "estimated_end": now + 47,
+    }  # fmt: skip
+    assert data["members"] == {
+        "all": 5, "in_epoch": 3, "alive": 3, "exited": 1, "pending": 1, "joined_next": 2, "must_join_again": 3
+    }  # fmt: skip
+    assert data["witnesses"] == {"received": 1, "expected": 3, "needed": 1}
+    assert [one["error"] for one in data["transactions"]] == [None] * 3
+    assert data["attention"] == []
+
+
+def test_a_failed_transaction_is_marked(still_house: House) -> None:
+    run = RUNS["waiting"](still_house.driver())
+    with pytest.raises(Failed):
+        run.checkpoint(0, {"Hub": {"repo_id": "a/b", "revision": None}})  # it is not in an epoch
+    assert "failed" in screen(still_house, 80)
+    assert still_house.cli.json(*SHOW)["transactions"][0]["error"] is not None
+
+
+def test_names_from_the_chain_are_shown_as_text(still_house: House) -> None:
+    still_house.run()
+    still_house.write_metadata("test", name="\x1b[31m[bold]red\u202e")
+    terminal = Terminal()
+    main(list(SHOW), environment_of(still_house.cli).replaced(stdout=terminal))
+    assert "[bold]red\N{REPLACEMENT CHARACTER}" in terminal.getvalue()
+    assert "\x1b[31m" not in terminal.getvalue()
+
+
+def test_a_run_that_does_not_exist_is_reported(still_house: House) -> None:
+    outcome = still_house.cli("show", "--run-id", "other", "--output", "json")
+    assert outcome.code is ExitCode.NOT_FOUND
+    error: Any = outcome.json["error"]
+    assert error["code"] == "run_not_found"
