@@ -10,7 +10,7 @@ from psyche_cli.cli.sessions import Reading, reads
 def command(*, run_id: RunId, treasurer_index: TreasurerIndex = None) -> Reading:
     """Show a run on one screen: state, progress, members and money.
 
-    Shows the state and what it means, what ends it and when; the progress of the epoch and of the run, with an estimate of
+    Shows the state, what it means, what ends it and when; the progress of the epoch and of the run, with an estimate of
     their ends; members, witnesses, rewards and the vault; the latest transactions; and what needs attention. Does not
     need a wallet.
     """
