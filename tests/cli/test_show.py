@@ -34,7 +34,7 @@ def check_snapshot(name: str, text: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-def screen(house: House, columns: int) -> str:
+def screen_of(house: House, columns: int) -> str:
     outcome = house.cli(*SHOW, variables={"COLUMNS": str(columns)})
     assert outcome.code is ExitCode.OK, outcome.stderr
     assert outcome.stderr == ""
@@ -45,7 +45,7 @@ def screen(house: House, columns: int) -> str:
 @pytest.mark.parametrize("name", RUNS)
 def test_the_screen_of_a_run_in_each_state(still_house: House, name: str) -> None:
     run = RUNS[name](still_house.driver())
-    texts = {columns: screen(still_house, columns) for columns in (80, 120, 40)}
+    texts = {columns: screen_of(still_house, columns) for columns in (80, 120, 40)}
     for columns in (80, 120):
         check_snapshot(f"show-{name}-{columns}", texts[columns])
     data = still_house.cli.json(*SHOW)
@@ -59,7 +59,7 @@ def test_every_state_is_shown() -> None:
     assert len(RunState) == 8
 
 
-def with_treasury(house: House) -> None:
+def with_rewards(house: House) -> None:
     house.run(treasurer=True)
     house.cli.json("treasurer-top-up-rewards", "--run-id", "test", "--collateral-amount", "1000.25")
     rates = ("--earning-rate", "12.5", "--slashing-rate", "1")
@@ -68,9 +68,9 @@ def with_treasury(house: House) -> None:
 
 
 def test_a_run_with_a_treasurer(still_house: House) -> None:
-    with_treasury(still_house)
+    with_rewards(still_house)
     for columns in (80, 120):
-        check_snapshot(f"show-treasury-{columns}", screen(still_house, columns))
+        check_snapshot(f"show-treasury-{columns}", screen_of(still_house, columns))
     treasury = still_house.cli.json(*SHOW)["treasury"]
     assert (treasury["held"]["base_units"], treasury["cover"]["epochs"]) == (1_000_250_000, 80)
 
@@ -78,14 +78,14 @@ def test_a_run_with_a_treasurer(still_house: House) -> None:
 def test_a_vault_that_cannot_pay_needs_attention(still_house: House) -> None:
     still_house.run(treasurer=True)
     still_house.cli.json("set-future-epoch-rates", "--run-id", "test", "--earning-rate", "12.5")
-    text = screen(still_house, 80)
+    text = screen_of(still_house, 80)
     assert "Top it up with at least 12.5." in " ".join(text.split())
     assert "nothing needs attention" not in text
 
 
 def test_a_new_run_has_no_progress_and_no_estimates(still_house: House) -> None:
     still_house.run(configured=False)
-    check_snapshot("show-new-80", screen(still_house, 80))
+    check_snapshot("show-new-80", screen_of(still_house, 80))
     data = still_house.cli.json(*SHOW)
     assert (data["since"], data["epoch_progress"], data["progress"]["seconds_left"]) == (None, None, None)
 
@@ -95,7 +95,7 @@ def test_a_terminal_shows_colors_and_an_ascii_terminal_no_other_characters(still
     terminal = Terminal()
     main(list(SHOW), environment_of(still_house.cli).replaced(stdout=terminal))
     check_snapshot("show-training-80-colored", terminal.getvalue())
-    plain = screen(still_house, 80)
+    plain = screen_of(still_house, 80)
     assert _ESCAPES.sub("", terminal.getvalue()) == plain
     ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     main(list(SHOW), environment_of(still_house.cli).replaced(stdout=ascii_only))
@@ -127,7 +127,7 @@ def test_a_failed_transaction_is_marked(still_house: House) -> None:
     run = RUNS["waiting"](still_house.driver())
     with pytest.raises(Failed):
         run.checkpoint(0, {"Hub": {"repo_id": "a/b", "revision": None}})  # it is not in an epoch
-    assert "failed" in screen(still_house, 80)
+    assert "failed" in screen_of(still_house, 80)
     assert still_house.cli.json(*SHOW)["transactions"][0]["error"] is not None
 
 

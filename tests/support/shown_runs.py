@@ -14,7 +14,7 @@ START: Final = 1_800_000_000
 METADATA: Final = {"name": "Tiny Llama", "description": "", "num_parameters": 0, "vocab_size": 0}
 
 
-def named(run: RunDriver) -> RunDriver:
+def named_run(run: RunDriver) -> RunDriver:
     """A configured run with a name and rates."""
     run.create()
     run.update(metadata=METADATA)
@@ -22,23 +22,23 @@ def named(run: RunDriver) -> RunDriver:
     return run
 
 
-def started(run: RunDriver) -> RunDriver:
+def run_that_waits(run: RunDriver) -> RunDriver:
     """A run that waits for members, of which two have joined."""
-    named(run).resume()
+    named_run(run).resume()
     run.wait(2)
     run.join(0, 1)
     return run
 
 
-def training(run: RunDriver) -> RunDriver:
+def run_in_first_round(run: RunDriver) -> RunDriver:
     """A run in the first round of its first epoch, with 3 members."""
-    started(run).start_training(0, 1, 2)
+    run_that_waits(run).start_training(0, 1, 2)
     return run
 
 
-def in_fourth_round(run: RunDriver) -> RunDriver:
+def run_in_fourth_round(run: RunDriver) -> RunDriver:
     """A run in its fourth round: one of four members has been dropped, and another one has joined the next epoch."""
-    started(run).start_training(0, 1, 2, 3)
+    run_that_waits(run).start_training(0, 1, 2, 3)
     run.play_round(3)
     run.play_round(3)
     run.report_absent(0, 3)
@@ -51,18 +51,18 @@ def in_fourth_round(run: RunDriver) -> RunDriver:
     return run
 
 
-def witnessing(run: RunDriver) -> RunDriver:
+def run_in_witness(run: RunDriver) -> RunDriver:
     """A run at the end of its first round, with 2 of 3 witnesses."""
-    training(run).wait(1)
+    run_in_first_round(run).wait(1)
     run.witness(0, 2)
     run.tick(19)
     run.wait(1)
     return run
 
 
-def cooling(run: RunDriver) -> RunDriver:
+def run_in_cooldown(run: RunDriver) -> RunDriver:
     """A run in the cooldown of its first epoch, with a pending pause."""
-    training(run).play_round()
+    run_in_first_round(run).play_round()
     run.pause()
     run.play_round()
     run.wait(3)
@@ -70,40 +70,40 @@ def cooling(run: RunDriver) -> RunDriver:
     return run
 
 
-def waiting_again(run: RunDriver) -> RunDriver:
+def run_that_waits_again(run: RunDriver) -> RunDriver:
     """A run that waits for the members of its second epoch; one has joined and the others must join again."""
-    training(run).play_to_cooldown()
+    run_in_first_round(run).play_to_cooldown()
     run.join(1)
     run.end_cooldown()
     run.wait(700)
     return run
 
 
-def overdue(run: RunDriver) -> RunDriver:
+def run_that_is_overdue(run: RunDriver) -> RunDriver:
     """A run in Warmup that no client ticks."""
-    started(run).enter_warmup(0, 1, 2)
+    run_that_waits(run).enter_warmup(0, 1, 2)
     run.report_warmup(0)
     run.wait(200)
     return run
 
 
-def warming_up(run: RunDriver) -> RunDriver:
+def run_in_warmup(run: RunDriver) -> RunDriver:
     """A run in Warmup."""
-    started(run).enter_warmup(0, 1, 2)
+    run_that_waits(run).enter_warmup(0, 1, 2)
     run.wait(2)
     run.report_warmup(0)
     run.wait(1)
     return run
 
 
-def paused(run: RunDriver) -> RunDriver:
+def run_that_is_paused(run: RunDriver) -> RunDriver:
     """A run that was paused at the end of its first epoch."""
-    cooling(run).end_cooldown()
+    run_in_cooldown(run).end_cooldown()
     run.wait(3600)
     return run
 
 
-def finished(run: RunDriver) -> RunDriver:
+def run_that_is_finished(run: RunDriver) -> RunDriver:
     """A run with all steps done."""
     run.create(config={**CONFIG, "total_steps": 3})
     run.resume()
@@ -117,16 +117,16 @@ def finished(run: RunDriver) -> RunDriver:
 
 
 RUNS: Final[Mapping[str, Callable[[RunDriver], RunDriver]]] = {
-    "configured": named,
-    "waiting": started,
-    "waiting-again": waiting_again,
-    "warmup": warming_up,
-    "overdue": overdue,
-    "first-round": training,
-    "training": in_fourth_round,
-    "witness": witnessing,
-    "cooldown": cooling,
-    "paused": paused,
-    "finished": finished,
+    "configured": named_run,
+    "waiting": run_that_waits,
+    "waiting-again": run_that_waits_again,
+    "warmup": run_in_warmup,
+    "overdue": run_that_is_overdue,
+    "first-round": run_in_first_round,
+    "training": run_in_fourth_round,
+    "witness": run_in_witness,
+    "cooldown": run_in_cooldown,
+    "paused": run_that_is_paused,
+    "finished": run_that_is_finished,
 }
 """A run in each state, by the name of its snapshot."""

@@ -90,7 +90,7 @@ def _end_text(data: ShowData, ends: StateEnd) -> str:
         return f"{missing}, {_whole(f'in {rough_duration(wait)} at the earliest')}" if wait > 0 else missing
     if ends.overdue_seconds > 0:
         return f"with the next tick, which is overdue for {rough_duration(ends.overdue_seconds)}"
-    if ends.latest is None or not ends.seconds_left:
+    if ends.latest is None or ends.seconds_left is None or ends.seconds_left == 0:
         return "with the next tick"
     time = _whole(f"in {rough_duration(ends.seconds_left)}, at {_at(data, ends.latest)}")
     if ends.waits_for == "reports" and ends.earliest != ends.latest:
@@ -115,7 +115,7 @@ def _about_progress(data: ShowData) -> Iterator[_Row]:
     if progress.last_step > 0:
         share = min(progress.steps_done / progress.last_step, 1.0)
         yield _Row("steps", f"{progress.steps_done:,} of {progress.last_step:,} ({share:.1%})", share=share)
-    if progress.tokens_total:
+    if progress.tokens_total is not None and progress.tokens_total > 0:
         share = min(progress.tokens_done / progress.tokens_total, 1.0)
         text = f"{_compact(progress.tokens_done)} of {_compact(progress.tokens_total)} ({share:.1%})"
         yield _Row("tokens", text, share=share)
@@ -159,7 +159,7 @@ def _about_members(data: ShowData) -> Iterator[_Row]:
         owed = f", {_amount(treasury.owed, decimals)} of it owed" if treasury.owed.base_units > 0 else ""
         count, seconds = treasury.cover.epochs, treasury.cover.seconds
         epochs = "" if count is None else f"; pays for {count:,} {'epoch' if count == 1 else 'epochs'}"
-        time = f" (about {rough_duration(seconds)})" if seconds else ""
+        time = f" (about {rough_duration(seconds)})" if seconds is not None else ""
         tone: Tone | None = "bad" if treasury.missing.base_units > 0 else None
         yield _Row("treasury", f"{_amount(treasury.held, decimals)} in the vault{owed}{epochs}{time}", tone)
 
