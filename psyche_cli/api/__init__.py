@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         pause_run,
         resume_run,
         set_future_epoch_rates,
+        show_run,
         top_up_rewards,
         update_config,
     )
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from psyche_cli.operations.rewards.payloads import CollateralAmount, RatesData, TopUpData
     from psyche_cli.operations.runs.find import Run, Treasury
     from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer, SetPausedData
+    from psyche_cli.operations.status.show_payloads import ShowData
     from psyche_cli.protocol.accounts.any_account import DecodedAccount, decode_account
     from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
     from psyche_cli.protocol.accounts.small_accounts import (
@@ -114,6 +116,7 @@ __all__ = [
     "RunState",
     "Session",
     "SetPausedData",
+    "ShowData",
     "SigningSession",
     "Simulation",
     "TokenAccount",
@@ -143,6 +146,7 @@ __all__ = [
     "resume_run",
     "send",
     "set_future_epoch_rates",
+    "show_run",
     "simulate",
     "top_up_rewards",
     "update_config",
@@ -158,6 +162,7 @@ _MODULES: Final = {
         "pause_run",
         "resume_run",
         "set_future_epoch_rates",
+        "show_run",
         "top_up_rewards",
         "update_config",
     ],
@@ -182,6 +187,7 @@ _MODULES: Final = {
     "operations.rewards.payloads": ["CollateralAmount", "RatesData", "TopUpData"],
     "operations.runs.find": ["Run", "Treasury"],
     "operations.runs.payloads": ["CreateRunData", "NewTreasurer", "SetPausedData"],
+    "operations.status.show_payloads": ["ShowData"],
     "protocol.accounts.any_account": ["DecodedAccount", "decode_account"],
     "protocol.accounts.coordinator_account": ["CoordinatorAccount"],
     "protocol.accounts.small_accounts": ["Authorization", "CoordinatorInstance", "Participant", "TreasurerRun"],

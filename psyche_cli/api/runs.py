@@ -21,6 +21,8 @@ from psyche_cli.operations.runs import create_run as creating
 from psyche_cli.operations.runs import find
 from psyche_cli.operations.runs import set_paused as pausing
 from psyche_cli.operations.runs.payloads import CreateRunData, SetPausedData
+from psyche_cli.operations.status import show
+from psyche_cli.operations.status.show_payloads import ShowData
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.load import load_run_config
 
@@ -160,6 +162,15 @@ def dump_run(session: Session, *, run_id: str, treasurer_index: int | None = Non
     """The full state of a run, in the format of ``psyche-cli json-dump-run``. Raises the errors of ``find_run``."""
     with session.reading() as operation:
         return json_dump.dump_run(operation, run_id=run_id, treasurer_index=treasurer_index).value
+
+
+def show_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> ShowData:
+    """A run at one moment, as in ``psyche-cli show``: its state, what ends it, its progress, its members and its money.
+
+    Raises the errors of ``find_run``.
+    """
+    with session.reading() as operation:
+        return show.show(operation, run_id=run_id, treasurer_index=treasurer_index).data
 
 
 def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> UserDump:
