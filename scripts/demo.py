@@ -72,8 +72,8 @@ def play(demo: Demo) -> None:
         demo.run("treasurer-top-up-rewards", "--collateral-amount", "1000.25")
         demo.run("set-future-epoch-rates", "--earning-rate", "12.5", "--slashing-rate", "0")
         demo.run("set-paused", "--resume")
-        demo.run("json-dump-user", "--address", address)
-        demo.run("json-dump-run")
+        demo.run("show")
+        demo.run("explain")
     finally:
         validator.terminate()
         validator.wait(READY_SECONDS)

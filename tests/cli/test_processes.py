@@ -160,5 +160,6 @@ def test_the_demo_runs_and_leaves_nothing_behind(tmp_path: Path, full: bool) -> 
             env=environment, text=True, capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        assert '"state": "Waiting for members"' in done.stdout
+        assert "Run demo (Demo run): Waiting for members" in done.stdout
+        assert "$ psyche-cli explain" in done.stdout
     assert list(tmp_path.iterdir()) == []

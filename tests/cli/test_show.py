@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from psyche_cli.cli.app import main
 from psyche_cli.errors import ExitCode
 from psyche_cli.protocol.run_states import RunState
+from scripts.write_show_picture import ROOT, TARGET, picture, shown_run
 from tests.cli.conftest import House
 from tests.cli.harness import environment_of
+from tests.cli.test_layouts import OTHERS, lay_out
 from tests.support.run_driver import Failed
 from tests.support.shown_runs import RUNS, START
 from tests.support.terminals import Terminal
@@ -78,8 +81,15 @@ def test_a_run_with_a_treasurer(still_house: House) -> None:
 def test_a_vault_that_cannot_pay_needs_attention(still_house: House) -> None:
     still_house.run(treasurer=True)
     still_house.cli.json("set-future-epoch-rates", "--run-id", "test", "--earning-rate", "12.5")
-    text = screen_of(still_house, 80)
-    assert "Top it up with at least 12.5." in " ".join(text.split())
+    data = still_house.cli.json(*SHOW)
+    assert [(one["rule"], one["weight"]) for one in data["attention"]] == [
+        ("not-started", "blocking"),
+        ("treasury-short", "warning"),
+    ]
+    assert data["healthy"] is False
+    text = " ".join(screen_of(still_house, 80).split())
+    assert all(one["sentence"] in text for one in data["attention"])
+    assert "what to do psyche-cli explain --run-id test" in text
     assert "nothing needs attention" not in text
 
 
@@ -120,7 +130,7 @@ def test_the_json_has_everything_on_the_screen_as_values(still_house: House) -> 
     }  # fmt: skip
     assert data["witnesses"] == {"received": 1, "expected": 3, "needed": 1}
     assert [one["error"] for one in data["transactions"]] == [None] * 3
-    assert data["attention"] == []
+    assert [one["rule"] for one in data["attention"]] == ["members-left", "witnesses-missing"]
 
 
 def test_a_failed_transaction_is_marked(still_house: House) -> None:
@@ -137,7 +147,41 @@ def test_names_from_the_chain_are_shown_as_text(still_house: House) -> None:
     terminal = Terminal()
     main(list(SHOW), environment_of(still_house.cli).replaced(stdout=terminal))
     assert "[bold]red\N{REPLACEMENT CHARACTER}" in terminal.getvalue()
-    assert "\x1b[31m" not in terminal.getvalue()
+    assert "\x1b[31m[" not in terminal.getvalue()
+    assert "\u202e" not in terminal.getvalue()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_run_of_another_layout_is_shown_as_far_as_it_can_be(still_house: House, name: str) -> None:
+    with_rewards(still_house)
+    still_house.join(still_house.stranger)
+    lay_out(still_house, name)
+    text = screen_of(still_house, 80)
+    assert f"layout        {name}, which psyche-cli can read but not change" in text
+    data = still_house.cli.json(*SHOW)
+    assert (data["layout"], data["state"], data["members"]["all"]) == (name, "Waiting for members", 1)
+    assert (data["ends"] is None) == (data["healthy"] is None) == (data["progress"]["tokens_done"] is None)
+    if data["ends"] is None:
+        check_snapshot(f"show-layout-{name}-80", text)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_epoch_in_progress_is_shown_in_every_layout(still_house: House, name: str) -> None:
+    RUNS["training"](still_house.driver())
+    lay_out(still_house, name)
+    text = screen_of(still_house, 80)
+    assert "[RoundTrain]" in text
+    assert "3 alive, 1 exited" in text
+    assert "has not begun" not in text
+
+
+def test_the_picture_in_the_readme_is_current_and_escapes_names() -> None:
+    data = shown_run()
+    assert TARGET.read_text(encoding="utf-8") == picture(data), "run scripts/write_show_picture.py"
+    assert f"docs/pictures/{TARGET.name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    strange = picture(replace(data, name="<script>&\x1b[31m"))
+    assert "&lt;script&gt;&amp;\N{REPLACEMENT CHARACTER}[31m" in strange
+    assert "<script>" not in strange
 
 
 def test_a_run_that_does_not_exist_is_reported(still_house: House) -> None:

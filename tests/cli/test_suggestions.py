@@ -123,7 +123,7 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
         ("create-run", *RUN),
         ["psyche-cli config example -o run.toml", "psyche-cli update-config --run-id test --config-path run.toml"],
     ),
-    "exists": (configured, ("create-run", *RUN), ["psyche-cli json-dump-run --run-id test"]),
+    "exists": (configured, ("create-run", *RUN), ["psyche-cli show --run-id test"]),
     "configured first": (
         new,
         ("update-config", *RUN, "--config-path", MINIMAL),
@@ -138,7 +138,7 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
     "named while it runs": (
         running,
         ("update-config", *RUN, "--name", "n"),
-        ["psyche-cli json-dump-run --run-id test"],
+        ["psyche-cli show --run-id test"],
     ),
     "configured while it runs": (
         running,
@@ -146,11 +146,11 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
         ["psyche-cli set-paused --run-id test"],
     ),
     "nothing to update": (nothing, ("update-config", *RUN), ["psyche-cli update-config --help"]),
-    "resumed": (configured, ("set-paused", *RUN, "--resume"), ["psyche-cli json-dump-run --run-id test"]),
-    "resumed twice": (running, ("set-paused", *RUN, "--resume"), ["psyche-cli json-dump-run --run-id test"]),
-    "paused": (running, ("set-paused", *RUN), ["psyche-cli json-dump-run --run-id test"]),
-    "paused twice": (paused, ("set-paused", *RUN), ["psyche-cli json-dump-run --run-id test"]),
-    "pausing": (pending, ("set-paused", *RUN), ["psyche-cli json-dump-run --run-id test"]),
+    "resumed": (configured, ("set-paused", *RUN, "--resume"), ["psyche-cli show --run-id test"]),
+    "resumed twice": (running, ("set-paused", *RUN, "--resume"), ["psyche-cli show --run-id test"]),
+    "paused": (running, ("set-paused", *RUN), ["psyche-cli show --run-id test"]),
+    "paused twice": (paused, ("set-paused", *RUN), ["psyche-cli show --run-id test"]),
+    "pausing": (pending, ("set-paused", *RUN), ["psyche-cli show --run-id test"]),
     "resumed without configuration": (
         new,
         ("set-paused", *RUN, "--resume"),
@@ -164,7 +164,7 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
     "finished": (
         finished,
         ("update-config", *RUN, "--config-path", MINIMAL),
-        ["psyche-cli json-dump-run --run-id test"],
+        ["psyche-cli show --run-id test"],
     ),
     "rates": (configured, (*RATES, "1"), []),
     "rates without funds": (
@@ -183,7 +183,7 @@ SITUATIONS: dict[str, tuple[Callable[[House], None], tuple[object, ...], list[st
         ("set-paused", *RUN, "--resume"),
         [
             "psyche-cli treasurer-top-up-rewards --run-id test --collateral-amount 125",
-            "psyche-cli json-dump-run --run-id test",
+            "psyche-cli show --run-id test",
         ],
     ),
     "authorized": (nothing, ("join-authorization-create", "--permissionless"), []),
@@ -257,7 +257,7 @@ def test_given_options_are_repeated(house: House, tmp_path: Path, monkeypatch: p
     assert line == f"psyche-cli set-paused --run-id test --resume {repeated}"
     paste(house, line)
     [line] = suggested(house.cli("set-paused", *RUN, *typed).stderr)
-    assert line == "psyche-cli json-dump-run --run-id test --treasurer-index 5 --rpc http://localhost:8899"
+    assert line == "psyche-cli show --run-id test --treasurer-index 5 --rpc http://localhost:8899"
     paste(house, line)
 
 
@@ -325,5 +325,5 @@ def test_a_real_shell_can_follow_all_suggestions(tmp_path: Path) -> None:
             assert outcome.returncode == 0, outcome.stderr
             done.append(outcome.args[2].split()[1])
             lines += suggested(outcome.stderr)
-    assert done == ["create-run", "config", "update-config", "set-paused", "json-dump-run"]
+    assert done == ["create-run", "config", "update-config", "set-paused", "show"]
     assert '"Waiting for members"' in outcome.stdout

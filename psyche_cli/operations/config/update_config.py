@@ -260,7 +260,7 @@ def _next_steps(session: SigningSession, run: Run, change: Change, config: Mappi
     """The command that starts the run if it can be started, or inspects it if it is running or finished."""
     state = run.account.run_state
     if state == RunState.FINISHED or not state.is_halted:
-        return (session.given.command("json-dump-run", run_id=run.run_id),)
+        return (session.given.command("show", run_id=run.run_id),)
     if is_unset(config) or not has_steps_left(_next_step(run, change), config):
         return ()
     return (session.given.command("set-paused", "--resume", run_id=run.run_id),)

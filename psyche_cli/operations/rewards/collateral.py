@@ -24,7 +24,7 @@ class Obligations(NamedTuple):
     ``owed`` has been earned but not claimed. ``current`` will be paid at the end of the current epoch and is 0 between
     epochs. ``future`` will be paid for every later epoch: the members that finish it share the earning rate, rounded
     down. ``epoch_seconds`` is the duration of an epoch in which every state takes its maximum time, None for a run
-    without a configuration.
+    without a configuration or with other rules than those of layout v1.
     """
 
     held: int
@@ -120,6 +120,7 @@ def obligations_of(run: Run, *, held: int | None = None, earning_rate: int | Non
     account = run.account
     future = account.future_epoch_rates.earning_rate_total_shared if earning_rate is None else earning_rate
     earned = sum(client.earned for client in account.clients)
+    has_pace = account.has_rules_of_v1 and not is_unset(account.config)
     in_epoch = account.run_state == RunState.WARMUP or account.run_state.is_active
     pays = in_epoch and not account.pending_pause  # an epoch that ends in a pause pays nothing
     return Obligations(
@@ -128,7 +129,7 @@ def obligations_of(run: Run, *, held: int | None = None, earning_rate: int | Non
         current=account.current_epoch_rates.earning_rate_total_shared if pays else 0,
         future=0 if account.run_state == RunState.FINISHED else future,
         decimals=run.treasury.mint.decimals,
-        epoch_seconds=None if is_unset(account.config) else slowest_pace(account.config).epoch,
+        epoch_seconds=slowest_pace(account.config).epoch if has_pace else None,
     )
 
 

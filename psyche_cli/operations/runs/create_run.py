@@ -330,7 +330,7 @@ def _is_taken(raw: RawAccount | None) -> bool:
 
 def _existing_run(session: SigningSession, new: NewRun) -> AlreadyExists:
     """The error for an existing run, which may be the requested one if the response to an earlier attempt was lost."""
-    inspect = session.given.command("json-dump-run", run_id=new.run_id)
+    inspect = session.given.command("show", run_id=new.run_id)
     index = None if new.treasurer is None else new.treasurer.index
     run = read_if_possible(lambda: find_run(session, new.run_id, index))
     as_requested = run is not None and _is_as_requested(run, new)

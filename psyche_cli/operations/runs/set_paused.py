@@ -143,7 +143,7 @@ def _result(
         warnings=obligations.warnings if obligations else (),
         next_steps=(
             *(obligations.next_steps(session.given, run.run_id) if obligations else ()),
-            session.given.command("json-dump-run", run_id=run.run_id),
+            session.given.command("show", run_id=run.run_id),
         ),
     )
 

@@ -40,7 +40,7 @@ from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_au
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.results import OperationResult
+from psyche_cli.results import Line, OperationResult
 from psyche_cli.solana.raw_account import RawAccount
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def explain_state(name: str) -> OperationResult[StateDiagnosisData]:
         if any(one.variant == state.state for one in rule.states)
     )
 
-    def body(width: int, utf8: bool) -> Sequence[str]:
+    def body(width: int, utf8: bool) -> Sequence[str | Line]:
         lines = [] if explained.body is None else explained.body(width, utf8)
         return [
             *lines,

@@ -14,6 +14,7 @@ from psyche_cli.operations.status.show_payloads import EpochProgress, ShowData, 
 from psyche_cli.operations.tones import state_tone
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.results import Line, Span, Tone
+from psyche_cli.suggestions import shell_word
 
 _CYCLE: Final = (
     RunState.WAITING_FOR_MEMBERS,
@@ -27,6 +28,7 @@ _LABELS: Final = 12
 _GAP: Final = 2
 _NARROW: Final = 60
 """Columns below which a label stands above its value."""
+_MOST_FINDINGS: Final = 2
 _SHORT_SIGNATURE: Final = 8
 
 
@@ -64,16 +66,26 @@ def screen_lines(data: ShowData, width: int, utf8: bool) -> list[Line]:
 
 def _about_state(data: ShowData) -> Iterator[_Row]:
     if data.layout != "v1":
-        yield _Row("layout", f"{data.layout}, which can be read but not changed", "caution")
+        yield _Row("layout", f"{data.layout}, which psyche-cli can read but not change", "caution")
     yield _Row("meaning", data.meaning)
     if data.since is not None:
         yield _Row("since", f"{_at(data, data.since)}, for {rough_duration(max(data.now - data.since, 0))}")
     if data.ends is not None:
         yield _Row("ends", _end_text(data, data.ends), "bad" if data.ends.overdue_seconds > 0 else None)
-    for number, sentence in enumerate(data.attention):
-        yield _Row("attention" if number == 0 else "", sentence, "caution")
-    if not data.attention and (data.ends is None or data.ends.waits_for != "owner"):
+    yield from _about_health(data)
+
+
+def _about_health(data: ShowData) -> Iterator[_Row]:
+    """The heaviest findings that are more than notes."""
+    found = [one for one in data.attention if one.weight != "note"]
+    for number, one in enumerate(found[:_MOST_FINDINGS]):
+        yield _Row("attention" if number == 0 else "", one.sentence, "bad" if one.weight == "blocking" else "caution")
+    if data.healthy and (data.ends is None or data.ends.waits_for != "owner"):
         yield _Row("health", "nothing needs attention", "good")
+    if found:
+        more = len(data.attention) - min(len(found), _MOST_FINDINGS)
+        rest = f" ({more:,} more {'finding' if more == 1 else 'findings'})" if more > 0 else ""
+        yield _Row("what to do", f"psyche-cli explain --run-id {shell_word(data.run_id)}{rest}")
 
 
 def _end_text(data: ShowData, ends: StateEnd) -> str:
@@ -111,11 +123,11 @@ def _about_progress(data: ShowData) -> Iterator[_Row]:
     elif data.state == RunState.FINISHED.text:
         yield _Row("epochs", f"{data.epoch:,} completed")
     else:
-        yield _Row(f"epoch {data.epoch}", "has not begun")
+        yield _Row(f"epoch {data.epoch}", "is in progress" if _is_in_epoch(data) else "has not begun")
     if progress.last_step > 0:
         share = min(progress.steps_done / progress.last_step, 1.0)
         yield _Row("steps", f"{progress.steps_done:,} of {progress.last_step:,} ({share:.1%})", share=share)
-    if progress.tokens_total is not None and progress.tokens_total > 0:
+    if progress.tokens_done is not None and progress.tokens_total is not None and progress.tokens_total > 0:
         share = min(progress.tokens_done / progress.tokens_total, 1.0)
         text = f"{_compact(progress.tokens_done)} of {_compact(progress.tokens_total)} ({share:.1%})"
         yield _Row("tokens", text, share=share)
@@ -146,6 +158,15 @@ def _run_end_text(data: ShowData, left: int) -> str:
     return f"in about {rough_duration(left)}, at {_whole(_at(data, progress.estimated_end))} {_whole(f'({pace})')}"
 
 
+def _is_in_epoch(data: ShowData) -> bool:
+    state = _state_of(data)
+    return state == RunState.WARMUP or state.is_active
+
+
+def _state_of(data: ShowData) -> RunState:
+    return next(state for state in RunState if state.text == data.state)
+
+
 def _about_members(data: ShowData) -> Iterator[_Row]:
     yield _Row("members", *_members_text(data))
     if data.witnesses is not None:
@@ -166,13 +187,13 @@ def _about_members(data: ShowData) -> Iterator[_Row]:
 
 def _members_text(data: ShowData) -> tuple[str, Tone | None]:
     members = data.members
-    again = f"{members.must_join_again:,} must join again" if members.must_join_again > 0 else ""
-    if data.epoch_progress is not None:
+    again = f"{members.must_join_again:,} must join again" if (members.must_join_again or 0) > 0 else ""
+    if _is_in_epoch(data):
         parts = [
             f"{members.alive:,} alive",
             f"{members.exited:,} exited" if members.exited > 0 else "",
-            f"{members.pending:,} pending" if members.pending > 0 else "",
-            f"{again} for the next epoch" if again else "",
+            f"{members.pending:,} pending" if (members.pending or 0) > 0 else "",
+            again,
         ]
         return ", ".join(filter(None, parts)), "caution" if members.exited > 0 else None
     if data.ends is not None and data.ends.waits_for in ("members", "time"):
@@ -180,7 +201,7 @@ def _members_text(data: ShowData) -> tuple[str, Tone | None]:
         return ", ".join(filter(None, parts)), None
     if members.all == 0:
         return "none have joined", None
-    rest = "" if data.state == RunState.FINISHED.text else ", must join again"
+    rest = ", must join again" if data.ends is not None and data.ends.waits_for == "owner" else ""
     return f"{members.all:,} {'wallet has' if members.all == 1 else 'wallets have'} joined so far{rest}", None
 
 
@@ -247,7 +268,7 @@ def _compact(number: int) -> str:
 
 def _machine(data: ShowData, width: int) -> Line:
     """The states in their order with the current one in brackets, as many of them as fit."""
-    current = next(state for state in RunState if state.text == data.state)
+    current = _state_of(data)
     states = list(_CYCLE)
     if current not in states:
         states = [*states, current] if current == RunState.FINISHED else [current, *states]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from psyche_cli.durations import rough_duration
 from psyche_cli.lifecycle.psyche_run import PSYCHE_RUN
 from psyche_cli.model.committee import expected_witnesses, quorum
 from psyche_cli.model.outcomes import Abort
@@ -15,10 +14,12 @@ from psyche_cli.model.transitions import next_data_index
 from psyche_cli.operations.observe.cost import trained_sequences
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.runs.find import Run, locate_run
+from psyche_cli.operations.status.diagnosis.findings import findings, is_healthy
 from psyche_cli.operations.status.membership import Membership, membership_of
 from psyche_cli.operations.status.observation import Observation, addresses_of, observation_of
 from psyche_cli.operations.status.screen import screen_lines
 from psyche_cli.operations.status.show_payloads import (
+    Attention,
     EpochProgress,
     LatestTransaction,
     MemberNumbers,
@@ -30,7 +31,7 @@ from psyche_cli.operations.status.show_payloads import (
     TreasuryData,
 )
 from psyche_cli.operations.status.timing import Timing, timing_of
-from psyche_cli.protocol.run_states import RunState
+from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.forecast import Forecast, slowest_pace
 from psyche_cli.run_config.rules import check_run, is_unset
@@ -65,15 +66,19 @@ def title_of(data: ShowData) -> str:
 
 def show_data(observation: Observation, transactions: Sequence[AddressSignature], given: GivenOptions) -> ShowData:
     """Everything that the screen of a run shows. Raises MalformedAccount."""
-    run, state, now = observation.run, observation.state, observation.now
+    run = observation.run
+    if not run.account.has_rules_of_v1:
+        return _data_of_other_rules(observation, transactions)
+    state, now = observation.state, observation.now
     timing = timing_of(state, now)
     membership = membership_of(state)
+    found = findings(observation, given)
     in_epoch = state.run_state == RunState.WARMUP or state.run_state.is_active
     return ShowData(
         run_id=run.run_id,
         name=str(state.metadata.get("name", "")),
         coordinator_account=str(run.account.address),
-        layout="v1",
+        layout=run.layout,
         now=now,
         slot=observation.clock.slot,
         state=state.run_state.text,
@@ -86,14 +91,70 @@ def show_data(observation: Observation, transactions: Sequence[AddressSignature]
         progress=_progress(run, state, timing),
         members=_members(membership, in_epoch=in_epoch),
         witnesses=_witnesses(state),
-        rates=_rates(run, state, in_epoch=in_epoch),
+        rates=_rates(run, in_epoch=in_epoch),
         treasury=_treasury(run),
-        transactions=[
-            LatestTransaction(signature=str(one.signature), slot=one.slot, time=one.block_time, error=one.err)
-            for one in transactions
-        ],
-        attention=list(_attention(run, state, timing, given)),
+        transactions=_latest(transactions),
+        healthy=is_healthy(found),
+        attention=[Attention(one.rule, one.weight.text, one.sentence) for one in found],
     )
+
+
+def _data_of_other_rules(observation: Observation, transactions: Sequence[AddressSignature]) -> ShowData:
+    """The data of a run whose layout has other rules than v1, without what follows from those rules."""
+    run, account = observation.run, observation.run.account
+    in_epoch = account.run_state == RunState.WARMUP or account.run_state.is_active
+    alive = sum(client.state == ClientState.HEALTHY for client in account.epoch_clients)
+    last_step = max(account.config.get("total_steps", 0) - 1, 0)
+    done = min(max(account.step - 1, 0), last_step)
+    return ShowData(
+        run_id=run.run_id,
+        name=str(account.metadata.get("name", "")),
+        coordinator_account=str(account.address),
+        layout=run.layout,
+        now=observation.now,
+        slot=observation.clock.slot,
+        state=account.run_state.text,
+        meaning=PSYCHE_RUN.states_by_name[account.run_state.variant].meaning,
+        since=account.run_state_start_timestamp if account.run_state_start_timestamp > 0 else None,
+        pending_pause=account.pending_pause,
+        ends=None,
+        epoch=account.epoch,
+        epoch_progress=None,
+        progress=RunProgress(
+            step=account.step,
+            last_step=last_step,
+            steps_done=done,
+            steps_left=last_step - done,
+            tokens_done=None,
+            tokens_total=None,
+            seconds_per_step=None,
+            measured_steps=0,
+            seconds_left=None,
+            estimated_end=None,
+        ),
+        members=MemberNumbers(
+            all=len(account.clients),
+            in_epoch=len(account.epoch_clients) if in_epoch else 0,
+            alive=alive if in_epoch else 0,
+            exited=len(account.epoch_clients) - alive + len(account.exited_clients) if in_epoch else 0,
+            pending=None,
+            joined_next=None,
+            must_join_again=None,
+        ),
+        witnesses=None,
+        rates=_rates(run, in_epoch=in_epoch),
+        treasury=_treasury(run),
+        transactions=_latest(transactions),
+        healthy=None,
+        attention=[],
+    )
+
+
+def _latest(transactions: Sequence[AddressSignature]) -> list[LatestTransaction]:
+    return [
+        LatestTransaction(signature=str(one.signature), slot=one.slot, time=one.block_time, error=one.err)
+        for one in transactions
+    ]
 
 
 def _state_end(timing: Timing) -> StateEnd:
@@ -179,9 +240,9 @@ def _witnesses(state: CoordinatorState) -> RoundWitnesses | None:
     )
 
 
-def _rates(run: Run, state: CoordinatorState, *, in_epoch: bool) -> Rates:
+def _rates(run: Run, *, in_epoch: bool) -> Rates:
     decimals = 0 if run.treasury is None else run.treasury.mint.decimals
-    now, after = state.current_epoch_rates, state.future_epoch_rates
+    now, after = run.account.current_epoch_rates, run.account.future_epoch_rates
     return Rates(
         unit="points" if run.treasury is None else "collateral",
         decimals=decimals,
@@ -206,15 +267,3 @@ def _treasury(run: Run) -> TreasuryData | None:
         missing=in_both_units(obligations.missing, decimals),
         cover=obligations.cover,
     )
-
-
-def _attention(run: Run, state: CoordinatorState, timing: Timing, given: GivenOptions) -> Iterator[str]:
-    if timing.overdue > 0:
-        command = given.command("tick", run_id=run.run_id)
-        late = rough_duration(timing.overdue)
-        yield f"No client ticks: the state should have ended {late} ago. If no member does, run: {command}"
-    if state.pending_pause:
-        yield "A pause is pending: the run pauses at the end of this epoch, which then pays no rewards."
-    obligations = obligations_of(run)
-    if obligations is not None:
-        yield from obligations.warnings

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from psyche_cli.operations.rewards.payloads import CollateralAmount, VaultCover
 from psyche_cli.operations.runs.payloads import StateText
-from psyche_cli.payload_types import Address, Unsigned
+from psyche_cli.payload_types import Address, Constraint, Unsigned
 
 Time = Annotated[int, "Unix time in seconds."]
 
@@ -56,7 +56,9 @@ class RunProgress:
     last_step: Annotated[Unsigned, "The last step that is trained."]
     steps_done: Unsigned
     steps_left: Annotated[Unsigned, "Including the step in progress."]
-    tokens_done: Annotated[Unsigned, "Tokens trained, according to the data index."]
+    tokens_done: Annotated[
+        Unsigned | None, "Tokens trained, according to the data index; null for a layout with other rules."
+    ]
     tokens_total: Annotated[Unsigned | None, "Tokens of the whole run; null without a valid configuration."]
     seconds_per_step: Annotated[float | None, "Null without a configuration."]
     measured_steps: Annotated[
@@ -68,15 +70,15 @@ class RunProgress:
 
 @dataclass(frozen=True)
 class MemberNumbers:
-    """Numbers of members."""
+    """Numbers of members; null where a layout with other rules does not show them."""
 
     all: Annotated[Unsigned, "Wallets that ever joined the run; at most 256."]
     in_epoch: Annotated[Unsigned, "Clients of the epoch in progress."]
     alive: Annotated[Unsigned, "Those of them that are healthy."]
     exited: Annotated[Unsigned, "Members of the epoch in progress that are not healthy or have left it."]
-    pending: Annotated[Unsigned, "Members that have joined the next epoch and are not in another one."]
-    joined_next: Annotated[Unsigned, "Members that take part in the next epoch that begins."]
-    must_join_again: Annotated[Unsigned, "Members that do not take part in it unless they join again."]
+    pending: Annotated[Unsigned | None, "Members that have joined the next epoch and are not in another one."]
+    joined_next: Annotated[Unsigned | None, "Members that take part in the next epoch that begins."]
+    must_join_again: Annotated[Unsigned | None, "Members that do not take part in it unless they join again."]
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,15 @@ class LatestTransaction:
 
 
 @dataclass(frozen=True)
+class Attention:
+    """A finding of ``explain`` that its owner should know."""
+
+    rule: Annotated[str, "The id of the rule, as in the documentation of explain."]
+    weight: Annotated[str, Constraint(choices=("note", "warning", "blocking"))]
+    sentence: str
+
+
+@dataclass(frozen=True)
 class ShowData:
     """A run at one moment: its state, what ends it, how far it is, its members and its money."""
 
@@ -146,4 +157,5 @@ class ShowData:
     rates: Rates
     treasury: Annotated[TreasuryData | None, "Null for a run without a treasurer."]
     transactions: Annotated[list[LatestTransaction], "The newest ones, newest first."]
-    attention: Annotated[list[str], "What its owner should know or do, as sentences; empty if all is well."]
+    healthy: Annotated[bool | None, "Whether explain finds nothing but notes; null for a layout with other rules."]
+    attention: Annotated[list[Attention], "What explain finds, from the heaviest finding."]
