@@ -326,4 +326,4 @@ def test_a_real_shell_can_follow_all_suggestions(tmp_path: Path) -> None:
             done.append(outcome.args[2].split()[1])
             lines += suggested(outcome.stderr)
     assert done == ["create-run", "config", "update-config", "set-paused", "show"]
-    assert '"Waiting for members"' in outcome.stdout
+    assert outcome.stdout.startswith("Run my $run's id: Waiting for members\n")
