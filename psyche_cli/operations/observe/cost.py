@@ -93,14 +93,6 @@ def _fees(transactions: Sequence[LedgerTransaction]) -> list[SignerFees]:
     return [SignerFees(signer=str(key), transactions=counts[key], lamports=lamports[key]) for key in payers]
 
 
-def trained_sequences(run: Run) -> int:
-    """The number of sequences that the run has trained, according to its data index."""
-    account = run.account
-    if account.run_state.is_active:
-        return account.current_round.data_index
-    return account.progress["epoch_start_data_index"]
-
-
 def price_of(base_units: int, decimals: int, tokens: int, *, per: int) -> Decimal | None:
     """Whole collateral tokens for every ``per`` trained tokens, to 12 digits; None if nothing was trained."""
     if tokens == 0:
@@ -124,7 +116,7 @@ def _result(
     locked = sum(item.lamports for item in rent)
     paid = sum(payer.lamports for payer in fees)
     llm: Any = account.model["LLM"]
-    sequences = trained_sequences(run)
+    sequences = run.trained_sequences
     tokens = sequences * int(llm["max_seq_len"])
     rewards = _rewards(run, tokens, known)
     ended = [one.lamports for one in by_epoch if one.complete and one.epoch < account.epoch]

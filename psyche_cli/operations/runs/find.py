@@ -70,6 +70,13 @@ class Run(NamedTuple):
         """The step at which the run resumes; an Uninitialized run starts at step 1."""
         return 1 if self.account.run_state == RunState.UNINITIALIZED else self.account.step
 
+    @property
+    def trained_sequences(self) -> int:
+        """The number of sequences that the run has trained, according to its data index."""
+        if self.account.run_state.is_active:
+            return self.account.current_round.data_index
+        return self.account.progress["epoch_start_data_index"]
+
     def require_rules_of_v1(self) -> None:
         """Raise UnsupportedLayout unless the run has the configuration and the rules of layout v1."""
         if not self.account.has_rules_of_v1:

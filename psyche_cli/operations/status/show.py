@@ -11,7 +11,6 @@ from psyche_cli.model.committee import expected_witnesses, quorum
 from psyche_cli.model.outcomes import Abort
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.model.transitions import next_data_index
-from psyche_cli.operations.observe.cost import trained_sequences
 from psyche_cli.operations.rewards.collateral import in_both_units, obligations_of
 from psyche_cli.operations.runs.find import Run, locate_run
 from psyche_cli.operations.status.diagnosis.findings import findings, is_healthy
@@ -205,9 +204,9 @@ def _progress(run: Run, state: CoordinatorState, timing: Timing) -> RunProgress:
 def _sequences_done(run: Run, state: CoordinatorState) -> int:
     """The sequences of all steps that are done. In Cooldown, the last round is over, but still the current one."""
     try:
-        return next_data_index(state) if state.run_state == RunState.COOLDOWN else trained_sequences(run)
+        return next_data_index(state) if state.run_state == RunState.COOLDOWN else run.trained_sequences
     except Abort:
-        return trained_sequences(run)
+        return run.trained_sequences
 
 
 def _total_tokens(config: Mapping[str, int], model: Mapping[str, Any]) -> int | None:
