@@ -29,6 +29,8 @@ _GAP: Final = 2
 _NARROW: Final = 60
 """Columns below which a label stands above its value."""
 _MOST_FINDINGS: Final = 2
+_PRECISE_BELOW: Final = 10
+"""Seconds per step below which a tenth of a second is shown."""
 _SHORT_SIGNATURE: Final = 8
 
 
@@ -150,7 +152,8 @@ def _epoch_text(data: ShowData, epoch: EpochProgress) -> str:
 
 def _run_end_text(data: ShowData, left: int) -> str:
     progress = data.progress
-    each = f"{progress.seconds_per_step or 0:.3g}s per step"
+    seconds = progress.seconds_per_step or 0.0
+    each = f"{rough_duration(round(seconds)) if seconds >= _PRECISE_BELOW else f'{seconds:.2g}s'} per step"
     steps = "1 step" if progress.measured_steps == 1 else f"{progress.measured_steps:,} steps"
     pace = f"{each}, measured over {steps}" if progress.measured_steps > 0 else f"at most {each}"
     if progress.estimated_end is None:
