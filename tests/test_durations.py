@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.durations import format_duration, parse_duration, parse_time_limit
+from psyche_cli.durations import format_duration, parse_duration, parse_time_limit, rough_duration
 from psyche_cli.errors import UsageError
 
 YEAR = 365 * 86400
@@ -66,3 +66,11 @@ def test_a_time_limit_is_1_second_to_1_hour() -> None:
         parse_time_limit("0s")
     with pytest.raises(UsageError, match="--timeout is too long: 3601 is 3601 seconds, but the maximum is 3600"):
         parse_time_limit("3601")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59, "59s"), (3599, "59m59s"), (3661, "1h1m"), (86_399, "23h59m"), (86_400, "1d"), (97_261, "1d3h")],
+)
+def test_a_rough_duration_has_at_most_two_units(seconds: int, text: str) -> None:
+    assert rough_duration(seconds) == text
