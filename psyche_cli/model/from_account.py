@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from psyche_cli.model.states import CoordinatorState, EpochState
 
 if TYPE_CHECKING:
     from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
+    from psyche_cli.protocol.layouts.memory_values import PlainValue
+
+UNREADABLE: Final = "Unreadable"
 
 
-def state_from_account(account: CoordinatorAccount) -> CoordinatorState:
+def state_from_account(account: CoordinatorAccount, *, readable: bool = False) -> CoordinatorState:
     """The state stored in the account. A stored witness flag is normalized to 0 or 1.
+
+    With ``readable``, a checkpoint whose content is damaged is the variant ``UNREADABLE``, so that the rest of the run
+    can still be shown.
 
     Raises UnsupportedLayout for a layout whose runs follow other rules than those of v1, and MalformedAccount for bytes
     that the program cannot have written.
@@ -25,7 +31,7 @@ def state_from_account(account: CoordinatorAccount) -> CoordinatorState:
         client_version=account.client_version,
         metadata=account.metadata,
         config=account.config,
-        model=account.model,
+        model=_readable_model(account) if readable else account.model,
         progress=account.progress,
         run_state=account.run_state,
         run_state_start_timestamp=account.run_state_start_timestamp,
@@ -49,3 +55,9 @@ def state_from_account(account: CoordinatorAccount) -> CoordinatorState:
         is_training_first_tick=account.is_training_first_tick,
         nonce=account.nonce,
     )
+
+
+def _readable_model(account: CoordinatorAccount) -> dict[str, PlainValue]:
+    llm = account.readable_model["LLM"]
+    assert isinstance(llm, dict)
+    return {"LLM": {**llm, "checkpoint": UNREADABLE} if llm["checkpoint"] is None else llm}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,3 +159,46 @@ def test_a_configuration_is_that_of_v1_or_refused(house: House, name: str) -> No
             assert house.cli(*words).code in (ExitCode.OK, 1)
         else:
             assert f"has layout {name}" in refused(house, ExitCode.ACCOUNT, *words)
+
+
+@pytest.mark.parametrize("byte", [2, 0x1F])
+def test_a_checkpoint_in_neither_order_spoils_only_itself(house: House, tmp_path: Path, byte: int) -> None:
+    house.run()
+    house.edit(lambda image: setattr(image.state.coordinator.model.LLM.checkpoint, "tag", 2))
+    house.edit(lambda image: setattr(image.state.coordinator.model.LLM.checkpoint.Hub.revision, "tag", byte))
+    dump = house.dump()["coordinator_account"]
+    llm = dump["setup"]["model"]["LLM"]
+    assert llm.pop("checkpoint") is None
+    assert f"at byte 440 has option tag {byte}, but it must be 0 or 1" in llm.pop("checkpoint_error")
+    assert (dump["run_id"], dump["status"]["state"], llm["max_seq_len"] > 0) == ("test", "Uninitialized", True)
+    address = house.instance().coordinator_account
+    file = tmp_path / "account.bin"
+    account = house.chain.rpc.account(address)
+    assert account is not None
+    file.write_bytes(account.data)
+    [found] = json.loads(house.cli("decode", file).stdout)["accounts"]
+    assert found["content"]["setup"]["model"]["LLM"]["checkpoint"] is None
+    [full] = json.loads(house.cli("decode", file, "--full").stdout)["accounts"]
+    assert "option tag" in full["content"]["state"]["coordinator"]["model"]["LLM"]["checkpoint_error"]
+    assert house.cli("explain", *RUN).code is ExitCode.OK
+    assert "option tag" in refused(house, ExitCode.ACCOUNT, "set-paused", *RUN, "--resume")
+
+
+def test_a_tag_of_no_checkpoint_spoils_the_account(house: House) -> None:
+    house.run()
+    house.edit(lambda image: setattr(image.state.coordinator.model.LLM.checkpoint, "tag", 6))
+    message = refused(house, ExitCode.ACCOUNT, "json-dump-run", *RUN)
+    assert "has tag 6, but the highest tag is 5" in message
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_run_is_explained_or_refused_by_name(house: House, name: str) -> None:
+    house.run()
+    lay_out(house, name)
+    for verb in ("explain", "members"):
+        outcome = house.cli(verb, *RUN, "--output", "json")
+        assert "Traceback" not in outcome.stderr
+        if BY_NAME[name].has_rules_of_v1:
+            assert outcome.code is ExitCode.OK
+        elif outcome.code is not ExitCode.OK:
+            assert outcome.json["error"]["code"] == "unsupported_layout"

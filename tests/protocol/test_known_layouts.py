@@ -214,3 +214,113 @@ def test_derived_structures_keep_the_order_unless_reversed() -> None:
     assert names == fields[::-1]
     longer = derived(v1.CoordinatorProgress, without=("step",), more=ctypes.c_uint8)
     assert [name for name, *_ in longer._fields_] == ["epoch", "epoch_start_data_index", "more"]
+
+
+@pytest.mark.parametrize("tag", range(8))
+def test_the_byte_after_the_tag_of_the_checkpoint(tag: int) -> None:
+    for byte in range(256):
+        found = decode_coordinator_account(
+            account(BY_NAME["v1"], at_436=tag.to_bytes(4, "little"), at_440=bytes([byte]), at_505=b"repository")
+        )
+        assert found.nonce == 0  # nothing else is affected
+        is_older = tag == 0 or byte < 0x20
+        assert found.layout == ("v1" if is_older else "v1-reprc")
+        if tag > 5:
+            with pytest.raises(MalformedAccount, match=f"has tag {tag}, but the highest tag is 5"):
+                _ = found.readable_model
+            continue
+        llm: Any = found.readable_model["LLM"]
+        if tag > 0 and 2 <= byte < 0x20:
+            assert llm["checkpoint"] is None
+            assert f"at byte 440 has option tag {byte}" in llm["checkpoint_error"]
+            with pytest.raises(MalformedAccount, match="has option tag"):
+                _ = found.model
+        else:
+            assert "checkpoint_error" not in llm
+            assert found.model == found.readable_model
+
+
+BORSH = {
+    "Dummy": b"\0",
+    "Hub": b"\1\x03\0\0\0a/b\0",
+    "Hub with a revision": b"\1\x03\0\0\0a/b\1\x02\0\0\0v1",
+    "Gcs": b"\2\x01\0\0\0x\0",
+    "Gcs with a prefix": b"\2\x01\0\0\0x\1\x03\0\0\0p/q",
+    "the longest": b"\1" + (246).to_bytes(4, "little") + b"r" * 246 + b"\1\0\0\0\0",
+    "the longest without a revision": b"\1" + (250).to_bytes(4, "little") + b"r" * 250 + b"\0",
+}
+CHECKPOINTS = [
+    "Dummy",
+    {"Hub": {"repo_id": "a/b", "revision": None}},
+    {"Hub": {"repo_id": "a/b", "revision": "v1"}},
+    {"Gcs": {"bucket": "x", "prefix": None}},
+    {"Gcs": {"bucket": "x", "prefix": "p/q"}},
+    {"Hub": {"repo_id": "r" * 246, "revision": ""}},
+    {"Hub": {"repo_id": "r" * 250, "revision": None}},
+]
+
+
+def v2_dev_llm(content: bytes, length: int | None = None, source: int = 1) -> Any:
+    """The model of a v2-dev account with this checkpoint."""
+    size = len(content) if length is None else length
+    raw = account(
+        BY_NAME["v2-dev"],
+        at_72=source.to_bytes(4, "little"),
+        at_80=content.ljust(256, b"\xee"),
+        at_336=size.to_bytes(8, "little"),
+    )
+    return decode_coordinator_account(raw).model["LLM"]
+
+
+@pytest.mark.parametrize(
+    ("content", "checkpoint"), list(zip(BORSH.values(), CHECKPOINTS, strict=True)), ids=list(BORSH)
+)
+def test_a_checkpoint_in_borsh(content: bytes, checkpoint: object) -> None:
+    llm = v2_dev_llm(content)
+    assert llm["checkpoint"] == checkpoint
+    assert "checkpoint_error" not in llm
+    assert bytes(llm["checkpoint_data"]) == content
+    assert llm["checkpoint_source"] == "Stored"
+
+
+@pytest.mark.parametrize(
+    ("content", "length", "reason"),
+    [
+        (b"\0", 0, "unexpected end of data"),
+        (b"\0", 257, "its length is 257, but the maximum is 256"),
+        (b"\0", 2**64 - 1, "its length is 18446744073709551615, but the maximum is 256"),
+        (b"\3", 1, "its kind is 3, but the highest kind is 2"),
+        (b"\xff" * 5, 5, "its kind is 255, but the highest kind is 2"),
+        (b"\0\0", 2, "1 of its 2 bytes are left over"),
+        (b"\1\x03\0\0\0a/b\0\0\0", 11, "2 of its 11 bytes are left over"),
+        (b"\1\x03\0\0\0a/b", 8, "unexpected end of data"),
+        (b"\1\x04\0\0\0a/b\0", 9, "unexpected end of data"),
+        (b"\1\xff\xff\xff\xffa/b\0", 9, "unexpected end of data"),
+        (b"\1\x03\0\0\0a/b\2", 9, "revision has option tag 2, but it must be 0 or 1"),
+        (b"\1\x01\0\0\0\xff\0", 7, "repo_id is not valid UTF-8"),
+        (b"\2\x01\0\0\0b\1\x02\0\0\0\xc3\x28", 13, "prefix is not valid UTF-8"),
+    ],
+)
+def test_a_hostile_checkpoint_is_reported_as_such(content: bytes, length: int, reason: str) -> None:
+    llm = v2_dev_llm(content, length)
+    assert llm["checkpoint"] is None
+    assert llm["checkpoint_error"] == f"The checkpoint data cannot be decoded: {reason}."
+
+
+def test_an_ephemeral_model_without_a_checkpoint() -> None:
+    assert v2_dev_llm(b"", source=0) == {
+        "max_seq_len": 0,
+        "cold_start_warmup_steps": 0,
+        "checkpoint_source": "Ephemeral",
+        "checkpoint_data": [],
+        "checkpoint": None,
+    }
+    assert v2_dev_llm(b"\0", source=0)["checkpoint"] == "Dummy"
+
+
+def test_a_claimer_is_a_part_of_its_client() -> None:
+    raw = account(
+        BY_NAME["v2-claimer"], at_125144=(1).to_bytes(8, "little"), at_94488=bytes([9] * 32), at_94520=b"\x05"
+    )
+    [client] = decode_coordinator_account(raw).clients
+    assert (client.claimer, client.earned) == (bytes([9] * 32), 5)

@@ -38,8 +38,8 @@ class Observation:
 
     @cached_property
     def state(self) -> CoordinatorState:
-        """The state of the run for the model. Raises MalformedAccount."""
-        return state_from_account(self.run.account)
+        """The state of the run for the model, for display. Raises UnsupportedLayout, MalformedAccount."""
+        return state_from_account(self.run.account, readable=True)
 
 
 def addresses_of(located: LocatedRun) -> tuple[Pubkey, ...]:

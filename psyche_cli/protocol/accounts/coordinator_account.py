@@ -11,7 +11,7 @@ from psyche_cli.errors import WrongSize, WrongVersion
 from psyche_cli.limits import DISCRIMINATOR_BYTES, STORED_ROUNDS
 from psyche_cli.protocol.accounts.account_checks import check_discriminator, check_owner
 from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, EpochRates, Identity, PendingClient
-from psyche_cli.protocol.layouts.known import LAYOUTS, Layout, find_layout, version_of
+from psyche_cli.protocol.layouts import known
 from psyche_cli.protocol.layouts.memory_values import MemoryReader, PlainValue, fixed_string
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import ClientState, RunState
@@ -51,25 +51,24 @@ def decode_coordinator_account(raw: RawAccount, programs: ProgramIds = PUBLISHED
     return CoordinatorAccount(raw, _layout_of(raw, len(raw.data), programs))
 
 
-def _layout_of(raw: RawAccount, size: int, programs: ProgramIds) -> Layout:
+def _layout_of(raw: RawAccount, size: int, programs: ProgramIds) -> known.Layout:
     check_owner(raw, programs.coordinator, _WHAT, programs)
-    known = ", ".join(f"{layout.size:,} bytes ({layout.name})" for layout in LAYOUTS)
-    if size not in (layout.size for layout in LAYOUTS):
+    version = known.version_of(raw.data)
+    sizes = ", ".join(f"{layout.size:,} bytes ({layout.name})" for layout in known.LAYOUTS)
+    if size not in (layout.size for layout in known.LAYOUTS):
         raise WrongSize(
-            f"The {_WHAT} {raw.address} is {size:,} bytes long and has version {version_of(raw.data)}, which is not a "
-            "known layout.",
+            f"The {_WHAT} {raw.address} is {size:,} bytes long and has version {version}, which is not a known layout.",
             hint="It was written by another build of the program, or it is not a coordinator account. Known layouts: "
-            f"{known}.",
+            f"{sizes}.",
             address=str(raw.address),
             found=size,
         )
     check_discriminator(raw, "CoordinatorAccount", _WHAT)
-    layout = find_layout(raw.data, size)
+    layout = known.find_layout(raw.data, size)
     if layout is None:
-        version = version_of(raw.data)
         raise WrongVersion(
             f"The {_WHAT} {raw.address} is {size:,} bytes long and has version {version}, which is not a known layout.",
-            hint=f"Upgrade psyche-cli. Known layouts: {known}.",
+            hint=f"Upgrade psyche-cli. Known layouts: {sizes}.",
             address=str(raw.address),
             found=version,
         )
@@ -84,7 +83,7 @@ class CoordinatorAccount:
     the layout does not have is empty or 0, as documented.
     """
 
-    def __init__(self, raw: RawAccount, layout: Layout) -> None:
+    def __init__(self, raw: RawAccount, layout: known.Layout) -> None:
         self.address: Pubkey = raw.address
         self.lamports: int = raw.lamports
         self.layout: str = layout.name
