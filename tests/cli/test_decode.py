@@ -193,7 +193,11 @@ KEYPAIR = Keypair.from_seed(bytes(range(32)))
         (rpc({"value": {"data": ["", "x"], "owner": str(PUBLISHED.coordinator)}}), ExitCode.USAGE, "not an account"),
         (bytes(50), ExitCode.ACCOUNT, "of 50 bytes begins with 0000000000000000"),
         (b"abcd", ExitCode.ACCOUNT, "begins with abcd"),
-        (ACCOUNT + bytes(92), ExitCode.ACCOUNT, "is 100 bytes long and has version 0, which is not a known layout"),
+        (
+            ACCOUNT + bytes(92),
+            ExitCode.ACCOUNT,
+            "The coordinator account is 100 bytes long and has version 0, which is not a known layout",
+        ),
         (account_discriminator("Participant"), ExitCode.ACCOUNT, "bump at byte 8 needs 1 bytes"),
         (str(KEYPAIR).encode(), ExitCode.USAGE, "contains a private key"),
         (json.dumps(list(bytes(KEYPAIR))).encode(), ExitCode.USAGE, "contains a private key"),
@@ -210,6 +214,7 @@ def test_what_is_no_account_is_refused(
     assert outcome.code is code
     assert message in outcome.stderr
     assert outcome.json["ok"] is False  # a verb that prints a document prints the error as one, too
+    assert CLOSED not in outcome.stdout + outcome.stderr  # the address that stands for an unknown one
     assert str(KEYPAIR) not in outcome.stdout + outcome.stderr
 
 

@@ -56,6 +56,9 @@ def decode_file(environment: Environment, path: Path, *, full: bool = False) -> 
         try:
             found.append(_decoded(one, full=full))
         except AccountError as error:
+            if one.address is None:
+                error.message = error.message.replace(f" {_UNKNOWN_ADDRESS}", "")
+                error.address = None
             if not given.is_list:
                 raise
             found.append({**_outline(one, None, None), "error": error.message})

@@ -15,6 +15,8 @@ from psyche_cli.protocol.layouts.kinds import Choice, FixedString, FixedVec, Fla
 
 PlainValue: TypeAlias = "str | int | float | bool | list[PlainValue] | dict[str, PlainValue] | None"
 
+_DAMAGED = " is damaged: "
+
 
 class MemoryReader:
     """Reads the parts of one memory image.
@@ -62,7 +64,7 @@ class MemoryReader:
             except MalformedAccount as error:
                 if f"{path}.{name}" != self._tolerates or error.field == self._tolerates:
                     raise
-                values |= {name: None, f"{name}_error": error.message}
+                values |= {name: None, f"{name}_error": error.message.partition(_DAMAGED)[2]}
         derived = getattr(part, "derived_values", None)
         return values if derived is None else values | derived()
 
@@ -124,7 +126,7 @@ class MemoryReader:
     def _refuse(self, part: Any, path: str, reason: str, value: int, offset_in_part: int = 0) -> NoReturn:
         offset = ctypes.addressof(part) - self._origin + offset_in_part
         raise MalformedAccount(
-            f"The coordinator account {self._address} is damaged: {path} at byte {offset} {reason}.",
+            f"The coordinator account {self._address}{_DAMAGED}{path} at byte {offset} {reason}.",
             hint="No known version of the program writes this value. Check the program id.",
             address=self._address,
             field=path,
