@@ -30,6 +30,14 @@ def test_base58_of_known_bytes(data: bytes, text: str) -> None:
     assert base58.decode(text) == data
 
 
+@pytest.mark.parametrize("length", [99, 100, 101, 500, 4321])
+def test_base58_of_long_text(length: int) -> None:
+    data = bytes(2) + bytes(number % 251 for number in range(length))
+    text = base58.encode(data)
+    assert text.startswith("11")
+    assert base58.decode(text) == data
+
+
 @pytest.mark.parametrize("text", ["0", "O", "I", "l", " ", "é", "1+1"])
 def test_base58_rejects_other_characters(text: str) -> None:
     with pytest.raises(ValueError, match="not a base58 character"):

@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.errors import AccountError, MalformedAccount, WrongDiscriminator, WrongSize, WrongVersion
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from psyche_cli.protocol.accounts.coordinator_account import HEADER_BYTES, decode_coordinator_account
+from psyche_cli.protocol.accounts.layout_support import different_rules, unwritten_layout
 from psyche_cli.protocol.layouts import v1
 from psyche_cli.protocol.layouts.derived import derived
 from psyche_cli.protocol.layouts.known import LAYOUTS, Layout, find_layout
@@ -324,3 +325,19 @@ def test_a_claimer_is_a_part_of_its_client() -> None:
     )
     [client] = decode_coordinator_account(raw).clients
     assert (client.claimer, client.earned) == (bytes([9] * 32), 5)
+
+
+def test_what_a_layout_does_not_allow_is_refused_by_name() -> None:
+    error = unwritten_layout("v2-claimer", ADDRESS, "test")
+    assert error.message == (
+        "psyche-cli cannot change run 'test', which has layout v2-claimer (proposed, with a separate wallet that "
+        "claims rewards): it writes only layout v1."
+    )
+    assert error.context == {"address": str(ADDRESS), "layout": "v2-claimer", "supported": "v1"}
+    oldest = decode_coordinator_account(account(BY_NAME["v0"], at_368=b"old"))
+    assert not oldest.has_rules_of_v1
+    refused = different_rules(oldest)
+    assert refused.message.startswith(
+        "Run 'old' has layout v0 (used until December 2025), whose configuration and rules"
+    )
+    assert refused.hint.startswith("The programs can neither migrate nor close such a run.")
