@@ -11,7 +11,8 @@ REMOVED: Final = "(closed)"
 
 
 class Edge(NamedTuple):
-    """All transitions from one state to another, with their triggers. ``rare`` is True if none occurs in practice."""
+    """All transitions from one state to another, with their triggers. ``rare`` is True if all have a note: they
+    cannot occur, or only in exceptional cases."""
 
     source: str | None
     target: str | None

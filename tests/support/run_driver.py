@@ -7,7 +7,7 @@ a training client does. Nothing happens on its own: the test decides who sends w
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,9 @@ class Failed(AssertionError):
 class RunDriver:
     """A run of ``owner`` on the local validator behind ``transport``, and the clock of that validator.
 
-    Every method sends one transaction per wallet, and raises Failed if one fails. ``members`` are wallets with 1 SOL
-    each; a member is given by its position in this list.
-    The clock is exact only if the validator's time moves by warping alone.
+    Every method sends one transaction per wallet, and raises Failed if one fails; ``after_each`` is called after each.
+    ``members`` are wallets with 1 SOL each; a member is given by its position in this list. The clock is exact only if
+    the validator's time moves by warping alone.
     """
 
     def __init__(self, transport: Transport, owner: Wallet, run_id: str = "test") -> None:
@@ -83,6 +83,7 @@ class RunDriver:
         self.owner, self.run_id = owner, run_id
         self.members: list[Wallet] = []
         self._build = Instructions()
+        self.after_each: Callable[[], None] = lambda: None
         self._sent = itertools.count(1)
         self._instance: CoordinatorInstance | None = None
 
@@ -329,6 +330,7 @@ class RunDriver:
         assert status is not None
         if status.err is not None:
             raise Failed(status.err, self.rpc.transaction_logs(signature) or ())
+        self.after_each()
 
 
 def witness_record(
