@@ -128,13 +128,22 @@ class Follower:
         return data
 
     def look_closely(self) -> tuple[Timing, Any]:
-        """When the state ends, and what ``members`` says. ``explain`` must agree."""
+        """When the state ends, and what ``members`` says. ``explain`` and ``show`` must agree."""
         listed, explained = self._house.cli.json("members", *RUN), self._house.cli.json("explain", *RUN)
         timing, account = timing_of(self._run.state, self._run.now), self._run.account
         assert listed["state"] == account.run_state.text
         assert explained["state"]["state"] == timing.state.variant == account.run_state.variant
         assert explained["at_unix_timestamp"] == timing.now == self._run.now
         assert listed["epoch"] == account.epoch
+        shown = self._house.cli.json("show", *RUN)
+        assert (shown["state"], shown["now"], shown["epoch"]) == (listed["state"], timing.now, account.epoch)
+        assert (shown["ends"]["earliest"], shown["ends"]["latest"]) == (timing.earliest, timing.latest)
+        assert shown["members"]["must_join_again"] == listed["counts"]["must_join_again"]
+        owed = sum(member["claimable"]["base_units"] for member in listed["members"])
+        assert shown["treasury"]["owed"]["base_units"] == owed
+        earning = 9 if account.run_state in (RunState.WARMUP, RunState.ROUND_TRAIN, RunState.COOLDOWN) else None
+        now = shown["rates"]["earning_now"]
+        assert (now and now["base_units"]) == earning
         return timing, listed
 
     def seen(self) -> str:

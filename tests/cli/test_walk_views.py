@@ -1,4 +1,4 @@
-"""What ``explain``, ``members`` and ``wait`` say of a run in every state, against what then happens.
+"""What ``show``, ``explain``, ``members`` and ``wait`` say of a run in every state, against what then happens.
 
 The states and transitions are those of the table in ``test_walk``.
 """
@@ -98,12 +98,14 @@ def test_what_is_said_before_and_what_happens(still_house: House, row: Row, run:
     ends = timing_of(run.state, run.now)
     check_timing(ends, row, run)
     check_diagnosis(still_house.cli.json("explain", *RUN), row, run)
-    check_members(still_house.cli.json("members", *RUN), row, run)
+    listed = still_house.cli.json("members", *RUN)
+    check_members(listed, row, run)
+    check_shown(still_house.cli.json("show", *RUN), ends, listed["counts"], row, run)
 
     run.wait(row.seconds)
     row.perform(run)
     if row.target is None:
-        for verb in ("explain", "members"):
+        for verb in ("show", "explain", "members"):
             assert still_house.cli(verb, *RUN).code is ExitCode.NOT_FOUND
         return
     assert run.stage.variant == row.target
@@ -131,6 +133,28 @@ def check_timing(ends: Timing, row: Row, run: RunDriver) -> None:
         assert (ends.needed, ends.missing) == (3, 3 - len(account.current_round.witnesses))
     else:
         assert ends.earliest == over
+
+
+def check_shown(shown: Any, ends: Timing, counts: Any, row: Row, run: RunDriver) -> None:
+    """``show``: the state, since when, what ends it, and the members, as everywhere else."""
+    account = run.account
+    assert (shown["state"], shown["now"]) == (account.run_state.text, run.now)
+    assert shown["since"] == ends.since
+    assert (shown["epoch"], shown["progress"]["step"]) == (account.epoch, account.step)
+    assert shown["pending_pause"] is (row.prepare.__name__ in ("pause_pending", "cooldown_before_pause"))
+    found = shown["ends"]
+    assert (found["waits_for"], found["earliest"], found["latest"]) == (ends.waits_for, ends.earliest, ends.latest)
+    assert (found["present"], found["needed"], found["missing"]) == (ends.present, ends.needed, ends.missing)
+    assert (found["seconds_left"], found["overdue_seconds"]) == (
+        None if ends.latest is None else ends.latest - run.now,
+        0,
+    )
+    in_round = row.source in (TRAIN, WITNESS)
+    witnesses = len(account.current_round.witnesses) if in_round else None
+    assert (shown["witnesses"] and shown["witnesses"]["received"]) == witnesses
+    assert (shown["epoch_progress"] is not None) is (row.source in (WARMUP, TRAIN, WITNESS, COOLDOWN))
+    assert shown["members"]["joined_next"] == counts["joined"]
+    assert shown["members"]["must_join_again"] == counts["must_join_again"]
 
 
 def check_diagnosis(explained: Any, row: Row, run: RunDriver) -> None:
@@ -178,6 +202,7 @@ def test_a_state_is_overdue_if_nobody_ticks(still_house: House, row: Row, run: R
     assert timing_of(run.state, run.now).overdue == 0
     run.wait(1)
     assert timing_of(run.state, run.now).overdue == 10
+    assert still_house.cli.json("show", *RUN)["ends"]["overdue_seconds"] == 10
     rules = [finding["rule"] for finding in still_house.cli.json("explain", *RUN)["findings"]]
     assert rules[0] == ("warmup-overdue" if row.source == WARMUP else "overdue")
 
