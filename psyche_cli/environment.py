@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -126,6 +127,8 @@ class OutputOptions:
         self.format: OutputFormat = "human"
         self.quiet = False
         self.verbose = False
+        self.as_lines = False
+        """Whether the command prints one JSON document per line, the last of which may be an error."""
 
     @property
     def as_json(self) -> bool:
@@ -268,6 +271,11 @@ class Environment:
         return self.variables.get("TERM") != "dumb" and self.stderr.isatty()
 
     @property
+    def can_redraw(self) -> bool:
+        """Whether stdout is a terminal on which a screen can be redrawn."""
+        return self.variables.get("TERM") != "dumb" and self.stdout.isatty()
+
+    @property
     def stdout_is_utf8(self) -> bool:
         """Whether stdout can encode all characters."""
         return is_utf8(self.stdout)
@@ -282,6 +290,24 @@ class Environment:
             return max(os.get_terminal_size(self.stdout.fileno()).columns, SMALLEST_WIDTH)
         except (OSError, ValueError):  # no terminal, or no file at all
             return 80
+
+    @property
+    def rows(self) -> int:
+        """The height of stdout in rows; 24 if it is unknown."""
+        try:
+            rows = os.get_terminal_size(self.stdout.fileno()).lines
+        except (OSError, ValueError):
+            rows = 0
+        return rows if rows > 0 else 24
+
+    def reader_is_gone(self) -> bool:
+        """Whether stdout is a pipe that its reader has closed, which otherwise only the next write would notice."""
+        try:
+            poll = select.poll()
+            poll.register(self.stdout.fileno(), 0)
+            return any(event & select.POLLERR == select.POLLERR for _, event in poll.poll(0))
+        except (OSError, ValueError):  # not a file
+            return False
 
     @property
     def state_folder(self) -> Path:

@@ -99,4 +99,8 @@ class PlainText(Generic[Payload]):
         self.data = data
 
 
+class JsonLines(Generic[Payload]):
+    """Declares the output of a command that prints JSON documents, one per line, while it is running."""
+
+
 Result: TypeAlias = OperationResult[Any] | Document[Any] | PlainText[Any]

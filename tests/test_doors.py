@@ -29,6 +29,8 @@ ALLOWED = {
     ("cli/render.py", "environment.stdout"): "the only writes to stdout",
     ("cli/render.py", "environment.stdout.write"): "the only writes to stdout",
     ("cli/render.py", "self._stdout.write"): "the only writes to stdout",
+    ("cli/live_screen.py", "environment.stdout"): "the live screen of watch",
+    ("cli/live_screen.py", "Console"): "draws what the renderer has made printable",
     ("localnet/chain/genesis.py", "os.dup2"): "hides a panic message of the VM",
     ("localnet/chain/genesis.py", "os.dup"): "hides a panic message of the VM",
     ("localnet/storage/ledger_folder.py", "os.write"): "the ledger file",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         preview_config,
         preview_config_of_run,
     )
+    from psyche_cli.api.following import wait_for_run, watch_run
     from psyche_cli.api.runs import (
         create_run,
         dump_run,
@@ -52,7 +53,9 @@ if TYPE_CHECKING:
     from psyche_cli.operations.rewards.payloads import CollateralAmount, RatesData, TopUpData
     from psyche_cli.operations.runs.find import Run, Treasury
     from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer, SetPausedData
+    from psyche_cli.operations.status.event_payloads import RunEvent
     from psyche_cli.operations.status.show_payloads import ShowData
+    from psyche_cli.operations.status.wait_payloads import ReachedData
     from psyche_cli.protocol.accounts.any_account import DecodedAccount, decode_account
     from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
     from psyche_cli.protocol.accounts.small_accounts import (
@@ -107,12 +110,14 @@ __all__ = [
     "ProgramIds",
     "RatesData",
     "RawAccount",
+    "ReachedData",
     "Receipt",
     "RewardCost",
     "RpcClient",
     "Run",
     "RunConfig",
     "RunDump",
+    "RunEvent",
     "RunState",
     "Session",
     "SetPausedData",
@@ -150,10 +155,13 @@ __all__ = [
     "simulate",
     "top_up_rewards",
     "update_config",
+    "wait_for_run",
+    "watch_run",
 ]
 
 _MODULES: Final = {
     "api.configuration": ["check_config", "diff_config", "dump_config", "preview_config", "preview_config_of_run"],
+    "api.following": ["wait_for_run", "watch_run"],
     "api.runs": [
         "create_run",
         "dump_run",
@@ -187,7 +195,9 @@ _MODULES: Final = {
     "operations.rewards.payloads": ["CollateralAmount", "RatesData", "TopUpData"],
     "operations.runs.find": ["Run", "Treasury"],
     "operations.runs.payloads": ["CreateRunData", "NewTreasurer", "SetPausedData"],
+    "operations.status.event_payloads": ["RunEvent"],
     "operations.status.show_payloads": ["ShowData"],
+    "operations.status.wait_payloads": ["ReachedData"],
     "protocol.accounts.any_account": ["DecodedAccount", "decode_account"],
     "protocol.accounts.coordinator_account": ["CoordinatorAccount"],
     "protocol.accounts.small_accounts": ["Authorization", "CoordinatorInstance", "Participant", "TreasurerRun"],

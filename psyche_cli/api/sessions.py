@@ -14,6 +14,7 @@ from typing import Any
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import PsycheError
 from psyche_cli.operations.elsewhere import Keys
+from psyche_cli.operations.sessions import Feed
 from psyche_cli.operations.sessions import Session as ReadOperation
 from psyche_cli.operations.signing import SigningSession as WriteOperation
 from psyche_cli.operations.signing import one_write
@@ -57,7 +58,9 @@ class Session:
     def reading(self) -> Iterator[ReadOperation]:
         """Context manager for one read operation; redacts its errors."""
         with self._without_secrets():
-            yield ReadOperation(rpc=self._rpc, programs=PUBLISHED, notify=self._notify, given=NOTHING_GIVEN)
+            yield ReadOperation(
+                rpc=self._rpc, programs=PUBLISHED, notify=self._notify, given=NOTHING_GIVEN, feed=Feed(self._clock)
+            )
 
     @contextmanager
     def _without_secrets(self) -> Iterator[None]:

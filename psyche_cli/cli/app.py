@@ -92,8 +92,9 @@ def _show(outcome: Result | PsycheError | None, line: CommandLine | PlainLine, e
     Raises OSError or ValueError if stdout cannot be written.
     """
     selected = line.output_format
-    as_json = selected != "human" or (line.prints_document and isinstance(outcome, PsycheError))
-    compact = selected == "json-compact"
+    as_lines = environment.output.as_lines
+    as_json = selected != "human" or ((line.prints_document or as_lines) and isinstance(outcome, PsycheError))
+    compact = selected == "json-compact" or as_lines
     renderer = Renderer(environment, command=line.command, as_json=as_json, compact=compact)
     if outcome is not None and not isinstance(outcome, PsycheError):
         try:

@@ -6,7 +6,7 @@ are untrusted text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from psyche_cli.errors import BrokenRule, ConfigurationError, PsycheError, UnplannedEffects
@@ -136,6 +136,15 @@ class Renderer:
             self._out("\n".join(["", *(self._body_line(line, with_styles) for line in lines)]))
         for step in result.next_steps:
             self._progress(f"Next: {step}")
+
+    def screen(self, title: str, lines: Sequence[Line]) -> list[str]:
+        """The lines of a screen that is redrawn, printable and with styles if stdout may have them."""
+        from psyche_cli.cli.layout import terminal_layout
+
+        environment = self._environment
+        with_styles = environment.may_style(self._stdout)
+        head = terminal_layout(self._shown(title), [], columns=environment.columns, with_styles=with_styles)
+        return [*head.split("\n"), "", *(self._body_line(line, with_styles) for line in lines)]
 
     def _body_line(self, line: str | Line, with_styles: bool) -> str:
         if isinstance(line, str):

@@ -18,7 +18,7 @@ from psyche_cli.cli.render import ENVELOPE_VERSION
 from psyche_cli.cli.verbs import SECTIONS, Verb
 from psyche_cli.error_fields import field_names
 from psyche_cli.errors import ExitCode, PsycheError, error_classes
-from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema
+from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema, schema_of
 from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
 from psyche_cli.operations.effects.payloads import DryRunData
@@ -31,6 +31,7 @@ from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinDat
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
+from psyche_cli.operations.status.event_payloads import AnyEvent
 from psyche_cli.operations.status.member_payloads import MemberListData
 from psyche_cli.operations.status.show_payloads import ShowData
 from psyche_cli.operations.status.wait_payloads import ReachedData
@@ -38,7 +39,7 @@ from psyche_cli.operations.transactions import payloads as transactions
 from psyche_cli.operations.transactions.explain_payloads import ExplainedData
 from psyche_cli.operations.wallet import payloads as wallet
 from psyche_cli.receipts import Receipt
-from psyche_cli.results import Document, OperationResult, PlainText
+from psyche_cli.results import Document, JsonLines, OperationResult, PlainText
 
 FAILURE: Final = "failure"
 HELP: Final = "help"
@@ -64,6 +65,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "tick": _written(TickData),
     "checkpoint": _written(CheckpointData),
     "close-run": _written(CloseRunData),
+    "watch": JsonLines[AnyEvent],
     "wait": OperationResult[ReachedData],
     "list-runs": OperationResult[RunListData],
     "explain": OperationResult[DiagnosisData | StateDiagnosisData],
@@ -208,6 +210,8 @@ def _of_result(name: str, definitions: Schema) -> Schema:
     [payload] = typing.get_args(result)
     if typing.get_origin(result) is Document:
         return _document(payload, definitions)
+    if typing.get_origin(result) is JsonLines:
+        return {"description": "Each line of the output.", **schema_of(payload, definitions)}
     fields: dict[str, Any] = {"data": payload}
     if typing.get_origin(result) is OperationResult:
         fields = {"summary": str, **fields, "transactions": list[Receipt], "warnings": list[str]}

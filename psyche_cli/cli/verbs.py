@@ -106,6 +106,7 @@ SECTIONS: Final = (
     Section(
         "Inspect",
         (
+            Verb("watch", "Watch a run: a live screen, or one JSON document per change", "watch"),
             Verb("wait", "Wait until a run reaches a state, a step, an epoch or a number of members", "wait"),
             Verb("list-runs", "List the runs on the cluster", "list_runs"),
             Verb("show", "Show a run on one screen: state, progress, members and money", "show"),

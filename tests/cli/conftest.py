@@ -141,6 +141,14 @@ def still_house(tmp_path: Path) -> House:
     return _house(tmp_path, stopped_at=1_800_000_000)
 
 
+@pytest.fixture
+def waiting_run(still_house: House) -> RunDriver:
+    """A run in ``still_house`` that waits for members."""
+    run = still_house.driver().create()
+    run.resume()
+    return run
+
+
 def _house(tmp_path: Path, stopped_at: int | None = None) -> House:
     chain, files = Chain.start(tmp_path, stopped_at=stopped_at, owner=100, stranger=100)
     cli = CommandLine(tmp_path, chain.transport, {"WALLET_PRIVATE_KEY_PATH": str(files["owner"])})

@@ -37,7 +37,13 @@ def check_output(words: Sequence[str], stdout: str) -> str | None:
     """Fail the test if stdout is a JSON object that does not match its schema. Returns the name of the schema."""
     if not stdout.startswith("{"):
         return None
-    document = json.loads(stdout)
+    if [*words[:1]] == ["watch"] and stdout.startswith('{"'):  # one document per line
+        checked = [_check(words, json.loads(line)) for line in stdout.splitlines()]
+        return checked[0]
+    return _check(words, json.loads(stdout))
+
+
+def _check(words: Sequence[str], document: Any) -> str:
     name = _schema_name(words, document)
     if not quick_look(name)(document):
         validator(name).validate(document)

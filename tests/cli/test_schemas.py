@@ -101,6 +101,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("set-paused", *run, "--resume"),
         ("tick", *run, "--count", "1"),
         ("checkpoint", "--run-id", "joined", "--repo", "owner/model"),
+        ("watch", *run, "--timeout", "1"),
         ("wait", *run, "--step", "0"),
         ("list-runs",),
         ("show", "--run-id", "test"),

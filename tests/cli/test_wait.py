@@ -31,19 +31,11 @@ def happening(*steps: Callable[[], object]) -> Iterator[object]:
     return (step() for step in steps)
 
 
-@pytest.fixture
-def run(still_house: House) -> RunDriver:
-    """A run that waits for members."""
-    driver = still_house.driver().create()
-    driver.resume()
-    return driver
-
-
 @pytest.mark.parametrize("states", ["WaitingForMembers", "waiting for members", "Paused,WAITINGFORMEMBERS"])
-def test_what_is_already_so(still_house: House, run: RunDriver, states: str) -> None:
+def test_what_is_already_so(still_house: House, waiting_run: RunDriver, states: str) -> None:
     data = wait(still_house, "--for", states).data
     assert (data["already_so"], data["waited_seconds"], data["state"]) == (True, 0, "Waiting for members")
-    assert (data["time"], data["step"], data["epoch"], data["members"]) == (run.now, 1, 0, 0)
+    assert (data["time"], data["step"], data["epoch"], data["members"]) == (waiting_run.now, 1, 0, 0)
 
 
 @pytest.mark.parametrize(("words", "expected"), [
@@ -56,17 +48,17 @@ def test_what_is_already_so(still_house: House, run: RunDriver, states: str) -> 
     (("--members", "3"), {"members": 3}),
 ])  # fmt: skip
 def test_what_happens_while_it_waits(
-    still_house: House, run: RunDriver, words: tuple[str, ...], expected: dict[str, Any]
+    still_house: House, waiting_run: RunDriver, words: tuple[str, ...], expected: dict[str, Any]
 ) -> None:
     steps = happening(
         lambda: None,
-        lambda: run.join(0, 1),
-        lambda: run.enter_warmup(2),
-        lambda: run.wait(1),
-        lambda: run.report_warmup(0, 1, 2),
-        lambda: run.play_round(),
-        lambda: run.play_to_cooldown(),
-        lambda: run.end_cooldown(),
+        lambda: waiting_run.join(0, 1),
+        lambda: waiting_run.enter_warmup(2),
+        lambda: waiting_run.wait(1),
+        lambda: waiting_run.report_warmup(0, 1, 2),
+        lambda: waiting_run.play_round(),
+        lambda: waiting_run.play_to_cooldown(),
+        lambda: waiting_run.end_cooldown(),
     )
     data = wait(still_house, *words, steps=steps).data
     assert {key: data[key] for key in expected} == expected
@@ -74,7 +66,7 @@ def test_what_happens_while_it_waits(
     assert data["waited_seconds"] > 0
 
 
-def test_a_time_limit(still_house: House, run: RunDriver) -> None:
+def test_a_time_limit(still_house: House, waiting_run: RunDriver) -> None:
     outcome = wait(still_house, "--for", "Warmup", "--timeout", "10m")
     assert outcome.code is ExitCode.NOT_REACHED
     error = outcome.json["error"]
@@ -85,8 +77,8 @@ def test_a_time_limit(still_house: House, run: RunDriver) -> None:
     assert error["context"] == {"run_id": "test", "state": "Waiting for members", "step": 1, "epoch": 0, "members": 0}
 
 
-def test_what_is_reached_at_the_last_moment_counts(still_house: House, run: RunDriver) -> None:
-    steps = happening(lambda: run.pause())
+def test_what_is_reached_at_the_last_moment_counts(still_house: House, waiting_run: RunDriver) -> None:
+    steps = happening(lambda: waiting_run.pause())
     assert wait(still_house, "--for", "Paused", "--timeout", "3", steps=steps).code is ExitCode.OK
 
 
@@ -97,14 +89,16 @@ def test_what_is_reached_at_the_last_moment_counts(still_house: House, run: RunD
     (("--members", "257"), "at most 16 wallets can join it as configured"),
     (("--for", "Uninitialized"), "no sequence of states leads from Waiting for members to Uninitialized"),
 ])  # fmt: skip
-def test_what_can_never_be_reached(still_house: House, run: RunDriver, words: tuple[str, ...], why: str) -> None:
+def test_what_can_never_be_reached(
+    still_house: House, waiting_run: RunDriver, words: tuple[str, ...], why: str
+) -> None:
     outcome = wait(still_house, *words)
     assert outcome.code is ExitCode.NEVER
     assert outcome.json["error"]["code"] == "cannot_be_reached"
     assert outcome.json["error"]["message"].endswith(f": {why}.")
 
 
-def test_a_run_that_finishes_or_is_closed_while_it_waits(still_house: House, run: RunDriver) -> None:
+def test_a_run_that_finishes_or_is_closed_while_it_waits(still_house: House, waiting_run: RunDriver) -> None:
     steps = happening(lambda: still_house.enter(RunState.FINISHED))
     outcome = wait(still_house, "--members", "1", steps=steps)
     assert outcome.code is ExitCode.NEVER
@@ -141,7 +135,7 @@ def test_invalid_options(house: House, words: tuple[str, ...]) -> None:
     assert house.chain.requests == []
 
 
-def test_an_interruption(still_house: House, run: RunDriver) -> None:
+def test_an_interruption(still_house: House, waiting_run: RunDriver) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 

@@ -7,11 +7,12 @@ number that was not observed is None.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from psyche_cli.operations.config.payloads import ChangedValue
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.operations.runs.payloads import ClientStateText, StateText
+from psyche_cli.operations.status.show_payloads import ShowData
 from psyche_cli.payload_types import Address, JsonShape, Unsigned
 from psyche_cli.run_config.json_shape import json_shape
 from psyche_cli.run_config.schema import CHECKPOINT
@@ -284,5 +285,41 @@ class CreatedAgain(RunEvent):
     coordinator_account: Address
 
 
-EVENTS: Final[tuple[type[RunEvent], ...]] = tuple(RunEvent.__subclasses__())
-"""All types of events."""
+@dataclass(frozen=True, kw_only=True)
+class Observed(RunEvent):
+    """The status of the run, to which all following events refer. The first event."""
+
+    event: Literal["observed"] = "observed"
+    run: Annotated[ShowData, "As in the output of `psyche-cli show`, without the latest transactions."]
+
+
+AnyEvent: TypeAlias = (
+    Transition
+    | Step
+    | RoundBegan
+    | EpochBegan
+    | EpochLastStep
+    | EpochEnded
+    | Joined
+    | Dropped
+    | Exited
+    | Rewarded
+    | Slashed
+    | Funded
+    | Withdrawn
+    | Claimed
+    | ConfigurationChanged
+    | MetadataChanged
+    | ClientVersionChanged
+    | CheckpointChanged
+    | RatesChanged
+    | ProgressSet
+    | PauseRequested
+    | PauseBegan
+    | WarmupReports
+    | Witnesses
+    | Closed
+    | CreatedAgain
+    | Observed
+)
+"""Any event."""

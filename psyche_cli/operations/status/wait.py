@@ -58,9 +58,9 @@ def wait_for_run(
             if isinstance(item, Observation):
                 seen = item
             elif item is not None:
-                report(session, item)
                 if stream.ended:
                     raise closed(goal, seen, item)
+                report(session, item)
         return _result(first, seen, goal, deadline)
 
 
@@ -98,8 +98,8 @@ def closed(goal: Goal, seen: Observation, notice: StreamNotice) -> CannotBeReach
 
 
 def report(session: Session, notice: StreamNotice) -> None:
-    """Report a change of the connection, unless it is the ordinary one or the end, which the caller reports."""
-    if notice.kind not in ("connected", "closed"):
+    """Report a change of the connection, or the end of the run, on stderr. A connection is no news."""
+    if notice.kind != "connected":
         session.notify(notice.message)
 
 

@@ -1,0 +1,64 @@
+"""A screen on the terminal that is redrawn in place: not on the alternate screen, so that the last one stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from psyche_cli.cli.render import Renderer
+from psyche_cli.operations.status.screen import screen_lines
+from psyche_cli.operations.status.show import title_of
+from psyche_cli.results import Span
+
+if TYPE_CHECKING:
+    from psyche_cli.environment import Environment
+    from psyche_cli.operations.status.show_payloads import ShowData
+
+
+class LiveScreen:
+    """A region of the terminal that is redrawn. A context manager."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._renderer = Renderer(environment, command="watch", as_json=False)
+        self._size = self._current_size()
+        self._live = self._started()
+
+    def __enter__(self) -> LiveScreen:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, data: ShowData, status: str) -> None:
+        """Draw the screen of a run, with a status in its last line."""
+        size = self._current_size()
+        if size != self._size:
+            self._size = size
+            self._live.stop()
+            self._live.console.clear()  # the terminal has wrapped the lines, so that their number is unknown
+            self._live = self._started()
+            self._live.start()
+        lines = [*screen_lines(data, size[0], self._environment.stdout_is_utf8), [], [Span(status, "dim")]]
+        text = "\n".join(self._renderer.screen(title_of(data), lines))
+        self._live.update(Text.from_ansi(text, no_wrap=True, overflow="crop"), refresh=True)
+
+    def _started(self) -> Live:
+        width, height = self._size
+        environment = self._environment
+        console = Console(
+            file=environment.stdout, force_terminal=True, width=width, height=height, highlight=False, markup=False,
+            color_system="standard" if environment.may_style(environment.stdout) else None,
+            _environ=environment.variables,
+        )  # fmt: skip
+        return Live(
+            console=console, auto_refresh=False, vertical_overflow="crop", redirect_stdout=False, redirect_stderr=False
+        )
+
+    def _current_size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal."""
+        return self._environment.columns, self._environment.rows
