@@ -354,15 +354,18 @@ def test_an_endpoint_of_another_cluster_that_comes_up_later_is_not_used() -> Non
     assert len(net.warnings) == 1
 
 
-@pytest.mark.parametrize(("genesis", "message"), [(None, "expected a hash and a slot"), (5, "expected a hash")])
-def test_an_endpoint_with_an_invalid_survey_is_not_used(genesis: Any, message: str) -> None:
+@pytest.mark.parametrize(
+    "genesis", [None, 5, "", "main", GENESIS[:-2], f"{GENESIS}1", GENESIS.replace(GENESIS[3], "0")]
+)
+def test_an_endpoint_with_an_invalid_survey_is_not_used(genesis: Any) -> None:
+    """A hash that is not 32 bytes in base58 is an invalid answer, not that of another cluster."""
     net = Net({"genesis": genesis}, {})
     assert net.balance() == 7
     assert net.nodes[0].reads == 0
     net.nodes[1].fault = DEAD
     with pytest.raises(NetworkError):
         net.balance()
-    with pytest.raises(BadRpcResponse, match=message):
+    with pytest.raises(BadRpcResponse, match="expected a hash and a slot"):
         Net({"genesis": genesis}, {"genesis": genesis}).balance()
 
 
