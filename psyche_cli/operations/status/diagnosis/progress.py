@@ -273,9 +273,9 @@ def _failure(subject: Subject) -> str | None:
 def _overdue_rows(subject: Subject) -> tuple[tuple[str, str], ...]:
     timing, key = subject.timing, DURATION_KEYS[subject.state.run_state]
     assert timing is not None
-    assert timing.since is not None
+    lasted = "" if timing.since is None else f", for {format_duration(timing.now - timing.since)}"
     return (
-        ("state", f"{subject.state.run_state.text}, for {format_duration(timing.now - timing.since)}"),
+        ("state", f"{subject.state.run_state.text}{lasted}"),
         (key, format_duration(subject.config[key])),
     )
 
