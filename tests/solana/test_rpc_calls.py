@@ -207,6 +207,21 @@ def test_more_than_100_accounts_take_several_calls_and_none_takes_no_call() -> N
             [str(OWNER), {"commitment": "confirmed", "encoding": "base64+zstd", "filters": [{"dataSize": 173}]}],
             [RawAccount(A, OWNER, 830244480, b"abc")],
         ),
+        (
+            lambda rpc: rpc.block_signatures(7),
+            "getBlock",
+            {"signatures": [str(SIGNATURE)]},
+            [
+                7,
+                {
+                    "commitment": "confirmed",
+                    "transactionDetails": "signatures",
+                    "rewards": False,
+                    "maxSupportedTransactionVersion": 0,
+                },
+            ],
+            [SIGNATURE],
+        ),
     ],
 )
 def test_calls(call: Callable[[RpcClient], Any], method: str, result: Any, params: Any, value: Any) -> None:

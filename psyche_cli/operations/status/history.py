@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from psyche_cli.solana.rpc.client import SIGNATURES_PER_CALL
@@ -36,12 +36,13 @@ def transactions_since(
     addresses = [before.run.account.address]
     if with_vault and before.run.treasury is not None:
         addresses.append(before.run.treasury.vault)
-    merged: list[AddressSignature] = []
+    lists = []
     for address in addresses:
         newest_first = _signatures(session, address, before.clock.slot)
         if newest_first is None:
             return None
-        merged = list(_merged(merged, newest_first[::-1]))
+        lists.append(newest_first[::-1])
+    merged = _merged(session, *lists)
     signatures = [one.signature for one in merged if one.err is None and one.signature not in known]
     found = {}
     for signature, transaction in zip(signatures, ledger_transactions(session.rpc, signatures), strict=True):
@@ -67,19 +68,20 @@ def _signatures(session: Session, address: Pubkey, first_slot: int) -> list[Addr
         limit = SIGNATURES_PER_CALL
 
 
-def _merged(first: Sequence[AddressSignature], second: Sequence[AddressSignature]) -> Iterator[AddressSignature]:
-    """Both sequences, each in its own order, with those that they share once.
+def _merged(
+    session: Session, first: Sequence[AddressSignature], second: Sequence[AddressSignature] = ()
+) -> list[AddressSignature]:
+    """The transactions of both lists, each once, in the order of execution. Raises NetworkError.
 
-    Transactions in the same slot that only one of the accounts has do not affect each other.
+    If each list has transactions in a slot that the other one does not have, the block of the slot tells their order.
     """
-    positions = {one.signature: index for index, one in enumerate(second)}
-    done = 0
-    pending: list[AddressSignature] = []
-    for one in first:
-        pending.append(one)
-        end = positions.get(one.signature, -1)
-        if end >= done:
-            yield from sorted([*pending[:-1], *second[done:end]], key=lambda each: each.slot)
-            yield one
-            done, pending = end + 1, []
-    yield from sorted([*pending, *second[done:]], key=lambda each: each.slot)
+    merged: list[AddressSignature] = []
+    for slot in sorted({one.slot for one in (*first, *second)}):
+        here, there = ([one for one in each if one.slot == slot] for each in (first, second))
+        longest = max(here, there, key=len)
+        together = list({one.signature: one for one in (*here, *there)}.values())
+        if len(together) > len(longest):
+            order = {signature: index for index, signature in enumerate(session.rpc.block_signatures(slot))}
+            longest = sorted(together, key=lambda one: order.get(one.signature, len(order)))
+        merged += longest
+    return merged

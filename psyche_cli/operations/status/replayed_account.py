@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
-from psyche_cli.protocol.layouts.v1 import COORDINATOR_ACCOUNT_VERSION
 
 if TYPE_CHECKING:
     from psyche_cli.model.states import CoordinatorState
@@ -19,11 +18,10 @@ class ReplayedAccount(CoordinatorAccount):
     """
 
     def __init__(self, before: CoordinatorAccount, state: CoordinatorState) -> None:
-        self.address = before.address
-        self.lamports = before.lamports
-        self.layout = before.layout
-        self.has_rules_of_v1 = before.has_rules_of_v1
+        for name in ("address", "lamports", "layout", "has_rules_of_v1", "_state", "_epoch"):
+            setattr(self, name, getattr(before, name))
         self.image = None
+        self._version = before.version
         self._model_state = state
         # These are cached properties, which take their value from here.
         vars(self).update(
@@ -33,6 +31,7 @@ class ReplayedAccount(CoordinatorAccount):
             metadata=state.metadata,
             config=state.config,
             model=state.model,
+            readable_model=state.model,
             progress=state.progress,
             rounds=state.epoch.rounds,
             epoch_clients=state.epoch.clients,
@@ -44,8 +43,8 @@ class ReplayedAccount(CoordinatorAccount):
 
     @property
     def version(self) -> int:
-        """The version of the layout that the model implements."""
-        return COORDINATOR_ACCOUNT_VERSION
+        """The version of the layout."""
+        return self._version
 
     @property
     def nonce(self) -> int:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.errors import NetworkError, UsageError
 from psyche_cli.limits import DISCRIMINATOR_BYTES
-from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.solana.rpc.pubsub import AccountSubscriptions, DataSlice
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from psyche_cli.operations.status.observation import Observation
     from psyche_cli.solana.rpc.pubsub import AccountChange
 
-_NONCE: Final = DataSlice(DISCRIMINATOR_BYTES + CoordinatorImage.nonce.offset, CoordinatorImage.nonce.size)
+_NONCE_BYTES: Final = 8
 _NOTHING: Final = DataSlice(0, 0)
 _SUBSCRIBE_SECONDS: Final = 10.0
 
@@ -185,8 +184,9 @@ class Wakeups:
 
 def _slices(latest: Observation) -> Sequence[tuple[Pubkey, DataSlice]]:
     run = latest.run
+    nonce = DataSlice(DISCRIMINATOR_BYTES + type(run.account.image).nonce.offset, _NONCE_BYTES)
     treasury = () if run.treasury is None else ((run.treasury.run.address, _NOTHING), (run.treasury.vault, _NOTHING))
-    return ((run.account.address, _NONCE), *treasury)
+    return ((run.account.address, nonce), *treasury)
 
 
 def _may_be_new(change: AccountChange, latest: Observation) -> bool:
@@ -195,7 +195,7 @@ def _may_be_new(change: AccountChange, latest: Observation) -> bool:
     Nor if it is the same, unless the run is halted: then the client version may have changed, which is not counted.
     """
     account = latest.run.account
-    if change.address != account.address or len(change.data) != _NONCE.length:
+    if change.address != account.address or len(change.data) != _NONCE_BYTES:
         return True
     nonce = int.from_bytes(change.data, "little")
     if nonce == account.nonce:

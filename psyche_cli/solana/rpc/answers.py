@@ -242,6 +242,11 @@ def read_address_signatures(result: Json) -> list[AddressSignature]:
     return found
 
 
+def read_block_signatures(result: Json) -> list[Signature]:
+    """The result of getBlock with signatures only."""
+    return [read_signature(one) for one in as_list(as_object(result).get("signatures"))]
+
+
 def read_landed_transaction(value: Json) -> LandedTransaction | None:
     """The result of getTransaction; None for a transaction that the ledger does not (yet) contain."""
     if value is None:

@@ -20,6 +20,7 @@ from psyche_cli.solana.rpc.answers import (
     read_account_and_slot,
     read_accounts,
     read_address_signatures,
+    read_block_signatures,
     read_blockhash,
     read_chain_position,
     read_fee,
@@ -347,6 +348,11 @@ class RpcClient(Requester):
 
     def _signatures_params(self, address: Pubkey, limit: int, **more: Json) -> list[Json]:
         return [str(address), self._ledger_options(limit=limit, **more)]
+
+    def block_signatures(self, slot: int) -> list[Signature]:
+        """The transactions in the block of a slot, in the order of execution."""
+        options = self._ledger_options(transactionDetails="signatures", rewards=False, maxSupportedTransactionVersion=0)
+        return self.call("getBlock", [slot, options], read_block_signatures)
 
     def transaction_logs(self, signature: Signature) -> tuple[str, ...] | None:
         """The logs of a transaction, or None if the ledger does not (yet) contain it."""
