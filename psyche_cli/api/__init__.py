@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         create_run,
         dump_run,
         dump_user,
+        explain_run,
         find_run,
+        list_members,
         pause_run,
         resume_run,
         set_future_epoch_rates,
@@ -53,7 +55,9 @@ if TYPE_CHECKING:
     from psyche_cli.operations.rewards.payloads import CollateralAmount, RatesData, TopUpData
     from psyche_cli.operations.runs.find import Run, Treasury
     from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer, SetPausedData
+    from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData
     from psyche_cli.operations.status.event_payloads import RunEvent
+    from psyche_cli.operations.status.member_payloads import MemberListData
     from psyche_cli.operations.status.show_payloads import ShowData
     from psyche_cli.operations.status.wait_payloads import ReachedData
     from psyche_cli.protocol.accounts.any_account import DecodedAccount, decode_account
@@ -89,6 +93,7 @@ __all__ = [
     "CoordinatorInstance",
     "CreateRunData",
     "DecodedAccount",
+    "DiagnosisData",
     "DiffData",
     "DifferentValue",
     "DumpedConfig",
@@ -100,6 +105,7 @@ __all__ = [
     "LocalValidator",
     "LocalValidatorProcess",
     "LocalnetOptions",
+    "MemberListData",
     "NewTreasurer",
     "OperationResult",
     "Participant",
@@ -141,7 +147,9 @@ __all__ = [
     "dump_run",
     "dump_user",
     "explain_failure",
+    "explain_run",
     "find_run",
+    "list_members",
     "load_run_config",
     "open_session",
     "open_signing_session",
@@ -166,7 +174,9 @@ _MODULES: Final = {
         "create_run",
         "dump_run",
         "dump_user",
+        "explain_run",
         "find_run",
+        "list_members",
         "pause_run",
         "resume_run",
         "set_future_epoch_rates",
@@ -198,6 +208,8 @@ _MODULES: Final = {
     "operations.status.event_payloads": ["RunEvent"],
     "operations.status.show_payloads": ["ShowData"],
     "operations.status.wait_payloads": ["ReachedData"],
+    "operations.status.diagnosis.payloads": ["DiagnosisData"],
+    "operations.status.member_payloads": ["MemberListData"],
     "protocol.accounts.any_account": ["DecodedAccount", "decode_account"],
     "protocol.accounts.coordinator_account": ["CoordinatorAccount"],
     "protocol.accounts.small_accounts": ["Authorization", "CoordinatorInstance", "Participant", "TreasurerRun"],

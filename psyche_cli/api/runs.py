@@ -21,7 +21,11 @@ from psyche_cli.operations.runs import create_run as creating
 from psyche_cli.operations.runs import find
 from psyche_cli.operations.runs import set_paused as pausing
 from psyche_cli.operations.runs.payloads import CreateRunData, SetPausedData
+from psyche_cli.operations.status import explain as explaining
+from psyche_cli.operations.status import members as listing
 from psyche_cli.operations.status import show
+from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData
+from psyche_cli.operations.status.member_payloads import MemberListData
 from psyche_cli.operations.status.show_payloads import ShowData
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.load import load_run_config
@@ -171,6 +175,24 @@ def show_run(session: Session, *, run_id: str, treasurer_index: int | None = Non
     """
     with session.reading() as operation:
         return show.show(operation, run_id=run_id, treasurer_index=treasurer_index).data
+
+
+def explain_run(session: Session, *, run_id: str, treasurer_index: int | None = None) -> DiagnosisData:
+    """Diagnose a run: what is wrong with it, the evidence for it, and what to do. Two or three round trips.
+
+    Raises the errors of ``find_run``.
+    """
+    with session.reading() as operation:
+        return explaining.explain_run(operation, run_id=run_id, treasurer_index=treasurer_index).data
+
+
+def list_members(session: Session, *, run_id: str, treasurer_index: int | None = None) -> MemberListData:
+    """The members of a run, in the order of first joining. Two round trips; with a treasurer, one more per 100 members.
+
+    Raises the errors of ``find_run``.
+    """
+    with session.reading() as operation:
+        return listing.list_members(operation, run_id=run_id, treasurer_index=treasurer_index).data
 
 
 def dump_user(session: Session, *, run_id: str, address: str, treasurer_index: int | None = None) -> UserDump:

@@ -120,6 +120,9 @@ def test_all_operations_on_a_run_with_a_treasurer(owner: api.Wallet, tmp_path: P
         assert run.treasury.vault_amount == 12_500_000
         assert run.account.future_epoch_rates.earning_rate_total_shared == 2_500_000
         assert run.account.run_state is api.RunState.PAUSED
+        diagnosis = api.explain_run(session, run_id="paid")
+        assert [one.rule for one in diagnosis.findings[:2]] == ["no-authorizations", "paused"]
+        assert api.list_members(session, run_id="paid").members == []
         dump, user = api.dump_run(session, run_id="paid"), api.dump_user(session, run_id="paid", address=mint)
         assert dump["treasurer_run"] is not None
         assert dump["treasurer_run"]["funded_collateral_amount"] == 12.5

@@ -175,6 +175,22 @@ def test_a_screen_takes_two(house: House, treasurer: bool) -> None:
     assert requests_of(house, "show", "--run-id", run_id) == [READ, f"{READ}+getSignaturesForAddress"]
 
 
+@pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
+def test_members_take_two_and_one_per_hundred_with_a_treasurer(house: House, treasurer: bool) -> None:
+    run = ("--run-id", house.run(treasurer=treasurer))
+    assert requests_of(house, "members", *run) == [READ, READ]
+    house.cli.json("set-paused", *run, "--resume")
+    house.join(house.owner)
+    assert requests_of(house, "members", *run) == [READ, READ, *([READ] if treasurer else [])]
+
+
+def test_an_explanation_takes_two_and_one_more_if_not_everyone_may_join(house: House) -> None:
+    run = ("--run-id", house.run())
+    assert requests_of(house, "explain", *run) == [READ, READ, "getProgramAccounts"]
+    house.cli.json("join-authorization-create", "--permissionless")
+    assert requests_of(house, "explain", *run) == [READ, READ]
+
+
 def test_a_new_mint_takes_four(house: House) -> None:
     assert requests_of(house, "localnet", "new-mint") == [READ, *DELIVERY]
 

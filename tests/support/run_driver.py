@@ -215,11 +215,11 @@ class RunDriver:
             accounts = self._accounts(wallet)
             self._send(wallet, self._build.join_run(**accounts, authorization=permit, p2p_identity=identity))
 
-    def report_warmup(self, *members: int) -> None:
-        """Report the end of the warmup, as clients do, with the member's position in the epoch."""
+    def report_warmup(self, *members: int, index: int | None = None) -> None:
+        """Report the end of the warmup, as clients do, with the member's position in the epoch, or with ``index``."""
         for member in members:
-            index = self.index(member)
-            record = _proof_and_blooms(index, index, is_witness=False)
+            place = self.index(member) if index is None else index
+            record = _proof_and_blooms(place, place, is_witness=False)
             wallet = self.members[member]
             self._send(wallet, self._build.warmup_witness(**self._accounts(wallet), **record))
 

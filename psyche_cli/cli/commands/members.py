@@ -39,7 +39,14 @@ def command(
     from psyche_cli.operations.status.members import list_members, members_csv
 
     def read(session: Session) -> Result:
-        result = list_members(session, run_id=run_id, treasurer_index=treasurer_index, sort=sort, descending=descending)
+        result = list_members(
+            session,
+            run_id=run_id,
+            treasurer_index=treasurer_index,
+            sort=sort,
+            descending=descending,
+            fits_width=call.environment.stdout.isatty(),
+        )
         if csv and not call.environment.output.as_json:
             return PlainText(members_csv(result.data), result.data)
         return result

@@ -20,6 +20,7 @@ from psyche_cli.operations.lifecycle.describe import explain_state as explain_ma
 from psyche_cli.operations.lifecycle.describe import state_data
 from psyche_cli.operations.observe.account_input import read_accounts
 from psyche_cli.operations.runs.find import locate_run
+from psyche_cli.operations.status.diagnosis.configuration import layout_symptom
 from psyche_cli.operations.status.diagnosis.finding import Finding, Weight, counted
 from psyche_cli.operations.status.diagnosis.findings import findings_of, is_healthy, unchecked
 from psyche_cli.operations.status.diagnosis.payloads import (
@@ -38,6 +39,7 @@ from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import Authorization, decode_authorization
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
+from psyche_cli.protocol.layouts.known import layout_named
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.results import Line, OperationResult
@@ -46,6 +48,7 @@ from psyche_cli.solana.raw_account import RawAccount
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
     from psyche_cli.operations.sessions import Session
+    from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 
 _DISCRIMINATOR: Final = account_discriminator("CoordinatorAccount")
 _INDENT: Final = "   "
@@ -71,7 +74,10 @@ def explain_run(session: Session, *, run_id: str, treasurer_index: int | None = 
     everyone = authorization_address(grantor, ANYONE, session.programs)
     found = session.rpc.accounts((*addresses, everyone))
     observation = observation_of(located, found[: len(addresses)])
-    is_finished = observation.run.account.run_state == RunState.FINISHED
+    account = observation.run.account
+    if not account.has_rules_of_v1:
+        return _other_rules(account, observation.now)
+    is_finished = account.run_state == RunState.FINISHED
     authorizations = None if is_finished else _authorizations(session, grantor, found[-1])
     subject = Subject(
         observation.state,
@@ -97,7 +103,10 @@ def explain_file(environment: Environment, path: Path, *, at: int | None = None)
         )
     [one] = found
     raw = RawAccount(one.address or Pubkey.default(), PUBLISHED.coordinator, one.lamports or 0, one.data)
-    return _diagnosis(Subject(state_from_account(decode_coordinator_account(raw)), now=at))
+    account = decode_coordinator_account(raw)
+    if not account.has_rules_of_v1:
+        return _other_rules(account, at)
+    return _diagnosis(Subject(state_from_account(account), now=at, layout=account.layout))
 
 
 def explain_state(name: str) -> OperationResult[StateDiagnosisData]:
@@ -181,17 +190,7 @@ def _diagnosis(subject: Subject) -> OperationResult[DiagnosisData]:
             since_unix_timestamp=since,
             at_unix_timestamp=subject.now,
             healthy=is_healthy(found),
-            findings=tuple(
-                FindingData(
-                    rule=one.rule,
-                    weight=one.weight.text,
-                    sentence=one.sentence,
-                    evidence=tuple(EvidenceData(*row) for row in one.evidence),
-                    advice=one.advice,
-                    commands=one.commands,
-                )
-                for one in found
-            ),
+            findings=tuple(map(_finding_data, found)),
             not_checked=tuple(UncheckedRule(rule.rule, rule.needs) for rule in missed if rule.needs is not None),
         ),
         details=(
@@ -201,6 +200,39 @@ def _diagnosis(subject: Subject) -> OperationResult[DiagnosisData]:
             *((("not checked", f"{counted(len(missed), 'rule')} without {_listed(needs)}"),) if missed else ()),
         ),
         body=body if found else None,
+    )
+
+
+def _other_rules(account: CoordinatorAccount, now: int | None) -> OperationResult[DiagnosisData]:
+    """The diagnosis of a run with other rules than those of layout v1: only that it has them."""
+    found = Finding("other-layout", Weight.WARNING, *layout_symptom(layout_named(account.layout)))
+    machine_state = PSYCHE_RUN.states_by_name[account.run_state.variant]
+    started = account.run_state_start_timestamp
+    rest = [rule for rule in RULES if account.run_state in rule.states and rule.rule != found.rule]
+    return OperationResult(
+        summary=f"Run {account.run_id} has layout {account.layout}, whose rules psyche-cli does not know.",
+        data=DiagnosisData(
+            run_id=account.run_id,
+            state=state_data(machine_state),
+            since_unix_timestamp=started if started > 0 else None,
+            at_unix_timestamp=now,
+            healthy=False,
+            findings=(_finding_data(found),),
+            not_checked=tuple(UncheckedRule(rule.rule, "layout") for rule in rest),
+        ),
+        details=(("state", shown_state(account.run_state, pausing=account.pending_pause)),),
+        body=lambda width, _utf8: _finding_lines(1, found, width)[:-1],
+    )
+
+
+def _finding_data(one: Finding) -> FindingData:
+    return FindingData(
+        rule=one.rule,
+        weight=one.weight.text,
+        sentence=one.sentence,
+        evidence=tuple(EvidenceData(*row) for row in one.evidence),
+        advice=one.advice,
+        commands=one.commands,
     )
 
 

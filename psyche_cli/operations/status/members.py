@@ -53,8 +53,11 @@ def list_members(
     treasurer_index: int | None = None,
     sort: str | None = None,
     descending: bool = False,
+    fits_width: bool = True,
 ) -> OperationResult[MemberListData]:
     """The members of a run, in the order of first joining or sorted by a column of SORT_KEYS.
+
+    ``fits_width`` is whether the table is made as narrow as the terminal.
 
     Takes two round trips and, with a treasurer, one more per 100 members. Raises RunNotFound, AccountNotFound,
     AccountError, UsageError, NetworkError.
@@ -70,7 +73,7 @@ def list_members(
     state = observation.run.account
 
     def body(width: int, _utf8: bool) -> Sequence[str]:
-        return table_lines(data, width)
+        return table_lines(data, width if fits_width else None)
 
     return OperationResult(
         summary=_summary(data),
@@ -88,13 +91,15 @@ def members_csv(data: MemberListData) -> str:
     return csv_text([_CSV, *(_csv_row(member, data.decimals) for member in data.members)])
 
 
-def table_lines(data: MemberListData, width: int) -> list[str]:
-    """The members as a table for ``width`` columns.
+def table_lines(data: MemberListData, width: int | None) -> list[str]:
+    """The members as a table for ``width`` columns; None is unlimited.
 
     If it is too wide, columns of amounts without any value are omitted, then wallets are shortened.
     """
     rows = [list(_HEADINGS), *(_table_row(member, data) for member in data.members)]
     lines = text_table(rows, left=_LEFT_ALIGNED)
+    if width is None:
+        return lines
     for name in _OPTIONAL:
         if max(map(len, lines)) <= width:
             return lines

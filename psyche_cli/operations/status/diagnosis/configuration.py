@@ -8,17 +8,35 @@ from psyche_cli.durations import format_duration
 from psyche_cli.model.checkpoints import variant
 from psyche_cli.operations.status.diagnosis.finding import Symptom, counted
 from psyche_cli.operations.status.diagnosis.halted import checkpoint_text
+from psyche_cli.protocol.layouts.known import WRITTEN, layout_named
 from psyche_cli.protocol.run_states import ClientState
 from psyche_cli.run_config.advice import run_advice
 
 if TYPE_CHECKING:
     from psyche_cli.operations.status.diagnosis.subject import Subject
+    from psyche_cli.protocol.layouts.known import Layout
 
 _SHORTEST_ROUND: Final = 3
 """Seconds that a member needs to learn of a round and to send a transaction in it, besides the time for training."""
 
 _OWN_RULES: Final = ("VerificationPercent", "JoinLimit", "NoSteps", "CheckpointKind", "CheckpointRepository")
 """Warnings about a configuration that have a rule of their own here."""
+
+
+def other_layout(subject: Subject) -> Symptom | None:
+    """A layout that psyche-cli does not write."""
+    return None if subject.layout == WRITTEN else layout_symptom(layout_named(subject.layout))
+
+
+def layout_symptom(layout: Layout) -> Symptom:
+    """What is to be said about a run whose account has another layout than the one that psyche-cli writes."""
+    can = "explain the run, but not change it" if layout.has_rules_of_v1 else "read the run, but not change it"
+    rules = "" if layout.has_rules_of_v1 else " Its runs follow other rules, so it is not diagnosed any further."
+    return Symptom(
+        f"The account of the run has layout {layout.name} ({layout.about}). psyche-cli can {can}.{rules}",
+        (("layout", layout.name), ("size", f"{layout.size:,} bytes")),
+        layout.advice,
+    )
 
 
 def verification_breaks_rounds(subject: Subject) -> Symptom | None:

@@ -37,7 +37,11 @@ class UncheckedRule:
     """A rule that was not checked, because what it needs is not known."""
 
     rule: Annotated[str, _RULE]
-    needs: Annotated[str, Constraint(choices=("time", "instance", "treasury", "authorizations"))]
+    needs: Annotated[
+        str,
+        Constraint(choices=("time", "instance", "treasury", "authorizations", "layout")),
+        "layout: the rules of the run's layout are not those of layout v1.",
+    ]
 
 
 @dataclass(frozen=True)

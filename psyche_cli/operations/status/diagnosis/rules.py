@@ -124,6 +124,7 @@ RULES: Final = (
         joining.too_few_joined,
         prolongs=frozenset({_WAITING}),
     ),
+    Rule("other-layout", _WARNING, _ALL, "the account does not have layout v1", configuration.other_layout),
     Rule(
         "must-join-again",
         _WARNING,

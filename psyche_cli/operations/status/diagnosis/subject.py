@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from psyche_cli.amounts import format_amount
 from psyche_cli.operations.status.membership import membership_of
 from psyche_cli.operations.status.timing import timing_of
+from psyche_cli.protocol.layouts.known import WRITTEN
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_config.rules import check_run, is_unset
 from psyche_cli.suggestions import NOTHING_GIVEN
@@ -33,8 +34,8 @@ class Subject:
     """A run.
 
     ``run`` is None if only its coordinator account is known, ``now`` (Unix seconds) if the time of the cluster is not,
-    and ``authorizations`` if the authorizations of its join authority were not read. ``given`` are the options that
-    suggested commands repeat.
+    and ``authorizations`` if the authorizations of its join authority were not read. ``layout`` is that of the account
+    if ``run`` is None. ``given`` are the options that suggested commands repeat.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Subject:
         run: Run | None = None,
         now: int | None = None,
         authorizations: Sequence[Authorization] | None = None,
+        layout: str = WRITTEN,
         given: GivenOptions = NOTHING_GIVEN,
     ) -> None:
         self.state = state
         self.run = run
         self.now = now
         self.authorizations = authorizations
+        self.layout = layout if run is None else run.layout
         self._given = given
 
     @property
