@@ -17,6 +17,9 @@ _SIGNING: Final = frozenset(
 )
 """Suggested commands that take a wallet."""
 
+_WITHOUT_TREASURER: Final = frozenset(("tick",))
+"""Suggested commands for a run that do not depend on its treasurer."""
+
 _RPC_VARIABLE: Final = '"$RPC{}"'
 """What stands for an RPC URL that contains a secret: a variable, with a number for the second and later ones."""
 
@@ -55,7 +58,7 @@ class GivenOptions(NamedTuple):
         )
 
     def _repeated(self, verb: str, run_id: str | None) -> Iterator[str]:
-        if self.treasurer_index is not None and run_id is not None:
+        if self.treasurer_index is not None and run_id is not None and verb not in _WITHOUT_TREASURER:
             yield from ("--treasurer-index", str(self.treasurer_index))
         hidden = 0
         for url in [self.rpc] if isinstance(self.rpc, str) else self.rpc or ():

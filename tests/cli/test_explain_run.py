@@ -11,7 +11,7 @@ import pytest
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.status.diagnosis.rules import RULES
 from psyche_cli.protocol.run_states import RunState
-from tests.cli.conftest import House
+from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine
 from tests.cli.test_refusals import refused
 
@@ -38,8 +38,7 @@ def test_the_text_of_a_diagnosis(still_house: House) -> None:
         "  meaning  The run waits until enough members have joined this epoch, and for an additional time.",
         "  since    2027-01-15 08:00:00 UTC, for 0s",
         "",
-        "1. Epoch 0 cannot begin: 1 of the 3 members that init_min_clients requires has",
-        "   joined.",
+        "1. Epoch 0 cannot begin: 1 member has joined, but init_min_clients requires 3.",
         "   [blocking: too-few-joined]",
         "     joined epoch 0    1",
         "     init_min_clients  3",
@@ -57,6 +56,20 @@ def test_commands_repeat_the_given_options(house: House) -> None:
     [command, *_] = house.cli.json("explain", *RUN, "--rpc", "http://127.0.0.1:1")["findings"][0]["commands"]
     assert command == "psyche-cli update-config --run-id test --config-path run.toml --rpc http://127.0.0.1:1"
     assert house.cli("explain", *RUN).code is ExitCode.OK  # problems are no failure
+
+
+def test_a_tick_is_suggested_without_the_index_of_the_treasurer(still_house: House) -> None:
+    house = still_house
+    house.cli.json("create-run", *RUN, "--treasurer-collateral-mint", house.new_mint(), "--treasurer-index", "7")
+    house.cli.json("update-config", *RUN, "--config-path", MINIMAL, "--treasurer-index", "7")
+    house.cli.json("set-paused", *RUN, "--resume", "--treasurer-index", "7")
+    house.join(house.stranger)
+    house.cli.json("localnet", "warp", "12")
+    found = {one["rule"]: one for one in house.cli.json("explain", *RUN, "--treasurer-index", "7")["findings"]}
+    [command] = found["overdue"]["commands"]
+    assert command == "psyche-cli tick --run-id test --count 1"
+    assert house.cli(*command.split()[1:]).code is ExitCode.OK
+    assert "--treasurer-index 7" in found["rate-zero"]["commands"][0]
 
 
 def test_an_account_in_a_file(still_house: House, offline: CommandLine, tmp_path: Path) -> None:

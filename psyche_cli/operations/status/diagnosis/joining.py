@@ -34,12 +34,17 @@ def too_few_joined(subject: Subject) -> Symptom | None:
         waited = max(subject.now - subject.state.run_state_start_timestamp, 0)
         rows.append(("waiting for", format_duration(waited)))
     return Symptom(
-        f"Epoch {subject.epoch} cannot begin: {joined} of the {counted(needed, 'member')} that init_min_clients "
-        f"requires {'has' if joined == 1 else 'have'} joined.",
+        f"Epoch {subject.epoch} cannot begin: {counted(joined, 'member')} {'has' if joined == 1 else 'have'} joined, "
+        f"but init_min_clients requires {needed}.",
         tuple(rows),
-        "Have more members start their clients. To begin with fewer, pause the run, lower init_min_clients and resume "
-        "it; all members must join again then.",
-        (subject.command("members"), subject.command("set-paused")),
+        "Have more members start their clients."
+        + (
+            ""
+            if needed == 1
+            else " To begin with fewer, pause the run, lower init_min_clients and resume it; all members must join "
+            "again then."
+        ),
+        (subject.command("members"), *((subject.command("set-paused"),) if needed > 1 else ())),
     )
 
 
@@ -136,8 +141,8 @@ def next_epoch_short(subject: Subject) -> Symptom | None:
     if joined >= needed or state.pending_pause or state.step >= subject.config["total_steps"]:
         return None
     return Symptom(
-        f"So far, {joined} of the {counted(needed, 'member')} that epoch {subject.membership.next_epoch} needs "
-        f"{'has' if joined == 1 else 'have'} joined it.",
+        f"So far, {counted(joined, 'member')} {'has' if joined == 1 else 'have'} joined epoch "
+        f"{subject.membership.next_epoch}, but init_min_clients requires {needed}.",
         (("joined", str(joined)), ("init_min_clients", str(needed))),
         "Members must join again for every epoch, also those that are in this one.",
         (subject.command("members"),),
@@ -154,8 +159,8 @@ def no_authorizations(subject: Subject) -> Symptom | None:
     return Symptom(
         "Nobody can join: the join authority has no active join authorization.",
         (("join authority", str(grantor)), ("inactive authorizations", str(len(subject.authorizations)))),
-        "Authorize members with the wallet of the join authority. No other wallet can, and the join authority of a run "
-        "cannot be changed.",
+        "Authorize members, or everyone as below, with the wallet of the join authority. No other wallet can, and the "
+        "join authority of a run cannot be changed.",
         (subject.command("join-authorization-create", "--permissionless", of_run=False),),
     )
 

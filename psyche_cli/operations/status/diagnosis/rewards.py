@@ -18,10 +18,10 @@ def claims_exceed_vault(subject: Subject) -> Symptom | None:
         return None
     missing = max(vault.missing, vault.owed - vault.held)
     return Symptom(
-        f"Members have earned {subject.tokens(vault.owed - vault.held)} more than the vault holds, so not all of them "
-        "can claim their rewards.",
+        f"Members have earned {subject.tokens(vault.owed - vault.held)} tokens more than the vault holds, so not all "
+        "of them can claim their rewards.",
         _rows(subject, vault),
-        f"Top up the vault with at least {subject.tokens(missing)}.",
+        f"Top up the vault with at least {subject.tokens(missing)} tokens.",
         (_top_up(subject, missing),),
     )
 
@@ -32,11 +32,11 @@ def treasury_short(subject: Subject) -> Symptom | None:
     if vault is None or vault.owed > vault.held or vault.missing == 0:
         return None
     return Symptom(
-        f"The vault is short by {subject.tokens(vault.missing)} for what is owed, this epoch and the next one."
+        f"The vault is short by {subject.tokens(vault.missing)} tokens for what is owed, this epoch and the next one."
         if vault.current > 0
-        else f"The vault is short by {subject.tokens(vault.missing)} for what is owed and the next epoch.",
+        else f"The vault is short by {subject.tokens(vault.missing)} tokens for what is owed and the next epoch.",
         _rows(subject, vault),
-        f"Top up the vault with at least {subject.tokens(vault.missing)}.",
+        f"Top up the vault with at least {subject.tokens(vault.missing)} tokens.",
         (_top_up(subject, vault.missing),),
     )
 
@@ -56,7 +56,7 @@ def treasury_low(subject: Subject) -> Symptom | None:
     return Symptom(
         f"The vault pays for {counted(covered, 'more epoch')} at the present rate.",
         _rows(subject, vault),
-        f"For {FUNDED_EPOCHS} epochs, top up the vault with {subject.tokens(wanted)}.",
+        f"For {FUNDED_EPOCHS} epochs, top up the vault with {subject.tokens(wanted)} tokens.",
         (_top_up(subject, wanted),),
     )
 
@@ -73,7 +73,7 @@ def rate_zero(subject: Subject) -> Symptom | None:
             *((("rate of this epoch", subject.tokens(current)),) if subject.in_epoch else ()),
         ),
         "Set a rate. It takes effect with the next epoch.",
-        (subject.command("set-future-epoch-rates", "--earning-rate-total-shared", "AMOUNT"),),
+        (subject.command("set-future-epoch-rates", "--earning-rate", "AMOUNT"),),
     )
 
 
@@ -100,7 +100,7 @@ def share_zero(subject: Subject) -> Symptom | None:
         f"{counted(members, 'member')}.",
         (("earning rate in base units", str(rate)), ("members", str(members))),
         "Set a higher rate. It takes effect with the next epoch.",
-        (subject.command("set-future-epoch-rates", "--earning-rate-total-shared", "AMOUNT"),),
+        (subject.command("set-future-epoch-rates", "--earning-rate", "AMOUNT"),),
     )
 
 
