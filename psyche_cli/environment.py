@@ -276,6 +276,11 @@ class Environment:
         return self.variables.get("TERM") != "dumb" and self.stdout.isatty()
 
     @property
+    def stdout_is_terminal(self) -> bool:
+        """Whether stdout is a terminal, whose width limits lines."""
+        return self.stdout.isatty()
+
+    @property
     def stdout_is_utf8(self) -> bool:
         """Whether stdout can encode all characters."""
         return is_utf8(self.stdout)

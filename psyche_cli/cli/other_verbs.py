@@ -10,6 +10,8 @@ _RESUME: Final = ("To start or resume a run, use set-paused with --resume.", "se
 _CLOSE: Final = ("To close a run for good and recover its rent, use close-run.", "close-run")
 _CONFIGURE: Final = ("To configure a run, use update-config.", "update-config")
 _JOIN: Final = ("Runs are joined by the training client. Whether a key may join is answered by can-join.", "can-join")
+_DIAGNOSE: Final = ("To find out what is wrong with a run, use explain.", "explain")
+_MEMBERS: Final = ("To list the members of a run, use members.", "members")
 _TOP_UP: Final = ("To put rewards into a run's vault, use treasurer-top-up-rewards.", "treasurer-top-up-rewards")
 _ADDRESS: Final = ("To print the wallet's public key, use keygen pubkey.", "keygen pubkey")
 
@@ -22,6 +24,8 @@ _ADVICE: Final = {
     **dict.fromkeys(("delete", "delete-run", "remove", "remove-run", "rm", "destroy", "close", "end-run"), _CLOSE),
     **dict.fromkeys(("create", "new", "init", "new-run"), ("To create a run, use create-run.", "create-run")),
     **dict.fromkeys(("update", "configure", "set-config", "update-run"), _CONFIGURE),
+    **dict.fromkeys(("diagnose", "diagnosis", "doctor", "why", "health"), _DIAGNOSE),
+    **dict.fromkeys(("clients", "participants", "list-members", "member"), _MEMBERS),
     **dict.fromkeys(("join", "join-run", "train", "predownload"), _JOIN),
     **dict.fromkeys(("top-up", "fund", "deposit"), _TOP_UP),
     **dict.fromkeys(

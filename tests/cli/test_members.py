@@ -111,3 +111,5 @@ def test_256_members_fit_a_terminal(house: House, columns: int) -> None:
     assert len(lines) == MAX_CLIENTS + 6, lines[:10]
     assert max(map(len, lines)) <= columns
     assert ("1111..1111" in text) == (columns == 80)
+    widest = max(map(len, lines[6:]))
+    assert columns - 2 < widest + 1 if columns == 80 else widest > 100  # as much of the wallets as fits is shown

@@ -45,7 +45,7 @@ def command(
             treasurer_index=treasurer_index,
             sort=sort,
             descending=descending,
-            fits_width=call.environment.stdout.isatty(),
+            fits_width=call.environment.stdout_is_terminal,
         )
         if csv and not call.environment.output.as_json:
             return PlainText(members_csv(result.data), result.data)

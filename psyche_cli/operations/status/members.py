@@ -42,8 +42,9 @@ _LEFT_ALIGNED: Final = 4
 _OPTIONAL: Final = ("slashed", "claimed", "claimable", "earned")
 """Columns that a narrow terminal omits, in this order, if they have no value in any row."""
 
-_SHORT_WALLET: Final = 4
-"""Characters at either end of a wallet that does not fit."""
+_OMITTED: Final = ".."
+_FEWEST_CHARACTERS: Final = 4
+"""Characters that a shortened wallet has at least at either end."""
 
 
 def list_members(
@@ -108,9 +109,12 @@ def table_lines(data: MemberListData, width: int | None) -> list[str]:
             for row in rows:
                 del row[place]
             lines = text_table(rows, left=_LEFT_ALIGNED)
-    if max(map(len, lines)) > width:
+    excess = max(map(len, lines)) - width
+    if excess > 0:
+        room = max(len(row[0]) for row in rows) - excess - len(_OMITTED)
+        each = max(room // 2, _FEWEST_CHARACTERS)
         for row in rows[1:]:
-            row[0] = f"{row[0][:_SHORT_WALLET]}..{row[0][-_SHORT_WALLET:]}"
+            row[0] = f"{row[0][:each]}{_OMITTED}{row[0][-each:]}"
         lines = text_table(rows, left=_LEFT_ALIGNED)
     return lines
 
