@@ -130,18 +130,19 @@ def test_paused(scene: Scene) -> None:
     assert scene.fires("paused") == {"wallets that joined": "2", "step": "1"}
     driver.resume()
     scene.silent("paused")
+    scene.silent("must-join-again")
+    assert scene.fires("waiting-for-members")["must join again"] == "2"
+    driver.wait(300)
     assert len(scene.fires("must-join-again")) == 1  # two rows with the same name
     assert scene.fires("too-few-joined")["missing"] == "3"
 
 
 def test_waiting_for_members(scene: Scene) -> None:
     driver = scene.waiting(0, 1)
-    evidence = scene.fires("too-few-joined")
-    assert evidence == {"joined epoch 0": "2", "init_min_clients": "3", "missing": "1", "waiting for": "0s"}
+    assert scene.fires("waiting-for-members") == {"joined epoch 0": "2 of 3", "waiting for": "0s"}
     scene.silent("extra-time")
-    scene.silent("must-join-again")
     driver.join(2)
-    scene.silent("too-few-joined")
+    scene.silent("waiting-for-members")
     assert scene.fires("extra-time") == {"joined": "3 of 3", "begins in": "5s"}
     driver.wait(5)
     scene.silent("extra-time")
@@ -152,6 +153,26 @@ def test_waiting_for_members(scene: Scene) -> None:
     assert scene.house.cli("tick", *RUN, "--count", "1").code is ExitCode.OK
     scene.silent("overdue")
     assert driver.stage == RunState.WARMUP
+
+
+def test_the_first_minutes_of_waiting_are_normal(scene: Scene) -> None:
+    driver = scene.waiting(0, 1)
+    driver.wait(299)
+    scene.silent("too-few-joined")
+    scene.fires("waiting-for-members")
+    assert scene.data()["healthy"] is True
+    assert scene.house.cli("explain", *RUN).stdout.startswith(
+        "Run test is healthy: 2 of 3 members have joined epoch 0.\n"
+    )
+    assert "nothing needs attention" in scene.house.cli("show", *RUN).stdout
+    driver.wait(1)
+    scene.silent("waiting-for-members")
+    evidence = scene.fires("too-few-joined")
+    assert evidence == {"joined epoch 0": "2", "init_min_clients": "3", "missing": "1", "waiting for": "5m"}
+    scene.silent("must-join-again")
+    assert scene.data()["healthy"] is False
+    driver.join(2)
+    scene.silent("too-few-joined")
 
 
 def test_a_long_warmup(scene: Scene) -> None:

@@ -31,19 +31,20 @@ def test_the_text_of_a_diagnosis(still_house: House) -> None:
     driver = house.driver().create()
     driver.resume()
     driver.join(0)
+    driver.wait(600)
     lines = house.cli("explain", *RUN).stdout.splitlines()
     assert lines == [
         "Run test has 1 blocking problem.",
         "  state    Waiting for members",
         "  meaning  The run waits until enough members have joined this epoch, and for an additional time.",
-        "  since    2027-01-15 08:00:00 UTC, for 0s",
+        "  since    2027-01-15 08:00:00 UTC, for 10m",
         "",
         "1. Epoch 0 cannot begin: 1 member has joined, but init_min_clients requires 3.",
         "   [blocking: too-few-joined]",
         "     joined epoch 0    1",
         "     init_min_clients  3",
         "     missing           2",
-        "     waiting for       0s",
+        "     waiting for       10m",
         "   Have more members start their clients. To begin with fewer, pause the run,",
         "   lower init_min_clients and resume it; all members must join again then.",
         "     psyche-cli members --run-id test",
@@ -98,6 +99,24 @@ def test_an_account_in_a_file(still_house: House, offline: CommandLine, tmp_path
         assert offline.json("explain", "--account-file", file)["run_id"] == "test"
     outcome = offline("explain", "--account-file", "-", "--output", "json", stdin=base64.b64encode(raw).decode())
     assert outcome.data["run_id"] == "test"
+
+
+def test_how_long_a_run_in_a_file_waits_for_members_is_unknown(
+    still_house: House, offline: CommandLine, tmp_path: Path
+) -> None:
+    driver = still_house.driver().create()
+    driver.resume()
+    driver.join(0)
+    file = saved(still_house, tmp_path)
+    data = offline.json("explain", "--account-file", file)
+    assert [one["rule"] for one in data["findings"]] == ["waiting-for-members"]
+    assert data["findings"][0]["evidence"] == [{"name": "joined epoch 0", "value": "1 of 3"}]
+    assert {"rule": "too-few-joined", "needs": "time"} in data["not_checked"]
+    text = offline("explain", "--account-file", file).stdout
+    shown = "healthy, as far as its coordinator account shows: 1 of 3 members have joined epoch 0."
+    assert text.splitlines()[0] == f"Run test is {shown}"
+    data = offline.json("explain", "--account-file", file, "--at", str(driver.now + 300))
+    assert [one["rule"] for one in data["findings"]] == ["too-few-joined"]
 
 
 def test_accounts_that_cannot_be_explained(house: House, offline: CommandLine, tmp_path: Path) -> None:

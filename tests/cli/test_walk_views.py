@@ -54,7 +54,7 @@ LONGEST = {
 RULES = {
     "new": {"not-started"},
     "paused": {"paused"},
-    "waiting": {"too-few-joined"},
+    "waiting": {"waiting-for-members"},
     "joined": {"extra-time"},
     "pause_pending": {"pause-pending"},
     "cooldown_before_pause": {"pause-pending"},

@@ -252,8 +252,11 @@ def _summary(subject: Subject, found: Sequence[Finding]) -> str:
             f"Run {state.run_id} is healthy{rest}: it is in epoch {subject.epoch}, step {state.step} of "
             f"{state.config['total_steps']},{members}."
         )
-    joined = f"{counted(subject.membership.joined, 'member')} {'has' if subject.membership.joined == 1 else 'have'}"
-    return f"Run {state.run_id} is healthy{rest}: {joined} joined epoch {subject.epoch}, which is about to begin."
+    joined, needed = subject.membership.joined, state.config["init_min_clients"]
+    if subject.misses_members:
+        return f"Run {state.run_id} is healthy{rest}: {joined} of {needed} members have joined epoch {subject.epoch}."
+    have = f"{counted(joined, 'member')} {'has' if joined == 1 else 'have'}"
+    return f"Run {state.run_id} is healthy{rest}: {have} joined epoch {subject.epoch}, which is about to begin."
 
 
 def _since(since: int, now: int | None) -> str:

@@ -16,27 +16,48 @@ if TYPE_CHECKING:
 
     from psyche_cli.operations.status.diagnosis.subject import Subject
 
+_USUAL_WAIT: Final = 300
+"""Seconds for which it is normal that an epoch waits for members: they start their clients, or join again. More than
+the longest possible waiting_for_members_extra_time."""
+
 _NEARLY_FULL: Final = 10
 """The wallet limit is near if at most one in this many wallets can still join."""
 
 
-def too_few_joined(subject: Subject) -> Symptom | None:
-    """An epoch that waits for members."""
-    joined, needed = subject.membership.joined, subject.config["init_min_clients"]
-    if joined >= needed:
+def waiting_for_members(subject: Subject) -> Symptom | None:
+    """An epoch that has waited for members only for a while, or for an unknown time."""
+    if not subject.misses_members or _waits_long(subject):
         return None
-    rows = [
+    joined, needed = subject.membership.joined, subject.config["init_min_clients"]
+    again = len(subject.membership.members) - joined
+    return Symptom(
+        f"Epoch {subject.epoch} begins when {counted(needed - joined, 'more member')} "
+        f"{'joins' if needed - joined == 1 else 'join'}.",
+        (
+            (f"joined epoch {subject.epoch}", f"{joined} of {needed}"),
+            *((("must join again", str(again)),) if again > 0 else ()),
+            *_waited(subject),
+        ),
+        "Wait. Members usually join within a few minutes, also those that must join again.",
+        (subject.command("members"),),
+    )
+
+
+def too_few_joined(subject: Subject) -> Symptom | None:
+    """An epoch that has waited for members for a long time."""
+    if not subject.misses_members or not _waits_long(subject):
+        return None
+    joined, needed = subject.membership.joined, subject.config["init_min_clients"]
+    rows = (
         (f"joined epoch {subject.epoch}", str(joined)),
         ("init_min_clients", str(needed)),
         ("missing", str(needed - joined)),
-    ]
-    if subject.now is not None:
-        waited = max(subject.now - subject.state.run_state_start_timestamp, 0)
-        rows.append(("waiting for", format_duration(waited)))
+        *_waited(subject),
+    )
     return Symptom(
         f"Epoch {subject.epoch} cannot begin: {counted(joined, 'member')} {'has' if joined == 1 else 'have'} joined, "
         f"but init_min_clients requires {needed}.",
-        tuple(rows),
+        rows,
         "Have more members start their clients."
         + (
             ""
@@ -49,8 +70,8 @@ def too_few_joined(subject: Subject) -> Symptom | None:
 
 
 def must_join_again(subject: Subject) -> Symptom | None:
-    """Members that joined earlier but not the epoch that waits for members."""
-    if subject.membership.joined >= subject.config["init_min_clients"]:
+    """Members that joined earlier but not the epoch that has waited for members for a long time."""
+    if not subject.misses_members or not _waits_long(subject):
         return None
     absent = [member for member in subject.membership.members if not member.joined]
     if not absent:
@@ -204,6 +225,16 @@ def join_authority_elsewhere(subject: Subject) -> Symptom | None:
         (("join authority", str(grantor)), ("main authority", str(owner))),
         "Use the wallet of the join authority to authorize members.",
     )
+
+
+def _waits_long(subject: Subject) -> bool:
+    """Whether the run has waited for members for longer than they usually take; False if the time is not known."""
+    return subject.seconds_in_state is not None and subject.seconds_in_state >= _USUAL_WAIT
+
+
+def _waited(subject: Subject) -> tuple[tuple[str, str], ...]:
+    waited = subject.seconds_in_state
+    return () if waited is None else (("waiting for", format_duration(waited)),)
 
 
 def _limit(subject: Subject) -> int:

@@ -71,6 +71,16 @@ class Subject:
         return self.state.run_state == RunState.WAITING_FOR_MEMBERS
 
     @property
+    def misses_members(self) -> bool:
+        """Whether fewer members than init_min_clients have joined the next epoch."""
+        return self.membership.joined < self.config["init_min_clients"]
+
+    @property
+    def seconds_in_state(self) -> int | None:
+        """For how long the run has been in its state; None if the time is not known."""
+        return None if self.now is None else max(self.now - self.state.run_state_start_timestamp, 0)
+
+    @property
     def in_epoch(self) -> bool:
         """Whether an epoch is in progress."""
         return self.state.run_state == RunState.WARMUP or self.state.run_state.is_active
