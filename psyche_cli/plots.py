@@ -1,4 +1,4 @@
-"""Curves as text for a terminal, and as SVG. Non-finite values are not drawn."""
+"""Curves as text for a terminal, and curves and timelines as SVG. Non-finite values are not drawn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -43,6 +44,20 @@ class Curve:
     def share(self, value: float) -> float:
         """The position of a finite value between the smallest (0) and the largest (1); 0 if all are equal."""
         return (value - self.low) / self.span if self.span > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What was the case in each of equal parts of an axis: a name for each part, from ``names``.
+
+    ``first`` and ``last`` label the ends of the axis.
+    """
+
+    title: str
+    parts: Sequence[str]
+    names: Sequence[str]
+    first: str
+    last: str
 
 
 def text_plot(curve: Curve, *, width: int, height: int, braille: bool = True) -> list[str]:
@@ -104,11 +119,15 @@ _LEFT: Final = 100
 _RIGHT: Final = 30
 _TOP: Final = 50
 _BOTTOM: Final = 45
+_BAND: Final = 40
+_BAND_PANEL: Final = 160
+_COLORS: Final = ("#94a3b8", "#d97706", "#8e5bb5", "#1f5fa8", "#7cb2ee", "#4f8a4c", "#334155", "#c0392b")
+"""The colors of the names of a timeline, in their order."""
 
 
-def svg_plot(curves: Sequence[Curve], *, title: str, description: str) -> str:
-    """The curves, one below the other, as an SVG document without scripts or external references."""
-    height = _PANEL * len(curves) + 40
+def svg_plot(panels: Sequence[Curve | Timeline], *, title: str, description: str) -> str:
+    """The panels, one below the other, as an SVG document without scripts or external references."""
+    height = sum(map(_height, panels)) + 40
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"',
         'role="img" aria-labelledby="title description" font-family="sans-serif" font-size="13">',
@@ -117,9 +136,39 @@ def svg_plot(curves: Sequence[Curve], *, title: str, description: str) -> str:
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         f'<text x="{_LEFT}" y="26" font-size="17" fill="#111111">{escape(title)}</text>',
     ]
-    for number, curve in enumerate(curves):
-        parts += _panel(curve, 40 + number * _PANEL)
+    offset = 40
+    for panel in panels:
+        parts += _band(panel, offset) if isinstance(panel, Timeline) else _panel(panel, offset)
+        offset += _height(panel)
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _height(panel: Curve | Timeline) -> int:
+    return _BAND_PANEL if isinstance(panel, Timeline) else _PANEL
+
+
+def _band(timeline: Timeline, offset: int) -> list[str]:
+    """A band with a color for each name, and a legend."""
+    left, right, top = _LEFT, _WIDTH - _RIGHT, offset + _TOP
+    colors = dict(zip(timeline.names, _COLORS, strict=False))
+    parts = [f'<text x="{left}" y="{top - 14}" fill="#111111">{escape(timeline.title)}</text>']
+    at, each = 0, (right - left) / max(len(timeline.parts), 1)
+    for name, group in groupby(timeline.parts):
+        count = len(list(group))
+        parts.append(
+            f'<rect x="{left + at * each:.1f}" y="{top}" width="{count * each:.1f}" height="{_BAND}" '
+            f'fill="{colors[name]}"><title>{escape(name)}</title></rect>'
+        )
+        at += count
+    axis = f'y="{top + _BAND + 20}" fill="#444444"'
+    parts.append(f'<text x="{left}" {axis}>{escape(timeline.first)}</text>')
+    parts.append(f'<text x="{right}" {axis} text-anchor="end">{escape(timeline.last)}</text>')
+    legend, x = top + _BAND + 44, left
+    for name in dict.fromkeys(name for name in timeline.names if name in timeline.parts):
+        parts.append(f'<rect x="{x}" y="{legend - 11}" width="12" height="12" fill="{colors[name]}"/>')
+        parts.append(f'<text x="{x + 18}" y="{legend}" fill="#444444">{escape(name)}</text>')
+        x += 36 + 8 * len(name)
+    return parts
 
 
 def _panel(curve: Curve, offset: int) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from psyche_cli.plots import Curve, number_text, svg_plot, text_plot
+from psyche_cli.plots import Curve, Timeline, number_text, svg_plot, text_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -73,3 +73,15 @@ def test_an_svg_is_one_document_without_anything_active() -> None:
 )
 def test_numbers(value: float, text: str) -> None:
     assert number_text(value) == text
+
+
+def test_a_timeline_is_a_band_with_a_legend_of_what_occurs() -> None:
+    timeline = Timeline("State", ["a", "a", "b<", "a"], ["b<", "a", "c"], "0s", "9s")
+    root = ElementTree.fromstring(svg_plot([timeline, Curve("C", [1.0], "0", "9")], title="t", description="d"))
+    texts = [one.text for one in root.iter(f"{SVG}text")]
+    assert texts[:6] == ["t", "State", "0s", "9s", "b<", "a"]
+    band = [one for one in root.iter(f"{SVG}rect") if one.find(f"{SVG}title") is not None]
+    assert [one.find(f"{SVG}title").text for one in band] == ["a", "b<", "a"]  # type: ignore[union-attr]
+    widths = [float(one.attrib["width"]) for one in band]
+    assert widths == [365.0, 182.5, 182.5]
+    assert band[0].attrib["fill"] == band[2].attrib["fill"] != band[1].attrib["fill"]

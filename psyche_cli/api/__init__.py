@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from psyche_cli.api.sending import send, simulate
     from psyche_cli.api.sessions import Session, SigningSession, open_session, open_signing_session
+    from psyche_cli.api.simulation import simulate_from_run, simulate_run
     from psyche_cli.localnet.chain.genesis import Genesis
     from psyche_cli.localnet.in_process import InProcessValidator
     from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
@@ -55,6 +56,13 @@ if TYPE_CHECKING:
     from psyche_cli.operations.rewards.payloads import CollateralAmount, RatesData, TopUpData
     from psyche_cli.operations.runs.find import Run, Treasury
     from psyche_cli.operations.runs.payloads import CreateRunData, NewTreasurer, SetPausedData
+    from psyche_cli.operations.simulation.payloads import (
+        SimulatedEpoch,
+        SimulatedMember,
+        SimulatedRewards,
+        SimulatedState,
+        SimulationData,
+    )
     from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData
     from psyche_cli.operations.status.event_payloads import RunEvent
     from psyche_cli.operations.status.member_payloads import MemberListData
@@ -129,7 +137,12 @@ __all__ = [
     "SetPausedData",
     "ShowData",
     "SigningSession",
+    "SimulatedEpoch",
+    "SimulatedMember",
+    "SimulatedRewards",
+    "SimulatedState",
     "Simulation",
+    "SimulationData",
     "TokenAccount",
     "TokenMint",
     "TopUpData",
@@ -161,6 +174,8 @@ __all__ = [
     "set_future_epoch_rates",
     "show_run",
     "simulate",
+    "simulate_from_run",
+    "simulate_run",
     "top_up_rewards",
     "update_config",
     "wait_for_run",
@@ -186,6 +201,7 @@ _MODULES: Final = {
     ],
     "api.sending": ["send", "simulate"],
     "api.sessions": ["Session", "SigningSession", "open_session", "open_signing_session"],
+    "api.simulation": ["simulate_from_run", "simulate_run"],
     "localnet.chain.genesis": ["Genesis"],
     "localnet.in_process": ["InProcessValidator"],
     "localnet.local_validator": ["LocalValidator", "LocalnetOptions"],
@@ -210,6 +226,13 @@ _MODULES: Final = {
     "operations.status.wait_payloads": ["ReachedData"],
     "operations.status.diagnosis.payloads": ["DiagnosisData"],
     "operations.status.member_payloads": ["MemberListData"],
+    "operations.simulation.payloads": [
+        "SimulatedEpoch",
+        "SimulatedMember",
+        "SimulatedRewards",
+        "SimulatedState",
+        "SimulationData",
+    ],
     "protocol.accounts.any_account": ["DecodedAccount", "decode_account"],
     "protocol.accounts.coordinator_account": ["CoordinatorAccount"],
     "protocol.accounts.small_accounts": ["Authorization", "CoordinatorInstance", "Participant", "TreasurerRun"],

@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from scripts.benchmarks import commands, decoding, doors, programs, validator, verbs
+from scripts.benchmarks import commands, decoding, doors, programs, simulations, validator, verbs
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
 
-SECTIONS = ("doors", "verbs", "commands", "decoding", "programs", "validator")
+SECTIONS = ("doors", "verbs", "commands", "decoding", "programs", "simulations", "validator")
 
 
 def main() -> None:
@@ -36,6 +36,8 @@ def main() -> None:
             decoding.measure(table)
         if "programs" in wanted:
             programs.measure(table)
+        if "simulations" in wanted:
+            simulations.measure(table)
         if "validator" in wanted:
             validator.measure(Shell(Path(folder)), table)
 

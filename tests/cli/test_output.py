@@ -41,6 +41,7 @@ EVERY_COMMAND: list[tuple[object, ...]] = [
     ("explain", "--run-id", "test"),
     ("members", "--run-id", "test"),
     ("can-join", "--run-id", "test", "--address", ADDRESS),
+    ("simulate", "--from-run", "test", "--clients", "2", "--epochs", "1"),
     ("tick", "--run-id", "test", "--count", "1"),
     ("checkpoint", "--run-id", "test", "--repo", "owner/model"),
     ("close-run", "--run-id", "test", "--yes"),

@@ -107,6 +107,8 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("show", "--run-id", "test"),
         ("cost", *run),
         ("authority", "check", *run),
+        ("simulate", "--config", MINIMAL, "--clients", "3"),
+        ("simulate", "--from-run", "test", "--clients", "3"),
         ("explain", *run),
         ("explain", "--state", "Warmup"),
         ("members", *run),

@@ -43,6 +43,7 @@ VERBS: dict[str, list[str]] = {
     "list-runs": ["list-runs", "--mine", "--joinable", "--state", "Paused"],
     "explain": ["explain", "--run-id", "test"],
     "members": ["members", "--run-id", "test"],
+    "simulate": ["simulate", "--from-run", "test", "--clients", "2", "--epochs", "1"],
     "can-join": ["can-join", "--run-id", "test", "--address", ADDRESS],
     "authority check": ["authority", "check", "--run-id", "test"],
     "cost": ["cost", "--run-id", "test"],

@@ -44,12 +44,14 @@ class Scenario:
         return simulate(self.world(), epochs=self.epochs, every_second=every_second)
 
 
-def random_scenario(seed: int, *, most_steps: int = 200, most_clients: int = 40, older: bool = True) -> Scenario:
-    """A scenario in which everything that matters varies, including edge cases."""
+def random_scenario(
+    seed: int, *, totals: tuple[int, ...] = (1, 2, 5, 30, 200), most_clients: int = 40, older: bool = True
+) -> Scenario:
+    """A scenario in which everything that matters varies, including edge cases. ``total_steps`` is in ``totals``."""
     pick = random.Random(seed)
     clients = pick.choice([1, 2, 3, 5, 8, pick.randrange(1, most_clients)])
     least = pick.randrange(1, max(2, clients // 2 + 1))
-    steps = pick.choice([1, 2, 5, 30, most_steps])
+    steps = pick.choice(totals)
     config = {
         "warmup_time": pick.choice([0, 1, 3, 10]),
         "cooldown_time": pick.randrange(1, 9),

@@ -37,7 +37,7 @@ def skipped(simulation: Simulation) -> bool:
 def test_skipping_gives_the_result_of_every_second(full: bool) -> None:
     ends, with_skips = set(), 0
     for seed in range(1000 if full else 40):
-        scenario = random_scenario(seed, most_steps=200 if full else 90)
+        scenario = random_scenario(seed, totals=(1, 2, 5, 30, 200 if full else 90))
         fast, slow = scenario.simulated(), scenario.simulated(every_second=True)
         try:
             assert_same(fast, slow)
@@ -122,6 +122,13 @@ def test_a_million_rounds_are_executed_as_a_few_and_equal_the_forecast(clients: 
     assert len(first) == 1_000_000
     for step in (1, 2, 77, 500_000, 999_999, 1_000_000):
         assert first[step] - found.started_at == forecast.at(step).seconds
+
+
+def test_epochs_are_skipped_although_a_member_left() -> None:
+    scenario = Scenario({"total_steps": 2000, "epoch_time": 60, "min_clients": 2}, 4, changes=(Change(9, dropping=1),))
+    found = scenario.simulated()
+    assert sum(isinstance(item, Repetition) and item.epochs == 1 for item in found.history.items) == 1
+    assert_same(found, scenario.simulated(every_second=True))
 
 
 def test_no_more_epochs_than_the_program_can_count() -> None:

@@ -148,7 +148,7 @@ class EpochSkipper:
             tuple(world.members),
             state.epoch.clients,
             state.epoch.exited_clients,
-            tuple((client.id, client.slashed, client.active - state.next_active) for client in state.clients),
+            tuple((client.id, client.slashed, client.active == state.next_active) for client in state.clients),
             (state.epoch.cold_start_epoch, state.pending_pause, state.is_warmup_first_tick, len(world.plan)),
             (state.current_epoch_rates, state.future_epoch_rates, state.is_training_first_tick),
             state.model,
@@ -164,7 +164,9 @@ class EpochSkipper:
         epoch = state.progress["epoch"]
         ends = [state.config["total_steps"], *(change.step for change in world.plan[:1])]
         limits = [(end - 1 - state.step) // steps for end in ends]
-        limits += [(U64_MAX - one.earned) // share for one, share in zip(state.clients, earned, strict=True) if share]
+        limits += [
+            (U64_MAX - one.earned) // share for one, share in zip(state.clients, earned, strict=True) if share > 0
+        ]
         limits += [U16_MAX - epoch, (world.start.unix_timestamp + LONGEST - here.now) // seconds]
         limits += [] if self._most is None else [self._most - epoch]
         index = state.progress["epoch_start_data_index"]
@@ -173,15 +175,20 @@ class EpochSkipper:
             return
         self._record(before, count, seconds, steps)
         world.now = here.now + count * seconds
+        next_active = state.next_active + count
         clients = tuple(
-            client._replace(active=client.active + count, earned=client.earned + count * share)
+            client._replace(
+                # Wallets that no longer join keep their value.
+                active=next_active if client.active == state.next_active else client.active,
+                earned=client.earned + count * share,
+            )
             for client, share in zip(state.clients, earned, strict=True)
         )
         state = replace(
             state,
             run_state_start_timestamp=world.now,
             clients=clients,
-            next_active=state.next_active + count,
+            next_active=next_active,
             nonce=state.nonce + count * (state.nonce - before.state.nonce),
         )
         world.state = state.with_progress(

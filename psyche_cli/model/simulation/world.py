@@ -36,12 +36,13 @@ from psyche_cli.protocol.run_states import ClientState, RunState
 
 OWNER: Final = hashlib.sha256(b"owner").digest()
 BLOOM_KEYS: Final = tuple(range(1, 9))
+_NOTHING: Final = bloom_of(BLOOM_KEYS, ())
 _HEALTH_CHECK_FROM_HEIGHT: Final = 2
 
 
-def wallet_of(number: int) -> bytes:
-    """The wallet of a new member: 32 bytes that depend only on its number."""
-    return hashlib.sha256(b"member" + number.to_bytes(8, "little")).digest()
+def new_member(number: int) -> Identity:
+    """A new member, whose wallet depends only on its number."""
+    return Identity(hashlib.sha256(b"member" + number.to_bytes(8, "little")).digest())
 
 
 class World:
@@ -58,7 +59,7 @@ class World:
         *,
         behavior: Behavior,
         changes: Sequence[Change] = (),
-        new_wallet: Callable[[int], bytes] = wallet_of,
+        newcomer: Callable[[int], Identity] = new_member,
     ) -> None:
         self.state = state
         self.start = start
@@ -70,9 +71,9 @@ class World:
         self.drawn = False
         """Whether the random choice of witnesses and committees has mattered, because clients were absent."""
         self.observe: Callable[[CoordinatorState, Instruction, bytes, Outcome], None] = lambda *_: None
-        self._new_wallet = new_wallet
+        self._newcomer = newcomer
         self._came = 0
-        self._seen: tuple[tuple[bytes, ...], BloomFilter] = ((), bloom_of(BLOOM_KEYS, ()))
+        self._seen: tuple[tuple[bytes, ...], BloomFilter] = ((), _NOTHING)
 
     def do(self, instruction: Instruction, signer: bytes = OWNER) -> Outcome:
         """Execute an instruction now. If it fails, nothing changes."""
@@ -114,9 +115,9 @@ class World:
     def come(self, count: int) -> None:
         """New members come."""
         for _ in range(count):
-            wallet = self._new_wallet(self._came)
+            identity = self._newcomer(self._came)
             self._came += 1
-            self.members[wallet] = Identity(wallet)
+            self.members[identity.signer] = identity
 
     def react(self) -> None:
         """The members react to the state until it no longer changes."""
@@ -193,7 +194,7 @@ class World:
         reported = {record.index for record in state.current_round.witnesses}
         for index, client in enumerate(state.epoch.clients):
             if index not in reported and self.is_present(client.id.signer):
-                self.do(WarmupWitness(WitnessRecord(index, index, 0)), client.id.signer)
+                self.do(WarmupWitness(WitnessRecord(index, index, 0, _NOTHING, _NOTHING)), client.id.signer)
                 if self.state.run_state != RunState.WARMUP:
                     return
 
@@ -214,7 +215,7 @@ class World:
                 continue
             position = selection.witness_position(index)
             if selection.is_witness(position):
-                self.do(Witness(WitnessRecord(position, index, 1, self._seen[1])), client.id.signer)
+                self.do(Witness(WitnessRecord(position, index, 1, self._seen[1], _NOTHING)), client.id.signer)
 
     def _selection(self, of_round: Round) -> CommitteeSelection | None:
         """The roles in a round; None if the program refuses all witnesses because there can be none."""

@@ -10,6 +10,7 @@ from psyche_cli.amounts import format_amount
 from psyche_cli.durations import format_duration
 from psyche_cli.errors import UsageError
 from psyche_cli.new_files import write_new_file
+from psyche_cli.operations.config.durations import check_assumed_seconds
 from psyche_cli.operations.config.payloads import EpochTimes, PreviewData, PreviewStep, RewardCost
 from psyche_cli.operations.config.preview_text import PreviewText, curves
 from psyche_cli.operations.config.reward_rate import RewardRate
@@ -42,12 +43,7 @@ def preview(
 
     Raises UsageError.
     """
-    longest = file.config["max_round_train_time"]
-    if train_seconds is not None and train_seconds > longest:
-        raise UsageError(
-            f"--train-seconds {train_seconds} exceeds max_round_train_time, which is {longest}.",
-            hint=f"Use a number from 1 to {longest}.",
-        )
+    check_assumed_seconds("--train-seconds", train_seconds, file.config, "max_round_train_time")
     forecast = Forecast(file.config, file.model, slowest_pace(file.config, train_seconds=train_seconds))
     shown = _parsed_steps(steps, forecast) if steps is not None else _default_steps(forecast)
     rate = find_rate() if find_rate else None
