@@ -8,14 +8,12 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.operations.effects.payloads import DryRunData, SimulatedTransaction
 from psyche_cli.operations.effects.report import effects_of, lines_of
-from psyche_cli.operations.outlets import Compare, Diverted, PlannedTransaction
+from psyche_cli.operations.outlets import Compare, Diverted, Limit, PlannedTransaction
 from psyche_cli.protocol.accounts.token_accounts import decode_mint
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
-from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
-from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.sending.sender import Sender
 
 
@@ -33,7 +31,7 @@ class DryRunOutlet:
         payer: Pubkey,
         compare: Compare,
         *,
-        limit: Callable[[], Blockhash | NonceUse | None],
+        limit: Callable[[], Limit],
         logs: bool,
     ) -> None:
         self._sender = sender
@@ -52,9 +50,10 @@ class DryRunOutlet:
             return SimulatedTransaction(
                 transaction.label, False, False, fee_lamports=None, compute_units=None, accounts=[], logs=[]
             )
-        comparison = self._compare(transaction)
+        limit = self._limit()
+        comparison = self._compare(transaction, limit)
         prepared = self._sender.prepare(
-            transaction.instructions, self._payer, label=transaction.label, limit=self._limit(), check=comparison
+            transaction.instructions, self._payer, label=transaction.label, limit=limit, check=comparison
         )
         observed = None if comparison is None else comparison.observed
         return SimulatedTransaction(

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from psyche_cli.operations.elsewhere import Elsewhere, Keys
-from psyche_cli.operations.outlets import Compare, Diverted, PlannedTransaction
+from psyche_cli.operations.outlets import Compare, Diverted, Limit, PlannedTransaction
 from psyche_cli.operations.transactions.documents import TransactionDocument, export_result
 from psyche_cli.receipts import Receipt
-from psyche_cli.solana.nonces import NonceUse
-from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.sending.partly_signed import AbsentSigner, PartlySigned
 from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.transaction import composed
@@ -48,7 +46,7 @@ class ExportingOutlet:
         request: Request,
         given: GivenOptions,
         *,
-        limit: Callable[[], Blockhash | NonceUse | None],
+        limit: Callable[[], Limit],
     ) -> None:
         self._sender = sender
         self._keys = keys
@@ -61,12 +59,13 @@ class ExportingOutlet:
     def deliver(self, transactions: Sequence[PlannedTransaction]) -> Iterator[Receipt]:
         """Raises Diverted with the first transaction, and the errors of a simulation."""
         first, creates = transactions[0], transactions[0].creates or {}
+        limit = self._limit()
         prepared = self._sender.prepare(
             first.instructions,
             self._keys.payer.address,
             label=first.label,
-            limit=self._limit(),
-            check=self._compare(first),
+            limit=limit,
+            check=self._compare(first, limit),
         )
         message = composed(prepared.instructions, prepared.payer, prepared.blockhash.hash)
         # The key of a new account exists only here and now, so it always signs.

@@ -9,7 +9,7 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.operations.effects.comparison import Comparison
-from psyche_cli.operations.effects.ledger import Effects
+from psyche_cli.operations.effects.ledger import Effects, Ledger
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Result
@@ -38,8 +38,11 @@ class PlannedTransaction(NamedTuple):
     follows: bool = False
 
 
-Compare: TypeAlias = Callable[[PlannedTransaction], Comparison | None]
-"""Makes the comparison for a transaction; None if its effects are not known."""
+Limit: TypeAlias = Blockhash | NonceUse | None
+"""The blockhash or durable nonce of a transaction; None stands for the latest blockhash."""
+
+Compare: TypeAlias = Callable[[PlannedTransaction, Limit], Comparison | None]
+"""Makes the comparison for a transaction with this limit; None if its effects are not known."""
 
 
 def comparing(rpc: RpcClient, programs: ProgramIds, payer: Pubkey, warn: Callable[[str], None]) -> Compare:
@@ -51,14 +54,28 @@ def comparing(rpc: RpcClient, programs: ProgramIds, payer: Pubkey, warn: Callabl
             warned.append(line)
             warn(line)
 
-    def compare(transaction: PlannedTransaction) -> Comparison | None:
-        if transaction.expected is None:
+    def compare(transaction: PlannedTransaction, limit: Limit) -> Comparison | None:
+        expected = transaction.expected
+        if expected is None:
             return None
         written = writable_accounts(transaction.instructions, payer)
+        if isinstance(limit, NonceUse):
+            expected = _with_nonce(expected, limit.account)
+            written = tuple(dict.fromkeys((*written, limit.account)))
         created = [Pubkey.from_string(address) for address in transaction.creates or {}]
-        return Comparison(rpc, programs, transaction.expected, written, created, warn_once)
+        return Comparison(rpc, programs, expected, written, created, warn_once)
 
     return compare
+
+
+def _with_nonce(expected: Effects, account: Pubkey) -> Effects:
+    """The effects of a transaction that first of all advances this nonce account."""
+
+    def effects(ledger: Ledger) -> None:
+        ledger.advance_nonce(account)
+        expected(ledger)
+
+    return effects
 
 
 class Outlet(Protocol):
@@ -94,7 +111,7 @@ class SendingOutlet:
         compare: Compare,
         signers: Sequence[Signer] = (),
         *,
-        limit: Callable[[], Blockhash | NonceUse | None] = lambda: None,
+        limit: Callable[[], Limit] = lambda: None,
     ) -> None:
         self._sender = sender
         self._payer = payer
@@ -105,7 +122,8 @@ class SendingOutlet:
     def deliver(self, transactions: Sequence[PlannedTransaction]) -> Iterator[Receipt]:
         """Yield the receipt of each transaction once it has landed. Raises the errors of ``Sender.send``."""
         for transaction in transactions:
-            comparison = self._compare(transaction)
+            limit = self._limit()
+            comparison = self._compare(transaction, limit)
             receipt = self._sender.send(
                 transaction.instructions,
                 self._payer,
@@ -114,7 +132,7 @@ class SendingOutlet:
                 creates=transaction.creates,
                 pays_again=transaction.pays_again,
                 check=comparison,
-                limit=self._limit(),
+                limit=limit,
             )
             if comparison is not None:
                 comparison.remember(receipt.slot)

@@ -25,17 +25,16 @@ from psyche_cli.operations.elsewhere import HERE, Elsewhere, Keys, limit_of, loa
 from psyche_cli.operations.exporting import NO_REQUEST, ExportingOutlet, Request
 from psyche_cli.operations.journal import open_journal
 from psyche_cli.operations.left_behind import settle_left_behind, warn_of_left_behind
-from psyche_cli.operations.outlets import Diverted, Outlet, PlannedTransaction, SendingOutlet, comparing
+from psyche_cli.operations.outlets import Diverted, Limit, Outlet, PlannedTransaction, SendingOutlet, comparing
 from psyche_cli.operations.sessions import Session, connected
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Result
-from psyche_cli.solana.nonces import NonceUse
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
-from psyche_cli.solana.rpc.types import Blockhash, Simulation
+from psyche_cli.solana.rpc.types import Simulation
 from psyche_cli.solana.sending.priority_fee import PriorityFee
 from psyche_cli.solana.sending.recording import Recorder
 from psyche_cli.solana.sending.sender import WRITING_SECONDS, Sender
@@ -249,7 +248,7 @@ def one_write(
     def advise(signature: str) -> str:
         return LOOK_UP if recorder is None else how_to_settle(signature, given)
 
-    def limit() -> Blockhash | NonceUse | None:
+    def limit() -> Limit:
         return limit_of(elsewhere, keys, rpc)
 
     sender = Sender(

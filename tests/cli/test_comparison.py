@@ -28,12 +28,14 @@ from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.protocol.accounts.any_account import decode_account
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.solana.nonces import NONCE_BYTES, NONCE_VALUE
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.wallet import Wallet
 from tests.cli.conftest import House
 from tests.cli.harness import SOL, Chain, CommandLine
 from tests.cli.tampering import Accounts, data_of, tampered, with_data
-from tests.cli.writing_verbs import KEYS, RUN, WRITING_VERBS
+from tests.cli.writing_verbs import KEYS, RUN, WRITING_VERBS, WritingVerb
 from tests.support.counts import repetitions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -221,3 +223,37 @@ def test_an_earning_rate_that_a_newer_treasurer_takes_for_the_slashing_rate(tmp_
     assert chain.sent == sent
     human = cli(*words).stderr
     assert all(f"  - {one['message']}\n" in human for one in differences)
+
+
+@pytest.mark.parametrize("words", [("nonce", "create"), ("set-paused", *RUN, "--resume", "--nonce", "NONCE")])
+def test_another_authority_of_a_nonce_is_refused(house: House, words: tuple[str, ...]) -> None:
+    assert _tampered_nonce(house, words, lambda data: data[:8] + bytes([7] * 32) + data[40:]) == ["authority"]
+
+
+def test_a_nonce_that_is_not_advanced_is_refused(house: House) -> None:
+    words = ("set-paused", *RUN, "--resume", "--nonce", "NONCE")
+
+    def keep(data: bytes) -> bytes:
+        [nonce] = house.chain.rpc.program_accounts(SYSTEM_PROGRAM, [{"dataSize": NONCE_BYTES}])
+        return data[: NONCE_VALUE.start] + nonce.data[NONCE_VALUE] + data[NONCE_VALUE.stop :]
+
+    assert _tampered_nonce(house, words, keep) == ["value"]
+
+
+def _tampered_nonce(house: House, words: tuple[str, ...], change: Callable[[bytes], bytes]) -> list[str]:
+    """The values that differ if the simulation returns a nonce account with other data."""
+    if "NONCE" in words:
+        WRITING_VERBS["set-paused with a nonce"].prepare(house)
+    sent = house.chain.sent
+
+    def tamper(accounts: Accounts) -> Accounts:
+        return [
+            with_data(one, change(data_of(one))) if one is not None and len(data_of(one)) == NONCE_BYTES else one
+            for one in accounts
+        ]
+
+    line = WritingVerb(lambda _: None, words).words_in(house)
+    outcome = tampered(house, tamper)(*line, "--output", "json")
+    assert outcome.json["error"]["code"] == "unplanned_effects"
+    assert house.chain.sent == sent
+    return [one["path"] for one in outcome.json["error"]["context"]["differences"]]

@@ -13,15 +13,20 @@ from solders.pubkey import Pubkey
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.effects.states import leaves_of, state_of
 from psyche_cli.protocol.programs import PUBLISHED
-from tests.cli.conftest import House
+from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import address_of
 from tests.cli.tampering import tampered
 from tests.cli.test_life import largest_config
 from tests.cli.test_sent import RESUME, failing
 from tests.cli.writing_verbs import KEYS, RUN, WRITING_VERBS, WritingVerb
 
-_BY_CLOCK = re.compile("timestamp|random_seed")
-_FRESH = {"coordinator account": "coordinator_account", "mint": "mint", "token account": "token_account"}
+_BY_CLOCK = re.compile("timestamp|random_seed|^value$")
+_FRESH = {
+    "coordinator account": "coordinator_account",
+    "mint": "mint",
+    "token account": "token_account",
+    "nonce account": "nonce_account",
+}
 """Accounts whose address differs in each command, with the key of the real address in the result."""
 
 
@@ -48,7 +53,7 @@ def test_nothing_is_sent_and_the_prediction_comes_true(house: House, verb: Writi
     [receipt] = outcome.json["transactions"]
     assert receipt["fee_lamports"] == transaction["fee_lamports"]
     text = json.dumps(transaction["accounts"])
-    if words[0] in ("create-run", "localnet"):
+    if words[0] in ("create-run", "localnet", "nonce"):
         for account in transaction["accounts"]:
             real = outcome.data.get(_FRESH.get(account["account"], ""))
             text = text.replace(account["address"], real or account["address"])
@@ -85,12 +90,30 @@ def test_created_and_closed_accounts_are_named(house: House) -> None:
     assert re.search(
         r"  coordinator account \w+ \(created\)\n    balance: 0 -> 0.83024448 SOL \(\+0.83024448\)", created
     )
-    assert "    run_id: 'test'\n" in created
+    assert "    run_id: test\n" in created
     house.run()
     closed = house.cli("close-run", *RUN, "--dry-run")
     assert closed.code is ExitCode.OK
     assert closed.stdout.count(" (closed)\n") == 2
     assert "permanently deletes" in closed.stderr  # what would be asked
+
+
+def test_a_replaced_choice_is_one_line(house: House) -> None:
+    house.run(configured=False)
+    words = ("update-config", *RUN, "--config-path", MINIMAL)
+    first = house.cli(*words, "--name", "A name", "--dry-run").stdout
+    assert "    metadata.name: '' -> A name\n" in first
+    assert "    model.LLM.checkpoint: Ephemeral -> Hub(repo_id=example-org/tiny-llama-init)\n" in first
+    assert "    model.LLM.data_location: Dummy -> Local(/srv/tokens)\n" in first
+    assert "    model.LLM.lr_schedule.Constant.warmup_steps: 0 -> 20\n" in first
+    house.cli.json(*words)
+    file = house.owner.parent / "other.toml"
+    text = MINIMAL.read_text().replace('repo_id = "example-org/', 'revision = "main"\nrepo_id = "other/')
+    file.write_text(text)
+    second = house.cli("update-config", *RUN, "--config-path", file, "--dry-run").stdout
+    assert "    model.LLM.checkpoint.Hub.repo_id: example-org/tiny-llama-init -> other/tiny-llama-init\n" in second
+    assert "    model.LLM.checkpoint.Hub.revision: none -> main\n" in second
+    assert "Ephemeral" not in second
 
 
 def test_what_is_already_so_is_reported_as_usual(house: House) -> None:

@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.solana.nonces import NONCE_BYTES
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import address_of
 
@@ -69,13 +71,19 @@ def _deactivated(house: House) -> None:
     house.cli.json("join-authorization-delete", "--permissionless")
 
 
+def _with_nonce(house: House) -> None:
+    house.run()
+    house.cli.json("nonce", "create")
+    house.cli.json("localnet", "warp", "1")  # a nonce has one value per slot
+
+
 _ADDED = ("--delegates-added", *KEYS[1:3])
 
 
 class WritingVerb(NamedTuple):
     """``prepare`` brings a chain into a state in which the command line ``words`` sends one transaction.
 
-    OWNER in ``words`` stands for the owner's public key.
+    OWNER in ``words`` stands for the owner's public key, NONCE for the address of the only nonce account.
     """
 
     prepare: Callable[[House], None]
@@ -83,7 +91,14 @@ class WritingVerb(NamedTuple):
 
     def words_in(self, house: House) -> tuple[object, ...]:
         """The command line."""
-        return tuple(address_of(house.owner) if word == "OWNER" else word for word in self.words)
+        return tuple(self._word(house, word) for word in self.words)
+
+    @staticmethod
+    def _word(house: House, word: object) -> object:
+        if word == "NONCE":
+            [nonce] = house.chain.rpc.program_accounts(SYSTEM_PROGRAM, [{"dataSize": NONCE_BYTES}])
+            return str(nonce.address)
+        return address_of(house.owner) if word == "OWNER" else word
 
 
 WRITING_VERBS: Final = {
@@ -113,5 +128,8 @@ WRITING_VERBS: Final = {
     ),
     "join-authorization-delete": WritingVerb(_authorized, ("join-authorization-delete", "--permissionless")),
     "join-authorization-close": WritingVerb(_deactivated, ("join-authorization-close", "--permissionless")),
+    "nonce create": WritingVerb(_nothing, ("nonce", "create")),
+    "nonce close": WritingVerb(_with_nonce, ("nonce", "close", "NONCE")),
+    "set-paused with a nonce": WritingVerb(_with_nonce, ("set-paused", *RUN, "--resume", "--nonce", "NONCE")),
     "localnet new-mint": WritingVerb(_nothing, ("localnet", "new-mint")),
 }

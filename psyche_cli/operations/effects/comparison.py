@@ -20,11 +20,11 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import AccountError, EffectDifference, UnplannedEffects
 from psyche_cli.model.execution import Clock
-from psyche_cli.operations.config.values import shown_value
-from psyche_cli.operations.effects.ledger import Effects, Ledger, Unpredictable
-from psyche_cli.operations.effects.states import AccountState, Leaf, leaves_of, same, state_of
+from psyche_cli.operations.effects.ledger import NEW_VALUE, Effects, Ledger, Unpredictable
+from psyche_cli.operations.effects.states import AccountState, Leaf, leaves_of, same, shown_leaf, state_of
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.solana.cluster_clock import decode_clock
+from psyche_cli.solana.nonces import Nonce
 from psyche_cli.solana.programs import CLOCK_SYSVAR
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.client import RpcClient
@@ -66,6 +66,7 @@ class Comparison:
         self._attempts = 0
         self._earlier: tuple[dict[Pubkey, RawAccount | None], list[EffectDifference]] | None = None
         self._after: dict[Pubkey, RawAccount | None] = {}
+        self._planned: Mapping[Pubkey, AccountState | None] = {}
         self.observed: Observed | None = None
 
     @property
@@ -106,8 +107,14 @@ class Comparison:
         return False
 
     def remember(self, slot: int) -> None:
-        """Treat the accounts after the simulation as read, since the transaction has landed in ``slot``."""
-        self._rpc.remember(slot, self._after)
+        """Treat the accounts after the simulation as read, since the transaction has landed in ``slot``.
+
+        Not those of nonces: their new values depend on the block.
+        """
+        self._rpc.remember(
+            slot,
+            {address: raw for address, raw in self._after.items() if _nonce_of(self._planned.get(address)) is None},
+        )
 
     def _before(self) -> tuple[int, dict[Pubkey, RawAccount | None]]:
         """The accounts as they were last read, and the latest slot of these reads."""
@@ -131,6 +138,7 @@ class Comparison:
             return [EffectDifference(message=str(problem))]
         except AccountError as error:
             return [EffectDifference(message=error.message)]
+        self._planned = ledger.accounts
         self.observed = Observed(states, after)
         return [
             difference
@@ -139,10 +147,27 @@ class Comparison:
         ]
 
 
+def _nonce_of(state: AccountState | None) -> Nonce | None:
+    return state.content if state is not None and isinstance(state.content, Nonce) else None
+
+
+def _settled(
+    before: AccountState | None, planned: AccountState | None, after: AccountState | None
+) -> AccountState | None:
+    """The plan of an account with what it leaves open: a new value of a nonce, and the fee that is kept with it."""
+    old, wanted, found = map(_nonce_of, (before, planned, after))
+    if planned is None or wanted is None or found is None or wanted.value != NEW_VALUE:
+        return planned
+    if old is not None and old.value == found.value:
+        return planned
+    return planned._replace(content=found._replace(is_current=wanted.is_current, authority=wanted.authority))
+
+
 def differences_of(
     address: Pubkey, before: AccountState | None, planned: AccountState | None, after: AccountState | None
 ) -> list[EffectDifference]:
     """The values of an account that are not as planned."""
+    planned = _settled(before, planned, after)
     if planned == after:
         return []
     old, wanted, found = leaves_of(before), leaves_of(planned), leaves_of(after)
@@ -163,8 +188,8 @@ def _difference(address: Pubkey, kind: str, path: str, before: Leaf, planned: Le
         before=before,
         planned=planned,
         after=after,
-        message=f"{path} of the {kind} {address} would change from {shown_value(before)} to "
-        f"{shown_value(after)}; planned: {shown_value(planned)}.",
+        message=f"{path} of the {kind} {address} would change from {shown_leaf(before)} to "
+        f"{shown_leaf(after)}; planned: {shown_leaf(planned)}.",
     )
 
 

@@ -8,8 +8,9 @@ with the clock of the simulation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
+from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from psyche_cli.limits import TOKEN_ACCOUNT_BYTES
@@ -19,10 +20,14 @@ from psyche_cli.model.instructions import Instruction
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.operations.effects.states import AccountState, Content
 from psyche_cli.protocol.accounts.token_accounts import TokenAccount
+from psyche_cli.solana.nonces import NONCE_BYTES, Nonce
 from psyche_cli.solana.programs import NATIVE_MINT, SYSTEM_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.rent import Rent
 
 _Content = TypeVar("_Content")
+
+NEW_VALUE: Final = Hash.default()
+"""The planned value of a nonce that the transaction sets: any other than before, since it depends on the next block."""
 
 
 class Unpredictable(Exception):
@@ -99,6 +104,16 @@ class Ledger:
         reserve = rent.exempt_minimum(TOKEN_ACCOUNT_BYTES) if mint == NATIVE_MINT else None
         content = TokenAccount(address, mint, owner, 0, None, native_reserve=reserve)
         self.create(address, owner=TOKEN_PROGRAM, size=TOKEN_ACCOUNT_BYTES, rent=rent, content=content)
+
+    def create_nonce_account(self, address: Pubkey, *, authority: Pubkey, rent: Rent) -> None:
+        """Create a nonce account with a new value."""
+        content = Nonce(True, authority, NEW_VALUE, 0)
+        self.create(address, owner=SYSTEM_PROGRAM, size=NONCE_BYTES, rent=rent, content=content)
+
+    def advance_nonce(self, address: Pubkey) -> None:
+        """Give a nonce account a new value."""
+        nonce = self._content(address, Nonce)
+        self.change(address, lambda _: nonce._replace(value=NEW_VALUE))
 
     def transfer_tokens(self, source: Pubkey, destination: Pubkey, amount: int) -> None:
         """Transfer base units between token accounts, which for wrapped SOL are also lamports."""

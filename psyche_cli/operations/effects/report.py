@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_amount, format_sol
-from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.effects.comparison import Observed
 from psyche_cli.operations.effects.payloads import (
     AccountEffects,
@@ -15,11 +16,14 @@ from psyche_cli.operations.effects.payloads import (
     SimulatedTransaction,
     TokenChange,
 )
-from psyche_cli.operations.effects.states import AccountState, leaves_of, same
+from psyche_cli.operations.effects.states import AccountState, leaves_of, same, shown_leaf
 from psyche_cli.protocol.accounts.token_accounts import TokenAccount
 
 DecimalsOf = Callable[[Pubkey], int | None]
 """The decimals of a mint, None if unknown."""
+
+_VARIANT: Final = re.compile(r"\.([A-Z]\w*)")
+"""The name of a variant in a path."""
 
 
 def effects_of(observed: Observed, decimals_of: DecimalsOf) -> list[AccountEffects]:
@@ -100,6 +104,45 @@ def _account_lines(account: AccountEffects) -> Iterator[str]:
         unit = "base units" if tokens.decimals is None else "tokens"
         amounts = [format_amount(amount, decimals) for amount in (tokens.before, tokens.after)]
         yield f"amount: {' -> '.join(amounts)} {unit}"
-    for leaf in account.changes:
-        old = "" if account.outcome == "created" else f"{shown_value(leaf.before)} -> "
-        yield f"{leaf.path}: {old}{shown_value(leaf.after)}"
+    yield from _lines_of_changes(account.changes, is_new=account.outcome == "created")
+
+
+def _lines_of_changes(changes: Sequence[ChangedLeaf], *, is_new: bool) -> Iterator[str]:
+    """A line for each value, and one for each choice whose variant is replaced, since its variants share no values."""
+    replaced: dict[str, str] = {}
+    for leaf in changes:
+        choice = next(filter(None, (_replacement(path, changes) for path in _choices(leaf.path))), None)
+        if choice is not None:
+            replaced.setdefault(*choice)
+        else:
+            old = "" if is_new else f"{shown_leaf(leaf.before)} -> "
+            replaced[leaf.path] = f"{old}{shown_leaf(leaf.after)}"
+    yield from (f"{path}: {change}" for path, change in replaced.items())
+
+
+def _choices(path: str) -> list[str]:
+    """The paths that may be those of a choice, whose variants begin with a capital letter, the shortest first."""
+    return [*(path[: found.start()] for found in _VARIANT.finditer(path)), path]
+
+
+def _replacement(choice: str, changes: Sequence[ChangedLeaf]) -> tuple[str, str] | None:
+    """A choice and the change of its variant, such as ``Dummy -> Local(/data)``; None if that has not changed."""
+    before: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
+    for leaf in changes:
+        found = _VARIANT.match(leaf.path, len(choice)) if leaf.path.startswith(choice) else None
+        for side, value in ((before, leaf.before), (after, leaf.after)):
+            if value is None:
+                continue
+            if leaf.path == choice:
+                side[shown_leaf(value)] = []
+            elif found is not None:
+                name = leaf.path[found.end() :].lstrip(".")
+                side.setdefault(found[1], []).append(f"{name}={shown_leaf(value)}" if name else shown_leaf(value))
+    if not before or not after or before.keys() & after.keys():
+        return None
+    return choice, " -> ".join(map(_shown_variants, (before, after)))
+
+
+def _shown_variants(side: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(f"{variant}({', '.join(values)})" if values else variant for variant, values in side.items())

@@ -8,6 +8,7 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from psyche_cli.model.from_account import state_from_account
@@ -22,6 +23,7 @@ from psyche_cli.protocol.accounts.small_accounts import (
 )
 from psyche_cli.protocol.accounts.token_accounts import TokenAccount, TokenMint
 from psyche_cli.protocol.programs import ProgramIds
+from psyche_cli.solana.nonces import Nonce, nonce_in
 from psyche_cli.solana.programs import SYSTEM_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.raw_account import RawAccount
 
@@ -33,6 +35,7 @@ Content: TypeAlias = (
     | Participant
     | TokenAccount
     | TokenMint
+    | Nonce
     | bytes
 )
 """The decoded content of an account, or its data if its type is unknown. ``lamports`` in it is 0."""
@@ -51,6 +54,7 @@ _KINDS: Final[Mapping[type, str]] = {
     Participant: "treasurer participant",
     TokenAccount: "token account",
     TokenMint: "mint",
+    Nonce: "nonce account",
 }
 _MOST_SHOWN_BYTES: Final = 64
 
@@ -81,7 +85,7 @@ def state_of(raw: RawAccount | None, programs: ProgramIds) -> AccountState | Non
 
 def _content(raw: RawAccount, programs: ProgramIds) -> Content:
     if raw.owner not in (TOKEN_PROGRAM, *programs):
-        return raw.data
+        return nonce_in(raw.owner, raw.data) or raw.data
     decoded = decode_account(raw, programs)
     if isinstance(decoded, CoordinatorAccount):
         return state_from_account(decoded)
@@ -106,6 +110,17 @@ def leaves_of(state: AccountState | None) -> dict[str, Leaf]:
 def same(one: Leaf, other: Leaf) -> bool:
     """Whether two values are equal. NaN equals itself."""
     return one == other or (one != one and other != other)
+
+
+def shown_leaf(leaf: Leaf) -> str:
+    """A value as text, quoted only if it could be misread: if it is empty, or has unprintable characters or margins."""
+    if leaf is None:
+        return "none"
+    if isinstance(leaf, bool):
+        return "true" if leaf else "false"
+    if isinstance(leaf, str) and (not leaf or leaf != leaf.strip() or not leaf.isprintable()):
+        return repr(leaf)
+    return str(leaf)
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Leaf]]:
@@ -133,7 +148,7 @@ def _leaf(value: Any, path: str) -> Leaf:
         if len(value) > _MOST_SHOWN_BYTES:
             return f"{len(value)} bytes with SHA-256 {sha256(value).hexdigest()}"
         return value.hex()
-    if isinstance(value, Pubkey):
+    if isinstance(value, Pubkey | Hash):
         return str(value)
     if isinstance(value, IntEnum):
         return str(getattr(value, "text", value.name))

@@ -29,6 +29,7 @@ def create_nonce(session: SigningSession, authority: Pubkey | None) -> Operation
         instructions,
         extra_signers=[account],
         label="create nonce",
+        expected=lambda ledger: ledger.create_nonce_account(account.address, authority=owner, rent=funds.rent),
         creates={str(account.address): "nonce account"},
     )
     created = read_if_possible(lambda: read_nonce(session.rpc, account.address))
@@ -71,7 +72,7 @@ def close_nonce(session: SigningSession, address: Pubkey) -> OperationResult[Clo
         WithdrawNonceAccountParams(nonce_pubkey=address, authorized_pubkey=owner, to_pubkey=owner, lamports=lamports)
     )
     require_lamports(session, funds, [instruction])
-    receipt = session.send([instruction], label="close nonce")
+    receipt = session.send([instruction], label="close nonce", expected=lambda ledger: ledger.close(address, owner))
     return OperationResult(
         summary=f"Closed the nonce account {address}; recovered {format_sol(lamports)} SOL of rent.",
         data=ClosedNonceData(nonce_account=str(address), recovered_lamports=lamports, recovered_by=str(owner)),
