@@ -467,7 +467,7 @@ def test_an_invalid_list_of_signers(offline: CommandLine, house: House, tmp_path
 def test_a_file_that_cannot_be_read(offline: CommandLine, tmp_path: Path) -> None:
     outcome = offline("tx", "explain", tmp_path)
     assert outcome.code is ExitCode.USAGE
-    assert "cannot be read: Is a directory" in outcome.stderr
+    assert f"Cannot read {tmp_path}: Is a directory" in outcome.stderr
     for missing in ("no-such-file.json", "a\0b", "x" * 5000):
         outcome = offline("tx", "explain", missing)
         assert outcome.code is ExitCode.USAGE

@@ -13,6 +13,7 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import InvalidPublicKey, ProgramRefused, UsageError
+from psyche_cli.input_files import file_bytes
 from psyche_cli.limits import MAX_TRANSACTION_BYTES, NEW_AUTHORIZATION_BYTES
 from psyche_cli.operations.authorizations.create import effects_of, plan
 from psyche_cli.operations.authorizations.find import decoded_if_taken
@@ -96,11 +97,7 @@ def _first_cells(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.", path=str(path)) from error
+    content = file_bytes(path, _LARGEST_FILE + 1)
     if len(content) > _LARGEST_FILE:
         raise UsageError(f"{path} is larger than 1 MiB.", path=str(path))
     try:

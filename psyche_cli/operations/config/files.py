@@ -7,11 +7,9 @@ from typing import Final
 
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
+from psyche_cli.input_files import STDIN
 from psyche_cli.run_config.load import RunConfig, load_run_config, parse_run_config
 from psyche_cli.run_config.source import FILE_SIZE_MAX, text_of
-
-STDIN: Final = Path("-")
-"""The path that means standard input."""
 
 _STDIN_NAME: Final = Path("<stdin>")
 

@@ -13,9 +13,9 @@ from solders.pubkey import Pubkey
 from psyche_cli import base58
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
+from psyche_cli.input_files import STDIN, input_bytes
 from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_BYTES
-from psyche_cli.operations.config.files import STDIN
 from psyche_cli.private_keys import key_bytes, refuse_key_as_path
 from psyche_cli.texts import decoded
 
@@ -54,7 +54,7 @@ def read_accounts(environment: Environment, path: Path, is_known: Callable[[byte
     name = "Standard input" if path == STDIN else str(path)
     if path != STDIN:
         refuse_key_as_path("FILE", path)
-    content = environment.stdin_bytes(_LARGEST + 1) if path == STDIN else _content(path)
+    content = input_bytes(environment, path, _LARGEST + 1)
     if len(content) > _LARGEST:
         raise UsageError(f"{name} is larger than {_LARGEST // 1024 // 1024} MiB.")
     if not content.strip():
@@ -70,14 +70,6 @@ def read_accounts(environment: Environment, path: Path, is_known: Callable[[byte
     if (text.startswith(("{", "[")) or text == "null") and not key_bytes(text):
         return _from_json(text, name)
     return GivenAccounts([GivenAccount(_from_text(text, name, is_known))], is_list=False)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.", path=str(path)) from error
 
 
 def _from_text(text: str, name: str, is_known: Callable[[bytes], bool]) -> bytes:

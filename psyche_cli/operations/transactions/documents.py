@@ -15,6 +15,7 @@ from solders.signature import Signature
 
 from psyche_cli import base58
 from psyche_cli.errors import InvalidTransaction, UsageError
+from psyche_cli.input_files import LARGEST_TRANSACTION_FILE, STDIN, input_bytes
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
 from psyche_cli.new_files import write_new_file
 from psyche_cli.operations.transactions.payloads import ExportedTransaction, MadeSignature, NewAccount
@@ -28,10 +29,8 @@ from psyche_cli.texts import decoded, flaw_of_prose
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
 
-STDIN: Final = Path("-")
 _FORMAT: Final = "psyche-cli transaction"
 _VERSION: Final = 1
-_LARGEST_FILE: Final = 64 * 1024
 _LONGEST_TEXT: Final = 4096
 
 
@@ -170,9 +169,9 @@ def read_documents(environment: Environment, paths: Sequence[Path]) -> Transacti
 def _read(environment: Environment, path: Path) -> TransactionDocument:
     refuse_key_as_path("a transaction file", path)
     name = "standard input" if path == STDIN else str(path)
-    content = environment.stdin_bytes(_LARGEST_FILE + 1) if path == STDIN else _content(path)
-    if len(content) > _LARGEST_FILE:
-        raise InvalidTransaction(f"{name} is larger than {_LARGEST_FILE} bytes.", path=str(path))
+    content = input_bytes(environment, path, LARGEST_TRANSACTION_FILE + 1)
+    if len(content) > LARGEST_TRANSACTION_FILE:
+        raise InvalidTransaction(f"{name} is larger than {LARGEST_TRANSACTION_FILE} bytes.", path=str(path))
     try:
         text = decoded(content).strip()
     except UnicodeDecodeError:
@@ -183,14 +182,6 @@ def _read(environment: Environment, path: Path) -> TransactionDocument:
         error.message = f"{name}: {error.message[0].lower()}{error.message[1:]}"
         error.path = str(path)
         raise
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.", path=str(path)) from error
 
 
 def _parsed(environment: Environment, text: str) -> TransactionDocument:

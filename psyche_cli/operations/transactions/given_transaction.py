@@ -15,6 +15,7 @@ from solders.signature import Signature
 
 from psyche_cli import base58
 from psyche_cli.errors import InvalidTransaction, UsageError
+from psyche_cli.input_files import LARGEST_TRANSACTION_FILE, STDIN, input_bytes
 from psyche_cli.json_values import Json, refuse_constant
 from psyche_cli.limits import MAX_TRANSACTION_BYTES, SIGNATURE_BYTES
 from psyche_cli.operations.transactions.records import parse_signature
@@ -25,12 +26,6 @@ from psyche_cli.texts import decoded
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
-
-FILE_SIZE_MAX: Final = 1 << 16
-"""Maximum file size in bytes. A transaction has at most 1,232, and its JSON form a few thousand."""
-
-STDIN: Final = "-"
-"""The argument that means standard input."""
 
 _LONGEST_BASE58: Final = MAX_TRANSACTION_BYTES * 14 // 10
 _LONGEST_KEY_TEXT: Final = 2 * KEYPAIR_BYTES + 2
@@ -57,12 +52,12 @@ def read_given(environment: Environment, text: str) -> GivenTransaction:
 
     Raises InvalidTransaction, and UsageError for a private key and for a file that cannot be read.
     """
-    if text == STDIN:
-        return _of_content(environment, environment.stdin_bytes(FILE_SIZE_MAX + 1), "standard input")
+    if text == str(STDIN):
+        return _of_content(environment, STDIN, "standard input")
     if _is_signature(text.strip()):
         return GivenTransaction(parse_signature(text, environment.redactor), None)
     if _exists(text):
-        return _of_content(environment, _content(Path(text)), "the file")
+        return _of_content(environment, Path(text), "the file")
     return _of_text(environment, text, "the argument")
 
 
@@ -80,17 +75,10 @@ def _exists(text: str) -> bool:
         return False
 
 
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(FILE_SIZE_MAX + 1)
-    except OSError as error:
-        raise UsageError(f"The file {path} cannot be read: {error.strerror}.", path=str(path)) from error
-
-
-def _of_content(environment: Environment, content: bytes, what: str) -> GivenTransaction:
-    if len(content) > FILE_SIZE_MAX:
-        raise _refusal(what, f"it is larger than {FILE_SIZE_MAX} bytes")
+def _of_content(environment: Environment, path: Path, what: str) -> GivenTransaction:
+    content = input_bytes(environment, path, LARGEST_TRANSACTION_FILE + 1)
+    if len(content) > LARGEST_TRANSACTION_FILE:
+        raise _refusal(what, f"it is larger than {LARGEST_TRANSACTION_FILE} bytes")
     try:
         return _of_message(decode_message(content))
     except InvalidTransaction as error:
