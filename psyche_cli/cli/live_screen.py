@@ -16,13 +16,18 @@ from psyche_cli.results import Span
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
     from psyche_cli.operations.status.show_payloads import ShowData
+    from psyche_cli.suggestions import GivenOptions
 
 
 class LiveScreen:
-    """A region of the terminal that is redrawn. A context manager."""
+    """A region of the terminal that is redrawn. A context manager.
 
-    def __init__(self, environment: Environment) -> None:
+    ``given`` are the options that suggested commands repeat.
+    """
+
+    def __init__(self, environment: Environment, given: GivenOptions) -> None:
         self._environment = environment
+        self._given = given
         self._renderer = Renderer(environment, command="watch", as_json=False)
         self._size = self._current_size()
         self._live = self._started()
@@ -43,7 +48,8 @@ class LiveScreen:
             self._live.console.clear()  # the terminal has wrapped the lines, so that their number is unknown
             self._live = self._started()
             self._live.start()
-        lines = [*screen_lines(data, size[0], self._environment.stdout_is_utf8), [], [Span(status, "dim")]]
+        screen = screen_lines(data, size[0], self._environment.stdout_is_utf8, self._given)
+        lines = [*screen, [], [Span(status, "dim")]]
         text = "\n".join(self._renderer.screen(title_of(data), lines))
         self._live.update(Text.from_ansi(text, no_wrap=True, overflow="crop"), refresh=True)
 

@@ -49,7 +49,7 @@ def show_screen(
     from psyche_cli.cli.live_screen import LiveScreen  # not at the top: it imports rich
 
     environment.output.quiet = True  # nothing else may move the cursor
-    screen = LiveScreen(environment)
+    screen = LiveScreen(environment, session.given)
     clock = environment.clock
     connection, seen, read_at = "", None, 0.0
     end = ""

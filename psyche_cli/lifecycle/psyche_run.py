@@ -60,7 +60,7 @@ STATES = (
     ),
     _state(
         RunState.PAUSED,
-        "The owner paused the run. It can be changed, resumed, or closed.",
+        "The owner paused the run. It can be changed, resumed or, without a treasurer, closed.",
         "The owner paused the run and may resume it. Members must then join again.",
     ),
 )

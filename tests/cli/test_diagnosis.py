@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.limits import MAX_CLIENTS
@@ -270,6 +271,7 @@ def test_members_that_are_absent(scene: Scene) -> None:
     scene.silent("too-few-healthy")
     driver.play_round(1, 2)
     assert scene.fires("members-left")["left in round"] == "2"
+    scene.silent("witnesses-missing")  # one of the last rounds had the records of both members that are left
     driver.report_absent(0, 1)
     assert scene.fires("too-few-healthy") == {"healthy members": "1", "min_clients": "2"}
     scene.silent("no-spare-members")
@@ -504,9 +506,16 @@ def test_authorizations(scene: Scene) -> None:
     scene.create()
     scene.silent("no-authorizations")
     house.cli.json("join-authorization-delete", "--permissionless")
+    scene.silent("too-few-authorized")
     assert scene.fires("no-authorizations")["inactive authorizations"] == "1"
     house.cli.json("join-authorization-create", "--authorizer", address_of(house.stranger))
     scene.silent("no-authorizations")
+    assert scene.fires("too-few-authorized") == {"authorized wallets": "1", "init_min_clients": "3"}
+    delegate = ("join-authorization-delegate", "--join-authority", address_of(house.owner), "-w", house.stranger)
+    house.cli.json(*delegate, "--delegates-added", address_of(house.owner))
+    assert scene.fires("too-few-authorized")["authorized wallets"] == "2"
+    house.cli.json("join-authorization-create", "--authorizer", Pubkey.new_unique())
+    scene.silent("too-few-authorized")
 
 
 def test_join_authorities(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from psyche_cli.protocol.run_states import RunState
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine
 from tests.cli.test_refusals import refused
+from tests.support.run_driver import CONFIG
 
 RUN = ("--run-id", "test")
 
@@ -49,6 +50,8 @@ def test_the_text_of_a_diagnosis(still_house: House) -> None:
         "   lower init_min_clients and resume it; all members must join again then.",
         "     psyche-cli members --run-id test",
         "     psyche-cli set-paused --run-id test",
+        "     psyche-cli config dump --run-id test -o run.toml",
+        "     psyche-cli update-config --run-id test --config-path run.toml",
     ]
 
 
@@ -57,6 +60,36 @@ def test_commands_repeat_the_given_options(house: House) -> None:
     [command, *_] = house.cli.json("explain", *RUN, "--rpc", "http://127.0.0.1:1")["findings"][0]["commands"]
     assert command == "psyche-cli update-config --run-id test --config-path run.toml --rpc http://127.0.0.1:1"
     assert house.cli("explain", *RUN).code is ExitCode.OK  # problems are no failure
+
+
+def test_the_commands_that_change_the_configuration_of_a_waiting_run_work(
+    still_house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    driver = still_house.driver().create({**CONFIG, "verification_percent": 101})
+    driver.resume()
+    found = {one["rule"]: one for one in still_house.cli.json("explain", *RUN)["findings"]}
+    commands = found["verification-breaks-rounds"]["commands"]
+    assert [command.split()[1] for command in commands] == ["set-paused", "config", "update-config"]
+    for command in commands:
+        assert still_house.cli(*command.split()[1:]).code is ExitCode.OK
+        if " dump " in command:
+            file = tmp_path / "run.toml"
+            file.write_text(file.read_text().replace("verification_percent = 101", "verification_percent = 0"))
+    assert driver.account.config["verification_percent"] == 0
+
+
+def test_the_configuration_is_changed_after_the_end_of_an_epoch_in_progress(still_house: House) -> None:
+    driver = still_house.driver().create({**CONFIG, "verification_percent": 101})
+    driver.resume()
+    driver.start_training(0, 1, 2)
+    found = {one["rule"]: one for one in still_house.cli.json("explain", *RUN)["findings"]}
+    [pause, wait, *_] = found["verification-breaks-rounds"]["commands"]
+    assert still_house.cli(*pause.split()[1:]).code is ExitCode.OK
+    driver.tick(CONFIG["max_round_train_time"])
+    driver.tick(CONFIG["round_witness_time"])
+    driver.end_cooldown()
+    assert still_house.cli(*wait.split()[1:]).code is ExitCode.OK
 
 
 def test_a_tick_is_suggested_without_the_index_of_the_treasurer(still_house: House) -> None:
@@ -92,6 +125,11 @@ def test_an_account_in_a_file(still_house: House, offline: CommandLine, tmp_path
         data = offline.json("explain", "--account-file", file, "--at", time)
         assert data["at_unix_timestamp"] == over
         assert [one["rule"] for one in data["findings"]] == ["warmup-overdue"]
+    began = driver.account.run_state_start_timestamp
+    outcome = offline("explain", "--account-file", file, "--at", str(began - 1))
+    assert outcome.code is ExitCode.USAGE
+    assert "--at is before 2027-01-15 08:00:05 UTC, when the run entered its state." in outcome.stderr
+    assert offline("explain", "--account-file", file, "--at", str(began)).code is ExitCode.OK
     # The same account, as text and as a response.
     raw = file.read_bytes()
     for form in (raw.hex(), base64.b64encode(raw).decode()):

@@ -15,6 +15,7 @@ from psyche_cli.operations.status.members import SORT_KEYS
 from tests.cli.conftest import House
 from tests.cli.harness import address_of, environment_of, text_of
 from tests.cli.test_claims import rewarded
+from tests.support.shown_runs import run_in_warmup, run_that_is_finished
 from tests.support.terminals import Terminal
 
 RUN = ("--run-id", "test")
@@ -63,6 +64,20 @@ def test_members_of_an_epoch(still_house: House) -> None:
     ]
     dropped = lines[6:][3].split()
     assert dropped == [str(driver.members[2].address), "-", "no", "Dropped", "(2)", "1/4", "0", "0", "-", "-"]
+
+
+def test_no_epoch_follows_a_finished_run(still_house: House) -> None:
+    run_that_is_finished(still_house.driver())
+    text = still_house.cli("members", *RUN).stdout
+    assert "3 healthy" in text
+    assert "join" not in text.replace("joined  in epoch", "")
+
+
+def test_the_members_of_an_epoch_join_again_once_training_has_begun(still_house: House) -> None:
+    run_in_warmup(still_house.driver())
+    assert (
+        "  joined epoch 1   0; 3 must join again once training has begun\n" in still_house.cli("members", *RUN).stdout
+    )
 
 
 def test_rewards_and_the_order(house: House) -> None:

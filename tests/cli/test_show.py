@@ -130,7 +130,20 @@ def test_the_json_has_everything_on_the_screen_as_values(still_house: House) -> 
     }  # fmt: skip
     assert data["witnesses"] == {"received": 1, "expected": 3, "needed": 1}
     assert [one["error"] for one in data["transactions"]] == [None] * 3
-    assert [one["rule"] for one in data["attention"]] == ["members-left", "witnesses-missing"]
+    assert [one["rule"] for one in data["attention"]] == ["members-left"]
+
+
+def test_the_suggested_command_repeats_the_options(still_house: House) -> None:
+    RUNS["configured"](still_house.driver("-my run"))
+    words = ("show", "--run-id=-my run", "--rpc", "http://127.0.0.1:10001")
+    command = "psyche-cli explain --run-id='-my run' --rpc http://127.0.0.1:10001"
+    lines = still_house.cli(*words, variables={"COLUMNS": "120"}).stdout.splitlines()
+    assert f"  what to do    {command}" in lines
+    lines = still_house.cli(*words, variables={"COLUMNS": "60"}).stdout.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("  what to do"))
+    assert lines[first].endswith(" \\")
+    pasted = "\n".join(line[16:] for line in lines[first : first + 2])
+    assert pasted.replace("\\\n", "") == command
 
 
 def test_a_failed_transaction_is_marked(still_house: House) -> None:

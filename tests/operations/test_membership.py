@@ -58,7 +58,9 @@ def test_a_join_during_the_warmup_is_too_late() -> None:
 @pytest.mark.parametrize("run", [paused(), finished()])
 def test_no_join_counts_in_a_halted_run(run: Run) -> None:
     assert joined(run) == []
-    assert membership_of(run.state).must_join_again == len(run.state.clients) > 0
+    again = 0 if run.state.run_state == RunState.FINISHED else len(run.state.clients)
+    assert membership_of(run.state).must_join_again == again
+    assert len(run.state.clients) > 0
 
 
 def test_no_join_counts_if_the_run_is_about_to_pause() -> None:
@@ -139,7 +141,13 @@ def test_random_runs() -> None:
                 }
                 seen["witnessed"] += sum(truth.values())
             if step % 3 == 0:
-                expected = set_up_next(state, play.clock.unix_timestamp)
+                expected = set() if found.is_last else set_up_next(state, play.clock.unix_timestamp)
                 assert {one.client.id.signer for one in found.members if one.joined} == expected, state.run_state
                 seen["joined"] += len(expected)
+            if found.is_last:
+                tick = apply(state, Tick(), OWNER, Clock(play.clock.unix_timestamp + 1000, 1))
+                assert state.run_state == RunState.FINISHED or tick.state.run_state == RunState.FINISHED
+                assert found.joined == found.must_join_again == 0
+                seen["last"] += 1
     assert min(seen["witnessed"], seen["joined"]) > 500, seen
+    assert seen["last"] > 10, seen

@@ -104,9 +104,15 @@ def explain_file(environment: Environment, path: Path, *, at: int | None = None)
     [one] = found
     raw = RawAccount(one.address or Pubkey.default(), PUBLISHED.coordinator, one.lamports or 0, one.data)
     account = decode_coordinator_account(raw)
+    since = account.run_state_start_timestamp
+    if at is not None and at < since:
+        raise UsageError(
+            f"--at is before {time_text(since)}, when the run entered its state.",
+            hint="Give the time at which the account was saved.",
+        )
     if not account.has_rules_of_v1:
         return _other_rules(account, at)
-    return _diagnosis(Subject(state_from_account(account), now=at, layout=account.layout))
+    return _diagnosis(Subject(state_from_account(account, readable=True), now=at, layout=account.layout))
 
 
 def explain_state(name: str) -> OperationResult[StateDiagnosisData]:

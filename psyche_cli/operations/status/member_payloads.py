@@ -16,7 +16,9 @@ class MemberCounts:
 
     all: Annotated[Unsigned, "Wallets that ever joined the run; at most 256."]
     joined: Annotated[Unsigned, "Members that take part in the next epoch that begins."]
-    must_join_again: Annotated[Unsigned, "Members that do not take part in it unless they join again."]
+    must_join_again: Annotated[
+        Unsigned, "Members that do not take part in it unless they join again; 0 if no epoch begins anymore."
+    ]
     in_epoch: Annotated[Unsigned, "Clients of the epoch in progress."]
     pending: Annotated[Unsigned, "Members that wait for an epoch to begin and are not in another one."]
     late: Annotated[Unsigned, "Members that joined the epoch in progress too late."]

@@ -15,7 +15,7 @@ from psyche_cli.operations.status.membership import Member, Membership, membersh
 from psyche_cli.operations.status.observation import Observation, observe
 from psyche_cli.operations.tables import csv_text, text_table
 from psyche_cli.operations.tones import shown_state
-from psyche_cli.protocol.run_states import ClientState
+from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.results import OperationResult
 
 SORT_KEYS: Final[Mapping[str, Callable[[MemberData], Any]]] = {
@@ -151,6 +151,7 @@ def _data(observation: Observation, membership: Membership, claims: Sequence[Cla
                 membership.next_epoch,
                 decimals,
                 has_treasurer=run.treasury is not None,
+                is_last=membership.is_last,
             )
             for member, claim in zip(membership.members, claims, strict=True)
         ],
@@ -158,12 +159,19 @@ def _data(observation: Observation, membership: Membership, claims: Sequence[Cla
 
 
 def _member_data(
-    member: Member, claim: Claim, this_epoch: int | None, next_epoch: int, decimals: int, *, has_treasurer: bool
+    member: Member,
+    claim: Claim,
+    this_epoch: int | None,
+    next_epoch: int,
+    decimals: int,
+    *,
+    has_treasurer: bool,
+    is_last: bool,
 ) -> MemberData:
     return MemberData(
         wallet=str(claim.wallet),
         joined_epoch=next_epoch if member.joined else this_epoch,
-        must_join_again=not member.joined,
+        must_join_again=not member.joined and not is_last,
         joined_too_late=member.is_late,
         in_epoch=member.in_epoch,
         health=None if member.health is None else member.health.text,
@@ -194,11 +202,13 @@ def _rows(data: MemberListData) -> list[tuple[str, str]]:
         rows.append((f"in epoch {data.epoch}", f"{counts.in_epoch} now; of all that began it, {text}"))
     elif text:
         rows.append(("in the last epoch", text))
-    again = f"; {counts.must_join_again} must join again to take part in it" if counts.must_join_again > 0 else ""
-    rows.append((f"joined epoch {data.next_epoch}", f"{counts.joined}{again}"))
+    if counts.joined + counts.must_join_again > 0:  # otherwise, no epoch begins anymore
+        when = "once training has begun" if data.state == RunState.WARMUP.text else "to take part in it"
+        again = f"; {counts.must_join_again} must join again {when}" if counts.must_join_again > 0 else ""
+        rows.append((f"joined epoch {data.next_epoch}", f"{counts.joined}{again}"))
     if counts.late > 0:
         rows.append(("joined too late", str(counts.late)))
-    rows.append(("witness records", f"of {data.stored_rounds} stored rounds"))
+    rows.append(("witness records", f"of {data.stored_rounds} stored round{'' if data.stored_rounds == 1 else 's'}"))
     return rows
 
 

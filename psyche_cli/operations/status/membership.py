@@ -49,13 +49,17 @@ class Membership:
     """All members of a run, in the order of first joining.
 
     ``next_epoch`` is the number of the next epoch that begins, from 0. ``stored_rounds`` is the number of rounds of the
-    latest epoch, at most 4, whose witness records the account still has.
+    latest epoch, at most 4, whose witness records the account still has. ``is_last`` is whether no epoch begins after
+    the latest one.
     """
 
-    def __init__(self, members: tuple[Member, ...], next_epoch: int, stored_rounds: int) -> None:
+    def __init__(
+        self, members: tuple[Member, ...], next_epoch: int, stored_rounds: int, *, is_last: bool = False
+    ) -> None:
         self.members = members
         self.next_epoch = next_epoch
         self.stored_rounds = stored_rounds
+        self.is_last = is_last
 
     @cached_property
     def joined(self) -> int:
@@ -79,8 +83,8 @@ class Membership:
 
     @cached_property
     def must_join_again(self) -> int:
-        """The number of members that do not take part in the next epoch unless they join again."""
-        return len(self.members) - self.joined
+        """The number of members that do not take part in the next epoch, if there is one, unless they join again."""
+        return 0 if self.is_last else len(self.members) - self.joined
 
     @cached_property
     def by_health(self) -> Counter[ClientState]:
@@ -99,7 +103,8 @@ def membership_of(state: CoordinatorState) -> Membership:
     exited = {client.id.signer: client for client in state.epoch.exited_clients}
     rounds = _rounds_with_records(state)
     witnessed = _witnessed(state, rounds)
-    takes_joins = _takes_joins(state)
+    is_last = _was_last_epoch(state)
+    takes_joins = _takes_joins(state) and not is_last
     members = []
     for client in state.clients:
         wallet = client.id.signer
@@ -116,7 +121,15 @@ def membership_of(state: CoordinatorState) -> Membership:
                 rounds_witnessed=witnessed[wallet],
             )
         )
-    return Membership(tuple(members), state.progress["epoch"] + in_progress, len(rounds))
+    return Membership(tuple(members), state.progress["epoch"] + in_progress, len(rounds), is_last=is_last)
+
+
+def _was_last_epoch(state: CoordinatorState) -> bool:
+    """Whether no epoch begins anymore. A run whose epoch ends with a pause can be given more steps."""
+    if state.run_state == RunState.FINISHED:
+        return True
+    ends = state.run_state == RunState.COOLDOWN and not state.pending_pause
+    return ends and state.step >= state.config["total_steps"]
 
 
 def _takes_joins(state: CoordinatorState) -> bool:

@@ -14,7 +14,7 @@ from psyche_cli.operations.status.show_payloads import EpochProgress, ShowData, 
 from psyche_cli.operations.tones import state_tone
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.results import Line, Span, Tone
-from psyche_cli.suggestions import shell_word
+from psyche_cli.suggestions import NOTHING_GIVEN, GivenOptions
 
 _CYCLE: Final = (
     RunState.WAITING_FOR_MEMBERS,
@@ -32,6 +32,8 @@ _MOST_FINDINGS: Final = 2
 _PRECISE_BELOW: Final = 10
 """Seconds per step below which a tenth of a second is shown."""
 _SHORT_SIGNATURE: Final = 8
+_CONTINUED: Final = " \\"
+"""The end of a line after which a shell reads on."""
 
 
 _UNBROKEN: Final = "\N{NO-BREAK SPACE}"
@@ -41,21 +43,27 @@ _SCALES: Final = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
 
 class _Row(NamedTuple):
-    """A label and its value, a text that is folded. A bar of ``share``, from 0 to 1, stands before the text."""
+    """A label and its value, a text that is folded, so that a shell still reads a command as one.
+
+    A bar of ``share``, from 0 to 1, stands before the text.
+    """
 
     label: str
     text: str
     tone: Tone | None = None
     share: float | None = None
+    is_command: bool = False
 
 
-def screen_lines(data: ShowData, width: int, utf8: bool) -> list[Line]:
+def screen_lines(data: ShowData, width: int, utf8: bool, given: GivenOptions = NOTHING_GIVEN) -> list[Line]:
     """The screen for a terminal of ``width`` columns; without ``utf8``, its own text is ASCII.
+
+    ``given`` are the options that the suggested command repeats.
 
     Text of strangers is included as it is, so it must be made printable.
     """
     lines: list[Line] = [_machine(data, width), []]
-    for group in (_about_state(data), _about_progress(data), _about_members(data), _about_latest(data)):
+    for group in (_about_state(data, given), _about_progress(data), _about_members(data), _about_latest(data)):
         rows = list(group)
         for row in rows:
             lines += _laid_out(row, width, utf8)
@@ -66,7 +74,7 @@ def screen_lines(data: ShowData, width: int, utf8: bool) -> list[Line]:
 # --- the content -----------------------------------------------------------------------------------------------------
 
 
-def _about_state(data: ShowData) -> Iterator[_Row]:
+def _about_state(data: ShowData, given: GivenOptions) -> Iterator[_Row]:
     if data.layout != "v1":
         yield _Row("layout", f"{data.layout}, which psyche-cli can read but not change", "caution")
     yield _Row("meaning", data.meaning)
@@ -74,10 +82,10 @@ def _about_state(data: ShowData) -> Iterator[_Row]:
         yield _Row("since", f"{_at(data, data.since)}, for {rough_duration(max(data.now - data.since, 0))}")
     if data.ends is not None:
         yield _Row("ends", _end_text(data, data.ends), "bad" if data.ends.overdue_seconds > 0 else None)
-    yield from _about_health(data)
+    yield from _about_health(data, given)
 
 
-def _about_health(data: ShowData) -> Iterator[_Row]:
+def _about_health(data: ShowData, given: GivenOptions) -> Iterator[_Row]:
     """The heaviest findings that are more than notes."""
     found = [one for one in data.attention if one.weight != "note"]
     for number, one in enumerate(found[:_MOST_FINDINGS]):
@@ -86,8 +94,9 @@ def _about_health(data: ShowData) -> Iterator[_Row]:
         yield _Row("health", "nothing needs attention", "good")
     if found:
         more = len(data.attention) - min(len(found), _MOST_FINDINGS)
-        rest = f" ({more:,} more {'finding' if more == 1 else 'findings'})" if more > 0 else ""
-        yield _Row("what to do", f"psyche-cli explain --run-id {shell_word(data.run_id)}{rest}")
+        if more > 0:
+            yield _Row("", f"({more:,} more {'finding' if more == 1 else 'findings'})")
+        yield _Row("what to do", given.command("explain", run_id=data.run_id), is_command=True)
 
 
 def _end_text(data: ShowData, ends: StateEnd) -> str:
@@ -190,7 +199,8 @@ def _about_members(data: ShowData) -> Iterator[_Row]:
 
 def _members_text(data: ShowData) -> tuple[str, Tone | None]:
     members = data.members
-    again = f"{members.must_join_again:,} must join again" if (members.must_join_again or 0) > 0 else ""
+    when = " once training has begun" if data.state == RunState.WARMUP.text else ""
+    again = f"{members.must_join_again:,} must join again{when}" if (members.must_join_again or 0) > 0 else ""
     if _is_in_epoch(data):
         parts = [
             f"{members.alive:,} alive",
@@ -204,8 +214,8 @@ def _members_text(data: ShowData) -> tuple[str, Tone | None]:
         return ", ".join(filter(None, parts)), None
     if members.all == 0:
         return "none have joined", None
-    rest = ", must join again" if data.ends is not None and data.ends.waits_for == "owner" else ""
-    return f"{members.all:,} {'wallet has' if members.all == 1 else 'wallets have'} joined so far{rest}", None
+    rest = " and must join again" if data.ends is not None and data.ends.waits_for == "owner" else ""
+    return f"{members.all:,} {'wallet has' if members.all == 1 else 'wallets have'} joined{rest}", None
 
 
 def _rates_text(data: ShowData) -> str:
@@ -300,7 +310,9 @@ def _laid_out(row: _Row, width: int, utf8: bool) -> Iterator[Line]:
     bar = 0 if row.share is None else min(max(room // 3, 10), 40)
     beside = bar + _GAP if bar > 0 and not is_narrow else 0
     text = row.text if all(cells(word) <= room - beside for word in row.text.split(" ")) else _broken(row.text)
-    texts = [_broken(line) for line in folded(text, room - beside)]
+    texts = [_broken(line) for line in folded(text, room - beside - len(_CONTINUED) * row.is_command)]
+    if row.is_command:
+        texts = [*(line.rstrip() + _CONTINUED for line in texts[:-1]), texts[-1]]
     if is_narrow and row.label:
         yield [Span(" " * _INDENT), Span(row.label, "dim")]
     if is_narrow and row.share is not None:

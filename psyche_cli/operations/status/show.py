@@ -54,7 +54,7 @@ def show(session: Session, *, run_id: str, treasurer_index: int | None = None) -
         addresses_of(located), located.instance.coordinator_account, limit=LATEST_TRANSACTIONS
     )
     data = show_data(observation_of(located, found), transactions, session.given)
-    return OperationResult(summary=title_of(data), data=data, body=partial(screen_lines, data))
+    return OperationResult(summary=title_of(data), data=data, body=partial(screen_lines, data, given=session.given))
 
 
 def title_of(data: ShowData) -> str:

@@ -49,7 +49,7 @@ def verification_breaks_rounds(subject: Subject) -> Symptom | None:
         "ends after its first round and pays no rewards.",
         (("verification_percent", str(percent)),),
         "Pause the run and set verification_percent to 0.",
-        (subject.command("update-config", "--config-path", "run.toml"),),
+        subject.config_commands(),
     )
 
 
@@ -65,7 +65,7 @@ def verifiers_cannot_be_checked(subject: Subject) -> Symptom | None:
         "each round. Health checks of verifiers always fail, so one that does nothing cannot be dropped then.",
         (("verification_percent", str(percent)), ("members", str(members))),
         "Set verification_percent to 0 while the run is paused.",
-        (subject.command("update-config", "--config-path", "run.toml"),),
+        subject.config_commands(),
     )
 
 
@@ -79,7 +79,7 @@ def rounds_too_short(subject: Subject) -> Symptom | None:
         "send their witness records.",
         (("max_round_train_time", format_duration(train)), ("round_witness_time", format_duration(witness))),
         "Raise max_round_train_time while the run is paused.",
-        (subject.command("update-config", "--config-path", "run.toml"),),
+        subject.config_commands(),
     )
 
 
@@ -95,7 +95,7 @@ def doubtful_values(subject: Subject) -> Symptom | None:
         f"{'a mistake' if len(found) == 1 else 'mistakes'}.",
         tuple((one.rule, one.message) for one in found),
         "Correct the configuration while the run is paused.",
-        (subject.command("update-config", "--config-path", "run.toml"),),
+        subject.config_commands(),
     )
 
 
@@ -125,8 +125,8 @@ def checkpoint_not_recorded(subject: Subject) -> Symptom | None:
     if not subject.is_configured or kind not in ("Dummy", "Ephemeral") or subject.problems:
         return None
     return Symptom(
-        f"The checkpoint is of the kind {kind}: checkpoints that members save are not recorded before the end of the "
-        "first epoch.",
+        f"The checkpoint is of the kind {kind}: checkpoints that members save are not recorded until an epoch has "
+        "ended.",
         (("checkpoint", checkpoint_text(subject)),),
         "For a run that trains a model, use a checkpoint of the kind Hub or Gcs.",
     )
@@ -162,5 +162,5 @@ def no_client_version(subject: Subject) -> Symptom | None:
         "The run requires an empty client version, which no client has.",
         (("client_version", "(empty)"),),
         "Set the client version while the run is paused.",
-        (subject.command("update-config", "--client-version", "latest"),),
+        subject.config_commands("--client-version", "latest"),
     )

@@ -8,6 +8,7 @@ from psyche_cli.durations import format_duration
 from psyche_cli.limits import MAX_CLIENTS
 from psyche_cli.operations.status.diagnosis.finding import Symptom, counted
 from psyche_cli.operations.status.diagnosis.subject import wallet_rows
+from psyche_cli.protocol.addresses import ANYONE
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
@@ -65,7 +66,7 @@ def too_few_joined(subject: Subject) -> Symptom | None:
             else " To begin with fewer, pause the run, lower init_min_clients and resume it; all members must join "
             "again then."
         ),
-        (subject.command("members"), *((subject.command("set-paused"),) if needed > 1 else ())),
+        (subject.command("members"), *(subject.config_commands() if needed > 1 else ())),
     )
 
 
@@ -95,10 +96,7 @@ def too_few_can_join(subject: Subject) -> Symptom | None:
         f"No epoch can begin: at most {counted(limit, 'wallet')} can ever join, but init_min_clients is {needed}.",
         (("global_batch_size_end", str(subject.config["global_batch_size_end"])), ("init_min_clients", str(needed))),
         f"{action} global_batch_size_end, or lower init_min_clients.",
-        (
-            *((subject.command("set-paused"),) if subject.is_waiting else ()),
-            subject.command("update-config", "--config-path", "run.toml"),
-        ),
+        subject.config_commands(),
     )
 
 
@@ -183,6 +181,26 @@ def no_authorizations(subject: Subject) -> Symptom | None:
         "Authorize members, or everyone as below, with the wallet of the join authority. No other wallet can, and the "
         "join authority of a run cannot be changed.",
         (subject.command("join-authorization-create", "--permissionless", of_run=False),),
+    )
+
+
+def too_few_authorized(subject: Subject) -> Symptom | None:
+    """Active join authorizations of fewer wallets than an epoch needs."""
+    assert subject.authorizations is not None
+    active = [one for one in subject.authorizations if one.active]
+    wallets = {wallet for one in active for wallet in (one.grantee, *one.delegates)}
+    needed = subject.config["init_min_clients"]
+    if not active or not subject.is_configured or ANYONE in wallets or len(wallets) >= needed:
+        return None
+    return Symptom(
+        f"No epoch can begin: {counted(len(wallets), 'wallet')} {'is' if len(wallets) == 1 else 'are'} authorized to "
+        f"join, but init_min_clients is {needed}.",
+        (("authorized wallets", str(len(wallets))), ("init_min_clients", str(needed))),
+        "Authorize more wallets with that of the join authority, or have authorized ones add delegates.",
+        (
+            subject.command("join-authorization-create", "--authorizer", "ADDRESS", of_run=False),
+            subject.command("join-authorization-create", "--permissionless", of_run=False),
+        ),
     )
 
 

@@ -192,7 +192,8 @@ def witnesses_missing(subject: Subject) -> Symptom | None:
     """Rounds that all lasted their maximum time."""
     rounds = _complete_rounds(subject)
     counts = [(one, len(one.witnesses), expected_witnesses(subject.config, one.clients_len)) for one in rounds]
-    if len(rounds) < _FEWEST_ROUNDS or any(received >= expected for _, received, expected in counts):
+    # Those of members that have left since are not missing anymore.
+    if len(rounds) < _FEWEST_ROUNDS or any(received >= _expected(subject) for _, received, _ in counts):
         return None
     return Symptom(
         f"Witnesses were missing in each of the last {len(rounds)} rounds, so every round lasts for "
@@ -234,7 +235,7 @@ def last_epoch_unpaid(subject: Subject) -> Symptom | None:
     lost = () if subject.obligations is None else (("rewards not paid", subject.tokens(rate)),)
     number = subject.epoch if in_cooldown else subject.epoch - 1
     return Symptom(
-        f"Epoch {number} ended in a round without any witness, so it pays no rewards.",
+        f"Epoch {number} ended in a round without any witness, so it {'pays' if in_cooldown else 'paid'} no rewards.",
         (
             ("members withdrawn", str(withdrawn)),
             *lost,

@@ -133,6 +133,19 @@ class Subject:
         assert self.obligations is not None
         return format_amount(base_units, self.obligations.decimals)
 
+    def config_commands(self, *words: str) -> tuple[str, ...]:
+        """The commands that change the configuration with these options of ``update-config``, by default from a file.
+
+        They begin with a pause, for which an epoch in progress must end, unless the run is halted.
+        """
+        state = self.state.run_state
+        pause = () if state.is_halted else (self.command("set-paused"),)
+        wait = (self.command("wait", "--for", RunState.PAUSED.variant),) if state.is_active else ()
+        if words:
+            return (*pause, *wait, self.command("update-config", *words))
+        dump = self.command("config dump", "-o", "run.toml")
+        return (*pause, *wait, dump, self.command("update-config", "--config-path", "run.toml"))
+
     def command(self, verb: str, *words: str, of_run: bool = True) -> str:
         """A command with the options given for this one, and with the run id if it is ``of_run``."""
         run_id = self.state.run_id if self.run is None else self.run.run_id
