@@ -65,6 +65,9 @@ MAX_CLIENTS: Final = 256
 MAX_WITNESSES: Final = 32
 """Maximum number of witnesses in a round (``SOLANA_MAX_NUM_WITNESSES``)."""
 
+ROUNDS_AFTER_EPOCH_TIME: Final = 2
+"""Rounds of an epoch that follow the first one that ends after ``epoch_time``."""
+
 STORED_ROUNDS: Final = 4
 """Size of the ring buffer of rounds (``NUM_STORED_ROUNDS``)."""
 

@@ -6,7 +6,7 @@ from psyche_cli.model.committee import expected_witnesses, quorum
 from psyche_cli.model.older import is_last_round
 from psyche_cli.model.outcomes import Abort
 from psyche_cli.model.states import CoordinatorState, OlderState
-from psyche_cli.model.transitions import epoch_timed_out, steps_left, timed_out
+from psyche_cli.model.transitions import last_step, steps_left, timed_out
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.rules import check_run
 
@@ -17,8 +17,6 @@ _TIMERS = {
     RunState.ROUND_WITNESS: ("witness-over", "round_witness_time"),
     RunState.COOLDOWN: ("cooldown-over", "cooldown_time"),
 }
-_ROUNDS_AFTER_EPOCH_TIME = 2
-_LAST_STEP_MIN = 4
 
 
 def facts_of(state: CoordinatorState, now: int) -> dict[str, bool]:
@@ -47,7 +45,7 @@ def facts_of(state: CoordinatorState, now: int) -> dict[str, bool]:
         witnesses = len(state.current_round.witnesses)
         facts["no-witnesses"] = witnesses == 0
         facts["below-quorum"] = witnesses > 0 and witnesses < quorum(witnesses, state.config)
-        facts["last-round"] = state.step + 1 == _last_step(state, now)
+        facts["last-round"] = _is_last_round(state, now)
     if isinstance(state, OlderState):
         _correct_for_older_rules(facts, state)
     return facts
@@ -76,16 +74,11 @@ def _steps_left(state: CoordinatorState) -> bool:
     return steps_left(state)
 
 
-def _last_step(state: CoordinatorState, now: int) -> int | None:
-    """The last step of the epoch as it is known at the end of the current round; None if it is not known yet."""
-    if state.epoch.last_step:
-        return state.epoch.last_step
+def _is_last_round(state: CoordinatorState, now: int) -> bool:
     try:
-        is_over = epoch_timed_out(state, now)
+        return last_step(state, state.step + 1, now) == state.step + 1
     except Abort:
-        return None
-    candidate = state.step + 1 + _ROUNDS_AFTER_EPOCH_TIME
-    return candidate if is_over and candidate >= _LAST_STEP_MIN else None
+        return False
 
 
 def _is_over(state: CoordinatorState, duration: int, now: int) -> bool:

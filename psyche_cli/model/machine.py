@@ -20,7 +20,7 @@ from psyche_cli.model.transitions import (
     can_continue,
     change_state,
     enter_cooldown,
-    epoch_timed_out,
+    last_step,
     move_unhealthy_to_exited,
     next_data_index,
     pause_now,
@@ -31,12 +31,6 @@ from psyche_cli.model.transitions import (
 )
 from psyche_cli.protocol.accounts.coordinator_parts import EpochClient, Identity
 from psyche_cli.protocol.run_states import RunState
-
-_LAST_ROUNDS = 2
-"""Number of rounds for which an epoch continues after ``epoch_time`` has elapsed."""
-
-_LAST_STEP_MIN = 4
-"""Lower last steps are not stored (the comparison is with the run's step, not with the rounds of the epoch)."""
 
 
 def tick(state: CoordinatorState, execution: Execution) -> CoordinatorState:
@@ -145,10 +139,7 @@ def _tick_round_witness(state: CoordinatorState, execution: Execution) -> Coordi
     state = move_unhealthy_to_exited(state, state.current_round.height)
     if witnesses == 0:
         return enter_cooldown(withdraw_healthy(state), execution.now)
-    if epoch_timed_out(state, execution.now) and state.epoch.last_step == 0:
-        last_step = add(state.step, _LAST_ROUNDS, U32_MAX)
-        if last_step >= _LAST_STEP_MIN:
-            state = replace(state, epoch=replace(state.epoch, last_step=last_step))
+    state = replace(state, epoch=replace(state.epoch, last_step=last_step(state, state.step, execution.now)))
     if state.epoch.last_step != 0 and state.step == state.epoch.last_step:
         return enter_cooldown(state, execution.now)
     if can_continue(state, witnesses):

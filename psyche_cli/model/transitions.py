@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from psyche_cli.limits import MAX_CLIENTS, STORED_ROUNDS, U32_MAX
+from psyche_cli.limits import MAX_CLIENTS, ROUNDS_AFTER_EPOCH_TIME, STORED_ROUNDS, U32_MAX
 from psyche_cli.model.arithmetic import add, multiply
 from psyche_cli.model.committee import quorum
 from psyche_cli.model.execution import Execution
@@ -14,6 +14,9 @@ from psyche_cli.protocol.accounts.coordinator_parts import EpochClient
 from psyche_cli.protocol.accounts.coordinator_rounds import Round
 from psyche_cli.protocol.run_states import ClientState, RunState
 from psyche_cli.run_config.batch_size import batch_size
+
+_LOWEST_LAST_STEP = 4
+"""Lower last steps are not stored (the comparison is with the run's step, not with the rounds of the epoch)."""
 
 
 def change_state(state: CoordinatorState, target: RunState, now: int) -> CoordinatorState:
@@ -39,6 +42,17 @@ def epoch_timed_out(state: CoordinatorState, now: int) -> bool:
 
 def _elapsed(start: int, duration: int, now: int) -> bool:
     return start != now and now >= add(start, duration)
+
+
+def last_step(state: CoordinatorState, step: int, now: int) -> int:
+    """The last step of the epoch, as stored at the end of a round after which the run is at ``step``; 0 without one.
+
+    It is stored once ``epoch_time`` has elapsed. Aborts if a time or a step overflows.
+    """
+    if not epoch_timed_out(state, now) or state.epoch.last_step != 0:
+        return state.epoch.last_step
+    found = add(step, ROUNDS_AFTER_EPOCH_TIME, U32_MAX)
+    return found if found >= _LOWEST_LAST_STEP else 0
 
 
 def steps_left(state: CoordinatorState) -> bool:

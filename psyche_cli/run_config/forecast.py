@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from psyche_cli.limits import U64_MAX
+from psyche_cli.limits import ROUNDS_AFTER_EPOCH_TIME, U64_MAX
 from psyche_cli.run_config.batch_size import Stage, stages
 from psyche_cli.run_config.learning_rate import learning_rate
 
-_LAST_ROUNDS: Final = 2
-"""Rounds that follow the first round that ends after ``epoch_time``."""
-
-SHORTEST_EPOCH_ROUNDS: Final = 1 + _LAST_ROUNDS
+SHORTEST_EPOCH_ROUNDS: Final = 1 + ROUNDS_AFTER_EPOCH_TIME
 """Rounds of an epoch whose ``epoch_time`` has passed when the first round ends."""
 
 
@@ -67,7 +64,7 @@ def slowest_pace(config: Mapping[str, Any], *, train_seconds: int | None = None)
         train=train,
         witness=witness,
         cooldown=config["cooldown_time"],
-        rounds=noticed + _LAST_ROUNDS,
+        rounds=noticed + ROUNDS_AFTER_EPOCH_TIME,
     )
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from psyche_cli.limits import ROUNDS_AFTER_EPOCH_TIME
 from psyche_cli.model.committee import CommitteeSelection, expected_witnesses
 from psyche_cli.model.outcomes import Refusal
 from psyche_cli.model.states import CoordinatorState
@@ -33,7 +34,6 @@ DURATION_KEYS: Final[Mapping[RunState, str]] = {
 """The configuration key for the duration of each state that ends by time."""
 
 _IN_EPOCH = (RunState.WARMUP, RunState.ROUND_TRAIN, RunState.ROUND_WITNESS, RunState.COOLDOWN)
-_ROUNDS_AFTER_EPOCH_TIME = 2
 
 
 class StepPace(NamedTuple):
@@ -243,9 +243,8 @@ def _epoch_end(state: CoordinatorState, pace: StepPace, earliest: int, latest: i
     if fewest != most:
         over = state.epoch.start_timestamp + state.config["epoch_time"]
         limit = max(state.config["total_steps"] - state.step, 1) - 1
-        after = _ROUNDS_AFTER_EPOCH_TIME
-        ends_early = min(max(over, first) + after * shortest, first + limit * shortest)
-        ends_late = min(max(over - 1 + longest, last) + after * longest, last + limit * longest)
+        ends_early = min(max(over, first) + ROUNDS_AFTER_EPOCH_TIME * shortest, first + limit * shortest)
+        ends_late = min(max(over - 1 + longest, last) + ROUNDS_AFTER_EPOCH_TIME * longest, last + limit * longest)
     likely += round((rounds - 1) * pace.seconds)
     return EpochEnd(
         fewest=fewest,
@@ -265,4 +264,4 @@ def _rounds_left(state: CoordinatorState, first: int, each: float) -> int:
     if state.epoch.last_step > 0:
         return max(min(state.epoch.last_step - state.step, limit), 1)
     over = state.epoch.start_timestamp + state.config["epoch_time"]
-    return min(1 + max(math.ceil((over - first) / each), 0) + _ROUNDS_AFTER_EPOCH_TIME, limit)
+    return min(1 + max(math.ceil((over - first) / each), 0) + ROUNDS_AFTER_EPOCH_TIME, limit)
