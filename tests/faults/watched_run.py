@@ -11,7 +11,6 @@ import itertools
 import json
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -23,18 +22,17 @@ from psyche_cli.errors import HttpStatusError, TimedOut, Unreachable
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
-from psyche_cli.localnet.in_process import InProcessTransport
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.localnet.server.pubsub import PubSub
 from psyche_cli.operations.sessions import Feed, Session
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.protocol.run_states import RunState
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.suggestions import NOTHING_GIVEN
-from tests.support.run_driver import RunDriver
 from tests.support.run_history import RunHistory
+
+from .player import Player
 
 RUN_ID = "watched"
 START = 1_800_000_000
@@ -80,72 +78,6 @@ class VirtualClock:
     @property
     def next_event(self) -> float:
         return self.events[0][0] if self.events else float("inf")
-
-
-class Player(RunDriver):
-    """Plays a run at random. Actions that the program refuses are part of the play."""
-
-    def __init__(self, bank: Bank, owner: Wallet, chance: random.Random) -> None:
-        super().__init__(InProcessTransport(Dispatcher(RpcContext(bank))), owner, RUN_ID)
-        self.chance = chance
-        self.members = list(_MEMBERS)
-
-    def act(self) -> None:
-        """One action of the owner or of a member."""
-        with suppress(AssertionError, ValueError, IndexError):  # what the program refuses, or who is not in the epoch
-            self._choose()()
-
-    def _choose(self) -> Callable[[], object]:
-        chance, stage = self.chance, self.stage
-        member = chance.randrange(4)
-        by_stage: dict[RunState, list[Callable[[], object]]] = {
-            RunState.WAITING_FOR_MEMBERS: [lambda: self.join(member)] * 3 + [lambda: self.tick(5)],
-            RunState.WARMUP: [lambda: self.report_warmup(member)] * 3 + [lambda: self.tick(10), lambda: self.wait(1)],
-            RunState.ROUND_TRAIN: [lambda: self.witness(member)] * 4
-            + [lambda: self.tick(20), lambda: self.join(member), lambda: self.wait(1)],
-            RunState.ROUND_WITNESS: [lambda: self.tick(3)] * 3 + [lambda: self.witness(member)],
-            RunState.COOLDOWN: [
-                lambda: self.tick(7),
-                lambda: self.checkpoint(member, {"Hub": {"repo_id": "a/b", "revision": None}}),
-            ],
-        }
-        if stage.is_halted:
-            usual: list[Callable[[], object]] = [self.resume, self.resume, self._set_version, self._update_and_resume]
-        else:
-            usual = by_stage[stage] * 2
-        rare: list[Callable[[], object]] = [
-            self.tick,
-            self.pause if chance.random() < 0.3 else self.tick,
-            lambda: self.set_rates(earning=chance.randrange(1000)),
-            lambda: self.report_absent(member, chance.randrange(4)),
-            lambda: self.wait(chance.randrange(1, 30)),
-            lambda: self.update(metadata=_metadata(chance)),
-        ]
-        return chance.choice(usual * 3 + rare)
-
-    def _set_version(self) -> None:
-        version = self.chance.choice(("a", "b"))
-        self._send(self.owner, self._build.update_client_version(**self._owner_accounts(), new_version=version))
-
-    def _update_and_resume(self) -> None:
-        """Two instructions in one transaction, of which nobody sees the state between them."""
-        accounts = self._owner_accounts()
-        update = self._build.update(**accounts, metadata=_metadata(self.chance))
-        self._send(self.owner, update, self._build.set_paused(**accounts, paused=False))
-
-    def end(self, again: bool) -> None:
-        """Close the run if that is possible, and create another one with the same id."""
-        with suppress(AssertionError):
-            if not self.stage.is_halted:
-                self.pause()
-            self.close()
-            if again:
-                self._instance = None
-                self.create()
-
-
-def _metadata(chance: random.Random) -> dict[str, Any]:
-    return {"name": f"name {chance.randrange(99)}", "description": "", "num_parameters": 1, "vocab_size": 1}
 
 
 class FaultyLine:
@@ -313,9 +245,10 @@ class WatchedRun:
         bank = _bank()
         bank.listeners.clear()
         bank.restore(bank.at_genesis)
-        self.player = Player(bank, _OWNER, random.Random(f"{seed} play"))
-        self.player.create()
-        self.history = RunHistory(bank, self.player.instance.coordinator_account)
+        player = self.player = Player(bank, RUN_ID, _OWNER, _MEMBERS, random.Random(f"{seed} play"))
+        player.begin()
+        treasury = None if player.mint is None else (player.treasury, player.vault)
+        self.history = RunHistory(bank, player.instance.coordinator_account, treasury)
         self.line = FaultyLine(Dispatcher(RpcContext(bank)), self.clock, chance)
         self.session = Session(
             RpcClient(self.line, self.clock), PUBLISHED, lambda _: None, NOTHING_GIVEN,

@@ -159,9 +159,14 @@ class RunDriver:
         self.permit_everyone()
         return self
 
+    def change(self, name: str, **arguments: Any) -> Instruction:
+        """The owner's instruction ``name``, one of those that change the run."""
+        instruction: Instruction = getattr(self._build, name)(**self._owner_accounts(), **arguments)
+        return instruction
+
     def update(self, **tables: Any) -> None:
         """Replace ``config``, ``model``, ``progress`` or ``metadata`` of a halted run, each as a whole."""
-        self._send(self.owner, self._build.update(**self._owner_accounts(), **tables))
+        self._send(self.owner, self.change("update", **tables))
 
     def permit_everyone(self) -> None:
         """Create and activate the authorization with which every wallet may join the runs of this owner."""
@@ -182,7 +187,7 @@ class RunDriver:
     def set_rates(self, earning: int | None = None, slashing: int | None = None) -> None:
         """Set the future rates, in points."""
         rates: dict[str, Any] = {"earning_rate": earning, "slashing_rate": slashing}
-        self._send(self.owner, self._build.set_future_epoch_rates(**self._owner_accounts(), **rates))
+        self._send(self.owner, self.change("set_future_epoch_rates", **rates))
 
     def close(self) -> None:
         """Close the run; its owner gets the rent back."""
@@ -305,7 +310,7 @@ class RunDriver:
     # --- transactions --------------------------------------------------------------------------------------------
 
     def _set_paused(self, paused: bool) -> None:
-        self._send(self.owner, self._build.set_paused(**self._owner_accounts(), paused=paused))
+        self._send(self.owner, self.change("set_paused", paused=paused))
 
     def _accounts(self, wallet: Wallet) -> dict[str, Any]:
         instance = self.instance
