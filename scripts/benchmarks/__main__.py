@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from scripts.benchmarks import commands, decoding, doors, programs, simulations, validator, verbs
+from scripts.benchmarks import commands, decoding, doors, following, programs, validator, verbs
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
 
-SECTIONS = ("doors", "verbs", "commands", "decoding", "programs", "simulations", "validator")
+SECTIONS = ("doors", "verbs", "commands", "decoding", "programs", "validator", "following")
 
 
 def main() -> None:
@@ -36,10 +36,10 @@ def main() -> None:
             decoding.measure(table)
         if "programs" in wanted:
             programs.measure(table)
-        if "simulations" in wanted:
-            simulations.measure(table)
         if "validator" in wanted:
             validator.measure(Shell(Path(folder)), table)
+        if "following" in wanted:
+            following.measure(Shell(Path(folder)), table)
 
 
 if __name__ == "__main__":

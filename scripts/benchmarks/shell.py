@@ -20,10 +20,11 @@ CLI = str(Path(sys.executable).with_name("psyche-cli"))
 
 @dataclass
 class Validator:
-    """A running ``psyche-cli localnet``: process, RPC URL, and milliseconds until it was ready."""
+    """A running ``psyche-cli localnet``: process, RPC URL, PubSub URL, and milliseconds until it was ready."""
 
     process: subprocess.Popen[str]
     rpc_url: str
+    ws_url: str
     ready_after: float
 
     def resident_kilobytes(self) -> int:
@@ -102,9 +103,10 @@ class Shell:
             text=True,
         )
         assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
+        ready = json.loads(process.stdout.readline())["data"]
         try:
-            yield Validator(process, ready["data"]["rpc_url"], (time.perf_counter() - start) * 1000)
+            taken = (time.perf_counter() - start) * 1000
+            yield Validator(process, ready["rpc_url"], ready["ws_url"], taken)
         finally:
             process.terminate()
             process.wait()
