@@ -88,6 +88,18 @@ def test_members_that_stop_and_come(offline: CommandLine) -> None:
     assert "0 to 16" in outcome.stdout
 
 
+def test_members_that_are_replaced_at_the_same_step(offline: CommandLine) -> None:
+    data = offline.json(*NEW, "--clients", 2, "--join", "2@9", "--drop", "2@9", "--epochs", 3)
+    assert [one["present"] for one in data["members"]] == [False, False, True, True]
+    assert [one["joined"] for one in data["members"]] == [True] * 4
+
+
+def test_a_run_with_a_single_step_cannot_be_started(offline: CommandLine, tmp_path: Path) -> None:
+    outcome = offline("simulate", "--config", written(tmp_path, total_steps=1), "--clients", 2)
+    assert outcome.code is ExitCode.OK
+    assert "The run cannot be started: its step is 1, and total_steps is 1." in outcome.stdout
+
+
 def test_epochs_in_which_members_change_are_shown(offline: CommandLine) -> None:
     words = ("--clients", 5, "--drop", "1@200", "--join", "1@300", "--rows", 6)
     data = offline.json(*NEW, *words)
@@ -181,6 +193,11 @@ def test_the_picture_in_the_documentation(offline: CommandLine, tmp_path: Path) 
         (
             ("--config", MINIMAL, "--clients", "2", "--join", "0@5"),
             "--join must be a number of members and a step, but is '0@5'.",
+        ),
+        (("--config", MINIMAL, "--clients", "2", "--join", "300@5"), "N from 1 to 256, STEP from 1 to 4294967295."),
+        (
+            ("--config", MINIMAL, "--clients", "2", "--drop", "3@5", "--join", "3@5"),
+            "--drop 3@5 is more than the members there are: 2 at that step.",
         ),
         (
             ("--config", MINIMAL, "--clients", "2", "--train-seconds", "11"),

@@ -10,6 +10,7 @@ from psyche_cli.limits import U16_MAX, U64_MAX
 from psyche_cli.model.coordinator_model import apply
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.instructions import Instruction, Tick
+from psyche_cli.model.simulation import engine
 from psyche_cli.model.simulation.behavior import Behavior, Change, Start
 from psyche_cli.model.simulation.engine import End, Simulation, simulate, with_older_rules
 from psyche_cli.model.simulation.history import EpochEnd, Repetition
@@ -187,6 +188,28 @@ def test_changes_for_steps_that_are_not_reached_are_reported() -> None:
 def test_an_endless_run_is_cut_off() -> None:
     found = Scenario({"total_steps": 9, "epoch_time": 2**60, "max_round_train_time": 2**59}, 3).simulated()
     assert (found.end, len(found.epochs)) == (End.TOO_LONG, 0)
+
+
+def test_irregular_rounds_are_cut_off_after_a_limited_amount_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "MOST_WORK", 500)
+    endless = {"total_steps": 10**6, "epoch_time": 10**9, "global_batch_size_end": 300}
+    # With verifiers, the program aborts each health check, so that absent clients stay.
+    irregular = Scenario({**endless, "verification_percent": 100}, 4, changes=(Change(20, dropping=1),))
+    world, played = irregular.world(), []
+    play = world.play
+    world.play = lambda: played.append(1) or play()  # type: ignore[assignment, func-returns-value, method-assign]
+    assert simulate(world).end is End.TOO_LONG
+    assert 40 < len(played) < 100
+    regular = Scenario({**endless, "verification_percent": 0}, 4, changes=(Change(20, dropping=1),))
+    assert regular.simulated().end is End.FINISHED
+
+
+def test_all_absent_clients_of_a_large_run_are_dropped() -> None:
+    config = {"total_steps": 40, "epoch_time": 10**6, "global_batch_size_end": 300}
+    found = Scenario(config, 256, changes=(Change(10, dropping=100),)).simulated()
+    # More than half of the bits of a filter with 156 clients are set, so that it contains some absent ones by chance.
+    left = {visit.step: visit.clients for visit in found.history if visit.state == RunState.ROUND_TRAIN}
+    assert (left[11], left[12]) == (256, 156)
 
 
 def test_older_rules_end_an_epoch_by_its_rounds_and_cooldown_by_a_checkpoint() -> None:

@@ -19,6 +19,10 @@ from psyche_cli.protocol.run_states import RunState
 
 MOST_SECONDS: Final = 200_000
 """Maximum number of seconds that are executed one by one."""
+MOST_WORK: Final = 60_000
+"""Maximum work between two skips, so that irregular rounds of many clients take some seconds too. Each executed second
+counts as the number of the epoch's clients, plus ``_WORK_PER_SECOND``."""
+_WORK_PER_SECOND: Final = 7
 
 
 class End(Enum):
@@ -116,8 +120,9 @@ def _execute(
     world: World, recorder: Recorder, last_epoch: int | None, *, every_second: bool
 ) -> tuple[End, Outcome | None]:
     skipper = EpochSkipper(world, recorder, last_epoch)
-    started_at = world.now
+    started_at, work = world.now, 0
     for _ in range(MOST_SECONDS):
+        now = world.now
         nonce = world.state.nonce
         changed = world.play()
         ticks = world.state.nonce - nonce
@@ -131,12 +136,14 @@ def _execute(
                 skip_rounds(world, recorder)
             elif state.run_state == RunState.WAITING_FOR_MEMBERS:
                 skipper.at_waiting()
+            work = work if world.now == now else 0
         later = [world.now + 1] if changed else [time for time in world.due_times() if time > world.now]
         if not later:
             failed = world.attempt(Tick())
             return End.STUCK, None if failed.succeeded else failed
         following = world.now + 1 if every_second else min(later)
-        if following - started_at > LONGEST:
+        work += 0 if every_second else len(state.epoch.clients) + _WORK_PER_SECOND
+        if following - started_at > LONGEST or work > MOST_WORK:
             return End.TOO_LONG, None
         world.skip(following, ticks)
     return End.TOO_LONG, None

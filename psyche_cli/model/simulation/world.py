@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from psyche_cli.limits import MAX_WITNESSES, U64_MAX
-from psyche_cli.model.bloom import bloom_of, wallet_item
+from psyche_cli.model.bloom import bloom_of, contains, wallet_item
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.coordinator_model import apply
 from psyche_cli.model.execution import Clock
@@ -208,7 +208,7 @@ class World:
         present = tuple(client.id.signer for client in clients if self.is_present(client.id.signer))
         self.drawn = self.drawn or (len(present) < len(clients) and current.clients_len > self.witness_limit())
         if self._seen[0] != present:
-            self._seen = (present, bloom_of(BLOOM_KEYS, map(wallet_item, present)))
+            self._seen = (present, self._filter(present))
         reported = {record.index for record in current.witnesses}
         for index, client in enumerate(clients[: current.clients_len]):
             if index in reported or not self.is_present(client.id.signer):
@@ -216,6 +216,17 @@ class World:
             position = selection.witness_position(index)
             if selection.is_witness(position):
                 self.do(Witness(WitnessRecord(position, index, 1, self._seen[1], _NOTHING)), client.id.signer)
+
+    def _filter(self, present: Sequence[bytes]) -> BloomFilter:
+        """A filter that contains the present clients, and no absent one.
+
+        Real members choose the keys of each filter at random, so that an absent client is by chance in some filters,
+        but not in most. With the same keys it would be in all of them, and never dropped. The filter is empty in that
+        case, which is enough because only absent clients are looked for.
+        """
+        found = bloom_of(BLOOM_KEYS, map(wallet_item, present))
+        absent = (one.id.signer for one in self.state.epoch.clients if not self.is_present(one.id.signer))
+        return _NOTHING if any(contains(found, wallet_item(wallet)) for wallet in absent) else found
 
     def _selection(self, of_round: Round) -> CommitteeSelection | None:
         """The roles in a round; None if the program refuses all witnesses because there can be none."""

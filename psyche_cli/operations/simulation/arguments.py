@@ -11,7 +11,7 @@ from psyche_cli.limits import MAX_CLIENTS, U32_MAX
 from psyche_cli.model.simulation.behavior import Behavior, Change
 
 _CHANGE: Final = re.compile(r"([0-9]{1,10})@([0-9]{1,10})")
-_RULES: Final = "Use them together with --rules older, for which an epoch has a fixed number of rounds."
+_RULES: Final = "It needs --rules older, for which an epoch has a fixed number of rounds."
 
 Rules = Literal["current", "older"]
 
@@ -40,12 +40,12 @@ class Arguments(NamedTuple):
         return Behavior(self.train_seconds, self.warmup_seconds, self.checkpoint_seconds)
 
     def changes(self) -> list[Change]:
-        """The changes in the order in which they happen: at the same step, members come before others stop.
+        """The changes in the order in which they happen: at the same step, members stop before others come.
 
         Raises UsageError.
         """
-        changes = [Change(step, joining=count) for count, step in map(_joining, self.joining)]
-        changes += [Change(step, dropping=count) for count, step in map(_dropping, self.dropping)]
+        changes = [Change(step, dropping=count) for count, step in map(_dropping, self.dropping)]
+        changes += [Change(step, joining=count) for count, step in map(_joining, self.joining)]
         changes += [] if self.pause_at is None else [Change(self.pause_at, pausing=True)]
         return sorted(changes, key=lambda change: change.step)
 
@@ -96,6 +96,6 @@ def _parsed(option: str, text: str) -> tuple[int, int]:
     if not (1 <= count <= MAX_CLIENTS and 1 <= step <= U32_MAX):
         raise UsageError(
             f"{option} must be a number of members and a step, but is {text!r}.",
-            hint=f"Use N@STEP, such as {option} 2@100.",
+            hint=f"Use N@STEP, such as {option} 2@100: N from 1 to {MAX_CLIENTS}, STEP from 1 to {U32_MAX}.",
         )
     return count, step

@@ -8,7 +8,6 @@ from typing import Final
 from psyche_cli.limits import U16_MAX
 from psyche_cli.model.simulation.engine import End, Simulation
 from psyche_cli.model.simulation.history import EpochEnd
-from psyche_cli.model.transitions import steps_left
 from psyche_cli.operations.simulation.payloads import SimulationData
 from psyche_cli.protocol.run_states import RunState
 
@@ -42,8 +41,9 @@ def sentence(found: Simulation) -> str:
 def _obstacle(found: Simulation) -> str:
     state, failure = found.state, found.failure
     if state.run_state.is_halted:
-        if not steps_left(state):
-            return f"The run cannot be started: its step is {state.step}, and total_steps is {_total_steps(found)}."
+        step = 1 if state.run_state == RunState.UNINITIALIZED else state.step
+        if step >= _total_steps(found):
+            return f"The run cannot be started: its step is {step}, and total_steps is {_total_steps(found)}."
         reason = "unknown" if failure is None or failure.error is None else failure.error.program_name
         return f"The program refuses to start the run: {reason}."
     if failure is not None:
