@@ -69,6 +69,14 @@ def test_all_states_on_request(offline: CommandLine) -> None:
     assert [one["state"] for one in states[-2:]] == ["Cooldown", "WaitingForMembers"]
 
 
+def test_too_many_states_for_the_output(offline: CommandLine, tmp_path: Path) -> None:
+    words = ("simulate", "--config", written(tmp_path, total_steps=10**6, epoch_time=10**9), "--clients", 1)
+    outcome = offline(*words, "--rows", 10_000_000)
+    assert (outcome.code, outcome.stdout) == (ExitCode.USAGE, "")
+    assert "The output would have 2,000,002 states, but can have at most 200,000." in outcome.stderr
+    assert offline(*words).code is ExitCode.OK
+
+
 def test_faster_members(offline: CommandLine) -> None:
     data = offline.json(*NEW, "--clients", 2, "--train-seconds", 3, "--warmup-seconds", 1, "--epochs", 1)
     [epoch] = data["shown_epochs"]

@@ -33,6 +33,9 @@ from psyche_cli.run_config.rules import is_unset
 _AT_ONCE: Final = Start(0, 0)
 """The start of a run that does not exist yet."""
 
+MOST_ROWS: Final = 200_000
+"""The maximum number of states in the output, which are about 400 MB in memory."""
+
 _CLIENTS_HINT: Final = "Specify --clients N."
 
 
@@ -86,6 +89,12 @@ def simulate_run(
     world.come(coming)
     clients = len(world.members)
     found = simulate(world, epochs=arguments.epochs)
+    rows = min(len(found.history), arguments.rows)
+    if rows > MOST_ROWS:
+        raise UsageError(
+            f"The output would have {rows:,} states, but can have at most {MOST_ROWS:,}.",
+            hint="Specify a smaller --rows, or fewer --epochs.",
+        )
     report = Report(found, state, world, origin.setting._replace(clients=clients), arguments.rows)
     return _result(report, svg)
 
