@@ -100,8 +100,8 @@ def test_verbs_of_a_run_print_no_control_characters(house: House, layout: Layout
     codes = set()
     draw = random.Random(f"{layout.name} dumped")
     verbs = [("json-dump-run", "--run-id", "test"), ("list-runs",), ("list-runs", "--output", "json")]
-    verbs += [(verb, "--run-id", "test") for verb in ("explain", "members", "cost", "set-paused")]
-    for number, data in zip(range(2_000 if full else 24), mutated(layout, draw), strict=False):
+    verbs += [(verb, "--run-id", "test") for verb in ("show", "explain", "members", "cost", "set-paused")]
+    for number, data in zip(range(2_000 if full else 40), mutated(layout, draw), strict=False):
         bank.set_account(address, Account(10**9, data, PUBLISHED.coordinator))
         outcome = house.cli(*verbs[number % len(verbs)])
         check(outcome.stdout + outcome.stderr)

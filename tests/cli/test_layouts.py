@@ -195,7 +195,7 @@ def test_a_tag_of_no_checkpoint_spoils_the_account(house: House) -> None:
 def test_a_run_is_explained_or_refused_by_name(house: House, name: str) -> None:
     house.run()
     lay_out(house, name)
-    for verb in ("explain", "members"):
+    for verb in ("show", "explain", "members"):
         outcome = house.cli(verb, *RUN, "--output", "json")
         assert "Traceback" not in outcome.stderr
         if BY_NAME[name].has_rules_of_v1:
