@@ -66,20 +66,20 @@ def text_plot(curve: Curve, *, width: int, height: int, braille: bool = True) ->
     margin = max(len(top), len(bottom))
     columns = max(width - margin - 2, 1)
     across, down = (2, 4) if braille else (1, 1)
-    lit = _lit(curve, columns * across, height * down)
+    dots = _dots(curve, columns * across, height * down)
     lines = [curve.title]
     for row in range(height):
         label = top if row == 0 else bottom if row == height - 1 else ""
-        cells = [_cell(lit, column, row) if braille else " *"[(column, row) in lit] for column in range(columns)]
+        cells = [_cell(dots, column, row) if braille else " *"[(column, row) in dots] for column in range(columns)]
         lines.append(f"{label.rjust(margin)} {'│' if braille else '|'}{''.join(cells)}".rstrip())
     gap = max(columns - len(curve.first) - len(curve.last), 1)
     lines.append(f"{' ' * (margin + 2)}{curve.first}{' ' * gap}{curve.last}")
     return lines
 
 
-def _lit(curve: Curve, columns: int, rows: int) -> set[tuple[int, int]]:
+def _dots(curve: Curve, columns: int, rows: int) -> set[tuple[int, int]]:
     """The dots (column, row) of a curve, including those that connect values in adjacent columns."""
-    lit: set[tuple[int, int]] = set()
+    dots: set[tuple[int, int]] = set()
     before: int | None = None
     for column in range(columns):
         value = _sample(curve.values, column, columns)
@@ -88,9 +88,9 @@ def _lit(curve: Curve, columns: int, rows: int) -> set[tuple[int, int]]:
             continue
         row = rows - 1 - round(curve.share(value) * (rows - 1))
         first = row if before is None else before
-        lit |= {(column, at) for at in range(min(first, row), max(first, row) + 1)}
+        dots |= {(column, at) for at in range(min(first, row), max(first, row) + 1)}
         before = row
-    return lit
+    return dots
 
 
 def _sample(values: Sequence[float], column: int, columns: int) -> float:
@@ -99,11 +99,11 @@ def _sample(values: Sequence[float], column: int, columns: int) -> float:
     return values[round(column * (len(values) - 1) / max(columns - 1, 1))]
 
 
-def _cell(lit: set[tuple[int, int]], column: int, row: int) -> str:
+def _cell(dots: set[tuple[int, int]], column: int, row: int) -> str:
     bits = 0
-    for down, dots in enumerate(_DOTS):
-        for across, bit in enumerate(dots):
-            if (2 * column + across, 4 * row + down) in lit:
+    for down, bits_of_row in enumerate(_DOTS):
+        for across, bit in enumerate(bits_of_row):
+            if (2 * column + across, 4 * row + down) in dots:
                 bits |= bit
     return chr(_BRAILLE + bits) if bits > 0 else " "
 

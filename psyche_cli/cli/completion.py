@@ -29,7 +29,9 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
         before = before[1:]
     if before:
         before = [*ALIASES.get(before[0], before[:1]), *before[1:]]
-    name, rest, context = PROGRAM, before, None
+    last = before[-1] if before else ""
+    # An option without its value would keep the words before it from being parsed.
+    name, rest, context = PROGRAM, before[:-1] if last.startswith("-") else before, None
     while True:
         context = command.make_context(name, list(rest), parent=context, obj=environment, resilient_parsing=True)
         rest = [*context._protected_args, *context.args]
@@ -38,7 +40,6 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
             break
         name, command, rest = verb.name, command.load(verb), rest[1:]
     parameters = command.get_params(context)
-    last = before[-1] if before else ""
     flag, equals, value = prefix.partition("=")
     if prefix.startswith("--") and equals:  # the shell leaves --output=json in one word
         last, prefix, start = flag, value, f"{flag}="
@@ -53,7 +54,8 @@ def completions(words: Sequence[str], environment: Environment) -> list[tuple[st
         found = [(verb.name, verb.summary) for verb in command.verbs]
     else:
         arguments = (parameter for parameter in parameters if parameter.param_type_name == "argument")
-        found = [value for argument in arguments for value in _values(argument, context)]
+        next_one = next((p for p in arguments if p.nargs == -1 or not _is_given(p, context)), None)
+        found = [] if next_one is None else _values(next_one, context)
     return [(start + word, help) for word, help in found if word.startswith(prefix)]
 
 
@@ -63,6 +65,12 @@ def _unquoted(word: str) -> str:
         with suppress(ValueError):
             return "".join(shlex.split(word + end))
     return word
+
+
+def _is_given(parameter: Any, context: Any) -> bool:
+    """Whether the command line has a value of the parameter."""
+    source = context.get_parameter_source(parameter.name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _values(parameter: Any, context: Any) -> list[tuple[str, str]]:

@@ -9,25 +9,28 @@ from psyche_cli.cli.options import Argument
 from psyche_cli.environment import Environment
 
 
-def _machine_names(before: Mapping[str, Any]) -> list[str]:  # noqa: ARG001 -- they do not depend on other words
+def _machine_names(_: Environment, __: Mapping[str, Any]) -> list[str]:
     from psyche_cli.lifecycle.machines import MACHINES
 
     return list(MACHINES)
 
 
-def _state_names(before: Mapping[str, Any]) -> list[str]:
+def state_names(_: Environment, parameters: Mapping[str, Any]) -> list[str]:
+    """The names of the states of the machine on the command line."""
     from psyche_cli.lifecycle.machines import MACHINES
 
-    machine = MACHINES.get(str(before.get("machine")))
+    machine = MACHINES.get(str(parameters.get("machine")))
     return [] if machine is None else [state.name for state in machine.states]
 
 
-def run_state_names(environment: Environment, before: Mapping[str, Any]) -> list[str]:  # noqa: ARG001 -- they do not depend on other words
+def run_state_names(_: Environment, __: Mapping[str, Any]) -> list[str]:
     """The names of the states of a run."""
-    return _state_names({"machine": "psyche-run"})
+    from psyche_cli.protocol.run_states import RunState
+
+    return [state.variant for state in RunState]
 
 
 MachineName = Annotated[
     str, Argument(metavar="MACHINE", help="Name of a machine; lifecycle list prints them.", values=_machine_names)
 ]
-StateName = Annotated[str, Argument(metavar="STATE", help="Name or number of a state.", values=_state_names)]
+StateName = Annotated[str, Argument(metavar="STATE", help="Name or number of a state.", values=state_names)]

@@ -38,22 +38,24 @@ def edges(machine: Machine) -> list[Edge]:
     return [Edge(*ends, tuple(found), rare[ends]) for ends, found in triggers.items()]
 
 
-def mermaid(machine: Machine, lit: str | None = None) -> str:
-    """The machine as a Mermaid ``stateDiagram-v2``; the state ``lit`` is highlighted."""
+def mermaid(machine: Machine, highlighted: str | None = None) -> str:
+    """The machine as a Mermaid ``stateDiagram-v2``; the state ``highlighted`` is highlighted."""
     lines = ["stateDiagram-v2"]
     lines += [f"    {edge.source or '[*]'} --> {edge.target or '[*]'}: {edge.label}" for edge in edges(machine)]
-    if lit is not None:
-        lines += ["    classDef lit fill:#2563eb,color:#ffffff", f"    class {lit} lit"]
+    if highlighted is not None:
+        lines += ["    classDef highlighted fill:#2563eb,color:#ffffff", f"    class {highlighted} highlighted"]
     return "\n".join(lines) + "\n"
 
 
-def dot(machine: Machine, lit: str | None = None) -> str:
-    """The machine as a Graphviz digraph; the state ``lit`` is highlighted."""
+def dot(machine: Machine, highlighted: str | None = None) -> str:
+    """The machine as a Graphviz digraph; the state ``highlighted`` is highlighted."""
     lines = [f'digraph "{machine.name}" {{', "    rankdir=TB;", '    node [shape=box, style="rounded"];']
     lines += [f'    "{name}" [shape=point];' for name in sorted(outer_ends(machine), reverse=True)]
     # Graphviz draws the nodes from top to bottom in the order of their declaration, as far as the edges allow it.
     for state in machine.states:
-        style = ' [style="rounded,filled", fillcolor="#2563eb", fontcolor="#ffffff"]' if state.name == lit else ""
+        style = (
+            ' [style="rounded,filled", fillcolor="#2563eb", fontcolor="#ffffff"]' if state.name == highlighted else ""
+        )
         ends = " [peripheries=2]" if state.is_end else ""
         lines.append(f'    "{state.name}"{style}{ends};')
     for edge in edges(machine):

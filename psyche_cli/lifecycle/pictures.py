@@ -23,7 +23,7 @@ _CHARACTER: Final = 6.6
 """The average width of a character of the list, for the width of the picture."""
 
 _FONT: Final = 'font-family="system-ui, sans-serif"'
-_LIT, _BOX, _INK, _EDGE, _PAPER = "#2563eb", "#f1f5f9", "#0f172a", "#64748b", "#ffffff"
+_HIGHLIGHT, _BOX, _INK, _EDGE, _PAPER = "#2563eb", "#f1f5f9", "#0f172a", "#64748b", "#ffffff"
 
 
 _TIP: Final = (
@@ -50,8 +50,8 @@ class _Arc(NamedTuple):
         return min(self.start, self.end), max(self.start, self.end)
 
 
-def svg(machine: Machine, lit: str | None = None) -> str:
-    """The machine as an SVG picture; the state ``lit`` is highlighted."""
+def svg(machine: Machine, highlighted: str | None = None) -> str:
+    """The machine as an SVG picture; the state ``highlighted`` is highlighted."""
     rows = _rows(machine)
     arcs = [
         _Arc(number, rows[edge.source or CREATED], rows[edge.target or REMOVED], edge)
@@ -74,7 +74,7 @@ def svg(machine: Machine, lit: str | None = None) -> str:
         for lane, found in enumerate(lanes, 1):
             parts += [_path(arc, edge_at, edge_at + side * lane * _LANE, side) for arc in found]
             parts += [part for arc in found for part in _badge(arc, edge_at + side * lane * _LANE)]
-    parts += [part for name, row in rows.items() for part in _box(machine, name, row, column, lit)]
+    parts += [part for name, row in rows.items() for part in _box(machine, name, row, column, highlighted)]
     for arc, text in zip(arcs, listed, strict=True):
         y = _MARGIN + arc.number * _LINE
         parts.append(_text(listed_at, y, f"{arc.number}", anchor="end", color=_EDGE))
@@ -142,7 +142,7 @@ def _badge(arc: _Arc, lane_at: int) -> tuple[str, str]:
     )
 
 
-def _box(machine: Machine, name: str, row: int, column: int, lit: str | None) -> tuple[str, ...]:
+def _box(machine: Machine, name: str, row: int, column: int, highlighted: str | None) -> tuple[str, ...]:
     x, y = column + _BOX_WIDTH // 2, _center(row)
     state = machine.states_by_name.get(name)
     if state is None:
@@ -150,7 +150,7 @@ def _box(machine: Machine, name: str, row: int, column: int, lit: str | None) ->
             _rectangle(column, y, fill=_PAPER, more=' stroke-dasharray="2 3"'),
             _text(x, y + 5, name, anchor="middle", color=_EDGE, size=13),
         )
-    fill, color = (_LIT, _PAPER) if name == lit else (_BOX, _INK)
+    fill, color = (_HIGHLIGHT, _PAPER) if name == highlighted else (_BOX, _INK)
     return (
         _rectangle(column, y, fill=fill, more=' stroke-width="2.5"' if state.is_end else ""),
         _text(x, y + 5, name, anchor="middle", color=color, size=13),

@@ -18,6 +18,9 @@ from tests.cli.conftest import House
 from tests.support.patience import PATIENCE
 from tests.support.verb_names import LOCALNET, VERBS
 
+MACHINE_NAMES = ["psyche-run", "psyche-run-older", "crynux-task", "worker"]
+WORKER_STATES = ["INIT", "HANDSHAKE", "READY", "EXECUTING", "TERMINATED", "FAULTED", "CANCELLED"]
+
 
 def offered(house: House, *words: str) -> list[str]:
     outcome = house.cli(*words, variables={COMPLETION_VARIABLE: "1"})
@@ -57,6 +60,20 @@ def offered(house: House, *words: str) -> list[str]:
         (("schema", "set-paused", ""), []),
         (("set-paused", "--run-id", ""), []),
         (("set-paused", "nonsense", ""), []),
+        (("lifecycle", "show", ""), MACHINE_NAMES),
+        (("lifecycle", "show", "w"), ["worker"]),
+        (("lifecycle", "show", "worker", ""), []),
+        (("lifecycle", "show", "worker", "--state", "I"), ["INIT"]),
+        (("lifecycle", "show", "--state", "I"), []),
+        (("lifecycle", "explain", "p"), [name for name in MACHINE_NAMES if name.startswith("p")]),
+        (("lifecycle", "explain", "worker", ""), WORKER_STATES),
+        (("lifecycle", "next", "worker", "E"), ["EXECUTING"]),
+        (("lifecycle", "next", "nonsense", ""), []),
+        (("lifecycle", "next", "worker", "INIT", ""), []),
+        (("explain", "--state", "Round"), ["RoundTrain", "RoundWitness"]),
+        (("watch", "--until", "Wa"), ["WaitingForMembers", "Warmup"]),
+        (("wait", "--for", "P"), ["Paused"]),
+        (("members", "--sort", "cl"), ["claimed", "claimable"]),
         (("--ver",), ["--version", "--verbose"]),
         (("completion", "b"), ["bash"]),
         (("help", "cre"), ["create-run"]),

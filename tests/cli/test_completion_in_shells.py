@@ -118,6 +118,12 @@ def test_a_line_is_completed_as_it_is_typed(house: House, tmp_path: Path, shell:
         assert screen.called_with("psyche-cli tick -r it\t") == ["tick", "-r", "it's my run"]
         assert screen.called_with("psyche-cli tick -r key\t") == ["tick", "-r", "key: value"]
         assert screen.called_with("psyche-cli list-runs --state Wai\t") == ["list-runs", "--state", "WaitingForMembers"]
+        assert screen.called_with("psyche-cli lifecycle show wo\t --state F\t")[1:] == [
+            "show",
+            "worker",
+            "--state",
+            "FAULTED",
+        ]
         assert screen.called_with("psyche-cli update-config --config-path mi\t")[-1] == "minimal.toml"
     finally:
         screen.close()

@@ -176,6 +176,7 @@ def test_accounts_that_cannot_be_explained(house: House, offline: CommandLine, t
 @pytest.mark.parametrize("state", RunState)
 def test_a_state(offline: CommandLine, state: RunState) -> None:
     data = offline.json("explain", "--state", state.variant)
+    assert offline.json("explain", "--state", state.text) == data
     assert data["explained"] == offline.json("lifecycle", "explain", "psyche-run", state.variant)
     assert [one["rule"] for one in data["rules"]] == [rule.rule for rule in RULES if state in rule.states]
     assert {one["rule"] for one in data["rules"] if one["prolongs"]} == {

@@ -37,10 +37,10 @@ def test_a_machine_is_shown_as_tables(offline: CommandLine) -> None:
 )
 def test_a_machine_is_shown_as_a_diagram(offline: CommandLine, form: str, start: str) -> None:
     plain = offline(*LIFECYCLE, "show", "psyche-run", "--format", form).stdout
-    lit = offline(*LIFECYCLE, "show", "psyche-run", "--format", form, "--state", "2").stdout
+    highlighted = offline(*LIFECYCLE, "show", "psyche-run", "--format", form, "--state", "2").stdout
     assert plain.startswith(start)
-    assert lit.startswith(start)
-    assert plain != lit
+    assert highlighted.startswith(start)
+    assert plain != highlighted
     data = offline.json(*LIFECYCLE, "show", "psyche-run", "--format", form)
     assert data["diagram"] == plain
     if form == "svg":

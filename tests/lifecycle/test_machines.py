@@ -66,8 +66,8 @@ def test_diagrams_contain_every_edge(machine: Machine) -> None:
 
 @EVERY
 def test_pictures_contain_every_state_and_every_edge(machine: Machine) -> None:
-    lit = machine.states[1].name
-    root = ElementTree.fromstring(svg(machine, lit))
+    highlighted = machine.states[1].name
+    root = ElementTree.fromstring(svg(machine, highlighted))
     namespace = "{http://www.w3.org/2000/svg}"
     texts = [text.text for text in root.iter(f"{namespace}text")]
     for state in machine.states:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
+from psyche_cli.cli.lifecycle_options import run_state_names
 from psyche_cli.cli.options import option, wallet_option
 from psyche_cli.cli.sessions import Call, Reading, reads
 from psyche_cli.errors import UsageError
@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
     from psyche_cli.environment import Environment
     from psyche_cli.protocol.run_states import RunState
-
-
-def _states(_: Environment, __: Mapping[str, Any]) -> list[str]:
-    return _state_names()
-
-
-def _state_names() -> list[str]:
-    from psyche_cli.protocol.run_states import RunState
-
-    return [state.variant for state in RunState]
 
 
 @reads(example="psyche-cli list-runs --joinable", env_file=True)
@@ -37,7 +27,7 @@ def command(
             "--state",
             metavar="STATE",
             help="Only runs in this state, such as Paused or WaitingForMembers.",
-            values=_states,
+            values=run_state_names,
         ),
     ] = None,
     mine: Annotated[bool, option("--mine", help="Only runs whose main authority is the wallet.")] = False,
@@ -107,6 +97,5 @@ def _state(text: str) -> RunState:
     for state in RunState:
         if meant in (state.variant.lower(), state.text.replace(" ", "").lower()):
             return state
-    raise UsageError(
-        f"Unknown run state {text!r} for --state.", hint=f"The run states are {', '.join(_state_names())}."
-    )
+    names = ", ".join(state.variant for state in RunState)
+    raise UsageError(f"Unknown run state {text!r} for --state.", hint=f"The run states are {names}.")

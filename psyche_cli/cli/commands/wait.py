@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from psyche_cli.cli.lifecycle_options import run_state_names
 from psyche_cli.cli.options import FollowTimeout, RunId, TreasurerIndex, option
 from psyche_cli.cli.sessions import Reading, reads
 from psyche_cli.limits import U16_MAX, U32_MAX
@@ -20,6 +21,7 @@ def command(
             metavar="STATE[,STATE]",
             help="Wait until the run is in this state, or in one of these: Uninitialized, WaitingForMembers, Warmup, "
             "Training, Witness, Cooldown, Finished, Paused.",
+            values=run_state_names,
         ),
     ] = None,
     step: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from psyche_cli.cli.lifecycle_options import run_state_names
 from psyche_cli.cli.options import FollowTimeout, RunId, TreasurerIndex, option
 from psyche_cli.cli.sessions import Call, Reading, reads
 
@@ -15,7 +16,12 @@ def command(
     run_id: RunId,
     until: Annotated[
         str | None,
-        option("--until", metavar="STATE[,STATE]", help="End once the run is in this state, or in one of these."),
+        option(
+            "--until",
+            metavar="STATE[,STATE]",
+            help="End once the run is in this state, or in one of these.",
+            values=run_state_names,
+        ),
     ] = None,
     timeout: FollowTimeout = None,
     treasurer_index: TreasurerIndex = None,

@@ -54,14 +54,14 @@ def list_machines() -> OperationResult[MachineListData]:
 
 
 def show_machine(
-    name: str, *, width: int, shape: Format = Format.TABLE, lit: str | None = None
+    name: str, *, width: int, shape: Format = Format.TABLE, highlighted: str | None = None
 ) -> PlainText[MachineData]:
-    """A machine as tables for ``width`` columns, or as a diagram, with the state ``lit`` highlighted.
+    """A machine as tables for ``width`` columns, or as a diagram, with the state ``highlighted`` highlighted.
 
     Raises UsageError.
     """
     machine = find_machine(name)
-    state = None if lit is None else find_state(machine, lit).name
+    state = None if highlighted is None else find_state(machine, highlighted).name
     draw = _DIAGRAMS.get(shape)
     diagram = None if draw is None else draw(machine, state)
     text = "\n".join(machine_lines(machine, width, state)) if diagram is None else diagram

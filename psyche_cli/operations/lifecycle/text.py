@@ -13,14 +13,14 @@ _MARK = "> "
 _ARTICLES = {"anyone": "anyone", "member": "a member"}
 
 
-def machine_lines(machine: Machine, width: int, lit: str | None = None) -> list[str]:
-    """The states, transitions and conditions of a machine; the state ``lit`` is marked."""
+def machine_lines(machine: Machine, width: int, highlighted: str | None = None) -> list[str]:
+    """The states, transitions and conditions of a machine; the state ``highlighted`` is marked."""
     about = [machine.about, *([machine.differs] if machine.differs else [])]
     return [
         f"{machine.title}: {len(machine.states)} states, {len(machine.transitions)} transitions.",
         *(line for text in about for line in textwrap.wrap(text, width)),
         "",
-        *_state_lines(machine, width, lit),
+        *_state_lines(machine, width, highlighted),
         "",
         "Transitions:",
         *transition_lines(machine.transitions, width),
@@ -29,9 +29,9 @@ def machine_lines(machine: Machine, width: int, lit: str | None = None) -> list[
     ]
 
 
-def _state_lines(machine: Machine, width: int, lit: str | None) -> list[str]:
+def _state_lines(machine: Machine, width: int, highlighted: str | None) -> list[str]:
     rows = [
-        (f"{_MARK if state.name == lit else '  '}{_number(state.number)}{state.name}", state.meaning)
+        (f"{_MARK if state.name == highlighted else '  '}{_number(state.number)}{state.name}", state.meaning)
         for state in machine.states
     ]
     return ["States:", *_columns(rows, width)]

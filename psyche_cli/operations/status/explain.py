@@ -116,8 +116,13 @@ def explain_file(environment: Environment, path: Path, *, at: int | None = None)
 
 
 def explain_state(name: str) -> OperationResult[StateDiagnosisData]:
-    """What a state of runs means, what ends it, and which findings are possible in it. Raises UsageError."""
-    explained = explain_machine_state(PSYCHE_RUN.name, name)
+    """What a state of runs means, what ends it, and which findings are possible in it.
+
+    ``name`` is its number, or its name in the program or as shown. Raises UsageError.
+    """
+    shown = "".join(name.split()).lower()
+    variants = {state.text.replace(" ", "").lower(): state.variant for state in RunState}
+    explained = explain_machine_state(PSYCHE_RUN.name, variants.get(shown, name))
     state = explained.data.state
     rules = tuple(
         RuleData(

@@ -286,14 +286,14 @@ def _machine(data: ShowData, width: int) -> Line:
     if current not in states:
         states = [*states, current] if current == RunState.FINISHED else [current, *states]
     shown = [f"[{state.variant}]" if state == current else state.variant for state in states]
-    lit = states.index(current)
+    position = states.index(current)
     first, last = 0, len(shown)
     while len(text := _joined(shown, first, last)) > width - _INDENT and last - first > 1:
-        if last - 1 - lit >= lit - first:
+        if last - 1 - position >= position - first:
             last -= 1
         else:
             first += 1
-    before, name, after = text.partition(shown[lit])
+    before, name, after = text.partition(shown[position])
     tone = state_tone(current, pausing=data.pending_pause)
     return [Span(" " * _INDENT), Span(before, "dim"), Span(name, tone), Span(after, "dim")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from psyche_cli.cli.lifecycle_options import MachineName
+from psyche_cli.cli.lifecycle_options import MachineName, state_names
 from psyche_cli.cli.options import option
 from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.results import Result
@@ -23,7 +23,9 @@ def command(
             case_sensitive=False,
         ),
     ] = "table",
-    state: Annotated[str | None, option("--state", metavar="STATE", help="Highlight this state.")] = None,
+    state: Annotated[
+        str | None, option("--state", metavar="STATE", help="Highlight this state.", values=state_names)
+    ] = None,
 ) -> Result:
     """Show the states and transitions of a state machine."""
     from psyche_cli.operations.lifecycle.describe import Format, show_machine
@@ -32,4 +34,4 @@ def command(
     if shape == "json":
         output.format = output.format if output.as_json else "json"
         shape = "table"
-    return show_machine(machine, width=call.environment.columns, shape=Format(shape), lit=state)
+    return show_machine(machine, width=call.environment.columns, shape=Format(shape), highlighted=state)
