@@ -75,7 +75,7 @@ class Wait:
         pass
 
     def now(self, detail: str, seconds: float = 0.0) -> None:
-        """Set what the wait is doing, for at most ``seconds``; ``{}`` in ``detail`` stands for those left."""
+        """Describe what the wait is doing. ``{}`` in ``detail`` is replaced with the time left of ``seconds``."""
 
 
 class Waits:

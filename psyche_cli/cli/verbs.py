@@ -109,7 +109,7 @@ SECTIONS: Final = (
             Verb("watch", "Watch a run: a live screen, or one JSON document per change", "watch"),
             Verb("wait", "Wait until a run reaches a state, a step, an epoch or a number of members", "wait"),
             Verb("list-runs", "List the runs on the cluster", "list_runs"),
-            Verb("show", "Show a run on one screen: state, progress, members and money", "show"),
+            Verb("show", "Show a run on one screen: state, progress, members and rewards", "show"),
             Verb("explain", "Explain what a run is doing, what is wrong with it, and what to do", "explain"),
             Verb("members", "List the members of a run and what each has earned", "members"),
             Verb("can-join", "Check whether a key can join a run now", "can_join"),

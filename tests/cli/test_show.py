@@ -82,7 +82,7 @@ def test_a_vault_that_cannot_pay_needs_attention(still_house: House) -> None:
     still_house.run(treasurer=True)
     still_house.cli.json("set-future-epoch-rates", "--run-id", "test", "--earning-rate", "12.5")
     data = still_house.cli.json(*SHOW)
-    assert [(one["rule"], one["weight"]) for one in data["attention"]] == [
+    assert [(one["rule"], one["severity"]) for one in data["attention"]] == [
         ("not-started", "blocking"),
         ("treasury-short", "warning"),
     ]

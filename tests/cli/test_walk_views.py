@@ -166,9 +166,9 @@ def check_diagnosis(explained: Any, row: Row, run: RunDriver) -> None:
     wanted = RULES.get(row.prepare.__name__, set())
     assert wanted <= rules
     assert not rules & set().union(*RULES.values()) - wanted
-    weights = [finding["weight"] for finding in found]
-    assert weights == sorted(weights, key=["blocking", "warning", "note"].index)
-    assert explained["healthy"] is (set(weights) <= {"note"})
+    severities = [finding["severity"] for finding in found]
+    assert severities == sorted(severities, key=["blocking", "warning", "note"].index)
+    assert explained["healthy"] is (set(severities) <= {"note"})
     assert all(finding["sentence"] and finding["advice"] for finding in found)
 
 

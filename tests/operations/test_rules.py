@@ -14,8 +14,8 @@ from tests.model.random_play import RandomPlay
 
 
 def test_the_rules_are_ordered_by_weight_and_have_ids_of_their_own() -> None:
-    weights = [rule.weight for rule in RULES]
-    assert weights == sorted(weights, reverse=True)
+    severities = [rule.severity for rule in RULES]
+    assert severities == sorted(severities, reverse=True)
     ids = [rule.rule for rule in RULES]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", one) for one in ids)
@@ -29,7 +29,7 @@ def test_random_runs_can_always_be_explained() -> None:
         for _ in range(400):
             play.step()
             found = findings_of(Subject(play.state, now=play.clock.unix_timestamp))
-            assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
+            assert [one.severity for one in found] == sorted((one.severity for one in found), reverse=True)
             assert all(one.sentence.endswith(".") and one.advice.endswith(".") for one in found)
             seen.update(one.rule for one in found)
     assert len(seen) > 20, seen
@@ -37,7 +37,7 @@ def test_random_runs_can_always_be_explained() -> None:
 
 def documented() -> str:
     """The table of the rules in docs/diagnosis.md."""
-    rows = ["| rule | weight | states | applies if | needs |", "|---|---|---|---|---|"]
+    rows = ["| rule | severity | states | applies if | needs |", "|---|---|---|---|---|"]
     for rule in RULES:
         states = ", ".join(state.variant for state in RunState if state in rule.states)
         left_out = [state.variant for state in RunState if state not in rule.states]
@@ -45,7 +45,7 @@ def documented() -> str:
             states = "all"
         elif len(left_out) == 1:
             states = f"all but {left_out[0]}"
-        rows.append(f"| `{rule.rule}` | {rule.weight.text} | {states} | {rule.condition} | {rule.needs or ''} |")
+        rows.append(f"| `{rule.rule}` | {rule.severity.text} | {states} | {rule.condition} | {rule.needs or ''} |")
     return "\n".join(rows)
 
 

@@ -46,9 +46,9 @@ def command(
 ) -> Reading | Result:
     """Explain what a run is doing, what is wrong with it, and what to do.
 
-    Lists findings from the heaviest, each with its evidence and with commands: blocking ones keep the run from
+    Lists findings, the most severe first, each with evidence, advice and commands: blocking ones keep the run from
     continuing, warnings cost members, rewards or time, and notes are normal. docs/diagnosis.md describes all rules.
-    Exits with 0 also if there are findings. Does not need a wallet.
+    The exit code is 0 even if there are findings. Does not need a wallet.
     """
     if "run_id" not in call.typed and (account_file is not None or state is not None):
         run_id = None  # the command line takes precedence over the environment

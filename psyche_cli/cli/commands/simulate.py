@@ -41,7 +41,7 @@ def command(
             "--from-run",
             metavar="RUN_ID",
             values=run_ids,
-            help="Start from the present state of this run, with its members, rates and vault. Only this option needs "
+            help="Start from the current state of this run, with its members, rates and vault. Only this option needs "
             "a cluster.",
         ),
     ] = None,
@@ -51,7 +51,7 @@ def command(
     ] = None,
     join: Annotated[
         list[str] | None,
-        option("--join", metavar="N@STEP", help="N new members come when the run reaches STEP. Repeatable."),
+        option("--join", metavar="N@STEP", help="N new members arrive when the run reaches STEP. Repeatable."),
     ] = None,
     pause_at: Annotated[
         int | None,
@@ -129,7 +129,7 @@ def command(
         option(
             "--rows",
             metavar="N",
-            help="Maximum number of epochs, and of states, in the output: above all the first and the last ones.",
+            help="Maximum number of epochs, and of states, in the output: mainly the first and the last ones.",
             min=2,
             max=10_000_000,
         ),
@@ -142,7 +142,7 @@ def command(
 ) -> Result:
     """Predict the course of a run: states, steps, rewards and its end.
 
-    Executes the rules of the program in virtual time, for a configuration or from the present state of a run. Assumes
+    Executes the rules of the program in virtual time, for a configuration or from the current state of a run. Assumes
     that someone ticks every second, that members join when the run waits for them, and that they report rounds until
     they are dropped. Sends nothing.
     """

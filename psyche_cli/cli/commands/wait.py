@@ -30,7 +30,13 @@ def command(
     ] = None,
     epoch: Annotated[
         int | None,
-        option("--epoch", metavar="N", help="Wait until this epoch, from 0, or a later one.", min=0, max=U16_MAX),
+        option(
+            "--epoch",
+            metavar="N",
+            help="Wait until this epoch, counted from 0, or a later one is in progress or next.",
+            min=0,
+            max=U16_MAX,
+        ),
     ] = None,
     members: Annotated[
         int | None,

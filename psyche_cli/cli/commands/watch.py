@@ -29,8 +29,9 @@ def command(
     """Watch a run: a live screen, or one JSON document per change.
 
     On a terminal, shows the screen of `show` and updates it. In a pipe or a file, or with --output json, prints one
-    JSON document per line: first the status of the run, then every event. Ctrl-C ends it with exit code 0, or with
-    --until with 130. With --until, exits with 14 after --timeout, and with 15 if the run can no longer reach the state.
+    JSON document per line: first the status of the run, then every event. The exit code after Ctrl-C is 0, or 130 with
+    --until. With --until, exits with 14 after --timeout, and with 15 if the run can no longer reach the state. Does not
+    need a wallet.
     """
     from psyche_cli.cli.watching import show_events, show_screen
     from psyche_cli.durations import parse_time_limit

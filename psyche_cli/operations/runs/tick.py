@@ -83,7 +83,7 @@ def tick(
 
 
 def need_of_tick(state: CoordinatorState, clock: ClusterClock) -> Need:
-    """Whether a tick would change the run's state now, or when it will."""
+    """When a tick will change the run's state: now, later, or only after something else has happened."""
     if state.run_state.is_halted:
         return Need(None, f"it is {state.run_state.text}, which only its owner can change")
     if would_move(state, clock):

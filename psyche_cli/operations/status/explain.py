@@ -21,7 +21,7 @@ from psyche_cli.operations.lifecycle.describe import state_data
 from psyche_cli.operations.observe.account_input import read_accounts
 from psyche_cli.operations.runs.find import locate_run
 from psyche_cli.operations.status.diagnosis.configuration import layout_symptom
-from psyche_cli.operations.status.diagnosis.finding import Finding, Weight, counted
+from psyche_cli.operations.status.diagnosis.finding import Finding, Severity, counted
 from psyche_cli.operations.status.diagnosis.findings import findings_of, is_healthy, unchecked
 from psyche_cli.operations.status.diagnosis.payloads import (
     DiagnosisData,
@@ -127,7 +127,7 @@ def explain_state(name: str) -> OperationResult[StateDiagnosisData]:
     rules = tuple(
         RuleData(
             rule=rule.rule,
-            weight=rule.weight.text,
+            severity=rule.severity.text,
             condition=rule.condition,
             prolongs=any(one.variant == state.state for one in rule.prolongs),
         )
@@ -216,7 +216,7 @@ def _diagnosis(subject: Subject) -> OperationResult[DiagnosisData]:
 
 def _other_rules(account: CoordinatorAccount, now: int | None) -> OperationResult[DiagnosisData]:
     """The diagnosis of a run with other rules than those of layout v1: only that it has them."""
-    found = Finding("other-layout", Weight.WARNING, *layout_symptom(layout_named(account.layout)))
+    found = Finding("other-layout", Severity.WARNING, *layout_symptom(layout_named(account.layout)))
     machine_state = PSYCHE_RUN.states_by_name[account.run_state.variant]
     started = account.run_state_start_timestamp
     rest = [rule for rule in RULES if account.run_state in rule.states and rule.rule != found.rule]
@@ -239,7 +239,7 @@ def _other_rules(account: CoordinatorAccount, now: int | None) -> OperationResul
 def _finding_data(one: Finding) -> FindingData:
     return FindingData(
         rule=one.rule,
-        weight=one.weight.text,
+        severity=one.severity.text,
         sentence=one.sentence,
         evidence=tuple(EvidenceData(*row) for row in one.evidence),
         advice=one.advice,
@@ -250,9 +250,9 @@ def _finding_data(one: Finding) -> FindingData:
 def _summary(subject: Subject, found: Sequence[Finding]) -> str:
     state = subject.state
     if not is_healthy(found):
-        counts = [(weight, sum(one.weight == weight for one in found)) for weight in reversed(Weight)]
-        nouns = {Weight.BLOCKING: "blocking problem", Weight.WARNING: "warning", Weight.NOTE: "note"}
-        parts = [counted(count, nouns[weight]) for weight, count in counts if count > 0]
+        counts = [(severity, sum(one.severity == severity for one in found)) for severity in reversed(Severity)]
+        nouns = {Severity.BLOCKING: "blocking problem", Severity.WARNING: "warning", Severity.NOTE: "note"}
+        parts = [counted(count, nouns[severity]) for severity, count in counts if count > 0]
         return f"Run {state.run_id} has {_listed(parts)}."
     if state.run_state == RunState.FINISHED:
         return f"Run {state.run_id} is finished."
@@ -289,7 +289,7 @@ def _finding_lines(number: int, one: Finding, width: int) -> list[str]:
         )
     return [
         *textwrap.wrap(one.sentence, width, initial_indent=f"{number}. ".ljust(3), subsequent_indent=_INDENT),
-        f"{_INDENT}[{one.weight.text}: {one.rule}]",
+        f"{_INDENT}[{one.severity.text}: {one.rule}]",
         *rows,
         *textwrap.wrap(one.advice, width, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False),
         *(f"{_INDENT}  {command}" for command in one.commands),
@@ -303,7 +303,7 @@ def _rule_lines(title: str, rules: Sequence[RuleData], width: int) -> list[str]:
         return []
     lines = ["", title]
     for rule in rules:
-        text = f"{rule.rule} ({rule.weight}): {rule.condition.replace('`', '')}"
+        text = f"{rule.rule} ({rule.severity}): {rule.condition.replace('`', '')}"
         lines += textwrap.wrap(text, width, initial_indent="  ", subsequent_indent=" " * 4, break_on_hyphens=False)
     return lines
 

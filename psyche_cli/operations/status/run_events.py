@@ -22,8 +22,8 @@ def events_between(before: Observation, after: Observation) -> list[RunEvent]:
     """Every change from one observation of a run to a later one, in an order in which they may have happened.
 
     Between two observations, any number of instructions may have been executed. Each step, round and epoch in between
-    is reported; what only accounts in between contained is unknown. The events leave out only what follows from them:
-    the flags and positions with which the program keeps its books, and the random seeds of rounds. If the second
+    is reported; what only accounts in between contained is unknown. Internal flags and
+    positions of the program, which follow from the events, and the random seeds of rounds are left out. If the second
     observation is of another run with the same id, the only events are Closed and CreatedAgain.
 
     Raises MalformedAccount.

@@ -86,10 +86,10 @@ def _about_state(data: ShowData, given: GivenOptions) -> Iterator[_Row]:
 
 
 def _about_health(data: ShowData, given: GivenOptions) -> Iterator[_Row]:
-    """The heaviest findings that are more than notes."""
-    found = [one for one in data.attention if one.weight != "note"]
+    """The most severe findings that are more than notes."""
+    found = [one for one in data.attention if one.severity != "note"]
     for number, one in enumerate(found[:_MOST_FINDINGS]):
-        yield _Row("attention" if number == 0 else "", one.sentence, "bad" if one.weight == "blocking" else "caution")
+        yield _Row("attention" if number == 0 else "", one.sentence, "bad" if one.severity == "blocking" else "caution")
     if data.healthy and (data.ends is None or data.ends.waits_for != "owner"):
         yield _Row("health", "nothing needs attention", "good")
     if found:

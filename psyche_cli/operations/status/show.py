@@ -1,4 +1,4 @@
-"""Show a run on one screen: its state, what ends it, how far it is, its members and its money."""
+"""Show a run on one screen: its state, what ends it, its progress, members and rewards."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def show_data(observation: Observation, transactions: Sequence[AddressSignature]
         treasury=_treasury(run),
         transactions=_latest(transactions),
         healthy=is_healthy(found),
-        attention=[Attention(one.rule, one.weight.text, one.sentence) for one in found],
+        attention=[Attention(one.rule, one.severity.text, one.sentence) for one in found],
     )
 
 

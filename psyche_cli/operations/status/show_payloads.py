@@ -130,7 +130,7 @@ class Attention:
     """A finding of ``explain`` that its owner should know."""
 
     rule: Annotated[str, "The id of the rule, as in the documentation of explain."]
-    weight: Annotated[str, Constraint(choices=("note", "warning", "blocking"))]
+    severity: Annotated[str, Constraint(choices=("note", "warning", "blocking"))]
     sentence: str
 
 
@@ -158,4 +158,4 @@ class ShowData:
     treasury: Annotated[TreasuryData | None, "Null for a run without a treasurer."]
     transactions: Annotated[list[LatestTransaction], "The newest ones, newest first."]
     healthy: Annotated[bool | None, "Whether explain finds nothing but notes; null for a layout with other rules."]
-    attention: Annotated[list[Attention], "What explain finds, from the heaviest finding."]
+    attention: Annotated[list[Attention], "What explain finds, the most severe finding first."]

@@ -2,7 +2,7 @@
 
 Each read is compared with the latest observation. If one instruction may have led from one to the other, the read is
 the next observation. Otherwise those in between are obtained from the ledger: the transactions since the latest
-observation are executed in the model, and must arrive at what was read.
+observation are executed in the model, and must result in the state that was read.
 """
 
 from __future__ import annotations
@@ -189,7 +189,10 @@ class RunStream:
         return False
 
     def _is_stale(self, now: Observation) -> bool:
-        """Whether the read is older than the latest one. One that stays older is that of another chain."""
+        """Whether to ignore a read because it is older than the latest observation.
+
+        After ``_STALE_SECONDS``, older reads are accepted: the chain was rolled back.
+        """
         if _age(now) >= _age(self._base):
             self._stale_since = None
             return False

@@ -61,7 +61,7 @@ def explain(
     programs: ProgramIds = PUBLISHED,
     with_logs: bool = False,
 ) -> OperationResult[ExplainedData]:
-    """Explain what was given, with the knowledge of the journal and, unless ``session`` is None, of an endpoint.
+    """Explain a signature or transaction, using the journal and, unless ``session`` is None, an endpoint.
 
     If bytes were given, an endpoint that does not respond is only a warning. ``with_logs`` adds the program logs to the
     text. Raises NotFound for a signature that neither the endpoint nor the journal knows, and NetworkError if the

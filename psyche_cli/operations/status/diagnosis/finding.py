@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from psyche_cli.protocol.run_states import RunState
 
 
-class Weight(IntEnum):
+class Severity(IntEnum):
     """How much a finding matters.
 
     A BLOCKING one keeps the run from continuing until someone acts. A WARNING costs members, rewards or time, or will
@@ -50,7 +50,7 @@ class Finding(NamedTuple):
     """
 
     rule: str
-    weight: Weight
+    severity: Severity
     sentence: str
     evidence: tuple[tuple[str, str], ...]
     advice: str
@@ -66,7 +66,7 @@ class Rule(NamedTuple):
     """
 
     rule: str
-    weight: Weight
+    severity: Severity
     states: frozenset[RunState]
     condition: str
     find: Callable[[Subject], Symptom | None]

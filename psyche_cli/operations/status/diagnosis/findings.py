@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from psyche_cli.operations.status.diagnosis.finding import Finding, Rule, Weight
+from psyche_cli.operations.status.diagnosis.finding import Finding, Rule, Severity
 from psyche_cli.operations.status.diagnosis.rules import RULES
 from psyche_cli.operations.status.diagnosis.subject import Subject
 from psyche_cli.suggestions import NOTHING_GIVEN
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def findings(observation: Observation, given: GivenOptions = NOTHING_GIVEN) -> tuple[Finding, ...]:
-    """What is to be said about a run, from the heaviest finding; empty for a run without any problem.
+    """What is to be said about a run, the most severe finding first; empty for a run without any problem.
 
     ``given`` are the options that suggested commands repeat. Rules that need the authorizations of the join authority
     are not checked.
@@ -26,14 +26,14 @@ def findings(observation: Observation, given: GivenOptions = NOTHING_GIVEN) -> t
 
 
 def findings_of(subject: Subject) -> tuple[Finding, ...]:
-    """The findings of all rules that apply, from the heaviest."""
+    """The findings of all rules that apply, the most severe first."""
     found = []
     for rule in RULES:
         if subject.state.run_state not in rule.states or not subject.has(rule.needs):
             continue
         symptom = rule.find(subject)
         if symptom is not None:
-            found.append(Finding(rule.rule, rule.weight, *symptom))
+            found.append(Finding(rule.rule, rule.severity, *symptom))
     return tuple(found)
 
 
@@ -44,4 +44,4 @@ def unchecked(subject: Subject) -> tuple[Rule, ...]:
 
 def is_healthy(found: Iterable[Finding]) -> bool:
     """Whether none of the findings is more than a note."""
-    return all(one.weight == Weight.NOTE for one in found)
+    return all(one.severity == Severity.NOTE for one in found)

@@ -8,7 +8,7 @@ from typing import Annotated
 from psyche_cli.operations.lifecycle.payloads import ExplainedState, StateData
 from psyche_cli.payload_types import Constraint, Unsigned
 
-_WEIGHTS = ("blocking", "warning", "note")
+_SEVERITIES = ("blocking", "warning", "note")
 _RULE = "The id of the rule; docs/diagnosis.md describes all rules."
 
 
@@ -25,7 +25,7 @@ class FindingData:
     """A statement about a run that is true now."""
 
     rule: Annotated[str, _RULE]
-    weight: Annotated[str, Constraint(choices=_WEIGHTS)]
+    severity: Annotated[str, Constraint(choices=_SEVERITIES)]
     sentence: Annotated[str, "One or two sentences."]
     evidence: tuple[EvidenceData, ...]
     advice: Annotated[str, "What to do."]
@@ -53,7 +53,7 @@ class DiagnosisData:
     since_unix_timestamp: Annotated[Unsigned | None, "When the state began; null for a run that was never started."]
     at_unix_timestamp: Annotated[int | None, "The time of the diagnosis; null if it is not known."]
     healthy: Annotated[bool, "Whether no finding is more than a note."]
-    findings: Annotated[tuple[FindingData, ...], "From the heaviest."]
+    findings: Annotated[tuple[FindingData, ...], "The most severe first."]
     not_checked: tuple[UncheckedRule, ...]
 
 
@@ -62,7 +62,7 @@ class RuleData:
     """A rule of the diagnosis."""
 
     rule: Annotated[str, _RULE]
-    weight: Annotated[str, Constraint(choices=_WEIGHTS)]
+    severity: Annotated[str, Constraint(choices=_SEVERITIES)]
     condition: Annotated[str, "A clause that says when it applies."]
     prolongs: Annotated[bool, "Whether it makes the state last longer."]
 
@@ -72,4 +72,4 @@ class StateDiagnosisData:
     """A state of a run, and the rules that can apply in it."""
 
     explained: ExplainedState
-    rules: Annotated[tuple[RuleData, ...], "From the heaviest."]
+    rules: Annotated[tuple[RuleData, ...], "The most severe first."]

@@ -54,7 +54,7 @@ def treasury_low(subject: Subject) -> Symptom | None:
         return None
     covered = vault.epochs or 0
     return Symptom(
-        f"The vault pays for {counted(covered, 'more epoch')} at the present rate.",
+        f"The vault pays for {counted(covered, 'more epoch')} at the current rate.",
         _rows(subject, vault),
         f"For {FUNDED_EPOCHS} epochs, top up the vault with {subject.tokens(wanted)} tokens.",
         (_top_up(subject, wanted),),

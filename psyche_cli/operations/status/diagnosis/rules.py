@@ -1,11 +1,11 @@
-"""All rules of the diagnosis, from the heaviest."""
+"""All rules of the diagnosis, the most severe first."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from psyche_cli.operations.status.diagnosis import configuration, halted, joining, progress, rewards
-from psyche_cli.operations.status.diagnosis.finding import Rule, Weight
+from psyche_cli.operations.status.diagnosis.finding import Rule, Severity
 from psyche_cli.protocol.run_states import RunState
 
 _UNINITIALIZED, _WAITING, _WARMUP = RunState.UNINITIALIZED, RunState.WAITING_FOR_MEMBERS, RunState.WARMUP
@@ -20,7 +20,7 @@ _ACTIVE: Final = frozenset({_TRAIN, _WITNESS, _COOLDOWN})
 _ROUNDS: Final = frozenset({_TRAIN, _WITNESS})
 _IN_EPOCH: Final = _ACTIVE | {_WARMUP}
 
-_BLOCKING, _WARNING, _NOTE = Weight.BLOCKING, Weight.WARNING, Weight.NOTE
+_BLOCKING, _WARNING, _NOTE = Severity.BLOCKING, Severity.WARNING, Severity.NOTE
 
 RULES: Final = (
     Rule("tick-fails", _BLOCKING, _ACTIVE, "the tick that is due fails", progress.tick_fails, "time", prolongs=_ACTIVE),
