@@ -165,7 +165,7 @@ def test_the_first_minutes_of_waiting_are_normal(scene: Scene) -> None:
     assert scene.house.cli("explain", *RUN).stdout.startswith(
         "Run test is healthy: 2 of 3 members have joined epoch 0.\n"
     )
-    assert "nothing needs attention" in scene.house.cli("show", *RUN).stdout
+    assert "no problem found; explain also checks who can join" in scene.house.cli("show", *RUN).stdout
     driver.wait(1)
     scene.silent("waiting-for-members")
     evidence = scene.fires("too-few-joined")
@@ -345,7 +345,10 @@ def test_the_vault(scene: Scene, treasurer: bool) -> None:
     house.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", "2")
     scene.silent("rate-zero")
     assert scene.fires("treasury-short")["per future epoch"] == "2"
-    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "2")
+    assert "pays for 0 epochs\n" in house.cli("show", *RUN).stdout
+    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "1")
+    assert "The vault is short by 1 token for what is owed" in house.cli("explain", *RUN).stdout
+    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "1")
     scene.silent("treasury-short")
     assert scene.fires("treasury-low")["vault balance"] == "7"
     house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "18")

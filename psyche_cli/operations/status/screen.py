@@ -91,7 +91,10 @@ def _about_health(data: ShowData, given: GivenOptions) -> Iterator[_Row]:
     for number, one in enumerate(found[:_MOST_FINDINGS]):
         yield _Row("attention" if number == 0 else "", one.sentence, "bad" if one.severity == "blocking" else "caution")
     if data.healthy and (data.ends is None or data.ends.waits_for != "owner"):
-        yield _Row("health", "nothing needs attention", "good")
+        is_waiting = data.state == RunState.WAITING_FOR_MEMBERS.text
+        # Without a join authorization, which only explain reads, nobody can join.
+        text = "no problem found; explain also checks who can join" if is_waiting else "nothing needs attention"
+        yield _Row("health", text, "good")
     if found:
         more = len(data.attention) - min(len(found), _MOST_FINDINGS)
         if more > 0:
@@ -192,7 +195,7 @@ def _about_members(data: ShowData) -> Iterator[_Row]:
         owed = f", {_amount(treasury.owed, decimals)} of it owed" if treasury.owed.base_units > 0 else ""
         count, seconds = treasury.cover.epochs, treasury.cover.seconds
         epochs = "" if count is None else f"; pays for {count:,} {'epoch' if count == 1 else 'epochs'}"
-        time = f" (about {rough_duration(seconds)})" if seconds is not None else ""
+        time = f" (about {rough_duration(seconds)})" if seconds is not None and seconds > 0 else ""
         tone: Tone | None = "bad" if treasury.missing.base_units > 0 else None
         yield _Row("treasury", f"{_amount(treasury.held, decimals)} in the vault{owed}{epochs}{time}", tone)
 

@@ -157,5 +157,9 @@ class ShowData:
     rates: Rates
     treasury: Annotated[TreasuryData | None, "Null for a run without a treasurer."]
     transactions: Annotated[list[LatestTransaction], "The newest ones, newest first."]
-    healthy: Annotated[bool | None, "Whether explain finds nothing but notes; null for a layout with other rules."]
-    attention: Annotated[list[Attention], "What explain finds, the most severe finding first."]
+    healthy: Annotated[
+        bool | None,
+        "Whether nothing but notes was found. Only explain reads the join authorizations. Null for a layout with other "
+        "rules.",
+    ]
+    attention: Annotated[list[Attention], "What was found, the most severe finding first."]

@@ -18,10 +18,10 @@ def claims_exceed_vault(subject: Subject) -> Symptom | None:
         return None
     missing = max(vault.missing, vault.owed - vault.held)
     return Symptom(
-        f"Members have earned {subject.tokens(vault.owed - vault.held)} tokens more than the vault holds, so not all "
+        f"Members have earned {subject.counted_tokens(vault.owed - vault.held)} more than the vault holds, so not all "
         "of them can claim their rewards.",
         _rows(subject, vault),
-        f"Top up the vault with at least {subject.tokens(missing)} tokens.",
+        f"Top up the vault with at least {subject.counted_tokens(missing)}.",
         (_top_up(subject, missing),),
     )
 
@@ -32,11 +32,11 @@ def treasury_short(subject: Subject) -> Symptom | None:
     if vault is None or vault.owed > vault.held or vault.missing == 0:
         return None
     return Symptom(
-        f"The vault is short by {subject.tokens(vault.missing)} tokens for what is owed, this epoch and the next one."
+        f"The vault is short by {subject.counted_tokens(vault.missing)} for what is owed, this epoch and the next one."
         if vault.current > 0
-        else f"The vault is short by {subject.tokens(vault.missing)} tokens for what is owed and the next epoch.",
+        else f"The vault is short by {subject.counted_tokens(vault.missing)} for what is owed and the next epoch.",
         _rows(subject, vault),
-        f"Top up the vault with at least {subject.tokens(vault.missing)} tokens.",
+        f"Top up the vault with at least {subject.counted_tokens(vault.missing)}.",
         (_top_up(subject, vault.missing),),
     )
 
@@ -56,7 +56,7 @@ def treasury_low(subject: Subject) -> Symptom | None:
     return Symptom(
         f"The vault pays for {counted(covered, 'more epoch')} at the current rate.",
         _rows(subject, vault),
-        f"For {FUNDED_EPOCHS} epochs, top up the vault with {subject.tokens(wanted)} tokens.",
+        f"For {FUNDED_EPOCHS} epochs, top up the vault with {subject.counted_tokens(wanted)}.",
         (_top_up(subject, wanted),),
     )
 

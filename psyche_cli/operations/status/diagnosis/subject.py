@@ -133,6 +133,11 @@ class Subject:
         assert self.obligations is not None
         return format_amount(base_units, self.obligations.decimals)
 
+    def counted_tokens(self, base_units: int) -> str:
+        """An amount of the collateral with its unit, such as ``1 token``. The run must have a treasurer."""
+        amount = self.tokens(base_units)
+        return f"{amount} {'token' if amount == '1' else 'tokens'}"
+
     def config_commands(self, *words: str) -> tuple[str, ...]:
         """The commands that change the configuration with these options of ``update-config``, by default from a file.
 
