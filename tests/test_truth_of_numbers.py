@@ -27,17 +27,27 @@ _PLACE = tuple[int, int, "int | None", "int | None"]
 
 
 def faults(result: build.BuildResult) -> Iterator[str]:
+    # mypy does not say which module an expression is in, and to look for it takes long. So that is done only in a
+    # module with a condition at the place of a number in any module.
+    numbers = {place_of(expression) for expression, kind in result.types.items() if is_fault(kind, strict=True)}
     for module, state in result.graph.items():
         if state.tree is None or state.path is None or not module.startswith("psyche_cli"):
+            continue
+        conditions = set(asked(ast.parse(Path(state.path).read_text(encoding="utf-8"))))
+        if not conditions & numbers:
             continue
         found: dict[_PLACE, types.Type] = {}
         for expression in expressions(state.tree):
             kind = result.types.get(expression)
             if kind is not None:
-                found[expression.line, expression.column, expression.end_line, expression.end_column] = kind
-        for place in sorted(set(asked(ast.parse(Path(state.path).read_text(encoding="utf-8"))))):
+                found[place_of(expression)] = kind
+        for place in sorted(conditions):
             if place in found and is_fault(found[place], strict=module.startswith(STRICT_ROOMS)):
                 yield f"{state.path}:{place[0]}: {found[place]}"
+
+
+def place_of(expression: nodes.Expression) -> _PLACE:
+    return expression.line, expression.column, expression.end_line, expression.end_column
 
 
 def is_fault(kind: types.Type, *, strict: bool) -> bool:

@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from scripts.benchmarks import commands, decoding, doors, following, programs, validator, verbs
+from scripts.benchmarks import commands, decoding, doors, files, following, programs, validator, verbs
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
 
-SECTIONS = ("doors", "verbs", "commands", "decoding", "programs", "validator", "following")
+SECTIONS = ("doors", "verbs", "commands", "decoding", "files", "programs", "validator", "following")
 
 
 def main() -> None:
@@ -34,6 +34,10 @@ def main() -> None:
             commands.measure(Shell(Path(folder)), table, arguments.repeat)
         if "decoding" in wanted:
             decoding.measure(table)
+        if "files" in wanted:
+            transfers = Path(folder, "files")
+            transfers.mkdir()
+            files.measure(Shell(transfers), table, arguments.repeat)
         if "programs" in wanted:
             programs.measure(table)
         if "validator" in wanted:

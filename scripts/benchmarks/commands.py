@@ -10,6 +10,7 @@ from psyche_cli.cli.app import environment_of_this_process
 from psyche_cli.operations.signing import signing_session
 from psyche_cli.protocol.accounts.small_accounts import decode_instance
 from psyche_cli.protocol.addresses import instance_address
+from scripts.benchmarks.decoding import full_account
 from scripts.benchmarks.shell import ROOT, Shell
 from scripts.benchmarks.table import Table, milliseconds
 
@@ -22,6 +23,10 @@ def measure(shell: Shell, table: Table, repeat: int) -> None:
     table.time("psyche-cli --help", milliseconds(lambda: shell.cli("--help"), repeat), "target: 1.15 x typer")
     table.time("psyche-cli --version", milliseconds(lambda: shell.cli("--version"), repeat), "target: 1.15 x typer")
     table.time("psyche-cli create-run --help", milliseconds(lambda: shell.cli("create-run", "--help"), repeat))
+    (shell.folder / "account").write_bytes(full_account().data)
+    table.time("psyche-cli decode, 119,160 bytes", milliseconds(lambda: shell.cli("decode", "account"), repeat))
+    in_full = milliseconds(lambda: shell.cli("decode", "--full", "account"), repeat)
+    table.time("psyche-cli decode --full, 119,160 bytes", in_full)
     ready = []
     for _ in range(max(3, repeat // 2)):
         with shell.validator() as validator:

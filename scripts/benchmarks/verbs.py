@@ -137,6 +137,7 @@ def _reading(scene: Scene, owner: str) -> None:
     lines: dict[str, tuple[int, Sequence[str]]] = {
         "json-dump-run": (2, ("json-dump-run", *RUN)),
         "json-dump-user": (3, ("json-dump-user", *RUN, "--address", owner)),
+        "show": (2, ("show", *RUN)),
         "explain": (2, ("explain", *RUN)),
         "members": (3, ("members", *RUN)),
         "can-join": (2, ("can-join", *RUN, "--address", owner)),
@@ -150,6 +151,7 @@ def _reading(scene: Scene, owner: str) -> None:
         "list-runs --joinable": (2, ("list-runs", "--joinable")),
         "balance": (1, ("balance",)),
         "tx status": (2, ("tx", "status", signature)),
+        "tx explain": (2, ("tx", "explain", signature)),
     }
     for name, (aim, line) in lines.items():
         scene.measure(name, lambda _, line=line: line, aim)  # type: ignore[misc]  # a default, bound now

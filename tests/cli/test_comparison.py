@@ -181,8 +181,6 @@ def newer_treasurer() -> bytes:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "programs", folder / "programs", ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "scripts").mkdir()
-        shutil.copy(ROOT / "scripts" / "build-programs", folder / "scripts")
         source = folder / "programs" / "protocol" / "run_arguments.c"
         text = source.read_text()
         option = """    update->has_metadata = read_option(reader);
@@ -191,9 +189,12 @@ def newer_treasurer() -> bytes:
 """
         assert text.count(option) == 1
         source.write_text(text.replace(option, "    update->has_metadata = false;\n"))
-        script = str(folder / "scripts" / "build-programs")
-        subprocess.run([sys.executable, script, "--output", name], check=True, capture_output=True)
-        return (folder / "treasurer.so").read_bytes()
+        build = (
+            "from toolchain.build import build_programs; print(build_programs(['treasurer'])['treasurer'].image.hex())"
+        )
+        command = [sys.executable, "-c", build]
+        built = subprocess.run(command, cwd=folder / "programs", check=True, capture_output=True, text=True)
+        return bytes.fromhex(built.stdout)
 
 
 def test_an_earning_rate_that_a_newer_treasurer_takes_for_the_slashing_rate(tmp_path: Path) -> None:

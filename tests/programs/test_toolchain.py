@@ -28,7 +28,7 @@ SCRIPT = ROOT / "scripts" / "build-programs"
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     monkeypatch.syspath_prepend(str(ROOT / "programs"))
-    names = ("compiler", "errors", "linker", "objects")
+    names = ("build", "compiler", "errors", "linker", "objects")
     return {name: importlib.import_module(f"toolchain.{name}") for name in names}
 
 
@@ -63,17 +63,24 @@ def test_committed_programs_are_what_their_sources_give_elsewhere_and_hold_no_pa
         assert str(ROOT).encode() not in committed
 
 
-def test_check_names_the_program_that_differs(tmp_path: Path) -> None:
+def test_check_names_the_program_that_differs(
+    tool: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built = {
+        file.stem: tool["linker"].Program(file.read_bytes(), code_size=1, constants_size=1, syscalls=())
+        for file in sorted(PROGRAMS_FOLDER.glob("*.so"))
+    }
+    monkeypatch.setattr(tool["build"], "build_programs", lambda: built)
     shutil.copytree(PROGRAMS_FOLDER, tmp_path, dirs_exist_ok=True)
     damaged = bytearray((tmp_path / "treasurer.so").read_bytes())
     damaged[1000] ^= 1
     (tmp_path / "treasurer.so").write_bytes(damaged)
     (tmp_path / "authorizer.so").unlink()
-    result = build_programs("--check", "--output", str(tmp_path))
-    assert result.returncode == 1
-    assert "treasurer.so (" in result.stderr
-    assert "authorizer.so (0 bytes)" in result.stderr
-    assert "coordinator.so" not in result.stderr
+    assert tool["build"].main(["--check", "--output", str(tmp_path)]) == 1
+    complaints = capsys.readouterr().err
+    assert "treasurer.so (" in complaints
+    assert "authorizer.so (0 bytes)" in complaints
+    assert "coordinator.so" not in complaints
     assert (tmp_path / "treasurer.so").read_bytes() == damaged
 
 
