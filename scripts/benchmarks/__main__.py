@@ -6,11 +6,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from scripts.benchmarks import commands, decoding, doors, files, following, programs, validator, verbs
+from scripts.benchmarks import commands, decoding, doors, files, following, programs, simulations, validator, verbs
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
 
-SECTIONS = ("doors", "verbs", "commands", "decoding", "files", "programs", "validator", "following")
+SECTIONS = ("doors", "verbs", "commands", "decoding", "files", "programs", "simulations", "validator", "following")
 
 
 def main() -> None:
@@ -40,6 +40,8 @@ def main() -> None:
             files.measure(Shell(transfers), table, arguments.repeat)
         if "programs" in wanted:
             programs.measure(table)
+        if "simulations" in wanted:
+            simulations.measure(table)
         if "validator" in wanted:
             validator.measure(Shell(Path(folder)), table)
         if "following" in wanted:
