@@ -145,7 +145,7 @@ class Environment:
     writes to ``stderr``, ``waits`` shows long waits there, and ``requests`` records the RPC requests. ``command`` is
     the full name of the verb, once it has been parsed, and ``typed`` its parameters that were given on the command
     line. The callbacks in ``after_output`` are called once the result or error has been printed. ``open_websocket``
-    opens a WebSocket to a ws or wss URL; without it, commands poll.
+    opens a WebSocket to a ws or wss URL within a number of seconds; without it, commands poll.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Environment:
         open_transport: Callable[[str], Transport],
         stop_signals: AbstractContextManager[None] | None = None,
         started: float | None = None,
-        open_websocket: Callable[[str], WebSocket] | None = None,
+        open_websocket: Callable[[str, float], WebSocket] | None = None,
     ) -> None:
         self.stdin = stdin
         self.stdout = stdout

@@ -41,10 +41,10 @@ def environment_of_this_process(
 
         return HttpTransport(url, wait=environment.waits.wait)
 
-    def open_client_websocket(url: str) -> WebSocket:
+    def open_client_websocket(url: str, timeout: float) -> WebSocket:
         from psyche_cli.solana.rpc.websocket import open_websocket
 
-        return open_websocket(url, environment.variables)
+        return open_websocket(url, environment.variables, timeout=timeout)
 
     environment = Environment.of_this_process(open_http_transport, stop_signals, started=started)
     environment.open_websocket = open_client_websocket

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -31,16 +32,18 @@ class LiveScreen:
         self._renderer = Renderer(environment, command="watch", as_json=False)
         self._size = self._current_size()
         self._live = self._started()
+        self._whole = Text()
 
     def __enter__(self) -> LiveScreen:
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._live.update(self._whole)  # the last screen may be higher than the terminal
         self._live.stop()
 
     def show(self, data: ShowData, status: str) -> None:
-        """Draw the screen of a run, with a status in its last line."""
+        """Draw the screen of a run, as much as fits, with a status in its last line."""
         size = self._current_size()
         if size != self._size:
             self._size = size
@@ -48,10 +51,10 @@ class LiveScreen:
             self._live.console.clear()  # the terminal has wrapped the lines, so that their number is unknown
             self._live = self._started()
             self._live.start()
-        screen = screen_lines(data, size[0], self._environment.stdout_is_utf8, self._given)
-        lines = [*screen, [], [Span(status, "dim")]]
-        text = "\n".join(self._renderer.screen(title_of(data), lines))
-        self._live.update(Text.from_ansi(text, no_wrap=True, overflow="crop"), refresh=True)
+        lines = [*screen_lines(data, size[0], self._environment.stdout_is_utf8, self._given), []]
+        *shown, last = self._renderer.screen(title_of(data), [*lines, [Span(status, "dim")]])
+        self._whole = _text([*shown, last])
+        self._live.update(_text([*shown[: size[1] - 1], last]), refresh=True)
 
     def _started(self) -> Live:
         width, height = self._size
@@ -68,3 +71,7 @@ class LiveScreen:
     def _current_size(self) -> tuple[int, int]:
         """Columns and rows of the terminal."""
         return self._environment.columns, self._environment.rows
+
+
+def _text(lines: Sequence[str]) -> Text:
+    return Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop")

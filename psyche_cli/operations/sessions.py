@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 class Feed(NamedTuple):
-    """How a command follows an account: ``clock`` is for its pauses, and ``open_websocket`` opens a WebSocket.
+    """How a command follows an account: ``clock`` is for its pauses, and ``open_websocket`` opens a WebSocket
+    within a number of seconds.
 
     The latter is None if there is none, so that the command polls. It raises NetworkError or UsageError.
     """
 
     clock: Clock
-    open_websocket: Callable[[], WebSocket] | None = None
+    open_websocket: Callable[[float], WebSocket] | None = None
 
 
 class Session:
@@ -87,10 +88,10 @@ def _feed(environment: Environment, rpc: str | Sequence[str] | None, ws_rpc: str
     if connect is None:
         return Feed(environment.clock)
 
-    def open_websocket() -> WebSocket:
+    def open_websocket(timeout: float) -> WebSocket:
         url = _websocket_url(environment, rpc, ws_rpc)
         environment.redactor.learn_url(url)
-        return connect(url)
+        return connect(url, timeout)
 
     return Feed(environment.clock, open_websocket)
 

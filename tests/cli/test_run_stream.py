@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 
 import pytest
+from solders.signature import Signature
 
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.operations.sessions import reading_session
+from psyche_cli.operations.status import history
 from psyche_cli.operations.status.observation import Observation
 from psyche_cli.operations.status.replayed_account import ReplayedAccount
 from psyche_cli.operations.status.stream import RunStream, StreamNotice
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.whole_transactions import LedgerTransaction, ledger_transactions
 from tests.cli.conftest import House
 from tests.cli.harness import environment_of
 from tests.cli.test_claims import UNIT, rewarded
+from tests.cli.test_tick import Stepping
 from tests.faults.clock import ScheduleClock
 from tests.support.run_history import RunHistory
 
@@ -127,6 +133,33 @@ def test_a_gap_that_the_ledger_does_not_explain(house: House) -> None:
         assert notice.kind == "gap"
         assert notice.nonces is not None
         assert notice.nonces[1] == 99
+
+
+def test_a_run_that_is_always_ahead_of_its_ledger(still_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It changes twice between two reads, and its transactions are only found after 3 seconds."""
+    run = still_house.driver().create()
+    names = [str(number) for number in range(60)]
+    left = iter(names)
+
+    def change(_: float) -> None:
+        for name in islice(left, 2):
+            run.update(metadata={"name": name, "description": "", "num_parameters": 1, "vocab_size": 1})
+
+    clock = Stepping(change)
+    listed: dict[Signature, float] = {}
+
+    def found(rpc: RpcClient, signatures: Sequence[Signature]) -> list[LedgerTransaction | None]:
+        times = [listed.setdefault(signature, clock.now) for signature in signatures]
+        known = ledger_transactions(rpc, signatures)
+        return [one if time + 3 <= clock.now else None for one, time in zip(known, times, strict=True)]
+
+    monkeypatch.setattr(history, "ledger_transactions", found)
+    environment = environment_of(replace(still_house.cli, clock=clock))
+    with reading_session(environment, rpc=URL) as session, RunStream(session, "test") as stream:
+        stream.next(0.0)
+        observations, notices = rest(stream)
+    assert [one.state.metadata["name"] for one in observations] == names
+    assert notices == []
 
 
 def test_a_chain_that_is_rolled_back(house: House) -> None:

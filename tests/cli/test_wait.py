@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from psyche_cli.errors import ExitCode
+from psyche_cli.cli.app import main
+from psyche_cli.errors import ExitCode, TimedOut
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.transport import Transport
 from tests.cli.conftest import House
-from tests.cli.harness import Outcome, address_of
+from tests.cli.harness import Outcome, address_of, environment_of
+from tests.cli.schema_check import check_output
 from tests.cli.test_tick import Stepping
 from tests.support.run_driver import RunDriver
 
@@ -36,6 +39,21 @@ def test_what_is_already_so(still_house: House, waiting_run: RunDriver, states: 
     data = wait(still_house, "--for", states).data
     assert (data["already_so"], data["waited_seconds"], data["state"]) == (True, 0, "Waiting for members")
     assert (data["time"], data["step"], data["epoch"], data["members"]) == (waiting_run.now, 1, 0, 0)
+
+
+def test_without_a_time_limit_the_time_waited_is_a_number(still_house: House, waiting_run: RunDriver) -> None:
+    steps: Iterator[Any] = happening(lambda: None, waiting_run.pause)
+    cli = replace(still_house.cli, clock=Stepping(lambda _: next(steps, None)))
+    outcome = cli(*WAIT, "--for", "Paused", "--output", "json")
+    check_output(WAIT, outcome.stdout)
+    assert outcome.data["waited_seconds"] > 0
+    assert "waited   0 seconds" in still_house.cli(*WAIT, "--for", "Paused").stdout
+
+
+def test_the_states_of_the_hint_are_those_of_the_help(still_house: House) -> None:
+    outcome = still_house.cli(*WAIT, "--for", "Nothing")
+    assert outcome.code is ExitCode.USAGE
+    assert "WaitingForMembers, Warmup, Training, Witness" in outcome.stderr
 
 
 @pytest.mark.parametrize(("words", "expected"), [
@@ -75,6 +93,45 @@ def test_a_time_limit(still_house: House, waiting_run: RunDriver) -> None:
         "Run 'test' did not reach Warmup within 600 seconds: it is Waiting for members, at step 1."
     )
     assert error["context"] == {"run_id": "test", "state": "Waiting for members", "step": 1, "epoch": 0, "members": 0}
+
+
+@pytest.mark.parametrize("good", [0, 1, 2, 3])
+def test_the_time_limit_holds_if_the_endpoint_does_not_respond(
+    still_house: House, waiting_run: RunDriver, good: int
+) -> None:
+    clock = Stepping(lambda _: None)
+    environment = environment_of(replace(still_house.cli, clock=clock))
+    silent = environment.replaced(open_transport=lambda url: Silent(environment.open_transport(url), clock, good))
+    code = main([*WAIT, "--for", "Finished", "--timeout", "7"], silent)
+    assert code is (ExitCode.NETWORK if good < 2 else ExitCode.NOT_REACHED)
+    assert clock.now == 7
+
+
+def test_a_run_that_does_not_appear_at_an_endpoint_that_is_lost(still_house: House) -> None:
+    clock = Stepping(lambda _: None)
+    environment = environment_of(replace(still_house.cli, clock=clock))
+    silent = environment.replaced(open_transport=lambda url: Silent(environment.open_transport(url), clock, 1))
+    code = main([*WAIT, "--for", "Finished", "--timeout", "50", "--may-appear"], silent)
+    assert (code, clock.now) == (ExitCode.NOT_FOUND, 50)
+
+
+class Silent:
+    """A transport that responds to the first requests only."""
+
+    label = "silent"
+
+    def __init__(self, transport: Transport, clock: Stepping, good: int) -> None:
+        self._transport, self._clock, self._left = transport, clock, good
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        self._left -= 1
+        if self._left >= 0:
+            return self._transport.send(body, timeout=timeout)
+        self._clock.sleep(timeout)
+        raise TimedOut("No response.", request_sent=True)
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 def test_what_is_reached_at_the_last_moment_counts(still_house: House, waiting_run: RunDriver) -> None:

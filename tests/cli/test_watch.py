@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from psyche_cli.cli.app import main
+from psyche_cli.environment import Environment
 from psyche_cli.errors import ExitCode
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.stop_signals import StopRequested
@@ -145,6 +146,18 @@ def test_the_live_screen(still_house: House, waiting_run: RunDriver) -> None:
     assert last.startswith("Run test: Paused")
     assert shown.endswith("\x1b[?25h")  # the cursor is visible again
     assert "\x1b[?1049h" not in shown  # not on the alternate screen, so that the last screen stays
+
+
+def test_a_low_terminal_shows_the_status_while_it_runs_and_the_whole_screen_at_its_end(
+    still_house: House, waiting_run: RunDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Environment, "rows", 8)
+    _, shown, _ = at_terminal(still_house, waiting_run)
+    *_, before, last = shown.split("Run test: ")
+    assert before.count("\n") == 7
+    assert "Ctrl-C ends the command." in before
+    assert "members" not in before
+    assert "members" in last
 
 
 @pytest.mark.parametrize(("words", "variables"), [(("--output", "json"), {}), ((), {"TERM": "dumb"})])

@@ -151,7 +151,7 @@ class FaultyLine:
 
     # --- WebSockets
 
-    def open_websocket(self) -> FaultySocket:
+    def open_websocket(self, timeout: float) -> FaultySocket:
         self.clock.sleep(0.01)
         if not self.is_over and (self.outage is not None or not self.has_websocket):
             raise HttpStatusError("404", status=404) if self.chance.random() < 0.5 else Unreachable("refused")
@@ -263,6 +263,8 @@ class WatchedRun:
         start = chance.uniform(_START, SECONDS)
         for _ in range(chance.choice((0, 5, 25))):  # many at once
             clock.at(start, self.player.act)
+        for second in range(chance.choice((0, 0, 0, 60))):  # always ahead of a ledger that lags behind
+            clock.at(start + second, self.player.act)
         for _ in range(chance.randrange(4)):
             mode = chance.choice(("closed", "silent", "deaf"))
             clock.at(chance.uniform(0.1, SECONDS), partial(self._drop, mode))

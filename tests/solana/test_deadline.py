@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from psyche_cli.solana.rpc.deadline import Deadline, in_seconds
@@ -33,3 +35,10 @@ def test_the_elapsed_time_goes_on_after_the_deadline_and_starts_again_with_it() 
     deadline.restart()
     clock.sleep(1)
     assert (deadline.elapsed, deadline.remaining) == (1, 9)
+
+
+def test_without_a_limit_time_elapses_too() -> None:
+    clock = FakeClock()
+    deadline = Deadline(clock, math.inf)
+    clock.sleep(3)
+    assert (deadline.elapsed, deadline.remaining, deadline.passed) == (3, math.inf, False)

@@ -91,7 +91,7 @@ def parse_states(text: str, option: str) -> tuple[RunState, ...]:
     for name in text.split(","):
         state = _NAMES.get(name.replace(" ", "").lower())
         if state is None:
-            known = ", ".join(state.text.replace(" ", "") for state in RunState)
+            known = ", ".join("".join(word.capitalize() for word in state.text.split()) for state in RunState)
             raise UsageError(f"{option} has an unknown state: {name.strip()!r}.", hint=f"The states are {known}.")
         found.append(state)
     return tuple(found)

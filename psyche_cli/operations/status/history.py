@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from psyche_cli.solana.rpc.client import SIGNATURES_PER_CALL
 from psyche_cli.solana.rpc.whole_transactions import ledger_transactions
@@ -25,13 +25,23 @@ MOST_TRANSACTIONS: Final = 2000
 _FIRST_PAGE: Final = 50
 
 
+class LedgerPart(NamedTuple):
+    """Transactions in order. ``missing_slot`` is that of the first one which the ledger does not contain yet, if any.
+
+    Those after it are left out.
+    """
+
+    transactions: dict[Signature, LedgerTransaction]
+    missing_slot: int | None
+
+
 def transactions_since(
     session: Session, before: Observation, known: Container[Signature], *, with_vault: bool
-) -> dict[Signature, LedgerTransaction] | None:
+) -> LedgerPart | None:
     """The successful transactions that include the coordinator account, in order, from the slot of ``before`` on.
 
     Those in that slot may be before it; ``known`` ones are left out. ``with_vault`` adds those that include the vault.
-    None if the ledger does not contain them all. Raises NetworkError.
+    None if there are too many. Raises NetworkError.
     """
     addresses = [before.run.account.address]
     if with_vault and before.run.treasury is not None:
@@ -43,13 +53,15 @@ def transactions_since(
             return None
         lists.append(newest_first[::-1])
     merged = _merged(session, *lists)
-    signatures = [one.signature for one in merged if one.err is None and one.signature not in known]
-    found = {}
-    for signature, transaction in zip(signatures, ledger_transactions(session.rpc, signatures), strict=True):
+    wanted = [one for one in merged if one.err is None and one.signature not in known]
+    found: dict[Signature, LedgerTransaction] = {}
+    for one, transaction in zip(
+        wanted, ledger_transactions(session.rpc, [one.signature for one in wanted]), strict=True
+    ):
         if transaction is None:
-            return None
-        found[signature] = transaction
-    return found
+            return LedgerPart(found, one.slot)
+        found[one.signature] = transaction
+    return LedgerPart(found, None)
 
 
 def _signatures(session: Session, address: Pubkey, first_slot: int) -> list[AddressSignature] | None:

@@ -7,6 +7,7 @@ observation are executed in the model, and must result in the state that was rea
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
     from solders.signature import Signature
     from typing_extensions import Self
 
+    from psyche_cli.operations.status.history import LedgerPart
     from psyche_cli.operations.status.replay import Step
 
 NoticeKind: TypeAlias = Literal["connected", "polling", "lost", "restored", "gap", "rolled_back", "closed"]
 
-_LEDGER_TRIES: Final = 6
-"""Reads of the ledger before a gap is reported. A node adds a transaction to its ledger after it has executed it."""
-_FIRST_LEDGER_PAUSE: Final = 0.25
+_LEDGER_SECONDS: Final = 15.0
+"""How long the ledger may lag behind before a gap is reported: a node adds a transaction to its ledger after it has
+executed it. It is a time and not a number of reads, because a busy run is read with every change."""
+_FIRST_LEDGER_PAUSE: Final = 0.5
 _STALE_PAUSE: Final = 1.0
 _STALE_SECONDS: Final = 30.0
 """How long older reads are ignored, as those of a node that lags behind."""
@@ -62,13 +65,23 @@ class RunStream:
     """The states of a run from now on, in order, each once. A context manager.
 
     The first item is the observation at the start, which takes two round trips, and may raise the errors of
-    ``observe``. ``latest`` is the newest observation.
+    ``observe``. ``latest`` is the newest observation. No request and no connection attempt lasts beyond ``deadline``.
     """
 
     def __init__(
-        self, session: Session, run_id: str, treasurer_index: int | None = None, *, pace: Pace | None = None
+        self,
+        session: Session,
+        run_id: str,
+        treasurer_index: int | None = None,
+        *,
+        pace: Pace | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         self.ended = False
+        self._deadline = deadline or Deadline(session.feed.clock, math.inf)
+        if deadline is not None and math.isfinite(deadline.seconds):
+            rpc = session.rpc.within(deadline)
+            session = Session(rpc, session.programs, session.notify, session.given, session.feed)
         self.latest = observe(session, run_id, treasurer_index)
         # The stream has its own pauses, which do not keep its caller waiting.
         rpc = session.rpc.without_retries()
@@ -76,9 +89,11 @@ class RunStream:
         self._clock = session.feed.clock
         self._items: deque[StreamItem] = deque([self.latest])
         self._pace = pace or Pace()
-        self._wakeups = Wakeups(session.feed, session.rpc.commitment, self._pace, self._notice)
+        self._wakeups = Wakeups(session.feed, session.rpc.commitment, self._pace, self._notice, self._deadline)
         self._base = self.latest  # newer if the run was read since, and had not changed
         self._known: dict[Signature, int] = {}
+        self._target: Observation | None = None  # read, but not yet explained by the ledger
+        self._ledger_since: float | None = None
         self._ledger_tries = 0
         self._failures = 0
         self._stale_since: float | None = None
@@ -109,7 +124,7 @@ class RunStream:
         try:
             self._absorb()
         except NetworkError as error:
-            if self._failures == 0:
+            if self._failures == 0 and not self._deadline.passed:
                 self._notice("lost", str(error))
             self._failures += 1
             self._wakeups.read_after(self._pace.retry(self._failures))
@@ -131,7 +146,7 @@ class RunStream:
 
     def _absorb_end(self, base: Observation, is_recreated: bool) -> None:
         steps = self._steps(base, None)
-        if steps is None and self._tries_again():
+        if steps is None and self._tries_again(None):
             return
         self._add([step.observation for step in steps or ()])
         what = "was closed, and another run was created with its id" if is_recreated else "was closed"
@@ -150,7 +165,7 @@ class RunStream:
             found = [now]
         else:
             steps = self._steps(base, now)
-            if steps is None and self._tries_again():
+            if steps is None and self._tries_again(now):
                 return
             found = [now] if steps is None else [*(step.observation for step in steps[:-1]), now] if steps else []
             if steps is None and after.nonce > before.nonce + 1:
@@ -160,32 +175,55 @@ class RunStream:
                     f"The endpoint's ledger does not show {between} changes before the next one.",
                     (before.nonce, after.nonce),
                 )
-        self._ledger_tries = 0
-        self._base = now
-        self._add(found)
+        self._move_on(now, found)
 
     def _steps(self, base: Observation, now: Observation | None) -> list[Step] | None:
-        """The steps from ``base`` to ``now``, or to the end of the run, if the ledger shows them."""
-        with_vault = now is None or _treasury(base) != _treasury(now)
-        transactions = transactions_since(self._session, base, self._known, with_vault=with_vault)
-        if transactions is None:
+        """The steps from ``base`` to ``now``, or to the end of the run, if the ledger shows them.
+
+        Otherwise it may already show those up to an earlier read, which are then added to the items: a run that changes
+        all the time would always be ahead of its ledger.
+        """
+        target = self._target
+        with_vault = now is None or any(_treasury(base) != _treasury(one) for one in (now, target) if one is not None)
+        part = transactions_since(self._session, base, self._known, with_vault=with_vault)
+        if part is None:
             return None
-        steps = steps_between(base, now, transactions, self._session.programs)
+        steps = None
+        if part.missing_slot is None:
+            steps = steps_between(base, now, part.transactions, self._session.programs)
+        elif target is not None and part.missing_slot >= target.clock.slot:
+            found = steps_between(base, target, part.transactions, self._session.programs)
+            if found:
+                self._remember(base, found, part)
+                self._move_on(target, [*(step.observation for step in found[:-1]), target])
         if steps:
-            self._known = {one: slot for one, slot in self._known.items() if slot >= base.clock.slot}
-            for signature, transaction in transactions.items():
-                self._known[signature] = transaction.slot
-                if signature == steps[-1].signature:
-                    break
+            self._remember(base, steps, part)
         return steps
 
-    def _tries_again(self) -> bool:
+    def _remember(self, base: Observation, steps: Sequence[Step], part: LedgerPart) -> None:
+        """Do not replay again what led to these steps."""
+        self._known = {one: slot for one, slot in self._known.items() if slot >= base.clock.slot}
+        for signature, transaction in part.transactions.items():
+            self._known[signature] = transaction.slot
+            if signature == steps[-1].signature:
+                break
+
+    def _move_on(self, base: Observation, found: Sequence[Observation]) -> None:
+        self._target, self._ledger_since, self._ledger_tries = None, None, 0
+        self._base = base
+        self._add(found)
+
+    def _tries_again(self, now: Observation | None) -> bool:
         """Whether to read once more, since the ledger may not yet contain the latest transactions."""
-        self._ledger_tries += 1
-        if self._ledger_tries < _LEDGER_TRIES:
+        time = self._clock.monotonic()
+        if self._target is None and now is not None and _age(now) >= _age(self._base):
+            self._target = now
+        if self._ledger_since is None:
+            self._ledger_since = time
+        if time - self._ledger_since < _LEDGER_SECONDS:
             self._wakeups.read_within(_FIRST_LEDGER_PAUSE * 2.0**self._ledger_tries)
+            self._ledger_tries = min(self._ledger_tries + 1, 4)
             return True
-        self._ledger_tries = 0
         return False
 
     def _is_stale(self, now: Observation) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from psyche_cli.errors import CannotBeReached, NotReached, RunNotFound
+from psyche_cli.errors import CannotBeReached, NetworkError, NotReached, RunNotFound
 from psyche_cli.operations.status.goals import Goal, members_of
 from psyche_cli.operations.status.observation import Observation
 from psyche_cli.operations.status.stream import RunStream, StreamNotice
@@ -117,16 +117,21 @@ def _position(seen: Observation) -> dict[str, Any]:
 def _opened(
     session: Session, run_id: str, treasurer_index: int | None, deadline: Deadline, missing: Wait | None
 ) -> RunStream:
-    """The stream of the run. With ``missing``, waits for a run that does not exist yet."""
+    """The stream of the run. With ``missing``, waits for a run that does not exist yet, also without a connection."""
+    absent: RunNotFound | None = None
     while True:
         try:
-            return RunStream(session, run_id, treasurer_index)
+            return RunStream(session, run_id, treasurer_index, deadline=deadline)
         except RunNotFound as error:
             if missing is None:
                 raise
-            if deadline.passed:
-                error.hint = f"It did not appear within {in_seconds(deadline.seconds)}. {error.hint}"
+            absent = error
+        except NetworkError:
+            if missing is None or absent is None:
                 raise
+        if deadline.passed:
+            absent.hint = f"It did not appear within {in_seconds(deadline.seconds)}. {absent.hint}"
+            raise absent
         missing.now("it does not exist yet" + _left(deadline), deadline.remaining)
         session.rpc.waits.sleep(session.feed.clock, min(_LOOKED_FOR_EVERY, deadline.remaining))
 

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from psyche_cli.operations.sessions import Feed
     from psyche_cli.operations.status.observation import Observation
+    from psyche_cli.solana.rpc.deadline import Deadline
     from psyche_cli.solana.rpc.pubsub import AccountChange
 
 _NONCE_BYTES: Final = 8
 _NOTHING: Final = DataSlice(0, 0)
-_SUBSCRIBE_SECONDS: Final = 10.0
+_OPEN_SECONDS: Final = 10.0
+"""For connecting, and then for subscribing."""
 
 
 Report: TypeAlias = "Callable[[Literal['connected', 'polling', 'lost'], str], None]"
@@ -53,14 +55,18 @@ class Pace(NamedTuple):
 
 
 class Wakeups:
-    """Waits for reasons to read a run. ``report`` is called with the kind of a stream notice and its message."""
+    """Waits for reasons to read a run. ``report`` is called with the kind of a stream notice and its message.
 
-    def __init__(self, feed: Feed, commitment: str, pace: Pace, report: Report) -> None:
+    No attempt to connect and no ping lasts beyond ``deadline``.
+    """
+
+    def __init__(self, feed: Feed, commitment: str, pace: Pace, report: Report, deadline: Deadline) -> None:
         self._feed = feed
         self._clock = feed.clock
         self._commitment = commitment
         self._pace = pace
         self._report = report
+        self._deadline = deadline
         self._subscriptions: AccountSubscriptions | None = None
         self._failures = 0
         self._polls = False
@@ -142,8 +148,9 @@ class Wakeups:
             return False
         subscriptions = None
         try:
-            subscriptions = AccountSubscriptions(self._feed.open_websocket(), self._clock)
-            subscriptions.subscribe(_slices(latest), self._commitment, _SUBSCRIBE_SECONDS)
+            websocket = self._feed.open_websocket(self._at_most(_OPEN_SECONDS))
+            subscriptions = AccountSubscriptions(websocket, self._clock)
+            subscriptions.subscribe(_slices(latest), self._commitment, self._at_most(_OPEN_SECONDS))
         except (NetworkError, UsageError) as error:
             if subscriptions is not None:
                 subscriptions.close()
@@ -157,12 +164,15 @@ class Wakeups:
         self._report("connected", "Changes are reported by the endpoint over a WebSocket.")
         return True
 
+    def _at_most(self, seconds: float) -> float:
+        return min(seconds, self._deadline.remaining)
+
     def _retry_later(self) -> None:
         self._failures += 1
         self._connect_at = self._clock.monotonic() + self._pace.retry(self._failures)
 
     def _fall_back(self, why: str) -> None:
-        if not self._polls:
+        if not self._polls and not self._deadline.passed:
             self._polls = True
             self._report("polling", f"{why}. The run is read every {self._pace.poll:g} seconds.")
 
@@ -170,13 +180,14 @@ class Wakeups:
         self.close()
         self._retry_later()
         self.read_within(self._pace.poll)
-        self._report("lost", why)
+        if not self._deadline.passed:
+            self._report("lost", why)
 
     def _check(self, subscriptions: AccountSubscriptions) -> None:
         """After a time without messages, reconnect if the endpoint does not answer a ping."""
         self._idle_at = self._clock.monotonic() + self._pace.idle
         try:
-            if not subscriptions.is_alive(self._pace.pong):
+            if not subscriptions.is_alive(self._at_most(self._pace.pong)):
                 self._disconnect("The WebSocket does not respond. Connecting again.")
         except NetworkError as error:
             self._disconnect(str(error))

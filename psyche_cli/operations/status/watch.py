@@ -48,7 +48,7 @@ def watch_run(
     cannot be reached at the beginning.
     """
     deadline = Deadline(session.feed.clock, math.inf if timeout is None else timeout)
-    with RunStream(session, run_id, treasurer_index) as stream:
+    with RunStream(session, run_id, treasurer_index, deadline=deadline) as stream:
         seen, is_known = stream.latest, False
         while True:
             item = stream.next(min(SHOWN_EVERY, deadline.remaining))

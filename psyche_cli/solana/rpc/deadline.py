@@ -21,24 +21,24 @@ class Deadline:
         self.seconds = seconds
         self.total = total
         self._clock = clock
-        self._end = (clock.monotonic() if since is None else since) + seconds
+        self._start = clock.monotonic() if since is None else since
 
     def restart(self, *, waited: float = 0.0) -> None:
         """Restart the countdown before the next of several transactions, or after a wait for the user.
 
         A total deadline is only moved by the seconds ``waited``.
         """
-        self._end = self._end + waited if self.total else self._clock.monotonic() + self.seconds
+        self._start = self._start + waited if self.total else self._clock.monotonic()
 
     @property
     def elapsed(self) -> float:
         """The seconds since the countdown started."""
-        return self._clock.monotonic() - self._end + self.seconds
+        return self._clock.monotonic() - self._start
 
     @property
     def remaining(self) -> float:
         """The seconds left, or 0 if the deadline has passed."""
-        return max(self._end - self._clock.monotonic(), 0.0)
+        return max(self._start + self.seconds - self._clock.monotonic(), 0.0)
 
     @property
     def passed(self) -> bool:
