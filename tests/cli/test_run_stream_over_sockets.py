@@ -128,7 +128,7 @@ class Stage:
     def stream(self) -> Iterator[RunStream]:
         environment = Environment(
             io.StringIO(), io.StringIO(), io.StringIO(), os.environ, self._folder, SystemClock(), HttpTransport,
-            open_websocket=lambda url: open_websocket(url, {}),
+            open_websocket=lambda url, timeout: open_websocket(url, {}, timeout=timeout),
         )  # fmt: skip
         with (
             reading_session(environment, rpc=self.url, ws_rpc=self.proxy.url) as session,
