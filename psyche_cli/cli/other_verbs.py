@@ -16,7 +16,7 @@ _TOP_UP: Final = ("To put rewards into a run's vault, use treasurer-top-up-rewar
 _ADDRESS: Final = ("To print the wallet's public key, use keygen pubkey.", "keygen pubkey")
 
 _ADVICE: Final = {
-    **dict.fromkeys(("status", "show", "show-run", "get", "get-run", "info", "inspect", "describe"), _LOOK),
+    **dict.fromkeys(("status", "show-run", "get", "get-run", "info", "inspect", "describe"), _LOOK),
     **dict.fromkeys(("view", "read-run", "run", "dump", "dump-run", "run-status", "run-info"), _LOOK),
     **dict.fromkeys(("list", "ls", "runs"), ("To list the runs on the cluster, use list-runs.", "list-runs")),
     **dict.fromkeys(("pause", "pause-run", "stop", "stop-run", "halt"), _PAUSE),

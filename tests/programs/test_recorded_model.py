@@ -102,6 +102,7 @@ SHARED = {
     "psyche_cli.protocol.accounts.coordinator_account",  # for from_account
     "psyche_cli.protocol.accounts.coordinator_parts",
     "psyche_cli.protocol.accounts.coordinator_rounds",
+    "psyche_cli.protocol.accounts.layout_support",  # the error for layouts with other rules
     "psyche_cli.protocol.layouts.memory_values",  # both for the initial state, which is the decoded zeros
     "psyche_cli.protocol.layouts.v1",
     "psyche_cli.protocol.run_states",
