@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_LOOK: Final = ("To look at runs, use list-runs or json-dump-run.", "json-dump-run")
+_LOOK: Final = ("To look at a run, use show. To list all runs, use list-runs.", "show")
 _PAUSE: Final = ("To pause a run, use set-paused.", "set-paused")
 _RESUME: Final = ("To start or resume a run, use set-paused with --resume.", "set-paused")
 _CLOSE: Final = ("To close a run for good and recover its rent, use close-run.", "close-run")
