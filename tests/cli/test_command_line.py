@@ -347,7 +347,7 @@ def test_json_on_one_line(house: House, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("word", "verb"),
     [
-        ("status", "json-dump-run"),
+        ("status", "show"),
         ("list", "list-runs"),
         ("pause", "set-paused"),
         ("resume", "set-paused"),
