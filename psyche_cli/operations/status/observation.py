@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.operations.runs.find import Run, find_run_again_with, locate_run
+from psyche_cli.protocol.accounts.small_accounts import decode_treasurer_run
 from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
+from psyche_cli.solana.raw_account import taken
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
@@ -43,13 +45,22 @@ class Observation:
 
 
 def addresses_of(located: LocatedRun) -> tuple[Pubkey, ...]:
-    """The accounts that an observation of a located run is made from, to be read in one call."""
-    return (CLOCK_SYSVAR, *located.addresses)
+    """The accounts that an observation of a located run is made from, to be read in one call.
+
+    The treasurer's Run is among them although it was read to locate the run: a claim meanwhile changes it together with
+    the vault.
+    """
+    treasurer = () if located.treasurer is None else (located.treasurer.address,)
+    return (CLOCK_SYSVAR, *treasurer, *located.addresses)
 
 
 def observation_of(located: LocatedRun, found: Sequence[RawAccount | None]) -> Observation:
     """The observation from the accounts at ``addresses_of``. Raises AccountNotFound, AccountError."""
     clock, *accounts = found
+    if located.treasurer is not None:
+        treasurer = taken(accounts.pop(0))
+        if treasurer is not None:
+            located = located._replace(treasurer=decode_treasurer_run(treasurer, located.programs))
     return Observation(located.read(accounts), decode_clock(clock))
 
 
