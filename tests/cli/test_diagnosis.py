@@ -563,7 +563,7 @@ def test_a_healthy_run(scene: Scene) -> None:
     scene.start()
     outcome = scene.house.cli("explain", *RUN)
     assert outcome.stdout.splitlines()[0] == (
-        "Run test is healthy: it is in epoch 0, step 1 of 50, with 3 healthy members."
+        "Run test is healthy: it is in epoch 0, step 1 of 49, with 3 healthy members."
     )
     assert scene.data()["healthy"] is True
     assert scene.data()["not_checked"] == []

@@ -258,10 +258,11 @@ def _summary(subject: Subject, found: Sequence[Finding]) -> str:
         return f"Run {state.run_id} is finished."
     rest = "" if subject.has("time") and subject.has("instance") else ", as far as its coordinator account shows"
     if subject.in_epoch:
-        members = f" with {counted(subject.healthy, 'healthy member')}"
+        last_step = state.config["total_steps"] - 1
+        step = min(state.step, last_step)  # the step is one more once all are done
         return (
-            f"Run {state.run_id} is healthy{rest}: it is in epoch {subject.epoch}, step {state.step} of "
-            f"{state.config['total_steps']},{members}."
+            f"Run {state.run_id} is healthy{rest}: it is in epoch {subject.epoch}, step {step} of {last_step}, "
+            f"with {counted(subject.healthy, 'healthy member')}."
         )
     joined, needed = subject.membership.joined, state.config["init_min_clients"]
     if subject.misses_members:
