@@ -218,18 +218,19 @@ def test_a_reader_that_wants_one_line(shell: Shell) -> None:  # noqa: F811 -- th
 
 def test_events_in_a_process(shell: Shell) -> None:  # noqa: F811 -- the fixture
     shell.run("create-run", "--run-id", "busy")
-    process = shell.start("watch", "--run-id", "busy", "--until", "WaitingForMembers")
+    process = shell.start("watch", "--run-id", "busy", "--until", "WaitingForMembers", "--timeout", "2m")
     assert process.stdout is not None
     lines = [process.stdout.readline()]  # each line is written at once
     (shell.home / "run.toml").write_text(shell.run("config", "example", "minimal").stdout)
     shell.run("update-config", "--run-id", "busy", "--config-path", "run.toml")
     lines.append(process.stdout.readline())
     shell.run("set-paused", "--run-id", "busy", "--resume")
-    rest, stderr = process.communicate(timeout=PATIENCE)
+    lines += process.stdout  # communicate() would miss what readline() has buffered
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (0, "")
-    found = [json.loads(line) for line in [*lines, *rest.splitlines()]]
+    found = [json.loads(line) for line in lines]
     assert [event["event"] for event in found] == [
-        "observed", "configuration", "progress_set", "transition",
+        "observed", "configuration", "checkpoint", "progress_set", "transition",
     ]  # fmt: skip
-    for line in [*lines, *rest.splitlines()]:
+    for line in lines:
         check_output(["watch"], line)

@@ -61,12 +61,14 @@ def _progress(source: EventSource) -> tuple[Progress, _Advance]:
     if before.run_state == RunState.UNINITIALIZED and after.run_state != RunState.UNINITIALIZED:
         start = Progress(start.epoch, 1, start.epoch_start_data_index)
     steps, epochs = end.step - start.step, end.epoch - start.epoch
-    if (steps, epochs) == (0, 0):
+    # Only a completed epoch gives way to another one once its rounds have begun.
+    least_epochs = int(before.run_state.is_active and not source.is_same_epoch)
+    if (steps, epochs, least_epochs) == (0, 0, 0):
         return start, _Advance(start == end)
     trained = in_epoch(before) or not source.is_same_epoch
     most_steps = (source.instructions + 1) // _INSTRUCTIONS_PER_STEP
     most_epochs = (source.instructions + _INSTRUCTIONS_PER_EPOCH - 1) // _INSTRUCTIONS_PER_EPOCH
-    possible = trained and 0 <= steps <= most_steps and 0 <= epochs <= most_epochs
+    possible = trained and 0 <= steps <= most_steps and least_epochs <= epochs <= most_epochs
     if not possible or (epochs == 0 and start.epoch_start_data_index != end.epoch_start_data_index):
         return start, _Advance(by_training=False)
     return start, _Advance(True, steps, epochs)
@@ -95,13 +97,19 @@ def _transition(source: EventSource, advanced: _Advance) -> Iterator[RunEvent]:
 def _ended_epochs(source: EventSource, completed: int) -> Iterator[RunEvent]:
     """The ends of epochs, and the beginnings of those that began and ended between the observations."""
     before, after = source.before, source.after
-    first = _epoch(before)
+    first, unseen_from = _epoch(before), _epoch(before)
     if in_epoch(before):
         if not source.is_same_epoch:
-            yield _end(source, first, completed=completed > 0 or before.run_state.is_active, observed=False)
-        elif not in_epoch(after):
-            yield _end(source, first, completed=_has_rounds(after), observed=True)
-    unseen = [*range(first + in_epoch(before), first + completed)]
+            # An epoch whose warmup was interrupted by a pause begins again with the same number.
+            later = int(not in_epoch(after) and _has_rounds(after))
+            is_complete = before.run_state.is_active or completed > later
+            yield _end(source, first, completed=is_complete, observed=False)
+            unseen_from += is_complete
+        else:
+            unseen_from += 1
+            if not in_epoch(after):
+                yield _end(source, first, completed=_has_rounds(after), observed=True)
+    unseen = [*range(unseen_from, first + completed)]
     latest = None if source.is_same_epoch or in_epoch(after) else _latest_epoch(after)
     if latest is not None and latest not in unseen:
         unseen.append(latest)
