@@ -57,6 +57,9 @@
     │   └── DiskFull
     ├── NotReached                 14  what was waited for did not happen in time
     ├── CannotBeReached            15  what was waited for can no longer happen
+    ├── WorkersError               16  a failure of the worker supervisor
+    │   ├── EngineUnavailable
+    │   └── LaunchFailed
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
         └── HungUp                129  SIGHUP: the terminal was closed
@@ -106,6 +109,7 @@ class ExitCode(IntEnum):
     FILES = 13
     NOT_REACHED = 14
     NEVER = 15
+    WORKERS = 16
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -646,6 +650,28 @@ class CannotBeReached(PsycheError):
     step: int | None = None
     epoch: int | None = None
     members: int | None = None
+
+
+class WorkersError(PsycheError):
+    """A failure of the daemon that supervises workers, or of the place where they run."""
+
+    exit_code = ExitCode.WORKERS
+
+
+class EngineUnavailable(WorkersError):
+    """The place where workers run cannot be reached, or its optional package is not installed."""
+
+    engine: str | None = None
+
+
+class LaunchFailed(WorkersError):
+    """A worker process that could not be started: nothing of it runs.
+
+    ``worker`` is the name of the launch, and ``program`` the first word of its command.
+    """
+
+    worker: str | None = None
+    program: str | None = None
 
 
 class Interrupted(PsycheError):
