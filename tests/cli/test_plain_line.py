@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psyche_cli.cli.command_line import CommandLine
 from psyche_cli.cli.command_tree import root_command
 from psyche_cli.cli.options import VARIABLES
 from psyche_cli.cli.plain_line import plain_line
+from psyche_cli.cli.sessions import Declaration
 from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.limits import U64_MAX
+from tests.support.counts import repetitions
 
 VERBS = [verb.name for section in SECTIONS for verb in section.verbs]
 GROUPS = {verb.name for section in SECTIONS for verb in section.verbs if verb.verbs}
@@ -27,6 +32,32 @@ TEXTS += ["json", "human", "JSON", "yes", "true", "--resume", "-q", "owner.json"
 def flags_of(verb: str) -> list[str]:
     command: Any = root_command().get_command(None, verb)
     return [flag for parameter in command.params for flag in parameter.opts if flag.startswith("-")]
+
+
+def declaration_of(verb: str) -> Declaration:
+    [module] = [each.module for section in SECTIONS for each in section.verbs if each.name == verb]
+    declaration: Declaration = importlib.import_module(f"psyche_cli.cli.commands.{module}").command
+    return declaration
+
+
+def plain_options(verb: str) -> list[tuple[Any, Parameter]] | None:
+    """The options of a verb that are read without Typer, with their declarations. None if no line of it is."""
+    command: Any = root_command().get_command(None, verb)
+    declaration = declaration_of(verb)
+    if declaration.open_options or any(parameter.param_type_name == "argument" for parameter in command.params):
+        return None
+    return [
+        (option, declaration.parameters[option.name])
+        for option in command.params
+        if option.name in declaration.parameters and (not option.multiple or "--rpc" in option.opts)
+    ]
+
+
+OPTIONS = {verb: options for verb in VERBS if verb not in GROUPS and (options := plain_options(verb)) is not None}
+PLAIN_VERBS = sorted(OPTIONS)
+VARIABLES_OF_OTHER_VERBS = {
+    verb: sorted(variable for flag, variable in VARIABLES.items() if flag not in flags_of(verb)) for verb in PLAIN_VERBS
+}
 
 
 def environment_with(variables: dict[str, str]) -> Environment:
@@ -44,44 +75,73 @@ def environment_with(variables: dict[str, str]) -> Environment:
     )
 
 
+def text_values() -> st.SearchStrategy[str]:
+    """Values of an option that takes any text: not empty, and no option itself. No process receives a NUL."""
+    texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5)
+    return st.one_of(st.sampled_from(TEXTS), texts).map(
+        lambda text: text if text.strip("-") == text != "" else f"x{text}"
+    )
+
+
+def values_of(option: Any, declared: Parameter) -> st.SearchStrategy[str]:
+    """Valid values of an option."""
+    [metadata] = declared.annotation.__metadata__
+    if hasattr(option.type, "choices"):
+        return st.sampled_from(option.type.choices)
+    if option.type.name == "parse":
+        bounds = metadata.min or 0, U64_MAX if metadata.max is None else metadata.max
+        return st.one_of(st.sampled_from(bounds), st.integers(*bounds)).map(str)
+    return text_values()
+
+
 @st.composite
-def expected_options(draw: st.DrawFn, verb: str) -> list[list[str]]:
-    """The required options of a verb and a few others, most of them with a value of their type."""
-    command: Any = root_command().get_command(None, verb)
-    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
-    words = []
-    for parameter in options:
-        if not parameter.required and draw(st.integers(0, 3)):
+def plain_lines(draw: st.DrawFn) -> tuple[list[str], dict[str, str]]:
+    """A valid command line that is parsed without Typer, and its environment variables."""
+    verb = draw(st.sampled_from(PLAIN_VERBS))
+    output = [["-q"], ["--quiet"], ["--verbose"], ["-v"], ["--output", "json"], ["--output=human"]]
+    before, after = draw(
+        st.sampled_from([([], []), *(([one], []) for one in output), *(([], [one]) for one in output)])
+    )
+    variables = draw(
+        st.dictionaries(st.sampled_from(VARIABLES_OF_OTHER_VERBS[verb]), st.sampled_from(TEXTS), max_size=1)
+    )
+    parts = [*after]
+    for option, declared in OPTIONS[verb]:
+        if not option.required and draw(st.integers(0, 3)):
             continue
-        flag = draw(st.sampled_from(parameter.opts))
-        kind = parameter.type.name
-        values = getattr(parameter.type, "choices", ["7", "0"] if "integer" in kind else ["my-run", "1", "x=y", "é"])
-        words.append([flag] if parameter.is_flag else [flag, draw(st.sampled_from(values))])
-    return words
+        values = st.just("") if option.is_flag else values_of(option, declared)
+        variable = next((VARIABLES[flag] for flag in option.opts if flag in VARIABLES), None)
+        if variable and not option.is_flag and draw(st.booleans()):
+            variables[variable] = draw(values)
+            continue
+        for _ in range(draw(st.integers(1, 3)) if option.multiple else 1):
+            flag, value = draw(st.sampled_from(option.opts)), draw(values)
+            joined = flag.startswith("--") and draw(st.booleans())
+            parts.append([flag] if option.is_flag else [f"{flag}={value}"] if joined else [flag, value])
+    return [word for part in (*before, [verb], *draw(st.permutations(parts))) for word in part], variables
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> list[str]:
-    """Command lines of a verb: mostly with its own options, and mostly with a value for each option that takes one."""
-    verb = draw(st.sampled_from([verb for verb in VERBS if verb not in GROUPS]))
-    flags = [*flags_of(verb), *ROOT_OPTIONS]
-    values = st.one_of(st.sampled_from(TEXTS), st.text(max_size=5))
-    option = st.one_of(
-        st.tuples(st.sampled_from(flags), values).map(list),
-        st.tuples(st.sampled_from(flags), values).map(lambda pair: ["=".join(pair)]),
-        st.tuples(st.sampled_from(flags), values).map(lambda pair: ["".join(pair)]),
-        st.sampled_from(flags).map(lambda flag: [flag]),
-        values.map(lambda value: [value]),
+def disturbed_lines(draw: st.DrawFn) -> tuple[list[str], dict[str, str]]:
+    """A valid command line with one more option or word, or with one word less, and often with another variable."""
+    words, variables = draw(plain_lines())
+    place = draw(st.integers(0, len(words) - 1))
+    flags = st.sampled_from([*flags_of(next(word for word in words if word in PLAIN_VERBS)), *ROOT_OPTIONS])
+    values = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_characters="\0"), max_size=5))
+    pairs = st.tuples(flags, values)
+    more = draw(
+        st.one_of(
+            pairs.map(list),
+            pairs.map(lambda pair: ["=".join(pair)]),
+            pairs.map(lambda pair: ["".join(pair)]),
+            flags.map(lambda flag: [flag]),
+            values.map(lambda value: [value]),
+            st.just([]),
+        )
     )
-    expected = draw(expected_options(verb))
-    before = draw(
-        st.lists(st.sampled_from([["-q"], ["--verbose"], ["--output", "json"], ["--output=human"]]), max_size=1)
-    )
-    after = draw(st.lists(option, max_size=1)) + expected
-    return [word for part in (*before, [verb], *after) for word in part]
-
-
-VALUES_OF_VARIABLES = st.dictionaries(st.sampled_from(sorted(VARIABLES.values())), st.sampled_from(TEXTS), max_size=2)
+    rest = words[place:] if more else words[place + 1 :]
+    others = st.dictionaries(st.sampled_from(sorted(VARIABLES.values())), st.sampled_from(TEXTS), max_size=1)
+    return [*words[:place], *more, *rest], {**variables, **draw(others)}
 
 
 def check_same(words: list[str], variables: dict[str, str]) -> bool:
@@ -106,9 +166,15 @@ def check_same(words: list[str], variables: dict[str, str]) -> bool:
     return True
 
 
-@given(lines(), VALUES_OF_VARIABLES)
-def test_both_readings_are_the_same(words: list[str], variables: dict[str, str]) -> None:
-    assume(check_same(words, variables))
+@given(plain_lines())
+def test_both_readings_are_the_same(line: tuple[list[str], dict[str, str]]) -> None:
+    assert check_same(*line)
+
+
+@settings(max_examples=repetitions(400))
+@given(disturbed_lines())
+def test_what_is_not_left_to_typer_is_read_as_typer_does(line: tuple[list[str], dict[str, str]]) -> None:
+    check_same(*line)  # a tenth is not left to Typer; the others take no time
 
 
 def has_single_options_only(verb: str) -> bool:

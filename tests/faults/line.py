@@ -216,6 +216,7 @@ class FaultyLine:
         raise Killed
 
     def _end_at(self, body: bytes, signature: str | None) -> None:
+        self.faucet_requests += signature == AIRDROP
         if self._chance.random() < 0.5:
             self._handle(body)
             if signature is not None:
@@ -223,10 +224,11 @@ class FaultyLine:
         self.kill()
 
     def _interrupted(self, body: bytes, signature: str | None, timeout: float) -> bytes:
-        executes = self._chance.random() < 0.5
+        executes = self._chance.random() < self._schedule.interrupted_is_executed
         self.met.add("Ctrl-C")
         self.log.append(f"{self._clock.now:.2f} Ctrl-C, {'executed' if executes else 'not executed'}")
         self._clock.now += self._chance.uniform(0, timeout)
+        self.faucet_requests += signature == AIRDROP
         if executes:
             self._handle(body)
             if signature is not None:

@@ -135,6 +135,7 @@ class Schedule:
         self.silent_from = chance.randrange(14) if chance.random() < 0.1 else None
         self.interrupt_request = chance.randrange(16) if chance.random() < 0.1 else None
         self.interrupt_sleep = chance.randrange(12) if chance.random() < 0.08 else None
+        self.interrupted_is_executed = 0.5
         # A second endpoint of the validator, with trouble of its own; both have the faults above.
         self.trouble = Trouble.draw(chance) if chance.random() < ENDPOINTS_SHARE else None
         # Set by tests in which the process is killed: at a request, or at a wait or a write to the journal.
