@@ -28,6 +28,8 @@ SCHEMA_AND_LAYOUT = {"run_config/schema.py", "protocol/layouts/v1.py"}
 WHOLE_TYPES = {f"2 ** {bits}{less}" for bits in (16, 32, 64) for less in ("", " - 1")} | {"1 << 64"}
 SIZES = {1232, 119_160, 8899}
 """Numbers with a single meaning in the whole package."""
+GENERATED = "_pb2"
+"""Part of the names of generated modules, which repeat themselves."""
 SHORTEST_FUNCTION, SHORTEST_CONSTANT = 40, 20
 """Shorter code may be repeated; in characters."""
 
@@ -41,6 +43,7 @@ def nodes() -> Nodes:
     return [
         (path.relative_to(PACKAGE).as_posix(), node)
         for path in sorted(PACKAGE.rglob("*.py"))
+        if GENERATED not in path.name
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     ]
 
