@@ -1,0 +1,109 @@
+"""The daemon's side of telemetry: numbers events, writes them in batches, and then passes them to listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Condition, Thread
+from typing import Final
+
+from psyche_cli.workers.telemetry.database import Database, Submission, Totals, Written
+from psyche_cli.workers.telemetry.events import Batch, Receipt, Stream
+from psyche_cli.workers.telemetry.rings import Listener, Rings
+
+FILE_NAME: Final = "telemetry.sqlite"
+MOST_WAITING: Final = 65_536
+"""The maximum number of events that wait for the database."""
+
+
+class TelemetryBusy(Exception):
+    """Too many events wait for the database. The proxy keeps the batch and sends it again."""
+
+
+class TelemetryClosed(Exception):
+    """The daemon is ending. The proxy keeps the batch and sends it to the next daemon."""
+
+
+class Ingest:
+    """Receives the batches of all proxies. Safe to use from any thread.
+
+    The file is in ``folder``, which is created. One thread writes: all batches that have come while it was writing
+    form the next transaction.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._database = Database(folder / FILE_NAME)
+        self._rings = Rings(self._database)
+        self._changed = Condition()
+        self._waiting: list[tuple[Submission, Future[Receipt]]] = []
+        self._waiting_events = 0
+        self._closed = False
+        self._thread = Thread(target=self._write_batches, name="telemetry", daemon=True)
+        self._thread.start()
+
+    def publish(self, run: str, worker: str, batch: Batch) -> Future[Receipt]:
+        """Store a batch of a worker. Returns at once; the future has the receipt once the events are in the database.
+
+        The future raises sqlite3.Error if the database cannot be written, for example because the disk is full: nothing
+        of the batch is stored, and the proxy sends it again. Raises TelemetryBusy and TelemetryClosed.
+        """
+        future: Future[Receipt] = Future()
+        # A caller that stops waiting does not cancel it.
+        future.set_running_or_notify_cancel()
+        with self._changed:
+            if self._closed:
+                raise TelemetryClosed("The daemon is ending.")
+            if self._waiting_events + len(batch.events) > MOST_WAITING:
+                raise TelemetryBusy("Too many events wait for the database.")
+            self._waiting.append((Submission(run, worker, batch), future))
+            self._waiting_events += len(batch.events)
+            self._changed.notify()
+        return future
+
+    def listen(self, run: str, stream: Stream, since_seq: int, notify: Callable[[], None]) -> Listener:
+        """Follow a stream of a run; see ``Rings.listen``."""
+        return self._rings.listen(run, stream, since_seq, notify)
+
+    def last_seq(self, run: str, stream: Stream) -> int:
+        """The sequence number of the last event of a run, 0 if there is none."""
+        return self._database.last_seq(run, stream)
+
+    def totals(self, run: str) -> dict[str, Totals]:
+        """What each worker of a run has reported, by worker."""
+        return self._database.totals(run)
+
+    def delete(self, run: str) -> None:
+        """Delete all telemetry of a run that has ended."""
+        self._database.delete(run)
+        self._rings.forget(run)
+
+    def close(self) -> None:
+        """Write what has been received, and close the database."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+        self._database.close()
+
+    def _write_batches(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if not self._waiting:
+                    return
+                waiting, self._waiting, self._waiting_events = self._waiting, [], 0
+            self._write([submission for submission, _ in waiting], [future for _, future in waiting])
+
+    def _write(self, submissions: list[Submission], futures: list[Future[Receipt]]) -> None:
+        try:
+            written: list[Written] = self._database.store(submissions)
+        except Exception as error:  # the thread continues with the next batches
+            for future in futures:
+                future.set_exception(error)
+            return
+        for submission, result, future in zip(submissions, written, futures, strict=True):
+            if result.events:
+                self._rings.push(submission.run, submission.batch.stream, result.events)
+            future.set_result(result.receipt)
