@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
+from psyche_cli.errors import LaunchFailed
+
 Stream: TypeAlias = Literal["stdout", "stderr"]
 
-MARK: Final = "PSYCHE_WORKER_MARK"
-"""The variable that identifies the processes of a launch. Its value is random and differs for each launch."""
 LOG_PART: Final = 65_536
 """Bytes of a log that are read at once by default."""
 GRACE_SECONDS: Final = 5.0
@@ -25,17 +25,17 @@ class Launch(NamedTuple):
 
     ``name`` identifies the launch: an engine starts a name only once until it is forgotten. It consists of letters,
     digits, dots, dashes and underscores. ``argv`` is the command, ``env`` the variables that are added to those that a
-    worker inherits, and ``folder`` the working directory. ``stdout`` and ``stderr`` are appended to. ``gpus`` is the
-    number of GPUs and ``cpus`` the number of CPUs that an engine with a scheduler requests. ``slots`` are the GPUs of
-    this machine that the worker may use, for an engine without a scheduler.
+    worker inherits, and ``folder`` the working directory. The worker's output is appended to ``stdout_log`` and
+    ``stderr_log``. ``gpus`` is the number of GPUs and ``cpus`` the number of CPUs that an engine with a scheduler
+    requests. ``slots`` are the GPUs of this machine that the worker may use, for an engine without a scheduler.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
     folder: Path
-    stdout: Path
-    stderr: Path
+    stdout_log: Path
+    stderr_log: Path
     slots: tuple[int, ...] = ()
     gpus: int = 0
     cpus: float = 0
@@ -125,6 +125,30 @@ class Engine(Protocol):
         ...
 
 
-def is_launch_name(name: str) -> bool:
-    """Whether a text can be the name of a launch."""
-    return _NAME.fullmatch(name) is not None
+def check_name(launch: Launch) -> None:
+    """Raise LaunchFailed if a launch has no valid name."""
+    if not _NAME.fullmatch(launch.name):
+        raise refusal(launch, "its name is invalid")
+
+
+def refusal(launch: Launch, reason: str, hint: str = "") -> LaunchFailed:
+    """The error for a launch that failed for ``reason``."""
+    return LaunchFailed(
+        f"The worker {launch.name} cannot be started: {reason}.",
+        hint=hint,
+        worker=launch.name,
+        program=launch.argv[0] if launch.argv else None,
+    )
+
+
+def condition(found: Mapping[str, object]) -> Condition:
+    """The condition of a worker as reported by its HeldProcess."""
+    if "lost" in found:
+        return Lost(str(found["lost"]))
+    if "running" in found:
+        return Running(_number(found["running"]) or 0)
+    return Exited(_number(found["code"]), _number(found["signal"]))
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None

@@ -1,0 +1,110 @@
+"""The places where the tests of engines run workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from psyche_cli.workers.engines.engine import Condition, Engine, Launch, Running
+from psyche_cli.workers.engines.holder import marked_processes
+from psyche_cli.workers.engines.local import LocalEngine
+from tests.support.patience import PATIENCE
+
+PAUSE = 0.02
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(PAUSE)
+
+
+class Place:
+    """A folder with an engine, and what it takes to look at the processes of its workers."""
+
+    kind = "local"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.work = folder / "work"
+        self.work.mkdir()
+        self.marks: set[str] = set()
+        self.engine = self.open()
+
+    def open(self) -> Engine:
+        """A new engine with the same folder, as a new daemon opens it."""
+        return LocalEngine(self.folder / "engine", {**os.environ, "RAW_WALLET_PRIVATE_KEY": "secret"})
+
+    def task(self, name: str, *argv: str, **more: object) -> Launch:
+        """A launch with the logs NAME.out and NAME.err."""
+        logs = self.folder / "logs"
+        launch = Launch(name, argv, {}, self.work, logs / f"{name}.out", logs / f"{name}.err")
+        return launch._replace(**more)
+
+    def python(self, name: str, code: str, **more: object) -> Launch:
+        """A launch of Python code."""
+        return self.task(name, sys.executable, "-c", code, **more)
+
+    def start(self, launch: Launch) -> str:
+        handle = self.engine.launch(launch)
+        self.marks.add(handle.rpartition(":")[2])
+        return handle
+
+    def end_of(self, handle: str, engine: Engine | None = None) -> Condition:
+        """How a worker ended."""
+        found: list[Condition] = []
+        until(lambda: found.append((engine or self.engine).poll(handle)) or not isinstance(found[-1], Running))
+        return found[-1]
+
+    def printed(self, handle: str, text: bytes) -> None:
+        """Wait until a worker has printed a text."""
+        until(lambda: text in self.engine.read_log(handle, "stdout"))
+
+    def pids(self, handle: str) -> list[int]:
+        """The processes of a worker and its holder."""
+        return marked_processes(handle.rpartition(":")[2])
+
+    def holder(self, handle: str) -> int:
+        """The process that holds a worker: the one whose command names the holder's module."""
+        found = [pid for pid in self.pids(handle) if b"holder.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert len(found) == 1
+        return found[0]
+
+    def kill_holder(self, handle: str) -> None:
+        os.kill(self.holder(handle), signal.SIGKILL)
+
+    def launch_and_die(self, launch: Launch) -> None:
+        """Launch a worker in another process that is then killed, as a daemon may be."""
+        document = json.dumps([*launch], default=str)
+        code = (
+            "import json, os, signal, sys; from pathlib import Path; from psyche_cli.workers.engines.engine import *; "
+            f"{self.opening()}; name, argv, env, *paths = json.loads(sys.argv[2]); "
+            "engine.launch(Launch(name, tuple(argv), env, *map(Path, paths[:3]))); os.kill(os.getpid(), signal.SIGKILL)"
+        )
+        ended = subprocess.run([sys.executable, "-c", code, str(self.folder / "engine"), document], check=False)
+        assert ended.returncode == -signal.SIGKILL
+        handle = self.engine.find(launch.name)
+        assert handle
+        self.marks.add(handle.rpartition(":")[2])
+
+    def opening(self) -> str:
+        """Python code that opens the engine of the folder ``sys.argv[1]``."""
+        return "from psyche_cli.workers.engines.local import LocalEngine; engine = LocalEngine(Path(sys.argv[1]))"
+
+    def close(self) -> None:
+        """Forget all workers; nothing of them may be left."""
+        for name in self.engine.names():
+            handle = self.engine.find(name)
+            assert handle
+            self.engine.forget(handle)
+        assert self.engine.names() == ()
+        self.engine.close()
+        assert {mark: marked_processes(mark) for mark in self.marks if marked_processes(mark)} == {}
