@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from psyche_cli.workers.engines.engine import Condition, Engine, Launch, Running
 from psyche_cli.workers.engines.holder import marked_processes
@@ -17,6 +19,8 @@ from psyche_cli.workers.engines.local import LocalEngine
 from tests.support.patience import PATIENCE
 
 PAUSE = 0.02
+HOLDER = b"holder.py"
+"""A part of the command of the process that holds a worker."""
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -43,13 +47,13 @@ class Place:
         """A new engine with the same folder, as a new daemon opens it."""
         return LocalEngine(self.folder / "engine", {**os.environ, "RAW_WALLET_PRIVATE_KEY": "secret"})
 
-    def task(self, name: str, *argv: str, **more: object) -> Launch:
+    def task(self, name: str, *argv: str, **more: Any) -> Launch:
         """A launch with the logs NAME.out and NAME.err."""
         logs = self.folder / "logs"
         launch = Launch(name, argv, {}, self.work, logs / f"{name}.out", logs / f"{name}.err")
         return launch._replace(**more)
 
-    def python(self, name: str, code: str, **more: object) -> Launch:
+    def python(self, name: str, code: str, **more: Any) -> Launch:
         """A launch of Python code."""
         return self.task(name, sys.executable, "-c", code, **more)
 
@@ -60,23 +64,26 @@ class Place:
 
     def end_of(self, handle: str, engine: Engine | None = None) -> Condition:
         """How a worker ended."""
-        found: list[Condition] = []
-        until(lambda: found.append((engine or self.engine).poll(handle)) or not isinstance(found[-1], Running))
-        return found[-1]
+        engine = engine or self.engine
+        until(lambda: not isinstance(engine.poll(handle), Running))
+        return engine.poll(handle)
 
     def printed(self, handle: str, text: bytes) -> None:
         """Wait until a worker has printed a text."""
         until(lambda: text in self.engine.read_log(handle, "stdout"))
 
     def pids(self, handle: str) -> list[int]:
-        """The processes of a worker and its holder."""
-        return marked_processes(handle.rpartition(":")[2])
+        """The processes of a worker, without its holder."""
+        return [pid for pid, command in self._commands(handle) if HOLDER not in command]
 
     def holder(self, handle: str) -> int:
-        """The process that holds a worker: the one whose command names the holder's module."""
-        found = [pid for pid in self.pids(handle) if b"holder.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        assert len(found) == 1
-        return found[0]
+        """The process that holds a worker."""
+        return next(pid for pid, command in self._commands(handle) if HOLDER in command)
+
+    def _commands(self, handle: str) -> Iterator[tuple[int, bytes]]:
+        for pid in marked_processes(handle.rpartition(":")[2]):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                yield pid, Path(f"/proc/{pid}/cmdline").read_bytes()
 
     def kill_holder(self, handle: str) -> None:
         os.kill(self.holder(handle), signal.SIGKILL)

@@ -48,17 +48,10 @@ def test_a_signal_reaches_the_whole_group(place: Place) -> None:
     code = TREE.format(setup="", end="[child.wait() for child in children]; time.sleep(1000)")
     handle = place.start(place.python("tree", code))
     place.printed(handle, b"ready")
-    assert len(place.pids(handle)) >= 5  # the holder, the worker, its children, and one of theirs
+    assert len(place.pids(handle)) >= 4  # the worker, its children, and one of theirs
     place.engine.signal(handle, signal.SIGTERM)
     assert place.end_of(handle) == Exited(signal=signal.SIGTERM)
-    assert [pid for pid in place.pids(handle) if pid != place_holder(place, handle)] == []
-
-
-def place_holder(place: Place, handle: str) -> int:
-    try:
-        return place.holder(handle)
-    except (AssertionError, FileNotFoundError):  # it has ended
-        return 0
+    assert place.pids(handle) == []
 
 
 def test_a_worker_that_ignores_sigterm_is_stopped_and_killed(place: Place) -> None:
@@ -67,12 +60,11 @@ def test_a_worker_that_ignores_sigterm_is_stopped_and_killed(place: Place) -> No
     place.printed(handle, b"ready")
     for number in (signal.SIGTERM, signal.SIGSTOP):
         place.engine.signal(handle, number)
-    pid = next(iter(place.pids(handle)))
     assert isinstance(place.engine.poll(handle), Running)
     until(lambda: any(state_of(pid) == "T" for pid in place.pids(handle)))
     place.engine.signal(handle, signal.SIGKILL)
     assert place.end_of(handle) == Exited(signal=signal.SIGKILL)
-    until(lambda: pid not in place.pids(handle))
+    assert place.pids(handle) == []
 
 
 def state_of(pid: int) -> str:
@@ -86,7 +78,7 @@ def test_what_a_worker_leaves_behind_is_ended_with_it(place: Place) -> None:
     code = TREE.format(setup='subprocess.Popen(["setsid", "sleep", "1000"])', end="os._exit(0)")
     handle = place.start(place.python("leaver", code))
     assert place.end_of(handle) == Exited(code=0)
-    assert [pid for pid in place.pids(handle) if pid != place_holder(place, handle)] == []
+    assert place.pids(handle) == []
 
 
 def test_a_worker_does_not_outlive_a_killed_holder(place: Place) -> None:
