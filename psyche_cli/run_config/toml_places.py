@@ -50,6 +50,7 @@ class Places:
         self._keys: dict[str, _Span] = {}
         self._values: dict[str, _Span] = {}
         self._implied: dict[str, _Span] = {}
+        self._counts: dict[str, int] = {}
         self._omitted: list[_Omission] = []
         with contextlib.suppress(RecursionError):  # a value nested that deeply is invalid as a whole
             self._document()
@@ -108,6 +109,11 @@ class Places:
             table = parts[-1]
             self._imply(parts[:-1], _Span(start, self._at))
             self._keys.setdefault(table, _Span(start, self._at))
+            if brackets == 2:
+                count = self._counts.get(table, 0)
+                self._counts[table] = count + 1
+                table = f"{table}[{count}]"
+                self._keys[table] = _Span(start, self._at)
 
     def _pair(self, table: str) -> None:
         start = self._at

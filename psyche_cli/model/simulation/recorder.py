@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from psyche_cli.model.committee import quorum
 from psyche_cli.model.instructions import Instruction
 from psyche_cli.model.older import is_last_round
 from psyche_cli.model.outcomes import Outcome
 from psyche_cli.model.simulation.history import EpochEnd, EpochRecord, History, Visit
-from psyche_cli.model.simulation.world import World
 from psyche_cli.model.states import CoordinatorState, OlderState
 from psyche_cli.model.transitions import steps_left
 from psyche_cli.protocol.run_states import RunState
@@ -27,10 +27,18 @@ class _OpenEpoch(NamedTuple):
     end: EpochEnd | None = None
 
 
-class Recorder:
-    """The visits and the epochs of a world, from the time of its creation."""
+class Observed(Protocol):
+    """A run at a time, which calls ``observe`` after every instruction, as ``World`` does."""
 
-    def __init__(self, world: World) -> None:
+    state: CoordinatorState
+    now: int
+    observe: Callable[[CoordinatorState, Instruction, bytes, Outcome], None]
+
+
+class Recorder:
+    """The visits and the epochs of a run, from the time of its creation."""
+
+    def __init__(self, world: Observed) -> None:
         self.history = History()
         self.epochs: list[EpochRecord] = []
         self._world = world
