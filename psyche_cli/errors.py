@@ -59,7 +59,8 @@
     ├── CannotBeReached            15  what was waited for can no longer happen
     ├── WorkersError               16  a failure of the worker supervisor
     │   ├── EngineUnavailable
-    │   └── LaunchFailed
+    │   ├── LaunchFailed
+    │   └── RehearsalError
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
         └── HungUp                129  SIGHUP: the terminal was closed
@@ -672,6 +673,12 @@ class LaunchFailed(WorkersError):
 
     worker: str | None = None
     program: str | None = None
+
+
+class RehearsalError(WorkersError):
+    """A rehearsal that cannot begin or go on."""
+
+    run_id: str | None = None
 
 
 class Interrupted(PsycheError):

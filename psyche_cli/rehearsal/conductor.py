@@ -91,8 +91,7 @@ class Conductor:
 
     ``members`` are numbers. ``hangs_until`` returns when a hang that was planned ends, for a member that does not
     respond and the time: Unix seconds, or None if it never ends; it raises LookupError if no hang was planned.
-    ``events`` are times at which something else may happen, after which all members look again. ``observe`` is called
-    after every turn and every move of the clock, with the members that just reported.
+    ``observe`` is called after every turn and every move of the clock, with the members that just reported.
     """
 
     def __init__(
@@ -101,7 +100,6 @@ class Conductor:
         members: Iterable[int],
         *,
         hangs_until: Callable[[int, int], int | None],
-        events: Iterable[int] = (),
         patience: Patience | None = None,
         observe: Callable[[Mapping[int, TurnReport]], None] = lambda _: None,
         until: int | None = None,
@@ -109,7 +107,6 @@ class Conductor:
         self._stage = stage
         self._members = {number: _Member() for number in sorted(members)}
         self._hangs_until = hangs_until
-        self._events = sorted(events)
         self._patience = patience or Patience()
         self._observe = observe
         self._until = until
@@ -133,7 +130,6 @@ class Conductor:
             if self._until is not None and following > self._until:
                 return "too-long"
             self._stage.warp_to(following)
-            self._events = [time for time in self._events if time > following]
             for member in self._present().values():
                 wake = member.report.wake_at
                 member.is_due = member.is_due or 0 < wake <= following
@@ -146,8 +142,8 @@ class Conductor:
         return {number: member for number, member in self._members.items() if number not in gone}
 
     def _next_time(self, now: int) -> int | None:
-        """The earliest later time at which a member, or something else, acts."""
-        times = [time for time in self._events if time > now]
+        """The earliest later time at which a member acts."""
+        times = []
         for member in self._present().values():
             if member.is_hung:
                 times += [] if member.returns_at is None else [max(member.returns_at, now + 1)]

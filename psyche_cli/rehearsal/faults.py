@@ -232,7 +232,6 @@ def _kinds(found: object, reader: Reader) -> tuple[FaultKind, ...]:
     return tuple(one for one in found if one in KINDS)
 
 
-
 class FaultsSeen:
     """The faults of one member, or of several, from when they begin. ``started_at`` is the start, in Unix seconds.
 

@@ -94,7 +94,7 @@ class RunRecord:
     def observe(self, state: CoordinatorState, now: int) -> None:
         """Record the state of the run at a time."""
         before, self._world.state, self._world.now = self._world.state, state, now
-        self._world.observe(before, Tick(), b"", Outcome(state))
+        self._world.observe(before, Tick(), b"", Outcome(state, ()))
         self._follow_round(state, now)
 
     def _follow_round(self, state: CoordinatorState, now: int) -> None:
