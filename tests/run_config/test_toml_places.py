@@ -64,7 +64,7 @@ def seen(key: str, rule: str = "WrongType", text: str = TEXT) -> tuple[int, int,
         ("model.LLM.when", (12, 8, "1979-05-27 07:32:00")),
         ("model.LLM.lr_schedule", (15, 1, "[ model . LLM . lr_schedule . Cosine ]")),
         ("model.LLM.lr_schedule.Cosine.名前", (16, 8, '"日本語"')),
-        ("list.x", (18, 5, "1")),
+        ("list[0].x", (18, 5, "1")),
     ],
 )
 def test_a_value_is_found(key: str, expected: tuple[int, int, str]) -> None:
