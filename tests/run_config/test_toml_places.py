@@ -187,7 +187,8 @@ def test_the_scanner_reads_whatever_the_parser_accepts(parts: list[tuple[str, st
         text += f"k{number} = "
         expected[f"{table}k{number}"] = (text.count("\n") + 1, len(text) - text.rfind("\n"))
         text += value + after.format(number) + "\n"
-        table = f"t{number}." if "[t" in after else table
+        if "[t" in after:
+            table = f"t{number}[0]." if "[[" in after else f"t{number}."
     tomli.loads(text)
     places = Places(text)
     for key, at in expected.items():
