@@ -38,6 +38,8 @@ ALLOWED = {
     ("workers/engines/held_process.py", "os.write"): "a signal to the process that holds a worker",
     ("workers/engines/holder.py", "os.dup2"): "the streams of the process that holds a worker",
     ("workers/engines/holder.py", "os.write"): "the report of that process to the engine, through a pipe",
+    ("workers/telemetry/proxy.py", "os.write"): "the output of a worker, which this process copies to its log",
+    ("workers/telemetry/proxy.py", "worker.stdout"): "the pipe from which the output of a worker is read",
 }
 """Code that could write to a standard stream but is allowed to, by file and expression, with the reason."""
 

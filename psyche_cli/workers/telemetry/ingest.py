@@ -11,6 +11,7 @@ from typing import Final
 from psyche_cli.workers.telemetry.database import Database, Submission, Totals, Written
 from psyche_cli.workers.telemetry.events import Batch, Receipt, Stream
 from psyche_cli.workers.telemetry.rings import Listener, Rings
+from psyche_cli.workers.telemetry.unsent import read_unsent
 
 FILE_NAME: Final = "telemetry.sqlite"
 MOST_WAITING: Final = 65_536
@@ -61,6 +62,16 @@ class Ingest:
             self._waiting_events += len(batch.events)
             self._changed.notify()
         return future
+
+    def collect_unsent(self, run: str, worker: str, path: Path) -> int:
+        """Store what a proxy could not send before it ended, and remove its file. Waits for the database.
+
+        Returns the number of events that are new. Raises OSError, sqlite3.Error, TelemetryBusy and TelemetryClosed; the
+        file then remains, and nothing of it is stored twice when this is repeated.
+        """
+        accepted = sum(self.publish(run, worker, batch).result().accepted for batch in read_unsent(path))
+        path.unlink(missing_ok=True)
+        return accepted
 
     def listen(self, run: str, stream: Stream, since_seq: int, notify: Callable[[], None]) -> Listener:
         """Follow a stream of a run; see ``Rings.listen``."""

@@ -29,8 +29,9 @@ MOST_FIELDS: Final = 64
 """The maximum number of values and texts of a line."""
 MOST_TEXT_CHARACTERS: Final = 1024
 """The maximum length of a text."""
+MOST_NUMBER: Final = (1 << 63) - 1
+"""The maximum of steps, episodes, and times in nanoseconds."""
 
-_MOST_NUMBER: Final = (1 << 63) - 1
 _MICROSECOND: Final = 1000
 _MOST_SECONDS: Final = 9_000_000_000
 """In the year 2255; in nanoseconds it still fits into 64 bits."""
@@ -40,23 +41,47 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 _IGNORED: Final = frozenset(("type", "time", "run_id", "worker_id"))
 
 
+class LineSplitter:
+    """Divides output into lines. Of a line that is too long to be parsed, only its beginning is kept."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+
+    def feed(self, output: bytes) -> list[bytes]:
+        """The lines that ``output`` completes, without line breaks."""
+        first, *others = output.split(b"\n")
+        lines = [self._begun + first, *others] if len(self._begun) <= MOST_LINE_BYTES else [self._begun, *others]
+        self._begun = lines.pop()[: MOST_LINE_BYTES + 1]
+        return lines
+
+    def rest(self) -> list[bytes]:
+        """What follows the last line break, at the end of the output."""
+        rest, self._begun = self._begun, b""
+        return [rest] if rest else []
+
+
 class MalformedLine(ValueError):
     """A line that was meant as telemetry, and violates the format. The message says how, without quoting the line."""
 
 
-def parse(line: bytes, now: int) -> Event | None:
+def parse(line: bytes, now: int, most_bytes: int = MOST_LINE_BYTES) -> Event | None:
     """The event that a line reports, or None if it is ordinary output.
 
     ``now`` is the time of an event without ``time``, in nanoseconds since 1970. Raises MalformedLine.
     """
     if not line.lstrip().startswith(b"{"):
         return None
-    if len(line) > MOST_LINE_BYTES:
-        raise MalformedLine(f"longer than {MOST_LINE_BYTES:,} bytes")
+    if len(line) > most_bytes:
+        raise MalformedLine(f"longer than {most_bytes:,} bytes")
     found = _object(line)
     name = found.get("type")
     kind = _KINDS.get(name) if isinstance(name, str) else None
     return None if kind is None else _event(kind, found, now)
+
+
+def is_name(key: str) -> bool:
+    """Whether a value or a text can have this key."""
+    return _NAME.fullmatch(key) is not None
 
 
 def line_of(event: Event) -> str:
@@ -99,7 +124,7 @@ def _event(kind: Kind, found: dict[str, Any], now: int) -> Event:
     for key, value in found.items():
         if key in _IGNORED or key == number_key:
             continue
-        if _NAME.fullmatch(key) is None:
+        if not is_name(key):
             raise MalformedLine("a key is not a name of up to 64 letters, digits and _.:/-")
         if isinstance(value, str):
             texts[key] = _text(value)
@@ -111,7 +136,7 @@ def _event(kind: Kind, found: dict[str, Any], now: int) -> Event:
 
 
 def _number(key: str, value: object) -> int:
-    if type(value) is not int or not 0 <= value <= _MOST_NUMBER:
+    if type(value) is not int or not 0 <= value <= MOST_NUMBER:
         raise MalformedLine(f"{key} is missing or not a whole number from 0")
     return value
 

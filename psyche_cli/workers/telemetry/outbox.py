@@ -1,0 +1,95 @@
+"""The events that wait in a proxy until the daemon takes them."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from threading import Condition
+from typing import Final
+
+from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Event, Stream
+
+CAPACITY: Final = 2048
+"""The maximum number of events of a stream that wait. If one more comes, the oldest is dropped."""
+PAUSE_SECONDS: Final = 0.1
+"""The shortest time between two batches, unless half a batch waits."""
+
+_MOST_BATCH_BYTES: Final = 1 << 20
+
+
+class Outbox:
+    """Events in the order in which they were printed. Adding one never waits. Safe to use from any thread."""
+
+    def __init__(self, source: str) -> None:
+        self.dropped = 0
+        self.malformed = 0
+        self._source = source
+        self._changed = Condition()
+        self._waiting: dict[Stream, deque[tuple[Event, int]]] = {stream: deque() for stream in Stream}
+        self._closed = False
+        self._number = 0
+        self._reported = (0, 0)
+        self._next_at = 0.0
+
+    def add(self, event: Event, size: int) -> None:
+        """Add an event whose line has ``size`` bytes."""
+        with self._changed:
+            waiting = self._waiting[event.kind.stream]
+            if len(waiting) == CAPACITY:
+                waiting.popleft()
+                self.dropped += 1
+            waiting.append((event, size))
+            if len(waiting) in (1, MOST_IN_BATCH // 2):
+                self._changed.notify()
+
+    def add_malformed(self) -> None:
+        """Count a line that could not be parsed."""
+        with self._changed:
+            self.malformed += 1
+
+    def discard(self, batch: Batch) -> None:
+        """Count the events of a batch that the daemon refuses as dropped."""
+        with self._changed:
+            self.dropped += len(batch.events)
+
+    def close(self) -> None:
+        """Add nothing more. ``next_batch`` returns the rest without a pause, and then None."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def next_batch(self) -> Batch | None:
+        """Wait for events and take as many as fit into a batch. None at the end.
+
+        The last batch may have no events, if it reports losses that no batch before has reported.
+        """
+        with self._changed:
+            while not self._closed and (seconds := self._seconds_to_wait()) != 0:
+                self._changed.wait(seconds)
+            self._next_at = time.monotonic() + PAUSE_SECONDS
+            stream = next((stream for stream in Stream if self._waiting[stream]), None)
+            totals = (self.dropped, self.malformed)
+            if stream is None and totals == self._reported:
+                return None
+            self._number += 1
+            self._reported = totals
+            events = [] if stream is None else _take(self._waiting[stream])
+            return Batch(self._source, self._number, *totals, stream or Stream.STEPS, tuple(events))
+
+    def _seconds_to_wait(self) -> float | None:
+        """How long to wait for more events; None: until one comes."""
+        most = max(map(len, self._waiting.values()))
+        if most == 0:
+            return None
+        return 0 if most >= MOST_IN_BATCH // 2 else max(self._next_at - time.monotonic(), 0)
+
+
+def _take(waiting: deque[tuple[Event, int]]) -> list[Event]:
+    events: list[Event] = []
+    total = 0
+    while waiting and len(events) < MOST_IN_BATCH:
+        total += waiting[0][1]
+        if events and total > _MOST_BATCH_BYTES:
+            break
+        events.append(waiting.popleft()[0])
+    return events
