@@ -20,6 +20,8 @@
     │   └── AccountNotFound
     ├── Refused                     6  a program refused, or was certain to refuse
     │   ├── NotAuthority
+    │   ├── MayNotJoin
+    │   ├── NotInEpoch
     │   ├── WrongRunState
     │   ├── InsufficientFunds
     │   ├── AlreadyExists
@@ -302,6 +304,21 @@ class NotAuthority(Refused):
 
     wallet: str | None = None
     main_authority: str | None = None
+
+
+class MayNotJoin(Refused):
+    """No authorization of the run's join authority permits the wallet to join."""
+
+    wallet: str | None = None
+    join_authority: str | None = None
+
+
+class NotInEpoch(Refused):
+    """The wallet is not a client of the run's epoch, or not a witness of the round, so it has nothing to report."""
+
+    wallet: str | None = None
+    state: str | None = None
+    epoch: int | None = None
 
 
 class WrongRunState(Refused):

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from psyche_cli.model.due import Need, need_of_tick
 from psyche_cli.model.execution import Clock as ModelClock
-from psyche_cli.model.execution import Execution
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.instructions import Tick
-from psyche_cli.model.machine import tick as model_tick
-from psyche_cli.model.outcomes import Abort, Refusal
-from psyche_cli.model.states import CoordinatorState
 from psyche_cli.operations.funds import Funds, accounts_and_funds, require_lamports
 from psyche_cli.operations.runs.find import LocatedRun, Run, locate_run
 from psyche_cli.operations.runs.payloads import TickData
 from psyche_cli.operations.signing import SigningSession
-from psyche_cli.operations.status.timing import DURATION_KEYS
 from psyche_cli.operations.tones import shown_state
-from psyche_cli.protocol.run_states import RunState
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
-from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
+from psyche_cli.solana.cluster_clock import decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
-
-
-@dataclass(frozen=True)
-class Need:
-    """Whether a tick is due.
-
-    ``due_in`` is the cluster time in seconds until a tick is due, 0 for now, and None if the run is not waiting for
-    time to pass. ``reason`` states why no tick is due now.
-    """
-
-    due_in: int | None
-    reason: str = ""
-
-    @property
-    def now(self) -> bool:
-        """Whether a tick is due now."""
-        return self.due_in == 0
 
 
 @dataclass(frozen=True)
@@ -82,36 +60,12 @@ def tick(
     return _result(first, last, looks, receipts)
 
 
-def need_of_tick(state: CoordinatorState, clock: ClusterClock) -> Need:
-    """When a tick will change the run's state: now, later, or only after something else has happened."""
-    if state.run_state.is_halted:
-        return Need(None, f"it is {state.run_state.text}, which only its owner can change")
-    if would_move(state, clock):
-        return Need(0)
-    if state.run_state == RunState.WAITING_FOR_MEMBERS:
-        joined = sum(client.active == state.next_active for client in state.clients)
-        wanted = state.config["init_min_clients"]
-        if joined < wanted:
-            return Need(None, f"it is waiting for members ({joined} of {wanted} have joined)")
-    ends = state.run_state_start_timestamp + state.config[DURATION_KEYS[state.run_state]]
-    return Need(max(ends - clock.unix_timestamp, 1), f"it is {state.run_state.text}")
-
-
-def would_move(state: CoordinatorState, clock: ClusterClock) -> bool:
-    """Whether a tick of the program would change anything except its bookkeeping fields."""
-    execution = Execution(signer=bytes(32), clock=ModelClock(clock.unix_timestamp, clock.slot))
-    try:
-        after = model_tick(state, execution)
-    except (Refusal, Abort):
-        return True  # sending the tick reports the program's own error
-    flags = {"is_warmup_first_tick": False, "is_training_first_tick": False, "nonce": 0}
-    return replace(after, **flags) != replace(state, **flags)  # type: ignore[arg-type]  # of these names
-
-
 def _look(session: SigningSession, located: LocatedRun) -> _Look:
     [*found, clock], funds = accounts_and_funds(session, [*located.addresses, CLOCK_SYSVAR])
     run = located.read(found)
-    return _Look(run, funds, need_of_tick(state_from_account(run.account), decode_clock(clock)))
+    now = decode_clock(clock)
+    need = need_of_tick(state_from_account(run.account), ModelClock(now.unix_timestamp, now.slot))
+    return _Look(run, funds, need)
 
 
 def _send_tick(session: SigningSession, located: LocatedRun, look: _Look) -> tuple[Receipt, _Look]:

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from psyche_cli.limits import ROUNDS_AFTER_EPOCH_TIME
 from psyche_cli.model.committee import CommitteeSelection, expected_witnesses
+from psyche_cli.model.due import DURATION_KEYS
 from psyche_cli.model.outcomes import Refusal
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.run_states import RunState
@@ -23,15 +24,6 @@ WaitsFor: TypeAlias = Literal["owner", "members", "reports", "time", "nothing"]
 
 OVERDUE_AFTER: Final = 10
 """Seconds after the latest time from which a state counts as overdue. Clients do not tick in every second."""
-
-DURATION_KEYS: Final[Mapping[RunState, str]] = {
-    RunState.WAITING_FOR_MEMBERS: "waiting_for_members_extra_time",
-    RunState.WARMUP: "warmup_time",
-    RunState.ROUND_TRAIN: "max_round_train_time",
-    RunState.ROUND_WITNESS: "round_witness_time",
-    RunState.COOLDOWN: "cooldown_time",
-}
-"""The configuration key for the duration of each state that ends by time."""
 
 _IN_EPOCH = (RunState.WARMUP, RunState.ROUND_TRAIN, RunState.ROUND_WITNESS, RunState.COOLDOWN)
 

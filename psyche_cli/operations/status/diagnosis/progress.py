@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from psyche_cli.durations import format_duration
 from psyche_cli.limits import MAX_WITNESSES
 from psyche_cli.model.committee import expected_witnesses, quorum
+from psyche_cli.model.due import DURATION_KEYS
 from psyche_cli.model.execution import Clock, Execution
 from psyche_cli.model.machine import tick
 from psyche_cli.model.outcomes import Abort, Refusal
 from psyche_cli.operations.status.diagnosis.finding import Symptom, counted
 from psyche_cli.operations.status.diagnosis.subject import wallet_rows
-from psyche_cli.operations.status.timing import DURATION_KEYS
 from psyche_cli.protocol.run_states import ClientState, RunState
 
 if TYPE_CHECKING:
