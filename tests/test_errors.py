@@ -35,6 +35,8 @@ CODES = {
     "account_not_found": 5,
     "refused": 6,
     "not_authority": 6,
+    "may_not_join": 6,
+    "not_in_epoch": 6,
     "wrong_run_state": 6,
     "insufficient_funds": 6,
     "already_exists": 6,

@@ -14,7 +14,7 @@ from psyche_cli.members.actions import Actions, authorizations_for
 from psyche_cli.members.records import WitnessFigures, random_bloom_keys, witness_record
 from psyche_cli.members.run_now import Absence, RunNow
 from psyche_cli.members.sending import MemberSender, Outgoing
-from psyche_cli.members.treasury import Treasury, claimed_points, treasury_of, vault_amount
+from psyche_cli.members.treasury import Treasury, claimable_points, treasury_of
 from psyche_cli.members.view import RunView
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, decode_instance
@@ -83,8 +83,8 @@ class Member:
             )
         view = RunView(RunNow(decode_coordinator_account(raw, self._programs), decode_clock(clock)), self.address)
         if money:
-            claimed = claimed_points(money[1], self._programs)
-            view.claimable = max(min(view.earned - claimed, vault_amount(money[0])), 0)
+            vault, participant = money
+            view.claimable = claimable_points(view.earned, participant, vault, self._programs)
         return view
 
     def join(self) -> Receipt:

@@ -58,13 +58,11 @@ def treasury_of(rpc: RpcClient, instance: CoordinatorInstance, programs: Program
     return Treasury(run.address, run.collateral_mint, instance.coordinator_account, programs)
 
 
-def claimed_points(raw: RawAccount | None, programs: ProgramIds) -> int:
-    """The points that a participant account records as claimed; 0 if it does not exist. Raises AccountError."""
-    found = taken(raw)
-    return 0 if found is None else decode_participant(found, programs).claimed_earned_points
-
-
-def vault_amount(raw: RawAccount | None) -> int:
-    """The base units in a vault; 0 if it does not exist. Raises AccountError."""
-    found = taken(raw)
-    return 0 if found is None else decode_token_account(found).amount
+def claimable_points(
+    earned: int, participant: RawAccount | None, vault: RawAccount | None, programs: ProgramIds
+) -> int:
+    """The points of ``earned`` that are not claimed yet and that the vault can pay. Raises AccountError."""
+    record, tokens = taken(participant), taken(vault)
+    claimed = 0 if record is None else decode_participant(record, programs).claimed_earned_points
+    held = 0 if tokens is None else decode_token_account(tokens).amount
+    return max(min(earned - claimed, held), 0)
