@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from psyche_cli.lifecycle.crynux_group import GROUP_SIZE, GroupTask, ScoreKind, validate_group
+from psyche_cli.limits import U64_MAX
 from psyche_cli.model.data_assignment import shuffled
 from psyche_cli.training.submission import Submission, digest_of
 
@@ -105,9 +106,9 @@ def choose_checks(shares: Sequence[Share], seed: int, percent: float) -> tuple[C
     checks = []
     for share in working:
         drawn = int.from_bytes(hashlib.sha256(f"{seed}/{share.member}".encode()).digest()[:16], "big")
-        if (drawn >> 64) * _WHOLE < percent * (1 << 64):
+        if (drawn >> 64) * _WHOLE < percent * (U64_MAX + 1):
             others = [other.member for other in working if other.member != share.member]
-            chosen = shuffled(others, drawn & ((1 << 64) - 1))[: GROUP_SIZE - 1]
+            chosen = shuffled(others, drawn & U64_MAX)[: GROUP_SIZE - 1]
             checks.append(Check(share.member, share.sequences, tuple(chosen)))
     return tuple(checks)
 
