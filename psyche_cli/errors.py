@@ -10,14 +10,16 @@
     │   ├── NothingToDo
     │   ├── NotConfirmed
     │   ├── InvalidTransaction
-    │   └── InvalidSignature
+    │   ├── InvalidSignature
+    │   └── InvalidSubmission
     ├── ConfigurationError          3  a run configuration that is unreadable, incomplete or violates a rule
     ├── WalletError                 4  a wallet that is missing, unreadable or malformed
     │   ├── WalletNotFound
     │   └── WalletMalformed
-    ├── NotFound                    5  a required account does not exist
+    ├── NotFound                    5  a required account, or run of workers, does not exist
     │   ├── RunNotFound
-    │   └── AccountNotFound
+    │   ├── AccountNotFound
+    │   └── WorkerRunNotFound
     ├── Refused                     6  a program refused, or was certain to refuse
     │   ├── NotAuthority
     │   ├── MayNotJoin
@@ -62,6 +64,11 @@
     ├── WorkersError               16  a failure of the worker supervisor
     │   ├── EngineUnavailable
     │   ├── LaunchFailed
+    │   ├── RegistryError
+    │   │   ├── RegistryDamaged
+    │   │   └── RegistryTooNew
+    │   ├── IllegalTransition
+    │   ├── SlotsNotFree
     │   └── RehearsalError
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
@@ -241,6 +248,10 @@ class InvalidSignature(UsageError):
     signer: str | None = None
 
 
+class InvalidSubmission(UsageError):
+    """The configuration of a run of workers is invalid. ``key`` is the dotted key, empty for the whole."""
+
+
 class ConfigurationError(PsycheError):
     """A run configuration file that cannot be read, or values that violate one or more rules.
 
@@ -289,6 +300,13 @@ class AccountNotFound(NotFound):
 
     address: str | None = None
     mint: str | None = None
+
+
+class WorkerRunNotFound(NotFound):
+    """No run of workers with this id is in the registry, or the run has no worker ``worker_id``."""
+
+    run_id: str | None = None
+    worker_id: str | None = None
 
 
 class Refused(PsycheError):
@@ -690,6 +708,49 @@ class LaunchFailed(WorkersError):
 
     worker: str | None = None
     program: str | None = None
+
+
+class RegistryError(WorkersError):
+    """The registry of workers cannot be read or written: a full disk, no permission, locked for too long."""
+
+    path: str | None = None
+
+
+class RegistryDamaged(RegistryError):
+    """The registry of workers is damaged, or its file is not a registry."""
+
+
+class RegistryTooNew(RegistryError):
+    """The registry of workers was written by a newer psyche-cli.
+
+    ``version`` is its version, ``supported`` the newest known one.
+    """
+
+    version: int | None = None
+    supported: int | None = None
+
+
+class IllegalTransition(WorkersError):
+    """The life cycle does not allow an event in the state of a worker. Nothing was changed.
+
+    ``state`` is its state, and ``obstacles`` are the conditions that prevent the event; empty if the state has no such
+    transition.
+    """
+
+    run_id: str
+    worker_id: str
+    state: str
+    event: str
+    obstacles: tuple[str, ...] = ()
+
+
+class SlotsNotFree(WorkersError):
+    """The GPU slots that a worker requires are not free. ``wanted`` and ``free`` are numbers of slots."""
+
+    run_id: str
+    worker_id: str
+    wanted: int
+    free: int
 
 
 class RehearsalError(WorkersError):

@@ -107,15 +107,25 @@ WORKER = """
 INIT > HANDSHAKE | worker started | dispatcher | slots-free
 HANDSHAKE > READY | RegisterWorker | worker | capabilities-accepted
 READY > EXECUTING | first telemetry | worker |
-EXECUTING > TERMINATED | worker exits | worker | exit-code-0
-EXECUTING > FAULTED | worker exits | daemon | not-exit-code-0
-EXECUTING > FAULTED | no heartbeat | daemon | silent
+READY > TERMINATED | worker exits | worker | exit-code-0 not-cancel-requested
+EXECUTING > TERMINATED | worker exits | worker | exit-code-0 not-cancel-requested
+HANDSHAKE > FAULTED | start failed | dispatcher | not-cancel-requested
+HANDSHAKE > FAULTED | no hand-shake | daemon | hand-shake-late group-gone not-cancel-requested
+HANDSHAKE > FAULTED | worker exits | daemon | not-cancel-requested
+READY > FAULTED | worker exits | daemon | not-exit-code-0 not-cancel-requested
+EXECUTING > FAULTED | worker exits | daemon | not-exit-code-0 not-cancel-requested
+HANDSHAKE > FAULTED | no heartbeat | daemon | silent group-gone not-cancel-requested
+READY > FAULTED | no heartbeat | daemon | silent group-gone not-cancel-requested
+EXECUTING > FAULTED | no heartbeat | daemon | silent group-gone not-cancel-requested
+HANDSHAKE > FAULTED | worker lost | daemon | not-cancel-requested
+READY > FAULTED | worker lost | daemon | not-cancel-requested
+EXECUTING > FAULTED | worker lost | daemon | not-cancel-requested
 INIT > CANCELLED | CancelRun | user |
-HANDSHAKE > CANCELLED | CancelRun | user |
-READY > CANCELLED | CancelRun | user |
-EXECUTING > CANCELLED | CancelRun | user |
-HANDSHAKE > INIT | daemon restarted | daemon |
-READY > INIT | daemon restarted | daemon |
+HANDSHAKE > CANCELLED | CancelRun | user | cancel-requested group-gone
+READY > CANCELLED | CancelRun | user | cancel-requested group-gone
+EXECUTING > CANCELLED | CancelRun | user | cancel-requested group-gone
+HANDSHAKE > INIT | daemon restarted | daemon | group-gone not-cancel-requested
+READY > INIT | daemon restarted | daemon | group-gone not-cancel-requested
 """
 TABLES = {
     "psyche-run": (RUN_STATES, "Finished", PSYCHE_RUN),

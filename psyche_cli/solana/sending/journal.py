@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from psyche_cli.environment import Clock
 from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew, Json
+from psyche_cli.sqlite_files import all_or_nothing, is_empty
 
 FILE_NAME: Final = "transactions.sqlite3"
 FORMAT: Final = 2
@@ -183,7 +184,7 @@ class Journal:
         renew = f"ON CONFLICT (signature) DO UPDATE SET {_RENEWED} WHERE state = 'not_sent'"
         with self._errors("written"):
             self._claim()
-            with _all_or_nothing(self._open(create=True)) as connection:
+            with all_or_nothing(self._open(create=True)) as connection:
                 done = connection.execute(f"INSERT INTO transactions ({columns}) VALUES ({places}) {renew}", values)
                 connection.execute(_PRUNE, (MOST_SETTLED,))
         return done.rowcount == 1
@@ -237,7 +238,7 @@ class Journal:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous = FULL")
-        if _is_empty(connection):
+        if is_empty(connection):
             connection.execute("BEGIN IMMEDIATE")  # waits for a process that is creating the tables
             connection.execute(_TABLE)
             connection.execute(_INDEX)
@@ -318,23 +319,6 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         connection.execute(_INDEX)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
-
-
-@contextlib.contextmanager
-def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # not if SQLite has already rolled it back, as for a full disk
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    [count] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return bool(count == 0)
 
 
 def _entry(row: Sequence[Any]) -> JournalEntry:

@@ -1,0 +1,1 @@
+"""The files of workers: their configurations, results and logs."""
