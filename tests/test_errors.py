@@ -84,6 +84,7 @@ CODES = {
     "registry_too_new": 16,
     "illegal_transition": 16,
     "slots_not_free": 16,
+    "rehearsal_error": 16,
     "interrupted": 130,
     "terminated": 143,
     "hung_up": 129,
