@@ -64,7 +64,7 @@ CREATE TABLE workers (
     exit_code INTEGER,
     exit_signal INTEGER,
     reason TEXT NOT NULL DEFAULT '',
-    stderr TEXT NOT NULL DEFAULT '[]',
+    error_lines TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (run_id, worker_id)
 ) WITHOUT ROWID
 """,

@@ -77,7 +77,7 @@ def _run(row: Sequence[Any]) -> Run:
 def _worker(row: Sequence[Any]) -> Worker:
     worker = Worker(*row)
     return worker._replace(
-        mandatory=bool(worker.mandatory), slots=_list(str(worker.slots)), stderr=_list(str(worker.stderr))
+        mandatory=bool(worker.mandatory), slots=_list(str(worker.slots)), error_lines=_list(str(worker.error_lines))
     )
 
 

@@ -234,20 +234,20 @@ class Registry:
         reason: str = "",
         exit_code: int | None = None,
         exit_signal: int | None = None,
-        stderr: Sequence[str] = (),
+        error_lines: Sequence[str] = (),
     ) -> Worker:
         """Apply an event, the trigger of a transition, and return the changed worker.
 
         ``facts`` are the conditions that hold and that only the caller knows: ``exit-code-0``, ``group-gone`` and
         ``capabilities-accepted``. At an end, and when it returns to INIT, the GPU slots and tokens of the worker are
-        released. ``reason``, ``exit_code``, ``exit_signal`` and ``stderr``, the last lines of its standard error, are
+        released. ``reason``, ``exit_code``, ``exit_signal``, and the last ``error_lines`` of its standard error are
         recorded. Raises IllegalTransition.
         """
         with self._database.writing() as connection:
             worker = queries.worker_with_id(connection, run_id, worker_id)
-            lines = [line[:_MOST_LINE] for line in stderr[-_MOST_STDERR:]]
+            lines = [line[:_MOST_LINE] for line in error_lines[-_MOST_STDERR:]]
             connection.execute(
-                f"UPDATE workers SET exit_code = ?, exit_signal = ?, stderr = ? WHERE {_LISTED}",
+                f"UPDATE workers SET exit_code = ?, exit_signal = ?, error_lines = ? WHERE {_LISTED}",
                 (exit_code, exit_signal, json.dumps(lines), run_id, worker_id),
             )
             return self._move(connection, worker, event, facts, at, reason)

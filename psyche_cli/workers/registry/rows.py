@@ -33,7 +33,7 @@ class Worker(NamedTuple):
     ``mandatory``, and ``slots`` are those that it has, or had until it ended. ``handle`` identifies its process for the
     engine, ``starts`` counts how often it was started, and ``started_at`` is the time of the last start. ``heard_at``
     is its last sign of life. It ended with ``exit_code`` or by ``exit_signal``, as far as known; ``reason`` says why it
-    failed, and ``stderr`` are the last lines of its standard error.
+    failed, and ``error_lines`` are the last lines of its standard error.
     """
 
     run_id: str
@@ -53,7 +53,7 @@ class Worker(NamedTuple):
     exit_code: int | None
     exit_signal: int | None
     reason: str
-    stderr: tuple[str, ...]
+    error_lines: tuple[str, ...]
 
 
 class Move(NamedTuple):

@@ -73,10 +73,10 @@ def test_submitting_again_returns_the_same_run(registry: Registry) -> None:
 def test_an_exit_with_an_error_is_a_fault(registry: Registry) -> None:
     run_id = executing(registry)
     ended = registry.transition(
-        run_id, ONE, EXITED, at=104, exit_code=3, reason="exit code 3", stderr=["first", "x" * 2000]
+        run_id, ONE, EXITED, at=104, exit_code=3, reason="exit code 3", error_lines=["first", "x" * 2000]
     )
     assert (ended.state, ended.exit_code, ended.exit_signal) == ("FAULTED", 3, None)
-    assert ended.stderr == ("first", "x" * 1000)
+    assert ended.error_lines == ("first", "x" * 1000)
     assert registry.run(run_id).reason == "exit code 3"
 
 
