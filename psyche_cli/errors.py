@@ -69,7 +69,10 @@
     │   │   └── RegistryTooNew
     │   ├── IllegalTransition
     │   ├── SlotsNotFree
-    │   └── RehearsalError
+    │   ├── RehearsalError
+    │   └── DaemonError
+    │       ├── DaemonUnavailable
+    │       └── DaemonRunning
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
         └── HungUp                129  SIGHUP: the terminal was closed
@@ -757,6 +760,28 @@ class RehearsalError(WorkersError):
     """A rehearsal that cannot begin or go on."""
 
     run_id: str | None = None
+
+
+class DaemonError(WorkersError):
+    """The daemon that supervises workers refused a call, or failed.
+
+    ``reason`` is the code of its error, or the gRPC status in snake case, such as ``deadline_exceeded``.
+    """
+
+    reason: str | None = None
+    address: str | None = None
+
+
+class DaemonUnavailable(DaemonError):
+    """The daemon does not run or does not respond, or it cannot be started. ``log`` is the path of its log."""
+
+    log: str | None = None
+
+
+class DaemonRunning(DaemonError):
+    """A daemon already runs for this state folder. ``pid`` is its process id."""
+
+    pid: int | None = None
 
 
 class Interrupted(PsycheError):

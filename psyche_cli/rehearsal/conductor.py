@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from psyche_cli.errors import RehearsalError
+from psyche_cli.workers.service.contract import TurnKind
 
-TurnKind: TypeAlias = Literal["act", "work"]
 End: TypeAlias = Literal["reached", "stuck", "no-workers", "too-long"]
 
 _MOST_TURNS: Final = 500

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import pytest
 
 from psyche_cli.errors import RehearsalError
-from psyche_cli.rehearsal.conductor import Conductor, Patience, TurnKind, TurnReport
+from psyche_cli.rehearsal.conductor import Conductor, Patience, TurnReport
+from psyche_cli.workers.service.contract import TurnKind
 
 Worker = Callable[["Script", TurnKind], "TurnReport | None"]
 

@@ -16,9 +16,7 @@ from typing import Final
 from psyche_cli.errors import InvalidSubmission
 from psyche_cli.lifecycle.worker import (
     CANCELLED,
-    HANDSHAKE_SECONDS,
     REGISTERED,
-    SILENCE_SECONDS,
     STARTED,
     SUBMITTED,
     TELEMETRY,
@@ -26,6 +24,7 @@ from psyche_cli.lifecycle.worker import (
 from psyche_cli.workers.registry import changes, queries, tokens
 from psyche_cli.workers.registry.checking import ENDS, RUNNING
 from psyche_cli.workers.registry.database import Database
+from psyche_cli.workers.registry.limits import Limits, limits_of
 from psyche_cli.workers.registry.rows import Cancellation, Move, Recovery, Run, Slot, Submitted, Worker
 from psyche_cli.workers.registry.submission import Submission
 from psyche_cli.workers.run_ids import new_run_id
@@ -37,17 +36,15 @@ _LISTED: Final = "run_id = ? AND worker_id = ?"
 
 
 class Registry:
-    """The registry in a file. ``handshake`` and ``silence`` are the time limits of workers in seconds.
+    """The registry in a file.
 
     Methods that are given the time, in seconds since 1970, change the file. A worker is identified by the ids of its
     run and of itself. All methods raise RegistryError, RegistryDamaged and RegistryTooNew, and those that name a run
     or a worker also WorkerRunNotFound.
     """
 
-    def __init__(self, path: Path, *, handshake: float = HANDSHAKE_SECONDS, silence: float = SILENCE_SECONDS) -> None:
+    def __init__(self, path: Path) -> None:
         self._database = Database(path)
-        self._handshake = handshake
-        self._silence = silence
 
     @property
     def path(self) -> Path:
@@ -95,11 +92,11 @@ class Registry:
 
     def silent(self, at: float) -> list[Worker]:
         """The running workers that have been silent for too long at a time."""
-        return [worker for worker in self.running() if self._is_silent(worker, at)]
+        return [worker for worker, limits in self._running_with_limits() if _is_silent(worker, limits, at)]
 
     def late(self, at: float) -> list[Worker]:
         """The workers whose hand-shake has not come in time at a time."""
-        return [worker for worker in self.running() if self._is_late(worker, at)]
+        return [worker for worker, limits in self._running_with_limits() if _is_late(worker, limits, at)]
 
     def history(self, run_id: str) -> list[Move]:
         """The transitions of the workers of a run, oldest first. Creates nothing."""
@@ -299,13 +296,11 @@ class Registry:
         with self._database.reading() as connection:
             return queries.workers_where(connection, condition)
 
-    def _is_silent(self, worker: Worker, at: float) -> bool:
-        return worker.heard_at is not None and worker.state in RUNNING and at - worker.heard_at >= self._silence
-
-    def _is_late(self, worker: Worker, at: float) -> bool:
-        return (
-            worker.started_at is not None and worker.state == "HANDSHAKE" and at - worker.started_at >= self._handshake
-        )
+    def _running_with_limits(self) -> list[tuple[Worker, Limits]]:
+        with self._database.reading() as connection:
+            workers = queries.workers_where(connection, _RUNNING_IN_SQL)
+            runs = {worker.run_id: queries.run_with_id(connection, worker.run_id) for worker in workers}
+            return [(worker, limits_of(runs[worker.run_id].config)) for worker in workers]
 
     def _move(
         self,
@@ -318,11 +313,20 @@ class Registry:
     ) -> Worker:
         """Apply an event to a worker. Adds the conditions that the registry knows to ``facts``."""
         run = queries.run_with_id(connection, worker.run_id)
+        limits = limits_of(run.config)
         own = {
             "cancel-requested": run.cancel_requested_at is not None,
-            "silent": self._is_silent(worker, at),
-            "hand-shake-late": self._is_late(worker, at),
+            "silent": _is_silent(worker, limits, at),
+            "hand-shake-late": _is_late(worker, limits, at),
             "slots-free": event == STARTED,
         }
         held = {*(name for name in facts if name not in own), *(name for name, holds in own.items() if holds)}
         return changes.move(connection, worker, event, held, at, reason)
+
+
+def _is_silent(worker: Worker, limits: Limits, at: float) -> bool:
+    return worker.heard_at is not None and worker.state in RUNNING and at - worker.heard_at >= limits.silence
+
+
+def _is_late(worker: Worker, limits: Limits, at: float) -> bool:
+    return worker.started_at is not None and worker.state == "HANDSHAKE" and at - worker.started_at >= limits.handshake

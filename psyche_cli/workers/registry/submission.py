@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from psyche_cli.errors import InvalidSubmission
+from psyche_cli.workers.registry.limits import KEYS, limits_in
 
 MOST_BYTES: Final = 1 << 20
 """Maximum size of a configuration in bytes."""
@@ -62,6 +63,7 @@ def parse_submission(text: str | bytes) -> Submission:
         raise _invalid("", "is not valid JSON") from error
     metadata = _object(value.get("metadata"), "metadata")
     workers = _workers(metadata, _resources(value))
+    _check_limits(_object(value.get("payload", {}), "payload"))
     name = metadata.get("run_name", "")
     if not isinstance(name, str) or len(name) > MOST_NAME:
         raise _invalid("metadata.run_name", f"is not a text of at most {MOST_NAME} characters")
@@ -77,6 +79,16 @@ def parse_submission(text: str | bytes) -> Submission:
 def _resources(value: Mapping[str, Any]) -> Mapping[str, Any]:
     payload = _object(value.get("payload", {}), "payload")
     return _object(payload.get("resources", {}), "payload.resources")
+
+
+def _check_limits(payload: Mapping[str, Any]) -> None:
+    table = _object(payload.get("limits", {}), "payload.limits")
+    try:
+        limits_in(table)
+    except ValueError as error:
+        raise _invalid(
+            f"payload.limits.{error}", f"is not one of {', '.join(KEYS)}, or not a number of seconds up to 86,400"
+        ) from error
 
 
 def _workers(metadata: Mapping[str, Any], resources: Mapping[str, Any]) -> tuple[WorkerPart, ...]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from psyche_cli.errors import WorkersError
+
+TurnKind: TypeAlias = Literal["act", "work"]
+"""What a worker does in a turn: look at its run and do what is due, or compute."""
 
 PROTOCOL_VERSION: Final = 1
 """The version of the service. The daemon accepts workers of this version only."""
@@ -34,11 +37,15 @@ LAUNCH_TOKEN_VARIABLE: Final = "LAUNCH_TOKEN"
 PUBLISH_TOKEN_VARIABLE: Final = "PUBLISH_TOKEN"
 """For the proxy, which removes it from the environment of the worker."""
 
-CHANNEL_OPTIONS: Final = (
+_COMMON_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MOST_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MOST_MESSAGE_BYTES),
     # Without this, the sender of a stream runs megabytes ahead of a receiver that does not read.
     ("grpc.http2.bdp_probe", 0),
+)
+SERVER_OPTIONS: Final = (*_COMMON_OPTIONS, ("grpc.so_reuseport", 0))
+CHANNEL_OPTIONS: Final = (
+    *_COMMON_OPTIONS,
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),

@@ -63,7 +63,7 @@ class Worker(_message.Message):
     EXIT_CODE_FIELD_NUMBER: _builtins.int
     EXIT_SIGNAL_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    STDERR_FIELD_NUMBER: _builtins.int
+    ERROR_LINES_FIELD_NUMBER: _builtins.int
     CONNECTED_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     state: _builtins.str
@@ -82,7 +82,7 @@ class Worker(_message.Message):
     @_builtins.property
     def gpus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
-    def stderr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def error_lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The last lines of its standard error, if it FAULTED."""
 
     def __init__(
@@ -99,12 +99,12 @@ class Worker(_message.Message):
         exit_code: _builtins.int | None = ...,
         exit_signal: _builtins.int | None = ...,
         reason: _builtins.str = ...,
-        stderr: _abc.Iterable[_builtins.str] | None = ...,
+        error_lines: _abc.Iterable[_builtins.str] | None = ...,
         connected: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_exit_signal", b"_exit_signal", "exit_code", b"exit_code", "exit_signal", b"exit_signal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_exit_signal", b"_exit_signal", "connected", b"connected", "exit_code", b"exit_code", "exit_signal", b"exit_signal", "finished_at", b"finished_at", "gpus", b"gpus", "heard_at", b"heard_at", "pid", b"pid", "reason", b"reason", "started_at", b"started_at", "starts", b"starts", "state", b"state", "stderr", b"stderr", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "_exit_signal", b"_exit_signal", "connected", b"connected", "error_lines", b"error_lines", "exit_code", b"exit_code", "exit_signal", b"exit_signal", "finished_at", b"finished_at", "gpus", b"gpus", "heard_at", b"heard_at", "pid", b"pid", "reason", b"reason", "started_at", b"started_at", "starts", b"starts", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015

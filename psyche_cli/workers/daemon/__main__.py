@@ -1,0 +1,37 @@
+"""``python -m psyche_cli.workers.daemon STATE_FOLDER [--on-demand]``: the daemon as commands start it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from psyche_cli.errors import PsycheError
+from psyche_cli.workers.service import contract
+
+
+def _main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="psyche_cli.workers.daemon")
+    parser.add_argument("state_folder", type=Path)
+    parser.add_argument("--on-demand", action="store_true")
+    parser.add_argument("--idle-seconds", type=float)
+    parser.add_argument("--listen", default="")
+    parser.add_argument("--gpus", type=int)
+    given = parser.parse_args(arguments)
+    try:
+        contract.require_grpc()
+        from psyche_cli.workers.daemon.daemon_log import DaemonLog
+        from psyche_cli.workers.daemon.serve import IDLE_SECONDS, DaemonOptions, serve
+        from psyche_cli.workers.storage.layout import WorkersFolder
+
+        folder = WorkersFolder.of_state(given.state_folder)
+        idle = IDLE_SECONDS if given.idle_seconds is None else given.idle_seconds
+        serve(DaemonOptions(folder, given.listen, given.gpus, given.on_demand, idle), lambda _: None)
+    except PsycheError as error:
+        DaemonLog(folder.daemon_log).failure("daemon", error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

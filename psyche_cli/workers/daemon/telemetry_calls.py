@@ -1,0 +1,123 @@
+"""Answers the calls of proxies, which publish telemetry, and of its listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, Final
+
+import grpc
+
+from psyche_cli.workers.daemon.guard import caller, refusal
+from psyche_cli.workers.daemon.signs_of_life import SignsOfLife
+from psyche_cli.workers.daemon.site import Site
+from psyche_cli.workers.service import worker_pb2
+from psyche_cli.workers.telemetry import wire
+from psyche_cli.workers.telemetry.events import Stream
+from psyche_cli.workers.telemetry.ingest import TelemetryBusy, TelemetryClosed
+from psyche_cli.workers.telemetry.rings import Delivery, Listener
+
+_LOOK_SECONDS: Final = 0.5
+"""How often a listener that waits for events looks whether the run has ended."""
+
+
+class TelemetryCalls:
+    """The calls that publish steps and episodes, and those that follow them."""
+
+    def __init__(self, site: Site, signs: SignsOfLife) -> None:
+        self._site = site
+        self._signs = signs
+        self._ingest = site.ingest
+        self.listeners = 0
+        """How many clients follow telemetry."""
+
+    async def PublishRunSteps(
+        self, request_iterator: AsyncIterator[worker_pb2.RunSteps], context: Any
+    ) -> worker_pb2.PublishResponse:
+        """Store steps of a worker."""
+        return await self._publish(request_iterator, context)
+
+    async def PublishRunEpisodes(
+        self, request_iterator: AsyncIterator[worker_pb2.RunEpisodes], context: Any
+    ) -> worker_pb2.PublishResponse:
+        """Store episodes of a worker."""
+        return await self._publish(request_iterator, context)
+
+    async def StreamRunSteps(
+        self, request_iterator: AsyncIterator[worker_pb2.ListenRequest], context: Any
+    ) -> AsyncIterator[worker_pb2.StepDelivery]:
+        """The steps of a run, from the database and as they come."""
+        async with contextlib.aclosing(self._listen(Stream.STEPS, request_iterator, context)) as deliveries:
+            async for run_id, (events, lost) in deliveries:
+                yield worker_pb2.StepDelivery(steps=[wire.step_message(run_id, event) for event in events], lost=lost)
+
+    async def StreamRunEpisodes(
+        self, request_iterator: AsyncIterator[worker_pb2.ListenRequest], context: Any
+    ) -> AsyncIterator[worker_pb2.EpisodeDelivery]:
+        """The episodes of a run, from the database and as they come."""
+        async with contextlib.aclosing(self._listen(Stream.EPISODES, request_iterator, context)) as deliveries:
+            async for run_id, (events, lost) in deliveries:
+                episodes = [wire.episode_message(run_id, event) for event in events]
+                yield worker_pb2.EpisodeDelivery(episodes=episodes, lost=lost)
+
+    async def _publish(
+        self, messages: AsyncIterator[worker_pb2.RunSteps] | AsyncIterator[worker_pb2.RunEpisodes], context: Any
+    ) -> worker_pb2.PublishResponse:
+        run_id, worker_id = caller(context)
+        accepted = received = 0
+        async for message in messages:
+            try:
+                batch = wire.batch_of(message)
+                future = self._ingest.publish(run_id, worker_id, batch)
+            except wire.InvalidBatch as error:
+                raise await refusal(context, grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+            except (TelemetryBusy, TelemetryClosed) as error:
+                raise await refusal(context, grpc.StatusCode.UNAVAILABLE, str(error)) from error
+            receipt = await asyncio.wrap_future(future)
+            accepted += receipt.accepted
+            received += len(batch.events)
+            await self._signs.heard((run_id, worker_id), telemetry=bool(batch.events))
+        return worker_pb2.PublishResponse(accepted=accepted, dropped=received - accepted)
+
+    async def _listen(
+        self, stream: Stream, requests: AsyncIterator[worker_pb2.ListenRequest], context: Any
+    ) -> AsyncGenerator[tuple[str, Delivery], None]:
+        first = await anext(aiter(requests), None)
+        if first is None:
+            raise await refusal(context, grpc.StatusCode.INVALID_ARGUMENT, "The first request names the run.")
+        await self._site.book.run(first.run_id)
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+
+        def notify() -> None:
+            with contextlib.suppress(RuntimeError):  # the daemon has ended
+                loop.call_soon_threadsafe(ready.set)
+
+        listener = self._ingest.listen(first.run_id, stream, first.since_seq, notify)
+        granting = asyncio.create_task(_grant(listener, requests))
+        self.listeners += 1
+        try:
+            while True:
+                ready.clear()
+                is_over = not first.follow or bool((await self._site.book.run(first.run_id)).finished_at)
+                delivery = await asyncio.to_thread(listener.take)
+                if delivery.events:
+                    yield first.run_id, delivery
+                    if granting.done():  # the client gives no credits; it has read these
+                        listener.grant(len(delivery.events))
+                elif is_over and listener.credits > 0 and not listener.is_ready:
+                    return
+                elif not listener.is_ready:
+                    if granting.done() and listener.credits == 0:
+                        listener.grant(1)
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(ready.wait(), _LOOK_SECONDS)
+        finally:
+            self.listeners -= 1
+            granting.cancel()
+            listener.close()
+
+
+async def _grant(listener: Listener, requests: AsyncIterator[worker_pb2.ListenRequest]) -> None:
+    async for request in requests:
+        listener.grant(request.credits)

@@ -1,0 +1,39 @@
+"""The files by which clients find the daemon of a state folder: daemon.pid and daemon.token."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from psyche_cli.workers.engines.holder import process_start
+
+
+class DaemonFile(NamedTuple):
+    """The content of daemon.pid: the process, when it was started, and its address as a gRPC target."""
+
+    pid: int
+    started: str
+    address: str
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether this process still runs. Another process with the same id was started at another time."""
+        return process_start(self.pid) == self.started
+
+
+def read_daemon_file(path: Path) -> DaemonFile | None:
+    """The content of daemon.pid; None if there is none, or it is incomplete."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return DaemonFile(int(content["pid"]), str(content["started"]), str(content["address"]))
+    return None
+
+
+def read_token(path: Path) -> str:
+    """The owner's token in daemon.token; empty if there is none."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
