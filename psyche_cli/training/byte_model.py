@@ -23,9 +23,9 @@ from psyche_cli.training.text import CONTEXT
 SYMBOLS: Final = 256
 EMBEDDING: Final = 16
 HIDDEN: Final = 64
-IN_SCALE: Final = 0.216
-"""About the square root of 3 / (CONTEXT * EMBEDDING), with which the hidden layer's inputs have a variance near 1/3."""
+IN_SCALE: Final = 0.25
 OUT_SCALE: Final = 0.125
+"""The scales keep the scores of the hidden layer small at the beginning. As powers of two, they keep sums exact."""
 
 SHAPES: Final = {
     "bias": (SYMBOLS,),

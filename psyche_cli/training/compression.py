@@ -167,10 +167,10 @@ def _check_frame(update: bytes, kind: int, size: int) -> None:
 
 
 def _finite(content: bytes) -> Floats:
-    values = np.frombuffer(content, dtype=_FLOAT32).astype(np.float64)
+    values = np.frombuffer(content, dtype=_FLOAT32)
     if not np.all(np.isfinite(values)):
         raise BadUpdate("a value is not a finite number")
-    return values
+    return values.astype(np.float64)
 
 
 def _mean_magnitude(values: Floats) -> float:

@@ -113,10 +113,13 @@ def read_limited(path: Path, largest: int) -> bytes | None:
         return None
     except OSError as error:
         raise BadUpdate(f"its file cannot be read ({error.strerror})") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise BadUpdate("it is not a regular file")
-        content = file.read(largest + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(largest + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > largest:
         raise BadUpdate(f"it is larger than {largest:,} bytes")
     return content

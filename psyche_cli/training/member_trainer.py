@@ -73,6 +73,10 @@ class MemberTrainer:
             return self._optimizer.nothing()
         return self._optimizer.send_checked(self._gradient(sequences)[0], own=False)
 
+    def altered(self, update: bytes, factor: float) -> bytes:
+        """See Trainer."""
+        return self._optimizer.encoded(self._optimizer.decoded(update) * factor)
+
     def flaw(self, update: bytes) -> str | None:
         """See Trainer."""
         try:

@@ -46,6 +46,9 @@ class Optimizer(Protocol):
     def nothing(self) -> bytes:
         """The update that changes nothing."""
 
+    def encoded(self, gradient: Floats) -> bytes:
+        """The update of a gradient."""
+
     def decoded(self, update: bytes) -> Floats:
         """The gradient in an update. Raises BadUpdate."""
 
@@ -68,21 +71,25 @@ class DistroOptimizer:
     def send(self, gradient: Floats) -> bytes:
         """See Optimizer."""
         wanted = self.options.decay * self.residual + clipped(gradient, self.options.largest_norm)
-        update = self.compressor.encode(wanted)
+        update = self.encoded(wanted)
         self.residual = wanted - self.decoded(update)
         return update
 
     def send_checked(self, gradient: Floats, *, own: bool) -> bytes:
         """See Optimizer."""
         wanted = clipped(gradient, self.options.largest_norm)
-        update = self.compressor.encode(wanted)
+        update = self.encoded(wanted)
         if own:
             self.residual = self.options.decay * self.residual + wanted - self.decoded(update)
         return update
 
     def nothing(self) -> bytes:
         """See Optimizer."""
-        return self.compressor.encode(np.zeros_like(self.residual))
+        return self.encoded(np.zeros_like(self.residual))
+
+    def encoded(self, gradient: Floats) -> bytes:
+        """See Optimizer."""
+        return self.compressor.encode(gradient)
 
     def decoded(self, update: bytes) -> Floats:
         """See Optimizer."""
@@ -107,7 +114,7 @@ class AdamWOptimizer:
 
     def send(self, gradient: Floats) -> bytes:
         """See Optimizer. Nothing is left out."""
-        return compression.encode_dense(clipped(gradient, self.options.largest_norm))
+        return self.encoded(clipped(gradient, self.options.largest_norm))
 
     def send_checked(self, gradient: Floats, *, own: bool) -> bytes:
         """See Optimizer."""
@@ -116,7 +123,11 @@ class AdamWOptimizer:
 
     def nothing(self) -> bytes:
         """See Optimizer."""
-        return compression.encode_dense(np.zeros_like(self.residual))
+        return self.encoded(np.zeros_like(self.residual))
+
+    def encoded(self, gradient: Floats) -> bytes:
+        """See Optimizer."""
+        return compression.encode_dense(gradient)
 
     def decoded(self, update: bytes) -> Floats:
         """See Optimizer."""

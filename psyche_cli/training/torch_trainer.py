@@ -64,6 +64,7 @@ class TorchModel:
 
 
 def open_trainer(model: Mapping[str, Any], text: bytes, seed: int) -> MemberTrainer:
-    """See ``trainer.open_trainer``. Makes PyTorch use deterministic algorithms in the whole process."""
+    """See ``trainer.open_trainer``. Makes PyTorch use deterministic algorithms and one thread in the whole process."""
     torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
     return MemberTrainer("torch", TorchModel(), model, text, seed)

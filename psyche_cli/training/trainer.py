@@ -2,15 +2,16 @@
 
 A round with the data index range ``sequences`` of a member goes as follows::
 
-    result = trainer.train(sequences)             # a member's own sequences
-    exchange.publish(round, member, Submission(...).encode())
-    verdict = judge(...)                          # the same for all members
-    trainer.apply(step, verdict.updates)          # the same updates in the same order: equal weights
-    trainer.weights_hash()                        # equal for all members
+    result = trainer.train(sequences)       # the member's own sequences; result.update is for the others
+    trainer.apply(step, updates)            # the same updates in the same order for all members
+    trainer.weights_hash()                  # therefore equal for all members
+
+``rounds`` does this together with the exchange of results and the checks.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -81,6 +82,9 @@ class Trainer(Protocol):
     def check(self, sequences: range) -> bytes:
         """The update of another member's checked share. Changes nothing in this trainer."""
 
+    def altered(self, update: bytes, factor: float) -> bytes:
+        """The update with all values multiplied by ``factor``: for members that are to lie. Raises BadUpdate."""
+
     def flaw(self, update: bytes) -> str | None:
         """Why the bytes are not an update of this model, as a clause; None if they are. Never raises."""
 
@@ -124,6 +128,9 @@ def open_trainer(kind: str, model: Mapping[str, Any], text: bytes, seed: int) ->
     """
     if kind not in KINDS:
         raise UsageError(f"The trainer {kind} does not exist.", hint=f"Use {' or '.join(KINDS)}.", name=kind)
+    # The matrices are too small for several threads, which would compete with the other members of a rehearsal. Has an
+    # effect only if numpy was not imported before.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         if kind == "torch":
             from psyche_cli.training import torch_trainer as module

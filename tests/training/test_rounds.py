@@ -1,0 +1,161 @@
+"""Whole rounds through the exchange folder: equal weights whatever happens, and liars without effect."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from psyche_cli.model.data_assignment import split_batch
+from psyche_cli.training.checker import Reason, Verdict
+from psyche_cli.training.checkpoints import Checkpoints
+from psyche_cli.training.conduct import EpochRates, Records
+from psyche_cli.training.exchange import Exchange, Round
+from psyche_cli.training.lies import Lie, false_update
+from psyche_cli.training.rounds import Plan, conclude, plan_round, work
+from psyche_cli.training.text import load_text
+from psyche_cli.training.trainer import Trainer, open_trainer
+from tests.training.runs import example, open_members
+
+NAMES = ("ada", "bea", "cleo", "dora", "eve")
+
+
+class Party:
+    """Members in one process, each with its own trainer and its own access to the folder."""
+
+    def __init__(self, folder: Path, count: int = 4, example_name: str = "minimal", percent: float = 50) -> None:
+        self.folder, self.percent, self.example_name = folder, percent, example_name
+        self.members: dict[str, tuple[Trainer, Exchange]] = {}
+        self.step = 0
+        for name in NAMES[:count]:
+            self.join(name)
+
+    def join(self, name: str) -> Trainer:
+        model = dict(example(self.example_name).model["LLM"], max_seq_len=64)
+        trainer = open_trainer("numpy", {"LLM": model}, load_text(), 1)
+        self.members[name] = (trainer, Exchange(self.folder, trainer.update_bytes))
+        return trainer
+
+    def round(
+        self, *, lies: dict[str, Lie] | None = None, silent: tuple[str, ...] = (), batch: int = 6
+    ) -> tuple[Plan, dict[str, Verdict]]:
+        self.step += 1
+        at, seed, published = Round(1, self.step), self.step * 7919, []
+        plan = plan_round(at, split_batch(self.step * batch, batch, list(self.members), seed), seed, self.percent)
+        copied: bytes | None = None
+        for name, (trainer, exchange) in self.members.items():
+            if name in silent or not exchange.connected:
+                continue
+            lie = (lies or {}).get(name)
+            submission, _ = work(
+                trainer,
+                plan,
+                name,
+                lie=None if lie is None else lambda u, k=lie, t=trainer, c=copied: false_update(k, t, u, 5, c),  # type: ignore[misc]
+            )
+            assert exchange.publish(at, submission) == submission
+            published.append(name)
+            copied = submission.update
+        verdicts = {
+            name: conclude(trainer, exchange, plan, published)
+            for name, (trainer, exchange) in self.members.items()
+            if exchange.connected
+        }
+        return plan, verdicts
+
+    def hashes(self) -> set[str]:
+        return {trainer.weights_hash() for trainer, exchange in self.members.values() if exchange.connected}
+
+
+def test_members_that_come_leave_fail_and_return_hold_the_same_weights(tmp_path: Path) -> None:
+    generator, party = random.Random(3), Party(tmp_path, 4)
+    checkpoints = Checkpoints(tmp_path)
+    for _ in range(25):
+        event = generator.choice(["nothing", "nothing", "silence", "join", "leave", "restart", "partition"])
+        names = list(party.members)
+        if event == "join" and len(names) < len(NAMES):
+            someone = names[0]
+            checkpoints.save_for_members(party.members[someone][0], party.step, someone)
+            newcomer = next(name for name in NAMES if name not in names)
+            checkpoints.restore_from_members(party.join(newcomer), names)
+        elif event == "leave" and len(names) > 2:
+            del party.members[generator.choice(names)]
+        elif event == "restart":
+            # A process that is started again has lost its residual and its weights.
+            checkpoints.save_for_members(party.members[names[0]][0], party.step, names[0])
+            checkpoints.restore_from_members(party.join(names[-1]), names[:1])
+        elif event == "partition":
+            victim, exchange = party.members[names[-1]]
+            exchange.connected = False
+            party.round()
+            exchange.connected = True
+            # It trains from old weights now, which the others notice and leave out.
+            _, verdicts = party.round()
+            reasons = {one.member: one.reason for one in verdicts[names[0]].left_out}
+            assert reasons.get(names[-1]) in (Reason.OTHER_WEIGHTS, None)
+            assert len(party.hashes()) == 2
+            checkpoints.save_for_members(party.members[names[0]][0], party.step, names[0])
+            checkpoints.restore_from_members(victim, [names[0]])
+        _, verdicts = party.round(silent=(names[-1],) if event == "silence" else ())
+        assert len(party.hashes()) == 1
+        assert len(set(verdicts.values())) == 1
+        assert not any(verdict.liars for verdict in verdicts.values())
+
+
+@pytest.mark.parametrize("lie", Lie)
+@pytest.mark.parametrize("example_name", ["minimal", "numbered-files", "finetune-adamw"])
+def test_every_kind_of_lie_is_found_and_has_no_effect(tmp_path: Path, lie: Lie, example_name: str) -> None:
+    party = Party(tmp_path / "lying", 4, example_name, percent=100)
+    honest = Party(tmp_path / "honest", 4, example_name, percent=100)
+    for _ in range(2):
+        plan, verdicts = party.round(lies={"bea": lie})
+        honest.round()
+        assert plan.share_of("bea")
+        assert len(set(verdicts.values())) == 1
+        assert verdicts["ada"].liars == ("bea",)
+        assert set(verdicts["ada"].accepted) == {"ada", "cleo", "dora"}
+    assert len(party.hashes()) == 1
+    assert party.hashes() != honest.hashes()
+
+
+def test_without_checks_a_lie_is_applied_and_the_records_say_so(tmp_path: Path) -> None:
+    records, party = Records(), Party(tmp_path, 4, percent=0)
+    for step in range(1, 5):
+        party.percent = 100 if step == 4 else 0
+        _, verdicts = party.round(lies={"bea": Lie.WRONG_GRADIENT})
+        records.add(Round(1, step), verdicts["ada"])
+    conduct = records.of("bea")
+    assert (conduct.accepted, conduct.verified, conduct.left_out) == (3, 0, 1)
+    assert [(one.at, one.reason, one.share) for one in conduct.caught] == [(Round(1, 4), Reason.WRONG_RESULT, "bea")]
+    ada = records.of("ada")
+    assert (ada.accepted, ada.verified, ada.left_out, ada.caught) == (4, 1, 0, ())
+    assert [one.member for one in records.all()] == sorted(party.members)
+    rates = {1: EpochRates(earned_per_client=250, slashed_per_client=40)}
+    [cost] = records.costs(rates, {"bea": [Round(1, n) for n in range(1, 5)]})
+    assert cost == ("bea", 1, Round(1, 4), 250, 40, 3)
+    assert records.costs({})[0][3:] == (0, 0, None)
+
+
+def test_a_lie_makes_the_model_worse_and_its_discovery_prevents_that(tmp_path: Path) -> None:
+    def loss(name: str, percent: float, liars: tuple[str, ...]) -> float:
+        party = Party(tmp_path / name, 3, percent=percent)
+        for _ in range(12):
+            party.round(lies=dict.fromkeys(liars, Lie.WRONG_GRADIENT))
+        return party.members["ada"][0].evaluate().loss
+
+    honest = loss("honest", 0, ())
+    assert honest < 5
+    assert loss("unchecked", 0, ("bea", "cleo")) > 5.6
+    assert loss("checked", 100, ("bea",)) < honest + 0.3
+
+
+def test_bytes_that_are_not_a_submission_are_named(tmp_path: Path) -> None:
+    party = Party(tmp_path, 4, percent=0)
+    party.members["dora"][1].publish_bytes(Round(1, 1), "dora", b"garbage")
+    plan, _ = party.round(silent=("dora",))
+    trainer, exchange = party.members["ada"]
+    trainer.load(open_members(1)[0].state())
+    verdict = conclude(trainer, exchange, plan, list(party.members))
+    assert verdict.liars == ("dora",)
+    assert [one.detail for one in verdict.left_out] == ["its header is not JSON"]
