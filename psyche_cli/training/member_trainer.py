@@ -47,6 +47,7 @@ class MemberTrainer:
         self.options = options_of(model, len(self._trained), CONTEXT)
         self._weights = parts.initial(seed)
         self._optimizer = optimizer_for(self.options.optimizer, parts.parameters)
+        self._nothing = self._optimizer.encoded(np.zeros(parts.parameters))
 
     @property
     def parameters(self) -> int:
@@ -56,12 +57,12 @@ class MemberTrainer:
     @property
     def update_bytes(self) -> int:
         """See Trainer."""
-        return len(self._optimizer.nothing())
+        return len(self._nothing)
 
     def train(self, sequences: range, *, checked: bool = False) -> Result:
         """See Trainer."""
         if not sequences:
-            return Result(self._optimizer.nothing(), 0.0, 0)
+            return Result(self._nothing, 0.0, 0)
         gradient, loss, tokens = self._gradient(sequences)
         send = self._optimizer
         update = send.send_checked(gradient, own=True) if checked else send.send(gradient)
@@ -70,7 +71,7 @@ class MemberTrainer:
     def check(self, sequences: range) -> bytes:
         """See Trainer."""
         if not sequences:
-            return self._optimizer.nothing()
+            return self._nothing
         return self._optimizer.send_checked(self._gradient(sequences)[0], own=False)
 
     def altered(self, update: bytes, factor: float) -> bytes:

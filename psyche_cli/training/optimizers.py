@@ -43,9 +43,6 @@ class Optimizer(Protocol):
     def send_checked(self, gradient: Floats, *, own: bool) -> bytes:
         """The update of a gradient alone. If it is the member's ``own``, what it leaves out joins the residual."""
 
-    def nothing(self) -> bytes:
-        """The update that changes nothing."""
-
     def encoded(self, gradient: Floats) -> bytes:
         """The update of a gradient."""
 
@@ -83,10 +80,6 @@ class DistroOptimizer:
             self.residual = self.options.decay * self.residual + wanted - self.decoded(update)
         return update
 
-    def nothing(self) -> bytes:
-        """See Optimizer."""
-        return self.encoded(np.zeros_like(self.residual))
-
     def encoded(self, gradient: Floats) -> bytes:
         """See Optimizer."""
         return self.compressor.encode(gradient)
@@ -120,10 +113,6 @@ class AdamWOptimizer:
         """See Optimizer."""
         del own
         return self.send(gradient)
-
-    def nothing(self) -> bytes:
-        """See Optimizer."""
-        return self.encoded(np.zeros_like(self.residual))
 
     def encoded(self, gradient: Floats) -> bytes:
         """See Optimizer."""

@@ -6,11 +6,33 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from scripts.benchmarks import commands, decoding, doors, files, following, programs, simulations, validator, verbs
+from scripts.benchmarks import (
+    commands,
+    decoding,
+    doors,
+    files,
+    following,
+    programs,
+    simulations,
+    training,
+    validator,
+    verbs,
+)
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
 
-SECTIONS = ("doors", "verbs", "commands", "decoding", "files", "programs", "simulations", "validator", "following")
+SECTIONS = (
+    "doors",
+    "verbs",
+    "commands",
+    "decoding",
+    "files",
+    "programs",
+    "simulations",
+    "training",
+    "validator",
+    "following",
+)
 
 
 def main() -> None:
@@ -42,6 +64,8 @@ def main() -> None:
             programs.measure(table)
         if "simulations" in wanted:
             simulations.measure(table)
+        if "training" in wanted:
+            training.measure(table)
         if "validator" in wanted:
             validator.measure(Shell(Path(folder)), table)
         if "following" in wanted:
