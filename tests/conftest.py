@@ -7,13 +7,17 @@ Hypothesis has no deadline per example, because the machine may be busy.
 from __future__ import annotations
 
 import gc
+import importlib.util
+import os
 import random
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from tests.support import counts
+from tests.support.ray_cluster import RayCluster, shared_cluster
 
 INSTRUCTIONS = 20_000
 
@@ -74,6 +78,18 @@ def random_seed(request: pytest.FixtureRequest) -> int:
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether to run load tests in full."""
     return bool(request.config.getoption("full"))
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A Ray cluster of two nodes, shared by all processes of the test run. Skips the test if Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        reason = "Ray is not installed: .venv/bin/python -m pip install --require-hashes -r requirements/ray.txt"
+        assert not os.environ.get("PSYCHE_CLI_REQUIRE_RAY"), reason
+        pytest.skip(reason)
+    folder = tmp_path_factory.getbasetemp()
+    with shared_cluster((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "ray") as cluster:
+        yield cluster
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

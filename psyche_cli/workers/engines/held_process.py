@@ -18,7 +18,14 @@ import sys
 import time
 from pathlib import Path
 
-from psyche_cli.workers.engines.holder import STATE_FILE, kill_marked, process_start, remove_folder, write_document
+from psyche_cli.workers.engines.holder import (
+    STATE_FILE,
+    kill_marked,
+    process_start,
+    read_document,
+    remove_folder,
+    write_document,
+)
 
 _LAUNCH, _LOCK, _SIGNALS = "launch.json", "lock", "signals"
 _START_SECONDS = 60.0
@@ -79,7 +86,7 @@ class HeldProcess:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             held = self.is_held()  # before reading: the holder writes the result, then ends
-            state = _read(self.folder / STATE_FILE)
+            state = read_document(self.folder / STATE_FILE)
             if "code" in state:
                 return {name: state[name] for name in ("code", "signal")}
             if held and "pid" in state:
@@ -92,7 +99,7 @@ class HeldProcess:
 
     def mark(self) -> str:
         """The mark of its processes; empty if the folder does not exist or nothing was started in it."""
-        return str(_read(self.folder / _LAUNCH).get("mark", ""))
+        return str(read_document(self.folder / _LAUNCH).get("mark", ""))
 
     def is_held(self) -> bool:
         """Whether the holder runs."""
@@ -123,7 +130,7 @@ class HeldProcess:
 
     def read_log(self, stream: str, offset: int, limit: int) -> bytes:
         """At most ``limit`` bytes of a stream of the worker, ``stdout`` or ``stderr``."""
-        return read_part(str(_read(self.folder / _LAUNCH).get(stream, "")), offset, limit)
+        return read_part(str(read_document(self.folder / _LAUNCH).get(stream, "")), offset, limit)
 
     def remove(self) -> None:
         """Kill the worker if it runs, and remove the folder."""
@@ -139,7 +146,7 @@ class HeldProcess:
 
     def _kill_rest(self) -> None:
         """Kill what a holder that was killed has left: the worker's group, and processes with the mark elsewhere."""
-        state = _read(self.folder / STATE_FILE)
+        state = read_document(self.folder / STATE_FILE)
         pid = state.get("pid")
         if isinstance(pid, int) and process_start(pid) == state["started"]:
             with contextlib.suppress(OSError):
@@ -183,10 +190,3 @@ def _read_to_end(descriptor: int, deadline: float) -> bytes:
             break
         content += part
     return content
-
-
-def _read(path: Path) -> dict[str, object]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}

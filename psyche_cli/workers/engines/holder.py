@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 MARK = "PSYCHE_WORKER_MARK"
 """The variable that identifies the processes of a launch. Its value is random and differs for each launch."""
@@ -33,6 +34,7 @@ _INHERITED = {
 _INHERITED_FAMILIES = ("LC_", "CUDA_", "NVIDIA_", "NCCL_", "OMP_", "MKL_", "OPENBLAS_", "TORCH_")
 _END_SECONDS = 15.0
 _PAUSE = 0.01
+_PR_SET_CHILD_SUBREAPER = 36
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -76,6 +78,20 @@ def _has(pid: str, wanted: bytes) -> bool:
         return False
 
 
+def _adopt_orphans() -> None:
+    """Make this process the parent of the orphans among its descendants, instead of the init process."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _children() -> list[int]:
+    """The children of this process, where the system lists them."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return [int(pid) for path in lists for pid in path.read_bytes().split()]
+
+
 def _ps(*options: str) -> str:
     try:
         return subprocess.check_output(["ps", *options], text=True, errors="replace")
@@ -104,6 +120,14 @@ def write_document(path: Path, content: dict[str, object]) -> None:
     new.replace(path)
 
 
+def read_document(path: Path) -> dict[str, Any]:
+    """The content of a small JSON file; empty if it does not exist or is damaged."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a folder of files, if it exists."""
     with contextlib.suppress(FileNotFoundError):
@@ -125,6 +149,7 @@ class _Holder:
 
     def run(self) -> None:
         """Start the worker, report that to stdout, and stay until it has ended."""
+        _adopt_orphans()
         try:
             self.worker = self.start()
         except (OSError, ValueError) as error:
@@ -137,19 +162,19 @@ class _Holder:
         os.write(1, b"started")
         self.silence()
         threading.Thread(target=self.forward, daemon=True).start()
-        if hasattr(os, "waitid"):  # not yet reaped: its group id cannot be reused
-            os.waitid(os.P_PID, self.worker.pid, os.WEXITED | os.WNOWAIT)
+        self.await_end()
         self.kill(signal.SIGKILL)
         for number in _STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         with self.reaping:
             result = self.worker.wait()
             self.reaped = True
-        kill_marked(str(self.task["mark"]))
+        self.end_rest()
         ended = {"code": result, "signal": None} if result >= 0 else {"code": None, "signal": -result}
         write_document(self.state, {**facts, **ended})
         if self.abandoned:
             remove_folder(self.folder)
+            remove_folder(Path(__file__).parent)  # of the actor
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the worker in a session of its own."""
@@ -169,6 +194,26 @@ class _Holder:
             stderr=logs[1],
             start_new_session=True,
         )
+
+    def await_end(self) -> None:
+        """Wait until the worker has ended, without reaping it: its group id cannot be reused until then."""
+        if sys.platform == "darwin":
+            return
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)) and ended.si_pid != self.worker.pid:
+            os.waitpid(ended.si_pid, 0)  # an orphan of the worker
+
+    def end_rest(self) -> None:
+        """Kill and reap all processes that the worker has left behind."""
+        deadline = time.monotonic() + _END_SECONDS
+        while time.monotonic() < deadline:
+            for pid in _children() or marked_processes(str(self.task["mark"])):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            try:
+                if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                    time.sleep(_PAUSE)
+            except ChildProcessError:  # none is left
+                return
 
     def silence(self) -> None:
         """Close the pipe to the parent, which waits for its end."""

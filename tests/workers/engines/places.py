@@ -16,7 +16,9 @@ from typing import Any
 from psyche_cli.workers.engines.engine import Condition, Engine, Launch, Running
 from psyche_cli.workers.engines.holder import marked_processes
 from psyche_cli.workers.engines.local import LocalEngine
+from psyche_cli.workers.engines.ray_engine import RayEngine
 from tests.support.patience import PATIENCE
+from tests.support.ray_cluster import RayCluster
 
 PAUSE = 0.02
 HOLDER = b"holder.py"
@@ -96,8 +98,9 @@ class Place:
             f"{self.opening()}; name, argv, env, *paths = json.loads(sys.argv[2]); "
             "engine.launch(Launch(name, tuple(argv), env, *map(Path, paths[:3]))); os.kill(os.getpid(), signal.SIGKILL)"
         )
-        ended = subprocess.run([sys.executable, "-c", code, str(self.folder / "engine"), document], check=False)
-        assert ended.returncode == -signal.SIGKILL
+        command = [sys.executable, "-c", code, str(self.folder / "engine"), document]
+        ended = subprocess.run(command, capture_output=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGKILL, b"", b"")
         handle = self.engine.find(launch.name)
         assert handle
         self.marks.add(handle.rpartition(":")[2])
@@ -115,3 +118,22 @@ class Place:
         assert self.engine.names() == ()
         self.engine.close()
         assert {mark: marked_processes(mark) for mark in self.marks if marked_processes(mark)} == {}
+
+
+class RayPlace(Place):
+    """A folder with the engine of a Ray cluster on this machine."""
+
+    kind = "ray"
+
+    def __init__(self, folder: Path, cluster: RayCluster) -> None:
+        self.cluster = cluster
+        super().__init__(folder)
+
+    def open(self, launch_seconds: float = PATIENCE) -> Engine:
+        variables = {**os.environ, **self.cluster.variables, "RAW_WALLET_PRIVATE_KEY": "secret"}
+        return RayEngine(self.folder / "engine", self.cluster.address, variables, launch_seconds)
+
+    def opening(self) -> str:
+        variables = f"os.environ.update({self.cluster.variables})"
+        create = f"RayEngine(Path(sys.argv[1]), {self.cluster.address!r}, os.environ)"
+        return f"from psyche_cli.workers.engines.ray_engine import RayEngine; {variables}; engine = {create}"

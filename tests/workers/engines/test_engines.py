@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,13 +21,6 @@ children = [subprocess.Popen(["sleep", "1000"]), subprocess.Popen(["sh", "-c", "
 print("ready", flush=True)
 {end}
 """
-
-
-@pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    yield place
-    place.close()
 
 
 def test_the_end_of_a_worker_is_known(place: Place) -> None:

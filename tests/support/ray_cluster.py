@@ -1,0 +1,168 @@
+"""A Ray cluster of two nodes on this machine, which listens on loopback only, shared by the processes of a test run.
+
+Run as a script, it is the process that hosts the cluster: ``python -m tests.support.ray_cluster FOLDER``. It ends when
+no process of the test run has a lock on FOLDER/users any more, whatever has happened to them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from psyche_cli.workers.engines.holder import MARK, marked_processes
+from tests.support.patience import PATIENCE
+
+PAUSE = 0.05
+LOOPBACK = "127.0.0.1"
+# Ray replaces a loopback address by another one of the machine, unless it believes that clusters are not supported.
+LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+HEALTH_CHECKS = {
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+}
+NODE = {"num_cpus": 4, "include_dashboard": False, "node_ip_address": LOOPBACK, "object_store_memory": 80 * 2**20}
+
+
+class RayCluster:
+    """The cluster as seen by a test: its ``address``, and the ``variables`` that its clients need."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        self.address: str = facts["address"]
+        self.mark: str = facts["mark"]
+        self.variables: dict[str, str] = facts["variables"]
+
+    @contextmanager
+    def node_with_gpu(self) -> Iterator[Callable[[], None]]:
+        """A third node, which has a GPU. Yields a function that kills it."""
+        with (self.folder / "third").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._ask("add")
+            try:
+                yield lambda: self._ask("remove")
+            finally:
+                self._ask("remove")
+
+    def _ask(self, what: str) -> None:
+        request, answer = self.folder / "request", self.folder / "answer"
+        answer.unlink(missing_ok=True)
+        request.with_suffix(".new").write_text(what, encoding="utf-8")
+        request.with_suffix(".new").replace(request)
+        _await(answer.exists)
+
+
+@contextmanager
+def shared_cluster(folder: Path) -> Iterator[RayCluster]:
+    """The cluster of ``folder``, started by the first and stopped with the last process that uses it."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "users").open("w") as users:
+        with _exclusively(folder):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not (folder / "facts.json").exists():
+                _start(folder)
+        cluster = RayCluster(folder)
+        yield cluster
+        with _exclusively(folder):
+            fcntl.flock(users, fcntl.LOCK_UN)
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            fcntl.flock(users, fcntl.LOCK_UN)
+            _await(lambda: not (folder / "facts.json").exists())
+            _await(lambda: not marked_processes(cluster.mark))
+
+
+@contextmanager
+def _exclusively(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _start(folder: Path) -> None:
+    token = secrets.token_hex(32)
+    variables = {**LOOPBACK_ONLY, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}
+    mark = secrets.token_hex(8)
+    with (folder / "host.log").open("ab") as log:
+        # Not a child of this process: it may outlive it.
+        subprocess.run(
+            ["sh", "-c", '"$@" &', "sh", sys.executable, "-m", "tests.support.ray_cluster", str(folder)],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, **variables, **HEALTH_CHECKS, MARK: mark, "CUDA_VISIBLE_DEVICES": ""},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            check=True,
+        )
+    _await(lambda: (folder / "address").exists() or not marked_processes(mark))
+    problem = (folder / "host.log").read_text(encoding="utf-8")
+    assert (folder / "address").exists(), f"the Ray cluster could not be started: {problem}"
+    facts = {"address": (folder / "address").read_text(encoding="utf-8"), "mark": mark, "variables": variables}
+    (folder / "facts.new").write_text(json.dumps(facts), encoding="utf-8")
+    (folder / "facts.new").replace(folder / "facts.json")
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "the Ray cluster does not react"
+        time.sleep(PAUSE)
+
+
+def _host(folder: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a short path, because it contains sockets
+    node = {**NODE, "temp_dir": temporary}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    third = None
+    try:
+        cluster.add_node(**node)
+        (folder / "address.new").write_text(cluster.address, encoding="utf-8")
+        (folder / "address.new").replace(folder / "address")
+        with (folder / "users").open("w") as users:
+            while _is_used(users):
+                request = folder / "request"
+                if request.exists():
+                    what = request.read_text(encoding="utf-8")
+                    if what == "add":
+                        third = cluster.add_node(**node, num_gpus=1)
+                    elif third:
+                        cluster.remove_node(third, allow_graceful=False)
+                        third = None
+                    request.unlink()
+                    (folder / "answer").touch()
+                time.sleep(PAUSE)
+    finally:
+        cluster.shutdown()
+        shutil.rmtree(temporary, ignore_errors=True)
+        (folder / "address").unlink(missing_ok=True)
+        (folder / "facts.json").unlink(missing_ok=True)
+
+
+def _is_used(users: Any) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    _host(Path(sys.argv[1]))
