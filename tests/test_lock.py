@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,22 +25,25 @@ def pins(name: str) -> dict[str, list[Version]]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("file", "asked"),
-    [
-        ("run.txt", PROJECT["dependencies"]),
-        ("dev.txt", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]),
-    ],
-)
-def test_every_requirement_is_pinned_within_its_range(file: str, asked: list[str]) -> None:
+def asked(extra: str) -> Iterator[Requirement]:
+    """The requirements of an extra, and of those that it includes."""
+    for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
+        if requirement.name == PROJECT["name"]:
+            yield from (found for included in requirement.extras for found in asked(included))
+        else:
+            yield requirement
+
+
+@pytest.mark.parametrize(("file", "extra"), [("run.txt", ""), ("dev.txt", "dev"), ("ray.txt", "ray")])
+def test_every_requirement_is_pinned_within_its_range(file: str, extra: str) -> None:
     pinned = pins(file)
-    for requirement in map(Requirement, asked):
+    for requirement in [*map(Requirement, PROJECT["dependencies"]), *(asked(extra) if extra else ())]:
         versions = pinned.get(canonicalize_name(requirement.name), [])
         assert versions, f"{requirement.name} is missing: run scripts/lock"
         assert all(requirement.specifier.contains(version) for version in versions), f"{requirement}: run scripts/lock"
 
 
-@pytest.mark.parametrize("file", ["run.txt", "dev.txt"])
+@pytest.mark.parametrize("file", ["run.txt", "dev.txt", "ray.txt"])
 def test_every_pin_has_a_hash(file: str) -> None:
     blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / file).read_text(encoding="utf-8"))
     pinned = [block for block in blocks if PIN.match(block)]
@@ -49,5 +53,5 @@ def test_every_pin_has_a_hash(file: str) -> None:
 
 def test_the_lock_files_contain_no_package_index() -> None:
     files = sorted((ROOT / "requirements").glob("*.txt"))
-    assert [file.name for file in files] == ["dev.txt", "run.txt"]
+    assert [file.name for file in files] == ["dev.txt", "ray.txt", "run.txt"]
     assert "://" not in "".join(file.read_text(encoding="utf-8") for file in files)

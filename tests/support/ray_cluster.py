@@ -62,7 +62,8 @@ class RayCluster:
         answer.unlink(missing_ok=True)
         request.with_suffix(".new").write_text(what, encoding="utf-8")
         request.with_suffix(".new").replace(request)
-        _await(answer.exists)
+        _await(lambda: answer.exists() or not marked_processes(self.mark))
+        assert answer.exists(), (self.folder / "host.log").read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -103,7 +104,7 @@ def _start(folder: Path) -> None:
         subprocess.run(
             ["sh", "-c", '"$@" &', "sh", sys.executable, "-m", "tests.support.ray_cluster", str(folder)],
             cwd=Path(__file__).parents[2],
-            env={**os.environ, **variables, **HEALTH_CHECKS, MARK: mark, "CUDA_VISIBLE_DEVICES": ""},
+            env={**os.environ, **variables, **HEALTH_CHECKS, MARK: mark, "CUDA_VISIBLE_DEVICES": "0"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from psyche_cli.errors import EngineUnavailable
 from psyche_cli.workers.engines.holder import inherited
 
 _CONNECT_SECONDS: Final = 60.0
+_LISTEN_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 5.0
 _END_SECONDS: Final = 10.0
 _HINT: Final = (
@@ -66,6 +68,7 @@ class RayConnection:
                 raise _unavailable(self._failure)
             if self._bridge:
                 self._bridge.close()
+            self._require_listener()
             self._bridge = _Bridge([self._address, self._namespace], self._log, self._variables)
             answer = self._bridge.receive(0, _CONNECT_SECONDS)
             if "result" in answer:
@@ -74,6 +77,14 @@ class RayConnection:
             self._bridge = None
             self._failed_at, self._failure = time.monotonic(), answer["unavailable"]
             raise _unavailable(self._failure)
+
+    def _require_listener(self) -> None:
+        """Raise EngineUnavailable if nothing listens at the address, which Ray would try for a minute."""
+        host, _, port = self._address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _LISTEN_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _unavailable(f"{self._address}: {getattr(error, 'strerror', None) or error}") from error
 
 
 class LaunchRefused(Exception):
@@ -124,7 +135,7 @@ class _Bridge:
                 self._waiting.pop(number, None)
 
     def _read(self) -> None:
-        with self._socket.makefile("rb") as lines:
+        with self._socket.makefile("rb") as lines, suppress(OSError):  # reset if the process is killed
             for line in lines:
                 answer = json.loads(line)
                 with self._lock:
@@ -137,7 +148,8 @@ class _Bridge:
                 waiting.put({"unavailable": "The connection was lost."})
 
     def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the process has ended
+            self._socket.shutdown(socket.SHUT_RDWR)
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:

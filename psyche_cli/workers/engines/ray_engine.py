@@ -55,7 +55,7 @@ class RayEngine:
         variables: Mapping[str, str] | None = None,
         launch_seconds: float = _LAUNCH_SECONDS,
     ) -> None:
-        if importlib.util.find_spec("ray") is None:
+        if not is_installed():
             raise EngineUnavailable(
                 "Ray is not installed.", hint="Install it: pip install 'psyche-run-cli[ray]'", engine=_KIND
             )
@@ -179,6 +179,11 @@ class RayEngine:
         name, _, mark = rest.partition(":")
         record = read_document(self._path(name)) if kind == _KIND and mark else {}
         return name, record if record.get("mark") == mark else {}
+
+
+def is_installed() -> bool:
+    """Whether the package ray is installed."""
+    return importlib.util.find_spec("ray") is not None
 
 
 def is_address(text: str) -> bool:
