@@ -39,6 +39,7 @@ from psyche_cli.operations.status.wait_payloads import ReachedData
 from psyche_cli.operations.transactions import payloads as transactions
 from psyche_cli.operations.transactions.explain_payloads import ExplainedData
 from psyche_cli.operations.wallet import payloads as wallet
+from psyche_cli.operations.workers import payloads as workers
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Document, JsonLines, OperationResult, PlainText
 
@@ -127,6 +128,11 @@ _RESULTS: Final[dict[str, Any]] = {
     "localnet restore": OperationResult[localnet.SnapshotData],
     "localnet set-account": OperationResult[localnet.SetAccountData],
     "localnet programs": OperationResult[localnet.ProgramsData],
+    "workers list": OperationResult[workers.WorkersListData],
+    "workers show": OperationResult[workers.WorkersShowData],
+    "workers logs": PlainText[workers.WorkersLogsData],
+    "workers cancel": OperationResult[workers.WorkersCancelData],
+    "workers gc": OperationResult[workers.WorkersGcData],
     "completion": PlainText[payloads.CompletionScript | payloads.InstalledCompletion],
     "schema": PlainText[payloads.SchemaList],
 }

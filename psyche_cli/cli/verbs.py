@@ -91,6 +91,14 @@ _LIFECYCLE: Final = (
     Verb("crynux-group", "Show how the Crynux network validates a group of three tasks", "lifecycle.crynux_group"),
 )
 
+_WORKERS: Final = (
+    Verb("list", "List the runs of workers", "workers.list"),
+    Verb("show", "Show a run of workers: states, reasons, history and disk use", "workers.show"),
+    Verb("logs", "Show the output of a worker, or follow it", "workers.logs"),
+    Verb("cancel", "Cancel a run of workers, and wait until its processes have ended", "workers.cancel"),
+    Verb("gc", "Remove runs of workers that have ended", "workers.gc"),
+)
+
 SECTIONS: Final = (
     Section(
         "Runs",
@@ -217,6 +225,18 @@ SECTIONS: Final = (
     Section(
         "Local validator",
         (Verb("localnet", "Run a local validator or control a running one", "localnet.serve", verbs=_LOCALNET),),
+    ),
+    Section(
+        "Workers",
+        (
+            Verb(
+                "workers",
+                "Inspect, cancel and remove runs of workers",
+                "workers.group",
+                verbs=_WORKERS,
+                runs=False,
+            ),
+        ),
     ),
     Section(
         "Shell and scripts",

@@ -21,3 +21,11 @@ def new_run_id(at: float) -> str:
 def is_run_id(text: str) -> bool:
     """Whether a text has the form of an id, so that it is safe as the name of a folder."""
     return _RUN_ID.fullmatch(text) is not None
+
+
+def time_of_run_id(run_id: str) -> float:
+    """The time in an id, in seconds since 1970, with a resolution of a millisecond."""
+    value = 0
+    for character in run_id:
+        value = value << 5 | _ALPHABET.index(character)
+    return (value >> _RANDOM_BITS) / 1000

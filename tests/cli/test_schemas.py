@@ -10,6 +10,7 @@ import json
 import random
 import runpy
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -25,12 +26,16 @@ from psyche_cli.json_schema import schema_of
 from psyche_cli.json_values import to_json
 from psyche_cli.payload_types import Unsigned
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
+from psyche_cli.workers.registry.registry import Registry
+from psyche_cli.workers.storage.layout import WorkersFolder
 from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine, address_of
 from tests.cli.schema_check import check_output, quick_look, validator
 from tests.cli.test_checkpoint import in_training
 from tests.localnet.test_command import running
 from tests.support.file_service import file_service
+from tests.support.state_home import state_home
+from tests.workers.registry.submissions import submission
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = runpy.run_path(str(ROOT / "scripts" / "write_json_schemas.py"))
@@ -178,7 +183,20 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
             outcome = house.cli(*words, "--run-id", "test", "--base-url", service.base_url, "--output", "json")
             assert outcome.code is ExitCode.OK, outcome.stderr
             checked.add(check_output([str(words[0])], outcome.stdout))
+    ended = cancelled_run(state_home(house.cli.home) / "psyche-cli")
+    for verb in (("list",), ("show", ended), ("logs", ended), ("cancel", ended), ("gc", "--older-than", "0s")):
+        outcome = house.cli("workers", *verb, "--output", "json")
+        assert outcome.code is ExitCode.OK, outcome.stderr
+        checked.add(check_output(["workers", verb[0]], outcome.stdout))
     assert checked == {*NAMES} - {"localnet"}
+
+
+def cancelled_run(state_folder: Path) -> str:
+    """The id of a run of workers that was cancelled before its start."""
+    with closing(Registry(WorkersFolder.of_state(state_folder).registry)) as registry:
+        run_id = registry.submit(submission(), at=1000).run.run_id
+        registry.cancel(run_id, at=1001)
+        return run_id
 
 
 def test_the_ready_line_of_a_local_validator_conforms(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import NetworkError, NotFound
+from psyche_cli.operations.times import iso_time
 from psyche_cli.operations.transactions.explain_payloads import (
     BalanceChange,
     ExplainedAccount,
@@ -31,7 +32,7 @@ from psyche_cli.operations.transactions.lookups import (
     look_up_unlanded,
     recorded_runs,
 )
-from psyche_cli.operations.transactions.records import iso_time, record_data
+from psyche_cli.operations.transactions.records import record_data
 from psyche_cli.protocol.errors.program_errors import explain_failure
 from psyche_cli.protocol.instructions.descriptions import InstructionDescription, describe_instructions
 from psyche_cli.protocol.instructions.transfers import stated_transfers

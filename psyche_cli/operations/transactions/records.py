@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from typing import Final
 
 from solders.signature import Signature
 
 from psyche_cli.errors import NotFound, UsageError
+from psyche_cli.operations.times import iso_time
 from psyche_cli.operations.transactions.payloads import NewAccount, TransactionRecord
 from psyche_cli.private_keys import holds_keypair
 from psyche_cli.redaction import Redactor
@@ -83,8 +83,3 @@ def record_row(entry: JournalEntry) -> tuple[str, str]:
     run = "" if entry.run_id is None else f" (run {entry.run_id})"
     rest = f": {entry.label}{run}, {iso_time(entry.recorded_at)}, {entry.endpoint}"
     return entry.signature, Toned(entry.state.value.replace("_", " "), _TONES.get(entry.state, "caution"), rest)
-
-
-def iso_time(seconds: int) -> str:
-    """A time in seconds since 1970 as UTC in ISO 8601."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""Runs of workers: what the registry and their folders say, and their cancellation."""

@@ -1,0 +1,80 @@
+"""List the runs of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from psyche_cli.operations.tables import text_table
+from psyche_cli.operations.workers.data import run_data, since, tone_of
+from psyche_cli.operations.workers.opening import OpenWorkers
+from psyche_cli.operations.workers.payloads import WorkersListData, WorkersRun
+from psyche_cli.results import Line, OperationResult, Span
+from psyche_cli.workers.registry.rows import Run, Worker
+
+_HEADINGS: Final = ("run", "state", "ended", "gpus", "age", "heard", "name")
+_STATE_COLUMN: Final = 1
+_LEFT_ALIGNED: Final = 2
+
+
+def list_worker_runs(workers: OpenWorkers, *, open_only: bool = False, limit: int) -> OperationResult[WorkersListData]:
+    """The ``limit`` latest runs, or those that have not ended. Raises RegistryError."""
+    runs = [run for run in reversed(workers.registry.runs()) if not open_only or run.finished_at is None]
+    of_run: dict[str, list[Worker]] = {}
+    for worker in workers.registry.all_workers():
+        of_run.setdefault(worker.run_id, []).append(worker)
+    shown = [(run, run_data(run, of_run.get(run.run_id, []))) for run in runs[:limit]]
+    left_out = len(runs) - len(shown)
+    slots = workers.registry.slots()
+    free = sum(slot.run_id is None for slot in slots)
+    count = sum(run.finished_at is None for run in runs)
+    older = f" Not listed: {left_out} older." if left_out else ""
+    total = (
+        f"{len(runs)} run{'' if len(runs) == 1 else 's'} of workers, {count} open."
+        if not open_only
+        else (f"{count} open run{'' if count == 1 else 's'} of workers.")
+    )
+    return OperationResult(
+        summary=f"{total}{older}",
+        data=WorkersListData(
+            folder=str(workers.folder.path),
+            runs=[data for _, data in shown],
+            left_out=left_out,
+            gpu_slots=len(slots),
+            gpu_slots_free=free,
+        ),
+        details=(("GPU slots", f"{free} of {len(slots)} free"),) if shown else (),
+        body=(lambda columns, utf8: _table(shown, workers.now, columns, utf8)) if shown else None,
+    )
+
+
+def _table(shown: Sequence[tuple[Run, WorkersRun]], now: float, columns: int, utf8: bool) -> list[Line]:
+    """A row for each run. The name, which comes last, gets what is left of the width."""
+    rows = [
+        (
+            data.run_id,
+            data.status,
+            f"{data.workers_ended}/{data.workers}",
+            ",".join(map(str, data.gpu_slots)) or "-",
+            since(run.submitted_at, now),
+            since(run.heard_at, now) or "-",
+        )
+        for run, data in shown
+    ]
+    lines = text_table([_HEADINGS[:-1], *rows], left=_LEFT_ALIGNED)
+    width = max(map(len, lines))
+    names = [_HEADINGS[-1], *(data.name for _, data in shown)]
+    tones = [None, *(tone_of(data.status) for _, data in shown)]
+    start = lines[0].index(_HEADINGS[_STATE_COLUMN])
+    found: list[Line] = []
+    for line, name, tone, row in zip(lines, names, tones, [_HEADINGS, *rows], strict=True):
+        end = start + len(row[_STATE_COLUMN])
+        tail = f"{line[end:].ljust(width - end)}  {fitting(name, columns - width - 2, utf8)}".rstrip()
+        found.append((Span(line[:start]), Span(line[start:end], tone), Span(tail)))
+    return found
+
+
+def fitting(text: str, width: int, utf8: bool) -> str:
+    """The beginning of a text that fits into a width."""
+    mark = "\N{HORIZONTAL ELLIPSIS}" if utf8 else ".."
+    return text if len(text) <= width else text[: max(width - len(mark), 0)] + mark if width > len(mark) else ""
