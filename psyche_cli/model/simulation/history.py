@@ -35,7 +35,8 @@ class Visit(NamedTuple):
 
     def shifted(self, seconds: int, epochs: int, steps: int) -> Visit:
         """The same visit later."""
-        return self._replace(start=self.start + seconds, epoch=self.epoch + epochs, step=self.step + steps)
+        state, start, epoch, step, clients = self
+        return Visit(state, start + seconds, epoch + epochs, step + steps, clients)
 
 
 class Repetition(NamedTuple):
@@ -51,6 +52,13 @@ class Repetition(NamedTuple):
         """A visit by its index."""
         number, inner = divmod(index, len(self.visits))
         return self.visits[inner].shifted(number * self.seconds, number * self.epochs, number * self.steps)
+
+    def each(self) -> Iterator[Visit]:
+        """All visits in order."""
+        for number in range(self.times):
+            seconds, epochs, steps = number * self.seconds, number * self.epochs, number * self.steps
+            for visit in self.visits:
+                yield visit.shifted(seconds, epochs, steps)
 
 
 Item: TypeAlias = "Visit | Repetition"
@@ -84,7 +92,11 @@ class History(Sequence[Visit]):
         return item.at(index - (self._ends[at - 1] if at else 0))
 
     def __iter__(self) -> Iterator[Visit]:
-        return (self[index] for index in range(len(self)))
+        for item in self.items:
+            if isinstance(item, Visit):
+                yield item
+            else:
+                yield from item.each()
 
 
 class EpochRecord(NamedTuple):
