@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from psyche_cli.run_config.schema import ROOTS, leaves
@@ -49,6 +50,7 @@ def _stored(value: Any, key: str, float32: frozenset[str]) -> Any:
     return _rounded(value) if key in float32 else value
 
 
+@cache
 def _float32_keys() -> frozenset[str]:
     found = set()
     for root, kind in ROOTS.items():

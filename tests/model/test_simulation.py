@@ -38,7 +38,7 @@ def skipped(simulation: Simulation) -> bool:
 
 def test_skipping_gives_the_result_of_every_second(full: bool) -> None:
     ends, with_skips = set(), 0
-    for seed in range(1000 if full else 40):
+    for seed in range(400 if full else 40):
         scenario = random_scenario(seed, totals=(1, 2, 5, 30, 200 if full else 90))
         fast, slow = scenario.simulated(), scenario.simulated(every_second=True)
         try:

@@ -188,7 +188,7 @@ def test_a_claimer_is_read() -> None:
 
 @EVERY
 def test_damaged_accounts_have_values_or_a_named_error(layout: Layout, full: bool) -> None:
-    count = 100_000 if full else 300
+    count = 10_000 if full else 300  # tests/cli/test_damaged_layouts.py: 100,000 others
     draw = random.Random(layout.name)
     places = [at for name, _, at in rows() if name == layout.name and at is not None]
     values = errors = 0
