@@ -16,6 +16,7 @@ from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.model.random_play import RandomPlay
 from tests.model.recording import OWNER, client
 from tests.model.stages import Run, cooldown, finished, paused, training, uninitialized, waiting, warmup
+from tests.support.counts import repetitions
 
 HEALTHY, DROPPED, WITHDRAWN = ClientState.HEALTHY, ClientState.DROPPED, ClientState.WITHDRAWN
 
@@ -118,7 +119,7 @@ def set_up_next(state: CoordinatorState, now: int) -> set[bytes]:
 
 def test_random_runs() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(12):
+    for seed in range(repetitions(12)):
         play = RandomPlay(seed)
         # height -> the wallets whose record of that round of the epoch was accepted
         records: defaultdict[int, set[bytes]] = defaultdict(set)
@@ -149,5 +150,5 @@ def test_random_runs() -> None:
                 assert state.run_state == RunState.FINISHED or tick.state.run_state == RunState.FINISHED
                 assert found.joined == found.must_join_again == 0
                 seen["last"] += 1
-    assert min(seen["witnessed"], seen["joined"]) > 500, seen
+    assert min(seen["witnessed"], seen["joined"]) > repetitions(500), seen
     assert seen["last"] > 10, seen

@@ -115,10 +115,11 @@ CASES = [*itertools.product(range(14), range(9))]
 
 
 @pytest.mark.parametrize("setting", ["one node", "one node that learns of votes", "two nodes", "two nodes, mixed"])
-def test_a_transaction_on_the_majority_fork_is_never_reported_as_expired(setting: str) -> None:
+def test_a_transaction_on_the_majority_fork_is_never_reported_as_expired(setting: str, full: bool) -> None:
+    """Each case with ``--full``; by default every second one, of which both numbers take all values."""
     slot_seconds = 0.4
     verdicts = []
-    for fork_seconds, blocks_before_the_last in CASES:
+    for fork_seconds, blocks_before_the_last in CASES if full else CASES[::2]:
         landing_height = FIRST_SLOT + LIFE - blocks_before_the_last
         landing_time = (landing_height - FIRST_SLOT) * slot_seconds
         majority = Node(slot_seconds)
@@ -143,7 +144,7 @@ def test_a_transaction_on_the_majority_fork_is_never_reported_as_expired(setting
         cluster = ForkedCluster(clock, [majority, minority], choose, landing_height)
         verdicts.append(verdict(cluster, clock))
         assert cluster.elapsed <= WRITING_SECONDS
-    assert len(verdicts) >= 120
+    assert len(verdicts) >= (120 if full else 60)
     assert verdicts == ["landed"] * len(verdicts)
 
 

@@ -12,6 +12,7 @@ from psyche_cli.operations.status.goals import Goal, members_of
 from psyche_cli.protocol.run_states import RunState
 from tests.model import stages
 from tests.model.random_play import RandomPlay
+from tests.support.counts import repetitions
 
 GOALS = [Goal(states=(state,)) for state in RunState] + [
     Goal(**{name: value})  # type: ignore[arg-type]  # of these names
@@ -20,7 +21,7 @@ GOALS = [Goal(states=(state,)) for state in RunState] + [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=repetitions(40))
 @given(st.integers(0, 2**32 - 1))
 def test_what_is_reached_was_never_called_impossible(seed: int) -> None:
     """Until the owner changes the configuration or the progress, which the verdict excludes."""

@@ -25,6 +25,7 @@ from psyche_cli.solana.cluster_clock import ClusterClock
 from tests.model import stages
 from tests.model.random_play import RandomPlay
 from tests.model.recording import OWNER, client
+from tests.support.counts import repetitions
 
 KEY = Pubkey.from_string("11111111111111111111111111111112")
 SEEDS = st.integers(0, 2**32 - 1)
@@ -257,7 +258,7 @@ class Played:
         return observation(self.play.state, clock.unix_timestamp, clock.slot, self.vault)
 
 
-@settings(max_examples=40)
+@settings(max_examples=repetitions(40))
 @given(SEEDS)
 def test_events_account_for_every_difference(seed: int) -> None:
     played = Played(seed)
@@ -273,7 +274,7 @@ def numbers(found: Iterable[RunEvent], kind: type[RunEvent], name: str) -> list[
     return [getattr(event, name) for event in found if isinstance(event, kind)]
 
 
-@settings(max_examples=40)
+@settings(max_examples=repetitions(40))
 @example(seed=56001, stride=29)  # a pause in the warmup, after which the epoch begins again
 @given(SEEDS, st.integers(2, 40))
 def test_merged_events_agree_with_single_ones(seed: int, stride: int) -> None:

@@ -229,7 +229,7 @@ class RunDriver:
         for member in members:
             place = self.index(member) if index is None else index
             wallet = self.members[member]
-            record = _record(place, place, is_witness=False)
+            record = _member_record(place, place, is_witness=False)
             self._send(wallet, _instruction("warmup_witness", wallet.address, self.instance, witness_bytes(record)))
 
     def witness(self, *members: int, seen: Iterable[int] | None = None) -> None:
@@ -356,7 +356,7 @@ def witness_record(
     selection = CommitteeSelection.of(state.current_round, state.config)
     clients = [client.id.signer for client in state.epoch.clients]
     index = clients.index(bytes(wallet))
-    record = _record(
+    record = _member_record(
         selection.witness_position(index),
         index,
         is_witness=True,
@@ -366,7 +366,7 @@ def witness_record(
     return _instruction("witness", wallet, instance, witness_bytes(record) + metadata)
 
 
-def _record(position: int, index: int, *, is_witness: bool, seen: Iterable[bytes] = ()) -> WitnessRecord:
+def _member_record(position: int, index: int, *, is_witness: bool, seen: Iterable[bytes] = ()) -> WitnessRecord:
     bloom = bloom_of(BLOOM_KEYS, map(wallet_item, seen))
     return WitnessRecord(position, index, int(is_witness), bloom, _NOTHING, bytes(32))
 
