@@ -24,12 +24,14 @@ class TurnReport(NamedTuple):
     """What a worker reports at the end of a turn.
 
     ``wake_at`` is when it will act next, in Unix seconds of the cluster; 0: as soon as something changes. ``has_work``
-    is whether it needs a turn to work. ``doing`` is a short description for people.
+    is whether it needs a turn to work. ``doing`` is a short description for people. ``published`` is whether it has
+    published something that other members wait for.
     """
 
     wake_at: int = 0
     has_work: bool = False
     doing: str = ""
+    published: bool = False
 
 
 class Stage(Protocol):

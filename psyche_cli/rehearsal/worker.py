@@ -1,0 +1,108 @@
+"""The worker program of a rehearsal: ``python -m psyche_cli.rehearsal.worker``, started by the worker daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import struct
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from psyche_cli.environment import SystemClock
+from psyche_cli.errors import PsycheError
+from psyche_cli.members.member import Member
+from psyche_cli.rehearsal.player import Player
+from psyche_cli.rehearsal.settings import Settings
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.http import HttpTransport
+from psyche_cli.solana.wallet import Wallet, load_keypair_file
+from psyche_cli.training.text import load_text
+from psyche_cli.training.trainer import Trainer, open_trainer
+from psyche_cli.workers.worker_side import Turn, WorkerSession, register
+
+KIND: Final = "psyche-rehearsal"
+_POLL_SECONDS: Final = 0.4
+
+
+def main() -> int:
+    """Play the member that the worker's configuration describes, and return the exit code."""
+    session = register(kind=KIND, schema_id="psyche-rehearsal-step", schema_version=1)
+    try:
+        settings = Settings.from_json(session.config)
+        transport = HttpTransport(settings.rpc_url)
+        player = open_player(settings, transport)
+        if settings.polls:
+            _poll(session, player)
+        else:
+            _follow_turns(session, player)
+    except PsycheError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    finally:
+        session.close()
+    return 0 if player.is_done else 1
+
+
+def open_player(settings: Settings, transport: HttpTransport) -> Player:
+    """The player of the member. Raises WalletError, UsageError."""
+    wallet = load_keypair_file(settings.keypair, lambda _: None, None)
+    keys = random.Random(f"{settings.seed} {settings.member}")
+
+    def bloom_keys() -> tuple[int, ...]:
+        return struct.unpack("<8Q", keys.randbytes(64))
+
+    rpc = RpcClient(transport, SystemClock())
+    member = Member(rpc, wallet, settings.run_id, bloom_keys=bloom_keys)
+    return Player(settings, member, _trainer(settings, member), emit=_emit, kill=_kill)
+
+
+def _trainer(settings: Settings, member: Member) -> Trainer:
+    if settings.trainer == "fake":
+        from psyche_cli.rehearsal.fake_trainer import FakeTrainer
+
+        return FakeTrainer(settings.seed)
+    model: Any = member.look().account.model
+    return open_trainer(settings.trainer, model, load_text(settings.text), settings.seed)
+
+
+def _follow_turns(session: WorkerSession, player: Player) -> None:
+    for turn in session.turns():
+        _take(session, player, turn)
+        if player.is_done:
+            return
+
+
+def _take(session: WorkerSession, player: Player, turn: Turn) -> None:
+    report = player.work() if turn.kind == "work" else player.act()
+    if report is not None:
+        session.report(
+            turn.number,
+            wake_at=report.wake_at,
+            has_work=report.has_work,
+            doing=report.doing,
+            details={"published": "yes"} if report.published else {},
+        )
+
+
+def _poll(session: WorkerSession, player: Player) -> None:
+    while not session.has_ended and not player.is_done:
+        report = player.act()
+        if report is not None and report.has_work:
+            player.work()
+        session.wait_for_end(_POLL_SECONDS)
+
+
+def _emit(line: Mapping[str, Any]) -> None:
+    print(json.dumps(line), flush=True)
+
+
+def _kill() -> None:
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
