@@ -1,7 +1,7 @@
 """The conductor of a rehearsal: gives the workers their turns, and moves the cluster's clock when none can act.
 
 In a turn to act, a worker looks at the run, does at most one thing, and reports when it will act next. These turns are
-given to one worker at a time, in the order of the members' numbers, so that everything on the chain is reproducible.
+given to one worker at a time, in rotation by the members' numbers, so that everything on the chain is reproducible.
 Turns to work, in which gradients are computed, are given to all workers that have work at the same time. When no worker
 has anything left to do, the clock moves to the earliest time at which one will act.
 """
@@ -139,6 +139,12 @@ class Conductor:
                     member.is_hung, member.returns_at, member.is_due = False, None, True
             self._observe({})
 
+    def finish(self) -> None:
+        """Give each member that responds a last turn, in which it sees that the rehearsal is over."""
+        for number, member in self._present().items():
+            if not member.is_hung:
+                self._turn([number], "act", self._stage.version())
+
     def _present(self) -> dict[int, _Member]:
         gone = self._stage.gone()
         return {number: member for number, member in self._members.items() if number not in gone}
@@ -155,18 +161,21 @@ class Conductor:
 
     def _play_instant(self) -> bool:
         """Give turns until no member has anything left to do now. False once the goal is reached."""
-        turns = dict.fromkeys(self._members, 0)
+        turns, latest = dict.fromkeys(self._members, 0), 0
         while not self._stage.is_over():
             self._take(self._stage.late_reports())
             version = self._stage.version()
             present = {number: member for number, member in self._present().items() if not member.is_hung}
-            number = next((n for n, one in present.items() if one.is_due or one.seen != version), None)
-            if number is None:
+            due = [number for number, one in present.items() if one.is_due or one.seen != version]
+            if not due:
                 working = [n for n, one in present.items() if one.report.has_work]
                 if not working:
                     return True
                 self._turn(working, "work", version)
                 continue
+            # In rotation: if the first one came again after every change, the number of turns would be quadratic.
+            number = next((number for number in due if number > latest), due[0])
+            latest = number
             turns[number] += 1
             if turns[number] > _MOST_TURNS:
                 raise RehearsalError(

@@ -9,9 +9,19 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import ExitCode, PsycheError
-from psyche_cli.members import next_step as steps
 from psyche_cli.members.member import Member
-from psyche_cli.members.next_step import Memory, next_step
+from psyche_cli.members.next_step import (
+    Checkpoint,
+    Join,
+    Memory,
+    ReportAbsent,
+    ReportWarmup,
+    Step,
+    Tick,
+    Train,
+    Witness,
+    next_step,
+)
 from psyche_cli.members.records import WitnessFigures
 from psyche_cli.members.run_now import RoundId
 from psyche_cli.members.view import RunView
@@ -119,7 +129,7 @@ class Player:
         step = next_step(view, memory)
         doing = self._do(step, view)
         self._wake_at = self._next_time(view)
-        return TurnReport(self._wake_at, isinstance(step, steps.Train), doing, published)
+        return TurnReport(self._wake_at, isinstance(step, Train), doing, published)
 
     def work(self) -> TurnReport:
         """Compute the result of the member's share of the round in progress, and those of shares that it checks."""
@@ -179,7 +189,8 @@ class Player:
             self._open = None
         if view.state == RunState.WARMUP and view.is_healthy and self._applied < view.step - 1:
             self._restore(view)
-        self._catch_up(view)
+        if view.is_healthy:
+            self._catch_up(view)
         if view.is_training:
             self._open = _opened(view, self._names) if self._open is None else self._open._replace(
                 on_chain=view.run.round
@@ -277,7 +288,7 @@ class Player:
 
     # --- what a member sends --------------------------------------------------------------------------------------
 
-    def _do(self, step: steps.Step, view: RunView) -> str:
+    def _do(self, step: Step, view: RunView) -> str:
         try:
             return self._done(step, view)
         except PsycheError as error:
@@ -285,27 +296,27 @@ class Player:
                 raise
             return f"was refused: {error}"  # another member was faster
 
-    def _done(self, step: steps.Step, view: RunView) -> str:
+    def _done(self, step: Step, view: RunView) -> str:
         match step:
-            case steps.Join():
+            case Join():
                 self._member.join()
                 return "joined"
-            case steps.ReportWarmup():
+            case ReportWarmup():
                 self._member.report_warmup(view)
                 return "has loaded the model"
-            case steps.Witness():
+            case Witness():
                 self._witness(view)
                 return f"reported step {view.step}"
-            case steps.ReportAbsent(absence):
+            case ReportAbsent(absence):
                 self._member.report(absence)
                 return f"reported that {self._names.get(str(absence.wallet), 'a member')} is absent"
-            case steps.Checkpoint():
+            case Checkpoint():
                 self._checkpoint(view)
                 return "saved the model"
-            case steps.Tick():
+            case Tick():
                 self._member.tick()
                 return "ticked"
-            case steps.Train():
+            case Train():
                 return f"trains step {view.step}"
         return _waiting(view)
 

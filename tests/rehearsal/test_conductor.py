@@ -81,10 +81,9 @@ def test_members_act_in_the_order_of_their_numbers_and_look_again_after_each_cha
     assert conductor(script).play() == "reached"
     assert script.turns == [
         (100, (1,), "act"),  # acts
-        (100, (1,), "act"),  # looks at what it did
         (100, (2,), "act"),
         (100, (3,), "act"),
-        (105, (1,), "act"),
+        (100, (1,), "act"),  # looks at what it did
         (105, (1,), "act"),
         (105, (2,), "act"),
         (105, (3,), "act"),

@@ -1,0 +1,155 @@
+"""A rehearsal in one process: the players of the members, on a validator in memory."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from psyche_cli.environment import SystemClock
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
+from psyche_cli.localnet.in_process import InProcessTransport
+from psyche_cli.localnet.rpc.context import RpcContext
+from psyche_cli.localnet.rpc.dispatcher import Dispatcher
+from psyche_cli.members.member import Member, find_run
+from psyche_cli.operations.rehearsal.ground import STARTED_AT, Owner, drawn_wallet
+from psyche_cli.rehearsal.cluster import Cluster
+from psyche_cli.rehearsal.conductor import Conductor, End, TurnKind, TurnReport
+from psyche_cli.rehearsal.fake_trainer import FakeTrainer
+from psyche_cli.rehearsal.faults import Fault, FaultsSeen
+from psyche_cli.rehearsal.player import Player
+from psyche_cli.rehearsal.settings import Settings
+from psyche_cli.run_config.load import RunConfig, load_run_config
+from psyche_cli.solana.rpc.client import RpcClient
+
+MINIMAL = load_run_config(Path("configs/minimal.toml"))
+RUN_ID = "rehearsal"
+
+
+class Killed(Exception):
+    """In place of SIGKILL."""
+
+
+class Theater:
+    """A run with its players. A stage for the conductor."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        members: int = 4,
+        epochs: int = 2,
+        faults: Sequence[Fault] = (),
+        config: RunConfig = MINIMAL,
+        seed: int = 1,
+        check_percent: float = 0.0,
+        train_seconds: int = 2,
+        trainer: str = "fake",
+    ) -> None:
+        owner = drawn_wallet(seed, "owner")
+        wallets = [drawn_wallet(seed, f"member-{number}") for number in range(1, members + 1)]
+        funds = {owner.address: 10**11, **{wallet.address: 10**10 for wallet in wallets}}
+        timekeeper = Timekeeper(SystemClock(), slot_seconds=0, mode=ClockMode("fixed", STARTED_AT))
+        transport = InProcessTransport(Dispatcher(RpcContext(Bank(Genesis(balances=funds), timekeeper))))
+        self.rpc = RpcClient(transport, SystemClock())
+        self.owner = Owner(self.rpc, SystemClock(), owner, RUN_ID)
+        self.owner.prepare(config, earning_rate="100", funding=1000 * 10**6)
+        self.cluster = Cluster(self.rpc, find_run(self.rpc, RUN_ID).coordinator_account)
+        self.epochs = epochs
+        self.faults = FaultsSeen(faults, self.cluster.now)
+        self.lines: dict[int, list[Mapping[str, Any]]] = {number: [] for number in range(1, members + 1)}
+        self.turns: list[tuple[int, int, str]] = []
+        self.dead: set[int] = set()
+        self.exchange_version = 0
+        self.players = {}
+        for number, wallet in enumerate(wallets, 1):
+            settings = Settings(
+                rpc_url="",
+                run_id=RUN_ID,
+                member=number,
+                wallets=tuple(str(one.address) for one in wallets),
+                keypair=folder / "none",
+                folder=folder,
+                text=None,
+                trainer=trainer,
+                seed=seed,
+                train_seconds=train_seconds,
+                warmup_seconds=2,
+                check_percent=check_percent,
+                started_at=self.cluster.now,
+                until_epoch=epochs,
+                faults=tuple(faults),
+            )
+            keys = random.Random(number)
+            member = Member(
+                self.rpc, wallet, RUN_ID, bloom_keys=lambda keys=keys: struct.unpack("<8Q", keys.randbytes(64))
+            )
+            self.players[number] = Player(
+                settings, member, FakeTrainer(seed), emit=self.lines[number].append, kill=self._kill
+            )
+
+    def play(self) -> End:
+        """Play to the end, and give every member a last turn."""
+        self.conductor = Conductor(self, self.players, hangs_until=self._hangs_until, until=STARTED_AT + 10_000)
+        end = self.conductor.play()
+        self.conductor.finish()
+        return end
+
+    def hashes(self) -> dict[int, set[str]]:
+        """The hashes of the weights after each step, over all members."""
+        found: dict[int, set[str]] = {}
+        for lines in self.lines.values():
+            for line in lines:
+                if line["type"] == "step":
+                    found.setdefault(line["step"], set()).add(line["weights"])
+        return found
+
+    # --- the stage ------------------------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        return self.cluster.now
+
+    def warp_to(self, time: int) -> None:
+        self.cluster.warp_to(time)
+
+    def version(self) -> object:
+        self.cluster.read()
+        return self.cluster.version, self.exchange_version
+
+    def is_over(self) -> bool:
+        return self.cluster.has_ended or self.cluster.record.state.progress["epoch"] >= self.epochs
+
+    def gone(self) -> Collection[int]:
+        return self.dead | {number for number, player in self.players.items() if player.is_done}
+
+    def turn(self, members: Sequence[int], kind: TurnKind, patience: Mapping[int, float]) -> Mapping[int, TurnReport]:
+        found = {}
+        for number in members:
+            try:
+                report = self.players[number].work() if kind == "work" else self.players[number].act()
+            except Killed:
+                self.dead.add(number)
+                continue
+            if report is not None:
+                found[number] = report
+                self.exchange_version += report.published
+                self.turns.append((self.cluster.now - STARTED_AT, number, report.doing))
+        self.faults.look(self.cluster.record.state.step, self.cluster.now)
+        return found
+
+    def late_reports(self) -> Mapping[int, TurnReport]:
+        return {}
+
+    def _hangs_until(self, number: int, now: int) -> int | None:
+        self.faults.look(self.cluster.record.state.step, now)
+        fault = self.faults.active("hang", now, number)
+        if fault is None:
+            raise LookupError
+        return self.faults.until(fault)
+
+    def _kill(self) -> None:
+        raise Killed
