@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from psyche_cli.model.bloom import contains, wallet_item
-from psyche_cli.model.committee import quorum
-from psyche_cli.model.instructions import Instruction, Tick
-from psyche_cli.model.outcomes import Outcome
+from psyche_cli.model.committee import CommitteeSelection, quorum
+from psyche_cli.model.data_assignment import split_batch
+from psyche_cli.model.instructions import Committee, Instruction, Tick
+from psyche_cli.model.outcomes import Outcome, Refusal
 from psyche_cli.model.simulation.history import EpochRecord, History
 from psyche_cli.model.simulation.recorder import Recorder
 from psyche_cli.model.states import CoordinatorState
@@ -24,8 +25,9 @@ class RoundRecord(NamedTuple):
     """A round. Times are Unix seconds of the cluster; ``ended_at`` is None for one that did not end.
 
     ``step`` is the step that it trained, and ``sequences`` the number of sequences of its batch. ``clients`` are the
-    wallets of its clients, ``witnesses`` those that reported it, and ``seen`` those that enough witnesses have seen, so
-    that their results count. ``dropped`` are clients that were not healthy at its end.
+    wallets of its clients, and ``shares`` the number of sequences that each of them trains. ``witnesses`` are the
+    wallets that reported it, and ``seen`` those that enough witnesses have seen, so that their results count.
+    ``dropped`` are clients that were not healthy at its end.
     """
 
     epoch: int
@@ -36,6 +38,7 @@ class RoundRecord(NamedTuple):
     data_index: int
     sequences: int
     clients: tuple[bytes, ...]
+    shares: tuple[int, ...] = ()
     witnesses: tuple[bytes, ...] = ()
     seen: tuple[bytes, ...] = ()
     dropped: tuple[bytes, ...] = ()
@@ -144,4 +147,23 @@ def _new_round(state: CoordinatorState, now: int) -> RoundRecord:
         data_index=current.data_index,
         sequences=next_data_index(state) - current.data_index,
         clients=tuple(client.id.signer for client in state.epoch.clients[: current.clients_len]),
+        shares=_shares(state, next_data_index(state) - current.data_index),
     )
+
+
+def _shares(state: CoordinatorState, size: int) -> tuple[int, ...]:
+    """The number of sequences of each client of the current round, in the order of the clients."""
+    current = state.current_round
+    sizes = [0] * current.clients_len
+    try:
+        selection = CommitteeSelection.of(current, state.config)
+    except Refusal:
+        return tuple(sizes)
+    trainers = [
+        index
+        for index in range(current.clients_len)
+        if selection.committee(selection.committee_position(index)) == Committee.TRAINER
+    ]
+    for index, sequences in split_batch(current.data_index, size, trainers, current.random_seed) if trainers else ():
+        sizes[index] = len(sequences)
+    return tuple(sizes)

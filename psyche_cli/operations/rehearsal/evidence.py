@@ -1,0 +1,46 @@
+"""What a rehearsal leaves behind, from which its report is made: the chain, the registry, and the telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from psyche_cli.model.simulation.engine import Simulation
+from psyche_cli.rehearsal.crew import Told
+from psyche_cli.rehearsal.faults import Fault, FaultsSeen
+from psyche_cli.rehearsal.record import RunRecord
+
+
+class WorkerEnd(NamedTuple):
+    """The state of a worker at the end, and how it ended."""
+
+    state: str
+    reason: str
+
+
+class Evidence(NamedTuple):
+    """All that is known after a rehearsal.
+
+    ``wallets`` are those of the members in the order of their numbers (32 bytes), ``claimed`` what each has claimed in
+    base units. ``evaluations`` are the losses of the held-out text by epoch. ``hung`` are the times at which workers
+    did not respond, by member, in Unix seconds of the cluster.
+    """
+
+    record: RunRecord
+    wallets: Sequence[bytes]
+    workers: Mapping[int, WorkerEnd]
+    told: Sequence[Told]
+    evaluations: Mapping[int, float]
+    claimed: Mapping[int, int]
+    prediction: Simulation
+    faults: Sequence[Fault]
+    seen: FaultsSeen
+    hung: Mapping[int, Sequence[int]]
+
+    def number_of(self, wallet: bytes) -> int | None:
+        """The number of a member; None for another wallet."""
+        return self.wallets.index(wallet) + 1 if wallet in self.wallets else None
+
+    def numbers(self, wallets: Sequence[bytes]) -> tuple[int, ...]:
+        """The numbers of members, sorted."""
+        return tuple(sorted(number for wallet in wallets if (number := self.number_of(wallet)) is not None))

@@ -1,0 +1,68 @@
+"""What is to be rehearsed, as given on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from psyche_cli.errors import UsageError
+from psyche_cli.limits import MAX_CLIENTS
+from psyche_cli.operations.config.durations import check_assumed_seconds
+from psyche_cli.rehearsal.faults import Fault
+from psyche_cli.run_config.load import RunConfig
+
+TrainerName: TypeAlias = Literal["numpy", "torch", "fake"]
+EngineName: TypeAlias = Literal["local", "ray"]
+
+_ROUNDS_IN_TRAINING_TIME: Final = 5
+_WARMUP_SECONDS: Final = 2
+DEFAULT_EPOCHS: Final = 2
+
+
+class Request(NamedTuple):
+    """The options of a rehearsal. Those that are None have the defaults that the options describe."""
+
+    config: RunConfig
+    members: int
+    epochs: int | None = None
+    steps: int | None = None
+    trainer: TrainerName = "numpy"
+    text: Path | None = None
+    faults: tuple[Fault, ...] = ()
+    engine: EngineName = "local"
+    ray_address: str | None = None
+    seed: int = 1
+    train_seconds: int | None = None
+    warmup_seconds: int | None = None
+    check_percent: float = 25.0
+    earning_rate: str = "100"
+    report: Path | None = None
+    state_folder: Path | None = None
+
+    def checked(self) -> Request:
+        """The request with all defaults. Raises UsageError."""
+        config = self.config.config
+        if not 1 <= self.members <= MAX_CLIENTS:
+            raise UsageError(f"--members {self.members} is out of range.", hint=f"Use 1 to {MAX_CLIENTS}.")
+        limit = config["global_batch_size_end"]
+        if self.members > limit:
+            raise UsageError(
+                f"{self.members} members are more than can ever join this run: its global_batch_size_end is {limit}.",
+                hint="Rehearse with fewer --members, or increase global_batch_size_end in the configuration.",
+            )
+        if self.epochs is not None and self.steps is not None:
+            raise UsageError("--epochs and --steps exclude each other.", hint="Specify one of them.")
+        if not 0 <= self.check_percent <= 100:
+            raise UsageError(f"--check-share {self.check_percent:g} is out of range.", hint="Use 0 to 100 percent.")
+        for option, seconds, key, least in (
+            ("--train-seconds", self.train_seconds, "max_round_train_time", 1),
+            ("--warmup-seconds", self.warmup_seconds, "warmup_time", 0),
+        ):
+            check_assumed_seconds(option, seconds, config, key, least)
+        return self._replace(
+            epochs=DEFAULT_EPOCHS if self.epochs is None and self.steps is None else self.epochs,
+            train_seconds=self.train_seconds or max(config["max_round_train_time"] // _ROUNDS_IN_TRAINING_TIME, 1),
+            warmup_seconds=min(_WARMUP_SECONDS, config["warmup_time"])
+            if self.warmup_seconds is None
+            else self.warmup_seconds,
+        )
