@@ -30,6 +30,7 @@ from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, Use
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
+from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.simulation.payloads import SimulationData
 from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
 from psyche_cli.operations.status.event_payloads import AnyEvent
@@ -76,6 +77,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
     "cost": OperationResult[CostData],
+    "rehearse": OperationResult[RehearsalData],
     "simulate": OperationResult[SimulationData],
     "lifecycle list": OperationResult[lifecycle.MachineListData],
     "lifecycle show": PlainText[lifecycle.MachineData],

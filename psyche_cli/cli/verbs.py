@@ -123,6 +123,7 @@ SECTIONS: Final = (
             Verb("can-join", "Check whether a key can join a run now", "can_join"),
             Verb("authority", "Inspect who controls a run", "authority.group", verbs=_AUTHORITY, runs=False),
             Verb("cost", "Show what a run has cost so far", "cost"),
+            Verb("rehearse", "Rehearse a run: workers that train, on a local validator in virtual time", "rehearse"),
             Verb("simulate", "Predict the course of a run: states, steps, rewards and its end", "simulate"),
             Verb(
                 "lifecycle",

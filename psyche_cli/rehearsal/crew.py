@@ -104,6 +104,15 @@ class Crew:
             for step in delivery.steps
         ]
 
+    def evaluations(self) -> dict[int, float]:
+        """The loss on the held-out text after each epoch, as most members have found it."""
+        found: dict[int, list[float]] = {}
+        for delivery in self._client.episodes(self.run_id):
+            for one in delivery.episodes:
+                if not one.run_completed and "eval_loss" in one.values:
+                    found.setdefault(one.episode, []).append(round(one.values["eval_loss"], 6))
+        return {epoch: max(sorted(set(losses)), key=losses.count) for epoch, losses in sorted(found.items())}
+
     def await_end(self, seconds: float) -> worker_pb2.Run | None:
         """Wait until all workers have ended; None if they have not in time."""
         until = self._clock.monotonic() + seconds

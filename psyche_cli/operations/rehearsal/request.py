@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
+from psyche_cli.input_files import input_bytes
 from psyche_cli.limits import MAX_CLIENTS
 from psyche_cli.operations.config.durations import check_assumed_seconds
-from psyche_cli.rehearsal.faults import Fault
+from psyche_cli.rehearsal.faults import HINT, Fault, parse_faults
 from psyche_cli.run_config.load import RunConfig
+from psyche_cli.run_config.source import FILE_SIZE_MAX, one_problem
+from psyche_cli.texts import decoded
 
 TrainerName: TypeAlias = Literal["numpy", "torch", "fake"]
 EngineName: TypeAlias = Literal["local", "ray"]
@@ -66,3 +70,12 @@ class Request(NamedTuple):
             if self.warmup_seconds is None
             else self.warmup_seconds,
         )
+
+
+def load_faults(environment: Environment, path: Path, *, members: int, seed: int) -> tuple[Fault, ...]:
+    """The faults of a file; ``-`` is standard input. Raises UsageError, ConfigurationError."""
+    content = input_bytes(environment, path, FILE_SIZE_MAX + 1)
+    try:
+        return parse_faults(decoded(content), path, members=members, seed=seed)
+    except UnicodeDecodeError as error:
+        raise one_problem(str(path), "NotUtf8", f"The faults file {path} is not UTF-8.", hint=HINT) from error

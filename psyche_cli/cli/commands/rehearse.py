@@ -1,0 +1,134 @@
+"""``psyche-cli rehearse``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from psyche_cli.cli.options import StateDir, option
+from psyche_cli.cli.sessions import Call, plain
+from psyche_cli.limits import MAX_CLIENTS, U16_MAX, U32_MAX
+from psyche_cli.results import Result
+
+
+@plain(example="psyche-cli rehearse --config run.toml --members 4 --faults faults.toml --report rehearsal.html")
+def command(
+    call: Call,
+    *,
+    config: Annotated[
+        Path, option("--config", metavar="FILE", help="Run configuration file (TOML); - is standard input.")
+    ],
+    members: Annotated[
+        int, option("--members", metavar="N", help="Members, each with a worker process.", min=1, max=MAX_CLIENTS)
+    ] = 4,
+    epochs: Annotated[
+        int | None,
+        option("--epochs", metavar="N", help="End after N epochs. Defaults to 2.", min=1, max=U16_MAX),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        option(
+            "--steps",
+            metavar="N",
+            help="Train N steps instead, after which the owner pauses the run.",
+            min=1,
+            max=U32_MAX,
+        ),
+    ] = None,
+    trainer: Annotated[
+        Literal["numpy", "torch", "fake"],
+        option("--trainer", help="What trains the small model; fake trains nothing, to rehearse only the rest."),
+    ] = "numpy",
+    data: Annotated[
+        Path | None,
+        option("--data", metavar="FILE", help="Text to train on. By default, one that is part of psyche-cli."),
+    ] = None,
+    faults: Annotated[
+        Path | None, option("--faults", metavar="FILE", help="What goes wrong, with which member and when (TOML).")
+    ] = None,
+    check_share: Annotated[
+        float,
+        option(
+            "--check-share",
+            metavar="PERCENT",
+            help="Share of the results that two other members compute too, to find members that lie.",
+        ),
+    ] = 25.0,
+    train_seconds: Annotated[
+        int | None,
+        option(
+            "--train-seconds",
+            metavar="N",
+            help="Seconds of the cluster after which members report a round, as in simulate. Defaults to a fifth of "
+            "max_round_train_time.",
+            min=1,
+            max=U32_MAX,
+        ),
+    ] = None,
+    warmup_seconds: Annotated[
+        int | None,
+        option(
+            "--warmup-seconds",
+            metavar="N",
+            help="Seconds of the cluster after which members have loaded the model. Defaults to 2.",
+            min=0,
+            max=U32_MAX,
+        ),
+    ] = None,
+    earning_rate: Annotated[
+        str,
+        option(
+            "--earning-rate-total-shared",
+            "--earning-rate",
+            variable=False,
+            metavar="AMOUNT",
+            help="Total reward per epoch, in a token of the local validator.",
+        ),
+    ] = "100",
+    engine: Annotated[
+        Literal["local", "ray"], option("--engine", help="Where the workers run: here, or on a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None, option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster, with --engine ray.")
+    ] = None,
+    seed: Annotated[
+        int, option("--seed", metavar="N", help="Seed of everything that is random.", min=0, max=U32_MAX)
+    ] = 1,
+    report: Annotated[
+        Path | None, option("--report", metavar="FILE", help="Also write the report into this new HTML file.")
+    ] = None,
+    state_dir: StateDir = None,
+) -> Result:
+    """Rehearse a run: workers that train, on a local validator in virtual time.
+
+    Starts a local validator, creates and funds the run, and starts a worker process for each member. They join, train a
+    small model together, report their rounds, and claim their rewards. Ends with a report: what happened, beside what
+    `simulate` predicts. Nothing is left running, and nothing leaves this machine. Needs the extra `rehearse`.
+    """
+    from psyche_cli.operations.config.files import load_config
+    from psyche_cli.operations.rehearsal.rehearse import rehearse
+    from psyche_cli.operations.rehearsal.request import Request, load_faults
+    from psyche_cli.private_keys import refuse_key_as_path
+
+    environment = call.environment
+    if state_dir is not None:
+        refuse_key_as_path("--state-dir", state_dir)
+    request = Request(
+        config=load_config(environment, config),
+        members=members,
+        epochs=epochs,
+        steps=steps,
+        trainer=trainer,
+        text=data,
+        faults=() if faults is None else load_faults(environment, faults, members=members, seed=seed),
+        engine=engine,
+        ray_address=ray_address,
+        seed=seed,
+        train_seconds=train_seconds,
+        warmup_seconds=warmup_seconds,
+        check_percent=check_share,
+        earning_rate=earning_rate,
+        report=report,
+        state_folder=state_dir,
+    )
+    return rehearse(environment, request, lambda _: None)

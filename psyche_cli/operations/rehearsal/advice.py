@@ -1,0 +1,96 @@
+"""Advice on a configuration, from what happened in a rehearsal, from the file, and from the state of the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from psyche_cli.operations.rehearsal.evidence import Evidence
+from psyche_cli.operations.rehearsal.payloads import AdviceData
+from psyche_cli.operations.rehearsal.report import Findings
+from psyche_cli.operations.rehearsal.request import Request
+from psyche_cli.operations.status.diagnosis.finding import Severity
+from psyche_cli.operations.status.diagnosis.findings import findings_of
+from psyche_cli.operations.status.diagnosis.subject import Subject
+
+_HALF: Final = 0.5
+
+
+def advice_on(request: Request, findings: Findings, evidence: Evidence) -> Iterator[AdviceData]:
+    """What the owner may want to change, the most important first."""
+    yield from _on_rounds(request, findings)
+    yield from _on_epochs(request, findings)
+    yield from _on_lies(findings)
+    yield from _on_learning(findings)
+    for one in request.config.warnings:
+        yield AdviceData(one.key, f"{one.message}.")
+    subject = Subject(evidence.record.state, now=evidence.record.now)
+    for found in findings_of(subject):
+        if found.severity != Severity.NOTE:
+            yield AdviceData(None, found.sentence)
+
+
+def _on_rounds(request: Request, findings: Findings) -> Iterator[AdviceData]:
+    config, rounds = request.config.config, [one for one in findings.rounds if one.seconds is not None]
+    longest = config["max_round_train_time"] + config["round_witness_time"]
+    slow = [one for one in rounds if one.seconds is not None and one.seconds >= longest]
+    if slow and len(slow) < len(rounds):
+        yield AdviceData(
+            "config.max_round_train_time",
+            f"{len(slow)} of {len(rounds)} rounds lasted the full {longest} s, because the reports of members were "
+            f"missing. With a smaller max_round_train_time (now {config['max_round_train_time']} s), a member that is "
+            "absent delays the others less until it is dropped.",
+        )
+    dropped = Counter(number for one in rounds for number in one.dropped)
+    for number, times in sorted(dropped.items()):
+        many = "once" if times == 1 else f"{times} times"
+        yield AdviceData(
+            None,
+            f"Member {number} was dropped {many}, so that it earned nothing in that epoch. Members join again when the "
+            "next epoch begins; shorter epochs (epoch_time) let them return sooner.",
+        )
+    lost = [one for one in rounds if not one.counted]
+    if lost:
+        steps = ", ".join(str(one.step) for one in lost[:5])
+        yield AdviceData(None, f"{len(lost)} rounds trained nothing (step {steps}), because no result counted.")
+
+
+def _on_epochs(request: Request, findings: Findings) -> Iterator[AdviceData]:
+    for one in findings.epochs:
+        if one.end in ("too-few-clients", "below-quorum", "no-witnesses"):
+            yield AdviceData(
+                "config.min_clients",
+                f"Epoch {one.epoch} ended early ({one.end}) with {one.clients_left} of {one.clients} members. "
+                f"min_clients is {request.config.config['min_clients']}.",
+            )
+    training = [one for one in findings.epochs if one.rounds > 0]
+    if training:
+        seconds = sum(one.seconds for one in training)
+        rounds = sum(one.seconds or 0 for one in findings.rounds)
+        if rounds < _HALF * seconds:
+            yield AdviceData(
+                "config.epoch_time",
+                f"Only {rounds / seconds:.0%} of the time was spent in rounds; the rest is waiting, warmup and "
+                "cooldown. A larger epoch_time has more rounds per epoch.",
+            )
+
+
+def _on_lies(findings: Findings) -> Iterator[AdviceData]:
+    for one in findings.lies():
+        if one.planned and not one.steps and one.rounds_planned > 0:
+            yield AdviceData(
+                None,
+                f"Member {one.member} lied in {one.rounds_planned} rounds and was not found. A larger --check-share "
+                "finds liars sooner.",
+            )
+
+
+def _on_learning(findings: Findings) -> Iterator[AdviceData]:
+    losses = [one.loss for one in findings.rounds if one.loss is not None]
+    if len(losses) > 1 and losses[-1] >= losses[0]:
+        yield AdviceData(
+            "model.LLM.lr_schedule",
+            f"The loss did not fall: from {losses[0]:.3f} to {losses[-1]:.3f}. The small model of a rehearsal uses the "
+            "learning rates of the configuration; check base_lr and warmup_steps.",
+        )

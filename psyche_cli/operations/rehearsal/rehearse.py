@@ -1,0 +1,249 @@
+"""Rehearse a run: workers that train on a local validator in virtual time, and the report of what happened."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from psyche_cli.errors import PsycheError
+from psyche_cli.members.member import find_run
+from psyche_cli.model.simulation.behavior import Behavior, Change, Start
+from psyche_cli.model.simulation.engine import Simulation, new_run, simulate
+from psyche_cli.model.simulation.world import World, new_member
+from psyche_cli.operations.rehearsal.evidence import Evidence, WorkerEnd
+from psyche_cli.operations.rehearsal.ground import DECIMALS, STARTED_AT, Owner, drawn_wallet, own_validator
+from psyche_cli.operations.rehearsal.payloads import RehearsalData
+from psyche_cli.operations.rehearsal.request import Request
+from psyche_cli.operations.rehearsal.result import Outline, result_of
+from psyche_cli.operations.config.reward_rate import parse_rate
+from psyche_cli.protocol.accounts.small_accounts import decode_participant
+from psyche_cli.protocol.addresses import participant_address, treasurer_index, treasurer_run_address
+from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.rehearsal.cluster import Cluster
+from psyche_cli.rehearsal.conductor import Conductor, End, TurnReport
+from psyche_cli.rehearsal.crew import Crew, configuration
+from psyche_cli.rehearsal.faults import FaultsSeen
+from psyche_cli.rehearsal.settings import Settings, name_of
+from psyche_cli.rehearsal.stage import WorkerStage
+from psyche_cli.results import OperationResult
+from psyche_cli.solana.raw_account import taken
+from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.wallet import Wallet
+
+if TYPE_CHECKING:
+    from psyche_cli.environment import Environment
+    from psyche_cli.workers.client import DaemonClient
+    from psyche_cli.workers.service import worker_pb2
+
+RUN_ID: Final = "rehearsal"
+_READY_SECONDS: Final = 120.0
+_END_SECONDS: Final = 30.0
+_SPARE_EPOCHS: Final = 2
+
+
+class Scene(NamedTuple):
+    """What can be shown of a rehearsal in progress. ``phase`` says what is done before it begins and after it ended."""
+
+    phase: str
+    cluster: Cluster | None = None
+    crew: Crew | None = None
+
+
+Show = Callable[[Scene], None]
+
+
+def rehearse(environment: Environment, request: Request, show: Show) -> OperationResult[RehearsalData]:
+    """Rehearse a new run on a local validator of its own. ``show`` is called after every change.
+
+    Nothing that was started is left running, however this ends. Raises UsageError, LocalnetError, RehearsalError, the
+    errors of the worker daemon, and those of an endpoint.
+    """
+    request = request.checked()
+    prediction = predict(request)
+    started = environment.clock.monotonic()
+    owner = drawn_wallet(request.seed, "owner")
+    wallets = [drawn_wallet(request.seed, name_of(number)) for number in range(1, request.members + 1)]
+    for wallet in (owner, *wallets):
+        wallet.hide_in(environment.redactor)
+    with ExitStack() as stack:
+        folder = stack.enter_context(temporary_folder())
+        show(Scene("starts a local validator"))
+        addresses = [wallet.address for wallet in wallets]
+        validator = stack.enter_context(own_validator(owner.address, addresses, folder / "validator.log"))
+        transport = validator.open_transport()
+        stack.callback(transport.close)
+        rpc = RpcClient(transport, environment.clock)
+        show(Scene("creates the run"))
+        owning = Owner(rpc, environment.clock, owner, RUN_ID)
+        rate = parse_rate(request.earning_rate, DECIMALS)
+        owning.prepare(
+            request.config,
+            earning_rate=request.earning_rate,
+            funding=rate * (len(prediction.epochs) + _SPARE_EPOCHS),
+        )
+        cluster = Cluster(rpc, find_run(rpc, RUN_ID).coordinator_account)
+        settings = [
+            _settings(request, cluster, validator.rpc_url, wallets, number, folder)
+            for number in range(1, request.members + 1)
+        ]
+        show(Scene("starts the workers"))
+        client = stack.enter_context(open_daemon(environment, request))
+        crew = stack.enter_context(_submitted(environment, client, settings, request))
+        crew.await_workers(_READY_SECONDS)
+        seen = FaultsSeen(request.faults, cluster.now)
+        stage = WorkerStage(
+            cluster,
+            crew,
+            seen,
+            until_epoch=request.epochs,
+            pause_at=request.steps,
+            pause=owning.pause,
+        )
+
+        def observe(_: Mapping[int, TurnReport]) -> None:
+            show(Scene("", cluster, crew))
+
+        conductor = Conductor(
+            stage,
+            range(1, request.members + 1),
+            hangs_until=stage.hangs_until,
+            observe=observe,
+            until=cluster.now + _longest(prediction),
+        )
+        end = conductor.play()
+        show(Scene("lets the members claim their rewards", cluster, crew))
+        conductor.finish()
+        run = crew.await_end(_END_SECONDS)
+        cluster.read()
+        evidence = Evidence(
+            record=cluster.record,
+            wallets=[bytes(wallet.address) for wallet in wallets],
+            workers=_ends(crew, run),
+            told=crew.told(),
+            evaluations=crew.evaluations(),
+            claimed=_claimed(rpc, wallets),
+            prediction=prediction,
+            faults=request.faults,
+            seen=seen,
+            hung=conductor.hung,
+        )
+        worker_run = crew.run_id
+    outline = Outline(end, worker_run, environment.clock.monotonic() - started)
+    return result_of(request, evidence, outline)
+
+
+def predict(request: Request) -> Simulation:
+    """What ``simulate`` predicts for the run without faults."""
+    config = request.config
+    state = new_run(config.config, config.model, earning_rate=parse_rate(request.earning_rate, DECIMALS))
+    changes = [] if request.steps is None else [Change(request.steps, pausing=True)]
+    world = World(
+        state,
+        Start(STARTED_AT, 0),
+        map(new_member, range(request.members)),
+        behavior=Behavior(request.train_seconds, request.warmup_seconds),
+        changes=changes,
+    )
+    return simulate(world, epochs=request.epochs)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for keys and exchanged results that only its owner can read. It is removed in the end."""
+    folder = Path(tempfile.mkdtemp(prefix="psyche-rehearsal-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def open_daemon(environment: Environment, request: Request) -> Iterator[DaemonClient]:
+    """A client of the worker daemon. A daemon that was started for this is stopped in the end."""
+    from psyche_cli.workers.client import connect
+    from psyche_cli.workers.daemon_file import read_daemon_file
+    from psyche_cli.workers.storage.layout import WorkersFolder
+
+    state_folder = request.state_folder or environment.state_folder
+    earlier = read_daemon_file(WorkersFolder.of_state(state_folder).daemon_pid)
+    was_running = earlier is not None and earlier.is_alive
+    client = connect(state_folder)
+    try:
+        yield client
+    finally:
+        with suppress(PsycheError):
+            if not was_running:
+                client.stop(cancel_runs=False)
+        client.close()
+
+
+@contextmanager
+def _submitted(
+    environment: Environment, client: DaemonClient, settings: list[Settings], request: Request
+) -> Iterator[Crew]:
+    """The workers, submitted to the daemon. Those that are left in the end are cancelled."""
+    name = f"rehearsal of {request.config.source.name}"
+    with client.direct() as director:
+        run_id = client.submit(configuration(name, settings)).run.run_id
+        crew = Crew(client, director, run_id, len(settings), environment.clock)
+        try:
+            yield crew
+        finally:
+            with suppress(PsycheError):
+                [run] = client.list_runs(run_id)
+                if not run.finished_at:
+                    client.cancel(run_id)
+                    client.wait_for_end(run_id, _END_SECONDS)
+
+
+def _settings(
+    request: Request, cluster: Cluster, rpc_url: str, wallets: list[Wallet], number: int, folder: Path
+) -> Settings:
+    keypair = folder / "keys" / f"{name_of(number)}.json"
+    keypair.parent.mkdir(mode=0o700, exist_ok=True)
+    wallets[number - 1].write_keypair_file(keypair)
+    assert request.train_seconds is not None  # Request.checked sets both
+    assert request.warmup_seconds is not None
+    return Settings(
+        rpc_url=rpc_url,
+        run_id=RUN_ID,
+        member=number,
+        wallets=tuple(str(wallet.address) for wallet in wallets),
+        keypair=keypair,
+        folder=folder / "shared",
+        text=request.text,
+        trainer=request.trainer,
+        seed=request.seed,
+        train_seconds=request.train_seconds,
+        warmup_seconds=request.warmup_seconds,
+        check_percent=request.check_percent,
+        started_at=cluster.now,
+        until_epoch=request.epochs,
+        faults=tuple(fault for fault in request.faults if fault.member == number),
+    )
+
+
+def _ends(crew: Crew, run: worker_pb2.Run | None) -> dict[int, WorkerEnd]:
+    from psyche_cli.rehearsal.settings import number_of
+
+    workers = {} if run is None else {number_of(worker.worker_id): worker for worker in run.workers}
+    workers = {**crew.workers, **workers}
+    return {number: WorkerEnd(worker.state, worker.reason) for number, worker in sorted(workers.items())}
+
+
+def _claimed(rpc: RpcClient, wallets: list[Wallet]) -> dict[int, int]:
+    treasurer = treasurer_run_address(treasurer_index(RUN_ID), PUBLISHED)
+    addresses = [participant_address(treasurer, wallet.address, PUBLISHED) for wallet in wallets]
+    found: dict[int, int] = {}
+    for number, raw in enumerate(map(taken, rpc.accounts(addresses)), 1):
+        found[number] = 0 if raw is None else decode_participant(raw, PUBLISHED).claimed_earned_points
+    return found
+
+
+def _longest(prediction: Simulation) -> int:
+    """The time after which a rehearsal is cut off: many times as long as predicted."""
+    return 20 * (prediction.now - prediction.started_at) + 3600

@@ -1,0 +1,134 @@
+"""The result of a rehearsal: its payload, its text, and its HTML file."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from psyche_cli.amounts import format_amount
+from psyche_cli.durations import format_duration
+from psyche_cli.operations.config.reward_rate import parse_rate
+from psyche_cli.operations.rehearsal.advice import advice_on
+from psyche_cli.operations.rehearsal.evidence import Evidence
+from psyche_cli.operations.rehearsal.ground import DECIMALS
+from psyche_cli.operations.rehearsal.payloads import RehearsalData
+from psyche_cli.operations.rehearsal.report import Findings
+from psyche_cli.operations.rehearsal.request import Request
+from psyche_cli.operations.rehearsal.text import RehearsalText, details
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.rehearsal.conductor import End
+from psyche_cli.results import OperationResult
+
+
+class Outline(NamedTuple):
+    """How a rehearsal ended, the daemon's run of its workers, and how long it took on this machine."""
+
+    end: End
+    worker_run: str
+    real_seconds: float
+
+
+def result_of(request: Request, evidence: Evidence, outline: Outline) -> OperationResult[RehearsalData]:
+    """The result."""
+    data = data_of(request, evidence, outline)
+    if request.report is not None:
+        from psyche_cli.new_files import write_new_file
+        from psyche_cli.operations.rehearsal.page import page
+
+        write_new_file(request.report, page(data), what="the report")
+    return OperationResult(
+        summary=summary(data),
+        data=data,
+        details=tuple(details(data)),
+        warnings=tuple(_warnings(data)),
+        body=RehearsalText(data),
+    )
+
+
+def data_of(request: Request, evidence: Evidence, outline: Outline) -> RehearsalData:
+    """The payload."""
+    record, findings = evidence.record, Findings(evidence, DECIMALS)
+    rounds = findings.rounds
+    losses = [one.loss for one in rounds if one.loss is not None]
+    end = _end(evidence, outline.end)
+    assert request.train_seconds is not None  # Request.checked sets it
+    return RehearsalData(
+        path=str(request.config.source),
+        run_id=record.state.run_id,
+        worker_run=outline.worker_run,
+        members=request.members,
+        seed=request.seed,
+        trainer=request.trainer,
+        engine=request.engine,
+        train_seconds=request.train_seconds,
+        check_percent=request.check_percent,
+        end=end,
+        reason=_reason(end, evidence),
+        state=record.state.run_state.variant,
+        seconds=record.now - record.started_at,
+        real_seconds=round(outline.real_seconds, 1),
+        step=record.state.step,
+        steps=record.state.step - record.first.step,
+        epochs=len(record.epochs),
+        first_loss=losses[0] if losses else None,
+        last_loss=losses[-1] if losses else None,
+        agreed=all(one.agreed for one in rounds),
+        earning_rate=findings.amount(parse_rate(request.earning_rate, DECIMALS)),
+        paid=findings.amount(sum(one.earned.base_units for one in findings.members)),
+        claimed=findings.amount(sum(evidence.claimed.values())),
+        prediction=findings.forecast(),
+        member_list=findings.members,
+        epoch_list=findings.epochs,
+        round_list=rounds,
+        lies=tuple(findings.lies()),
+        faults=tuple(findings.faults()),
+        advice=tuple(advice_on(request, findings, evidence)),
+        report=None if request.report is None else str(request.report),
+        mode="turns",
+    )
+
+
+def summary(data: RehearsalData) -> str:
+    """The rehearsal in one sentence."""
+    epochs = "1 epoch" if data.epochs == 1 else f"{data.epochs:,} epochs"
+    members = "1 member" if data.members == 1 else f"{data.members} members"
+    steps = "1 step" if data.steps == 1 else f"{data.steps:,} steps"
+    return f"Rehearsed {steps} in {epochs} and {format_duration(data.seconds)} with {members}. {data.reason}"
+
+
+def _end(evidence: Evidence, end: End) -> str:
+    if end != "reached":
+        return end
+    match evidence.record.state.run_state:
+        case RunState.FINISHED:
+            return "finished"
+        case RunState.PAUSED:
+            return "paused"
+    return "epochs"
+
+
+def _reason(end: str, evidence: Evidence) -> str:
+    state = evidence.record.state
+    match end:
+        case "finished":
+            return "All steps are trained."
+        case "paused":
+            return "The requested number of steps is trained, and the run is paused."
+        case "epochs":
+            return f"The requested number of epochs ended: {len(evidence.record.epochs)}."
+        case "no-workers":
+            return "All workers have ended, so that nobody continues the run."
+        case "too-long":
+            return "The rehearsal was cut off: it takes many times as long as predicted."
+    joined = sum(client.active == state.next_active for client in state.clients)
+    if state.run_state == RunState.WAITING_FOR_MEMBERS:
+        needed = state.config["init_min_clients"]
+        return f"The run stays in WaitingForMembers: {joined} joined, but init_min_clients is {needed}."
+    return f"The run stays in {state.run_state.variant}: no member that responds has anything left to do."
+
+
+def _warnings(data: RehearsalData) -> list[str]:
+    found = [] if data.agreed else ["Members had different weights after a round. This is an error of psyche-cli."]
+    unpaid = data.paid.base_units - data.claimed.base_units
+    if unpaid > 0:
+        found.append(f"{format_amount(unpaid, DECIMALS)} of the rewards were not claimed, by members that were absent.")
+    return found

@@ -1,0 +1,161 @@
+"""The report of a rehearsal as text, for the width of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from psyche_cli.amounts import format_amount
+from psyche_cli.durations import format_duration
+from psyche_cli.folding import folded
+from psyche_cli.operations.rehearsal.ground import DECIMALS
+from psyche_cli.operations.rehearsal.payloads import RehearsalData, RehearsedEpoch, RehearsedMember
+from psyche_cli.operations.rewards.payloads import CollateralAmount
+from psyche_cli.operations.simulation.reasons import EPOCH_ENDS
+from psyche_cli.operations.tables import text_table
+from psyche_cli.plots import Curve, text_plot
+
+_PLOT_HEIGHT: Final = 8
+_MOST_PLOT: Final = 72
+_MOST_REASONS: Final = 8
+
+
+def amount_text(amount: CollateralAmount) -> str:
+    """An amount of the token."""
+    return format_amount(amount.base_units, DECIMALS)
+
+
+def details(data: RehearsalData) -> Iterator[tuple[str, str]]:
+    """The totals, as label-value pairs."""
+    forecast = data.prediction
+    same = (data.steps, data.epochs, data.seconds) == (forecast.steps, forecast.epochs, forecast.seconds)
+    text = f"{forecast.steps:,} steps in {forecast.epochs:,} epochs and {format_duration(forecast.seconds)}"
+    yield "predicted", f"{text}, as it happened" if same else text
+    if data.first_loss is not None and data.last_loss is not None:
+        yield "loss", f"{data.first_loss:.3f} to {data.last_loss:.3f} nats per byte"
+    yield "weights", "equal for all members after every round" if data.agreed else "not equal for all members"
+    paid = f"{amount_text(data.paid)} of at most {amount_text(data.earning_rate)} per epoch"
+    yield "rewards", f"{paid}; {amount_text(data.claimed)} claimed"
+    yield "setting", (
+        f"{data.trainer} trainer, rounds of {data.train_seconds} s, {data.check_percent:g}% of results checked, "
+        f"seed {data.seed}"
+    )
+    yield "duration", f"{data.real_seconds:.0f} s on this machine"
+    yield "workers", f"{data.worker_run} (psyche-cli workers show {data.worker_run})"
+    if data.report is not None:
+        yield "report", data.report
+
+
+@dataclass(frozen=True)
+class RehearsalText:
+    """The text printed below the totals."""
+
+    data: RehearsalData
+
+    def __call__(self, width: int, utf8: bool) -> list[str]:
+        """The lines for a terminal of ``width`` columns."""
+        data = self.data
+        lines = [*member_table(data.member_list, width), "", *_epoch_table(data.epoch_list)]
+        losses = [one.loss for one in data.round_list if one.loss is not None]
+        if len(losses) > 1:
+            first, last = (str(one.step) for one in (data.round_list[0], data.round_list[-1]))
+            curve = Curve("loss by step", losses, first, last)
+            lines += ["", *text_plot(curve, width=min(width, _MOST_PLOT), height=_PLOT_HEIGHT, braille=utf8)]
+        for title, sentences in (
+            ("faults", list(_faults(data))),
+            ("results that are missing", list(_missing(data))),
+            ("lies", list(_lies(data))),
+            ("advice", [one.sentence for one in data.advice]),
+        ):
+            if sentences:
+                lines += ["", f"{title}:"]
+                lines += [line for sentence in sentences for line in _item(sentence, width)]
+        return lines
+
+
+def member_table(members: Sequence[RehearsedMember], width: int) -> list[str]:
+    """The members."""
+    rows = [["member", "worker", "rounds", "counted", "witnessed", "earned", "predicted", "claimed", "loss"]]
+    rows += [
+        [
+            f"{one.member}",
+            one.worker,
+            f"{one.rounds:,}",
+            f"{one.counted:,}",
+            f"{one.witnessed:,}",
+            amount_text(one.earned),
+            amount_text(one.predicted),
+            amount_text(one.claimed),
+            "-" if one.loss is None else f"{one.loss:.3f}",
+        ]
+        for one in members
+    ]
+    lines = text_table(rows, left=2)
+    for column in ("predicted", "witnessed", "loss"):
+        if max(map(len, lines)) > width:
+            place = rows[0].index(column)
+            for row in rows:
+                del row[place]
+            lines = text_table(rows, left=2)
+    return lines
+
+
+def _epoch_table(epochs: Sequence[RehearsedEpoch]) -> list[str]:
+    rows = [["epoch", "rounds", "lasts", "members", "paid", "end"]]
+    for one in epochs:
+        left = f"{one.clients}" if one.clients == one.clients_left else f"{one.clients} to {one.clients_left}"
+        rows.append(
+            [
+                f"{one.epoch}",
+                _beside(f"{one.rounds}", None if one.predicted_rounds is None else f"{one.predicted_rounds}"),
+                _beside(
+                    format_duration(one.seconds),
+                    None if one.predicted_seconds is None else format_duration(one.predicted_seconds),
+                ),
+                left,
+                _beside(
+                    amount_text(one.paid), None if one.predicted_paid is None else amount_text(one.predicted_paid)
+                ),
+                EPOCH_ENDS[one.end],
+            ]
+        )
+    return text_table(rows, left=1) if epochs else ["No epoch ended."]
+
+
+def _beside(found: str, predicted: str | None) -> str:
+    return found if predicted in (None, found) else f"{found} (not {predicted})"
+
+
+def _item(sentence: str, width: int) -> list[str]:
+    first, *others = folded(sentence, max(width - 4, 20))
+    return [f"  - {first}", *(f"    {line}" for line in others)]
+
+
+def _faults(data: RehearsalData) -> Iterator[str]:
+    for one in data.faults:
+        began = "did not happen" if one.began_after is None else f"from {format_duration(one.began_after)} on"
+        yield f"{one.text} ({began})"
+
+
+def _missing(data: RehearsalData) -> Iterator[str]:
+    found = [one for one in data.round_list if one.why is not None]
+    for one in found[:_MOST_REASONS]:
+        yield f"step {one.step}: {one.why}"
+    if len(found) > _MOST_REASONS:
+        yield f"{len(found) - _MOST_REASONS} more steps"
+
+
+def _lies(data: RehearsalData) -> Iterator[str]:
+    for one in data.lies:
+        cost = f"The epochs in which it lied paid it {amount_text(one.paid)}."
+        if one.steps:
+            steps = ", ".join(map(str, one.steps[:10])) + (", ..." if len(one.steps) > 10 else "")
+            times = "once" if len(one.steps) == 1 else f"{len(one.steps)} times"
+            planned = f" of {one.rounds_planned} lies" if one.planned else ""
+            yield (
+                f"member {one.member} was found {times}{planned}, at step {steps}; {one.sequences:,} sequences were "
+                f"left out. {cost}"
+            )
+        else:
+            yield f"member {one.member} lied in {one.rounds_planned} rounds and was not found. {cost}"
