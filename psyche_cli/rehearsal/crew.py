@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from psyche_cli.workers.director import Director
     from psyche_cli.workers.service import worker_pb2
 
+KEY: Final = "rehearsal"
+"""The key of the settings in the configuration of a worker, beside those that the daemon adds."""
 MODULE: Final = "psyche_cli.rehearsal.worker"
 _ENDED: Final = frozenset(("TERMINATED", "FAULTED", "CANCELLED"))
 
@@ -56,9 +58,9 @@ class Crew:
             self._take_news(max(until - self._clock.monotonic(), 0.0))
             for number in sorted(self.gone()):
                 worker = self.workers[number]
-                last = "".join(f" Its last lines: {' / '.join(worker.stderr[-3:])}" if worker.stderr else "")
+                last = f" Its last line: {worker.stderr[-1]}" if worker.stderr else ""
                 raise RehearsalError(
-                    f"The worker of member {number} ended before the rehearsal began: {worker.reason}.{last}",
+                    f"The worker of member {number} ended before the rehearsal began. {worker.reason}{last}",
                     hint=f"Its logs: psyche-cli workers logs {self.run_id} --worker {name_of(number)}",
                 )
             if self._clock.monotonic() >= until:
@@ -148,7 +150,7 @@ def configuration(name: str, settings: Iterable[Settings]) -> dict[str, Any]:
         "metadata": {
             "run_name": name,
             "worker": {"module": MODULE},
-            "workers": [{"worker_id": one.name, "config": one.as_json()} for one in settings],
+            "workers": [{"worker_id": one.name, "config": {KEY: one.as_json()}} for one in settings],
         },
         "payload": {},
     }

@@ -14,6 +14,7 @@ from typing import Any, Final
 from psyche_cli.environment import SystemClock
 from psyche_cli.errors import PsycheError
 from psyche_cli.members.member import Member
+from psyche_cli.redaction import Redactor
 from psyche_cli.rehearsal.player import Player
 from psyche_cli.rehearsal.settings import Settings
 from psyche_cli.solana.rpc.client import RpcClient
@@ -31,7 +32,7 @@ def main() -> int:
     """Play the member that the worker's configuration describes, and return the exit code."""
     session = register(kind=KIND, schema_id="psyche-rehearsal-step", schema_version=1)
     try:
-        settings = Settings.from_json(session.config)
+        settings = Settings.from_json(session.config.get("rehearsal", {}))
         transport = HttpTransport(settings.rpc_url)
         player = open_player(settings, transport)
         if settings.polls:
@@ -48,7 +49,7 @@ def main() -> int:
 
 def open_player(settings: Settings, transport: HttpTransport) -> Player:
     """The player of the member. Raises WalletError, UsageError."""
-    wallet = load_keypair_file(settings.keypair, lambda _: None, None)
+    wallet = load_keypair_file(settings.keypair, lambda _: None, Redactor())
     keys = random.Random(f"{settings.seed} {settings.member}")
 
     def bloom_keys() -> tuple[int, ...]:
