@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.text import Text
 from psyche_cli.cli.render import Renderer
 from psyche_cli.operations.status.screen import screen_lines
 from psyche_cli.operations.status.show import title_of
-from psyche_cli.results import Span
+from psyche_cli.results import Line, Span
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
@@ -44,6 +44,13 @@ class LiveScreen:
 
     def show(self, data: ShowData, status: str) -> None:
         """Draw the screen of a run, as much as fits, with a status in its last line."""
+        self.draw(title_of(data), lambda width, utf8: screen_lines(data, width, utf8, self._given), status)
+
+    def draw(self, title: str, lines_for: Callable[[int, bool], Sequence[Line]], status: str) -> None:
+        """Draw lines below a title, as many as fit, with a status in the last line.
+
+        ``lines_for`` returns them for a number of columns, and for whether the terminal uses UTF-8.
+        """
         size = self._current_size()
         if size != self._size:
             self._size = size
@@ -51,8 +58,8 @@ class LiveScreen:
             self._live.console.clear()  # the terminal has wrapped the lines, so that their number is unknown
             self._live = self._started()
             self._live.start()
-        lines = [*screen_lines(data, size[0], self._environment.stdout_is_utf8, self._given), []]
-        *shown, last = self._renderer.screen(title_of(data), [*lines, [Span(status, "dim")]])
+        lines = [*lines_for(size[0], self._environment.stdout_is_utf8), []]
+        *shown, last = self._renderer.screen(title, [*lines, [Span(status, "dim")]])
         self._whole = _text([*shown, last])
         self._live.update(_text([*shown[: size[1] - 1], last]), refresh=True)
 

@@ -25,13 +25,14 @@ class TurnReport(NamedTuple):
 
     ``wake_at`` is when it will act next, in Unix seconds of the cluster; 0: as soon as something changes. ``has_work``
     is whether it needs a turn to work. ``doing`` is a short description for people. ``published`` is whether it has
-    published something that other members wait for.
+    published something that other members wait for. ``loss`` is that of what it has just trained.
     """
 
     wake_at: int = 0
     has_work: bool = False
     doing: str = ""
     published: bool = False
+    loss: float | None = None
 
 
 class Stage(Protocol):

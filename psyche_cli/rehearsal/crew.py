@@ -39,6 +39,8 @@ class Crew:
         """What the daemon has last reported about each worker, by the member's number."""
         self.doing: dict[int, str] = {}
         """What each worker has last reported that it does."""
+        self.losses: list[float] = []
+        """The mean loss of each round that was trained."""
         self.published = 0
         """How often a worker has reported that it has published something."""
         self._client = client
@@ -85,6 +87,8 @@ class Crew:
                 break
             self._take_news(left)
         self._awaited = {}
+        losses = [report.loss for report in self._reports.values() if report.loss is not None]
+        self.losses += [sum(losses) / len(losses)] if losses else []
         return self._reports
 
     def gone(self) -> Collection[int]:
@@ -137,7 +141,8 @@ class Crew:
             self.workers[number] = news.worker
         elif what == "report":
             found = news.report
-            report = TurnReport(found.wake_at, found.has_work, found.doing, "published" in found.details)
+            loss = float(found.details["loss"]) if "loss" in found.details else None
+            report = TurnReport(found.wake_at, found.has_work, found.doing, "published" in found.details, loss)
             self.doing[number] = report.doing
             self.published += report.published
             (self._reports if self._awaited.get(number) == found.turn else self._late)[number] = report

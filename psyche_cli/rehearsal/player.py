@@ -94,6 +94,7 @@ class Player:
         self._saved_epoch = -1
         self._kept_epoch = -1
         self._loss = 0.0
+        self._evaluation: dict[str, float] = {}
         self._own_losses: dict[int, tuple[float, int]] = {}
         self._wake_at = 0
 
@@ -153,7 +154,7 @@ class Player:
         self._trained = _Trained(opened.id, opened.began_at + seconds, submission)
         self._remember(opened, result)
         self._wake_at = min((time for time in (self._trained.publish_at, self._wake_at) if time > 0), default=0)
-        return TurnReport(self._wake_at, doing=f"trained step {opened.at.step}: loss {result.loss:.3f}")
+        return TurnReport(self._wake_at, doing=f"trained step {opened.at.step}", loss=result.loss)
 
     # --- faults ---------------------------------------------------------------------------------------------------
 
@@ -198,8 +199,10 @@ class Player:
         if view.state == RunState.COOLDOWN and view.index is not None and self._kept_epoch != view.epoch:
             self._kept_epoch = view.epoch
             self._checkpoints.save_for_members(self._trainer, self._applied, self._name)
-            found = self._trainer.evaluate()
-            self._emit({"type": "episode", "episode": view.epoch, **{f"eval_{k}": v for k, v in found.named()}})
+            # Not every round: an evaluation takes longer than the training of a share.
+            self._evaluation = dict(self._trainer.evaluate().named())
+            evaluated = {f"eval_{name}": value for name, value in self._evaluation.items()}
+            self._emit({"type": "episode", "episode": view.epoch, **evaluated})
 
     def _close(self, opened: _Open, view: RunView) -> None:
         previous = view.run.model.previous_round
@@ -334,7 +337,7 @@ class Player:
             tokens_per_sec=0.0 if own is None else own.tokens / seconds,
             bandwidth_per_sec=0.0 if own is None else len(own.update) / seconds,
             efficiency=1.0,
-            evals=dict(self._trainer.evaluate().named()),
+            evals=self._evaluation,
         )
         results = [bytes.fromhex(digest_of(one.update)) for one in found.values()]
         self._member.witness(figures, [self._wallets[name] for name in found], results, view)

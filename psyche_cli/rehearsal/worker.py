@@ -26,10 +26,14 @@ from psyche_cli.workers.worker_side import Turn, WorkerSession, register
 
 KIND: Final = "psyche-rehearsal"
 _POLL_SECONDS: Final = 0.4
+_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""The variables that limit the threads of numpy. Its matrices are small, and the members share the machine's cores."""
 
 
 def main() -> int:
     """Play the member that the worker's configuration describes, and return the exit code."""
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")
     session = register(kind=KIND, schema_id="psyche-rehearsal-step", schema_version=1)
     try:
         settings = Settings.from_json(session.config.get("rehearsal", {}))
@@ -79,12 +83,14 @@ def _follow_turns(session: WorkerSession, player: Player) -> None:
 def _take(session: WorkerSession, player: Player, turn: Turn) -> None:
     report = player.work() if turn.kind == "work" else player.act()
     if report is not None:
+        details = {"published": "yes"} if report.published else {}
+        details |= {} if report.loss is None else {"loss": repr(report.loss)}
         session.report(
             turn.number,
             wake_at=report.wake_at,
             has_work=report.has_work,
             doing=report.doing,
-            details={"published": "yes"} if report.published else {},
+            details=details,
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from psyche_cli.cli.options import StateDir, option
-from psyche_cli.cli.sessions import Call, plain
+from psyche_cli.cli.sessions import Call, given_options, plain
 from psyche_cli.limits import MAX_CLIENTS, U16_MAX, U32_MAX
 from psyche_cli.results import Result
 
@@ -105,6 +105,7 @@ def command(
     small model together, report their rounds, and claim their rewards. Ends with a report: what happened, beside what
     `simulate` predicts. Nothing is left running, and nothing leaves this machine. Needs the extra `rehearse`.
     """
+    from psyche_cli.cli.rehearsing import shown_rehearsal
     from psyche_cli.operations.config.files import load_config
     from psyche_cli.operations.rehearsal.rehearse import rehearse
     from psyche_cli.operations.rehearsal.request import Request, load_faults
@@ -131,4 +132,5 @@ def command(
         report=report,
         state_folder=state_dir,
     )
-    return rehearse(environment, request, lambda _: None)
+    with shown_rehearsal(environment, given_options(call)) as show:
+        return rehearse(environment, request, show)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from psyche_cli.errors import PsycheError
 from psyche_cli.members.member import find_run
@@ -19,6 +19,7 @@ from psyche_cli.operations.rehearsal.ground import DECIMALS, STARTED_AT, Owner, 
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.rehearsal.result import Outline, result_of
+from psyche_cli.operations.rehearsal.scene import Scene
 from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.protocol.accounts.small_accounts import decode_participant
 from psyche_cli.protocol.addresses import participant_address, treasurer_index, treasurer_run_address
@@ -45,15 +46,8 @@ _END_SECONDS: Final = 30.0
 _SPARE_EPOCHS: Final = 2
 
 
-class Scene(NamedTuple):
-    """What can be shown of a rehearsal in progress. ``phase`` says what is done before it begins and after it ended."""
-
-    phase: str
-    cluster: Cluster | None = None
-    crew: Crew | None = None
-
-
-Show = Callable[[Scene], None]
+Show: TypeAlias = Callable[[Scene], None]
+"""Shows a rehearsal in progress."""
 
 
 def rehearse(environment: Environment, request: Request, show: Show) -> OperationResult[RehearsalData]:
@@ -71,13 +65,13 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
         wallet.hide_in(environment.redactor)
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
-        show(Scene("starts a local validator"))
+        show(Scene("Starting a local validator."))
         addresses = [wallet.address for wallet in wallets]
         validator = stack.enter_context(own_validator(owner.address, addresses, folder / "validator.log"))
         transport = validator.open_transport()
         stack.callback(transport.close)
         rpc = RpcClient(transport, environment.clock)
-        show(Scene("creates the run"))
+        show(Scene("Creating the run."))
         owning = Owner(rpc, environment.clock, owner, RUN_ID)
         rate = parse_rate(request.earning_rate, DECIMALS)
         owning.prepare(
@@ -90,7 +84,7 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
             _settings(request, cluster, validator.rpc_url, wallets, number, folder)
             for number in range(1, request.members + 1)
         ]
-        show(Scene("starts the workers"))
+        show(Scene("Starting the workers."))
         client = stack.enter_context(open_daemon(environment, request))
         crew = stack.enter_context(_submitted(environment, client, settings, request))
         crew.await_workers(_READY_SECONDS)
@@ -104,8 +98,10 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
             pause=owning.pause,
         )
 
+        keys = [bytes(wallet.address) for wallet in wallets]
+
         def observe(_: Mapping[int, TurnReport]) -> None:
-            show(Scene("", cluster, crew))
+            show(Scene("", cluster, crew, keys))
 
         conductor = Conductor(
             stage,
@@ -115,13 +111,13 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
             until=cluster.now + _longest(prediction),
         )
         end = conductor.play()
-        show(Scene("lets the members claim their rewards", cluster, crew))
+        show(Scene("Claiming the rewards.", cluster, crew, keys))
         conductor.finish()
         run = crew.await_end(_END_SECONDS)
         cluster.read()
         evidence = Evidence(
             record=cluster.record,
-            wallets=[bytes(wallet.address) for wallet in wallets],
+            wallets=keys,
             workers=_ends(crew, run),
             told=crew.told(),
             evaluations=crew.evaluations(),

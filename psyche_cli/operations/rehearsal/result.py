@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from psyche_cli.amounts import format_amount
-from psyche_cli.durations import format_duration
 from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.operations.rehearsal.advice import advice_on
 from psyche_cli.operations.rehearsal.evidence import Evidence
@@ -13,7 +12,7 @@ from psyche_cli.operations.rehearsal.ground import DECIMALS
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.report import Findings
 from psyche_cli.operations.rehearsal.request import Request
-from psyche_cli.operations.rehearsal.text import RehearsalText, details
+from psyche_cli.operations.rehearsal.text import RehearsalText, details, summary
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.rehearsal.conductor import End
 from psyche_cli.results import OperationResult
@@ -85,14 +84,6 @@ def data_of(request: Request, evidence: Evidence, outline: Outline) -> Rehearsal
         report=None if request.report is None else str(request.report),
         mode="turns",
     )
-
-
-def summary(data: RehearsalData) -> str:
-    """The rehearsal in one sentence."""
-    epochs = "1 epoch" if data.epochs == 1 else f"{data.epochs:,} epochs"
-    members = "1 member" if data.members == 1 else f"{data.members} members"
-    steps = "1 step" if data.steps == 1 else f"{data.steps:,} steps"
-    return f"Rehearsed {steps} in {epochs} and {format_duration(data.seconds)} with {members}. {data.reason}"
 
 
 def _end(evidence: Evidence, end: End) -> str:

@@ -26,6 +26,14 @@ def amount_text(amount: CollateralAmount) -> str:
     return format_amount(amount.base_units, DECIMALS)
 
 
+def summary(data: RehearsalData) -> str:
+    """The rehearsal in one sentence."""
+    epochs = "1 epoch" if data.epochs == 1 else f"{data.epochs:,} epochs"
+    members = "1 member" if data.members == 1 else f"{data.members} members"
+    steps = "1 step" if data.steps == 1 else f"{data.steps:,} steps"
+    return f"Rehearsed {steps} in {epochs} and {format_duration(data.seconds)} with {members}. {data.reason}"
+
+
 def details(data: RehearsalData) -> Iterator[tuple[str, str]]:
     """The totals, as label-value pairs."""
     forecast = data.prediction
@@ -63,9 +71,9 @@ class RehearsalText:
             curve = Curve("loss by step", losses, first, last)
             lines += ["", *text_plot(curve, width=min(width, _MOST_PLOT), height=_PLOT_HEIGHT, braille=utf8)]
         for title, sentences in (
-            ("faults", list(_faults(data))),
+            ("faults", list(fault_lines(data))),
             ("results that are missing", list(_missing(data))),
-            ("lies", list(_lies(data))),
+            ("lies", list(lie_lines(data))),
             ("advice", [one.sentence for one in data.advice]),
         ):
             if sentences:
@@ -108,13 +116,13 @@ def _epoch_table(epochs: Sequence[RehearsedEpoch]) -> list[str]:
         rows.append(
             [
                 f"{one.epoch}",
-                _beside(f"{one.rounds}", None if one.predicted_rounds is None else f"{one.predicted_rounds}"),
-                _beside(
+                beside(f"{one.rounds}", None if one.predicted_rounds is None else f"{one.predicted_rounds}"),
+                beside(
                     format_duration(one.seconds),
                     None if one.predicted_seconds is None else format_duration(one.predicted_seconds),
                 ),
                 left,
-                _beside(
+                beside(
                     amount_text(one.paid), None if one.predicted_paid is None else amount_text(one.predicted_paid)
                 ),
                 EPOCH_ENDS[one.end],
@@ -123,7 +131,8 @@ def _epoch_table(epochs: Sequence[RehearsedEpoch]) -> list[str]:
     return text_table(rows, left=1) if epochs else ["No epoch ended."]
 
 
-def _beside(found: str, predicted: str | None) -> str:
+def beside(found: str, predicted: str | None) -> str:
+    """What happened, with the prediction if that differs."""
     return found if predicted in (None, found) else f"{found} (not {predicted})"
 
 
@@ -132,7 +141,8 @@ def _item(sentence: str, width: int) -> list[str]:
     return [f"  - {first}", *(f"    {line}" for line in others)]
 
 
-def _faults(data: RehearsalData) -> Iterator[str]:
+def fault_lines(data: RehearsalData) -> Iterator[str]:
+    """The faults, each in a phrase."""
     for one in data.faults:
         began = "did not happen" if one.began_after is None else f"from {format_duration(one.began_after)} on"
         yield f"{one.text} ({began})"
@@ -146,7 +156,8 @@ def _missing(data: RehearsalData) -> Iterator[str]:
         yield f"{len(found) - _MOST_REASONS} more steps"
 
 
-def _lies(data: RehearsalData) -> Iterator[str]:
+def lie_lines(data: RehearsalData) -> Iterator[str]:
+    """The members that lied, and what that cost, each in a sentence."""
     for one in data.lies:
         cost = f"The epochs in which it lied paid it {amount_text(one.paid)}."
         if one.steps:
