@@ -28,9 +28,9 @@ from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.nonces import payloads as nonces
 from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, UserDump
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
+from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
-from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.simulation.payloads import SimulationData
 from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
 from psyche_cli.operations.status.event_payloads import AnyEvent

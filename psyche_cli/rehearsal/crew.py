@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from psyche_cli.errors import RehearsalError
-from psyche_cli.rehearsal.conductor import TurnKind, TurnReport
+from psyche_cli.rehearsal.conductor import TurnReport
 from psyche_cli.rehearsal.settings import Settings, name_of, number_of
+from psyche_cli.workers.service.contract import TurnKind
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Clock
@@ -60,7 +61,7 @@ class Crew:
             self._take_news(max(until - self._clock.monotonic(), 0.0))
             for number in sorted(self.gone()):
                 worker = self.workers[number]
-                last = f" Its last line: {worker.stderr[-1]}" if worker.stderr else ""
+                last = f" Its last line: {worker.error_lines[-1]}" if worker.error_lines else ""
                 raise RehearsalError(
                     f"The worker of member {number} ended before the rehearsal began. {worker.reason}{last}",
                     hint=f"Its logs: psyche-cli workers logs {self.run_id} --worker {name_of(number)}",
@@ -125,7 +126,7 @@ class Crew:
         while len(self.gone()) < self._members and self._clock.monotonic() < until:
             self._take_news(max(until - self._clock.monotonic(), 0.0))
         [run] = self._client.list_runs(self.run_id)
-        return run if run.finished_at else None
+        return run if run.finished_at > 0 else None
 
     def _is_connected(self, number: int) -> bool:
         return number in self.workers and self.workers[number].connected

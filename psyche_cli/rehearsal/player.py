@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import random
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -83,7 +85,9 @@ class Player:
         self._name = settings.name
         self._names = settings.names
         self._wallets = {name: Pubkey.from_string(wallet) for wallet, name in self._names.items()}
-        self._faults = FaultsSeen((one for one in settings.faults if one.member == settings.member), settings.started_at)
+        self._faults = FaultsSeen(
+            (one for one in settings.faults if one.member == settings.member), settings.started_at
+        )
         self._exchange = Exchange(settings.folder / "exchange", trainer.update_bytes)
         self._rounds = ClosedRounds(settings.folder)
         self._checkpoints = Checkpoints(settings.folder / "checkpoints")
@@ -193,8 +197,8 @@ class Player:
         if view.is_healthy:
             self._catch_up(view)
         if view.is_training:
-            self._open = _opened(view, self._names) if self._open is None else self._open._replace(
-                on_chain=view.run.round
+            self._open = (
+                _opened(view, self._names) if self._open is None else self._open._replace(on_chain=view.run.round)
             )
         if view.state == RunState.COOLDOWN and view.index is not None and self._kept_epoch != view.epoch:
             self._kept_epoch = view.epoch
@@ -417,3 +421,9 @@ def _waiting(view: RunView) -> str:
         case _ if view.is_training:
             return "waits for the next epoch"
     return "waits"
+
+
+def drawn_keys(seed: str) -> Callable[[], tuple[int, ...]]:
+    """A function that returns the keys of one Bloom filter after the other, which depend only on the seed."""
+    drawing = random.Random(f"Bloom filters {seed}")
+    return lambda: struct.unpack("<8Q", drawing.randbytes(64))

@@ -1,4 +1,4 @@
-"""What the worker of a member is told: the content of its configuration file."""
+"""The settings of a member's worker: the content of its configuration file."""
 
 from __future__ import annotations
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from psyche_cli.rehearsal.cluster import Cluster
-from psyche_cli.rehearsal.conductor import TurnKind, TurnReport
+from psyche_cli.rehearsal.conductor import TurnReport
 from psyche_cli.rehearsal.crew import Crew
 from psyche_cli.rehearsal.faults import FaultsSeen
+from psyche_cli.workers.service.contract import TurnKind
 
 
 class WorkerStage:

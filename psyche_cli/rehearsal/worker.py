@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-import struct
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,11 +13,11 @@ from psyche_cli.environment import SystemClock
 from psyche_cli.errors import PsycheError
 from psyche_cli.members.member import Member
 from psyche_cli.redaction import Redactor
-from psyche_cli.rehearsal.player import Player
+from psyche_cli.rehearsal.player import Player, drawn_keys
 from psyche_cli.rehearsal.settings import Settings
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.http import HttpTransport
-from psyche_cli.solana.wallet import Wallet, load_keypair_file
+from psyche_cli.solana.wallet import load_keypair_file
 from psyche_cli.training.text import load_text
 from psyche_cli.training.trainer import Trainer, open_trainer
 from psyche_cli.workers.worker_side import Turn, WorkerSession, register
@@ -44,7 +42,7 @@ def main() -> int:
         else:
             _follow_turns(session, player)
     except PsycheError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return int(error.exit_code)
     finally:
         session.close()
@@ -54,13 +52,9 @@ def main() -> int:
 def open_player(settings: Settings, transport: HttpTransport) -> Player:
     """The player of the member. Raises WalletError, UsageError."""
     wallet = load_keypair_file(settings.keypair, lambda _: None, Redactor())
-    keys = random.Random(f"{settings.seed} {settings.member}")
-
-    def bloom_keys() -> tuple[int, ...]:
-        return struct.unpack("<8Q", keys.randbytes(64))
-
     rpc = RpcClient(transport, SystemClock())
-    member = Member(rpc, wallet, settings.run_id, bloom_keys=bloom_keys)
+    keys = drawn_keys(f"{settings.seed} {settings.member}")
+    member = Member(rpc, wallet, settings.run_id, bloom_keys=keys)
     return Player(settings, member, _trainer(settings, member), emit=_emit, kill=_kill)
 
 
@@ -103,7 +97,8 @@ def _poll(session: WorkerSession, player: Player) -> None:
 
 
 def _emit(line: Mapping[str, Any]) -> None:
-    print(json.dumps(line), flush=True)
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def _kill() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import struct
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +16,14 @@ from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.members.member import Member, find_run
 from psyche_cli.operations.rehearsal.ground import STARTED_AT, Owner, drawn_wallet
 from psyche_cli.rehearsal.cluster import Cluster
-from psyche_cli.rehearsal.conductor import Conductor, End, TurnKind, TurnReport
+from psyche_cli.rehearsal.conductor import Conductor, End, TurnReport
 from psyche_cli.rehearsal.fake_trainer import FakeTrainer
 from psyche_cli.rehearsal.faults import Fault, FaultsSeen
-from psyche_cli.rehearsal.player import Player
+from psyche_cli.rehearsal.player import Player, drawn_keys
 from psyche_cli.rehearsal.settings import Settings
 from psyche_cli.run_config.load import RunConfig, load_run_config
 from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.workers.service.contract import TurnKind
 
 MINIMAL = load_run_config(Path("configs/minimal.toml"))
 RUN_ID = "rehearsal"
@@ -84,10 +83,7 @@ class Theater:
                 until_epoch=epochs,
                 faults=tuple(faults),
             )
-            keys = random.Random(number)
-            member = Member(
-                self.rpc, wallet, RUN_ID, bloom_keys=lambda keys=keys: struct.unpack("<8Q", keys.randbytes(64))
-            )
+            member = Member(self.rpc, wallet, RUN_ID, bloom_keys=drawn_keys(f"{seed} {number}"))
             self.players[number] = Player(
                 settings, member, FakeTrainer(seed), emit=self.lines[number].append, kill=self._kill
             )

@@ -14,18 +14,18 @@ from psyche_cli.members.member import find_run
 from psyche_cli.model.simulation.behavior import Behavior, Change, Start
 from psyche_cli.model.simulation.engine import Simulation, new_run, simulate
 from psyche_cli.model.simulation.world import World, new_member
+from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.operations.rehearsal.evidence import Evidence, WorkerEnd
 from psyche_cli.operations.rehearsal.ground import DECIMALS, STARTED_AT, Owner, drawn_wallet, own_validator
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.rehearsal.result import Outline, result_of
 from psyche_cli.operations.rehearsal.scene import Scene
-from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.protocol.accounts.small_accounts import decode_participant
 from psyche_cli.protocol.addresses import participant_address, treasurer_index, treasurer_run_address
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.rehearsal.cluster import Cluster
-from psyche_cli.rehearsal.conductor import Conductor, End, TurnReport
+from psyche_cli.rehearsal.conductor import Conductor, TurnReport
 from psyche_cli.rehearsal.crew import Crew, configuration
 from psyche_cli.rehearsal.faults import FaultsSeen
 from psyche_cli.rehearsal.settings import Settings, name_of
@@ -191,7 +191,7 @@ def _submitted(
         finally:
             with suppress(PsycheError):
                 [run] = client.list_runs(run_id)
-                if not run.finished_at:
+                if run.finished_at == 0:
                     client.cancel(run_id)
                     client.wait_for_end(run_id, _END_SECONDS)
 
@@ -210,7 +210,7 @@ def _settings(
         member=number,
         wallets=tuple(str(wallet.address) for wallet in wallets),
         keypair=keypair,
-        folder=folder / "shared",
+        folder=folder / "members",
         text=request.text,
         trainer=request.trainer,
         seed=request.seed,

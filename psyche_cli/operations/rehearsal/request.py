@@ -65,7 +65,9 @@ class Request(NamedTuple):
             check_assumed_seconds(option, seconds, config, key, least)
         return self._replace(
             epochs=DEFAULT_EPOCHS if self.epochs is None and self.steps is None else self.epochs,
-            train_seconds=self.train_seconds or max(config["max_round_train_time"] // _ROUNDS_IN_TRAINING_TIME, 1),
+            train_seconds=max(config["max_round_train_time"] // _ROUNDS_IN_TRAINING_TIME, 1)
+            if self.train_seconds is None
+            else self.train_seconds,
             warmup_seconds=min(_WARMUP_SECONDS, config["warmup_time"])
             if self.warmup_seconds is None
             else self.warmup_seconds,

@@ -45,9 +45,12 @@ def details(data: RehearsalData) -> Iterator[tuple[str, str]]:
     yield "weights", "equal for all members after every round" if data.agreed else "not equal for all members"
     paid = f"{amount_text(data.paid)} of at most {amount_text(data.earning_rate)} per epoch"
     yield "rewards", f"{paid}; {amount_text(data.claimed)} claimed"
-    yield "setting", (
-        f"{data.trainer} trainer, rounds of {data.train_seconds} s, {data.check_percent:g}% of results checked, "
-        f"seed {data.seed}"
+    yield (
+        "setting",
+        (
+            f"{data.trainer} trainer, rounds of {data.train_seconds} s, {data.check_percent:g}% of results checked, "
+            f"seed {data.seed}"
+        ),
     )
     yield "duration", f"{data.real_seconds:.0f} s on this machine"
     yield "workers", f"{data.worker_run} (psyche-cli workers show {data.worker_run})"
@@ -122,9 +125,7 @@ def _epoch_table(epochs: Sequence[RehearsedEpoch]) -> list[str]:
                     None if one.predicted_seconds is None else format_duration(one.predicted_seconds),
                 ),
                 left,
-                beside(
-                    amount_text(one.paid), None if one.predicted_paid is None else amount_text(one.predicted_paid)
-                ),
+                beside(amount_text(one.paid), None if one.predicted_paid is None else amount_text(one.predicted_paid)),
                 EPOCH_ENDS[one.end],
             ]
         )

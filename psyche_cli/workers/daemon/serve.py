@@ -187,7 +187,7 @@ class _Daemon:
     async def _end_when_idle(self) -> None:
         while True:
             await asyncio.sleep(min(_LOOK_SECONDS, self._options.idle_seconds))
-            is_used = self._site.book.is_watched or self._site.control.owners or self.service.listeners
+            is_used = self._site.book.is_watched or self._site.control.owners or self.service.listeners > 0
             runs = await self._site.book.read(lambda registry: registry.runs())
             if is_used or any(run.finished_at is None for run in runs):
                 self.service.note_call()
