@@ -34,6 +34,10 @@ class FakeTrainer:
         """The update of a share."""
         return hashlib.sha256(self._weights + f"{sequences.start} {sequences.stop}".encode()).digest()
 
+    def altered(self, update: bytes, factor: float) -> bytes:
+        """Another update."""
+        return hashlib.sha256(update + repr(factor).encode()).digest()
+
     def flaw(self, update: bytes) -> str | None:
         """Why the bytes are not an update."""
         return None if len(update) == _BYTES else f"it has {len(update)} bytes"

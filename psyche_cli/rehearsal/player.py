@@ -42,8 +42,8 @@ from psyche_cli.training.trainer import BadUpdate, Result, Trainer
 
 Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
 
-_ELSEWHERE: Final = 1_000_003
-"""How far from its own sequences a member trains that lies."""
+_LIE: Final = -1.0
+"""The factor of the result of a member that lies: it makes the model worse."""
 _LONGEST_TEXT: Final = 1000
 _STORED: Final[Mapping[str, str]] = {"Hub": "Hub", "P2P": "Hub", "Gcs": "Gcs", "P2PGcs": "Gcs"}
 """The kind of repository that belongs to a kind of checkpoint."""
@@ -145,9 +145,9 @@ class Player:
         slow, lie = (self._faults.active(kind, now_or_later) for kind in ("slow", "lie"))
         checks = choose_checks(opened.shares, opened.on_chain.random_seed, self._settings.check_percent)
         own = next((share.sequences for share in opened.shares if share.member == self._name), range(0))
-        if lie is not None:
-            own = range(own.start + _ELSEWHERE, own.stop + _ELSEWHERE)
         result = self._trainer.train(own, checked=is_checked(checks, self._name))
+        if lie is not None:
+            result = result._replace(update=self._trainer.altered(result.update, _LIE))
         checked = tuple(
             (one.owner, digest_of(self._trainer.check(one.sequences))) for one in own_checks(checks, self._name)
         )
