@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from psyche_cli.workers.telemetry.events import Event, Kind
@@ -79,6 +80,7 @@ def parse(line: bytes, now: int, most_bytes: int = MOST_LINE_BYTES) -> Event | N
     return None if kind is None else _event(kind, found, now)
 
 
+@lru_cache(maxsize=4096)
 def is_name(key: str) -> bool:
     """Whether a value or a text can have this key."""
     return _NAME.fullmatch(key) is not None
@@ -95,7 +97,7 @@ def line_of(event: Event) -> str:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line, object_pairs_hook=_without_repetition, parse_constant=_refuse_constant)
+        found = _DECODER.decode(line.decode())
     except MalformedLine:
         raise
     except (ValueError, RecursionError) as error:
@@ -113,6 +115,9 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_name: str) -> None:
     raise MalformedLine("a number is not finite")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_repetition, parse_constant=_refuse_constant)
 
 
 def _event(kind: Kind, found: dict[str, Any], now: int) -> Event:
