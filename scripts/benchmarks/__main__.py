@@ -14,6 +14,7 @@ from scripts.benchmarks import (
     following,
     programs,
     simulations,
+    telemetry,
     training,
     validator,
     verbs,
@@ -32,6 +33,7 @@ SECTIONS = (
     "training",
     "validator",
     "following",
+    "telemetry",
 )
 
 
@@ -70,6 +72,10 @@ def main() -> None:
             validator.measure(Shell(Path(folder)), table)
         if "following" in wanted:
             following.measure(Shell(Path(folder)), table)
+        if "telemetry" in wanted:
+            state = Path(folder, "telemetry")
+            state.mkdir()
+            telemetry.measure(state, table)
 
 
 if __name__ == "__main__":

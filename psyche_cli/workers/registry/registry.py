@@ -30,6 +30,7 @@ from psyche_cli.workers.registry.submission import Submission
 from psyche_cli.workers.run_ids import new_run_id
 
 _RUNNING_IN_SQL: Final = f"state IN ({', '.join(map(repr, RUNNING))})"
+_REGISTERED: Final = ("READY", "EXECUTING")
 _MOST_STDERR: Final = 50
 _MOST_LINE: Final = 1_000
 _LISTED: Final = "run_id = ? AND worker_id = ?"
@@ -202,22 +203,32 @@ class Registry:
             return tokens.issue(connection, run_id, worker_id, kind, at)
 
     def check_token(self, run_id: str, worker_id: str, kind: tokens.Kind, token: str) -> bool:
-        """Whether a token is valid. Takes the same time for all tokens."""
+        """Whether a token is valid. Takes the same time for all invalid tokens.
+
+        A worker with a valid session token has registered: its launch token is not valid anymore.
+        """
         with self._database.reading() as connection:
-            return tokens.is_valid(connection, run_id, worker_id, kind, token)
+            valid = tokens.is_valid(connection, run_id, worker_id, kind, token)
+            is_first = valid and kind == "session" and tokens.has(connection, run_id, worker_id, "launch")
+        if is_first:
+            with self._database.writing() as connection:
+                tokens.revoke(connection, run_id, worker_id, "launch")
+        return valid
 
     def register(self, run_id: str, worker_id: str, launch_token: str, *, accepted: bool, at: float) -> str | None:
         """Move a worker from HANDSHAKE to READY, and return its session token; None if the launch token is invalid.
 
-        A launch token is valid once. ``accepted`` is whether its capabilities are. Raises IllegalTransition.
+        A launch token is valid until the session token is used for the first time. Until then, a worker whose daemon
+        was killed before it could answer registers again, and gets another session token in place of the first one.
+        ``accepted`` is whether its capabilities are. Raises IllegalTransition.
         """
         with self._database.writing() as connection:
             if not tokens.is_valid(connection, run_id, worker_id, "launch", launch_token):
                 return None
             worker = queries.worker_with_id(connection, run_id, worker_id)
-            self._move(connection, worker, REGISTERED, ("capabilities-accepted",) if accepted else (), at)
+            if not accepted or worker.state not in _REGISTERED:
+                self._move(connection, worker, REGISTERED, ("capabilities-accepted",) if accepted else (), at)
             changes.hear(connection, worker, at)
-            tokens.revoke(connection, run_id, worker_id, "launch")
             return tokens.issue(connection, run_id, worker_id, "session", at)
 
     def transition(

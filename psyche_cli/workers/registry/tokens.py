@@ -9,7 +9,7 @@ import sqlite3
 from typing import Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["launch", "session", "publish"]
-"""What a token is for: to register once, for all later calls, or to publish telemetry."""
+"""What a token is for: to register, for all later calls, or to publish telemetry."""
 
 _BYTES: Final = 32
 _NO_DIGEST: Final = bytes(32)
@@ -30,6 +30,12 @@ def is_valid(connection: sqlite3.Connection, run_id: str, worker_id: str, kind: 
     query = "SELECT digest FROM sessions WHERE run_id = ? AND worker_id = ? AND kind = ?"
     row = connection.execute(query, (run_id, worker_id, kind)).fetchone()
     return hmac.compare_digest(_NO_DIGEST if row is None else row[0], _digest(token))
+
+
+def has(connection: sqlite3.Connection, run_id: str, worker_id: str, kind: Kind) -> bool:
+    """Whether a worker has a token of a kind."""
+    query = "SELECT 1 FROM sessions WHERE run_id = ? AND worker_id = ? AND kind = ?"
+    return connection.execute(query, (run_id, worker_id, kind)).fetchone() is not None
 
 
 def revoke(connection: sqlite3.Connection, run_id: str, worker_id: str, kind: Kind | None = None) -> None:

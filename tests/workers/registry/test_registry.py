@@ -225,10 +225,14 @@ def test_tokens(registry: Registry) -> None:
     assert registry.register(run_id, ONE, launch + "x", accepted=True, at=102) is None
     with pytest.raises(IllegalTransition):
         registry.register(run_id, ONE, launch, accepted=False, at=102)
-    session = registry.register(run_id, ONE, launch, accepted=True, at=102)
+    lost = registry.register(run_id, ONE, launch, accepted=True, at=102)
+    session = registry.register(run_id, ONE, launch, accepted=True, at=103)
+    assert lost is not None
     assert session is not None
-    assert registry.register(run_id, ONE, launch, accepted=True, at=103) is None
+    assert not registry.check_token(run_id, ONE, "session", lost)
     assert registry.check_token(run_id, ONE, "session", session)
+    assert registry.register(run_id, ONE, launch, accepted=True, at=104) is None
+    assert [move.target for move in registry.history(run_id)] == ["INIT", "HANDSHAKE", "READY"]
     assert not registry.check_token(run_id, ONE, "publish", session)
     assert not registry.check_token(run_id, "worker-002", "session", session)
     assert session not in registry.path.read_bytes().decode("latin-1")
