@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,9 @@ def configuration(*workers: dict[str, Any], **payload: Any) -> dict[str, Any]:
 class Daemon:
     """A daemon of a state folder, in a process of its own."""
 
-    def __init__(self, state: Path, *options: str) -> None:
+    def __init__(self, state: Path, *options: str, variables: Mapping[str, str] | None = None) -> None:
         self.state = state
+        self.variables = {**os.environ, "PYTHONPATH": str(ROOT), **(variables or {})}
         self.folder = WorkersFolder.of_state(state)
         self.options = options
         self.start()
@@ -44,7 +45,7 @@ class Daemon:
         """Start it, and wait until it accepts calls."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "psyche_cli.workers.daemon", str(self.state), *self.options],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=self.variables,
             start_new_session=True,
         )
         wait_until(lambda: self.is_ready or self.process.poll() is not None)
@@ -84,9 +85,9 @@ class Daemon:
 
 
 @contextmanager
-def daemon(state: Path, *options: str) -> Iterator[Daemon]:
-    """A daemon that leaves nothing behind."""
-    running = Daemon(state, *options)
+def daemon(state: Path, *options: str, variables: Mapping[str, str] | None = None) -> Iterator[Daemon]:
+    """A daemon that leaves nothing behind. ``variables`` are added to its environment."""
+    running = Daemon(state, *options, variables=variables)
     try:
         yield running
     finally:

@@ -12,7 +12,8 @@ from psyche_cli.errors import DaemonError
 from psyche_cli.workers.daemon.control import OwnerLine
 from psyche_cli.workers.daemon.dispatcher import Dispatcher
 from psyche_cli.workers.daemon.monitor import Monitor
-from psyche_cli.workers.daemon.site import Site
+from psyche_cli.workers.daemon.site import Site, engine_name
+from psyche_cli.workers.engines.names import LOCAL
 from psyche_cli.workers.registry.checking import ENDS, OPEN
 from psyche_cli.workers.registry.submission import parse_submission
 from psyche_cli.workers.service import worker_pb2
@@ -48,7 +49,8 @@ class OwnerCalls:
         submission = await asyncio.to_thread(parse_submission, request.config_json)
         book = self._site.book
         slots = len(await book.read(lambda registry: registry.slots()))
-        submitted = await book.read(lambda registry: registry.submit(submission, at=self._site.now(), most_gpus=slots))
+        most = slots if engine_name(submission.config) == LOCAL else None
+        submitted = await book.read(lambda registry: registry.submit(submission, at=self._site.now(), most_gpus=most))
         self._dispatcher.wake()
         run_id = submitted.run.run_id
         await book.publish(run_id)

@@ -14,6 +14,8 @@ from psyche_cli.workers.daemon.control import Control
 from psyche_cli.workers.daemon.daemon_log import DaemonLog
 from psyche_cli.workers.engines.engine import Engine
 from psyche_cli.workers.engines.local import LocalEngine
+from psyche_cli.workers.engines.names import LOCAL, ray_address
+from psyche_cli.workers.engines.ray_engine import RayEngine
 from psyche_cli.workers.registry.rows import Run, Worker
 from psyche_cli.workers.storage.layout import RunFolder, WorkersFolder
 from psyche_cli.workers.telemetry.ingest import Ingest
@@ -27,13 +29,17 @@ class Engines:
 
     def __init__(self, folder: WorkersFolder) -> None:
         self._folder = folder.path / "engine"
-        self._open: dict[str, Engine] = {"local": LocalEngine(self._folder)}
+        self._open: dict[str, Engine] = {LOCAL: LocalEngine(self._folder)}
 
     def of(self, run: Run) -> Engine:
         """The engine of a run. Raises EngineUnavailable."""
-        name = json.loads(run.config).get("payload", {}).get("engine", "local")
+        name = engine_name(run.config)
         if name not in self._open:
-            raise EngineUnavailable(f"There is no engine with the name {name!r}.", engine=str(name))
+            address = ray_address(name)
+            if address is None:
+                raise EngineUnavailable(f"There is no engine with the name {name!r}.", engine=name)
+            folder = self._folder.with_name(f"engine-ray-{address.replace(':', '-')}")
+            self._open[name] = RayEngine(folder, address)
         return self._open[name]
 
     def names(self) -> list[str]:
@@ -71,6 +77,11 @@ def key_of(worker: Worker) -> Key:
 def unsent_file(folder: RunFolder, worker_id: str) -> Path:
     """The file in which the proxy of a worker leaves the telemetry that it could not send."""
     return folder.logs / f"{worker_id}.unsent"
+
+
+def engine_name(config: str) -> str:
+    """The name of the engine in the configuration of a run."""
+    return str(json.loads(config).get("payload", {}).get("engine", LOCAL))
 
 
 def launch_name(worker: Worker) -> str:

@@ -28,6 +28,7 @@ from psyche_cli.workers.engines.engine import (
 )
 from psyche_cli.workers.engines.held_process import read_part
 from psyche_cli.workers.engines.holder import MARK, read_document, write_document
+from psyche_cli.workers.engines.names import is_address
 from psyche_cli.workers.engines.ray_connection import LaunchRefused, RayConnection
 
 _KIND: Final = "ray"
@@ -184,12 +185,6 @@ class RayEngine:
 def is_installed() -> bool:
     """Whether the package ray is installed."""
     return importlib.util.find_spec("ray") is not None
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is ``HOST:PORT``. Ray would start a cluster if it was given no address."""
-    host, _, port = text.rpartition(":")
-    return bool(host) and not host.startswith("-") and "/" not in host and port.isascii() and port.isdigit()
 
 
 def _namespace(folder: Path) -> str:

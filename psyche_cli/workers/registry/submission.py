@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from psyche_cli.errors import InvalidSubmission
+from psyche_cli.workers.engines.names import LOCAL, is_engine_name
 from psyche_cli.workers.registry.limits import KEYS, limits_in
 
 MOST_BYTES: Final = 1 << 20
@@ -63,7 +64,10 @@ def parse_submission(text: str | bytes) -> Submission:
         raise _invalid("", "is not valid JSON") from error
     metadata = _object(value.get("metadata"), "metadata")
     workers = _workers(metadata, _resources(value))
-    _check_limits(_object(value.get("payload", {}), "payload"))
+    payload = _object(value.get("payload", {}), "payload")
+    _check_limits(payload)
+    if not is_engine_name(payload.get("engine", LOCAL)):
+        raise _invalid("payload.engine", "is neither local nor ray:HOST:PORT")
     name = metadata.get("run_name", "")
     if not isinstance(name, str) or len(name) > MOST_NAME:
         raise _invalid("metadata.run_name", f"is not a text of at most {MOST_NAME} characters")
