@@ -43,6 +43,7 @@ def test_the_wheel_contains_idls_configurations_and_programs(installed: Path) ->
         p.name for p in (ROOT / "configs").iterdir()
     )
     assert (package / "py.typed").exists()
+    assert (package / "training" / "text.txt").is_file()
 
 
 def test_it_works_outside_the_source_tree(installed: Path, tmp_path: Path) -> None:

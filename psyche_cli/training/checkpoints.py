@@ -23,7 +23,6 @@ from psyche_cli.training.trainer import BadState, BadUpdate, Trainer
 
 _FORMAT: Final = "psyche-rehearsal-checkpoint-1"
 _SUFFIX: Final = ".checkpoint"
-_LARGEST: Final = 1 << 28
 _LARGEST_HEADER: Final = 4096
 _KEPT: Final = 2
 
@@ -109,13 +108,14 @@ def _restore(
 ) -> Restored:
     found: list[Found] = []
     skipped: list[tuple[str, str]] = []
+    largest = len(trainer.state()) + _LARGEST_HEADER
     for source, folder in sources:
         files = sorted(folder.glob(f"*{_SUFFIX}"), reverse=True)
         if not files:
             skipped.append((source, "it has no checkpoint"))
         for file in files:
             try:
-                found.append(_read(file, source))
+                found.append(_read(file, source, largest))
             except BadState as error:
                 skipped.append((source, f"{file.name}: {error}"))
     wanted = [one for one in found if step in (None, one.step) and weights_hash in (None, one.weights_hash)]
@@ -132,10 +132,10 @@ def _restore(
     raise NoCheckpoint(skipped)
 
 
-def _read(file: Path, source: str) -> Found:
-    """The content of a checkpoint file. Raises BadState."""
+def _read(file: Path, source: str, largest: int) -> Found:
+    """The content of a checkpoint file of at most ``largest`` bytes. Raises BadState."""
     try:
-        content = read_limited(file, _LARGEST) or b""
+        content = read_limited(file, largest) or b""
     except BadUpdate as error:
         raise BadState(str(error)) from error
     line, newline, _ = content[:_LARGEST_HEADER].partition(b"\n")

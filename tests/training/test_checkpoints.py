@@ -100,6 +100,8 @@ def test_a_false_checkpoint_changes_nothing(checkpoints: Checkpoints, trained: t
     others = (
         large,
         state[:-8],
+        state + bytes(8),
+        state + bytes(1 << 20),
         header.replace(b"numpy", b"torch") + b"\n" + rest,
         header.replace(b'"changes": 3', b'"changes": -3') + b"\n" + rest,
         b"\n" + rest,
@@ -140,11 +142,14 @@ def test_a_single_member_cannot_impose_its_checkpoint(
 
 
 def test_a_checkpoint_of_another_optimizer_is_refused(checkpoints: Checkpoints) -> None:
-    [adamw] = open_members(1, example_name="finetune-adamw")
-    checkpoints.save_to_hub(adamw, 1, "o/m")
-    [late] = open_members(1)
+    [adamw], [distro] = open_members(1, example_name="finetune-adamw"), open_members(1)
+    checkpoints.save_to_hub(adamw, 1, "o/adamw")
+    checkpoints.save_to_hub(distro, 1, "o/distro")
+    # The state of AdamW has its moments as well.
+    with pytest.raises(NoCheckpoint, match="it is larger than"):
+        checkpoints.restore_from_hub(distro, "o/adamw")
     with pytest.raises(NoCheckpoint, match="another model, optimizer or trainer"):
-        checkpoints.restore_from_hub(late, "o/m")
+        checkpoints.restore_from_hub(adamw, "o/distro")
 
 
 def test_a_name_that_is_not_a_members_is_refused(checkpoints: Checkpoints) -> None:
