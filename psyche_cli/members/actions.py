@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from solders.instruction import Instruction
+from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import AccountError, MayNotJoin
+from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.members.records import WitnessFigures, as_arguments, warmup_record
 from psyche_cli.members.run_now import Absence
 from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
@@ -19,6 +21,9 @@ from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.protocol.run_states import name_in_program
 from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
+
+_PROOF: Final = struct.Struct("<QQ")
+"""The position and the index of a proof, which follow the discriminator of a report."""
 
 
 class Actions:
@@ -45,6 +50,16 @@ class Actions:
         """Report what the member has seen of the round of ``step``."""
         arguments = as_arguments(record)
         return self.build.witness(**self._accounts(wallet), **arguments, metadata=figures.as_arguments(step))
+
+    def same_report(self, report: Instruction, wallet: Pubkey, position: int, index: int) -> Instruction:
+        """The ``report`` of a witness, or of a member that is ready, with the proof of another member.
+
+        Encoding a report takes milliseconds, and the members of a crowd see the same. The proof is at the beginning.
+        """
+        accounts = [AccountMeta(wallet, is_signer=True, is_writable=True), *report.accounts[1:]]
+        end = DISCRIMINATOR_BYTES + _PROOF.size
+        data = report.data[:DISCRIMINATOR_BYTES] + _PROOF.pack(position, index) + report.data[end:]
+        return Instruction(report.program_id, data, accounts)
 
     def report_absent(self, wallet: Pubkey, absence: Absence) -> Instruction:
         """Report a member that was absent from the previous round."""

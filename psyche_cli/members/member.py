@@ -9,20 +9,16 @@ from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from psyche_cli.environment import Clock, SystemClock
-from psyche_cli.errors import AccountNotFound, NotInEpoch, Refused, RunNotFound
+from psyche_cli.errors import NotInEpoch, Refused
 from psyche_cli.members.actions import Actions, authorizations_for
+from psyche_cli.members.looking import find_run, look_at
 from psyche_cli.members.records import WitnessFigures, random_bloom_keys, witness_record
-from psyche_cli.members.run_now import Absence, RunNow
+from psyche_cli.members.run_now import Absence
 from psyche_cli.members.sending import MemberSender, Outgoing
 from psyche_cli.members.treasury import Treasury, claimable_points, treasury_of
 from psyche_cli.members.view import RunView
-from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
-from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, decode_instance
-from psyche_cli.protocol.addresses import instance_address
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.receipts import Receipt
-from psyche_cli.solana.cluster_clock import decode_clock
-from psyche_cli.solana.programs import CLOCK_SYSVAR
 from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
@@ -73,15 +69,10 @@ class Member:
 
     def look(self) -> RunView:
         """The run as the member sees it now: one round trip, or three the first time."""
-        account, treasury = self._known().instance.coordinator_account, self._treasury
+        instance, treasury = self._known().instance, self._treasury
         more = [] if treasury is None else [treasury.vault, treasury.participant(self.address)]
-        raw, clock, *money = self.rpc.accounts([account, CLOCK_SYSVAR, *more])
-        if taken(raw) is None or raw is None:
-            raise AccountNotFound(
-                f"Run {self.run_id!r} was closed: its coordinator account {account} does not exist anymore.",
-                address=str(account),
-            )
-        view = RunView(RunNow(decode_coordinator_account(raw, self._programs), decode_clock(clock)), self.address)
+        run, money = look_at(self.rpc, instance, more, self._programs)
+        view = RunView(run, self.address)
         if money:
             vault, participant = money
             view.claimable = claimable_points(view.earned, participant, vault, self._programs)
@@ -200,17 +191,3 @@ class Member:
 
     def _send(self, label: str, *instructions: Instruction) -> Receipt:
         return self._sender.send(Outgoing(self.wallet, instructions, label))
-
-
-def find_run(rpc: RpcClient, run_id: str, programs: ProgramIds = PUBLISHED) -> CoordinatorInstance:
-    """The instance of a run. Raises InvalidRunId, RunNotFound, AccountError."""
-    address = instance_address(run_id, programs)
-    raw = taken(rpc.account(address))
-    if raw is None:
-        raise RunNotFound(
-            f"Run {run_id!r} does not exist on {rpc.label}.",
-            hint="Check the run id and the endpoint. Run ids are case-sensitive and may contain spaces.",
-            run_id=run_id,
-            instance=str(address),
-        )
-    return decode_instance(raw, programs)

@@ -113,7 +113,7 @@ def _step_in_state(view: RunView, memory: Memory) -> Step | None:
 def _report(view: RunView, memory: Memory) -> Step | None:
     if not view.is_healthy:
         return None
-    if view.is_witness and not view.has_reported and memory.complete == view.round_id:
+    if memory.complete == view.round_id and not view.has_reported and view.is_witness:
         return Witness(view.round_id)
     absences = [absence for absence in view.run.absences if absence.wallet != view.wallet]
     return ReportAbsent(absences[0]) if absences else None

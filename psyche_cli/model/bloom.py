@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from psyche_cli.limits import U64_MAX
 from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter
@@ -25,9 +26,10 @@ def fnv1a(key: int, item: bytes) -> int:
     return value
 
 
-def bit_positions(keys: Iterable[int], item: bytes) -> list[int]:
-    """The bit positions of ``item``, one for each key."""
-    return [fnv1a(key, item) % _BITS for key in keys]
+@lru_cache(maxsize=4096)
+def bit_positions(keys: tuple[int, ...], item: bytes) -> tuple[int, ...]:
+    """The bit positions of ``item``, one for each key. The latest ones are kept, because filters share keys."""
+    return tuple(fnv1a(key, item) % _BITS for key in keys)
 
 
 def contains(bloom: BloomFilter, item: bytes) -> bool:

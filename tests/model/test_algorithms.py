@@ -173,7 +173,7 @@ def test_bloom_hashes() -> None:
         1325877815709018320,
         9339613345502696207,
     ]
-    assert bit_positions(KEYS, HELLO) == [962, 633, 516, 163, 718, 917, 208, 783]
+    assert bit_positions(KEYS, HELLO) == (962, 633, 516, 163, 718, 917, 208, 783)
 
 
 def test_bits_of_a_bloom() -> None:
