@@ -25,6 +25,7 @@ from psyche_cli.operations.effects.payloads import DryRunData
 from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
+from psyche_cli.operations.localnet.play_payloads import PlayedData
 from psyche_cli.operations.nonces import payloads as nonces
 from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, UserDump
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
@@ -125,6 +126,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "localnet new-mint": OperationResult[localnet.NewMintData | DryRunData],
     "localnet wait": OperationResult[localnet.WaitData],
     "localnet warp": OperationResult[localnet.WarpData],
+    "localnet play": OperationResult[PlayedData],
     "localnet reset": OperationResult[localnet.ResetData],
     "localnet snapshot": OperationResult[localnet.SnapshotData],
     "localnet restore": OperationResult[localnet.SnapshotData],

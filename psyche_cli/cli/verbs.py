@@ -39,6 +39,7 @@ _LOCALNET: Final = (
     Verb("new-mint", "Create an SPL token to use as test collateral", "localnet.new_mint"),
     Verb("wait", "Wait for a local validator to become ready", "localnet.wait"),
     Verb("warp", "Advance the clock or the slot", "localnet.warp"),
+    Verb("play", "Play a run with simulated members, which do not train", "localnet.play"),
     Verb("reset", "Reset the chain to genesis", "localnet.reset"),
     Verb("snapshot", "Take a snapshot and print its number", "localnet.snapshot"),
     Verb("restore", "Restore a snapshot", "localnet.restore"),

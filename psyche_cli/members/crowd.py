@@ -98,6 +98,7 @@ class Crowd:
         self.wallets = list(wallets)
         self.sent: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self.last_signature: str | None = None
         self.instance = find_run(rpc, run_id, programs)
         self.treasury = treasury_of(rpc, self.instance, programs)
         self._programs = programs
@@ -178,6 +179,11 @@ class Crowd:
             self._send(outgoing)
         return [Claimed(*one) for one in zip(addresses, points, paid, strict=True)]
 
+    def annotate(self, error: PsycheError) -> None:
+        """Record in an error whether a transaction of the members may have reached the cluster, and the last one."""
+        error.sent = error.sent or bool(self.last_signature)
+        error.signature = error.signature or self.last_signature
+
     def _begin_round(self, run: RunNow) -> None:
         """Begin to train the round: it is trained as soon as the slowest member is done."""
         self._round = run.round_id
@@ -253,6 +259,8 @@ class Crowd:
 
     def _send(self, outgoing: Sequence[Outgoing]) -> None:
         outcomes: list[Receipt | PsycheError] = self._sender.send_all(outgoing)
+        for outcome in outcomes:
+            self.last_signature = outcome.signature or self.last_signature
         errors = [outcome for outcome in outcomes if isinstance(outcome, PsycheError)]
         for error in errors:
             if not isinstance(error, ProgramRefused):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from psyche_cli.durations import parse_duration
-from psyche_cli.errors import Json, LocalnetError, RpcError, UsageError
+from psyche_cli.errors import Json, UsageError
 from psyche_cli.localnet.rpc.methods.control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
+from psyche_cli.members.local_validator import call_control
 from psyche_cli.operations.localnet.account_sources import read_account_file
 from psyche_cli.operations.localnet.payloads import ResetData, SetAccountData, SnapshotData, WarpData
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.rpc.answers import as_object, as_u64
-from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
-
-_Value = TypeVar("_Value")
 
 
 class Position(NamedTuple):
@@ -26,19 +23,6 @@ class Position(NamedTuple):
     slot: int
     block_height: int
     unix_timestamp: int
-
-
-def _call(session: Session, method: str, *params: Json, read: Callable[[Json], _Value]) -> _Value:
-    """Call a method and parse its result with ``read``, which raises ValueError for an invalid result."""
-    try:
-        return session.rpc.call(method, params, read, retry=False)
-    except RpcError as error:
-        if error.rpc_code != METHOD_NOT_FOUND:
-            raise
-        raise LocalnetError(
-            f"{session.rpc.label} is not a psyche-cli local validator.",
-            hint="Start one with: psyche-cli localnet",
-        ) from error
 
 
 def _anything(_: Json) -> None:
@@ -64,9 +48,9 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
     moved = Position(0, 0, 0)
     if duration is not None:
         seconds = parse_duration(duration, "DURATION", maximum=MAX_WARP_SECONDS)
-        moved = _call(session, "localnet_warpSeconds", seconds, read=_read_position)
+        moved = call_control(session.rpc, "localnet_warpSeconds", seconds, read=_read_position)
     if slots is not None:
-        moved = _call(session, "localnet_warpSlots", slots, read=_read_position)
+        moved = call_control(session.rpc, "localnet_warpSlots", slots, read=_read_position)
     return OperationResult(
         summary=f"The local validator is now at slot {moved.slot}, Unix time {moved.unix_timestamp}.",
         data=WarpData(
@@ -79,13 +63,13 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
 
 def reset(session: Session) -> OperationResult[ResetData]:
     """Reset the chain to genesis. Raises LocalnetError."""
-    _call(session, "localnet_reset", read=_anything)
+    call_control(session.rpc, "localnet_reset", read=_anything)
     return OperationResult(summary="Reset the local validator to genesis.", data=ResetData())
 
 
 def take_snapshot(session: Session) -> OperationResult[SnapshotData]:
     """Take a snapshot of the chain. Raises LocalnetError."""
-    number = _call(session, "localnet_takeSnapshot", read=as_u64)
+    number = call_control(session.rpc, "localnet_takeSnapshot", read=as_u64)
     return OperationResult(
         summary=f"Took snapshot {number}.",
         data=SnapshotData(snapshot=number),
@@ -95,7 +79,7 @@ def take_snapshot(session: Session) -> OperationResult[SnapshotData]:
 
 def restore_snapshot(session: Session, number: int) -> OperationResult[SnapshotData]:
     """Restore a snapshot. Raises LocalnetError, and RpcError if the snapshot does not exist."""
-    _call(session, "localnet_restoreSnapshot", number, read=_anything)
+    call_control(session.rpc, "localnet_restoreSnapshot", number, read=_anything)
     return OperationResult(summary=f"Restored snapshot {number}.", data=SnapshotData(snapshot=number))
 
 
@@ -106,5 +90,5 @@ def set_account(session: Session, address: str, path: Path) -> OperationResult[S
     """
     account = read_account_file(path)["account"]
     where = parse_pubkey(address, "ADDRESS")
-    _call(session, "localnet_setAccount", str(where), account, read=_anything)
+    call_control(session.rpc, "localnet_setAccount", str(where), account, read=_anything)
     return OperationResult(summary=f"Wrote the account {where}.", data=SetAccountData(address=str(where)))
