@@ -15,6 +15,7 @@ from psyche_cli.members.play import play
 from psyche_cli.model.coordinator_model import apply
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.from_instruction import instruction_from_arguments
+from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.instructions.idl_decoder import idl_instruction
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.protocol.run_states import RunState
@@ -56,7 +57,7 @@ class Replay:
         self.states.add(self.state.run_state)
         self.compared += 1
 
-    def _on_chain(self) -> object:
+    def _on_chain(self) -> CoordinatorState:
         account = self._bank.accounts.get(self._address)
         assert account is not None
         return decode(account.data)
@@ -74,7 +75,8 @@ def test_every_transaction_of_a_played_run_does_what_the_model_predicts(
     clients = chance.choice([1, 2, 3, 5, 8, 13, 40])
     absent = chance.choice([0, 0, min(clients - 1, 1), clients // 3])
     needed = chance.randint(1, clients)
-    run = new_run().create(
+    run = new_run()
+    run.create(
         {
             **CONFIG,
             "min_clients": min(2, needed),
@@ -115,7 +117,8 @@ def test_every_transaction_of_a_played_run_does_what_the_model_predicts(
 
 def test_the_same_seed_gives_the_same_run(new_run: Callable[[], StillRun]) -> None:
     def played(seed: int) -> bytes:
-        run = new_run().create()
+        run = new_run()
+    run.create()
         run.resume()
         wallets = simulated_wallets(run.run_id, seed, 6)
         crowd = Crowd(run.rpc, run.run_id, wallets, seed=seed, clock=SystemClock())
