@@ -118,7 +118,7 @@ def test_every_transaction_of_a_played_run_does_what_the_model_predicts(
 def test_the_same_seed_gives_the_same_run(new_run: Callable[[], StillRun]) -> None:
     def played(seed: int) -> bytes:
         run = new_run()
-    run.create()
+        run.create()
         run.resume()
         wallets = simulated_wallets(run.run_id, seed, 6)
         crowd = Crowd(run.rpc, run.run_id, wallets, seed=seed, clock=SystemClock())
