@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
+    from psyche_cli.members.member import Member
+    from psyche_cli.members.owned_run import OwnedRun
 
 _ANCHORPY_PLUGIN: Final = "pytest_anchorpy"
+_OWNER_LAMPORTS: Final = 1_000 * 10**9
+_DECIMALS: Final = 6
+_VAULT: Final = 10**12
 _NEEDED_BY_ANCHORPY: Final = ("pytest_asyncio", "pytest_xprocess")
 
 
@@ -57,3 +63,46 @@ def psyche_localnet(psyche_localnet_session: LocalValidator) -> Iterator[LocalVa
     yield psyche_localnet_session
     psyche_localnet_session.call("localnet_restoreSnapshot", snapshot)
     psyche_localnet_session.call("localnet_dropSnapshot", snapshot)
+
+
+@pytest.fixture
+def psyche_run_config() -> Path:
+    """The configuration file (TOML) of ``psyche_run``, by default that of a small run. Override this fixture."""
+    from psyche_cli.resources import example_config_paths
+
+    return next(path for path in example_config_paths() if path.name == "minimal.toml")
+
+
+@pytest.fixture
+def psyche_run(psyche_localnet: LocalValidator, psyche_run_config: Path) -> Iterator[OwnedRun]:
+    """A run that waits for members, which everyone may join.
+
+    Its owner has 1,000 SOL. It has a treasurer, whose vault holds 1,000,000 tokens of a mint with 6 decimals; the owner
+    holds as many, and is the mint authority. The members earn 1 token per epoch, together.
+    """
+    from psyche_cli.environment import SystemClock
+    from psyche_cli.members.owned_run import OwnedRun
+    from psyche_cli.run_config.load import load_run_config
+    from psyche_cli.solana.rpc.client import RpcClient
+    from psyche_cli.solana.wallet import Wallet
+
+    config = load_run_config(psyche_run_config)
+    transport = psyche_localnet.open_transport()
+    try:
+        rpc = RpcClient(transport, SystemClock())
+        run = OwnedRun(rpc, Wallet.generate(), "psyche-run")
+        rpc.request_airdrop(run.owner.address, _OWNER_LAMPORTS)
+        mint = run.new_mint(_DECIMALS, 2 * _VAULT)
+        run.create(config.config, config.model, mint=mint)
+        run.set_rates(earning=10**_DECIMALS)
+        run.top_up(_VAULT, decimals=_DECIMALS)
+        run.resume()
+        yield run
+    finally:
+        transport.close()
+
+
+@pytest.fixture
+def psyche_members(psyche_run: OwnedRun) -> Callable[[int], list[Member]]:
+    """A function that returns a number of members of ``psyche_run`` with 1 SOL each. They have not joined."""
+    return lambda count: [psyche_run.new_member() for _ in range(count)]

@@ -10,8 +10,9 @@ from solders.account import Account
 from solders.instruction import Instruction
 
 from psyche_cli.limits import DISCRIMINATOR_BYTES
+from psyche_cli.members.actions import Actions
+from psyche_cli.members.looking import look_at
 from psyche_cli.operations.signing import signing_session
-from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, decode_instance
 from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
 from psyche_cli.protocol.instructions.builder import Instructions
@@ -21,7 +22,7 @@ from psyche_cli.redaction import Redactor
 from psyche_cli.solana.wallet import load_keypair_file
 from psyche_cli.transport import Transport
 from tests.cli.harness import Chain, CommandLine, address_of, environment_of
-from tests.support.run_driver import RunDriver, witness_record
+from tests.support.run_driver import RunDriver, witness_of
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 MINIMAL = CONFIGS / "minimal.toml"
@@ -82,15 +83,14 @@ class House:
         instance = self.instance(run_id)
         epoch = -1
         while True:
-            raw = self.chain.rpc.account(instance.coordinator_account)
-            assert raw is not None
-            account = decode_coordinator_account(raw)
+            run = look_at(self.chain.rpc, instance)[0]
+            account = run.account
             epoch = account.epoch if epoch < 0 else epoch
             if account.epoch > epoch:
                 return
             if account.run_state == RunState.ROUND_TRAIN:
                 for member in members:
-                    self.send(witness_record(account, instance, address_of(member)), wallet=member)
+                    self.send(witness_of(Actions(instance), run, address_of(member)), wallet=member)
             due = self.cli.json("tick", "--run-id", run_id, "--count", "1")["due_in_seconds"]
             self.cli.json("localnet", "warp", due or 1)
 

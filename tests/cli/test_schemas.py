@@ -159,6 +159,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("localnet", "new-mint"),
         ("localnet", "wait"),
         ("localnet", "warp", "5"),
+        ("localnet", "play", *run, "--until", "Cooldown"),
         ("keygen", "new", "-o", tmp_path / "made.json"),
         ("keygen", "pubkey"),
         ("balance",),

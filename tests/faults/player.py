@@ -85,16 +85,16 @@ class Player(TreasuryDriver):
 
     def _set_version(self) -> None:
         version = self.chance.choice(("a", "b"))
-        self._send(self.owner, self.change("update_client_version", new_version=version))
+        self.send(self.owner, self.change("update_client_version", new_version=version))
 
     def _update_and_resume(self) -> None:
         """Two instructions in one transaction, of which nobody sees the state between them."""
         update = self.change("update", metadata=_metadata(self.chance))
-        self._send(self.owner, update, self.change("set_paused", paused=False))
+        self.send(self.owner, update, self.change("set_paused", paused=False))
 
     def _resume_with_rates(self) -> None:
         """One instruction of the treasurer, which calls two of the coordinator."""
-        self._send(self.owner, self.change("run_update", earning_rate=self.chance.randrange(1000), paused=False))
+        self.send(self.owner, self.change("run_update", earning_rate=self.chance.randrange(1000), paused=False))
 
     def end(self, again: bool) -> None:
         """Close the run if that is possible, and create another one with the same id."""
@@ -103,7 +103,6 @@ class Player(TreasuryDriver):
                 self.pause()
             self.close()
             if again:
-                self._instance = None
                 self.create()
 
 

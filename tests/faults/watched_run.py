@@ -247,7 +247,7 @@ class WatchedRun:
         bank.restore(bank.at_genesis)
         player = self.player = Player(bank, RUN_ID, _OWNER, _MEMBERS, random.Random(f"{seed} play"))
         player.begin()
-        treasury = None if player.mint is None else (player.treasury, player.vault)
+        treasury = None if player.treasury is None else (player.treasury.run, player.vault)
         self.history = RunHistory(bank, player.instance.coordinator_account, treasury)
         self.line = FaultyLine(Dispatcher(RpcContext(bank)), self.clock, chance)
         self.session = Session(

@@ -38,6 +38,33 @@ def test_second_starts_as_the_first_did(psyche_localnet):
 """
 
 
+MEMBERS_PAGE = (Path(__file__).parents[2] / "docs" / "members.md").read_text(encoding="utf-8")
+OTHER_CONFIG = """
+from pathlib import Path
+
+import pytest
+
+from psyche_cli.resources import example_config_paths
+
+
+@pytest.fixture
+def psyche_run_config(tmp_path):
+    minimal = next(path for path in example_config_paths() if path.name == "minimal.toml")
+    text = minimal.read_text().replace("total_steps = 500", "total_steps = 6")
+    (tmp_path / "own.toml").write_text(text)
+    return tmp_path / "own.toml"
+"""
+ITS_TEST = """
+def test_the_run_ends_as_configured(psyche_run, psyche_members):
+    played = psyche_run.play(lambda run: False, clients=2)
+    assert played.last.state.text == "Finished"
+    assert played.last.account.step == 6
+    [member] = psyche_members(1)
+    assert member.claim() is None
+    assert psyche_run.treasury.vault
+"""
+
+
 def pytest_in(project: Path, *words: str, python_path: str = "") -> subprocess.CompletedProcess[str]:
     """Run pytest as the project's owner would, with only the project's settings."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(project), "PYTHONPATH": python_path}
@@ -63,6 +90,18 @@ def test_what_the_page_says_works_when_pasted_into_an_empty_project(tmp_path: Pa
     done = pytest_in(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout
+
+
+def test_fixtures_of_a_run_and_its_members_work_in_another_project(tmp_path: Path) -> None:
+    [example] = re.findall(r"^```python\n# test_members.py\n(.*?)^```$", MEMBERS_PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "pyproject.toml").write_text(FILES["pyproject.toml"], encoding="utf-8")
+    (tmp_path / "test_members.py").write_text(example, encoding="utf-8")
+    done = pytest_in(tmp_path)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    (tmp_path / "conftest.py").write_text(OTHER_CONFIG, encoding="utf-8")
+    (tmp_path / "test_own.py").write_text(ITS_TEST, encoding="utf-8")
+    done = pytest_in(tmp_path, "test_own.py")
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_without_the_plugin_pytest_does_not_start_because_of_anchorpy(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A run on a local validator, driven through its states by real transactions of its owner and its members.
 
-A member joins, reports the end of its warmup, witnesses with valid proofs, reports others, and records checkpoints, as
-a training client does. Nothing happens on its own: the test decides who sends what, and when.
+Nothing happens on its own: the test decides who sends what, and when.
 """
 
 from __future__ import annotations
@@ -12,25 +11,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from solders.compute_budget import set_compute_unit_limit
 from solders.instruction import Instruction
-from solders.message import Message
 from solders.pubkey import Pubkey
-from solders.transaction import VersionedTransaction
 
 from psyche_cli.environment import SystemClock
-from psyche_cli.limits import COORDINATOR_ACCOUNT_BYTES
-from psyche_cli.model.bloom import bloom_of, wallet_item
+from psyche_cli.errors import PsycheError, Refused
+from psyche_cli.members.actions import Actions
+from psyche_cli.members.owned_run import OwnedRun
+from psyche_cli.members.records import warmup_record, witness_record
+from psyche_cli.members.run_now import Absence, RunNow
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.instructions import Committee
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
 from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
-from psyche_cli.protocol.accounts.small_accounts import CoordinatorInstance, decode_instance
-from psyche_cli.protocol.addresses import ANYONE, authorization_address, instance_address
-from psyche_cli.protocol.instructions.builder import Instructions
-from psyche_cli.protocol.run_states import RunState, name_in_program
+from psyche_cli.protocol.addresses import ANYONE, authorization_address
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.receipts import Receipt
 from psyche_cli.run_config.load import load_run_config
 from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
@@ -60,21 +58,18 @@ CONFIG = {
 """A valid configuration, in which every duration differs from the others."""
 
 BLOOM_KEYS = tuple(range(1, 9))
-_NOTHING = bloom_of(BLOOM_KEYS, ())
-_UNITS = 1_000_000
 _MEMBER_LAMPORTS = 1_000_000_000
 
 
 class Failed(AssertionError):
     """A transaction failed. ``code`` is the custom error of the program; None for an abort without one."""
 
-    def __init__(self, err: Any, logs: Sequence[str]) -> None:
-        super().__init__("\n".join([str(err), *logs]))
-        reason = err["InstructionError"][1]
-        self.code: int | None = reason.get("Custom") if isinstance(reason, dict) else None
+    def __init__(self, error: PsycheError) -> None:
+        super().__init__("\n".join([error.message, *(error.logs or ())]))
+        self.code: int | None = getattr(error, "program_code", None)
 
 
-class RunDriver:
+class RunDriver(OwnedRun):
     """A run of ``owner`` on the local validator behind ``transport``, and the clock of that validator.
 
     Every method sends one transaction per wallet, and raises Failed if one fails; ``after_each`` is called after each.
@@ -83,24 +78,11 @@ class RunDriver:
     """
 
     def __init__(self, transport: Transport, owner: Wallet, run_id: str = "test") -> None:
-        self.rpc = RpcClient(transport, SystemClock())
-        self.owner, self.run_id = owner, run_id
+        super().__init__(RpcClient(transport, SystemClock()), owner, run_id)
         self.members: list[Wallet] = []
-        self._build = Instructions()
         self.after_each: Callable[[], None] = lambda: None
-        self._sent = itertools.count(1)
-        self._instance: CoordinatorInstance | None = None
 
     # --- what is so now ------------------------------------------------------------------------------------------
-
-    @property
-    def instance(self) -> CoordinatorInstance:
-        """The run's instance account."""
-        if self._instance is None:
-            raw = self.rpc.account(instance_address(self.run_id))
-            assert raw is not None
-            self._instance = decode_instance(raw)
-        return self._instance
 
     @property
     def account(self) -> CoordinatorAccount:
@@ -142,66 +124,18 @@ class RunDriver:
 
     # --- the owner -----------------------------------------------------------------------------------------------
 
-    def create(self, config: Mapping[str, int] = CONFIG, model: Mapping[str, Any] | None = None) -> RunDriver:
-        """Create a run without treasurer that everyone may join, and configure it: by default like minimal.toml."""
-        account = Wallet.generate()
-        owner, rent = self.owner.address, self.rpc.rent_exempt_minimum(COORDINATOR_ACCOUNT_BYTES)
-        self._send(
-            self.owner,
-            self._build.create_coordinator_account(payer=owner, account=account.address, lamports=rent),
-            self._build.init_coordinator(
-                payer=owner,
-                run_id=self.run_id,
-                account=account.address,
-                main_authority=owner,
-                join_authority=owner,
-                client_version="latest",
-            ),
-            others=[account],
-        )
-        self.update(config=config, model=load_run_config(MINIMAL).model if model is None else model)
-        self.permit_everyone()
+    def create(  # type: ignore[override]  # has defaults, and returns the driver
+        self, config: Mapping[str, int] = CONFIG, model: Mapping[str, Any] | None = None, *, mint: Pubkey | None = None
+    ) -> RunDriver:
+        """Create a run that everyone may join, and configure it: by default like minimal.toml."""
+        super().create(config, load_run_config(MINIMAL).model if model is None else model, mint=mint)
         return self
-
-    def change(self, name: str, **arguments: Any) -> Instruction:
-        """The owner's instruction ``name``, one of those that change the run."""
-        instruction: Instruction = getattr(self._build, name)(**self._owner_accounts(), **arguments)
-        return instruction
-
-    def update(self, **tables: Any) -> None:
-        """Replace ``config``, ``model``, ``progress`` or ``metadata`` of a halted run, each as a whole."""
-        self._send(self.owner, self.change("update", **tables))
-
-    def permit_everyone(self) -> None:
-        """Create and activate the authorization with which every wallet may join the runs of this owner."""
-        owner = self.owner.address
-        permit = authorization_address(owner, ANYONE)
-        create = self._build.authorization_create(payer=owner, grantor=owner, grantee=ANYONE)
-        activate = self._build.authorization_grantor_update(grantor=owner, authorization=permit, active=True)
-        self._send(self.owner, *([] if self.rpc.account(permit) else [create]), activate)
-
-    def resume(self) -> None:
-        """Start or resume the run."""
-        self._set_paused(False)
-
-    def pause(self) -> None:
-        """Pause the run, or request a pause at the end of the epoch."""
-        self._set_paused(True)
-
-    def set_rates(self, earning: int | None = None, slashing: int | None = None) -> None:
-        """Set the future rates, in points."""
-        rates: dict[str, Any] = {"earning_rate": earning, "slashing_rate": slashing}
-        self._send(self.owner, self.change("set_future_epoch_rates", **rates))
-
-    def close(self) -> None:
-        """Close the run; its owner gets the rent back."""
-        self._send(self.owner, self._build.free_coordinator(**self._owner_accounts(), spill=self.owner.address))
 
     def tick(self, seconds: int = 0) -> RunState:
         """Advance the clock, and let the owner tick. Returns the state of the run afterwards."""
         if seconds:
             self.wait(seconds)
-        self._send(self.owner, self._build.tick(**self._accounts(self.owner)))
+        self.tick_now()
         return self.stage
 
     # --- the members ---------------------------------------------------------------------------------------------
@@ -221,23 +155,22 @@ class RunDriver:
         for member in members:
             wallet = self.members[member]
             identity = bytes([member % 256]) * 32
-            accounts = self._accounts(wallet)
-            self._send(wallet, self._build.join_run(**accounts, authorization=permit, p2p_identity=identity))
+            self.send(wallet, self.actions.join(wallet.address, permit, identity))
 
     def report_warmup(self, *members: int, index: int | None = None) -> None:
         """Report the end of the warmup, as clients do, with the member's position in the epoch, or with ``index``."""
         for member in members:
             place = self.index(member) if index is None else index
             wallet = self.members[member]
-            record = _member_record(place, place, is_witness=False)
-            self._send(wallet, _instruction("warmup_witness", wallet.address, self.instance, witness_bytes(record)))
+            report = _report("warmup_witness", self.actions.tick(wallet.address), warmup_record(place))
+            self.send(wallet, report)
 
     def witness(self, *members: int, seen: Iterable[int] | None = None) -> None:
         """Send valid proofs for the current round; ``seen`` are the members seen training, by default all clients."""
         addresses = None if seen is None else [self.members[member].address for member in seen]
         for member in members:
             wallet = self.members[member]
-            self._send(wallet, witness_record(self.account, self.instance, wallet.address, addresses))
+            self.send(wallet, witness_of(self.actions, self.look(), wallet.address, addresses))
 
     def witnesses(self) -> list[int]:
         """The members that are witnesses of the current round."""
@@ -257,23 +190,15 @@ class RunDriver:
             position = selection.committee_position(index)
             committee = selection.committee(position)
         identity = state.epoch.clients[index].id
+        accused_wallet = self.members[accused].address
+        absence = Absence(accused_wallet, identity.p2p_identity, committee, position, index)
         wallet = self.members[reporter]
-        self._send(
-            wallet,
-            self._build.health_check(
-                **self._accounts(wallet),
-                accused=self.members[accused].address,
-                accused_p2p_identity=identity.p2p_identity,
-                committee=name_in_program(committee),
-                position=position,
-                index=index,
-            ),
-        )
+        self.send(wallet, self.actions.report_absent(wallet.address, absence))
 
     def checkpoint(self, member: int, repo: str | Mapping[str, Any]) -> None:
         """Record where the model was uploaded, such as ``{"Hub": {"repo_id": "a/b", "revision": None}}``."""
         wallet = self.members[member]
-        self._send(wallet, self._build.checkpoint(**self._accounts(wallet), repo=repo))
+        self.send(wallet, self.actions.checkpoint(wallet.address, repo))
 
     # --- stretches of a run --------------------------------------------------------------------------------------
 
@@ -311,67 +236,30 @@ class RunDriver:
         """Let the cooldown pass, and tick."""
         return self.tick(self.account.config["cooldown_time"])
 
-    # --- transactions --------------------------------------------------------------------------------------------
-
-    def _set_paused(self, paused: bool) -> None:
-        self._send(self.owner, self.change("set_paused", paused=paused))
-
-    def _accounts(self, wallet: Wallet) -> dict[str, Any]:
-        instance = self.instance
-        return {"user": wallet.address, "instance": instance.address, "account": instance.coordinator_account}
-
-    def _owner_accounts(self) -> dict[str, Any]:
-        accounts = self._accounts(self.owner)
-        return {"authority": accounts.pop("user"), **accounts}
-
-    def _send(self, signer: Wallet, *instructions: Instruction, others: Sequence[Wallet] = ()) -> None:
-        # A different limit makes each transaction unique, also if two follow each other in the same slot.
-        limit = set_compute_unit_limit(_UNITS + next(self._sent))
-        blockhash = self.rpc.latest_blockhash().hash
-        message = Message.new_with_blockhash([limit, *instructions], signer.address, blockhash)
-        wallets = {wallet.address: wallet for wallet in (signer, *others)}
-        needed = message.account_keys[: message.header.num_required_signatures]
-        transaction = VersionedTransaction.populate(
-            message, [wallets[address].sign_message(bytes(message)) for address in needed]
-        )
-        signature = self.rpc.send_transaction(bytes(transaction), skip_preflight=True)
-        status = self.rpc.signature_status(signature)
-        assert status is not None
-        if status.err is not None:
-            raise Failed(status.err, self.rpc.transaction_logs(signature) or ())
+    def send(self, signer: Wallet, *instructions: Instruction, others: Sequence[Wallet] = ()) -> Receipt:
+        """Send a transaction of ``signer``. Raises Failed."""
+        try:
+            receipt = super().send(signer, *instructions, others=others)
+        except Refused as error:
+            raise Failed(error) from error
         self.after_each()
+        return receipt
 
 
-def witness_record(
-    account: CoordinatorAccount,
-    instance: CoordinatorInstance,
-    wallet: Pubkey,
-    seen: Iterable[Pubkey] | None = None,
-) -> Instruction:
-    """The record of ``wallet``, a client of the current epoch, for the current round.
+def witness_of(actions: Actions, run: RunNow, wallet: Pubkey, seen: Iterable[Pubkey] | None = None) -> Instruction:
+    """The record of ``wallet``, a client of the epoch, for the current round, also if it is no witness.
 
     ``seen`` are the wallets that it saw training, by default all clients of the epoch.
     """
-    state = state_from_account(account)
-    selection = CommitteeSelection.of(state.current_round, state.config)
-    clients = [client.id.signer for client in state.epoch.clients]
-    index = clients.index(bytes(wallet))
-    record = _member_record(
-        selection.witness_position(index),
-        index,
-        is_witness=True,
-        seen=clients if seen is None else map(bytes, seen),
-    )
-    metadata = struct.pack("<I", state.step) + EMPTY_WITNESS_METADATA[4:]
-    return _instruction("witness", wallet, instance, witness_bytes(record) + metadata)
+    selection = CommitteeSelection.of(run.round, run.account.config)
+    index = run.indexes[bytes(wallet)]
+    clients = [client.id.wallet for client in run.account.epoch_clients]
+    position = selection.witness_position(index)
+    record = witness_record(position, index, clients if seen is None else seen, (), BLOOM_KEYS)
+    metadata = struct.pack("<I", run.account.step) + EMPTY_WITNESS_METADATA[4:]
+    return _report("witness", actions.tick(wallet), record, metadata)
 
 
-def _member_record(position: int, index: int, *, is_witness: bool, seen: Iterable[bytes] = ()) -> WitnessRecord:
-    bloom = bloom_of(BLOOM_KEYS, map(wallet_item, seen))
-    return WitnessRecord(position, index, int(is_witness), bloom, _NOTHING, bytes(32))
-
-
-def _instruction(name: str, user: Pubkey, instance: CoordinatorInstance, arguments: bytes) -> Instruction:
-    """An instruction of a member, whose arguments are encoded already. AnchorPy takes 10 ms for a filter."""
-    tick = Instructions().tick(user=user, instance=instance.address, account=instance.coordinator_account)
-    return Instruction(tick.program_id, discriminator(name) + arguments, tick.accounts)
+def _report(name: str, tick: Instruction, record: WitnessRecord, more: bytes = b"") -> Instruction:
+    """A report with the accounts of a ``tick``, whose arguments are encoded here. AnchorPy takes 10 ms for a filter."""
+    return Instruction(tick.program_id, discriminator(name) + witness_bytes(record) + more, tick.accounts)
