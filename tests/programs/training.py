@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.members.records import warmup_record, witness_record
 from psyche_cli.model import instructions as steps
-from psyche_cli.model.bloom import bloom_of, wallet_item
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.accounts.coordinator_parts import Identity
-from psyche_cli.protocol.accounts.coordinator_rounds import WitnessRecord
 from psyche_cli.protocol.run_states import RunState
 
 from .chain import Chain, Outcome
@@ -69,7 +68,7 @@ class Training:
         clients = self.state.epoch.clients
         self.pass_time(1)
         for index, client in enumerate(clients[:32]):
-            self.must(steps.WarmupWitness(WitnessRecord(index, index, 0)), client.id.signer)
+            self.must(steps.WarmupWitness(warmup_record(index)), client.id.signer)
         assert self.state.run_state == RunState.ROUND_TRAIN
 
     def witness_round(self, seen: Callable[[bytes], bool] = lambda _: True) -> None:
@@ -77,12 +76,13 @@ class Training:
         state = self.state
         selection = CommitteeSelection.of(state.current_round, state.config)
         clients = state.epoch.clients
-        bloom = bloom_of(BLOOM_KEYS, [wallet_item(c.id.signer) for c in clients if seen(c.id.signer)])
+        participants = [client.id.wallet for client in clients if seen(client.id.signer)]
         self.pass_time(1)
         for index, client in enumerate(clients):
             position = selection.witness_position(index)
             if selection.is_witness(position):
-                self.must(steps.Witness(WitnessRecord(position, index, 1, bloom)), client.id.signer)
+                record = witness_record(position, index, participants, (), BLOOM_KEYS)
+                self.must(steps.Witness(record), client.id.signer)
         assert self.state.run_state == RunState.ROUND_WITNESS
 
     def end_round(self) -> RunState:
