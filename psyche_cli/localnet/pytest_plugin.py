@@ -68,9 +68,9 @@ def psyche_localnet(psyche_localnet_session: LocalValidator) -> Iterator[LocalVa
 @pytest.fixture
 def psyche_run_config() -> Path:
     """The configuration file (TOML) of ``psyche_run``, by default that of a small run. Override this fixture."""
-    from psyche_cli.resources import example_config_paths
+    from psyche_cli.run_config.examples import find_example
 
-    return next(path for path in example_config_paths() if path.name == "minimal.toml")
+    return find_example("minimal").path
 
 
 @pytest.fixture

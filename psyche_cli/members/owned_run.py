@@ -200,7 +200,6 @@ class OwnedRun:
             authority=owner, spill=owner, instance=instance.address, account=instance.coordinator_account
         )
         self.send(self.owner, close)
-        self._forget()
 
     def _forget(self) -> None:
         """Forget the addresses of the run, because another one may get its id."""

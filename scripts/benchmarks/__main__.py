@@ -12,6 +12,7 @@ from scripts.benchmarks import (
     doors,
     files,
     following,
+    members,
     programs,
     simulations,
     telemetry,
@@ -30,6 +31,7 @@ SECTIONS = (
     "files",
     "programs",
     "simulations",
+    "members",
     "training",
     "validator",
     "following",
@@ -66,6 +68,8 @@ def main() -> None:
             programs.measure(table)
         if "simulations" in wanted:
             simulations.measure(table)
+        if "members" in wanted:
+            members.measure(table)
         if "training" in wanted:
             training.measure(table)
         if "validator" in wanted:

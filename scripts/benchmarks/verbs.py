@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from psyche_cli import api
+from psyche_cli.members.actions import Actions
+from psyche_cli.members.looking import find_run, look_at
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
 from psyche_cli.protocol.run_states import RunState
 from scripts.benchmarks.faraway import FarAway
 from scripts.benchmarks.shell import ROOT, Shell
 from scripts.benchmarks.table import Table
-from tests.support.run_driver import witness_record
+from tests.support.run_driver import witness_of
 
 LATENCIES: Final = (0.0, 0.05, 0.15)
 RUN: Final = ("--run-id", "verbs")
@@ -190,7 +192,7 @@ def _until_a_tick_is_due(scene: Scene) -> None:
     if _state(scene) == RunState.ROUND_TRAIN:
         for name in "abc":
             with api.open_signing_session(scene.url, wallet=scene.far.folder / f"{name}.json") as session:
-                run = api.find_run(session, "verbs")
-                record = witness_record(run.account, run.instance, session.wallet.address)
+                instance = find_run(session.rpc, "verbs")
+                record = witness_of(Actions(instance), look_at(session.rpc, instance)[0], session.wallet.address)
                 api.send(session, [record], label="witness")
     scene.near.cli("localnet", "warp", "61")

@@ -44,13 +44,12 @@ from pathlib import Path
 
 import pytest
 
-from psyche_cli.resources import example_config_paths
+from psyche_cli.run_config.examples import find_example
 
 
 @pytest.fixture
 def psyche_run_config(tmp_path):
-    minimal = next(path for path in example_config_paths() if path.name == "minimal.toml")
-    text = minimal.read_text().replace("total_steps = 500", "total_steps = 6")
+    text = find_example("minimal").path.read_text().replace("total_steps = 500", "total_steps = 6")
     (tmp_path / "own.toml").write_text(text)
     return tmp_path / "own.toml"
 """
