@@ -13,7 +13,8 @@ from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
 from psyche_cli.localnet.in_process import InProcessTransport
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
-from psyche_cli.members.member import Member, find_run
+from psyche_cli.members.looking import find_run
+from psyche_cli.members.member import Member
 from psyche_cli.operations.rehearsal.ground import STARTED_AT, Owner, drawn_wallet
 from psyche_cli.rehearsal.cluster import Cluster
 from psyche_cli.rehearsal.conductor import Conductor, End, TurnReport

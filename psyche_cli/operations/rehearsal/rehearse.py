@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from psyche_cli.errors import PsycheError
-from psyche_cli.members.member import find_run
+from psyche_cli.members.looking import find_run
 from psyche_cli.model.simulation.behavior import Behavior, Change, Start
 from psyche_cli.model.simulation.engine import Simulation, new_run, simulate
 from psyche_cli.model.simulation.world import World, new_member
