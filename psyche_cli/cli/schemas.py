@@ -42,6 +42,7 @@ from psyche_cli.operations.transactions import payloads as transactions
 from psyche_cli.operations.transactions.explain_payloads import ExplainedData
 from psyche_cli.operations.wallet import payloads as wallet
 from psyche_cli.operations.workers import payloads as workers
+from psyche_cli.operations.workers.daemon_payloads import DaemonReadyData
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import Document, JsonLines, OperationResult, PlainText
 
@@ -137,6 +138,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "workers logs": PlainText[workers.WorkersLogsData],
     "workers cancel": OperationResult[workers.WorkersCancelData],
     "workers gc": OperationResult[workers.WorkersGcData],
+    "workers daemon": OperationResult[DaemonReadyData],
     "completion": PlainText[payloads.CompletionScript | payloads.InstalledCompletion],
     "schema": PlainText[payloads.SchemaList],
 }

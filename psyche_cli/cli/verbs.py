@@ -98,6 +98,7 @@ _WORKERS: Final = (
     Verb("logs", "Show the output of a worker, or follow it", "workers.logs"),
     Verb("cancel", "Cancel a run of workers, and wait until its processes have ended", "workers.cancel"),
     Verb("gc", "Remove runs of workers that have ended", "workers.gc"),
+    Verb("daemon", "Run the daemon that supervises workers", "workers.daemon"),
 )
 
 SECTIONS: Final = (
@@ -233,7 +234,7 @@ SECTIONS: Final = (
         (
             Verb(
                 "workers",
-                "Inspect, cancel and remove runs of workers",
+                "Supervise workers, and inspect, cancel and remove their runs",
                 "workers.group",
                 verbs=_WORKERS,
                 runs=False,

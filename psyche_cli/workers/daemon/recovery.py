@@ -18,12 +18,16 @@ _MOST_STARTS: Final = 3
 """A worker that was started this often before it registered is not started again."""
 
 
-async def recover(site: Site, endings: Endings) -> None:
-    """Adopt the workers that still run, record how others ended, and start again those that had not registered."""
+async def recover(site: Site, endings: Endings) -> int:
+    """Adopt the workers that still run, record how others ended, and start again those that had not registered.
+
+    Returns the number of adopted workers.
+    """
+    adopted = 0
     found = await site.book.read(lambda registry: registry.recover())
     for worker in found.running:
         try:
-            await _recover(site, endings, worker)
+            adopted += await _recover(site, endings, worker)
         except PsycheError as error:  # the monitor continues with it
             site.log.failure(f"{worker.run_id} {worker.worker_id}: recovery", error)
     for engine in site.engines.all():
@@ -32,9 +36,11 @@ async def recover(site: Site, endings: Endings) -> None:
             site.log.line(f"{name}: killed, because no run has this worker")
     if found.freed:
         site.log.line(f"freed the GPU slots {', '.join(map(str, found.freed))}")
+    return adopted
 
 
-async def _recover(site: Site, endings: Endings, worker: Worker) -> None:
+async def _recover(site: Site, endings: Endings, worker: Worker) -> bool:
+    """Continue with a worker. Returns whether it is adopted."""
     run_id, worker_id = key_of(worker)
     run = await site.book.read(lambda registry: registry.run(run_id))
     engine = site.engines.of(run)
@@ -43,12 +49,14 @@ async def _recover(site: Site, endings: Endings, worker: Worker) -> None:
     if isinstance(condition, Running):
         assert handle is not None
         await _adopt(site, worker, handle)
-    elif run.cancel_requested_at is None and worker.state == "HANDSHAKE" and worker.starts < _MOST_STARTS:
+        return True
+    if run.cancel_requested_at is None and worker.state == "HANDSHAKE" and worker.starts < _MOST_STARTS:
         await _start_again(site, engine, worker, handle)
     elif condition is not None and handle is not None:
         await site.book.change(run_id, lambda registry: registry.set_handle(run_id, worker_id, handle))
         await endings.record(worker._replace(handle=handle), condition)
     # Without a handle, the monitor records that it was never started.
+    return False
 
 
 async def _adopt(site: Site, worker: Worker, handle: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -54,6 +55,13 @@ class DaemonOptions(NamedTuple):
     idle_seconds: float = IDLE_SECONDS
 
 
+class Ready(NamedTuple):
+    """A daemon that accepts calls, and the number of workers that it has adopted."""
+
+    file: DaemonFile
+    adopted: int
+
+
 class Outcome(NamedTuple):
     """How the daemon ended. ``left`` is the number of workers that continue to run."""
 
@@ -77,7 +85,7 @@ class _Service(OwnerCalls, WorkerCalls, TelemetryCalls, worker_pb2_grpc.WorkerSe
         TelemetryCalls.__init__(self, site, signs)
 
 
-def serve(options: DaemonOptions, ready: Callable[[DaemonFile], None]) -> Outcome:
+def serve(options: DaemonOptions, ready: Callable[[Ready], None]) -> Outcome:
     """Run the daemon until it is stopped by a signal or a call, or is no longer needed.
 
     ``ready`` is called once it accepts calls. Raises DaemonRunning and DaemonUnavailable.
@@ -103,7 +111,7 @@ def gpu_count() -> int:
         return 0
 
 
-async def _serve(options: DaemonOptions, singleton: Singleton, ready: Callable[[DaemonFile], None]) -> Outcome:
+async def _serve(options: DaemonOptions, singleton: Singleton, ready: Callable[[Ready], None]) -> Outcome:
     folder = options.folder
     log = DaemonLog(folder.daemon_log)
     registry = Registry(folder.registry)
@@ -121,12 +129,14 @@ async def _serve(options: DaemonOptions, singleton: Singleton, ready: Callable[[
     worker_pb2_grpc.add_WorkerServiceServicer_to_server(daemon.service, server)
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
+        if signal.getsignal(number) == signal.SIG_IGN:  # as with nohup
+            continue
         loop.add_signal_handler(number, daemon.stopping.set)
     try:
         log.line(f"daemon {os.getpid()} started at {address}")
-        await recover(site, daemon.endings)
+        adopted = await recover(site, daemon.endings)
         await server.start()
-        ready(singleton.publish(address))
+        ready(Ready(singleton.publish(address), adopted))
         left = await daemon.run()
         await server.stop(_STOP_SECONDS)
         log.line(f"daemon {os.getpid()} ends; {left} workers continue")

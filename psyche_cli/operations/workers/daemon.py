@@ -1,0 +1,84 @@
+"""Runs the worker daemon in the foreground."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from psyche_cli.environment import Environment
+from psyche_cli.errors import UsageError
+from psyche_cli.limits import U16_MAX
+from psyche_cli.operations.workers.daemon_payloads import DaemonReadyData
+from psyche_cli.private_keys import refuse_key_as_path
+from psyche_cli.results import OperationResult
+from psyche_cli.workers.service import contract
+from psyche_cli.workers.storage.layout import WorkersFolder
+
+
+def run_daemon(
+    environment: Environment,
+    *,
+    state_dir: Path | None,
+    listen: str | None,
+    remote: bool,
+    gpus: int | None,
+    announce: Callable[[OperationResult[DaemonReadyData]], None],
+) -> None:
+    """Run the daemon until a signal or a call stops it. ``announce`` prints the ready result.
+
+    Raises UsageError, DaemonRunning and DaemonUnavailable before the ready line.
+    """
+    address = "" if listen is None else check_address(listen, remote=remote)
+    if state_dir is not None:
+        refuse_key_as_path("the state directory", state_dir)
+    contract.require_grpc()
+    from psyche_cli.workers.daemon.serve import DaemonOptions, Ready, serve
+
+    folder = WorkersFolder.of_state((state_dir or environment.state_folder).absolute())
+
+    def publish(ready: Ready) -> None:
+        more = f", {_workers(ready.adopted)} adopted" if ready.adopted else ""
+        data = DaemonReadyData(
+            address=ready.file.address,
+            pid=os.getpid(),
+            folder=str(folder.path),
+            token_path=str(folder.daemon_token),
+            log_path=str(folder.daemon_log),
+            workers=ready.adopted,
+        )
+        announce(
+            OperationResult(summary=f"Worker daemon ready: {ready.file.address}{more} (Ctrl-C stops it)", data=data)
+        )
+
+    outcome = serve(DaemonOptions(folder, address, gpus), publish)
+    left = f" {_workers(outcome.left)} continue; the next daemon adopts them." if outcome.left else ""
+    environment.progress(f"The worker daemon has stopped.{left}")
+
+
+def check_address(text: str, *, remote: bool) -> str:
+    """``HOST:PORT``, where the host is an IP address or localhost.
+
+    Raises UsageError if it is invalid, or if other machines can reach it and ``remote`` is False.
+    """
+    host, colon, port = text.rpartition(":")
+    bare = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
+    try:
+        ip = ipaddress.ip_address(bare)
+    except ValueError:
+        ip = None
+    if not colon or ip is None or not (port.isascii() and port.isdigit() and int(port) <= U16_MAX):
+        raise UsageError(
+            "--listen requires HOST:PORT with an IP address or localhost.", hint="For example: --listen 127.0.0.1:0"
+        )
+    if not ip.is_loopback and not remote:
+        raise UsageError(
+            f"Other machines may be able to reach {text}.",
+            hint="Use 127.0.0.1, or add --remote. Calls are not encrypted, and carry the token.",
+        )
+    return f"[{ip}]:{int(port)}" if ip.version == 6 else f"{ip}:{int(port)}"
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" if count == 1 else f"{count} workers"
