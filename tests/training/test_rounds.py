@@ -10,7 +10,6 @@ import pytest
 from psyche_cli.model.data_assignment import split_batch
 from psyche_cli.training.checker import Reason, Verdict
 from psyche_cli.training.checkpoints import Checkpoints
-from psyche_cli.training.conduct import EpochRates, Records
 from psyche_cli.training.exchange import Exchange, Round
 from psyche_cli.training.lies import Lie, false_update
 from psyche_cli.training.rounds import Plan, conclude, plan_round, work
@@ -119,22 +118,19 @@ def test_every_kind_of_lie_is_found_and_has_no_effect(tmp_path: Path, lie: Lie, 
     assert party.hashes() != honest.hashes()
 
 
-def test_without_checks_a_lie_is_applied_and_the_records_say_so(tmp_path: Path) -> None:
-    records, party = Records(), Party(tmp_path, 4, percent=0)
-    for step in range(1, 5):
-        party.percent = 100 if step == 4 else 0
+def test_a_lie_is_applied_in_rounds_without_checks_and_found_in_one_with_them(tmp_path: Path) -> None:
+    party, accepted = Party(tmp_path, 4), []
+    for percent in (0, 0, 100):
+        party.percent = percent
         _, verdicts = party.round(lies={"bea": Lie.WRONG_GRADIENT})
-        records.add(Round(1, step), verdicts["ada"])
-    conduct = records.of("bea")
-    assert (conduct.accepted, conduct.verified, conduct.left_out) == (3, 0, 1)
-    assert [(one.at, one.reason, one.share) for one in conduct.caught] == [(Round(1, 4), Reason.WRONG_RESULT, "bea")]
-    ada = records.of("ada")
-    assert (ada.accepted, ada.verified, ada.left_out, ada.caught) == (4, 1, 0, ())
-    assert [one.member for one in records.all()] == sorted(party.members)
-    rates = {1: EpochRates(earned_per_client=250, slashed_per_client=40)}
-    [cost] = records.costs(rates, {"bea": [Round(1, n) for n in range(1, 5)]})
-    assert cost == ("bea", 1, Round(1, 4), 250, 40, 3)
-    assert records.costs({})[0][3:] == (0, 0, None)
+        accepted.append("bea" in verdicts["ada"].accepted)
+    assert accepted == [True, True, False]
+    [left] = verdicts["ada"].left_out
+    assert left == ("bea", Reason.WRONG_RESULT, "bea", "")
+    assert {group.check.owner: group.states[0] for group in verdicts["ada"].groups} == {
+        **dict.fromkeys(party.members, "GroupValidated"),
+        "bea": "EndInvalidated",
+    }
 
 
 def test_a_lie_makes_the_model_worse_and_its_discovery_prevents_that(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def test_a_package_that_is_missing_is_named(kind: str, extra: str) -> None:
 
 
 def test_the_interface_the_exchange_and_the_checker_need_no_optional_package() -> None:
-    modules = "trainer, text, options, submission, exchange, checkpoints, checker, rounds, conduct, lies"
+    modules = "trainer, text, options, submission, exchange, checkpoints, checker, rounds, lies"
     program = f"from psyche_cli.training import {modules}\nimport sys\nprint('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
