@@ -17,6 +17,7 @@ from websockets.sync.server import serve as serve_websocket
 
 from psyche_cli.errors import BadRpcResponse, HttpStatusError, TimedOut, Unreachable, UsageError
 from psyche_cli.solana.endpoints import as_http_url, check_websocket_url, websocket_url
+from psyche_cli.solana.rpc.http_tls import SharedTlsSocket
 from psyche_cli.solana.rpc.websocket import LARGEST_MESSAGE, open_websocket
 from tests.solana.http_servers import Serve, self_signed_certificate
 from tests.support.patience import PATIENCE
@@ -42,10 +43,18 @@ def with_status(status: str) -> Callable[[socket.socket, threading.Event], None]
     return talk
 
 
+class Accepted(ServerConnection):
+    """The server reads and writes in different threads too."""
+
+    def __init__(self, accepted: Any, *arguments: Any, **options: Any) -> None:
+        shared: Any = SharedTlsSocket(accepted) if isinstance(accepted, ssl.SSLSocket) else accepted
+        super().__init__(shared, *arguments, **options)
+
+
 @contextmanager
 def speaking(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The host and port of a WebSocket server that handles every connection with ``talk``."""
-    with serve_websocket(talk, "127.0.0.1", 0, ssl=tls, max_size=None) as server:
+    with serve_websocket(talk, "127.0.0.1", 0, ssl=tls, max_size=None, create_connection=Accepted) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"127.0.0.1:{server.socket.getsockname()[1]}"
@@ -95,6 +104,19 @@ def test_tls_with_the_trusted_certificates_of_the_environment(tmp_path: Path) ->
             assert websocket.receive(PATIENCE) == "one"
         with pytest.raises(Unreachable, match=f"Cannot connect to {url}: .*certificate"):
             open_websocket(url, {})
+
+
+def test_what_arrives_with_the_first_message_does_not_block_it(tmp_path: Path) -> None:
+    """A thread reads what ends the TLS handshake, here many session tickets, while another one sends the request."""
+    certificate = self_signed_certificate(tmp_path / "certificate.pem")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    tls.num_tickets = 200
+    with speaking(echo, tls) as host:
+        for _ in range(5):
+            with closing(open_websocket(f"wss://{host}", {"SSL_CERT_FILE": str(certificate)})) as websocket:
+                websocket.send("one")
+                assert websocket.receive(PATIENCE) == "one"
 
 
 def test_what_is_too_large_or_not_text() -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, parse_headers
+from typing import cast
 from urllib.parse import SplitResult, quote, urlsplit
 
 from psyche_cli.solana.endpoints import is_loopback
@@ -92,7 +93,14 @@ class Connection:
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def detach(self) -> socket.socket:
-        """The socket, without a timeout, for another protocol. The connection can no longer be used."""
+        """The socket, without a timeout, for another protocol. The connection can no longer be used.
+
+        One thread may read from it while another one writes. With TLS, it has only the methods of SharedTlsSocket.
+        """
+        if isinstance(self._socket, ssl.SSLSocket):
+            from psyche_cli.solana.rpc.http_tls import SharedTlsSocket
+
+            return cast("socket.socket", SharedTlsSocket(self._socket))
         self._socket.settimeout(None)
         return self._socket
 
