@@ -170,3 +170,14 @@ def test_the_share_of_checked_shares_is_that_of_the_percentage() -> None:
     assert choose_checks(shares, 7, 50) == choose_checks(list(shares), 7, 50)
     assert is_checked(choose_checks(shares, 7, 100), "m3")
     assert not is_checked((), "m3")
+
+
+def test_an_owner_whose_bytes_are_no_update_is_invalid_in_its_group_and_an_absent_one_is_not() -> None:
+    shares = shares_of(3)
+    checks = choose_checks(shares, 1, 100)[:1]
+    found: dict[str, Submission | str] = {share.member: honest(share.member, checks) for share in shares}
+    for bad, state in ((honest("m0", checks)._replace(update=b"random"), "EndInvalidated"), (None, "EndAborted")):
+        others = {name: one for name, one in found.items() if name != "m0"}
+        verdict = judge(shares, checks, {**others, "m0": bad} if bad else others, no_flaw)
+        assert verdict.groups[0].states == (state, "GroupValidated", "EndGroupRefund")
+        assert set(verdict.accepted) == {"m1", "m2"}
