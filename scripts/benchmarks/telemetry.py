@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -20,6 +21,8 @@ WORKERS = 16
 STEPS_PER_SECOND = 625
 """Of each worker: 10,000 in all."""
 SECONDS = 20
+_START_SECONDS = 30
+"""How long the workers may take to start."""
 _PAUSE = 0.25
 
 _PROGRAM = """
@@ -61,7 +64,7 @@ def measure(folder: Path, table: Table) -> None:
 
 
 def _measure(daemon: DaemonClient, program: Path, table: Table) -> None:
-    start = time.time() + 20
+    start = time.time() + _START_SECONDS
     configuration = {
         "metadata": {
             "worker": {
@@ -74,9 +77,9 @@ def _measure(daemon: DaemonClient, program: Path, table: Table) -> None:
     run_id = daemon.submit(configuration).run.run_id
     first = daemon.health().pid
     reader, stalled = _Reader(daemon, run_id), _Stalled(daemon, run_id)
-    peak, run = Peak(0, 0), daemon.list_runs(run_id)[0]
+    peak, used, run = Peak(0, 0), 0.0, daemon.list_runs(run_id)[0]
     while not run.finished_at:
-        peak = _peak(peak, first, run)
+        peak, used = _peak(peak, first, run), _cpu_seconds(first)
         time.sleep(_PAUSE)
         run = daemon.list_runs(run_id)[0]
     ended = max(worker.finished_at for worker in run.workers)
@@ -84,6 +87,7 @@ def _measure(daemon: DaemonClient, program: Path, table: Table) -> None:
     wanted = WORKERS * SECONDS * STEPS_PER_SECOND
     accepted = sum(len(one.steps) for one in daemon.steps(run_id))
     table.figure("accepted by the daemon", accepted / (ended - start), "steps/s", "target: 10,000")
+    table.figure("CPU of the daemon", used * 1e6 / accepted, "us/step", "with both listeners")
     table.figure("dropped by proxies", wanted - accepted, "steps", f"of {wanted:,}")
     table.figure("received by a listener that reads", reader.received, "steps", f"lost: {reader.lost:,}")
     received, lost = stalled.finish()
@@ -148,6 +152,11 @@ def _peak(known: Peak, daemon: int, run: Run) -> Peak:
         max(known.daemon, _peak_megabytes(daemon)),
         max([known.proxy, *(_peak_megabytes(worker.pid) for worker in run.workers if worker.pid)]),
     )
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_megabytes(pid: int) -> float:

@@ -11,7 +11,7 @@ from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Event, Str
 
 CAPACITY: Final = 2048
 """The maximum number of events of a stream that wait. If one more comes, the oldest is dropped."""
-PAUSE_SECONDS: Final = 0.1
+PAUSE_SECONDS: Final = 0.25
 """The shortest time between two batches, unless half a batch waits."""
 
 _MOST_BATCH_BYTES: Final = 1 << 20
