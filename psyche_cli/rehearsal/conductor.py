@@ -140,6 +140,11 @@ class Conductor:
                     member.is_hung, member.returns_at, member.is_due = False, None, True
             self._observe({})
 
+    @property
+    def hanging(self) -> tuple[int, ...]:
+        """The members that do not respond now."""
+        return tuple(number for number, member in self._present().items() if member.is_hung)
+
     def finish(self) -> None:
         """Give each member that responds a last turn, in which it sees that the rehearsal is over."""
         for number, member in self._present().items():

@@ -17,10 +17,11 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from psyche_cli.errors import EngineUnavailable, LaunchFailed
 from psyche_cli.workers.engines.engine import LOG_PART, Condition, Exited, Launch, Lost, Running, Stream
@@ -125,6 +126,11 @@ class Forker:
         """Fork a daemon with a ``ForkEngine``. Returns its process id."""
         return int(ask_forker(self.address, action="daemon", state=str(state), options=options)["pid"])
 
+    def start_command(self, words: Sequence[str], stdout: Path, stderr: Path) -> ForkedCommand:
+        """Fork a process that runs ``psyche-cli`` with these words."""
+        answer = ask_forker(self.address, action="command", words=list(words), stdout=str(stdout), stderr=str(stderr))
+        return ForkedCommand(self.address, answer["pid"])
+
     def kill_daemon(self, pid: int) -> None:
         """SIGKILL for a daemon, and wait for its end."""
         ask_forker(self.address, action="kill", pid=pid)
@@ -135,13 +141,41 @@ class Forker:
 
     def close(self) -> list[str]:
         """End everything. Returns the names of launches whose processes had not ended."""
-        left = [
-            name
-            for name, entry in ask_forker(self.address, action="all")["launches"].items()
-            if entry["result"] is None
-        ]
+        launches = ask_forker(self.address, action="all")["launches"]
+        left = [name for name, entry in launches.items() if entry["result"] is None]
         self._process.communicate()
         return left
+
+
+class ForkedCommand:
+    """A forked process, with what is used of ``subprocess.Popen``."""
+
+    def __init__(self, address: str, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._address = address
+
+    def poll(self) -> int | None:
+        answer = ask_forker(self._address, action="running", pid=self.pid)
+        self.returncode = answer["result"]
+        return self.returncode
+
+    def terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def wait(self, timeout: float) -> None:
+        until = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("psyche-cli", timeout)
+            time.sleep(0.005)
+
+    def _signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
 
 class _ForkServer:
@@ -242,7 +276,12 @@ class _ForkServer:
         return {}
 
     def _running(self, pid: int) -> dict[str, Any]:
-        return {"running": self._daemons[pid] is None}
+        return {"running": self._daemons[pid] is None, "result": self._daemons[pid]}
+
+    def _command(self, words: list[str], stdout: str, stderr: str) -> dict[str, Any]:
+        pid = self._fork(lambda: _run_cli(words), stdout, stderr)
+        self._daemons[pid] = None
+        return {"pid": pid}
 
     def _fork(self, body: Callable[[], int], stdout: str, stderr: str) -> int:
         pid = os.fork()
@@ -333,6 +372,13 @@ def _run_command(command: list[str]) -> int:
     sys.argv = command[2:]
     result: int = importlib.import_module(command[2]).main()
     return result
+
+
+def _run_cli(words: list[str]) -> NoReturn:
+    from psyche_cli import __main__
+
+    sys.argv = ["psyche-cli", *words]
+    __main__.run()
 
 
 def _run_daemon(state: str, address: str, options: dict[str, Any]) -> int:

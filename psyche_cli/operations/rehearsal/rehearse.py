@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 RUN_ID: Final = "rehearsal"
 _READY_SECONDS: Final = 120.0
 _END_SECONDS: Final = 30.0
+_HUNG_SECONDS: Final = 1.0
+"""How long the others may take to end if a worker hangs, which is cancelled then."""
 _SPARE_EPOCHS: Final = 2
 
 
@@ -113,7 +115,7 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
         end = conductor.play()
         show(Scene("Claiming the rewards.", cluster, crew, keys))
         conductor.finish()
-        run = crew.await_end(_END_SECONDS)
+        run = crew.await_end(_HUNG_SECONDS if conductor.hanging else _END_SECONDS) or _cancelled(client, crew.run_id)
         cluster.read()
         evidence = Evidence(
             record=cluster.record,
@@ -194,6 +196,12 @@ def _submitted(
                 if run.finished_at == 0:
                     client.cancel(run_id)
                     client.wait_for_end(run_id, _END_SECONDS)
+
+
+def _cancelled(client: DaemonClient, run_id: str) -> worker_pb2.Run:
+    """The workers after those that have not ended were cancelled, so that the report has the ends of all."""
+    client.cancel(run_id)
+    return client.wait_for_end(run_id, _END_SECONDS)
 
 
 def _settings(

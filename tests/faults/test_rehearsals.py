@@ -1,0 +1,81 @@
+"""Random rehearsals with faults: registry, chain and report agree on who was alive when, and every liar is found.
+
+All processes are real, but forked, and train nothing. A failure names its seed: ``--random-seed`` with the number at
+its beginning repeats it.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from psyche_cli.workers.registry.registry import Registry
+from tests.support.forking import ForkEngine, Forker
+
+from .rehearsed import Theater, drawn_plan, judge
+from .supervised import processes_of
+
+CHUNKS = 3
+SCHEDULES = 1
+"""Per chunk; 100 with ``--full``, which makes 300."""
+IMPORTED = (
+    "psyche_cli.rehearsal.worker",
+    "psyche_cli.rehearsal.fake_trainer",
+    "psyche_cli.cli.commands.localnet",
+)
+
+
+@pytest.fixture(scope="module")
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    opened = Forker(tmp_path_factory.mktemp("fork"), *IMPORTED)
+    yield opened
+    assert opened.close() == []
+
+
+@pytest.fixture
+def theater(forker: Forker, tmp_path: Path) -> Iterator[Theater]:
+    opened = Theater(forker, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_registry_chain_and_report_agree(
+    theater: Theater, forker: Forker, monkeypatch: pytest.MonkeyPatch, random_seed: int, full: bool, chunk: int
+) -> None:
+    wrong: list[str] = []
+    kinds: set[str] = set()
+    for number in range(100 if full else SCHEDULES):
+        seed = f"{random_seed}:rehearsal:{chunk}:{number}"
+        plan = drawn_plan(seed)
+        kinds |= {fault.kind for fault in plan.faults}
+        with monkeypatch.context() as patching:
+            try:
+                faults = [*judge(plan, theater.play(plan, patching.setattr))]
+            except Exception:
+                faults = [traceback.format_exc()]
+        faults += left_over(theater, forker)
+        if faults:
+            text = "\n  ".join([f"{seed}: {plan}", *(fault.text for fault in plan.faults), *faults])
+            wrong.append(text)
+    assert not wrong, f"{len(wrong)} rehearsals:\n" + "\n".join(wrong[:5])
+    assert not full or len(kinds) == 7
+
+
+def left_over(theater: Theater, forker: Forker) -> Iterator[str]:
+    """Processes and slots that a rehearsal has left."""
+    if names := ForkEngine(forker.address).names():
+        yield f"launches are left: {names}"
+    registry = Registry(theater.workers_folder.registry)
+    try:
+        if held := [slot for slot in registry.slots() if slot.run_id is not None]:
+            yield f"slots are held: {held}"
+        if is_open := [run.run_id for run in registry.runs() if run.finished_at is None]:
+            yield f"runs are open: {is_open}"
+    finally:
+        registry.close()
+    if left := [pid for pid in processes_of(theater.folder) if pid != theater.pid]:
+        yield f"processes are left: {left}"
