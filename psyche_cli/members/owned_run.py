@@ -37,7 +37,8 @@ class OwnedRun:
     """The run ``run_id`` of ``owner``, who needs SOL for rent and fees. It may not exist yet.
 
     Methods send one transaction each unless documented otherwise, and raise the errors of ``MemberSender.send``.
-    Amounts of collateral are base units.
+    Amounts of collateral are base units. Without ``simulates``, transactions are sent without a simulation, so that
+    those that fail are in the ledger.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class OwnedRun:
         *,
         programs: ProgramIds = PUBLISHED,
         clock: Clock | None = None,
+        simulates: bool = True,
     ) -> None:
         self.rpc = rpc
         self.owner = owner
@@ -55,7 +57,7 @@ class OwnedRun:
         self.programs = programs
         self.build = Instructions(programs)
         self._clock = clock or SystemClock()
-        self._sender = MemberSender(rpc, self._clock, programs)
+        self._sender = MemberSender(rpc, self._clock, programs, simulates=simulates)
 
     # --- what is so now ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
-"""Transactions of members: signed once, sent without a simulation, and resent as the same bytes until they land.
+"""Transactions of members: simulated, signed once, and resent as the same bytes until they land.
 
-A member sends many small transactions that cost nothing when they are repeated by mistake: the program refuses what it
-has already recorded. So they are neither simulated nor written to a journal, as by the published training client.
+They are not written to a journal: the program refuses what it has already recorded, so a member that was interrupted
+looks at the run and continues.
 """
 
 from __future__ import annotations
@@ -45,31 +45,45 @@ class Outgoing(NamedTuple):
 
 
 class MemberSender:
-    """Sends transactions and waits until they have landed, each within ``seconds``."""
+    """Sends transactions and waits until they have landed, each within ``seconds``.
+
+    With ``simulates``, a single transaction is sent only if its simulation succeeds.
+    """
 
     def __init__(
-        self, rpc: RpcClient, clock: Clock, programs: ProgramIds = PUBLISHED, *, seconds: float = _SECONDS
+        self,
+        rpc: RpcClient,
+        clock: Clock,
+        programs: ProgramIds = PUBLISHED,
+        *,
+        seconds: float = _SECONDS,
+        simulates: bool = True,
     ) -> None:
         self._rpc = rpc
         self._clock = clock
         self._describe = failure_describer(programs)
         self._seconds = seconds
+        self._simulates = simulates
         self._numbers = itertools.cycle(range(_DISTINCT))
 
     def send(self, outgoing: Outgoing) -> Receipt:
         """Send one transaction.
 
-        Raises ProgramRefused or InsufficientFunds if it failed, TransactionExpired, TransactionUnknown, and the
-        NetworkError of an endpoint that has definitely not received it. ``sent`` and ``signature`` of the error state
-        what the cluster may have received.
+        Raises ProgramRefused or InsufficientFunds if it fails, in the simulation or on-chain; TransactionExpired,
+        TransactionUnknown, and the NetworkError of an endpoint that has definitely not received it. ``sent`` and
+        ``signature`` of the error state what the cluster may have received.
         """
         signed = self._signed(outgoing, self._rpc.latest_blockhash())
+        if self._simulates:
+            simulation = self._rpc.simulate(signed.raw)
+            if simulation.err is not None:
+                raise self._failed(signed, simulation.err, simulation.logs, sent=False)
         return self._delivered(signed, outgoing.label)
 
     def send_all(self, transactions: Sequence[Outgoing]) -> list[Receipt | PsycheError]:
         """Send transactions in this order with few requests; returns the receipt of each, or why it failed.
 
-        They are sent again one by one if the endpoint does not take batches. The receipts have no logs.
+        They are not simulated, and sent one by one if the endpoint does not take batches. The receipts have no logs.
         """
         if not transactions:
             return []
@@ -139,7 +153,8 @@ class MemberSender:
             raise self._failed(signed, status.err, logs)
         return Receipt(label, str(signed.signature), status.slot, logs, ledger.fee_lamports if ledger else None)
 
-    def _failed(self, signed: SignedTransaction, err: Json, logs: Sequence[str]) -> PsycheError:
+    def _failed(self, signed: SignedTransaction, err: Json, logs: Sequence[str], *, sent: bool = True) -> PsycheError:
         error = refusal(err, logs, signed, self._describe, self._rpc.label)
-        error.sent, error.signature, error.logs = True, str(signed.signature), tuple(logs)
+        error.sent, error.logs = sent, tuple(logs)
+        error.signature = str(signed.signature) if sent else None
         return error

@@ -78,7 +78,7 @@ class RunDriver(OwnedRun):
     """
 
     def __init__(self, transport: Transport, owner: Wallet, run_id: str = "test") -> None:
-        super().__init__(RpcClient(transport, SystemClock()), owner, run_id)
+        super().__init__(RpcClient(transport, SystemClock()), owner, run_id, simulates=False)
         self.members: list[Wallet] = []
         self.after_each: Callable[[], None] = lambda: None
 
@@ -252,8 +252,8 @@ def witness_of(actions: Actions, run: RunNow, wallet: Pubkey, seen: Iterable[Pub
     ``seen`` are the wallets that it saw training, by default all clients of the epoch.
     """
     selection = CommitteeSelection.of(run.round, run.account.config)
-    index = run.indexes[bytes(wallet)]
     clients = [client.id.wallet for client in run.account.epoch_clients]
+    index = clients.index(wallet)
     position = selection.witness_position(index)
     record = witness_record(position, index, clients if seen is None else seen, (), BLOOM_KEYS)
     metadata = struct.pack("<I", run.account.step) + EMPTY_WITNESS_METADATA[4:]
