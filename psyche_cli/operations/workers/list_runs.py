@@ -19,14 +19,14 @@ _LEFT_ALIGNED: Final = 2
 
 def list_worker_runs(workers: OpenWorkers, *, open_only: bool = False, limit: int) -> OperationResult[WorkersListData]:
     """The ``limit`` latest runs, or those that have not ended. Raises RegistryError."""
-    runs = [run for run in reversed(workers.registry.runs()) if not open_only or run.finished_at is None]
+    found = workers.registry.overview()
+    runs = [run for run in reversed(found.runs) if not open_only or run.finished_at is None]
     of_run: dict[str, list[Worker]] = {}
-    for worker in workers.registry.all_workers():
+    for worker in found.workers:
         of_run.setdefault(worker.run_id, []).append(worker)
     shown = [(run, run_data(run, of_run.get(run.run_id, []))) for run in runs[:limit]]
     left_out = len(runs) - len(shown)
-    slots = workers.registry.slots()
-    free = sum(slot.run_id is None for slot in slots)
+    free = sum(slot.run_id is None for slot in found.slots)
     count = sum(run.finished_at is None for run in runs)
     older = f" Not listed: {left_out} older." if left_out else ""
     total = (
@@ -40,10 +40,10 @@ def list_worker_runs(workers: OpenWorkers, *, open_only: bool = False, limit: in
             folder=str(workers.folder.path),
             runs=[data for _, data in shown],
             left_out=left_out,
-            gpu_slots=len(slots),
+            gpu_slots=len(found.slots),
             gpu_slots_free=free,
         ),
-        details=(("GPU slots", f"{free} of {len(slots)} free"),) if shown else (),
+        details=(("GPU slots", f"{free} of {len(found.slots)} free"),) if shown else (),
         body=(lambda columns, utf8: _table(shown, workers.now, columns, utf8)) if shown else None,
     )
 

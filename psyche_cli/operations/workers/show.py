@@ -25,8 +25,7 @@ _MOST_MOVES: Final = 20
 
 def show_worker_run(workers: OpenWorkers, run_id: str) -> OperationResult[WorkersShowData]:
     """A run, its workers and their history. Raises WorkerRunNotFound and RegistryError."""
-    run, found = workers.registry.run(run_id), workers.registry.workers(run_id)
-    history = workers.registry.history(run_id)
+    run, found, history = workers.registry.details(run_id)
     folder = workers.run_folder(run_id)
     data = WorkersShowData(
         run=run_data(run, found),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Final
 
 from psyche_cli.errors import InvalidSubmission
@@ -22,93 +21,21 @@ from psyche_cli.lifecycle.worker import (
     TELEMETRY,
 )
 from psyche_cli.workers.registry import changes, queries, tokens
-from psyche_cli.workers.registry.checking import ENDS, RUNNING
-from psyche_cli.workers.registry.database import Database
-from psyche_cli.workers.registry.limits import Limits, limits_of
-from psyche_cli.workers.registry.rows import Cancellation, Move, Recovery, Run, Slot, Submitted, Worker
+from psyche_cli.workers.registry.checking import ENDS
+from psyche_cli.workers.registry.limits import limits_of
+from psyche_cli.workers.registry.reader import RUNNING_IN_SQL, Reader, is_late, is_silent
+from psyche_cli.workers.registry.rows import Cancellation, Recovery, Submitted, Worker
 from psyche_cli.workers.registry.submission import Submission
 from psyche_cli.workers.run_ids import new_run_id
 
-_RUNNING_IN_SQL: Final = f"state IN ({', '.join(map(repr, RUNNING))})"
 _REGISTERED: Final = ("READY", "EXECUTING")
 _MOST_STDERR: Final = 50
 _MOST_LINE: Final = 1_000
 _LISTED: Final = "run_id = ? AND worker_id = ?"
 
 
-class Registry:
-    """The registry in a file.
-
-    Methods that are given the time, in seconds since 1970, change the file. A worker is identified by the ids of its
-    run and of itself. All methods raise RegistryError, RegistryDamaged and RegistryTooNew, and those that name a run
-    or a worker also WorkerRunNotFound.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path)
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._database.path
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    # --- reading ------------------------------------------------------------------------------------------------
-
-    def runs(self) -> list[Run]:
-        """All runs, in the order in which they were submitted. Creates nothing."""
-        with self._database.reading() as connection:
-            return queries.all_runs(connection)
-
-    def run(self, run_id: str) -> Run:
-        """A run. Creates nothing."""
-        with self._database.reading() as connection:
-            return queries.run_with_id(connection, run_id)
-
-    def workers(self, run_id: str) -> list[Worker]:
-        """The workers of a run, by number. Creates nothing."""
-        with self._database.reading() as connection:
-            queries.run_with_id(connection, run_id)
-            return queries.workers_where(connection, "run_id = ?", (run_id,))
-
-    def worker(self, run_id: str, worker_id: str) -> Worker:
-        """A worker. Creates nothing."""
-        with self._database.reading() as connection:
-            return queries.worker_with_id(connection, run_id, worker_id)
-
-    def all_workers(self) -> list[Worker]:
-        """The workers of all runs, by run and number. Creates nothing."""
-        return self._workers_where("1")
-
-    def waiting(self) -> list[Worker]:
-        """The workers in INIT, those of the oldest run first."""
-        return self._workers_where("state = 'INIT'")
-
-    def running(self) -> list[Worker]:
-        """The workers that have a process: those in HANDSHAKE, READY and EXECUTING."""
-        return self._workers_where(_RUNNING_IN_SQL)
-
-    def silent(self, at: float) -> list[Worker]:
-        """The running workers that have been silent for too long at a time."""
-        return [worker for worker, limits in self._running_with_limits() if _is_silent(worker, limits, at)]
-
-    def late(self, at: float) -> list[Worker]:
-        """The workers whose hand-shake has not come in time at a time."""
-        return [worker for worker, limits in self._running_with_limits() if _is_late(worker, limits, at)]
-
-    def history(self, run_id: str) -> list[Move]:
-        """The transitions of the workers of a run, oldest first. Creates nothing."""
-        with self._database.reading() as connection:
-            queries.run_with_id(connection, run_id)
-            return queries.moves_of(connection, run_id)
-
-    def slots(self) -> list[Slot]:
-        """All GPU slots of this machine."""
-        with self._database.reading() as connection:
-            return queries.all_slots(connection)
+class Registry(Reader):
+    """The registry in a file, with the methods that change it. Times are in seconds since 1970."""
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
@@ -160,7 +87,7 @@ class Registry:
             )
             for worker in queries.workers_where(connection, "run_id = ? AND state = 'INIT'", (run_id,)):
                 self._move(connection, worker, CANCELLED, (), at)
-            to_stop = queries.workers_where(connection, f"run_id = ? AND {_RUNNING_IN_SQL}", (run_id,))
+            to_stop = queries.workers_where(connection, f"run_id = ? AND {RUNNING_IN_SQL}", (run_id,))
             return Cancellation(queries.run_with_id(connection, run_id), tuple(to_stop))
 
     def remove(self, run_id: str) -> bool:
@@ -281,7 +208,7 @@ class Registry:
         process has gone returns to INIT (``RESTARTED``); all others have ended.
         """
         with self._database.writing() as connection:
-            running = queries.workers_where(connection, _RUNNING_IN_SQL)
+            running = queries.workers_where(connection, RUNNING_IN_SQL)
             holders = {(worker.run_id, worker.worker_id) for worker in running}
             lost = [
                 slot.number
@@ -303,16 +230,6 @@ class Registry:
 
     # --- inside a transaction -----------------------------------------------------------------------------------
 
-    def _workers_where(self, condition: str) -> list[Worker]:
-        with self._database.reading() as connection:
-            return queries.workers_where(connection, condition)
-
-    def _running_with_limits(self) -> list[tuple[Worker, Limits]]:
-        with self._database.reading() as connection:
-            workers = queries.workers_where(connection, _RUNNING_IN_SQL)
-            runs = {worker.run_id: queries.run_with_id(connection, worker.run_id) for worker in workers}
-            return [(worker, limits_of(runs[worker.run_id].config)) for worker in workers]
-
     def _move(
         self,
         connection: sqlite3.Connection,
@@ -327,17 +244,9 @@ class Registry:
         limits = limits_of(run.config)
         own = {
             "cancel-requested": run.cancel_requested_at is not None,
-            "silent": _is_silent(worker, limits, at),
-            "hand-shake-late": _is_late(worker, limits, at),
+            "silent": is_silent(worker, limits, at),
+            "hand-shake-late": is_late(worker, limits, at),
             "slots-free": event == STARTED,
         }
         held = {*(name for name in facts if name not in own), *(name for name, holds in own.items() if holds)}
         return changes.move(connection, worker, event, held, at, reason)
-
-
-def _is_silent(worker: Worker, limits: Limits, at: float) -> bool:
-    return worker.heard_at is not None and worker.state in RUNNING and at - worker.heard_at >= limits.silence
-
-
-def _is_late(worker: Worker, limits: Limits, at: float) -> bool:
-    return worker.started_at is not None and worker.state == "HANDSHAKE" and at - worker.started_at >= limits.handshake

@@ -100,3 +100,19 @@ class Recovery(NamedTuple):
 
     running: tuple[Worker, ...]
     freed: tuple[int, ...]
+
+
+class Overview(NamedTuple):
+    """All runs in the order of their submission, and all workers and GPU slots."""
+
+    runs: list[Run]
+    workers: list[Worker]
+    slots: list[Slot]
+
+
+class Details(NamedTuple):
+    """A run with its workers, and their transitions, oldest first."""
+
+    run: Run
+    workers: list[Worker]
+    moves: list[Move]

@@ -268,7 +268,7 @@ def test_a_run_that_has_ended_can_be_removed(registry: Registry) -> None:
 
 def test_what_does_not_exist(registry: Registry) -> None:
     assert registry.runs() == []
-    assert registry.waiting() == registry.running() == registry.all_workers() == []
+    assert registry.waiting() == registry.running() == registry.overview().workers == []
     assert not registry.check_token("none", ONE, "session", "")
     with pytest.raises(WorkerRunNotFound, match="No run of workers has the id none"):
         registry.workers("none")
