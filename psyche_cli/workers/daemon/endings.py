@@ -10,6 +10,7 @@ from typing import Final
 
 from psyche_cli.errors import IllegalTransition, PsycheError, WorkerRunNotFound
 from psyche_cli.lifecycle.worker import CANCELLED, EXITED, LOST
+from psyche_cli.workers.daemon.housekeeping import write_results
 from psyche_cli.workers.daemon.site import Key, Site, key_of, unsent_file
 from psyche_cli.workers.engines.engine import Condition, Engine, Exited, Lost, Running
 from psyche_cli.workers.registry.rows import Run, Worker
@@ -88,6 +89,7 @@ class Endings:
                 continue
             site.log.line(f"{run_id} {worker_id}: {name}: {condition}")
             break
+        await write_results(site, run_id)
         await asyncio.to_thread(engine.forget, worker.handle)
         site.book.pids.pop(key_of(worker), None)
         self._ended()

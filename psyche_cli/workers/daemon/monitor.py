@@ -9,6 +9,7 @@ from psyche_cli.errors import EngineUnavailable, PsycheError
 from psyche_cli.lifecycle.worker import CANCELLED, LOST, NOT_HEARD, NOT_REGISTERED, NOT_STARTED
 from psyche_cli.workers.daemon.dispatcher import Dispatcher
 from psyche_cli.workers.daemon.endings import Endings
+from psyche_cli.workers.daemon.housekeeping import limit_logs_of_running
 from psyche_cli.workers.daemon.site import Site, key_of, launch_name
 from psyche_cli.workers.engines.engine import Condition, Engine, Running
 from psyche_cli.workers.registry.limits import limits_of
@@ -17,6 +18,8 @@ from psyche_cli.workers.registry.rows import Run, Worker
 POLL_SECONDS: Final = 0.25
 _PUBLISH_EVERY: Final = 4
 """Polls between two looks for what other processes have changed."""
+_LIMIT_LOGS_EVERY: Final = 40
+"""Polls between two looks at the sizes of logs."""
 
 
 class Monitor:
@@ -43,6 +46,8 @@ class Monitor:
                 polls += 1
                 if polls % _PUBLISH_EVERY == 0:
                     await self._site.book.publish_all()
+                if polls % _LIMIT_LOGS_EVERY == 0:
+                    await limit_logs_of_running(self._site)
             except Exception as error:  # the next look may succeed
                 self._site.log.failure("monitor", error)
             try:

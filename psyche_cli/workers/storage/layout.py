@@ -74,7 +74,7 @@ class RunFolder(NamedTuple):
 
     def create(self) -> None:
         """Create the folder and those in it."""
-        for folder in (self.checkpoints, self.exchange, self.logs):
+        for folder in (self.path, self.checkpoints, self.exchange, self.logs):
             folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
 
 
