@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from psyche_cli.errors import (
@@ -285,13 +286,15 @@ class DaemonClient:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
             )
+        # The daemon outlives this process, or is reaped when it ends.
+        Thread(target=process.wait, name="daemon process", daemon=True).start()
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             found = read_daemon_file(self._folder.daemon_pid)
             if found is not None and found.is_alive:
                 return found
             # It also ends if another client has just started a daemon, which is then about to be ready.
-            if process.poll() not in (None, 0, DaemonError.exit_code):
+            if process.returncode not in (None, 0, DaemonError.exit_code):
                 break
             time.sleep(_PAUSE_SECONDS)
         raise DaemonUnavailable("The worker daemon cannot be started.", hint=f"Its log is {log}.", log=str(log))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Final
 
-from psyche_cli.errors import PsycheError
+from psyche_cli.errors import DaemonUnavailable, PsycheError
 from psyche_cli.workers.service.contract import TurnKind
 from psyche_cli.workers.service.outgoing import Outgoing
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from psyche_cli.workers.service import worker_pb2
 
 _RETRY_SECONDS: Final = 0.1
-_MOST_FAILURES: Final = 50
+RECONNECT_SECONDS: Final = 30.0
+"""How long the daemon may be unreachable."""
 
 
 class Director:
@@ -107,42 +109,42 @@ class Director:
             self._outgoing.put(direction)
 
     def _follow(self) -> None:
-        import grpc
-
-        failures = 0
+        reached_at = time.monotonic()
         while not self._closed.is_set():
-            failure: PsycheError | None = None
-            try:
-                with self._changed:
-                    again = [*map(self._direction_to_follow, self._followed), *self._unreported.values()]
-                    self._outgoing = outgoing = Outgoing(*again)
-                    if self._closed.is_set():
-                        return
-                for news in self._client.stub().DirectWorkers(outgoing, **self._client.call_options(None)):
-                    failures = 0
-                    self._receive(news)
-            except grpc.RpcError as error:
-                failure = self._client.error_of(error)
-            except PsycheError as error:
-                failure = error
-            finally:
-                outgoing.close()
-            failures += 1
-            if failure is not None and failures >= _MOST_FAILURES:
+            failure = self._follow_once()
+            if failure is None:
+                reached_at = time.monotonic()
+            elif time.monotonic() - reached_at > RECONNECT_SECONDS or not isinstance(failure, DaemonUnavailable):
                 with self._changed:
                     self._failure = failure
                     self._changed.notify_all()
                 return
-            if not self._closed.wait(_RETRY_SECONDS):
-                self._reconnect()
+            self._closed.wait(_RETRY_SECONDS)
 
-    def _reconnect(self) -> None:
+    def _follow_once(self) -> PsycheError | None:
+        """Follow the stream of one daemon to its end. Returns the error if it was never reached, or refused."""
+        import grpc
+
+        outgoing: Outgoing[worker_pb2.Direction] = Outgoing()
+        reached = False
         try:
             self._client.open()
-        except PsycheError as error:
             with self._changed:
-                self._failure = error
-                self._changed.notify_all()
+                again = [*map(self._direction_to_follow, self._followed), *self._unreported.values()]
+                self._outgoing = outgoing = Outgoing(*again)
+                if self._closed.is_set():
+                    return None
+            for news in self._client.stub().DirectWorkers(outgoing, **self._client.call_options(None)):
+                reached = True
+                self._receive(news)
+        except grpc.RpcError as error:
+            failure = self._client.error_of(error)
+            return None if reached and isinstance(failure, DaemonUnavailable) else failure
+        except PsycheError as error:
+            return error
+        finally:
+            outgoing.close()
+        return None
 
     def _direction_to_follow(self, run_id: str) -> worker_pb2.Direction:
         return self._messages.Direction(run_id=run_id)

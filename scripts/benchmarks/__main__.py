@@ -19,6 +19,7 @@ from scripts.benchmarks import (
     training,
     validator,
     verbs,
+    workers,
 )
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table
@@ -36,6 +37,7 @@ SECTIONS = (
     "validator",
     "following",
     "telemetry",
+    "workers",
 )
 
 
@@ -80,6 +82,8 @@ def main() -> None:
             state = Path(folder, "telemetry")
             state.mkdir()
             telemetry.measure(state, table)
+        if "workers" in wanted:
+            workers.measure(Path(folder, "workers"), table, arguments.repeat)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ def main() -> int:
         sys.stderr.write(f"{session.end_reason}\n")
         return 0
     if config.get("paced"):
+        session.pace.grant(0)
         step = 0
         while session.pace.wait_for_step():
             say(type="step", step=step)
