@@ -160,7 +160,7 @@ def _no_transport(*_: object) -> Any:
 def judge(plan: Plan, found: Rehearsed) -> Iterator[str]:
     """What is wrong with a rehearsal, one sentence each."""
     yield from _wrong_ends(plan, found)
-    yield from _wrong_rounds(found)
+    yield from wrong_rounds(found)
     for number in range(1, plan.members + 1):
         yield from (f"member {number}: {text}" for text in _wrong_presence(plan, found, number))
     yield from _wrong_lies(plan, found)
@@ -190,7 +190,7 @@ def _wrong_ends(plan: Plan, found: Rehearsed) -> Iterator[str]:
             yield f"member {number}: it was killed, and its worker ended with {worker.exit_code}, {worker.exit_signal}"
 
 
-def _wrong_rounds(found: Rehearsed) -> Iterator[str]:
+def wrong_rounds(found: Rehearsed) -> Iterator[str]:
     record, data = found.evidence.record, found.data
     if [(one.epoch, one.step) for one in record.all_rounds] != [(one.epoch, one.step) for one in data.round_list]:
         yield "the report has other rounds than the chain"

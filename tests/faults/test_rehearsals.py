@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from psyche_cli.rehearsal.faults import Fault
 from psyche_cli.workers.registry.registry import Registry
 from tests.support.forking import ForkEngine, Forker
 
-from .rehearsed import Theater, drawn_plan, judge
+from .rehearsed import Plan, Theater, drawn_plan, judge, wrong_rounds
 from .supervised import processes_of
 
 CHUNKS = 3
@@ -63,6 +65,24 @@ def test_registry_chain_and_report_agree(
             wrong.append(text)
     assert not wrong, f"{len(wrong)} rehearsals:\n" + "\n".join(wrong[:5])
     assert not full or len(kinds) == 7
+
+
+def test_the_judge_finds_what_is_wrong(theater: Theater, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(3, 16, 1, (Fault("lie", 2, at_step=2, seconds=5), Fault("kill", 3, at_step=5)), 1)
+    found = theater.play(plan, monkeypatch.setattr)
+    assert [*judge(plan, found)] == []
+    [lie] = found.data.lies
+    assert lie.steps
+    not_found = replace(found.data, lies=(replace(lie, steps=()),))
+    assert "and was not found" in "".join(judge(plan, found._replace(data=not_found)))
+    accused = replace(found.data, lies=(lie, replace(lie, member=1)))
+    assert "and has not lied" in "".join(judge(plan, found._replace(data=accused)))
+    assert "no fault kills it" in "".join(judge(plan._replace(faults=plan.faults[:1]), found))
+    fewer = replace(found.data, round_list=found.data.round_list[:-1], steps=found.data.steps - 1)
+    assert {"the report has other rounds than the chain"} <= set(wrong_rounds(found._replace(data=fewer)))
+    revived = replace(found.data.member_list[2], worker="TERMINATED")
+    alive = replace(found.data, member_list=(*found.data.member_list[:2], revived))
+    assert "the report has TERMINATED" in "".join(judge(plan, found._replace(data=alive)))
 
 
 def left_over(theater: Theater, forker: Forker) -> Iterator[str]:
