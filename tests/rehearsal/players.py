@@ -52,6 +52,8 @@ class Theater:
     ) -> None:
         owner = drawn_wallet(seed, "owner")
         wallets = [drawn_wallet(seed, f"member-{number}") for number in range(1, members + 1)]
+        self.wallets = [str(wallet.address) for wallet in wallets]
+        self.keys = [bytes(wallet.address) for wallet in wallets]
         funds = {owner.address: 10**11, **{wallet.address: 10**10 for wallet in wallets}}
         timekeeper = Timekeeper(SystemClock(), slot_seconds=0, mode=ClockMode("fixed", STARTED_AT))
         transport = InProcessTransport(Dispatcher(RpcContext(Bank(Genesis(balances=funds), timekeeper))))

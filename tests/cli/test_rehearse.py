@@ -1,0 +1,126 @@
+"""``rehearse`` with real processes: the report is true, and nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_cli.errors import ExitCode
+from psyche_cli.workers.daemon_file import read_daemon_file
+from psyche_cli.workers.storage.layout import WorkersFolder
+from tests.cli.schema_check import check_document
+
+FAULTS = """
+[[fault]]
+kind = "kill"
+member = 2
+at_step = 4
+
+[[fault]]
+kind = "lie"
+member = 3
+at_step = 2
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "PSYCHE_CLI_STATE_DIR": str(folder / "s")}
+    command = [sys.executable, "-m", "psyche_cli", "rehearse", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500, check=False)
+
+
+def rows(file: Path, query: str) -> list[Sequence[Any]]:
+    connection = sqlite3.connect(file)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A rehearsal under faults, and its payload."""
+    folder = tmp_path_factory.mktemp("r")
+    (folder / "faults.toml").write_text(FAULTS)
+    options = ("--members", "4", "--epochs", "1", "--trainer", "fake", "--check-share", "100")
+    files = ("--faults", str(folder / "faults.toml"), "--report", str(folder / "report.html"))
+    done = run(folder, "--config", "configs/minimal.toml", *options, *files, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    check_document("rehearse", document)
+    return folder, document["data"]
+
+
+def test_the_report_agrees_with_the_registry(rehearsed: tuple[Path, dict[str, Any]]) -> None:
+    folder, data = rehearsed
+    registry = WorkersFolder.of_state(folder / "s").registry
+    found = dict(rows(registry, "SELECT worker_id, state FROM workers"))
+    assert {f"member-{one['member']}": one["worker"] for one in data["member_list"]} == found
+    assert found == {
+        "member-1": "TERMINATED",
+        "member-2": "FAULTED",
+        "member-3": "TERMINATED",
+        "member-4": "TERMINATED",
+    }
+
+
+def test_the_report_says_who_was_killed_and_who_lied(rehearsed: tuple[Path, dict[str, Any]]) -> None:
+    _, data = rehearsed
+    rounds = {one["step"]: one for one in data["round_list"]}
+    assert rounds[1]["counted"] == [1, 2, 3, 4]
+    assert rounds[2]["counted"] == [1, 2, 4]
+    assert [one["step"] for one in data["round_list"] if 2 in one["dropped"]] == [5]
+    [lie] = data["lies"]
+    assert (lie["member"], lie["planned"]) == (3, True)
+    assert set(lie["steps"]) <= {*rounds} - {1}
+    assert len(lie["steps"]) > 0
+    assert data["agreed"] is True
+    assert data["end"] == "epochs"
+
+
+def test_rewards_are_shared_by_those_who_stayed_and_are_claimed(rehearsed: tuple[Path, dict[str, Any]]) -> None:
+    _, data = rehearsed
+    earned = [one["earned"]["base_units"] for one in data["member_list"]]
+    assert earned == [33_333_333, 0, 33_333_333, 33_333_333]
+    assert [one["claimed"]["base_units"] for one in data["member_list"]] == earned
+    assert data["paid"]["base_units"] == sum(earned) == data["epoch_list"][0]["paid"]["base_units"]
+
+
+def test_the_page_needs_nothing_else(rehearsed: tuple[Path, dict[str, Any]]) -> None:
+    folder, data = rehearsed
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
+    assert "prefers-color-scheme: dark" in page
+    assert all(one["sentence"].split(" ")[0] in page for one in data["advice"])
+
+
+def test_nothing_is_left(rehearsed: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = rehearsed
+    assert list(folder.glob("psyche-*")) == []  # keys, and the folder of the validator
+    left = read_daemon_file(WorkersFolder.of_state(folder / "s").daemon_pid)
+    assert left is None or not left.is_alive
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--members", "17"), ExitCode.USAGE, "17 members are more than can ever join this run"),
+        (("--epochs", "1", "--steps", "3"), ExitCode.USAGE, "--epochs and --steps exclude each other"),
+        (("--check-share", "101"), ExitCode.USAGE, "--check-share 101 is out of range"),
+        (("--train-seconds", "11"), ExitCode.USAGE, "--train-seconds 11 exceeds max_round_train_time"),
+        (("--faults", "/nonexistent"), ExitCode.USAGE, "Cannot read /nonexistent"),
+    ],
+)
+def test_refusals_start_nothing(tmp_path: Path, options: tuple[str, ...], code: ExitCode, message: str) -> None:
+    done = run(tmp_path, "--config", "configs/minimal.toml", *options)
+    assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+    assert not (tmp_path / "s").exists()

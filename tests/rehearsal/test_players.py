@@ -1,0 +1,143 @@
+"""Whole rehearsals in one process: the players of the members under faults, on the compiled programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from psyche_cli.operations.rehearsal.ground import STARTED_AT
+from psyche_cli.rehearsal.faults import Fault, random_faults
+from tests.rehearsal.players import Theater
+
+RATE = 100 * 10**6
+
+
+def claimed(theater: Theater) -> list[int]:
+    """What each member says to have claimed, in base units."""
+    return [
+        next((int(line["claimed"]) for line in lines if line["type"] == "run_completed"), 0)
+        for lines in theater.lines.values()
+    ]
+
+
+def earned(theater: Theater) -> list[int]:
+    """What the chain credits to each member, in the order of their numbers."""
+    state = theater.cluster.record.state
+    by_wallet = {str(client.id.wallet): client.earned for client in state.clients}
+    return [by_wallet.get(wallet, 0) for wallet in theater.wallets]
+
+
+def test_a_whole_run_goes_as_predicted(tmp_path: Path) -> None:
+    theater = Theater(tmp_path, check_percent=40)
+    assert theater.play() == "reached"
+    record = theater.cluster.record
+    assert [(one.rounds, one.clients_left, one.paid) for one in record.epochs] == [(17, 4, RATE)] * 2
+    assert theater.cluster.now - STARTED_AT == 154
+    assert claimed(theater) == earned(theater) == [RATE // 2] * 4
+    hashes = theater.hashes()
+    assert [*hashes] == [*range(1, 35)]
+    assert all(len(found) == 1 for found in hashes.values())
+    assert len({next(iter(found)) for found in hashes.values()}) == 34
+    assert all(len(one.seen) == 4 for one in record.rounds)
+
+
+def test_the_same_seed_plays_the_same_run(tmp_path: Path) -> None:
+    faults = random_faults(6, members=4, seed=5)
+    plays = [Theater(tmp_path / name, faults=faults, check_percent=50, epochs=1) for name in ("one", "two")]
+    for theater in plays:
+        theater.play()
+    one, other = plays
+    assert one.turns == other.turns
+    assert one.lines == other.lines
+    assert one.cluster.record.state == other.cluster.record.state
+
+
+def test_a_member_that_is_killed_is_dropped_and_earns_nothing(tmp_path: Path) -> None:
+    theater = Theater(tmp_path, faults=(Fault("kill", 2, at_step=5),))
+    assert theater.play() == "reached"
+    record = theater.cluster.record
+    assert theater.dead == {2}
+    assert [(one.clients, one.clients_left) for one in record.epochs] == [(4, 3), (3, 3)]
+    assert earned(theater)[1] == 0
+    assert claimed(theater) == earned(theater)
+    wallet = theater.keys[1]
+    assert [one.step for one in record.rounds if wallet in one.dropped] == [6]
+    assert not any(wallet in one.seen for one in record.rounds if one.step >= 5)
+    assert all(len(found) == 1 for found in theater.hashes().values())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("hang", 1, at_step=5, seconds=40),
+        Fault("partition", 3, at_step=4, seconds=40),
+        Fault("leave", 3, at_step=4, seconds=40),
+        Fault("slow", 4, at_step=4, seconds=60, factor=30.0),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_a_member_that_was_away_is_dropped_and_returns_with_the_same_weights(tmp_path: Path, fault: Fault) -> None:
+    theater = Theater(tmp_path, faults=(fault,))
+    assert theater.play() == "reached"
+    record, wallet = theater.cluster.record, theater.keys[fault.member - 1]
+    assert any(wallet in one.dropped for one in record.rounds if one.epoch == 0)
+    assert record.epochs[1].clients == 4
+    last = record.rounds[-1]
+    assert wallet in last.seen
+    assert all(len(found) == 1 for found in theater.hashes().values())
+    others = [one for number, one in enumerate(earned(theater), 1) if number != fault.member]
+    assert earned(theater)[fault.member - 1] == RATE // 4 < others[0]
+    assert claimed(theater) == earned(theater)
+
+
+def test_a_late_member_joins_the_next_epoch_with_the_weights_of_the_others(tmp_path: Path) -> None:
+    theater = Theater(tmp_path, faults=(Fault("late", 3, at_seconds=30),))
+    assert theater.play() == "reached"
+    record = theater.cluster.record
+    assert [one.clients for one in record.epochs] == [3, 4]
+    steps = [line["step"] for line in theater.lines[3] if line["type"] == "step"]
+    assert steps == [*range(18, 35)]  # it has loaded a checkpoint of the first 17
+    assert all(len(found) == 1 for found in theater.hashes().values())
+
+
+def test_every_lie_is_found_if_all_results_are_checked(tmp_path: Path) -> None:
+    theater = Theater(tmp_path, faults=(Fault("lie", 3, at_step=4, seconds=20),), check_percent=100, epochs=1)
+    assert theater.play() == "reached"
+    record = theater.cluster.record
+    lied = [one.step for one in record.rounds if one.step >= 4 and one.began_at < record.rounds[3].began_at + 20]
+    for number, lines in theater.lines.items():
+        found = {line["step"]: line["left_out"] for line in lines if line["type"] == "step"}
+        assert {step: text for step, text in found.items() if text} == dict.fromkeys(lied, "member-3:wrong-result"), (
+            number
+        )
+    assert all(len(found) == 1 for found in theater.hashes().values())
+
+
+def test_a_run_without_enough_members_is_stuck(tmp_path: Path) -> None:
+    theater = Theater(tmp_path, members=1, faults=(Fault("leave", 1, at_step=0),))
+    assert theater.play() == "stuck"
+    assert theater.cluster.record.epochs == []
+
+
+def test_a_run_whose_workers_have_all_ended_does_not_go_on(tmp_path: Path) -> None:
+    theater = Theater(tmp_path, members=1, faults=(Fault("kill", 1, at_step=3),))
+    assert theater.play() == "no-workers"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_members_agree_under_random_faults(tmp_path: Path, seed: int) -> None:
+    faults = random_faults(5, members=5, seed=seed, last_step=14)
+    theater = Theater(tmp_path, members=5, faults=faults, check_percent=60, epochs=2, seed=seed)
+    end = theater.play()
+    assert end in ("reached", "stuck"), faults
+    assert all(len(found) == 1 for found in theater.hashes().values()), faults
+    killed = {fault.member for fault in faults if fault.kind == "kill" and theater.faults.begun_at(fault) is not None}
+    assert theater.dead == killed
+    for one in theater.cluster.record.rounds:
+        for number in killed:
+            since = min(
+                begun for fault in faults
+                if (fault.kind, fault.member) == ("kill", number) and (begun := theater.faults.begun_at(fault)) is not None
+            )
+            assert one.began_at <= since or theater.keys[number - 1] not in one.seen
