@@ -150,13 +150,13 @@ class Crew:
         return True
 
 
-def configuration(name: str, settings: Iterable[Settings]) -> dict[str, Any]:
-    """The configuration with which the workers are submitted to the daemon."""
+def configuration(name: str, settings: Iterable[Settings], engine: str = "local") -> dict[str, Any]:
+    """The configuration with which the workers are submitted to the daemon, to run on an engine of this name."""
     return {
         "metadata": {
             "run_name": name,
             "worker": {"module": MODULE},
             "workers": [{"worker_id": one.name, "config": {KEY: one.as_json()}} for one in settings],
         },
-        "payload": {},
+        "payload": {"engine": engine},
     }

@@ -16,7 +16,7 @@ import pytest
 from psyche_cli.errors import ExitCode
 from psyche_cli.workers.daemon_file import read_daemon_file
 from psyche_cli.workers.storage.layout import WorkersFolder
-from tests.cli.schema_check import check_document
+from tests.cli.schema_check import check_output
 
 FAULTS = """
 [[fault]]
@@ -54,9 +54,8 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     files = ("--faults", str(folder / "faults.toml"), "--report", str(folder / "report.html"))
     done = run(folder, "--config", "configs/minimal.toml", *options, *files, "--output", "json")
     assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
-    check_document("rehearse", document)
-    return folder, document["data"]
+    assert check_output(("rehearse",), done.stdout) is not None
+    return folder, json.loads(done.stdout)["data"]
 
 
 def test_the_report_agrees_with_the_registry(rehearsed: tuple[Path, dict[str, Any]]) -> None:
@@ -117,6 +116,7 @@ def test_nothing_is_left(rehearsed: tuple[Path, dict[str, Any]]) -> None:
         (("--epochs", "1", "--steps", "3"), ExitCode.USAGE, "--epochs and --steps exclude each other"),
         (("--check-share", "101"), ExitCode.USAGE, "--check-share 101 is out of range"),
         (("--train-seconds", "11"), ExitCode.USAGE, "--train-seconds 11 exceeds max_round_train_time"),
+        (("--engine", "ray"), ExitCode.USAGE, "--engine ray and --ray-address belong together"),
         (("--faults", "/nonexistent"), ExitCode.USAGE, "Cannot read /nonexistent"),
     ],
 )

@@ -125,10 +125,10 @@ def test_a_run_whose_workers_have_all_ended_does_not_go_on(tmp_path: Path) -> No
     assert theater.play() == "no-workers"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_members_agree_under_random_faults(tmp_path: Path, seed: int) -> None:
     faults = random_faults(5, members=5, seed=seed, last_step=14)
-    theater = Theater(tmp_path, members=5, faults=faults, check_percent=60, epochs=2, seed=seed)
+    theater = Theater(tmp_path, members=5, faults=faults, check_percent=60, epochs=1, seed=seed)
     end = theater.play()
     assert end in ("reached", "stuck"), faults
     assert all(len(found) == 1 for found in theater.hashes().values()), faults

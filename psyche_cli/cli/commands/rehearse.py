@@ -89,7 +89,7 @@ def command(
         Literal["local", "ray"], option("--engine", help="Where the workers run: here, or on a Ray cluster.")
     ] = "local",
     ray_address: Annotated[
-        str | None, option("--ray-address", metavar="ADDRESS", help="Address of the Ray cluster, with --engine ray.")
+        str | None, option("--ray-address", metavar="HOST:PORT", help="Address of the Ray cluster, with --engine ray.")
     ] = None,
     seed: Annotated[
         int, option("--seed", metavar="N", help="Seed of everything that is random.", min=0, max=U32_MAX)

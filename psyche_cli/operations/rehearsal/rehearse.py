@@ -186,7 +186,7 @@ def _submitted(
     """The workers, submitted to the daemon. Those that are left in the end are cancelled."""
     name = f"rehearsal of {request.config.source.name}"
     with client.direct() as director:
-        run_id = client.submit(configuration(name, settings)).run.run_id
+        run_id = client.submit(configuration(name, settings, request.engine_name)).run.run_id
         crew = Crew(client, director, run_id, len(settings), environment.clock)
         try:
             yield crew

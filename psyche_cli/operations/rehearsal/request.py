@@ -43,6 +43,11 @@ class Request(NamedTuple):
     report: Path | None = None
     state_folder: Path | None = None
 
+    @property
+    def engine_name(self) -> str:
+        """The name of the engine for the daemon."""
+        return self.engine if self.ray_address is None else f"{self.engine}:{self.ray_address}"
+
     def checked(self) -> Request:
         """The request with all defaults. Raises UsageError."""
         config = self.config.config
@@ -58,6 +63,11 @@ class Request(NamedTuple):
             raise UsageError("--epochs and --steps exclude each other.", hint="Specify one of them.")
         if not 0 <= self.check_percent <= 100:
             raise UsageError(f"--check-share {self.check_percent:g} is out of range.", hint="Use 0 to 100 percent.")
+        if (self.engine == "ray") != (self.ray_address is not None):
+            raise UsageError(
+                "--engine ray and --ray-address belong together.",
+                hint="Specify the address of the cluster, such as --engine ray --ray-address 127.0.0.1:6379.",
+            )
         for option, seconds, key, least in (
             ("--train-seconds", self.train_seconds, "max_round_train_time", 1),
             ("--warmup-seconds", self.warmup_seconds, "warmup_time", 0),
