@@ -424,6 +424,6 @@ def _waiting(view: RunView) -> str:
 
 
 def drawn_keys(seed: str) -> Callable[[], tuple[int, ...]]:
-    """A function that returns the keys of one Bloom filter after the other, which depend only on the seed."""
+    """A function that returns the keys of one Bloom filter at a time, which depend only on the seed."""
     drawing = random.Random(f"Bloom filters {seed}")
     return lambda: struct.unpack("<8Q", drawing.randbytes(64))

@@ -7,7 +7,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500, check=False)
 
 
-def rows(file: Path, query: str) -> list[Sequence[Any]]:
+def rows(file: Path, query: str) -> list[tuple[str, str]]:
     connection = sqlite3.connect(file)
     try:
         return connection.execute(query).fetchall()

@@ -132,12 +132,9 @@ def test_members_agree_under_random_faults(tmp_path: Path, seed: int) -> None:
     end = theater.play()
     assert end in ("reached", "stuck"), faults
     assert all(len(found) == 1 for found in theater.hashes().values()), faults
-    killed = {fault.member for fault in faults if fault.kind == "kill" and theater.faults.begun_at(fault) is not None}
-    assert theater.dead == killed
+    begun = {fault.member: theater.faults.begun_at(fault) for fault in faults if fault.kind == "kill"}
+    since = {number: time for number, time in begun.items() if time is not None}
+    assert theater.dead == since.keys()
     for one in theater.cluster.record.rounds:
-        for number in killed:
-            since = min(
-                begun for fault in faults
-                if (fault.kind, fault.member) == ("kill", number) and (begun := theater.faults.begun_at(fault)) is not None
-            )
-            assert one.began_at <= since or theater.keys[number - 1] not in one.seen
+        for number, time in since.items():
+            assert one.began_at <= time or theater.keys[number - 1] not in one.seen

@@ -81,7 +81,7 @@ def page(data: RehearsalData) -> str:
 def _sections(data: RehearsalData) -> Iterable[str]:
     yield from _list("Advice", [one.sentence for one in data.advice])
     yield "<h2>Course of the run</h2>"
-    yield f'<div class="wide">{_plot(data)}</div>'
+    yield f'<div class="wide">{plot(data)}</div>'
     yield "<h2>Members</h2>"
     yield from _table(
         ["member", "worker", "rounds", "counted", "witnessed", "earned", "predicted", "claimed", "loss", "end"],
@@ -149,7 +149,8 @@ def _round_cells(one: RehearsedRound) -> list[str]:
     ]
 
 
-def _plot(data: RehearsalData) -> str:
+def plot(data: RehearsalData) -> str:
+    """The losses, the results and the durations of the rounds as an SVG document."""
     rounds = data.round_list
     first, last = (f"step {rounds[0].step}", f"step {rounds[-1].step}") if rounds else ("", "")
     nan = float("nan")
