@@ -14,6 +14,7 @@ from scripts.benchmarks import (
     following,
     members,
     programs,
+    registry,
     simulations,
     telemetry,
     training,
@@ -38,6 +39,7 @@ SECTIONS = (
     "following",
     "telemetry",
     "workers",
+    "registry",
 )
 
 
@@ -84,6 +86,8 @@ def main() -> None:
             telemetry.measure(state, table)
         if "workers" in wanted:
             workers.measure(Path(folder, "workers"), table, arguments.repeat)
+        if "registry" in wanted:
+            registry.measure(Path(folder), table)
 
 
 if __name__ == "__main__":
