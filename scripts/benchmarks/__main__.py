@@ -10,6 +10,7 @@ from scripts.benchmarks import (
     commands,
     decoding,
     doors,
+    engines,
     files,
     following,
     members,
@@ -35,6 +36,7 @@ SECTIONS = (
     "simulations",
     "members",
     "training",
+    "engines",
     "validator",
     "following",
     "telemetry",
@@ -76,6 +78,10 @@ def main() -> None:
             members.measure(table)
         if "training" in wanted:
             training.measure(table)
+        if "engines" in wanted:
+            place = Path(folder, "engines")
+            place.mkdir()
+            engines.measure(place, table, arguments.repeat)
         if "validator" in wanted:
             validator.measure(Shell(Path(folder)), table)
         if "following" in wanted:

@@ -30,8 +30,9 @@ LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 HEALTH_CHECKS = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "1000",
-    "RAY_health_check_failure_threshold": "3",
+    "RAY_health_check_timeout_ms": "10000",
+    "RAY_health_check_failure_threshold": "5",
+    "RAY_raylet_start_wait_time_s": "300",
 }
 NODE = {"num_cpus": 4, "include_dashboard": False, "node_ip_address": LOOPBACK, "object_store_memory": 80 * 2**20}
 

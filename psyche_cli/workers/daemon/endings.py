@@ -29,6 +29,7 @@ class Endings:
         self._site = site
         self._ended = ended
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._recording: set[asyncio.Task[None]] = set()
 
     @property
     def ending(self) -> frozenset[Key]:
@@ -46,11 +47,21 @@ class Endings:
 
     async def wait(self) -> None:
         """Wait until all workers that are being ended have ended."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        while waiting := [*self._tasks.values(), *self._recording]:
+            await asyncio.wait(waiting)
 
     async def record(self, worker: Worker, condition: Exited | Lost, event: str = "", reason: str = "") -> None:
-        """Record the end of a worker, of which no process is left. ``event`` is why it was ended, if it was."""
+        """Record the end of a worker, of which no process is left. ``event`` is why it was ended, if it was.
+
+        A daemon that ends finishes this: what the engine keeps about the worker would otherwise stay, such as its place
+        on a cluster.
+        """
+        task = asyncio.create_task(self._record(worker, condition, event, reason))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+        await asyncio.shield(task)
+
+    async def _record(self, worker: Worker, condition: Exited | Lost, event: str, reason: str) -> None:
         site, (run_id, worker_id) = self._site, key_of(worker)
         run = await site.book.read(lambda registry: registry.run(run_id))
         assert worker.handle is not None
