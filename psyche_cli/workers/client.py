@@ -11,13 +11,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from threading import Thread
+from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from psyche_cli.errors import (
@@ -73,6 +74,7 @@ class DaemonClient:
     def __init__(self, folder: WorkersFolder, *, start: bool) -> None:
         self._folder = folder
         self._start = start
+        self._lock = RLock()
         self._channel: grpc.Channel | None = None
         self._stub: WorkerServiceStub | None = None
         self._known: DaemonFile | None = None
@@ -85,6 +87,10 @@ class DaemonClient:
 
     def open(self) -> None:
         """Connect to the daemon, and start it if that is wanted. Raises DaemonUnavailable."""
+        with self._lock:
+            self._open()
+
+    def _open(self) -> None:
         found = read_daemon_file(self._folder.daemon_pid)
         if found is None or not found.is_alive:
             found = self._started()
@@ -103,9 +109,10 @@ class DaemonClient:
 
     def close(self) -> None:
         """Close the connection."""
-        if self._channel is not None:
-            self._channel.close()
-        self._channel = self._stub = self._known = None
+        with self._lock:
+            if self._channel is not None:
+                self._channel.close()
+            self._channel = self._stub = self._known = None
 
     @property
     def daemon(self) -> DaemonFile | None:
@@ -214,41 +221,51 @@ class DaemonClient:
 
     def stub(self) -> WorkerServiceStub:
         """The stub of the daemon, which is connected first if necessary."""
-        if self._stub is None:
-            self.open()
-        assert self._stub is not None
-        return self._stub
+        with self._lock:
+            if self._stub is None:
+                self._open()
+            assert self._stub is not None
+            return self._stub
 
     def _call(self, call: Callable[[WorkerServiceStub, dict[str, Any]], _Answer], *, again: bool = True) -> _Answer:
         import grpc
 
-        try:
-            return call(self.stub(), self.call_options(_CALL_SECONDS))
-        except grpc.RpcError as error:
-            if not again or error.code().name not in _UNREACHED:
-                raise self.error_of(error) from None
-        self.open()
-        with self._errors():
-            return call(self.stub(), self.call_options(_CALL_SECONDS))
+        until = time.monotonic() + (_CONNECT_SECONDS if again else 0)
+        while True:
+            try:
+                return call(self.stub(), self.call_options(_CALL_SECONDS))
+            except (grpc.RpcError, ValueError) as error:
+                self._prepare_again(error, until)
 
     def _stream(
         self, call: Callable[[WorkerServiceStub, dict[str, Any]], Iterator[_Answer]], seconds: float | None = None
     ) -> Iterator[_Answer]:
-        with self._errors():
-            answers: Any = call(self.stub(), self.call_options(seconds))
-            try:
-                yield from answers
-            finally:
-                answers.cancel()
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
         import grpc
 
-        try:
-            yield
-        except grpc.RpcError as error:
+        until = time.monotonic() + _CONNECT_SECONDS
+        while True:
+            answers: Any = None
+            try:
+                answers = call(self.stub(), self.call_options(seconds))
+                for answer in answers:
+                    until = 0.0  # what was received is not received again
+                    yield answer
+                return
+            except (grpc.RpcError, ValueError) as error:
+                self._prepare_again(error, until)
+            finally:
+                if answers is not None:
+                    answers.cancel()
+
+    def _prepare_again(self, error: grpc.RpcError | ValueError, until: float) -> None:
+        """Connect to the next daemon after a call that failed. Raises the error if that is of no use."""
+        if isinstance(error, ValueError):  # another thread has closed the channel, to connect to the next daemon
+            if time.monotonic() > until:
+                raise DaemonUnavailable("The worker daemon does not respond.") from None
+        elif error.code().name not in _UNREACHED or time.monotonic() > until:
             raise self.error_of(error) from None
+        time.sleep(_PAUSE_SECONDS)
+        self.open()
 
     def error_of(self, error: grpc.RpcError) -> PsycheError:
         """The error of this package for a failed call."""
@@ -281,6 +298,13 @@ class DaemonClient:
             raise DaemonUnavailable("No worker daemon runs.", hint="Start it with: psyche-cli workers daemon")
         contract.require_grpc()
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Clients that need a daemon at the same time start only one.
+        with (self._folder.path / "start.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = read_daemon_file(self._folder.daemon_pid)
+            return found if found is not None and found.is_alive else self._start_process(log)
+
+    def _start_process(self, log: Path) -> DaemonFile:
         command = [sys.executable, "-m", "psyche_cli.workers.daemon", str(self._folder.path.parent), "--on-demand"]
         with log.open("ab") as output:
             process = subprocess.Popen(

@@ -142,6 +142,8 @@ class Director:
             return None if reached and isinstance(failure, DaemonUnavailable) else failure
         except PsycheError as error:
             return error
+        except ValueError:  # another thread has connected to the next daemon
+            return None
         finally:
             outgoing.close()
         return None
