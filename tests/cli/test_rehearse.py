@@ -113,7 +113,6 @@ def test_nothing_is_left(rehearsed: tuple[Path, dict[str, Any]]) -> None:
     [
         (("--members", "17"), ExitCode.USAGE, "17 members are more than can ever join this run"),
         (("--epochs", "1", "--steps", "3"), ExitCode.USAGE, "--epochs and --steps exclude each other"),
-        (("--check-share", "101"), ExitCode.USAGE, "--check-share 101 is out of range"),
         (("--train-seconds", "11"), ExitCode.USAGE, "--train-seconds 11 exceeds max_round_train_time"),
         (("--engine", "ray"), ExitCode.USAGE, "--engine ray and --ray-address belong together"),
         (("--faults", "/nonexistent"), ExitCode.USAGE, "Cannot read /nonexistent"),

@@ -47,13 +47,15 @@ def command(
         Path | None, option("--faults", metavar="FILE", help="What goes wrong, with which member and when (TOML).")
     ] = None,
     check_share: Annotated[
-        float,
+        int,
         option(
             "--check-share",
             metavar="PERCENT",
             help="Share of the results that two other members compute too, to find members that lie.",
+            min=0,
+            max=100,
         ),
-    ] = 25.0,
+    ] = 25,
     train_seconds: Annotated[
         int | None,
         option(
