@@ -110,7 +110,7 @@ READY > EXECUTING | first telemetry | worker |
 READY > TERMINATED | worker exits | worker | exit-code-0 not-cancel-requested
 EXECUTING > TERMINATED | worker exits | worker | exit-code-0 not-cancel-requested
 HANDSHAKE > FAULTED | start failed | dispatcher | not-cancel-requested
-HANDSHAKE > FAULTED | no hand-shake | daemon | hand-shake-late group-gone not-cancel-requested
+HANDSHAKE > FAULTED | no handshake | daemon | handshake-late group-gone not-cancel-requested
 HANDSHAKE > FAULTED | worker exits | daemon | not-cancel-requested
 READY > FAULTED | worker exits | daemon | not-exit-code-0 not-cancel-requested
 EXECUTING > FAULTED | worker exits | daemon | not-exit-code-0 not-cancel-requested

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from psyche_cli.workers.client import DaemonClient
 from psyche_cli.workers.director import Director
 from psyche_cli.workers.pace import Pace
 from psyche_cli.workers.service import worker_pb2
 from tests.workers.daemons import PATIENCE, Daemon, configuration, daemon, run_reaching, wait_until
-
-
-@pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with daemon(tmp_path_factory.mktemp("state")) as running:
-        yield running
 
 
 def reports(director: Director, number: int) -> list[tuple[str, worker_pb2.Report]]:

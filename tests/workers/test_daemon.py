@@ -9,7 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,6 @@ from psyche_cli.workers.service.worker_pb2_grpc import (
 )
 from psyche_cli.workers.storage.layout import WorkersFolder
 from tests.workers.daemons import Daemon, configuration, daemon, is_alive, noted, run_reaching, wait_until
-
-
-@pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with daemon(tmp_path_factory.mktemp("state")) as running:
-        yield running
 
 
 def test_the_same_configuration_is_the_same_run(one: Daemon) -> None:

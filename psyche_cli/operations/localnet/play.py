@@ -51,7 +51,7 @@ def play_run(session: Session, clock: Clock, run_id: str, options: PlayOptions) 
     first = look_at(session.rpc, instance, programs=session.programs)[0]
     goal = _goal(first, options)
     _require_possible(run_id, first, goal)
-    count = options.clients or first.account.config["init_min_clients"]
+    count = first.account.config["init_min_clients"] if options.clients is None else options.clients
     if options.habits.absent > count:
         raise UsageError(f"--absent {options.habits.absent} is more than the {count} members (--clients).")
     crowd = Crowd(
@@ -149,8 +149,8 @@ def _details(data: PlayedData, last: RunNow, claims: list[Claimed]) -> tuple[tup
     ]
     if data.already_so:
         return tuple(rows)
-    sent = ", ".join(f"{one.sent} {one.kind}" for one in data.transactions if one.sent)
-    refused = ", ".join(f"{one.refused} {one.kind}" for one in data.transactions if one.refused)
+    sent = ", ".join(f"{one.sent} {one.kind}" for one in data.transactions if one.sent > 0)
+    refused = ", ".join(f"{one.refused} {one.kind}" for one in data.transactions if one.refused > 0)
     rows += [
         ("rounds played", str(data.rounds)),
         ("cluster time", f"{data.seconds} s"),

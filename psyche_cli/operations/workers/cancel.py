@@ -27,7 +27,7 @@ def cancel_run(workers: OpenWorkers, run_id: str, *, timeout: int) -> OperationR
     with connect(workers.folder.path.parent) as daemon:
         daemon.cancel(run_id)
         run = workers.registry.run(run_id)
-        if timeout and run.finished_at is None:
+        if timeout > 0 and run.finished_at is None:
             try:
                 daemon.wait_for_end(run_id, timeout)
             except DaemonError as error:

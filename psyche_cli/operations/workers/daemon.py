@@ -39,7 +39,7 @@ def run_daemon(
     folder = WorkersFolder.of_state((state_dir or environment.state_folder).absolute())
 
     def publish(ready: Ready) -> None:
-        more = f", {_workers(ready.adopted)} adopted" if ready.adopted else ""
+        more = f", {_workers(ready.adopted)} adopted" if ready.adopted > 0 else ""
         data = DaemonReadyData(
             address=ready.file.address,
             pid=os.getpid(),
@@ -53,7 +53,7 @@ def run_daemon(
         )
 
     outcome = serve(DaemonOptions(folder, address, gpus), publish)
-    left = f" {_workers(outcome.left)} continue; the next daemon adopts them." if outcome.left else ""
+    left = f" {_workers(outcome.left)} continue; the next daemon adopts them." if outcome.left > 0 else ""
     environment.progress(f"The worker daemon has stopped.{left}")
 
 

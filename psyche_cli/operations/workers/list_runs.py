@@ -28,7 +28,7 @@ def list_worker_runs(workers: OpenWorkers, *, open_only: bool = False, limit: in
     left_out = len(runs) - len(shown)
     free = sum(slot.run_id is None for slot in found.slots)
     count = sum(run.finished_at is None for run in runs)
-    older = f" Not listed: {left_out} older." if left_out else ""
+    older = f" Not listed: {left_out} older." if left_out > 0 else ""
     total = (
         f"{len(runs)} run{'' if len(runs) == 1 else 's'} of workers, {count} open."
         if not open_only

@@ -28,7 +28,7 @@ def last_log_lines(
     path = workers.run_folder(run_id).log(worker.worker_id, stream)
     reader = LogReader(path)
     found = reader.last(lines)
-    found = (found + reader.more(whole=True))[-lines:] if lines else []
+    found = (found + reader.more(whole=True))[-lines:] if lines > 0 else []
     return PlainText(
         "\n".join(line.expandtabs() for line in found),
         WorkersLogsData(run_id=run_id, worker_id=worker.worker_id, stream=stream, path=str(path), lines=found),

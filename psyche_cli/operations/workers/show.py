@@ -77,7 +77,7 @@ def _body(workers: Sequence[Worker], history: Sequence[Move], columns: int) -> l
             lines += ["", f"{one.worker_id} failed: {one.reason}"]
             lines += [f"  {line}"[:columns] for line in one.error_lines[-_MOST_LINES:]]
     left_out = max(len(history) - _MOST_MOVES, 0)
-    lines += ["", "History:", *([f"  {left_out} earlier transitions"] if left_out else [])]
+    lines += ["", "History:", *([f"  {left_out} earlier transitions"] if left_out > 0 else [])]
     for move in history[left_out:]:
         source = f"{move.source} -> " if move.source else ""
         lines.append(f"  {iso_time(move.at)}  {move.worker_id}: {source}{move.target} ({move.event})"[:columns])
