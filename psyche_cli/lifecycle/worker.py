@@ -22,7 +22,7 @@ REGISTERED: Final = "RegisterWorker"
 TELEMETRY: Final = "first telemetry"
 EXITED: Final = "worker exits"
 LOST: Final = "worker lost"
-NOT_REGISTERED: Final = "no hand-shake"
+NOT_REGISTERED: Final = "no handshake"
 NOT_HEARD: Final = "no heartbeat"
 CANCELLED: Final = "CancelRun"
 RESTARTED: Final = "daemon restarted"
@@ -68,7 +68,7 @@ CONDITIONS = (
     Condition("exit-code-0", "the exit code is 0"),
     Condition("silent", f"there was neither a call nor telemetry for {SILENCE_SECONDS:.0f} seconds"),
     Condition(
-        "hand-shake-late", f"the worker was started {HANDSHAKE_SECONDS:.0f} seconds ago and has not registered yet"
+        "handshake-late", f"the worker was started {HANDSHAKE_SECONDS:.0f} seconds ago and has not registered yet"
     ),
     Condition("cancel-requested", "the user has requested that the run be cancelled"),
     Condition("group-gone", "no process of the worker's process group is left"),
@@ -121,7 +121,7 @@ WORKER = Machine(
             requires=("capabilities-accepted",),
             effect="The worker receives a session token.",
         ),
-        _end("HANDSHAKE", "FAULTED", NOT_REGISTERED, requires=("hand-shake-late", "group-gone")),
+        _end("HANDSHAKE", "FAULTED", NOT_REGISTERED, requires=("handshake-late", "group-gone")),
         _end("HANDSHAKE", "FAULTED", EXITED, more="With code 0 as well: it has not registered."),
         Transition("READY", "EXECUTING", TELEMETRY, _WORKER, "state machine"),
         *(_end(state, "TERMINATED", EXITED, _WORKER, requires=("exit-code-0",)) for state in ("READY", "EXECUTING")),

@@ -83,7 +83,7 @@ class Reader:
         return [worker for worker, limits in self._running_with_limits() if is_silent(worker, limits, at)]
 
     def late(self, at: float) -> list[Worker]:
-        """The workers whose hand-shake has not come in time at a time."""
+        """The workers whose handshake has not come in time at a time."""
         return [worker for worker, limits in self._running_with_limits() if is_late(worker, limits, at)]
 
     def history(self, run_id: str) -> list[Move]:

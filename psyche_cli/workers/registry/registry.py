@@ -245,7 +245,7 @@ class Registry(Reader):
         own = {
             "cancel-requested": run.cancel_requested_at is not None,
             "silent": is_silent(worker, limits, at),
-            "hand-shake-late": is_late(worker, limits, at),
+            "handshake-late": is_late(worker, limits, at),
             "slots-free": event == STARTED,
         }
         held = {*(name for name in facts if name not in own), *(name for name, holds in own.items() if holds)}
