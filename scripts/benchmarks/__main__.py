@@ -16,6 +16,7 @@ from scripts.benchmarks import (
     members,
     programs,
     registry,
+    rehearsals,
     simulations,
     telemetry,
     training,
@@ -42,6 +43,7 @@ SECTIONS = (
     "telemetry",
     "workers",
     "registry",
+    "rehearse",
 )
 
 
@@ -94,6 +96,8 @@ def main() -> None:
             workers.measure(Path(folder, "workers"), table, arguments.repeat)
         if "registry" in wanted:
             registry.measure(Path(folder), table)
+        if "rehearse" in wanted:
+            rehearsals.measure(Path(folder, "rehearse"), table)
 
 
 if __name__ == "__main__":

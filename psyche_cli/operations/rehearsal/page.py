@@ -40,7 +40,9 @@ td.long { white-space: normal; min-width: 220px; }
 li { margin: 4px 0; overflow-wrap: anywhere; }
 code { overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--soft); }
-svg { display: block; width: 100%; min-width: 640px; height: auto; }
+.wide:focus-visible { outline: 2px solid var(--line); }
+svg { display: block; width: 100%; height: auto; }
+@media (max-width: 600px) { svg text { font-size: 21px; } }
 svg rect[width="100%"] { fill: var(--page); }
 svg text { fill: var(--text); }
 svg line { stroke: var(--rule); }
@@ -48,6 +50,7 @@ svg polyline { stroke: var(--line); }
 @media print { body { max-width: none; } details > * { display: block; } }
 """
 _SHORT_HASH: Final = 12
+_LONG: Final = 24
 
 
 def page(data: RehearsalData) -> str:
@@ -81,7 +84,7 @@ def page(data: RehearsalData) -> str:
 def _sections(data: RehearsalData) -> Iterable[str]:
     yield from _list("Advice", [one.sentence for one in data.advice])
     yield "<h2>Course of the run</h2>"
-    yield f'<div class="wide">{plot(data)}</div>'
+    yield plot(data)
     yield "<h2>Members</h2>"
     yield from _table(
         ["member", "worker", "rounds", "counted", "witnessed", "earned", "predicted", "claimed", "loss", "end"],
@@ -100,7 +103,7 @@ def _sections(data: RehearsalData) -> Iterable[str]:
             ]
             for one in data.member_list
         ],
-        long=("end",),
+        words=("worker", "end"),
     )
     yield "<h2>Epochs, beside the prediction</h2>"
     yield from _table(
@@ -120,7 +123,7 @@ def _sections(data: RehearsalData) -> Iterable[str]:
             ]
             for one in data.epoch_list
         ],
-        long=("end",),
+        words=("end",),
     )
     yield from _list("Faults", list(fault_lines(data)))
     yield from _list("Lies", list(lie_lines(data)))
@@ -129,7 +132,7 @@ def _sections(data: RehearsalData) -> Iterable[str]:
     yield from _table(
         ["step", "epoch", "after", "lasts", "sequences", "clients", "counted", "loss", "weights", "missing results"],
         [_round_cells(one) for one in data.round_list],
-        long=("missing results",),
+        words=("missing results",),
     )
     yield "</details>"
 
@@ -162,18 +165,21 @@ def plot(data: RehearsalData) -> str:
     return svg_plot(panels, title="Rounds", description=summary(data))
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, long: Sequence[str] = ()) -> Iterable[str]:
-    yield '<div class="wide"><table><thead><tr>'
-    yield "".join(f'<th scope="col"{_class(name in long)}>{_text(name)}</th>' for name in headings)
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> Iterable[str]:
+    yield '<div class="wide" tabindex="0"><table><thead><tr>'
+    yield "".join(f'<th scope="col"{_class(name, words)}>{_text(name)}</th>' for name in headings)
     yield "</tr></thead><tbody>"
     for row in rows:
         cells = zip(headings, row, strict=True)
-        yield "<tr>" + "".join(f"<td{_class(name in long)}>{_text(cell)}</td>" for name, cell in cells) + "</tr>"
+        yield "<tr>" + "".join(f"<td{_class(name, words, cell)}>{_text(cell)}</td>" for name, cell in cells) + "</tr>"
     yield "</tbody></table></div>"
 
 
-def _class(is_long: bool) -> str:
-    return ' class="text long"' if is_long else ""
+def _class(name: str, words: Sequence[str], cell: str = "") -> str:
+    """The class of a cell: text is aligned left, and wrapped if it is long."""
+    if name not in words:
+        return ""
+    return ' class="text long"' if len(cell) > _LONG else ' class="text"'
 
 
 def _list(title: str, sentences: Sequence[str]) -> Iterable[str]:

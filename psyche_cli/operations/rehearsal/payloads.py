@@ -77,6 +77,15 @@ class Lie:
     rounds_planned: Annotated[Unsigned, "Rounds in which it was to lie and had a result."]
     sequences: Annotated[Unsigned, "Sequences whose results were left out."]
     paid: Annotated[CollateralAmount, "Rewards of the epochs in which it lied: the program pays them all the same."]
+    paid_for_lies: Annotated[
+        CollateralAmount,
+        "The part of them for the rounds in which it lied, if all rounds of an epoch are worth the same.",
+    ]
+    slashed: Annotated[CollateralAmount, "What the program slashed: nothing without a slashing rate."]
+    spoiled_steps: Annotated[
+        Unsigned,
+        "Steps whose weights would contain a false result if nothing was checked: those from its first lie on.",
+    ]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from psyche_cli.operations.rehearsal.payloads import (
 )
 from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.rewards.payloads import CollateralAmount
+from psyche_cli.protocol.accounts.coordinator_parts import PendingClient
 from psyche_cli.rehearsal.crew import Told
 from psyche_cli.rehearsal.record import RoundRecord
 from psyche_cli.rehearsal.settings import number_of
@@ -168,9 +169,13 @@ class Findings:
 
     def earned(self, number: int) -> int:
         """What a member has earned since the start, in base units."""
+        return self._gained(number, lambda client: client.earned)
+
+    def _gained(self, number: int, points: Callable[[PendingClient], int]) -> int:
+        """By how much points of a member have grown since the start."""
         wallet = self._evidence.wallets[number - 1]
         before, now = (
-            next((client.earned for client in state.clients if client.id.signer == wallet), 0)
+            next((points(client) for client in state.clients if client.id.signer == wallet), 0)
             for state in (self._record.first, self._record.state)
         )
         return now - before
@@ -218,9 +223,9 @@ class Findings:
         for number in sorted({*steps, *planned}):
             wallet = self._evidence.wallets[number - 1]
             told = [one for one in self._record.all_rounds if wallet in one.seen and self._was_lying(number, one)]
-            epochs = {one.epoch for one in self._record.all_rounds if one.step in steps[number]} | {
-                one.epoch for one in told
-            }
+            lied = [one for one in self._record.all_rounds if one.step in steps[number] or one in told]
+            epochs = Counter(one.epoch for one in lied)
+            spoiled = [one for one in self._record.all_rounds if one.seen and lied and one.step >= lied[0].step]
             yield Lie(
                 member=number,
                 steps=tuple(steps[number]),
@@ -228,6 +233,14 @@ class Findings:
                 rounds_planned=len(told),
                 sequences=sum(self._share(number, one) for one in self._record.all_rounds if one.step in steps[number]),
                 paid=self.amount(sum(self._paid(number, epoch) for epoch in epochs)),
+                paid_for_lies=self.amount(
+                    sum(
+                        self._paid(number, epoch) * rounds // sum(one.epoch == epoch for one in self._record.all_rounds)
+                        for epoch, rounds in epochs.items()
+                    )
+                ),
+                slashed=self.amount(self._gained(number, lambda client: client.slashed)),
+                spoiled_steps=len(spoiled),
             )
 
     def _was_lying(self, number: int, one: RoundRecord) -> bool:

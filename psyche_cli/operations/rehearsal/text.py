@@ -160,7 +160,11 @@ def _missing(data: RehearsalData) -> Iterator[str]:
 def lie_lines(data: RehearsalData) -> Iterator[str]:
     """The members that lied, and what that cost, each in a sentence."""
     for one in data.lies:
-        cost = f"The epochs in which it lied paid it {amount_text(one.paid)}."
+        cost = (
+            f"The epochs in which it lied paid it {amount_text(one.paid)}, {amount_text(one.paid_for_lies)} of that "
+            f"for the rounds in which it lied, and it was slashed {amount_text(one.slashed)}. Without checks, the "
+            f"weights of {one.spoiled_steps:,} steps would contain false results."
+        )
         if one.steps:
             steps = ", ".join(map(str, one.steps[:10])) + (", ..." if len(one.steps) > 10 else "")
             times = "once" if len(one.steps) == 1 else f"{len(one.steps)} times"
