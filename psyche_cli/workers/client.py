@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import time
@@ -297,16 +298,17 @@ class DaemonClient:
         if not self._start:
             raise DaemonUnavailable("No worker daemon runs.", hint="Start it with: psyche-cli workers daemon")
         contract.require_grpc()
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._folder.path, log.parent):  # with parents=True, the mode is only that of the last one
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Clients that need a daemon at the same time start only one.
-        with (self._folder.path / "start.lock").open("a") as lock:
+        with open(self._folder.path / "start.lock", "a", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             found = read_daemon_file(self._folder.daemon_pid)
             return found if found is not None and found.is_alive else self._start_process(log)
 
     def _start_process(self, log: Path) -> DaemonFile:
         command = [sys.executable, "-m", "psyche_cli.workers.daemon", str(self._folder.path.parent), "--on-demand"]
-        with log.open("ab") as output:
+        with open(log, "ab", opener=_private) as output:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
             )
@@ -322,6 +324,10 @@ class DaemonClient:
                 break
             time.sleep(_PAUSE_SECONDS)
         raise DaemonUnavailable("The worker daemon cannot be started.", hint=f"Its log is {log}.", log=str(log))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 _DEADLINE: Final = "deadline_exceeded"

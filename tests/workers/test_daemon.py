@@ -142,10 +142,44 @@ def test_files_are_private_and_the_log_has_no_secrets(one: Daemon, tmp_path: Pat
     assert token not in one.log
     assert "horse" not in one.log
     assert run.run_id in one.log
-    for path in one.folder.path.rglob("*"):
+    assert_private(one.folder)
+
+
+def test_the_files_of_one_that_was_started_on_demand_are_private(tmp_path: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        with connect(tmp_path) as client:
+            assert_private(WorkersFolder.of_state(tmp_path))
+            client.stop()
+    finally:
+        os.umask(mask)
+
+
+def assert_private(folder: WorkersFolder) -> None:
+    for path in (folder.path, *folder.path.rglob("*")):
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode & 0o077 == 0 or path.is_socket(), (path, oct(mode))
-    assert stat.S_IMODE(one.folder.path.stat().st_mode) == 0o700
+
+
+CLOCK = """
+import pathlib, time
+real, advance = time.time, pathlib.Path(__file__).with_name("advance")
+time.time = lambda: real() + (7200.0 if advance.exists() else 0.0)
+"""
+
+
+def test_no_worker_counts_as_silent_because_the_clock_was_set(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CLOCK)
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent.parent)])
+    with daemon(tmp_path / "state", variables={"PYTHONPATH": path}) as running, running.client() as client:
+        limits = {"grace_seconds": 0.1}
+        quiet = client.submit(configuration({"hang": True}, limits=limits)).run  # gives no sign of life after the jump
+        run_reaching(client, quiet.run_id, "READY")
+        (tmp_path / "advance").touch()
+        later = client.submit(configuration({"steps": 1}, limits=limits)).run
+        assert client.wait_for_end(later.run_id).submitted_at > quiet.submitted_at + 7000
+        [same] = client.list_runs(quiet.run_id)
+        assert same.status == "READY"
 
 
 def test_a_second_daemon_is_refused(one: Daemon) -> None:

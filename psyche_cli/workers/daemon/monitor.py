@@ -7,6 +7,7 @@ from typing import Final
 
 from psyche_cli.errors import EngineUnavailable, PsycheError
 from psyche_cli.lifecycle.worker import CANCELLED, LOST, NOT_HEARD, NOT_REGISTERED, NOT_STARTED
+from psyche_cli.workers.daemon.attention import Attention
 from psyche_cli.workers.daemon.dispatcher import Dispatcher
 from psyche_cli.workers.daemon.endings import Endings
 from psyche_cli.workers.daemon.housekeeping import limit_logs_of_running
@@ -30,7 +31,7 @@ class Monitor:
         self._dispatcher = dispatcher
         self._endings = endings
         self._wanted = asyncio.Event()
-        self._started_at = site.now()
+        self._attention = Attention(site.now())
         self._unreachable: set[str] = set()
 
     def wake(self) -> None:
@@ -42,7 +43,7 @@ class Monitor:
         polls = 0
         while True:
             try:
-                await self._look()
+                await self._look_with_attention()
                 polls += 1
                 if polls % _PUBLISH_EVERY == 0:
                     await self._site.book.publish_all()
@@ -56,6 +57,13 @@ class Monitor:
                 continue
             finally:
                 self._wanted.clear()
+
+    async def _look_with_attention(self) -> None:
+        self._attention.begin(self._site.now())
+        try:
+            await self._look()
+        finally:
+            self._attention.end(self._site.now())
 
     async def _look(self) -> None:
         now = self._site.now()
@@ -91,10 +99,12 @@ class Monitor:
             await self._site.book.publish(worker.run_id)
         if run.cancel_requested_at is not None:
             self._endings.begin(worker, run, CANCELLED, limits.grace)
-        elif is_late and self._site.now() - self._started_at >= limits.handshake:
+        elif is_late and self._attention.lasts(limits.handshake):
             reason = f"It did not register within {limits.handshake:g} seconds."
             self._endings.begin(worker, run, NOT_REGISTERED, limits.grace, reason)
-        elif is_silent and worker.state != "HANDSHAKE":  # there, the other limit applies
+        elif worker.state == "HANDSHAKE":  # the other limit applies
+            return
+        elif is_silent and self._attention.lasts(limits.silence):
             reason = f"It gave no sign of life for {limits.silence:g} seconds."
             self._endings.begin(worker, run, NOT_HEARD, limits.grace, reason)
 

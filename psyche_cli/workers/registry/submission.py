@@ -60,6 +60,7 @@ def parse_submission(text: str | bytes) -> Submission:
         if isinstance(metadata, dict):
             value["metadata"] = {key: part for key, part in metadata.items() if key != "run_id"}
         config = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is JSON, but no character
     except (ValueError, RecursionError) as error:
         raise _invalid("", "is not valid JSON") from error
     metadata = _object(value.get("metadata"), "metadata")

@@ -88,6 +88,8 @@ def test_evaluation_runs(config: dict[str, Any], is_evaluation: bool) -> None:
         ("{}", "metadata"),
         ("[" * 100_000, ""),
         ('{"metadata": NaN}', ""),
+        (r'{"metadata": {"run_name": "\ud800", "worker": {"module": "a"}}}', ""),
+        (r'{"metadata": {"worker": {"module": "a", "config": {"\udfff": 1}}}}', ""),
         (f'{{"a": "{"x" * MOST_BYTES}"}}', ""),
         (of(), "metadata.worker"),
         (of(worker=[]), "metadata.worker"),
