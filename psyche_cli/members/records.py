@@ -17,7 +17,7 @@ _KEYS = 8
 
 
 class WitnessFigures(NamedTuple):
-    """What a witness tells about its own training of a round.
+    """What a witness reports about its own training of a round.
 
     ``bandwidth_per_sec`` is in bytes. ``evals`` are at most 8 results by names of at most 32 bytes.
     """

@@ -22,7 +22,7 @@ MODULE: Final = "psyche_cli.rehearsal.worker"
 _ENDED: Final = frozenset(("TERMINATED", "FAULTED", "CANCELLED"))
 
 
-class Told(NamedTuple):
+class RoundTelemetry(NamedTuple):
     """The telemetry of a worker about a round: numbers and texts by name. ``step`` is the step that it trained."""
 
     member: int
@@ -103,10 +103,10 @@ class Crew:
         late, self._late = self._late, {}
         return late
 
-    def told(self) -> list[Told]:
+    def telemetry(self) -> list[RoundTelemetry]:
         """All telemetry of the workers so far, in the order in which the daemon received it."""
         return [
-            Told(number_of(step.worker_id), step.step, dict(step.values), dict(step.texts))
+            RoundTelemetry(number_of(step.worker_id), step.step, dict(step.values), dict(step.texts))
             for delivery in self._client.steps(self.run_id)
             for step in delivery.steps
         ]

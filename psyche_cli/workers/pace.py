@@ -1,4 +1,4 @@
-"""How fast a worker may go: what its owner has told it with control events."""
+"""How fast a worker may go: what its owner has requested with control events."""
 
 from __future__ import annotations
 

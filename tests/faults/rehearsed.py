@@ -225,7 +225,9 @@ def _wrong_presence(plan: Plan, found: Rehearsed, number: int) -> Iterator[str]:
     for fault in own:
         if fault.kind == "kill" and (began := _begun(found, fault)) is not None:
             late = [
-                told.step for told in found.evidence.told if told.member == number and _began(rounds, told.step) > began
+                line.step
+                for line in found.evidence.telemetry
+                if line.member == number and _began(rounds, line.step) > began
             ]
             if late:
                 yield f"it reported the steps {late}, which began after it was killed"
@@ -282,8 +284,8 @@ def _wrong_lies(plan: Plan, found: Rehearsed) -> Iterator[str]:
 
 
 def _is_concluded(found: Rehearsed, record: RoundRecord) -> bool:
-    """Whether a member has told what it concludes from a round."""
-    return any(told.step == record.step for told in found.evidence.told)
+    """Whether a member has reported what it concludes from a round."""
+    return any(line.step == record.step for line in found.evidence.telemetry)
 
 
 def _lies(found: Rehearsed, plan: Plan, number: int, record: RoundRecord) -> bool:

@@ -72,7 +72,7 @@ def _on_epochs(request: Request, findings: Findings) -> Iterator[AdviceData]:
             yield AdviceData(
                 "config.epoch_time",
                 f"Only {rounds / seconds:.0%} of the time was spent in rounds; the rest is waiting, warmup and "
-                "cooldown. A larger epoch_time has more rounds per epoch.",
+                "cooldown. With a larger epoch_time, an epoch has more rounds.",
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from psyche_cli.model.simulation.engine import Simulation
-from psyche_cli.rehearsal.crew import Told
+from psyche_cli.rehearsal.crew import RoundTelemetry
 from psyche_cli.rehearsal.faults import Fault, FaultsSeen
 from psyche_cli.rehearsal.record import RunRecord
 
@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
     record: RunRecord
     wallets: Sequence[bytes]
     workers: Mapping[int, WorkerEnd]
-    told: Sequence[Told]
+    telemetry: Sequence[RoundTelemetry]
     evaluations: Mapping[int, float]
     claimed: Mapping[int, int]
     prediction: Simulation

@@ -121,7 +121,7 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
             record=cluster.record,
             wallets=keys,
             workers=_ends(crew, run),
-            told=crew.told(),
+            telemetry=crew.telemetry(),
             evaluations=crew.evaluations(),
             claimed=_claimed(rpc, wallets),
             prediction=prediction,

@@ -19,7 +19,7 @@ from psyche_cli.operations.rehearsal.payloads import (
 from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.protocol.accounts.coordinator_parts import PendingClient
-from psyche_cli.rehearsal.crew import Told
+from psyche_cli.rehearsal.crew import RoundTelemetry
 from psyche_cli.rehearsal.record import RoundRecord
 from psyche_cli.rehearsal.settings import number_of
 
@@ -59,16 +59,16 @@ class Findings:
     # --- telemetry ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def told(self) -> Mapping[int, Sequence[Told]]:
+    def telemetry(self) -> Mapping[int, Sequence[RoundTelemetry]]:
         """The telemetry by step."""
-        found: dict[int, list[Told]] = defaultdict(list)
-        for one in self._evidence.told:
+        found: dict[int, list[RoundTelemetry]] = defaultdict(list)
+        for one in self._evidence.telemetry:
             found[one.step].append(one)
         return found
 
     def left_out(self, step: int) -> list[LeftOut]:
         """The members whose results were left out of a step, by what most members say."""
-        texts = Counter(one.texts.get("left_out", "") for one in self.told.get(step, ()))
+        texts = Counter(one.texts.get("left_out", "") for one in self.telemetry.get(step, ()))
         if not texts:
             return []
         parts = texts.most_common(1)[0][0].split()
@@ -79,7 +79,7 @@ class Findings:
         """The mean loss of the members' own results of a step."""
         own = [
             (one.values["loss"], one.values.get("tokens", 0.0))
-            for one in self.told.get(step, ())
+            for one in self.telemetry.get(step, ())
             if "loss" in one.values
         ]
         tokens = sum(weight for _, weight in own)
@@ -89,7 +89,7 @@ class Findings:
 
     def weights(self, step: int) -> set[str]:
         """The hashes of the members' weights after a step."""
-        return {one.texts["weights"] for one in self.told.get(step, ()) if "weights" in one.texts}
+        return {one.texts["weights"] for one in self.telemetry.get(step, ()) if "weights" in one.texts}
 
     # --- rounds ---------------------------------------------------------------------------------------------------
 
@@ -103,7 +103,7 @@ class Findings:
         gone = {found.member for found in left_out}
         counted = tuple(number for number in self._evidence.numbers(one.seen) if number not in gone)
         hashes = self.weights(one.step)
-        checked = max((int(told.values.get("checked", 0)) for told in self.told.get(one.step, ())), default=0)
+        checked = max((int(line.values.get("checked", 0)) for line in self.telemetry.get(one.step, ())), default=0)
         return RehearsedRound(
             step=one.step,
             epoch=one.epoch,
@@ -186,7 +186,7 @@ class Findings:
         evidence = self._evidence
         worker = evidence.workers[number]
         rounds = [one for one in self.rounds if number in one.clients]
-        losses = [one.values["loss"] for one in evidence.told if one.member == number and "loss" in one.values]
+        losses = [one.values["loss"] for one in evidence.telemetry if one.member == number and "loss" in one.values]
         predicted = evidence.prediction.state.clients
         return RehearsedMember(
             member=number,
@@ -222,15 +222,15 @@ class Findings:
         planned = {fault.member for fault in self._evidence.faults if fault.kind == "lie"}
         for number in sorted({*steps, *planned}):
             wallet = self._evidence.wallets[number - 1]
-            told = [one for one in self._record.all_rounds if wallet in one.seen and self._was_lying(number, one)]
-            lied = [one for one in self._record.all_rounds if one.step in steps[number] or one in told]
+            lying = [one for one in self._record.all_rounds if wallet in one.seen and self._was_lying(number, one)]
+            lied = [one for one in self._record.all_rounds if one.step in steps[number] or one in lying]
             epochs = Counter(one.epoch for one in lied)
             spoiled = [one for one in self._record.all_rounds if one.seen and lied and one.step >= lied[0].step]
             yield Lie(
                 member=number,
                 steps=tuple(steps[number]),
                 planned=number in planned,
-                rounds_planned=len(told),
+                rounds_planned=len(lying),
                 sequences=sum(self._share(number, one) for one in self._record.all_rounds if one.step in steps[number]),
                 paid=self.amount(sum(self._paid(number, epoch) for epoch in epochs)),
                 paid_for_lies=self.amount(
