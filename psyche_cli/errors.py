@@ -67,6 +67,7 @@
     │   ├── RegistryError
     │   │   ├── RegistryDamaged
     │   │   └── RegistryTooNew
+    │   ├── TelemetryError
     │   ├── IllegalTransition
     │   ├── SlotsNotFree
     │   ├── RehearsalError
@@ -731,6 +732,12 @@ class RegistryTooNew(RegistryError):
 
     version: int | None = None
     supported: int | None = None
+
+
+class TelemetryError(WorkersError):
+    """The file with the telemetry of workers cannot be opened: it is damaged, or there is no space or permission."""
+
+    path: str | None = None
 
 
 class IllegalTransition(WorkersError):

@@ -82,6 +82,7 @@ CODES = {
     "registry_error": 16,
     "registry_damaged": 16,
     "registry_too_new": 16,
+    "telemetry_error": 16,
     "illegal_transition": 16,
     "slots_not_free": 16,
     "rehearsal_error": 16,

@@ -1,19 +1,28 @@
-"""Random rehearsals with faults, and what the registry, the chain and the report must agree on afterward."""
+"""Random rehearsals with faults, and what the registry, the chain and the report must agree on afterward.
+
+``python -m tests.faults.rehearsed --count 300 --seed 7`` plays as many as are wanted, and prints what is wrong.
+"""
 
 from __future__ import annotations
 
+import argparse
 import io
 import random
+import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.lifecycle.crynux_group import GROUP_SIZE
 from psyche_cli.localnet.process import LocalValidatorProcess
 from psyche_cli.operations.rehearsal import ground
 from psyche_cli.operations.rehearsal import rehearse as operation
 from psyche_cli.operations.rehearsal.evidence import Evidence
 from psyche_cli.operations.rehearsal.payloads import RehearsalData, RehearsedRound
+from psyche_cli.operations.rehearsal.report import Findings
 from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.rehearsal.result import result_of as made
 from psyche_cli.operations.rehearsal.scene import Scene
@@ -22,15 +31,25 @@ from psyche_cli.rehearsal.faults import Fault, random_faults
 from psyche_cli.rehearsal.record import RoundRecord
 from psyche_cli.rehearsal.settings import name_of
 from psyche_cli.run_config.load import RunConfig, load_run_config
-from psyche_cli.training.checker import Share, choose_checks
 from psyche_cli.workers.registry.registry import Registry
 from psyche_cli.workers.registry.rows import Worker
 from psyche_cli.workers.storage.layout import WorkersFolder
-from tests.support.forking import Forker
+from tests.faults.supervised import processes_of
+from tests.support.forking import ForkEngine, Forker
 
 EXAMPLE: Final = Path(__file__).parents[2] / "configs" / "minimal.toml"
 CHECK_PERCENT: Final = 100.0
 LAST_STEP: Final = 5
+IMPORTED: Final = (
+    "psyche_cli.rehearsal.worker",
+    "psyche_cli.rehearsal.fake_trainer",
+    "psyche_cli.cli.app",
+    "psyche_cli.cli.command_line",
+    "psyche_cli.cli.commands.localnet.serve",
+    "psyche_cli.localnet.local_validator",
+    "psyche_cli.operations.rewards.payloads",
+)
+"""What the forked processes need, so that each does not import it again."""
 
 
 class Plan(NamedTuple):
@@ -218,7 +237,7 @@ def _wrong_presence(plan: Plan, found: Rehearsed, number: int) -> Iterator[str]:
         if absent and number in shown.counted:
             yield f"its result of step {shown.step} counted, during which: {absent[0].text}"
     if not own:
-        yield from _wrong_attendance(rounds, number)
+        yield from _wrong_attendance(plan, found, rounds, number)
         if found.workers[number].state != "TERMINATED" and found.data.end in ("finished", "epochs"):
             yield f"it has no fault, and its worker is {found.workers[number].state}: {found.workers[number].reason}"
     worker = found.workers[number]
@@ -250,33 +269,59 @@ def _began(rounds: list[tuple[RoundRecord, RehearsedRound]], step: int) -> int:
     return next((record.began_at for record, _ in rounds if record.step == step), 0)
 
 
-def _wrong_attendance(rounds: list[tuple[RoundRecord, RehearsedRound]], number: int) -> Iterator[str]:
+def _wrong_attendance(
+    plan: Plan, found: Rehearsed, rounds: list[tuple[RoundRecord, RehearsedRound]], number: int
+) -> Iterator[str]:
     for record, shown in rounds:
         if number not in shown.clients:
             continue
         if number in shown.dropped:
             yield f"it has no fault, and was dropped after step {shown.step}"
-        is_undecided = "no two results" in (shown.why or "") and len(record.seen) < 3
-        if record.ended_at is not None and not record.is_lost and number not in shown.counted and not is_undecided:
+        is_over = record.ended_at is not None and not record.is_lost
+        if is_over and number not in shown.counted and not _is_undecidable(plan, found, number, record):
             yield f"it has no fault, and its result of step {shown.step} did not count: {shown.why}"
+
+
+def _is_undecidable(plan: Plan, found: Rehearsed, number: int, record: RoundRecord) -> bool:
+    """Whether the share of an honest member may be undecided: not all who may have checked it have a usable result."""
+    reasons = {one.member: one.reason for one in Findings(found.evidence, 0).left_out(record.step)}
+    if reasons.get(number) != "undecided":
+        return False
+    has_fault = {fault.member for fault in plan.faults}
+    seen = _seen(found, record)
+    return any(
+        checker not in seen
+        or _lies(found, plan, checker, record)
+        or (checker in has_fault and reasons.get(checker) == "other-weights")
+        for owner, *checkers in _groups(found, record)
+        if owner == number
+        for checker in checkers
+    )
+
+
+def _seen(found: Rehearsed, record: RoundRecord) -> set[int]:
+    return {found.evidence.wallets.index(wallet) + 1 for wallet in record.seen}
+
+
+def _groups(found: Rehearsed, record: RoundRecord) -> Iterator[tuple[int, ...]]:
+    """The owner of each share of a round, and all who may have checked it: two of them have."""
+    numbers = [found.evidence.wallets.index(wallet) + 1 for wallet in record.clients]
+    working = [number for number, size in zip(numbers, record.shares, strict=True) if size]
+    for owner in working if len(working) >= GROUP_SIZE else ():
+        yield (owner, *(number for number in working if number != owner))
 
 
 def _wrong_lies(plan: Plan, found: Rehearsed) -> Iterator[str]:
     """Every lie must be found that two honest checkers have seen, and no other member may be accused."""
-    wallets = found.evidence.wallets
     liars = {fault.member for fault in plan.faults if fault.kind == "lie"}
     lies = {lie.member: lie for lie in found.data.lies}
     for number in lies.keys() - liars:
         yield f"member {number} is accused at the steps {lies[number].steps}, and has not lied"
     for record in found.evidence.record.rounds:
-        numbers = [wallets.index(wallet) + 1 for wallet in record.clients]
-        seen = {wallets.index(wallet) + 1 for wallet in record.seen}
-        shares = [Share(name_of(number), range(size)) for number, size in zip(numbers, record.shares, strict=True)]
-        seed = found.seeds.get((record.epoch, record.height))
-        if seed is None or not _is_concluded(found, record):
+        if not _is_concluded(found, record):
             continue
-        for check in choose_checks(shares, seed, CHECK_PERCENT):
-            owner, *checkers = (int(name.rpartition("-")[2]) for name in (check.owner, *check.checkers))
+        seen = _seen(found, record)
+        for owner, *checkers in _groups(found, record):
             honest = not any(_lies(found, plan, checker, record) for checker in checkers)
             is_lie = _lies(found, plan, owner, record)
             if is_lie and honest and {owner, *checkers} <= seen and record.step not in lies[owner].steps:
@@ -295,3 +340,61 @@ def _lies(found: Rehearsed, plan: Plan, number: int, record: RoundRecord) -> boo
             if began <= record.began_at and (until is None or record.began_at < until):
                 return True
     return False
+
+
+def left_over(theater: Theater, forker: Forker) -> Iterator[str]:
+    """Processes and slots that a rehearsal has left."""
+    if names := ForkEngine(forker.address).names():
+        yield f"launches are left: {names}"
+    registry = Registry(theater.workers_folder.registry)
+    try:
+        if held := [slot for slot in registry.slots() if slot.run_id is not None]:
+            yield f"slots are held: {held}"
+        if is_open := [run.run_id for run in registry.runs() if run.finished_at is None]:
+            yield f"runs are open: {is_open}"
+    finally:
+        registry.close()
+    if left := [pid for pid in processes_of(theater.folder) if pid != theater.pid]:
+        yield f"processes are left: {left}"
+
+
+def play_and_judge(
+    theater: Theater, forker: Forker, plan: Plan, monkeypatch_setattr: Callable[[object, str, object], None]
+) -> list[str]:
+    """Rehearse a plan. Returns what is wrong."""
+    try:
+        faults = [*judge(plan, theater.play(plan, monkeypatch_setattr))]
+    except Exception:
+        faults = [traceback.format_exc()]
+    return [*faults, *left_over(theater, forker)]
+
+
+def play_many() -> int:
+    """Play the rehearsals of a seed, and return how many of them are wrong."""
+    parser = argparse.ArgumentParser(prog="tests.faults.rehearsed")
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--seed", default="1")
+    given = parser.parse_args()
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        forker = Forker(Path(folder), *IMPORTED)
+        stage = Path(folder) / "stage"
+        stage.mkdir()
+        theater = Theater(forker, stage)
+        for number in range(given.count):
+            plan = drawn_plan(f"{given.seed}:{number}")
+            faults = play_and_judge(theater, forker, plan, setattr)
+            if faults:
+                wrong += 1
+                sys.stdout.write("\n  ".join([f"{given.seed}:{number}: {plan}", *faults]) + "\n")
+            elif number % 10 == 9:
+                sys.stdout.write(f"{number + 1} played, {wrong} wrong\n")
+            sys.stdout.flush()
+        theater.close()
+        left = forker.close()
+    sys.stdout.write(f"{given.count} played, {wrong} wrong, launches left: {left}\n")
+    return min(wrong + len(left), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(play_many())

@@ -6,7 +6,6 @@ its beginning repeats it.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +13,14 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.rehearsal.faults import Fault
-from psyche_cli.workers.registry.registry import Registry
-from tests.support.forking import ForkEngine, Forker
+from tests.support.forking import Forker
 
-from .rehearsed import Plan, Theater, drawn_plan, judge, wrong_rounds
-from .supervised import processes_of
+from .rehearsed import IMPORTED, Plan, Theater, drawn_plan, judge, play_and_judge, wrong_rounds
 
 CHUNKS = 3
 SCHEDULES = 1
-"""Per chunk; 100 with ``--full``, which makes 300."""
-IMPORTED = (
-    "psyche_cli.rehearsal.worker",
-    "psyche_cli.rehearsal.fake_trainer",
-    "psyche_cli.cli.commands.localnet",
-)
+"""Per chunk; MANY with ``--full``. All 300: ``python -m tests.faults.rehearsed --count 300``."""
+MANY = 40
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +43,12 @@ def test_registry_chain_and_report_agree(
 ) -> None:
     wrong: list[str] = []
     kinds: set[str] = set()
-    for number in range(100 if full else SCHEDULES):
+    for number in range(MANY if full else SCHEDULES):
         seed = f"{random_seed}:rehearsal:{chunk}:{number}"
         plan = drawn_plan(seed)
         kinds |= {fault.kind for fault in plan.faults}
         with monkeypatch.context() as patching:
-            try:
-                faults = [*judge(plan, theater.play(plan, patching.setattr))]
-            except Exception:
-                faults = [traceback.format_exc()]
-        faults += left_over(theater, forker)
+            faults = play_and_judge(theater, forker, plan, patching.setattr)
         if faults:
             text = "\n  ".join([f"{seed}: {plan}", *(fault.text for fault in plan.faults), *faults])
             wrong.append(text)
@@ -83,19 +72,3 @@ def test_the_judge_finds_what_is_wrong(theater: Theater, monkeypatch: pytest.Mon
     revived = replace(found.data.member_list[2], worker="TERMINATED")
     alive = replace(found.data, member_list=(*found.data.member_list[:2], revived))
     assert "the report has TERMINATED" in "".join(judge(plan, found._replace(data=alive)))
-
-
-def left_over(theater: Theater, forker: Forker) -> Iterator[str]:
-    """Processes and slots that a rehearsal has left."""
-    if names := ForkEngine(forker.address).names():
-        yield f"launches are left: {names}"
-    registry = Registry(theater.workers_folder.registry)
-    try:
-        if held := [slot for slot in registry.slots() if slot.run_id is not None]:
-            yield f"slots are held: {held}"
-        if is_open := [run.run_id for run in registry.runs() if run.finished_at is None]:
-            yield f"runs are open: {is_open}"
-    finally:
-        registry.close()
-    if left := [pid for pid in processes_of(theater.folder) if pid != theater.pid]:
-        yield f"processes are left: {left}"

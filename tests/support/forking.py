@@ -9,6 +9,7 @@ takes the role of the one that holds them. It outlives daemons.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -29,12 +30,26 @@ from psyche_cli.workers.engines.held_process import read_part
 from psyche_cli.workers.telemetry import proxy
 
 IMPORTED: Final = (
+    "grpc._channel",
+    "grpc._simple_stubs",
+    "grpc.experimental",
     "psyche_cli.workers.service.worker_pb2_grpc",
     "psyche_cli.workers.telemetry.publisher",
     "psyche_cli.workers.telemetry.wire",
     "psyche_cli.workers.daemon.serve",
     "psyche_cli.workers.worker_side",
 )
+ENCODED: Final = (
+    ("coordinator", "join_run"),
+    ("coordinator", "witness"),
+    ("coordinator", "warmup_witness"),
+    ("coordinator", "tick"),
+    ("coordinator", "health_check"),
+    ("coordinator", "checkpoint"),
+    ("treasurer", "participant_create"),
+    ("treasurer", "participant_claim"),
+)
+"""The instructions of members, by program."""
 _MOST_REQUEST: Final = 1 << 20
 
 
@@ -390,9 +405,21 @@ def _run_daemon(state: str, address: str, options: dict[str, Any]) -> int:
     return 0
 
 
+def _prepare_instructions() -> None:
+    """Load AnchorPy, and prepare the encoders of what members send, which each process would do again."""
+    from psyche_cli.protocol.instructions.anchor_programs import _encoder
+
+    for program, name in ENCODED:
+        _encoder(program, name)
+
+
 def run_forker() -> None:
     for name in (*IMPORTED, *sys.argv[2:]):
         importlib.import_module(name)
+    _prepare_instructions()
+    # A collection in a forked process would otherwise write to, and so copy, all pages of these objects.
+    gc.collect()
+    gc.freeze()
     server = _ForkServer(sys.argv[1])
     os.write(1, b"ready\n")
     server.run()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
+from psyche_cli.errors import TelemetryError
 from psyche_cli.workers.telemetry.events import Batch, Event, Kind, Receipt, Stored, Stream
 
 FORMAT: Final = 1
@@ -88,14 +89,19 @@ class Totals(NamedTuple):
 
 
 class Database:
-    """The database at ``path``, which is created. Methods are safe to call from any thread, and raise sqlite3.Error."""
+    """The database at ``path``, which is created. Raises TelemetryError if it cannot be opened.
+
+    Methods are safe to call from any thread, and raise sqlite3.Error.
+    """
 
     def __init__(self, path: Path) -> None:
         self._writing, self._reading = Lock(), Lock()
-        self._writer = _connect(path)
-        self._writer.executescript(_TABLES)
-        self._writer.execute(f"PRAGMA user_version = {FORMAT}")
-        self._reader = _connect(path)
+        with ExitStack() as opened, _opening_errors(path):
+            self._writer = opened.enter_context(closing(_connect(path)))
+            self._writer.executescript(_TABLES)
+            self._writer.execute(f"PRAGMA user_version = {FORMAT}")
+            self._reader = opened.enter_context(closing(_connect(path)))
+            opened.pop_all()
 
     def store(self, submissions: Sequence[Submission]) -> list[Written]:
         """Number and store the events of all submissions, or none of them. A batch that is already there is skipped."""
@@ -156,6 +162,25 @@ class Database:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+
+@contextmanager
+def _opening_errors(path: Path) -> Iterator[None]:
+    """Convert the errors of SQLite."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise TelemetryError(
+            f"The telemetry of workers {path} cannot be opened: {error}.",
+            hint="Free some space, fix the permissions, or choose another folder with --state-dir.",
+            path=str(path),
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise TelemetryError(
+            f"The telemetry of workers {path} is damaged: {error}.",
+            hint="Move the file away, with those beside it that end in -wal and -shm; a new one is created.",
+            path=str(path),
+        ) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

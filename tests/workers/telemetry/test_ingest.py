@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from psyche_cli.errors import TelemetryError
 from psyche_cli.workers.telemetry import ingest as ingest_module
 from psyche_cli.workers.telemetry.database import Totals
 from psyche_cli.workers.telemetry.events import Receipt, Stored, Stream
@@ -147,3 +148,20 @@ def test_a_deleted_run_leaves_nothing(ingest: Ingest) -> None:
     ingest.delete("run")
     assert (kept(ingest), ingest.totals("run"), ingest.last_seq("run", Stream.STEPS)) == ([], {}, 0)
     assert len(kept(ingest, "other")) == 3
+
+
+def test_a_file_that_is_damaged_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / ingest_module.FILE_NAME
+    path.write_bytes(b"no database " * 1000)
+    with pytest.raises(TelemetryError, match="is damaged: file is not a database") as caught:
+        Ingest(tmp_path)
+    assert caught.value.path == str(path)
+    assert "Move the file away" in caught.value.hint
+    path.unlink()
+    Ingest(tmp_path).close()
+
+
+def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
+    (tmp_path / ingest_module.FILE_NAME).mkdir()
+    with pytest.raises(TelemetryError, match="cannot be opened"):
+        Ingest(tmp_path)
