@@ -283,20 +283,22 @@ def _wrong_attendance(
 
 
 def _is_undecidable(plan: Plan, found: Rehearsed, number: int, record: RoundRecord) -> bool:
-    """Whether the share of an honest member may be undecided: not all who may have checked it have a usable result."""
+    """Whether the share of an honest member may be undecided: two possible checkers have no usable result."""
     reasons = {one.member: one.reason for one in Findings(found.evidence, 0).left_out(record.step)}
     if reasons.get(number) != "undecided":
         return False
     has_fault = {fault.member for fault in plan.faults}
     seen = _seen(found, record)
-    return any(
-        checker not in seen
-        or _lies(found, plan, checker, record)
-        or (checker in has_fault and reasons.get(checker) == "other-weights")
+    unusable = {
+        checker
         for owner, *checkers in _groups(found, record)
         if owner == number
         for checker in checkers
-    )
+        if checker not in seen
+        or _lies(found, plan, checker, record)
+        or (checker in has_fault and reasons.get(checker) == "other-weights")
+    }
+    return len(unusable) >= GROUP_SIZE - 1
 
 
 def _seen(found: Rehearsed, record: RoundRecord) -> set[int]:
