@@ -39,8 +39,8 @@ def _for_typer(declared: Option | Argument, kind: Any) -> Any:
     if int in (kind, *get_args(kind)):
         settings["parser"] = _integer_parser(minimum or 0, U64_MAX if maximum is None else maximum)
         settings["help"] += _range_note(minimum, maximum)
-    if kind is float:
-        settings["parser"] = _number
+    if float in (kind, *get_args(kind)):
+        settings["parser"] = _number_parser(minimum)
     if Path in (kind, *get_args(kind)):
         settings["parser"] = _path
     if values:
@@ -70,11 +70,17 @@ def _integer_parser(minimum: int, maximum: int) -> Callable[[str | int], int]:
     return parse
 
 
-def _number(text: str | float) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{_shown(str(text))} is not a number.") from None
+def _number_parser(minimum: float | None) -> Callable[[str | float], float]:
+    def parse(text: str | float) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{_shown(str(text))} is not a number.") from None
+        if minimum is not None and not minimum <= value < float("inf"):
+            raise typer.BadParameter(f"{_shown(str(text))} is not a number of at least {minimum}.")
+        return value
+
+    return parse
 
 
 def _path(text: str | Path) -> Path:

@@ -118,6 +118,8 @@ def test_refusals_send_nothing(still_house: House) -> None:
     assert refused_play("--step", "5", "--epochs", "1").startswith("2 usage_error: Specify only one")
     assert refused_play("--clients", "2", "--absent", "3").startswith("2 usage_error: --absent 3 is more")
     assert refused_play("--until", "Nowhere").startswith("2 usage_error")
+    for speed in ("-1", "0", "nan", "inf", "x"):
+        assert refused_play("--speed", speed).startswith("2 usage_error")
 
 
 def test_too_few_members_are_an_error_after_they_have_joined(still_house: House) -> None:
