@@ -35,6 +35,15 @@ def write_new_file(path: Path, text: str, *, what: str) -> None:
         raise _not_written(path, error) from error
 
 
+def require_new_file(path: Path, *, what: str) -> None:
+    """Check that ``write_new_file`` can write a file, before anything is done whose result it is to contain.
+
+    Raises the errors of ``write_new_file``.
+    """
+    write_new_file(path, "", what=what)
+    path.unlink()
+
+
 def _not_written(path: Path, error: OSError | ValueError) -> UsageError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else "invalid path"
     return UsageError(f"Cannot write {path}: {reason}.", hint="Choose another path.", path=str(path))

@@ -23,6 +23,8 @@ _PAUSE: Final = 0.02
 class LocalValidatorProcess(Validator):
     """``psyche-cli localnet`` run by this Python on free ports, until the end of the ``with`` statement.
 
+    It also ends when this process is killed.
+
     ``options`` are additional command-line options, such as ``["--airdrop", f"{address}=100"]``. ``log`` is a file for
     the validator's output, which is discarded by default. ``start_seconds`` is the time limit for the start.
 
@@ -78,10 +80,10 @@ class LocalValidatorProcess(Validator):
         """Start the process; returns once requests are accepted."""
         with tempfile.TemporaryDirectory(prefix="psyche-localnet-") as folder:
             report = Path(folder, "stdout")
-            command = [sys.executable, "-m", "psyche_cli", "localnet", "--rpc-port", "0", "--output", "json"]
+            command = [sys.executable, "-m", "psyche_cli.localnet.attached", "--rpc-port", "0", "--output", "json"]
             with report.open("wb") as stdout, (self._log or Path(folder, "stderr")).open("ab") as stderr:
                 self._process = subprocess.Popen(
-                    [*command, *self._options], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+                    [*command, *self._options], stdin=subprocess.PIPE, stdout=stdout, stderr=stderr
                 )
             try:
                 self._urls = self._await_ready(self._process, report)
@@ -100,6 +102,8 @@ class LocalValidatorProcess(Validator):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
     def _require_running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from psyche_cli.errors import RehearsalError
 from psyche_cli.rehearsal.faults import Fault
+
+FOLDER_PREFIX: Final = "psyche-rehearsal-"
+"""How the names of the folders of rehearsals begin. Each has the keys and the folder that the members share."""
 
 
 class Settings(NamedTuple):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import sys
+import time
 from collections.abc import Mapping
+from threading import Thread
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from psyche_cli.environment import SystemClock
-from psyche_cli.errors import PsycheError
+from psyche_cli.errors import ExitCode, PsycheError
 from psyche_cli.members.member import Member
 from psyche_cli.redaction import Redactor
 from psyche_cli.rehearsal.player import Player, drawn_keys
-from psyche_cli.rehearsal.settings import Settings
+from psyche_cli.rehearsal.settings import FOLDER_PREFIX, Settings
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.http import HttpTransport
 from psyche_cli.solana.wallet import load_keypair_file
@@ -24,6 +29,8 @@ from psyche_cli.workers.worker_side import Turn, WorkerSession, register
 
 KIND: Final = "psyche-rehearsal"
 _POLL_SECONDS: Final = 0.4
+_VALIDATOR_SECONDS: Final = 2.0
+_CONNECT_SECONDS: Final = 5.0
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """The variables that limit the threads of numpy. Its matrices are small, and the members share the machine's cores."""
 
@@ -37,6 +44,8 @@ def main() -> int:
         settings = Settings.from_json(session.config.get("rehearsal", {}))
         transport = HttpTransport(settings.rpc_url)
         player = open_player(settings, transport)
+        if not settings.polls:
+            Thread(target=_end_with_validator, args=(settings,), name="validator", daemon=True).start()
         if settings.polls:
             _poll(session, player)
         else:
@@ -94,6 +103,28 @@ def _poll(session: WorkerSession, player: Player) -> None:
         if report is not None and report.has_work:
             player.work()
         session.wait_for_end(_POLL_SECONDS)
+
+
+def _end_with_validator(settings: Settings) -> None:
+    """Remove the folder of the rehearsal and end this process once the validator is gone.
+
+    It ends with the command, also if that is killed and cannot remove anything.
+    """
+    url = urlsplit(settings.rpc_url)
+    while True:
+        time.sleep(_VALIDATOR_SECONDS)
+        try:
+            socket.create_connection((url.hostname or "", url.port or 0), _CONNECT_SECONDS).close()
+        except ConnectionRefusedError:
+            break
+        except OSError:
+            continue
+    folder = settings.keypair.parent.parent
+    if folder.name.startswith(FOLDER_PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.stderr.write("error: The validator of the rehearsal is gone.\n")
+    sys.stderr.flush()
+    os._exit(int(ExitCode.LOCALNET))
 
 
 def _emit(line: Mapping[str, Any]) -> None:

@@ -30,10 +30,13 @@ at_step = 2
 """
 
 
+def environment_in(folder: Path) -> dict[str, str]:
+    return {**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "PSYCHE_CLI_STATE_DIR": str(folder / "s")}
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "PSYCHE_CLI_STATE_DIR": str(folder / "s")}
     command = [sys.executable, "-m", "psyche_cli", "rehearse", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment_in(folder), timeout=500, check=False)
 
 
 def rows(file: Path, query: str) -> list[tuple[str, str]]:
@@ -116,9 +119,22 @@ def test_nothing_is_left(rehearsed: tuple[Path, dict[str, Any]]) -> None:
         (("--train-seconds", "11"), ExitCode.USAGE, "--train-seconds 11 exceeds max_round_train_time"),
         (("--engine", "ray"), ExitCode.USAGE, "--engine ray and --ray-address belong together"),
         (("--faults", "/nonexistent"), ExitCode.USAGE, "Cannot read /nonexistent"),
+        (("--data", "/nonexistent"), ExitCode.USAGE, "Cannot read /nonexistent"),
+        (("--data", "configs/minimal.toml"), ExitCode.USAGE, "training needs at least 4,096"),
+        (("--steps", "1"), ExitCode.USAGE, "the minimum is 2"),
+        (("--report", "configs"), ExitCode.USAGE, "configs already exists"),
+        (("--report", "/nonexistent/report.html"), ExitCode.USAGE, "Cannot write /nonexistent/report.html"),
     ],
 )
 def test_refusals_start_nothing(tmp_path: Path, options: tuple[str, ...], code: ExitCode, message: str) -> None:
     done = run(tmp_path, "--config", "configs/minimal.toml", *options)
     assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     assert not (tmp_path / "s").exists()
+
+
+def test_a_relative_path_of_a_text_is_that_of_the_command(tmp_path: Path) -> None:
+    options = ("--members", "1", "--steps", "2", "--data", "README.md", "--output", "json")
+    done = run(tmp_path, "--config", "configs/minimal.toml", *options)
+    assert done.returncode == 0, done.stderr
+    [member] = json.loads(done.stdout)["data"]["member_list"]
+    assert (member["worker"], member["loss"] > 0) == ("TERMINATED", True)

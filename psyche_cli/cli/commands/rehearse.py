@@ -31,7 +31,7 @@ def command(
             "--steps",
             metavar="N",
             help="Train N steps instead, after which the owner pauses the run.",
-            min=1,
+            min=2,
             max=U32_MAX,
         ),
     ] = None,

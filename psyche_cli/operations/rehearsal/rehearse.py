@@ -14,12 +14,13 @@ from psyche_cli.members.looking import find_run
 from psyche_cli.model.simulation.behavior import Behavior, Change, Start
 from psyche_cli.model.simulation.engine import Simulation, new_run, simulate
 from psyche_cli.model.simulation.world import World, new_member
+from psyche_cli.new_files import require_new_file
 from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.operations.rehearsal.evidence import Evidence, WorkerEnd
 from psyche_cli.operations.rehearsal.ground import DECIMALS, STARTED_AT, Owner, drawn_wallet, own_validator
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.request import Request
-from psyche_cli.operations.rehearsal.result import Outline, result_of
+from psyche_cli.operations.rehearsal.result import REPORT, Outline, result_of
 from psyche_cli.operations.rehearsal.scene import Scene
 from psyche_cli.protocol.accounts.small_accounts import decode_participant
 from psyche_cli.protocol.addresses import participant_address, treasurer_index, treasurer_run_address
@@ -28,12 +29,13 @@ from psyche_cli.rehearsal.cluster import Cluster
 from psyche_cli.rehearsal.conductor import Conductor, TurnReport
 from psyche_cli.rehearsal.crew import Crew, configuration
 from psyche_cli.rehearsal.faults import FaultsSeen
-from psyche_cli.rehearsal.settings import Settings, name_of
+from psyche_cli.rehearsal.settings import FOLDER_PREFIX, Settings, name_of
 from psyche_cli.rehearsal.stage import WorkerStage
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
+from psyche_cli.training.text import load_text
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
@@ -44,7 +46,7 @@ RUN_ID: Final = "rehearsal"
 _READY_SECONDS: Final = 120.0
 _END_SECONDS: Final = 30.0
 _HUNG_SECONDS: Final = 1.0
-"""How long the others may take to end if a worker hangs, which is cancelled then."""
+"""How long the others may take to end if a worker hangs or the goal was not reached. The rest is cancelled then."""
 _SPARE_EPOCHS: Final = 2
 
 
@@ -59,6 +61,10 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
     errors of the worker daemon, and those of an endpoint.
     """
     request = request.checked()
+    if request.text is not None:
+        load_text(request.text)
+    if request.report is not None:
+        require_new_file(request.report, what=REPORT)
     prediction = predict(request)
     started = environment.clock.monotonic()
     owner = drawn_wallet(request.seed, "owner")
@@ -115,7 +121,8 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
         end = conductor.play()
         show(Scene("Claiming the rewards.", cluster, crew, keys))
         conductor.finish()
-        run = crew.await_end(_HUNG_SECONDS if conductor.hanging else _END_SECONDS) or _cancelled(client, crew.run_id)
+        ends_soon = end == "reached" and not conductor.hanging
+        run = crew.await_end(_END_SECONDS if ends_soon else _HUNG_SECONDS) or _cancelled(client, crew.run_id)
         cluster.read()
         evidence = Evidence(
             record=cluster.record,
@@ -152,7 +159,7 @@ def predict(request: Request) -> Simulation:
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A folder for keys and exchanged results that only its owner can read. It is removed in the end."""
-    folder = Path(tempfile.mkdtemp(prefix="psyche-rehearsal-"))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
     try:
         yield folder
     finally:
@@ -219,7 +226,7 @@ def _settings(
         wallets=tuple(str(wallet.address) for wallet in wallets),
         keypair=keypair,
         folder=folder / "members",
-        text=request.text,
+        text=None if request.text is None else request.text.absolute(),
         trainer=request.trainer,
         seed=request.seed,
         train_seconds=request.train_seconds,

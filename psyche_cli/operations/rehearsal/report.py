@@ -186,7 +186,10 @@ class Findings:
         evidence = self._evidence
         worker = evidence.workers[number]
         rounds = [one for one in self.rounds if number in one.clients]
-        losses = [one.values["loss"] for one in evidence.telemetry if one.member == number and "loss" in one.values]
+        trained = [
+            one.values for one in evidence.telemetry if one.member == number and one.values.get("tokens", 0.0) > 0
+        ]
+        losses = [values["loss"] for values in trained if "loss" in values]
         predicted = evidence.prediction.state.clients
         return RehearsedMember(
             member=number,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from psyche_cli.amounts import format_amount
 from psyche_cli.operations.config.reward_rate import parse_rate
@@ -16,6 +16,9 @@ from psyche_cli.operations.rehearsal.text import RehearsalText, details, summary
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.rehearsal.conductor import End
 from psyche_cli.results import OperationResult
+
+REPORT: Final = "--report"
+"""The name of the HTML file in messages."""
 
 
 class Outline(NamedTuple):
@@ -33,7 +36,7 @@ def result_of(request: Request, evidence: Evidence, outline: Outline) -> Operati
         from psyche_cli.new_files import write_new_file
         from psyche_cli.operations.rehearsal.page import page
 
-        write_new_file(request.report, page(data), what="the report")
+        write_new_file(request.report, page(data), what=REPORT)
     return OperationResult(
         summary=summary(data),
         data=data,

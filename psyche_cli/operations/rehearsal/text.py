@@ -10,11 +10,13 @@ from psyche_cli.amounts import format_amount
 from psyche_cli.durations import format_duration
 from psyche_cli.folding import folded
 from psyche_cli.operations.rehearsal.ground import DECIMALS
-from psyche_cli.operations.rehearsal.payloads import RehearsalData, RehearsedEpoch, RehearsedMember
+from psyche_cli.operations.rehearsal.payloads import Forecast, RehearsalData, RehearsedEpoch, RehearsedMember
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.operations.simulation.reasons import EPOCH_ENDS
+from psyche_cli.operations.status.diagnosis.finding import counted
 from psyche_cli.operations.tables import text_table
 from psyche_cli.plots import Curve, text_plot
+from psyche_cli.printable import printable
 
 _PLOT_HEIGHT: Final = 8
 _MOST_PLOT: Final = 72
@@ -28,23 +30,24 @@ def amount_text(amount: CollateralAmount) -> str:
 
 def summary(data: RehearsalData) -> str:
     """The rehearsal in one sentence."""
-    epochs = "1 epoch" if data.epochs == 1 else f"{data.epochs:,} epochs"
-    members = "1 member" if data.members == 1 else f"{data.members} members"
-    steps = "1 step" if data.steps == 1 else f"{data.steps:,} steps"
-    return f"Rehearsed {steps} in {epochs} and {format_duration(data.seconds)} with {members}. {data.reason}"
+    return f"Rehearsed {_course(data)} with {counted(data.members, 'member')}. {data.reason}"
+
+
+def _course(one: RehearsalData | Forecast) -> str:
+    return f"{counted(one.steps, 'step')} in {counted(one.epochs, 'epoch')} and {format_duration(one.seconds)}"
 
 
 def details(data: RehearsalData) -> Iterator[tuple[str, str]]:
     """The totals, as label-value pairs."""
     forecast = data.prediction
     same = (data.steps, data.epochs, data.seconds) == (forecast.steps, forecast.epochs, forecast.seconds)
-    text = f"{forecast.steps:,} steps in {forecast.epochs:,} epochs and {format_duration(forecast.seconds)}"
-    yield "predicted", f"{text}, as it happened" if same else text
+    yield "predicted", "the same" if same else _course(forecast)
     if data.first_loss is not None and data.last_loss is not None:
         yield "loss", f"{data.first_loss:.3f} to {data.last_loss:.3f} nats per byte"
-    yield "weights", "equal for all members after every round" if data.agreed else "not equal for all members"
-    paid = f"{amount_text(data.paid)} of at most {amount_text(data.earning_rate)} per epoch"
-    yield "rewards", f"{paid}; {amount_text(data.claimed)} claimed"
+    if data.round_list:
+        yield "weights", "equal for all members after every round" if data.agreed else "not equal for all members"
+    earned = f"{amount_text(data.paid)} earned, at {amount_text(data.earning_rate)} per epoch"
+    yield "rewards", f"{earned}; {amount_text(data.claimed)} claimed"
     yield (
         "setting",
         (
@@ -53,7 +56,7 @@ def details(data: RehearsalData) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "duration", f"{data.real_seconds:.0f} s on this machine"
-    yield "workers", f"{data.worker_run} (psyche-cli workers show {data.worker_run})"
+    yield "workers", f"psyche-cli workers show {data.worker_run}"
     if data.report is not None:
         yield "report", data.report
 
@@ -74,6 +77,7 @@ class RehearsalText:
             curve = Curve("loss by step", losses, first, last)
             lines += ["", *text_plot(curve, width=min(width, _MOST_PLOT), height=_PLOT_HEIGHT, braille=utf8)]
         for title, sentences in (
+            ("workers that failed", list(_failed(data))),
             ("faults", list(fault_lines(data))),
             ("results that are missing", list(_missing(data))),
             ("lies", list(lie_lines(data))),
@@ -140,6 +144,12 @@ def beside(found: str, predicted: str | None) -> str:
 def _item(sentence: str, width: int) -> list[str]:
     first, *others = folded(sentence, max(width - 4, 20))
     return [f"  - {first}", *(f"    {line}" for line in others)]
+
+
+def _failed(data: RehearsalData) -> Iterator[str]:
+    for one in data.member_list:
+        if one.worker == "FAULTED":
+            yield f"member {one.member}: {printable(one.ended)}"
 
 
 def fault_lines(data: RehearsalData) -> Iterator[str]:
