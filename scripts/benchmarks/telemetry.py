@@ -77,17 +77,25 @@ def _measure(daemon: DaemonClient, program: Path, table: Table) -> None:
     run_id = daemon.submit(configuration).run.run_id
     first = daemon.health().pid
     reader, stalled = _Reader(daemon, run_id), _Stalled(daemon, run_id)
-    peak, used, run = Peak(0, 0), 0.0, daemon.list_runs(run_id)[0]
+    peak, run = Peak(0, 0), daemon.list_runs(run_id)[0]
+    before: dict[int, float] = {}
+    latest: dict[int, float] = {}
     while not run.finished_at:
-        peak, used = _peak(peak, first, run), _cpu_seconds(first)
+        peak = _peak(peak, first, run)
+        processes = [worker.pid for worker in run.workers if worker.pid]
+        processes += [first, *(child for pid in processes for child in _children(pid))]
+        latest.update({pid: used for pid in processes if (used := _cpu_seconds(pid)) is not None})
+        if time.time() < start:
+            before = dict(latest)
         time.sleep(_PAUSE)
         run = daemon.list_runs(run_id)[0]
-    ended = max(worker.finished_at for worker in run.workers)
+    used = {pid: seconds - before.get(pid, 0) for pid, seconds in latest.items()}
     reader.join()
     wanted = WORKERS * SECONDS * STEPS_PER_SECOND
     accepted = sum(len(one.steps) for one in daemon.steps(run_id))
-    table.figure("accepted by the daemon", accepted / (ended - start), "steps/s", "target: 10,000")
-    table.figure("CPU of the daemon", used * 1e6 / accepted, "us/step", "with both listeners")
+    table.figure("accepted by the daemon", accepted / (reader.last_at - start), "steps/s", "target: 10,000")
+    table.figure("CPU of the daemon", used.pop(first) * 1e6 / accepted, "us/step", "with both listeners")
+    table.figure("CPU of proxies and workers", sum(used.values()) * 1e6 / accepted, "us/step", "after their start")
     table.figure("dropped by proxies", wanted - accepted, "steps", f"of {wanted:,}")
     table.figure("received by a listener that reads", reader.received, "steps", f"lost: {reader.lost:,}")
     received, lost = stalled.finish()
@@ -104,6 +112,8 @@ class _Reader(threading.Thread):
     def __init__(self, daemon: DaemonClient, run_id: str) -> None:
         super().__init__(daemon=True)
         self.received = self.lost = 0
+        self.last_at = 0.0
+        """When the latest steps came."""
         self._deliveries = daemon.steps(run_id, follow=True)
         self.start()
 
@@ -111,6 +121,7 @@ class _Reader(threading.Thread):
         for delivery in self._deliveries:
             self.received += len(delivery.steps)
             self.lost += delivery.lost
+            self.last_at = time.time()
 
 
 class _Stalled:
@@ -154,8 +165,19 @@ def _peak(known: Peak, daemon: int, run: Run) -> Peak:
     )
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def _children(pid: int) -> list[int]:
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _cpu_seconds(pid: int) -> float | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

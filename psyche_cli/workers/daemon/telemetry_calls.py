@@ -97,10 +97,10 @@ class TelemetryCalls:
         granting = asyncio.create_task(_grant(listener, requests))
         self.listeners += 1
         try:
+            is_over = not first.follow
             while True:
                 ready.clear()
-                is_over = not first.follow or bool((await self._site.book.run(first.run_id)).finished_at)
-                delivery = await asyncio.to_thread(listener.take)
+                delivery = listener.take() if listener.is_following else await asyncio.to_thread(listener.take)
                 if delivery.events:
                     yield first.run_id, delivery
                     if granting.done():  # the client gives no credits; it has read these
@@ -110,6 +110,9 @@ class TelemetryCalls:
                 elif not listener.is_ready:
                     if granting.done() and listener.credits == 0:
                         listener.grant(1)
+                    if not is_over and listener.credits > 0 and (await self._site.book.run(first.run_id)).finished_at:
+                        is_over = True
+                        continue
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(ready.wait(), _LOOK_SECONDS)
         finally:

@@ -1049,6 +1049,39 @@ class RunEpisode(_message.Message):
 Global___RunEpisode: _TypeAlias = RunEpisode  # noqa: Y015
 
 @_typing.final
+class PrintedEvent(_message.Message):
+    """A step or an episode as a proxy sends it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TIME_UNIX_NANOS_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    RUN_COMPLETED_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """As the worker counts."""
+    time_unix_nanos: _builtins.int
+    fields: _builtins.str
+    """Its values and texts: a JSON object, which the daemon keeps as it is."""
+    run_completed: _builtins.bool
+    """The worker has completed its work; this is no episode."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        time_unix_nanos: _builtins.int = ...,
+        fields: _builtins.str = ...,
+        run_completed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "number", b"number", "run_completed", b"run_completed", "time_unix_nanos", b"time_unix_nanos"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrintedEvent: _TypeAlias = PrintedEvent  # noqa: Y015
+
+@_typing.final
 class RunSteps(_message.Message):
     """A batch of events of a worker. A batch that is sent again has the same number, and is stored once."""
 
@@ -1067,7 +1100,7 @@ class RunSteps(_message.Message):
     """Totals of the source so far: events that did not fit into its queue, and lines that could not be parsed."""
     malformed: _builtins.int
     @_builtins.property
-    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunStep]: ...
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrintedEvent]: ...
     def __init__(
         self,
         *,
@@ -1075,7 +1108,7 @@ class RunSteps(_message.Message):
         number: _builtins.int = ...,
         dropped: _builtins.int = ...,
         malformed: _builtins.int = ...,
-        steps: _abc.Iterable[Global___RunStep] | None = ...,
+        steps: _abc.Iterable[Global___PrintedEvent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -1099,7 +1132,7 @@ class RunEpisodes(_message.Message):
     dropped: _builtins.int
     malformed: _builtins.int
     @_builtins.property
-    def episodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunEpisode]: ...
+    def episodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrintedEvent]: ...
     def __init__(
         self,
         *,
@@ -1107,7 +1140,7 @@ class RunEpisodes(_message.Message):
         number: _builtins.int = ...,
         dropped: _builtins.int = ...,
         malformed: _builtins.int = ...,
-        episodes: _abc.Iterable[Global___RunEpisode] | None = ...,
+        episodes: _abc.Iterable[Global___PrintedEvent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -6,7 +6,6 @@ One thread writes. Readers have connections of their own; with the write-ahead l
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -48,14 +47,13 @@ CREATE TABLE IF NOT EXISTS events (
     kind TEXT NOT NULL,
     number INTEGER NOT NULL,
     at INTEGER NOT NULL,
-    numbers TEXT NOT NULL,
-    texts TEXT NOT NULL,
+    fields TEXT NOT NULL,
     PRIMARY KEY (stream, seq)
 ) WITHOUT ROWID;
 """
 
 _EVENTS: Final = """
-SELECT seq, worker, kind, number, at, numbers, texts FROM events JOIN sources ON sources.key = events.source
+SELECT seq, worker, kind, number, at, fields FROM events JOIN sources ON sources.key = events.source
 WHERE events.stream = (SELECT key FROM streams WHERE run = ? AND stream = ?) AND seq > ? ORDER BY seq LIMIT ?
 """
 _DELETED_AT_ONCE: Final = 10_000
@@ -120,8 +118,7 @@ class Database:
         with self._reading:
             rows = self._reader.execute(_EVENTS, (run, stream.value, since_seq, limit)).fetchall()
         return [
-            Stored(seq, worker, Event(Kind(kind), number, at, json.loads(numbers), json.loads(texts)))
-            for seq, worker, kind, number, at, numbers, texts in rows
+            Stored(seq, worker, Event(Kind(kind), number, at, fields)) for seq, worker, kind, number, at, fields in rows
         ]
 
     def totals(self, run: str) -> dict[str, Totals]:
@@ -206,11 +203,11 @@ def _write(connection: sqlite3.Connection, submission: Submission) -> Written:
     query = "SELECT key, last_seq FROM streams WHERE run = ? AND stream = ?"
     stream, last_seq = connection.execute(query, (run, batch.stream.value)).fetchone()
     connection.executemany(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (stream, seq, source, event.kind.value, event.number, event.at, *map(json.dumps, event[3:]))
-            for seq, event in enumerate(batch.events, last_seq + 1)
-        ),
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (stream, seq, source, kind.value, number, at, fields)
+            for seq, (kind, number, at, fields) in enumerate(batch.events, last_seq + 1)
+        ],
     )
     count = len(batch.events)
     connection.execute("UPDATE streams SET last_seq = ? WHERE key = ?", (last_seq + count, stream))

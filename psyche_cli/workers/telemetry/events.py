@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -33,14 +34,32 @@ class Event(NamedTuple):
     """Something that a worker reported.
 
     ``number`` is the step or episode, as the worker counts them (0 for RUN_COMPLETED). ``at`` is the time in
-    nanoseconds since 1970. ``values`` are finite.
+    nanoseconds since 1970. ``fields`` are its values and texts as a JSON object, first the values, which are finite. It
+    is only decoded for those who read the event.
     """
 
     kind: Kind
     number: int
     at: int
-    values: dict[str, float]
-    texts: dict[str, str]
+    fields: str
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The fields that are numbers."""
+        return {name: value for name, value in json.loads(self.fields).items() if not isinstance(value, str)}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The fields that are texts."""
+        return {name: value for name, value in json.loads(self.fields).items() if isinstance(value, str)}
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
+
+
+def event_of(kind: Kind, number: int, at: int, values: dict[str, float], texts: dict[str, str]) -> Event:
+    """An event with these values and texts, which have no name in common."""
+    return Event(kind, number, at, _ENCODER.encode({**values, **texts}))
 
 
 class Batch(NamedTuple):

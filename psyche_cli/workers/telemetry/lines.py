@@ -22,7 +22,7 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-from psyche_cli.workers.telemetry.events import Event, Kind
+from psyche_cli.workers.telemetry.events import Event, Kind, event_of
 
 MOST_LINE_BYTES: Final = 16_384
 """The maximum size of a line, without its line break."""
@@ -33,6 +33,8 @@ MOST_TEXT_CHARACTERS: Final = 1024
 MOST_NUMBER: Final = (1 << 63) - 1
 """The maximum of steps, episodes, and times in nanoseconds."""
 
+_MOST_FIELDS_CHARACTERS: Final = 2 * MOST_LINE_BYTES
+"""Numbers are written with a decimal point, so fields may be longer than their line."""
 _MICROSECOND: Final = 1000
 _MOST_SECONDS: Final = 9_000_000_000
 """In the year 2255; in nanoseconds it still fits into 64 bits."""
@@ -74,7 +76,10 @@ def parse(line: bytes, now: int, most_bytes: int = MOST_LINE_BYTES) -> Event | N
         return None
     if len(line) > most_bytes:
         raise MalformedLine(f"longer than {most_bytes:,} bytes")
-    found = _object(line)
+    try:
+        found = _object(line.decode())
+    except UnicodeDecodeError as error:
+        raise MalformedLine("not JSON") from error
     name = found.get("type")
     kind = _KINDS.get(name) if isinstance(name, str) else None
     return None if kind is None else _event(kind, found, now)
@@ -86,6 +91,20 @@ def is_name(key: str) -> bool:
     return _NAME.fullmatch(key) is not None
 
 
+def check_fields(fields: str) -> None:
+    """Raise MalformedLine unless these are the fields of an event that ``parse`` can return."""
+    if len(fields) > _MOST_FIELDS_CHARACTERS:
+        raise MalformedLine("values and texts are too long")
+    found = _object(fields)
+    if len(found) > MOST_FIELDS or not all(map(is_name, found)):
+        raise MalformedLine("invalid names, or too many values and texts")
+    for value in found.values():
+        if type(value) is str:
+            _text(value)
+        elif type(value) is not float or not math.isfinite(value):
+            raise MalformedLine("a value is not finite, or not a number with a decimal point")
+
+
 def line_of(event: Event) -> str:
     """The line, without a line break, that ``parse`` reads as this event. Its time is rounded down to microseconds."""
     fields: dict[str, object] = {"type": event.kind.value}
@@ -95,14 +114,15 @@ def line_of(event: Event) -> str:
     return json.dumps({**fields, **event.values, **event.texts}, separators=(",", ":"), allow_nan=False)
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def _object(text: str) -> dict[str, Any]:
     try:
-        found = _DECODER.decode(line.decode())
+        found = _DECODER.decode(text)
     except MalformedLine:
         raise
     except (ValueError, RecursionError) as error:
         raise MalformedLine("not JSON") from error
-    assert isinstance(found, dict)
+    if not isinstance(found, dict):
+        raise MalformedLine("not a JSON object")
     return found
 
 
@@ -137,7 +157,7 @@ def _event(kind: Kind, found: dict[str, Any], now: int) -> Event:
             values[key] = _value(value)
     if len(values) + len(texts) > MOST_FIELDS:
         raise MalformedLine(f"more than {MOST_FIELDS} values and texts")
-    return Event(kind, number, at, values, texts)
+    return event_of(kind, number, at, values, texts)
 
 
 def _number(key: str, value: object) -> int:
@@ -168,6 +188,8 @@ def _value(value: object) -> float:
 def _text(value: str) -> str:
     if len(value) > MOST_TEXT_CHARACTERS:
         raise MalformedLine(f"a text is longer than {MOST_TEXT_CHARACTERS:,} characters")
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError as error:

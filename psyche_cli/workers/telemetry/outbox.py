@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import deque
 from threading import Condition
@@ -12,7 +13,7 @@ from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Event, Str
 CAPACITY: Final = 2048
 """The maximum number of events of a stream that wait. If one more comes, the oldest is dropped."""
 PAUSE_SECONDS: Final = 0.25
-"""The shortest time between two batches, unless half a batch waits."""
+"""About the shortest time between two batches, unless half a batch waits. It varies, so that proxies take turns."""
 
 _MOST_BATCH_BYTES: Final = 1 << 20
 
@@ -66,7 +67,7 @@ class Outbox:
         with self._changed:
             while not self._closed and (seconds := self._seconds_to_wait()) != 0:
                 self._changed.wait(seconds)
-            self._next_at = time.monotonic() + PAUSE_SECONDS
+            self._next_at = time.monotonic() + PAUSE_SECONDS * random.uniform(0.5, 1.5)
             stream = next((stream for stream in Stream if self._waiting[stream]), None)
             totals = (self.dropped, self.malformed)
             if stream is None and totals == self._reported:

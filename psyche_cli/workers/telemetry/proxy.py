@@ -47,6 +47,8 @@ _SENT_BY_KERNEL: Final = 0x80
 """The code of signals that a terminal sends, on Linux."""
 _PART: Final = 65_536
 _MOST_PIPE_BYTES: Final = 1 << 20
+_GATHER_SECONDS: Final = 0.02
+"""How long to let the output of a worker that prints quickly gather before the next part is read."""
 _REPORT_SECONDS: Final = 10.0
 """The shortest time between two messages about malformed lines."""
 _REQUIRED: Final = (
@@ -133,9 +135,11 @@ class _Proxy:
         output = worker.stdout.fileno()
         ended, report_end = os.pipe()
         Thread(target=lambda: (worker.wait(), os.write(report_end, b"."))).start()
-        size = 1
+        size, read_at = 1, float("-inf")
         while size and ended not in select.select([output, ended], [], [])[0]:
-            size = self._read(output)
+            if size < _PART and time.monotonic() < read_at + _GATHER_SECONDS:
+                select.select([ended], [], [], _GATHER_SECONDS)
+            size, read_at = self._read(output), time.monotonic()
         # All that an ended worker has written is in the pipe.
         left = _MOST_PIPE_BYTES
         while left > 0 and select.select([output], [], [], 0)[0] and (size := self._read(output)):

@@ -74,10 +74,10 @@ class Rings:
             new = [event for event in events if event.seq > ring.last]
             ring.events.extend(new)
             ring.last = max(ring.last, events[-1].seq)
-            following = list(ring.listeners)
-            for listener in following:
+            for listener in ring.listeners:
                 listener._queue_up(new)
-        for listener in following:
+            ready = [listener for listener in ring.listeners if listener.credits > 0]
+        for listener in ready:
             listener._notify()
 
     def listen(self, run: str, stream: Stream, since_seq: int, notify: Callable[[], None]) -> Listener:
@@ -122,6 +122,11 @@ class Listener:
         self._queue: deque[Stored] = deque(maxlen=QUEUE)
         self._lost_since_take = 0
         self._notify = notify
+
+    @property
+    def is_following(self) -> bool:
+        """Whether ``take`` no longer reads from the database."""
+        return self._following
 
     @property
     def is_ready(self) -> bool:

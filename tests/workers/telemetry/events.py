@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from psyche_cli.workers.telemetry.events import Batch, Event, Kind, Stream
+from psyche_cli.workers.telemetry.events import Batch, Event, Kind, Stream, event_of
 
 AT = 1_800_000_000_000_000_000
 
 
 def step(number: int, **values: float) -> Event:
-    return Event(Kind.STEP, number, AT, values, {})
+    return event_of(Kind.STEP, number, AT, values, {})
 
 
 def episode(number: int, **texts: str) -> Event:
-    return Event(Kind.EPISODE, number, AT, {}, texts)
+    return event_of(Kind.EPISODE, number, AT, {}, texts)
 
 
 def steps(first: int, count: int) -> tuple[Event, ...]:

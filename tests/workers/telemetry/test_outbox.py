@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Event, Kind, Stream
+from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Kind, Stream, event_of
 from psyche_cli.workers.telemetry.lines import MOST_LINE_BYTES, MOST_TEXT_CHARACTERS
 from psyche_cli.workers.telemetry.outbox import CAPACITY, Outbox
 from psyche_cli.workers.telemetry.unsent import read_unsent, write_unsent
@@ -52,7 +52,7 @@ def test_a_batch_has_events_of_one_stream_and_a_limited_size() -> None:
     for number in range(200):
         outbox.add(step(number), MOST_LINE_BYTES)
     outbox.add(episode(1), 100)
-    outbox.add(Event(Kind.RUN_COMPLETED, 0, AT, {}, {}), 100)
+    outbox.add(event_of(Kind.RUN_COMPLETED, 0, AT, {}, {}), 100)
     batches = rest(outbox)
     assert [(batch.stream, len(batch.events)) for batch in batches] == [
         *[(Stream.STEPS, 64)] * 3, (Stream.STEPS, 8), (Stream.EPISODES, 2),
@@ -79,7 +79,7 @@ def test_unsent_batches_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, contents: list[tuple[dict[str, str], float]]
 ) -> None:
     path = tmp_path_factory.mktemp("unsent") / "w.unsent"
-    events = tuple(Event(Kind.STEP, 3, AT, {"x": value}, texts) for texts, value in contents)
+    events = tuple(event_of(Kind.STEP, 3, AT, {"x": value}, texts) for texts, value in contents)
     batches = [batch(1, events, dropped=2, malformed=1), batch(2, (episode(4, x="y"),)), batch(3, ())]
     assert write_unsent(path, batches) == len(contents) + 1
     assert list(read_unsent(path)) == batches

@@ -14,7 +14,7 @@ import pytest
 
 from psyche_cli.workers.telemetry import proxy
 from psyche_cli.workers.telemetry.database import Totals
-from psyche_cli.workers.telemetry.events import Kind, Stream
+from psyche_cli.workers.telemetry.events import Kind, Stream, event_of
 from tests.workers.telemetry.receiver import Receiver
 
 STEPS = """
@@ -68,7 +68,7 @@ sys.stdout.write('{"type":"run_completed","outcome":"trained"}')
     assert output.endswith('{"type":"run_completed","outcome":"trained"}')
     first, second = receiver.stored()
     assert (first.seq, first.worker, first.event) == (
-        1, "w", (Kind.STEP, 1, 1_800_000_000_250_000_000, {"loss": 2.5}, {"phase": "train"}),
+        1, "w", event_of(Kind.STEP, 1, 1_800_000_000_250_000_000, {"loss": 2.5}, {"phase": "train"}),
     )  # fmt: skip
     assert (second.seq, second.event.number, second.event.values) == (2, 2, {"loss": 1.5})
     episode, completed = receiver.stored(Stream.EPISODES)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
-from psyche_cli.workers.service.worker_pb2 import RunEpisodes, RunStep, RunSteps
+from psyche_cli.workers.service.worker_pb2 import PrintedEvent, RunEpisodes, RunSteps
 from psyche_cli.workers.telemetry import wire
-from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Event, Kind, Stored, Stream
-from psyche_cli.workers.telemetry.lines import MOST_FIELDS, MOST_NUMBER, MOST_TEXT_CHARACTERS
+from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Event, Kind, Stored, Stream, event_of
+from psyche_cli.workers.telemetry.lines import MOST_FIELDS, MOST_LINE_BYTES, MOST_NUMBER, MOST_TEXT_CHARACTERS
 from tests.workers.telemetry.events import AT, batch, episode, step, steps
 
-COMPLETED = Event(Kind.RUN_COMPLETED, 0, AT, {"loss": 1.5}, {"outcome": "trained"})
+COMPLETED = event_of(Kind.RUN_COMPLETED, 0, AT, {"loss": 1.5}, {"outcome": "trained"})
 
 
 @pytest.mark.parametrize("events", [steps(1, 5), (step(MOST_NUMBER, loss=-0.5),), ()])
@@ -43,7 +44,7 @@ def _set(**fields: object) -> Callable[[RunSteps], None]:
 
 
 def _add(**fields: object) -> Callable[[RunSteps], None]:
-    return lambda message: message.steps.append(RunStep(**fields))  # type: ignore[arg-type]
+    return lambda message: message.steps.append(PrintedEvent(**fields))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -55,15 +56,31 @@ def _add(**fields: object) -> Callable[[RunSteps], None]:
         (_set(number=0), "invalid number"),
         (_set(number=MOST_NUMBER + 1), "invalid number"),
         (_set(dropped=MOST_NUMBER + 1), "invalid number"),
-        (lambda message: message.steps.extend([RunStep()] * (MOST_IN_BATCH + 1)), "more than 512 events"),
-        (_add(step=MOST_NUMBER + 1), "invalid number or time"),
+        (lambda message: message.steps.extend([PrintedEvent()] * (MOST_IN_BATCH + 1)), "more than 512 events"),
+        (_add(number=MOST_NUMBER + 1), "invalid number or time"),
         (_add(time_unix_nanos=MOST_NUMBER + 1), "invalid number or time"),
-        (_add(values={"": 1.0}), "invalid names"),
-        (_add(texts={"\x1b[2J": "x"}), "invalid names"),
-        (_add(values={f"v{number}": 1.0 for number in range(MOST_FIELDS + 1)}), "too many values and texts"),
-        (_add(values={"loss": float("nan")}), "not finite"),
-        (_add(values={"loss": float("inf")}), "not finite"),
-        (_add(texts={"a": "x" * (MOST_TEXT_CHARACTERS + 1)}), "too long"),
+        (_add(), "not JSON"),
+        (_add(fields='{"a":1.0'), "not JSON"),
+        (_add(fields='{"a":1.0} {}'), "not JSON"),
+        (_add(fields="[" * 10_000), "not JSON"),
+        (_add(fields='["a"]'), "not a JSON object"),
+        (_add(fields='{"a":1.0,"a":2.0}'), "a key is repeated"),
+        (_add(fields='{"a":"' + "x" * 2 * MOST_LINE_BYTES + '"}'), "too long"),
+        (_add(fields='{"":1.0}'), "invalid names"),
+        (_add(fields=json.dumps({"\x1b[2J": "x"})), "invalid names"),
+        (
+            _add(fields=json.dumps({f"v{number}": 1.0 for number in range(MOST_FIELDS + 1)})),
+            "too many values and texts",
+        ),
+        (_add(fields='{"loss":NaN}'), "not finite"),
+        (_add(fields='{"loss":-Infinity}'), "not finite"),
+        (_add(fields='{"loss":1e999}'), "not finite"),
+        (_add(fields='{"loss":1}'), "not a number with a decimal point"),
+        (_add(fields='{"loss":true}'), "not a number with a decimal point"),
+        (_add(fields='{"loss":null}'), "not a number with a decimal point"),
+        (_add(fields='{"loss":{}}'), "not a number with a decimal point"),
+        (_add(fields='{"a":"\\ud800"}'), "not Unicode"),
+        (_add(fields=json.dumps({"a": "x" * (MOST_TEXT_CHARACTERS + 1)})), "longer than"),
     ],
 )
 def test_a_batch_that_no_proxy_sends_is_refused(change: Callable[[RunSteps], None], reason: str) -> None:
