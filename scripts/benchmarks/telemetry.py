@@ -84,7 +84,7 @@ def _measure(daemon: DaemonClient, program: Path, table: Table) -> None:
         peak = _peak(peak, first, run)
         processes = [worker.pid for worker in run.workers if worker.pid]
         processes += [first, *(child for pid in processes for child in _children(pid))]
-        latest.update({pid: used for pid in processes if (used := _cpu_seconds(pid)) is not None})
+        latest.update({pid: cpu for pid in processes if (cpu := _cpu_seconds(pid)) is not None})
         if time.time() < start:
             before = dict(latest)
         time.sleep(_PAUSE)

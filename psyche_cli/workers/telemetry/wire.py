@@ -56,7 +56,8 @@ def batch_of(message: RunSteps | RunEpisodes) -> Batch:
 
 def step_message(run: str, stored: Stored) -> RunStep:
     """A step from the database as a message to a listener."""
-    _, number, at, _ = event = stored.event
+    event = stored.event
+    _, number, at, _ = event
     return RunStep(
         run_id=run,
         worker_id=stored.worker,
@@ -70,7 +71,8 @@ def step_message(run: str, stored: Stored) -> RunStep:
 
 def episode_message(run: str, stored: Stored) -> RunEpisode:
     """An episode or a completion from the database as a message to a listener."""
-    kind, number, at, _ = event = stored.event
+    event = stored.event
+    kind, number, at, _ = event
     return RunEpisode(
         run_id=run,
         worker_id=stored.worker,
