@@ -95,11 +95,11 @@ def telemetry_of(state_folder: Path, run: str) -> Telemetry:
     rounds: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
     evaluations: dict[int, list[float]] = defaultdict(list)
     query = (
-        "SELECT worker, kind, number, numbers, texts FROM events JOIN sources ON sources.key = events.source "
+        "SELECT worker, kind, number, fields FROM events JOIN sources ON sources.key = events.source "
         "WHERE run = ? ORDER BY seq"
     )
-    for worker, kind, number, numbers, texts in _rows(WorkersFolder.of_state(state_folder).telemetry, query, run):
-        values = {**json.loads(numbers), **json.loads(texts)}
+    for worker, kind, number, fields in _rows(WorkersFolder.of_state(state_folder).telemetry, query, run):
+        values = json.loads(fields)
         if kind == "step":
             rounds[number][_number(worker)] = values
         elif kind == "episode" and "eval_loss" in values:
