@@ -103,6 +103,16 @@ class Crew:
         late, self._late = self._late, {}
         return late
 
+    def listen(self, seconds: float) -> list[TurnReport]:
+        """The reports that come within ``seconds`` from workers that act without turns."""
+        found: list[TurnReport] = []
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            self._take_news(left)
+            found += self._late.values()
+            self._late = {}
+        return found
+
     def telemetry(self) -> list[RoundTelemetry]:
         """All telemetry of the workers so far, in the order in which the daemon received it."""
         return [

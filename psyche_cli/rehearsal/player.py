@@ -364,9 +364,13 @@ class Player:
     # --- times ----------------------------------------------------------------------------------------------------
 
     def _is_over(self, view: RunView) -> bool:
-        until = self._settings.until_epoch
+        epoch, step = self._settings.until_epoch, self._settings.until_step
         started = view.state != RunState.UNINITIALIZED
-        return (started and view.state.is_halted) or (until is not None and view.epoch >= until)
+        return (
+            (started and view.state.is_halted)
+            or (epoch is not None and view.epoch >= epoch)
+            or (step is not None and view.step >= step)
+        )
 
     def _is_loaded(self, view: RunView) -> bool:
         return view.now >= view.account.run_state_start_timestamp + self._settings.warmup_seconds

@@ -23,7 +23,8 @@ class Settings(NamedTuple):
     A round takes ``train_seconds``, and loading the model ``warmup_seconds``, in seconds of the cluster.
     ``check_percent`` is the share of the results that other members check, from 0 to 100. ``started_at`` is the start,
     in Unix seconds of the cluster, from which the times of ``faults`` count. The member ends once ``until_epoch``
-    epochs are completed (None: with the run). It follows turns, or with ``polls`` looks at the run by itself.
+    epochs are completed or the run is at ``until_step`` (None: with the run). It follows turns, or with ``polls`` looks
+    at the run by itself.
     """
 
     rpc_url: str
@@ -42,6 +43,7 @@ class Settings(NamedTuple):
     until_epoch: int | None
     faults: tuple[Fault, ...] = ()
     polls: bool = False
+    until_step: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The settings as a JSON object."""

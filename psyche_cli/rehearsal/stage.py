@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from psyche_cli.rehearsal.cluster import Cluster
 from psyche_cli.rehearsal.conductor import TurnReport
@@ -11,10 +12,26 @@ from psyche_cli.rehearsal.faults import FaultsSeen
 from psyche_cli.workers.service.contract import TurnKind
 
 
-class WorkerStage:
-    """See ``conductor.Stage``. The rehearsal is over once ``until_epoch`` epochs are completed, or the run has ended.
+class Goal(NamedTuple):
+    """Until when a run is rehearsed: an epoch or a step is reached, or else the run ends."""
 
-    ``pause`` is called once, as soon as the run is at ``pause_at``.
+    epoch: int | None = None
+    step: int | None = None
+
+    def is_reached(self, cluster: Cluster) -> bool:
+        """Whether the run has got as far, or has ended."""
+        state = cluster.record.state
+        return (
+            cluster.has_ended
+            or (self.epoch is not None and state.progress["epoch"] >= self.epoch)
+            or (self.step is not None and state.step >= self.step)
+        )
+
+
+class WorkerStage:
+    """See ``conductor.Stage``. The rehearsal is over as ``goal`` says.
+
+    ``pause`` is called once, as soon as the run is at ``pause_at``; without ``pause_at``, never.
     """
 
     def __init__(
@@ -23,14 +40,14 @@ class WorkerStage:
         crew: Crew,
         faults: FaultsSeen,
         *,
-        until_epoch: int | None,
-        pause_at: int | None,
-        pause: Callable[[], None],
+        goal: Goal,
+        pause_at: int | None = None,
+        pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._cluster = cluster
         self._crew = crew
         self._faults = faults
-        self._until_epoch = until_epoch
+        self._goal = goal
         self._pause_at = pause_at
         self._pause = pause
 
@@ -53,8 +70,7 @@ class WorkerStage:
 
     def is_over(self) -> bool:
         """Whether the run has got as far as it is to be rehearsed."""
-        epoch: int = self._cluster.record.state.progress["epoch"]
-        return self._cluster.has_ended or (self._until_epoch is not None and epoch >= self._until_epoch)
+        return self._goal.is_reached(self._cluster)
 
     def gone(self) -> Collection[int]:
         """The members whose workers have ended."""

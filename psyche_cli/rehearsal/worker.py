@@ -98,10 +98,15 @@ def _take(session: WorkerSession, player: Player, turn: Turn) -> None:
 
 
 def _poll(session: WorkerSession, player: Player) -> None:
+    shown = ""
     while not session.has_ended and not player.is_done:
         report = player.act()
         if report is not None and report.has_work:
-            player.work()
+            report = player.work()
+        if report is not None and report.doing != shown:
+            shown = report.doing
+            details = {} if report.loss is None else {"loss": repr(report.loss)}
+            session.report(0, wake_at=report.wake_at, doing=report.doing, details=details)
         session.wait_for_end(_POLL_SECONDS)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from psyche_cli.cli.options import StateDir, option
+from psyche_cli.cli.options import LocalRpc, StateDir, option, run_ids
 from psyche_cli.cli.sessions import Call, given_options, plain
-from psyche_cli.limits import MAX_CLIENTS, U16_MAX, U32_MAX
+from psyche_cli.limits import LOCAL_RPC_URL, MAX_CLIENTS, U16_MAX, U32_MAX
 from psyche_cli.results import Result
 
 
@@ -16,8 +16,24 @@ def command(
     call: Call,
     *,
     config: Annotated[
-        Path, option("--config", metavar="FILE", help="Run configuration file (TOML); - is standard input.")
-    ],
+        Path | None,
+        option(
+            "--config",
+            metavar="FILE",
+            help="Rehearse a new run with this configuration file (TOML); - is standard input.",
+        ),
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        option(
+            "--run-id",
+            "-r",
+            metavar="RUN_ID",
+            help="Rehearse this run of a running local validator instead.",
+            values=run_ids,
+        ),
+    ] = None,
+    rpc: LocalRpc = LOCAL_RPC_URL,
     members: Annotated[
         int, option("--members", metavar="N", help="Members, each with a worker process.", min=1, max=MAX_CLIENTS)
     ] = 4,
@@ -30,7 +46,8 @@ def command(
         option(
             "--steps",
             metavar="N",
-            help="Train N steps instead, after which the owner pauses the run.",
+            help="Train N steps instead, after which the owner pauses the new run, or the members leave the existing "
+            "one.",
             min=2,
             max=U32_MAX,
         ),
@@ -106,33 +123,54 @@ def command(
     Starts a local validator, creates and funds the run, and starts a worker process for each member. They join, train a
     small model together, report their rounds, and claim their rewards. Ends with a report: what happened, beside what
     `simulate` predicts. Nothing is left running, and nothing leaves this machine. Needs the extra `rehearse`.
+
+    With --run-id, the members join a run that exists on a local validator, at the speed of its clock, and leave it in
+    the end. The faucet funds them. The owner must have started the run and permitted everyone to join.
     """
     from psyche_cli.cli.rehearsing import shown_rehearsal
     from psyche_cli.operations.config.files import load_config
+    from psyche_cli.operations.rehearsal.existing import rehearse_existing
     from psyche_cli.operations.rehearsal.rehearse import rehearse
-    from psyche_cli.operations.rehearsal.request import Request, load_faults
+    from psyche_cli.operations.rehearsal.request import Request, check_source, load_faults
+    from psyche_cli.operations.sessions import reading_session
+    from psyche_cli.operations.status.observation import observe
     from psyche_cli.private_keys import refuse_key_as_path
+    from psyche_cli.run_config.load import RunConfig
+    from psyche_cli.solana.endpoints import check_rpc_url
 
     environment = call.environment
     if state_dir is not None:
         refuse_key_as_path("--state-dir", state_dir)
-    request = Request(
-        config=load_config(environment, config),
-        members=members,
-        epochs=epochs,
-        steps=steps,
-        trainer=trainer,
-        text=data,
-        faults=() if faults is None else load_faults(environment, faults, members=members, seed=seed),
-        engine=engine,
-        ray_address=ray_address,
-        seed=seed,
-        train_seconds=train_seconds,
-        warmup_seconds=warmup_seconds,
-        check_percent=check_share,
-        earning_rate=earning_rate,
-        report=report,
-        state_folder=state_dir,
-    )
-    with shown_rehearsal(environment, given_options(call)) as show:
-        return rehearse(environment, request, show)
+    check_source(config, run_id, call.typed)
+
+    def request_for(content: RunConfig) -> Request:
+        return Request(
+            config=content,
+            members=members,
+            epochs=epochs,
+            steps=steps,
+            trainer=trainer,
+            text=data,
+            faults=() if faults is None else load_faults(environment, faults, members=members, seed=seed),
+            engine=engine,
+            ray_address=ray_address,
+            seed=seed,
+            train_seconds=train_seconds,
+            warmup_seconds=warmup_seconds,
+            check_percent=check_share,
+            earning_rate=earning_rate,
+            report=report,
+            state_folder=state_dir,
+            run_id=run_id,
+        )
+
+    given = given_options(call)
+    if config is not None:
+        request = request_for(load_config(environment, config))
+        with shown_rehearsal(environment, given) as show:
+            return rehearse(environment, request, show)
+    with reading_session(environment, rpc=rpc, given=given) as session:
+        seen = observe(session, run_id or "")
+        content = RunConfig(dict(seen.run.account.config), dict(seen.state.model), Path(seen.run.run_id))
+        with shown_rehearsal(environment, given) as show:
+            return rehearse_existing(environment, session, check_rpc_url(rpc), request_for(content), seen, show)

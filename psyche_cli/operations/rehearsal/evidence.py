@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from psyche_cli.model.simulation.engine import Simulation
+from psyche_cli.operations.rehearsal.ground import DECIMALS
 from psyche_cli.rehearsal.crew import RoundTelemetry
 from psyche_cli.rehearsal.faults import Fault, FaultsSeen
 from psyche_cli.rehearsal.record import RunRecord
@@ -23,7 +24,8 @@ class Evidence(NamedTuple):
 
     ``wallets`` are those of the members in the order of their numbers (32 bytes), ``claimed`` what each has claimed in
     base units. ``evaluations`` are the losses of the held-out text by epoch. ``hung`` are the times at which workers
-    did not respond, by member, in Unix seconds of the cluster.
+    did not respond, by member, in Unix seconds of the cluster. ``decimals`` are those of the run's token, None
+    for a run without a treasurer, which pays points.
     """
 
     record: RunRecord
@@ -36,6 +38,7 @@ class Evidence(NamedTuple):
     faults: Sequence[Fault]
     seen: FaultsSeen
     hung: Mapping[int, Sequence[int]]
+    decimals: int | None = DECIMALS
 
     def number_of(self, wallet: bytes) -> int | None:
         """The number of a member; None for another wallet."""

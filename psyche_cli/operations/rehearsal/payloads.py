@@ -121,7 +121,7 @@ class AdviceData:
 class RehearsalData:
     """What happened in a rehearsal. Seconds are those of the cluster, unless the name says otherwise."""
 
-    path: Annotated[str | None, "The configuration file."]
+    path: Annotated[str | None, "The configuration file; null for a run that existed."]
     run_id: str
     worker_run: Annotated[str, "The run of workers, for `psyche-cli workers show`."]
     members: Unsigned
@@ -132,10 +132,11 @@ class RehearsalData:
     check_percent: float
     end: Annotated[
         str,
-        Constraint(choices=("finished", "paused", "epochs", "stuck", "no-workers", "too-long")),
-        "finished: all steps are trained. paused: the requested number of steps is trained. epochs: the requested "
-        "number of epochs ended. stuck: nothing changes anymore. no-workers: all workers have ended. too-long: the "
-        "rehearsal was cut off.",
+        Constraint(choices=("finished", "paused", "epochs", "steps", "stuck", "no-workers", "too-long")),
+        "finished: all steps are trained. paused: the requested number of steps is trained, or an existing run was "
+        "paused. epochs: the requested number of epochs ended. steps: the requested number of steps of an existing run "
+        "is trained. stuck: nothing changes anymore. no-workers: all workers have ended. too-long: the rehearsal was "
+        "cut off.",
     ]
     reason: Annotated[str, "Why the rehearsal ended, as a sentence."]
     state: Annotated[str, "The last state of the run."]

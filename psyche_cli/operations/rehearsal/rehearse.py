@@ -30,7 +30,7 @@ from psyche_cli.rehearsal.conductor import Conductor, TurnReport
 from psyche_cli.rehearsal.crew import Crew, configuration
 from psyche_cli.rehearsal.faults import FaultsSeen
 from psyche_cli.rehearsal.settings import FOLDER_PREFIX, Settings, name_of
-from psyche_cli.rehearsal.stage import WorkerStage
+from psyche_cli.rehearsal.stage import Goal, WorkerStage
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from psyche_cli.workers.service import worker_pb2
 
 RUN_ID: Final = "rehearsal"
-_READY_SECONDS: Final = 120.0
-_END_SECONDS: Final = 30.0
-_HUNG_SECONDS: Final = 1.0
+READY_SECONDS: Final = 120.0
+END_SECONDS: Final = 30.0
+HUNG_SECONDS: Final = 1.0
 """How long the others may take to end if a worker hangs or the goal was not reached. The rest is cancelled then."""
 _SPARE_EPOCHS: Final = 2
 
@@ -88,20 +88,18 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
             funding=rate * (len(prediction.epochs) + _SPARE_EPOCHS),
         )
         cluster = Cluster(rpc, find_run(rpc, RUN_ID).coordinator_account)
-        settings = [
-            _settings(request, cluster, validator.rpc_url, wallets, number, folder)
-            for number in range(1, request.members + 1)
-        ]
+        goal = Goal(epoch=request.epochs)
+        settings = settings_of(request, cluster, validator.rpc_url, wallets, folder, goal)
         show(Scene("Starting the workers."))
         client = stack.enter_context(open_daemon(environment, request))
-        crew = stack.enter_context(_submitted(environment, client, settings, request))
-        crew.await_workers(_READY_SECONDS)
+        crew = stack.enter_context(submitted(environment, client, settings, request))
+        crew.await_workers(READY_SECONDS)
         seen = FaultsSeen(request.faults, cluster.now)
         stage = WorkerStage(
             cluster,
             crew,
             seen,
-            until_epoch=request.epochs,
+            goal=goal,
             pause_at=request.steps,
             pause=owning.pause,
         )
@@ -116,18 +114,18 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
             range(1, request.members + 1),
             hangs_until=stage.hangs_until,
             observe=observe,
-            until=cluster.now + _longest(prediction),
+            until=cluster.now + longest(prediction),
         )
         end = conductor.play()
         show(Scene("Claiming the rewards.", cluster, crew, keys))
         conductor.finish()
         ends_soon = end == "reached" and not conductor.hanging
-        run = crew.await_end(_END_SECONDS if ends_soon else _HUNG_SECONDS) or _cancelled(client, crew.run_id)
+        run = crew.await_end(END_SECONDS if ends_soon else HUNG_SECONDS) or cancelled(client, crew.run_id)
         cluster.read()
         evidence = Evidence(
             record=cluster.record,
             wallets=keys,
-            workers=_ends(crew, run),
+            workers=worker_ends(crew, run),
             telemetry=crew.telemetry(),
             evaluations=crew.evaluations(),
             claimed=_claimed(rpc, wallets),
@@ -187,11 +185,11 @@ def open_daemon(environment: Environment, request: Request) -> Iterator[DaemonCl
 
 
 @contextmanager
-def _submitted(
+def submitted(
     environment: Environment, client: DaemonClient, settings: list[Settings], request: Request
 ) -> Iterator[Crew]:
     """The workers, submitted to the daemon. Those that are left in the end are cancelled."""
-    name = f"rehearsal of {request.config.source.name}"
+    name = f"rehearsal of {request.title}"
     with client.direct() as director:
         run_id = client.submit(configuration(name, settings, request.engine_name)).run.run_id
         crew = Crew(client, director, run_id, len(settings), environment.clock)
@@ -202,43 +200,58 @@ def _submitted(
                 [run] = client.list_runs(run_id)
                 if run.finished_at == 0:
                     client.cancel(run_id)
-                    client.wait_for_end(run_id, _END_SECONDS)
+                    client.wait_for_end(run_id, END_SECONDS)
 
 
-def _cancelled(client: DaemonClient, run_id: str) -> worker_pb2.Run:
+def cancelled(client: DaemonClient, run_id: str) -> worker_pb2.Run:
     """The workers after those that have not ended were cancelled, so that the report has the ends of all."""
     client.cancel(run_id)
-    return client.wait_for_end(run_id, _END_SECONDS)
+    return client.wait_for_end(run_id, END_SECONDS)
 
 
-def _settings(
-    request: Request, cluster: Cluster, rpc_url: str, wallets: list[Wallet], number: int, folder: Path
-) -> Settings:
-    keypair = folder / "keys" / f"{name_of(number)}.json"
-    keypair.parent.mkdir(mode=0o700, exist_ok=True)
-    wallets[number - 1].write_keypair_file(keypair)
+def settings_of(
+    request: Request,
+    cluster: Cluster,
+    rpc_url: str,
+    wallets: list[Wallet],
+    folder: Path,
+    goal: Goal,
+    *,
+    polls: bool = False,
+) -> list[Settings]:
+    """The settings of the workers. Writes the keypair files of the wallets into the folder."""
+    keys = folder / "keys"
+    keys.mkdir(mode=0o700)
+    for number, wallet in enumerate(wallets, 1):
+        wallet.write_keypair_file(keys / f"{name_of(number)}.json")
     assert request.train_seconds is not None  # Request.checked sets both
     assert request.warmup_seconds is not None
-    return Settings(
-        rpc_url=rpc_url,
-        run_id=RUN_ID,
-        member=number,
-        wallets=tuple(str(wallet.address) for wallet in wallets),
-        keypair=keypair,
-        folder=folder / "members",
-        text=None if request.text is None else request.text.absolute(),
-        trainer=request.trainer,
-        seed=request.seed,
-        train_seconds=request.train_seconds,
-        warmup_seconds=request.warmup_seconds,
-        check_percent=request.check_percent,
-        started_at=cluster.now,
-        until_epoch=request.epochs,
-        faults=tuple(fault for fault in request.faults if fault.member == number),
-    )
+    return [
+        Settings(
+            rpc_url=rpc_url,
+            run_id=request.run_id or RUN_ID,
+            member=number,
+            wallets=tuple(str(wallet.address) for wallet in wallets),
+            keypair=keys / f"{name_of(number)}.json",
+            folder=folder / "members",
+            text=None if request.text is None else request.text.absolute(),
+            trainer=request.trainer,
+            seed=request.seed,
+            train_seconds=request.train_seconds,
+            warmup_seconds=request.warmup_seconds,
+            check_percent=request.check_percent,
+            started_at=cluster.now,
+            until_epoch=goal.epoch,
+            faults=tuple(fault for fault in request.faults if fault.member == number),
+            polls=polls,
+            until_step=goal.step,
+        )
+        for number in range(1, request.members + 1)
+    ]
 
 
-def _ends(crew: Crew, run: worker_pb2.Run | None) -> dict[int, WorkerEnd]:
+def worker_ends(crew: Crew, run: worker_pb2.Run | None) -> dict[int, WorkerEnd]:
+    """How the workers ended, by member."""
     from psyche_cli.rehearsal.settings import number_of
 
     workers = {} if run is None else {number_of(worker.worker_id): worker for worker in run.workers}
@@ -255,6 +268,6 @@ def _claimed(rpc: RpcClient, wallets: list[Wallet]) -> dict[int, int]:
     return found
 
 
-def _longest(prediction: Simulation) -> int:
+def longest(prediction: Simulation) -> int:
     """The time after which a rehearsal is cut off: many times as long as predicted."""
     return 20 * (prediction.now - prediction.started_at) + 3600

@@ -190,7 +190,6 @@ class Findings:
             one.values for one in evidence.telemetry if one.member == number and one.values.get("tokens", 0.0) > 0
         ]
         losses = [values["loss"] for values in trained if "loss" in values]
-        predicted = evidence.prediction.state.clients
         return RehearsedMember(
             member=number,
             wallet=str(Pubkey(evidence.wallets[number - 1])),
@@ -202,10 +201,20 @@ class Findings:
             dropped_at_steps=tuple(one.step for one in rounds if number in one.dropped),
             hung_at=tuple(self.after(time) for time in evidence.hung.get(number, ())),
             earned=self.amount(self.earned(number)),
-            predicted=self.amount(predicted[number - 1].earned if number <= len(predicted) else 0),
+            predicted=self.amount(self._predicted(number)),
             claimed=self.amount(evidence.claimed.get(number, 0)),
             loss=losses[-1] if losses else None,
         )
+
+    def _predicted(self, number: int) -> int:
+        """What the prediction credits to a member, in base units. That of a new run has other wallets."""
+        clients = self._evidence.prediction.state.clients
+        wallet = self._evidence.wallets[number - 1]
+        for client in clients:
+            if client.id.signer == wallet:
+                before = {one.id.signer: one.earned for one in self._record.first.clients}
+                return client.earned - before.get(wallet, 0)
+        return clients[number - 1].earned if number <= len(clients) else 0
 
     # --- faults ---------------------------------------------------------------------------------------------------
 
@@ -277,7 +286,7 @@ class Findings:
         return Forecast(
             end=found.end.value,
             seconds=found.now - found.started_at,
-            steps=max(found.state.step - 1, 0),
+            steps=max(found.state.step - self._record.first.step, 0),
             epochs=len(found.epochs),
             paid=self.amount(sum(one.paid for one in found.epochs)),
         )

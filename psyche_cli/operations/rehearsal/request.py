@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -24,7 +25,10 @@ DEFAULT_EPOCHS: Final = 2
 
 
 class Request(NamedTuple):
-    """The options of a rehearsal. Those that are None have the defaults that the options describe."""
+    """The options of a rehearsal. Those that are None have the defaults that the options describe.
+
+    With ``run_id``, an existing run is rehearsed, and ``config`` is its configuration.
+    """
 
     config: RunConfig
     members: int
@@ -42,6 +46,12 @@ class Request(NamedTuple):
     earning_rate: str = "100"
     report: Path | None = None
     state_folder: Path | None = None
+    run_id: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What is rehearsed: the name of the file, or the run."""
+        return self.config.source.name if self.run_id is None else f"run {self.run_id}"
 
     @property
     def engine_name(self) -> str:
@@ -82,6 +92,23 @@ class Request(NamedTuple):
             if self.warmup_seconds is None
             else self.warmup_seconds,
         )
+
+
+def check_source(config: Path | None, run_id: str | None, typed: Collection[str]) -> None:
+    """Raise UsageError unless exactly one of --config and --run-id is given, with options that belong to it.
+
+    ``typed`` are the parameters given on the command line.
+    """
+    if (config is None) == (run_id is None):
+        raise UsageError(
+            "Specify either --config or --run-id.",
+            hint="--config FILE rehearses a new run; --run-id RUN_ID one that exists on a local validator.",
+        )
+    wrong = {"earning_rate": "--earning-rate-total-shared"} if config is None else {"rpc": "--rpc"}
+    for parameter, name in wrong.items():
+        if parameter in typed:
+            other = "--run-id" if config is None else "--config"
+            raise UsageError(f"Cannot use {name} together with {other}.")
 
 
 def load_faults(environment: Environment, path: Path, *, members: int, seed: int) -> tuple[Fault, ...]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from psyche_cli.amounts import format_amount
-from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.operations.rehearsal.advice import advice_on
 from psyche_cli.operations.rehearsal.evidence import Evidence
-from psyche_cli.operations.rehearsal.ground import DECIMALS
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.report import Findings
 from psyche_cli.operations.rehearsal.request import Request
@@ -27,6 +25,7 @@ class Outline(NamedTuple):
     end: End
     worker_run: str
     real_seconds: float
+    mode: Literal["turns", "free"] = "turns"
 
 
 def result_of(request: Request, evidence: Evidence, outline: Outline) -> OperationResult[RehearsalData]:
@@ -41,20 +40,20 @@ def result_of(request: Request, evidence: Evidence, outline: Outline) -> Operati
         summary=summary(data),
         data=data,
         details=tuple(details(data)),
-        warnings=tuple(_warnings(data)),
+        warnings=tuple(_warnings(data, evidence)),
         body=RehearsalText(data),
     )
 
 
 def data_of(request: Request, evidence: Evidence, outline: Outline) -> RehearsalData:
     """The payload."""
-    record, findings = evidence.record, Findings(evidence, DECIMALS)
+    record, findings = evidence.record, Findings(evidence, evidence.decimals or 0)
     rounds = findings.rounds
     losses = [one.loss for one in rounds if one.loss is not None]
-    end = _end(evidence, outline.end)
+    end = _end(request, evidence, outline.end)
     assert request.train_seconds is not None  # Request.checked sets it
     return RehearsalData(
-        path=str(request.config.source),
+        path=str(request.config.source) if request.run_id is None else None,
         run_id=record.state.run_id,
         worker_run=outline.worker_run,
         members=request.members,
@@ -64,7 +63,7 @@ def data_of(request: Request, evidence: Evidence, outline: Outline) -> Rehearsal
         train_seconds=request.train_seconds,
         check_percent=request.check_percent,
         end=end,
-        reason=_reason(end, evidence),
+        reason=_reason(request, end, evidence),
         state=record.state.run_state.variant,
         seconds=record.now - record.started_at,
         real_seconds=round(outline.real_seconds, 1),
@@ -74,7 +73,7 @@ def data_of(request: Request, evidence: Evidence, outline: Outline) -> Rehearsal
         first_loss=losses[0] if losses else None,
         last_loss=losses[-1] if losses else None,
         agreed=all(one.agreed for one in rounds),
-        earning_rate=findings.amount(parse_rate(request.earning_rate, DECIMALS)),
+        earning_rate=findings.amount(record.first.future_epoch_rates.earning_rate_total_shared),
         paid=findings.amount(sum(one.earned.base_units for one in findings.members)),
         claimed=findings.amount(sum(evidence.claimed.values())),
         prediction=findings.forecast(),
@@ -85,11 +84,11 @@ def data_of(request: Request, evidence: Evidence, outline: Outline) -> Rehearsal
         faults=tuple(findings.faults()),
         advice=tuple(advice_on(request, findings, evidence)),
         report=None if request.report is None else str(request.report),
-        mode="turns",
+        mode=outline.mode,
     )
 
 
-def _end(evidence: Evidence, end: End) -> str:
+def _end(request: Request, evidence: Evidence, end: End) -> str:
     if end != "reached":
         return end
     match evidence.record.state.run_state:
@@ -97,14 +96,18 @@ def _end(evidence: Evidence, end: End) -> str:
             return "finished"
         case RunState.PAUSED:
             return "paused"
-    return "epochs"
+    return "epochs" if request.steps is None else "steps"
 
 
-def _reason(end: str, evidence: Evidence) -> str:
+def _reason(request: Request, end: str, evidence: Evidence) -> str:
     state = evidence.record.state
     match end:
         case "finished":
             return "All steps are trained."
+        case "steps":
+            return "The requested number of steps is trained. The run continues without these members."
+        case "paused" if request.run_id is not None:
+            return "The run was paused."
         case "paused":
             return "The requested number of steps is trained, and the run is paused."
         case "epochs":
@@ -120,9 +123,10 @@ def _reason(end: str, evidence: Evidence) -> str:
     return f"The run stays in {state.run_state.variant}: no member that responds has anything left to do."
 
 
-def _warnings(data: RehearsalData) -> list[str]:
+def _warnings(data: RehearsalData, evidence: Evidence) -> list[str]:
     found = [] if data.agreed else ["Members had different weights after a round. This is an error of psyche-cli."]
     unpaid = data.paid.base_units - data.claimed.base_units
-    if unpaid > 0:
-        found.append(f"{format_amount(unpaid, DECIMALS)} of the rewards were not claimed, by members that were absent.")
+    if unpaid > 0 and evidence.decimals is not None:
+        amount = format_amount(unpaid, evidence.decimals)
+        found.append(f"{amount} of the rewards were not claimed: members were absent, or the vault holds too little.")
     return found

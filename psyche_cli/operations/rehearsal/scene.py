@@ -25,13 +25,14 @@ class Scene(NamedTuple):
     """What can be shown of a rehearsal in progress.
 
     ``phase`` says what is done before it begins and after it ended; it is empty while the run is played. ``wallets``
-    are those of the members in the order of their numbers (32 bytes).
+    are those of the members in the order of their numbers (32 bytes). ``decimals`` are those of the run's token.
     """
 
     phase: str
     cluster: Cluster | None = None
     crew: Crew | None = None
     wallets: Sequence[bytes] = ()
+    decimals: int = DECIMALS
 
 
 def scene_lines(scene: Scene, width: int, utf8: bool) -> list[Line]:
@@ -47,7 +48,7 @@ def scene_lines(scene: Scene, width: int, utf8: bool) -> list[Line]:
             Span(state.run_state.variant, state_tone(state.run_state, pausing=state.pending_pause)),
             Span(
                 f"  epoch {state.progress['epoch']}, step {state.step}, after "
-                f"{format_duration(record.now - record.started_at)}, {format_amount(paid, DECIMALS)} paid"
+                f"{format_duration(record.now - record.started_at)}, {format_amount(paid, scene.decimals)} paid"
             ),
         ],
         [],
@@ -73,7 +74,7 @@ def _members(scene: Scene, crew: Crew, cluster: Cluster, width: int) -> list[Lin
                 f"{number}",
                 "-" if worker is None else worker.state,
                 healthy.get(wallet, "-"),
-                format_amount(earned.get(wallet, 0), DECIMALS),
+                format_amount(earned.get(wallet, 0), scene.decimals),
                 crew.doing.get(number, "-"),
             ]
         )

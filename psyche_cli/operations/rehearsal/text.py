@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from psyche_cli.amounts import format_amount
 from psyche_cli.durations import format_duration
 from psyche_cli.folding import folded
-from psyche_cli.operations.rehearsal.ground import DECIMALS
 from psyche_cli.operations.rehearsal.payloads import Forecast, RehearsalData, RehearsedEpoch, RehearsedMember
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.operations.simulation.reasons import EPOCH_ENDS
@@ -25,7 +23,7 @@ _MOST_REASONS: Final = 8
 
 def amount_text(amount: CollateralAmount) -> str:
     """An amount of the token."""
-    return format_amount(amount.base_units, DECIMALS)
+    return f"{amount.amount.normalize():f}"
 
 
 def summary(data: RehearsalData) -> str:

@@ -138,7 +138,7 @@ class LocatedRun(NamedTuple):
         raw = _existing(account, self.instance.coordinator_account, "coordinator account")
         decoded = decode_coordinator_account(raw, self.programs)
         if self.is_for_writing:
-            _require_written_layout(decoded.layout, decoded.address, self.run_id)
+            require_written_layout(decoded.layout, decoded.address, self.run_id)
         treasury = None
         if self.treasurer is not None:
             vault, mint = others
@@ -225,7 +225,7 @@ def _located(session: Session, run_id: str, given_index: int | None, found: Sequ
     if instance.main_authority == address:
         treasurer = decode_treasurer_run(_existing(raw_treasurer, address, "treasurer run"), session.programs)
         if session.is_for_writing and treasurer.join_authority is None:
-            _require_written_layout("v2-claimer", address, run_id)
+            require_written_layout("v2-claimer", address, run_id)
     elif given_index is not None:
         raise UsageError(
             f"--treasurer-index {given_index} is not the treasurer of run {run_id!r}: "
@@ -235,7 +235,8 @@ def _located(session: Session, run_id: str, given_index: int | None, found: Sequ
     return LocatedRun(run_id, instance, treasurer, session.programs, session.is_for_writing)
 
 
-def _require_written_layout(layout: str, address: Pubkey, run_id: str) -> None:
+def require_written_layout(layout: str, address: Pubkey, run_id: str) -> None:
+    """Raise UnsupportedLayout for a run that psyche-cli cannot change."""
     if layout != WRITTEN:
         from psyche_cli.protocol.accounts.layout_support import unwritten_layout
 
