@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import random
 import sys
 import tempfile
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from psyche_cli.environment import Environment, SystemClock
 from psyche_cli.lifecycle.crynux_group import GROUP_SIZE
 from psyche_cli.localnet.process import LocalValidatorProcess
 from psyche_cli.operations.rehearsal import ground
@@ -36,6 +34,7 @@ from psyche_cli.workers.registry.rows import Worker
 from psyche_cli.workers.storage.layout import WorkersFolder
 from tests.faults.supervised import processes_of
 from tests.support.forking import ForkEngine, Forker
+from tests.support.rehearsal_environment import rehearsal_environment
 
 EXAMPLE: Final = Path(__file__).parents[2] / "configs" / "minimal.toml"
 CHECK_PERCENT: Final = 100.0
@@ -138,9 +137,7 @@ class Theater:
 
         monkeypatch_setattr(operation, "result_of", result_of)
         monkeypatch_setattr(ground, "LocalValidatorProcess", self._validator)
-        environment = Environment(
-            io.StringIO(), io.StringIO(), io.StringIO(), {}, self.folder, SystemClock(), _no_transport
-        )
+        environment = rehearsal_environment(self.folder)
         request = Request(
             run_config(self.folder, plan.epoch_time),
             plan.members,
@@ -167,10 +164,6 @@ class Theater:
     def close(self) -> None:
         """Kill the daemon, which has no open run."""
         self._forker.kill_daemon(self.pid)
-
-
-def _no_transport(*_: object) -> Any:
-    raise AssertionError("a rehearsal uses its own validator")
 
 
 # --- what must be true ------------------------------------------------------------------------------------------------

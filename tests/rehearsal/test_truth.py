@@ -4,7 +4,6 @@ must agree with as well.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.environment import Environment, SystemClock
+from psyche_cli.environment import SystemClock
 from psyche_cli.localnet.process import LocalValidatorProcess
 from psyche_cli.members.looking import find_run
 from psyche_cli.operations.rehearsal import rehearse as operation
@@ -29,6 +28,7 @@ from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
 from tests.programs.coordinator_bytes import decode
 from tests.rehearsal.ledger import Figures, Ledger, telemetry_of, transactions_of, workers_of
+from tests.support.rehearsal_environment import rehearsal_environment
 
 FAULTS = (Fault("kill", 2, at_step=4), Fault("lie", 3, at_step=2), Fault("late", 5, at_step=6))
 
@@ -80,7 +80,7 @@ def traces(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A rehearsal of two epochs with real workers."""
     faults: tuple[Fault, ...] = request.param
     folder = tmp_path_factory.mktemp("r")
-    environment = Environment(io.StringIO(), io.StringIO(), io.StringIO(), {}, folder, SystemClock(), _no_transport)
+    environment = rehearsal_environment(folder)
     wanted = Request(
         load_run_config(find_example("minimal").path),
         members=5 if faults else 3,
@@ -98,10 +98,6 @@ def traces(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     run, wallets = data.worker_run, [one.wallet for one in data.member_list]
     workers, telemetry = workers_of(folder / "s", run), telemetry_of(folder / "s", run)
     return Traces(data, keeper.ledger, Figures(keeper.ledger, keeper.account, wallets, workers, telemetry))
-
-
-def _no_transport(*_: object) -> Any:
-    raise AssertionError("a rehearsal uses its own validator")
 
 
 def test_every_figure_of_the_report_is_what_the_run_has_recorded(traces: Traces) -> None:
