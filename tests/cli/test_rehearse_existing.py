@@ -117,7 +117,7 @@ def test_members_join_train_and_leave_as_the_run_is_permitted(running: Place) ->
     assert (data["path"], data["run_id"]) == (None, "free")
     assert [one["worker"] for one in data["member_list"]] == ["TERMINATED", "TERMINATED"]
     earned = [one["earned"]["base_units"] for one in data["member_list"]]
-    assert sum(earned) == 10_000  # of whoever stayed: on a busy machine, a member may be too late for the real clock
+    assert sum(earned) == 10_000  # on a busy machine, a member may be too late for the real clock
     assert [one["claimed"]["base_units"] for one in data["member_list"]] == earned
     left = read_daemon_file(WorkersFolder.of_state(running.folder / "s").daemon_pid)
     assert left is None or not left.is_alive
