@@ -8,6 +8,7 @@ from typing import Final
 from psyche_cli.errors import IllegalTransition, PsycheError, SlotsNotFree, WorkerRunNotFound
 from psyche_cli.lifecycle.worker import NOT_STARTED
 from psyche_cli.workers.daemon.site import Key, Site, key_of, launch_name, unsent_file
+from psyche_cli.workers.daemon.waiting import wait_at_most
 from psyche_cli.workers.engines.engine import Engine, Launch
 from psyche_cli.workers.registry.rows import Run, Worker
 from psyche_cli.workers.registry.submission import Submission, parse_submission
@@ -41,12 +42,8 @@ class Dispatcher:
                 await self._start_waiting()
             except Exception as error:  # the next attempt may succeed
                 self._site.log.failure("dispatcher", error)
-            try:
-                await asyncio.wait_for(self._wanted.wait(), POLL_SECONDS)
-            except asyncio.TimeoutError:
-                continue
-            finally:
-                self._wanted.clear()
+            await wait_at_most(self._wanted, POLL_SECONDS)
+            self._wanted.clear()
 
     async def _start_waiting(self) -> None:
         waiting = await self._site.book.read(lambda registry: registry.waiting())

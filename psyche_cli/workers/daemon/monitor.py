@@ -12,6 +12,7 @@ from psyche_cli.workers.daemon.dispatcher import Dispatcher
 from psyche_cli.workers.daemon.endings import Endings
 from psyche_cli.workers.daemon.housekeeping import limit_logs_of_running
 from psyche_cli.workers.daemon.site import Site, key_of, launch_name
+from psyche_cli.workers.daemon.waiting import wait_at_most
 from psyche_cli.workers.engines.engine import Condition, Engine, Running
 from psyche_cli.workers.registry.limits import limits_of
 from psyche_cli.workers.registry.rows import Run, Worker
@@ -51,12 +52,8 @@ class Monitor:
                     await limit_logs_of_running(self._site)
             except Exception as error:  # the next look may succeed
                 self._site.log.failure("monitor", error)
-            try:
-                await asyncio.wait_for(self._wanted.wait(), POLL_SECONDS)
-            except asyncio.TimeoutError:
-                continue
-            finally:
-                self._wanted.clear()
+            await wait_at_most(self._wanted, POLL_SECONDS)
+            self._wanted.clear()
 
     async def _look_with_attention(self) -> None:
         self._attention.begin(self._site.now())

@@ -12,6 +12,7 @@ import grpc
 from psyche_cli.workers.daemon.guard import caller, refusal
 from psyche_cli.workers.daemon.signs_of_life import SignsOfLife
 from psyche_cli.workers.daemon.site import Site
+from psyche_cli.workers.daemon.waiting import wait_at_most
 from psyche_cli.workers.service import worker_pb2
 from psyche_cli.workers.telemetry import wire
 from psyche_cli.workers.telemetry.events import Stream
@@ -113,8 +114,7 @@ class TelemetryCalls:
                     if not is_over and listener.credits > 0 and (await self._site.book.run(first.run_id)).finished_at:
                         is_over = True
                         continue
-                    with contextlib.suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(ready.wait(), _LOOK_SECONDS)
+                    await wait_at_most(ready, _LOOK_SECONDS)
         finally:
             self.listeners -= 1
             granting.cancel()
