@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from psyche_cli.workers.storage.configs import write_configs
 from psyche_cli.workers.storage.layout import WorkersFolder
 from tests.cli.harness import CommandLine, Outcome
 from tests.workers.daemons import configuration as program
-from tests.workers.daemons import daemon, run_reaching, wait_until
+from tests.workers.daemons import daemon, noted, run_reaching, stop_process, wait_until
 from tests.workers.registry.submissions import configuration
 
 ONE, TWO = "worker-001", "worker-002"
@@ -285,11 +286,15 @@ def test_a_run_that_has_ended_is_not_cancelled_again(rooms: Rooms) -> None:
 
 def test_a_running_run_is_cancelled_through_the_daemon(rooms: Rooms) -> None:
     with daemon(rooms.state) as running, running.client() as client:
-        run_id = client.submit(program({"stay": True, "steps": 3})).run.run_id
+        note = rooms.state / "note"
+        run_id = client.submit(program({"stay": True, "steps": 3, "note": str(note)})).run.run_id
         run_reaching(client, run_id, "EXECUTING")
         assert rooms("list", "--open").stdout.startswith("1 open run of workers.\n")
         wait_until(lambda: len(rooms("logs", run_id, "--output", "json").data["lines"]) == 3)
+        worker = noted(note)["pid"]
+        stop_process(worker)  # it cannot end before the command looks at the run again
         requested = rooms("cancel", run_id, "--no-wait")
+        os.kill(worker, signal.SIGCONT)
         assert requested.stdout.startswith(f"Requested the cancellation of run {run_id}.\n")
         assert f"workers show {run_id}" in requested.stderr
         done = rooms("cancel", run_id, "--output", "json").data
