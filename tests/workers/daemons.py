@@ -78,10 +78,15 @@ class Daemon:
 
     def close(self) -> None:
         """Cancel what is open, and stop it."""
-        if self.process.poll() is None:
-            with self.client() as client:
-                client.stop(cancel_runs=True)
-        self.process.wait()
+        try:
+            if self.process.poll() is None:
+                with self.client() as client:
+                    client.stop(cancel_runs=True)
+        except BaseException:  # it does not end; the test fails, and no other one
+            self.process.kill()
+            raise
+        finally:
+            self.process.wait()
 
 
 @contextmanager

@@ -142,6 +142,8 @@ def test_files_are_private_and_the_log_has_no_secrets(one: Daemon, tmp_path: Pat
     assert token not in one.log
     assert "horse" not in one.log
     assert run.run_id in one.log
+    # Files of the engine are removed after the end of the run.
+    wait_until(lambda: not list((one.folder.path / "engine").iterdir()))
     assert_private(one.folder)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +111,12 @@ class Place:
 
     def close(self) -> None:
         """Forget all workers; nothing of them may be left."""
-        for name in self.engine.names():
-            handle = self.engine.find(name)
-            assert handle
-            self.engine.forget(handle)
-        assert self.engine.names() == ()
-        self.engine.close()
+        with closing(self.engine):
+            for name in self.engine.names():
+                handle = self.engine.find(name)
+                assert handle
+                self.engine.forget(handle)
+            assert self.engine.names() == ()
         assert {mark: marked_processes(mark) for mark in self.marks if marked_processes(mark)} == {}
 
 
