@@ -191,7 +191,7 @@ def test_every_option_of_a_verb_with_single_options_only_is_read_plainly(verb: s
     required = {parameter.name: [parameter.opts[0], "1"] for parameter in command.params if parameter.required}
     for parameter in command.params:
         for flag in parameter.opts:
-            given_value = [] if parameter.is_flag else [getattr(parameter.type, "choices", ["1"])[0]]
+            given_value = [] if parameter.is_flag else [getattr(parameter.type, "choices", ["2"])[0]]
             others = [word for name, words in required.items() if name != parameter.name for word in words]
             assert check_same([verb, *others, flag, *given_value], {})
             if VARIABLES.get(flag) and not parameter.is_flag:

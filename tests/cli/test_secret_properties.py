@@ -97,10 +97,20 @@ VERBS: dict[str, list[str]] = {
     "nonce close": ["nonce", "close", ADDRESS],
     "tx sign": ["tx", "sign", "unsigned.json", "-o", "signed.json"],
     "tx send": ["tx", "send", "signed.json", "--signer", f"{ADDRESS}={SIGNATURE}"],
+    # Fails before it starts a process.
+    "rehearse": ["rehearse", "--config", "missing.toml"],
+    # Fails before it starts, because it listens on other addresses only if told to.
+    "workers daemon": ["workers", "daemon", "--listen", "192.0.2.1:1"],
+    "workers list": ["workers", "list"],
+    "workers show": ["workers", "show", "missing"],
+    "workers logs": ["workers", "logs", "missing"],
+    "workers cancel": ["workers", "cancel", "missing"],
+    "workers gc": ["workers", "gc"],
     "completion": ["completion", "bash"],
     "schema": ["schema", "localnet", "warp"],
     # Never starts, because no slot is that long.
     "localnet": ["localnet", "--airdrop", f"{ADDRESS}=1", "--clone", ADDRESS, "--slot-time", "99999"],
+    "localnet play": ["localnet", "play", "--run-id", "test", "--clients", "1", "--until", "Paused"],
     "localnet new-wallet": ["localnet", "new-wallet", "new.json", "--airdrop", "1"],
     "localnet airdrop": ["localnet", "airdrop", ADDRESS, "1"],
     "localnet new-mint": ["localnet", "new-mint", "--decimals", "6", "--amount", "1"],
@@ -113,6 +123,13 @@ VERBS: dict[str, list[str]] = {
     "localnet programs": ["localnet", "programs", "--export", "programs"],
 }
 WITHOUT_ENDPOINT = (
+    "rehearse",
+    "workers daemon",
+    "workers list",
+    "workers show",
+    "workers logs",
+    "workers cancel",
+    "workers gc",
     "decode",
     "lifecycle list",
     "lifecycle show",
