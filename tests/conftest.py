@@ -80,9 +80,16 @@ def full(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("full"))
 
 
+@pytest.fixture
+def ray_cluster(shared_ray_cluster: RayCluster) -> Iterator[RayCluster]:
+    """A Ray cluster of two nodes, which no other test uses at the same time. Skips the test if Ray is not installed."""
+    with shared_ray_cluster.turn():
+        yield shared_ray_cluster
+
+
 @pytest.fixture(scope="session")
-def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
-    """A Ray cluster of two nodes, shared by all processes of the test run. Skips the test if Ray is not installed."""
+def shared_ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """The cluster of all processes of the test run."""
     if importlib.util.find_spec("ray") is None:
         reason = "Ray is not installed: .venv/bin/python -m pip install --require-hashes -r requirements/ray.txt"
         assert not os.environ.get("PSYCHE_CLI_REQUIRE_RAY"), reason

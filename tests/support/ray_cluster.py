@@ -48,15 +48,19 @@ class RayCluster:
         self.variables: dict[str, str] = facts["variables"]
 
     @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Use the cluster alone: tests add and kill a node, and Ray may place any worker on it."""
+        with _exclusively(self.folder / "turn"):
+            yield
+
+    @contextmanager
     def node_with_gpu(self) -> Iterator[Callable[[], None]]:
         """A third node, which has a GPU. Yields a function that kills it."""
-        with (self.folder / "third").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            self._ask("add")
-            try:
-                yield lambda: self._ask("remove")
-            finally:
-                self._ask("remove")
+        self._ask("add")
+        try:
+            yield lambda: self._ask("remove")
+        finally:
+            self._ask("remove")
 
     def _ask(self, what: str) -> None:
         request, answer = self.folder / "request", self.folder / "answer"
@@ -72,13 +76,13 @@ def shared_cluster(folder: Path) -> Iterator[RayCluster]:
     """The cluster of ``folder``, started by the first and stopped with the last process that uses it."""
     folder.mkdir(exist_ok=True)
     with (folder / "users").open("w") as users:
-        with _exclusively(folder):
+        with _exclusively(folder / "lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
             if not (folder / "facts.json").exists():
                 _start(folder)
         cluster = RayCluster(folder)
         yield cluster
-        with _exclusively(folder):
+        with _exclusively(folder / "lock"):
             fcntl.flock(users, fcntl.LOCK_UN)
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,8 +94,8 @@ def shared_cluster(folder: Path) -> Iterator[RayCluster]:
 
 
 @contextmanager
-def _exclusively(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("w") as lock:
+def _exclusively(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

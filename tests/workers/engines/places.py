@@ -85,7 +85,8 @@ class Place:
     def _commands(self, handle: str) -> Iterator[tuple[int, bytes]]:
         for pid in marked_processes(handle.rpartition(":")[2]):
             with suppress(FileNotFoundError, ProcessLookupError):
-                yield pid, Path(f"/proc/{pid}/cmdline").read_bytes()
+                if command := Path(f"/proc/{pid}/cmdline").read_bytes():  # empty: it has ended meanwhile
+                    yield pid, command
 
     def kill_holder(self, handle: str) -> None:
         os.kill(self.holder(handle), signal.SIGKILL)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_gpus_are_assigned_by_the_scheduler_and_returned_by_forget(ray_place: Ra
 
 @pytest.mark.parametrize(
     ("more", "lacking"),
-    [({"gpus": 9}, "9 GPUs"), ({"cpus": 1000}, "1000 CPUs"), ({"gpus": 1, "cpus": 0.5}, "1 GPU and 0.5 CPUs")],
+    [({"gpus": 9, "cpus": 0.5}, "9 GPUs and 0.5 CPUs"), ({"gpus": 1, "cpus": 1000}, "1 GPU and 1000 CPUs")],
 )
 def test_resources_that_no_node_has_are_named(ray_place: RayPlace, more: dict[str, float], lacking: str) -> None:
     engine = ray_place.open(launch_seconds=0.5)
@@ -76,7 +77,7 @@ def test_resources_that_no_node_has_are_named(ray_place: RayPlace, more: dict[st
 def test_a_worker_ends_with_its_actor(ray_place: RayPlace) -> None:
     handle = ray_place.start(ray_place.task("worker", *SLEEP))
     files = holder_folder(ray_place, handle)
-    os.kill(actor_process(ray_place.cluster), signal.SIGKILL)
+    os.kill(actor_process(ray_place, handle), signal.SIGKILL)
     end = ray_place.end_of(handle)
     assert isinstance(end, Lost)
     assert "actor has ended" in end.reason
@@ -84,15 +85,20 @@ def test_a_worker_ends_with_its_actor(ray_place: RayPlace) -> None:
     assert not files.exists()
 
 
-def actor_process(cluster: RayCluster) -> int:
-    """The only process with an actor on the cluster."""
-    found = [
-        pid
-        for pid in marked_processes(cluster.mark)
-        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::WorkerActor")
-    ]
-    assert len(found) == 1
-    return found[0]
+def actor_process(place: RayPlace, handle: str) -> int:
+    """The process of a worker's actor: it has the other end of the lifeline of the worker's holder."""
+    pipes = {link for link in open_files(place.holder(handle)) if link.startswith("pipe:")}
+    [found] = [pid for pid in marked_processes(place.cluster.mark) if pipes & open_files(pid)]
+    return found
+
+
+def open_files(pid: int) -> set[str]:
+    """What the descriptors of a process refer to."""
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):  # closed meanwhile
+            found.add(str(link.readlink()))
+    return found
 
 
 def test_the_engine_survives_the_end_of_the_process_that_uses_ray(ray_place: RayPlace) -> None:
@@ -171,13 +177,7 @@ def test_the_cluster_listens_on_loopback_only(ray_place: RayPlace) -> None:
 
 def listening_addresses(pids: list[int]) -> set[tuple[str, int]]:
     """The TCP addresses on which processes listen."""
-    sockets = set()
-    for pid in pids:
-        for link in Path(f"/proc/{pid}/fd").glob("*"):
-            try:
-                sockets.add(str(link.readlink()))
-            except OSError:  # closed meanwhile
-                continue
+    sockets = {file for pid in pids for file in open_files(pid)}
     found = set()
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]:
