@@ -23,8 +23,8 @@ RECONNECT_SECONDS: Final = 30.0
 class Director:
     """A control stream of the owner, which survives restarts of the daemon. Safe to use from any thread.
 
-    A worker that is ``""`` stands for every worker of the run. After a restart, the turns that have not been reported
-    yet are given again; a worker makes each turn only once. The numbers of a worker's turns must increase.
+    A worker that is ``""`` stands for every worker of the run. After a restart, the turn of each worker that has not
+    been reported yet is given again; a worker makes each turn only once. The numbers of a worker's turns must increase.
     """
 
     def __init__(self, client: DaemonClient) -> None:
@@ -53,7 +53,9 @@ class Director:
         self._send(self._messages.Direction(run_id=run_id))
 
     def grant_turn(self, run_id: str, worker_id: str, number: int, kind: TurnKind) -> None:
-        """Give a worker a turn."""
+        """Give a worker a turn. Wait for the report of its previous one first: this turn replaces one that has not
+        reached the worker.
+        """
         messages = self._messages
         turn = messages.GrantTurn(turn=number, kind=messages.ACT if kind == "act" else messages.WORK)
         direction = messages.Direction(run_id=run_id, worker_id=worker_id, event=messages.ControlEvent(turn=turn))
