@@ -168,6 +168,7 @@ class ForkedCommand:
     def __init__(self, address: str, pid: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
+        self.stdin = None
         self._address = address
 
     def poll(self) -> int | None:
