@@ -16,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from psyche_cli.errors import UsageError
+from psyche_cli.extras import Extra, install_hint
 
 KINDS: Final = ("numpy", "torch")
 """The trainers by name."""
 
-_EXTRAS: Final = {"numpy": "rehearse", "torch": "torch"}
+_EXTRAS: Final[dict[str, Extra]] = {"numpy": "rehearse", "torch": "torch"}
 
 
 class Result(NamedTuple):
@@ -137,10 +138,9 @@ def open_trainer(kind: str, model: Mapping[str, Any], text: bytes, seed: int) ->
         else:
             from psyche_cli.training import numpy_trainer as module  # type: ignore[no-redef]
     except ModuleNotFoundError as error:
-        extra = _EXTRAS[kind]
         raise UsageError(
             f"The trainer {kind} needs the package {error.name}, which is not installed.",
-            hint=f"Run: pip install 'psyche-run-cli[{extra}]'.",
+            hint=install_hint(_EXTRAS[kind]),
             name=error.name,
         ) from error
     return module.open_trainer(model, text, seed)

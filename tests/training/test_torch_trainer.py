@@ -14,7 +14,7 @@ from psyche_cli.training.lies import Lie, false_update
 from tests.training.runs import example, open_members, train_together
 from tests.training.test_byte_model import batch, trained_weights
 
-pytest.importorskip("torch", reason="the torch trainer needs PyTorch: pip install 'psyche-run-cli[torch]'")
+pytest.importorskip("torch", reason="the torch trainer needs PyTorch: pip install '.[torch]'")
 
 
 def test_the_loss_falls_by_half_within_two_epochs_of_the_minimal_example() -> None:

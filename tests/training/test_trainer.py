@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from psyche_cli.errors import UsageError
+from psyche_cli.extras import Extra, install_hint
 from psyche_cli.run_config.examples import find_example
 from psyche_cli.run_config.learning_rate import learning_rate
 from psyche_cli.run_config.load import load_run_config
@@ -208,7 +209,7 @@ def test_an_unknown_trainer_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("kind", "extra"), [("numpy", "rehearse"), ("torch", "torch")])
-def test_a_package_that_is_missing_is_named(kind: str, extra: str) -> None:
+def test_a_package_that_is_missing_is_named(kind: str, extra: Extra) -> None:
     program = (
         "import sys\n"
         f"sys.modules[{kind!r}] = None\n"
@@ -221,7 +222,7 @@ def test_a_package_that_is_missing_is_named(kind: str, extra: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert f"needs the package {kind}" in done.stdout
-    assert f"pip install 'psyche-run-cli[{extra}]'" in done.stdout
+    assert install_hint(extra) in done.stdout
 
 
 def test_the_interface_the_exchange_and_the_checker_need_no_optional_package() -> None:

@@ -18,6 +18,7 @@ import grpc
 import pytest
 
 from psyche_cli.errors import DaemonError, DaemonRunning, DaemonUnavailable, InvalidSubmission, WorkerRunNotFound
+from psyche_cli.extras import install_hint
 from psyche_cli.workers.client import connect
 from psyche_cli.workers.daemon.daemon_log import DaemonLog
 from psyche_cli.workers.daemon.guard import Guard
@@ -336,4 +337,4 @@ def test_grpc_that_is_not_installed_is_one_clear_error(tmp_path: Path) -> None:
     assert done.returncode == 16, done
     error = json.loads(done.stdout)["error"]
     assert error["code"] == "workers_error"
-    assert "pip install 'psyche-run-cli[rehearse]'" in error["hint"]
+    assert error["hint"] == install_hint("rehearse")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from psyche_cli.errors import EngineUnavailable
+from psyche_cli.extras import install_hint
 from psyche_cli.workers.engines.engine import (
     GRACE_SECONDS,
     LOG_PART,
@@ -57,9 +58,7 @@ class RayEngine:
         launch_seconds: float = _LAUNCH_SECONDS,
     ) -> None:
         if not is_installed():
-            raise EngineUnavailable(
-                "Ray is not installed.", hint="Install it: pip install 'psyche-run-cli[ray]'", engine=_KIND
-            )
+            raise EngineUnavailable("Ray is not installed.", hint=install_hint("ray"), engine=_KIND)
         if not is_address(address):
             raise EngineUnavailable(
                 "Invalid address of a Ray cluster: HOST:PORT is required.",

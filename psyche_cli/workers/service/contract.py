@@ -6,6 +6,7 @@ import os
 from typing import Final, Literal, TypeAlias
 
 from psyche_cli.errors import WorkersError
+from psyche_cli.extras import install_hint
 
 TurnKind: TypeAlias = Literal["act", "work"]
 """What a worker does in a turn: look at its run and do what is due, or compute."""
@@ -64,7 +65,7 @@ def require_grpc() -> None:
     except ImportError as error:
         raise WorkersError(
             "Workers need the packages grpcio and protobuf, which are not installed.",
-            hint="Run: pip install 'psyche-run-cli[rehearse]'.",
+            hint=install_hint("rehearse"),
         ) from error
 
 

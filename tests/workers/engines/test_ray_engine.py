@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.errors import EngineUnavailable, LaunchFailed
+from psyche_cli.extras import install_hint
 from psyche_cli.workers.engines import ray_engine
 from psyche_cli.workers.engines.engine import Exited, Lost, Running
 from psyche_cli.workers.engines.holder import marked_processes
@@ -206,7 +207,7 @@ def test_without_ray_the_error_names_the_package(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(ray_engine, "is_installed", lambda: False)
     with pytest.raises(EngineUnavailable, match="Ray is not installed") as caught:
         RayEngine(tmp_path / "engine", f"{LOOPBACK}:6379")
-    assert "psyche-run-cli[ray]" in caught.value.hint
+    assert caught.value.hint == install_hint("ray")
 
 
 def test_an_unreachable_cluster_is_an_error_that_names_no_token(tmp_path: Path, ray_cluster: RayCluster) -> None:
