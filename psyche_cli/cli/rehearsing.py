@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from psyche_cli.operations.rehearsal.scene import scene_lines
+from psyche_cli.operations.rehearsal.progress import progress_lines
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
+    from psyche_cli.operations.rehearsal.progress import Progress
     from psyche_cli.operations.rehearsal.rehearse import Show
-    from psyche_cli.operations.rehearsal.scene import Scene
     from psyche_cli.suggestions import GivenOptions
 
 _REDRAWN_EVERY: Final = 0.1
@@ -29,13 +29,13 @@ def shown_rehearsal(environment: Environment, given: GivenOptions) -> Iterator[S
     clock, drawn_at = environment.clock, -1.0
     with LiveScreen(environment, given) as screen:
 
-        def show(scene: Scene) -> None:
+        def show(progress: Progress) -> None:
             nonlocal drawn_at
             now = clock.monotonic()
-            if scene.phase or now - drawn_at >= _REDRAWN_EVERY:
+            if progress.phase or now - drawn_at >= _REDRAWN_EVERY:
                 drawn_at = now
-                status = scene.phase or "Ctrl-C ends the rehearsal."
-                screen.draw("Rehearsal", lambda width, utf8: scene_lines(scene, width, utf8), status)
+                status = progress.phase or "Ctrl-C ends the rehearsal."
+                screen.draw("Rehearsal", lambda width, utf8: progress_lines(progress, width, utf8), status)
 
         yield show
 
@@ -47,11 +47,11 @@ class _Lines:
         self._environment = environment
         self._epochs = 0
 
-    def __call__(self, scene: Scene) -> None:
-        if scene.phase:
-            self._environment.progress(scene.phase)
-        ended = 0 if scene.cluster is None else len(scene.cluster.record.epochs)
-        if ended > self._epochs and scene.cluster is not None:
+    def __call__(self, progress: Progress) -> None:
+        if progress.phase:
+            self._environment.progress(progress.phase)
+        ended = 0 if progress.cluster is None else len(progress.cluster.record.epochs)
+        if ended > self._epochs and progress.cluster is not None:
             self._epochs = ended
-            state = scene.cluster.record.state
+            state = progress.cluster.record.state
             self._environment.progress(f"Epoch {ended - 1} ended at step {state.step}.")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from psyche_cli.environment import Clock
+from psyche_cli.rehearsal.backend import Goal
 from psyche_cli.rehearsal.cluster import Cluster
-from psyche_cli.rehearsal.conductor import End
-from psyche_cli.rehearsal.crew import Crew
 from psyche_cli.rehearsal.faults import FaultsSeen
-from psyche_cli.rehearsal.stage import Goal
+from psyche_cli.rehearsal.run_workers import RunWorkers
+from psyche_cli.rehearsal.scheduler import End
 
 _LOOK_SECONDS: Final = 0.1
 """Seconds between two looks at the run. A state that is shorter is not recorded."""
@@ -25,7 +25,7 @@ _LASTING: Final = (
 
 
 def follow(
-    cluster: Cluster, crew: Crew, faults: FaultsSeen, goal: Goal, clock: Clock, observe: Callable[[], None]
+    cluster: Cluster, workers: RunWorkers, faults: FaultsSeen, goal: Goal, clock: Clock, observe: Callable[[], None]
 ) -> End:
     """Follow the run to its goal, or until nothing changes for longer than any of its states lasts.
 
@@ -35,14 +35,14 @@ def follow(
     changed_at, step = clock.monotonic(), cluster.record.state.step
     patience = _QUIET_SECONDS + max(cluster.record.state.config[key] for key in _LASTING)
     while not goal.is_reached(cluster):
-        if len(crew.gone()) == len(crew.workers):
+        if len(workers.gone()) == len(workers.by_member):
             return "no-workers"
-        losses += [report.loss for report in crew.listen(_LOOK_SECONDS) if report.loss is not None]
+        losses += [report.loss for report in workers.listen(_LOOK_SECONDS) if report.loss is not None]
         if cluster.read():
             changed_at = clock.monotonic()
         state = cluster.record.state
         if state.step != step:
-            crew.losses += [sum(losses) / len(losses)] if losses else []
+            workers.losses += [sum(losses) / len(losses)] if losses else []
             losses, step = [], state.step
         faults.look(state.step, cluster.now)
         observe()

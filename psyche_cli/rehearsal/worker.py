@@ -18,7 +18,7 @@ from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode, PsycheError
 from psyche_cli.members.member import Member
 from psyche_cli.redaction import Redactor
-from psyche_cli.rehearsal.player import Player, drawn_keys
+from psyche_cli.rehearsal.member_runner import MemberRunner, drawn_keys
 from psyche_cli.rehearsal.settings import FOLDER_PREFIX, Settings
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.http import HttpTransport
@@ -36,35 +36,35 @@ _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main() -> int:
-    """Play the member that the worker's configuration describes, and return the exit code."""
+    """Run the member that the worker's configuration describes, and return the exit code."""
     for name in _THREADS:
         os.environ.setdefault(name, "1")
     session = register(kind=KIND, schema_id="psyche-rehearsal-step", schema_version=1)
     try:
         settings = Settings.from_json(session.config.get("rehearsal", {}))
         transport = HttpTransport(settings.rpc_url)
-        player = open_player(settings, transport)
+        runner = open_runner(settings, transport)
         if not settings.polls:
             Thread(target=_end_with_validator, args=(settings,), name="validator", daemon=True).start()
         if settings.polls:
-            _poll(session, player)
+            _poll(session, runner)
         else:
-            _follow_turns(session, player)
+            _follow_turns(session, runner)
     except PsycheError as error:
         sys.stderr.write(f"error: {error}\n")
         return int(error.exit_code)
     finally:
         session.close()
-    return 0 if player.is_done else 1
+    return 0 if runner.is_done else 1
 
 
-def open_player(settings: Settings, transport: HttpTransport) -> Player:
-    """The player of the member. Raises WalletError, UsageError."""
+def open_runner(settings: Settings, transport: HttpTransport) -> MemberRunner:
+    """The runner of the member. Raises WalletError, UsageError."""
     wallet = load_keypair_file(settings.keypair, lambda _: None, Redactor())
     rpc = RpcClient(transport, SystemClock())
     keys = drawn_keys(f"{settings.seed} {settings.member}")
     member = Member(rpc, wallet, settings.run_id, bloom_keys=keys)
-    return Player(settings, member, _trainer(settings, member), emit=_emit, kill=_kill)
+    return MemberRunner(settings, member, _trainer(settings, member), emit=_emit, kill=_kill)
 
 
 def _trainer(settings: Settings, member: Member) -> Trainer:
@@ -76,15 +76,15 @@ def _trainer(settings: Settings, member: Member) -> Trainer:
     return open_trainer(settings.trainer, model, load_text(settings.text), settings.seed)
 
 
-def _follow_turns(session: WorkerSession, player: Player) -> None:
+def _follow_turns(session: WorkerSession, runner: MemberRunner) -> None:
     for turn in session.turns():
-        _take(session, player, turn)
-        if player.is_done:
+        _take(session, runner, turn)
+        if runner.is_done:
             return
 
 
-def _take(session: WorkerSession, player: Player, turn: Turn) -> None:
-    report = player.work() if turn.kind == "work" else player.act()
+def _take(session: WorkerSession, runner: MemberRunner, turn: Turn) -> None:
+    report = runner.work() if turn.kind == "work" else runner.act()
     if report is not None:
         details = {"published": "yes"} if report.published else {}
         details |= {} if report.loss is None else {"loss": repr(report.loss)}
@@ -97,12 +97,12 @@ def _take(session: WorkerSession, player: Player, turn: Turn) -> None:
         )
 
 
-def _poll(session: WorkerSession, player: Player) -> None:
+def _poll(session: WorkerSession, runner: MemberRunner) -> None:
     shown = ""
-    while not session.has_ended and not player.is_done:
-        report = player.act()
+    while not session.has_ended and not runner.is_done:
+        report = runner.act()
         if report is not None and report.has_work:
-            report = player.work()
+            report = runner.work()
         if report is not None and report.doing != shown:
             shown = report.doing
             details = {} if report.loss is None else {"loss": repr(report.loss)}

@@ -35,11 +35,11 @@ def measure(folder: Path, table: Table) -> None:
     seconds = time.perf_counter() - started
     data = json.loads(output.read_text())["data"]
     table.time(f"{data['steps']} rounds", [seconds * 1000], "target: under 120 s")
-    for role in ("validator", "daemon", "proxies", "workers", "conductor"):
+    for role in ("validator", "daemon", "proxies", "workers", "scheduler"):
         table.figure(f"CPU time of the {role}", 1000 * sum(cpu for name, cpu in used.values() if name == role), "ms")
 
 
-def _cpu_times(folder: Path, conductor: int) -> dict[int, tuple[str, float]]:
+def _cpu_times(folder: Path, scheduler: int) -> dict[int, tuple[str, float]]:
     """The role and the CPU seconds so far of each process of the rehearsal, by process id."""
     found = {}
     mark = f"TMPDIR={folder}".encode()
@@ -52,14 +52,14 @@ def _cpu_times(folder: Path, conductor: int) -> dict[int, tuple[str, float]]:
         except OSError:  # it has ended, or belongs to another user
             continue
         pid = int(place.name)
-        found[pid] = (_role(pid, words, conductor), (int(fields[11]) + int(fields[12])) / _TICKS)
+        found[pid] = (_role(pid, words, scheduler), (int(fields[11]) + int(fields[12])) / _TICKS)
     return found
 
 
-def _role(pid: int, words: list[str], conductor: int) -> str:
+def _role(pid: int, words: list[str], scheduler: int) -> str:
     text = " ".join(words)
-    if pid == conductor:
-        return "conductor"
+    if pid == scheduler:
+        return "scheduler"
     if "psyche_cli localnet" in text:
         return "validator"
     if "telemetry.proxy" in text:

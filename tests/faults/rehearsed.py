@@ -16,14 +16,14 @@ from typing import Any, Final, NamedTuple
 
 from psyche_cli.lifecycle.crynux_group import GROUP_SIZE
 from psyche_cli.localnet.process import LocalValidatorProcess
-from psyche_cli.operations.rehearsal import ground
 from psyche_cli.operations.rehearsal import rehearse as operation
+from psyche_cli.operations.rehearsal import setup
 from psyche_cli.operations.rehearsal.evidence import Evidence
 from psyche_cli.operations.rehearsal.payloads import RehearsalData, RehearsedRound
+from psyche_cli.operations.rehearsal.progress import Progress
 from psyche_cli.operations.rehearsal.report import Findings
 from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.rehearsal.result import result_of as made
-from psyche_cli.operations.rehearsal.scene import Scene
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.rehearsal.faults import Fault, random_faults
 from psyche_cli.rehearsal.record import RoundRecord
@@ -128,7 +128,7 @@ class Theater:
             caught.append(evidence)
             return made(request, evidence, outline)
 
-        def show(scene: Scene) -> None:
+        def show(scene: Progress) -> None:
             if scene.cluster is not None:
                 state = scene.cluster.record.state
                 if state.run_state in (RunState.ROUND_TRAIN, RunState.ROUND_WITNESS):
@@ -136,7 +136,7 @@ class Theater:
                     seeds[state.progress["epoch"], current.height] = current.random_seed
 
         monkeypatch_setattr(operation, "result_of", result_of)
-        monkeypatch_setattr(ground, "LocalValidatorProcess", self._validator)
+        monkeypatch_setattr(setup, "LocalValidatorProcess", self._validator)
         environment = rehearsal_environment(self.folder)
         request = Request(
             run_config(self.folder, plan.epoch_time),

@@ -17,10 +17,10 @@ from psyche_cli.environment import SystemClock
 from psyche_cli.localnet.process import LocalValidatorProcess
 from psyche_cli.members.looking import find_run
 from psyche_cli.operations.rehearsal import rehearse as operation
-from psyche_cli.operations.rehearsal.ground import own_validator
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
+from psyche_cli.operations.rehearsal.progress import Progress
 from psyche_cli.operations.rehearsal.request import Request
-from psyche_cli.operations.rehearsal.scene import Scene
+from psyche_cli.operations.rehearsal.setup import own_validator
 from psyche_cli.rehearsal.faults import Fault
 from psyche_cli.run_config.examples import find_example
 from psyche_cli.run_config.load import load_run_config
@@ -62,8 +62,8 @@ class Keeper:
             self.ledger = Ledger(image, self._image(), transactions)
             transport.close()
 
-    def show(self, scene: Scene) -> None:
-        if scene.phase == "Starting the workers.":
+    def show(self, progress: Progress) -> None:
+        if progress.phase == "Starting the workers.":
             assert self._rpc is not None
             self.account = find_run(self._rpc, operation.RUN_ID).coordinator_account
             self._before = self._image(), len(transactions_of(self._rpc, self.account))

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from psyche_cli.model.simulation.engine import Simulation
-from psyche_cli.operations.rehearsal.ground import DECIMALS
-from psyche_cli.rehearsal.crew import RoundTelemetry
+from psyche_cli.operations.rehearsal.setup import DECIMALS
 from psyche_cli.rehearsal.faults import Fault, FaultsSeen
 from psyche_cli.rehearsal.record import RunRecord
+from psyche_cli.rehearsal.run_workers import RoundTelemetry
 
 
 class WorkerEnd(NamedTuple):

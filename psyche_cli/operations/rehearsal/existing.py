@@ -15,8 +15,8 @@ from psyche_cli.model.simulation.behavior import Behavior, Start
 from psyche_cli.model.simulation.engine import Simulation, simulate
 from psyche_cli.model.simulation.world import World
 from psyche_cli.operations.rehearsal.evidence import Evidence
-from psyche_cli.operations.rehearsal.ground import drawn_wallet
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
+from psyche_cli.operations.rehearsal.progress import Progress
 from psyche_cli.operations.rehearsal.rehearse import (
     END_SECONDS,
     HUNG_SECONDS,
@@ -32,7 +32,7 @@ from psyche_cli.operations.rehearsal.rehearse import (
 )
 from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.rehearsal.result import Outline, result_of
-from psyche_cli.operations.rehearsal.scene import Scene
+from psyche_cli.operations.rehearsal.setup import drawn_wallet
 from psyche_cli.operations.runs.find import require_written_layout
 from psyche_cli.operations.sessions import Session
 from psyche_cli.operations.simulation.simulate import members_of
@@ -40,13 +40,13 @@ from psyche_cli.operations.status.observation import Observation
 from psyche_cli.protocol.accounts.coordinator_parts import Identity
 from psyche_cli.protocol.accounts.small_accounts import decode_participant
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.rehearsal.backend import Goal, WorkersBackend
 from psyche_cli.rehearsal.cluster import Cluster
-from psyche_cli.rehearsal.conductor import Conductor, End
-from psyche_cli.rehearsal.crew import Crew
 from psyche_cli.rehearsal.faults import FaultsSeen
 from psyche_cli.rehearsal.free import follow
+from psyche_cli.rehearsal.run_workers import RunWorkers
+from psyche_cli.rehearsal.scheduler import End, Scheduler
 from psyche_cli.rehearsal.settings import name_of
-from psyche_cli.rehearsal.stage import Goal, WorkerStage
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.rules import is_unset
 from psyche_cli.solana.raw_account import taken
@@ -86,7 +86,7 @@ def rehearse_existing(
     goal = _goal(request, seen)
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
-        show(Scene("Funding the members."))
+        show(Progress("Funding the members."))
         _fund(session, wallets)
         claimed = _claimed(session, treasury, wallets)
         cluster = Cluster(rpc, run.instance.coordinator_account)
@@ -96,38 +96,38 @@ def rehearse_existing(
         runs = cluster.now > before
         prediction = predict(request, seen, keys, goal)
         settings = settings_of(request, cluster, rpc_url, wallets, folder, goal, polls=runs)
-        show(Scene("Starting the workers."))
+        show(Progress("Starting the workers."))
         client = stack.enter_context(open_daemon(environment, request))
-        crew = stack.enter_context(submitted(environment, client, settings, request))
-        crew.await_workers(READY_SECONDS)
+        workers = stack.enter_context(submitted(environment, client, settings, request))
+        workers.await_workers(READY_SECONDS)
         faults = FaultsSeen(request.faults, cluster.now)
 
         def observe() -> None:
-            show(Scene("", cluster, crew, keys, decimals or 0))
+            show(Progress("", cluster, workers, keys, decimals or 0))
 
         end: End
         hung: dict[int, list[int]] = {}
         if runs:
-            end = follow(cluster, crew, faults, goal, clock, observe)
-            show(Scene("Claiming the rewards.", cluster, crew, keys, decimals or 0))
+            end = follow(cluster, workers, faults, goal, clock, observe)
+            show(Progress("Claiming the rewards.", cluster, workers, keys, decimals or 0))
             patience = END_SECONDS
         else:
-            conductor = _conductor(request, cluster, crew, faults, goal, prediction, observe)
-            end, hung = conductor.play(), conductor.hung
-            show(Scene("Claiming the rewards.", cluster, crew, keys, decimals or 0))
-            conductor.finish()
-            patience = HUNG_SECONDS if conductor.hanging else END_SECONDS
+            scheduler = _scheduler(request, cluster, workers, faults, goal, prediction, observe)
+            end, hung = scheduler.run(), scheduler.hung
+            show(Progress("Claiming the rewards.", cluster, workers, keys, decimals or 0))
+            scheduler.finish()
+            patience = HUNG_SECONDS if scheduler.hanging else END_SECONDS
         if end == "stuck" and runs:
             patience = 0.0  # its members do not know
-        ended = crew.await_end(patience) or cancelled(client, crew.run_id)
+        ended = workers.await_end(patience) or cancelled(client, workers.run_id)
         cluster.read()
         after = _claimed(session, treasury, wallets)
         evidence = Evidence(
             record=cluster.record,
             wallets=keys,
-            workers=worker_ends(crew, ended),
-            telemetry=crew.telemetry(),
-            evaluations=crew.evaluations(),
+            workers=worker_ends(workers, ended),
+            telemetry=workers.telemetry(),
+            evaluations=workers.evaluations(),
             claimed={number: after[number] - claimed[number] for number in after},
             prediction=prediction,
             faults=request.faults,
@@ -135,7 +135,7 @@ def rehearse_existing(
             hung=hung,
             decimals=decimals,
         )
-        worker_run = crew.run_id
+        worker_run = workers.run_id
     outline = Outline(end, worker_run, clock.monotonic() - started, "free" if runs else "turns")
     return result_of(request, evidence, outline)
 
@@ -158,20 +158,20 @@ def _goal(request: Request, seen: Observation) -> Goal:
     return Goal(epoch, None if request.steps is None else seen.run.account.step + request.steps)
 
 
-def _conductor(
+def _scheduler(
     request: Request,
     cluster: Cluster,
-    crew: Crew,
+    workers: RunWorkers,
     faults: FaultsSeen,
     goal: Goal,
     prediction: Simulation,
     observe: Callable[[], None],
-) -> Conductor:
-    stage = WorkerStage(cluster, crew, faults, goal=goal)
-    return Conductor(
-        stage,
+) -> Scheduler:
+    backend = WorkersBackend(cluster, workers, faults, goal=goal)
+    return Scheduler(
+        backend,
         range(1, request.members + 1),
-        hangs_until=stage.hangs_until,
+        hangs_until=backend.hangs_until,
         observe=lambda _: observe(),
         until=cluster.now + longest(prediction),
     )

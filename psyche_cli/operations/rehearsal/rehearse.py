@@ -17,20 +17,20 @@ from psyche_cli.model.simulation.world import World, new_member
 from psyche_cli.new_files import require_new_file
 from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.operations.rehearsal.evidence import Evidence, WorkerEnd
-from psyche_cli.operations.rehearsal.ground import DECIMALS, STARTED_AT, Owner, drawn_wallet, own_validator
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
+from psyche_cli.operations.rehearsal.progress import Progress
 from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.rehearsal.result import REPORT, Outline, result_of
-from psyche_cli.operations.rehearsal.scene import Scene
+from psyche_cli.operations.rehearsal.setup import DECIMALS, STARTED_AT, Owner, drawn_wallet, own_validator
 from psyche_cli.protocol.accounts.small_accounts import decode_participant
 from psyche_cli.protocol.addresses import participant_address, treasurer_index, treasurer_run_address
 from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.rehearsal.backend import Goal, WorkersBackend
 from psyche_cli.rehearsal.cluster import Cluster
-from psyche_cli.rehearsal.conductor import Conductor, TurnReport
-from psyche_cli.rehearsal.crew import Crew, configuration
 from psyche_cli.rehearsal.faults import FaultsSeen
+from psyche_cli.rehearsal.run_workers import RunWorkers, configuration
+from psyche_cli.rehearsal.scheduler import Scheduler, TurnReport
 from psyche_cli.rehearsal.settings import FOLDER_PREFIX, Settings, name_of
-from psyche_cli.rehearsal.stage import Goal, WorkerStage
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
@@ -50,7 +50,7 @@ HUNG_SECONDS: Final = 1.0
 _SPARE_EPOCHS: Final = 2
 
 
-Show: TypeAlias = Callable[[Scene], None]
+Show: TypeAlias = Callable[[Progress], None]
 """Shows a rehearsal in progress."""
 
 
@@ -73,13 +73,13 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
         wallet.hide_in(environment.redactor)
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
-        show(Scene("Starting a local validator."))
+        show(Progress("Starting a local validator."))
         addresses = [wallet.address for wallet in wallets]
         validator = stack.enter_context(own_validator(owner.address, addresses, folder / "validator.log"))
         transport = validator.open_transport()
         stack.callback(transport.close)
         rpc = RpcClient(transport, environment.clock)
-        show(Scene("Creating the run."))
+        show(Progress("Creating the run."))
         owning = Owner(rpc, environment.clock, owner, RUN_ID)
         rate = parse_rate(request.earning_rate, DECIMALS)
         owning.prepare(
@@ -90,14 +90,14 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
         cluster = Cluster(rpc, find_run(rpc, RUN_ID).coordinator_account)
         goal = Goal(epoch=request.epochs)
         settings = settings_of(request, cluster, validator.rpc_url, wallets, folder, goal)
-        show(Scene("Starting the workers."))
+        show(Progress("Starting the workers."))
         client = stack.enter_context(open_daemon(environment, request))
-        crew = stack.enter_context(submitted(environment, client, settings, request))
-        crew.await_workers(READY_SECONDS)
+        workers = stack.enter_context(submitted(environment, client, settings, request))
+        workers.await_workers(READY_SECONDS)
         seen = FaultsSeen(request.faults, cluster.now)
-        stage = WorkerStage(
+        backend = WorkersBackend(
             cluster,
-            crew,
+            workers,
             seen,
             goal=goal,
             pause_at=request.steps,
@@ -107,34 +107,34 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
         keys = [bytes(wallet.address) for wallet in wallets]
 
         def observe(_: Mapping[int, TurnReport]) -> None:
-            show(Scene("", cluster, crew, keys))
+            show(Progress("", cluster, workers, keys))
 
-        conductor = Conductor(
-            stage,
+        scheduler = Scheduler(
+            backend,
             range(1, request.members + 1),
-            hangs_until=stage.hangs_until,
+            hangs_until=backend.hangs_until,
             observe=observe,
             until=cluster.now + longest(prediction),
         )
-        end = conductor.play()
-        show(Scene("Claiming the rewards.", cluster, crew, keys))
-        conductor.finish()
-        ends_soon = end == "reached" and not conductor.hanging
-        run = crew.await_end(END_SECONDS if ends_soon else HUNG_SECONDS) or cancelled(client, crew.run_id)
+        end = scheduler.run()
+        show(Progress("Claiming the rewards.", cluster, workers, keys))
+        scheduler.finish()
+        ends_soon = end == "reached" and not scheduler.hanging
+        run = workers.await_end(END_SECONDS if ends_soon else HUNG_SECONDS) or cancelled(client, workers.run_id)
         cluster.read()
         evidence = Evidence(
             record=cluster.record,
             wallets=keys,
-            workers=worker_ends(crew, run),
-            telemetry=crew.telemetry(),
-            evaluations=crew.evaluations(),
+            workers=worker_ends(workers, run),
+            telemetry=workers.telemetry(),
+            evaluations=workers.evaluations(),
             claimed=_claimed(rpc, wallets),
             prediction=prediction,
             faults=request.faults,
             seen=seen,
-            hung=conductor.hung,
+            hung=scheduler.hung,
         )
-        worker_run = crew.run_id
+        worker_run = workers.run_id
     outline = Outline(end, worker_run, environment.clock.monotonic() - started)
     return result_of(request, evidence, outline)
 
@@ -187,14 +187,14 @@ def open_daemon(environment: Environment, request: Request) -> Iterator[DaemonCl
 @contextmanager
 def submitted(
     environment: Environment, client: DaemonClient, settings: list[Settings], request: Request
-) -> Iterator[Crew]:
+) -> Iterator[RunWorkers]:
     """The workers, submitted to the daemon. Those that are left in the end are cancelled."""
     name = f"rehearsal of {request.title}"
     with client.direct() as director:
         run_id = client.submit(configuration(name, settings, request.engine_name)).run.run_id
-        crew = Crew(client, director, run_id, len(settings), environment.clock)
+        workers = RunWorkers(client, director, run_id, len(settings), environment.clock)
         try:
-            yield crew
+            yield workers
         finally:
             with suppress(PsycheError):
                 [run] = client.list_runs(run_id)
@@ -250,13 +250,13 @@ def settings_of(
     ]
 
 
-def worker_ends(crew: Crew, run: worker_pb2.Run | None) -> dict[int, WorkerEnd]:
+def worker_ends(workers: RunWorkers, run: worker_pb2.Run | None) -> dict[int, WorkerEnd]:
     """How the workers ended, by member."""
     from psyche_cli.rehearsal.settings import number_of
 
-    workers = {} if run is None else {number_of(worker.worker_id): worker for worker in run.workers}
-    workers = {**crew.workers, **workers}
-    return {number: WorkerEnd(worker.state, worker.reason) for number, worker in sorted(workers.items())}
+    found = dict(workers.by_member)
+    found.update({} if run is None else {number_of(worker.worker_id): worker for worker in run.workers})
+    return {number: WorkerEnd(worker.state, worker.reason) for number, worker in sorted(found.items())}
 
 
 def _claimed(rpc: RpcClient, wallets: list[Wallet]) -> dict[int, int]:

@@ -19,8 +19,8 @@ from psyche_cli.operations.rehearsal.payloads import (
 from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.protocol.accounts.coordinator_parts import PendingClient
-from psyche_cli.rehearsal.crew import RoundTelemetry
 from psyche_cli.rehearsal.record import RoundRecord
+from psyche_cli.rehearsal.run_workers import RoundTelemetry
 from psyche_cli.rehearsal.settings import number_of
 
 _LIES: Final = frozenset(("malformed", "wrong-result", "wrong-check"))

@@ -12,7 +12,7 @@ from psyche_cli.operations.rehearsal.report import Findings
 from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.rehearsal.text import RehearsalText, details, summary
 from psyche_cli.protocol.run_states import RunState
-from psyche_cli.rehearsal.conductor import End
+from psyche_cli.rehearsal.scheduler import End
 from psyche_cli.results import OperationResult
 
 REPORT: Final = "--report"

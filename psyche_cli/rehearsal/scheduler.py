@@ -1,4 +1,4 @@
-"""The conductor of a rehearsal: gives the workers their turns, and moves the cluster's clock when none can act.
+"""The scheduler of a rehearsal: gives the workers their turns, and moves the cluster's clock when none can act.
 
 In a turn to act, a worker looks at the run, does at most one thing, and reports when it will act next. These turns are
 given to one worker at a time, in rotation by the members' numbers, so that everything on the chain is reproducible.
@@ -35,8 +35,8 @@ class TurnReport(NamedTuple):
     loss: float | None = None
 
 
-class Stage(Protocol):
-    """The cluster and the workers, as the conductor uses them."""
+class Backend(Protocol):
+    """The cluster and the workers, as the scheduler uses them."""
 
     def now(self) -> int:
         """The time of the cluster, in Unix seconds."""
@@ -89,8 +89,8 @@ class _Member:
         self.returns_at: int | None = None
 
 
-class Conductor:
-    """Plays a rehearsal to its end.
+class Scheduler:
+    """Runs a rehearsal to its end.
 
     ``members`` are numbers. ``hangs_until`` returns when a hang that was planned ends, for a member that does not
     respond and the time: Unix seconds, or None if it never ends; it raises LookupError if no hang was planned.
@@ -99,7 +99,7 @@ class Conductor:
 
     def __init__(
         self,
-        stage: Stage,
+        backend: Backend,
         members: Iterable[int],
         *,
         hangs_until: Callable[[int, int], int | None],
@@ -107,7 +107,7 @@ class Conductor:
         observe: Callable[[Mapping[int, TurnReport]], None] = lambda _: None,
         until: int | None = None,
     ) -> None:
-        self._stage = stage
+        self._backend = backend
         self._members = {number: _Member() for number in sorted(members)}
         self._hangs_until = hangs_until
         self._patience = patience or Patience()
@@ -116,23 +116,23 @@ class Conductor:
         self.hung: dict[int, list[int]] = {}
         """When members did not respond, by number, in Unix seconds."""
 
-    def play(self) -> End:
-        """Play until the goal is reached, until nothing happens anymore, or until the time ``until`` of the cluster.
+    def run(self) -> End:
+        """Run until the goal is reached, until nothing happens anymore, or until the time ``until`` of the cluster.
 
         Raises RehearsalError if a worker keeps acting without end.
         """
         while True:
-            if not self._play_instant():
+            if not self._give_turns():
                 return "reached"
             if not self._present():
                 return "no-workers"
-            now = self._stage.now()
+            now = self._backend.now()
             following = self._next_time(now)
             if following is None:
                 return "stuck"
             if self._until is not None and following > self._until:
                 return "too-long"
-            self._stage.warp_to(following)
+            self._backend.warp_to(following)
             for member in self._present().values():
                 wake = member.report.wake_at
                 member.is_due = member.is_due or 0 < wake <= following
@@ -149,10 +149,10 @@ class Conductor:
         """Give each member that responds a last turn, in which it sees that the rehearsal is over."""
         for number, member in self._present().items():
             if not member.is_hung:
-                self._turn([number], "act", self._stage.version())
+                self._turn([number], "act", self._backend.version())
 
     def _present(self) -> dict[int, _Member]:
-        gone = self._stage.gone()
+        gone = self._backend.gone()
         return {number: member for number, member in self._members.items() if number not in gone}
 
     def _next_time(self, now: int) -> int | None:
@@ -165,12 +165,12 @@ class Conductor:
                 times.append(max(member.report.wake_at, now + 1))
         return min(times, default=None)
 
-    def _play_instant(self) -> bool:
+    def _give_turns(self) -> bool:
         """Give turns until no member has anything left to do now. False once the goal is reached."""
         turns, latest = dict.fromkeys(self._members, 0), 0
-        while not self._stage.is_over():
-            self._take(self._stage.late_reports())
-            version = self._stage.version()
+        while not self._backend.is_over():
+            self._take(self._backend.late_reports())
+            version = self._backend.version()
             present = {number: member for number, member in self._present().items() if not member.is_hung}
             due = [number for number, one in present.items() if one.is_due or one.seen != version]
             if not due:
@@ -192,15 +192,15 @@ class Conductor:
         return False
 
     def _turn(self, numbers: Sequence[int], kind: TurnKind, version: object) -> None:
-        now = self._stage.now()
+        now = self._backend.now()
         patience = {number: self._patience_with(number, kind, now) for number in numbers}
         for number in numbers:
             self._members[number].is_due = False
             if kind == "act":
                 self._members[number].seen = version
-        reports = self._stage.turn(numbers, kind, patience)
+        reports = self._backend.turn(numbers, kind, patience)
         self._take(reports)
-        gone = self._stage.gone()
+        gone = self._backend.gone()
         for number in numbers:
             if number not in reports and number not in gone:
                 self._miss(number, now)

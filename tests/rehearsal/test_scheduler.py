@@ -1,4 +1,4 @@
-"""The conductor with workers that are functions: whose turn it is, and when the clock moves."""
+"""The scheduler with workers that are functions: whose turn it is, and when the clock moves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import pytest
 
 from psyche_cli.errors import RehearsalError
-from psyche_cli.rehearsal.conductor import Conductor, Patience, TurnReport
+from psyche_cli.rehearsal.scheduler import Patience, Scheduler, TurnReport
 from psyche_cli.workers.service.contract import TurnKind
 
 Worker = Callable[["Script", TurnKind], "TurnReport | None"]
@@ -55,8 +55,8 @@ def no_hang(number: int, now: int) -> int | None:
     raise LookupError
 
 
-def conductor(script: Script, **options: object) -> Conductor:
-    return Conductor(script, script.workers, **{"hangs_until": no_hang, **options})  # type: ignore[arg-type]
+def scheduler(script: Script, **options: object) -> Scheduler:
+    return Scheduler(script, script.workers, **{"hangs_until": no_hang, **options})  # type: ignore[arg-type]
 
 
 def adds_at(times: Sequence[int]) -> Worker:
@@ -78,7 +78,7 @@ def watches(script: Script, kind: TurnKind) -> TurnReport:
 
 def test_members_act_in_the_order_of_their_numbers_and_look_again_after_each_change() -> None:
     script = Script({2: watches, 1: adds_at([100, 105]), 3: adds_at([105, 105])}, goal=4)
-    assert conductor(script).play() == "reached"
+    assert scheduler(script).run() == "reached"
     assert script.turns == [
         (100, (1,), "act"),  # acts
         (100, (2,), "act"),
@@ -102,7 +102,7 @@ def test_all_workers_with_work_get_their_turn_at_once_when_nothing_is_left_to_do
         return TurnReport(103, has_work=script.time == 100)
 
     script = Script({1: works, 2: works}, goal=9)
-    assert conductor(script).play() == "reached"
+    assert scheduler(script).run() == "reached"
     assert script.turns == [(100, (1,), "act"), (100, (2,), "act"), (100, (1, 2), "work"), (103, (1,), "act")]
 
 
@@ -117,9 +117,9 @@ def test_a_member_that_does_not_respond_keeps_nobody_waiting_until_it_responds_a
         return TurnReport(script.time + 5)
 
     script = Script({1: hangs, 2: other}, goal=3)
-    play = conductor(script)
-    assert play.play() == "reached"
-    assert play.hung == {1: [100]}
+    running = scheduler(script)
+    assert running.run() == "reached"
+    assert running.hung == {1: [100]}
     assert [(time, members) for time, members, _ in script.turns if 1 in members] == [(100, (1,)), (110, (1,))]
 
 
@@ -136,7 +136,7 @@ def test_a_planned_hang_is_not_waited_for_and_ends_at_its_time() -> None:
         raise LookupError
 
     script = Script({1: hangs, 2: watches}, goal=1)
-    assert conductor(script, hangs_until=until, patience=Patience(act=9.0, known=0.5)).play() == "reached"
+    assert scheduler(script, hangs_until=until, patience=Patience(act=9.0, known=0.5)).run() == "reached"
     assert [(time, members) for time, members, _ in script.turns] == [(100, (1,)), (100, (2,)), (107, (1,))]
     assert script.patience == [{1: 0.5}, {2: 9.0}, {1: 9.0}]
 
@@ -147,9 +147,9 @@ def test_a_worker_that_ended_gets_no_turn() -> None:
         return None
 
     script = Script({1: dies, 2: adds_at([100, 101])}, goal=2)
-    play = conductor(script)
-    assert play.play() == "reached"
-    assert play.hung == {}
+    running = scheduler(script)
+    assert running.run() == "reached"
+    assert running.hung == {}
     assert [members for _, members, _ in script.turns].count((1,)) == 1
 
 
@@ -165,7 +165,7 @@ def test_a_worker_that_ended_gets_no_turn() -> None:
 )
 def test_ends(worker: Worker, options: dict[str, object], expected: str) -> None:
     script = Script({1: worker}, goal=5)
-    assert conductor(script, **options).play() == expected
+    assert scheduler(script, **options).run() == expected
 
 
 def test_a_worker_that_acts_without_end_is_an_error() -> None:
@@ -174,11 +174,11 @@ def test_a_worker_that_acts_without_end_is_an_error() -> None:
         return TurnReport()
 
     with pytest.raises(RehearsalError, match="Member 1 has acted"):
-        conductor(Script({1: acts}, goal=10**9)).play()
+        scheduler(Script({1: acts}, goal=10**9)).run()
 
 
 def test_reports_are_observed_after_every_turn_and_every_move_of_the_clock() -> None:
     seen: list[Mapping[int, TurnReport]] = []
     script = Script({1: adds_at([100, 104])}, goal=2)
-    conductor(script, observe=seen.append).play()
+    scheduler(script, observe=seen.append).run()
     assert seen == [{1: TurnReport(104)}, {1: TurnReport(104)}, {}, {1: TurnReport()}]

@@ -1,4 +1,4 @@
-"""A rehearsal in one process: the players of the members, on a validator in memory."""
+"""A rehearsal in one process: the runners of the members, on a validator in memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.members.looking import find_run
 from psyche_cli.members.member import Member
-from psyche_cli.operations.rehearsal.ground import STARTED_AT, Owner, drawn_wallet
+from psyche_cli.operations.rehearsal.setup import STARTED_AT, Owner, drawn_wallet
 from psyche_cli.rehearsal.cluster import Cluster
-from psyche_cli.rehearsal.conductor import Conductor, End, TurnReport
 from psyche_cli.rehearsal.fake_trainer import FakeTrainer
 from psyche_cli.rehearsal.faults import Fault, FaultsSeen
-from psyche_cli.rehearsal.player import Player, drawn_keys
+from psyche_cli.rehearsal.member_runner import MemberRunner, drawn_keys
+from psyche_cli.rehearsal.scheduler import End, Scheduler, TurnReport
 from psyche_cli.rehearsal.settings import Settings
 from psyche_cli.run_config.load import RunConfig, load_run_config
 from psyche_cli.solana.rpc.client import RpcClient
@@ -34,8 +34,8 @@ class Killed(Exception):
     """In place of SIGKILL."""
 
 
-class Theater:
-    """A run with its players. A stage for the conductor."""
+class InProcessRehearsal:
+    """A run with its members. A backend for the scheduler."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Theater:
         self.turns: list[tuple[int, int, str]] = []
         self.dead: set[int] = set()
         self.exchange_version = 0
-        self.players = {}
+        self.runners = {}
         for number, wallet in enumerate(wallets, 1):
             settings = Settings(
                 rpc_url="",
@@ -87,15 +87,15 @@ class Theater:
                 faults=tuple(faults),
             )
             member = Member(self.rpc, wallet, RUN_ID, bloom_keys=drawn_keys(f"{seed} {number}"))
-            self.players[number] = Player(
+            self.runners[number] = MemberRunner(
                 settings, member, FakeTrainer(seed), emit=self.lines[number].append, kill=self._kill
             )
 
-    def play(self) -> End:
+    def run(self) -> End:
         """Play to the end, and give every member a last turn."""
-        self.conductor = Conductor(self, self.players, hangs_until=self._hangs_until, until=STARTED_AT + 10_000)
-        end = self.conductor.play()
-        self.conductor.finish()
+        self.scheduler = Scheduler(self, self.runners, hangs_until=self._hangs_until, until=STARTED_AT + 10_000)
+        end = self.scheduler.run()
+        self.scheduler.finish()
         return end
 
     def hashes(self) -> dict[int, set[str]]:
@@ -107,7 +107,7 @@ class Theater:
                     found.setdefault(line["step"], set()).add(line["weights"])
         return found
 
-    # --- the stage ------------------------------------------------------------------------------------------------
+    # --- the backend ---------------------------------------------------------------------------------------------
 
     def now(self) -> int:
         return self.cluster.now
@@ -123,13 +123,13 @@ class Theater:
         return self.cluster.has_ended or self.cluster.record.state.progress["epoch"] >= self.epochs
 
     def gone(self) -> Collection[int]:
-        return self.dead | {number for number, player in self.players.items() if player.is_done}
+        return self.dead | {number for number, runner in self.runners.items() if runner.is_done}
 
     def turn(self, members: Sequence[int], kind: TurnKind, patience: Mapping[int, float]) -> Mapping[int, TurnReport]:
         found = {}
         for number in members:
             try:
-                report = self.players[number].work() if kind == "work" else self.players[number].act()
+                report = self.runners[number].work() if kind == "work" else self.runners[number].act()
             except Killed:
                 self.dead.add(number)
                 continue

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from psyche_cli.errors import RehearsalError
-from psyche_cli.rehearsal.conductor import TurnReport
+from psyche_cli.rehearsal.scheduler import TurnReport
 from psyche_cli.rehearsal.settings import Settings, name_of, number_of
 from psyche_cli.workers.service.contract import TurnKind
 
@@ -31,12 +31,12 @@ class RoundTelemetry(NamedTuple):
     texts: Mapping[str, str]
 
 
-class Crew:
+class RunWorkers:
     """The workers of one run of the daemon. ``run_id`` is that of the daemon, not the one on the cluster."""
 
     def __init__(self, client: DaemonClient, director: Director, run_id: str, members: int, clock: Clock) -> None:
         self.run_id = run_id
-        self.workers: dict[int, worker_pb2.Worker] = {}
+        self.by_member: dict[int, worker_pb2.Worker] = {}
         """What the daemon has last reported about each worker, by the member's number."""
         self.doing: dict[int, str] = {}
         """What each worker has last reported that it does."""
@@ -57,10 +57,10 @@ class Crew:
     def await_workers(self, seconds: float) -> None:
         """Wait until all workers can be directed. Raises RehearsalError if one ends, or is not ready in time."""
         until = self._clock.monotonic() + seconds
-        while not all(one in self.workers and self.workers[one].connected for one in range(1, self._members + 1)):
+        while not all(one in self.by_member and self.by_member[one].connected for one in range(1, self._members + 1)):
             self._take_news(max(until - self._clock.monotonic(), 0.0))
             for number in sorted(self.gone()):
-                worker = self.workers[number]
+                worker = self.by_member[number]
                 last = f" Its last line: {worker.error_lines[-1]}" if worker.error_lines else ""
                 raise RehearsalError(
                     f"The worker of member {number} ended before the rehearsal began. {worker.reason}{last}",
@@ -74,7 +74,7 @@ class Crew:
                 )
 
     def turn(self, members: Sequence[int], kind: TurnKind, patience: Mapping[int, float]) -> Mapping[int, TurnReport]:
-        """See ``conductor.Stage``."""
+        """See ``scheduler.Backend``."""
         self._turn += 1
         self._reports = {}
         self._awaited = dict.fromkeys(members, self._turn)
@@ -94,10 +94,10 @@ class Crew:
 
     def gone(self) -> Collection[int]:
         """The members whose workers have ended."""
-        return {number for number, worker in self.workers.items() if worker.state in _ENDED}
+        return {number for number, worker in self.by_member.items() if worker.state in _ENDED}
 
     def late_reports(self) -> Mapping[int, TurnReport]:
-        """See ``conductor.Stage``."""
+        """See ``scheduler.Backend``."""
         while self._take_news(0.0):
             pass
         late, self._late = self._late, {}
@@ -139,7 +139,7 @@ class Crew:
         return run if run.finished_at > 0 else None
 
     def _is_connected(self, number: int) -> bool:
-        return number in self.workers and self.workers[number].connected
+        return number in self.by_member and self.by_member[number].connected
 
     def _take_news(self, seconds: float) -> bool:
         """Take the next news from the daemon, waiting at most ``seconds``. Returns whether there was any."""
@@ -149,7 +149,7 @@ class Crew:
         number = number_of(news.worker_id)
         what = news.WhichOneof("news")
         if what == "worker":
-            self.workers[number] = news.worker
+            self.by_member[number] = news.worker
         elif what == "report":
             found = news.report
             loss = float(found.details["loss"]) if "loss" in found.details else None

@@ -1,4 +1,4 @@
-"""The stage of a rehearsal on a local validator, with workers of the daemon."""
+"""The backend of a rehearsal on a local validator, with workers of the daemon."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from psyche_cli.rehearsal.cluster import Cluster
-from psyche_cli.rehearsal.conductor import TurnReport
-from psyche_cli.rehearsal.crew import Crew
 from psyche_cli.rehearsal.faults import FaultsSeen
+from psyche_cli.rehearsal.run_workers import RunWorkers
+from psyche_cli.rehearsal.scheduler import TurnReport
 from psyche_cli.workers.service.contract import TurnKind
 
 
@@ -28,8 +28,8 @@ class Goal(NamedTuple):
         )
 
 
-class WorkerStage:
-    """See ``conductor.Stage``. The rehearsal is over as ``goal`` says.
+class WorkersBackend:
+    """See ``scheduler.Backend``. The rehearsal is over as ``goal`` says.
 
     ``pause`` is called once, as soon as the run is at ``pause_at``; without ``pause_at``, never.
     """
@@ -37,7 +37,7 @@ class WorkerStage:
     def __init__(
         self,
         cluster: Cluster,
-        crew: Crew,
+        workers: RunWorkers,
         faults: FaultsSeen,
         *,
         goal: Goal,
@@ -45,7 +45,7 @@ class WorkerStage:
         pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._cluster = cluster
-        self._crew = crew
+        self._workers = workers
         self._faults = faults
         self._goal = goal
         self._pause_at = pause_at
@@ -66,7 +66,7 @@ class WorkerStage:
             self._pause()
             self._cluster.read()
         self._faults.look(self._cluster.record.state.step, self._cluster.now)
-        return self._cluster.version, self._crew.published
+        return self._cluster.version, self._workers.published
 
     def is_over(self) -> bool:
         """Whether the run has got as far as it is to be rehearsed."""
@@ -74,15 +74,15 @@ class WorkerStage:
 
     def gone(self) -> Collection[int]:
         """The members whose workers have ended."""
-        return self._crew.gone()
+        return self._workers.gone()
 
     def turn(self, members: Sequence[int], kind: TurnKind, patience: Mapping[int, float]) -> Mapping[int, TurnReport]:
         """Give a turn."""
-        return self._crew.turn(members, kind, patience)
+        return self._workers.turn(members, kind, patience)
 
     def late_reports(self) -> Mapping[int, TurnReport]:
         """Reports that came late."""
-        return self._crew.late_reports()
+        return self._workers.late_reports()
 
     def hangs_until(self, member: int, now: int) -> int | None:
         """When a planned hang of a member ends, None if never. Raises LookupError if none is planned."""
