@@ -74,6 +74,10 @@
     │   └── DaemonError
     │       ├── DaemonUnavailable
     │       └── DaemonRunning
+    ├── HistoryError               17  the file with the history of a run cannot be used
+    │   ├── HistoryDamaged
+    │   ├── HistoryTooNew
+    │   └── HistoryBusy
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
         └── HungUp                129  SIGHUP: the terminal was closed
@@ -124,6 +128,7 @@ class ExitCode(IntEnum):
     NOT_REACHED = 14
     NEVER = 15
     WORKERS = 16
+    HISTORY = 17
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -789,6 +794,29 @@ class DaemonRunning(DaemonError):
     """A daemon already runs for this state folder. ``pid`` is its process id."""
 
     pid: int | None = None
+
+
+class HistoryError(PsycheError):
+    """The history of a run cannot be read or written: a full disk, no permission, locked for too long."""
+
+    exit_code = ExitCode.HISTORY
+
+    path: str | None = None
+
+
+class HistoryDamaged(HistoryError):
+    """The history is damaged, or its file is not a history, or not that of this run."""
+
+
+class HistoryTooNew(HistoryError):
+    """The history was written by a newer psyche-cli. ``version`` is its version, ``supported`` the newest known one."""
+
+    version: int | None = None
+    supported: int | None = None
+
+
+class HistoryBusy(HistoryError):
+    """Another process is reading the same history from an endpoint."""
 
 
 class Interrupted(PsycheError):

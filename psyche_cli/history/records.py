@@ -14,6 +14,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.errors import InvalidTransaction, Json
 from psyche_cli.results import JsonValue
 from psyche_cli.solana.messages import DecodedMessage, MessageInstruction, decode_message
+from psyche_cli.solana.rpc.whole_transactions import InnerCall
 
 
 class Place(NamedTuple):
@@ -39,21 +40,6 @@ class TokenBalance(NamedTuple):
     owner: str | None
     decimals: int | None
     amount: int
-
-
-class InnerCall(NamedTuple):
-    """An instruction that a program called.
-
-    ``outer`` is the index of the instruction of the message that led to it. ``height`` is the depth of the call: 2 if
-    that instruction called it itself; None if the endpoint did not report it. ``program`` and ``accounts`` are indexes
-    into the transaction's accounts.
-    """
-
-    outer: int
-    height: int | None
-    program: int
-    accounts: bytes
-    data: bytes
 
 
 class ExecutedCall(NamedTuple):

@@ -42,7 +42,9 @@ class MoneyEffects(NamedTuple):
     tokens: tuple[TokenChange, ...]
 
 
-class _Holding(NamedTuple):
+class Holding(NamedTuple):
+    """The balance of a token account in base units. ``owner`` and ``decimals`` are None if unknown."""
+
     mint: Pubkey
     owner: Pubkey | None
     decimals: int | None
@@ -73,8 +75,21 @@ def effects_of_meta(meta: Json, addresses: Sequence[Pubkey]) -> MoneyEffects:
     before, after = ([as_u64(one) for one in as_list(fields.get(name))] for name in ("preBalances", "postBalances"))
     if not len(before) == len(after) == len(addresses):
         raise ValueError("the number of balances differs from the number of accounts")
-    changes = [LamportChange(*one) for one in zip(addresses, before, after, strict=True)]
-    old, new = (_holdings(fields.get(name), addresses) for name in ("preTokenBalances", "postTokenBalances"))
+    old, new = (read_holdings(fields.get(name), len(addresses)) for name in ("preTokenBalances", "postTokenBalances"))
+    return effects_of(addresses, (before, after), (old, new))
+
+
+def effects_of(
+    addresses: Sequence[Pubkey],
+    lamports: tuple[Sequence[int], Sequence[int]],
+    holdings: tuple[Mapping[int, Holding], Mapping[int, Holding]],
+) -> MoneyEffects:
+    """The effects of a transaction with these accounts, given all balances before and after it.
+
+    ``lamports`` are in the order of the accounts, ``holdings`` by their indexes.
+    """
+    changes = [LamportChange(*one) for one in zip(addresses, *lamports, strict=True)]
+    old, new = holdings
     tokens: list[TokenChange] = []
     for index in sorted({*old, *new}):
         tokens += _token_changes(addresses[index], old.get(index), new.get(index))
@@ -95,7 +110,7 @@ def _changed(lamports: Iterable[LamportChange], tokens: Iterable[TokenChange]) -
     )
 
 
-def _token_changes(address: Pubkey, old: _Holding | None, new: _Holding | None) -> list[TokenChange]:
+def _token_changes(address: Pubkey, old: Holding | None, new: Holding | None) -> list[TokenChange]:
     """The change of a token account; two changes if it is closed and created again for another mint."""
     if old is not None and new is not None and old.mint != new.mint:
         return [*_token_changes(address, old, None), *_token_changes(address, None, new)]
@@ -106,22 +121,25 @@ def _token_changes(address: Pubkey, old: _Holding | None, new: _Holding | None) 
     return [TokenChange(address, found.mint, found.owner, found.decimals, *amounts)]
 
 
-def _holding(raw: RawAccount | None, decimals: Mapping[Pubkey, int]) -> _Holding | None:
+def _holding(raw: RawAccount | None, decimals: Mapping[Pubkey, int]) -> Holding | None:
     account = None if raw is None else token_account_of(raw)
     if account is None:
         return None
-    return _Holding(account.mint, account.owner, decimals.get(account.mint), account.amount)
+    return Holding(account.mint, account.owner, decimals.get(account.mint), account.amount)
 
 
-def _holdings(balances: Json, addresses: Sequence[Pubkey]) -> dict[int, _Holding]:
-    """Token balances of a meta by the indexes of the accounts; empty for null."""
+def read_holdings(balances: Json, accounts: int) -> dict[int, Holding]:
+    """Token balances of a meta by the indexes of the accounts; empty for null.
+
+    ``accounts`` is the number of accounts. Raises ValueError.
+    """
     found = {}
     for entry in map(as_object, as_list([] if balances is None else balances)):
         index, owner = as_u64(entry.get("accountIndex")), entry.get("owner")
-        if index >= len(addresses):
+        if index >= accounts:
             raise ValueError("a token balance of an account that does not exist")
         amount = read_token_amount(entry.get("uiTokenAmount"))
-        found[index] = _Holding(
+        found[index] = Holding(
             Pubkey.from_string(as_text(entry.get("mint"))),
             None if owner is None else Pubkey.from_string(as_text(owner)),
             amount.decimals,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from psyche_cli import sqlite_files
 from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew, Json
 from psyche_cli.solana.sending import journal as module
 from psyche_cli.solana.sending.journal import CreatedAccount, Journal, JournalEntry, RecordState
@@ -288,7 +289,7 @@ def test_damage_in_the_middle_is_found_when_the_file_is_opened(tmp_path: Path) -
 
 
 def test_a_locked_file_is_waited_for_and_then_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_files, "LOCK_SECONDS", 0.05)
     with closing(Journal(tmp_path, CLOCK)) as journal:
         journal.record(entry())
         with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:

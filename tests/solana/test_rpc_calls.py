@@ -194,6 +194,13 @@ def test_more_than_100_accounts_take_several_calls_and_none_takes_no_call() -> N
             [],
         ),
         (
+            lambda rpc: rpc.signatures_for_address(A, until=SIGNATURE),
+            "getSignaturesForAddress",
+            [{"signature": str(SIGNATURE), "slot": 5, "err": 1, "blockTime": None, "confirmationStatus": "finalized"}],
+            [str(A), {"commitment": "confirmed", "limit": 1000, "until": str(SIGNATURE)}],
+            [AddressSignature(SIGNATURE, 5, 1, None, "finalized")],
+        ),
+        (
             lambda rpc: rpc.request_airdrop(A, 10),
             "requestAirdrop",
             str(SIGNATURE),

@@ -17,7 +17,7 @@ from solders.transaction import VersionedTransaction
 from psyche_cli.errors import BadRpcResponse, HttpStatusError
 from psyche_cli.solana.money import LamportChange
 from psyche_cli.solana.rpc.client import RpcClient
-from psyche_cli.solana.rpc.whole_transactions import ledger_transaction, ledger_transactions
+from psyche_cli.solana.rpc.whole_transactions import InnerCall, ledger_transaction, ledger_transactions
 from tests.solana.scripted import FakeClock
 
 from .rpc_cluster import SIGNATURE, A, B, client
@@ -131,6 +131,15 @@ def test_the_instructions_in_the_order_of_execution() -> None:
         (PROGRAM, [A], b"\1"),
         (A, [], b""),
     ]
+    assert found.inner[1] == InnerCall(0, 2, 1, b"\0\1", b"\2")
+
+
+def test_the_depth_of_a_call_may_be_unknown() -> None:
+    call = {**inner_call("2", 1, [0]), "stackHeight": None}
+    rpc, _ = client("getTransaction", landed(innerInstructions=[{"index": 0, "instructions": [call]}]))
+    found = ledger_transaction(rpc, SIGNATURE)
+    assert found is not None
+    assert found.inner == (InnerCall(0, None, 1, b"\0", b"\1"),)
 
 
 def inner_call(data: Any, program: Any, accounts: Any) -> Any:

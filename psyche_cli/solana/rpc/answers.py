@@ -238,7 +238,9 @@ def read_address_signatures(result: Json) -> list[AddressSignature]:
         signature = read_signature(fields.get("signature"))
         time = fields.get("blockTime")
         seconds = time if isinstance(time, int) and not isinstance(time, bool) else None
-        found.append(AddressSignature(signature, as_u64(fields.get("slot")), fields["err"], seconds))
+        status = fields.get("confirmationStatus")
+        commitment = None if status is None else as_text(status)
+        found.append(AddressSignature(signature, as_u64(fields.get("slot")), fields["err"], seconds, commitment))
     return found
 
 

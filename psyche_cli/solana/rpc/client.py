@@ -321,10 +321,21 @@ class RpcClient(Requester):
         )
 
     def signatures_for_address(
-        self, address: Pubkey, *, before: Signature | None = None, limit: int = SIGNATURES_PER_CALL
+        self,
+        address: Pubkey,
+        *,
+        before: Signature | None = None,
+        until: Signature | None = None,
+        limit: int = SIGNATURES_PER_CALL,
     ) -> list[AddressSignature]:
-        """Transactions that include ``address``, newest first: the newest ``limit``, or those before ``before``."""
-        params = self._signatures_params(address, limit, **({} if before is None else {"before": str(before)}))
+        """The newest ``limit`` transactions that include ``address``, newest first.
+
+        With ``before`` and ``until``, only those before and after these transactions. A node that does not know
+        ``before`` returns none, and one that does not know ``until`` ignores it.
+        """
+        bounds = {"before": before, "until": until}
+        more = {name: str(bound) for name, bound in bounds.items() if bound is not None}
+        params = self._signatures_params(address, limit, **more)
         return self.call("getSignaturesForAddress", params, read_address_signatures)
 
     def accounts_and_signatures(

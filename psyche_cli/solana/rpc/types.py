@@ -64,12 +64,16 @@ class LandedTransaction(NamedTuple):
 
 
 class AddressSignature(NamedTuple):
-    """A transaction that includes an address: signature, slot, error or None, and Unix time in seconds if known."""
+    """A transaction that includes an address: signature, slot, error or None, and Unix time in seconds if known.
+
+    ``commitment`` is that of its block (confirmed or finalized), None if the endpoint does not report it.
+    """
 
     signature: Signature
     slot: int
     err: Json
     block_time: int | None = None
+    commitment: str | None = None
 
 
 class TokenAmount(NamedTuple):

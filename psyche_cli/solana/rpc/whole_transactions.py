@@ -25,12 +25,27 @@ _MAX_INNER_TEXT: Final = 14_000
 """Characters of base58 for the 10 KiB of data that a program can pass to another one."""
 
 
+class InnerCall(NamedTuple):
+    """An instruction that a program called.
+
+    ``outer`` is the index of the instruction of the message that led to it. ``height`` is the depth of the call: 2 if
+    that instruction called it itself; None if the endpoint did not report it. ``program`` and ``accounts`` are indexes
+    into the transaction's accounts.
+    """
+
+    outer: int
+    height: int | None
+    program: int
+    accounts: bytes
+    data: bytes
+
+
 class LedgerTransaction(NamedTuple):
     """A transaction in the ledger, with the addresses from lookup tables.
 
     ``block_time`` is in seconds since 1970, None if unknown. ``err`` is None or the transaction error in its JSON-RPC
     form. ``fee`` is in lamports; ``units`` are the consumed compute units, None if unknown. ``inner`` are the
-    instructions that programs called, by the index of the instruction of the message, and in the form of its ``calls``.
+    instructions that programs called, in the order of execution.
     """
 
     message: DecodedMessage
@@ -41,14 +56,14 @@ class LedgerTransaction(NamedTuple):
     fee: int
     units: int | None
     effects: MoneyEffects
-    inner: tuple[tuple[int, tuple[int, bytes, bytes]], ...] = ()
+    inner: tuple[InnerCall, ...] = ()
 
     @property
     def executed(self) -> tuple[MessageInstruction, ...]:
         """All instructions in the order of execution, including those that programs called."""
         calls = []
         for index, call in enumerate(self.message.calls):
-            calls += [call, *(inner for outer, inner in self.inner if outer == index)]
+            calls += [call, *(one[2:] for one in self.inner if one.outer == index)]
         return self.message._replace(calls=tuple(calls)).instructions
 
 
@@ -88,7 +103,7 @@ def read_ledger_transaction(value: Json) -> LedgerTransaction | None:
     meta = as_object(fields.get("meta"))
     if "err" not in meta:
         raise ValueError("the transaction has no err field")
-    message = _message(fields.get("transaction"), meta.get("loadedAddresses"))
+    message = read_message(fields.get("transaction"), meta.get("loadedAddresses"))
     addresses = [account.address for account in message.accounts if account.address is not None]
     block_time, units = fields.get("blockTime"), meta.get("computeUnitsConsumed")
     return LedgerTransaction(
@@ -100,12 +115,12 @@ def read_ledger_transaction(value: Json) -> LedgerTransaction | None:
         fee=as_u64(meta.get("fee")),
         units=None if units is None else as_u64(units),
         effects=effects_of_meta(meta, addresses),
-        inner=_inner(meta.get("innerInstructions"), len(addresses)),
+        inner=read_inner_calls(meta.get("innerInstructions"), len(addresses)),
     )
 
 
-def _inner(value: Json, accounts: int) -> tuple[tuple[int, tuple[int, bytes, bytes]], ...]:
-    """The instructions that programs called; empty for null. ``accounts`` is the number of accounts."""
+def read_inner_calls(value: Json, accounts: int) -> tuple[InnerCall, ...]:
+    """The ``innerInstructions`` of a meta; empty for null. ``accounts`` is the number of accounts. Raises ValueError."""
     found = []
     for entry in map(as_object, as_list([] if value is None else value)):
         outer = as_u64(entry.get("index"))
@@ -116,11 +131,14 @@ def _inner(value: Json, accounts: int) -> tuple[tuple[int, tuple[int, bytes, byt
             data = as_text(fields.get("data"))
             if len(data) > _MAX_INNER_TEXT:
                 raise ValueError("an instruction is too long")
-            found.append((outer, (program, bytes(others), base58.decode(data))))
+            height = fields.get("stackHeight")
+            called = (program, bytes(others), base58.decode(data))
+            found.append(InnerCall(outer, None if height is None else as_u64(height), *called))
     return tuple(found)
 
 
-def _message(transaction: Json, loaded: Json) -> DecodedMessage:
+def read_message(transaction: Json, loaded: Json) -> DecodedMessage:
+    """The message of a transaction in base64, with the ``loadedAddresses`` of a meta. Raises ValueError."""
     data = base64.b64decode(as_text(next(iter(as_list(transaction)), None)), validate=True)
     try:
         message = decode_message(data)

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from psyche_cli.environment import Clock
 from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew, Json
-from psyche_cli.sqlite_files import all_or_nothing, is_empty
+from psyche_cli.sqlite_files import FileErrors, FileKind, all_or_nothing
 
 FILE_NAME: Final = "transactions.sqlite3"
 FORMAT: Final = 2
@@ -29,9 +29,6 @@ FORMAT: Final = 2
 
 MOST_SETTLED: Final = 1000
 """The number of settled records to keep. The oldest others are removed whenever a transaction is recorded."""
-
-LOCK_SECONDS: Final = 10.0
-"""How long to wait for another process that is writing."""
 
 _APPLICATION: Final = 0x50537943
 """Marks the file as this journal, in SQLite's ``application_id``."""
@@ -224,45 +221,8 @@ class Journal:
 
     def _open(self, *, create: bool = False) -> sqlite3.Connection:
         if self._connection is None:
-            if create:
-                self._make_folder()
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(self.path, timeout=LOCK_SECONDS, isolation_level=None)
-            try:
-                self._prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+            self._connection = _KIND.open(self.path, create=create)
         return self._connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA synchronous = FULL")
-        if is_empty(connection):
-            connection.execute("BEGIN IMMEDIATE")  # waits for a process that is creating the tables
-            connection.execute(_TABLE)
-            connection.execute(_INDEX)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
-            connection.execute("COMMIT")
-        [mark] = connection.execute("PRAGMA application_id").fetchone()
-        if mark != _APPLICATION:
-            raise sqlite3.DatabaseError("it belongs to another application")
-        [found] = connection.execute("PRAGMA user_version").fetchone()
-        if found > FORMAT:
-            raise JournalTooNew(
-                f"The journal {self.path} was written by a newer psyche-cli: it has version {found}, and this one "
-                f"knows versions up to {FORMAT}.",
-                hint="Update psyche-cli, or choose another folder with --state-dir. Nothing was sent.",
-                path=str(self.path),
-                version=found,
-                supported=FORMAT,
-            )
-        if found < FORMAT:
-            _upgrade(connection)
-        [answer] = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if answer != "ok":
-            raise sqlite3.DatabaseError(answer)
 
     def _claim(self) -> None:
         """Mark this session as running, by a lock that the operating system releases when the process ends."""
@@ -282,28 +242,17 @@ class Journal:
 
     @contextlib.contextmanager
     def _errors(self, what: str) -> Iterator[None]:
-        """Convert the errors of SQLite and of the file system."""
-        path = str(self.path)
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise JournalError(
-                f"The journal of transactions {path} cannot be {what}: {error}.",
-                hint="Free some space, fix the permissions, or choose another folder with --state-dir.",
-                path=path,
-            ) from error
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            raise JournalDamaged(
-                f"The journal of transactions {path} is damaged: {error}.",
-                hint="Move the file away, and look up its last transactions in an explorer. Then try again.",
-                path=path,
-            ) from error
-        except OSError as error:
-            raise JournalError(
-                f"The journal of transactions {path} cannot be {what}: {error.strerror}.",
-                hint="Fix the permissions, or choose another folder with --state-dir.",
-                path=path,
-            ) from error
+        """Convert the errors of SQLite and of the file system, and those of records that cannot be decoded."""
+        with _ERRORS.converted(self.path, what):
+            try:
+                yield
+            except (ValueError, TypeError) as error:
+                raise sqlite3.DatabaseError(str(error)) from error
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute(_TABLE)
+    connection.execute(_INDEX)
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
@@ -319,6 +268,17 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         connection.execute(_INDEX)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
+
+
+_ERRORS: Final = FileErrors(
+    "The journal of transactions",
+    failed=JournalError,
+    damaged=JournalDamaged,
+    too_new=JournalTooNew,
+    if_damaged="Move the file away, and look up its last transactions in an explorer. Then try again.",
+    if_too_new="Update psyche-cli, or choose another folder with --state-dir. Nothing was sent.",
+)
+_KIND: Final = FileKind(_APPLICATION, FORMAT, _create, _ERRORS, upgrade=_upgrade)
 
 
 def _entry(row: Sequence[Any]) -> JournalEntry:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from psyche_cli import sqlite_files
 from psyche_cli.errors import RegistryDamaged, RegistryError, RegistryTooNew
-from psyche_cli.workers.registry import database
 from psyche_cli.workers.registry.database import Database
 from psyche_cli.workers.registry.registry import Registry
 from tests.workers.registry.submissions import submission
@@ -89,7 +89,7 @@ def _overwritten(content: bytes) -> bytes:
 
 
 def test_a_registry_that_is_locked_for_too_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LOCK_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite_files, "LOCK_SECONDS", 0.01)
     with closing(Registry(path)) as registry, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(RegistryError, match="cannot be written: database is locked"):
