@@ -120,7 +120,7 @@ def read_ledger_transaction(value: Json) -> LedgerTransaction | None:
 
 
 def read_inner_calls(value: Json, accounts: int) -> tuple[InnerCall, ...]:
-    """The ``innerInstructions`` of a meta; empty for null. ``accounts`` is the number of accounts. Raises ValueError."""
+    """The calls in the ``innerInstructions`` of a meta, which has this number of ``accounts``. Raises ValueError."""
     found = []
     for entry in map(as_object, as_list([] if value is None else value)):
         outer = as_u64(entry.get("index"))
