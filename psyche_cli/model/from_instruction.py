@@ -25,8 +25,12 @@ from psyche_cli.protocol.accounts.coordinator_parts import Identity
 from psyche_cli.protocol.accounts.coordinator_rounds import BloomFilter, WitnessRecord
 
 
-def instruction_from_arguments(name: str, given: Mapping[str, Any]) -> Instruction | None:
-    """The instruction ``name`` (in snake case) with these arguments in serde shape; None for ``init_coordinator``."""
+def instruction_from_arguments(name: str, given: Mapping[str, Any], *, exact: bool = False) -> Instruction | None:
+    """The instruction ``name`` (in snake case) with these arguments in serde shape; None for ``init_coordinator``.
+
+    With ``exact``, the flag of a report of the warmup stays as it is in the instruction and in the account; otherwise
+    it is 0 or 1, as the account is decoded.
+    """
     match name:
         case "update":
             return Update(given["metadata"], given["config"], given["model"], given["progress"])
@@ -47,7 +51,7 @@ def instruction_from_arguments(name: str, given: Mapping[str, Any]) -> Instructi
         case "warmup_witness":
             # Its flag is not verified, and stored as it is; a stored flag is read as 0 or 1.
             record = _record(given)
-            return WarmupWitness(replace(record, witness=int(bool(record.witness))))
+            return WarmupWitness(record if exact else replace(record, witness=int(bool(record.witness))))
         case "health_check":
             committee = Committee[_snake_of(given["committee"])]
             return HealthCheck(_identity(given["id"]), committee, given["position"], given["index"])

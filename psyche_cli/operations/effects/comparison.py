@@ -20,8 +20,9 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.errors import AccountError, EffectDifference, UnplannedEffects
 from psyche_cli.model.execution import Clock
+from psyche_cli.model.leaves import Leaf, same, shown_leaf
 from psyche_cli.operations.effects.ledger import NEW_VALUE, Effects, Ledger, Unpredictable
-from psyche_cli.operations.effects.states import AccountState, Leaf, leaves_of, same, shown_leaf, state_of
+from psyche_cli.operations.effects.states import AccountState, leaves_of, state_of
 from psyche_cli.protocol.programs import ProgramIds
 from psyche_cli.solana.cluster_clock import decode_clock
 from psyche_cli.solana.nonces import Nonce

@@ -9,6 +9,7 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_amount, format_sol
+from psyche_cli.model.leaves import same, shown_leaf
 from psyche_cli.operations.effects.comparison import Observed
 from psyche_cli.operations.effects.payloads import (
     AccountEffects,
@@ -16,7 +17,7 @@ from psyche_cli.operations.effects.payloads import (
     SimulatedTransaction,
     TokenChange,
 )
-from psyche_cli.operations.effects.states import AccountState, leaves_of, same, shown_leaf
+from psyche_cli.operations.effects.states import AccountState, leaves_of
 from psyche_cli.protocol.accounts.token_accounts import TokenAccount
 
 DecimalsOf = Callable[[Pubkey], int | None]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from enum import IntEnum
-from hashlib import sha256
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Final, NamedTuple, TypeAlias
 
-from solders.hash import Hash
 from solders.pubkey import Pubkey
 
 from psyche_cli.model.from_account import state_from_account
+from psyche_cli.model.leaves import Leaf, leaves
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.accounts.any_account import decode_account
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
@@ -40,12 +37,6 @@ Content: TypeAlias = (
 )
 """The decoded content of an account, or its data if its type is unknown. ``lamports`` in it is 0."""
 
-Leaf: TypeAlias = "str | int | float | bool | None"
-"""A value without parts. None means absent."""
-
-_ELSEWHERE: Final = ("address", "lamports")
-"""Fields of a content that are not part of it."""
-
 _KINDS: Final[Mapping[type, str]] = {
     CoordinatorState: "coordinator account",
     CoordinatorInstance: "coordinator instance",
@@ -56,7 +47,6 @@ _KINDS: Final[Mapping[type, str]] = {
     TokenMint: "mint",
     Nonce: "nonce account",
 }
-_MOST_SHOWN_BYTES: Final = 64
 
 
 class AccountState(NamedTuple):
@@ -104,53 +94,4 @@ def leaves_of(state: AccountState | None) -> dict[str, Leaf]:
         "size": state.size,
         "executable": state.executable,
     }
-    return head | dict(_leaves(state.content, "data" if isinstance(state.content, bytes) else ""))
-
-
-def same(one: Leaf, other: Leaf) -> bool:
-    """Whether two values are equal. NaN equals itself."""
-    return one == other or (one != one and other != other)
-
-
-def shown_leaf(leaf: Leaf) -> str:
-    """A value as text, quoted only if it could be misread: if it is empty, or has unprintable characters or margins."""
-    if leaf is None:
-        return "none"
-    if isinstance(leaf, bool):
-        return "true" if leaf else "false"
-    if isinstance(leaf, str) and (not leaf or leaf != leaf.strip() or not leaf.isprintable()):
-        return repr(leaf)
-    return str(leaf)
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Leaf]]:
-    if is_dataclass(value):
-        parts: dict[str, Any] = {field.name: getattr(value, field.name) for field in fields(value)}
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        parts = {name: getattr(value, name) for name in value._fields if path or name not in _ELSEWHERE}
-    elif isinstance(value, Mapping):
-        parts = dict(value)
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{path}[{index}]")
-        return
-    else:
-        yield path, _leaf(value, path)
-        return
-    for name, inner in parts.items():
-        yield from _leaves(inner, f"{path}.{name}" if path else name)
-
-
-def _leaf(value: Any, path: str) -> Leaf:
-    if isinstance(value, bytes):
-        if path.endswith("signer"):
-            return str(Pubkey.from_bytes(value))
-        if len(value) > _MOST_SHOWN_BYTES:
-            return f"{len(value)} bytes with SHA-256 {sha256(value).hexdigest()}"
-        return value.hex()
-    if isinstance(value, Pubkey | Hash):
-        return str(value)
-    if isinstance(value, IntEnum):
-        return str(getattr(value, "text", value.name))
-    leaf: Leaf = value
-    return leaf
+    return head | dict(leaves(state.content, "data" if isinstance(state.content, bytes) else ""))

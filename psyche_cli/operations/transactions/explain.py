@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +34,11 @@ from psyche_cli.operations.transactions.lookups import (
 from psyche_cli.operations.transactions.records import record_data
 from psyche_cli.protocol.errors.program_errors import explain_failure
 from psyche_cli.protocol.instructions.descriptions import InstructionDescription, describe_instructions
+from psyche_cli.protocol.instructions.plain_values import plain_json
 from psyche_cli.protocol.instructions.transfers import stated_transfers
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.fees import fee_of
-from psyche_cli.solana.known_instructions import TokenQuantity
 from psyche_cli.solana.messages import DecodedMessage, decode_message
 from psyche_cli.solana.public_clusters import explorer_link
 
@@ -239,20 +238,3 @@ def _instruction(one: InstructionDescription) -> ExplainedInstruction:
         data=one.data.hex(),
         unused_bytes=one.unused_bytes,
     )
-
-
-def plain_json(value: Any) -> Any:
-    """A decoded argument as a JSON value: bytes in hexadecimal, public keys in base58, infinities as null."""
-    if isinstance(value, TokenQuantity):
-        return {"base_units": value.base_units, "decimals": value.decimals}
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Pubkey):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {name: plain_json(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [plain_json(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -61,14 +61,14 @@ def describe_instructions(
     vaults.
     """
     created = _created_runs(message, programs)
-    return [_described(one, programs, {**run_ids, **created}) for one in message.instructions]
+    return [describe_instruction(one, programs, {**run_ids, **created}) for one in message.instructions]
 
 
 def _created_runs(message: DecodedMessage, programs: ProgramIds) -> dict[Pubkey, str]:
     """The ids of the runs that the message itself creates, by the addresses of their accounts."""
     found = {}
     for instruction in message.instructions:
-        described = _described(instruction, programs, NO_RUN_IDS)
+        described = describe_instruction(instruction, programs)
         if described.name in ("init_coordinator", "run_create") and not described.problem:
             for role in ("coordinator_instance", "coordinator_account", "run"):
                 address = described.account(role)
@@ -77,12 +77,17 @@ def _created_runs(message: DecodedMessage, programs: ProgramIds) -> dict[Pubkey,
     return found
 
 
-def _described(
-    instruction: MessageInstruction, programs: ProgramIds, run_ids: Mapping[Pubkey, str]
+def describe_instruction(
+    instruction: MessageInstruction,
+    programs: ProgramIds = PUBLISHED,
+    run_ids: Mapping[Pubkey, str] = NO_RUN_IDS,
+    *,
+    exact: bool = False,
 ) -> InstructionDescription:
+    """One instruction; ``run_ids`` as in ``describe_instructions``, and ``exact`` as in ``idl_instruction``."""
     program_name = programs.name_of(instruction.program)
     try:
-        name, roles, arguments, unused = _decoded(instruction, program_name)
+        name, roles, arguments, unused = _decoded(instruction, program_name, exact=exact)
     except UnicodeDecodeError:
         return _undecoded(instruction, program_name, "it contains text that is not valid UTF-8")
     except ValueError as error:
@@ -107,11 +112,11 @@ def _described(
 
 
 def _decoded(
-    instruction: MessageInstruction, program_name: str
+    instruction: MessageInstruction, program_name: str, *, exact: bool
 ) -> tuple[str | None, Sequence[str], Mapping[str, Any], int]:
     """Name, roles, arguments and the number of unused bytes. Raises ValueError."""
     if program_name in PSYCHE_PROGRAM_NAMES:
-        own = idl_instruction(program_name, instruction.data)
+        own = idl_instruction(program_name, instruction.data, exact=exact)
         return own.name, own.accounts, own.arguments, own.unused_bytes
     known = known_instruction(instruction.program, instruction.data)
     if known is None:

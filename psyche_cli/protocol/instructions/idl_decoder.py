@@ -45,8 +45,11 @@ class IdlInstruction(NamedTuple):
     unused_bytes: int
 
 
-def idl_instruction(program: str, data: bytes) -> IdlInstruction:
+def idl_instruction(program: str, data: bytes, *, exact: bool = False) -> IdlInstruction:
     """The instruction of ``coordinator``, ``authorizer`` or ``treasurer`` with this data.
+
+    With ``exact``, nothing of the data is lost: bytes of fixed-size text that are not valid UTF-8 are lone surrogates
+    instead of U+FFFD, and NaN, which the programs reject, is accepted.
 
     Raises ValueError with the reason for an unknown instruction and for arguments that the program rejects.
     """
@@ -54,7 +57,7 @@ def idl_instruction(program: str, data: bytes) -> IdlInstruction:
     if found is None:
         raise ValueError("the program does not have this instruction")
     reader = ByteReader(data[DISCRIMINATOR_BYTES:])
-    values = _Values(reader, _types(program))
+    values = _Values(reader, _types(program), exact=exact)
     arguments: dict[str, Any] = {}
     for argument in found["args"]:
         name = snake_case(argument["name"])
@@ -91,9 +94,10 @@ def _types(program: str) -> Mapping[str, Any]:
 class _Values:
     """Reads Borsh values of the types in an IDL. Every method raises ValueError, with the path of the value."""
 
-    def __init__(self, reader: ByteReader, types: Mapping[str, Any]) -> None:
+    def __init__(self, reader: ByteReader, types: Mapping[str, Any], *, exact: bool) -> None:
         self._reader = reader
         self._types = types
+        self._exact = exact
 
     def read(self, kind: Any, path: str) -> Value:
         """A value of IDL type ``kind``; ``path`` names it in errors."""
@@ -128,7 +132,7 @@ class _Values:
             return reader.number(size, signed=signed)
         if kind in _FLOATS:
             number: float = struct.unpack(_FLOATS[kind], reader.take(struct.calcsize(_FLOATS[kind])))[0]
-            if math.isnan(number):
+            if math.isnan(number) and not self._exact:
                 raise ValueError("NaN is rejected by the programs")
             return number
         if kind == "bool":
@@ -146,7 +150,8 @@ class _Values:
             return self._variant(definition["variants"], path)
         values = self._fields(definition["fields"], path)
         if name.startswith("FixedString"):
-            return cast("bytes", values["bytes"]).rstrip(b"\0").decode("utf-8", errors="replace")
+            errors = "surrogateescape" if self._exact else "replace"
+            return cast("bytes", values["bytes"]).rstrip(b"\0").decode("utf-8", errors=errors)
         if name.startswith("FixedVec"):
             return cast("list[Value]", values["data"])[: cast("int", values["len"])]
         return values

@@ -1,0 +1,114 @@
+"""What the instructions of a transaction did: decoded by the IDLs and by those of Solana's own programs.
+
+Every instruction becomes an event, those that programs called included. Nothing raises for unknown or damaged
+instructions: these are events without arguments, which say why they could not be decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from psyche_cli.history.records import Event, ExecutedCall, RawTransaction
+from psyche_cli.protocol.errors.program_errors import ProgramFailure, explain_failure
+from psyche_cli.protocol.instructions.descriptions import InstructionDescription, describe_instruction
+from psyche_cli.protocol.instructions.plain_values import not_finite, plain_json
+from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.results import JsonValue
+
+DONE: Final = "done"
+FAILED: Final = "failed"
+UNDONE: Final = "undone"
+NOT_RUN: Final = "not_run"
+"""Outcomes of an instruction, in ``effects["outcome"]``. A failed transaction undoes the instructions before the one
+that failed, and does not run those after it."""
+
+UNKNOWN: Final = "unknown"
+"""The kind of an instruction that could not be decoded; ``effects["problem"]`` says why, ``effects["data"]`` is it."""
+
+
+class DecodedCall(NamedTuple):
+    """An instruction of a transaction in the order of execution, and what it means, without any loss."""
+
+    call: ExecutedCall
+    meaning: InstructionDescription
+
+
+def decoded_calls(transaction: RawTransaction, programs: ProgramIds = PUBLISHED) -> list[DecodedCall]:
+    """All instructions of a transaction, in the order of execution. Raises ValueError if it is damaged."""
+    return [
+        DecodedCall(call, describe_instruction(call.instruction, programs, exact=True))
+        for call in transaction.executed()
+    ]
+
+
+def decode(transaction: RawTransaction, programs: ProgramIds = PUBLISHED) -> list[Event]:
+    """The events of a transaction, in the order of execution. Raises ValueError if it is damaged.
+
+    ``effects`` of an event have its ``outcome`` and, if they apply: ``error`` with the program, code, name, account and
+    log lines of a failure; ``not_finite``, the arguments that are null because they are not finite, by their paths;
+    ``problem`` and ``data`` of an instruction that could not be decoded; ``unused_bytes`` after the arguments.
+    """
+    calls = decoded_calls(transaction, programs)
+    failure = None
+    if transaction.failed:
+        called = [one.call.instruction.program for one in calls if one.call.inner == 0]
+        failure = explain_failure(transaction.error, transaction.logs, called, programs)
+    return [_event(transaction, one, _outcome(one.call, failure), failure) for one in calls]
+
+
+def _outcome(call: ExecutedCall, failure: ProgramFailure | None) -> str:
+    if failure is None:
+        return DONE
+    failed = failure.instruction_index
+    if failed is None or call.outer > failed:
+        return NOT_RUN
+    return FAILED if (call.outer, call.inner) == (failed, 0) else UNDONE
+
+
+def _event(transaction: RawTransaction, one: DecodedCall, outcome: str, failure: ProgramFailure | None) -> Event:
+    meaning = one.meaning
+    effects: dict[str, JsonValue] = {"outcome": outcome}
+    blamed = failure if outcome == FAILED or (failure is not None and _is_whole(failure, one.call)) else None
+    if blamed is not None:
+        effects["error"] = _error(blamed)
+    if numbers := dict(not_finite(meaning.arguments)):
+        effects["not_finite"] = numbers
+    if meaning.name is None or meaning.problem:
+        effects |= {"problem": meaning.problem or "the program is not known", "data": meaning.data.hex()}
+    if meaning.unused_bytes > 0:
+        effects["unused_bytes"] = meaning.unused_bytes
+    return Event(
+        signature=transaction.signature,
+        outer=one.call.outer,
+        inner=one.call.inner,
+        program=meaning.program_name,
+        kind=meaning.name or UNKNOWN,
+        signers=_texts([named.account.address for named in meaning.accounts if named.account.is_signer]),
+        accounts={named.role: str(named.account.address) for named in meaning.accounts},
+        arguments={name: plain_json(value) for name, value in meaning.arguments.items()},
+        effects=effects,
+        failed=transaction.failed,
+        error=None if blamed is None else blamed.sentence,
+    )
+
+
+def _is_whole(failure: ProgramFailure, call: ExecutedCall) -> bool:
+    """Whether the transaction failed as a whole, for which its first instruction stands."""
+    return failure.instruction_index is None and (call.outer, call.inner) == (0, 0)
+
+
+def _error(failure: ProgramFailure) -> JsonValue:
+    return {
+        "program": failure.program_name or None,
+        "code": failure.code,
+        "name": failure.name,
+        "message": failure.message,
+        "instruction": failure.instruction_index,
+        "account": failure.account or None,
+        "details": [*failure.details],
+    }
+
+
+def _texts(addresses: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(str, addresses)))
