@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import struct
 import subprocess
 import sys
@@ -23,6 +24,9 @@ from tests.protocol.test_instructions import CASES
 from tests.support.counts import repetitions
 
 PROGRAMS = AnchorPrograms(PUBLISHED)
+_DISCRIMINATORS = {
+    snake_case(entry["name"]): first for first, entry in instructions_by_discriminator("coordinator").items()
+}
 
 
 def encoded(program: str, entry: Any, values: dict[str, Any]) -> bytes:
@@ -75,6 +79,21 @@ def test_values_that_the_programs_reject(case: str, change: tuple[int, bytes], r
     data = bytes.fromhex(CASES[case][2])
     with pytest.raises(ValueError, match=reason):
         idl_instruction("coordinator", data[:at] + new + data[at + len(new) :])
+
+
+def test_nothing_is_lost_if_the_data_is_decoded_exactly() -> None:
+    data = bytearray(bytes.fromhex(CASES["witness"][2]))
+    at = 8 + 433 + 4
+    data[at : at + 4] = struct.pack("<f", float("nan"))
+    metadata = idl_instruction("coordinator", bytes(data), exact=True).arguments["metadata"]
+    assert isinstance(metadata, dict)
+    assert math.isnan(metadata["tokens_per_sec"])
+    name = b"a\xffb\0c".ljust(64, b"\0")
+    update = _DISCRIMINATORS["update"] + b"\1" + name + bytes(280 + 16) + bytes(3)
+    for exact, text in ((True, "a\udcffb\0c"), (False, "a\N{REPLACEMENT CHARACTER}b\0c")):
+        found = idl_instruction("coordinator", update, exact=exact).arguments["metadata"]
+        assert isinstance(found, dict)
+        assert found["name"] == text
 
 
 def test_unknown_instructions() -> None:

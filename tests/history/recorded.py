@@ -1,0 +1,129 @@
+"""Runs on a local validator, of which every transaction and the accounts after it are kept to compare a replay with."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from solders.pubkey import Pubkey
+
+from psyche_cli import base58
+from psyche_cli.errors import Json
+from psyche_cli.history.execution import RunAddresses
+from psyche_cli.history.records import InnerCall, RawTransaction, TokenBalance
+from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.history import TransactionRecord
+from psyche_cli.protocol.programs import PUBLISHED
+from tests.members.conftest import StillRun
+from tests.support.run_driver import Failed
+from tests.support.treasury_driver import TreasuryDriver
+
+
+class Kept(NamedTuple):
+    """A transaction, and those accounts of the programs that it changed: None for one that it closed."""
+
+    signature: str
+    accounts: dict[Pubkey, bytes | None]
+
+
+class Keeper:
+    """A listener of the bank that keeps every transaction."""
+
+    def __init__(self, bank: Bank) -> None:
+        self.kept: list[tuple[str, dict[Pubkey, bytes | None]]] = []
+        self._bank = bank
+        bank.listeners.append(self)
+
+    def on_transaction(self, record: TransactionRecord) -> None:
+        found: dict[Pubkey, bytes | None] = {}
+        for address in record.changed:
+            account = self._bank.accounts.get(address)
+            if account is None or account.owner in PUBLISHED:
+                found[address] = None if account is None else zlib.compress(bytes(account.data), 1)
+        self.kept.append((str(record.signature), found))
+
+    def __iter__(self) -> Iterator[Kept]:
+        for signature, accounts in self.kept:
+            yield Kept(signature, {at: data and zlib.decompress(data) for at, data in accounts.items()})
+
+    def on_account(self, _: object) -> None: ...
+    def on_block(self, _: object) -> None: ...
+    def on_restore(self) -> None: ...
+
+
+class RecordedRun(StillRun, TreasuryDriver):
+    """A run on a validator of its own, which keeps everything from its genesis on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keeper = Keeper(self.bank)
+
+    @property
+    def addresses(self) -> RunAddresses:
+        """The accounts of the run."""
+        treasury = self.treasury
+        account = str(self.instance.coordinator_account)
+        return RunAddresses(account, *(() if treasury is None else (str(treasury.run), str(treasury.vault))))
+
+    def transaction(self, signature: str) -> RawTransaction:
+        """A transaction, as the validator answers getTransaction."""
+        options: Json = {"commitment": "confirmed", "encoding": "base64", "maxSupportedTransactionVersion": 0}
+        return raw_transaction(signature, self.rpc.call("getTransaction", [signature, options], lambda result: result))
+
+    def transactions(self) -> list[RawTransaction]:
+        """All transactions in order."""
+        return [self.transaction(one.signature) for one in self.keeper]
+
+    def fails(self, action: Callable[..., object], *arguments: Any, **others: Any) -> None:
+        """Let an action fail in a transaction that lands."""
+        try:
+            action(*arguments, **others)
+        except Failed:
+            return
+        raise AssertionError("it succeeded")
+
+
+def raw_transaction(signature: str, answer: Any) -> RawTransaction:
+    """The transaction in an answer of getTransaction."""
+    meta = answer["meta"]
+    loaded = meta.get("loadedAddresses") or {"writable": [], "readonly": []}
+    raw = RawTransaction(
+        signature=signature,
+        slot=answer["slot"],
+        position=0,
+        commitment="confirmed",
+        block_time=answer["blockTime"],
+        fee=meta["fee"],
+        payer="",
+        error=meta["err"],
+        units=meta.get("computeUnitsConsumed"),
+        content=base64.b64decode(answer["transaction"][0]),
+        loaded_writable=tuple(loaded["writable"]),
+        loaded_readonly=tuple(loaded["readonly"]),
+        inner=tuple(
+            InnerCall(
+                entry["index"],
+                call.get("stackHeight"),
+                call["programIdIndex"],
+                bytes(call["accounts"]),
+                base58.decode(call["data"]),
+            )
+            for entry in meta["innerInstructions"] or ()
+            for call in entry["instructions"]
+        ),
+        lamports_before=tuple(meta["preBalances"]),
+        lamports_after=tuple(meta["postBalances"]),
+        tokens_before=tuple(map(_balance, meta["preTokenBalances"] or ())),
+        tokens_after=tuple(map(_balance, meta["postTokenBalances"] or ())),
+        logs=tuple(meta["logMessages"] or ()),
+    )
+    return raw._replace(payer=str(raw.message.payer))
+
+
+def _balance(entry: Any) -> TokenBalance:
+    amount = entry["uiTokenAmount"]
+    return TokenBalance(
+        entry["accountIndex"], entry["mint"], entry.get("owner"), amount["decimals"], int(amount["amount"])
+    )
