@@ -12,10 +12,11 @@ from solders.pubkey import Pubkey
 from psyche_cli import base58
 from psyche_cli.errors import Json
 from psyche_cli.history.execution import RunAddresses
-from psyche_cli.history.records import InnerCall, RawTransaction, TokenBalance
+from psyche_cli.history.records import RawTransaction, TokenBalance
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.solana.rpc.whole_transactions import InnerCall
 from tests.members.conftest import StillRun
 from tests.support.run_driver import Failed
 from tests.support.treasury_driver import TreasuryDriver
