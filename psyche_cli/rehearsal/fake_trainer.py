@@ -28,11 +28,12 @@ class FakeTrainer:
 
     def train(self, sequences: range, *, checked: bool = False) -> Result:  # noqa: ARG002 -- both are the same
         """A result that depends on the weights and the sequences."""
-        return Result(self.check(sequences), self._loss, len(sequences))
+        return self.check(sequences)
 
-    def check(self, sequences: range) -> bytes:
-        """The update of a share."""
-        return hashlib.sha256(self._weights + f"{sequences.start} {sequences.stop}".encode()).digest()
+    def check(self, sequences: range) -> Result:
+        """The result of a share."""
+        update = hashlib.sha256(self._weights + f"{sequences.start} {sequences.stop}".encode()).digest()
+        return Result(update, self._loss, len(sequences))
 
     def altered(self, update: bytes, factor: float) -> bytes:
         """Another update."""

@@ -17,6 +17,7 @@ from psyche_cli.run_config.source import one_problem
 from psyche_cli.run_config.toml_places import Places
 from psyche_cli.run_config.types import Choice, Field, Float, Integer, Table, Variant
 from psyche_cli.secret_files import kind_of_secret_file
+from psyche_cli.training.lies import KINDS as LIES
 
 FaultKind: TypeAlias = Literal["kill", "hang", "slow", "lie", "partition", "late", "leave"]
 
@@ -37,6 +38,7 @@ _FAULT: Final = Table(
         Field("at_seconds", Integer(32), "seconds after the start at which it begins", optional=True),
         Field("seconds", Integer(32), "how long it lasts, in seconds", optional=True),
         Field("factor", Float(64), "how many times slower the member is", optional=True),
+        Field("how", Choice(tuple(map(Variant, LIES))), "what a member that lies publishes", optional=True),
     )
 )
 _RANDOM: Final = Table(
@@ -54,12 +56,13 @@ class Fault(NamedTuple):
     """A fault of one member, which is numbered from 1.
 
     It begins once the run has reached ``at_step``, or ``at_seconds`` seconds of the cluster after the start: one of the
-    two is None. It lasts ``seconds`` of the cluster; None: until the end. ``factor`` is that of ``slow``.
+    two is None. It lasts ``seconds`` of the cluster; None: until the end. ``factor`` is that of ``slow``, and ``how``
+    that of ``lie``, one of ``training.lies.KINDS``.
 
     - ``kill``: the process of the member's worker is killed.
     - ``hang``: the worker does not respond, and continues afterward.
     - ``slow``: the member trains ``factor`` times slower.
-    - ``lie``: the member announces results that it did not compute.
+    - ``lie``: the member publishes something else than its result.
     - ``partition``: the member reaches neither the cluster nor the other members.
     - ``late``: the member does not join before this.
     - ``leave``: the member stops taking part, and joins again afterward.
@@ -71,6 +74,7 @@ class Fault(NamedTuple):
     at_seconds: int | None = None
     seconds: int | None = None
     factor: float = 1.0
+    how: str = LIES[0]
 
     def has_begun(self, step: int, elapsed: int) -> bool:
         """Whether it has begun at a step, ``elapsed`` seconds after the start."""
@@ -87,7 +91,7 @@ class Fault(NamedTuple):
         else:
             at = f"at step {self.at_step}" if is_step else f"after {self.at_seconds} s"
         lasting = "" if self.seconds is None else f" for {self.seconds} s"
-        what = _PHRASES[self.kind].replace("{}", f"{self.factor:g}")
+        what = _PHRASES[self.kind].replace("{}", self.how if self.kind == "lie" else f"{self.factor:g}")
         return f"member {self.member} {what} {at}{lasting}"
 
 
@@ -95,7 +99,7 @@ _PHRASES: Final[dict[FaultKind, str]] = {
     "kill": "is killed",
     "hang": "hangs",
     "slow": "becomes {} times slower",
-    "lie": "lies",
+    "lie": "lies ({})",
     "partition": "is cut off",
     "late": "arrives",
     "leave": "leaves",
@@ -143,7 +147,8 @@ def random_faults(
         if member == 1 and kind in ("kill", "late"):
             kind, seconds = "slow", 10
         factor = float(drawing.choice((2, 3, 5))) if kind == "slow" else 1.0
-        found.append(Fault(kind, member, at_step, None, seconds, factor))
+        how = drawing.choice(LIES) if kind == "lie" else LIES[0]
+        found.append(Fault(kind, member, at_step, None, seconds, factor, how))
     return tuple(found)
 
 
@@ -174,7 +179,7 @@ def _faults(found: object, reader: Reader, members: int) -> Iterable[Fault]:
         if len(reader.problems) == known:
             _check(value, key, reader, members)
         if len(reader.problems) == known and value is not BAD:
-            yield Fault(**{**value, "factor": 1.0 if value["factor"] is None else value["factor"]})
+            yield Fault(**{name: one for name, one in value.items() if one is not None})
 
 
 def _check(value: dict[str, Any], key: str, reader: Reader, members: int) -> None:
@@ -192,6 +197,8 @@ def _check(value: dict[str, Any], key: str, reader: Reader, members: int) -> Non
         reader.note(f"{key}.factor", "MissingKey", f"{key}.factor is missing: how many times slower the member is")
     if kind != "slow" and factor is not None:
         reader.note(f"{key}.factor", "UnknownKey", f'{key}.factor applies only to the kind "slow"')
+    if value["how"] is not None and kind != "lie":
+        reader.note(f"{key}.how", "UnknownKey", f'{key}.how applies only to the kind "lie"')
     if factor is not None and not 1 < factor <= _LARGEST_FACTOR:
         message = f"{key}.factor = {factor:g} is out of range: expected more than 1, and at most {_LARGEST_FACTOR:g}"
         reader.note(f"{key}.factor", "OutOfRange", message)

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from psyche_cli.lifecycle.crynux_group import GROUP_SIZE, GroupTask, ScoreKind, validate_group
 from psyche_cli.limits import U64_MAX
 from psyche_cli.model.data_assignment import shuffled
-from psyche_cli.training.submission import Submission, digest_of
+from psyche_cli.training.submission import Submission
 
 _INVALID: Final = "EndInvalidated"
 _ABORTED: Final = "EndAborted"
@@ -176,7 +176,7 @@ def _group(check: Check, usable: Mapping[str, Submission], left_out: Mapping[str
     tasks = []
     for name in (check.owner, *check.checkers):
         if name == check.owner:
-            score = digest_of(usable[name].update) if name in usable else None
+            score = usable[name].score if name in usable else None
         else:
             score = dict(usable[name].checks).get(check.owner) if name in usable else None
         if score is not None:

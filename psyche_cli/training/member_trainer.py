@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -61,18 +62,12 @@ class MemberTrainer:
 
     def train(self, sequences: range, *, checked: bool = False) -> Result:
         """See Trainer."""
-        if not sequences:
-            return Result(self._nothing, 0.0, 0)
-        gradient, loss, tokens = self._gradient(sequences)
         send = self._optimizer
-        update = send.send_checked(gradient, own=True) if checked else send.send(gradient)
-        return Result(update, loss / tokens, tokens, len(sequences) * self.options.max_seq_len - tokens)
+        return self._result(sequences, partial(send.send_checked, own=True) if checked else send.send)
 
-    def check(self, sequences: range) -> bytes:
+    def check(self, sequences: range) -> Result:
         """See Trainer."""
-        if not sequences:
-            return self._nothing
-        return self._optimizer.send_checked(self._gradient(sequences)[0], own=False)
+        return self._result(sequences, partial(self._optimizer.send_checked, own=False))
 
     def altered(self, update: bytes, factor: float) -> bytes:
         """See Trainer."""
@@ -119,6 +114,12 @@ class MemberTrainer:
         total, correct = self._model.loss(self._weights, context, target)
         loss = total / len(target)
         return Evaluation(loss, loss / math.log(2), correct / len(target), len(target))
+
+    def _result(self, sequences: range, sent: Callable[[Floats], bytes]) -> Result:
+        if not sequences:
+            return Result(self._nothing, 0.0, 0)
+        gradient, loss, tokens = self._gradient(sequences)
+        return Result(sent(gradient), loss / tokens, tokens, len(sequences) * self.options.max_seq_len - tokens)
 
     def _gradient(self, sequences: range) -> tuple[Floats, float, int]:
         """The mean gradient of a sequence times the number of sequences, the sum of the losses, and the tokens."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from psyche_cli.training.checker import Check, Share, Verdict, choose_checks, is_checked, judge, own_checks
 from psyche_cli.training.exchange import Exchange, Round
-from psyche_cli.training.submission import Submission, digest_of
-from psyche_cli.training.trainer import BadUpdate, Result, Trainer
+from psyche_cli.training.submission import Submission
+from psyche_cli.training.trainer import BadUpdate, Trainer
 
 
 class Plan(NamedTuple):
@@ -29,34 +29,28 @@ def plan_round(at: Round, shares: Sequence[tuple[str, range]], seed: int, check_
     return Plan(at, named, choose_checks(named, seed, check_percent))
 
 
-def work(
-    trainer: Trainer, plan: Plan, member: str, *, lie: Callable[[bytes], bytes] | None = None
-) -> tuple[Submission, Result]:
-    """Train the member's share and check those of others; returns what to publish. ``lie`` falsifies the update."""
+def work(trainer: Trainer, plan: Plan, member: str) -> Submission:
+    """Train the member's share and check those of others; returns what to publish."""
     base = trainer.weights_hash()
     result = trainer.train(plan.share_of(member), checked=is_checked(plan.checks, member))
-    checks = tuple(
-        (check.owner, digest_of(trainer.check(check.sequences))) for check in own_checks(plan.checks, member)
-    )
-    update = lie(result.update) if lie else result.update
-    return Submission(member, base, update, result.loss, result.tokens, checks), result
+    checks = tuple((one.owner, trainer.check(one.sequences).score) for one in own_checks(plan.checks, member))
+    return Submission(member, base, result.update, result.loss, result.tokens, checks)
 
 
 def conclude(
     trainer: Trainer,
-    exchange: Exchange,
     plan: Plan,
-    counted: Collection[str],
+    results: Mapping[str, Submission | str],
     *,
     cold_start: int | None = None,
 ) -> Verdict:
-    """Judge the results of the members that count, apply the accepted ones, and return the verdict.
+    """Judge ``results``, apply the accepted ones, and return the verdict.
 
-    ``counted`` must be the same for all members: those whose results the witnesses of the round have seen. A member
-    that trained from other weights than most members changes nothing: it must restore a checkpoint.
+    ``results`` are those of ``read_results`` for the members that count, which must be the same for all: those whose
+    results the witnesses of the round have seen.
     """
-    verdict = judge(plan.shares, plan.checks, read_results(exchange, plan.at, counted), trainer.flaw)
-    if verdict.base == trainer.weights_hash():
+    verdict = judge(plan.shares, plan.checks, results, trainer.flaw)
+    if verdict.updates:
         trainer.apply(plan.at.step, verdict.updates, cold_start=cold_start)
     return verdict
 

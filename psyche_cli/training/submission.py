@@ -9,7 +9,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from psyche_cli.limits import MAX_CLIENTS
-from psyche_cli.training.trainer import BadUpdate
+from psyche_cli.training.trainer import BadUpdate, Result
 
 LARGEST_HEADER: Final = 1 << 16
 """The maximum size of a submission in bytes without its update."""
@@ -25,7 +25,8 @@ class Submission(NamedTuple):
 
     ``member`` is the member's name, such as its wallet address. ``base`` is the hash of the weights that it trained
     from, in hexadecimal. ``loss`` is in nats per byte, and ``tokens`` the number of bytes trained. ``checks`` are the
-    owner of each share that the member checked, and ``digest_of`` what it computed for it.
+    owner of each share that the member checked, and the score of what it computed for it. ``claimed`` is what it says
+    that ``digest_of`` the update is, if that is false: one that is read has none.
     """
 
     member: str
@@ -34,6 +35,12 @@ class Submission(NamedTuple):
     loss: float
     tokens: int
     checks: tuple[tuple[str, str], ...] = ()
+    claimed: str | None = None
+
+    @property
+    def score(self) -> str:
+        """The score of its result."""
+        return Result(self.update, self.loss, self.tokens).score
 
     def encode(self) -> bytes:
         """The bytes to publish."""
@@ -41,6 +48,7 @@ class Submission(NamedTuple):
             "format": _FORMAT,
             "member": self.member,
             "base": self.base,
+            "sha256": self.claimed or digest_of(self.update),
             "loss": float(self.loss),
             "tokens": self.tokens,
             "checks": [list(check) for check in self.checks],
@@ -49,7 +57,7 @@ class Submission(NamedTuple):
 
 
 def digest_of(update: bytes) -> str:
-    """SHA-256 of an update in hexadecimal: the score that is compared in a check."""
+    """SHA-256 of an update in hexadecimal."""
     return hashlib.sha256(update).hexdigest()
 
 
@@ -73,6 +81,8 @@ def decode_submission(content: bytes, member: str) -> Submission:
         raise BadUpdate("it does not start with a header")
     if header.get("member") != member:
         raise BadUpdate("it names another member")
+    if header.get("sha256") != digest_of(update):
+        raise BadUpdate("its update does not match its SHA-256")
     base, loss, tokens = header.get("base"), header.get("loss"), header.get("tokens")
     if not (isinstance(base, str) and _SHA256.fullmatch(base)):
         raise BadUpdate("the hash of its weights is not a SHA-256")

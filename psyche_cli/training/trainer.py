@@ -11,6 +11,7 @@ A round with the data index range ``sequences`` of a member goes as follows::
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
@@ -36,6 +37,14 @@ class Result(NamedTuple):
     loss: float
     tokens: int
     bytes_left_out: int = 0
+
+    @property
+    def score(self) -> str:
+        """SHA-256 in hexadecimal, which is compared in a check.
+
+        The loss counts to six digits, because the last one can differ between machines.
+        """
+        return hashlib.sha256(b"%.6g %d " % (self.loss, self.tokens) + self.update).hexdigest()
 
 
 class Evaluation(NamedTuple):
@@ -76,12 +85,12 @@ class Trainer(Protocol):
     def train(self, sequences: range, *, checked: bool = False) -> Result:
         """The result of the member's own share, given as sequence numbers of the run's data.
 
-        ``checked``: other members compute this share too. The update is then the same as that of ``check``, and what
+        ``checked``: other members compute this share too. The result is then the same as that of ``check``, and what
         compression leaves out is kept for the member's next one. An empty share gives an update that changes nothing.
         """
 
-    def check(self, sequences: range) -> bytes:
-        """The update of another member's checked share. Changes nothing in this trainer."""
+    def check(self, sequences: range) -> Result:
+        """The result of another member's checked share. Changes nothing in this trainer."""
 
     def altered(self, update: bytes, factor: float) -> bytes:
         """The update with all values multiplied by ``factor``: for members that are to lie. Raises BadUpdate."""

@@ -40,16 +40,17 @@ factor = 2.5
 kind = "lie"
 member = 4
 at_step = 3
+how = "scaled"
 """
     assert parsed(text) == (
         Fault("kill", 2, at_step=5),
         Fault("slow", 3, at_seconds=40, seconds=20, factor=2.5),
-        Fault("lie", 4, at_step=3),
+        Fault("lie", 4, at_step=3, how="scaled"),
     )
     assert [one.text for one in parsed(text)] == [
         "member 2 is killed at step 5",
         "member 3 becomes 2.5 times slower after 40 s for 20 s",
-        "member 4 lies from step 3 on",
+        "member 4 lies (scaled) from step 3 on",
     ]
 
 
@@ -78,6 +79,8 @@ def test_random_faults_depend_only_on_the_seed() -> None:
         ("member = 'two'", ("fault[1].member", "WrongType", 6)),
         ("factor = 2.0", ("fault[1].factor", "UnknownKey", 6)),
         ("seconds = 3", ("fault[1].seconds", "UnknownKey", 6)),
+        ("how = 'scaled'", ("fault[1].how", "UnknownKey", 6)),
+        ("how = 'scale'", ("fault[1].how", "UnknownVariant", 6)),
         ("at_seconds = 3", ("fault[1]", "MissingKey", 5)),
         ("at_steps = 3", ("fault[1].at_steps", "UnknownKey", 6)),
     ],

@@ -15,7 +15,8 @@ from psyche_cli.training.checker import (
     judge,
     own_checks,
 )
-from psyche_cli.training.submission import Submission, digest_of
+from psyche_cli.training.submission import Submission
+from psyche_cli.training.trainer import Result
 
 BASE, OTHER_BASE = "a" * 64, "b" * 64
 
@@ -28,8 +29,12 @@ def true_update(owner: str) -> bytes:
     return f"update of {owner}".encode()
 
 
+def score_of(update: bytes) -> str:
+    return Result(update, 1.0, 4).score
+
+
 def honest(member: str, checks: tuple[Check, ...], base: str = BASE) -> Submission:
-    mine = tuple((check.owner, digest_of(true_update(check.owner))) for check in own_checks(checks, member))
+    mine = tuple((check.owner, score_of(true_update(check.owner))) for check in own_checks(checks, member))
     return Submission(member, base, true_update(member), 1.0, 4, mine)
 
 
@@ -47,7 +52,7 @@ def lying(kind: str, member: str, checks: tuple[Check, ...], generator: random.R
         return one._replace(update=b"random" + generator.randbytes(4))
     if kind == "bytes":
         return "its header is not JSON"
-    return one._replace(checks=tuple((owner, digest_of(generator.randbytes(8))) for owner, _ in one.checks))
+    return one._replace(checks=tuple((owner, score_of(generator.randbytes(8))) for owner, _ in one.checks))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -95,7 +100,7 @@ def test_two_liars_that_lie_alike_win_and_two_that_lie_differently_leave_it_unde
     false = b"false"
     one, other = (checker for checker in checks[0].checkers)
     assert checks[0].owner == "m0"
-    claim = {"m0": digest_of(false)}
+    claim = {"m0": score_of(false)}
     owner, first, second = found["m0"], found[one], found[other]
     assert isinstance(owner, Submission)
     assert isinstance(first, Submission)

@@ -11,8 +11,9 @@ from psyche_cli.model.data_assignment import split_batch
 from psyche_cli.training.checker import Reason, Verdict
 from psyche_cli.training.checkpoints import Checkpoints
 from psyche_cli.training.exchange import Exchange, Round
-from psyche_cli.training.lies import Lie, false_update
-from psyche_cli.training.rounds import Plan, conclude, plan_round, work
+from psyche_cli.training.lies import Lie, falsified
+from psyche_cli.training.rounds import Plan, conclude, plan_round, read_results, work
+from psyche_cli.training.submission import Submission
 from psyche_cli.training.text import load_text
 from psyche_cli.training.trainer import Trainer, open_trainer
 from tests.training.runs import example, open_members
@@ -27,6 +28,8 @@ class Party:
         self.folder, self.percent, self.example_name = folder, percent, example_name
         self.members: dict[str, tuple[Trainer, Exchange]] = {}
         self.step = 0
+        self.latest: Submission | None = None
+        self.earlier: dict[str, Submission] = {}
         for name in NAMES[:count]:
             self.join(name)
 
@@ -42,22 +45,18 @@ class Party:
         self.step += 1
         at, seed, published = Round(1, self.step), self.step * 7919, []
         plan = plan_round(at, split_batch(self.step * batch, batch, list(self.members), seed), seed, self.percent)
-        copied: bytes | None = None
         for name, (trainer, exchange) in self.members.items():
             if name in silent or not exchange.connected:
                 continue
             lie = (lies or {}).get(name)
-            submission, _ = work(
-                trainer,
-                plan,
-                name,
-                lie=None if lie is None else lambda u, k=lie, t=trainer, c=copied: false_update(k, t, u, 5, c),  # type: ignore[misc]
-            )
+            submission = work(trainer, plan, name)
+            if lie is not None:
+                submission = falsified(lie, trainer, submission, seed=5, copied=self.latest, stale=self.earlier.get(name))
+            self.latest, self.earlier[name] = submission, submission
             assert exchange.publish(at, submission) == submission
             published.append(name)
-            copied = submission.update
         verdicts = {
-            name: conclude(trainer, exchange, plan, published)
+            name: conclude(trainer, plan, read_results(exchange, at, published))
             for name, (trainer, exchange) in self.members.items()
             if exchange.connected
         }
@@ -122,7 +121,7 @@ def test_a_lie_is_applied_in_rounds_without_checks_and_found_in_one_with_them(tm
     party, accepted = Party(tmp_path, 4), []
     for percent in (0, 0, 100):
         party.percent = percent
-        _, verdicts = party.round(lies={"bea": Lie.WRONG_GRADIENT})
+        _, verdicts = party.round(lies={"bea": Lie.WRONG_SIGN})
         accepted.append("bea" in verdicts["ada"].accepted)
     assert accepted == [True, True, False]
     [left] = verdicts["ada"].left_out
@@ -137,7 +136,7 @@ def test_a_lie_makes_the_model_worse_and_its_discovery_prevents_that(tmp_path: P
     def loss(name: str, percent: float, liars: tuple[str, ...]) -> float:
         party = Party(tmp_path / name, 3, percent=percent)
         for _ in range(12):
-            party.round(lies=dict.fromkeys(liars, Lie.WRONG_GRADIENT))
+            party.round(lies=dict.fromkeys(liars, Lie.WRONG_SIGN))
         return party.members["ada"][0].evaluate().loss
 
     honest = loss("honest", 0, ())
@@ -152,6 +151,6 @@ def test_bytes_that_are_not_a_submission_are_named(tmp_path: Path) -> None:
     plan, _ = party.round(silent=("dora",))
     trainer, exchange = party.members["ada"]
     trainer.load(open_members(1)[0].state())
-    verdict = conclude(trainer, exchange, plan, list(party.members))
+    verdict = conclude(trainer, plan, read_results(exchange, plan.at, list(party.members)))
     assert verdict.liars == ("dora",)
     assert [one.detail for one in verdict.left_out] == ["its header is not JSON"]

@@ -10,7 +10,8 @@ import pytest
 
 from psyche_cli.training.byte_model import ByteModel
 from psyche_cli.training.checkpoints import Checkpoints, NoCheckpoint
-from psyche_cli.training.lies import Lie, false_update
+from psyche_cli.training.lies import Lie, falsified
+from psyche_cli.training.submission import Submission
 from tests.training.runs import example, open_members, train_together
 from tests.training.test_byte_model import batch, trained_weights
 
@@ -50,12 +51,14 @@ def test_loss_and_gradient_are_those_of_the_numpy_trainer() -> None:
 def test_a_checked_share_has_the_same_result_for_all_members() -> None:
     one, other, third = open_members(3, "torch")
     other.train(range(50, 54))
-    update = one.train(range(8, 12), checked=True).update
-    assert other.check(range(8, 12)) == third.check(range(8, 12)) == update
+    result = one.train(range(8, 12), checked=True)
+    assert other.check(range(8, 12)) == third.check(range(8, 12)) == result
+    honest = Submission("a", "0" * 64, result.update, result.loss, result.tokens, (("b", "1" * 64),))
+    copied = honest._replace(update=other.check(range(4)).update)
     for lie in Lie:
-        false = false_update(lie, one, update, 1, other.check(range(4)))
-        assert false != update
-        assert (one.flaw(false) is None) == (lie is not Lie.RANDOM)
+        false = falsified(lie, one, honest, seed=1, copied=copied, stale=copied)
+        assert false != honest
+        assert (one.flaw(false.update) is None) == (lie is not Lie.RANDOM)
 
 
 def test_a_checkpoint_restores_the_same_weights_and_is_not_one_of_the_numpy_trainer(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ PINNED = [
 
 def test_what_a_checked_share_leaves_out_is_sent_later() -> None:
     one, other = open_members(2)
-    assert one.train(range(4), checked=True).update == other.check(range(4))
+    assert one.train(range(4), checked=True) == other.check(range(4))
     # Only the first has something left over.
     assert one.train(range(4, 8)).update != other.train(range(4, 8)).update
     # A check neither uses nor changes it.
@@ -70,7 +70,7 @@ def test_a_member_without_sequences_changes_nothing() -> None:
     [one] = open_members(1)
     result = one.train(range(4, 4))
     assert (result.loss, result.tokens) == (0.0, 0)
-    assert result.update == one.check(range(0))
+    assert result == one.check(range(0))
     before = one.evaluate()
     one.apply(20, [result.update])
     assert one.evaluate() == before
