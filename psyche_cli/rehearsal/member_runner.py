@@ -29,6 +29,7 @@ from psyche_cli.rehearsal.faults import FaultsSeen
 from psyche_cli.rehearsal.member_training import Emit, MemberTraining
 from psyche_cli.rehearsal.scheduler import TurnReport
 from psyche_cli.rehearsal.settings import Settings
+from psyche_cli.training.lies import Lie
 from psyche_cli.training.submission import digest_of
 from psyche_cli.training.trainer import Trainer
 
@@ -87,7 +88,8 @@ class MemberRunner:
         step = next_step(view, memory)
         doing = self._do(step, view)
         self._wake_at = self._next_time(view)
-        return TurnReport(self._wake_at, isinstance(step, Train), doing, published)
+        lied = (view.step, training.lied) if published and training.lied is not None else None
+        return TurnReport(self._wake_at, isinstance(step, Train), doing, published, lied=lied)
 
     def work(self) -> TurnReport:
         """Compute the result of the member's share of the round in progress, and those of shares that it checks."""
@@ -96,7 +98,7 @@ class MemberRunner:
             return TurnReport(self._wake_at, doing="has nothing to compute")
         slow, lie = (self._faults.active(kind, opened.began_at) for kind in ("slow", "lie"))
         seconds = round(self._settings.train_seconds * (1.0 if slow is None else slow.factor))
-        loss = self._training.train(opened, seconds=seconds, lies=lie is not None)
+        loss = self._training.train(opened, seconds=seconds, lie=None if lie is None else Lie(lie.how))
         times = (self._training.publish_at or 0, self._wake_at)
         self._wake_at = min((time for time in times if time > 0), default=0)
         return TurnReport(self._wake_at, doing=f"trained step {opened.at.step}", loss=loss)

@@ -15,28 +15,29 @@ from psyche_cli.rehearsal.open_round import OpenRound, round_in_progress
 from psyche_cli.rehearsal.record import seen_by_quorum
 from psyche_cli.rehearsal.rounds import ClosedRound, ClosedRounds
 from psyche_cli.rehearsal.settings import Settings
-from psyche_cli.training.checker import Reason, Verdict, choose_checks, is_checked, judge, own_checks
+from psyche_cli.training.checker import Reason, Share, choose_checks
 from psyche_cli.training.checkpoints import Checkpoints, NoCheckpoint
 from psyche_cli.training.exchange import Exchange, Round
-from psyche_cli.training.submission import Submission, digest_of
-from psyche_cli.training.trainer import BadUpdate, Trainer
+from psyche_cli.training.lies import Lie, falsified
+from psyche_cli.training.rounds import Plan, conclude, read_results, work
+from psyche_cli.training.submission import Submission
+from psyche_cli.training.trainer import Trainer
 
 Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Takes a line of telemetry."""
 
-_LIE: Final = -1.0
-"""The factor of the result of a member that lies: it makes the model worse."""
 _LONGEST_TEXT: Final = 1000
 _STORED: Final[Mapping[str, str]] = {"Hub": "Hub", "P2P": "Hub", "Gcs": "Gcs", "P2PGcs": "Gcs"}
 """The kind of repository that belongs to a kind of checkpoint."""
 
 
 class _Trained(NamedTuple):
-    """A result that is to be published at ``publish_at``, in Unix seconds of the cluster."""
+    """A result that is to be published at ``publish_at``, in Unix seconds of the cluster, or a lie instead of it."""
 
     id: RoundId
     publish_at: int
     submission: Submission
+    lie: Lie | None
 
 
 class MemberTraining:
@@ -49,6 +50,8 @@ class MemberTraining:
         """The loss of the latest result, in nats per byte."""
         self.evaluation: dict[str, float] = {}
         """The latest evaluation, by the names of its values."""
+        self.lied: str | None = None
+        """The kind of the lie that was published last, if it was one."""
         self.exchange = Exchange(settings.folder / "exchange", trainer.update_bytes)
         self._settings = settings
         self._trainer = trainer
@@ -59,6 +62,7 @@ class MemberTraining:
         self._checkpoints = Checkpoints(settings.folder / "checkpoints")
         self._applied = 0
         self._trained: _Trained | None = None
+        self._earlier: Submission | None = None
         self._published: RoundId | None = None
         self._kept_epoch = -1
         self._own_losses: dict[int, tuple[float, int]] = {}
@@ -76,27 +80,18 @@ class MemberTraining:
         trained = self._trained
         return None if trained is None or self._published == trained.id else trained.publish_at
 
-    def train(self, opened: OpenRound, *, seconds: int, lies: bool) -> float:
+    def train(self, opened: OpenRound, *, seconds: int, lie: Lie | None) -> float:
         """Train the member's share of a round, and those that it checks, and return the loss in nats per byte.
 
-        The result can be published ``seconds`` of the cluster after the beginning of the round. A member that ``lies``
-        publishes another one.
+        The result can be published ``seconds`` of the cluster after the beginning of the round. A member that is to
+        ``lie`` publishes something else.
         """
-        checks = choose_checks(opened.shares, opened.on_chain.random_seed, self._settings.check_percent)
-        own = next((share.sequences for share in opened.shares if share.member == self._name), range(0))
-        result = self._trainer.train(own, checked=is_checked(checks, self._name))
-        if lies:
-            result = result._replace(update=self._trainer.altered(result.update, _LIE))
-        checked = tuple(
-            (one.owner, digest_of(self._trainer.check(one.sequences))) for one in own_checks(checks, self._name)
-        )
-        submission = Submission(
-            self._name, self._trainer.weights_hash(), result.update, result.loss, result.tokens, checked
-        )
-        self._trained = _Trained(opened.id, opened.began_at + seconds, submission)
-        self._own_losses[opened.at.step] = (result.loss, result.tokens)
-        self.loss = result.loss
-        return result.loss
+        plan = self._plan(opened.at, opened.shares, opened.on_chain.random_seed)
+        submission = work(self._trainer, plan, self._name)
+        self._earlier = None if self._trained is None else self._trained.submission
+        self._trained = _Trained(opened.id, opened.began_at + seconds, submission, lie)
+        self._tell(opened, submission)
+        return submission.loss
 
     def publish(self, view: RunView) -> bool:
         """Publish the result of the round in progress if it is time. Returns whether it was published now."""
@@ -106,8 +101,33 @@ class MemberTraining:
         if view.now < trained.publish_at:
             return False
         self._published = trained.id
-        self.exchange.publish(opened.at, trained.submission)
+        submission = self._falsified(opened, trained)
+        self._tell(opened, submission)
+        self.lied = None if trained.lie is None or submission == trained.submission else trained.lie.value
+        self.exchange.publish(opened.at, submission)
         return True
+
+    def _falsified(self, opened: OpenRound, trained: _Trained) -> Submission:
+        """What is published: the result, unless the member lies."""
+        if trained.lie is None:
+            return trained.submission
+        copied = self._to_copy(opened) if trained.lie is Lie.COPIED else None
+        seed = f"{self._settings.seed} {self._name} {opened.at.step}"
+        return falsified(trained.lie, self._trainer, trained.submission, seed=seed, copied=copied, stale=self._earlier)
+
+    def _to_copy(self, opened: OpenRound) -> Submission | None:
+        """A result of another member of this round or, if there is none yet, of the previous one."""
+        others = [share.member for share in opened.shares if share.member != self._name]
+        for at in (opened.at, opened.at._replace(step=opened.at.step - 1)):
+            for one in read_results(self.exchange, at, others).values():
+                if isinstance(one, Submission):
+                    return one
+        return None
+
+    def _tell(self, opened: OpenRound, submission: Submission) -> None:
+        """Note the loss that the member tells the others, in its witness and its telemetry."""
+        self._own_losses[opened.at.step] = (submission.loss, submission.tokens)
+        self.loss = submission.loss
 
     def is_complete(self, view: RunView) -> bool:
         """Whether the member need not wait for further results before it reports the round."""
@@ -120,15 +140,11 @@ class MemberTraining:
 
     def results(self) -> dict[str, Submission]:
         """The results of the round in progress that were published and can be read, by member."""
-        found: dict[str, Submission] = {}
         if self.opened is None:
-            return found
-        for share in self.opened.shares:
-            with contextlib.suppress(BadUpdate):
-                one = self.exchange.read(self.opened.at, share.member)
-                if one is not None:
-                    found[share.member] = one
-        return found
+            return {}
+        members = [share.member for share in self.opened.shares]
+        found = read_results(self.exchange, self.opened.at, members)
+        return {name: one for name, one in found.items() if isinstance(one, Submission)}
 
     # --- rounds ---------------------------------------------------------------------------------------------------
 
@@ -163,16 +179,26 @@ class MemberTraining:
         on_chain = previous if is_next and previous is not None else opened.on_chain
         seen = seen_by_quorum(on_chain, opened.clients, view.run.model)
         members = tuple(self._names[str(Pubkey(wallet))] for wallet in seen if str(Pubkey(wallet)) in self._names)
+        unseen = [share.member for share in opened.shares if share.member not in members]
+        found = read_results(self.exchange, opened.at, unseen)
+        malformed = tuple(name for name, one in found.items() if isinstance(one, str))
         self._rounds.close(
             ClosedRound(
-                opened.at.epoch, opened.at.step, opened.on_chain.random_seed, opened.shares, members, opened.cold_start
+                opened.at.epoch,
+                opened.at.step,
+                opened.on_chain.random_seed,
+                opened.shares,
+                members,
+                opened.cold_start,
+                malformed,
             )
         )
 
     def _apply(self, closed: ClosedRound) -> None:
-        verdict = self._judge(closed)
-        if verdict.updates:
-            self._trainer.apply(closed.step, verdict.updates, cold_start=closed.cold_start)
+        at = Round(closed.epoch, closed.step)
+        plan = self._plan(at, closed.shares, closed.seed)
+        results = {**read_results(self.exchange, at, closed.members), **dict.fromkeys(closed.malformed, "")}
+        verdict = conclude(self._trainer, plan, results, cold_start=closed.cold_start)
         self._applied = closed.step
         own = self._own_losses.pop(closed.step, None)
         left_out = " ".join(
@@ -191,18 +217,8 @@ class MemberTraining:
             }
         )
 
-    def _judge(self, closed: ClosedRound) -> Verdict:
-        found: dict[str, Submission | str] = {}
-        for member in closed.members:
-            try:
-                one = self.exchange.read(Round(closed.epoch, closed.step), member)
-            except BadUpdate as error:
-                found[member] = str(error)
-                continue
-            if one is not None:
-                found[member] = one
-        checks = choose_checks(closed.shares, closed.seed, self._settings.check_percent)
-        return judge(closed.shares, checks, found, self._trainer.flaw)
+    def _plan(self, at: Round, shares: tuple[Share, ...], seed: int) -> Plan:
+        return Plan(at, shares, choose_checks(shares, seed, self._settings.check_percent))
 
     # --- checkpoints ----------------------------------------------------------------------------------------------
 

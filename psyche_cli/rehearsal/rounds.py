@@ -22,6 +22,8 @@ from psyche_cli.training.exchange import write_atomically
 class ClosedRound(NamedTuple):
     """A round that is over. ``members`` are those whose results count, as far as they are sound.
 
+    ``malformed`` are others that published bytes which no witness can have seen, because they are not a submission.
+
     ``seed`` is its random seed, from which follows who checks whom. ``cold_start`` is the first step of its epoch, if
     that began without the state of an earlier one.
     """
@@ -32,6 +34,7 @@ class ClosedRound(NamedTuple):
     shares: tuple[Share, ...]
     members: tuple[str, ...]
     cold_start: int | None
+    malformed: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """The round as JSON."""
@@ -43,7 +46,8 @@ class ClosedRound(NamedTuple):
         """The round from JSON."""
         found = json.loads(content)
         shares = tuple(Share(member, range(start, stop)) for member, start, stop in found.pop("shares"))
-        return cls(**{**found, "members": tuple(found["members"]), "shares": shares})
+        named = {name: tuple(found[name]) for name in ("members", "malformed")}
+        return cls(**{**found, **named, "shares": shares})
 
 
 class ClosedRounds:

@@ -44,6 +44,8 @@ class RunWorkers:
         """The mean loss of each round that was trained."""
         self.published = 0
         """How often a worker has reported that it has published something."""
+        self.lied: dict[tuple[int, int], str] = {}
+        """The kind of each lie that a worker has published, by its member and the step."""
         self._client = client
         self._director = director
         self._members = members
@@ -156,6 +158,9 @@ class RunWorkers:
             report = TurnReport(found.wake_at, found.has_work, found.doing, "published" in found.details, loss)
             self.doing[number] = report.doing
             self.published += report.published
+            if "lied" in found.details:
+                step, _, kind = found.details["lied"].partition(" ")
+                self.lied[number, int(step)] = kind
             (self._reports if self._awaited.get(number) == found.turn else self._late)[number] = report
         return True
 

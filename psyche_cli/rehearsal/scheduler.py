@@ -25,7 +25,8 @@ class TurnReport(NamedTuple):
 
     ``wake_at`` is when it will act next, in Unix seconds of the cluster; 0: as soon as something changes. ``has_work``
     is whether it needs a turn to work. ``doing`` is a short description for people. ``published`` is whether it has
-    published something that other members wait for. ``loss`` is that of what it has just trained.
+    published something that other members wait for. ``loss`` is that of what it has just trained. ``lied`` is the step
+    of a result that it has published instead of its own, and its kind, see ``training.lies.KINDS``.
     """
 
     wake_at: int = 0
@@ -33,6 +34,13 @@ class TurnReport(NamedTuple):
     doing: str = ""
     published: bool = False
     loss: float | None = None
+    lied: tuple[int, str] | None = None
+
+    def details(self) -> dict[str, str]:
+        """What a report of the worker daemon has no fields for, as texts by name."""
+        found = {"published": "yes"} if self.published else {}
+        found |= {} if self.loss is None else {"loss": repr(self.loss)}
+        return found | ({} if self.lied is None else {"lied": f"{self.lied[0]} {self.lied[1]}"})
 
 
 class Backend(Protocol):

@@ -86,14 +86,12 @@ def _follow_turns(session: WorkerSession, runner: MemberRunner) -> None:
 def _take(session: WorkerSession, runner: MemberRunner, turn: Turn) -> None:
     report = runner.work() if turn.kind == "work" else runner.act()
     if report is not None:
-        details = {"published": "yes"} if report.published else {}
-        details |= {} if report.loss is None else {"loss": repr(report.loss)}
         session.report(
             turn.number,
             wake_at=report.wake_at,
             has_work=report.has_work,
             doing=report.doing,
-            details=details,
+            details=report.details(),
         )
 
 
@@ -102,11 +100,10 @@ def _poll(session: WorkerSession, runner: MemberRunner) -> None:
     while not session.has_ended and not runner.is_done:
         report = runner.act()
         if report is not None and report.has_work:
-            report = runner.work()
-        if report is not None and report.doing != shown:
+            report = runner.work()._replace(published=report.published, lied=report.lied)
+        if report is not None and (report.published or report.doing != shown):
             shown = report.doing
-            details = {} if report.loss is None else {"loss": repr(report.loss)}
-            session.report(0, wake_at=report.wake_at, doing=report.doing, details=details)
+            session.report(0, wake_at=report.wake_at, doing=report.doing, details=report.details())
         session.wait_for_end(_POLL_SECONDS)
 
 

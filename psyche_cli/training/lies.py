@@ -49,14 +49,14 @@ def falsified(
     trainer: Trainer,
     honest: Submission,
     *,
-    seed: int,
+    seed: str,
     copied: Submission | None = None,
     stale: Submission | None = None,
 ) -> Submission:
     """What the member publishes instead of its ``honest`` submission.
 
-    ``copied`` is another member's submission of this or the previous round, and ``stale`` the member's own of an earlier
-    one. Without them, it sends the result of no sequences at all.
+    ``copied`` is another member's submission of this or the previous round, and ``stale`` the member's own of an
+    earlier one. Without them, it sends the result of no sequences at all.
     """
     match lie:
         case Lie.WRONG_SIGN:

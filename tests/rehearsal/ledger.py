@@ -232,7 +232,9 @@ class Figures:
         return tuple(number for number in self._named(one.seen) if number not in self._left_out(one.step))
 
     def _loss(self, step: int) -> float | None:
-        told = [one for one in self.telemetry.rounds.get(step, {}).values() if "loss" in one]
+        refuted = {number for number, reason in self._left_out(step).items() if reason in LIES}
+        rounds = self.telemetry.rounds.get(step, {})
+        told = [one for number, one in rounds.items() if "loss" in one and number not in refuted]
         tokens = sum(one["tokens"] for one in told)
         return sum(one["loss"] * one["tokens"] for one in told) / tokens if tokens else None
 
@@ -324,7 +326,7 @@ class Figures:
             assert begun is not None
             start = self.rounds[0].began - data.round_list[0].after
             lied = [one for one in self.rounds if one.began >= start + begun and wallets[lie.member] in one.seen]
-            compare(f"lie of {lie.member} rounds", lie.rounds_planned, len(lied))
+            compare(f"lie of {lie.member} rounds", lie.rounds, len(lied))
             shares = Counter(one.epoch for one in lied)
             sizes = Counter(one.epoch for one in self.rounds)
             owed = sum(

@@ -144,7 +144,7 @@ def test_a_report_that_was_altered_in_one_figure_is_found_out(traces: Traces, wh
     assert len(traces.figures.wrong(ALTERATIONS[what](traces.data))) == 1
 
 
-@pytest.mark.parametrize("name", ["rounds_planned", "spoiled_steps", "paid", "paid_for_lies", "slashed", "steps"])
+@pytest.mark.parametrize("name", ["rounds", "spoiled_steps", "paid", "paid_for_lies", "slashed", "steps"])
 def test_a_lie_that_was_altered_in_one_figure_is_found_out(traces: Traces, name: str) -> None:
     if not traces.data.faults:
         assert traces.data.lies == ()

@@ -51,7 +51,9 @@ class Party:
             lie = (lies or {}).get(name)
             submission = work(trainer, plan, name)
             if lie is not None:
-                submission = falsified(lie, trainer, submission, seed=5, copied=self.latest, stale=self.earlier.get(name))
+                submission = falsified(
+                    lie, trainer, submission, seed="5", copied=self.latest, stale=self.earlier.get(name)
+                )
             self.latest, self.earlier[name] = submission, submission
             assert exchange.publish(at, submission) == submission
             published.append(name)

@@ -56,7 +56,7 @@ def test_a_checked_share_has_the_same_result_for_all_members() -> None:
     honest = Submission("a", "0" * 64, result.update, result.loss, result.tokens, (("b", "1" * 64),))
     copied = honest._replace(update=other.check(range(4)).update)
     for lie in Lie:
-        false = falsified(lie, one, honest, seed=1, copied=copied, stale=copied)
+        false = falsified(lie, one, honest, seed="1", copied=copied, stale=copied)
         assert false != honest
         assert (one.flaw(false.update) is None) == (lie is not Lie.RANDOM)
 

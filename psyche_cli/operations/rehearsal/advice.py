@@ -78,10 +78,10 @@ def _on_epochs(request: Request, findings: Findings) -> Iterator[AdviceData]:
 
 def _on_lies(findings: Findings) -> Iterator[AdviceData]:
     for one in findings.lies():
-        if one.planned and not one.steps and one.rounds_planned > 0:
+        if not one.steps and one.rounds > 0:
             yield AdviceData(
                 None,
-                f"Member {one.member} lied in {one.rounds_planned} rounds and was not found. A larger --check-share "
+                f"Member {one.member} lied in {one.rounds} rounds and was not found. A larger --check-share "
                 "finds liars sooner.",
             )
 

@@ -133,6 +133,7 @@ def rehearse_existing(
             faults=request.faults,
             seen=faults,
             hung=hung,
+            lied=workers.lied,
             decimals=decimals,
         )
         worker_run = workers.run_id

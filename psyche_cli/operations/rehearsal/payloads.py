@@ -72,9 +72,14 @@ class Lie:
     """What a member did that others refuted."""
 
     member: Unsigned
-    steps: Annotated[tuple[Unsigned, ...], "The steps in which it was found."]
+    how: Annotated[tuple[str, ...], "What it published instead of its results; the faults file explains each."]
+    steps: Annotated[tuple[Unsigned, ...], "The steps in which it lied and was found."]
+    accused_at: Annotated[
+        tuple[Unsigned, ...],
+        "The steps in which it did not lie, but two others that lied alike made its result count as a lie.",
+    ]
     planned: Annotated[bool, "Whether the faults file plans it."]
-    rounds_planned: Annotated[Unsigned, "Rounds in which it was to lie and had a result."]
+    rounds: Annotated[Unsigned, "Rounds in which it lied."]
     sequences: Annotated[Unsigned, "Sequences whose results were left out."]
     paid: Annotated[CollateralAmount, "Rewards of the epochs in which it lied: the program pays them all the same."]
     paid_for_lies: Annotated[
@@ -84,7 +89,8 @@ class Lie:
     slashed: Annotated[CollateralAmount, "What the program slashed: nothing without a slashing rate."]
     spoiled_steps: Annotated[
         Unsigned,
-        "Steps whose weights would contain a false result if nothing was checked: those from its first lie on.",
+        "Steps whose weights would contain a false result if nothing was checked: those from its first lie on that "
+        "changes weights.",
     ]
 
 

@@ -133,6 +133,7 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
             faults=request.faults,
             seen=seen,
             hung=scheduler.hung,
+            lied=workers.lied,
         )
         worker_run = workers.run_id
     outline = Outline(end, worker_run, environment.clock.monotonic() - started)

@@ -22,6 +22,7 @@ from psyche_cli.protocol.accounts.coordinator_parts import PendingClient
 from psyche_cli.rehearsal.record import RoundRecord
 from psyche_cli.rehearsal.run_workers import RoundTelemetry
 from psyche_cli.rehearsal.settings import number_of
+from psyche_cli.training.lies import HARMLESS
 
 _LIES: Final = frozenset(("malformed", "wrong-result", "wrong-check"))
 _REASONS: Final = {
@@ -76,11 +77,12 @@ class Findings:
         return [LeftOut(number_of(member), reason) for member, _, reason in pairs]
 
     def loss(self, step: int) -> float | None:
-        """The mean loss of the members' own results of a step."""
+        """The mean loss of the members' own results of a step, without those that were left out because of a lie."""
+        refuted = {one.member for one in self.left_out(step) if one.reason in _LIES}
         own = [
             (one.values["loss"], one.values.get("tokens", 0.0))
             for one in self.telemetry.get(step, ())
-            if "loss" in one.values
+            if "loss" in one.values and one.member not in refuted
         ]
         tokens = sum(weight for _, weight in own)
         if tokens == 0:
@@ -126,8 +128,10 @@ class Findings:
             return "the rehearsal ended before the round did"
         if one.is_lost:
             return "no witness reported it" if not one.witnesses else "too few witnesses reported the same results"
+        told = {entry.member for entry in left_out}
         absent = [wallet for wallet in one.clients if wallet not in one.seen]
-        reasons = [f"no result of {_members(self._evidence.numbers(absent))} in time"] if absent else []
+        unseen = [number for number in self._evidence.numbers(absent) if number not in told]
+        reasons = [f"no result of {_members(unseen)} in time"] if unseen else []
         for reason, text in _REASONS.items():
             found = [entry.member for entry in left_out if entry.reason == reason]
             reasons += [text.replace("{}", _members(found))] if found else []
@@ -233,17 +237,20 @@ class Findings:
                     steps[found.member].append(one.step)
         planned = {fault.member for fault in self._evidence.faults if fault.kind == "lie"}
         for number in sorted({*steps, *planned}):
-            wallet = self._evidence.wallets[number - 1]
-            lying = [one for one in self._record.all_rounds if wallet in one.seen and self._was_lying(number, one)]
-            lied = [one for one in self._record.all_rounds if one.step in steps[number] or one in lying]
+            hows = {step: how for (member, step), how in self._evidence.lied.items() if member == number}
+            found_at = [step for step in steps[number] if step in hows]
+            lied = [one for one in self._record.all_rounds if one.step in hows]
             epochs = Counter(one.epoch for one in lied)
-            spoiled = [one for one in self._record.all_rounds if one.seen and lied and one.step >= lied[0].step]
+            harmful = [one.step for one in lied if hows[one.step] not in HARMLESS]
+            spoiled = [one for one in self._record.all_rounds if one.seen and harmful and one.step >= harmful[0]]
             yield Lie(
                 member=number,
-                steps=tuple(steps[number]),
+                how=tuple(dict.fromkeys(hows[one.step] for one in lied)),
+                steps=tuple(found_at),
+                accused_at=tuple(step for step in steps[number] if step not in hows),
                 planned=number in planned,
-                rounds_planned=len(lying),
-                sequences=sum(self._share(number, one) for one in self._record.all_rounds if one.step in steps[number]),
+                rounds=len(lied),
+                sequences=sum(self._share(number, one) for one in self._record.all_rounds if one.step in found_at),
                 paid=self.amount(sum(self._paid(number, epoch) for epoch in epochs)),
                 paid_for_lies=self.amount(
                     sum(
@@ -254,14 +261,6 @@ class Findings:
                 slashed=self.amount(self._gained(number, lambda client: client.slashed)),
                 spoiled_steps=len(spoiled),
             )
-
-    def _was_lying(self, number: int, one: RoundRecord) -> bool:
-        for fault in self._evidence.faults:
-            began = self._evidence.seen.begun_at(fault) if (fault.kind, fault.member) == ("lie", number) else None
-            end = None if began is None else self._evidence.seen.until(fault)
-            if began is not None and began <= one.began_at and (end is None or one.began_at < end):
-                return True
-        return False
 
     def _share(self, number: int, one: RoundRecord) -> int:
         """The number of sequences of a member in a round."""

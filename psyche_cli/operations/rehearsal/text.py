@@ -8,7 +8,7 @@ from typing import Final
 
 from psyche_cli.durations import format_duration
 from psyche_cli.folding import folded
-from psyche_cli.operations.rehearsal.payloads import Forecast, RehearsalData, RehearsedEpoch, RehearsedMember
+from psyche_cli.operations.rehearsal.payloads import Forecast, Lie, RehearsalData, RehearsedEpoch, RehearsedMember
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.operations.simulation.reasons import EPOCH_ENDS
 from psyche_cli.operations.status.diagnosis.finding import counted
@@ -19,6 +19,18 @@ from psyche_cli.printable import printable
 _PLOT_HEIGHT: Final = 8
 _MOST_PLOT: Final = 72
 _MOST_REASONS: Final = 8
+_COSTS: Final = {
+    "wrong-sign": "It makes the model worse with every step.",
+    "scaled": "Its result would outweigh those of all other members.",
+    "copied": "It would be paid for work that it did not do.",
+    "stale": "It would be paid for work that it did not do.",
+    "random": "Its result is noise for the model.",
+    "false-loss": "Without checks, the loss that it reports would look better than it is.",
+    "wrong-bytes": "The bytes do not match their hash, which members see without checks.",
+    "wrong-hash": "The bytes do not match their hash, which members see without checks.",
+    "false-check": "With a second liar in a group, results of honest members would be left out.",
+}
+"""What each kind of lie does, beside the figures."""
 
 
 def amount_text(amount: CollateralAmount) -> str:
@@ -168,18 +180,31 @@ def _missing(data: RehearsalData) -> Iterator[str]:
 def lie_lines(data: RehearsalData) -> Iterator[str]:
     """The members that lied, and what that cost, each in a sentence."""
     for one in data.lies:
-        cost = (
-            f"The epochs in which it lied paid it {amount_text(one.paid)}, {amount_text(one.paid_for_lies)} of that "
-            f"for the rounds in which it lied, and it was slashed {amount_text(one.slashed)}. Without checks, the "
-            f"weights of {one.spoiled_steps:,} steps would contain false results."
-        )
-        if one.steps:
-            steps = ", ".join(map(str, one.steps[:10])) + (", ..." if len(one.steps) > 10 else "")
-            times = "once" if len(one.steps) == 1 else f"{len(one.steps)} times"
-            planned = f" of {one.rounds_planned} lies" if one.planned else ""
+        name = f"member {one.member}"
+        if one.rounds:
+            found = "was not found"
+            if one.steps:
+                times = "once" if len(one.steps) == 1 else f"{len(one.steps)} times"
+                found = f"was found {times}, at step {_steps(one.steps)}; {one.sequences:,} sequences were left out"
+            yield f"{name} lied in {counted(one.rounds, 'round')} ({', '.join(one.how)}) and {found}. {_cost(one)}"
+        elif one.planned:
+            yield f"{name} was to lie, but published no result while it was."
+        if one.accused_at:
             yield (
-                f"member {one.member} was found {times}{planned}, at step {steps}; {one.sequences:,} sequences were "
-                f"left out. {cost}"
+                f"{name} did not lie at step {_steps(one.accused_at)}, but its result was left out: in a group of "
+                "three, two members that lie alike win."
             )
-        else:
-            yield f"member {one.member} lied in {one.rounds_planned} rounds and was not found. {cost}"
+
+
+def _steps(steps: Sequence[int]) -> str:
+    return ", ".join(map(str, steps[:10])) + (", ..." if len(steps) > 10 else "")
+
+
+def _cost(one: Lie) -> str:
+    paid = (
+        f"The epochs in which it lied paid it {amount_text(one.paid)}, {amount_text(one.paid_for_lies)} of that "
+        f"for the rounds in which it lied, and it was slashed {amount_text(one.slashed)}."
+    )
+    spoiled = f"Without checks, the weights of {one.spoiled_steps:,} steps would contain false results."
+    costs = dict.fromkeys(_COSTS[how] for how in one.how)
+    return " ".join([paid, *([spoiled] if one.spoiled_steps else []), *costs])
