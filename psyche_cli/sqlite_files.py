@@ -115,9 +115,7 @@ class FileKind(NamedTuple):
         if found < self.version and self.upgrade is not None:
             self.upgrade(connection)
         if self.checked:
-            [answer] = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if answer != "ok":
-                raise sqlite3.DatabaseError(answer)
+            check(connection)
 
 
 class SqliteFile:
@@ -179,6 +177,13 @@ def all_or_nothing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connectio
         if connection.in_transaction:  # not if SQLite has already rolled it back, as for a full disk
             connection.execute("ROLLBACK")
         raise
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError if the structure of a file is damaged. This reads the entire file."""
+    [answer] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        raise sqlite3.DatabaseError(answer)
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

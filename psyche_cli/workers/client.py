@@ -137,12 +137,20 @@ class DaemonClient:
         request = worker_pb2.CancelRunRequest(run_id=run_id)
         return self._call(lambda stub, options: stub.CancelRun(request, **options))
 
-    def list_runs(self, *run_ids: str, open_only: bool = False) -> list[worker_pb2.Run]:
-        """The runs with these ids; all runs without ids."""
+    def list_runs(self, *run_ids: str, open_only: bool = False, limit: int | None = None) -> list[worker_pb2.Run]:
+        """The runs with these ids; all runs without ids. With ``limit``, only that many, the latest ones."""
         from psyche_cli.workers.service import worker_pb2
 
+        found: list[worker_pb2.Run] = []
         request = worker_pb2.ListRunsRequest(run_ids=run_ids, open_only=open_only)
-        return list(self._call(lambda stub, options: stub.ListRuns(request, **options)).runs)
+        while limit is None or len(found) < limit:
+            request.limit = 0 if limit is None else limit - len(found)
+            page = self._call(lambda stub, options: stub.ListRuns(request, **options))
+            found = [*page.runs, *found]
+            if page.left_out == 0:
+                break
+            request.before = page.runs[0].run_id
+        return found
 
     def health(self) -> worker_pb2.GetHealthResponse:
         """What the daemon says about itself."""

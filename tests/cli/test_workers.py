@@ -113,7 +113,7 @@ def test_runs_are_listed_latest_first(rooms: Rooms) -> None:
     )
     text = rooms("list").stdout
     lines = text.splitlines()
-    assert lines[:2] == ["2 runs of workers, 1 open.", "  GPU slots  6 of 8 free"]
+    assert lines[:2] == ["2 runs of workers, 1 open.", "  GPU slots  6 of 8 free (found on this machine)"]
     assert lines[3].split() == ["run", "state", "ended", "gpus", "age", "heard", "name"]
     assert lines[4].split()[:5] == [second, "HANDSHAKE", "0/3", "0,1", "1m40s"]
     assert lines[4].endswith("\N{HORIZONTAL ELLIPSIS}")

@@ -53,6 +53,14 @@ def test_it_runs_until_a_signal(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert not (folder / "daemon.sock").exists()
 
 
+@pytest.mark.parametrize("text", ["-1", "1025", "two", "", "1.5"])
+def test_a_number_of_gpus_that_is_not_valid(tmp_path: Path, text: str) -> None:
+    code, error = refused(tmp_path, f"--gpus={text}")
+    assert (code, error["code"]) == (2, "usage_error")
+    assert "--gpus" in str(error)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
 def test_a_path_that_is_too_long_for_a_socket_gets_a_port(tmp_path: Path) -> None:
     state = tmp_path / ("x" * 110)
     with connect(state) as client:

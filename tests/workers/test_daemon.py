@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ import pytest
 
 from psyche_cli.errors import DaemonError, DaemonRunning, DaemonUnavailable, InvalidSubmission, WorkerRunNotFound
 from psyche_cli.extras import install_hint
+from psyche_cli.lifecycle.worker import EXITED
 from psyche_cli.workers.client import connect
 from psyche_cli.workers.daemon.daemon_log import DaemonLog
 from psyche_cli.workers.daemon.guard import Guard
 from psyche_cli.workers.daemon.singleton import Singleton
 from psyche_cli.workers.daemon_file import read_daemon_file
+from psyche_cli.workers.registry.registry import Registry
 from psyche_cli.workers.service import contract, worker_pb2
 from psyche_cli.workers.service.worker_pb2_grpc import (
     WorkerServiceServicer,
@@ -32,6 +35,7 @@ from psyche_cli.workers.service.worker_pb2_grpc import (
 )
 from psyche_cli.workers.storage.layout import WorkersFolder
 from tests.workers.daemons import Daemon, configuration, daemon, is_alive, noted, run_reaching, wait_until
+from tests.workers.registry.submissions import submission
 
 
 def test_the_same_configuration_is_the_same_run(one: Daemon) -> None:
@@ -238,6 +242,64 @@ def test_it_is_started_on_demand_once_and_ends_when_told(tmp_path: Path) -> None
 def test_one_that_was_started_on_demand_ends_when_idle(tmp_path: Path) -> None:
     running = Daemon(tmp_path, "--on-demand", "--idle-seconds", "0.5")
     assert running.process.wait(60) == 0
+
+
+def test_the_number_of_gpus_that_was_given_outlives_a_killed_daemon(tmp_path: Path) -> None:
+    gpus = {"gpus": {"requested": 3, "mandatory": True}}
+    running = Daemon(tmp_path, "--gpus", "3")
+    running.kill()
+    with connect(tmp_path) as client:  # starts one on demand
+        health = client.health()
+        assert (health.on_demand, health.gpu_slots, health.gpu_slots_told) == (True, 3, True)
+        run = client.submit(configuration({"note": str(tmp_path / "note")}, resources=gpus)).run
+        assert client.wait_for_end(run.run_id).status == "TERMINATED"
+        assert noted(tmp_path / "note")["gpus"] == "0,1,2"
+        client.stop()
+    with daemon(tmp_path, "--gpus", "auto") as found, found.client() as client:
+        assert not client.health().gpu_slots_told
+    with daemon(tmp_path) as found, found.client() as client:
+        assert not client.health().gpu_slots_told
+
+
+def test_more_runs_than_fit_into_a_message_are_listed_in_pages(tmp_path: Path) -> None:
+    with closing(Registry(WorkersFolder.of_state(tmp_path).registry)) as registry:
+        ids = [registry.submit(submission(str(number)), at=1000 + number).run.run_id for number in range(250)]
+        for run_id in ids:
+            registry.cancel(run_id, at=2000)
+        # This one has 12 MB of standard error.
+        crashed = registry.submit(submission("crashed", 256), at=3000).run.run_id
+        for worker in registry.waiting():
+            registry.start(crashed, worker.worker_id, at=3001)
+            registry.transition(crashed, worker.worker_id, EXITED, at=3002, error_lines=["x" * 1000] * 50)
+        ids.append(crashed)
+    with daemon(tmp_path) as running, running.client() as client:
+        assert [run.run_id for run in client.list_runs()] == ids
+        assert [run.run_id for run in client.list_runs(limit=210)] == ids[-210:]
+        assert [run.run_id for run in client.list_runs(ids[0], crashed)] == [ids[0], crashed]
+        assert client.list_runs(open_only=True) == []
+        watched = []
+        for change in client.watch_runs():
+            if change.current:
+                break
+            watched.append(change.run)
+        assert {run.run_id for run in watched} == {*ids}
+        [shown] = [run for run in watched if run.run_id == crashed]
+        assert {len(worker.error_lines) for worker in shown.workers} == {4}
+        page = client.stub().ListRuns(worker_pb2.ListRunsRequest(), **client.call_options(30))
+        assert page.left_out == len(ids) - len(page.runs) > 0
+
+
+def test_a_run_that_another_process_removes_is_reported(tmp_path: Path) -> None:
+    with daemon(tmp_path) as running, running.client() as client:
+        run = client.submit(configuration({"case": "removed"})).run
+        client.wait_for_end(run.run_id)
+        wait_until(lambda: running.folder.run(run.run_id, is_evaluation=False, several=False).analytics.exists())
+        changes = client.watch_runs()
+        while not next(changes).current:
+            pass
+        with closing(Registry(running.folder.registry)) as registry:
+            registry.remove(run.run_id)
+        assert next(changes).deleted == run.run_id
 
 
 def test_a_client_finds_the_next_daemon(tmp_path: Path) -> None:

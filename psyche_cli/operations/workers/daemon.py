@@ -13,6 +13,7 @@ from psyche_cli.limits import U16_MAX
 from psyche_cli.operations.workers.daemon_payloads import DaemonReadyData
 from psyche_cli.private_keys import refuse_key_as_path
 from psyche_cli.results import OperationResult
+from psyche_cli.workers.registry.submission import parse_gpus
 from psyche_cli.workers.service import contract
 from psyche_cli.workers.storage.layout import WorkersFolder
 
@@ -23,7 +24,7 @@ def run_daemon(
     state_dir: Path | None,
     listen: str | None,
     remote: bool,
-    gpus: int | None,
+    gpus: str | None,
     announce: Callable[[OperationResult[DaemonReadyData]], None],
 ) -> None:
     """Run the daemon until a signal or a call stops it. ``announce`` prints the ready result.
@@ -31,6 +32,7 @@ def run_daemon(
     Raises UsageError, DaemonRunning and DaemonUnavailable before the ready line.
     """
     address = "" if listen is None else check_address(listen, remote=remote)
+    slots = None if gpus is None else parse_gpus(gpus)
     if state_dir is not None:
         refuse_key_as_path("the state directory", state_dir)
     contract.require_grpc()
@@ -52,7 +54,7 @@ def run_daemon(
             OperationResult(summary=f"Worker daemon ready: {ready.file.address}{more} (Ctrl-C stops it)", data=data)
         )
 
-    outcome = serve(DaemonOptions(folder, address, gpus), publish)
+    outcome = serve(DaemonOptions(folder, address, slots), publish)
     left = f" {_workers(outcome.left)} continue; the next daemon adopts them." if outcome.left > 0 else ""
     environment.progress(f"The worker daemon has stopped.{left}")
 

@@ -10,7 +10,7 @@ from psyche_cli.operations.workers.data import run_data, since, tone_of
 from psyche_cli.operations.workers.opening import OpenWorkers
 from psyche_cli.operations.workers.payloads import WorkersListData, WorkersRun
 from psyche_cli.results import Line, OperationResult, Span
-from psyche_cli.workers.registry.rows import Run, Worker
+from psyche_cli.workers.registry.rows import Run
 
 _HEADINGS: Final = ("run", "state", "ended", "gpus", "age", "heard", "name")
 _STATE_COLUMN: Final = 1
@@ -19,31 +19,23 @@ _LEFT_ALIGNED: Final = 2
 
 def list_worker_runs(workers: OpenWorkers, *, open_only: bool = False, limit: int) -> OperationResult[WorkersListData]:
     """The ``limit`` latest runs, or those that have not ended. Raises RegistryError."""
-    found = workers.registry.overview()
-    runs = [run for run in reversed(found.runs) if not open_only or run.finished_at is None]
-    of_run: dict[str, list[Worker]] = {}
-    for worker in found.workers:
-        of_run.setdefault(worker.run_id, []).append(worker)
-    shown = [(run, run_data(run, of_run.get(run.run_id, []))) for run in runs[:limit]]
-    left_out = len(runs) - len(shown)
-    free = sum(slot.run_id is None for slot in found.slots)
-    count = sum(run.finished_at is None for run in runs)
-    older = f" Not listed: {left_out} older." if left_out > 0 else ""
-    total = (
-        f"{len(runs)} run{'' if len(runs) == 1 else 's'} of workers, {count} open."
-        if not open_only
-        else (f"{count} open run{'' if count == 1 else 's'} of workers.")
-    )
+    page, total, count, gpus = workers.registry.overview(open_only=open_only, limit=limit)
+    shown = [(run, run_data(run, of_run)) for run, of_run in reversed(page.with_workers())]
+    older = f" Not listed: {page.left_out} older." if page.left_out > 0 else ""
+    runs = f"{total} run{'' if total == 1 else 's'} of workers, {count} open."
+    only_open = f"{count} open run{'' if count == 1 else 's'} of workers."
+    origin = "given with --gpus" if gpus.told else "found on this machine"
     return OperationResult(
-        summary=f"{total}{older}",
+        summary=f"{only_open if open_only else runs}{older}",
         data=WorkersListData(
             folder=str(workers.folder.path),
             runs=[data for _, data in shown],
-            left_out=left_out,
-            gpu_slots=len(found.slots),
-            gpu_slots_free=free,
+            left_out=page.left_out,
+            gpu_slots=len(gpus.slots),
+            gpu_slots_free=gpus.free,
+            gpu_slots_given=gpus.told,
         ),
-        details=(("GPU slots", f"{free} of {len(found.slots)} free"),) if shown else (),
+        details=(("GPU slots", f"{gpus.free} of {len(gpus.slots)} free ({origin})"),) if shown else (),
         body=(lambda columns, utf8: _table(shown, workers.now, columns, utf8)) if shown else None,
     )
 

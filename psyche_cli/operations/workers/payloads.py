@@ -41,6 +41,7 @@ class WorkersListData:
     left_out: Annotated[Unsigned, "The number of older runs that --limit left out."]
     gpu_slots: Annotated[Unsigned, "The number of GPU slots of this machine."]
     gpu_slots_free: Annotated[Unsigned, "How many of them are free."]
+    gpu_slots_given: Annotated[bool, "Whether `workers daemon --gpus` gave their number; false: GPUs that were found."]
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,19 @@ def _main(arguments: list[str]) -> int:
     parser.add_argument("--on-demand", action="store_true")
     parser.add_argument("--idle-seconds", type=float)
     parser.add_argument("--listen", default="")
-    parser.add_argument("--gpus", type=int)
+    parser.add_argument("--gpus", default="")
     given = parser.parse_args(arguments)
     try:
         contract.require_grpc()
         from psyche_cli.workers.daemon.daemon_log import DaemonLog
         from psyche_cli.workers.daemon.serve import IDLE_SECONDS, DaemonOptions, serve
+        from psyche_cli.workers.registry.submission import parse_gpus
         from psyche_cli.workers.storage.layout import WorkersFolder
 
         folder = WorkersFolder.of_state(given.state_folder)
         idle = IDLE_SECONDS if given.idle_seconds is None else given.idle_seconds
-        serve(DaemonOptions(folder, given.listen, given.gpus, given.on_demand, idle), lambda _: None)
+        gpus = parse_gpus(given.gpus) if given.gpus else None
+        serve(DaemonOptions(folder, given.listen, gpus, given.on_demand, idle), lambda _: None)
     except PsycheError as error:
         DaemonLog(folder.daemon_log).failure("daemon", error)
         return error.exit_code

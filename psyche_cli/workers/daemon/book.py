@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from psyche_cli.errors import WorkerRunNotFound
 from psyche_cli.workers.daemon.views import run_message
 from psyche_cli.workers.registry.registry import Registry
 from psyche_cli.workers.service import worker_pb2
+
+MOST_LISTED: Final = 200
+"""The maximum number of runs in a response."""
+_MOST_PAGE_BYTES: Final = 3 << 20
+"""The size of a response with several runs; the maximum of a message is 4 MiB."""
 
 _Result = TypeVar("_Result")
 
@@ -49,7 +54,9 @@ class Book:
         # SQLite writes one transaction at a time.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="registry")
         self._watchers: list[Watcher] = []
-        self._known: dict[str, worker_pb2.Run] = {}
+        self._open: dict[str, worker_pb2.Run] = {}
+        self._changes: dict[str, float] = {}
+        self._version: int | None = None
 
     async def read(self, what: Callable[[Registry], _Result]) -> _Result:
         """Call a function with the registry that changes nothing."""
@@ -63,14 +70,41 @@ class Book:
         finally:
             await asyncio.shield(self.publish(run_id))
 
-    async def runs(self, run_ids: frozenset[str] = frozenset()) -> list[worker_pb2.Run]:
-        """The runs with these ids, or all."""
-        rows = await self.read(
-            lambda registry: [
-                (run, registry.workers(run.run_id)) for run in registry.runs() if not run_ids or run.run_id in run_ids
-            ]
-        )
-        return [run_message(run, workers, self.connected, self.pids) for run, workers in rows]
+    async def page(
+        self,
+        run_ids: frozenset[str] = frozenset(),
+        *,
+        open_only: bool = False,
+        limit: int = MOST_LISTED,
+        before: str = "",
+    ) -> worker_pb2.ListRunsResponse:
+        """The latest of the runs, or of those with these ids, that were submitted before another one.
+
+        There are at most MOST_LISTED, and fewer if they do not fit into a message.
+        """
+        most = min(limit or MOST_LISTED, MOST_LISTED)
+        found = await self.read(lambda registry: registry.page(run_ids, open_only=open_only, limit=most, before=before))
+        kept: list[worker_pb2.Run] = []
+        size = 0
+        for run, workers in reversed(found.with_workers()):
+            message = run_message(run, workers, self.connected, self.pids)
+            size += message.ByteSize()
+            if kept and size > _MOST_PAGE_BYTES:
+                break
+            kept.append(message)
+        left_out = found.left_out + len(found.runs) - len(kept)
+        return worker_pb2.ListRunsResponse(runs=kept[::-1], left_out=left_out)
+
+    async def runs(self, run_ids: frozenset[str]) -> AsyncIterator[worker_pb2.Run]:
+        """The runs with these ids, or all, the latest ones first. They are read in pages."""
+        before = ""
+        while True:
+            page = await self.page(run_ids, before=before)
+            for run in reversed(page.runs):
+                yield run
+            if page.left_out == 0:
+                return
+            before = page.runs[0].run_id
 
     async def run(self, run_id: str) -> worker_pb2.Run:
         """A run. Raises WorkerRunNotFound."""
@@ -82,24 +116,33 @@ class Book:
         try:
             run = await self.run(run_id)
         except WorkerRunNotFound:
-            if self._known.pop(run_id, None) is not None:
-                self._tell(run_id, worker_pb2.RunChange(deleted=run_id))
+            self._forget(run_id)
             return
-        if self._known.get(run_id) != run:
-            self._known[run_id] = run
+        known = self._open.get(run_id)
+        is_told = known is None and run.finished_at != 0 and self._changes.get(run_id) == run.updated_at
+        if known != run and not is_told:
+            self._changes[run_id] = run.updated_at
+            if run.finished_at:
+                self._open.pop(run_id, None)  # only its removal can follow
+            else:
+                self._open[run_id] = run
             self._tell(run_id, worker_pb2.RunChange(run=run))
             for listener in self.listeners:
                 listener(run)
 
     async def publish_all(self) -> None:
-        """Report what other processes have changed."""
-        stamps = await self.read(lambda registry: {run.run_id: run.updated_at for run in registry.runs()})
-        for run_id, updated_at in stamps.items():
-            known = self._known.get(run_id)
-            if known is None or known.updated_at != updated_at:
-                await self.publish(run_id)
-        for run_id in self._known.keys() - stamps.keys():
+        """Report what other processes have changed since the last call; the first call reports nothing."""
+        version = await self.read(lambda registry: registry.version())
+        if version == self._version:
+            return
+        changes = await self.read(lambda registry: registry.changes())
+        if self._version is None:
+            self._changes = {**changes, **self._changes}
+        self._version = version
+        for run_id in [run_id for run_id, at in changes.items() if self._changes.get(run_id) != at]:
             await self.publish(run_id)
+        for run_id in self._changes.keys() - changes.keys():
+            await self.publish(run_id)  # it may have been submitted since
 
     def watch(self, run_ids: frozenset[str]) -> Watcher:
         """Follow runs, or all."""
@@ -120,6 +163,11 @@ class Book:
         """Finish what was begun, and close the file."""
         self._thread.shutdown()
         self._registry.close()
+
+    def _forget(self, run_id: str) -> None:
+        self._open.pop(run_id, None)
+        if self._changes.pop(run_id, None) is not None:
+            self._tell(run_id, worker_pb2.RunChange(deleted=run_id))
 
     def _tell(self, run_id: str, change: worker_pb2.RunChange) -> None:
         for watcher in self._watchers:

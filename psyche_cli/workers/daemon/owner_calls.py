@@ -73,9 +73,9 @@ class OwnerCalls:
     async def ListRuns(self, request: worker_pb2.ListRunsRequest, context: Any) -> worker_pb2.ListRunsResponse:  # noqa: ARG002
         """The runs."""
         self.note_call()
-        runs = await self._site.book.runs(frozenset(request.run_ids))
-        wanted = [run for run in runs if not (request.open_only and run.finished_at)]
-        return worker_pb2.ListRunsResponse(runs=wanted)
+        return await self._site.book.page(
+            frozenset(request.run_ids), open_only=request.open_only, limit=request.limit, before=request.before
+        )
 
     async def WatchRuns(
         self,
@@ -87,7 +87,7 @@ class OwnerCalls:
         run_ids = frozenset(request.run_ids)
         watcher = self._site.book.watch(run_ids)
         try:
-            for run in await self._site.book.runs(run_ids):
+            async for run in self._site.book.runs(run_ids):
                 yield worker_pb2.RunChange(run=run)
             yield worker_pb2.RunChange(current=True)
             while True:
@@ -125,8 +125,8 @@ class OwnerCalls:
     async def GetHealth(self, request: worker_pb2.GetHealthRequest, context: Any) -> worker_pb2.GetHealthResponse:  # noqa: ARG002
         """What the daemon says about itself."""
         self.note_call()
-        slots, workers, runs = await self._site.book.read(
-            lambda registry: (registry.slots(), registry.running(), registry.runs())
+        gpus, workers, is_open = await self._site.book.read(
+            lambda registry: (registry.gpus(), registry.running(), registry.open_run_ids())
         )
         return worker_pb2.GetHealthResponse(
             pid=os.getpid(),
@@ -136,17 +136,17 @@ class OwnerCalls:
             now=self._site.now(),
             address=self._site.address,
             on_demand=self._facts.on_demand,
-            open_runs=sum(run.finished_at is None for run in runs),
+            open_runs=len(is_open),
             running_workers=len(workers),
-            gpu_slots=len(slots),
-            free_gpu_slots=sum(slot.run_id is None for slot in slots),
+            gpu_slots=len(gpus.slots),
+            gpu_slots_told=gpus.told,
+            free_gpu_slots=gpus.free,
             engine=", ".join(self._site.engines.names()),
         )
 
     async def StopDaemon(self, request: worker_pb2.StopDaemonRequest, context: Any) -> worker_pb2.StopDaemonResponse:  # noqa: ARG002
         """End the daemon."""
-        runs = await self._site.book.runs()
-        is_open = [run.run_id for run in runs if not run.finished_at]
+        is_open = await self._site.book.read(lambda registry: registry.open_run_ids())
         if is_open and not (request.cancel_runs or request.leave_workers):
             raise DaemonError(
                 f"The worker daemon has {len(is_open)} open runs.", hint="Cancel them, or wait for their end."

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from grpc import aio
 
@@ -45,12 +45,13 @@ class DaemonOptions(NamedTuple):
     """How to run the daemon.
 
     ``listen`` is ``HOST:PORT`` for TCP; empty: a Unix socket in the folder if its path is not too long, else a free
-    port of 127.0.0.1. ``gpus`` is the number of GPU slots; None: the GPUs of NVIDIA that this machine has.
+    port of 127.0.0.1. ``gpus`` is the number of GPU slots, which is remembered for later daemons. None: the number that
+    is remembered; "auto", or if there is none: the GPUs of NVIDIA that this machine has.
     """
 
     folder: WorkersFolder
     listen: str = ""
-    gpus: int | None = None
+    gpus: int | Literal["auto"] | None = None
     on_demand: bool = False
     idle_seconds: float = IDLE_SECONDS
 
@@ -115,7 +116,7 @@ async def _serve(options: DaemonOptions, singleton: Singleton, ready: Callable[[
     folder = options.folder
     log = DaemonLog(folder.daemon_log)
     registry = Registry(folder.registry)
-    registry.set_slot_count(gpu_count() if options.gpus is None else options.gpus)
+    registry.set_slot_count(gpu_count(), options.gpus)
     book = Book(registry)
 
     async def is_valid(run_id: str, worker_id: str, kind: Kind, token: str) -> bool:
@@ -188,7 +189,7 @@ class _Daemon:
 
     async def _cancel_all(self) -> None:
         book = self._site.book
-        while is_open := [run.run_id for run in await book.runs() if not run.finished_at]:
+        while is_open := await book.read(lambda registry: registry.open_run_ids()):
             for run_id in is_open:
                 await book.change(run_id, lambda registry: registry.cancel(run_id, at=self._site.now()))  # noqa: B023
             self._monitor.wake()
@@ -197,9 +198,9 @@ class _Daemon:
     async def _end_when_idle(self) -> None:
         while True:
             await asyncio.sleep(min(_LOOK_SECONDS, self._options.idle_seconds))
-            is_used = self._site.book.is_watched or self._site.control.owners or self.service.listeners > 0
-            runs = await self._site.book.read(lambda registry: registry.runs())
-            if is_used or any(run.finished_at is None for run in runs):
+            is_used = self._site.book.is_watched or self._site.control.owners != [] or self.service.listeners > 0
+            is_open = await self._site.book.read(lambda registry: registry.open_run_ids())
+            if is_used or is_open:
                 self.service.note_call()
             elif self._site.now() - self.service.last_call_at >= self._options.idle_seconds:
                 self.stopping.set()

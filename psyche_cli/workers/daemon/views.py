@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from psyche_cli.workers.registry.rows import Run, Worker
 from psyche_cli.workers.service import worker_pb2
 
+_MOST_ERROR_BYTES: Final = 1 << 20
+"""The maximum size of the lines of standard error in the message of a run."""
 
-def worker_message(worker: Worker, *, connected: bool, pid: int = 0) -> worker_pb2.Worker:
-    """A worker. ``connected`` is whether it has a control stream, and ``pid`` its process id if it is known."""
+
+def worker_message(worker: Worker, *, connected: bool, pid: int, most_error_bytes: int) -> worker_pb2.Worker:
+    """A worker. ``connected`` is whether it has a control stream, and ``pid`` its process id, 0 if it is unknown."""
     return worker_pb2.Worker(
         worker_id=worker.worker_id,
         state=worker.state,
@@ -22,13 +26,13 @@ def worker_message(worker: Worker, *, connected: bool, pid: int = 0) -> worker_p
         exit_code=worker.exit_code,
         exit_signal=worker.exit_signal,
         reason=worker.reason,
-        error_lines=worker.error_lines,
+        error_lines=_last_lines(worker.error_lines, most_error_bytes),
         connected=connected,
     )
 
 
 def run_message(
-    run: Run, workers: Iterable[Worker], connected: Collection[tuple[str, str]], pids: dict[tuple[str, str], int]
+    run: Run, workers: Sequence[Worker], connected: Collection[tuple[str, str]], pids: dict[tuple[str, str], int]
 ) -> worker_pb2.Run:
     """A run with its workers."""
     return worker_pb2.Run(
@@ -47,7 +51,19 @@ def run_message(
                 worker,
                 connected=(worker.run_id, worker.worker_id) in connected,
                 pid=pids.get((worker.run_id, worker.worker_id), 0),
+                most_error_bytes=_MOST_ERROR_BYTES // len(workers),
             )
             for worker in workers
         ],
     )
+
+
+def _last_lines(lines: Sequence[str], most_bytes: int) -> list[str]:
+    """The last lines that have at most this many bytes in UTF-8."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        most_bytes -= len(line.encode(errors="replace"))
+        if most_bytes < 0:
+            break
+        kept.append(line)
+    return kept[::-1]

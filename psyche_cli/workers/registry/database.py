@@ -6,21 +6,23 @@ power failure the last ones may be missing, and with them the worker processes.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from psyche_cli.errors import RegistryDamaged, RegistryError, RegistryTooNew
-from psyche_cli.sqlite_files import FileErrors, FileKind, SqliteFile
+from psyche_cli.sqlite_files import FileErrors, FileKind, SqliteFile, all_or_nothing, check
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the tables, in SQLite's ``user_version``."""
 DEFAULT_SLOTS: Final = 8
 
 _APPLICATION: Final = 0x50537957
 """Marks the file as a registry, in SQLite's ``application_id``."""
 
-_TABLES: Final = (
+_FIRST: Final = (
     """
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY,
@@ -98,6 +100,14 @@ CREATE TABLE sessions (
     "CREATE INDEX held_slots ON gpu_slots (run_id, worker_id) WHERE run_id IS NOT NULL",
     "CREATE INDEX transitions_of_workers ON transitions (run_id, worker_id)",
 )
+"""The tables of version 1."""
+_SECOND: Final = (
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # The rows of runs contain configurations, which may be large. These indexes are read in place of them.
+    "CREATE INDEX open_runs ON runs (run_id) WHERE finished_at IS NULL",
+    "CREATE INDEX changes_of_runs ON runs (run_id, updated_at)",
+)
+"""What version 2 adds."""
 
 
 class Database(SqliteFile):
@@ -105,12 +115,36 @@ class Database(SqliteFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, _KIND)
+        self._checked = False
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """See SqliteFile. The first call reads all of the file, to check its structure."""
+        with super().writing() as connection:
+            if not self._checked:
+                check(connection)
+                self._checked = True
+            yield connection
+
+    def version(self) -> int:
+        """A number that changes when another connection changes the file."""
+        with self.reading() as connection:
+            [number] = connection.execute("PRAGMA data_version").fetchone()
+            return int(number)
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES:
+    for statement in (*_FIRST, *_SECOND):
         connection.execute(statement)
     connection.executemany("INSERT INTO gpu_slots (number) VALUES (?)", [(number,) for number in range(DEFAULT_SLOTS)])
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    with all_or_nothing(connection):
+        if connection.execute("PRAGMA user_version").fetchone() == (1,):  # no other process has done it
+            for statement in _SECOND:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 _KIND: Final = FileKind(
@@ -124,5 +158,7 @@ _KIND: Final = FileKind(
         too_new=RegistryTooNew,
         if_damaged="End the worker processes that still run, and move the file away.",
     ),
+    upgrade=_upgrade,
     write_ahead=True,
+    checked=False,
 )

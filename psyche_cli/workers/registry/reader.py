@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -9,9 +11,12 @@ from psyche_cli.workers.registry import queries
 from psyche_cli.workers.registry.checking import RUNNING
 from psyche_cli.workers.registry.database import Database
 from psyche_cli.workers.registry.limits import Limits, limits_of
-from psyche_cli.workers.registry.rows import Details, Move, Overview, Run, Slot, Worker
+from psyche_cli.workers.registry.rows import Details, Gpus, Move, Overview, Page, Run, Slot, Worker
 
-RUNNING_IN_SQL: Final = f"state IN ({', '.join(map(repr, RUNNING))})"
+GPUS_SETTING: Final = "gpus"
+"""The name of the setting with the number of GPU slots that was given."""
+RUNNING_IN_SQL: Final = f"finished_at IS NULL AND state IN ({', '.join(map(repr, RUNNING))})"
+"""The condition of the workers that have a process. The first part makes it use the index of workers that are open."""
 
 
 class Reader:
@@ -34,9 +39,38 @@ class Reader:
         self._database.close()
 
     def runs(self) -> list[Run]:
-        """All runs, in the order in which they were submitted. Creates nothing."""
+        """All runs without their configurations, in the order in which they were submitted. Creates nothing."""
+        return self.page().runs
+
+    def page(
+        self,
+        run_ids: Collection[str] = (),
+        *,
+        open_only: bool = False,
+        limit: int | None = None,
+        before: str = "",
+    ) -> Page:
+        """The latest ``limit`` runs, of all or of those with these ids. Creates nothing.
+
+        ``open_only`` omits those that have ended. With ``before``, the id of a run, they are the latest of those that
+        were submitted before it.
+        """
         with self._database.reading() as connection:
-            return queries.all_runs(connection)
+            return queries.page_of_runs(connection, run_ids, open_only=open_only, limit=limit, before=before)
+
+    def open_run_ids(self) -> list[str]:
+        """The ids of the runs that have not ended. Creates nothing."""
+        with self._database.reading() as connection:
+            return queries.open_run_ids(connection)
+
+    def changes(self) -> dict[str, float]:
+        """When each run was last changed. Creates nothing."""
+        with self._database.reading() as connection:
+            return queries.changes_of_runs(connection)
+
+    def version(self) -> int:
+        """A number that changes when another process changes the registry. Creates nothing."""
+        return self._database.version()
 
     def run(self, run_id: str) -> Run:
         """A run. Creates nothing."""
@@ -54,11 +88,14 @@ class Reader:
         with self._database.reading() as connection:
             return queries.worker_with_id(connection, run_id, worker_id)
 
-    def overview(self) -> Overview:
-        """All runs, workers and GPU slots, as they were at one moment. Creates nothing."""
+    def overview(self, *, open_only: bool = False, limit: int | None = None) -> Overview:
+        """The latest ``limit`` runs, the numbers of runs, and the GPU slots, at one moment. Creates nothing."""
         with self._database.reading() as connection:
             return Overview(
-                queries.all_runs(connection), queries.workers_where(connection, "1"), queries.all_slots(connection)
+                queries.page_of_runs(connection, open_only=open_only, limit=limit),
+                queries.count_of_runs(connection),
+                queries.count_of_runs(connection, open_only=True),
+                _gpus(connection),
             )
 
     def details(self, run_id: str) -> Details:
@@ -72,7 +109,7 @@ class Reader:
 
     def waiting(self) -> list[Worker]:
         """The workers in INIT, those of the oldest run first."""
-        return self._workers_where("state = 'INIT'")
+        return self._workers_where("finished_at IS NULL AND state = 'INIT'")
 
     def running(self) -> list[Worker]:
         """The workers that have a process: those in HANDSHAKE, READY and EXECUTING."""
@@ -94,8 +131,12 @@ class Reader:
 
     def slots(self) -> list[Slot]:
         """All GPU slots of this machine."""
+        return self.gpus().slots
+
+    def gpus(self) -> Gpus:
+        """All GPU slots of this machine, and where their number comes from."""
         with self._database.reading() as connection:
-            return queries.all_slots(connection)
+            return _gpus(connection)
 
     def _workers_where(self, condition: str) -> list[Worker]:
         with self._database.reading() as connection:
@@ -106,6 +147,10 @@ class Reader:
             workers = queries.workers_where(connection, RUNNING_IN_SQL)
             runs = {worker.run_id: queries.run_with_id(connection, worker.run_id) for worker in workers}
             return [(worker, limits_of(runs[worker.run_id].config)) for worker in workers]
+
+
+def _gpus(connection: sqlite3.Connection) -> Gpus:
+    return Gpus(queries.all_slots(connection), queries.setting(connection, GPUS_SETTING) is not None)
 
 
 def is_silent(worker: Worker, limits: Limits, at: float) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from psyche_cli.errors import InvalidSubmission
 from psyche_cli.lifecycle.worker import (
@@ -23,7 +23,7 @@ from psyche_cli.lifecycle.worker import (
 from psyche_cli.workers.registry import changes, queries, tokens
 from psyche_cli.workers.registry.checking import ENDS
 from psyche_cli.workers.registry.limits import limits_of
-from psyche_cli.workers.registry.reader import RUNNING_IN_SQL, Reader, is_late, is_silent
+from psyche_cli.workers.registry.reader import GPUS_SETTING, RUNNING_IN_SQL, Reader, is_late, is_silent
 from psyche_cli.workers.registry.rows import Cancellation, Recovery, Submitted, Worker
 from psyche_cli.workers.registry.submission import Submission
 from psyche_cli.workers.run_ids import new_run_id
@@ -220,13 +220,24 @@ class Registry(Reader):
             )
             return Recovery(tuple(running), tuple(lost))
 
-    def set_slot_count(self, count: int) -> None:
-        """Set the number of GPU slots. A slot in use above it is kept until the next call after its release."""
+    def set_slot_count(self, found: int, told: int | Literal["auto"] | None = None) -> int:
+        """Set the number of GPU slots, and return it. A slot in use above it is kept until a call after its release.
+
+        It is ``told``, which is remembered for later calls with None; "auto" forgets it. Otherwise it is ``found``, the
+        number of GPUs of this machine.
+        """
         with self._database.writing() as connection:
+            if told == "auto":
+                connection.execute("DELETE FROM settings WHERE name = ?", (GPUS_SETTING,))
+            elif told is not None:
+                connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (GPUS_SETTING, str(told)))
+            remembered = queries.setting(connection, GPUS_SETTING)
+            count = found if remembered is None else int(remembered)
             connection.execute("DELETE FROM gpu_slots WHERE number >= ? AND run_id IS NULL", (count,))
             connection.executemany(
                 "INSERT OR IGNORE INTO gpu_slots (number) VALUES (?)", [(number,) for number in range(count)]
             )
+            return count
 
     # --- inside a transaction -----------------------------------------------------------------------------------
 

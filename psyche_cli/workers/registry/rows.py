@@ -8,7 +8,8 @@ from typing import NamedTuple
 class Run(NamedTuple):
     """A submitted run. Its ``status`` follows from the states of its workers.
 
-    ``config`` is the submitted configuration as canonical JSON, and ``digest`` the SHA-256 of it in hex. ``heard_at``
+    ``config`` is the submitted configuration as canonical JSON, empty in a list of runs, because it may be large.
+    ``digest`` is the SHA-256 of it in hex. ``heard_at``
     is the last sign of life of any of its workers. ``reason`` says why it failed; empty if it did not.
     """
 
@@ -102,12 +103,43 @@ class Recovery(NamedTuple):
     freed: tuple[int, ...]
 
 
-class Overview(NamedTuple):
-    """All runs in the order of their submission, and all workers and GPU slots."""
+class Page(NamedTuple):
+    """Runs without their configurations, in the order of their submission, and their workers.
+
+    ``left_out`` is the number of earlier ones that are not among them.
+    """
 
     runs: list[Run]
     workers: list[Worker]
+    left_out: int
+
+    def with_workers(self) -> list[tuple[Run, list[Worker]]]:
+        """Each run with its workers."""
+        of_run: dict[str, list[Worker]] = {run.run_id: [] for run in self.runs}
+        for worker in self.workers:
+            of_run[worker.run_id].append(worker)
+        return [(run, of_run[run.run_id]) for run in self.runs]
+
+
+class Gpus(NamedTuple):
+    """The GPU slots of this machine. ``told`` is whether their number was given, and not found on the machine."""
+
     slots: list[Slot]
+    told: bool
+
+    @property
+    def free(self) -> int:
+        """How many of them are free."""
+        return sum(slot.run_id is None for slot in self.slots)
+
+
+class Overview(NamedTuple):
+    """A page of runs, and the numbers of all runs and of those that have not ended, and the GPU slots."""
+
+    page: Page
+    total: int
+    open: int
+    gpus: Gpus
 
 
 class Details(NamedTuple):

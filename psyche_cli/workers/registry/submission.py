@@ -7,9 +7,9 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
-from psyche_cli.errors import InvalidSubmission
+from psyche_cli.errors import InvalidSubmission, UsageError
 from psyche_cli.workers.engines.names import LOCAL, is_engine_name
 from psyche_cli.workers.registry.limits import KEYS, limits_in
 
@@ -46,6 +46,19 @@ class Submission(NamedTuple):
     workers: tuple[WorkerPart, ...]
     config: str
     digest: str
+
+
+def parse_gpus(text: str) -> int | Literal["auto"]:
+    """A number of GPU slots, or "auto". Raises UsageError."""
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdigit() and int(text) <= MOST_GPUS):
+        raise UsageError(
+            f"The number of GPUs must be auto or an integer from 0 to {MOST_GPUS}.",
+            hint="For example: --gpus 2",
+            name="--gpus",
+        )
+    return int(text)
 
 
 def parse_submission(text: str | bytes) -> Submission:

@@ -83,7 +83,7 @@ class Worker(_message.Message):
     def gpus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def error_lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The last lines of its standard error, if it FAULTED."""
+        """The last lines of its standard error, if it FAULTED. All those of a run have at most 1 MiB."""
 
     def __init__(
         self,
@@ -262,7 +262,13 @@ class ListRunsRequest(_message.Message):
 
     RUN_IDS_FIELD_NUMBER: _builtins.int
     OPEN_ONLY_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
     open_only: _builtins.bool
+    limit: _builtins.int
+    """The maximum number of runs, the latest ones; 0, and above 200: 200. A response has fewer if they are too large."""
+    before: _builtins.str
+    """Only runs that were submitted before the one with this id, which is the first one of the previous response."""
     @_builtins.property
     def run_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """All runs if empty."""
@@ -272,10 +278,12 @@ class ListRunsRequest(_message.Message):
         *,
         run_ids: _abc.Iterable[_builtins.str] | None = ...,
         open_only: _builtins.bool = ...,
+        limit: _builtins.int = ...,
+        before: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_only", b"open_only", "run_ids", b"run_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "limit", b"limit", "open_only", b"open_only", "run_ids", b"run_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -286,16 +294,22 @@ class ListRunsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUNS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    left_out: _builtins.int
+    """The number of earlier runs that are not in this response."""
     @_builtins.property
-    def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Run]: ...
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Run]:
+        """In the order of their submission."""
+
     def __init__(
         self,
         *,
         runs: _abc.Iterable[Global___Run] | None = ...,
+        left_out: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["runs", b"runs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out", "runs", b"runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -384,6 +398,7 @@ class GetHealthResponse(_message.Message):
     GPU_SLOTS_FIELD_NUMBER: _builtins.int
     FREE_GPU_SLOTS_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    GPU_SLOTS_TOLD_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     version: _builtins.str
     protocol_version: _builtins.int
@@ -397,6 +412,8 @@ class GetHealthResponse(_message.Message):
     gpu_slots: _builtins.int
     free_gpu_slots: _builtins.int
     engine: _builtins.str
+    gpu_slots_told: _builtins.bool
+    """Whether the number of GPU slots was given, now or to an earlier daemon. Otherwise it is that of the machine's GPUs."""
     def __init__(
         self,
         *,
@@ -412,10 +429,11 @@ class GetHealthResponse(_message.Message):
         gpu_slots: _builtins.int = ...,
         free_gpu_slots: _builtins.int = ...,
         engine: _builtins.str = ...,
+        gpu_slots_told: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "engine", b"engine", "free_gpu_slots", b"free_gpu_slots", "gpu_slots", b"gpu_slots", "now", b"now", "on_demand", b"on_demand", "open_runs", b"open_runs", "pid", b"pid", "protocol_version", b"protocol_version", "running_workers", b"running_workers", "started_at", b"started_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "engine", b"engine", "free_gpu_slots", b"free_gpu_slots", "gpu_slots", b"gpu_slots", "gpu_slots_told", b"gpu_slots_told", "now", b"now", "on_demand", b"on_demand", "open_runs", b"open_runs", "pid", b"pid", "protocol_version", b"protocol_version", "running_workers", b"running_workers", "started_at", b"started_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

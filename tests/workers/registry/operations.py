@@ -34,7 +34,7 @@ def act(registry: Registry, choice: random.Random) -> None:
     """Do something, which may be refused."""
     at = float(choice.randrange(1000, 2000))
     kind = choice.randrange(8)
-    known = registry.overview().workers
+    known = registry.page().workers
     if kind == 0 or not known:
         name = str(choice.randrange(_SHARED_RUNS))
         number = int(name)
@@ -63,7 +63,8 @@ def act(registry: Registry, choice: random.Random) -> None:
 
 def check(registry: Registry) -> None:
     """Fail unless the rows of the registry agree with each other."""
-    runs, found, slots = registry.overview()
+    (runs, found, _), *_, gpus = registry.overview()
+    slots = gpus.slots
     held = [(slot.run_id, slot.worker_id, slot.number) for slot in slots if slot.run_id is not None]
     has = [(one.run_id, one.worker_id, slot) for one in found if one.state in RUNNING for slot in one.slots]
     assert sorted(held) == sorted(has)

@@ -53,10 +53,24 @@ def test_a_reader_does_not_wait_for_a_writer(path: Path) -> None:
 
 def test_a_registry_of_a_newer_version_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {database.FORMAT + 1}")
     with closing(Registry(path)) as registry, pytest.raises(RegistryTooNew) as caught:
         registry.runs()
-    assert (caught.value.version, caught.value.supported, caught.value.path) == (2, 1, str(path))
+    assert (caught.value.version, caught.value.supported) == (database.FORMAT + 1, database.FORMAT)
+    assert caught.value.path == str(path)
+
+
+def test_a_registry_of_an_older_version_is_updated(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE settings")
+        connection.execute("DROP INDEX open_runs")
+        connection.execute("DROP INDEX changes_of_runs")
+        connection.execute("PRAGMA user_version = 1")
+    with closing(Registry(path)) as registry:
+        assert [run.name for run in registry.runs()] == ["test"]
+        assert registry.set_slot_count(1, told=2) == 2
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (database.FORMAT,)
 
 
 def test_a_file_of_another_application_is_refused_and_not_changed(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_the_rows_agree_after_operations_of_several_processes(tmp_path: Path, ki
     processes = [subprocess.Popen([sys.executable, "-m", OPERATIONS, str(path), str(seed), count]) for seed in range(3)]
     with closing(Registry(path)) as registry:
         if killed:
-            while len(registry.overview().workers) < 8:
+            while len(registry.page().workers) < 8:
                 check(registry)
             for process in processes:
                 process.kill()

@@ -219,6 +219,52 @@ def test_the_number_of_slots_is_configurable(registry: Registry) -> None:
     assert [slot.number for slot in registry.slots()] == [0, 1, 2, 3]
 
 
+def test_a_number_of_slots_that_was_given_is_remembered(registry: Registry) -> None:
+    assert registry.set_slot_count(1) == 1
+    assert registry.gpus().told is False
+    assert registry.set_slot_count(1, told=3) == 3
+    with closing(Registry(registry.path)) as later:
+        assert later.set_slot_count(1) == 3
+        assert (len(later.slots()), later.gpus().told) == (3, True)
+        assert later.set_slot_count(1, told=0) == 0
+        assert later.set_slot_count(1) == 0
+        assert later.set_slot_count(1, told="auto") == 1
+    assert (len(registry.slots()), registry.gpus().told) == (1, False)
+
+
+def test_runs_are_listed_in_pages_without_their_configurations(registry: Registry) -> None:
+    ids = [registry.submit(submission(str(number), 2), at=100 + number).run.run_id for number in range(5)]
+    for run_id in ids[:3]:
+        registry.cancel(run_id, at=200)
+    page = registry.page(limit=2)
+    assert ([run.run_id for run in page.runs], page.left_out) == (ids[3:], 3)
+    assert [(run.run_id, [worker.run_id for worker in found]) for run, found in page.with_workers()] == [
+        (run_id, [run_id] * 2) for run_id in ids[3:]
+    ]
+    assert {run.config for run in registry.runs()} == {""}
+    assert registry.run(ids[0]).config
+    page = registry.page(limit=2, before=ids[3])
+    assert ([run.run_id for run in page.runs], page.left_out) == (ids[1:3], 1)
+    page = registry.page(limit=2, before=ids[1])
+    assert ([run.run_id for run in page.runs], page.left_out) == (ids[:1], 0)
+    page = registry.page(open_only=True, limit=1)
+    assert ([run.run_id for run in page.runs], page.left_out) == (ids[4:], 1)
+    assert [run.run_id for run in registry.page(ids[1:4], open_only=True).runs] == [ids[3]]
+    assert registry.open_run_ids() == ids[3:]
+    assert {*registry.changes()} == {*ids}
+    assert registry.overview(open_only=True, limit=1)[1:3] == (5, 2)
+
+
+def test_only_changes_by_others_change_the_version(registry: Registry) -> None:
+    registry.submit(submission("first"), at=100)
+    before = registry.version()
+    run_id = registry.submit(submission("second"), at=100).run.run_id
+    assert registry.version() == before
+    with closing(Registry(registry.path)) as other:
+        other.cancel(run_id, at=101)
+    assert registry.version() != before
+
+
 def test_tokens(registry: Registry) -> None:
     run_id = started(registry)
     launch = registry.issue_token(run_id, ONE, "launch", at=101)
@@ -268,7 +314,7 @@ def test_a_run_that_has_ended_can_be_removed(registry: Registry) -> None:
 
 def test_what_does_not_exist(registry: Registry) -> None:
     assert registry.runs() == []
-    assert registry.waiting() == registry.running() == registry.overview().workers == []
+    assert registry.waiting() == registry.running() == registry.page().workers == []
     assert not registry.check_token("none", ONE, "session", "")
     with pytest.raises(WorkerRunNotFound, match="No run of workers has the id none"):
         registry.workers("none")

@@ -26,13 +26,12 @@ def command(
         option("--remote", help="Allow an address that other machines can reach. Calls are not encrypted."),
     ] = False,
     gpus: Annotated[
-        int | None,
+        str | None,
         option(
             "--gpus",
-            metavar="NUMBER",
-            help="GPUs of this machine to assign to workers. Defaults to the NVIDIA GPUs that are found.",
-            min=0,
-            max=1024,
+            metavar="NUMBER|auto",
+            help="GPUs of this machine to assign to workers, also by later daemons of this state folder. auto, the "
+            "default: the NVIDIA GPUs that are found.",
         ),
     ] = None,
     state_dir: WorkersStateDir = None,
