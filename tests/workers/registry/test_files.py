@@ -11,7 +11,7 @@ import pytest
 
 from psyche_cli import sqlite_files
 from psyche_cli.errors import RegistryDamaged, RegistryError, RegistryTooNew
-from psyche_cli.workers.registry.database import Database
+from psyche_cli.workers.registry.database import FORMAT, Database
 from psyche_cli.workers.registry.registry import Registry
 from tests.workers.registry.submissions import submission
 
@@ -53,10 +53,10 @@ def test_a_reader_does_not_wait_for_a_writer(path: Path) -> None:
 
 def test_a_registry_of_a_newer_version_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {database.FORMAT + 1}")
+        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
     with closing(Registry(path)) as registry, pytest.raises(RegistryTooNew) as caught:
         registry.runs()
-    assert (caught.value.version, caught.value.supported) == (database.FORMAT + 1, database.FORMAT)
+    assert (caught.value.version, caught.value.supported) == (FORMAT + 1, FORMAT)
     assert caught.value.path == str(path)
 
 
@@ -70,7 +70,7 @@ def test_a_registry_of_an_older_version_is_updated(path: Path) -> None:
         assert [run.name for run in registry.runs()] == ["test"]
         assert registry.set_slot_count(1, told=2) == 2
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (database.FORMAT,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT,)
 
 
 def test_a_file_of_another_application_is_refused_and_not_changed(tmp_path: Path) -> None:
