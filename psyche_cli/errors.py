@@ -73,7 +73,8 @@
     │   ├── RehearsalError
     │   └── DaemonError
     │       ├── DaemonUnavailable
-    │       └── DaemonRunning
+    │       ├── DaemonRunning
+    │       └── WorkersNotEnded
     ├── HistoryError               17  the file with the history of a run cannot be used
     │   ├── HistoryDamaged
     │   ├── HistoryTooNew
@@ -99,9 +100,15 @@ from psyche_cli.error_fields import ErrorWithFields, positional
 from psyche_cli.stop_signals import StopRequested
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psyche_cli.results import JsonValue
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+_MOST_NAMED: Final = 5
+"""How many workers a message names."""
 
 
 class ExitCode(IntEnum):
@@ -817,6 +824,26 @@ class HistoryTooNew(HistoryError):
 
 class HistoryBusy(HistoryError):
     """Another process is reading the same history from an endpoint."""
+
+
+class WorkersNotEnded(DaemonError):
+    """Workers that were to end with the daemon and have not in time. ``workers`` names them, each with the reason.
+
+    The next daemon continues to end them.
+    """
+
+    workers: tuple[str, ...]
+
+    @staticmethod
+    def of(workers: Sequence[str]) -> WorkersNotEnded:
+        """The error for these workers, of which the message names the first few."""
+        named = ", ".join(workers[:_MOST_NAMED])
+        more = f" and {len(workers) - _MOST_NAMED} more" if len(workers) > _MOST_NAMED else ""
+        return WorkersNotEnded(
+            f"The daemon has stopped, and these workers have not ended: {named}{more}.",
+            hint="The next daemon continues to end them. `psyche-cli workers list --open` lists their runs.",
+            workers=tuple(workers),
+        )
 
 
 class Interrupted(PsycheError):

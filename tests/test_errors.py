@@ -89,6 +89,7 @@ CODES = {
     "daemon_error": 16,
     "daemon_unavailable": 16,
     "daemon_running": 16,
+    "workers_not_ended": 16,
     "history_error": 17,
     "history_damaged": 17,
     "history_too_new": 17,

@@ -29,6 +29,7 @@ from psyche_cli.errors import (
     PsycheError,
     RegistryError,
     WorkerRunNotFound,
+    WorkersNotEnded,
 )
 from psyche_cli.workers.daemon_file import DaemonFile, read_daemon_file, read_token
 from psyche_cli.workers.service import contract
@@ -45,6 +46,8 @@ _Answer = TypeVar("_Answer")
 
 START_SECONDS: Final = 30.0
 """How long a daemon may take to start."""
+STOP_SECONDS: Final = 60.0
+"""How long workers may take to end when the daemon is stopped."""
 _CALL_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
@@ -158,23 +161,31 @@ class DaemonClient:
 
         return self._call(lambda stub, options: stub.GetHealth(worker_pb2.GetHealthRequest(), **options))
 
-    def stop(self, *, cancel_runs: bool = False, leave_workers: bool = False) -> None:
+    def stop(self, *, cancel_runs: bool = False, leave_workers: bool = False, seconds: float = STOP_SECONDS) -> None:
         """Stop the daemon, and wait until its process has ended.
 
         It refuses while a run is open, unless ``cancel_runs`` or ``leave_workers`` is set: the runs are cancelled
-        first, or their workers continue and the next daemon adopts them.
+        first, or their workers continue and the next daemon adopts them. Workers that are to end may take ``seconds``.
+        Raises WorkersNotEnded if some have not ended by then, but the daemon has, and DaemonUnavailable if it has not.
         """
         from psyche_cli.workers.service import worker_pb2
 
         known = self._known
-        request = worker_pb2.StopDaemonRequest(cancel_runs=cancel_runs, leave_workers=leave_workers)
-        self._call(lambda stub, options: stub.StopDaemon(request, **options), again=False)
+        request = worker_pb2.StopDaemonRequest(cancel_runs=cancel_runs, leave_workers=leave_workers, seconds=seconds)
+        limit = seconds + _CALL_SECONDS
+        answer = self._call(lambda stub, options: stub.StopDaemon(request, **options), again=False, seconds=limit)
         until = time.monotonic() + START_SECONDS
         while known is not None and known.is_alive:
             if time.monotonic() > until:
-                raise DaemonUnavailable("The worker daemon does not end.", log=str(self._folder.daemon_log))
+                raise DaemonUnavailable(
+                    f"The worker daemon does not end: its process {known.pid} still runs.",
+                    address=known.address,
+                    log=str(self._folder.daemon_log),
+                )
             time.sleep(_PAUSE_SECONDS)
         self.close()
+        if answer.not_ended:
+            raise WorkersNotEnded.of(answer.not_ended)
 
     def watch_runs(self, *run_ids: str) -> Iterator[worker_pb2.RunChange]:
         """The runs as they are, and then each run that has changed. Ends with the daemon, by DaemonUnavailable."""
@@ -236,13 +247,19 @@ class DaemonClient:
             assert self._stub is not None
             return self._stub
 
-    def _call(self, call: Callable[[WorkerServiceStub, dict[str, Any]], _Answer], *, again: bool = True) -> _Answer:
+    def _call(
+        self,
+        call: Callable[[WorkerServiceStub, dict[str, Any]], _Answer],
+        *,
+        again: bool = True,
+        seconds: float = _CALL_SECONDS,
+    ) -> _Answer:
         import grpc
 
         until = time.monotonic() + (_CONNECT_SECONDS if again else 0)
         while True:
             try:
-                return call(self.stub(), self.call_options(_CALL_SECONDS))
+                return call(self.stub(), self.call_options(seconds))
             except (grpc.RpcError, ValueError) as error:
                 self._prepare_again(error, until)
 

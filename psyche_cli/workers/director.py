@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from threading import Condition, Event, Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from psyche_cli.errors import DaemonUnavailable, PsycheError
 from psyche_cli.workers.service.contract import TurnKind
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from psyche_cli.workers.service import worker_pb2
 
 _RETRY_SECONDS: Final = 0.1
+_CLOSE_SECONDS: Final = 2.0
 RECONNECT_SECONDS: Final = 30.0
 """How long the daemon may be unreachable."""
 
@@ -37,6 +38,7 @@ class Director:
         self._followed: dict[str, None] = {}
         self._unreported: dict[tuple[str, str], worker_pb2.Direction] = {}
         self._outgoing: Outgoing[worker_pb2.Direction] = Outgoing()
+        self._stream: Any = None
         self._closed = Event()
         self._failure: PsycheError | None = None
         self._thread = Thread(target=self._follow, name="director", daemon=True)
@@ -95,12 +97,14 @@ class Director:
             return None
 
     def close(self) -> None:
-        """End the stream."""
+        """End the stream. A daemon that does not respond is not waited for."""
         with self._changed:
             self._closed.set()
             self._changed.notify_all()
         self._outgoing.close()
-        self._thread.join()
+        self._thread.join(_CLOSE_SECONDS)
+        if self._stream is not None:
+            self._stream.cancel()
 
     def _send_event(self, run_id: str, worker_id: str, event: worker_pb2.ControlEvent) -> None:
         self._send(self._messages.Direction(run_id=run_id, worker_id=worker_id, event=event))
@@ -136,7 +140,8 @@ class Director:
                 self._outgoing = outgoing = Outgoing(*again)
                 if self._closed.is_set():
                     return None
-            for news in self._client.stub().DirectWorkers(outgoing, **self._client.call_options(None)):
+            self._stream = self._client.stub().DirectWorkers(outgoing, **self._client.call_options(None))
+            for news in self._stream:
                 reached = True
                 self._receive(news)
         except grpc.RpcError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from psyche_cli.environment import Environment
-from psyche_cli.errors import UsageError
+from psyche_cli.errors import UsageError, WorkersNotEnded
 from psyche_cli.limits import U16_MAX
 from psyche_cli.operations.workers.daemon_payloads import DaemonReadyData
 from psyche_cli.private_keys import refuse_key_as_path
@@ -29,7 +29,7 @@ def run_daemon(
 ) -> None:
     """Run the daemon until a signal or a call stops it. ``announce`` prints the ready result.
 
-    Raises UsageError, DaemonRunning and DaemonUnavailable before the ready line.
+    Raises UsageError, DaemonRunning and DaemonUnavailable before the ready line, and WorkersNotEnded at the end.
     """
     address = "" if listen is None else check_address(listen, remote=remote)
     slots = None if gpus is None else parse_gpus(gpus)
@@ -57,6 +57,8 @@ def run_daemon(
     outcome = serve(DaemonOptions(folder, address, slots), publish)
     left = f" {_workers(outcome.left)} continue; the next daemon adopts them." if outcome.left > 0 else ""
     environment.progress(f"The worker daemon has stopped.{left}")
+    if outcome.not_ended:
+        raise WorkersNotEnded.of(outcome.not_ended)
 
 
 def check_address(text: str, *, remote: bool) -> str:

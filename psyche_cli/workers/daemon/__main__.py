@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from psyche_cli.errors import PsycheError
+from psyche_cli.errors import PsycheError, WorkersNotEnded
 from psyche_cli.workers.service import contract
 
 
@@ -28,7 +28,9 @@ def _main(arguments: list[str]) -> int:
         folder = WorkersFolder.of_state(given.state_folder)
         idle = IDLE_SECONDS if given.idle_seconds is None else given.idle_seconds
         gpus = parse_gpus(given.gpus) if given.gpus else None
-        serve(DaemonOptions(folder, given.listen, gpus, given.on_demand, idle), lambda _: None)
+        outcome = serve(DaemonOptions(folder, given.listen, gpus, given.on_demand, idle), lambda _: None)
+        if outcome.not_ended:
+            raise WorkersNotEnded.of(outcome.not_ended)
     except PsycheError as error:
         DaemonLog(folder.daemon_log).failure("daemon", error)
         return error.exit_code

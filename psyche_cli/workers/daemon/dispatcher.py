@@ -69,7 +69,7 @@ class Dispatcher:
         site, (run_id, worker_id) = self._site, key_of(worker)
         run = await site.book.read(lambda registry: registry.run(run_id))
         try:
-            engine = site.engines.of(run)
+            place = site.engines.of(run)
         except PsycheError as error:
             # The life cycle has no failed start before HANDSHAKE.
             await site.book.change(run_id, lambda registry: registry.start(run_id, worker_id, at=site.now()))
@@ -77,13 +77,13 @@ class Dispatcher:
             return
         started = await site.book.change(
             run_id,
-            lambda registry: registry.start(run_id, worker_id, at=site.now(), assign_slots=not engine.has_scheduler),
+            lambda registry: registry.start(run_id, worker_id, at=site.now(), assign_slots=not place.has_scheduler),
         )
         try:
             launch = await self._prepared(run, started)
-            handle = await asyncio.to_thread(engine.launch, launch)
+            handle = await place.call(lambda engine: engine.launch(launch))
         except (PsycheError, OSError) as error:
-            await asyncio.to_thread(_forget, engine, launch_name(started))
+            await place.call(lambda engine: _forget(engine, launch_name(started)))
             await self._fail(started, error)
             return
         await site.book.change(run_id, lambda registry: registry.set_handle(run_id, worker_id, handle))

@@ -11,6 +11,7 @@ from typing import Final
 from psyche_cli.errors import IllegalTransition, PsycheError, WorkerRunNotFound
 from psyche_cli.lifecycle.worker import CANCELLED, EXITED, LOST
 from psyche_cli.workers.daemon.housekeeping import write_results
+from psyche_cli.workers.daemon.place import Place
 from psyche_cli.workers.daemon.site import Key, Site, key_of, unsent_file
 from psyche_cli.workers.engines.engine import Condition, Engine, Exited, Lost, Running
 from psyche_cli.workers.registry.rows import Run, Worker
@@ -30,6 +31,7 @@ class Endings:
         self._ended = ended
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._recording: set[asyncio.Task[None]] = set()
+        self._problems: dict[Key, str] = {}
 
     @property
     def ending(self) -> frozenset[Key]:
@@ -45,10 +47,44 @@ class Endings:
             self._tasks[key] = task
             task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
-    async def wait(self) -> None:
+    def problem(self, worker: Worker, error: Exception | None) -> None:
+        """Note why a worker cannot be reached or ended now, and log it if that is new; None: it can."""
+        key = key_of(worker)
+        if error is None:
+            self._problems.pop(key, None)
+            return
+        text = error.message if isinstance(error, PsycheError) else type(error).__name__
+        if self._problems.get(key) != text:
+            self._problems[key] = text
+            self._site.log.failure(f"{worker.run_id} {worker.worker_id}", error)
+
+    async def not_ended_by(self, until: float) -> list[str]:
+        """Wait until all workers that are being ended have ended, at most until a time of the event loop's clock.
+
+        Returns those that have a process and were to end, each with the reason.
+        """
+        await self._wait(until)
+        rows = await self._site.book.read(
+            lambda registry: [(worker, registry.run(worker.run_id)) for worker in registry.running()]
+        )
+        found = [
+            f"{worker.run_id} {worker.worker_id} ({self._reason(key_of(worker))})"
+            for worker, run in rows
+            if run.cancel_requested_at is not None or key_of(worker) in self._tasks
+        ]
+        for task in (*self._tasks.values(), *self._recording):
+            task.cancel()
+        return found
+
+    async def _wait(self, until: float) -> None:
         """Wait until all workers that are being ended have ended."""
-        while waiting := [*self._tasks.values(), *self._recording]:
-            await asyncio.wait(waiting)
+        loop = asyncio.get_running_loop()
+        while (waiting := [*self._tasks.values(), *self._recording]) and (left := until - loop.time()) > 0:
+            await asyncio.wait(waiting, timeout=left)
+
+    def _reason(self, key: Key) -> str:
+        pid = self._site.book.pids.get(key)
+        return self._problems.get(key) or ("its process was not found" if pid is None else f"process {pid} still runs")
 
     async def record(self, worker: Worker, condition: Exited | Lost, event: str = "", reason: str = "") -> None:
         """Record the end of a worker, of which no process is left. ``event`` is why it was ended, if it was.
@@ -64,11 +100,12 @@ class Endings:
     async def _record(self, worker: Worker, condition: Exited | Lost, event: str, reason: str) -> None:
         site, (run_id, worker_id) = self._site, key_of(worker)
         run = await site.book.read(lambda registry: registry.run(run_id))
-        assert worker.handle is not None
-        engine = site.engines.of(run)
+        handle = worker.handle
+        assert handle is not None
+        place = site.engines.of(run)
         condition = without_proxy(condition)
         await self._collect_unsent(run, worker)
-        error_lines = await asyncio.to_thread(last_lines, engine, worker.handle)
+        error_lines = await place.call(lambda engine: last_lines(engine, handle))
         facts = ["group-gone"]
         code = exit_signal = None
         if isinstance(condition, Exited):
@@ -101,8 +138,9 @@ class Endings:
             site.log.line(f"{run_id} {worker_id}: {name}: {condition}")
             break
         await write_results(site, run_id)
-        await asyncio.to_thread(engine.forget, worker.handle)
+        await place.call(lambda engine: engine.forget(handle))
         site.book.pids.pop(key_of(worker), None)
+        self._problems.pop(key_of(worker), None)
         self._ended()
 
     async def _collect_unsent(self, run: Run, worker: Worker) -> None:
@@ -121,23 +159,23 @@ class Endings:
         site = self._site
         assert worker.handle is not None
         try:
-            engine = site.engines.of(run)
-            condition = await self._gone(engine, worker.handle, signal.SIGTERM, grace)
+            place = site.engines.of(run)
+            condition = await self._gone(place, worker.handle, signal.SIGTERM, grace)
             while isinstance(condition, Running):
-                condition = await self._gone(engine, worker.handle, signal.SIGKILL, 1.0)
+                condition = await self._gone(place, worker.handle, signal.SIGKILL, 1.0)
             await self.record(worker, condition, event, reason)
         except WorkerRunNotFound:
             pass
         except Exception as error:  # the monitor tries again
-            site.log.failure(f"{worker.run_id} {worker.worker_id}: ending", error)
+            self.problem(worker, error)
             await asyncio.sleep(1)
 
-    async def _gone(self, engine: Engine, handle: str, number: int, seconds: float) -> Condition:
+    async def _gone(self, place: Place, handle: str, number: int, seconds: float) -> Condition:
         """Send a signal, and return the condition once the worker has ended, at the latest after some seconds."""
-        await asyncio.to_thread(engine.signal, handle, number)
+        await place.call(lambda engine: engine.signal(handle, number))
         until = time.monotonic() + seconds
         while True:
-            condition = await asyncio.to_thread(engine.poll, handle)
+            condition = await place.call(lambda engine: engine.poll(handle))
             if not isinstance(condition, Running) or time.monotonic() >= until:
                 return condition
             await asyncio.sleep(min(_POLL_SECONDS, max(until - time.monotonic(), 0)))

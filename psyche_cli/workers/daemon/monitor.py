@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
-from psyche_cli.errors import EngineUnavailable, PsycheError
 from psyche_cli.lifecycle.worker import CANCELLED, LOST, NOT_HEARD, NOT_REGISTERED, NOT_STARTED
 from psyche_cli.workers.daemon.attention import Attention
 from psyche_cli.workers.daemon.dispatcher import Dispatcher
 from psyche_cli.workers.daemon.endings import Endings
 from psyche_cli.workers.daemon.housekeeping import limit_logs_of_running
-from psyche_cli.workers.daemon.site import Site, key_of, launch_name
+from psyche_cli.workers.daemon.place import Place
+from psyche_cli.workers.daemon.site import Site, engine_name, key_of, launch_name
 from psyche_cli.workers.daemon.waiting import wait_at_most
-from psyche_cli.workers.engines.engine import Condition, Engine, Running
+from psyche_cli.workers.engines.engine import Engine, Running
 from psyche_cli.workers.registry.limits import limits_of
 from psyche_cli.workers.registry.rows import Run, Worker
 
 POLL_SECONDS: Final = 0.25
 _PUBLISH_EVERY: Final = 4
 """Polls between two looks for what other processes have changed."""
+_LOOK_SECONDS: Final = 1.0
+"""How long a look waits for engines. Those that have not answered by then continue meanwhile."""
 _LIMIT_LOGS_EVERY: Final = 40
 """Polls between two looks at the sizes of logs."""
+
+
+class _Row(NamedTuple):
+    """A worker that has a process, as the registry knows it."""
+
+    worker: Worker
+    run: Run
+    is_late: bool
+    is_silent: bool
 
 
 class Monitor:
@@ -33,7 +44,7 @@ class Monitor:
         self._endings = endings
         self._wanted = asyncio.Event()
         self._attention = Attention(site.now())
-        self._unreachable: set[str] = set()
+        self._looks: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
         """Look at the workers now."""
@@ -41,6 +52,13 @@ class Monitor:
 
     async def run(self) -> None:
         """Follow the workers until cancelled."""
+        try:
+            await self._follow()
+        finally:
+            for task in self._looks.values():
+                task.cancel()
+
+    async def _follow(self) -> None:
         polls = 0
         while True:
             try:
@@ -66,27 +84,39 @@ class Monitor:
         now = self._site.now()
         rows = await self._site.book.read(
             lambda registry: [
-                (worker, registry.run(worker.run_id), worker in late, worker in silent)
+                _Row(worker, registry.run(worker.run_id), worker in late, worker in silent)
                 for late, silent in [(registry.late(now), registry.silent(now))]
                 for worker in registry.running()
             ]
         )
-        busy = self._dispatcher.launching | self._endings.ending
-        for worker, run, is_late, is_silent in rows:
-            if key_of(worker) not in busy:
-                try:
-                    await self._look_at(worker, run, is_late=is_late, is_silent=is_silent)
-                except PsycheError as error:
-                    self._site.log.failure(f"{worker.run_id} {worker.worker_id}", error)
+        of_engine: dict[str, list[_Row]] = {}
+        for row in rows:
+            of_engine.setdefault(engine_name(row.run.config), []).append(row)
+        for name in of_engine.keys() - self._looks.keys():
+            task = asyncio.create_task(self._look_at_all(of_engine[name]))
+            self._looks[name] = task
+            task.add_done_callback(lambda _, name=name: self._looks.pop(name))  # type: ignore[misc]
+        if self._looks:
+            # An engine that does not respond delays no other one.
+            await asyncio.wait(self._looks.values(), timeout=_LOOK_SECONDS)
 
-    async def _look_at(self, worker: Worker, run: Run, *, is_late: bool, is_silent: bool) -> None:
-        engine = self._site.engines.of(run)
-        if worker.handle is None:
-            await self._find(worker, run, engine)
+    async def _look_at_all(self, rows: list[_Row]) -> None:
+        for row in rows:
+            if key_of(row.worker) not in self._dispatcher.launching | self._endings.ending:
+                try:
+                    await self._look_at(row)
+                except Exception as error:  # the next look may succeed
+                    self._endings.problem(row.worker, error)
+                else:
+                    self._endings.problem(row.worker, None)
+
+    async def _look_at(self, row: _Row) -> None:
+        worker, run, is_late, is_silent = row
+        place, handle = self._site.engines.of(run), worker.handle
+        if handle is None:
+            await self._find(worker, run, place)
             return
-        condition = await self._poll(engine, worker.handle)
-        if condition is None:
-            return
+        condition = await place.call(lambda engine: engine.poll(handle))
         if not isinstance(condition, Running):
             await self._endings.record(worker, condition)
             return
@@ -105,23 +135,10 @@ class Monitor:
             reason = f"It gave no sign of life for {limits.silence:g} seconds."
             self._endings.begin(worker, run, NOT_HEARD, limits.grace, reason)
 
-    async def _poll(self, engine: Engine, handle: str) -> Condition | None:
-        """The condition of a worker; None while its engine cannot be reached."""
-        name = type(engine).__name__
-        try:
-            condition = await asyncio.to_thread(engine.poll, handle)
-        except EngineUnavailable as error:
-            if name not in self._unreachable:
-                self._unreachable.add(name)
-                self._site.log.failure("monitor", error)
-            return None
-        self._unreachable.discard(name)
-        return condition
-
-    async def _find(self, worker: Worker, run: Run, engine: Engine) -> None:
+    async def _find(self, worker: Worker, run: Run, place: Place) -> None:
         """Find the process of a worker whose launch was not recorded, because the daemon was killed meanwhile."""
         run_id, worker_id = key_of(worker)
-        handle = await asyncio.to_thread(engine.find, launch_name(worker))
+        handle = await place.call(lambda engine: engine.find(launch_name(worker)))
         if handle is not None:
             await self._site.book.change(run_id, lambda registry: registry.set_handle(run_id, worker_id, handle))
             return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple, TypeAlias
 
 from psyche_cli import __version__
 from psyche_cli.errors import DaemonError
@@ -19,6 +19,9 @@ from psyche_cli.workers.registry.submission import parse_submission
 from psyche_cli.workers.service import worker_pb2
 from psyche_cli.workers.service.contract import PROTOCOL_VERSION
 
+Stop: TypeAlias = Callable[[bool, float], Awaitable[list[str]]]
+"""Ends the daemon, after cancelling all runs or not, within some seconds. Returns the workers that have not ended."""
+
 
 class DaemonFacts(NamedTuple):
     """What the daemon says about itself."""
@@ -31,7 +34,12 @@ class OwnerCalls:
     """The calls that submit, cancel, follow and direct runs. ``stop`` ends the daemon."""
 
     def __init__(
-        self, site: Site, dispatcher: Dispatcher, monitor: Monitor, facts: DaemonFacts, stop: Callable[[bool], None]
+        self,
+        site: Site,
+        dispatcher: Dispatcher,
+        monitor: Monitor,
+        facts: DaemonFacts,
+        stop: Stop,
     ) -> None:
         self._site = site
         self._dispatcher = dispatcher
@@ -151,8 +159,7 @@ class OwnerCalls:
             raise DaemonError(
                 f"The worker daemon has {len(is_open)} open runs.", hint="Cancel them, or wait for their end."
             )
-        self._stop(request.cancel_runs)
-        return worker_pb2.StopDaemonResponse()
+        return worker_pb2.StopDaemonResponse(not_ended=await self._stop(request.cancel_runs, request.seconds))
 
     async def _direct(self, owner: OwnerLine, directions: AsyncIterator[worker_pb2.Direction]) -> None:
         async for direction in directions:

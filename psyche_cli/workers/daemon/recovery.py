@@ -9,11 +9,14 @@ from psyche_cli.errors import PsycheError
 from psyche_cli.lifecycle.worker import RESTARTED
 from psyche_cli.workers.daemon.endings import Endings
 from psyche_cli.workers.daemon.monitor import forget_strangers
-from psyche_cli.workers.daemon.site import Site, key_of, launch_name
-from psyche_cli.workers.engines.engine import Engine, Running
+from psyche_cli.workers.daemon.place import Place
+from psyche_cli.workers.daemon.site import Site, engine_name, key_of, launch_name
+from psyche_cli.workers.engines.engine import Running
 from psyche_cli.workers.registry.registry import Registry
 from psyche_cli.workers.registry.rows import Worker
 
+_ENGINE_SECONDS: Final = 10.0
+"""How long an engine may take to answer before the daemon accepts calls. The monitor continues with its workers."""
 _MOST_STARTS: Final = 3
 """A worker that was started this often before it registered is not started again."""
 
@@ -25,15 +28,24 @@ async def recover(site: Site, endings: Endings) -> int:
     """
     adopted = 0
     found = await site.book.read(lambda registry: registry.recover())
+    unreachable: set[str] = set()
     for worker in found.running:
+        run_id = worker.run_id
+        name = engine_name((await site.book.read(lambda registry: registry.run(run_id))).config)  # noqa: B023
+        if name in unreachable:
+            continue
         try:
-            adopted += await _recover(site, endings, worker)
+            adopted += await asyncio.wait_for(_recover(site, endings, worker), _ENGINE_SECONDS)
+        except asyncio.TimeoutError:
+            unreachable.add(name)
+            site.log.line(f"{name}: no answer within {_ENGINE_SECONDS:g} seconds; recovering its workers later")
         except PsycheError as error:  # the monitor continues with it
             site.log.failure(f"{worker.run_id} {worker.worker_id}: recovery", error)
-    for engine in site.engines.all():
+    for name, place in site.engines.all():
         known = frozenset(map(launch_name, await site.book.read(lambda registry: registry.running())))
-        for name in await asyncio.to_thread(forget_strangers, engine, known):
-            site.log.line(f"{name}: killed, because no run has this worker")
+        if name not in unreachable:
+            for stranger in await place.call(lambda engine: forget_strangers(engine, known)):  # noqa: B023
+                site.log.line(f"{stranger}: killed, because no run has this worker")
     if found.freed:
         site.log.line(f"freed the GPU slots {', '.join(map(str, found.freed))}")
     return adopted
@@ -43,15 +55,15 @@ async def _recover(site: Site, endings: Endings, worker: Worker) -> bool:
     """Continue with a worker. Returns whether it is adopted."""
     run_id, worker_id = key_of(worker)
     run = await site.book.read(lambda registry: registry.run(run_id))
-    engine = site.engines.of(run)
-    handle = worker.handle or await asyncio.to_thread(engine.find, launch_name(worker))
-    condition = None if handle is None else await asyncio.to_thread(engine.poll, handle)
+    place = site.engines.of(run)
+    handle = worker.handle or await place.call(lambda engine: engine.find(launch_name(worker)))
+    condition = None if handle is None else await place.call(lambda engine: engine.poll(handle))
     if isinstance(condition, Running):
         assert handle is not None
         await _adopt(site, worker, handle)
         return True
     if run.cancel_requested_at is None and worker.state == "HANDSHAKE" and worker.starts < _MOST_STARTS:
-        await _start_again(site, engine, worker, handle)
+        await _start_again(site, place, worker, handle)
     elif condition is not None and handle is not None:
         await site.book.change(run_id, lambda registry: registry.set_handle(run_id, worker_id, handle))
         await endings.record(worker._replace(handle=handle), condition)
@@ -71,10 +83,10 @@ async def _adopt(site: Site, worker: Worker, handle: str) -> None:
     site.log.line(f"{run_id} {worker_id}: adopted")
 
 
-async def _start_again(site: Site, engine: Engine, worker: Worker, handle: str | None) -> None:
+async def _start_again(site: Site, place: Place, worker: Worker, handle: str | None) -> None:
     run_id, worker_id = key_of(worker)
     if handle is not None:
-        await asyncio.to_thread(engine.forget, handle)
+        await place.call(lambda engine: engine.forget(handle))
     await site.book.change(
         run_id, lambda registry: registry.transition(run_id, worker_id, RESTARTED, ("group-gone",), at=site.now())
     )

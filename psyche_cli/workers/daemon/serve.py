@@ -20,7 +20,7 @@ from psyche_cli.workers.daemon.dispatcher import Dispatcher
 from psyche_cli.workers.daemon.endings import Endings
 from psyche_cli.workers.daemon.guard import Guard
 from psyche_cli.workers.daemon.monitor import Monitor
-from psyche_cli.workers.daemon.owner_calls import DaemonFacts, OwnerCalls
+from psyche_cli.workers.daemon.owner_calls import DaemonFacts, OwnerCalls, Stop
 from psyche_cli.workers.daemon.recovery import recover
 from psyche_cli.workers.daemon.signs_of_life import SignsOfLife
 from psyche_cli.workers.daemon.singleton import Singleton
@@ -36,6 +36,9 @@ from psyche_cli.workers.telemetry.ingest import Ingest
 
 IDLE_SECONDS: Final = 60.0
 """After how long a daemon that was started on demand ends, when it has no open run and no client."""
+ENDINGS_SECONDS: Final = 60.0
+"""How long workers may take to end when the daemon stops, unless the call that stops it says otherwise."""
+_MOST_STOP_SECONDS: Final = 86_400.0
 _STOP_SECONDS: Final = 0.2
 _LOOK_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.1
@@ -64,9 +67,13 @@ class Ready(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How the daemon ended. ``left`` is the number of workers that continue to run."""
+    """How the daemon ended. ``left`` is the number of workers that continue to run.
+
+    ``not_ended`` are those among them that were to end and have not in time, each with the reason.
+    """
 
     left: int
+    not_ended: tuple[str, ...] = ()
 
 
 class _Service(OwnerCalls, WorkerCalls, TelemetryCalls, worker_pb2_grpc.WorkerServiceServicer):
@@ -79,7 +86,7 @@ class _Service(OwnerCalls, WorkerCalls, TelemetryCalls, worker_pb2_grpc.WorkerSe
         dispatcher: Dispatcher,
         monitor: Monitor,
         facts: DaemonFacts,
-        stop: Callable[[bool], None],
+        stop: Stop,
     ) -> None:
         OwnerCalls.__init__(self, site, dispatcher, monitor, facts, stop)
         WorkerCalls.__init__(self, site, signs)
@@ -138,10 +145,12 @@ async def _serve(options: DaemonOptions, singleton: Singleton, ready: Callable[[
         adopted = await recover(site, daemon.endings)
         await server.start()
         ready(Ready(singleton.publish(address), adopted))
-        left = await daemon.run()
+        outcome = await daemon.run()
         await server.stop(_STOP_SECONDS)
-        log.line(f"daemon {os.getpid()} ends; {left} workers continue")
-        return Outcome(left)
+        log.line(f"daemon {os.getpid()} ends; {outcome.left} workers continue")
+        for worker in outcome.not_ended:
+            log.line(f"not ended: {worker}")
+        return outcome
     finally:
         await asyncio.to_thread(ingest.close)
         book.close()
@@ -158,6 +167,8 @@ class _Daemon:
         self._site = site
         self._options = options
         self._cancel_runs = False
+        self._seconds = ENDINGS_SECONDS
+        self._outcome: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         self._dispatcher = Dispatcher(site)
         self.endings = Endings(site, self._dispatcher.wake)
         self._monitor = Monitor(site, self._dispatcher, self.endings)
@@ -166,32 +177,40 @@ class _Daemon:
         self.service = _Service(site, signs, self._dispatcher, self._monitor, facts, self._stop)
         site.book.listeners += [site.control.run_changed, signs.run_changed]
 
-    async def run(self) -> int:
-        """Supervise workers until the daemon is stopped. Returns the number of workers that continue."""
+    async def run(self) -> Outcome:
+        """Supervise workers until the daemon is stopped."""
+        loop = asyncio.get_running_loop()
         loops = [asyncio.create_task(part.run()) for part in (self._dispatcher, self._monitor)]
         if self._options.on_demand:
             loops.append(asyncio.create_task(self._end_when_idle()))
+        until = loop.time()
         try:
             await self.stopping.wait()
+            until = loop.time() + self._seconds
             self._dispatcher.accepts = False
             if self._cancel_runs:
-                await self._cancel_all()
+                await self._cancel_all(until)
         finally:
             for task in loops:
                 task.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
-            await self.endings.wait()
-        return len(await self._site.book.read(lambda registry: registry.running()))
+            not_ended = await self.endings.not_ended_by(until)
+            self._outcome.set_result(not_ended)
+        return Outcome(len(await self._site.book.read(lambda registry: registry.running())), tuple(not_ended))
 
-    def _stop(self, cancel_runs: bool) -> None:
+    async def _stop(self, cancel_runs: bool, seconds: float) -> list[str]:
         self._cancel_runs = self._cancel_runs or cancel_runs
+        self._seconds = min(max(seconds, 0), _MOST_STOP_SECONDS) or ENDINGS_SECONDS
         self.stopping.set()
+        return await asyncio.shield(self._outcome)
 
-    async def _cancel_all(self) -> None:
-        book = self._site.book
-        while is_open := await book.read(lambda registry: registry.open_run_ids()):
+    async def _cancel_all(self, until: float) -> None:
+        """Cancel all runs, and wait until they have ended, until a time of the event loop's clock."""
+        book, loop = self._site.book, asyncio.get_running_loop()
+        while loop.time() < until and (is_open := await book.read(lambda registry: registry.open_run_ids())):
             for run_id in is_open:
-                await book.change(run_id, lambda registry: registry.cancel(run_id, at=self._site.now()))  # noqa: B023
+                if (await book.read(lambda registry: registry.run(run_id))).cancel_requested_at is None:  # noqa: B023
+                    await book.change(run_id, lambda registry: registry.cancel(run_id, at=self._site.now()))  # noqa: B023
             self._monitor.wake()
             await asyncio.sleep(_PAUSE_SECONDS)
 

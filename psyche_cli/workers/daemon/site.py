@@ -12,7 +12,7 @@ from psyche_cli.errors import EngineUnavailable
 from psyche_cli.workers.daemon.book import Book
 from psyche_cli.workers.daemon.control import Control
 from psyche_cli.workers.daemon.daemon_log import DaemonLog
-from psyche_cli.workers.engines.engine import Engine
+from psyche_cli.workers.daemon.place import Place
 from psyche_cli.workers.engines.local import LocalEngine
 from psyche_cli.workers.engines.names import LOCAL, ray_address
 from psyche_cli.workers.engines.ray_engine import RayEngine
@@ -29,9 +29,9 @@ class Engines:
 
     def __init__(self, folder: WorkersFolder) -> None:
         self._folder = folder.path / "engine"
-        self._open: dict[str, Engine] = {LOCAL: LocalEngine(self._folder)}
+        self._open: dict[str, Place] = {LOCAL: Place(LocalEngine(self._folder))}
 
-    def of(self, run: Run) -> Engine:
+    def of(self, run: Run) -> Place:
         """The engine of a run. Raises EngineUnavailable."""
         name = engine_name(run.config)
         if name not in self._open:
@@ -39,16 +39,16 @@ class Engines:
             if address is None:
                 raise EngineUnavailable(f"There is no engine with the name {name!r}.", engine=name)
             folder = self._folder.with_name(f"engine-ray-{address.replace(':', '-')}")
-            self._open[name] = RayEngine(folder, address)
+            self._open[name] = Place(RayEngine(folder, address))
         return self._open[name]
 
     def names(self) -> list[str]:
         """The names of the engines that were opened."""
         return list(self._open)
 
-    def all(self) -> list[Engine]:
-        """The engines that were opened."""
-        return list(self._open.values())
+    def all(self) -> list[tuple[str, Place]]:
+        """The engines that were opened, with their names."""
+        return list(self._open.items())
 
     def close(self) -> None:
         """Close them. Their workers continue."""

@@ -49,8 +49,8 @@ def run_message(
         workers=[
             worker_message(
                 worker,
-                connected=(worker.run_id, worker.worker_id) in connected,
-                pid=pids.get((worker.run_id, worker.worker_id), 0),
+                connected=worker.finished_at is None and (worker.run_id, worker.worker_id) in connected,
+                pid=0 if worker.finished_at is not None else pids.get((worker.run_id, worker.worker_id), 0),
                 most_error_bytes=_MOST_ERROR_BYTES // len(workers),
             )
             for worker in workers

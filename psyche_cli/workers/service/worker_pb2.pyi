@@ -445,19 +445,23 @@ class StopDaemonRequest(_message.Message):
 
     CANCEL_RUNS_FIELD_NUMBER: _builtins.int
     LEAVE_WORKERS_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
     cancel_runs: _builtins.bool
     """Cancel the open runs first. Otherwise the daemon refuses to stop while a run is open, unless leave_workers is set."""
     leave_workers: _builtins.bool
     """Leave the workers running. The next daemon adopts them."""
+    seconds: _builtins.float
+    """How long workers may take to end; 0: 60. The answer comes when they have ended, or after this time."""
     def __init__(
         self,
         *,
         cancel_runs: _builtins.bool = ...,
         leave_workers: _builtins.bool = ...,
+        seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_runs", b"cancel_runs", "leave_workers", b"leave_workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_runs", b"cancel_runs", "leave_workers", b"leave_workers", "seconds", b"seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -467,12 +471,19 @@ Global___StopDaemonRequest: _TypeAlias = StopDaemonRequest  # noqa: Y015
 class StopDaemonResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    NOT_ENDED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def not_ended(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The workers that were to end and have not, each with the reason. The next daemon continues to end them."""
+
     def __init__(
         self,
+        *,
+        not_ended: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_ended", b"not_ended"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
