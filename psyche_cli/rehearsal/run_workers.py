@@ -9,6 +9,7 @@ from psyche_cli.errors import RehearsalError
 from psyche_cli.rehearsal.scheduler import TurnReport
 from psyche_cli.rehearsal.settings import Settings, name_of, number_of
 from psyche_cli.workers.service.contract import TurnKind
+from psyche_cli.workers.telemetry.events import Kind
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Clock
@@ -118,18 +119,18 @@ class RunWorkers:
     def telemetry(self) -> list[RoundTelemetry]:
         """All telemetry of the workers so far, in the order in which the daemon received it."""
         return [
-            RoundTelemetry(number_of(step.worker_id), step.step, dict(step.values), dict(step.texts))
+            RoundTelemetry(number_of(step.worker), found.number, found.values, found.texts)
             for delivery in self._client.steps(self.run_id)
-            for step in delivery.steps
+            for step, found in ((step, step.read()) for step in delivery.events)
         ]
 
     def evaluations(self) -> dict[int, float]:
         """The loss on the held-out text after each epoch, as most members have found it."""
         found: dict[int, list[float]] = {}
         for delivery in self._client.episodes(self.run_id):
-            for one in delivery.episodes:
-                if not one.run_completed and "eval_loss" in one.values:
-                    found.setdefault(one.episode, []).append(round(one.values["eval_loss"], 6))
+            for kind, number, values, _ in (event.read() for event in delivery.events):
+                if kind is Kind.EPISODE and "eval_loss" in values:
+                    found.setdefault(number, []).append(round(values["eval_loss"], 6))
         return {epoch: max(sorted(set(losses)), key=losses.count) for epoch, losses in sorted(found.items())}
 
     def await_end(self, seconds: float) -> worker_pb2.Run | None:

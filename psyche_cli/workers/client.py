@@ -28,6 +28,7 @@ from psyche_cli.errors import (
     InvalidSubmission,
     PsycheError,
     RegistryError,
+    TelemetryError,
     WorkerRunNotFound,
     WorkersNotEnded,
 )
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from psyche_cli.workers.director import Director
     from psyche_cli.workers.service import worker_pb2
     from psyche_cli.workers.service.worker_pb2_grpc import WorkerServiceStub
+    from psyche_cli.workers.telemetry.events import Delivery
 
 _Answer = TypeVar("_Answer")
 
@@ -98,6 +100,14 @@ class DaemonClient:
         found = read_daemon_file(self._folder.daemon_pid)
         if found is None or not found.is_alive:
             found = self._started()
+        if found.protocol != contract.PROTOCOL_VERSION:
+            raise DaemonUnavailable(
+                f"The worker daemon that runs has protocol version {found.protocol}, and this psyche-cli "
+                f"{contract.PROTOCOL_VERSION}.",
+                hint=f"Use the psyche-cli that started it, or end it (process {found.pid}) once its runs have ended.",
+                address=found.address,
+                log=str(self._folder.daemon_log),
+            )
         if found != self._known:
             self.close()
             contract.require_grpc()
@@ -215,17 +225,15 @@ class DaemonClient:
                     raise
                 raise DaemonError(f"The run {run_id} has not ended in time.", reason=_DEADLINE) from None
 
-    def steps(self, run_id: str, since_seq: int = 0, *, follow: bool = False) -> Iterator[worker_pb2.StepDelivery]:
+    def steps(self, run_id: str, since_seq: int = 0, *, follow: bool = False) -> Iterator[Delivery]:
         """The steps of a run after ``since_seq``; with ``follow``, until the run has ended."""
         request = self._listen_request(run_id, since_seq, follow)
-        return self._stream(lambda stub, options: stub.StreamRunSteps(iter((request,)), **options))
+        return self._deliveries(lambda stub, options: stub.StreamRunSteps(iter((request,)), **options))
 
-    def episodes(
-        self, run_id: str, since_seq: int = 0, *, follow: bool = False
-    ) -> Iterator[worker_pb2.EpisodeDelivery]:
+    def episodes(self, run_id: str, since_seq: int = 0, *, follow: bool = False) -> Iterator[Delivery]:
         """The episodes of a run after ``since_seq``; with ``follow``, until the run has ended."""
         request = self._listen_request(run_id, since_seq, follow)
-        return self._stream(lambda stub, options: stub.StreamRunEpisodes(iter((request,)), **options))
+        return self._deliveries(lambda stub, options: stub.StreamRunEpisodes(iter((request,)), **options))
 
     def direct(self) -> Director:
         """Control workers, and receive their reports."""
@@ -282,6 +290,13 @@ class DaemonClient:
             finally:
                 if answers is not None:
                     answers.cancel()
+
+    def _deliveries(
+        self, call: Callable[[WorkerServiceStub, dict[str, Any]], Iterator[worker_pb2.EventDelivery]]
+    ) -> Iterator[Delivery]:
+        from psyche_cli.workers.telemetry.wire import delivery_of
+
+        return map(delivery_of, self._stream(call))
 
     def _prepare_again(self, error: grpc.RpcError | ValueError, until: float) -> None:
         """Connect to the next daemon after a call that failed. Raises the error if that is of no use."""
@@ -357,5 +372,5 @@ def _private(path: str, flags: int) -> int:
 
 _DEADLINE: Final = "deadline_exceeded"
 _KINDS: Final[dict[str, type[PsycheError]]] = {
-    kind.code_of_class(): kind for kind in (InvalidSubmission, WorkerRunNotFound, RegistryError)
+    kind.code_of_class(): kind for kind in (InvalidSubmission, WorkerRunNotFound, RegistryError, TelemetryError)
 }

@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psyche_cli.workers.engines.holder import process_start
+from psyche_cli.workers.service.contract import PROTOCOL_VERSION
 
 
 class DaemonFile(NamedTuple):
-    """The content of daemon.pid: the process, when it was started, and its address as a gRPC target."""
+    """The content of daemon.pid: the process, when it was started, and its address as a gRPC target.
+
+    ``protocol`` is the version of its service.
+    """
 
     pid: int
     started: str
     address: str
+    protocol: int = PROTOCOL_VERSION
 
     @property
     def is_alive(self) -> bool:
@@ -27,7 +32,8 @@ def read_daemon_file(path: Path) -> DaemonFile | None:
     """The content of daemon.pid; None if there is none, or it is incomplete."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         content = json.loads(path.read_text(encoding="utf-8"))
-        return DaemonFile(int(content["pid"]), str(content["started"]), str(content["address"]))
+        protocol = int(content.get("protocol", 1))  # version 1 did not write it
+        return DaemonFile(int(content["pid"]), str(content["started"]), str(content["address"]), protocol)
     return None
 
 

@@ -92,7 +92,7 @@ def _measure(daemon: DaemonClient, program: Path, table: Table) -> None:
     used = {pid: seconds - before.get(pid, 0) for pid, seconds in latest.items()}
     reader.join()
     wanted = WORKERS * SECONDS * STEPS_PER_SECOND
-    accepted = sum(len(one.steps) for one in daemon.steps(run_id))
+    accepted = sum(len(one.events) for one in daemon.steps(run_id))
     table.figure("accepted by the daemon", accepted / (reader.last_at - start), "steps/s", "target: 10,000")
     table.figure("CPU of the daemon", used.pop(first) * 1e6 / accepted, "us/step", "with both listeners")
     table.figure("CPU of proxies and workers", sum(used.values()) * 1e6 / accepted, "us/step", "after their start")
@@ -119,7 +119,7 @@ class _Reader(threading.Thread):
 
     def run(self) -> None:
         for delivery in self._deliveries:
-            self.received += len(delivery.steps)
+            self.received += len(delivery.events)
             self.lost += delivery.lost
             self.last_at = time.time()
 
@@ -152,7 +152,7 @@ class _Stalled:
 
     def _read(self) -> None:
         for delivery in self._deliveries:
-            self._received += len(delivery.steps)
+            self._received += len(delivery.lines)
             self._lost += delivery.lost
             if self._ended:
                 self._credits.release()

@@ -94,16 +94,13 @@ def telemetry_of(state_folder: Path, run: str) -> Telemetry:
     """What is in the database of telemetry."""
     rounds: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
     evaluations: dict[int, list[float]] = defaultdict(list)
-    query = (
-        "SELECT worker, kind, number, fields FROM events JOIN sources ON sources.key = events.source "
-        "WHERE run = ? ORDER BY seq"
-    )
-    for worker, kind, number, fields in _rows(WorkersFolder.of_state(state_folder).telemetry, query, run):
-        values = json.loads(fields)
-        if kind == "step":
-            rounds[number][_number(worker)] = values
-        elif kind == "episode" and "eval_loss" in values:
-            evaluations[number].append(round(values["eval_loss"], 6))
+    query = "SELECT worker, line FROM events WHERE run = ? ORDER BY stream, seq"
+    for worker, line in _rows(WorkersFolder.of_state(state_folder).telemetry, query, run):
+        values = json.loads(line)
+        if values["type"] == "step":
+            rounds[values["step"]][_number(worker)] = values
+        elif values["type"] == "episode" and "eval_loss" in values:
+            evaluations[values["episode"]].append(round(values["eval_loss"], 6))
     return Telemetry(rounds, evaluations)
 
 

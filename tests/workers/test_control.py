@@ -23,7 +23,7 @@ def reports(director: Director, number: int) -> list[tuple[str, worker_pb2.Repor
 
 
 def last_step(client: DaemonClient, run_id: str) -> int:
-    steps = [step.step for delivery in client.steps(run_id) for step in delivery.steps]
+    steps = [step.read().number for delivery in client.steps(run_id) for step in delivery.events]
     return steps[-1] if steps else -1
 
 
@@ -60,7 +60,7 @@ def test_turns_survive_a_daemon_that_is_killed(tmp_path: Path) -> None:
             while (turn := reports(director, 1)[0][1].turn) != number:
                 assert turn == number - 1
         wait_until(lambda: last_step(client, run.run_id) == 3)
-        steps = [step.step for delivery in client.steps(run.run_id) for step in delivery.steps]
+        steps = [step.read().number for delivery in client.steps(run.run_id) for step in delivery.events]
         assert steps == [1, 2, 3]  # each turn was made once
         client.cancel(run.run_id)
         client.wait_for_end(run.run_id)

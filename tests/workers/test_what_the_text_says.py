@@ -137,9 +137,9 @@ def test_an_exit_with_zero_is_terminated(one: Daemon) -> None:
     with one.client() as client:
         run = client.submit(configuration({"steps": 3})).run
         assert client.wait_for_end(run.run_id).status == "TERMINATED"
-        steps = [step for delivery in client.steps(run.run_id) for step in delivery.steps]
+        steps = [step for delivery in client.steps(run.run_id) for step in delivery.events]
     assert one.history(run.run_id) == ["INIT", "HANDSHAKE", "READY", "EXECUTING", "TERMINATED"]
-    assert [(step.seq, step.step) for step in steps] == [(1, 0), (2, 1), (3, 2)]
+    assert [(step.seq, step.read().number) for step in steps] == [(1, 0), (2, 1), (3, 2)]
 
 
 def test_the_hand_shake_has_a_time_limit(one: Daemon, tmp_path: Path) -> None:
@@ -162,10 +162,10 @@ def test_a_run_has_many_workers(one: Daemon, tmp_path: Path) -> None:
     with one.client() as client:
         run = client.submit(listed).run
         ended = client.wait_for_end(run.run_id)
-        steps = [step for delivery in client.steps(run.run_id) for step in delivery.steps]
+        steps = [step for delivery in client.steps(run.run_id) for step in delivery.events]
     assert ended.status == "FAULTED"
     assert [worker.state for worker in ended.workers] == ["TERMINATED", "FAULTED", "TERMINATED"]
-    assert sorted(step.worker_id for step in steps) == ["w0", "w0", "w1", "w1", "w2", "w2"]
+    assert sorted(step.worker for step in steps) == ["w0", "w0", "w1", "w1", "w2", "w2"]
     assert [step.seq for step in steps] == [1, 2, 3, 4, 5, 6]
     slots = [noted(tmp_path / f"note{number}")["gpus"] for number in range(3)]
     assert {"0", "1"} <= {*slots}
@@ -184,8 +184,8 @@ CALLS = (
     ("StreamRunEpisodes", worker_pb2.ListenRequest(), "both"),
     ("DirectWorkers", worker_pb2.Direction(), "both"),
     ("ControlStream", worker_pb2.WorkerMessage(), "both"),
-    ("PublishRunSteps", worker_pb2.RunSteps(source="x", number=1), "up"),
-    ("PublishRunEpisodes", worker_pb2.RunEpisodes(source="x", number=1), "up"),
+    ("PublishRunSteps", worker_pb2.EventBatch(source="x", number=1), "up"),
+    ("PublishRunEpisodes", worker_pb2.EventBatch(source="x", number=1), "up"),
 )
 
 
@@ -247,4 +247,4 @@ def test_sequence_numbers_go_on_after_a_restart(tmp_path: Path) -> None:
 
 def _steps(running: Daemon, run_id: str) -> list[tuple[int, int]]:
     with running.client() as client:
-        return [(step.seq, step.step) for delivery in client.steps(run_id) for step in delivery.steps]
+        return [(step.seq, step.read().number) for delivery in client.steps(run_id) for step in delivery.events]

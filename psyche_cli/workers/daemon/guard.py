@@ -17,6 +17,7 @@ from psyche_cli.errors import (
     InvalidSubmission,
     PsycheError,
     SlotsNotFree,
+    TelemetryError,
     WorkerRunNotFound,
 )
 from psyche_cli.workers.daemon.daemon_log import DaemonLog
@@ -42,6 +43,7 @@ _STATUS: Final[dict[type[PsycheError], grpc.StatusCode]] = {
     IllegalTransition: grpc.StatusCode.FAILED_PRECONDITION,
     SlotsNotFree: grpc.StatusCode.RESOURCE_EXHAUSTED,
     DaemonError: grpc.StatusCode.FAILED_PRECONDITION,
+    TelemetryError: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 Check = Callable[[str, str, Kind, str], Awaitable[bool]]
@@ -125,6 +127,12 @@ class Guard(aio.ServerInterceptor):
             allowed = await self._check(*ids, kind, token)
         if not allowed:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "The token of this call is missing or not valid.")
+        version = metadata.get(contract.PROTOCOL, "1")
+        if version != str(contract.PROTOCOL_VERSION):
+            raise DaemonError(
+                f"The caller has protocol version {version[:8]}, and the worker daemon {contract.PROTOCOL_VERSION}.",
+                hint="Use the psyche-cli that started the daemon, or end the daemon once its runs have ended.",
+            )
 
     @contextlib.asynccontextmanager
     async def _errors(self, method: str, context: Any) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from psyche_cli.errors import TelemetryError
 from psyche_cli.workers.daemon.site import Site
 from psyche_cli.workers.storage.analytics import write_analytics
 from psyche_cli.workers.storage.logs import limit_logs
@@ -24,8 +25,12 @@ async def write_results(site: Site, run_id: str) -> None:
     run, workers = await site.book.read(lambda registry: (registry.run(run_id), registry.workers(run_id)))
     if run.finished_at is None:
         return
-    totals = await asyncio.to_thread(site.ingest.totals, run_id)
-    telemetry = {worker_id: one._asdict() for worker_id, one in totals.items()}
+    telemetry: dict[str, dict[str, int]] = {}
+    try:
+        totals = await asyncio.to_thread(site.ingest.totals, run_id)
+        telemetry = {worker_id: one._asdict() for worker_id, one in totals.items()}
+    except TelemetryError as error:
+        site.log.failure(f"{run_id}: numbers of telemetry events", error)
     try:
         await asyncio.to_thread(write_analytics, site.folder, run, workers, telemetry)
     except OSError as error:

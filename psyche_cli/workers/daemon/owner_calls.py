@@ -150,6 +150,7 @@ class OwnerCalls:
             gpu_slots_told=gpus.told,
             free_gpu_slots=gpus.free,
             engine=", ".join(self._site.engines.names()),
+            telemetry=worker_pb2.Telemetry(**self._site.ingest.health()._asdict()),
         )
 
     async def StopDaemon(self, request: worker_pb2.StopDaemonRequest, context: Any) -> worker_pb2.StopDaemonResponse:  # noqa: ARG002

@@ -11,13 +11,15 @@ from psyche_cli.extras import install_hint
 TurnKind: TypeAlias = Literal["act", "work"]
 """What a worker does in a turn: look at its run and do what is due, or compute."""
 
-PROTOCOL_VERSION: Final = 1
-"""The version of the service. The daemon accepts workers of this version only."""
+PROTOCOL_VERSION: Final = 2
+"""The version of the service. The daemon accepts calls of this version only."""
 
 TOKEN: Final = "authorization"
 """The metadata with the token of a call."""
 RUN_ID: Final = "run-id"
 WORKER_ID: Final = "worker-id"
+PROTOCOL: Final = "psyche-protocol"
+"""The metadata with the version of the caller. Version 1 did not send it."""
 ERROR: Final = "psyche-error"
 """The trailing metadata of a failed call: the code of the error."""
 HINT: Final = "psyche-hint-bin"
@@ -72,4 +74,4 @@ def require_grpc() -> None:
 def call_metadata(token: str, run_id: str = "", worker_id: str = "") -> tuple[tuple[str, str], ...]:
     """The metadata of a call with a token; those of workers and proxies have both ids."""
     ids = ((RUN_ID, run_id), (WORKER_ID, worker_id)) if run_id else ()
-    return ((TOKEN, token), *ids)
+    return ((TOKEN, token), (PROTOCOL, str(PROTOCOL_VERSION)), *ids)

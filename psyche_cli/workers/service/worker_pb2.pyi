@@ -5,7 +5,8 @@ The service of the daemon that supervises workers.
 
 Every call carries a token in the metadata "authorization". The owner's calls carry the token in the file daemon.token
 of the state folder. RegisterWorker carries the launch token of the worker, later calls of the worker its session
-token, and those of its proxy its publish token; these also carry the metadata "run-id" and "worker-id".
+token, and those of its proxy its publish token; these also carry the metadata "run-id" and "worker-id". Every call
+carries the version of this file in the metadata "psyche-protocol". A daemon of another version refuses it.
 
 A failed call has a message for people as its details, and the code of the error (docs/errors.md) in the trailing
 metadata "psyche-error". Times are Unix time in seconds, unless the name says otherwise. A time of 0 has not happened.
@@ -399,6 +400,7 @@ class GetHealthResponse(_message.Message):
     FREE_GPU_SLOTS_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     GPU_SLOTS_TOLD_FIELD_NUMBER: _builtins.int
+    TELEMETRY_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     version: _builtins.str
     protocol_version: _builtins.int
@@ -414,6 +416,8 @@ class GetHealthResponse(_message.Message):
     engine: _builtins.str
     gpu_slots_told: _builtins.bool
     """Whether the number of GPU slots was given, now or to an earlier daemon. Otherwise it is that of the machine's GPUs."""
+    @_builtins.property
+    def telemetry(self) -> Global___Telemetry: ...
     def __init__(
         self,
         *,
@@ -430,14 +434,55 @@ class GetHealthResponse(_message.Message):
         free_gpu_slots: _builtins.int = ...,
         engine: _builtins.str = ...,
         gpu_slots_told: _builtins.bool = ...,
+        telemetry: Global___Telemetry | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["telemetry", b"telemetry"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "engine", b"engine", "free_gpu_slots", b"free_gpu_slots", "gpu_slots", b"gpu_slots", "gpu_slots_told", b"gpu_slots_told", "now", b"now", "on_demand", b"on_demand", "open_runs", b"open_runs", "pid", b"pid", "protocol_version", b"protocol_version", "running_workers", b"running_workers", "started_at", b"started_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "engine", b"engine", "free_gpu_slots", b"free_gpu_slots", "gpu_slots", b"gpu_slots", "gpu_slots_told", b"gpu_slots_told", "now", b"now", "on_demand", b"on_demand", "open_runs", b"open_runs", "pid", b"pid", "protocol_version", b"protocol_version", "running_workers", b"running_workers", "started_at", b"started_at", "telemetry", b"telemetry", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetHealthResponse: _TypeAlias = GetHealthResponse  # noqa: Y015
+
+@_typing.final
+class Telemetry(_message.Message):
+    """The state of the database of telemetry."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITING_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
+    UNSTORED_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    waiting: _builtins.int
+    """Events that wait to be written."""
+    stored: _builtins.int
+    """Events stored since the daemon was started."""
+    unstored: _builtins.int
+    """Events that workers have sent, but that could not be stored: the disk is full, or the file is damaged. Their proxies
+    keep them and send them again, and drop the oldest if too many wait.
+    """
+    failures: _builtins.int
+    """Transactions that failed since the daemon was started."""
+    problem: _builtins.str
+    """Why the latest transaction failed; empty if it succeeded."""
+    def __init__(
+        self,
+        *,
+        waiting: _builtins.int = ...,
+        stored: _builtins.int = ...,
+        unstored: _builtins.int = ...,
+        failures: _builtins.int = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failures", b"failures", "problem", b"problem", "stored", b"stored", "unstored", b"unstored", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Telemetry: _TypeAlias = Telemetry  # noqa: Y015
 
 @_typing.final
 class StopDaemonRequest(_message.Message):
@@ -914,205 +959,10 @@ class WorkerNews(_message.Message):
 Global___WorkerNews: _TypeAlias = WorkerNews  # noqa: Y015
 
 @_typing.final
-class RunStep(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    @_typing.final
-    class ValuesEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.float
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.float = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    @_typing.final
-    class TextsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    RUN_ID_FIELD_NUMBER: _builtins.int
-    WORKER_ID_FIELD_NUMBER: _builtins.int
-    STEP_FIELD_NUMBER: _builtins.int
-    SEQ_FIELD_NUMBER: _builtins.int
-    TIME_UNIX_NANOS_FIELD_NUMBER: _builtins.int
-    VALUES_FIELD_NUMBER: _builtins.int
-    TEXTS_FIELD_NUMBER: _builtins.int
-    run_id: _builtins.str
-    worker_id: _builtins.str
-    step: _builtins.int
-    """As the worker counts."""
-    seq: _builtins.int
-    """1, 2, ... per run, assigned by the daemon; also across restarts."""
-    time_unix_nanos: _builtins.int
-    @_builtins.property
-    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]: ...
-    @_builtins.property
-    def texts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
-    def __init__(
-        self,
-        *,
-        run_id: _builtins.str = ...,
-        worker_id: _builtins.str = ...,
-        step: _builtins.int = ...,
-        seq: _builtins.int = ...,
-        time_unix_nanos: _builtins.int = ...,
-        values: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
-        texts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id", "seq", b"seq", "step", b"step", "texts", b"texts", "time_unix_nanos", b"time_unix_nanos", "values", b"values", "worker_id", b"worker_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RunStep: _TypeAlias = RunStep  # noqa: Y015
-
-@_typing.final
-class RunEpisode(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    @_typing.final
-    class ValuesEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.float
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.float = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    @_typing.final
-    class TextsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-    RUN_ID_FIELD_NUMBER: _builtins.int
-    WORKER_ID_FIELD_NUMBER: _builtins.int
-    EPISODE_FIELD_NUMBER: _builtins.int
-    SEQ_FIELD_NUMBER: _builtins.int
-    TIME_UNIX_NANOS_FIELD_NUMBER: _builtins.int
-    VALUES_FIELD_NUMBER: _builtins.int
-    TEXTS_FIELD_NUMBER: _builtins.int
-    RUN_COMPLETED_FIELD_NUMBER: _builtins.int
-    run_id: _builtins.str
-    worker_id: _builtins.str
-    episode: _builtins.int
-    seq: _builtins.int
-    time_unix_nanos: _builtins.int
-    run_completed: _builtins.bool
-    """The worker has completed its work; this is no episode."""
-    @_builtins.property
-    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]: ...
-    @_builtins.property
-    def texts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
-    def __init__(
-        self,
-        *,
-        run_id: _builtins.str = ...,
-        worker_id: _builtins.str = ...,
-        episode: _builtins.int = ...,
-        seq: _builtins.int = ...,
-        time_unix_nanos: _builtins.int = ...,
-        values: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
-        texts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        run_completed: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["episode", b"episode", "run_completed", b"run_completed", "run_id", b"run_id", "seq", b"seq", "texts", b"texts", "time_unix_nanos", b"time_unix_nanos", "values", b"values", "worker_id", b"worker_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RunEpisode: _TypeAlias = RunEpisode  # noqa: Y015
-
-@_typing.final
-class PrintedEvent(_message.Message):
-    """A step or an episode as a proxy sends it."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NUMBER_FIELD_NUMBER: _builtins.int
-    TIME_UNIX_NANOS_FIELD_NUMBER: _builtins.int
-    FIELDS_FIELD_NUMBER: _builtins.int
-    RUN_COMPLETED_FIELD_NUMBER: _builtins.int
-    number: _builtins.int
-    """As the worker counts."""
-    time_unix_nanos: _builtins.int
-    fields: _builtins.str
-    """Its values and texts: a JSON object, which the daemon keeps as it is."""
-    run_completed: _builtins.bool
-    """The worker has completed its work; this is no episode."""
-    def __init__(
-        self,
-        *,
-        number: _builtins.int = ...,
-        time_unix_nanos: _builtins.int = ...,
-        fields: _builtins.str = ...,
-        run_completed: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "number", b"number", "run_completed", b"run_completed", "time_unix_nanos", b"time_unix_nanos"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___PrintedEvent: _TypeAlias = PrintedEvent  # noqa: Y015
-
-@_typing.final
-class RunSteps(_message.Message):
-    """A batch of events of a worker. A batch that is sent again has the same number, and is stored once."""
+class EventBatch(_message.Message):
+    """Events of one stream of a worker, in the order in which it printed them. A batch that is sent again has the same
+    number, and is stored once.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1120,7 +970,8 @@ class RunSteps(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     DROPPED_FIELD_NUMBER: _builtins.int
     MALFORMED_FIELD_NUMBER: _builtins.int
-    STEPS_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Identifies the proxy, and so one life of a worker."""
     number: _builtins.int
@@ -1129,39 +980,13 @@ class RunSteps(_message.Message):
     """Totals of the source so far: events that did not fit into its queue, and lines that could not be parsed."""
     malformed: _builtins.int
     @_builtins.property
-    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrintedEvent]: ...
-    def __init__(
-        self,
-        *,
-        source: _builtins.str = ...,
-        number: _builtins.int = ...,
-        dropped: _builtins.int = ...,
-        malformed: _builtins.int = ...,
-        steps: _abc.Iterable[Global___PrintedEvent] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "malformed", b"malformed", "number", b"number", "source", b"source", "steps", b"steps"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def times(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """For each event: its time in nanoseconds since 1970, and the line that the worker printed, a JSON object (see
+        docs/workers.md) without white space around it.
+        """
 
-Global___RunSteps: _TypeAlias = RunSteps  # noqa: Y015
-
-@_typing.final
-class RunEpisodes(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SOURCE_FIELD_NUMBER: _builtins.int
-    NUMBER_FIELD_NUMBER: _builtins.int
-    DROPPED_FIELD_NUMBER: _builtins.int
-    MALFORMED_FIELD_NUMBER: _builtins.int
-    EPISODES_FIELD_NUMBER: _builtins.int
-    source: _builtins.str
-    number: _builtins.int
-    dropped: _builtins.int
-    malformed: _builtins.int
     @_builtins.property
-    def episodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrintedEvent]: ...
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1169,15 +994,16 @@ class RunEpisodes(_message.Message):
         number: _builtins.int = ...,
         dropped: _builtins.int = ...,
         malformed: _builtins.int = ...,
-        episodes: _abc.Iterable[Global___PrintedEvent] | None = ...,
+        times: _abc.Iterable[_builtins.int] | None = ...,
+        lines: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "episodes", b"episodes", "malformed", b"malformed", "number", b"number", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "lines", b"lines", "malformed", b"malformed", "number", b"number", "source", b"source", "times", b"times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___RunEpisodes: _TypeAlias = RunEpisodes  # noqa: Y015
+Global___EventBatch: _TypeAlias = EventBatch  # noqa: Y015
 
 @_typing.final
 class PublishResponse(_message.Message):
@@ -1236,48 +1062,43 @@ class ListenRequest(_message.Message):
 Global___ListenRequest: _TypeAlias = ListenRequest  # noqa: Y015
 
 @_typing.final
-class StepDelivery(_message.Message):
+class EventDelivery(_message.Message):
+    """Events in the order of their numbers."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
-    STEPS_FIELD_NUMBER: _builtins.int
     LOST_FIELD_NUMBER: _builtins.int
+    SEQS_FIELD_NUMBER: _builtins.int
+    WORKER_IDS_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
     lost: _builtins.int
     """Events before the first of these that this listener has lost, because it was slow."""
     @_builtins.property
-    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunStep]: ...
-    def __init__(
-        self,
-        *,
-        steps: _abc.Iterable[Global___RunStep] | None = ...,
-        lost: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lost", b"lost", "steps", b"steps"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def seqs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """For each event: its number, 1, 2, ... per run and stream, also across restarts; the worker; its time in nanoseconds
+        since 1970; and the line that the worker printed, a JSON object (see docs/workers.md).
+        """
 
-Global___StepDelivery: _TypeAlias = StepDelivery  # noqa: Y015
-
-@_typing.final
-class EpisodeDelivery(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    EPISODES_FIELD_NUMBER: _builtins.int
-    LOST_FIELD_NUMBER: _builtins.int
-    lost: _builtins.int
     @_builtins.property
-    def episodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunEpisode]: ...
+    def worker_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def times(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        episodes: _abc.Iterable[Global___RunEpisode] | None = ...,
         lost: _builtins.int = ...,
+        seqs: _abc.Iterable[_builtins.int] | None = ...,
+        worker_ids: _abc.Iterable[_builtins.str] | None = ...,
+        times: _abc.Iterable[_builtins.int] | None = ...,
+        lines: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["episodes", b"episodes", "lost", b"lost"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "lost", b"lost", "seqs", b"seqs", "times", b"times", "worker_ids", b"worker_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___EpisodeDelivery: _TypeAlias = EpisodeDelivery  # noqa: Y015
+Global___EventDelivery: _TypeAlias = EventDelivery  # noqa: Y015

@@ -58,12 +58,12 @@ class WorkerServiceStub(object):
         self.StreamRunSteps = channel.stream_stream(
                 '/psyche.workers.v1.WorkerService/StreamRunSteps',
                 request_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.ListenRequest.SerializeToString,
-                response_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.StepDelivery.FromString,
+                response_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventDelivery.FromString,
                 _registered_method=True)
         self.StreamRunEpisodes = channel.stream_stream(
                 '/psyche.workers.v1.WorkerService/StreamRunEpisodes',
                 request_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.ListenRequest.SerializeToString,
-                response_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EpisodeDelivery.FromString,
+                response_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventDelivery.FromString,
                 _registered_method=True)
         self.DirectWorkers = channel.stream_stream(
                 '/psyche.workers.v1.WorkerService/DirectWorkers',
@@ -97,12 +97,12 @@ class WorkerServiceStub(object):
                 _registered_method=True)
         self.PublishRunSteps = channel.stream_unary(
                 '/psyche.workers.v1.WorkerService/PublishRunSteps',
-                request_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.RunSteps.SerializeToString,
+                request_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventBatch.SerializeToString,
                 response_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.PublishResponse.FromString,
                 _registered_method=True)
         self.PublishRunEpisodes = channel.stream_unary(
                 '/psyche.workers.v1.WorkerService/PublishRunEpisodes',
-                request_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.RunEpisodes.SerializeToString,
+                request_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventBatch.SerializeToString,
                 response_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.PublishResponse.FromString,
                 _registered_method=True)
 
@@ -232,12 +232,12 @@ def add_WorkerServiceServicer_to_server(servicer, server):
             'StreamRunSteps': grpc.stream_stream_rpc_method_handler(
                     servicer.StreamRunSteps,
                     request_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.ListenRequest.FromString,
-                    response_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.StepDelivery.SerializeToString,
+                    response_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventDelivery.SerializeToString,
             ),
             'StreamRunEpisodes': grpc.stream_stream_rpc_method_handler(
                     servicer.StreamRunEpisodes,
                     request_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.ListenRequest.FromString,
-                    response_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EpisodeDelivery.SerializeToString,
+                    response_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventDelivery.SerializeToString,
             ),
             'DirectWorkers': grpc.stream_stream_rpc_method_handler(
                     servicer.DirectWorkers,
@@ -271,12 +271,12 @@ def add_WorkerServiceServicer_to_server(servicer, server):
             ),
             'PublishRunSteps': grpc.stream_unary_rpc_method_handler(
                     servicer.PublishRunSteps,
-                    request_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.RunSteps.FromString,
+                    request_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventBatch.FromString,
                     response_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.PublishResponse.SerializeToString,
             ),
             'PublishRunEpisodes': grpc.stream_unary_rpc_method_handler(
                     servicer.PublishRunEpisodes,
-                    request_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.RunEpisodes.FromString,
+                    request_deserializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventBatch.FromString,
                     response_serializer=psyche__cli_dot_workers_dot_service_dot_worker__pb2.PublishResponse.SerializeToString,
             ),
     }
@@ -415,7 +415,7 @@ class WorkerService(object):
             target,
             '/psyche.workers.v1.WorkerService/StreamRunSteps',
             psyche__cli_dot_workers_dot_service_dot_worker__pb2.ListenRequest.SerializeToString,
-            psyche__cli_dot_workers_dot_service_dot_worker__pb2.StepDelivery.FromString,
+            psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventDelivery.FromString,
             options,
             channel_credentials,
             insecure,
@@ -442,7 +442,7 @@ class WorkerService(object):
             target,
             '/psyche.workers.v1.WorkerService/StreamRunEpisodes',
             psyche__cli_dot_workers_dot_service_dot_worker__pb2.ListenRequest.SerializeToString,
-            psyche__cli_dot_workers_dot_service_dot_worker__pb2.EpisodeDelivery.FromString,
+            psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventDelivery.FromString,
             options,
             channel_credentials,
             insecure,
@@ -630,7 +630,7 @@ class WorkerService(object):
             request_iterator,
             target,
             '/psyche.workers.v1.WorkerService/PublishRunSteps',
-            psyche__cli_dot_workers_dot_service_dot_worker__pb2.RunSteps.SerializeToString,
+            psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventBatch.SerializeToString,
             psyche__cli_dot_workers_dot_service_dot_worker__pb2.PublishResponse.FromString,
             options,
             channel_credentials,
@@ -657,7 +657,7 @@ class WorkerService(object):
             request_iterator,
             target,
             '/psyche.workers.v1.WorkerService/PublishRunEpisodes',
-            psyche__cli_dot_workers_dot_service_dot_worker__pb2.RunEpisodes.SerializeToString,
+            psyche__cli_dot_workers_dot_service_dot_worker__pb2.EventBatch.SerializeToString,
             psyche__cli_dot_workers_dot_service_dot_worker__pb2.PublishResponse.FromString,
             options,
             channel_credentials,

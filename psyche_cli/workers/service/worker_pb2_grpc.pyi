@@ -5,7 +5,8 @@ The service of the daemon that supervises workers.
 
 Every call carries a token in the metadata "authorization". The owner's calls carry the token in the file daemon.token
 of the state folder. RegisterWorker carries the launch token of the worker, later calls of the worker its session
-token, and those of its proxy its publish token; these also carry the metadata "run-id" and "worker-id".
+token, and those of its proxy its publish token; these also carry the metadata "run-id" and "worker-id". Every call
+carries the version of this file in the metadata "psyche-protocol". A daemon of another version refuses it.
 
 A failed call has a message for people as its details, and the code of the error (docs/errors.md) in the trailing
 metadata "psyche-error". Times are Unix time in seconds, unless the name says otherwise. A time of 0 has not happened.
@@ -48,11 +49,11 @@ class WorkerServiceStub:
     ListRuns: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ListRunsRequest, _worker_pb2.ListRunsResponse]
     WatchRuns: _grpc.UnaryStreamMultiCallable[_worker_pb2.WatchRunsRequest, _worker_pb2.RunChange]
     """The runs as they are, one message each, and then each run that has changed."""
-    StreamRunSteps: _grpc.StreamStreamMultiCallable[_worker_pb2.ListenRequest, _worker_pb2.StepDelivery]
+    StreamRunSteps: _grpc.StreamStreamMultiCallable[_worker_pb2.ListenRequest, _worker_pb2.EventDelivery]
     """Events of a run, from since_seq on. The first request says what to follow, later ones give credits. If the client
     ends its stream after the first request, it gets a new credit for every event that it reads.
     """
-    StreamRunEpisodes: _grpc.StreamStreamMultiCallable[_worker_pb2.ListenRequest, _worker_pb2.EpisodeDelivery]
+    StreamRunEpisodes: _grpc.StreamStreamMultiCallable[_worker_pb2.ListenRequest, _worker_pb2.EventDelivery]
     DirectWorkers: _grpc.StreamStreamMultiCallable[_worker_pb2.Direction, _worker_pb2.WorkerNews]
     """Controls workers, and receives their reports."""
     GetHealth: _grpc.UnaryUnaryMultiCallable[_worker_pb2.GetHealthRequest, _worker_pb2.GetHealthResponse]
@@ -62,9 +63,9 @@ class WorkerServiceStub:
     Heartbeat: _grpc.UnaryUnaryMultiCallable[_worker_pb2.HeartbeatRequest, _worker_pb2.HeartbeatResponse]
     ControlStream: _grpc.StreamStreamMultiCallable[_worker_pb2.WorkerMessage, _worker_pb2.ControlEvent]
     """The worker receives control events, and reports. A worker has one; a new one ends the previous one."""
-    PublishRunSteps: _grpc.StreamUnaryMultiCallable[_worker_pb2.RunSteps, _worker_pb2.PublishResponse]
+    PublishRunSteps: _grpc.StreamUnaryMultiCallable[_worker_pb2.EventBatch, _worker_pb2.PublishResponse]
     """Calls of a worker's proxy. An answer means that all events are in the database."""
-    PublishRunEpisodes: _grpc.StreamUnaryMultiCallable[_worker_pb2.RunEpisodes, _worker_pb2.PublishResponse]
+    PublishRunEpisodes: _grpc.StreamUnaryMultiCallable[_worker_pb2.EventBatch, _worker_pb2.PublishResponse]
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
@@ -78,11 +79,11 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     ListRuns: _aio.UnaryUnaryMultiCallable[_worker_pb2.ListRunsRequest, _worker_pb2.ListRunsResponse]  # type: ignore[assignment]
     WatchRuns: _aio.UnaryStreamMultiCallable[_worker_pb2.WatchRunsRequest, _worker_pb2.RunChange]  # type: ignore[assignment]
     """The runs as they are, one message each, and then each run that has changed."""
-    StreamRunSteps: _aio.StreamStreamMultiCallable[_worker_pb2.ListenRequest, _worker_pb2.StepDelivery]  # type: ignore[assignment]
+    StreamRunSteps: _aio.StreamStreamMultiCallable[_worker_pb2.ListenRequest, _worker_pb2.EventDelivery]  # type: ignore[assignment]
     """Events of a run, from since_seq on. The first request says what to follow, later ones give credits. If the client
     ends its stream after the first request, it gets a new credit for every event that it reads.
     """
-    StreamRunEpisodes: _aio.StreamStreamMultiCallable[_worker_pb2.ListenRequest, _worker_pb2.EpisodeDelivery]  # type: ignore[assignment]
+    StreamRunEpisodes: _aio.StreamStreamMultiCallable[_worker_pb2.ListenRequest, _worker_pb2.EventDelivery]  # type: ignore[assignment]
     DirectWorkers: _aio.StreamStreamMultiCallable[_worker_pb2.Direction, _worker_pb2.WorkerNews]  # type: ignore[assignment]
     """Controls workers, and receives their reports."""
     GetHealth: _aio.UnaryUnaryMultiCallable[_worker_pb2.GetHealthRequest, _worker_pb2.GetHealthResponse]  # type: ignore[assignment]
@@ -92,9 +93,9 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     Heartbeat: _aio.UnaryUnaryMultiCallable[_worker_pb2.HeartbeatRequest, _worker_pb2.HeartbeatResponse]  # type: ignore[assignment]
     ControlStream: _aio.StreamStreamMultiCallable[_worker_pb2.WorkerMessage, _worker_pb2.ControlEvent]  # type: ignore[assignment]
     """The worker receives control events, and reports. A worker has one; a new one ends the previous one."""
-    PublishRunSteps: _aio.StreamUnaryMultiCallable[_worker_pb2.RunSteps, _worker_pb2.PublishResponse]  # type: ignore[assignment]
+    PublishRunSteps: _aio.StreamUnaryMultiCallable[_worker_pb2.EventBatch, _worker_pb2.PublishResponse]  # type: ignore[assignment]
     """Calls of a worker's proxy. An answer means that all events are in the database."""
-    PublishRunEpisodes: _aio.StreamUnaryMultiCallable[_worker_pb2.RunEpisodes, _worker_pb2.PublishResponse]  # type: ignore[assignment]
+    PublishRunEpisodes: _aio.StreamUnaryMultiCallable[_worker_pb2.EventBatch, _worker_pb2.PublishResponse]  # type: ignore[assignment]
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Calls of the owner."""
@@ -135,7 +136,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request_iterator: _MaybeAsyncIterator[_worker_pb2.ListenRequest],
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_worker_pb2.StepDelivery], _abc.AsyncIterator[_worker_pb2.StepDelivery]]:
+    ) -> _typing.Union[_abc.Iterator[_worker_pb2.EventDelivery], _abc.AsyncIterator[_worker_pb2.EventDelivery]]:
         """Events of a run, from since_seq on. The first request says what to follow, later ones give credits. If the client
         ends its stream after the first request, it gets a new credit for every event that it reads.
         """
@@ -145,7 +146,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request_iterator: _MaybeAsyncIterator[_worker_pb2.ListenRequest],
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_worker_pb2.EpisodeDelivery], _abc.AsyncIterator[_worker_pb2.EpisodeDelivery]]: ...
+    ) -> _typing.Union[_abc.Iterator[_worker_pb2.EventDelivery], _abc.AsyncIterator[_worker_pb2.EventDelivery]]: ...
 
     @_abc_1.abstractmethod
     def DirectWorkers(
@@ -195,7 +196,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def PublishRunSteps(
         self,
-        request_iterator: _MaybeAsyncIterator[_worker_pb2.RunSteps],
+        request_iterator: _MaybeAsyncIterator[_worker_pb2.EventBatch],
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.PublishResponse, _abc.Awaitable[_worker_pb2.PublishResponse]]:
         """Calls of a worker's proxy. An answer means that all events are in the database."""
@@ -203,7 +204,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def PublishRunEpisodes(
         self,
-        request_iterator: _MaybeAsyncIterator[_worker_pb2.RunEpisodes],
+        request_iterator: _MaybeAsyncIterator[_worker_pb2.EventBatch],
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.PublishResponse, _abc.Awaitable[_worker_pb2.PublishResponse]]: ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +37,10 @@ def unknown_ids(folder: WorkersFolder, known: Sequence[Run], *, before: float) -
 
 
 def remove_files(folder: WorkersFolder, run_id: str) -> None:
-    """Remove the files, configurations and telemetry of a run. Links are not followed. Raises OSError."""
+    """Remove the files, configurations and telemetry of a run. Links are not followed.
+
+    Raises OSError and TelemetryError.
+    """
     for path in paths_of(folder, run_id):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -47,11 +49,8 @@ def remove_files(folder: WorkersFolder, run_id: str) -> None:
     if folder.telemetry.exists():
         from psyche_cli.workers.telemetry.database import Database
 
-        try:
-            with contextlib.closing(Database(folder.telemetry)) as telemetry:
-                telemetry.delete(run_id)
-        except sqlite3.Error as error:
-            raise OSError(None, f"{folder.telemetry}: {error}") from error
+        with contextlib.closing(Database(folder.telemetry)) as telemetry:
+            telemetry.delete(run_id)
 
 
 def remove_run(folder: WorkersFolder, registry: Registry, run: Run) -> None:

@@ -2,10 +2,14 @@
 
 One thread writes. Readers have connections of their own; with the write-ahead log neither waits for the other. After
 ``kill -9`` of the daemon everything that was committed is there.
+
+A batch is a row, because the cost of a row is many times that of an event. The view ``events`` has a row per event, for
+people who look at the file.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -14,15 +18,17 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from psyche_cli.errors import TelemetryError
-from psyche_cli.workers.telemetry.events import Batch, Event, Kind, Receipt, Stored, Stream
+from psyche_cli.sqlite_files import all_or_nothing, is_empty
+from psyche_cli.workers.telemetry.events import Batch, Receipt, Stored, Stream
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the tables, in SQLite's ``user_version``."""
 LOCK_SECONDS: Final = 10.0
 """How long to wait for another process that is writing."""
 
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS sources (
+_TABLES: Final = (
+    """
+CREATE TABLE sources (
     key INTEGER PRIMARY KEY,
     run TEXT NOT NULL,
     worker TEXT NOT NULL,
@@ -32,31 +38,50 @@ CREATE TABLE IF NOT EXISTS sources (
     dropped INTEGER NOT NULL,
     malformed INTEGER NOT NULL,
     UNIQUE (run, worker, source)
-);
-CREATE TABLE IF NOT EXISTS streams (
+)
+""",
+    """
+CREATE TABLE streams (
     key INTEGER PRIMARY KEY,
     run TEXT NOT NULL,
     stream TEXT NOT NULL,
     last_seq INTEGER NOT NULL,
     UNIQUE (run, stream)
-);
-CREATE TABLE IF NOT EXISTS events (
+)
+""",
+    # The lines of a batch are separated by line breaks, and its times are a JSON array.
+    """
+CREATE TABLE batches (
     stream INTEGER NOT NULL REFERENCES streams (key) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    source INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    fields TEXT NOT NULL,
-    PRIMARY KEY (stream, seq)
-) WITHOUT ROWID;
-"""
+    last_seq INTEGER NOT NULL,
+    source INTEGER NOT NULL REFERENCES sources (key),
+    count INTEGER NOT NULL,
+    times TEXT NOT NULL,
+    lines TEXT NOT NULL,
+    UNIQUE (stream, last_seq)
+)
+""",
+    """
+CREATE VIEW events AS
+SELECT
+    streams.run AS run,
+    streams.stream AS stream,
+    batches.last_seq - batches.count + 1 + line.key AS seq,
+    sources.worker AS worker,
+    json_extract(batches.times, '$[' || line.key || ']') AS at,
+    line.value AS line
+FROM batches
+JOIN streams ON streams.key = batches.stream
+JOIN sources ON sources.key = batches.source
+JOIN json_each('[' || replace(batches.lines, char(10), ',') || ']') AS line
+""",
+)
 
-_EVENTS: Final = """
-SELECT seq, worker, kind, number, at, fields FROM events JOIN sources ON sources.key = events.source
-WHERE events.stream = (SELECT key FROM streams WHERE run = ? AND stream = ?) AND seq > ? ORDER BY seq LIMIT ?
+_BATCHES: Final = """
+SELECT last_seq, worker, times, lines FROM batches JOIN sources ON sources.key = batches.source
+WHERE stream = (SELECT key FROM streams WHERE run = ? AND stream = ?) AND last_seq > ? ORDER BY last_seq
 """
-_DELETED_AT_ONCE: Final = 10_000
+_DELETED_AT_ONCE: Final = 100
 
 
 class Submission(NamedTuple):
@@ -87,17 +112,14 @@ class Totals(NamedTuple):
 
 
 class Database:
-    """The database at ``path``, which is created. Raises TelemetryError if it cannot be opened.
-
-    Methods are safe to call from any thread, and raise sqlite3.Error.
-    """
+    """The database at ``path``, which is created. Safe to use from any thread. All methods raise TelemetryError."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._writing, self._reading = Lock(), Lock()
-        with ExitStack() as opened, _opening_errors(path):
+        with ExitStack() as opened, _errors(path, "opened"):
             self._writer = opened.enter_context(closing(_connect(path)))
-            self._writer.executescript(_TABLES)
-            self._writer.execute(f"PRAGMA user_version = {FORMAT}")
+            self._prepare()
             self._reader = opened.enter_context(closing(_connect(path)))
             opened.pop_all()
 
@@ -109,38 +131,38 @@ class Database:
     def last_seq(self, run: str, stream: Stream) -> int:
         """The sequence number of the last event, 0 if there is none."""
         query = "SELECT last_seq FROM streams WHERE run = ? AND stream = ?"
-        with self._reading:
+        with self._reading, _errors(self._path, "read"):
             row = self._reader.execute(query, (run, stream.value)).fetchone()
         return 0 if row is None else int(row[0])
 
     def events(self, run: str, stream: Stream, since_seq: int, limit: int) -> list[Stored]:
         """The first ``limit`` events after ``since_seq``, in order."""
-        with self._reading:
-            rows = self._reader.execute(_EVENTS, (run, stream.value, since_seq, limit)).fetchall()
-        return [
-            Stored(seq, worker, Event(Kind(kind), number, at, fields)) for seq, worker, kind, number, at, fields in rows
-        ]
+        found: list[Stored] = []
+        with self._reading, _errors(self._path, "read"), closing(self._reader.cursor()) as cursor:
+            for last_seq, worker, times, lines in cursor.execute(_BATCHES, (run, stream.value, since_seq)):
+                found += _events(last_seq, worker, times, lines, since_seq)
+                if len(found) >= limit:
+                    break
+        return found[:limit]
 
     def totals(self, run: str) -> dict[str, Totals]:
         """What each worker of a run has reported."""
         query = "SELECT worker, SUM(accepted), SUM(dropped), SUM(malformed) FROM sources WHERE run = ? GROUP BY worker"
-        with self._reading:
+        with self._reading, _errors(self._path, "read"):
             rows = self._reader.execute(query, (run,)).fetchall()
         return {worker: Totals(*numbers) for worker, *numbers in rows}
 
     def delete(self, run: str) -> None:
         """Delete all events of a run that has ended, in several transactions."""
+        query = "SELECT rowid FROM batches WHERE stream IN (SELECT key FROM streams WHERE run = ?) LIMIT ?"
         while True:
             with self._transaction() as connection:
-                found = connection.execute(
-                    "SELECT stream, seq FROM events WHERE stream IN (SELECT key FROM streams WHERE run = ?) LIMIT ?",
-                    (run, _DELETED_AT_ONCE),
-                ).fetchall()
+                found = connection.execute(query, (run, _DELETED_AT_ONCE)).fetchall()
                 if not found:
                     connection.execute("DELETE FROM streams WHERE run = ?", (run,))
                     connection.execute("DELETE FROM sources WHERE run = ?", (run,))
                     return
-                connection.executemany("DELETE FROM events WHERE stream = ? AND seq = ?", found)
+                connection.executemany("DELETE FROM batches WHERE rowid = ?", found)
 
     def close(self) -> None:
         """Close the connections. The write-ahead log is merged into the database."""
@@ -148,35 +170,43 @@ class Database:
             self._reader.close()
             self._writer.close()
 
+    def _prepare(self) -> None:
+        with all_or_nothing(self._writer):  # waits for a process that is creating the tables
+            if is_empty(self._writer):
+                for statement in _TABLES:
+                    self._writer.execute(statement)
+                self._writer.execute(f"PRAGMA user_version = {FORMAT}")
+        [found] = self._writer.execute("PRAGMA user_version").fetchone()
+        if found != FORMAT:
+            raise TelemetryError(
+                f"The telemetry of workers {self._path} has format {found}, and this psyche-cli uses format {FORMAT}.",
+                hint=_MOVE_AWAY,
+                path=str(self._path),
+            )
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing:
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                raise
+        with self._writing, _errors(self._path, "written"), all_or_nothing(self._writer) as connection:
+            yield connection
+
+
+_MOVE_AWAY: Final = "Move the file away, with those beside it that end in -wal and -shm; a new one is created."
 
 
 @contextmanager
-def _opening_errors(path: Path) -> Iterator[None]:
+def _errors(path: Path, what: str) -> Iterator[None]:
     """Convert the errors of SQLite."""
     try:
         yield
     except sqlite3.OperationalError as error:
         raise TelemetryError(
-            f"The telemetry of workers {path} cannot be opened: {error}.",
+            f"The telemetry of workers {path} cannot be {what}: {error}.",
             hint="Free some space, fix the permissions, or choose another folder with --state-dir.",
             path=str(path),
         ) from error
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         raise TelemetryError(
-            f"The telemetry of workers {path} is damaged: {error}.",
-            hint="Move the file away, with those beside it that end in -wal and -shm; a new one is created.",
-            path=str(path),
+            f"The telemetry of workers {path} is damaged: {error}.", hint=_MOVE_AWAY, path=str(path)
         ) from error
 
 
@@ -189,6 +219,26 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _events(last_seq: int, worker: str, times: str, lines: str, since_seq: int) -> list[Stored]:
+    """The events of a batch after ``since_seq``. Raises sqlite3.DatabaseError."""
+    ats, texts = _decoded(times), lines.split("\n")
+    if len(ats) != len(texts):
+        raise sqlite3.DatabaseError("a batch has another number of times than of lines")
+    first = last_seq - len(texts) + 1
+    skipped = max(since_seq + 1 - first, 0)
+    return [
+        Stored(seq, worker, at, line)
+        for seq, at, line in zip(range(first + skipped, last_seq + 1), ats[skipped:], texts[skipped:], strict=True)
+    ]
+
+
+def _decoded(times: str) -> list[int]:
+    try:
+        return list(json.loads(times))
+    except (ValueError, TypeError) as error:
+        raise sqlite3.DatabaseError("the times of a batch are invalid") from error
+
+
 def _write(connection: sqlite3.Connection, submission: Submission) -> Written:
     run, worker, batch = submission
     names = (run, worker, batch.source)
@@ -199,21 +249,19 @@ def _write(connection: sqlite3.Connection, submission: Submission) -> Written:
         return Written(Receipt(0, first=False), [])
     query = "SELECT SUM(accepted) FROM sources WHERE run = ? AND worker = ?"
     (accepted,) = connection.execute(query, (run, worker)).fetchone()
-    connection.execute("INSERT OR IGNORE INTO streams VALUES (NULL, ?, ?, 0)", (run, batch.stream.value))
-    query = "SELECT key, last_seq FROM streams WHERE run = ? AND stream = ?"
-    stream, last_seq = connection.execute(query, (run, batch.stream.value)).fetchone()
-    connection.executemany(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (stream, seq, source, kind.value, number, at, fields)
-            for seq, (kind, number, at, fields) in enumerate(batch.events, last_seq + 1)
-        ],
-    )
     count = len(batch.events)
-    connection.execute("UPDATE streams SET last_seq = ? WHERE key = ?", (last_seq + count, stream))
+    stored: list[Stored] = []
+    if count:
+        connection.execute("INSERT OR IGNORE INTO streams VALUES (NULL, ?, ?, 0)", (run, batch.stream.value))
+        query = "SELECT key, last_seq FROM streams WHERE run = ? AND stream = ?"
+        stream, last_seq = connection.execute(query, (run, batch.stream.value)).fetchone()
+        times, lines = [at for at, _ in batch.events], "\n".join(line for _, line in batch.events)
+        row = (stream, last_seq + count, source, count, json.dumps(times, separators=(",", ":")), lines)
+        connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)", row)
+        connection.execute("UPDATE streams SET last_seq = ? WHERE key = ?", (last_seq + count, stream))
+        stored = [Stored(seq, worker, at, line) for seq, (at, line) in enumerate(batch.events, last_seq + 1)]
     connection.execute(
         "UPDATE sources SET batch = ?, accepted = accepted + ?, dropped = ?, malformed = ? WHERE key = ?",
         (batch.number, count, batch.dropped, batch.malformed, source),
     )
-    stored = [Stored(seq, worker, event) for seq, event in enumerate(batch.events, last_seq + 1)]
     return Written(Receipt(count, first=accepted == 0 and count > 0), stored)

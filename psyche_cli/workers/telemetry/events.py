@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 MOST_IN_BATCH: Final = 512
 """The maximum number of events in a batch."""
@@ -30,36 +30,38 @@ class Stream(str, Enum):
     EPISODES = "episodes"
 
 
-class Event(NamedTuple):
-    """Something that a worker reported.
+NUMBERED: Final = {Kind.STEP: "step", Kind.EPISODE: "episode"}
+"""The key of the number of a step or an episode."""
+RESERVED: Final = ("type", "time", "run_id", "worker_id")
+"""The other keys of a line that are neither values nor texts."""
 
-    ``number`` is the step or episode, as the worker counts them (0 for RUN_COMPLETED). ``at`` is the time in
-    nanoseconds since 1970. ``fields`` are its values and texts as a JSON object, first the values, which are finite. It
-    is only decoded for those who read the event.
+
+class Content(NamedTuple):
+    """What an event says.
+
+    ``number`` is the step or episode, as the worker counts them; 0 for RUN_COMPLETED. ``values`` are its numbers, also
+    true (1) and false (0), and ``texts`` its strings.
     """
 
     kind: Kind
     number: int
+    values: dict[str, float]
+    texts: dict[str, str]
+
+
+class Event(NamedTuple):
+    """Something that a worker reported.
+
+    ``at`` is the time in nanoseconds since 1970. ``line`` is what the worker printed, a JSON object that was validated
+    (see ``lines``), without white space around it. It is only decoded for those who read the event.
+    """
+
     at: int
-    fields: str
+    line: str
 
-    @property
-    def values(self) -> dict[str, float]:
-        """The fields that are numbers."""
-        return {name: value for name, value in json.loads(self.fields).items() if not isinstance(value, str)}
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The fields that are texts."""
-        return {name: value for name, value in json.loads(self.fields).items() if isinstance(value, str)}
-
-
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
-
-
-def event_of(kind: Kind, number: int, at: int, values: dict[str, float], texts: dict[str, str]) -> Event:
-    """An event with these values and texts, which have no name in common."""
-    return Event(kind, number, at, _ENCODER.encode({**values, **texts}))
+    def read(self) -> Content:
+        """What the event says."""
+        return _content(self.line)
 
 
 class Batch(NamedTuple):
@@ -91,8 +93,35 @@ class Receipt(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """An event in the database. ``seq`` is 1, 2, … per run and stream, also across restarts of workers and daemon."""
+    """An event in the database.
+
+    ``seq`` is 1, 2, … per run and stream, also across restarts of workers and daemon. ``worker`` is the id of the
+    worker. See ``Event`` for ``at`` and ``line``.
+    """
 
     seq: int
     worker: str
-    event: Event
+    at: int
+    line: str
+
+    def read(self) -> Content:
+        """What the event says."""
+        return _content(self.line)
+
+
+class Delivery(NamedTuple):
+    """What a listener takes at once. ``lost`` events before the first of ``events`` were dropped for this listener."""
+
+    events: list[Stored]
+    lost: int
+
+
+def _content(line: str) -> Content:
+    found: dict[str, Any] = json.loads(line)
+    kind = Kind(found["type"])
+    number = found.pop(NUMBERED[kind]) if kind in NUMBERED else 0
+    for key in RESERVED:
+        found.pop(key, None)
+    texts = {name: value for name, value in found.items() if isinstance(value, str)}
+    values = {name: float(value) for name, value in found.items() if name not in texts}
+    return Content(kind, number, values, texts)

@@ -19,10 +19,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from psyche_cli.workers.telemetry.events import Event, Kind, event_of
+from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, NUMBERED, RESERVED, Event, Kind, Stream
 
 MOST_LINE_BYTES: Final = 16_384
 """The maximum size of a line, without its line break."""
@@ -33,15 +34,13 @@ MOST_TEXT_CHARACTERS: Final = 1024
 MOST_NUMBER: Final = (1 << 63) - 1
 """The maximum of steps, episodes, and times in nanoseconds."""
 
-_MOST_FIELDS_CHARACTERS: Final = 2 * MOST_LINE_BYTES
-"""Numbers are written with a decimal point, so fields may be longer than their line."""
 _MICROSECOND: Final = 1000
 _MOST_SECONDS: Final = 9_000_000_000
 """In the year 2255; in nanoseconds it still fits into 64 bits."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,63}")
-_NUMBERED: Final = {Kind.STEP: "step", Kind.EPISODE: "episode"}
 _KINDS: Final = {kind.value: kind for kind in Kind}
-_IGNORED: Final = frozenset(("type", "time", "run_id", "worker_id"))
+_WHITE_SPACE: Final = b" \t\r"
+"""Of JSON, without the line break."""
 
 
 class LineSplitter:
@@ -67,113 +66,98 @@ class MalformedLine(ValueError):
     """A line that was meant as telemetry, and violates the format. The message says how, without quoting the line."""
 
 
-def parse(line: bytes, now: int, most_bytes: int = MOST_LINE_BYTES) -> Event | None:
-    """The event that a line reports, or None if it is ordinary output.
+def parse(line: bytes, now: int) -> tuple[Stream, Event] | None:
+    """The event that a line reports, and its stream, or None if the line is ordinary output.
 
     ``now`` is the time of an event without ``time``, in nanoseconds since 1970. Raises MalformedLine.
     """
-    if not line.lstrip().startswith(b"{"):
+    stripped = line.strip(_WHITE_SPACE)
+    if not stripped.startswith(b"{"):
         return None
-    if len(line) > most_bytes:
-        raise MalformedLine(f"longer than {most_bytes:,} bytes")
+    if len(line) > MOST_LINE_BYTES:
+        raise MalformedLine(f"longer than {MOST_LINE_BYTES:,} bytes")
     try:
-        found = _object(line.decode())
-    except UnicodeDecodeError as error:
-        raise MalformedLine("not JSON") from error
-    name = found.get("type")
-    kind = _KINDS.get(name) if isinstance(name, str) else None
-    return None if kind is None else _event(kind, found, now)
-
-
-@lru_cache(maxsize=4096)
-def is_name(key: str) -> bool:
-    """Whether a value or a text can have this key."""
-    return _NAME.fullmatch(key) is not None
-
-
-def check_fields(fields: str) -> None:
-    """Raise MalformedLine unless these are the fields of an event that ``parse`` can return."""
-    if len(fields) > _MOST_FIELDS_CHARACTERS:
-        raise MalformedLine("values and texts are too long")
-    found = _object(fields)
-    if len(found) > MOST_FIELDS or not all(map(is_name, found)):
-        raise MalformedLine("invalid names, or too many values and texts")
-    for value in found.values():
-        if type(value) is str:
-            _text(value)
-        elif type(value) is not float or not math.isfinite(value):
-            raise MalformedLine("a value is not finite, or not a number with a decimal point")
-
-
-def line_of(event: Event) -> str:
-    """The line, without a line break, that ``parse`` reads as this event. Its time is rounded down to microseconds."""
-    fields: dict[str, object] = {"type": event.kind.value}
-    if event.kind in _NUMBERED:
-        fields[_NUMBERED[event.kind]] = event.number
-    fields["time"] = event.at // _MICROSECOND / 1_000_000
-    return json.dumps({**fields, **event.values, **event.texts}, separators=(",", ":"), allow_nan=False)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = _DECODER.decode(text)
+        text = stripped.decode()
+        pairs, end = _DECODER.raw_decode(text)
     except MalformedLine:
         raise
     except (ValueError, RecursionError) as error:
         raise MalformedLine("not JSON") from error
-    if not isinstance(found, dict):
-        raise MalformedLine("not a JSON object")
-    return found
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if end != len(text):
+        raise MalformedLine("not JSON")
     found = dict(pairs)
     if len(found) != len(pairs):
         raise MalformedLine("a key is repeated")
-    return found
+    name = found.get("type")
+    kind = _KINDS.get(name) if type(name) is str else None
+    return None if kind is None else (kind.stream, Event(_checked(kind, found, now), text))
+
+
+def printed_events(stream: Stream, times: Sequence[int], lines: Sequence[str]) -> tuple[Event, ...]:
+    """The events of a batch, of which the times and lines are given. They are not trusted.
+
+    Raises MalformedLine unless ``parse`` has returned each of them, and they fit into a batch.
+    """
+    if len(lines) > MOST_IN_BATCH:
+        raise MalformedLine(f"more than {MOST_IN_BATCH} events")
+    if len(times) != len(lines) or any(type(at) is not int or not 0 <= at <= MOST_NUMBER for at in times):
+        raise MalformedLine("an invalid time, or not one for each event")
+    events = []
+    for at, line in zip(times, lines, strict=True):
+        parsed = parse(line.encode(), at)
+        if parsed is None or parsed[0] is not stream or "\n" in line:
+            raise MalformedLine(f"an event is not one of the stream {stream.value}")
+        events.append(parsed[1])
+    return tuple(events)
 
 
 def _refuse_constant(_name: str) -> None:
     raise MalformedLine("a number is not finite")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_repetition, parse_constant=_refuse_constant)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=tuple, parse_constant=_refuse_constant)
+"""Decodes objects to tuples of pairs."""
 
 
-def _event(kind: Kind, found: dict[str, Any], now: int) -> Event:
-    number_key = _NUMBERED.get(kind)
-    number = 0 if number_key is None else _number(number_key, found.get(number_key))
+def _checked(kind: Kind, found: dict[str, Any], now: int) -> int:
+    """The time of an event whose line was decoded. Raises MalformedLine. Changes ``found``."""
+    number_key = NUMBERED.get(kind)
+    if number_key is not None:
+        number = found.pop(number_key, None)
+        if type(number) is not int or not 0 <= number <= MOST_NUMBER:
+            raise MalformedLine(f"{number_key} is missing or not a whole number from 0")
     at = _time(found["time"]) if "time" in found else now
-    values: dict[str, float] = {}
-    texts: dict[str, str] = {}
-    for key, value in found.items():
-        if key in _IGNORED or key == number_key:
-            continue
-        if not is_name(key):
-            raise MalformedLine("a key is not a name of up to 64 letters, digits and _.:/-")
-        if isinstance(value, str):
-            texts[key] = _text(value)
-        else:
-            values[key] = _value(value)
-    if len(values) + len(texts) > MOST_FIELDS:
+    for key in RESERVED:
+        found.pop(key, None)
+    if len(found) > MOST_FIELDS:
         raise MalformedLine(f"more than {MOST_FIELDS} values and texts")
-    return event_of(kind, number, at, values, texts)
+    if not _are_names(tuple(found)):
+        raise MalformedLine("a key is not a name of up to 64 letters, digits and _.:/-")
+    for value in found.values():
+        if type(value) is float:
+            if not math.isfinite(value):
+                raise MalformedLine("a number is not finite")
+        elif type(value) is str:
+            _check_text(value)
+        else:
+            _number(value)
+    return at
 
 
-def _number(key: str, value: object) -> int:
-    if type(value) is not int or not 0 <= value <= MOST_NUMBER:
-        raise MalformedLine(f"{key} is missing or not a whole number from 0")
-    return value
+@lru_cache(maxsize=256)
+def _are_names(keys: tuple[str, ...]) -> bool:
+    """Whether values and texts can have these keys. A worker repeats the same ones."""
+    return all(map(_NAME.fullmatch, keys))
 
 
 def _time(value: object) -> int:
-    seconds = _value(value)
+    seconds = _number(value)
     if isinstance(value, bool) or not 0 <= seconds < _MOST_SECONDS:
         raise MalformedLine("time is not in seconds since 1970")
     return round(seconds * 1_000_000) * _MICROSECOND
 
 
-def _value(value: object) -> float:
+def _number(value: object) -> float:
     if not isinstance(value, (int, float)):
         raise MalformedLine("a value is null, an array or an object")
     try:
@@ -185,13 +169,11 @@ def _value(value: object) -> float:
     return number
 
 
-def _text(value: str) -> str:
+def _check_text(value: str) -> None:
     if len(value) > MOST_TEXT_CHARACTERS:
         raise MalformedLine(f"a text is longer than {MOST_TEXT_CHARACTERS:,} characters")
-    if value.isascii():
-        return value
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise MalformedLine("a text is not Unicode") from error
-    return value
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise MalformedLine("a text is not Unicode") from error

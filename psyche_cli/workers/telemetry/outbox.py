@@ -5,17 +5,20 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
+from collections.abc import Iterable
 from threading import Condition
 from typing import Final
 
+from psyche_cli.workers.service.contract import MOST_MESSAGE_BYTES
 from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Event, Stream
 
 CAPACITY: Final = 2048
 """The maximum number of events of a stream that wait. If one more comes, the oldest is dropped."""
-PAUSE_SECONDS: Final = 0.25
+PAUSE_SECONDS: Final = 0.5
 """About the shortest time between two batches, unless half a batch waits. It varies, so that proxies take turns."""
 
-_MOST_BATCH_BYTES: Final = 1 << 20
+_HALF: Final = MOST_IN_BATCH // 2
+_MOST_BATCH_CHARACTERS: Final = MOST_MESSAGE_BYTES // 8
 
 
 class Outbox:
@@ -26,21 +29,24 @@ class Outbox:
         self.malformed = 0
         self._source = source
         self._changed = Condition()
-        self._waiting: dict[Stream, deque[tuple[Event, int]]] = {stream: deque() for stream in Stream}
+        self._waiting: dict[Stream, deque[Event]] = {stream: deque() for stream in Stream}
         self._closed = False
         self._number = 0
         self._reported = (0, 0)
         self._next_at = 0.0
 
-    def add(self, event: Event, size: int) -> None:
-        """Add an event whose line has ``size`` bytes."""
+    def add(self, printed: Iterable[tuple[Stream, Event]]) -> None:
+        """Add events in the order in which they were printed."""
         with self._changed:
-            waiting = self._waiting[event.kind.stream]
-            if len(waiting) == CAPACITY:
-                waiting.popleft()
-                self.dropped += 1
-            waiting.append((event, size))
-            if len(waiting) in (1, MOST_IN_BATCH // 2):
+            before = max(map(len, self._waiting.values()))
+            for stream, event in printed:
+                waiting = self._waiting[stream]
+                if len(waiting) == CAPACITY:
+                    waiting.popleft()
+                    self.dropped += 1
+                waiting.append(event)
+            after = max(map(len, self._waiting.values()))
+            if before == 0 < after or before < _HALF <= after:
                 self._changed.notify()
 
     def add_malformed(self) -> None:
@@ -82,15 +88,15 @@ class Outbox:
         most = max(map(len, self._waiting.values()))
         if most == 0:
             return None
-        return 0 if most >= MOST_IN_BATCH // 2 else max(self._next_at - time.monotonic(), 0)
+        return 0 if most >= _HALF else max(self._next_at - time.monotonic(), 0)
 
 
-def _take(waiting: deque[tuple[Event, int]]) -> list[Event]:
+def _take(waiting: deque[Event]) -> list[Event]:
     events: list[Event] = []
     total = 0
     while waiting and len(events) < MOST_IN_BATCH:
-        total += waiting[0][1]
-        if events and total > _MOST_BATCH_BYTES:
+        total += len(waiting[0].line)
+        if events and total > _MOST_BATCH_CHARACTERS:
             break
-        events.append(waiting.popleft()[0])
+        events.append(waiting.popleft())
     return events

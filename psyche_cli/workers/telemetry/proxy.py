@@ -47,8 +47,9 @@ _SENT_BY_KERNEL: Final = 0x80
 """The code of signals that a terminal sends, on Linux."""
 _PART: Final = 65_536
 _MOST_PIPE_BYTES: Final = 1 << 20
-_GATHER_SECONDS: Final = 0.02
-"""How long to let the output of a worker that prints quickly gather before the next part is read."""
+_MUCH: Final = _PART // 4
+_GATHER_SECONDS: Final = (0.1, 0.02)
+"""How long to let output gather before the next part is read, after a small part and after a large one."""
 _REPORT_SECONDS: Final = 10.0
 """The shortest time between two messages about malformed lines."""
 _REQUIRED: Final = (
@@ -137,8 +138,9 @@ class _Proxy:
         Thread(target=lambda: (worker.wait(), os.write(report_end, b"."))).start()
         size, read_at = 1, float("-inf")
         while size and ended not in select.select([output, ended], [], [])[0]:
-            if size < _PART and time.monotonic() < read_at + _GATHER_SECONDS:
-                select.select([ended], [], [], _GATHER_SECONDS)
+            gather = _GATHER_SECONDS[size >= _MUCH]
+            if size < _PART and time.monotonic() < read_at + gather:
+                select.select([ended], [], [], gather)
             size, read_at = self._read(output), time.monotonic()
         # All that an ended worker has written is in the pipe.
         left = _MOST_PIPE_BYTES
@@ -155,15 +157,18 @@ class _Proxy:
 
     def _take(self, lines: Sequence[bytes]) -> None:
         now = time.time_ns()
+        printed = []
         for line in lines:
             try:
-                event = parse(line, now)
+                found = parse(line, now)
             except MalformedLine as error:
                 self._outbox.add_malformed()
                 self._report_malformed(error)
             else:
-                if event is not None:
-                    self._outbox.add(event, len(line))
+                if found is not None:
+                    printed.append(found)
+        if printed:
+            self._outbox.add(printed)
 
     def _report_malformed(self, error: MalformedLine) -> None:
         now = time.monotonic()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import grpc
 
 RETRY_SECONDS: Final = 0.2
+MOST_RETRY_SECONDS: Final = 1.0
+"""The pauses between attempts to send a batch: the first one, and the longest."""
 CALL_SECONDS: Final = 15.0
 """How long the daemon may take to store a batch."""
 FINAL_SECONDS: Final = 5.0
@@ -68,7 +70,7 @@ class Publisher:
         """Send a batch until it is accepted or discarded; False if the time for that has passed."""
         import grpc
 
-        unreachable = False
+        unreachable, pause = False, RETRY_SECONDS
         while True:
             left = self._deadline - time.monotonic()
             if left <= 0:
@@ -83,8 +85,11 @@ class Publisher:
                     return True
                 if not unreachable:
                     unreachable = True
-                    self._report(f"telemetry waits, because the daemon does not take it ({answer.code().name})")
-                time.sleep(RETRY_SECONDS)
+                    explained = dict(answer.trailing_metadata() or ()).get(contract.ERROR)
+                    reason = answer.details() if explained else f"The daemon does not take it ({answer.code().name})."
+                    self._report(f"telemetry waits: {reason}")
+                time.sleep(pause)
+                pause = min(2 * pause, MOST_RETRY_SECONDS)
                 continue
             if unreachable:
                 self._report("the daemon takes telemetry again")
@@ -110,9 +115,5 @@ class _Sender:
 
     def __call__(self, batch: Batch, timeout: float) -> None:
         """Raises grpc.RpcError."""
-        if batch.stream is Stream.STEPS:
-            steps = self._wire.steps_message(batch)
-            self._stub.PublishRunSteps(iter([steps]), timeout=timeout, metadata=self._metadata)
-        else:
-            episodes = self._wire.episodes_message(batch)
-            self._stub.PublishRunEpisodes(iter([episodes]), timeout=timeout, metadata=self._metadata)
+        publish = self._stub.PublishRunSteps if batch.stream is Stream.STEPS else self._stub.PublishRunEpisodes
+        publish(iter((self._wire.batch_message(batch),)), timeout=timeout, metadata=self._metadata)

@@ -1,28 +1,39 @@
 """The latest events of each run in memory, and the listeners that follow a run.
 
-A listener first replays what came after a sequence number, from the ring or, if that does not reach back far enough,
-from the database. Then it follows, with a queue of its own. If it takes events more slowly than they come, its queue
-drops the oldest, which are counted and reported with its next delivery. Each event costs a listener a credit.
+A listener has a place in the stream, and no copy of it: it takes what follows from the ring or, if that does not reach
+back far enough, from the database. Each event costs it a credit. What comes while it takes nothing waits for it. If
+more than MOST_BEHIND events wait, it has stopped reading: it continues with the latest QUEUE of them, and all before
+are lost, counted, and reported with its next delivery. Nothing ever waits for a listener.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 from threading import Lock
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
-from psyche_cli.workers.telemetry.events import Stored, Stream
+from psyche_cli.workers.service.contract import MOST_MESSAGE_BYTES
+from psyche_cli.workers.telemetry.events import Delivery, Stored, Stream
 
 KEPT: Final = {Stream.STEPS: 4096, Stream.EPISODES: 1024}
-"""The number of events in the ring of a run."""
+"""The maximum number of events in the ring of a run."""
+MOST_CHARACTERS: Final = 4 << 20
+"""The maximum number of characters in the lines of a ring."""
 QUEUE: Final = 2048
-"""The maximum number of events that wait for a listener."""
+"""How many events a listener that has stopped reading receives when it reads again."""
+MOST_BEHIND: Final = 65_536
+"""The maximum number of events that wait for a listener that still reads: what comes in 6 seconds at 10,000 per second.
+
+The daemon itself may be late: as many events may wait for the database, and become available at once.
+"""
 FIRST_CREDITS: Final = 200
 MOST_CREDITS: Final = 400
 MOST_RINGS: Final = 64
 """The number of rings to keep. The one that was used least recently is dropped, unless it has listeners."""
+
+_MOST_DELIVERY_CHARACTERS: Final = MOST_MESSAGE_BYTES // 8
 
 
 class Archive(Protocol):
@@ -35,48 +46,52 @@ class Archive(Protocol):
         """The first ``limit`` events after ``since_seq``, in order."""
 
 
-class Delivery(NamedTuple):
-    """What a listener takes at once. ``lost`` events before the first of ``events`` were dropped for this listener."""
-
-    events: list[Stored]
-    lost: int
-
-
 class _Ring:
-    """The latest events of a stream, and its listeners."""
+    """The latest events of a stream, up to event ``last``."""
 
     def __init__(self, size: int, last: int) -> None:
-        self.events: deque[Stored] = deque(maxlen=size)
         self.last = last
-        self.listeners: list[Listener] = []
+        self._events: deque[Stored] = deque()
+        self._size = size
+        self._characters = 0
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def extend(self, events: list[Stored]) -> None:
+        """Add events, in order."""
+        # A ring that was created by a listener may already be ahead of them.
+        new = events if events[0].seq > self.last else [event for event in events if event.seq > self.last]
+        self._events.extend(new)
+        self._characters += sum(len(event.line) for event in new)
+        while len(self._events) > self._size or self._characters > MOST_CHARACTERS:
+            self._characters -= len(self._events.popleft().line)
+        self.last = max(self.last, events[-1].seq)
 
     def reaches(self, since_seq: int) -> bool:
         """Whether every event after ``since_seq`` is in the ring."""
-        return self.last - since_seq <= len(self.events)
+        return self.last - since_seq <= len(self._events)
 
-    def after(self, since_seq: int) -> Iterable[Stored]:
-        return islice(self.events, len(self.events) - max(self.last - since_seq, 0), None)
+    def after(self, since_seq: int, limit: int) -> list[Stored]:
+        """The first ``limit`` events after ``since_seq``, which the ring reaches."""
+        begin = len(self._events) - max(self.last - since_seq, 0)
+        return list(islice(self._events, begin, begin + limit))
 
 
 class Rings:
     """The rings of all runs. Safe to use from any thread."""
 
     def __init__(self, archive: Archive) -> None:
-        self.archive = archive
+        self._archive = archive
         self._lock = Lock()
         self._rings: dict[tuple[str, Stream], _Ring] = {}
+        self._listeners: dict[tuple[str, Stream], list[Listener]] = {}
 
     def push(self, run: str, stream: Stream, events: list[Stored]) -> None:
-        """Add events that are in the database, in order, and pass them to the listeners. Never waits for a listener."""
+        """Add events that are in the database, in order, and wake the listeners. Never waits for a listener."""
         with self._lock:
-            ring = self._ring((run, stream), events[0].seq - 1)
-            # A ring that was created by a listener may already be ahead of these events.
-            new = [event for event in events if event.seq > ring.last]
-            ring.events.extend(new)
-            ring.last = max(ring.last, events[-1].seq)
-            for listener in ring.listeners:
-                listener._queue_up(new)
-            ready = [listener for listener in ring.listeners if listener.credits > 0]
+            self._ring((run, stream), events[0].seq - 1).extend(events)
+            ready = [listener for listener in self._listeners.get((run, stream), ()) if listener.credits > 0]
         for listener in ready:
             listener._notify()
 
@@ -86,7 +101,11 @@ class Rings:
         ``notify`` is called from any thread when the listener may have become ready. It returns quickly, and does not
         call the listener.
         """
-        return Listener(self, (run, stream), since_seq, notify)
+        key = (run, stream)
+        listener = Listener(self, key, since_seq, notify)
+        with self._lock:
+            self._listeners.setdefault(key, []).append(listener)
+        return listener
 
     def forget(self, run: str) -> None:
         """Drop the rings of a run, which is deleted. Its listeners receive nothing more."""
@@ -94,15 +113,12 @@ class Rings:
             for stream in Stream:
                 self._rings.pop((run, stream), None)
 
-    def _ring_or_none(self, key: tuple[str, Stream]) -> _Ring | None:
-        return self._rings.get(key)
-
     def _ring(self, key: tuple[str, Stream], last: int) -> _Ring:
         """The ring of a stream, now the one that was used last. A new ring continues after event ``last``."""
         ring = self._rings.pop(key, None) or _Ring(KEPT[key[1]], last)
         self._rings[key] = ring
         if len(self._rings) > MOST_RINGS:
-            unused = next((other for other, found in self._rings.items() if not found.listeners and other != key), None)
+            unused = next((other for other in self._rings if other not in self._listeners and other != key), None)
             if unused is not None:
                 del self._rings[unused]
         return ring
@@ -118,40 +134,49 @@ class Listener:
         self._rings = rings
         self._key = key
         self._cursor = since_seq
-        self._following = False
-        self._queue: deque[Stored] = deque(maxlen=QUEUE)
+        self._has_caught_up = False
         self._lost_since_take = 0
         self._notify = notify
 
     @property
-    def is_following(self) -> bool:
-        """Whether ``take`` no longer reads from the database."""
-        return self._following
+    def needs_database(self) -> bool:
+        """Whether ``take`` reads from the database."""
+        with self._rings._lock:
+            ring = self._rings._rings.get(self._key)
+            return ring is None or not ring.reaches(self._cursor)
 
     @property
     def is_ready(self) -> bool:
         """Whether ``take`` may return events."""
-        return self.credits > 0 and (bool(self._queue) or not self._following)
+        with self._rings._lock:
+            ring = self._rings._rings.get(self._key)
+            return self.credits > 0 and (ring is None or ring.last > self._cursor)
 
     def take(self, limit: int = MOST_CREDITS) -> Delivery:
-        """The next events, at most ``limit`` and one per credit. May read from the database; never waits for events."""
+        """The next events, at most ``limit`` and one per credit. May read from the database; never waits for events.
+
+        Raises TelemetryError.
+        """
         with self._rings._lock:
             wanted = min(limit, self.credits)
-            ring = self._rings._ring_or_none(self._key)
-            if ring is not None and not self._following and ring.reaches(self._cursor):
-                self._follow(ring)
-            if self._following or wanted == 0:
-                return self._delivery([self._queue.popleft() for _ in range(min(wanted, len(self._queue)))])
-            if ring is not None and ring.reaches(self._cursor):
-                return self._delivery(list(islice(ring.after(self._cursor), wanted)))
+            ring = self._rings._rings.get(self._key)
+            if wanted == 0:
+                return Delivery([], 0)
+            beyond_ring = 0 if ring is None else ring.last - len(ring)
+            if ring is not None:
+                self._skip(ring.last)
+                if ring.reaches(self._cursor):
+                    self._has_caught_up = True
+                    return self._delivery(ring.after(self._cursor, wanted))
         run, stream = self._key
-        found = self._rings.archive.events(run, stream, self._cursor, wanted)
-        last = self._rings.archive.last_seq(run, stream)
+        last = self._rings._archive.last_seq(run, stream)
+        found = self._rings._archive.events(run, stream, self._cursor, wanted)
         with self._rings._lock:
             if not found:
-                # Nothing is left to replay, also where events were deleted.
-                self._cursor = max(self._cursor, last)
-                self._follow(self._rings._ring(self._key, last))
+                # Nothing of what was there before is left to replay, also where events were deleted.
+                self._cursor = max(self._cursor, last, beyond_ring)
+                self._has_caught_up = True
+                self._rings._ring(self._key, last)
             return self._delivery(found)
 
     def grant(self, credits: int) -> None:
@@ -161,36 +186,33 @@ class Listener:
         self._notify()
 
     def close(self) -> None:
-        """Stop following. Events that were not taken are dropped."""
+        """Stop following."""
         with self._rings._lock:
-            ring = self._rings._ring_or_none(self._key)
-            if ring is not None and self in ring.listeners:
-                ring.listeners.remove(self)
-            self._queue.clear()
-            self._following = True
+            self.credits = 0
+            others = [other for other in self._rings._listeners.pop(self._key, []) if other is not self]
+            if others:
+                self._rings._listeners[self._key] = others
 
-    def _follow(self, ring: _Ring) -> None:
-        """Queue what the ring has after the cursor, and what comes from now on, if the queue is large enough for it."""
-        rest = list(ring.after(self._cursor))
-        if len(rest) <= QUEUE:
-            self._following = True
-            ring.listeners.append(self)
-            self._queue_up(rest)
+    def _skip(self, last: int) -> None:
+        """Lose what does not wait any longer. Before it has caught up, a listener may replay any number of events."""
+        if self._has_caught_up and last - self._cursor > MOST_BEHIND:
+            lost = last - self._cursor - QUEUE
+            self.lost += lost
+            self._lost_since_take += lost
+            self._cursor += lost
 
-    def _queue_up(self, events: list[Stored]) -> None:
-        # The replay may have read events that the ring receives only now.
-        new = [event for event in events if event.seq > self._cursor]
-        if new:
-            overflow = max(len(self._queue) + len(new) - QUEUE, 0)
-            self.lost += overflow
-            self._lost_since_take += overflow
-            self._queue.extend(new)
-            self._cursor = new[-1].seq
-
-    def _delivery(self, events: list[Stored]) -> Delivery:
+    def _delivery(self, found: list[Stored]) -> Delivery:
+        """Deliver the first of these events, as many as fit into a message, and at least one."""
+        characters, count = 0, 0
+        for event in found:
+            characters += len(event.line)
+            if count and characters > _MOST_DELIVERY_CHARACTERS:
+                break
+            count += 1
+        events = found[:count]
+        if not events:
+            return Delivery([], 0)
         self.credits -= len(events)
-        if not self._following and events:
-            self._cursor = events[-1].seq
-        lost = self._lost_since_take if events else 0
-        self._lost_since_take -= lost
+        self._cursor = events[-1].seq
+        lost, self._lost_since_take = self._lost_since_take, 0
         return Delivery(events, lost)

@@ -1,6 +1,6 @@
 """What a proxy could not send before it ended, because no daemon was running: a file that the next daemon reads.
 
-Each line is a batch, as a JSON object whose events are the lines of the worker.
+Each line is a batch, as a JSON object that contains the lines of the worker.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Stream
-from psyche_cli.workers.telemetry.lines import MOST_LINE_BYTES, line_of, parse
+from psyche_cli.workers.telemetry.events import Batch, Stream
+from psyche_cli.workers.telemetry.lines import printed_events
 
 _MOST_BATCHES: Final = 16_384
 _MOST_BATCH_BYTES: Final = 1 << 23
-_MOST_EVENT_BYTES: Final = 4 * MOST_LINE_BYTES
-"""Written again, a line may be longer: characters are escaped, and numbers have a decimal point."""
 
 
 def write_unsent(path: Path, batches: Iterable[Batch]) -> int:
@@ -26,7 +24,9 @@ def write_unsent(path: Path, batches: Iterable[Batch]) -> int:
     count = 0
     with new.open("w", encoding="ascii") as file:
         for batch in batches:
-            document = {**batch._asdict(), "events": [line_of(event) for event in batch.events]}
+            document = batch._asdict()
+            events = document.pop("events")
+            document |= {"times": [event.at for event in events], "lines": [event.line for event in events]}
             file.write(f"{json.dumps(document)}\n")
             count += len(batch.events)
     new.replace(path)
@@ -49,13 +49,9 @@ def read_unsent(path: Path) -> Iterator[Batch]:
 
 def _batch(document: dict[str, object]) -> Batch:
     """A batch; raises ValueError, TypeError or KeyError if it is none that a proxy sends."""
-    source, stream, lines = document["source"], Stream(document["stream"]), document["events"]
+    source, stream, times, lines = document["source"], Stream(document["stream"]), document["times"], document["lines"]
+    if not isinstance(source, str) or not isinstance(times, list) or not isinstance(lines, list):
+        raise ValueError
     numbers = [document[name] for name in ("number", "dropped", "malformed")]
-    if not isinstance(source, str) or not isinstance(lines, list) or not 0 <= len(lines) <= MOST_IN_BATCH:
-        raise ValueError
     number, dropped, malformed = (value for value in numbers if type(value) is int and 0 <= value < 1 << 63)
-    parsed = [parse(str(line).encode(), 0, _MOST_EVENT_BYTES) for line in lines]
-    events = [event for event in parsed if event is not None]
-    if len(events) != len(lines) or any(event.kind.stream is not stream for event in events):
-        raise ValueError
-    return Batch(source, number, dropped, malformed, stream, tuple(events))
+    return Batch(source, number, dropped, malformed, stream, printed_events(stream, times, list(map(str, lines))))

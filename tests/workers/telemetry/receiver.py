@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from psyche_cli.workers.service import contract
@@ -13,7 +14,7 @@ contract.require_grpc()
 
 import grpc  # noqa: E402
 
-from psyche_cli.workers.service.worker_pb2 import DESCRIPTOR, PublishResponse, RunEpisodes, RunSteps  # noqa: E402
+from psyche_cli.workers.service.worker_pb2 import DESCRIPTOR, EventBatch, PublishResponse  # noqa: E402
 from psyche_cli.workers.telemetry import wire  # noqa: E402
 from psyche_cli.workers.telemetry.events import Stored, Stream  # noqa: E402
 from psyche_cli.workers.telemetry.ingest import Ingest  # noqa: E402
@@ -30,11 +31,11 @@ class Receiver:
         self._server = grpc.server(ThreadPoolExecutor(32), options=contract.CHANNEL_OPTIONS)
         handlers = {
             name: grpc.stream_unary_rpc_method_handler(
-                self._receive,
-                request_deserializer=message.FromString,
+                partial(self._receive, stream),
+                request_deserializer=EventBatch.FromString,
                 response_serializer=PublishResponse.SerializeToString,
             )
-            for name, message in (("PublishRunSteps", RunSteps), ("PublishRunEpisodes", RunEpisodes))
+            for name, stream in (("PublishRunSteps", Stream.STEPS), ("PublishRunEpisodes", Stream.EPISODES))
         }
         service = DESCRIPTOR.services_by_name["WorkerService"].full_name
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
@@ -57,7 +58,7 @@ class Receiver:
         self.ingest.close()
 
     def _receive(
-        self, messages: Iterator[RunSteps] | Iterator[RunEpisodes], context: grpc.ServicerContext
+        self, stream: Stream, messages: Iterator[EventBatch], context: grpc.ServicerContext
     ) -> PublishResponse:
         metadata = dict(context.invocation_metadata())
         if metadata[contract.TOKEN] != TOKEN:
@@ -65,7 +66,7 @@ class Receiver:
         accepted = 0
         for message in messages:
             try:
-                batch = wire.batch_of(message)
+                batch = wire.batch_of(message, stream)
             except wire.InvalidBatch as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             run, worker = str(metadata[contract.RUN_ID]), str(metadata[contract.WORKER_ID])

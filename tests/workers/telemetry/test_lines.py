@@ -9,51 +9,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.workers.telemetry.events import Event, Kind, event_of
+from psyche_cli.workers.telemetry.events import Content, Event, Kind
 from psyche_cli.workers.telemetry.lines import (
     MOST_FIELDS,
     MOST_LINE_BYTES,
     MOST_TEXT_CHARACTERS,
     MalformedLine,
-    line_of,
     parse,
+    printed_events,
 )
 
 NOW = 1_800_000_000_123_456_789
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,30}", fullmatch=True).filter(
     lambda name: name not in {"type", "time", "run_id", "worker_id", "step", "episode"}
 )
-EVENTS = st.builds(
-    lambda kind, number, at, values, texts: event_of(
-        kind, number, at, {name: value for name, value in values.items() if name not in texts}, texts
-    ),
-    kind=st.sampled_from([Kind.STEP, Kind.EPISODE]),
-    number=st.integers(0, (1 << 63) - 1),
-    at=st.integers(0, 8_000_000_000_000_000).map(lambda micros: micros * 1000),
-    values=st.dictionaries(NAMES, st.floats(allow_nan=False, allow_infinity=False), max_size=8),
-    texts=st.dictionaries(NAMES, st.text(st.characters(codec="utf-8"), max_size=40), max_size=8),
-)
+VALUES = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(1 << 53), 1 << 53), st.booleans())
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
 
 
 @pytest.mark.parametrize(
-    ("line", "event"),
+    ("line", "at", "content"),
     [
         (
             '{"type": "step", "step": 17, "loss": 3.25, "phase": "train", "witness": true}',
-            event_of(Kind.STEP, 17, NOW, {"loss": 3.25, "witness": 1.0}, {"phase": "train"}),
+            NOW,
+            Content(Kind.STEP, 17, {"loss": 3.25, "witness": 1.0}, {"phase": "train"}),
         ),
         (
             ' {"type":"episode","episode":0,"step":9,"time":1.5,"run_id":"x","worker_id":null}\r',
-            event_of(Kind.EPISODE, 0, 1_500_000_000, {"step": 9.0}, {}),
+            1_500_000_000,
+            Content(Kind.EPISODE, 0, {"step": 9.0}, {}),
         ),
         (
-            '{"type":"run_completed","outcome":"trained"}',
-            event_of(Kind.RUN_COMPLETED, 0, NOW, {}, {"outcome": "trained"}),
+            '{"type":"run_completed","outcome":"trained"}\t ',
+            NOW,
+            Content(Kind.RUN_COMPLETED, 0, {}, {"outcome": "trained"}),
         ),
     ],
 )
-def test_an_event_is_parsed(line: str, event: Event) -> None:
-    assert parse(line.encode(), NOW) == event
+def test_an_event_is_parsed(line: str, at: int, content: Content) -> None:
+    assert parse(line.encode(), NOW) == (content.kind.stream, Event(at, line.strip()))
+    assert Event(at, line).read() == content
 
 
 @pytest.mark.parametrize(
@@ -108,9 +104,20 @@ def test_a_line_that_is_not_utf_8_is_malformed() -> None:
         parse(b'{"type":"step","step":1,"text":"\xff"}', NOW)
 
 
-@given(EVENTS)
-def test_the_line_of_an_event_is_parsed_as_that_event(event: Event) -> None:
-    assert parse(line_of(event).encode(), NOW) == event
+@given(
+    st.sampled_from([Kind.STEP, Kind.EPISODE]),
+    st.integers(0, (1 << 63) - 1),
+    st.dictionaries(NAMES, st.one_of(VALUES, TEXTS), max_size=16),
+    st.booleans(),
+)
+def test_what_is_printed_is_read(kind: Kind, number: int, fields: dict[str, float | str], ascii_only: bool) -> None:
+    line = json.dumps({**fields, "type": kind.value, kind.value: number}, ensure_ascii=ascii_only)
+    parsed = parse(line.encode(), NOW)
+    assert parsed == (kind.stream, Event(NOW, line))
+    found = parsed[1].read()
+    assert (found.kind, found.number, found.values | found.texts) == (kind, number, fields)
+    assert all(type(value) is float for value in found.values.values())
+    assert printed_events(kind.stream, [NOW], [line]) == (parsed[1],)
 
 
 @given(st.binary(max_size=200).map(lambda rest: b"{" + rest))

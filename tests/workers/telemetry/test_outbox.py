@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Kind, Stream, event_of
+from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Kind, Stream
 from psyche_cli.workers.telemetry.lines import MOST_LINE_BYTES, MOST_TEXT_CHARACTERS
 from psyche_cli.workers.telemetry.outbox import CAPACITY, Outbox
 from psyche_cli.workers.telemetry.unsent import read_unsent, write_unsent
-from tests.workers.telemetry.events import AT, batch, episode, step, steps
+from tests.workers.telemetry.events import AT, batch, episode, event_of, step, steps
 
 
 def rest(outbox: Outbox) -> list[Batch]:
@@ -28,20 +28,19 @@ def rest(outbox: Outbox) -> list[Batch]:
 def test_events_leave_in_the_order_in_which_they_came() -> None:
     outbox = Outbox("a")
     for number in range(1, 1200):
-        outbox.add(step(number), 100)
+        outbox.add([(Stream.STEPS, step(number))])
     batches = rest(outbox)
     assert [len(batch.events) for batch in batches] == [MOST_IN_BATCH, MOST_IN_BATCH, 1199 - 2 * MOST_IN_BATCH]
     assert [batch.number for batch in batches] == [1, 2, 3]
-    assert [event.number for batch in batches for event in batch.events] == list(range(1, 1200))
+    assert [event.read().number for batch in batches for event in batch.events] == list(range(1, 1200))
 
 
 def test_the_oldest_events_are_dropped_and_counted() -> None:
     outbox = Outbox("a")
-    outbox.add(episode(1), 100)
-    for number in range(1, CAPACITY + 11):
-        outbox.add(step(number), 100)
+    outbox.add([(Stream.EPISODES, episode(1))])
+    outbox.add((Stream.STEPS, step(number)) for number in range(1, CAPACITY + 11))
     batches = rest(outbox)
-    numbers = [event.number for batch in batches for event in batch.events if event.kind is Kind.STEP]
+    numbers = [event.read().number for batch in batches[:-1] for event in batch.events]
     assert numbers == list(range(11, CAPACITY + 11))
     assert {batch.dropped for batch in batches} == {10}
     assert batches[-1].events == (episode(1),)
@@ -49,19 +48,17 @@ def test_the_oldest_events_are_dropped_and_counted() -> None:
 
 def test_a_batch_has_events_of_one_stream_and_a_limited_size() -> None:
     outbox = Outbox("a")
-    for number in range(200):
-        outbox.add(step(number), MOST_LINE_BYTES)
-    outbox.add(episode(1), 100)
-    outbox.add(event_of(Kind.RUN_COMPLETED, 0, AT, {}, {}), 100)
+    outbox.add((Stream.STEPS, step(number, text="x" * (MOST_LINE_BYTES - 100))) for number in range(200))
+    outbox.add([(Stream.EPISODES, episode(1)), (Stream.EPISODES, event_of(Kind.RUN_COMPLETED, {}))])
     batches = rest(outbox)
     assert [(batch.stream, len(batch.events)) for batch in batches] == [
-        *[(Stream.STEPS, 64)] * 3, (Stream.STEPS, 8), (Stream.EPISODES, 2),
+        *[(Stream.STEPS, 32)] * 6, (Stream.STEPS, 8), (Stream.EPISODES, 2),
     ]  # fmt: skip
 
 
 def test_losses_after_the_last_event_are_reported_in_a_batch_without_events() -> None:
     outbox = Outbox("a")
-    outbox.add(step(1), 100)
+    outbox.add([(Stream.STEPS, step(1))])
     sent = outbox.next_batch()
     outbox.add_malformed()
     assert sent is not None
@@ -79,8 +76,9 @@ def test_unsent_batches_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, contents: list[tuple[dict[str, str], float]]
 ) -> None:
     path = tmp_path_factory.mktemp("unsent") / "w.unsent"
-    events = tuple(event_of(Kind.STEP, 3, AT, {"x": value}, texts) for texts, value in contents)
-    batches = [batch(1, events, dropped=2, malformed=1), batch(2, (episode(4, x="y"),)), batch(3, ())]
+    events = tuple(step(3, x=value, **texts) for texts, value in contents)
+    episodes = batch(2, (episode(4, x="y"),), stream=Stream.EPISODES)
+    batches = [batch(1, events, dropped=2, malformed=1), episodes, batch(3, ())]
     assert write_unsent(path, batches) == len(contents) + 1
     assert list(read_unsent(path)) == batches
     assert [file.name for file in path.parent.iterdir()] == ["w.unsent"]
@@ -92,7 +90,8 @@ DOCUMENT: dict[str, object] = {
     "dropped": 0,
     "malformed": 0,
     "stream": "steps",
-    "events": [],
+    "times": [AT],
+    "lines": ['{"type":"step","step":1}'],
 }
 
 CHANGES: list[dict[str, object]] = [
@@ -102,12 +101,18 @@ CHANGES: list[dict[str, object]] = [
     {"dropped": 1.5},
     {"malformed": True},
     {"stream": "logs"},
-    {"events": {}},
-    {"events": [3]},
-    {"events": ["text"]},
-    {"events": ['{"type":"episode","episode":1}']},
-    {"events": ['{"type":"step","step":-1}']},
-    {"events": ['{"type":"step","step":1}'] * (MOST_IN_BATCH + 1)},
+    {"times": {}},
+    {"times": []},
+    {"times": [1.5]},
+    {"times": [-1]},
+    {"lines": {}},
+    {"lines": [3]},
+    {"lines": ["text"]},
+    {"lines": ['{"type":"episode","episode":1}']},
+    {"lines": ['{"type":"step","step":-1}']},
+    {"lines": ['{"type":"step",\n"step":1}']},
+    {"lines": ['{"type":"step","step":1,"x":"\ud800"}']},
+    {"times": [AT] * (MOST_IN_BATCH + 1), "lines": ['{"type":"step","step":1}'] * (MOST_IN_BATCH + 1)},
 ]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from psyche_cli.workers.telemetry import proxy
 from psyche_cli.workers.telemetry.database import Totals
-from psyche_cli.workers.telemetry.events import Kind, Stream, event_of
+from psyche_cli.workers.telemetry.events import Kind, Stream
 from tests.workers.telemetry.receiver import Receiver
 
 STEPS = """
@@ -67,13 +67,13 @@ sys.stdout.write('{"type":"run_completed","outcome":"trained"}')
     assert output.startswith("loading\n")
     assert output.endswith('{"type":"run_completed","outcome":"trained"}')
     first, second = receiver.stored()
-    assert (first.seq, first.worker, first.event) == (
-        1, "w", event_of(Kind.STEP, 1, 1_800_000_000_250_000_000, {"loss": 2.5}, {"phase": "train"}),
-    )  # fmt: skip
-    assert (second.seq, second.event.number, second.event.values) == (2, 2, {"loss": 1.5})
+    assert (first.seq, first.worker, first.at) == (1, "w", 1_800_000_000_250_000_000)
+    assert first.line == '{"type":"step","step":1,"loss":2.5,"phase":"train","time":1800000000.25}'
+    assert first.read() == (Kind.STEP, 1, {"loss": 2.5}, {"phase": "train"})
+    assert (second.seq, second.read().number, second.read().values) == (2, 2, {"loss": 1.5})
     episode, completed = receiver.stored(Stream.EPISODES)
-    assert (episode.event.kind, episode.event.number, episode.event.values) == (Kind.EPISODE, 4, {"mean": 1.0})
-    assert (completed.event.kind, completed.event.texts) == (Kind.RUN_COMPLETED, {"outcome": "trained"})
+    assert episode.read() == (Kind.EPISODE, 4, {"mean": 1.0}, {})
+    assert completed.read() == (Kind.RUN_COMPLETED, 0, {}, {"outcome": "trained"})
 
 
 def test_hostile_output_is_counted_and_copied(receiver: Receiver) -> None:
@@ -88,7 +88,7 @@ os.write(1, b'\n{"type":"step","step":4}\n{"type":"step","st')
     assert process.returncode == 0
     assert len(output) > 1_100_000
     assert b"\xff\x00\x1b[2J\n" in output
-    assert [stored.event.number for stored in receiver.stored()] == [1, 4]
+    assert [stored.read().number for stored in receiver.stored()] == [1, 4]
     assert receiver.ingest.totals("run") == {"w": Totals(accepted=2, dropped=0, malformed=4)}
     assert errors.decode().splitlines() == [
         "psyche-cli: malformed lines: 1 so far; the latest one: longer than 16,384 bytes"
@@ -138,7 +138,7 @@ def test_a_signal_to_the_proxy_is_passed_on_and_one_to_the_group_is_received_onc
             subprocess.run(["kill", "-TERM", str(process.pid)], check=True)
         process.communicate()
         assert process.returncode == (1 if to_the_group else 2)
-    assert [(stored.worker, stored.event.number) for stored in receiver.stored()] == [
+    assert [(stored.worker, stored.read().number) for stored in receiver.stored()] == [
         ("False", signal.SIGUSR1), ("False", signal.SIGTERM), ("True", signal.SIGTERM),
     ]  # fmt: skip
 
@@ -157,7 +157,7 @@ def test_what_a_worker_leaves_behind_does_not_keep_the_proxy(receiver: Receiver)
 def test_a_lost_answer_is_no_loss_and_no_repetition(tmp_path: Path) -> None:
     receiver = Receiver(tmp_path, lose_answers=3)
     assert run(STEPS.format(count=100), receiver.variables())[0] == 0
-    assert [stored.event.number for stored in receiver.stored()] == list(range(1, 101))
+    assert [stored.read().number for stored in receiver.stored()] == list(range(1, 101))
     receiver.stop()
 
 
@@ -192,7 +192,7 @@ for number in range(1, 4):
     os.close(write)
     process.communicate()
     assert process.returncode == 0
-    assert [(stored.seq, stored.event.number) for stored in second.stored()] == [(1, 1), (2, 2), (3, 3)]
+    assert [(stored.seq, stored.read().number) for stored in second.stored()] == [(1, 1), (2, 2), (3, 3)]
     second.stop()
 
 
@@ -202,14 +202,14 @@ def test_what_no_daemon_took_is_read_by_the_next_one(tmp_path: Path) -> None:
     unsent = tmp_path / "w.unsent"
     code, _, errors = run(STEPS.format(count=3000) + "raise SystemExit(3)", first.variables(), unsent)
     assert code == 3
-    assert "telemetry waits, because the daemon does not take it (UNAVAILABLE)" in errors
+    assert "telemetry waits: The daemon does not take it (UNAVAILABLE)." in errors
     assert "events were not sent; the next daemon reads them from w.unsent" in errors
     second = Receiver(tmp_path)
     accepted = second.ingest.collect_unsent("run", "w", unsent)
     totals = second.ingest.totals("run")["w"]
     assert totals == Totals(accepted, dropped=3000 - accepted, malformed=0)
     assert 2048 <= accepted <= 2048 + 512
-    numbers = [stored.event.number for stored in second.stored()]
+    numbers = [stored.read().number for stored in second.stored()]
     assert numbers == sorted(set(numbers))
     assert numbers[-2048:] == list(range(953, 3001))
     assert not unsent.exists()

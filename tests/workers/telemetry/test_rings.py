@@ -6,11 +6,22 @@ import random
 
 import pytest
 
+from psyche_cli.workers.service.contract import MOST_MESSAGE_BYTES
 from psyche_cli.workers.telemetry import rings as rings_module
-from psyche_cli.workers.telemetry.events import Stored, Stream
-from psyche_cli.workers.telemetry.rings import FIRST_CREDITS, MOST_CREDITS, QUEUE, Delivery, Listener, Rings
+from psyche_cli.workers.telemetry.events import Delivery, Stored, Stream
+from psyche_cli.workers.telemetry.rings import (
+    FIRST_CREDITS,
+    KEPT,
+    MOST_BEHIND,
+    MOST_CHARACTERS,
+    MOST_CREDITS,
+    QUEUE,
+    Listener,
+    Rings,
+)
+from psyche_cli.workers.telemetry.wire import delivery_message
 from tests.support.counts import repetitions
-from tests.workers.telemetry.events import step
+from tests.workers.telemetry.events import AT, step
 
 
 class Archive:
@@ -29,7 +40,7 @@ class Archive:
 
     def store(self, run: str, stream: Stream, count: int) -> list[Stored]:
         events = self.stored.setdefault((run, stream), [])
-        new = [Stored(seq, "w", step(seq)) for seq in range(len(events) + 1, len(events) + 1 + count)]
+        new = [Stored(seq, "w", *step(seq)) for seq in range(len(events) + 1, len(events) + 1 + count)]
         events += new
         return new
 
@@ -122,22 +133,49 @@ def test_a_credit_is_spent_per_event(daemon: Daemon) -> None:
     assert seqs(listener.take()) == list(range(251, 651))
 
 
-def test_a_slow_listener_loses_the_oldest_of_its_own_events_and_is_told_how_many(daemon: Daemon) -> None:
-    slow, fast = daemon.listen(), daemon.listen()
-    assert seqs(slow.take()) == seqs(fast.take()) == []
+def test_a_listener_that_reads_loses_nothing_however_much_comes_at_once(daemon: Daemon) -> None:
+    listener = daemon.listen()
+    received = seqs(listener.take())
+    for count in (1, 4096, 16 * 512, MOST_BEHIND, 5):
+        daemon.add(count)
+        received += drain(listener)
+    assert received == list(range(1, 1 + 1 + 4096 + 16 * 512 + MOST_BEHIND + 5))
+    assert listener.lost == 0
+
+
+def test_a_listener_that_stops_reading_loses_all_but_the_latest_of_its_own_events(daemon: Daemon) -> None:
+    stopped, reading = daemon.listen(), daemon.listen()
+    assert seqs(stopped.take()) == seqs(reading.take()) == []
     received = []
-    for _ in range(30):
-        daemon.add(100)
-        received += drain(fast)
-    assert received == list(range(1, 3001))
-    assert fast.lost == 0
-    assert slow.lost == 3000 - QUEUE == 952
-    events, lost = slow.take(10)
-    assert ([stored.seq for stored in events], lost) == (list(range(953, 963)), 952)
-    assert slow.take(1).lost == 0
-    daemon.add(5000)
-    assert slow.lost == 952 + 5000 - 11
-    assert slow.take(1) == Delivery([Stored(8000 - QUEUE + 1, "w", step(8000 - QUEUE + 1))], 5000 - 11)
+    for _ in range(70):
+        daemon.add(1000)
+        received += drain(reading)
+    assert received == list(range(1, 70_001))
+    assert reading.lost == 0
+    events, lost = stopped.take(10)
+    assert ([stored.seq for stored in events], lost) == (list(range(70_001 - QUEUE, 70_011 - QUEUE)), 70_000 - QUEUE)
+    assert stopped.lost == lost == 67_952
+    assert stopped.take(1).lost == 0
+    assert drain(stopped) == list(range(70_012 - QUEUE, 70_001))
+
+
+@pytest.mark.parametrize(("more", "lost"), [(0, 0), (1, MOST_BEHIND + 1 - QUEUE)])
+def test_a_limited_number_of_events_waits(daemon: Daemon, more: int, lost: int) -> None:
+    listener = daemon.listen()
+    listener.take()
+    daemon.add(MOST_BEHIND + more)
+    events, told = listener.take(1)
+    assert (events[0].seq, told) == (lost + 1, lost)
+
+
+def test_a_replay_loses_nothing_however_long_it_takes(daemon: Daemon) -> None:
+    daemon.add(10_000)
+    listener = daemon.listen()
+    received = seqs(listener.take())
+    daemon.add(2 * MOST_BEHIND)
+    listener.grant(400)
+    received += drain(listener)
+    assert received == list(range(1, 10_001 + 2 * MOST_BEHIND))
 
 
 def test_a_listener_without_credits_is_told_its_losses_with_the_next_event(daemon: Daemon) -> None:
@@ -145,10 +183,37 @@ def test_a_listener_without_credits_is_told_its_losses_with_the_next_event(daemo
     listener.take()
     daemon.add(200)
     listener.take()
-    daemon.add(QUEUE + 1)
+    daemon.add(MOST_BEHIND + 1)
     assert listener.take() == Delivery([], 0)
     listener.grant(1)
-    assert listener.take().lost == 1
+    assert listener.take().lost == MOST_BEHIND + 1 - QUEUE
+
+
+def test_memory_is_bounded_by_numbers_and_by_characters(daemon: Daemon) -> None:
+    for _ in range(20):
+        daemon.add(1000)
+    ring = daemon.rings._rings["run", Stream.STEPS]
+    assert len(ring) == KEPT[Stream.STEPS] == 4096
+    long = [Stored(seq, "w", *step(seq, text="x" * 16_000)) for seq in range(20_001, 24_001)]
+    daemon.rings.push("run", Stream.STEPS, long)
+    assert len(ring) == MOST_CHARACTERS // len(long[0].line) == 261
+    daemon.rings.push("run", Stream.EPISODES, daemon.archive.store("run", Stream.EPISODES, 2000))
+    assert len(daemon.rings._rings["run", Stream.EPISODES]) == KEPT[Stream.EPISODES] == 1024
+
+
+def test_a_delivery_fits_into_a_message(daemon: Daemon) -> None:
+    listener = daemon.listen()
+    listener.take()
+    line = '{"type":"step","step":1,"text":"' + "\U0001f600" * 4000 + '"}'
+    found = daemon.archive.stored["run", Stream.STEPS] = [Stored(seq, "w", AT, line) for seq in range(1, 301)]
+    daemon.rings.push("run", Stream.STEPS, found)
+    received = []
+    while listener.is_ready:
+        delivery = listener.take()
+        assert delivery_message(delivery).ByteSize() <= MOST_MESSAGE_BYTES
+        received += delivery.events
+        listener.grant(400)
+    assert received == found
 
 
 def test_a_closed_listener_receives_nothing(daemon: Daemon) -> None:
@@ -180,6 +245,12 @@ def test_only_the_rings_used_last_are_kept_beside_those_with_listeners(
     assert daemon.archive.reads > 1
 
 
+def test_events_that_were_deleted_are_not_waited_for(daemon: Daemon) -> None:
+    daemon.add(5000)
+    daemon.archive.stored.clear()
+    assert drain(daemon.listen()) == list(range(905, 5001))
+
+
 def test_a_deleted_run_is_forgotten(daemon: Daemon) -> None:
     daemon.add(5)
     waiting = daemon.listen(2)
@@ -203,7 +274,7 @@ def test_random_listeners_receive_every_event_once_or_count_it_as_lost(daemon: D
             opened = daemon.listen(since)
             listeners[opened] = last[opened] = since
         elif action == 1:
-            daemon.add(chance.choice([1, 50, 1500]))
+            daemon.add(chance.choice([1, 50, 1500, MOST_BEHIND // 4]))
         elif listeners:
             listener = chance.choice(list(listeners))
             events, lost = listener.take(chance.choice([1, 100, 400]))
