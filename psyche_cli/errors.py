@@ -747,9 +747,14 @@ class RegistryTooNew(RegistryError):
 
 
 class TelemetryError(WorkersError):
-    """The file with the telemetry of workers cannot be opened: it is damaged, or there is no space or permission."""
+    """The file with the telemetry of workers cannot be used: damage, no space, no permission, or another version.
+
+    ``version`` is the version of a file that was written by another psyche-cli, and ``supported`` that of this one.
+    """
 
     path: str | None = None
+    version: int | None = None
+    supported: int | None = None
 
 
 class IllegalTransition(WorkersError):

@@ -32,8 +32,8 @@ def read_daemon_file(path: Path) -> DaemonFile | None:
     """The content of daemon.pid; None if there is none, or it is incomplete."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         content = json.loads(path.read_text(encoding="utf-8"))
-        protocol = int(content.get("protocol", 1))  # version 1 did not write it
-        return DaemonFile(int(content["pid"]), str(content["started"]), str(content["address"]), protocol)
+        found = DaemonFile(int(content["pid"]), str(content["started"]), str(content["address"]))
+        return found._replace(protocol=int(content.get("protocol", 1)))  # version 1 did not write it
     return None
 
 

@@ -274,7 +274,7 @@ def _wrong_telemetry(ingest: Ingest, run_id: str, plans: tuple[Plan, ...], worke
     if [event.seq for event in stored] != list(range(1, len(stored) + 1)):
         yield f"{run_id}: the numbers of the steps have gaps"
     for plan in plans:
-        numbers = [event.event.number for event in stored if event.worker == plan.worker_id]
+        numbers = [event.read().number for event in stored if event.worker == plan.worker_id]
         if len(set(numbers)) != len(numbers):
             yield f"{run_id} {plan.worker_id}: steps were stored more than once"
         if workers[plan.worker_id].state == "TERMINATED" and len(numbers) != plan.steps:

@@ -18,13 +18,11 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from psyche_cli.errors import TelemetryError
-from psyche_cli.sqlite_files import all_or_nothing, is_empty
+from psyche_cli.sqlite_files import FileErrors, FileKind, all_or_nothing
 from psyche_cli.workers.telemetry.events import Batch, Receipt, Stored, Stream
 
 FORMAT: Final = 2
 """Version of the tables, in SQLite's ``user_version``."""
-LOCK_SECONDS: Final = 10.0
-"""How long to wait for another process that is writing."""
 
 _TABLES: Final = (
     """
@@ -84,6 +82,40 @@ WHERE stream = (SELECT key FROM streams WHERE run = ? AND stream = ?) AND last_s
 _DELETED_AT_ONCE: Final = 100
 
 
+_MOVE_AWAY: Final = "Move the file away, with those beside it that end in -wal and -shm; a new one is created."
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+def _refuse_version_1(connection: sqlite3.Connection) -> None:
+    [path] = [file for _, name, file in connection.execute("PRAGMA database_list") if name == "main"]
+    raise TelemetryError(
+        f"The telemetry of workers {path} was written by an older psyche-cli: it has version 1, and this one needs "
+        f"version {FORMAT}.",
+        hint=_MOVE_AWAY,
+        path=path,
+        version=1,
+        supported=FORMAT,
+    )
+
+
+_ERRORS: Final = FileErrors(
+    "The telemetry of workers", TelemetryError, TelemetryError, TelemetryError, if_damaged=_MOVE_AWAY
+)
+_KIND: Final = FileKind(
+    application=0,  # version 1 has not marked its file
+    version=FORMAT,
+    create=_create_tables,
+    errors=_ERRORS,
+    upgrade=_refuse_version_1,
+    write_ahead=True,
+    checked=False,  # it may be large, and the daemon must start quickly
+)
+
+
 class Submission(NamedTuple):
     """A batch with the run and the worker that it belongs to."""
 
@@ -117,10 +149,9 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writing, self._reading = Lock(), Lock()
-        with ExitStack() as opened, _errors(path, "opened"):
-            self._writer = opened.enter_context(closing(_connect(path)))
-            self._prepare()
-            self._reader = opened.enter_context(closing(_connect(path)))
+        with ExitStack() as opened, _ERRORS.converted(path, "opened"):
+            self._writer = opened.enter_context(closing(_KIND.open(path, create=True)))
+            self._reader = opened.enter_context(closing(_KIND.open(path, create=False)))
             opened.pop_all()
 
     def store(self, submissions: Sequence[Submission]) -> list[Written]:
@@ -131,14 +162,14 @@ class Database:
     def last_seq(self, run: str, stream: Stream) -> int:
         """The sequence number of the last event, 0 if there is none."""
         query = "SELECT last_seq FROM streams WHERE run = ? AND stream = ?"
-        with self._reading, _errors(self._path, "read"):
+        with self._reading, _ERRORS.converted(self._path, "read"):
             row = self._reader.execute(query, (run, stream.value)).fetchone()
         return 0 if row is None else int(row[0])
 
     def events(self, run: str, stream: Stream, since_seq: int, limit: int) -> list[Stored]:
         """The first ``limit`` events after ``since_seq``, in order."""
         found: list[Stored] = []
-        with self._reading, _errors(self._path, "read"), closing(self._reader.cursor()) as cursor:
+        with self._reading, _ERRORS.converted(self._path, "read"), closing(self._reader.cursor()) as cursor:
             for last_seq, worker, times, lines in cursor.execute(_BATCHES, (run, stream.value, since_seq)):
                 found += _events(last_seq, worker, times, lines, since_seq)
                 if len(found) >= limit:
@@ -148,7 +179,7 @@ class Database:
     def totals(self, run: str) -> dict[str, Totals]:
         """What each worker of a run has reported."""
         query = "SELECT worker, SUM(accepted), SUM(dropped), SUM(malformed) FROM sources WHERE run = ? GROUP BY worker"
-        with self._reading, _errors(self._path, "read"):
+        with self._reading, _ERRORS.converted(self._path, "read"):
             rows = self._reader.execute(query, (run,)).fetchall()
         return {worker: Totals(*numbers) for worker, *numbers in rows}
 
@@ -170,53 +201,10 @@ class Database:
             self._reader.close()
             self._writer.close()
 
-    def _prepare(self) -> None:
-        with all_or_nothing(self._writer):  # waits for a process that is creating the tables
-            if is_empty(self._writer):
-                for statement in _TABLES:
-                    self._writer.execute(statement)
-                self._writer.execute(f"PRAGMA user_version = {FORMAT}")
-        [found] = self._writer.execute("PRAGMA user_version").fetchone()
-        if found != FORMAT:
-            raise TelemetryError(
-                f"The telemetry of workers {self._path} has format {found}, and this psyche-cli uses format {FORMAT}.",
-                hint=_MOVE_AWAY,
-                path=str(self._path),
-            )
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing, _errors(self._path, "written"), all_or_nothing(self._writer) as connection:
+        with self._writing, _ERRORS.converted(self._path, "written"), all_or_nothing(self._writer) as connection:
             yield connection
-
-
-_MOVE_AWAY: Final = "Move the file away, with those beside it that end in -wal and -shm; a new one is created."
-
-
-@contextmanager
-def _errors(path: Path, what: str) -> Iterator[None]:
-    """Convert the errors of SQLite."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise TelemetryError(
-            f"The telemetry of workers {path} cannot be {what}: {error}.",
-            hint="Free some space, fix the permissions, or choose another folder with --state-dir.",
-            path=str(path),
-        ) from error
-    except sqlite3.Error as error:
-        raise TelemetryError(
-            f"The telemetry of workers {path} is damaged: {error}.", hint=_MOVE_AWAY, path=str(path)
-        ) from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    # After a power failure the last transactions may be lost, but none is after the death of the process.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
 
 
 def _events(last_seq: int, worker: str, times: str, lines: str, since_seq: int) -> list[Stored]:
