@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 SECONDS_PER_SLOT: Final = 0.4
 
-_NEAR: Final = (1, -1, 2, -2)
+_NEAR: Final = (1, -1)
 """Where a recorded time is wrong, the time is searched for this near to it, in seconds."""
 _MOST_CANDIDATES: Final = 64
 
@@ -20,8 +20,8 @@ _MOST_CANDIDATES: Final = 64
 class SlotTime(NamedTuple):
     """The Unix time of a slot, in seconds.
 
-    It is ``recorded`` in the ledger; ``searched``, the only one found nearby with which the model agrees with the
-    ledger; or ``guessed`` from the slots before, because the ledger has none.
+    It is ``recorded`` in the ledger; ``searched``: another one with which the model and the ledger agree so far; or
+    ``guessed`` from the slots before, because the ledger has none.
     """
 
     unix: int

@@ -27,6 +27,23 @@ UNKNOWN: Final = "unknown"
 """The kind of an instruction that could not be decoded; ``effects["problem"]`` says why, ``effects["data"]`` is it."""
 
 
+DECODER: Final = 1
+"""Version of the decoder, to be incremented when it decodes the same transaction to other events."""
+
+_ACTORS: Final = (
+    "authority",
+    "grantor",
+    "grantee",
+    "user",
+    "mint_authority",
+    "owner",
+    "nonce_authority",
+    "source",
+    "payer",
+)
+"""The roles of the accounts that decide on an instruction. The first one that has signed is responsible for it."""
+
+
 class DecodedCall(NamedTuple):
     """An instruction of a transaction in the order of execution, and what it means, without any loss."""
 
@@ -45,16 +62,34 @@ def decoded_calls(transaction: RawTransaction, programs: ProgramIds = PUBLISHED)
 def decode(transaction: RawTransaction, programs: ProgramIds = PUBLISHED) -> list[Event]:
     """The events of a transaction, in the order of execution. Raises ValueError if it is damaged.
 
-    ``effects`` of an event have its ``outcome`` and, if they apply: ``error`` with the program, code, name, account and
-    log lines of a failure; ``not_finite``, the arguments that are null because they are not finite, by their paths;
-    ``problem`` and ``data`` of an instruction that could not be decoded; ``unused_bytes`` after the arguments.
+    ``effects`` of an event have its ``outcome``, the ``signer`` that is responsible for it, and, if they apply:
+    ``error``, the program, code, name, account and log lines of a failure; ``not_finite``, the arguments that are null
+    because they are NaN or infinite, by their paths; ``problem`` and ``data`` of an instruction that could not be
+    decoded; ``unused_bytes`` after the arguments.
     """
     calls = decoded_calls(transaction, programs)
     failure = None
     if transaction.failed:
         called = [one.call.instruction.program for one in calls if one.call.inner == 0]
         failure = explain_failure(transaction.error, transaction.logs, called, programs)
-    return [_event(transaction, one, _outcome(one.call, failure), failure) for one in calls]
+    return [
+        _event(transaction, one, _outcome(one.call, failure), failure, _signer(transaction, one, calls))
+        for one in calls
+    ]
+
+
+def _signer(transaction: RawTransaction, one: DecodedCall, calls: Sequence[DecodedCall]) -> str:
+    """The wallet that is responsible for an instruction: that of the account which decides on it, if it has signed.
+
+    Of a call by a program, it is that of the instruction that led to the call; without any, the fee payer.
+    """
+    outer = next(other for other in calls if (other.call.outer, other.call.inner) == (one.call.outer, 0))
+    for meaning in (one.meaning, outer.meaning):
+        signed = {named.role: str(named.account.address) for named in meaning.accounts if named.account.is_signer}
+        for role in (*_ACTORS, *signed):
+            if role in signed:
+                return signed[role]
+    return transaction.payer
 
 
 def _outcome(call: ExecutedCall, failure: ProgramFailure | None) -> str:
@@ -66,9 +101,11 @@ def _outcome(call: ExecutedCall, failure: ProgramFailure | None) -> str:
     return FAILED if (call.outer, call.inner) == (failed, 0) else UNDONE
 
 
-def _event(transaction: RawTransaction, one: DecodedCall, outcome: str, failure: ProgramFailure | None) -> Event:
+def _event(
+    transaction: RawTransaction, one: DecodedCall, outcome: str, failure: ProgramFailure | None, signer: str
+) -> Event:
     meaning = one.meaning
-    effects: dict[str, JsonValue] = {"outcome": outcome}
+    effects: dict[str, JsonValue] = {"outcome": outcome, "signer": signer}
     blamed = failure if outcome == FAILED or (failure is not None and _is_whole(failure, one.call)) else None
     if blamed is not None:
         effects["error"] = _error(blamed)

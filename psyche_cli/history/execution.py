@@ -171,7 +171,8 @@ class _Execution:
         given = meaning.arguments
         if meaning.name == "run_create":
             address, authority = str(meaning.account("run")), str(given["main_authority"])
-            yield now._replace(treasury=TreasuryMoment(address, authority, 0, Claims(), {}))
+            vault = str(meaning.account("run_collateral"))
+            yield now._replace(treasury=TreasuryMoment(address, authority, vault, 0, Claims(), {}))
         elif meaning.name == "run_update" and any(value is not None for value in given.values()):
             if not any(other.call.outer == call.call.outer and other.call.inner > 0 for other in self._one.calls):
                 yield "The ledger does not contain the instructions that the treasurer called."

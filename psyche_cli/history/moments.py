@@ -22,12 +22,14 @@ class Claims(NamedTuple):
 class TreasuryMoment(NamedTuple):
     """The treasurer of a run: the balance of its vault in base units, and the claims.
 
-    ``main_authority`` is the wallet that administers the run. ``participants`` has the claims of each wallet that is
-    registered with the treasurer. ``vault`` is None while it is unknown: if the history begins after the creation.
+    ``address`` is its Run account, and ``main_authority`` the wallet that administers the run. ``participants`` has the
+    claims of each wallet that is registered with the treasurer. ``vault`` is None while it is unknown: if the history
+    begins after the creation.
     """
 
     address: str
     main_authority: str
+    vault_address: str
     vault: int | None
     total: Claims
     participants: Mapping[str, Claims]

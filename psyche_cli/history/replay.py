@@ -98,15 +98,11 @@ class Replay:
         self.now = executed.after
         self.count += 1
         self._clock = (transaction.slot, self.time_of(transaction).unix)
-        if executed.problems and not self.problems:
-            self._search(lambda found: not found.problems)
-            executed = self._recent[-1].executed
-        if len(self.problems) < _MOST_PROBLEMS:
-            self.problems += [
-                Problem(transaction.signature, step.outer, step.inner, text)
-                for step in executed.steps
-                for text in step.problems
-            ]
+        if executed.problems and not self.problems and not self._search(lambda found: not found.problems):
+            self._give_up()
+        elif len(self.problems) < _MOST_PROBLEMS:
+            self._report(self._recent[-1])
+        executed = self._recent[-1].executed
         self._keep(self.count, self.now)
         self._thin_out()
         return executed
@@ -176,6 +172,33 @@ class Replay:
         clock = Clock(time.unix, one.transaction.slot)
         return execute(one, before, clock, self.addresses, self._programs)
 
+    def _report(self, taken: _Taken) -> None:
+        signature = taken.one.transaction.signature
+        self.problems += [
+            Problem(signature, step.outer, step.inner, text) for step in taken.executed.steps for text in step.problems
+        ]
+
+    def _give_up(self) -> None:
+        """Return to the recorded times, since no others explain the latest transactions, and report all problems."""
+        taken = [*self._recent]
+        doubtful = {
+            one.slot
+            for one in taken
+            if one.one.transaction.block_time is not None and self.times.pop(one.slot, None) is not None
+        }
+        if not doubtful:
+            self._report(taken[-1])
+            return
+        first = next(index for index, one in enumerate(taken) if one.slot in doubtful)
+        now = taken[first].before
+        found: list[_Taken] = []
+        for one in taken[first:]:
+            executed = self._execute(one.one, now, self.time_of(one.one.transaction))
+            found.append(_Taken(one.one, now, executed))
+            now = executed.after
+            self._report(found[-1])
+        self._adopt({}, found)
+
     def _search(self, accepts: Callable[[Executed], bool]) -> bool:
         """Search for times of the latest slots with which the last transaction is accepted, and adopt them."""
         taken = [*self._recent]
@@ -193,15 +216,17 @@ class Replay:
         return False
 
     def _other_times(self, slots: Sequence[SlotRecord]) -> Iterator[dict[int, SlotTime]]:
-        """Other times of one slot, the latest ones first, then of two slots."""
+        """Other times of one slot, the latest ones first; then of two slots, one of which has no recorded time."""
         others = [
             [(one.slot, SlotTime(time, "searched")) for time in candidates(slots, index, self._tried(one))]
             for index, one in enumerate(slots)
         ][::-1]
         for choice in others:
             yield from ({slot: time} for slot, time in choice)
+        unknown = {one.slot for one in slots if one.recorded is None}
         for one, other in combinations(others, 2):
-            yield from (dict(pair) for pair in product(one, other))
+            if unknown & {slot for slot, _ in (*one[:1], *other[:1])}:
+                yield from (dict(pair) for pair in product(one, other))
 
     def _tried(self, one: SlotRecord) -> int:
         found = self.times.get(one.slot)

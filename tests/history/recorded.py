@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.rpc.whole_transactions import InnerCall
+from tests.faults.player import Player
 from tests.members.conftest import StillRun
 from tests.support.run_driver import Failed
 from tests.support.treasury_driver import TreasuryDriver
@@ -54,12 +56,10 @@ class Keeper:
     def on_restore(self) -> None: ...
 
 
-class RecordedRun(StillRun, TreasuryDriver):
+class Recording(TreasuryDriver):
     """A run on a validator of its own, which keeps everything from its genesis on."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.keeper = Keeper(self.bank)
+    keeper: Keeper
 
     @property
     def addresses(self) -> RunAddresses:
@@ -84,6 +84,25 @@ class RecordedRun(StillRun, TreasuryDriver):
         except Failed:
             return
         raise AssertionError("it succeeded")
+
+
+class RecordedRun(Recording, StillRun):
+    """A run that the test drives."""
+
+    def __init__(self) -> None:
+        StillRun.__init__(self)
+        self.keeper = Keeper(self.bank)
+
+
+class PlayedRun(Recording, Player):
+    """A run whose owner and members act at random: some instructions fail, and some transactions have several."""
+
+    def __init__(self, seed: str) -> None:
+        still = StillRun()
+        Player.__init__(self, still.bank, "test", still.owner, [], random.Random(seed))
+        self.keeper = Keeper(still.bank)
+        self.begin()
+        self.add_members(max(4 - len(self.members), 0))
 
 
 def raw_transaction(signature: str, answer: Any) -> RawTransaction:
