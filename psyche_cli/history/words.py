@@ -18,7 +18,7 @@ Role: TypeAlias = Literal["owner", "member", "treasurer", "join authority", ""]
 
 
 class Who(NamedTuple):
-    """The wallet that acted: the owner of the run, one of its members, its treasurer, or somebody else."""
+    """The wallet that acted: the owner of the run, one of its members, its treasurer, or another one."""
 
     address: str
     role: Role
