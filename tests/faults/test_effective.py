@@ -6,13 +6,8 @@ no mutant would not test anything.
 
 from __future__ import annotations
 
-import inspect
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FunctionType
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -27,6 +22,7 @@ from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.verdict import delivery, fate
 
 from .judge import shown_forms, state_folder
+from .mutant import Mutant
 from .schedule import Mood, Schedule, Trouble
 from .test_killed import interleave
 from .test_killed import judge as judge_interleaving
@@ -35,37 +31,6 @@ from .world import Scenario, World
 
 SCHEDULES = 12
 KILLS = 600
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A function of the product with part of its source replaced."""
-
-    function: Any
-    text: str
-    instead: str
-
-    @contextmanager
-    def alive(self) -> Iterator[None]:
-        """Context manager: the function behaves like the mutant, wherever it was imported."""
-        module = inspect.getmodule(self.function)
-        assert module is not None
-        whole, part = inspect.getsource(module), inspect.getsource(self.function)
-        assert part.count(self.text) == 1, f"{self.text} is not in {self.function.__qualname__} any more"
-        changed = whole.replace(part, part.replace(self.text, self.instead))
-        namespace = dict(vars(module))
-        exec(compile(changed, str(module.__file__), "exec"), namespace)
-        found: Any = namespace
-        for name in self.function.__qualname__.split("."):
-            found = found[name] if found is namespace else getattr(found, name)
-        assert isinstance(found, FunctionType)
-        function, changed_function = inspect.unwrap(self.function), inspect.unwrap(found)
-        original = function.__code__
-        function.__code__ = changed_function.__code__
-        try:
-            yield
-        finally:
-            function.__code__ = original
 
 
 BELIEVES_PROCESSED = Mutant(
