@@ -159,6 +159,29 @@ def test_history_is_bounded_and_forgets_the_oldest(capacity: int) -> None:
     assert [chain.result("getTransaction", signature) is not None for signature in sent] == [
         signature in kept for signature in sent
     ]
-    assert chain.result("getBlock", 1)["transactions"] == []
+    assert chain.error("getBlock", 1)["code"] == -32001
     assert chain.result("getTransactionCount") == 9
     assert chain.balance(to) == sum(SOL + number for number in range(9))
+
+
+def test_the_first_available_block_is_the_first_with_all_transactions() -> None:
+    chain = start_chain(history_capacity=3)
+    assert chain.result("getFirstAvailableBlock") == 0
+    for _ in range(3):
+        chain.send(chain.transfer(Pubkey.new_unique(), SOL))
+        chain.result("localnet_warpSlots", 2)
+    assert chain.result("getFirstAvailableBlock") == 0
+    chain.send(chain.transfer(Pubkey.new_unique(), SOL))
+    assert chain.result("getFirstAvailableBlock") == 4
+    assert chain.error("getBlock", 3)["message"].endswith("First available block: 4")
+    assert len(chain.result("getBlock", 5)["transactions"]) == 1
+
+
+def test_blocks_with_transactions_are_kept(chain: Chain) -> None:
+    signature = chain.send(chain.transfer(Pubkey.new_unique(), SOL))
+    for _ in range(41):
+        chain.result("localnet_warpSlots", 1000)
+    assert chain.result("getFirstAvailableBlock") == 0
+    assert chain.result("getBlock", 1, {"transactionDetails": "signatures"})["signatures"] == [signature]
+    assert chain.error("getBlock", 2)["code"] == -32007
+    assert chain.result("getBlocks", 0, 1000) == [1]

@@ -10,10 +10,12 @@ import pytest
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from psyche_cli.errors import HttpStatusError, Json, NetworkError, TimedOut, Unreachable
+from psyche_cli.errors import BadRpcResponse, HttpStatusError, Json, NetworkError, RpcError, TimedOut, Unreachable
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.deadline import Deadline
-from tests.solana.scripted import FakeClock
+from tests.solana.scripted import FakeClock, RpcFault
+
+from .rpc_cluster import client
 
 GENESIS = "4uhcVJyU9pJkvQyS88uRDiswHXSCkY3zQawwpjk2NsNY"
 SIMULATION = {"context": {"slot": 5}, "value": {"err": None, "logs": [], "unitsConsumed": 1}}
@@ -227,3 +229,37 @@ def test_no_batch_after_the_deadline() -> None:
     with pytest.raises(TimedOut):
         rpc.simulate_and_identify(b"transaction")
     assert endpoint.bodies == []
+
+
+def test_one_attempt_at_several_reads() -> None:
+    endpoint = Endpoint(lambda ids: [result(ids[1], 7), error(ids[0])])
+    rpc = RpcClient(endpoint, FakeClock())
+    refused, found = rpc.attempt(("getSlot", []), ("getBlockHeight", [{}]))
+    assert isinstance(refused, RpcError)
+    assert (refused.rpc_code, refused.method, found) == (-32600, "getSlot", 7)
+    assert rpc.attempt(("getGenesisHash", [])) == [GENESIS]
+    assert [isinstance(body, list) for body in endpoint.bodies] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (lambda ids: error(None), RpcError),
+        (lambda ids: [], BadRpcResponse),
+        (lambda ids: b"no JSON", BadRpcResponse),
+        (raising(HttpStatusError("429", status=429)), HttpStatusError),
+    ],
+)
+def test_an_attempt_that_fails_is_not_repeated(answer: Answer, kind: type[NetworkError]) -> None:
+    endpoint = Endpoint(answer)
+    with pytest.raises(kind):
+        RpcClient(endpoint, FakeClock()).attempt(("getSlot", []), ("getBlockHeight", []))
+    assert len(endpoint.bodies) == 1
+
+
+def test_an_attempt_at_a_single_read_that_is_rejected() -> None:
+    rpc, cluster = client("getSlot", RpcFault(-32603, "no"))
+    [refused] = rpc.attempt(("getSlot", []))
+    assert isinstance(refused, RpcError)
+    assert refused.rpc_code == -32603
+    assert cluster.count("getSlot") == 1

@@ -68,7 +68,11 @@ class Bank:
         self._first_slot = first_slot
         self._slots_due_at_start = timekeeper.slots_due()
         self.chain = BlockChain(
-            genesis.blockhash, timekeeper.unix_time(), slot=max(first_slot, 1) - 1, height=max(first_height, 1) - 1
+            genesis.blockhash,
+            timekeeper.unix_time(),
+            slot=max(first_slot, 1) - 1,
+            height=max(first_height, 1) - 1,
+            keeps=self.history.has_slot,
         )
         self.chain.append(max(first_slot, 1), timekeeper.unix_time())
         self.executor = Executor(self._vm, self.accounts, self.chain)
@@ -80,6 +84,12 @@ class Bank:
     def slot(self) -> int:
         """The current slot."""
         return self.chain.tip.slot
+
+    @property
+    def first_available_slot(self) -> int:
+        """The slot from which all transactions are stored; slots without a transaction may have no block."""
+        oldest = self.history.oldest
+        return 0 if self.history.is_complete or oldest is None else min(oldest.slot + 1, self.slot)
 
     @property
     def time(self) -> ChainTime:

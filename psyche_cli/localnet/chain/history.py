@@ -95,6 +95,20 @@ class History:
         """The transactions of one slot in order of execution."""
         return list(self._by_slot.get(slot, ()))
 
+    def has_slot(self, slot: int) -> bool:
+        """Whether a transaction of this slot is stored."""
+        return slot in self._by_slot
+
+    @property
+    def oldest(self) -> TransactionRecord | None:
+        """The oldest stored transaction, if any."""
+        return next(iter(self._by_signature.values()), None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all transactions since genesis are stored."""
+        return len(self._by_signature) == self.total
+
     def records(self) -> list[TransactionRecord]:
         """All stored transactions, oldest first."""
         return list(self._by_signature.values())

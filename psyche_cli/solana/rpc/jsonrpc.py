@@ -34,6 +34,16 @@ def decode_batch(body: bytes, requests: list[tuple[int, str, list[Json]]], endpo
     Raises RpcError if the batch or one of its requests was rejected, and BadRpcResponse for anything that is not a
     response to all requests.
     """
+    results: list[Json] = []
+    for found in decode_each(body, requests, endpoint):
+        if isinstance(found, RpcError):
+            raise found
+        results.append(found)
+    return results
+
+
+def decode_each(body: bytes, requests: list[tuple[int, str, list[Json]]], endpoint: str) -> list[Json | RpcError]:
+    """Like ``decode_batch``, but with the errors of rejected requests in place of their results."""
     names = " and ".join(method for _, method, _ in requests)
     answers = _parse(body, names, endpoint)
     if not isinstance(answers, list):
@@ -42,7 +52,13 @@ def decode_batch(body: bytes, requests: list[tuple[int, str, list[Json]]], endpo
     by_id = {answer["id"]: answer for answer in answers if isinstance(answer, dict) and type(answer.get("id")) is int}
     if len(answers) != len(requests):
         raise bad_response(names, endpoint, f"expected {len(requests)} responses, got {len(answers)}")
-    return [result_of(by_id.get(number), number, method, endpoint) for number, method, _ in requests]
+    found: list[Json | RpcError] = []
+    for number, method, _ in requests:
+        try:
+            found.append(result_of(by_id.get(number), number, method, endpoint))
+        except RpcError as error:
+            found.append(error)
+    return found
 
 
 def decode_answer(body: bytes, request_id: int, method: str, endpoint: str) -> Json:

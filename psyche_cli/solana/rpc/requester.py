@@ -7,9 +7,16 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from psyche_cli.environment import Clock, Wait, Waits
-from psyche_cli.errors import HttpStatusError, Json, NetworkError, TimedOut, Unreachable
+from psyche_cli.errors import HttpStatusError, Json, NetworkError, RpcError, TimedOut, Unreachable
 from psyche_cli.solana.rpc.deadline import Deadline
-from psyche_cli.solana.rpc.jsonrpc import bad_response, decode_answer, decode_batch, encode_batch, encode_request
+from psyche_cli.solana.rpc.jsonrpc import (
+    bad_response,
+    decode_answer,
+    decode_batch,
+    decode_each,
+    encode_batch,
+    encode_request,
+)
 from psyche_cli.solana.rpc.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -158,6 +165,22 @@ class Requester:
         except NetworkError:
             self._knowledge.takes_batches = False
             return None
+
+    def attempt(self, *requests: tuple[str, Sequence[Json]]) -> list[Json | RpcError]:
+        """One attempt at several reads in one batch, or at a single one: the unvalidated result or the error of each.
+
+        For callers with a retry loop of their own, also in other threads if the transport permits it. Raises
+        NetworkError if the endpoint does not respond to all of them.
+        """
+        numbered = [(next(self._ids), method, list(params)) for method, params in requests]
+        timeout = self._attempt_seconds(requests[0][0])
+        if len(numbered) > 1:
+            return decode_each(self._transport.send(encode_batch(numbered), timeout=timeout), numbered, self.label)
+        answer = self._transport.send(encode_request(*numbered[0]), timeout=timeout)
+        try:
+            return [decode_answer(answer, numbered[0][0], numbered[0][1], self.label)]
+        except RpcError as error:
+            return [error]
 
     def _attempt_seconds(self, method: str) -> float:
         if self._deadline is None:

@@ -83,7 +83,7 @@ def _get_genesis_hash(context: RpcContext, _params: Params) -> Json:
 
 
 def _get_first_available_block(context: RpcContext, _params: Params) -> Json:
-    return context.bank.chain.first_slot
+    return context.bank.first_available_slot
 
 
 def _get_cluster_nodes(context: RpcContext, _params: Params) -> Json:
@@ -118,7 +118,7 @@ def _get_inflation_reward(_context: RpcContext, params: Params) -> Json:
 
 
 def _get_block_production(context: RpcContext, _params: Params) -> Json:
-    slots = {"firstSlot": context.bank.chain.first_slot, "lastSlot": context.bank.slot}
+    slots = {"firstSlot": context.bank.first_available_slot, "lastSlot": context.bank.slot}
     return context.with_context({"byIdentity": {}, "range": slots})
 
 

@@ -98,18 +98,17 @@ def _get_signatures_for_address(context: RpcContext, params: Params) -> Json:
 
 
 def _block(context: RpcContext, slot: int) -> Block:
-    chain = context.bank.chain
-    block = chain.block(slot)
-    if block is not None:
-        return block
+    chain, first = context.bank.chain, context.bank.first_available_slot
     if slot > chain.tip.slot:
         raise RpcFault(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
-    if slot < chain.first_slot:
+    if slot < first:
         raise RpcFault(
-            BLOCK_CLEANED_UP,
-            f"Block {slot} cleaned up, does not exist on node. First available block: {chain.first_slot}",
+            BLOCK_CLEANED_UP, f"Block {slot} cleaned up, does not exist on node. First available block: {first}"
         )
-    raise RpcFault(SLOT_SKIPPED, f"Slot {slot} was skipped, or missing due to ledger jump to recent snapshot")
+    block = chain.block(slot)
+    if block is None:
+        raise RpcFault(SLOT_SKIPPED, f"Slot {slot} was skipped, or missing due to ledger jump to recent snapshot")
+    return block
 
 
 def _get_block(context: RpcContext, params: Params) -> Json:
