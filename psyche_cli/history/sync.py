@@ -1,7 +1,7 @@
 """Reading a run's transactions from an endpoint into its history.
 
 A sync lists the transactions of each address of the run (``listing.py``), reads their content (``contents.py``), which
-may tell of further addresses, and puts them in order (``order.py``). Every step is recorded in the file together with
+may reveal further addresses, and puts them in order (``order.py``). Every step is recorded in the file together with
 what it has found, so that a sync that is interrupted continues where it was.
 """
 
