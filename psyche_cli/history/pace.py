@@ -19,7 +19,7 @@ _LONGEST_PAUSE: Final = 30.0
 class Pace:
     """The pace of requests to one endpoint. Times are in seconds of a clock that never goes backward.
 
-    At most ``most`` requests are under way at the same time. The limit grows by one for each full limit of responses,
+    At most ``most`` requests are in transit at the same time. The limit grows by one for each full limit of responses,
     and is halved when the endpoint refuses or fails. Then there is a pause: as long as its Retry-After says, otherwise
     one that doubles each time until the endpoint responds again.
     """
@@ -33,13 +33,13 @@ class Pace:
         self._failures = 0
         self._changed_at = -1.0
 
-    def room(self, under_way: int, lanes: int) -> int:
-        """How many requests may be sent now, as one batch, while others are ``under_way``; 0 if it has to wait.
+    def room(self, in_transit: int, lanes: int) -> int:
+        """How many requests may be sent now, as one batch, while others are ``in_transit``; 0 if it has to wait.
 
         The limit is shared by ``lanes`` connections.
         """
         size = max(min(int(self.limit) // lanes, self.batch), 1)
-        return size if under_way + size <= int(self.limit) else 0
+        return size if in_transit + size <= int(self.limit) else 0
 
     def responded(self, count: int) -> None:
         """The endpoint has responded to ``count`` requests."""

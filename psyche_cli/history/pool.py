@@ -46,7 +46,7 @@ class _Done(NamedTuple):
 
 
 class _Lane:
-    """A connection that has at most one request under way. Without a thread, it blocks the caller."""
+    """A connection that has at most one request in transit. Without a thread, it blocks the caller."""
 
     def __init__(self, rpc: RpcClient, done: queue.SimpleQueue[_Done], *, threaded: bool) -> None:
         self.rpc = rpc
@@ -106,21 +106,21 @@ class Pool:
         refuses requests for good.
         """
         waiting, again = iter(requests), deque[Asked]()
-        idle, under_way = list(self._lanes), 0
+        idle, in_transit = list(self._lanes), 0
         self._heard_at = self._clock.monotonic()
         while True:
             now = self._clock.monotonic()
             while idle and now >= self._pace.paused_until:
-                batch = _next(again, waiting, self._pace.room(under_way, len(self._lanes)))
+                batch = _next(again, waiting, self._pace.room(in_transit, len(self._lanes)))
                 if not batch:
                     break
-                under_way += len(batch)
+                in_transit += len(batch)
                 self.requests += 1
                 idle.pop().start(batch, now)
-            if under_way:
+            if in_transit:
                 done = self._done.get()
                 idle.append(done.lane)
-                under_way -= len(done.batch)
+                in_transit -= len(done.batch)
                 self._receive(done, again, take)
             elif again:
                 self._pause(self._pace.paused_until - now)

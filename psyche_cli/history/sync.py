@@ -211,18 +211,18 @@ class _Sync:
 
     def _walk(self, walks: Sequence[Walk]) -> None:
         """List the transactions of addresses, page by page."""
-        under_way, ended = list(walks), list[Walk]()
+        in_transit, ended = list(walks), list[Walk]()
 
         def take(answers: list[Answer]) -> None:
             for answer in answers:
                 page = self._read(answer, read_address_signatures)
                 walk, is_over = self._listing.add_page(answer.what, page, self._finalized)
-                (ended if is_over else under_way).append(walk)
-            self._wait.now(f"{sum(walk.step for walk in (*under_way, *ended)):,} transactions listed")
+                (ended if is_over else in_transit).append(walk)
+            self._wait.now(f"{sum(walk.step for walk in (*in_transit, *ended)):,} transactions listed")
 
-        while under_way:
-            requests = [Asked(*self._page(one.address, one.last, one.until), one) for one in under_way]
-            under_way.clear()
+        while in_transit:
+            requests = [Asked(*self._page(one.address, one.last, one.until), one) for one in in_transit]
+            in_transit.clear()
             self._pool.ask(requests, take)
         walked = [walk for walk in ended if walk.last is not None]
         if walked:
