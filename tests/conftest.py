@@ -2,6 +2,9 @@
 
 By default, randomized tests repeat a quarter of what they repeat with ``--full`` (``tests/support/counts.py``).
 Hypothesis has no deadline per example, because the machine may be busy.
+
+Tests that use the fixture ``ray_cluster`` have the mark ``ray``. They run first and one after the other, so that one
+process runs them all, and ends the cluster after the last of them.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ import pytest
 from hypothesis import settings
 
 from tests.support import counts
-from tests.support.ray_cluster import RayCluster, shared_cluster
+from tests.support.ray_cluster import RayCluster, SharedCluster
 
 INSTRUCTIONS = 20_000
+CLUSTER = pytest.StashKey[SharedCluster]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,13 +46,29 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.random_seed is None:
         config.option.random_seed = random.SystemRandom().randrange(2**32)
     config.addinivalue_line("markers", "first: takes long, and starts first so that no worker waits for it at the end")
+    config.addinivalue_line("markers", "full: runs with --full only")
+    config.addinivalue_line("markers", "ray: runs on a Ray cluster")
+    config.addinivalue_line("markers", "on_ray: a test of all engines that runs on Ray without --full too")
+    config.stash[CLUSTER] = SharedCluster()
+    config.add_cleanup(config.stash[CLUSTER].close)
     settings.load_profile(counts.FULL if config.option.full else counts.QUICK)
     if config.option.instructions is None:
         config.option.instructions = counts.repetitions(INSTRUCTIONS)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "ray_cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker("ray")
+    if not config.option.full:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+    items.sort(key=lambda item: (not uses_ray(item), item.get_closest_marker("first") is None))
+
+
+def uses_ray(item: pytest.Item) -> bool:
+    return item.get_closest_marker("ray") is not None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -81,22 +101,26 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def ray_cluster(shared_ray_cluster: RayCluster) -> Iterator[RayCluster]:
+def ray_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
     """A Ray cluster of two nodes, which no other test uses at the same time. Skips the test if Ray is not installed."""
-    with shared_ray_cluster.turn():
-        yield shared_ray_cluster
-
-
-@pytest.fixture(scope="session")
-def shared_ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
-    """The cluster of all processes of the test run."""
     if importlib.util.find_spec("ray") is None:
         reason = "Ray is not installed: .venv/bin/python -m pip install --require-hashes -r requirements/ray.txt"
         assert not os.environ.get("PSYCHE_CLI_REQUIRE_RAY"), reason
         pytest.skip(reason)
     folder = tmp_path_factory.getbasetemp()
-    with shared_cluster((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "ray") as cluster:
+    shared = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "ray"
+    with request.config.stash[CLUSTER].opened(shared).turn() as cluster:
         yield cluster
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """After the last test of this process that uses the Ray cluster, end it: it costs even if it is not used."""
+    try:
+        yield
+    finally:
+        if nextitem is None or not uses_ray(nextitem):
+            item.config.stash[CLUSTER].close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

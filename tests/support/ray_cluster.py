@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from psyche_cli.workers.engines.holder import MARK, marked_processes
 from tests.support.patience import PATIENCE
@@ -27,40 +27,54 @@ PAUSE = 0.05
 LOOPBACK = "127.0.0.1"
 # Ray replaces a loopback address by another one of the machine, unless it believes that clusters are not supported.
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# A node that was killed refuses all five checks within a second. One that is only busy has ten seconds for each.
 HEALTH_CHECKS = {
     "RAY_health_check_initial_delay_ms": "1000",
-    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_period_ms": "200",
     "RAY_health_check_timeout_ms": "10000",
     "RAY_health_check_failure_threshold": "5",
     "RAY_raylet_start_wait_time_s": "300",
 }
-NODE = {"num_cpus": 4, "include_dashboard": False, "node_ip_address": LOOPBACK, "object_store_memory": 80 * 2**20}
+# Without processes that the tests do not need, each of which imports Ray.
+NODE = {
+    "num_cpus": 4,
+    "include_dashboard": False,
+    "include_log_monitor": False,
+    "no_monitor": True,
+    "node_ip_address": LOOPBACK,
+    "object_store_memory": 80 * 2**20,
+}
 
 
 class RayCluster:
-    """The cluster as seen by a test: its ``address``, and the ``variables`` that its clients need."""
+    """The cluster as seen by a test: its ``address``, the ids of its ``nodes``, and the ``variables`` of clients."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         self.address: str = facts["address"]
+        self.nodes: list[str] = facts["nodes"]
         self.mark: str = facts["mark"]
         self.variables: dict[str, str] = facts["variables"]
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[RayCluster]:
         """Use the cluster alone: tests add and kill a node, and Ray may place any worker on it."""
         with _exclusively(self.folder / "turn"):
-            yield
+            yield self
 
     @contextmanager
     def node_with_gpu(self) -> Iterator[Callable[[], None]]:
-        """A third node, which has a GPU. Yields a function that kills it."""
+        """A third node, which has a GPU. Yields a function that kills it.
+
+        In the end, the cluster knows that the node has ended. Until then, it may place workers there, which then fail.
+        """
         self._ask("add")
         try:
-            yield lambda: self._ask("remove")
+            yield lambda: self._ask("kill")
         finally:
-            self._ask("remove")
+            self._ask("kill")
+            self._ask("wait")
 
     def _ask(self, what: str) -> None:
         request, answer = self.folder / "request", self.folder / "answer"
@@ -71,26 +85,36 @@ class RayCluster:
         assert answer.exists(), (self.folder / "host.log").read_text(encoding="utf-8")
 
 
-@contextmanager
-def shared_cluster(folder: Path) -> Iterator[RayCluster]:
-    """The cluster of ``folder``, started by the first and stopped with the last process that uses it."""
-    folder.mkdir(exist_ok=True)
-    with (folder / "users").open("w") as users:
-        with _exclusively(folder / "lock"):
-            fcntl.flock(users, fcntl.LOCK_SH)
-            if not (folder / "facts.json").exists():
-                _start(folder)
-        cluster = RayCluster(folder)
-        yield cluster
-        with _exclusively(folder / "lock"):
-            fcntl.flock(users, fcntl.LOCK_UN)
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            fcntl.flock(users, fcntl.LOCK_UN)
-            _await(lambda: not (folder / "facts.json").exists())
-            _await(lambda: not marked_processes(cluster.mark))
+class SharedCluster:
+    """The cluster of a test run, as used by one of its processes: started by the first, ended with the last of them."""
+
+    def __init__(self) -> None:
+        self._cluster: RayCluster | None = None
+        self._users: IO[str] | None = None
+
+    def opened(self, folder: Path) -> RayCluster:
+        """The cluster, whose files are in ``folder``."""
+        if self._cluster is None:
+            folder.mkdir(exist_ok=True)
+            with _exclusively(folder / "lock"):
+                self._users = (folder / "users").open("w")
+                fcntl.flock(self._users, fcntl.LOCK_SH)
+                if not (folder / "facts.json").exists():
+                    _start(folder)
+            self._cluster = RayCluster(folder)
+        return self._cluster
+
+    def close(self) -> None:
+        """Use it no longer. If no other process does, it has ended when this returns."""
+        if self._users:
+            folder = Path(self._users.name).parent
+            with _exclusively(folder / "lock"), self._users as users:
+                fcntl.flock(users, fcntl.LOCK_UN)
+                if self._cluster and not _is_used(users):
+                    fcntl.flock(users, fcntl.LOCK_UN)
+                    _await(lambda: not (folder / "facts.json").exists())
+                    _await(lambda cluster=self._cluster: not marked_processes(cluster.mark))
+        self._cluster = self._users = None
 
 
 @contextmanager
@@ -116,10 +140,11 @@ def _start(folder: Path) -> None:
             start_new_session=True,
             check=True,
         )
-    _await(lambda: (folder / "address").exists() or not marked_processes(mark))
+    hosted = folder / "hosted.json"
+    _await(lambda: hosted.exists() or not marked_processes(mark))
     problem = (folder / "host.log").read_text(encoding="utf-8")
-    assert (folder / "address").exists(), f"the Ray cluster could not be started: {problem}"
-    facts = {"address": (folder / "address").read_text(encoding="utf-8"), "mark": mark, "variables": variables}
+    assert hosted.exists(), f"the Ray cluster could not be started: {problem}"
+    facts = {**json.loads(hosted.read_text(encoding="utf-8")), "mark": mark, "variables": variables}
     (folder / "facts.new").write_text(json.dumps(facts), encoding="utf-8")
     (folder / "facts.new").replace(folder / "facts.json")
 
@@ -140,8 +165,9 @@ def _host(folder: Path) -> None:
     third = None
     try:
         cluster.add_node(**node)
-        (folder / "address.new").write_text(cluster.address, encoding="utf-8")
-        (folder / "address.new").replace(folder / "address")
+        facts = {"address": cluster.address, "nodes": [node.node_id for node in cluster.list_all_nodes()]}
+        (folder / "hosted.new").write_text(json.dumps(facts), encoding="utf-8")
+        (folder / "hosted.new").replace(folder / "hosted.json")
         with (folder / "users").open("w") as users:
             while _is_used(users):
                 request = folder / "request"
@@ -149,6 +175,8 @@ def _host(folder: Path) -> None:
                     what = request.read_text(encoding="utf-8")
                     if what == "add":
                         third = cluster.add_node(**node, num_gpus=1)
+                    elif what == "wait":
+                        cluster.wait_for_nodes(timeout=PATIENCE)
                     elif third:
                         cluster.remove_node(third, allow_graceful=False)
                         third = None
@@ -158,11 +186,11 @@ def _host(folder: Path) -> None:
     finally:
         cluster.shutdown()
         shutil.rmtree(temporary, ignore_errors=True)
-        (folder / "address").unlink(missing_ok=True)
+        (folder / "hosted.json").unlink(missing_ok=True)
         (folder / "facts.json").unlink(missing_ok=True)
 
 
-def _is_used(users: Any) -> bool:
+def _is_used(users: IO[str]) -> bool:
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -67,6 +67,7 @@ def test_workers_on_a_cluster_are_adopted_by_the_next_daemon(
     assert not is_alive(worker)
 
 
+@pytest.mark.full
 def test_a_cluster_is_not_asked_for_the_gpus_of_this_machine(on_ray: Daemon, ray_cluster: RayCluster) -> None:
     gpus = {"requested": 1, "mandatory": True}
     with ray_cluster.node_with_gpu(), on_ray.client() as client:

@@ -26,6 +26,8 @@ CALL_SECONDS: Final = 15.0
 """The time limit of a request to an actor, except for its start and its end."""
 REMOVE_SECONDS: Final = 45.0
 _REASON_LENGTH: Final = 300
+_REASON_LINES: Final = 2
+_DETAIL: Final = (" ", "\t")
 
 
 class LaunchProblem(Exception):
@@ -137,8 +139,9 @@ class RayBridge:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of an error message of Ray, without the cluster's token."""
-    text = (str(error).strip().splitlines() or [type(error).__name__])[0][:_REASON_LENGTH]
+    """What an error message of Ray says, without its indented details, tracebacks and the cluster's token."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith(_DETAIL)]
+    text = " ".join(lines[:_REASON_LINES])[:_REASON_LENGTH] or type(error).__name__
     token = os.environ.get("RAY_AUTH_TOKEN", "")
     return text.replace(token, "...") if token else text
 

@@ -11,7 +11,15 @@ from tests.support.ray_cluster import RayCluster
 from tests.workers.engines.places import Place, RayPlace
 
 
-@pytest.fixture(params=["local", "ray"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of both engines on this machine, and on Ray those with the mark ``on_ray``; all with --full."""
+    if "place" in metafunc.fixturenames:
+        on_ray = metafunc.config.option.full or any(metafunc.definition.iter_markers("on_ray"))
+        ray = [pytest.param("ray", marks=pytest.mark.ray)] if on_ray else []
+        metafunc.parametrize("place", ["local", *ray], indirect=True)
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """This machine, or a Ray cluster of two nodes."""
     on_ray = request.param == "ray"

@@ -1,4 +1,4 @@
-"""Both engines: the same tests run workers on this machine and on a Ray cluster of two nodes."""
+"""Both engines: the same tests run workers on this machine and on a Ray cluster of two nodes, some with --full only."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ print("ready", flush=True)
 """
 
 
+@pytest.mark.on_ray
 def test_the_end_of_a_worker_is_known(place: Place) -> None:
     running = place.start(place.task("running", *SLEEP))
     assert isinstance(place.engine.poll(running), Running)
@@ -36,6 +37,7 @@ def test_the_end_of_a_worker_is_known(place: Place) -> None:
     assert place.engine.poll(running) == Exited(signal=signal.SIGTERM)
 
 
+@pytest.mark.on_ray
 def test_a_signal_reaches_the_whole_group(place: Place) -> None:
     code = TREE.format(setup="", end="[child.wait() for child in children]; time.sleep(1000)")
     handle = place.start(place.python("tree", code))
@@ -73,6 +75,7 @@ def test_what_a_worker_leaves_behind_is_ended_with_it(place: Place) -> None:
     assert place.pids(handle) == []
 
 
+@pytest.mark.on_ray
 def test_a_worker_does_not_outlive_a_killed_holder(place: Place) -> None:
     handle = place.start(place.python("orphan", TREE.format(setup="", end="time.sleep(1000)")))
     place.printed(handle, b"ready")
@@ -98,6 +101,7 @@ def test_logs_are_read_by_offset(place: Place) -> None:
     assert place.task("talker").stdout_log.read_bytes() == b"abc\xff\n" * 3
 
 
+@pytest.mark.on_ray
 def test_a_worker_gets_the_variables_and_the_folder_that_it_needs(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +165,7 @@ def test_workers_are_launched_concurrently(place: Place) -> None:
     assert place.engine.names() == tuple(task.name for task in tasks)
 
 
+@pytest.mark.on_ray
 def test_only_one_of_concurrent_launches_of_a_name_succeeds(place: Place) -> None:
     def attempt(_: int) -> str:
         try:
@@ -173,6 +178,7 @@ def test_only_one_of_concurrent_launches_of_a_name_succeeds(place: Place) -> Non
     assert handles == [place.engine.find("same")]
 
 
+@pytest.mark.on_ray
 def test_the_end_of_a_worker_is_known_after_the_daemon_was_killed(place: Place) -> None:
     place.launch_and_die(place.task("ends", "sh", "-c", "sleep 0.3; exit 7"))
     place.launch_and_die(place.python("stays", TREE.format(setup="", end="time.sleep(1000)")))

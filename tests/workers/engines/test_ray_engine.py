@@ -18,7 +18,7 @@ from psyche_cli.workers.engines import ray_engine
 from psyche_cli.workers.engines.engine import Exited, Lost, Running
 from psyche_cli.workers.engines.holder import marked_processes
 from psyche_cli.workers.engines.ray_engine import RayEngine
-from tests.support.ray_cluster import LOOPBACK, RayCluster
+from tests.support.ray_cluster import LOOPBACK
 from tests.workers.engines.places import RayPlace, until
 
 SLEEP = ("sleep", "1000")
@@ -63,6 +63,7 @@ def test_gpus_are_assigned_by_the_scheduler_and_returned_by_forget(ray_place: Ra
     engine.close()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("more", "lacking"),
     [({"gpus": 9, "cpus": 0.5}, "9 GPUs and 0.5 CPUs"), ({"gpus": 1, "cpus": 1000}, "1 GPU and 1000 CPUs")],
@@ -127,6 +128,7 @@ def bridge_process() -> int:
     return next(pid for pid in children() if b"ray_bridge" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
+@pytest.mark.full
 def test_two_daemons_use_a_cluster_without_seeing_each_other(
     ray_place: RayPlace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -138,6 +140,7 @@ def test_two_daemons_use_a_cluster_without_seeing_each_other(
     other.close()
 
 
+@pytest.mark.full
 def test_a_launch_that_was_interrupted_is_lost(ray_place: RayPlace) -> None:
     record = ray_place.folder / "engine" / "worker.json"
     record.write_text('{"mark": "abc", "stdout": "/x", "stderr": "/x", "node": "", "pid": 0}', encoding="utf-8")
@@ -159,6 +162,7 @@ def test_the_token_of_the_cluster_stays_in_its_processes(ray_place: RayPlace) ->
     assert [path for path in files if token in path.read_text(encoding="utf-8", errors="replace")] == []
 
 
+@pytest.mark.full
 def test_a_wrong_token_is_refused_and_not_shown(ray_place: RayPlace) -> None:
     variables = {**os.environ, **ray_place.cluster.variables, "RAY_AUTH_TOKEN": "ab" * 32}
     engine = RayEngine(ray_place.folder / "other", ray_place.cluster.address, variables)
@@ -197,7 +201,10 @@ def address_of(words: bytes) -> str:
 
 
 @pytest.mark.parametrize("address", ["", "auto", "local", "host", "host:", ":6379", "ray://host:10001", "-x:1"])
-def test_an_address_that_is_not_host_and_port_is_refused(tmp_path: Path, ray_cluster: RayCluster, address: str) -> None:
+def test_an_address_that_is_not_host_and_port_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr(ray_engine, "is_installed", lambda: True)
     with pytest.raises(EngineUnavailable, match="Invalid address"):
         RayEngine(tmp_path / "engine", address)
     assert not (tmp_path / "engine").exists()
@@ -210,11 +217,12 @@ def test_without_ray_the_error_names_the_package(tmp_path: Path, monkeypatch: py
     assert caught.value.hint == install_hint("ray")
 
 
-def test_an_unreachable_cluster_is_an_error_that_names_no_token(tmp_path: Path, ray_cluster: RayCluster) -> None:
+def test_an_unreachable_cluster_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_engine, "is_installed", lambda: True)
     with socket.socket() as unused:
         unused.bind((LOOPBACK, 0))
         address = f"{LOOPBACK}:{unused.getsockname()[1]}"
-        engine = RayEngine(tmp_path / "engine", address, {**os.environ, **ray_cluster.variables})
+        engine = RayEngine(tmp_path / "engine", address)
         with pytest.raises(EngineUnavailable, match=f"cannot be used: {address}: Connection refused"):
             engine.poll(recorded(engine, tmp_path / "engine" / "worker.json"))
         with pytest.raises(EngineUnavailable):
