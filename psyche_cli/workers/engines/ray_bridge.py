@@ -25,6 +25,8 @@ from psyche_cli.workers.engines import held_process, holder, ray_actor
 CALL_SECONDS: Final = 15.0
 """The time limit of a request to an actor, except for its start and its end."""
 REMOVE_SECONDS: Final = 45.0
+LEAST_CPUS: Final = 0.01
+"""What a worker without requested CPUs gets. Ray does not spread actors that request nothing evenly over the nodes."""
 _REASON_LENGTH: Final = 300
 _REASON_LINES: Final = 2
 _DETAIL: Final = (" ", "\t")
@@ -56,7 +58,7 @@ class RayBridge:
             name=name,
             namespace=self.namespace,
             lifetime="detached",
-            num_cpus=cpus,
+            num_cpus=cpus or LEAST_CPUS,
             num_gpus=gpus,
             max_restarts=0,
             max_concurrency=8,
