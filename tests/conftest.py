@@ -3,8 +3,8 @@
 By default, randomized tests repeat a quarter of what they repeat with ``--full`` (``tests/support/counts.py``).
 Hypothesis has no deadline per example, because the machine may be busy.
 
-Tests that use the fixture ``ray_cluster`` have the mark ``ray``. They run first and one after the other, so that one
-process runs them all, and ends the cluster after the last of them.
+Tests that use the fixture ``ray_cluster`` have the mark ``ray``. They come first, so that one process runs them all,
+and ends the cluster after the last of them.
 """
 
 from __future__ import annotations
