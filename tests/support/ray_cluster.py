@@ -9,24 +9,31 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import random
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from psyche_cli.workers.engines.holder import MARK, marked_processes
+from psyche_cli.workers.engines.holder import MARK, marked_processes, write_document
 from tests.support.patience import PATIENCE
 
 PAUSE = 0.05
 LOOPBACK = "127.0.0.1"
 # Ray replaces a loopback address by another one of the machine, unless it believes that clusters are not supported.
-LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+VARIABLES = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": "",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 # A node that was killed refuses all five checks within a second. One that is only busy has ten seconds for each.
 HEALTH_CHECKS = {
     "RAY_health_check_initial_delay_ms": "1000",
@@ -75,6 +82,16 @@ class RayCluster:
         finally:
             self._ask("kill")
             self._ask("wait")
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the cluster meanwhile, and start another one at the address in the end."""
+        self._ask("stop")
+        try:
+            yield
+        finally:
+            self._ask("start")
+            self.nodes = json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))["nodes"]
 
     def _ask(self, what: str) -> None:
         request, answer = self.folder / "request", self.folder / "answer"
@@ -125,9 +142,8 @@ def _exclusively(path: Path) -> Iterator[None]:
 
 
 def _start(folder: Path) -> None:
-    token = secrets.token_hex(32)
-    variables = {**LOOPBACK_ONLY, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}
-    mark = secrets.token_hex(8)
+    token, mark = secrets.token_hex(32), secrets.token_hex(8)
+    variables = {**VARIABLES, "RAY_AUTH_TOKEN": token}
     with (folder / "host.log").open("ab") as log:
         # Not a child of this process: it may outlive it.
         subprocess.run(
@@ -140,13 +156,10 @@ def _start(folder: Path) -> None:
             start_new_session=True,
             check=True,
         )
-    hosted = folder / "hosted.json"
-    _await(lambda: hosted.exists() or not marked_processes(mark))
+    facts = folder / "facts.json"
+    _await(lambda: facts.exists() or not marked_processes(mark))
     problem = (folder / "host.log").read_text(encoding="utf-8")
-    assert hosted.exists(), f"the Ray cluster could not be started: {problem}"
-    facts = {**json.loads(hosted.read_text(encoding="utf-8")), "mark": mark, "variables": variables}
-    (folder / "facts.new").write_text(json.dumps(facts), encoding="utf-8")
-    (folder / "facts.new").replace(folder / "facts.json")
+    assert facts.exists(), f"the Ray cluster could not be started: {problem}"
 
 
 def _await(condition: Callable[[], bool]) -> None:
@@ -156,38 +169,70 @@ def _await(condition: Callable[[], bool]) -> None:
         time.sleep(PAUSE)
 
 
-def _host(folder: Path) -> None:
-    from ray.cluster_utils import Cluster
+class _Host:
+    """The process that hosts the cluster."""
 
-    temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a short path, because it contains sockets
-    node = {**NODE, "temp_dir": temporary}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
-    third = None
-    try:
-        cluster.add_node(**node)
-        facts = {"address": cluster.address, "nodes": [node.node_id for node in cluster.list_all_nodes()]}
-        (folder / "hosted.new").write_text(json.dumps(facts), encoding="utf-8")
-        (folder / "hosted.new").replace(folder / "hosted.json")
-        with (folder / "users").open("w") as users:
-            while _is_used(users):
-                request = folder / "request"
-                if request.exists():
-                    what = request.read_text(encoding="utf-8")
-                    if what == "add":
-                        third = cluster.add_node(**node, num_gpus=1)
-                    elif what == "wait":
-                        cluster.wait_for_nodes(timeout=PATIENCE)
-                    elif third:
-                        cluster.remove_node(third, allow_graceful=False)
-                        third = None
-                    request.unlink()
-                    (folder / "answer").touch()
-                time.sleep(PAUSE)
-    finally:
-        cluster.shutdown()
-        shutil.rmtree(temporary, ignore_errors=True)
-        (folder / "hosted.json").unlink(missing_ok=True)
-        (folder / "facts.json").unlink(missing_ok=True)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a short path, because it contains sockets
+        self.node = {**NODE, "temp_dir": self.temporary}
+        self.port = _free_port()
+        self.cluster: Any = None
+        self.third: Any = None
+
+    def start(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.cluster = Cluster(initialize_head=True, head_node_args={**self.node, "gcs_server_port": self.port})
+        self.cluster.add_node(**self.node)
+        facts = {
+            "address": self.cluster.address,
+            "nodes": [node.node_id for node in self.cluster.list_all_nodes()],
+            "variables": {name: os.environ[name] for name in VARIABLES},
+            "mark": os.environ[MARK],
+        }
+        write_document(self.folder / "facts.json", facts)
+
+    def add(self) -> None:
+        self.third = self.cluster.add_node(**self.node, num_gpus=1)
+
+    def kill(self) -> None:
+        if self.third:
+            self.cluster.remove_node(self.third, allow_graceful=False)
+        self.third = None
+
+    def wait(self) -> None:
+        self.cluster.wait_for_nodes(timeout=PATIENCE)
+
+    def stop(self) -> None:
+        self.cluster.shutdown()
+
+    def run(self) -> None:
+        """Do what is requested while somebody uses the cluster."""
+        try:
+            self.start()
+            request = self.folder / "request"
+            with (self.folder / "users").open("w") as users:
+                while _is_used(users):
+                    if request.exists():
+                        getattr(self, request.read_text(encoding="utf-8"))()
+                        request.unlink()
+                        (self.folder / "answer").touch()
+                    time.sleep(PAUSE)
+        finally:
+            if self.cluster:
+                self.stop()
+            shutil.rmtree(self.temporary, ignore_errors=True)
+            (self.folder / "facts.json").unlink(missing_ok=True)
+
+
+def _free_port() -> int:
+    """A free port that is neither one of Ray's for workers nor one that the system chooses."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with suppress(OSError), socket.socket() as tried:
+            tried.bind((LOOPBACK, port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def _is_used(users: IO[str]) -> bool:
@@ -199,4 +244,4 @@ def _is_used(users: IO[str]) -> bool:
 
 
 if __name__ == "__main__":
-    _host(Path(sys.argv[1]))
+    _Host(Path(sys.argv[1])).run()

@@ -100,6 +100,8 @@ class RayBridge:
             actor = self.actor(name)
             return dict(self.ray.get(actor.poll.remote(), timeout=CALL_SECONDS))
         except ValueError:
+            if node and not any(found["NodeID"] == node for found in self.ray.nodes()):
+                return {"lost": "Its Ray cluster was stopped, and another one runs at the address now."}
             return {"lost": "Its Ray actor has ended, or its node."}
         except errors.ActorDiedError:
             return {"lost": "Its node has ended." if self.is_dead(node) else "Its Ray actor has ended."}

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,8 @@ from psyche_cli.workers.engines.holder import inherited
 _CONNECT_SECONDS: Final = 60.0
 _LISTEN_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 5.0
+_PROBE_SECONDS: Final = 2.0
+"""How long a request waits before it is checked whether the cluster still exists, and between these checks."""
 _END_SECONDS: Final = 10.0
 _HINT: Final = (
     "Check the address, that a node of the cluster runs on this machine, that its Ray has the same version, "
@@ -45,8 +47,13 @@ class RayConnection:
         self._failure = ""
 
     def call(self, call: str, limit: float, /, **arguments: object) -> Any:
-        """The result of a request. Raises LaunchRefused, or EngineUnavailable, also after ``limit`` seconds."""
-        answer = self._connected().request({"call": call, "arguments": arguments}, limit)
+        """The result of a request. Raises LaunchRefused, or EngineUnavailable.
+
+        EngineUnavailable comes after ``limit`` seconds at the latest, and soon if nothing listens at the address
+        anymore. Ray itself would wait for a minute, and then end the process that uses it.
+        """
+        bridge = self._connected()
+        answer = bridge.request({"call": call, "arguments": arguments}, limit, lambda: self._probe(bridge))
         if "problem" in answer:
             raise LaunchRefused(answer["problem"])
         if "unavailable" in answer:
@@ -78,13 +85,26 @@ class RayConnection:
             self._failed_at, self._failure = time.monotonic(), answer["unavailable"]
             raise _unavailable(self._failure)
 
+    def _probe(self, bridge: _Bridge) -> None:
+        """Raise EngineUnavailable if the cluster is gone. The next request then connects to what is there by then."""
+        try:
+            self._require_listener()
+        except EngineUnavailable:
+            with self._starting:
+                if self._bridge is bridge:
+                    self._bridge = None
+                    bridge.close()
+            raise
+
     def _require_listener(self) -> None:
-        """Raise EngineUnavailable if nothing listens at the address, which Ray would try for a minute."""
+        """Raise EngineUnavailable if nothing listens at the address."""
         host, _, port = self._address.rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), _LISTEN_SECONDS).close()
         except (OSError, OverflowError) as error:
-            raise _unavailable(f"{self._address}: {getattr(error, 'strerror', None) or error}") from error
+            self._failed_at = time.monotonic()
+            self._failure = f"{self._address}: {getattr(error, 'strerror', None) or error}"
+            raise _unavailable(self._failure) from error
 
 
 class LaunchRefused(Exception):
@@ -113,7 +133,8 @@ class _Bridge:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def request(self, request: dict[str, object], seconds: float) -> dict[str, Any]:
+    def request(self, request: dict[str, object], seconds: float, probe: Callable[[], None]) -> dict[str, Any]:
+        """The answer to a request; ``unavailable`` if there is none. ``probe`` is called while it waits."""
         with self._lock:
             self._last += 1
             number = self._last
@@ -122,14 +143,19 @@ class _Bridge:
                 self._socket.sendall(json.dumps({**request, "id": number}).encode() + b"\n")
             except OSError:
                 self.is_open = False
-        return self.receive(number, seconds if self.is_open else 0)
+        return self.receive(number, seconds if self.is_open else 0, probe)
 
-    def receive(self, number: int, seconds: float) -> dict[str, Any]:
-        """The answer to a request; ``unavailable`` if there is none."""
+    def receive(self, number: int, seconds: float, probe: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """The answer to the request with a number."""
+        until = time.monotonic() + seconds
         try:
-            return self._waiting[number].get(timeout=seconds)
-        except queue.Empty:
-            return {"unavailable": "It does not answer."}
+            while True:
+                left = until - time.monotonic()
+                with suppress(queue.Empty):
+                    return self._waiting[number].get(timeout=max(min(left, _PROBE_SECONDS), 0))
+                if left <= _PROBE_SECONDS:
+                    return {"unavailable": "It does not answer."}
+                probe()
         finally:
             with self._lock:
                 self._waiting.pop(number, None)

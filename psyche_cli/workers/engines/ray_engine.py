@@ -35,8 +35,10 @@ from psyche_cli.workers.engines.ray_connection import LaunchRefused, RayConnecti
 _KIND: Final = "ray"
 _RECORD: Final = ".json"
 _LAUNCH_SECONDS: Final = 60.0
-_ANSWER_SECONDS: Final = 60.0
-"""Longer than any request to an actor."""
+_ANSWER_SECONDS: Final = 30.0
+"""Longer than a request to an actor takes."""
+_REMOVE_SECONDS: Final = 60.0
+"""Longer than the end of an actor takes."""
 _RESOURCES_HINT: Final = "Request fewer GPUs or CPUs, or add a node that has them to the cluster."
 
 
@@ -141,7 +143,7 @@ class RayEngine:
                 write_document(self._path(name), {**record, "pid": found["running"]})
             return Running(found["running"], record.get("address", ""))
         if "lost" in found:
-            self._connection.call("remove", _ANSWER_SECONDS, name=name)
+            self._connection.call("remove", _REMOVE_SECONDS, name=name)
         write_document(self._path(name), {**record, "end": found})
         return condition(found)
 
@@ -163,7 +165,7 @@ class RayEngine:
         """See Engine. This also returns the GPUs and CPUs of the worker to the cluster."""
         name, record = self._recorded(handle)
         if record:
-            self._connection.call("remove", _ANSWER_SECONDS, name=name)
+            self._connection.call("remove", _REMOVE_SECONDS, name=name)
             self._path(name).unlink(missing_ok=True)
 
     def close(self) -> None:

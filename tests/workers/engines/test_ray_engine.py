@@ -103,6 +103,23 @@ def open_files(pid: int) -> set[str]:
     return found
 
 
+def test_the_workers_of_a_cluster_that_is_stopped_are_lost_once_another_one_runs(ray_place: RayPlace) -> None:
+    handle = ray_place.start(ray_place.task("worker", *SLEEP))
+    with ray_place.cluster.stopped():
+        for call in (
+            lambda: ray_place.engine.poll(handle),
+            lambda: ray_place.engine.signal(handle, signal.SIGTERM),
+            lambda: ray_place.engine.forget(handle),
+            lambda: ray_place.start(ray_place.task("other", *SLEEP)),
+        ):
+            with pytest.raises(EngineUnavailable, match="Connection refused"):
+                call()
+    end = ray_place.end_of(handle)
+    assert isinstance(end, Lost)
+    assert "another one runs at the address" in end.reason
+    until(lambda: not marked_processes(handle.rpartition(":")[2]))
+
+
 def test_the_engine_survives_the_end_of_the_process_that_uses_ray(ray_place: RayPlace) -> None:
     handle = ray_place.start(ray_place.task("worker", *SLEEP))
     os.kill(bridge_process(), signal.SIGKILL)
