@@ -33,7 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help=f"random instructions that programs are tried with: {INSTRUCTIONS // 4}, or {INSTRUCTIONS} with --full",
     )
-    parser.addoption("--full", action="store_true", help="the large counts of randomized tests and load tests")
+    parser.addoption(
+        "--loads",
+        choices=counts.LEVELS,
+        default="usual",
+        help="how much randomized tests and load tests repeat; ci: as usual, but fault schedules as often as CI does",
+    )
+    parser.addoption("--full", dest="loads", action="store_const", const="full", help="the same as --loads full")
     parser.addoption("--random-seed", type=int, default=None, help="seed of the program tests' random sequences")
 
 
@@ -51,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "on_ray: a test of all engines that runs on Ray without --full too")
     config.stash[CLUSTER] = SharedCluster()
     config.add_cleanup(config.stash[CLUSTER].close)
-    settings.load_profile(counts.FULL if config.option.full else counts.QUICK)
+    settings.load_profile(counts.FULL if config.option.loads == "full" else counts.QUICK)
     if config.option.instructions is None:
         config.option.instructions = counts.repetitions(INSTRUCTIONS)
 
@@ -61,7 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "ray_cluster" in getattr(item, "fixturenames", ()):
             item.add_marker("ray")
-    if not config.option.full:
+    if config.option.loads != "full":
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
         items[:] = [item for item in items if not item.get_closest_marker("full")]
     items.sort(key=lambda item: (not uses_ray(item), item.get_closest_marker("first") is None))
@@ -97,7 +103,13 @@ def random_seed(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether to run load tests in full."""
-    return bool(request.config.getoption("full"))
+    return bool(request.config.getoption("loads") == "full")
+
+
+@pytest.fixture
+def loads(request: pytest.FixtureRequest) -> counts.Loads:
+    """How much is repeated in this run of the tests."""
+    return counts.Loads(request.config.getoption("loads"))
 
 
 @pytest.fixture

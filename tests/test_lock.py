@@ -43,6 +43,13 @@ def test_every_requirement_is_pinned_within_its_range(file: str, extra: str) -> 
         assert all(requirement.specifier.contains(version) for version in versions), f"{requirement}: run scripts/lock"
 
 
+def test_ray_is_added_to_the_packages_of_developers_and_changes_none() -> None:
+    developers, ray = pins("dev.txt"), pins("ray.txt")
+    assert {name: ray[name] for name in ray.keys() & developers} == {
+        name: developers[name] for name in ray.keys() & developers
+    }
+
+
 @pytest.mark.parametrize("file", ["run.txt", "dev.txt", "ray.txt"])
 def test_every_pin_has_a_hash(file: str) -> None:
     blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / file).read_text(encoding="utf-8"))

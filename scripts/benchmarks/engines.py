@@ -6,6 +6,7 @@ import importlib.util
 import os
 import signal
 import time
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from psyche_cli.workers.engines.engine import Engine, Launch, Running
 from psyche_cli.workers.engines.local import LocalEngine
 from psyche_cli.workers.engines.ray_engine import RayEngine
 from scripts.benchmarks.table import Table, milliseconds
-from tests.support.ray_cluster import shared_cluster
+from tests.support.ray_cluster import SharedCluster
 
 LOG_BYTES = 64 * 1024
 
@@ -24,7 +25,8 @@ def measure(folder: Path, table: Table, repeat: int) -> None:
     if importlib.util.find_spec("ray") is None:
         table.section("engine ray: not measured, because Ray is not installed")
         return
-    with shared_cluster(folder / "cluster") as cluster:
+    with closing(SharedCluster()) as shared:
+        cluster = shared.opened(folder / "cluster")
         variables = {**os.environ, **cluster.variables}
         _measure("ray", RayEngine(folder / "ray", cluster.address, variables), folder, table, repeat)
 

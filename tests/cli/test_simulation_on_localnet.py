@@ -20,6 +20,7 @@ from psyche_cli.protocol.run_states import ClientState, RunState
 from tests.cli.conftest import House
 from tests.model.simulated import Scenario, random_scenario
 from tests.model.stages import CONFIG
+from tests.support.counts import Loads
 from tests.support.run_driver import Failed, RunDriver
 
 SLOT_MILLISECONDS = 500
@@ -124,9 +125,9 @@ def predicted(driver: RunDriver, scenario: Scenario, identities: list[Identity])
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_the_validator_does_what_was_predicted(part: int, still_house: House, full: bool) -> None:
+def test_the_validator_does_what_was_predicted(part: int, still_house: House, loads: Loads) -> None:
     ends = Counter[End]()
-    for seed in range(part, 200 if full else 24, 4):
+    for seed in range(part, loads.of(usual=24, ci=200), 4):
         scenario = random_scenario(seed, totals=(1, 2, 5, 9, 14), most_clients=12, older=False)
         driver = still_house.driver(f"run-{seed}").create({**CONFIG, **scenario.config})
         driver.set_rates(scenario.earning_rate)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from psyche_cli.errors import ExitCode
+from tests.support.counts import Loads
 
 from .judge import Attempt, executions, is_done, judge_attempt, judge_journal
 from .line import FaultyLine
@@ -24,16 +25,16 @@ from .world import Scenario, World
 
 CHUNKS = 8
 INTERLEAVINGS = 30
-"""Per chunk; 1,250 with ``--full``, which makes 10,000."""
+"""Per chunk; 250 with ``--loads ci``, and 1,250 with ``--full``, which makes 10,000."""
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_nothing_is_lost_or_executed_twice(
-    world: World, random_seed: int, full: bool, record_property: Callable[[str, object], None], chunk: int
+    world: World, random_seed: int, loads: Loads, record_property: Callable[[str, object], None], chunk: int
 ) -> None:
     wrong = []
     summary = Summary()
-    for number in range(1250 if full else INTERLEAVINGS):
+    for number in range(loads.of(usual=INTERLEAVINGS, ci=250, full=1250)):
         seed = f"{random_seed}:killed:{chunk}:{number}"
         scenario = choose_scenario(world, seed)
         chance = random.Random(f"{seed} kill")

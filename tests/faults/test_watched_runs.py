@@ -17,24 +17,26 @@ from psyche_cli.operations.status.observation import Observation
 from psyche_cli.operations.status.replay import money_of
 from psyche_cli.operations.status.run_events import events_between
 from psyche_cli.operations.status.stream import RunStream, StreamNotice
+from tests.support.counts import Loads
 from tests.support.run_history import RunMoment
 
 from .watched_run import SECONDS, WatchedRun
 
 CHUNKS = 10
-RUNS = 3
-"""Runs per chunk; 100 with ``--full``."""
+RUNS, MANY = 3, 100
+"""Runs per chunk: usually, and with ``--loads ci``, which makes 1,000."""
 
 _SETTLED_SECONDS = 200.0
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_no_state_is_lost_or_repeated(random_seed: int, full: bool, chunk: int) -> None:
+def test_no_state_is_lost_or_repeated(random_seed: int, loads: Loads, chunk: int) -> None:
     wrong = []
     faults: Counter[str] = Counter()
     states = 0
     events: Counter[str] = Counter()
-    for number in range(100 if full else RUNS):
+    runs = loads.of(usual=RUNS, ci=MANY)
+    for number in range(runs):
         seed = f"{random_seed}:{chunk}:{number}"
         watched = WatchedRun(seed)
         observations, notices = watch(watched)
@@ -43,8 +45,8 @@ def test_no_state_is_lost_or_repeated(random_seed: int, full: bool, chunk: int) 
         events.update(event.event for event in events_of(observations))
         states += len(watched.history.moments)
     assert not wrong, f"{len(wrong)} runs:\n" + "\n".join(wrong[:5])
-    assert states > 5 * RUNS
-    if full:
+    assert states > 5 * runs
+    if runs == MANY:
         assert min(faults.values()) > 0, faults
         assert {"funded", "claimed", "rewarded", "rates"} <= {*events}, events
 

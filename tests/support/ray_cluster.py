@@ -124,13 +124,13 @@ class SharedCluster:
     def close(self) -> None:
         """Use it no longer. If no other process does, it has ended when this returns."""
         if self._users:
-            folder = Path(self._users.name).parent
+            folder, cluster = Path(self._users.name).parent, self._cluster
             with _exclusively(folder / "lock"), self._users as users:
                 fcntl.flock(users, fcntl.LOCK_UN)
-                if self._cluster and not _is_used(users):
+                if cluster and not _is_used(users):
                     fcntl.flock(users, fcntl.LOCK_UN)
                     _await(lambda: not (folder / "facts.json").exists())
-                    _await(lambda cluster=self._cluster: not marked_processes(cluster.mark))
+                    _await(lambda: not marked_processes(cluster.mark))
         self._cluster = self._users = None
 
 

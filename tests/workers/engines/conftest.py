@@ -14,7 +14,7 @@ from tests.workers.engines.places import Place, RayPlace
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of both engines on this machine, and on Ray those with the mark ``on_ray``; all with --full."""
     if "place" in metafunc.fixturenames:
-        on_ray = metafunc.config.option.full or any(metafunc.definition.iter_markers("on_ray"))
+        on_ray = metafunc.config.option.loads == "full" or any(metafunc.definition.iter_markers("on_ray"))
         ray = [pytest.param("ray", marks=pytest.mark.ray)] if on_ray else []
         metafunc.parametrize("place", ["local", *ray], indirect=True)
 
