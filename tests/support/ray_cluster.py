@@ -208,7 +208,7 @@ class _Host:
         self.cluster.shutdown()
 
     def run(self) -> None:
-        """Do what is requested while somebody uses the cluster."""
+        """Do what is requested while a process uses the cluster."""
         try:
             self.start()
             request = self.folder / "request"
