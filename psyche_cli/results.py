@@ -53,9 +53,9 @@ class OperationResult(Generic[Payload]):
 
     ``summary`` is one line of text and ``details`` are label-value pairs printed below it; a Toned value is shown in
     color. ``data`` is the machine-readable form: integers are lamports or base units, Decimals are whole tokens.
-    ``next_steps`` are suggested follow-up commands. ``answer_is_no`` is for commands that answer a question. ``body``
-    returns lines to print below the details, such as a table, for a terminal width in columns and whether stdout is
-    UTF-8.
+    ``next_steps`` are suggested follow-up commands. ``exit_code`` is that of the command, such as NO for one that
+    answers a question with no. ``body`` returns lines to print below the details, such as a table, for a terminal width
+    in columns and whether stdout is UTF-8.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class OperationResult(Generic[Payload]):
         transactions: tuple[Receipt, ...] = (),
         warnings: tuple[str, ...] = (),
         next_steps: tuple[str, ...] = (),
-        answer_is_no: bool = False,
+        exit_code: ExitCode = ExitCode.OK,
         body: Callable[[int, bool], Sequence[str | Line]] | None = None,
     ) -> None:
         self.summary = summary
@@ -75,13 +75,8 @@ class OperationResult(Generic[Payload]):
         self.transactions = transactions
         self.warnings = warnings
         self.next_steps = next_steps
-        self.answer_is_no = answer_is_no
+        self.exit_code = exit_code
         self.body = body
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """OK, or NO where the answer is no."""
-        return ExitCode.NO if self.answer_is_no else ExitCode.OK
 
 
 class Document(Generic[Payload]):

@@ -144,8 +144,8 @@ _RESULTS: Final[dict[str, Any]] = {
 }
 
 
-_QUESTIONS: Final = frozenset({"can-join", "config diff"})
-"""Verbs that answer a question, and end in 1 if the answer is no."""
+_EXIT_CODES: Final = {"can-join": (0, 1), "config diff": (0, 1), "rehearse": (0, 14, 15, 16)}
+"""The exit codes of verbs that have a result with others than 0, such as 1 if the answer to a question is no."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _of_result(name: str, definitions: Schema) -> Schema:
     fields: dict[str, Any] = {"data": payload}
     if typing.get_origin(result) is OperationResult:
         fields = {"summary": str, **fields, "transactions": list[Receipt], "warnings": list[str]}
-    success = _success(definitions, Literal[name], fields, Literal[0, 1] if name in _QUESTIONS else Literal[0])
+    success = _success(definitions, Literal[name], fields, Literal[_EXIT_CODES.get(name, (0,))])
     if name != "schema":
         return success
     printed_schema: Schema = {"type": "object", "required": ["$schema", "title"]}

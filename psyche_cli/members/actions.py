@@ -107,9 +107,11 @@ def authorizations_for(
     for wallet, special in zip(wallets, found[len(shared) :], strict=True):
         valid = next((one for one in (*general, special) if one and one.is_valid_for(grantor, wallet)), None)
         if valid is None:
+            tried = "neither everyone nor this wallet"
+            if authorizer is not None:
+                tried = f"neither everyone, nor this wallet, nor {authorizer} with this wallet among its delegates"
             raise MayNotJoin(
-                f"{wallet} may not join run {instance.run_id!r}: its join authority {grantor} has authorized neither "
-                "everyone nor this wallet.",
+                f"{wallet} may not join run {instance.run_id!r}: its join authority {grantor} has authorized {tried}.",
                 hint="The join authority permits everyone with: psyche-cli join-authorization-create --permissionless",
                 run_id=instance.run_id,
                 wallet=str(wallet),

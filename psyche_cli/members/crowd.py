@@ -122,9 +122,7 @@ class Crowd:
         addresses = [wallet.address for wallet in self.wallets]
         permits = authorizations_for(self.rpc, self.instance, addresses, programs=self._programs)
         self._permits = dict(zip(addresses, permits, strict=True))
-        for address, raw in zip(addresses, self.rpc.accounts(addresses), strict=True):
-            if raw is None or raw.lamports < FUNDED_LAMPORTS // 10:
-                self.rpc.request_airdrop(address, FUNDED_LAMPORTS)
+        fund_from_faucet(self.rpc, addresses)
 
     def look(self) -> RunNow:
         """The run now. Raises AccountNotFound if it was closed."""
@@ -284,3 +282,10 @@ def uploaded(checkpoint: Any, epoch: int) -> dict[str, Any] | None:
         case {"Gcs": repo} | {"P2PGcs": repo}:
             return {"Gcs": {"bucket": repo["bucket"], "prefix": f"epoch-{epoch}"}}
     return None
+
+
+def fund_from_faucet(rpc: RpcClient, addresses: Sequence[Pubkey]) -> None:
+    """Have the faucet of a local validator fund the wallets that hold little. Raises NetworkError if it refuses."""
+    for address, raw in zip(addresses, rpc.accounts(addresses), strict=True):
+        if raw is None or raw.lamports < FUNDED_LAMPORTS // 10:
+            rpc.request_airdrop(address, FUNDED_LAMPORTS)

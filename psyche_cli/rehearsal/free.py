@@ -6,46 +6,58 @@ from collections.abc import Callable
 from typing import Final
 
 from psyche_cli.environment import Clock
+from psyche_cli.protocol.run_states import RunState
 from psyche_cli.rehearsal.backend import Goal
 from psyche_cli.rehearsal.cluster import Cluster
 from psyche_cli.rehearsal.faults import FaultsSeen
 from psyche_cli.rehearsal.run_workers import RunWorkers
 from psyche_cli.rehearsal.scheduler import End
 
-_LOOK_SECONDS: Final = 0.1
-"""Seconds between two looks at the run. A state that is shorter is not recorded."""
 _QUIET_SECONDS: Final = 30
-_LASTING: Final = (
-    "warmup_time",
-    "cooldown_time",
-    "max_round_train_time",
-    "round_witness_time",
-    "waiting_for_members_extra_time",
-)
+_DURATIONS: Final = {
+    RunState.WAITING_FOR_MEMBERS: "waiting_for_members_extra_time",
+    RunState.WARMUP: "warmup_time",
+    RunState.ROUND_TRAIN: "max_round_train_time",
+    RunState.ROUND_WITNESS: "round_witness_time",
+    RunState.COOLDOWN: "cooldown_time",
+}
+"""The keys of the durations after which the states end."""
 
 
 def follow(
-    cluster: Cluster, workers: RunWorkers, faults: FaultsSeen, goal: Goal, clock: Clock, observe: Callable[[], None]
+    cluster: Cluster,
+    workers: RunWorkers,
+    faults: FaultsSeen,
+    goal: Goal,
+    clock: Clock,
+    observe: Callable[[], None],
+    *,
+    seconds: float,
 ) -> End:
-    """Follow the run to its goal, or until nothing changes for longer than any of its states lasts.
+    """Follow the run to its goal, or until nothing changes for longer than its state lasts.
 
-    ``observe`` is called after every look. Raises the errors of ``Cluster.read``.
+    It looks at the run every ``seconds``; a state that is shorter is not recorded. ``observe`` is called after every
+    look. Raises the errors of ``Cluster.read``.
     """
     losses: list[float] = []
-    changed_at, step = clock.monotonic(), cluster.record.state.step
-    patience = _QUIET_SECONDS + max(cluster.record.state.config[key] for key in _LASTING)
+    step = cluster.record.state.step
+    moved_at = clock.monotonic()
+    quiet_since = now = cluster.now
     while not goal.is_reached(cluster):
         if len(workers.gone()) == len(workers.by_member):
             return "no-workers"
-        losses += [report.loss for report in workers.listen(_LOOK_SECONDS) if report.loss is not None]
+        losses += [report.loss for report in workers.listen(seconds) if report.loss is not None]
         if cluster.read():
-            changed_at = clock.monotonic()
+            quiet_since = cluster.now
+        if cluster.now != now:
+            now, moved_at = cluster.now, clock.monotonic()
         state = cluster.record.state
         if state.step != step:
             workers.losses += [sum(losses) / len(losses)] if losses else []
             losses, step = [], state.step
         faults.look(state.step, cluster.now)
         observe()
-        if clock.monotonic() - changed_at > patience:
+        patience = _QUIET_SECONDS + state.config.get(_DURATIONS.get(state.run_state, ""), 0)
+        if cluster.now - quiet_since > patience or clock.monotonic() - moved_at > _QUIET_SECONDS:
             return "stuck"
     return "reached"

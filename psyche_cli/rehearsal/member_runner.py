@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable
+from typing import Final
 
 from solders.pubkey import Pubkey
 
@@ -32,6 +33,9 @@ from psyche_cli.rehearsal.settings import Settings
 from psyche_cli.training.lies import Lie
 from psyche_cli.training.submission import digest_of
 from psyche_cli.training.trainer import Trainer
+
+_MOST_CLAIMS: Final = 5
+"""How often a member tries to claim: each refusal of the program means that another member was faster."""
 
 
 class MemberRunner:
@@ -179,11 +183,31 @@ class MemberRunner:
             self._member.checkpoint(saved)
 
     def _finish(self, view: RunView) -> TurnReport:
-        claimed = self._member.claim(view.claimable) if view.claimable > 0 else None
-        points = 0 if claimed is None else view.claimable
+        points, obstacle = self._claim(view)
         self._emit({"type": "run_completed", "outcome": "completed", "claimed": points})
         self.is_done = True
-        return TurnReport(doing="claimed its rewards" if points else "is done")
+        return TurnReport(doing=obstacle or ("claimed its rewards" if points else "is done"))
+
+    def _claim(self, view: RunView) -> tuple[int, str]:
+        """Claim what the vault can pay. Returns the points, and what prevented the claim if it was refused.
+
+        Others claim at the same time, so that the vault may hold less than it did when the member looked.
+        """
+        obstacle = ""
+        for _ in range(_MOST_CLAIMS):
+            points = view.claimable
+            if points == 0:
+                break
+            try:
+                self._member.claim(points)
+            except PsycheError as error:
+                if error.exit_code != ExitCode.REFUSED:
+                    raise
+                obstacle = f"could not claim: {error}"
+                view = self._member.look()
+            else:
+                return points, ""
+        return 0, obstacle
 
     # --- times ----------------------------------------------------------------------------------------------------
 

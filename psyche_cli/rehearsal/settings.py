@@ -17,17 +17,19 @@ class Settings(NamedTuple):
     """The settings of one worker.
 
     ``member`` is its number from 1, and ``wallets`` are the addresses of all members in the order of their numbers.
-    ``keypair`` is its keypair file, ``folder`` the one that all members share, and ``text`` the file to train on (None:
-    the one that is part of the package). ``trainer`` is numpy, torch, or fake for training without a model.
+    ``endpoint`` is a file with the URL of the endpoint, which may be secret, ``keypair`` the member's keypair file,
+    ``folder`` the one that all members share, and ``text`` the file to train on (None: the one that is part of the
+    package). ``trainer`` is numpy, torch, or fake for training without a model. ``authorizer`` is that of
+    ``members.Member``.
 
     A round takes ``train_seconds``, and loading the model ``warmup_seconds``, in seconds of the cluster.
     ``check_percent`` is the share of the results that other members check, from 0 to 100. ``started_at`` is the start,
     in Unix seconds of the cluster, from which the times of ``faults`` count. The member ends once ``until_epoch``
-    epochs are completed or the run is at ``until_step`` (None: with the run). It follows turns, or with ``polls`` looks
-    at the run by itself.
+    epochs are completed or the run is at ``until_step`` (None: with the run). It follows turns, or looks at the run by
+    itself every ``poll_seconds``.
     """
 
-    rpc_url: str
+    endpoint: Path
     run_id: str
     member: int
     wallets: tuple[str, ...]
@@ -42,14 +44,16 @@ class Settings(NamedTuple):
     started_at: int
     until_epoch: int | None
     faults: tuple[Fault, ...] = ()
-    polls: bool = False
     until_step: int | None = None
+    poll_seconds: float | None = None
+    authorizer: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The settings as a JSON object."""
         return {
             **self._asdict(),
             "wallets": list(self.wallets),
+            "endpoint": str(self.endpoint),
             "keypair": str(self.keypair),
             "folder": str(self.folder),
             "text": None if self.text is None else str(self.text),
@@ -63,6 +67,7 @@ class Settings(NamedTuple):
             values = {name: found[name] for name in cls._fields}
             return cls(**values)._replace(
                 wallets=tuple(found["wallets"]),
+                endpoint=Path(found["endpoint"]),
                 keypair=Path(found["keypair"]),
                 folder=Path(found["folder"]),
                 text=None if found["text"] is None else Path(found["text"]),
@@ -70,6 +75,11 @@ class Settings(NamedTuple):
             )
         except (KeyError, TypeError) as error:
             raise RehearsalError(f"The configuration of the worker is not that of a rehearsal: {error}.") from error
+
+    @property
+    def rpc_url(self) -> str:
+        """The URL of the endpoint. Raises OSError."""
+        return self.endpoint.read_text(encoding="utf-8")
 
     @property
     def name(self) -> str:

@@ -14,6 +14,8 @@ from threading import Thread
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from solders.pubkey import Pubkey
+
 from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode, PsycheError
 from psyche_cli.members.member import Member
@@ -28,7 +30,6 @@ from psyche_cli.training.trainer import Trainer, open_trainer
 from psyche_cli.workers.worker_side import Turn, WorkerSession, register
 
 KIND: Final = "psyche-rehearsal"
-_POLL_SECONDS: Final = 0.4
 _VALIDATOR_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 5.0
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -44,12 +45,11 @@ def main() -> int:
         settings = Settings.from_json(session.config.get("rehearsal", {}))
         transport = HttpTransport(settings.rpc_url)
         runner = open_runner(settings, transport)
-        if not settings.polls:
+        if settings.poll_seconds is None:
             Thread(target=_end_with_validator, args=(settings,), name="validator", daemon=True).start()
-        if settings.polls:
-            _poll(session, runner)
-        else:
             _follow_turns(session, runner)
+        else:
+            _poll(session, runner, settings.poll_seconds)
     except PsycheError as error:
         sys.stderr.write(f"error: {error}\n")
         return int(error.exit_code)
@@ -63,7 +63,8 @@ def open_runner(settings: Settings, transport: HttpTransport) -> MemberRunner:
     wallet = load_keypair_file(settings.keypair, lambda _: None, Redactor())
     rpc = RpcClient(transport, SystemClock())
     keys = drawn_keys(f"{settings.seed} {settings.member}")
-    member = Member(rpc, wallet, settings.run_id, bloom_keys=keys)
+    authorizer = None if settings.authorizer is None else Pubkey.from_string(settings.authorizer)
+    member = Member(rpc, wallet, settings.run_id, authorizer=authorizer, bloom_keys=keys)
     return MemberRunner(settings, member, _trainer(settings, member), emit=_emit, kill=_kill)
 
 
@@ -95,7 +96,7 @@ def _take(session: WorkerSession, runner: MemberRunner, turn: Turn) -> None:
         )
 
 
-def _poll(session: WorkerSession, runner: MemberRunner) -> None:
+def _poll(session: WorkerSession, runner: MemberRunner, seconds: float) -> None:
     shown = ""
     while not session.has_ended and not runner.is_done:
         report = runner.act()
@@ -104,7 +105,7 @@ def _poll(session: WorkerSession, runner: MemberRunner) -> None:
         if report is not None and (report.published or report.doing != shown):
             shown = report.doing
             session.report(0, wake_at=report.wake_at, doing=report.doing, details=report.details())
-        session.wait_for_end(_POLL_SECONDS)
+        session.wait_for_end(seconds)
 
 
 def _end_with_validator(settings: Settings) -> None:
@@ -121,7 +122,7 @@ def _end_with_validator(settings: Settings) -> None:
             break
         except OSError:
             continue
-    folder = settings.keypair.parent.parent
+    folder = settings.folder.parent
     if folder.name.startswith(FOLDER_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
     sys.stderr.write("error: The validator of the rehearsal is gone.\n")

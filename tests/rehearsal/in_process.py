@@ -70,7 +70,7 @@ class InProcessRehearsal:
         self.runners = {}
         for number, wallet in enumerate(wallets, 1):
             settings = Settings(
-                rpc_url="",
+                endpoint=folder / "none",
                 run_id=RUN_ID,
                 member=number,
                 wallets=tuple(str(one.address) for one in wallets),

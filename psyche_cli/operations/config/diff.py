@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psyche_cli.errors import ExitCode
 from psyche_cli.operations.config.payloads import DiffData, DifferentValue
 from psyche_cli.operations.config.values import shown_value
 from psyche_cli.operations.runs.find import find_run
@@ -18,7 +19,7 @@ from psyche_cli.run_config.rules import is_unset
 def diff_config(
     session: Session, *, run_id: str, file: RunConfig, treasurer_index: int | None = None
 ) -> OperationResult[DiffData]:
-    """The keys whose values differ between a run and a file. ``answer_is_no`` of the result is set if there are any.
+    """The keys whose values differ between a run and a file. The exit code of the result is NO if there are any.
 
     If the run has no configuration, all keys differ. Raises UnsupportedLayout for a run with another configuration.
     """
@@ -44,5 +45,5 @@ def diff_config(
         ),
         details=tuple((d.key, f"run {shown_value(d.before)}, file {shown_value(d.after)}") for d in found),
         warnings=tuple(problem.message for problem in file.warnings),
-        answer_is_no=bool(found),
+        exit_code=ExitCode.NO if found else ExitCode.OK,
     )

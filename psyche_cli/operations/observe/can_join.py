@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import AccountError
+from psyche_cli.errors import AccountError, ExitCode
 from psyche_cli.limits import MAX_CLIENTS
 from psyche_cli.operations.authorizations.find import decoded_if_taken, named
 from psyche_cli.operations.observe.run_payloads import CanJoinData, Obstacle
@@ -23,7 +23,7 @@ from psyche_cli.results import OperationResult, Toned
 def can_join(
     session: Session, *, run_id: str, address: Pubkey, authorizer: Pubkey | None = None
 ) -> OperationResult[CanJoinData]:
-    """Whether ``address`` can join the run now. If it cannot, ``answer_is_no`` of the result is set.
+    """Whether ``address`` can join the run now. If it cannot, the exit code of the result is NO.
 
     Checks the authorizations for everyone, for the address and for ``authorizer``, whose delegates may include the
     address. Takes two round trips. Raises RunNotFound, AccountNotFound, AccountError.
@@ -126,5 +126,5 @@ def _result(
             ("join authority", str(run.instance.join_authority)),
             *((("authorization", f"{valid.address} (for {named(valid.grantee)})"),) if valid else ()),
         ),
-        answer_is_no=bool(obstacles),
+        exit_code=ExitCode.NO if obstacles else ExitCode.OK,
     )

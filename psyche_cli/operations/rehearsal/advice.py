@@ -13,6 +13,7 @@ from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.status.diagnosis.finding import Severity
 from psyche_cli.operations.status.diagnosis.findings import findings_of
 from psyche_cli.operations.status.diagnosis.subject import Subject
+from psyche_cli.protocol.run_states import RunState
 
 _HALF: Final = 0.5
 
@@ -25,6 +26,8 @@ def advice_on(request: Request, findings: Findings, evidence: Evidence) -> Itera
     yield from _on_learning(findings)
     for one in request.config.warnings:
         yield AdviceData(one.key, f"{one.message}.")
+    if request.run_id is None and evidence.record.state.run_state == RunState.PAUSED:
+        return  # the rehearsal has paused the run itself, which says nothing about the configuration
     subject = Subject(evidence.record.state, now=evidence.record.now)
     for found in findings_of(subject):
         if found.severity != Severity.NOTE:

@@ -23,10 +23,10 @@ class Evidence(NamedTuple):
     """All that is known after a rehearsal.
 
     ``wallets`` are those of the members in the order of their numbers (32 bytes), ``claimed`` what each has claimed in
-    base units. ``evaluations`` are the losses of the held-out text by epoch. ``hung`` are the times at which workers
-    did not respond, by member, in Unix seconds of the cluster. ``lied`` has the kind of each lie that a member
-    published, by the member and the step. ``decimals`` are those of the run's token, None for a run without a
-    treasurer, which pays points.
+    base units, and ``vault`` what the run can still pay. ``evaluations`` are the losses of the held-out text by epoch.
+    ``hung`` are the times at which workers did not respond, by member, in Unix seconds of the cluster. ``lied`` has the
+    kind of each lie that a member published, by the member and the step. ``decimals`` are those of the run's token,
+    None for a run without a treasurer, which pays points.
     """
 
     record: RunRecord
@@ -41,6 +41,7 @@ class Evidence(NamedTuple):
     hung: Mapping[int, Sequence[int]]
     lied: Mapping[tuple[int, int], str]
     decimals: int | None = DECIMALS
+    vault: int | None = None
 
     def number_of(self, wallet: bytes) -> int | None:
         """The number of a member; None for another wallet."""

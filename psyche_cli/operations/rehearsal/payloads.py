@@ -140,9 +140,9 @@ class RehearsalData:
         str,
         Constraint(choices=("finished", "paused", "epochs", "steps", "stuck", "no-workers", "too-long")),
         "finished: all steps are trained. paused: the requested number of steps is trained, or an existing run was "
-        "paused. epochs: the requested number of epochs ended. steps: the requested number of steps of an existing run "
-        "is trained. stuck: nothing changes anymore. no-workers: all workers have ended. too-long: the rehearsal was "
-        "cut off.",
+        "paused before its goal. epochs: the requested number of epochs ended. steps: the requested number of steps of "
+        "an existing run is trained. stuck: nothing changes anymore. no-workers: all workers have ended. too-long: the "
+        "rehearsal was cut off.",
     ]
     reason: Annotated[str, "Why the rehearsal ended, as a sentence."]
     state: Annotated[str, "The last state of the run."]

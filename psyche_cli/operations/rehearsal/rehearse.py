@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from psyche_cli.errors import PsycheError
 from psyche_cli.members.looking import find_run
+from psyche_cli.members.treasury import treasury_of
 from psyche_cli.model.simulation.behavior import Behavior, Change, Start
 from psyche_cli.model.simulation.engine import Simulation, new_run, simulate
 from psyche_cli.model.simulation.world import World, new_member
-from psyche_cli.new_files import require_new_file
 from psyche_cli.operations.config.reward_rate import parse_rate
+from psyche_cli.operations.rehearsal.claims import read_claims
 from psyche_cli.operations.rehearsal.evidence import Evidence, WorkerEnd
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.progress import Progress
-from psyche_cli.operations.rehearsal.request import Request
-from psyche_cli.operations.rehearsal.result import REPORT, Outline, result_of
+from psyche_cli.operations.rehearsal.request import Request, check_files
+from psyche_cli.operations.rehearsal.result import Outline, result_of
 from psyche_cli.operations.rehearsal.setup import DECIMALS, STARTED_AT, Owner, drawn_wallet, own_validator
-from psyche_cli.protocol.accounts.small_accounts import decode_participant
-from psyche_cli.protocol.addresses import participant_address, treasurer_index, treasurer_run_address
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.rehearsal.backend import Goal, WorkersBackend
 from psyche_cli.rehearsal.cluster import Cluster
@@ -32,10 +31,8 @@ from psyche_cli.rehearsal.run_workers import RunWorkers, configuration
 from psyche_cli.rehearsal.scheduler import Scheduler, TurnReport
 from psyche_cli.rehearsal.settings import FOLDER_PREFIX, Settings, name_of
 from psyche_cli.results import OperationResult
-from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
-from psyche_cli.training.text import load_text
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
@@ -61,10 +58,7 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
     errors of the worker daemon, and those of an endpoint.
     """
     request = request.checked()
-    if request.text is not None:
-        load_text(request.text)
-    if request.report is not None:
-        require_new_file(request.report, what=REPORT)
+    check_files(request)
     prediction = predict(request)
     started = environment.clock.monotonic()
     owner = drawn_wallet(request.seed, "owner")
@@ -87,7 +81,8 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
             earning_rate=request.earning_rate,
             funding=rate * (len(prediction.epochs) + _SPARE_EPOCHS),
         )
-        cluster = Cluster(rpc, find_run(rpc, RUN_ID).coordinator_account)
+        instance = find_run(rpc, RUN_ID)
+        cluster = Cluster(rpc, instance.coordinator_account)
         goal = Goal(epoch=request.epochs)
         settings = settings_of(request, cluster, validator.rpc_url, wallets, folder, goal)
         show(Progress("Starting the workers."))
@@ -122,13 +117,15 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
         ends_soon = end == "reached" and not scheduler.hanging
         run = workers.await_end(END_SECONDS if ends_soon else HUNG_SECONDS) or cancelled(client, workers.run_id)
         cluster.read()
+        claims = read_claims(rpc, treasury_of(rpc, instance, PUBLISHED), wallets)
         evidence = Evidence(
             record=cluster.record,
             wallets=keys,
             workers=worker_ends(workers, run),
             telemetry=workers.telemetry(),
             evaluations=workers.evaluations(),
-            claimed=_claimed(rpc, wallets),
+            claimed=claims.claimed,
+            vault=claims.vault,
             prediction=prediction,
             faults=request.faults,
             seen=seen,
@@ -218,22 +215,28 @@ def settings_of(
     folder: Path,
     goal: Goal,
     *,
-    polls: bool = False,
+    poll_seconds: float | None = None,
 ) -> list[Settings]:
-    """The settings of the workers. Writes the keypair files of the wallets into the folder."""
-    keys = folder / "keys"
-    keys.mkdir(mode=0o700)
-    for number, wallet in enumerate(wallets, 1):
-        wallet.write_keypair_file(keys / f"{name_of(number)}.json")
+    """The settings of the workers. Writes the URL, and the keypair files that do not exist yet, into the folder."""
+    endpoint = folder / "endpoint"
+    endpoint.touch(mode=0o600)  # the URL may contain a key
+    endpoint.write_text(rpc_url, encoding="utf-8")
+    keypairs = [path.absolute() for path in request.member_wallets]
+    if not keypairs:
+        keys = folder / "keys"
+        keys.mkdir(mode=0o700)
+        keypairs = [keys / f"{name_of(number)}.json" for number in range(1, request.members + 1)]
+        for path, wallet in zip(keypairs, wallets, strict=True):
+            wallet.write_keypair_file(path)
     assert request.train_seconds is not None  # Request.checked sets both
     assert request.warmup_seconds is not None
     return [
         Settings(
-            rpc_url=rpc_url,
+            endpoint=endpoint,
             run_id=request.run_id or RUN_ID,
             member=number,
             wallets=tuple(str(wallet.address) for wallet in wallets),
-            keypair=keys / f"{name_of(number)}.json",
+            keypair=keypairs[number - 1],
             folder=folder / "members",
             text=None if request.text is None else request.text.absolute(),
             trainer=request.trainer,
@@ -244,8 +247,9 @@ def settings_of(
             started_at=cluster.now,
             until_epoch=goal.epoch,
             faults=tuple(fault for fault in request.faults if fault.member == number),
-            polls=polls,
             until_step=goal.step,
+            poll_seconds=poll_seconds,
+            authorizer=None if request.authorizer is None else str(request.authorizer),
         )
         for number in range(1, request.members + 1)
     ]
@@ -258,15 +262,6 @@ def worker_ends(workers: RunWorkers, run: worker_pb2.Run | None) -> dict[int, Wo
     found = dict(workers.by_member)
     found.update({} if run is None else {number_of(worker.worker_id): worker for worker in run.workers})
     return {number: WorkerEnd(worker.state, worker.reason) for number, worker in sorted(found.items())}
-
-
-def _claimed(rpc: RpcClient, wallets: list[Wallet]) -> dict[int, int]:
-    treasurer = treasurer_run_address(treasurer_index(RUN_ID), PUBLISHED)
-    addresses = [participant_address(treasurer, wallet.address, PUBLISHED) for wallet in wallets]
-    found: dict[int, int] = {}
-    for number, raw in enumerate(map(taken, rpc.accounts(addresses)), 1):
-        found[number] = 0 if raw is None else decode_participant(raw, PUBLISHED).claimed_earned_points
-    return found
 
 
 def longest(prediction: Simulation) -> int:

@@ -6,15 +6,19 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from solders.pubkey import Pubkey
+
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError
 from psyche_cli.input_files import input_bytes
 from psyche_cli.limits import MAX_CLIENTS
+from psyche_cli.new_files import require_new_file
 from psyche_cli.operations.config.durations import check_assumed_seconds
 from psyche_cli.rehearsal.faults import HINT, Fault, parse_faults
 from psyche_cli.run_config.load import RunConfig
 from psyche_cli.run_config.source import FILE_SIZE_MAX, one_problem
 from psyche_cli.texts import decoded
+from psyche_cli.training.text import load_text
 
 TrainerName: TypeAlias = Literal["numpy", "torch", "fake"]
 EngineName: TypeAlias = Literal["local", "ray"]
@@ -22,12 +26,26 @@ EngineName: TypeAlias = Literal["local", "ray"]
 _ROUNDS_IN_TRAINING_TIME: Final = 5
 _WARMUP_SECONDS: Final = 2
 DEFAULT_EPOCHS: Final = 2
+DEFAULT_MEMBERS: Final = 4
+REPORT: Final = "--report"
+"""The name of the HTML file in messages."""
+_OF_NEW_RUNS: Final = {"earning_rate": "--earning-rate-total-shared"}
+_OF_EXISTING_RUNS: Final = {
+    "rpc": "--rpc",
+    "member_wallet": "--member-wallet",
+    "authorizer": "--authorizer",
+    "allow_public_cluster": "--allow-public-cluster",
+    "yes": "--yes",
+}
+"""Options that apply only to one kind of run, by parameter."""
 
 
 class Request(NamedTuple):
     """The options of a rehearsal. Those that are None have the defaults that the options describe.
 
-    With ``run_id``, an existing run is rehearsed, and ``config`` is its configuration.
+    With ``run_id``, an existing run is rehearsed, and ``config`` is its configuration. Its members have
+    ``member_wallets`` (keypair files), if any, and join with the authorization of ``authorizer``. ``may_be_public`` is
+    whether its cluster may be another one than a local validator.
     """
 
     config: RunConfig
@@ -47,6 +65,9 @@ class Request(NamedTuple):
     report: Path | None = None
     state_folder: Path | None = None
     run_id: str | None = None
+    member_wallets: tuple[Path, ...] = ()
+    authorizer: Pubkey | None = None
+    may_be_public: bool = False
 
     @property
     def title(self) -> str:
@@ -104,11 +125,34 @@ def check_source(config: Path | None, run_id: str | None, typed: Collection[str]
             "Specify either --config or --run-id.",
             hint="--config FILE rehearses a new run; --run-id RUN_ID one that exists on a local validator.",
         )
-    wrong = {"earning_rate": "--earning-rate-total-shared"} if config is None else {"rpc": "--rpc"}
+    wrong = _OF_NEW_RUNS if config is None else _OF_EXISTING_RUNS
     for parameter, name in wrong.items():
         if parameter in typed:
             other = "--run-id" if config is None else "--config"
             raise UsageError(f"Cannot use {name} together with {other}.")
+
+
+def check_files(request: Request) -> None:
+    """Raise UsageError if the text to train on cannot be used, or if the report cannot be written."""
+    if request.text is not None:
+        load_text(request.text)
+    if request.report is not None:
+        require_new_file(request.report, what=REPORT)
+
+
+def number_of_members(members: int | None, wallets: Collection[Path], *, may_be_public: bool) -> int:
+    """The number of members, from ``--members`` or the number of ``--member-wallet``. Raises UsageError."""
+    if may_be_public and not wallets:
+        raise UsageError(
+            "--allow-public-cluster needs the wallets of the members.",
+            hint="Specify a funded keypair file for each member: --member-wallet FILE --member-wallet FILE ...",
+        )
+    if members is not None and wallets and members != len(wallets):
+        raise UsageError(
+            f"--members {members} does not fit the number of --member-wallet, which is {len(wallets)}.",
+            hint="Omit --members: there are as many members as wallets.",
+        )
+    return members or len(wallets) or DEFAULT_MEMBERS
 
 
 def load_faults(environment: Environment, path: Path, *, members: int, seed: int) -> tuple[Fault, ...]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from psyche_cli.amounts import format_amount
+from psyche_cli.errors import ExitCode
 from psyche_cli.operations.rehearsal.advice import advice_on
 from psyche_cli.operations.rehearsal.evidence import Evidence
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.report import Findings
-from psyche_cli.operations.rehearsal.request import Request
+from psyche_cli.operations.rehearsal.request import REPORT, Request
 from psyche_cli.operations.rehearsal.text import RehearsalText, details, summary
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.rehearsal.scheduler import End
 from psyche_cli.results import OperationResult
 
-REPORT: Final = "--report"
-"""The name of the HTML file in messages."""
+_EXIT_CODES: Final = {
+    "stuck": ExitCode.NEVER,
+    "too-long": ExitCode.NOT_REACHED,
+    "no-workers": ExitCode.WORKERS,
+}
+"""Those of rehearsals that did not reach their end."""
 
 
 class Outline(NamedTuple):
@@ -42,7 +48,14 @@ def result_of(request: Request, evidence: Evidence, outline: Outline) -> Operati
         details=tuple(details(data)),
         warnings=tuple(_warnings(data, evidence)),
         body=RehearsalText(data),
+        exit_code=_exit_code(request, data.end),
     )
+
+
+def _exit_code(request: Request, end: str) -> ExitCode:
+    if end == "paused" and request.run_id is not None:
+        return ExitCode.NOT_REACHED
+    return _EXIT_CODES.get(end, ExitCode.OK)
 
 
 def data_of(request: Request, evidence: Evidence, outline: Outline) -> RehearsalData:
@@ -91,11 +104,13 @@ def data_of(request: Request, evidence: Evidence, outline: Outline) -> Rehearsal
 def _end(request: Request, evidence: Evidence, end: End) -> str:
     if end != "reached":
         return end
-    match evidence.record.state.run_state:
-        case RunState.FINISHED:
-            return "finished"
-        case RunState.PAUSED:
-            return "paused"
+    first, last = evidence.record.first, evidence.record.state
+    if last.run_state == RunState.FINISHED:
+        return "finished"
+    epochs, steps = last.progress["epoch"] - first.progress["epoch"], last.step - first.step
+    is_complete = epochs >= request.epochs if request.epochs is not None else steps >= (request.steps or 0)
+    if last.run_state == RunState.PAUSED and (request.run_id is None or not is_complete):
+        return "paused"
     return "epochs" if request.steps is None else "steps"
 
 
@@ -107,7 +122,7 @@ def _reason(request: Request, end: str, evidence: Evidence) -> str:
         case "steps":
             return "The requested number of steps is trained. The run continues without these members."
         case "paused" if request.run_id is not None:
-            return "The run was paused."
+            return "The run was paused before the requested number of epochs or steps."
         case "paused":
             return "The requested number of steps is trained, and the run is paused."
         case "epochs":
@@ -125,8 +140,22 @@ def _reason(request: Request, end: str, evidence: Evidence) -> str:
 
 def _warnings(data: RehearsalData, evidence: Evidence) -> list[str]:
     found = [] if data.agreed else ["Members had different weights after a round. This is an error of psyche-cli."]
-    unpaid = data.paid.base_units - data.claimed.base_units
-    if unpaid > 0 and evidence.decimals is not None:
-        amount = format_amount(unpaid, evidence.decimals)
-        found.append(f"{amount} of the rewards were not claimed: members were absent, or the vault holds too little.")
+    if evidence.decimals is not None and evidence.vault is not None:
+        found += _unclaimed(data, evidence.vault, evidence.decimals)
     return found
+
+
+def _unclaimed(data: RehearsalData, vault: int, decimals: int) -> Iterator[str]:
+    """Why rewards were not claimed. ``vault`` is what the vault holds at the end."""
+    left = {one.member: one.earned.base_units - one.claimed.base_units for one in data.member_list}
+    present = {one.member for one in data.member_list if one.worker == "TERMINATED"}
+    absent = [number for number, amount in left.items() if amount > 0 and number not in present]
+    if absent:
+        names = f"member {absent[0]}" if len(absent) == 1 else "members " + ", ".join(map(str, absent))
+        amount = format_amount(sum(left[number] for number in absent), decimals)
+        yield f"{amount} of the rewards were not claimed, because {names} had no worker at the end."
+    needed = sum(amount for number, amount in left.items() if amount > 0 and number in present)
+    if needed > 0:
+        amount, held = format_amount(needed, decimals), format_amount(vault, decimals)
+        why = f"the vault holds {held} and needs {amount}" if vault < needed else "their claims were refused"
+        yield f"{amount} of the rewards were not claimed, because {why}."
