@@ -132,6 +132,28 @@ def test_refusals_start_nothing(tmp_path: Path, options: tuple[str, ...], code: 
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "end", "code"), [("kill", "no-workers", ExitCode.WORKERS), ("leave", "stuck", ExitCode.NEVER)]
+)
+def test_a_rehearsal_that_does_not_get_to_its_end_fails(tmp_path: Path, kind: str, end: str, code: ExitCode) -> None:
+    (tmp_path / "faults.toml").write_text(f'[[fault]]\nkind = "{kind}"\nmember = 1\nat_step = 3\n')
+    options = ("--members", "1", "--trainer", "fake", "--faults", str(tmp_path / "faults.toml"), "--output", "json")
+    done = run(tmp_path, "--config", "configs/minimal.toml", *options)
+    assert done.returncode == code, done.stderr
+    assert check_output(("rehearse",), done.stdout) is not None
+    document = json.loads(done.stdout)
+    assert (document["ok"], document["exit_code"], document["data"]["end"]) == (True, code, end)
+    assert list(tmp_path.glob("psyche-*")) == []
+
+
+def test_the_pause_after_the_steps_is_no_advice(tmp_path: Path) -> None:
+    done = run(tmp_path, "--config", "configs/minimal.toml", "--trainer", "fake", "--steps", "2", "--output", "json")
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)["data"]
+    assert (data["end"], data["steps"], data["state"]) == ("paused", 2, "Paused")
+    assert [one["sentence"] for one in data["advice"] if "pause" in one["sentence"]] == []
+
+
 def test_a_relative_path_of_a_text_is_that_of_the_command(tmp_path: Path) -> None:
     options = ("--members", "1", "--steps", "2", "--data", "README.md", "--output", "json")
     done = run(tmp_path, "--config", "configs/minimal.toml", *options)

@@ -1,136 +1,182 @@
-"""``rehearse --run-id`` with real processes: members join a run of a local validator whose clock runs, and leave it."""
+"""``rehearse --run-id`` with real processes: members join a run of a local validator, and leave it."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from solders.keypair import Keypair
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.process import LocalValidatorProcess
+from psyche_cli.protocol.run_states import RunState
 from psyche_cli.solana.wallet import Wallet
-from psyche_cli.workers.daemon_file import read_daemon_file
-from psyche_cli.workers.storage.layout import WorkersFolder
 from tests.cli.schema_check import check_output
+from tests.support.rehearsed_runs import FAST, ONE_EPOCH, Place, place
 
-SHORT = {
-    "warmup_time": 12,
-    "cooldown_time": 1,
-    "epoch_time": 14,
-    "max_round_train_time": 12,
-    "init_min_clients": 2,
-    "round_witness_time": 1,
-    "waiting_for_members_extra_time": 1,
-}
-FAST = ("--trainer", "fake", "--train-seconds", "1", "--warmup-seconds", "0", "--epochs", "1", "--members", "2")
-
-
-class Place:
-    """A local validator with an owner's wallet, and the command line of another process."""
-
-    def __init__(self, folder: Path, validator: LocalValidatorProcess, owner: Wallet) -> None:
-        self.folder = folder
-        self.rpc = validator.rpc_url
-        self.owner = folder / "owner.json"
-        owner.write_keypair_file(self.owner)
-        self.config = folder / "run.toml"
-        lines = Path("configs/minimal.toml").read_text().splitlines()
-        keys = [line.partition(" = ")[0] for line in lines]
-        self.config.write_text(
-            "\n".join(f"{key} = {SHORT[key]}" if key in SHORT else line for key, line in zip(keys, lines, strict=True))
-        )
-
-    def call(self, *arguments: str, rpc: bool = True) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "HOME": str(self.folder),
-            "TMPDIR": str(self.folder),
-            "PSYCHE_CLI_STATE_DIR": str(self.folder / "s"),
-        }
-        endpoint = ("--rpc", self.rpc) if rpc else ()
-        command = [sys.executable, "-m", "psyche_cli", *arguments, *endpoint]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
-
-    def own(self, *arguments: str) -> dict[str, Any]:
-        done = self.call(*arguments, "--wallet-private-key-path", str(self.owner), "--output", "json")
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)["data"]
-        return found
-
-    def run(self, run_id: str) -> None:
-        mint = self.own("localnet", "new-mint", "--decimals", "3", "--amount", "1000")["mint"]
-        self.own("create-run", "--run-id", run_id, "--treasurer-collateral-mint", mint)
-        self.own("update-config", "--run-id", run_id, "--config-path", str(self.config))
-        self.own("set-future-epoch-rates", "--run-id", run_id, "--earning-rate-total-shared", "10")
-        self.own("treasurer-top-up-rewards", "--run-id", run_id, "--collateral-amount", "100")
-
-
-def place(folder: Path, *options: str) -> Iterator[Place]:
-    owner = Wallet(Keypair(), "the owner")
-    with LocalValidatorProcess(["--airdrop", f"{owner.address}=100", *options]) as validator:
-        yield Place(folder, validator, owner)
+STANDING = ("--slot-time", "0", "--clock", "fixed:1800000000")
+DOUBLE = ("--slot-time", "0.1", "--clock", "scale:2")
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A validator whose clock runs twice as fast."""
-    yield from place(tmp_path_factory.mktemp("x"), "--slot-time", "0.1", "--clock", "scale:2")
+    with place(tmp_path_factory.mktemp("x"), LocalValidatorProcess(DOUBLE)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A validator whose clock stands still."""
-    yield from place(tmp_path_factory.mktemp("x"), "--slot-time", "0", "--clock", "fixed:1800000000")
-
-
-def rehearsed(where: Place, run_id: str, *options: str) -> dict[str, Any]:
-    done = where.call("rehearse", "--run-id", run_id, *FAST, *options, "--output", "json")
-    assert done.returncode == 0, done.stderr
-    assert check_output(("rehearse",), done.stdout) is not None
-    found: dict[str, Any] = json.loads(done.stdout)["data"]
-    return found
+    with place(tmp_path_factory.mktemp("x"), LocalValidatorProcess(STANDING)) as found:
+        yield found
 
 
 def test_members_join_train_and_leave_as_the_run_is_permitted(running: Place) -> None:
-    running.run("free")
-    paused = running.call("rehearse", "--run-id", "free", *FAST)
+    run = running.new_run("free", starts=False)
+    running.own(run.owner, "join-authorization-delete", "--permissionless")
+    paused = running.call("rehearse", "--run-id", "free", *ONE_EPOCH)
     assert paused.returncode == ExitCode.REFUSED
     assert "Run 'free' was never started" in paused.stderr
     assert f"set-paused --run-id free --resume --rpc {running.rpc}" in paused.stderr
-    running.own("set-paused", "--run-id", "free", "--resume")
-    closed = running.call("rehearse", "--run-id", "free", *FAST)
+    run.resume()
+    closed = running.call("rehearse", "--run-id", "free", *ONE_EPOCH)
     assert closed.returncode == ExitCode.REFUSED
     assert "may not join run 'free'" in closed.stderr
     assert "join-authorization-create --permissionless" in closed.stderr
     assert not (running.folder / "s" / "workers").exists()
 
-    running.own("join-authorization-create", "--permissionless")
-    data = rehearsed(running, "free")
+    running.own(run.owner, "join-authorization-create", "--permissionless")
+    data = running.rehearsed("free", *ONE_EPOCH)
     assert (data["mode"], data["end"], data["epochs"], data["agreed"]) == ("free", "epochs", 1, True)
     assert (data["path"], data["run_id"]) == (None, "free")
     assert [one["worker"] for one in data["member_list"]] == ["TERMINATED", "TERMINATED"]
     earned = [one["earned"]["base_units"] for one in data["member_list"]]
     assert sum(earned) == 10_000  # on a busy machine, a member may be too late for the real clock
     assert [one["claimed"]["base_units"] for one in data["member_list"]] == earned
-    left = read_daemon_file(WorkersFolder.of_state(running.folder / "s").daemon_pid)
-    assert left is None or not left.is_alive
-    assert list(running.folder.glob("psyche-rehearsal-*")) == []
+    assert running.is_clean()
+
+
+def test_a_run_that_its_owner_pauses_ends_the_rehearsal_before_its_goal(running: Place) -> None:
+    run = running.new_run("paused")
+    process = running.start_rehearsal("paused")
+    run.pause()
+    output, errors = process.communicate(timeout=200)
+    assert process.returncode == ExitCode.NOT_REACHED, errors
+    data = json.loads(output)["data"]
+    assert (data["end"], data["state"]) == ("paused", "Paused")
+    assert data["reason"] == "The run was paused before the requested number of epochs or steps."
+    assert [one["worker"] for one in data["member_list"]] == ["TERMINATED", "TERMINATED"]
+    assert running.is_clean()
+
+
+def test_too_few_members_are_announced_and_the_rehearsal_ends_by_itself(running: Place) -> None:
+    running.new_run("few", init_min_clients=3)
+    done = running.call("rehearse", "--run-id", "few", *ONE_EPOCH, "--output", "json")
+    assert done.returncode == ExitCode.NEVER, done.stderr
+    assert check_output(("rehearse",), done.stdout) is not None
+    warning, _, rest = done.stderr.partition("Funding the members.")
+    assert "WaitingForMembers forever: 2 members join, but init_min_clients is 3." in warning
+    assert "Starting the workers." in rest
+    data = json.loads(done.stdout)["data"]
+    assert (data["end"], data["steps"]) == ("stuck", 0)
+    assert data["reason"] == "The run stays in WaitingForMembers: 2 joined, but init_min_clients is 3."
+    assert running.is_clean()
+
+
+def test_a_signal_ends_all_that_the_rehearsal_started(running: Place, full: bool) -> None:
+    cases = [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)]
+    for stop, code in cases if full else cases[:1]:
+        running.new_run(stop.name)
+        process = running.start_rehearsal(stop.name)
+        process.send_signal(stop)
+        output, errors = process.communicate(timeout=100)
+        assert process.returncode == code, errors
+        assert json.loads(output)["exit_code"] == code
+        assert "Traceback" not in errors
+        assert running.is_clean()
+
+
+def test_a_validator_that_ends_ends_the_rehearsal(tmp_path: Path) -> None:
+    with place(tmp_path, LocalValidatorProcess(DOUBLE)) as found:
+        found.new_run("x")
+        process = found.start_rehearsal("x")
+    output, errors = process.communicate(timeout=100)
+    assert process.returncode == ExitCode.NETWORK, errors
+    assert json.loads(output)["error"]["code"] == "unreachable"
+    assert "Traceback" not in errors
+    assert found.is_clean()
 
 
 def test_a_validator_whose_clock_stands_still_is_moved(standing: Place) -> None:
-    standing.run("still")
-    standing.own("join-authorization-create", "--permissionless")
-    standing.own("set-paused", "--run-id", "still", "--resume")
-    data = rehearsed(standing, "still")
+    standing.new_run("still")
+    data = standing.rehearsed("still", *ONE_EPOCH)
     assert (data["mode"], data["end"], data["epochs"], data["agreed"]) == ("turns", "epochs", 1, True)
     assert [one["claimed"]["base_units"] for one in data["member_list"]] == [5000, 5000]
+
+
+def test_a_run_in_any_state_with_members_that_do_not_respond_anymore(standing: Place, full: bool) -> None:
+    for state in (RunState.ROUND_TRAIN, RunState.WARMUP, RunState.COOLDOWN) if full else (RunState.ROUND_TRAIN,):
+        standing.new_run(state.name).play(lambda now, state=state: now.state == state, clients=3)  # type: ignore[misc]
+        check_second_epoch(standing.rehearsed(state.name, *FAST, "--epochs", "2"))
+
+
+def check_second_epoch(data: dict[str, Any]) -> None:
+    """Only the members of the rehearsal take part in the second epoch."""
+    assert (data["end"], data["agreed"]) == ("epochs", True)
+    last = data["epoch_list"][-1]
+    assert (last["clients"], last["clients_left"], last["paid"]["base_units"]) == (2, 2, 10_000)
+    assert [one["claimed"]["base_units"] for one in data["member_list"]] == [5000, 5000]
+    assert [one["worker"] for one in data["member_list"]] == ["TERMINATED", "TERMINATED"]
+
+
+def test_a_finished_run_cannot_be_rehearsed(standing: Place) -> None:
+    standing.new_run("finished", total_steps=4).play(lambda now: now.state == RunState.FINISHED, clients=2)
+    done = standing.call("rehearse", "--run-id", "finished", *ONE_EPOCH)
+    assert done.returncode == ExitCode.REFUSED
+    assert "Run 'finished' is Finished, so it cannot be joined anymore." in done.stderr
+
+
+def test_a_vault_that_holds_too_little_is_announced_and_pays_what_it_has(standing: Place) -> None:
+    standing.new_run("poor", tokens=3)
+    done = standing.call("rehearse", "--run-id", "poor", *ONE_EPOCH, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    warning, _, _ = done.stderr.partition("Funding the members.")
+    assert "The vault holds 3, but 0 is owed already and this rehearsal earns up to 10" in warning
+    assert "treasurer-top-up-rewards --run-id poor --collateral-amount 7" in warning
+    document = json.loads(done.stdout)
+    members = document["data"]["member_list"]
+    assert [one["worker"] for one in members] == ["TERMINATED", "TERMINATED"]
+    assert [one["earned"]["base_units"] for one in members] == [5000, 5000]
+    assert sorted(one["claimed"]["base_units"] for one in members) == [0, 3000]
+    assert document["warnings"] == ["7 of the rewards were not claimed, because the vault holds 0 and needs 7."]
+
+
+def test_members_join_with_their_own_wallets_as_delegates_of_an_authorizer(standing: Place) -> None:
+    wallets, files = (
+        [Wallet.generate(), Wallet.generate()],
+        [standing.folder / "one.json", standing.folder / "two.json"],
+    )
+    for wallet, file in zip(wallets, files, strict=True):
+        wallet.write_keypair_file(file)
+    stranger, authorizer = Wallet.generate(), Wallet.generate()
+    standing.client.request_airdrop(authorizer.address, 10**9)
+    owner = standing.new_run("closed").owner
+    standing.own(owner, "join-authorization-delete", "--permissionless")
+    standing.own(owner, "join-authorization-create", "--authorizer", str(authorizer.address))
+    delegates = [word for wallet in wallets for word in ("--delegates-added", str(wallet.address))]
+    standing.own(authorizer, "join-authorization-delegate", "--join-authority", str(owner.address), *delegates)
+    options = [*ONE_EPOCH, *(word for file in files for word in ("--member-wallet", str(file)))]
+    wrong = standing.call("rehearse", "--run-id", "closed", *options, "--authorizer", str(stranger.address))
+    assert wrong.returncode == ExitCode.REFUSED
+    assert f"nor {stranger.address} with this wallet among its delegates" in wrong.stderr
+    data = standing.rehearsed("closed", *options, "--authorizer", str(authorizer.address))
+    assert [one["wallet"] for one in data["member_list"]] == [str(wallet.address) for wallet in wallets]
+    assert [one["claimed"]["base_units"] for one in data["member_list"]] == [5000, 5000]
+    assert all(file.exists() for file in files)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +186,12 @@ def test_a_validator_whose_clock_stands_still_is_moved(standing: Place) -> None:
         (("--config", "configs/minimal.toml", "--run-id", "x"), "Specify either --config or --run-id"),
         (("--run-id", "x", "--earning-rate", "5"), "Cannot use --earning-rate-total-shared together with --run-id"),
         (("--config", "configs/minimal.toml", "--rpc", "devnet"), "Cannot use --rpc together with --config"),
+        (("--config", "configs/minimal.toml", "--yes"), "Cannot use --yes together with --config"),
+        (("--run-id", "x", "--allow-public-cluster"), "--allow-public-cluster needs the wallets of the members"),
+        (
+            ("--run-id", "x", "--member-wallet", "a", "--members", "2"),
+            "--members 2 does not fit the number of --member",
+        ),
     ],
 )
 def test_options_that_do_not_fit(running: Place, options: tuple[str, ...], message: str) -> None:
@@ -147,7 +199,15 @@ def test_options_that_do_not_fit(running: Place, options: tuple[str, ...], messa
     assert (done.returncode, message in done.stderr) == (ExitCode.USAGE, True), done.stderr
 
 
+def test_one_wallet_for_two_members(standing: Place) -> None:
+    standing.new_run("twice")
+    Wallet.generate().write_keypair_file(standing.folder / "both.json")
+    wallet = ("--member-wallet", str(standing.folder / "both.json"))
+    done = standing.call("rehearse", "--run-id", "twice", *ONE_EPOCH, *wallet, *wallet)
+    assert (done.returncode, "are the same wallet" in done.stderr) == (ExitCode.USAGE, True), done.stderr
+
+
 def test_a_run_that_does_not_exist(running: Place) -> None:
-    done = running.call("rehearse", "--run-id", "none", *FAST)
+    done = running.call("rehearse", "--run-id", "none", *ONE_EPOCH)
     assert done.returncode == ExitCode.NOT_FOUND
     assert "Run 'none' does not exist" in done.stderr

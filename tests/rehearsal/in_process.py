@@ -91,11 +91,12 @@ class InProcessRehearsal:
                 settings, member, FakeTrainer(seed), emit=self.lines[number].append, kill=self._kill
             )
 
-    def run(self) -> End:
-        """Play to the end, and give every member a last turn."""
+    def run(self, *, finishes: bool = True) -> End:
+        """Run to the end, and give every member a last turn."""
         self.scheduler = Scheduler(self, self.runners, hangs_until=self._hangs_until, until=STARTED_AT + 10_000)
         end = self.scheduler.run()
-        self.scheduler.finish()
+        if finishes:
+            self.scheduler.finish()
         return end
 
     def hashes(self) -> dict[int, set[str]]:

@@ -118,6 +118,18 @@ def test_every_lie_is_found_if_all_results_are_checked(tmp_path: Path) -> None:
     assert all(len(found) == 1 for found in rehearsal.hashes().values())
 
 
+def test_a_claim_that_the_vault_cannot_pay_anymore_is_tried_again_with_what_it_holds(tmp_path: Path) -> None:
+    rehearsal = InProcessRehearsal(tmp_path, members=2, epochs=1)
+    assert rehearsal.run(finishes=False) == "reached"
+    runner = rehearsal.runners[1]
+    view = runner._member.look()
+    held = view.claimable
+    view.claimable = 2 * held  # as if the member had looked before the others claimed
+    report = runner._finish(view)
+    assert report.doing == "claimed its rewards"
+    assert claimed(rehearsal)[0] == held == RATE // 2
+
+
 def test_a_run_without_enough_members_is_stuck(tmp_path: Path) -> None:
     rehearsal = InProcessRehearsal(tmp_path, members=1, faults=(Fault("leave", 1, at_step=0),))
     assert rehearsal.run() == "stuck"
