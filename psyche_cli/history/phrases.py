@@ -212,3 +212,8 @@ _PHRASES: Final[Mapping[tuple[str, str], Callable[[Event], str]]] = {
     ),
     ("memo", "memo"): lambda event: f"write the memo {shown(_given(event, 'memo'))}",
 }
+
+
+def known_phrases() -> frozenset[tuple[str, str]]:
+    """The instructions that have a phrase of their own: program and kind."""
+    return frozenset(_PHRASES)

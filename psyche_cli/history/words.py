@@ -55,10 +55,14 @@ def words(event: Event, before: Moment | None = None, after: Moment | None = Non
     if outcome == DONE:
         return printable(f"{actor} {_done(event, phrase, before, after)}.")
     if outcome == FAILED:
-        return printable(f"{actor} failed to {phrase}: {event.error or 'unknown error.'}")
+        return printable(f"{actor} failed to {phrase}: {_ended(event.error or 'unknown error')}")
     what = "it was not executed" if outcome == NOT_RUN else "this was undone"
-    why = f": {event.error}" if event.error else ", because the transaction failed."
+    why = f": {_ended(event.error)}" if event.error else ", because the transaction failed."
     return printable(f"{actor} tried to {phrase}; {what}{why}")
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith(".") else f"{sentence}."
 
 
 def _role(address: str, before: Moment | None, after: Moment | None) -> Role:

@@ -5,7 +5,7 @@ Names of instructions, accounts and arguments are those of the ``jsonParsed`` en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from solders.pubkey import Pubkey
@@ -65,6 +65,15 @@ def known_instruction(program: Pubkey, data: bytes) -> KnownInstruction | None:
         raise ValueError(f"the program's instruction {number} is not known")
     shape = shapes[number]
     return KnownInstruction(shape.name, shape.accounts, {name: read(reader) for name, read in shape.arguments.items()})
+
+
+def known_shapes() -> Iterator[tuple[Pubkey, str, tuple[str, ...], tuple[str, ...]]]:
+    """Every instruction that is known here: its program, its name, and the names of its accounts and arguments."""
+    for program, (_, shapes) in _PROGRAMS.items():
+        for shape in shapes.values():
+            yield program, shape.name, shape.accounts, tuple(shape.arguments)
+    for program in MEMO_PROGRAMS:
+        yield program, "memo", (), ("memo",)
 
 
 def _u64(reader: ByteReader) -> int:

@@ -8,7 +8,13 @@ from solders.pubkey import Pubkey
 from spl.token import instructions as token
 
 from psyche_cli.solana.byte_reader import ByteReader
-from psyche_cli.solana.known_instructions import BaseUnits, KnownInstruction, TokenQuantity, known_instruction
+from psyche_cli.solana.known_instructions import (
+    BaseUnits,
+    KnownInstruction,
+    TokenQuantity,
+    known_instruction,
+    known_shapes,
+)
 from psyche_cli.solana.programs import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
@@ -101,6 +107,16 @@ def test_an_associated_account_may_be_created_without_data() -> None:
 def test_invalid_data(program: Pubkey, data: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         known_instruction(program, data)
+
+
+def test_the_shapes_name_what_is_decoded() -> None:
+    shapes = {(program, name): (accounts, arguments) for program, name, accounts, arguments in known_shapes()}
+    assert len(shapes) == len(list(known_shapes()))
+    assert shapes[SYSTEM_PROGRAM, "transfer"] == (("source", "destination"), ("lamports",))
+    assert shapes[MEMO_PROGRAMS[1], "memo"] == ((), ("memo",))
+    decoded = known_instruction(TOKEN_PROGRAM, b"\x0c" + bytes(9))
+    assert decoded is not None
+    assert shapes[TOKEN_PROGRAM, "transferChecked"] == (decoded.accounts, (*decoded.arguments,))
 
 
 def test_reading_bytes() -> None:
