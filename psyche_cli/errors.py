@@ -49,7 +49,8 @@
     │   ├── HttpStatusError
     │   ├── RpcError
     │   ├── BadRpcResponse
-    │   └── BadServiceResponse
+    │   ├── BadServiceResponse
+    │   └── NotDelivered
     ├── LocalnetError              11  a failure of the local validator
     │   ├── PortInUse
     │   └── BadProgram
@@ -79,6 +80,10 @@
     │   ├── HistoryDamaged
     │   ├── HistoryTooNew
     │   └── HistoryBusy
+    ├── MonitoringError            18  metrics or alarms: a missing package, an address in use, an unusable state file
+    │   ├── AlarmsDamaged
+    │   ├── AlarmsTooNew
+    │   └── MonitorRunning
     └── Interrupted               130  Ctrl-C, SIGINT
         ├── Terminated            143  SIGTERM
         └── HungUp                129  SIGHUP: the terminal was closed
@@ -136,6 +141,7 @@ class ExitCode(IntEnum):
     NEVER = 15
     WORKERS = 16
     HISTORY = 17
+    MONITORING = 18
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -611,6 +617,16 @@ class BadServiceResponse(NetworkError):
     checksum: str | None = None
 
 
+class NotDelivered(NetworkError):
+    """Notifications could not be delivered. They are kept, and the next check sends them.
+
+    ``destinations`` are the names of the destinations that failed, and ``waiting`` is the number of notifications.
+    """
+
+    destinations: list[str]
+    waiting: int
+
+
 class LocalnetError(PsycheError):
     """The local validator could not start, or had to stop."""
 
@@ -849,6 +865,30 @@ class WorkersNotEnded(DaemonError):
             hint="The next daemon continues to end them. `psyche-cli workers list --open` lists their runs.",
             workers=tuple(workers),
         )
+
+
+class MonitoringError(PsycheError):
+    """Metrics cannot be served or written, or the alarms of a monitor cannot be read or written."""
+
+    exit_code = ExitCode.MONITORING
+
+    path: str | None = None
+    address: str | None = None
+
+
+class AlarmsDamaged(MonitoringError):
+    """The file with the alarms of a monitor is damaged, or is another file, or belongs to another cluster."""
+
+
+class AlarmsTooNew(MonitoringError):
+    """The alarms were written by a newer psyche-cli. ``version`` is its version, ``supported`` the newest known one."""
+
+    version: int | None = None
+    supported: int | None = None
+
+
+class MonitorRunning(MonitoringError):
+    """Another process uses the same alarms."""
 
 
 class Interrupted(PsycheError):

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 PACKAGE: Final = "psyche-run-cli"
 
-Extra: TypeAlias = Literal["rehearse", "ray", "torch"]
+Extra: TypeAlias = Literal["rehearse", "ray", "torch", "metrics", "notify"]
 """A set of optional packages that pyproject.toml declares."""
 
 

@@ -27,6 +27,11 @@ def example_config_paths() -> list[Path]:
     return sorted(_folder("configs").glob("*.toml"))
 
 
+def monitoring_path(name: str) -> Path:
+    """A file about monitoring: a dashboard, alert rules or an example."""
+    return _folder("configs") / "monitoring" / name
+
+
 def program_path(program: str) -> Path:
     """The compiled SBPF program ``coordinator``, ``authorizer`` or ``treasurer`` of the local validator."""
     return _PACKAGE / "localnet" / "programs" / f"{program}.so"

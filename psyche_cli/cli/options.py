@@ -353,6 +353,15 @@ Authorizer = Annotated[
 ]
 Permissionless = Annotated[bool, option("--permissionless", help="The authorization for everyone.")]
 RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.", values=run_ids)]
+RunIds = Annotated[
+    list[str] | None,
+    option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes. Repeatable.", values=run_ids),
+]
+AllRuns = Annotated[bool, option("--all", help="All runs on the cluster.")]
+ReadInterval = Annotated[
+    str,
+    option("--interval", metavar="DURATION", help="How often the runs are read: seconds, or such as 30s, 5m or 1h."),
+]
 TreasurerIndex = Annotated[
     int | None,
     option(

@@ -26,6 +26,7 @@ from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.localnet.play_payloads import PlayedData
+from psyche_cli.operations.monitoring.payloads import MetricsData, MetricsFileData, MetricsReadyData
 from psyche_cli.operations.nonces import payloads as nonces
 from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, UserDump
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
@@ -76,6 +77,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "explain": OperationResult[DiagnosisData | StateDiagnosisData],
     "members": OperationResult[MemberListData],
     "show": OperationResult[ShowData],
+    "metrics": PlainText[MetricsData | MetricsReadyData | MetricsFileData],
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
     "cost": OperationResult[CostData],

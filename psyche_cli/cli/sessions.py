@@ -184,6 +184,7 @@ def reads(
     settles: bool = False,
     offline: bool = False,
     follows: bool = False,
+    lasts: bool = False,
 ) -> Callable[[Callable[..., Reading | Result]], Declaration]:
     """Declare a verb that needs an endpoint. Adds ``--rpc`` and other options of a session.
 
@@ -192,7 +193,8 @@ def reads(
     A ``local`` verb is for local validators: its default endpoint does not depend on the configuration of the Solana
     CLI, and ``--rpc`` is the only option added. ``env_file`` adds ``--env-file``. A verb that ``settles`` waits for
     transactions. ``offline`` adds ``--offline``, with which the verb gets None in place of a session. A verb that
-    ``follows`` a run declares ``--timeout`` itself, and ``--ws-rpc`` has an effect.
+    ``follows`` a run declares ``--timeout`` itself, and ``--ws-rpc`` has an effect. One that ``lasts`` continues until
+    it is stopped, and has no ``--timeout``.
     """
 
     def declare(function: Callable[..., Reading | Result]) -> Declaration:
@@ -224,6 +226,8 @@ def reads(
         if follows:
             del added["timeout"]
             added["ws_rpc"] = _FOLLOW_WS_RPC
+        if lasts:
+            del added["timeout"]
         if env_file:
             added["env_file"] = _ENV_FILE
         if offline:
@@ -304,7 +308,7 @@ def _limits(call: Call, *, local: bool, settles: bool, follows: bool = False) ->
     """The commitment and the time limit in seconds of a session, as far as they are given."""
     if local:
         return {}
-    commitment, text = call.values["commitment"], None if follows else call.values["timeout"]
+    commitment, text = call.values["commitment"], None if follows else call.values.get("timeout")
     if settles and commitment == "processed":
         from psyche_cli.errors import UsageError
 

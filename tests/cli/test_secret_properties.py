@@ -45,6 +45,7 @@ VERBS: dict[str, list[str]] = {
     "wait": ["wait", "--run-id", "test", "--for", "Uninitialized,WaitingForMembers,Paused", "--timeout", "1"],
     "list-runs": ["list-runs", "--mine", "--joinable", "--state", "Paused"],
     "explain": ["explain", "--run-id", "test"],
+    "metrics": ["metrics", "--run-id", "test", "--once"],
     "members": ["members", "--run-id", "test"],
     "simulate": ["simulate", "--from-run", "test", "--clients", "2", "--epochs", "1"],
     "can-join": ["can-join", "--run-id", "test", "--address", ADDRESS],

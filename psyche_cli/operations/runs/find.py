@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import AccountNotFound, NotAuthority, Refused, RunNotFound, UsageError
+from psyche_cli.errors import (
+    AccountError,
+    AccountNotFound,
+    NotAuthority,
+    NotFound,
+    PsycheError,
+    Refused,
+    RunNotFound,
+    UsageError,
+)
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount, decode_coordinator_account
 from psyche_cli.protocol.accounts.small_accounts import (
@@ -112,6 +121,11 @@ class LocatedRun(NamedTuple):
     is_for_writing: bool
 
     @property
+    def main_authority(self) -> Pubkey:
+        """The wallet that administers the run, through the treasurer if it has one and otherwise directly."""
+        return self.instance.main_authority if self.treasurer is None else self.treasurer.main_authority
+
+    @property
     def addresses(self) -> tuple[Pubkey, ...]:
         """The coordinator account, and with a treasurer also its vault and its collateral mint."""
         if self.treasurer is None:
@@ -204,6 +218,30 @@ def locate_run(session: Session, run_id: str, given_index: int | None = None) ->
     check_run_id(run_id)
     addresses = [instance_address(run_id, session.programs), _treasurer_address(session, run_id, given_index)]
     return _located(session, run_id, given_index, session.rpc.accounts(addresses))
+
+
+def locate_runs(
+    session: Session, run_ids: Sequence[str], given_index: int | None = None
+) -> list[LocatedRun | PsycheError]:
+    """``locate_run`` for several runs, in one round trip per 50 of them; the error for each that cannot be located.
+
+    Raises InvalidRunId, UsageError, NetworkError.
+    """
+    for run_id in run_ids:
+        check_run_id(run_id)
+    addresses = [
+        address
+        for run_id in run_ids
+        for address in (instance_address(run_id, session.programs), _treasurer_address(session, run_id, given_index))
+    ]
+    found = session.rpc.accounts(addresses)
+    located: list[LocatedRun | PsycheError] = []
+    for index, run_id in enumerate(run_ids):
+        try:
+            located.append(_located(session, run_id, given_index, found[2 * index : 2 * index + 2]))
+        except (NotFound, AccountError) as error:
+            located.append(error)
+    return located
 
 
 def _treasurer_address(session: Session, run_id: str, given_index: int | None) -> Pubkey:

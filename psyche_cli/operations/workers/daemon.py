@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from psyche_cli.environment import Environment
 from psyche_cli.errors import UsageError, WorkersNotEnded
-from psyche_cli.limits import U16_MAX
+from psyche_cli.operations.listening import parse_listen
 from psyche_cli.operations.workers.daemon_payloads import DaemonReadyData
 from psyche_cli.private_keys import refuse_key_as_path
 from psyche_cli.results import OperationResult
@@ -66,22 +65,13 @@ def check_address(text: str, *, remote: bool) -> str:
 
     Raises UsageError if it is invalid, or if other machines can reach it and ``remote`` is False.
     """
-    host, colon, port = text.rpartition(":")
-    bare = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
-    try:
-        ip = ipaddress.ip_address(bare)
-    except ValueError:
-        ip = None
-    if not colon or ip is None or not (port.isascii() and port.isdigit() and int(port) <= U16_MAX):
-        raise UsageError(
-            "--listen requires HOST:PORT with an IP address or localhost.", hint="For example: --listen 127.0.0.1:0"
-        )
-    if not ip.is_loopback and not remote:
+    address = parse_listen(text)
+    if not address.ip.is_loopback and not remote:
         raise UsageError(
             f"Other machines may be able to reach {text}.",
             hint="Use 127.0.0.1, or add --remote. Calls are not encrypted, and carry the token.",
         )
-    return f"[{ip}]:{int(port)}" if ip.version == 6 else f"{ip}:{int(port)}"
+    return address.text
 
 
 def _workers(count: int) -> str:

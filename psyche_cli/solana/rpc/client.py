@@ -345,17 +345,27 @@ class RpcClient(Requester):
 
         In one round trip if possible.
         """
+        found, [signatures] = self.accounts_and_signatures_of(addresses, [address], limit=limit)
+        return found, signatures
+
+    def accounts_and_signatures_of(
+        self, addresses: Sequence[Pubkey], listed: Sequence[Pubkey], *, limit: int
+    ) -> tuple[list[RawAccount | None], list[list[AddressSignature]]]:
+        """The accounts at ``addresses``, at most 100, and the newest transactions that include each of ``listed``.
+
+        In one round trip if possible.
+        """
         results = self.try_together(
             ("getMultipleAccounts", self._accounts_params(addresses)),
-            ("getSignaturesForAddress", self._signatures_params(address, limit)),
+            *(("getSignaturesForAddress", self._signatures_params(one, limit)) for one in listed),
         )
         if results is not None:
             with suppress(ValueError):  # requested again below, with the errors of the single requests
                 slot, found = _slot_and_accounts(addresses, results[0])
-                signatures = read_address_signatures(results[1])
+                signatures = list(map(read_address_signatures, results[1:]))
                 self.remember(slot, dict(zip(addresses, found, strict=True)))
                 return found, signatures
-        return self.accounts(addresses), self.signatures_for_address(address, limit=limit)
+        return self.accounts(addresses), [self.signatures_for_address(one, limit=limit) for one in listed]
 
     def _signatures_params(self, address: Pubkey, limit: int, **more: Json) -> list[Json]:
         return [str(address), self._ledger_options(limit=limit, **more)]
