@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.errors import ConfigurationError
-from psyche_cli.rehearsal.faults import Fault, FaultsSeen, parse_faults, random_faults
+from psyche_cli.rehearsal.faults import KINDS, Fault, FaultsSeen, parse_faults, random_faults
+from tests.rehearsal.in_process import InProcessRehearsal
 
 PATH = Path("faults.toml")
 
@@ -135,3 +136,13 @@ def test_a_fault_begins_at_a_step_or_a_time_and_ends_after_its_duration() -> Non
     slow = seen.active("slow", 9999)
     assert slow is not None
     assert seen.until(slow) is None
+
+
+def test_the_example_of_the_documentation_has_every_kind_and_all_of_it_happens(tmp_path: Path) -> None:
+    path = Path("docs/faults-example.toml")
+    faults = parse_faults(path.read_text(), path, members=7, seed=1)
+    assert {fault.kind for fault in faults[:-1]} == set(KINDS)
+    rehearsal = InProcessRehearsal(tmp_path, members=7, faults=faults, check_percent=50)
+    assert rehearsal.run() == "reached"
+    assert [fault.text for fault in faults if rehearsal.faults.begun_at(fault) is None] == []
+    assert all(len(found) == 1 for found in rehearsal.hashes().values())

@@ -40,7 +40,7 @@ def progress_lines(progress: Progress, width: int, utf8: bool) -> list[Line]:
     """The lines for a terminal of ``width`` columns; without ``utf8``, they are ASCII."""
     cluster, workers = progress.cluster, progress.workers
     if cluster is None or workers is None:
-        return [[Span(f"  {progress.phase}", "dim")]]
+        return []  # the phase is shown as the status of the screen
     state, record = cluster.record.state, cluster.record
     paid = sum(client.earned for client in state.clients) - sum(client.earned for client in record.first.clients)
     lines: list[Line] = [
