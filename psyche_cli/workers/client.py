@@ -16,6 +16,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ from psyche_cli.errors import (
     WorkerRunNotFound,
     WorkersNotEnded,
 )
-from psyche_cli.workers.daemon_file import DaemonFile, read_daemon_file, read_token
+from psyche_cli.workers.daemon_file import DaemonFile, folder_unusable, read_daemon_file, read_token
 from psyche_cli.workers.service import contract
 from psyche_cli.workers.storage.layout import WorkersFolder
 
@@ -53,6 +54,7 @@ STOP_SECONDS: Final = 60.0
 _CALL_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
+_MOST_REPORT: Final = 65_536
 _UNREACHED: Final = frozenset(("UNAVAILABLE", "CANCELLED"))
 
 
@@ -137,9 +139,11 @@ class DaemonClient:
 
     def submit(self, configuration: Mapping[str, Any] | str) -> worker_pb2.SubmitRunResponse:
         """Submit a run. The same configuration again returns the same run. Raises InvalidSubmission."""
+        from psyche_cli.workers.registry.submission import check_size
         from psyche_cli.workers.service import worker_pb2
 
         text = configuration if isinstance(configuration, str) else json.dumps(configuration)
+        check_size(text)
         request = worker_pb2.SubmitRunRequest(config_json=text)
         return self._call(lambda stub, options: stub.SubmitRun(request, **options))
 
@@ -338,32 +342,48 @@ class DaemonClient:
         if not self._start:
             raise DaemonUnavailable("No worker daemon runs.", hint="Start it with: psyche-cli workers daemon")
         contract.require_grpc()
-        for folder in (self._folder.path, log.parent):  # with parents=True, the mode is only that of the last one
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Clients that need a daemon at the same time start only one.
-        with open(self._folder.path / "start.lock", "a", opener=_private) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            found = read_daemon_file(self._folder.daemon_pid)
-            return found if found is not None and found.is_alive else self._start_process(log)
+        try:
+            for folder in (self._folder.path, log.parent):  # with parents=True, the mode is only that of the last one
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Clients that need a daemon at the same time start only one.
+            with open(self._folder.path / "start.lock", "a", opener=_private) as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                found = read_daemon_file(self._folder.daemon_pid)
+                return found if found is not None and found.is_alive else self._start_process(log)
+        except OSError as error:
+            raise folder_unusable(self._folder.path, error) from error
 
     def _start_process(self, log: Path) -> DaemonFile:
         command = [sys.executable, "-m", "psyche_cli.workers.daemon", str(self._folder.path.parent), "--on-demand"]
-        with open(log, "ab", opener=_private) as output:
+        with open(log, "ab", opener=_private) as errors, tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True, cwd="/"
             )
-        # The daemon outlives this process, or is reaped when it ends.
-        Thread(target=process.wait, name="daemon process", daemon=True).start()
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            found = read_daemon_file(self._folder.daemon_pid)
-            if found is not None and found.is_alive:
-                return found
-            # It also ends if another client has just started a daemon, which is then about to be ready.
-            if process.returncode not in (None, 0, DaemonError.exit_code):
-                break
-            time.sleep(_PAUSE_SECONDS)
-        raise DaemonUnavailable("The worker daemon cannot be started.", hint=f"Its log is {log}.", log=str(log))
+            # The daemon outlives this process, or is reaped when it ends.
+            Thread(target=process.wait, name="daemon process", daemon=True).start()
+            until = time.monotonic() + START_SECONDS
+            while time.monotonic() < until:
+                found = read_daemon_file(self._folder.daemon_pid)
+                if found is not None and found.is_alive:
+                    return found
+                # It also ends, with 0, if another client has just started a daemon, which is then about to be ready.
+                if process.returncode not in (None, 0):
+                    output.seek(0)
+                    raise self._not_started(output.read(_MOST_REPORT))
+                time.sleep(_PAUSE_SECONDS)
+        raise self._not_started(b"")
+
+    def _not_started(self, report: bytes) -> DaemonUnavailable:
+        """The error for a daemon that has ended, with what it has reported."""
+        log, reason, hint = str(self._folder.daemon_log), "", ""
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            found = json.loads(report)
+            reason, hint = str(found["message"]), str(found["hint"])
+        return DaemonUnavailable(
+            f"The worker daemon cannot be started{f': {reason}' if reason else '.'}",
+            hint=hint or f"Its log is {log}.",
+            log=log,
+        )
 
 
 def _private(path: str, flags: int) -> int:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from psyche_cli.errors import DaemonUnavailable
 from psyche_cli.workers.engines.holder import process_start
 from psyche_cli.workers.service.contract import PROTOCOL_VERSION
 
@@ -43,3 +44,11 @@ def read_token(path: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return ""
+
+
+def folder_unusable(folder: Path, error: OSError) -> DaemonUnavailable:
+    """The error for a folder of workers that cannot be read or written."""
+    return DaemonUnavailable(
+        f"The folder {folder} cannot be used: {error.strerror}.",
+        hint="Free some space, fix the permissions, or choose another folder with --state-dir.",
+    )

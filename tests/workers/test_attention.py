@@ -10,7 +10,7 @@ from psyche_cli.workers.daemon.attention import MOST_SECONDS_BETWEEN_LOOKS, Atte
 def test_it_lasts_from_the_start() -> None:
     attention = Attention(100.0)
     for now in (105.0, 110.0, 115.0):
-        attention.begin(now)
+        assert not attention.begin(now)
         attention.end(now)
     assert attention.lasts(15.0)
     assert not attention.lasts(15.1)
@@ -21,7 +21,7 @@ def test_it_begins_anew_when_the_clock_was_moved(moved: float) -> None:
     attention = Attention(100.0)
     attention.begin(105.0)
     attention.end(105.0)
-    attention.begin(105.0 + moved)
+    assert attention.begin(105.0 + moved)
     assert attention.lasts(0.0)
     assert not attention.lasts(0.1)
 

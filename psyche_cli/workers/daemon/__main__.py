@@ -1,12 +1,16 @@
-"""``python -m psyche_cli.workers.daemon STATE_FOLDER [--on-demand]``: the daemon as commands start it."""
+"""``python -m psyche_cli.workers.daemon STATE_FOLDER [--on-demand]``: the daemon as commands start it.
+
+An error is written to standard output as a JSON object.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from psyche_cli.errors import PsycheError, WorkersNotEnded
+from psyche_cli.errors import DaemonRunning, PsycheError, WorkersNotEnded
 from psyche_cli.workers.service import contract
 
 
@@ -31,7 +35,11 @@ def _main(arguments: list[str]) -> int:
         outcome = serve(DaemonOptions(folder, given.listen, gpus, given.on_demand, idle), lambda _: None)
         if outcome.not_ended:
             raise WorkersNotEnded.of(outcome.not_ended)
+    except DaemonRunning:
+        return 0  # another one was faster
     except PsycheError as error:
+        # For the command that has started it.
+        sys.stdout.write(json.dumps({"message": error.message, "hint": error.hint}))
         DaemonLog(folder.daemon_log).failure("daemon", error)
         return error.exit_code
     return 0

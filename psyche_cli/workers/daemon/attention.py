@@ -14,11 +14,13 @@ class Attention:
     def __init__(self, now: float) -> None:
         self._since = self._begun = self._ended = now
 
-    def begin(self, now: float) -> None:
-        """A look begins. If the clock was moved since the last one, the limits begin anew."""
-        if not 0 <= now - self._ended <= MOST_SECONDS_BETWEEN_LOOKS:
+    def begin(self, now: float) -> bool:
+        """A look begins. If the clock was moved since the last one, the limits begin anew. Returns whether it was."""
+        moved = not 0 <= now - self._ended <= MOST_SECONDS_BETWEEN_LOOKS
+        if moved:
             self._since = now
         self._begun = now
+        return moved
 
     def end(self, now: float) -> None:
         """A look ends."""

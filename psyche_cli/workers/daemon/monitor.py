@@ -74,7 +74,9 @@ class Monitor:
             self._wanted.clear()
 
     async def _look_with_attention(self) -> None:
-        self._attention.begin(self._site.now())
+        now = self._site.now()
+        if self._attention.begin(now):
+            await self._site.book.read(lambda registry: registry.limit_times(now))
         try:
             await self._look()
         finally:

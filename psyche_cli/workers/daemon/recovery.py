@@ -27,6 +27,7 @@ async def recover(site: Site, endings: Endings) -> int:
     Returns the number of adopted workers.
     """
     adopted = 0
+    await site.book.read(lambda registry: registry.limit_times(site.now()))
     found = await site.book.read(lambda registry: registry.recover())
     unreachable: set[str] = set()
     for worker in found.running:

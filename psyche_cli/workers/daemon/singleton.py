@@ -9,8 +9,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from psyche_cli.errors import DaemonRunning, DaemonUnavailable
-from psyche_cli.workers.daemon_file import DaemonFile, read_daemon_file, read_token
+from psyche_cli.errors import DaemonRunning
+from psyche_cli.workers.daemon_file import DaemonFile, folder_unusable, read_daemon_file, read_token
 from psyche_cli.workers.engines.holder import process_start
 from psyche_cli.workers.storage.configs import write_private_json
 from psyche_cli.workers.storage.layout import PRIVATE_FOLDER, WorkersFolder
@@ -41,15 +41,15 @@ class Singleton:
             self.previous = None if found is None or found.is_alive else found
             self.token = _token(folder.daemon_token)
         except OSError as error:
-            raise DaemonUnavailable(
-                f"The folder {folder.path} cannot be used: {error.strerror}.",
-                hint="Fix the permissions, or choose another folder with --state-dir.",
-            ) from error
+            raise folder_unusable(folder.path, error) from error
 
     def publish(self, address: str) -> DaemonFile:
         """Write the pid file: the daemon accepts calls."""
         found = DaemonFile(os.getpid(), process_start(os.getpid()) or "", address)
-        write_private_json(self._folder.daemon_pid, found._asdict())
+        try:
+            write_private_json(self._folder.daemon_pid, found._asdict())
+        except OSError as error:
+            raise folder_unusable(self._folder.path, error) from error
         return found
 
     def close(self, *, keep_file: bool) -> None:

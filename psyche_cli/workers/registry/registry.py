@@ -220,6 +220,15 @@ class Registry(Reader):
             )
             return Recovery(tuple(running), tuple(lost))
 
+    def limit_times(self, at: float) -> None:
+        """Replace times of running workers that are later than ``at``, because the clock was set back.
+
+        A worker would otherwise count as heard until the clock has reached that time again.
+        """
+        with self._database.writing() as connection:
+            for name in ("heard_at", "started_at"):
+                connection.execute(f"UPDATE workers SET {name} = ? WHERE {RUNNING_IN_SQL} AND {name} > ?", (at, at))
+
     def set_slot_count(self, found: int, told: int | Literal["auto"] | None = None) -> int:
         """Set the number of GPU slots, and return it. A slot in use above it is kept until a call after its release.
 

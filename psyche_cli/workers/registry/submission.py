@@ -61,10 +61,15 @@ def parse_gpus(text: str) -> int | Literal["auto"]:
     return int(text)
 
 
-def parse_submission(text: str | bytes) -> Submission:
-    """Check a configuration in JSON. Raises InvalidSubmission."""
+def check_size(text: str | bytes) -> None:
+    """Raise InvalidSubmission if a configuration is too large."""
     if len(text) > MOST_BYTES:
         raise _invalid("", f"is {len(text):,} bytes long; the maximum is {MOST_BYTES:,}")
+
+
+def parse_submission(text: str | bytes) -> Submission:
+    """Check a configuration in JSON. Raises InvalidSubmission."""
+    check_size(text)
     try:
         value = json.loads(text)
         if not isinstance(value, dict):
