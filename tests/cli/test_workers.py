@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from psyche_cli.errors import ExitCode
+from psyche_cli.folding import cells
 from psyche_cli.lifecycle.worker import CANCELLED, EXITED
 from psyche_cli.workers.client import connect
 from psyche_cli.workers.registry.registry import Registry
@@ -116,7 +117,7 @@ def test_runs_are_listed_latest_first(rooms: Rooms) -> None:
     assert lines[:2] == ["2 runs of workers, 1 open.", "  GPU slots  6 of 8 free (found on this machine)"]
     assert lines[3].split() == ["run", "state", "ended", "gpus", "age", "heard", "name"]
     assert lines[4].split()[:5] == [second, "HANDSHAKE", "0/3", "0,1", "1m40s"]
-    assert lines[4].endswith("\N{HORIZONTAL ELLIPSIS}")
+    assert lines[4].endswith("...")
     assert lines[5].split()[0] == first
     assert max(map(len, lines)) <= 80
     assert [run["run_id"] for run in rooms("list", "--open", "--output", "json").data["runs"]] == [second]
@@ -158,6 +159,26 @@ def test_a_run_is_shown_with_its_workers_and_history(rooms: Rooms) -> None:
         or "worker-001: It" in ended.stdout
     )
     assert "Next: " not in ended.stderr
+
+
+def test_workers_that_failed_alike_are_shown_once(rooms: Rooms) -> None:
+    run_id = rooms.submit("crowd", 7)
+    for number in range(1, 7):
+        lines = ("tab\there", "\u540d" * 100)
+        rooms.end(run_id, code=3, worker=f"worker-{number:03}", reason="It ended: exit code 3.", error_lines=lines)
+    rooms.end(run_id, code=4, worker="worker-007", reason="It ended: exit code 4.")
+    text = rooms("show", run_id).stdout
+    named = ", ".join(f"worker-{number:03}" for number in range(1, 5))
+    assert f"\n{named} and 2 more failed: It ended: exit code 3.\n  tab     here\n" in text
+    assert "\nworker-007 failed: It ended: exit code 4.\n" in text
+    assert text.count("tab     here") == 1
+    [wide] = [line for line in text.splitlines() if "\u540d" in line]
+    assert cells(wide) <= 80
+
+
+def test_wide_characters_of_a_name_are_counted(rooms: Rooms) -> None:
+    rooms.submit("\u540d\u524d" * 30)
+    assert max(map(cells, rooms("list").stdout.splitlines())) <= 80
 
 
 def test_the_configuration_of_a_run_is_never_shown(rooms: Rooms) -> None:

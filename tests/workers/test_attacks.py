@@ -257,7 +257,7 @@ def test_binary_output_does_not_hide_telemetry(one: Daemon) -> None:
         step = 'b.write(b\'{"type": "step", "step": 7}\\n\')'
         run = client.submit(script(*lines, step)).run
         assert client.wait_for_end(run.run_id).status == "TERMINATED"
-        steps = [step.step for delivery in client.steps(run.run_id) for step in delivery.steps]
+        steps = [step.read().number for delivery in client.steps(run.run_id) for step in delivery.events]
     assert steps == [7]
 
 

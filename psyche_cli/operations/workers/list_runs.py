@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from psyche_cli.folding import cut
 from psyche_cli.operations.tables import text_table
 from psyche_cli.operations.workers.data import run_data, since, tone_of
 from psyche_cli.operations.workers.opening import OpenWorkers
@@ -36,11 +37,11 @@ def list_worker_runs(workers: OpenWorkers, *, open_only: bool = False, limit: in
             gpu_slots_given=gpus.told,
         ),
         details=(("GPU slots", f"{gpus.free} of {len(gpus.slots)} free ({origin})"),) if shown else (),
-        body=(lambda columns, utf8: _table(shown, workers.now, columns, utf8)) if shown else None,
+        body=(lambda columns, _: _table(shown, workers.now, columns)) if shown else None,
     )
 
 
-def _table(shown: Sequence[tuple[Run, WorkersRun]], now: float, columns: int, utf8: bool) -> list[Line]:
+def _table(shown: Sequence[tuple[Run, WorkersRun]], now: float, columns: int) -> list[Line]:
     """A row for each run. The name, which comes last, gets what is left of the width."""
     rows = [
         (
@@ -61,12 +62,6 @@ def _table(shown: Sequence[tuple[Run, WorkersRun]], now: float, columns: int, ut
     found: list[Line] = []
     for line, name, tone, row in zip(lines, names, tones, [_HEADINGS, *rows], strict=True):
         end = start + len(row[_STATE_COLUMN])
-        tail = f"{line[end:].ljust(width - end)}  {fitting(name, columns - width - 2, utf8)}".rstrip()
+        tail = f"{line[end:].ljust(width - end)}  {cut(name, columns - width - 2)}".rstrip()
         found.append((Span(line[:start]), Span(line[start:end], tone), Span(tail)))
     return found
-
-
-def fitting(text: str, width: int, utf8: bool) -> str:
-    """The beginning of a text that fits into a width."""
-    mark = "\N{HORIZONTAL ELLIPSIS}" if utf8 else ".."
-    return text if len(text) <= width else text[: max(width - len(mark), 0)] + mark if width > len(mark) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from psyche_cli.folding import cut
 from psyche_cli.operations.tables import text_table
 from psyche_cli.operations.times import iso_time
 from psyche_cli.operations.workers.data import run_data, since, size_text, time_or_none, tone_of
@@ -21,6 +22,8 @@ _LEFT_ALIGNED: Final = 2
 _MOST_LINES: Final = 10
 """Lines of standard error that are shown for each worker that failed."""
 _MOST_MOVES: Final = 20
+_MOST_NAMED: Final = 4
+"""Workers that are named of those that failed in the same way."""
 
 
 def show_worker_run(workers: OpenWorkers, run_id: str) -> OperationResult[WorkersShowData]:
@@ -72,15 +75,19 @@ def _body(workers: Sequence[Worker], history: Sequence[Move], columns: int) -> l
         for one in workers
     ]
     lines = text_table([_HEADINGS, *rows], left=_LEFT_ALIGNED)
+    failures: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for one in workers:
         if one.reason:
-            lines += ["", f"{one.worker_id} failed: {one.reason}"]
-            lines += [f"  {line}"[:columns] for line in one.error_lines[-_MOST_LINES:]]
+            failures.setdefault((one.reason, one.error_lines[-_MOST_LINES:]), []).append(one.worker_id)
+    for (reason, error_lines), ids in failures.items():
+        more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+        lines += ["", f"{', '.join(ids[:_MOST_NAMED])}{more} failed: {reason}"]
+        lines += [cut(f"  {line.expandtabs()}", columns) for line in error_lines]
     left_out = max(len(history) - _MOST_MOVES, 0)
     lines += ["", "History:", *([f"  {left_out} earlier transitions"] if left_out > 0 else [])]
     for move in history[left_out:]:
         source = f"{move.source} -> " if move.source else ""
-        lines.append(f"  {iso_time(move.at)}  {move.worker_id}: {source}{move.target} ({move.event})"[:columns])
+        lines.append(cut(f"  {iso_time(move.at)}  {move.worker_id}: {source}{move.target} ({move.event})", columns))
     return lines
 
 
