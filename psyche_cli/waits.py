@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from threading import get_ident
 from typing import Final
 
 from psyche_cli.diagnostics import Diagnostics
@@ -22,7 +23,8 @@ _INTERVAL: Final = 0.25
 class ShownWaits(Waits):
     """Shows the innermost wait that has taken SHOWN_AFTER seconds.
 
-    ``is_quiet`` is called before each update. Only for the thread that runs the command.
+    ``is_quiet`` is called before each update. Only for the thread that runs the command; the waits of others are not
+    shown.
     """
 
     def __init__(self, diagnostics: Diagnostics, clock: Clock, is_quiet: Callable[[], bool]) -> None:
@@ -31,6 +33,7 @@ class ShownWaits(Waits):
         self._is_quiet = is_quiet
         self._open: list[_ShownWait] = []
         self._shown: _ShownWait | None = None
+        self._thread = get_ident()
 
     def showing(self, what: str) -> Wait:
         """Begin a wait."""
@@ -47,7 +50,7 @@ class ShownWaits(Waits):
     def wait(self, finishes: Callable[[float], bool], seconds: float) -> bool:
         """Whether ``finishes``, called with a number of seconds to wait, returns True within ``seconds``."""
         left = seconds
-        while left > _INTERVAL:
+        while left > _INTERVAL and get_ident() == self._thread:
             if finishes(_INTERVAL):
                 return True
             left -= _INTERVAL

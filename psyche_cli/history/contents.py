@@ -6,19 +6,20 @@ Like those of the listing, each change is one transaction of SQLite.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from psyche_cli.history.discovery import Discovery
 from psyche_cli.history.file import HistoryFile
 from psyche_cli.history.listing import CONFIRMED, FINALIZED, add_addresses, forget_order, move
 from psyche_cli.history.records import RawTransaction
-from psyche_cli.history.rows import COLUMNS, row_of
+from psyche_cli.history.rows import INNER, OUTER, row_of
 from psyche_cli.solana.rpc.types import SignatureStatus
 
 PORTION: Final = 500
 """How many rows are read at once."""
 
-_CONTENT: Final = tuple(name for name in COLUMNS if name not in ("signature", "position", "commitment"))
+_OUTER: Final = ", ".join(f"{name} = :{name}" for name in ("block_time", "fee", "payer", "error", "units"))
+_INNER: Final = f"INSERT OR REPLACE INTO contents VALUES (:id, {', '.join(f':{name}' for name in INNER)})"
 
 
 class Wanted(NamedTuple):
@@ -64,17 +65,14 @@ class Contents:
                     )
                     connection.execute("UPDATE transactions SET position = NULL WHERE slot = ?", (transaction.slot,))
                     continue
-                values = dict(zip(COLUMNS, row_of(transaction), strict=True))
+                values: dict[str, Any] = dict(zip((*OUTER, *INNER), row_of(transaction), strict=True))
+                values |= {"id": wanted.transaction_id, "now": self._now, "mark": int(bool(discovery.milestones))}
                 connection.execute(
-                    f"UPDATE transactions SET {', '.join(f'{name} = ?' for name in _CONTENT)}, "
-                    "fetched_at = ?, absent = NULL, milestone = ? WHERE id = ?",
-                    (
-                        *(values[name] for name in _CONTENT),
-                        self._now,
-                        int(bool(discovery.milestones)),
-                        wanted.transaction_id,
-                    ),
+                    f"UPDATE transactions SET {_OUTER}, fetched_at = :now, absent = NULL, milestone = :mark "
+                    "WHERE id = :id",
+                    values,
                 )
+                connection.execute(_INNER, values)
                 new += add_addresses(connection, discovery.addresses)
         return new
 

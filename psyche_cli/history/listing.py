@@ -237,6 +237,8 @@ def add_addresses(connection: sqlite3.Connection, addresses: Mapping[str, str]) 
 
 def move(connection: sqlite3.Connection, signature: str, old: int, new: int) -> None:
     """A transaction is now in another slot, because it was in a fork that was dropped."""
+    query = "DELETE FROM contents WHERE transaction_id = (SELECT id FROM transactions WHERE signature = ?)"
+    connection.execute(query, (signature,))
     connection.execute(
         "UPDATE transactions SET slot = ?, fetched_at = NULL, decoder = NULL WHERE signature = ?", (new, signature)
     )

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from psyche_cli.history.discovery import Milestone, discover
 from psyche_cli.history.file import HistoryFile
 from psyche_cli.history.records import Incarnation, RawTransaction
-from psyche_cli.history.rows import COLUMNS, transaction_of
+from psyche_cli.history.rows import COLUMNS, WHOLE, transaction_of
 from psyche_cli.protocol.programs import ProgramIds
 
 _PORTION: Final = 500
@@ -90,8 +90,7 @@ class Order:
 
         ``now`` is the incarnation that exists now, if any, in case its beginning is in a gap.
         """
-        columns = ", ".join(COLUMNS)
-        query = f"SELECT {columns} FROM transactions WHERE milestone AND of_run ORDER BY slot, position"
+        query = f"SELECT {COLUMNS} FROM {WHOLE} WHERE t.milestone AND t.of_run ORDER BY t.slot, t.position"
         with self._file.writing() as connection:
             marks = [
                 (transaction, milestone)

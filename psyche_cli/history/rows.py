@@ -14,12 +14,20 @@ from psyche_cli.solana.money import read_holdings
 from psyche_cli.solana.rpc.answers import as_list, as_logs, as_object, as_text, as_u64
 from psyche_cli.solana.rpc.whole_transactions import InnerCall, read_inner_calls, read_message
 
-COLUMNS: Final = (
-    *("signature", "slot", "position", "commitment", "block_time", "fee", "payer", "error", "units", "content"),
-    *("loaded_writable", "loaded_readonly", "inner_calls", "lamports_before", "lamports_after"),
+OUTER: Final = ("signature", "slot", "position", "commitment", "block_time", "fee", "payer", "error", "units")
+"""The columns of a transaction in ``transactions``."""
+
+INNER: Final = (
+    *("content", "loaded_writable", "loaded_readonly", "inner_calls", "lamports_before", "lamports_after"),
     *("tokens_before", "tokens_after", "logs"),
 )
+"""The columns of a transaction in ``contents``."""
+
+COLUMNS: Final = ", ".join((*(f"t.{name}" for name in OUTER), *(f"c.{name}" for name in INNER)))
 """The columns of a transaction, in the order of the fields of RawTransaction."""
+
+WHOLE: Final = "transactions AS t JOIN contents AS c ON c.transaction_id = t.id"
+"""The tables of COLUMNS."""
 
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)

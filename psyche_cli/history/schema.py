@@ -67,19 +67,24 @@ CREATE TABLE transactions (
     absent TEXT,
     of_run INTEGER NOT NULL DEFAULT 1,
     milestone INTEGER NOT NULL DEFAULT 0,
+    decoder INTEGER,
     fee INTEGER,
     payer TEXT,
-    units INTEGER,
-    content BLOB,
-    loaded_writable TEXT,
-    loaded_readonly TEXT,
-    inner_calls TEXT,
-    lamports_before TEXT,
-    lamports_after TEXT,
-    tokens_before TEXT,
-    tokens_after TEXT,
-    logs TEXT,
-    decoder INTEGER
+    units INTEGER
+)
+""",
+    """
+CREATE TABLE contents (
+    transaction_id INTEGER PRIMARY KEY REFERENCES transactions ON DELETE CASCADE,
+    content BLOB NOT NULL,
+    loaded_writable TEXT NOT NULL,
+    loaded_readonly TEXT NOT NULL,
+    inner_calls TEXT NOT NULL,
+    lamports_before TEXT NOT NULL,
+    lamports_after TEXT NOT NULL,
+    tokens_before TEXT NOT NULL,
+    tokens_after TEXT NOT NULL,
+    logs TEXT NOT NULL
 )
 """,
     """
@@ -135,7 +140,7 @@ CREATE TABLE images (
     "CREATE INDEX transactions_in_order ON transactions (slot, position)",
     "CREATE INDEX transactions_to_fetch ON transactions (slot) WHERE fetched_at IS NULL",
     "CREATE INDEX transactions_to_place ON transactions (slot) WHERE position IS NULL",
-    "CREATE INDEX transactions_to_decode ON transactions (slot, position) WHERE decoder IS NULL",
+    "CREATE INDEX transactions_by_decoder ON transactions (decoder, slot, position)",
     "CREATE INDEX milestones ON transactions (slot, position) WHERE milestone",
     "CREATE INDEX transactions_not_final ON transactions (slot) WHERE commitment != 'finalized'",
     "CREATE INDEX listings_of_transactions ON listings (transaction_id)",

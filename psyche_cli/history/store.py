@@ -12,13 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from psyche_cli.history.file import HistoryFile
 from psyche_cli.history.records import Event, Gap, Incarnation, Place, RawTransaction
-from psyche_cli.history.rows import COLUMNS, from_text, to_text, transaction_of
+from psyche_cli.history.rows import COLUMNS, WHOLE, from_text, to_text, transaction_of
 
 BEGINNING: Final = Place(-1, 0)
 """Before all transactions."""
 
 _PORTION: Final = 500
-_TRANSACTION: Final = ", ".join(COLUMNS)
 _EVENT: Final = (
     "t.signature, e.instruction, e.inner_call, e.program, e.kind, e.signers, e.accounts, e.arguments, e.effects, "
     "e.failed, e.error"
@@ -74,19 +73,18 @@ class History:
     # --- transactions -----------------------------------------------------------------------------------------------
 
     def transactions(
-        self, *, after: Place = BEGINNING, until: Place | None = None, only_undecoded_by: int | None = None
+        self, *, after: Place = BEGINNING, until: Place | None = None, only_undecoded: bool = False
     ) -> Iterator[RawTransaction]:
         """The run's transactions after a place, and up to and including another one, in the order of execution.
 
-        Those whose content or place is not known are left out. With ``only_undecoded_by``, only those whose events were
-        not written by this version of the decoder.
+        Those whose content or place is not known are left out. With ``only_undecoded``, only those without events.
         """
-        condition, more = "fetched_at IS NOT NULL AND of_run AND (slot, position) > (?, ?)", []
+        condition, more = "t.of_run AND (t.slot, t.position) > (?, ?)", list[int]()
         if until is not None:
-            condition, more = f"{condition} AND (slot, position) <= (?, ?)", [*until]
-        if only_undecoded_by is not None:
-            condition, more = f"{condition} AND decoder IS NOT ?", [*more, only_undecoded_by]
-        query = f"SELECT {_TRANSACTION} FROM transactions WHERE {condition} ORDER BY slot, position LIMIT {_PORTION}"
+            condition, more = f"{condition} AND (t.slot, t.position) <= (?, ?)", [*until]
+        if only_undecoded:
+            condition = f"{condition} AND t.decoder IS NULL"
+        query = f"SELECT {COLUMNS} FROM {WHOLE} WHERE {condition} ORDER BY t.slot, t.position LIMIT {_PORTION}"
         while True:
             with self._reading() as connection:
                 found = [transaction_of(row) for row in connection.execute(query, (*after, *more))]
@@ -97,10 +95,9 @@ class History:
 
     def transaction(self, signature: str) -> RawTransaction | None:
         """A transaction; None if it is not known, or its content or place is not."""
-        condition = "signature = ? AND fetched_at IS NOT NULL AND position IS NOT NULL AND of_run"
+        condition = "t.signature = ? AND t.position IS NOT NULL AND t.of_run"
         with self._reading() as connection:
-            query = f"SELECT {_TRANSACTION} FROM transactions WHERE {condition}"
-            row = connection.execute(query, (signature,)).fetchone()
+            row = connection.execute(f"SELECT {COLUMNS} FROM {WHOLE} WHERE {condition}", (signature,)).fetchone()
             return None if row is None else transaction_of(row)
 
     # --- events -----------------------------------------------------------------------------------------------------
@@ -149,6 +146,13 @@ class History:
                 connection.execute("DELETE FROM events WHERE transaction_id = ?", row)
                 rows = [(row[0], *_event_row(event)) for event in events]
                 connection.executemany(f"INSERT INTO events VALUES ({places})", rows)
+
+    def forget_events(self, decoder: int) -> None:
+        """Want the events of transactions again that were not written by this version of the decoder."""
+        with self.file.writing() as connection:
+            connection.execute(
+                "UPDATE transactions SET decoder = NULL WHERE decoder < ? OR decoder > ?", (decoder,) * 2
+            )
 
     # --- images -----------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ class Session:
 
     ``given`` holds the options that suggested commands must repeat. ``feed`` is for commands that follow an account.
     ``is_for_writing`` is whether it can send transactions. Then it rejects runs that psyche-cli cannot change.
+    ``another_client`` opens a client with its own connections to the same endpoints, for use in another thread, until
+    the end of the session; None if there is none.
     """
 
     is_for_writing: ClassVar[bool] = False
@@ -47,7 +49,9 @@ class Session:
         notify: Callable[[str], None],
         given: GivenOptions,
         feed: Feed | None = None,
+        another_client: Callable[[], RpcClient] | None = None,
     ) -> None:
+        self.another_client = another_client
         self.rpc = rpc
         self.programs = programs
         self.notify = notify
@@ -70,7 +74,11 @@ def reading_session(
     ``timeout`` limits the command, in seconds after its start. ``ws_rpc`` is the PubSub URL, by default the one that
     belongs to the first endpoint. Raises UsageError for an invalid URL.
     """
-    with connected(environment, rpc, commitment) as client:
+    feed = _feed(environment, rpc, ws_rpc)
+    if rpc is None:
+        rpc, commitment = _default_endpoint(environment, commitment)
+    with ExitStack() as opened:
+        client = opened.enter_context(connected(environment, rpc, commitment))
         if timeout is not None:
             client = client.within(Deadline(environment.clock, timeout, since=environment.started, total=True))
         yield Session(
@@ -78,7 +86,8 @@ def reading_session(
             programs=PUBLISHED,
             notify=environment.progress,
             given=given,
-            feed=_feed(environment, rpc, ws_rpc),
+            feed=feed,
+            another_client=lambda: opened.enter_context(connected(environment, rpc, commitment)),
         )
 
 

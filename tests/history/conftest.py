@@ -33,6 +33,10 @@ class Reader:
         rpc = RpcClient(transport, self.clock)
         return sync(self.file, [rpc], self.run_id, self.genesis_hash, programs=PUBLISHED, clock=self.clock)
 
+    def close(self) -> None:
+        """Close the file."""
+        self.history.close()
+
     @property
     def signatures(self) -> list[str]:
         """The transactions of the history in order."""
@@ -61,4 +65,4 @@ def reading(tmp_path: Path) -> Iterator[Reading]:
 
     yield create
     for reader in readers:
-        reader.history.close()
+        reader.close()

@@ -126,9 +126,9 @@ def test_damaged_pages(told: StillStory, reading: Reading) -> None:
 def test_a_row_that_cannot_be_decoded(told: StillStory, reading: Reading) -> None:
     reader = reading(told)
     reader.sync(told.transport())
-    for value in ("[1, NaN]", "no JSON", None):
+    for value in ("[1, NaN]", "no JSON", b"bytes"):
         with reader.file.writing() as connection:
-            connection.execute("UPDATE transactions SET logs = ? WHERE position = 0", (value,))
+            connection.execute("UPDATE contents SET logs = ?", (value,))
         with pytest.raises(HistoryDamaged, match="a row cannot be decoded"):
             list(reader.history.transactions())
 

@@ -1,0 +1,36 @@
+"""Decoding the transactions of a history into events."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from psyche_cli.history.events import DECODER, decode
+from psyche_cli.history.records import Event, RawTransaction
+from psyche_cli.history.store import History
+from psyche_cli.protocol.programs import ProgramIds
+
+_AT_ONCE: Final = 100
+
+
+def decode_new(history: History, programs: ProgramIds) -> int:
+    """Decode the transactions that today's decoder has not decoded, and write their events.
+
+    Returns their number. Raises the errors of the history.
+    """
+    history.forget_events(DECODER)
+    count, decoded = 0, list[tuple[str, list[Event]]]()
+    for transaction in history.transactions(only_undecoded=True):
+        decoded.append((transaction.signature, _events(transaction, programs)))
+        count += 1
+        if len(decoded) == _AT_ONCE:
+            history.write_events(decoded, DECODER)
+            decoded.clear()
+    history.write_events(decoded, DECODER)
+    return count
+
+
+def _events(transaction: RawTransaction, programs: ProgramIds) -> list[Event]:
+    try:
+        return decode(transaction, programs)
+    except ValueError:  # cannot be: its content was checked when it was read
+        return []

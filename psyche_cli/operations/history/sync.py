@@ -1,0 +1,79 @@
+"""Bringing the history of a run up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from psyche_cli.history.decoding import decode_new
+from psyche_cli.history.file import HistoryFile, history_path
+from psyche_cli.history.store import History
+from psyche_cli.history.sync import Synced, sync
+from psyche_cli.operations.sessions import Session
+from psyche_cli.protocol.addresses import check_run_id
+
+CONNECTIONS: Final = 4
+"""How many connections to the endpoint a sync uses at the same time."""
+
+
+class RunHistory(NamedTuple):
+    """The history of a run on a cluster, which is given by its genesis hash."""
+
+    run_id: str
+    genesis_hash: str
+    history: History
+
+
+class SyncedHistory(NamedTuple):
+    """What a sync has read, the number of transactions that were decoded, and sentences for the user about both."""
+
+    synced: Synced
+    decoded: int
+    notes: tuple[str, ...]
+
+
+@contextmanager
+def open_history(session: Session, run_id: str, state_folder: Path) -> Iterator[RunHistory]:
+    """The history of a run on the cluster of the session, which need not exist yet; it is closed at the end.
+
+    Raises InvalidRunId and NetworkError.
+    """
+    check_run_id(run_id)
+    genesis_hash = str(session.rpc.genesis_hash())
+    with closing(History(HistoryFile(history_path(state_folder, genesis_hash, run_id)))) as history:
+        yield RunHistory(run_id, genesis_hash, history)
+
+
+def sync_history(session: Session, run: RunHistory) -> SyncedHistory:
+    """Read and decode what is new in the ledger of the endpoint. What is read is kept if that fails.
+
+    Raises HistoryError, HistoryDamaged, HistoryTooNew, HistoryBusy and NetworkError.
+    """
+    lanes = [session.rpc]
+    if session.another_client is not None:
+        lanes += [session.another_client() for _ in range(CONNECTIONS - 1)]
+    synced = sync(
+        run.history.file,
+        lanes,
+        run.run_id,
+        run.genesis_hash,
+        programs=session.programs,
+        clock=session.feed.clock,
+        waits=session.rpc.waits,
+    )
+    decoded = decode_new(run.history, session.programs)
+    return SyncedHistory(synced, decoded, tuple(_notes(synced)))
+
+
+def _notes(synced: Synced) -> Iterator[str]:
+    if synced.listed or synced.fetched:
+        yield f"Read {synced.fetched:,} new transactions, up to slot {synced.slot:,}."
+    if synced.dropped:
+        yield f"The cluster has dropped {synced.dropped:,} transactions of a fork, which are removed."
+    if synced.totals.gaps:
+        yield (
+            f"The history has {synced.totals.gaps:,} gaps: the endpoint does not have everything. "
+            "Use an endpoint with an older ledger to fill them."
+        )
