@@ -67,12 +67,17 @@ def picture(data: ShowData) -> str:
         [],
         *screen_lines(data, COLUMNS, True),
     ]
+    return screen_picture(lines, f"The output of psyche-cli show: {printable(title_of(data))}")
+
+
+def screen_picture(lines: Sequence[Line], title: str) -> str:
+    """The lines of a screen of COLUMNS as an SVG document without scripts or external references."""
     width, height = round(COLUMNS * _CELL + 2 * _PADDING), len(lines) * _LINE + 2 * _PADDING
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"',
         'role="img" aria-labelledby="title" font-family="ui-monospace, Menlo, Consolas, monospace"',
         f'font-size="{_SIZE}">',
-        f'<title id="title">The output of psyche-cli show: {escape(printable(title_of(data)))}</title>',
+        f'<title id="title">{escape(title)}</title>',
         f'<rect width="100%" height="100%" rx="8" fill="{_BACKGROUND}"/>',
     ]
     for number, line in enumerate(lines):
