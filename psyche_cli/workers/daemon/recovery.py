@@ -10,7 +10,7 @@ from psyche_cli.lifecycle.worker import RESTARTED
 from psyche_cli.workers.daemon.endings import Endings
 from psyche_cli.workers.daemon.monitor import forget_strangers
 from psyche_cli.workers.daemon.place import Place
-from psyche_cli.workers.daemon.site import Site, engine_name, key_of, launch_name
+from psyche_cli.workers.daemon.site import UNSENT, Site, engine_name, key_of, launch_name
 from psyche_cli.workers.engines.engine import Running
 from psyche_cli.workers.registry.registry import Registry
 from psyche_cli.workers.registry.rows import Worker
@@ -47,9 +47,23 @@ async def recover(site: Site, endings: Endings) -> int:
         if name not in unreachable:
             for stranger in await place.call(lambda engine: forget_strangers(engine, known)):  # noqa: B023
                 site.log.line(f"{stranger}: killed, because no run has this worker")
+    await _collect_left(site)
     if found.freed:
         site.log.line(f"freed the GPU slots {', '.join(map(str, found.freed))}")
     return adopted
+
+
+async def _collect_left(site: Site) -> None:
+    """Store telemetry of workers that have ended, which the daemon could not store then."""
+    for path in sorted(site.folder.path.glob(f"*/*/*/*{UNSENT}")):
+        run_id, worker_id = path.parents[1].name, path.name.removesuffix(UNSENT)
+        try:
+            # Any worker can write a file into its folder; its name is not trusted.
+            known = await site.book.read(lambda registry: registry.workers(run_id))  # noqa: B023
+            if worker_id in {worker.worker_id for worker in known}:
+                await asyncio.to_thread(site.ingest.collect_unsent, run_id, worker_id, path)
+        except Exception as error:  # it is left for the next daemon
+            site.log.failure(f"{run_id} {worker_id}: unsent telemetry", error)
 
 
 async def _recover(site: Site, endings: Endings, worker: Worker) -> bool:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from psyche_cli.errors import EngineUnavailable
 from psyche_cli.workers.daemon.book import Book
@@ -22,6 +22,10 @@ from psyche_cli.workers.telemetry.ingest import Ingest
 
 Key = tuple[str, str]
 """The ids of a run and of one of its workers."""
+
+
+UNSENT: Final = ".unsent"
+"""The suffix of the files in the logs of a run with telemetry that a proxy could not send."""
 
 
 class Engines:
@@ -76,7 +80,7 @@ def key_of(worker: Worker) -> Key:
 
 def unsent_file(folder: RunFolder, worker_id: str) -> Path:
     """The file in which the proxy of a worker leaves the telemetry that it could not send."""
-    return folder.logs / f"{worker_id}.unsent"
+    return folder.logs / f"{worker_id}{UNSENT}"
 
 
 def engine_name(config: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Condition, Thread
@@ -59,7 +59,8 @@ class Ingest:
         self._waiting: list[tuple[Submission, Future[Receipt]]] = []
         self._waiting_events = self._waiting_characters = 0
         self._stored = self._failures = 0
-        self._unstored: dict[tuple[str, str, str], int] = {}
+        self._unstored: dict[tuple[str, str, str], dict[int, int]] = {}
+        """By source, the numbers of events of batches, by the number of the batch."""
         self._problem = ""
         self._closed = False
         self._thread = Thread(target=self._write_batches, name="telemetry", daemon=True)
@@ -95,7 +96,14 @@ class Ingest:
         Returns the number of events that are new. Raises OSError, TelemetryError, TelemetryBusy and TelemetryClosed;
         the file then remains, and nothing of it is stored twice when this is repeated.
         """
-        accepted = sum(self.publish(run, worker, batch).result().accepted for batch in read_unsent(path))
+        accepted, batches = 0, read_unsent(path)
+        for batch in batches:
+            try:
+                accepted += self.publish(run, worker, batch).result().accepted
+            except TelemetryError:
+                with self._changed:
+                    self._count_unstored(Submission(run, worker, later) for later in batches)
+                raise
         path.unlink(missing_ok=True)
         return accepted
 
@@ -114,7 +122,7 @@ class Ingest:
     def health(self) -> Health:
         """The state of the database."""
         with self._changed:
-            unstored = sum(self._unstored.values())
+            unstored = sum(count for batches in self._unstored.values() for count in batches.values())
             return Health(self._waiting_events, self._stored, unstored, self._failures, self._problem)
 
     def delete(self, run: str) -> None:
@@ -122,7 +130,7 @@ class Ingest:
         self._database.delete(run)
         self._rings.forget(run)
         with self._changed:
-            self._unstored = {key: count for key, count in self._unstored.items() if key[0] != run}
+            self._unstored = {source: left for source, left in self._unstored.items() if source[0] != run}
 
     def close(self) -> None:
         """Write what has been received, and close the database."""
@@ -159,12 +167,21 @@ class Ingest:
         with self._changed:
             self._failures += 1
             self._problem = error.message if isinstance(error, TelemetryError) else type(error).__name__
-            for run, worker, batch in submissions:
-                self._unstored[run, worker, batch.source] = len(batch.events)
+            self._count_unstored(submissions)
 
     def _note_success(self, submissions: list[Submission], stored: int) -> None:
         with self._changed:
             self._stored += stored
             self._problem = ""
             for run, worker, batch in submissions if self._unstored else ():
-                self._unstored.pop((run, worker, batch.source), None)
+                source = (run, worker, batch.source)
+                # Batches come in order: the proxy no longer has earlier ones.
+                left = {
+                    number: count for number, count in self._unstored.pop(source, {}).items() if number > batch.number
+                }
+                if left:
+                    self._unstored[source] = left
+
+    def _count_unstored(self, submissions: Iterable[Submission]) -> None:
+        for run, worker, batch in submissions:
+            self._unstored.setdefault((run, worker, batch.source), {})[batch.number] = len(batch.events)

@@ -15,8 +15,8 @@ from psyche_cli.errors import TelemetryError
 from psyche_cli.workers.telemetry import ingest as ingest_module
 from psyche_cli.workers.telemetry.database import Totals
 from psyche_cli.workers.telemetry.events import Receipt, Stored, Stream
-from psyche_cli.workers.telemetry.ingest import Ingest, TelemetryBusy, TelemetryClosed
-from tests.workers.telemetry.events import batch, episode, step, steps
+from psyche_cli.workers.telemetry.ingest import Health, Ingest, TelemetryBusy, TelemetryClosed
+from tests.workers.telemetry.events import AT, batch, episode, step, steps
 
 
 @pytest.fixture
@@ -108,8 +108,12 @@ def test_a_full_disk_refuses_batches_and_loses_nothing_that_was_accepted(ingest:
         refused = ingest.publish("run", "w", batch(2, steps(501, 500)))
         assert isinstance(refused.exception(), TelemetryError)
         assert len(kept(ingest)) == 500
+        health = ingest.health()
+        assert (health.waiting, health.stored, health.unstored, health.failures) == (0, 500, 500, 1)
+        assert health.problem == str(refused.exception())
     assert ingest.publish("run", "w", batch(2, steps(501, 500))).result() == Receipt(500, first=False)
     assert [stored.seq for stored in kept(ingest)] == list(range(1, 1001))
+    assert ingest.health() == Health(waiting=0, stored=1000, unstored=0, failures=1, problem="")
 
 
 def test_events_that_wait_for_the_database_are_limited(
@@ -129,6 +133,27 @@ def test_events_that_wait_for_the_database_are_limited(
     other.execute("ROLLBACK")
     other.close()
     assert [future.result().accepted for future in futures] == [10] * len(futures)
+
+
+def test_characters_that_wait_for_the_database_are_limited(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (step(1, text="x" * 900),), (step(2, text="x" * 900),)
+    monkeypatch.setattr(ingest_module, "MOST_CHARACTERS", 1000)
+    other = sqlite3.connect(tmp_path / ingest_module.FILE_NAME, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    futures = [ingest.publish("run", "w", batch(1, first))]
+
+    def publish_until_busy() -> None:
+        for number in range(2, 5):
+            futures.append(ingest.publish("run", "w", batch(number, second)))
+
+    with pytest.raises(TelemetryBusy):
+        publish_until_busy()
+    assert ingest.health().waiting <= 1
+    other.execute("ROLLBACK")
+    other.close()
+    assert [future.result().accepted for future in futures] == [1] * len(futures)
 
 
 def test_what_was_received_is_written_before_closing(tmp_path: Path) -> None:
@@ -166,3 +191,16 @@ def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     (tmp_path / ingest_module.FILE_NAME).mkdir()
     with pytest.raises(TelemetryError, match="cannot be opened"):
         Ingest(tmp_path)
+
+
+def test_people_can_look_at_the_file(ingest: Ingest, tmp_path: Path) -> None:
+    ingest.publish("run", "w-1", batch(1, (step(7, phase="a,b"), step(8, phase="[\n]")))).result()
+    ingest.publish("run", "w-2", batch(1, (episode(0),), stream=Stream.EPISODES)).result()
+    with sqlite3.connect(tmp_path / ingest_module.FILE_NAME) as connection:
+        rows = connection.execute(
+            "SELECT run, stream, seq, worker, at, json_extract(line, '$.phase') FROM events ORDER BY stream, seq"
+        ).fetchall()
+    connection.close()
+    assert rows == [
+        ("run", "episodes", 1, "w-2", AT, None), ("run", "steps", 1, "w-1", AT, "a,b"), ("run", "steps", 2, "w-1", AT, "[\n]"),
+    ]  # fmt: skip
