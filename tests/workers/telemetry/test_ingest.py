@@ -202,5 +202,7 @@ def test_people_can_look_at_the_file(ingest: Ingest, tmp_path: Path) -> None:
         ).fetchall()
     connection.close()
     assert rows == [
-        ("run", "episodes", 1, "w-2", AT, None), ("run", "steps", 1, "w-1", AT, "a,b"), ("run", "steps", 2, "w-1", AT, "[\n]"),
-    ]  # fmt: skip
+        ("run", "episodes", 1, "w-2", AT, None),
+        ("run", "steps", 1, "w-1", AT, "a,b"),
+        ("run", "steps", 2, "w-1", AT, "[\n]"),
+    ]
