@@ -177,8 +177,9 @@ def test_a_call_of_another_version_is_refused(one: Daemon, method: str, version:
         metadata += ((contract.PROTOCOL, version),) if version else ()
         with grpc.insecure_channel(f"unix:{one.folder.daemon_socket}") as channel:
             stub: Any = WorkerServiceStub(channel)
+            message: Any = worker_pb2.GetHealthRequest()
             if method == "GetHealth":
-                call, message = stub.GetHealth, worker_pb2.GetHealthRequest()
+                call = stub.GetHealth
             else:
                 call, message = stub.PublishRunSteps, iter([worker_pb2.EventBatch(source="a", number=1)])
             with pytest.raises(grpc.RpcError) as caught:
