@@ -60,9 +60,13 @@ class RayCluster:
         self.folder = folder
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         self.address: str = facts["address"]
-        self.nodes: list[str] = facts["nodes"]
         self.mark: str = facts["mark"]
         self.variables: dict[str, str] = facts["variables"]
+
+    @property
+    def nodes(self) -> list[str]:
+        """The ids of its two nodes, which differ after another process has started it again."""
+        return list(json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))["nodes"])
 
     @contextmanager
     def turn(self) -> Iterator[RayCluster]:
@@ -91,7 +95,6 @@ class RayCluster:
             yield
         finally:
             self._ask("start")
-            self.nodes = json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))["nodes"]
 
     def _ask(self, what: str) -> None:
         request, answer = self.folder / "request", self.folder / "answer"
