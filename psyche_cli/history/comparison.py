@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from psyche_cli.history.moments import Moment, TreasuryMoment
+from psyche_cli.history.moments import TreasuryMoment
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.leaves import Leaf, leaves, same, shown_leaf
-from psyche_cli.model.to_account import account_of
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.accounts.small_accounts import Participant, TreasurerRun
 
@@ -26,16 +25,14 @@ class Difference(NamedTuple):
         return f"{self.path} is {shown_leaf(self.found)}, but {shown_leaf(self.replayed)} according to the history."
 
 
-def account_differences(moment: Moment, account: CoordinatorAccount | None) -> list[Difference]:
-    """The values of a coordinator account that differ from the replayed run; ``account`` is None if it does not exist.
+def account_differences(replayed: CoordinatorAccount | None, found: CoordinatorAccount | None) -> list[Difference]:
+    """The values of a coordinator account that differ from the replayed one; None for one that does not exist.
 
     Bytes that belong to no value are not compared: the published program leaves arbitrary ones in them. Raises
     UnsupportedLayout and MalformedAccount.
     """
-    found = None if account is None else state_from_account(account)
-    layout = "v1" if account is None else account.layout
-    replayed = None if moment.state is None else state_from_account(account_of(moment.state, layout))
-    return _differences(replayed, found, "account")
+    old, new = (None if account is None else state_from_account(account) for account in (replayed, found))
+    return _differences(old, new, "account")
 
 
 def treasury_differences(

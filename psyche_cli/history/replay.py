@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from solders.pubkey import Pubkey
+
 from psyche_cli.history.clocks import SlotRecord, SlotTime, candidates, first_time
 from psyche_cli.history.execution import Decoded, Executed, RunAddresses, decoded, execute
 from psyche_cli.history.moments import Moment
@@ -20,12 +22,13 @@ from psyche_cli.history.records import RawTransaction
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.to_account import AccountImage, account_of
-from psyche_cli.protocol.layouts.known import WRITTEN
+from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
+from psyche_cli.protocol.layouts.known import WRITTEN, layout_named
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
+from psyche_cli.solana.raw_account import RawAccount
 
 if TYPE_CHECKING:
     from psyche_cli.model.states import CoordinatorState
-    from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 
 _RECENT: Final = 200
 """Transactions whose slots can get another time later."""
@@ -118,6 +121,15 @@ class Replay:
             self._image = AccountImage(state, layout=self._layout)
         self._image.follow(state)
         return bytes(self._image.data)
+
+    @property
+    def account(self) -> CoordinatorAccount | None:
+        """The coordinator account now; None if it does not exist."""
+        data = self.data
+        if data is None:
+            return None
+        address = Pubkey.from_string(self.addresses.account)
+        return CoordinatorAccount(RawAccount(address, self._programs.coordinator, 0, data), layout_named(self._layout))
 
     def time_of(self, transaction: RawTransaction) -> SlotTime:
         """The time at which a transaction was executed, which must be one of those added."""

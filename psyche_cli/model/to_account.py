@@ -178,7 +178,8 @@ def _fill(part: Any, value: Any) -> None:
     elif isinstance(part, Flag):
         part.value = int(value)  # type: ignore[attr-defined]
     elif isinstance(part, ctypes.Array):
-        raw = value.encode(errors="surrogateescape") if isinstance(part, FixedString) else value
+        # U+FFFD, for what is not valid UTF-8, may be longer than what it stands for.
+        raw = value.encode(errors="surrogateescape")[: len(part)] if isinstance(part, FixedString) else value
         part[:] = [*raw, *[0] * (len(part) - len(raw))]
     elif isinstance(part, Choice | OptionOf):
         _fill_tagged(part, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import random
 import zlib
 from collections.abc import Callable, Iterator
@@ -10,14 +9,13 @@ from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from psyche_cli import base58
 from psyche_cli.errors import Json
 from psyche_cli.history.execution import RunAddresses
-from psyche_cli.history.records import RawTransaction, TokenBalance
+from psyche_cli.history.records import RawTransaction
+from psyche_cli.history.rows import read_raw_transaction
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.solana.rpc.whole_transactions import InnerCall
 from tests.faults.player import Player
 from tests.members.conftest import StillRun
 from tests.support.run_driver import Failed
@@ -71,7 +69,10 @@ class Recording(TreasuryDriver):
     def transaction(self, signature: str) -> RawTransaction:
         """A transaction, as the validator answers getTransaction."""
         options: Json = {"commitment": "confirmed", "encoding": "base64", "maxSupportedTransactionVersion": 0}
-        return raw_transaction(signature, self.rpc.call("getTransaction", [signature, options], lambda result: result))
+        answer: Json = self.rpc.call("getTransaction", [signature, options], lambda result: result)
+        transaction = read_raw_transaction(answer, signature, "confirmed")
+        assert transaction is not None
+        return transaction
 
     def transactions(self) -> list[RawTransaction]:
         """All transactions in order."""
@@ -103,47 +104,3 @@ class PlayedRun(Recording, Player):
         self.keeper = Keeper(still.bank)
         self.begin()
         self.add_members(max(4 - len(self.members), 0))
-
-
-def raw_transaction(signature: str, answer: Any) -> RawTransaction:
-    """The transaction in an answer of getTransaction."""
-    meta = answer["meta"]
-    loaded = meta.get("loadedAddresses") or {"writable": [], "readonly": []}
-    raw = RawTransaction(
-        signature=signature,
-        slot=answer["slot"],
-        position=0,
-        commitment="confirmed",
-        block_time=answer["blockTime"],
-        fee=meta["fee"],
-        payer="",
-        error=meta["err"],
-        units=meta.get("computeUnitsConsumed"),
-        content=base64.b64decode(answer["transaction"][0]),
-        loaded_writable=tuple(loaded["writable"]),
-        loaded_readonly=tuple(loaded["readonly"]),
-        inner=tuple(
-            InnerCall(
-                entry["index"],
-                call.get("stackHeight"),
-                call["programIdIndex"],
-                bytes(call["accounts"]),
-                base58.decode(call["data"]),
-            )
-            for entry in meta["innerInstructions"] or ()
-            for call in entry["instructions"]
-        ),
-        lamports_before=tuple(meta["preBalances"]),
-        lamports_after=tuple(meta["postBalances"]),
-        tokens_before=tuple(map(_balance, meta["preTokenBalances"] or ())),
-        tokens_after=tuple(map(_balance, meta["postTokenBalances"] or ())),
-        logs=tuple(meta["logMessages"] or ()),
-    )
-    return raw._replace(payer=str(raw.message.payer))
-
-
-def _balance(entry: Any) -> TokenBalance:
-    amount = entry["uiTokenAmount"]
-    return TokenBalance(
-        entry["accountIndex"], entry["mint"], entry.get("owner"), amount["decimals"], int(amount["amount"])
-    )

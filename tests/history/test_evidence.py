@@ -71,7 +71,7 @@ def played() -> Played:
 def test_the_replayed_run_is_the_one_on_the_validator(played: Played) -> None:
     replay = played.replayed(played.transactions)
     assert replay.problems == []
-    assert account_differences(replay.now, played.account) == []
+    assert account_differences(replay.account, played.account) == []
     assert not replay.times
     assert replay.settle(played.account)
 
@@ -88,7 +88,7 @@ def test_the_replayed_run_is_the_one_on_the_validator(played: Played) -> None:
 )
 def test_one_other_byte_is_shown(played: Played, kind: str, offset: int, number: int, path: str) -> None:
     replay = played.replayed(played.altered(kind, offset, number))
-    differences = account_differences(replay.now, played.account)
+    differences = account_differences(replay.account, played.account)
     assert replay.problems or path in [one.path for one in differences], differences
     if path != "config.warmup_time":  # with another one, the run takes another course
         assert path in [one.path for one in differences]
@@ -132,7 +132,7 @@ def test_a_missing_transaction_is_a_problem(played: Played) -> None:
     place = played.place("join_run", 2)
     replay = played.replayed([*played.transactions[:place], *played.transactions[place + 1 :]])
     assert "did not log 'Nonce: " in replay.problems[0].text
-    assert account_differences(replay.now, played.account)
+    assert account_differences(replay.account, played.account)
 
 
 def _with_time(transactions: Sequence[RawTransaction], slot: int, time: int | None) -> list[RawTransaction]:
@@ -149,7 +149,7 @@ def test_a_wrong_time_is_found_by_the_seeds_of_the_rounds(played: Played, error:
         assert replay.settle(played.account), place
         assert replay.problems == []
         assert replay.time_of(right).unix == right.block_time
-        assert account_differences(replay.now, played.account) == []
+        assert account_differences(replay.account, played.account) == []
 
 
 def test_states_before_a_changed_time_are_said_to_be_revised(played: Played) -> None:

@@ -40,7 +40,7 @@ def assert_as_now(run: Recording, replay: Replay) -> None:
     """The replayed run is the one on the validator, in the accounts of its treasurer too."""
     raw = run.rpc.account(Pubkey.from_string(replay.addresses.account))
     account = None if raw is None else decode_coordinator_account(raw)
-    assert account_differences(replay.now, account) == []
+    assert account_differences(replay.account, account) == []
     treasury, own = replay.now.treasury, run.treasury
     assert (treasury is None) == (own is None)
     if treasury is None or own is None:
