@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -37,3 +38,10 @@ def to_json(value: Any) -> JsonValue:
 def refuse_constant(name: str) -> NoReturn:
     """A ``parse_constant`` for ``json.loads``: NaN and infinities are not JSON. Raises ValueError."""
     raise ValueError(f"{name} is not JSON")
+
+
+STRICT_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+"""Writes JSON without blanks. Raises ValueError for NaN and infinities."""
+
+STRICT_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
+"""Reads JSON. Raises ValueError for anything else."""

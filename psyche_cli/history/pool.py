@@ -117,7 +117,7 @@ class Pool:
                 in_transit += len(batch)
                 self.requests += 1
                 idle.pop().start(batch, now)
-            if in_transit:
+            if in_transit > 0:
                 done = self._done.get()
                 idle.append(done.lane)
                 in_transit -= len(done.batch)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
 from psyche_cli.errors import Json
 from psyche_cli.history.records import RawTransaction, TokenBalance
-from psyche_cli.json_values import refuse_constant
+from psyche_cli.json_values import STRICT_DECODER, STRICT_ENCODER
 from psyche_cli.solana.money import read_holdings
 from psyche_cli.solana.rpc.answers import as_list, as_logs, as_object, as_text, as_u64
 from psyche_cli.solana.rpc.whole_transactions import InnerCall, read_inner_calls, read_message
@@ -28,9 +27,6 @@ COLUMNS: Final = ", ".join((*(f"t.{name}" for name in OUTER), *(f"c.{name}" for 
 
 WHOLE: Final = "transactions AS t JOIN contents AS c ON c.transaction_id = t.id"
 """The tables of COLUMNS."""
-
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def read_raw_transaction(value: Json, signature: str, commitment: str) -> RawTransaction | None:
@@ -125,11 +121,11 @@ def transaction_of(row: Sequence[Any]) -> RawTransaction:
 
 def to_text(value: object) -> str:
     """A JSON value as text. Raises ValueError for a float that is not a number."""
-    return _ENCODER.encode(value)
+    return STRICT_ENCODER.encode(value)
 
 
 def from_text(text: object) -> Any:
     """The JSON value in a text. Raises ValueError, TypeError."""
     if not isinstance(text, str):
         raise TypeError("a column does not contain text")
-    return _DECODER.decode(text)
+    return STRICT_DECODER.decode(text)

@@ -286,7 +286,7 @@ class _Sync:
         """Read the content of all transactions that are listed."""
         self._pool.ask(self._contents_to_ask(absent=True), self._take_contents)
         for pause in (0.0, *_PAUSES):
-            if pause:
+            if pause > 0:
                 if not self._contents.wanted():
                     return
                 self._waits.sleep(self._clock, pause)

@@ -68,11 +68,11 @@ def sync_history(session: Session, run: RunHistory) -> SyncedHistory:
 
 
 def _notes(synced: Synced) -> Iterator[str]:
-    if synced.listed or synced.fetched:
+    if synced.fetched > 0:
         yield f"Read {synced.fetched:,} new transactions, up to slot {synced.slot:,}."
-    if synced.dropped:
+    if synced.dropped > 0:
         yield f"The cluster has dropped {synced.dropped:,} transactions of a fork, which are removed."
-    if synced.totals.gaps:
+    if synced.totals.gaps > 0:
         yield (
             f"The history has {synced.totals.gaps:,} gaps: the endpoint does not have everything. "
             "Use an endpoint with an older ledger to fill them."

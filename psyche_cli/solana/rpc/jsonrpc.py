@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from psyche_cli.errors import BadRpcResponse, Json, RpcError
-from psyche_cli.json_values import refuse_constant
+from psyche_cli.json_values import STRICT_DECODER, STRICT_ENCODER
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND, NODE_UNHEALTHY
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 _LONGEST_MESSAGE = 500
 _HINTS = {
     METHOD_NOT_FOUND: "The endpoint does not support this method. Use another endpoint.",
@@ -20,7 +16,7 @@ _HINTS = {
 def encode_request(request_id: int, method: str, params: list[Json]) -> bytes:
     """The body of one request."""
     envelope = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
-    return _ENCODER.encode(envelope).encode("utf-8")
+    return STRICT_ENCODER.encode(envelope).encode("utf-8")
 
 
 def encode_batch(requests: list[tuple[int, str, list[Json]]]) -> bytes:
@@ -99,7 +95,7 @@ def bad_response(method: str, endpoint: str, reason: str) -> BadRpcResponse:
 
 def _parse(body: bytes, method: str, endpoint: str) -> Json:
     try:
-        answer: Json = _DECODER.decode(body.decode("utf-8"))
+        answer: Json = STRICT_DECODER.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise bad_response(method, endpoint, "it is not JSON") from error
     return answer
