@@ -61,7 +61,7 @@ def test_a_transaction_that_lands_in_another_slot(told: StillStory, reading: Rea
     earlier = slots[moved] - 1
 
     def change(request: dict[str, Any], answer: dict[str, Any]) -> None:
-        method, result = request["method"], answer.get("result")
+        method, result = request["method"], answer["result"]
         if method == "getSlot" and request["params"][0]["commitment"] == "finalized":
             answer["result"] = earlier - 1
         elif method == "getSignaturesForAddress":
