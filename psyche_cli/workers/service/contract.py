@@ -27,6 +27,8 @@ HINT: Final = "psyche-hint-bin"
 
 MOST_MESSAGE_BYTES: Final = 4 << 20
 """The maximum size of a message. A submission may have 1 MiB, and a batch of telemetry must fit as well."""
+MOST_CHARACTERS_OF_LINES: Final = MOST_MESSAGE_BYTES // 8
+"""The maximum number of characters in the lines of a message with telemetry, unless it has only one line."""
 FIRST_CONTROL_CREDITS: Final = 64
 """How many control events a worker accepts before it gives new credits."""
 MOST_SOCKET_PATH: Final = 103

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from threading import Condition
 from typing import Final
 
-from psyche_cli.workers.service.contract import MOST_MESSAGE_BYTES
+from psyche_cli.workers.service.contract import MOST_CHARACTERS_OF_LINES
 from psyche_cli.workers.telemetry.events import MOST_IN_BATCH, Batch, Event, Stream
 
 CAPACITY: Final = 2048
@@ -18,7 +18,6 @@ PAUSE_SECONDS: Final = 0.5
 """About the shortest time between two batches, unless half a batch waits. It varies, so that proxies take turns."""
 
 _HALF: Final = MOST_IN_BATCH // 2
-_MOST_BATCH_CHARACTERS: Final = MOST_MESSAGE_BYTES // 8
 
 
 class Outbox:
@@ -96,7 +95,7 @@ def _take(waiting: deque[Event]) -> list[Event]:
     total = 0
     while waiting and len(events) < MOST_IN_BATCH:
         total += len(waiting[0].line)
-        if events and total > _MOST_BATCH_CHARACTERS:
+        if events and total > MOST_CHARACTERS_OF_LINES:
             break
         events.append(waiting.popleft())
     return events

@@ -14,7 +14,7 @@ from itertools import islice
 from threading import Lock
 from typing import Final, Protocol
 
-from psyche_cli.workers.service.contract import MOST_MESSAGE_BYTES
+from psyche_cli.workers.service.contract import MOST_CHARACTERS_OF_LINES
 from psyche_cli.workers.telemetry.events import Delivery, Stored, Stream
 
 KEPT: Final = {Stream.STEPS: 4096, Stream.EPISODES: 1024}
@@ -32,8 +32,6 @@ FIRST_CREDITS: Final = 200
 MOST_CREDITS: Final = 400
 MOST_RINGS: Final = 64
 """The number of rings to keep. The one that was used least recently is dropped, unless it has listeners."""
-
-_MOST_DELIVERY_CHARACTERS: Final = MOST_MESSAGE_BYTES // 8
 
 
 class Archive(Protocol):
@@ -206,7 +204,7 @@ class Listener:
         characters, count = 0, 0
         for event in found:
             characters += len(event.line)
-            if count and characters > _MOST_DELIVERY_CHARACTERS:
+            if count and characters > MOST_CHARACTERS_OF_LINES:
                 break
             count += 1
         events = found[:count]
