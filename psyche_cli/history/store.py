@@ -113,8 +113,8 @@ class History:
         condition, more = "(t.slot, t.position, e.instruction, e.inner_call) > (?, ?, ?, ?)", list[Any]()
         if until is not None:
             condition, more = f"{condition} AND (t.slot, t.position) <= (?, ?)", [*until]
-        if kinds:
-            condition = f"{condition} AND e.kind IN ({', '.join('?' * len(kinds))})"
+        if kinds:  # the plus keeps SQLite from sorting all events of these kinds for each portion
+            condition = f"{condition} AND +e.kind IN ({', '.join('?' * len(kinds))})"
             more += kinds
         query = (
             f"SELECT t.slot, t.position, t.block_time, t.fee, t.commitment, {_EVENT} "

@@ -13,6 +13,7 @@ from scripts.benchmarks import (
     engines,
     files,
     following,
+    history,
     members,
     programs,
     registry,
@@ -43,6 +44,7 @@ SECTIONS = (
     "telemetry",
     "workers",
     "registry",
+    "history",
     "rehearse",
 )
 
@@ -96,6 +98,8 @@ def main() -> None:
             workers.measure(Path(folder, "workers"), table, arguments.repeat)
         if "registry" in wanted:
             registry.measure(Path(folder), table)
+        if "history" in wanted:
+            history.measure(table, Path(folder, "history"))
         if "rehearse" in wanted:
             rehearsals.measure(Path(folder, "rehearse"), table)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from solders.pubkey import Pubkey
+
+from psyche_cli.protocol.addresses import ANYONE, authorization_address
 from psyche_cli.protocol.programs import PUBLISHED
-from tests.history.conftest import Reading
+from tests.history.conftest import Reader, Reading
 from tests.history.endpoints import Altered, Counted
-from tests.history.story import StillStory
+from tests.history.story import StillStory, Story
 
 
 def test_the_history_is_the_validators_own_record(told: StillStory, reading: Reading) -> None:
@@ -102,3 +105,80 @@ def test_pages_of_one_transaction(told: StillStory, reading: Reading) -> None:
     reader = reading(told)
     reader.sync(Altered(told.transport(), shorten))
     assert reader.signatures == told.recorded
+
+
+def test_another_run_with_the_same_authorization(reading: Reading) -> None:
+    story = StillStory()
+    story.begin()
+    other = Story(story.transport(), story.owner, "another")
+    other.create()
+    other.resume()
+    other.members = story.members
+    other.join(0, 1, 2)
+    reader = reading(story)
+    synced = reader.sync(story.transport())
+    instance = other.instance.address
+    expected = [one for one in story.recorded if instance not in keys_of(story, one)]
+    joins = [one for one in story.recorded if instance in keys_of(story, one)]
+    assert reader.signatures == expected
+    assert len(joins) == 3
+    assert synced.totals.transactions == len(expected)
+    assert [reader.history.transaction(one) for one in joins] == [None] * 3
+    assert reader.sync(story.transport()).fetched == 0
+    with reader.file.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM contents").fetchone() == (len(expected),)
+
+
+def keys_of(story: StillStory, signature: str) -> tuple[Pubkey, ...]:
+    [record] = [one for one in story.bank.history.records() if str(one.signature) == signature]
+    return record.keys
+
+
+def test_the_order_in_a_slot_is_that_of_the_block(reading: Reading) -> None:
+    """Top-ups do not include the instance, so that no listing of one address has the whole order."""
+    story = StillStory()
+    story.create_with_treasurer()
+    story._remember()
+    for _ in range(3):
+        story.top_up(1)
+        story.set_rates(earning=5)
+        story.fail_to_tick()
+    assert len({record.slot for record in story.bank.history.records()}) == 1
+    reader = reading(story)
+    endpoint = Counted(story.transport())
+    reader.sync(endpoint)
+    permit = authorization_address(story.owner.address, ANYONE)
+    assert reader.signatures == [one for one in story.recorded if permit not in keys_of(story, one)]
+    assert endpoint.methods["getBlock"] == 1
+    story.top_up(2)  # later, in the same slot
+    reader.sync(story.transport())
+    assert reader.signatures == [one for one in story.recorded if permit not in keys_of(story, one)]
+
+
+def test_an_order_that_is_guessed_is_corrected_later(reading: Reading) -> None:
+    story = StillStory()
+    story.create_with_treasurer()
+    story._remember()
+    for _ in range(3):
+        story.top_up(1)
+        story.set_rates(earning=5)
+
+    def hide(request: dict[str, Any], answer: dict[str, Any]) -> None:
+        if request["method"] == "getBlock":
+            del answer["result"]
+            answer["error"] = {"code": -32007, "message": "skipped"}
+
+    reader = reading(story)
+    reader.sync(Altered(story.transport(), hide))
+    permit = authorization_address(story.owner.address, ANYONE)
+    expected = [one for one in story.recorded if permit not in keys_of(story, one)]
+    assert sorted(reader.signatures) == sorted(expected)
+    assert ordered_by(reader) == {"guess"}
+    reader.sync(story.transport())
+    assert reader.signatures == expected
+    assert ordered_by(reader) == {"block"}
+
+
+def ordered_by(reader: Reader) -> set[str]:
+    with reader.file.reading() as connection:
+        return {found for (found,) in connection.execute("SELECT DISTINCT ordered_by FROM transactions")}

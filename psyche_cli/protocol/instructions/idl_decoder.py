@@ -76,6 +76,7 @@ def instructions_by_discriminator(program: str) -> Mapping[bytes, Any]:
     }
 
 
+@functools.cache
 def snake_case(camel: str) -> str:
     """A name in camel case in snake case: ``runId`` as ``run_id``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", camel).lower()
