@@ -49,8 +49,7 @@
     │   ├── HttpStatusError
     │   ├── RpcError
     │   ├── BadRpcResponse
-    │   ├── BadServiceResponse
-    │   └── NotDelivered
+    │   └── BadServiceResponse
     ├── LocalnetError              11  a failure of the local validator
     │   ├── PortInUse
     │   └── BadProgram
@@ -615,16 +614,6 @@ class BadServiceResponse(NetworkError):
 
     path: str | None = None
     checksum: str | None = None
-
-
-class NotDelivered(NetworkError):
-    """Notifications could not be delivered. They are kept, and the next check sends them.
-
-    ``destinations`` are the names of the destinations that failed, and ``waiting`` is the number of notifications.
-    """
-
-    destinations: list[str]
-    waiting: int
 
 
 class LocalnetError(PsycheError):

@@ -5,9 +5,12 @@ A test checks that the page is up to date.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +23,11 @@ from tests.cli.harness import Chain, CommandLine  # noqa: E402
 from tests.support.shown_runs import START  # noqa: E402
 
 TARGET = ROOT / "docs" / "monitoring.md"
+_RULES = """[[rule]]
+kind = "funding_below"
+epochs = 10
+clear_at = 20
+"""
 _SECTION = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 
 
@@ -54,10 +62,46 @@ def metrics_table(text: str) -> list[str]:
     return rows
 
 
+def alarm_of(house: House) -> dict[str, list[str]]:
+    """A rules file, the output of a check, and the body of its notification, for a run whose vault is nearly empty."""
+    house.run("my-run", treasurer=True)
+    house.cli.json("treasurer-top-up-rewards", "--run-id", "my-run", "--collateral-amount", "100")
+    house.cli.json("set-future-epoch-rates", "--run-id", "my-run", "--earning-rate", "12.5")
+    bodies: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        path = house.cli.home / "rules.toml"
+        url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+        path.write_text(f'{_RULES}\n[[destination]]\nname = "ops"\nkind = "webhook"\nurl = "{url}"\n')
+        done = house.cli("monitor", "--rules", path, "--run-id", "my-run", "--once")
+        thread.join()
+    body = json.loads(bodies[0])
+    body |= {"id": "8c5ff53b0ff4c2eb4a7e4a1b3c6bd5a1", "cluster": "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"}
+    return {
+        "rules": ["```toml", *_RULES.splitlines(), "```"],
+        "once": ["```text", *done.stdout.splitlines(), "```"],
+        "body": ["```json", *json.dumps(body, indent=2).splitlines(), "```"],
+    }
+
+
 def page(text: str) -> str:
     """The page with its generated parts written again."""
-    with tempfile.TemporaryDirectory() as folder:
-        parts = {"metrics": metrics_table(complete_scrape(house_in(Path(folder))))}
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        parts = {
+            "metrics": metrics_table(complete_scrape(house_in(Path(first)))),
+            **alarm_of(house_in(Path(second))),
+        }
     return _SECTION.sub(lambda found: "\n".join([found[1].strip(), "", *parts[found[2]], "", found[3]]), text)
 
 

@@ -26,6 +26,7 @@ from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.localnet.play_payloads import PlayedData
+from psyche_cli.operations.monitoring import monitor_payloads as monitor
 from psyche_cli.operations.monitoring.payloads import MetricsData, MetricsFileData, MetricsReadyData
 from psyche_cli.operations.nonces import payloads as nonces
 from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, UserDump
@@ -78,6 +79,9 @@ _RESULTS: Final[dict[str, Any]] = {
     "members": OperationResult[MemberListData],
     "show": OperationResult[ShowData],
     "metrics": PlainText[MetricsData | MetricsReadyData | MetricsFileData],
+    "monitor": OperationResult[
+        monitor.MonitorData | monitor.AlarmChangeData | monitor.RulesData | monitor.ExampleRulesData
+    ],
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
     "cost": OperationResult[CostData],
@@ -146,7 +150,7 @@ _RESULTS: Final[dict[str, Any]] = {
 }
 
 
-_EXIT_CODES: Final = {"can-join": (0, 1), "config diff": (0, 1), "rehearse": (0, 14, 15, 16)}
+_EXIT_CODES: Final = {"can-join": (0, 1), "config diff": (0, 1), "monitor": (0, 1, 10), "rehearse": (0, 14, 15, 16)}
 """The exit codes of verbs that have a result with others than 0, such as 1 if the answer to a question is no."""
 
 

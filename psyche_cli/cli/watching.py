@@ -29,7 +29,7 @@ def show_events(
     Ends as soon as the reader of a pipe is gone. Reports the connection on stderr.
     """
     renderer = Renderer(environment, command="watch", as_json=True, compact=True)
-    with _ended_by_ctrl_c(ends_with_ctrl_c):
+    with ended_by_ctrl_c(ends_with_ctrl_c):
         for moment in moments:
             for event in moment.events:
                 renderer.result(Document(event))
@@ -53,7 +53,7 @@ def show_screen(
     clock = environment.clock
     connection, seen, read_at = "", None, 0.0
     end = ""
-    with screen, _ended_by_ctrl_c(ends_with_ctrl_c):
+    with screen, ended_by_ctrl_c(ends_with_ctrl_c):
         for moment in moments:
             if moment.seen is not seen:
                 seen, read_at = moment.seen, clock.monotonic()
@@ -68,7 +68,7 @@ def show_screen(
 
 
 @contextmanager
-def _ended_by_ctrl_c(ends: bool) -> Iterator[None]:
+def ended_by_ctrl_c(ends: bool) -> Iterator[None]:
     """A context that Ctrl-C ends without an error, if ``ends``."""
     try:
         yield

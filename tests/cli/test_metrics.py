@@ -139,6 +139,16 @@ def test_all_runs_and_those_that_cannot_be_read(still_house: House) -> None:
     assert Scrape(outcome.data["text"])("psyche_run_readable", run_id="gone") == 0
 
 
+def test_the_run_id_of_the_environment(still_house: House) -> None:
+    still_house.run("a")
+    still_house.run("b")
+    variables = {"RUN_ID": "a"}
+    found = Scrape(still_house.cli("metrics", "--once", variables=variables).stdout)
+    assert found.values["psyche_runs", frozenset()] == found("psyche_run_readable", run_id="a") == 1
+    found = Scrape(still_house.cli("metrics", "--once", "--all", variables=variables).stdout)
+    assert found.values["psyche_runs", frozenset()] == 2
+
+
 def test_a_cluster_without_runs(still_house: House) -> None:
     found = scrape(still_house, "metrics", "--all", "--once")
     assert found("psyche_rpc_up") == 1

@@ -46,6 +46,7 @@ VERBS: dict[str, list[str]] = {
     "list-runs": ["list-runs", "--mine", "--joinable", "--state", "Paused"],
     "explain": ["explain", "--run-id", "test"],
     "metrics": ["metrics", "--run-id", "test", "--once"],
+    "monitor": ["monitor", "--run-id", "test", "--once", "--rules", str(MINIMAL.parent / "monitoring" / "rules.toml")],
     "members": ["members", "--run-id", "test"],
     "simulate": ["simulate", "--from-run", "test", "--clients", "2", "--epochs", "1"],
     "can-join": ["can-join", "--run-id", "test", "--address", ADDRESS],

@@ -66,6 +66,8 @@ def command(
     if print_file is not None:
         return shipped_file(print_file)
     environment = call.environment
+    if all_runs and "run_id" not in call.typed:
+        run_id = None  # the command line takes precedence over the environment
     options = metrics_options(
         environment,
         run_ids=run_id,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from psyche_cli.errors import AccountError, NetworkError, NotFound, PsycheError
 from psyche_cli.operations.monitoring.exposition import Health, exposition
+from psyche_cli.operations.monitoring.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Clock
@@ -59,30 +58,5 @@ class MetricsSource:
         """The metrics as text, read again if they are too old. Several callers share one reading."""
         async with self._reading:
             if self._read_at is None or self._clock.monotonic() - self._read_at >= self._seconds:
-                await _in_thread(self.read)
+                await in_daemon_thread(self.read)
         return self.exposition(accept)
-
-
-async def _in_thread(call: Callable[[], object]) -> None:
-    """Run a function in a thread that does not keep the process from ending."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def finish(error: BaseException | None) -> None:
-        if not done.done():
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            call()
-        except BaseException as raised:  # raised again where it is awaited
-            error = raised
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(finish, error)
-
-    threading.Thread(target=run, name="reading", daemon=True).start()
-    await done

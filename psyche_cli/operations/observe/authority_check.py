@@ -56,13 +56,13 @@ def check_authority(
     """
     located = locate_run(session, run_id, treasurer_index)
     run = located.read(session.rpc.accounts(located.addresses))
-    deployments = _deployments(session)
+    deployments = deployments_of(session)
     created = creation_slot(session, run)
     programs = [_program(name, deployment, created, wallet) for name, deployment in deployments.items()]
     return _result(run, wallet, created, programs)
 
 
-def _deployments(session: Session) -> dict[str, Deployment]:
+def deployments_of(session: Session) -> dict[str, Deployment]:
     """The deployments of the three programs, read without their code."""
     programs = session.programs.by_name
     addresses = [*programs.values(), *map(program_data_address, programs.values())]
