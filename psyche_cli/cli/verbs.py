@@ -123,7 +123,7 @@ SECTIONS: Final = (
             Verb("explain", "Explain what a run is doing, what is wrong with it, and what to do", "explain"),
             Verb("members", "List the members of a run and what each has earned", "members"),
             Verb("metrics", "Serve metrics of runs to Prometheus, or write them to a file", "metrics"),
-            Verb("monitor", "Check rules about runs, and send a notification when an alarm begins or ends", "monitor"),
+            Verb("monitor", "Check rules about runs, and send notifications of alarms", "monitor"),
             Verb("can-join", "Check whether a key can join a run now", "can_join"),
             Verb("authority", "Inspect who controls a run", "authority.group", verbs=_AUTHORITY, runs=False),
             Verb("cost", "Show what a run has cost so far", "cost"),

@@ -28,7 +28,7 @@ def command(
     state_dir: StateDir = None,
     treasurer_index: TreasurerIndex = None,
 ) -> Callable[[Any], Any] | Result:
-    """Check rules about runs, and send a notification when an alarm begins or ends.
+    """Check rules about runs, and send notifications of alarms.
 
     Notifications go to the destinations in the rules file: webhooks and, with the extra notify, all services of
     apprise. Alarms are kept in the state folder, so that nothing is repeated after a restart. The exit code of --once

@@ -173,7 +173,7 @@ def _learn(value: object, redactor: Redactor) -> None:
 
 
 def _learn_url(url: str, redactor: Redactor) -> None:
-    """Register a URL. In those of apprise, tokens are in the place of the host, too."""
+    """Register a URL. In those of apprise, the host may be a token."""
     if url.startswith(("https://", "http://")):
         redactor.learn_url(url)
     else:
