@@ -39,6 +39,8 @@ ALLOWED = {
     ("rehearsal/worker.py", "sys.stdout.write"): "the telemetry of the worker program",
     ("rehearsal/worker.py", "sys.stderr"): "the stream of the worker program, which the daemon keeps in a log",
     ("rehearsal/worker.py", "sys.stderr.write"): "the error of the worker program",
+    ("workers/daemon/__main__.py", "sys.stdout"): "the error of the daemon, for the command that has started it",
+    ("workers/daemon/__main__.py", "sys.stdout.write"): "the error of the daemon, for the command that has started it",
     ("workers/engines/held_process.py", "os.write"): "a signal to the process that holds a worker",
     ("workers/engines/holder.py", "os.dup2"): "the streams of the process that holds a worker",
     ("workers/engines/holder.py", "os.write"): "the report of that process to the engine, through a pipe",

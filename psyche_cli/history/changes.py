@@ -13,7 +13,6 @@ from psyche_cli.run_config.differences import differences
 
 _MOST_LISTED: Final = 6
 _MOST_SHOWN: Final = 60
-_CHECKPOINT: Final = "model.LLM.checkpoint"
 _RATES: Final = (
     ("future", "future_epoch_rates"),
     ("current", "current_epoch_rates"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from psyche_cli.environment import Clock
-from psyche_cli.protocol.run_states import RunState
+from psyche_cli.model.due import DURATION_KEYS
 from psyche_cli.rehearsal.backend import Goal
 from psyche_cli.rehearsal.cluster import Cluster
 from psyche_cli.rehearsal.faults import FaultsSeen
@@ -14,14 +14,6 @@ from psyche_cli.rehearsal.run_workers import RunWorkers
 from psyche_cli.rehearsal.scheduler import End
 
 _QUIET_SECONDS: Final = 30
-_DURATIONS: Final = {
-    RunState.WAITING_FOR_MEMBERS: "waiting_for_members_extra_time",
-    RunState.WARMUP: "warmup_time",
-    RunState.ROUND_TRAIN: "max_round_train_time",
-    RunState.ROUND_WITNESS: "round_witness_time",
-    RunState.COOLDOWN: "cooldown_time",
-}
-"""The keys of the durations after which the states end."""
 
 
 def follow(
@@ -57,7 +49,7 @@ def follow(
             losses, step = [], state.step
         faults.look(state.step, cluster.now)
         observe()
-        patience = _QUIET_SECONDS + state.config.get(_DURATIONS.get(state.run_state, ""), 0)
+        patience = _QUIET_SECONDS + state.config.get(DURATION_KEYS.get(state.run_state, ""), 0)
         if cluster.now - quiet_since > patience or clock.monotonic() - moved_at > _QUIET_SECONDS:
             return "stuck"
     return "reached"

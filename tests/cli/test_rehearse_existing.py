@@ -15,27 +15,27 @@ from psyche_cli.localnet.process import LocalValidatorProcess
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.solana.wallet import Wallet
 from tests.cli.schema_check import check_output
-from tests.support.rehearsed_runs import FAST, ONE_EPOCH, Place, place
+from tests.support.rehearsed_runs import FAST, ONE_EPOCH, RehearsalHost, rehearsal_host
 
 STANDING = ("--slot-time", "0", "--clock", "fixed:1800000000")
 DOUBLE = ("--slot-time", "0.1", "--clock", "scale:2")
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalHost]:
     """A validator whose clock runs twice as fast."""
-    with place(tmp_path_factory.mktemp("x"), LocalValidatorProcess(DOUBLE)) as found:
+    with rehearsal_host(tmp_path_factory.mktemp("x"), LocalValidatorProcess(DOUBLE)) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalHost]:
     """A validator whose clock stands still."""
-    with place(tmp_path_factory.mktemp("x"), LocalValidatorProcess(STANDING)) as found:
+    with rehearsal_host(tmp_path_factory.mktemp("x"), LocalValidatorProcess(STANDING)) as found:
         yield found
 
 
-def test_members_join_train_and_leave_as_the_run_is_permitted(running: Place) -> None:
+def test_members_join_train_and_leave_as_the_run_is_permitted(running: RehearsalHost) -> None:
     run = running.new_run("free", starts=False)
     running.own(run.owner, "join-authorization-delete", "--permissionless")
     paused = running.call("rehearse", "--run-id", "free", *ONE_EPOCH)
@@ -60,7 +60,7 @@ def test_members_join_train_and_leave_as_the_run_is_permitted(running: Place) ->
     assert running.is_clean()
 
 
-def test_a_run_that_its_owner_pauses_ends_the_rehearsal_before_its_goal(running: Place) -> None:
+def test_a_run_that_its_owner_pauses_ends_the_rehearsal_before_its_goal(running: RehearsalHost) -> None:
     run = running.new_run("paused")
     process = running.start_rehearsal("paused")
     run.pause()
@@ -73,7 +73,7 @@ def test_a_run_that_its_owner_pauses_ends_the_rehearsal_before_its_goal(running:
     assert running.is_clean()
 
 
-def test_too_few_members_are_announced_and_the_rehearsal_ends_by_itself(running: Place) -> None:
+def test_too_few_members_are_announced_and_the_rehearsal_ends_by_itself(running: RehearsalHost) -> None:
     running.new_run("few", init_min_clients=3)
     done = running.call("rehearse", "--run-id", "few", *ONE_EPOCH, "--output", "json")
     assert done.returncode == ExitCode.NEVER, done.stderr
@@ -87,7 +87,7 @@ def test_too_few_members_are_announced_and_the_rehearsal_ends_by_itself(running:
     assert running.is_clean()
 
 
-def test_a_signal_ends_all_that_the_rehearsal_started(running: Place, full: bool) -> None:
+def test_a_signal_ends_all_that_the_rehearsal_started(running: RehearsalHost, full: bool) -> None:
     cases = [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)]
     for stop, code in cases if full else cases[:1]:
         running.new_run(stop.name)
@@ -101,7 +101,7 @@ def test_a_signal_ends_all_that_the_rehearsal_started(running: Place, full: bool
 
 
 def test_a_validator_that_ends_ends_the_rehearsal(tmp_path: Path) -> None:
-    with place(tmp_path, LocalValidatorProcess(DOUBLE)) as found:
+    with rehearsal_host(tmp_path, LocalValidatorProcess(DOUBLE)) as found:
         found.new_run("x")
         process = found.start_rehearsal("x")
     output, errors = process.communicate(timeout=100)
@@ -111,14 +111,14 @@ def test_a_validator_that_ends_ends_the_rehearsal(tmp_path: Path) -> None:
     assert found.is_clean()
 
 
-def test_a_validator_whose_clock_stands_still_is_moved(standing: Place) -> None:
+def test_a_validator_whose_clock_stands_still_is_moved(standing: RehearsalHost) -> None:
     standing.new_run("still")
     data = standing.rehearsed("still", *ONE_EPOCH)
     assert (data["mode"], data["end"], data["epochs"], data["agreed"]) == ("turns", "epochs", 1, True)
     assert [one["claimed"]["base_units"] for one in data["member_list"]] == [5000, 5000]
 
 
-def test_a_run_in_any_state_with_members_that_do_not_respond_anymore(standing: Place, full: bool) -> None:
+def test_a_run_in_any_state_with_members_that_do_not_respond_anymore(standing: RehearsalHost, full: bool) -> None:
     for state in (RunState.ROUND_TRAIN, RunState.WARMUP, RunState.COOLDOWN) if full else (RunState.ROUND_TRAIN,):
         standing.new_run(state.name).play(lambda now, state=state: now.state == state, clients=3)  # type: ignore[misc]
         check_second_epoch(standing.rehearsed(state.name, *FAST, "--epochs", "2"))
@@ -133,14 +133,14 @@ def check_second_epoch(data: dict[str, Any]) -> None:
     assert [one["worker"] for one in data["member_list"]] == ["TERMINATED", "TERMINATED"]
 
 
-def test_a_finished_run_cannot_be_rehearsed(standing: Place) -> None:
+def test_a_finished_run_cannot_be_rehearsed(standing: RehearsalHost) -> None:
     standing.new_run("finished", total_steps=4).play(lambda now: now.state == RunState.FINISHED, clients=2)
     done = standing.call("rehearse", "--run-id", "finished", *ONE_EPOCH)
     assert done.returncode == ExitCode.REFUSED
     assert "Run 'finished' is Finished, so it cannot be joined anymore." in done.stderr
 
 
-def test_a_vault_that_holds_too_little_is_announced_and_pays_what_it_has(standing: Place) -> None:
+def test_a_vault_that_holds_too_little_is_announced_and_pays_what_it_has(standing: RehearsalHost) -> None:
     standing.new_run("poor", tokens=3)
     done = standing.call("rehearse", "--run-id", "poor", *ONE_EPOCH, "--output", "json")
     assert done.returncode == 0, done.stderr
@@ -155,7 +155,7 @@ def test_a_vault_that_holds_too_little_is_announced_and_pays_what_it_has(standin
     assert document["warnings"] == ["7 of the rewards were not claimed, because the vault holds 0 and needs 7."]
 
 
-def test_members_join_with_their_own_wallets_as_delegates_of_an_authorizer(standing: Place) -> None:
+def test_members_join_with_their_own_wallets_as_delegates_of_an_authorizer(standing: RehearsalHost) -> None:
     wallets, files = (
         [Wallet.generate(), Wallet.generate()],
         [standing.folder / "one.json", standing.folder / "two.json"],
@@ -194,12 +194,12 @@ def test_members_join_with_their_own_wallets_as_delegates_of_an_authorizer(stand
         ),
     ],
 )
-def test_options_that_do_not_fit(running: Place, options: tuple[str, ...], message: str) -> None:
+def test_options_that_do_not_fit(running: RehearsalHost, options: tuple[str, ...], message: str) -> None:
     done = running.call("rehearse", *options, rpc=False)
     assert (done.returncode, message in done.stderr) == (ExitCode.USAGE, True), done.stderr
 
 
-def test_one_wallet_for_two_members(standing: Place) -> None:
+def test_one_wallet_for_two_members(standing: RehearsalHost) -> None:
     standing.new_run("twice")
     Wallet.generate().write_keypair_file(standing.folder / "both.json")
     wallet = ("--member-wallet", str(standing.folder / "both.json"))
@@ -207,7 +207,7 @@ def test_one_wallet_for_two_members(standing: Place) -> None:
     assert (done.returncode, "are the same wallet" in done.stderr) == (ExitCode.USAGE, True), done.stderr
 
 
-def test_a_run_that_does_not_exist(running: Place) -> None:
+def test_a_run_that_does_not_exist(running: RehearsalHost) -> None:
     done = running.call("rehearse", "--run-id", "none", *ONE_EPOCH)
     assert done.returncode == ExitCode.NOT_FOUND
     assert "Run 'none' does not exist" in done.stderr

@@ -13,25 +13,25 @@ from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.timekeeping import ClockMode
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.solana.wallet import Wallet
-from tests.support.rehearsed_runs import ONE_EPOCH, Place, place
+from tests.support.rehearsed_runs import ONE_EPOCH, RehearsalHost, rehearsal_host
 
 DEVNET = "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG"
 OWN_SOL = 10_000_000
 
 
 @pytest.fixture(scope="module")
-def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalHost]:
     """A validator with a run, that presents itself as devnet. Its clock runs twice as fast."""
     clock = ClockMode("scale", 2)
     options = LocalnetOptions(
         genesis=Genesis(blockhash=Hash.from_string(DEVNET)), rpc_port=0, slot_seconds=0.1, clock_mode=clock
     )
-    with place(tmp_path_factory.mktemp("x"), LocalValidator(options)) as found:
+    with rehearsal_host(tmp_path_factory.mktemp("x"), LocalValidator(options)) as found:
         found.new_run("public")
         yield found
 
 
-def wallets(devnet: Place, *lamports: int) -> tuple[list[Wallet], list[str]]:
+def wallets(devnet: RehearsalHost, *lamports: int) -> tuple[list[Wallet], list[str]]:
     """New wallets with these balances, and the options that name them."""
     found, options = [], []
     for amount in lamports:
@@ -45,14 +45,14 @@ def wallets(devnet: Place, *lamports: int) -> tuple[list[Wallet], list[str]]:
     return found, options
 
 
-def test_a_public_cluster_is_refused_unless_told(devnet: Place) -> None:
+def test_a_public_cluster_is_refused_unless_told(devnet: RehearsalHost) -> None:
     done = devnet.call("rehearse", "--run-id", "public", *ONE_EPOCH)
     assert done.returncode == ExitCode.LOCALNET
     assert "every member pays fees in SOL" in done.stderr
     assert "--allow-public-cluster, with a funded --member-wallet for each member" in done.stderr
 
 
-def test_members_without_enough_sol_are_named_before_anything_is_sent(devnet: Place) -> None:
+def test_members_without_enough_sol_are_named_before_anything_is_sent(devnet: RehearsalHost) -> None:
     [rich, poor], options = wallets(devnet, OWN_SOL, 1_000_000)
     done = devnet.call("rehearse", "--run-id", "public", *ONE_EPOCH, "--allow-public-cluster", "--yes", *options)
     assert done.returncode == ExitCode.REFUSED, done.stderr
@@ -62,7 +62,7 @@ def test_members_without_enough_sol_are_named_before_anything_is_sent(devnet: Pl
     assert devnet.client.balance(rich.address) == OWN_SOL
 
 
-def test_the_costs_are_to_be_confirmed(devnet: Place) -> None:
+def test_the_costs_are_to_be_confirmed(devnet: RehearsalHost) -> None:
     _, options = wallets(devnet, OWN_SOL, OWN_SOL)
     done = devnet.call("rehearse", "--run-id", "public", *ONE_EPOCH, "--allow-public-cluster", *options)
     assert done.returncode == ExitCode.USAGE, done.stderr
@@ -71,7 +71,7 @@ def test_the_costs_are_to_be_confirmed(devnet: Place) -> None:
     assert not (devnet.folder / "s" / "workers").exists()
 
 
-def test_members_pay_for_themselves_and_no_more_than_announced(devnet: Place) -> None:
+def test_members_pay_for_themselves_and_no_more_than_announced(devnet: RehearsalHost) -> None:
     members, options = wallets(devnet, OWN_SOL, OWN_SOL)
     done = devnet.call(
         "rehearse", "--run-id", "public", *ONE_EPOCH, "--allow-public-cluster", "--yes", *options, "--output", "json"
@@ -86,7 +86,7 @@ def test_members_pay_for_themselves_and_no_more_than_announced(devnet: Place) ->
     assert devnet.is_clean()
 
 
-def test_the_url_of_the_endpoint_is_in_no_file_that_remains(devnet: Place) -> None:
+def test_the_url_of_the_endpoint_is_in_no_file_that_remains(devnet: RehearsalHost) -> None:
     """It may contain a key."""
     port = devnet.rpc.rpartition(":")[2]
     kept = [path for path in (devnet.folder / "s").rglob("*") if path.is_file()]

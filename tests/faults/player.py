@@ -17,7 +17,7 @@ from tests.support.treasury_driver import TreasuryDriver
 
 
 class Player(TreasuryDriver):
-    """Plays a run at random. Actions that the program refuses are part of the play."""
+    """Drives a run at random, also with actions that the program refuses."""
 
     def __init__(
         self, bank: Bank, run_id: str, owner: Wallet, members: Sequence[Wallet], chance: random.Random

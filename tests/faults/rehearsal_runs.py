@@ -129,7 +129,7 @@ class ForkedValidator(LocalValidatorProcess):
 
 
 class Rehearsals:
-    """Plays rehearsals whose processes are all forked: the daemon, the validator and the workers."""
+    """Carries out rehearsals whose processes are all forked: the daemon, the validator and the workers."""
 
     def __init__(self, forker: Forker, folder: Path) -> None:
         self.folder = folder
@@ -139,7 +139,7 @@ class Rehearsals:
         self.workers_folder = WorkersFolder.of_state(self.state)
         self.pid = forker.start_daemon(self.state, gpus=2)
 
-    def play(self, plan: Plan, monkeypatch_setattr: Callable[[object, str, object], None]) -> Rehearsed:
+    def rehearse(self, plan: Plan, monkeypatch_setattr: Callable[[object, str, object], None]) -> Rehearsed:
         """Rehearse a plan."""
         caught: list[Evidence] = []
         files: list[Files] = []

@@ -130,8 +130,8 @@ class Supervised:
         self.pid = self._forker.start_daemon(self._state, gpus=GPUS)
         self.restarts += 1
 
-    def play(self, schedule: Schedule) -> list[str]:
-        """Play a schedule until all of its runs have ended. Returns their ids."""
+    def carry_out(self, schedule: Schedule) -> list[str]:
+        """Carry out a schedule until all of its runs have ended. Returns their ids."""
         run_ids: list[str] = []
         kills = list(schedule.kills)
         kill_at = time.monotonic() + kills.pop(0) if kills else float("inf")
@@ -188,7 +188,7 @@ class Supervised:
 
 
 def judge(supervised: Supervised, schedule: Schedule, run_ids: list[str], ended: dict[str, list[int]]) -> Iterator[str]:
-    """What is wrong after a schedule was played. ``ended`` is how the processes of each launch really ended."""
+    """What is wrong after a schedule was carried out. ``ended`` is how the processes of each launch really ended."""
     registry = Registry(supervised.folder.registry)
     ingest = Ingest(supervised.folder.telemetry.parent)
     try:

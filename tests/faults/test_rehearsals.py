@@ -22,13 +22,13 @@ from tests.support.forking import Forker
 
 from .rehearsal_judge import judge, outcomes
 from .rehearsal_runs import IMPORTED, Plan, Rehearsals, Rehearsed, drawn_plan
-from .rehearsed import play_and_judge
+from .rehearsed import rehearse_and_judge
 from .sabotage import SABOTAGES, VARIABLE
 from .supervised import processes_of
 
 CHUNKS = 3
 SCHEDULES = 1
-"""Per chunk; MANY with ``--full``, which makes 300. ``python -m tests.faults.rehearsed --count 300`` plays as many."""
+"""Per chunk; MANY with ``--full``, which makes 300. ``python -m tests.faults.rehearsed --count 300`` makes as many."""
 MANY = 100
 PLAN = Plan(
     5,
@@ -77,7 +77,7 @@ def test_registry_chain_and_report_agree(
             plan = drawn_plan(seed)
             kinds |= {fault.kind for fault in plan.faults}
             with monkeypatch.context() as patching:
-                faults, _ = play_and_judge(rehearsals, forker, plan, patching.setattr)
+                faults, _ = rehearse_and_judge(rehearsals, forker, plan, patching.setattr)
             if faults:
                 text = "\n  ".join([f"{seed}: {plan}", *(fault.text for fault in plan.faults), *faults])
                 wrong.append(text)
@@ -89,7 +89,7 @@ def test_two_members_that_lie_alike_win_against_the_third_and_the_report_says_so
     forker: Forker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(forker, tmp_path) as rehearsals:
-        found = rehearsals.play(LYING_ALIKE, monkeypatch.setattr)
+        found = rehearsals.rehearse(LYING_ALIKE, monkeypatch.setattr)
     assert [*judge(LYING_ALIKE, found)] == []
     assert outcomes(LYING_ALIKE, found)["honest members outvoted"] > 0
     lies = {lie.member: lie for lie in found.data.lies}
@@ -104,7 +104,7 @@ def test_two_members_that_lie_alike_win_against_the_third_and_the_report_says_so
 def found(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
     """A rehearsal in which nothing is wrong."""
     with pytest.MonkeyPatch.context() as patching, opened(forker, tmp_path_factory.mktemp("right")) as rehearsals:
-        found = rehearsals.play(PLAN, patching.setattr)
+        found = rehearsals.rehearse(PLAN, patching.setattr)
     assert [*judge(PLAN, found)] == []
     counts = outcomes(PLAN, found)
     assert min(counts["refuted by an honest majority"], counts["malformed"]) > 0
@@ -213,7 +213,7 @@ def test_the_judge_notices_an_error_of_the_product(
         forker = Forker(own, *IMPORTED, "tests.faults.sabotage")
         try:
             with monkeypatch.context() as patching, opened(forker, folder) as rehearsals:
-                faults, _ = play_and_judge(rehearsals, forker, PLAN, patching.setattr)
+                faults, _ = rehearse_and_judge(rehearsals, forker, PLAN, patching.setattr)
         finally:
             forker.close()
         assert NOTICED[name] in "\n".join(faults), name

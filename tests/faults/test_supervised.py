@@ -33,18 +33,18 @@ def test_a_daemon_that_is_killed_loses_nothing(
     while left > 0:
         seed = f"{random_seed}:supervised:{chunk}:{number}"
         kills = min(number % 4, left)
-        wrong += play(forker, tmp_path / str(number), seed, kills)
+        wrong += supervise(forker, tmp_path / str(number), seed, kills)
         left -= kills
         number += 1
     assert not wrong, f"{len(wrong)} problems:\n" + "\n".join(wrong[:10])
 
 
-def play(forker: Forker, state: Path, seed: str, kills: int) -> list[str]:
-    """Play the schedule of a seed. Returns what is wrong."""
+def supervise(forker: Forker, state: Path, seed: str, kills: int) -> list[str]:
+    """Carry out the schedule of a seed. Returns what is wrong."""
     schedule = drawn_schedule(seed, kills=kills)
     supervised = Supervised(forker, state, seed)
     try:
-        run_ids = supervised.play(schedule)
+        run_ids = supervised.carry_out(schedule)
     finally:
         forker.kill_daemon(supervised.pid)
     faults = [*judge(supervised, schedule, run_ids, launches_in(forker.ended))]

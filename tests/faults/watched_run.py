@@ -1,4 +1,4 @@
-"""A run that is played at random while a stream follows it through a faulty connection, all in virtual time.
+"""A run that is driven at random while a stream follows it through a faulty connection, all in virtual time.
 
 The validator, its PubSub and the programs are the real ones. Whenever the stream waits or sends a request, time passes,
 in which the owner and the members act and faults begin and end. Everything follows from one seed.
@@ -38,7 +38,7 @@ RUN_ID = "watched"
 START = 1_800_000_000
 LABEL = "faulty"
 SECONDS = 240.0
-"""The virtual time in which the run is played and faults occur."""
+"""The virtual time in which the run is driven and faults occur."""
 
 _READS = ("getMultipleAccounts", "getSignaturesForAddress", "getTransaction")
 _START = 5.0

@@ -36,7 +36,7 @@ FAST = ("--trainer", "fake", "--train-seconds", "1", "--warmup-seconds", "0", "-
 ONE_EPOCH = (*FAST, "--epochs", "1")
 
 
-class Place:
+class RehearsalHost:
     """A local validator, and the command line of another process, with ``folder`` as its home."""
 
     def __init__(self, folder: Path, rpc_url: str, client: RpcClient) -> None:
@@ -119,7 +119,7 @@ def _edited(values: Mapping[str, object]) -> str:
 
 
 @contextmanager
-def place(folder: Path, validator: LocalValidator | LocalValidatorProcess) -> Iterator[Place]:
-    """The place of a validator that is started for it."""
+def rehearsal_host(folder: Path, validator: LocalValidator | LocalValidatorProcess) -> Iterator[RehearsalHost]:
+    """The host of a validator that is started for it."""
     with validator, closing(validator.open_transport()) as transport:
-        yield Place(folder, validator.rpc_url, RpcClient(transport, SystemClock()))
+        yield RehearsalHost(folder, validator.rpc_url, RpcClient(transport, SystemClock()))

@@ -400,3 +400,13 @@ def test_grpc_that_is_not_installed_is_one_clear_error(tmp_path: Path) -> None:
     error = json.loads(done.stdout)["error"]
     assert error["code"] == "workers_error"
     assert error["hint"] == install_hint("rehearse")
+
+
+def test_a_daemon_without_grpc_names_the_packages(tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys; sys.modules['grpc'] = None\n"
+        "runpy.run_module('psyche_cli.workers.daemon', run_name='__main__', alter_sys=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert "grpcio" in json.loads(done.stdout)["message"], done.stderr
+    assert (done.returncode, done.stderr) == (16, "")

@@ -152,7 +152,9 @@ def number_of_members(members: int | None, wallets: Collection[Path], *, may_be_
             f"--members {members} does not fit the number of --member-wallet, which is {len(wallets)}.",
             hint="Omit --members: there are as many members as wallets.",
         )
-    return members or len(wallets) or DEFAULT_MEMBERS
+    if members is not None:
+        return members
+    return len(wallets) if wallets else DEFAULT_MEMBERS
 
 
 def load_faults(environment: Environment, path: Path, *, members: int, seed: int) -> tuple[Fault, ...]:

@@ -181,7 +181,7 @@ def lie_lines(data: RehearsalData) -> Iterator[str]:
     """The members that lied, and what that cost, each in a sentence."""
     for one in data.lies:
         name = f"member {one.member}"
-        if one.rounds:
+        if one.rounds > 0:
             found = "was not found"
             if one.steps:
                 times = "once" if len(one.steps) == 1 else f"{len(one.steps)} times"
@@ -207,4 +207,4 @@ def _cost(one: Lie) -> str:
     )
     spoiled = f"Without checks, the weights of {one.spoiled_steps:,} steps would contain false results."
     costs = dict.fromkeys(_COSTS[how] for how in one.how)
-    return " ".join([paid, *([spoiled] if one.spoiled_steps else []), *costs])
+    return " ".join([paid, *([spoiled] if one.spoiled_steps > 0 else []), *costs])

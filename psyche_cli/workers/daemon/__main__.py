@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 from psyche_cli.errors import DaemonRunning, PsycheError, WorkersNotEnded
+from psyche_cli.workers.daemon.daemon_log import DaemonLog
 from psyche_cli.workers.service import contract
+from psyche_cli.workers.storage.layout import WorkersFolder
 
 
 def _main(arguments: list[str]) -> int:
@@ -22,14 +24,12 @@ def _main(arguments: list[str]) -> int:
     parser.add_argument("--listen", default="")
     parser.add_argument("--gpus", default="")
     given = parser.parse_args(arguments)
+    folder = WorkersFolder.of_state(given.state_folder)
     try:
         contract.require_grpc()
-        from psyche_cli.workers.daemon.daemon_log import DaemonLog
         from psyche_cli.workers.daemon.serve import IDLE_SECONDS, DaemonOptions, serve
         from psyche_cli.workers.registry.submission import parse_gpus
-        from psyche_cli.workers.storage.layout import WorkersFolder
 
-        folder = WorkersFolder.of_state(given.state_folder)
         idle = IDLE_SECONDS if given.idle_seconds is None else given.idle_seconds
         gpus = parse_gpus(given.gpus) if given.gpus else None
         outcome = serve(DaemonOptions(folder, given.listen, gpus, given.on_demand, idle), lambda _: None)
