@@ -91,6 +91,12 @@ class Listing:
         with self._file.reading() as connection:
             return dict(connection.execute("SELECT address, role FROM addresses ORDER BY id"))
 
+    def newest(self, address: str) -> Bound | None:
+        """The newest finalized transaction of an address that is listed, if any."""
+        with self._file.reading() as connection:
+            query = "SELECT newest_signature, newest_slot FROM addresses WHERE address = ?"
+            return _bound(connection.execute(query, (address,)).fetchone() or (None,))
+
     # --- walks ------------------------------------------------------------------------------------------------------
 
     def begin_walks(self, *, only_new: bool = False) -> list[Walk]:

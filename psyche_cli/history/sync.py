@@ -7,29 +7,27 @@ what it has found, so that a sync that is interrupted continues where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from solders.pubkey import Pubkey
 
 from psyche_cli.environment import Clock, Waits
-from psyche_cli.errors import Json, RpcError
-from psyche_cli.history.contents import Contents, Wanted
+from psyche_cli.errors import HistoryError, Json
+from psyche_cli.history.contents import Contents
 from psyche_cli.history.discovery import (
     COORDINATOR_ACCOUNT,
     INSTANCE,
     TREASURER_RUN,
     VAULT,
-    Discovery,
     Milestone,
-    discover,
 )
+from psyche_cli.history.fetching import Fetching
 from psyche_cli.history.file import HistoryFile
 from psyche_cli.history.listing import Bound, Listing, OpenGap, Walk
 from psyche_cli.history.order import Order
 from psyche_cli.history.pool import Answer, Asked, Pool
 from psyche_cli.history.records import RawTransaction
-from psyche_cli.history.rows import read_raw_transaction
 from psyche_cli.history.store import History, Totals
 from psyche_cli.protocol.accounts.small_accounts import decode_instance, decode_treasurer_run
 from psyche_cli.protocol.addresses import associated_token_address, instance_address
@@ -45,26 +43,9 @@ from psyche_cli.solana.rpc.answers import (
     slot_and_value,
 )
 from psyche_cli.solana.rpc.client import SIGNATURES_PER_CALL, RpcClient
-from psyche_cli.solana.rpc.codes import (
-    BLOCK_CLEANED_UP,
-    BLOCK_NOT_AVAILABLE,
-    LONG_TERM_STORAGE_SLOT_SKIPPED,
-    SLOT_SKIPPED,
-    UNSUPPORTED_TRANSACTION_VERSION,
-)
 from psyche_cli.solana.rpc.jsonrpc import bad_response
 from psyche_cli.solana.rpc.types import SignatureStatus
 
-_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
-"""Seconds to wait before a transaction is requested again that the endpoint has listed but did not return."""
-
-_ABSENT_CODES: Final = {
-    BLOCK_CLEANED_UP: "the endpoint has deleted its block",
-    BLOCK_NOT_AVAILABLE: "the endpoint does not have its block",
-    SLOT_SKIPPED: "the endpoint does not have its block",
-    LONG_TERM_STORAGE_SLOT_SKIPPED: "the endpoint does not have its block",
-    UNSUPPORTED_TRANSACTION_VERSION: "its version is not supported",
-}
 _STATUSES: Final = 256
 """The most signatures in a request for statuses."""
 _FIRST_BLOCK: Final = Asked("getFirstAvailableBlock", [])
@@ -141,19 +122,21 @@ class _Sync:
         self._programs = programs
         self._clock = clock
         self._waits = waits
+        self._fetching = Fetching(self._contents, pool, self._commitment, str(instance), programs, clock, waits)
         self._slot = self._finalized = self._first = 0
         self._now: Milestone | None = None
-        self._fetched = self._dropped = 0
+        self._dropped = 0
 
     def run(self) -> Synced:
         before = self._history.totals().transactions
         with self._waits.showing(f"Reading transactions from {self._label}") as self._wait:
+            self._fetching.wait = self._wait
             self._look()
             self._fill_gaps()
             walks = self._listing.begin_walks()
             while walks:
                 self._walk(walks)
-                self._fetch()
+                self._fetching.fetch(self._first)
                 walks = self._listing.begin_walks(only_new=True)
             self._settle()
             self._put_in_order()
@@ -164,7 +147,7 @@ class _Sync:
         return Synced(
             slot=self._slot,
             listed=totals.transactions - before + self._dropped,
-            fetched=self._fetched,
+            fetched=self._fetching.fetched,
             dropped=self._dropped,
             requests=self._pool.requests,
             totals=totals,
@@ -174,13 +157,17 @@ class _Sync:
 
     def _look(self) -> None:
         """Read where the ledger begins and ends, and the addresses that the run has now."""
-        slot, finalized, first, account = self._pool.answers(
+        newest = self._listing.newest(str(self._instance))
+        slot, finalized, first, account, *statuses = self._pool.answers(
             Asked("getSlot", [{"commitment": self._commitment}]),
             Asked("getSlot", [{"commitment": "finalized"}]),
             _FIRST_BLOCK,
             self._account(self._instance),
+            *([] if newest is None else [_statuses_of([newest.signature])]),
         )
         self._slot, self._finalized, self._first = (self._read(one, as_u64) for one in (slot, finalized, first))
+        for answer in statuses:
+            self._check_ledger(newest, answer)
         addresses = {str(self._instance): INSTANCE}
         raw = self._read(account, lambda result: taken(read_accounts([self._instance], result)[0]))
         if raw is not None:
@@ -194,6 +181,19 @@ class _Sync:
             if str(run.coordinator_account) not in self._listing.addresses():
                 addresses |= {str(run.coordinator_account): COORDINATOR_ACCOUNT, **self._treasurer(run.main_authority)}
         self._listing.add_addresses(addresses)
+
+    def _check_ledger(self, newest: Bound | None, answer: Answer) -> None:
+        """Raise HistoryError if the endpoint does not know a finalized transaction that it should have."""
+        is_covered = newest is not None and self._first <= newest.slot <= self._finalized
+        if newest is None or not is_covered or self._read(answer, _read_statuses)[0] is not None:
+            return
+        path = self._history.file.path
+        raise HistoryError(
+            f"{self._label} does not know {newest.signature}, a finalized transaction of the history {path} in slot "
+            f"{newest.slot:,}, although its ledger begins earlier.",
+            hint="A local validator may have been reset. If so, move the file away; the history is then read again.",
+            path=str(path),
+        )
 
     def _treasurer(self, authority: Pubkey) -> dict[str, str]:
         """The addresses of the treasurer whose Run account is the main authority; none without one."""
@@ -250,16 +250,11 @@ class _Sync:
         return unknown
 
     def _statuses(self, signatures: Sequence[str]) -> list[SignatureStatus | None]:
-        options: Json = {"searchTransactionHistory": True}
-        [answer] = self._pool.answers(Asked("getSignatureStatuses", [list(signatures), options]))
-
-        def read(result: Json) -> list[SignatureStatus | None]:
-            found = [read_signature_status(one) for one in as_list(slot_and_value(result)[1])]
-            if len(found) != len(signatures):
-                raise ValueError("it has another number of statuses")
-            return found
-
-        return self._read(answer, read)
+        [answer] = self._pool.answers(_statuses_of(signatures))
+        found = self._read(answer, _read_statuses)
+        if len(found) != len(signatures):
+            raise bad_response("getSignatureStatuses", self._label, "it has another number of statuses")
+        return found
 
     def _fill_gaps(self) -> None:
         """Fill the gaps that earlier endpoints have left."""
@@ -279,51 +274,6 @@ class _Sync:
                 transaction = self._history.transaction(gap.before.signature)
                 if transaction is not None and _creates(transaction, gap.address):
                     self._listing.close_gap(gap)
-
-    # --- content ----------------------------------------------------------------------------------------------------
-
-    def _fetch(self) -> None:
-        """Read the content of all transactions that are listed."""
-        self._pool.ask(self._contents_to_ask(absent=True), self._take_contents)
-        for pause in (0.0, *_PAUSES):
-            if pause > 0:
-                if not self._contents.wanted():
-                    return
-                self._waits.sleep(self._clock, pause)
-            self._pool.ask(self._contents_to_ask(), self._take_contents)
-        self._contents.set_rest_absent("the endpoint lists it, but does not return it")
-
-    def _contents_to_ask(self, *, absent: bool = False) -> Iterator[Asked]:
-        options: Json = {"commitment": self._commitment, "encoding": "base64", "maxSupportedTransactionVersion": 0}
-        after = (self._first - 1 if absent else -1, 0)
-        while portion := self._contents.wanted(after, absent=absent):
-            for one in portion:
-                yield Asked("getTransaction", [one.signature, options], one)
-            after = (portion[-1].slot, portion[-1].transaction_id)
-
-    def _take_contents(self, answers: list[Answer]) -> None:
-        found, absent = list[tuple[Wanted, RawTransaction, Discovery]](), dict[int, str]()
-        for answer in answers:
-            wanted: Wanted = answer.what
-            if answer.error is not None:
-                absent[wanted.transaction_id] = _absence(answer.error)
-                continue
-            try:
-                transaction = read_raw_transaction(answer.result, wanted.signature, wanted.commitment)
-                discovery = None if transaction is None else discover(transaction, str(self._instance), self._programs)
-            except ValueError as error:
-                absent[wanted.transaction_id] = f"the endpoint returns it in an invalid form: {error}"
-                continue
-            if transaction is not None and discovery is not None:
-                found.append((wanted, transaction, discovery))
-            elif wanted.slot < self._first:
-                absent[wanted.transaction_id] = f"the ledger of the endpoint begins at slot {self._first:,}"
-        if absent:
-            self._contents.set_absent(absent)
-        if found:
-            self._contents.add_content(found)
-            self._fetched += len(found)
-            self._wait.now(f"{self._fetched:,} transactions read")
 
     # --- commitment and order ---------------------------------------------------------------------------------------
 
@@ -373,8 +323,13 @@ class _Sync:
             raise bad_response("a request", self._label, str(error)) from error
 
 
-def _absence(error: RpcError) -> str:
-    return _ABSENT_CODES.get(error.rpc_code, f"the endpoint rejects the request with error {error.rpc_code}")
+def _statuses_of(signatures: Sequence[str]) -> Asked:
+    options: Json = {"searchTransactionHistory": True}
+    return Asked("getSignatureStatuses", [list(signatures), options])
+
+
+def _read_statuses(result: Json) -> list[SignatureStatus | None]:
+    return [read_signature_status(one) for one in as_list(slot_and_value(result)[1])] or [None]
 
 
 def _creates(transaction: RawTransaction, address: str) -> bool:

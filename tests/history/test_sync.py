@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from solders.pubkey import Pubkey
 
+from psyche_cli.errors import HistoryError
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
 from psyche_cli.protocol.programs import PUBLISHED
 from tests.history.conftest import Reader, Reading
@@ -85,7 +87,11 @@ def test_later_only_what_is_new_is_requested(reading: Reading) -> None:
     again = reader.sync(nothing)
     assert (again.listed, again.fetched, again.requests, nothing.exchanges) == (0, 0, 2, 2)
     assert nothing.methods == Counter(
-        getSlot=2, getFirstAvailableBlock=1, getMultipleAccounts=1, getSignaturesForAddress=3
+        getSlot=2,
+        getFirstAvailableBlock=1,
+        getMultipleAccounts=1,
+        getSignatureStatuses=1,
+        getSignaturesForAddress=3,
     )
     story.fail_to_tick()
     story.fail_to_tick()
@@ -182,3 +188,17 @@ def test_an_order_that_is_guessed_is_corrected_later(reading: Reading) -> None:
 def ordered_by(reader: Reader) -> set[str]:
     with reader.file.reading() as connection:
         return {found for (found,) in connection.execute("SELECT DISTINCT ordered_by FROM transactions")}
+
+
+def test_a_validator_that_was_reset(reading: Reading) -> None:
+    story = StillStory()
+    story.begin()
+    reader = reading(story)
+    reader.sync(story.transport())
+    before = reader.signatures
+    story.rpc.request("localnet_reset")
+    with pytest.raises(HistoryError, match="although its ledger begins earlier") as caught:
+        reader.sync(story.transport())
+    assert any(one in caught.value.message for one in before)
+    assert "move the file away" in caught.value.hint
+    assert reader.signatures == before
