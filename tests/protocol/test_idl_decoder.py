@@ -96,6 +96,12 @@ def test_nothing_is_lost_if_the_data_is_decoded_exactly() -> None:
         assert found["name"] == text
 
 
+def test_an_array_that_ends_too_early() -> None:
+    data = bytes.fromhex(CASES["witness"][2])[: 8 + 17 + 12]
+    with pytest.raises(ValueError, match=r"participant_bloom.keys\[1\]: unexpected end of data"):
+        idl_instruction("coordinator", data)
+
+
 def test_unknown_instructions() -> None:
     for data in (b"", b"\1\2", bytes(8), bytes(20)):
         with pytest.raises(ValueError, match="does not have this instruction"):

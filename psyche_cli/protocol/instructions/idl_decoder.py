@@ -30,6 +30,8 @@ _INTEGERS = {"u8": (1, False), "u16": (2, False), "u32": (4, False), "u64": (8, 
     "i32": (4, True),
     "i64": (8, True),
 }
+_ARRAYS = {"u64": "Q", "i32": "i"}
+"""The elements of long arrays, which are read at once."""
 _FLOATS = {"f32": "<f", "f64": "<d"}
 
 
@@ -114,6 +116,9 @@ class _Values:
             element, length = inner
             if element == "u8":
                 return self._leaf(path, lambda: self._reader.take(length))
+            form = _ARRAYS.get(element) if isinstance(element, str) else None
+            if form is not None and self._reader.left >= length * struct.calcsize(f"<{form}"):
+                return [*struct.unpack(f"<{length}{form}", self._reader.take(length * struct.calcsize(f"<{form}")))]
             return [self.read(element, f"{path}[{i}]") for i in range(length)]
         return self._defined(inner, path)
 
