@@ -18,7 +18,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.history.clocks import SlotRecord, SlotTime, candidates, first_time
 from psyche_cli.history.execution import Decoded, Executed, RunAddresses, decoded, execute
 from psyche_cli.history.moments import Moment
-from psyche_cli.history.records import RawTransaction
+from psyche_cli.history.records import Place, RawTransaction
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.to_account import AccountImage, account_of
@@ -63,9 +63,10 @@ class Replay:
     """Executes the transactions of one run in order.
 
     ``start`` is the run before the first one: by default, it does not exist. ``base`` is the data of the coordinator
-    account then, and ``layout`` its layout, v1 or v1-reprc. ``count`` is the number of transactions so far, and ``now``
-    the run after them. ``times`` has the slots whose time is not the recorded one. If a search changes the time of an
-    earlier slot, ``revised`` is the number of the first transaction whose states it changed, from 0; else None.
+    account then, and ``layout`` its layout, v1 or v1-reprc. ``count`` is the number of transactions so far, ``place``
+    that of the last one, ``clock`` its slot and time, and ``now`` the run after it. ``times`` has the slots whose time
+    is not the recorded one. If a search changes the time of an earlier slot, ``revised`` is the number of the first
+    transaction whose states it changed, from 0; else None.
     """
 
     def __init__(
@@ -75,20 +76,22 @@ class Replay:
         *,
         base: bytes | None = None,
         layout: str = WRITTEN,
+        count: int = 0,
         programs: ProgramIds = PUBLISHED,
     ) -> None:
         self.addresses = addresses
         self.now = start or Moment()
-        self.count = 0
+        self.count = count
+        self.place: Place | None = None
+        self.clock: tuple[int, int] | None = None
         self.problems: list[Problem] = []
         self.times: dict[int, SlotTime] = {}
         self.revised: int | None = None
         self._programs = programs
         self._layout = layout
         self._recent: deque[_Taken] = deque(maxlen=_RECENT)
-        self._snapshots: dict[int, Moment] = {0: self.now}
+        self._snapshots: dict[int, Moment] = {count: self.now}
         self._stride = 1
-        self._clock: tuple[int, int] | None = None
         state = self.now.state
         self._image = None if base is None or state is None else AccountImage(state, base, layout)
 
@@ -100,7 +103,8 @@ class Replay:
         self._recent.append(_Taken(one, before, executed))
         self.now = executed.after
         self.count += 1
-        self._clock = (transaction.slot, self.time_of(transaction).unix)
+        self.place = transaction.place
+        self.clock = (transaction.slot, self.time_of(transaction).unix)
         if executed.problems and not self.problems and not self._search(lambda found: not found.problems):
             self._give_up()
         elif len(self.problems) < _MOST_PROBLEMS:
@@ -174,7 +178,7 @@ class Replay:
 
     def _time(self, transaction: RawTransaction) -> SlotTime:
         if transaction.slot not in self.times:
-            found = first_time(SlotRecord(transaction.slot, transaction.block_time), self._clock)
+            found = first_time(SlotRecord(transaction.slot, transaction.block_time), self.clock)
             if found.source == "recorded":
                 return found
             self.times[transaction.slot] = found

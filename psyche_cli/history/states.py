@@ -1,0 +1,78 @@
+"""The states of a run in its history: what it was after any transaction, and each event with its effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from psyche_cli.history.events import DECODER, decode
+from psyche_cli.history.execution import RunAddresses, Step
+from psyche_cli.history.kept_replay import continued, keep
+from psyche_cli.history.moments import Moment
+from psyche_cli.history.records import Event, Incarnation, Place, RawTransaction
+from psyche_cli.history.replay import Replay
+from psyche_cli.history.store import BEGINNING, History
+from psyche_cli.protocol.programs import ProgramIds
+
+_KEPT_EVERY: Final = 500
+"""Transactions between two replays that are kept in the file."""
+
+
+class Happened(NamedTuple):
+    """An event with the run before and after it, and in what the ledger and the model disagree about it."""
+
+    transaction: RawTransaction
+    event: Event
+    before: Moment
+    after: Moment
+    problems: tuple[str, ...]
+
+
+class RunStates:
+    """The states of one incarnation of a run.
+
+    They begin with its creation. If that is in a gap, nothing is known of them, and the replay reports a problem at the
+    first transaction. Now and then, the replay is kept in the file, so that later states are found quickly. Methods
+    raise the errors of the history.
+    """
+
+    def __init__(self, history: History, incarnation: Incarnation, programs: ProgramIds) -> None:
+        self._history = history
+        self._programs = programs
+        self._created, self._closed = incarnation.created_slot, incarnation.closed_slot
+        self.addresses = RunAddresses(incarnation.coordinator_account, incarnation.treasurer_run, incarnation.vault)
+
+    def at(self, place: Place) -> Replay:
+        """The replay after the transaction at a place, or after the last one before it."""
+        replay = self._latest(place)
+        for _ in self._replayed(replay, place):
+            pass
+        return replay
+
+    def happened(self, after: Place = BEGINNING, until: Place | None = None) -> Iterator[Happened]:
+        """The events after a place, and up to and including another one, in the order of execution."""
+        for transaction, steps in self._replayed(self.at(after), until):
+            for event, step in zip(decode(transaction, self._programs), steps, strict=True):
+                yield Happened(transaction, event, step.before, step.after, step.problems)
+
+    def _latest(self, place: Place) -> Replay:
+        """The latest replay that was kept up to a place; a new one if there is none."""
+        kept = self._history.image(self.addresses.account, place, DECODER)
+        if kept is not None and kept[1] is not None:
+            with suppress(ValueError):
+                return continued(kept[1], self.addresses, self._programs)
+        return Replay(self.addresses, programs=self._programs)
+
+    def _replayed(self, replay: Replay, until: Place | None) -> Iterator[tuple[RawTransaction, Sequence[Step]]]:
+        """Continue a replay."""
+        first = BEGINNING if self._created is None else Place(self._created, -1)
+        start = first if replay.place is None else replay.place
+        if self._closed is not None:
+            last = Place(self._closed + 1, -1)
+            until = last if until is None else min(until, last)
+        for transaction in self._history.transactions(after=start, until=until):
+            executed = replay.add(transaction)
+            if replay.count % _KEPT_EVERY == 0:
+                self._history.write_image(self.addresses.account, transaction.place, keep(replay), DECODER)
+            yield transaction, executed.steps
