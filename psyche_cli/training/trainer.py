@@ -138,18 +138,25 @@ def open_trainer(kind: str, model: Mapping[str, Any], text: bytes, seed: int) ->
     """
     if kind not in KINDS:
         raise UsageError(f"The trainer {kind} does not exist.", hint=f"Use {' or '.join(KINDS)}.", name=kind)
+    check_installed(kind)
     # The matrices are too small for several threads, which would compete with the other members of a rehearsal. Has an
     # effect only if numpy was not imported before.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        if kind == "torch":
-            from psyche_cli.training import torch_trainer as module
-        else:
-            from psyche_cli.training import numpy_trainer as module  # type: ignore[no-redef]
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The trainer {kind} needs the package {error.name}, which is not installed.",
-            hint=install_hint(_EXTRAS[kind]),
-            name=error.name,
-        ) from error
+    if kind == "torch":
+        from psyche_cli.training import torch_trainer as module
+    else:
+        from psyche_cli.training import numpy_trainer as module  # type: ignore[no-redef]
     return module.open_trainer(model, text, seed)
+
+
+def check_installed(kind: str) -> None:
+    """Raise UsageError if a package of the trainer is not installed. The packages are not imported."""
+    from importlib.util import find_spec
+
+    for package in dict.fromkeys(("numpy", kind)):
+        if find_spec(package) is None:
+            raise UsageError(
+                f"The trainer {kind} needs the package {package}, which is not installed.",
+                hint=install_hint(_EXTRAS[kind]),
+                name=package,
+            )

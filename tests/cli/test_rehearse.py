@@ -118,6 +118,7 @@ def test_nothing_is_left(rehearsed: tuple[Path, dict[str, Any]]) -> None:
         (("--epochs", "1", "--steps", "3"), ExitCode.USAGE, "--epochs and --steps exclude each other"),
         (("--train-seconds", "11"), ExitCode.USAGE, "--train-seconds 11 exceeds max_round_train_time"),
         (("--engine", "ray"), ExitCode.USAGE, "--engine ray and --ray-address belong together"),
+        (("--engine", "ray", "--ray-address", "here"), ExitCode.USAGE, "--ray-address here is not HOST:PORT"),
         (("--faults", "/nonexistent"), ExitCode.USAGE, "Cannot read /nonexistent"),
         (("--data", "/nonexistent"), ExitCode.USAGE, "Cannot read /nonexistent"),
         (("--data", "configs/minimal.toml"), ExitCode.USAGE, "training needs at least 4,096"),
@@ -129,6 +130,23 @@ def test_nothing_is_left(rehearsed: tuple[Path, dict[str, Any]]) -> None:
 def test_refusals_start_nothing(tmp_path: Path, options: tuple[str, ...], code: ExitCode, message: str) -> None:
     done = run(tmp_path, "--config", "configs/minimal.toml", *options)
     assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("package", ["numpy", "torch"])
+def test_a_trainer_that_is_not_installed_starts_nothing(tmp_path: Path, package: str) -> None:
+    program = f"import sys; sys.modules[{package!r}] = None; from psyche_cli.__main__ import run; run()"
+    options = ("--config", "configs/minimal.toml", "--trainer", package)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "rehearse", *options],
+        capture_output=True,
+        text=True,
+        env=environment_in(tmp_path),
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == ExitCode.USAGE
+    assert f"needs the package {package}, which is not installed.\nHint: Run: pip install" in done.stderr
     assert not (tmp_path / "s").exists()
 
 

@@ -10,7 +10,7 @@ from psyche_cli.operations.rehearsal.evidence import Evidence
 from psyche_cli.operations.rehearsal.payloads import AdviceData
 from psyche_cli.operations.rehearsal.report import Findings
 from psyche_cli.operations.rehearsal.request import Request
-from psyche_cli.operations.status.diagnosis.finding import Severity
+from psyche_cli.operations.status.diagnosis.finding import Severity, counted
 from psyche_cli.operations.status.diagnosis.findings import findings_of
 from psyche_cli.operations.status.diagnosis.subject import Subject
 from psyche_cli.protocol.run_states import RunState
@@ -46,17 +46,22 @@ def _on_rounds(request: Request, findings: Findings) -> Iterator[AdviceData]:
             "absent delays the others less until it is dropped.",
         )
     dropped = Counter(number for one in rounds for number in one.dropped)
-    for number, times in sorted(dropped.items()):
-        many = "once" if times == 1 else f"{times} times"
+    for times in sorted(set(dropped.values())):
+        members = [str(number) for number, count in sorted(dropped.items()) if count == times]
+        subject, earned = ("Member", "it earned") if len(members) == 1 else ("Members", "they earned")
+        verb = "was" if len(members) == 1 else "were"
+        many, epochs = ("once", "that epoch") if times == 1 else (f"{times} times", "those epochs")
         yield AdviceData(
             None,
-            f"Member {number} was dropped {many}, so that it earned nothing in that epoch. Members join again when the "
-            "next epoch begins; shorter epochs (epoch_time) let them return sooner.",
+            f"{subject} {', '.join(members)} {verb} dropped {many}, so that {earned} nothing in {epochs}. Members join "
+            "again when the next epoch begins; shorter epochs (epoch_time) let them return sooner.",
         )
     lost = [one for one in rounds if not one.counted]
     if lost:
-        steps = ", ".join(str(one.step) for one in lost[:5])
-        yield AdviceData(None, f"{len(lost)} rounds trained nothing (step {steps}), because no result counted.")
+        steps = ", ".join(str(one.step) for one in lost[:5]) + (", ..." if len(lost) > 5 else "")
+        yield AdviceData(
+            None, f"{counted(len(lost), 'round')} trained nothing (step {steps}), because no result counted."
+        )
 
 
 def _on_epochs(request: Request, findings: Findings) -> Iterator[AdviceData]:
@@ -84,7 +89,7 @@ def _on_lies(findings: Findings) -> Iterator[AdviceData]:
         if not one.steps and one.rounds > 0:
             yield AdviceData(
                 None,
-                f"Member {one.member} lied in {one.rounds} rounds and was not found. A larger --check-share "
+                f"Member {one.member} lied in {counted(one.rounds, 'round')} and was not found. A larger --check-share "
                 "finds liars sooner.",
             )
 

@@ -18,7 +18,7 @@ class RehearsedMember:
     member: Annotated[Unsigned, "Its number, from 1."]
     wallet: Address
     worker: Annotated[str, Constraint(choices=_WORKER_STATES), "The state of its worker at the end."]
-    ended: Annotated[str, "How its worker ended."]
+    ended: Annotated[str, "How its worker ended, with the last line of its standard error if it failed."]
     rounds: Annotated[Unsigned, "Rounds in which it was a client of the epoch."]
     counted: Annotated[Unsigned, "Rounds in which its result counted."]
     witnessed: Annotated[Unsigned, "Rounds that it reported as a witness."]

@@ -256,12 +256,15 @@ def settings_of(
 
 
 def worker_ends(workers: RunWorkers, run: worker_pb2.Run | None) -> dict[int, WorkerEnd]:
-    """How the workers ended, by member."""
+    """How the workers ended, by member, with the last line of standard error of those that failed."""
     from psyche_cli.rehearsal.settings import number_of
 
     found = dict(workers.by_member)
     found.update({} if run is None else {number_of(worker.worker_id): worker for worker in run.workers})
-    return {number: WorkerEnd(worker.state, worker.reason) for number, worker in sorted(found.items())}
+    return {
+        number: WorkerEnd(worker.state, " ".join([worker.reason, *worker.error_lines[-1:]]))
+        for number, worker in sorted(found.items())
+    }
 
 
 def longest(prediction: Simulation) -> int:

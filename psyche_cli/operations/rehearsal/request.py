@@ -14,11 +14,14 @@ from psyche_cli.input_files import input_bytes
 from psyche_cli.limits import MAX_CLIENTS
 from psyche_cli.new_files import require_new_file
 from psyche_cli.operations.config.durations import check_assumed_seconds
+from psyche_cli.printable import printable
 from psyche_cli.rehearsal.faults import HINT, Fault, parse_faults
 from psyche_cli.run_config.load import RunConfig
 from psyche_cli.run_config.source import FILE_SIZE_MAX, one_problem
 from psyche_cli.texts import decoded
 from psyche_cli.training.text import load_text
+from psyche_cli.training.trainer import check_installed
+from psyche_cli.workers.engines.names import is_address
 
 TrainerName: TypeAlias = Literal["numpy", "torch", "fake"]
 EngineName: TypeAlias = Literal["local", "ray"]
@@ -99,6 +102,11 @@ class Request(NamedTuple):
                 "--engine ray and --ray-address belong together.",
                 hint="Specify the address of the cluster, such as --engine ray --ray-address 127.0.0.1:6379.",
             )
+        if self.ray_address is not None and not is_address(self.ray_address):
+            raise UsageError(
+                f"--ray-address {printable(self.ray_address)} is not HOST:PORT.",
+                hint="`ray start --head` prints the address; its port is 6379 by default.",
+            )
         for option, seconds, key, least in (
             ("--train-seconds", self.train_seconds, "max_round_train_time", 1),
             ("--warmup-seconds", self.warmup_seconds, "warmup_time", 0),
@@ -133,7 +141,9 @@ def check_source(config: Path | None, run_id: str | None, typed: Collection[str]
 
 
 def check_files(request: Request) -> None:
-    """Raise UsageError if the text to train on cannot be used, or if the report cannot be written."""
+    """Raise UsageError if the trainer is not installed, the text cannot be used, or the report cannot be written."""
+    if request.trainer != "fake":
+        check_installed(request.trainer)
     if request.text is not None:
         load_text(request.text)
     if request.report is not None:

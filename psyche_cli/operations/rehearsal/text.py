@@ -174,7 +174,7 @@ def _missing(data: RehearsalData) -> Iterator[str]:
     for one in found[:_MOST_REASONS]:
         yield f"step {one.step}: {one.why}"
     if len(found) > _MOST_REASONS:
-        yield f"{len(found) - _MOST_REASONS} more steps"
+        yield counted(len(found) - _MOST_REASONS, "more step")
 
 
 def lie_lines(data: RehearsalData) -> Iterator[str]:
@@ -185,7 +185,8 @@ def lie_lines(data: RehearsalData) -> Iterator[str]:
             found = "was not found"
             if one.steps:
                 times = "once" if len(one.steps) == 1 else f"{len(one.steps)} times"
-                found = f"was found {times}, at step {_steps(one.steps)}; {one.sequences:,} sequences were left out"
+                left_out = f"{counted(one.sequences, 'sequence')} {'was' if one.sequences == 1 else 'were'}"
+                found = f"was found {times}, at step {_steps(one.steps)}; {left_out} left out"
             yield f"{name} lied in {counted(one.rounds, 'round')} ({', '.join(one.how)}) and {found}. {_cost(one)}"
         elif one.planned:
             yield f"{name} was to lie, but published no result while it was."
@@ -205,6 +206,6 @@ def _cost(one: Lie) -> str:
         f"The epochs in which it lied paid it {amount_text(one.paid)}, {amount_text(one.paid_for_lies)} of that "
         f"for the rounds in which it lied, and it was slashed {amount_text(one.slashed)}."
     )
-    spoiled = f"Without checks, the weights of {one.spoiled_steps:,} steps would contain false results."
+    spoiled = f"Without checks, the weights of {counted(one.spoiled_steps, 'step')} would contain false results."
     costs = dict.fromkeys(_COSTS[how] for how in one.how)
     return " ".join([paid, *([spoiled] if one.spoiled_steps > 0 else []), *costs])
