@@ -81,7 +81,7 @@ def test_an_engine_that_cannot_be_reached_delays_neither_the_end_nor_other_worke
         run_reaching(client, near, "EXECUTING")
         worker = noted(tmp_path / "note")["pid"]
         with pytest.raises(WorkersNotEnded) as caught:
-            client.stop(cancel_runs=True, seconds=3)
+            client.stop(cancel_runs=True, seconds=10)
     running.process.wait()
     [named] = caught.value.workers
     assert named.startswith(f"{run_id} {key} (")

@@ -38,6 +38,8 @@ def read_unsent(path: Path) -> Iterator[Batch]:
 
     The worker can write to the folder, so the content is not trusted. Raises OSError.
     """
+    if not path.is_file():  # opening a named pipe would wait
+        return
     with suppress(FileNotFoundError), path.open("rb") as file:
         for _ in range(_MOST_BATCHES):
             line = file.readline(_MOST_BATCH_BYTES)

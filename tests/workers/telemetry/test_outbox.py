@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,14 @@ def test_a_line_that_no_proxy_writes_ends_the_file(tmp_path: Path, line: bytes) 
     write_unsent(path, [good])
     path.write_bytes(path.read_bytes() + line + b"\n" + path.read_bytes())
     assert list(read_unsent(path)) == [good]
+
+
+def test_a_named_pipe_in_place_of_the_file_is_not_read(tmp_path: Path) -> None:
+    write_unsent(tmp_path / "file", [batch(1, steps(1, 2))])
+    os.mkfifo(tmp_path / "w.unsent")
+    pipe = os.open(tmp_path / "w.unsent", os.O_RDWR)
+    try:
+        os.write(pipe, (tmp_path / "file").read_bytes() + b"{}\n")
+        assert list(read_unsent(tmp_path / "w.unsent")) == []
+    finally:
+        os.close(pipe)
