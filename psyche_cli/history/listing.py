@@ -173,12 +173,11 @@ class Listing:
     # --- gaps -------------------------------------------------------------------------------------------------------
 
     def _add_gap(self, connection: sqlite3.Connection, walk: Walk, first_slot: int | None) -> None:
-        """Record what a walk could not list. A gap from the beginning replaces an earlier one."""
-        if walk.until is None:
-            connection.execute(
-                "DELETE FROM gaps WHERE address = ? AND after_signature IS NULL AND filled_at IS NULL",
-                (walk.address_id,),
-            )
+        """Record what a walk could not list. The gap replaces an earlier one after the same transaction."""
+        connection.execute(
+            "DELETE FROM gaps WHERE address = ? AND after_signature IS ? AND filled_at IS NULL",
+            (walk.address_id, _columns(walk.until)[0]),
+        )
         values = (walk.address_id, *_columns(walk.until), *_columns(walk.last), first_slot, self._now)
         connection.execute(
             "INSERT INTO gaps (address, after_signature, after_slot, before_signature, before_slot, first_slot, "

@@ -178,3 +178,22 @@ def test_a_validator_that_keeps_few_transactions(reading: Reading) -> None:
     reader.sync(story.transport())
     assert reader.signatures[-25:] == story.recorded[-25:]
     assert reader.history.totals().gaps > 0
+
+
+def test_a_gap_after_the_newest_transaction_is_recorded_once(reading: Reading) -> None:
+    story = StillStory()
+    story.begin()
+    reader = reading(story)
+    reader.sync(story.transport())
+    known = list(story.recorded)
+    story.wait(100)
+    first = story.bank.slot
+    for _ in range(3):
+        reader.sync(Partial(story.transport(), slots_of(story), first=first))
+        gap = roles(reader, list(reader.history.gaps()))["instance"]
+        assert (gap.after_signature, gap.before_signature, gap.first_slot) == (known[-1], None, first)
+        assert reader.history.totals().gaps == 3
+    story.fail_to_tick()
+    reader.sync(story.transport())
+    assert reader.signatures == story.recorded
+    assert reader.history.totals().gaps == 0
