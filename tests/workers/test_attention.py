@@ -32,3 +32,11 @@ def test_a_long_look_is_no_interval() -> None:
     attention.end(400.0)
     attention.begin(400.2)
     assert attention.lasts(300.0)
+
+
+def test_a_clock_that_is_set_back_during_a_look_is_noticed_by_the_next_one() -> None:
+    attention = Attention(100.0)
+    attention.begin(7300.0)
+    attention.end(100.5)
+    assert attention.begin(100.7)
+    assert not attention.lasts(0.1)

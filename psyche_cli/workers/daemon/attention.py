@@ -23,8 +23,8 @@ class Attention:
         return moved
 
     def end(self, now: float) -> None:
-        """A look ends."""
-        self._ended = now
+        """A look ends. If the clock was set back meanwhile, the next look notices it."""
+        self._ended = max(now, self._begun)
 
     def lasts(self, seconds: float) -> bool:
         """Whether the daemon has been attentive for this long."""
