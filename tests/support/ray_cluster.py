@@ -179,6 +179,9 @@ class _Host:
         self.folder = folder
         self.temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a short path, because it contains sockets
         self.node = {**NODE, "temp_dir": self.temporary}
+        # Ray writes the address of the cluster to a folder that may not exist, or that others use.
+        os.environ["RAY_TMPDIR"] = self.temporary
+        Path(self.temporary, "ray").mkdir()
         self.port = _free_port()
         self.cluster: Any = None
         self.third: Any = None
