@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError
@@ -78,18 +80,24 @@ class LocalValidatorProcess(Validator):
 
     def start(self) -> None:
         """Start the process; returns once requests are accepted."""
-        with tempfile.TemporaryDirectory(prefix="psyche-localnet-") as folder:
-            report = Path(folder, "stdout")
-            command = [sys.executable, "-m", "psyche_cli.localnet.attached", "--rpc-port", "0", "--output", "json"]
-            with report.open("wb") as stdout, (self._log or Path(folder, "stderr")).open("ab") as stderr:
-                self._process = subprocess.Popen(
-                    [*command, *self._options], stdin=subprocess.PIPE, stdout=stdout, stderr=stderr
-                )
+        command = [sys.executable, "-m", "psyche_cli.localnet.attached", "--rpc-port", "0", "--output", "json"]
+        # A file without a name does not stay if this process is killed.
+        with tempfile.TemporaryFile() as report, Path(self._log or os.devnull).open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [*command, *self._options], stdin=subprocess.PIPE, stdout=report, stderr=stderr
+            )
             try:
                 self._urls = self._await_ready(self._process, report)
             except BaseException:
                 self.close()
                 raise
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait until the process ends, at most ``seconds``. Returns whether it has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            if self._process is not None:
+                self._process.wait(seconds)
+        return self._process is None or self._process.returncode is not None
 
     def close(self) -> None:
         """Interrupt the process as Ctrl-C would; if it does not exit, kill it."""
@@ -110,12 +118,12 @@ class LocalValidatorProcess(Validator):
             raise not_running()
         return self._process
 
-    def _await_ready(self, process: subprocess.Popen[bytes], report: Path) -> tuple[str, str]:
+    def _await_ready(self, process: subprocess.Popen[bytes], report: IO[bytes]) -> tuple[str, str]:
         """The two URLs, once the process has printed them. Raises LocalnetError with its error if it fails."""
         started = self._clock.monotonic()
         while (elapsed := self._clock.monotonic() - started) < self._start_seconds:
             ended = process.poll() is not None
-            printed = _document(report.read_text(encoding="utf-8"))
+            printed = _document(os.pread(report.fileno(), os.fstat(report.fileno()).st_size, 0))
             if "error" in printed:
                 raise LocalnetError(printed["error"]["message"], hint=printed["error"]["hint"])
             if ended:
@@ -126,7 +134,7 @@ class LocalValidatorProcess(Validator):
         raise LocalnetError(f"The local validator was not ready within {elapsed:.0f} seconds.")
 
 
-def _document(text: str) -> dict[str, Any]:
+def _document(text: bytes) -> dict[str, Any]:
     """The JSON object that the process has printed; empty until it is complete."""
     try:
         printed = json.loads(text)

@@ -14,9 +14,9 @@ from psyche_cli.model.states import CoordinatorState
 from psyche_cli.operations.rehearsal import rehearse as operation
 from psyche_cli.operations.rehearsal import setup
 from psyche_cli.operations.rehearsal.evidence import Evidence
+from psyche_cli.operations.rehearsal.folders import temporary_folder as made_folder
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.progress import Progress
-from psyche_cli.operations.rehearsal.rehearse import temporary_folder as made_folder
 from psyche_cli.operations.rehearsal.request import Request
 from psyche_cli.operations.rehearsal.result import result_of as made
 from psyche_cli.protocol.run_states import RunState
@@ -125,7 +125,8 @@ class ForkedValidator(LocalValidatorProcess):
         words = ["localnet", "--rpc-port", "0", "--output", "json", *self._options]
         process: Any = self._forker.start_command(words, stdout, self._folder / "validator.log")
         self._process = process
-        self._urls = self._await_ready(process, stdout)
+        with stdout.open("rb") as report:
+            self._urls = self._await_ready(process, report)
 
 
 class Rehearsals:

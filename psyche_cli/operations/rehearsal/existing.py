@@ -11,6 +11,7 @@ from psyche_cli.model.simulation.engine import Simulation
 from psyche_cli.operations.rehearsal.claims import read_claims
 from psyche_cli.operations.rehearsal.evidence import Evidence
 from psyche_cli.operations.rehearsal.existing_plan import Plan
+from psyche_cli.operations.rehearsal.folders import temporary_folder
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.progress import Progress
 from psyche_cli.operations.rehearsal.rehearse import (
@@ -23,7 +24,6 @@ from psyche_cli.operations.rehearsal.rehearse import (
     open_daemon,
     settings_of,
     submitted,
-    temporary_folder,
     worker_ends,
 )
 from psyche_cli.operations.rehearsal.request import Request

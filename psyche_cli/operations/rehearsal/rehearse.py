@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +16,7 @@ from psyche_cli.model.simulation.world import World, new_member
 from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.operations.rehearsal.claims import read_claims
 from psyche_cli.operations.rehearsal.evidence import Evidence, WorkerEnd
+from psyche_cli.operations.rehearsal.folders import temporary_folder
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.progress import Progress
 from psyche_cli.operations.rehearsal.request import Request, check_files
@@ -29,7 +28,7 @@ from psyche_cli.rehearsal.cluster import Cluster
 from psyche_cli.rehearsal.faults import FaultsSeen
 from psyche_cli.rehearsal.run_workers import RunWorkers, configuration
 from psyche_cli.rehearsal.scheduler import Scheduler, TurnReport
-from psyche_cli.rehearsal.settings import FOLDER_PREFIX, Settings, name_of
+from psyche_cli.rehearsal.settings import Settings, name_of
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
@@ -150,16 +149,6 @@ def predict(request: Request) -> Simulation:
         changes=changes,
     )
     return simulate(world, epochs=request.epochs)
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder for keys and exchanged results that only its owner can read. It is removed in the end."""
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

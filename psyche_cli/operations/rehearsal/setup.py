@@ -13,6 +13,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_amount
 from psyche_cli.environment import Clock
+from psyche_cli.errors import LocalnetError, PsycheError
 from psyche_cli.localnet.process import LocalValidatorProcess
 from psyche_cli.operations.authorizations.create import create_join_authorization
 from psyche_cli.operations.config.update_config import ConfigChanges, update_config
@@ -35,6 +36,8 @@ DECIMALS: Final = 6
 
 _OWNER_SOL: Final = 100
 _MEMBER_SOL: Final = 5
+_END_SECONDS: Final = 0.5
+"""How long a validator that no longer responds may take to end."""
 
 
 def drawn_wallet(seed: int, name: str) -> Wallet:
@@ -47,14 +50,21 @@ def drawn_wallet(seed: int, name: str) -> Wallet:
 def own_validator(owner: Pubkey, members: list[Pubkey], log: Path) -> Iterator[LocalValidatorProcess]:
     """A local validator whose clock and slots move only when they are warped, with funded wallets.
 
-    Raises LocalnetError.
+    Raises LocalnetError if it cannot start, and for any error after which it has ended.
     """
     airdrops = [f"{owner}={_OWNER_SOL}", *(f"{member}={_MEMBER_SOL}" for member in members)]
     options = ["--slot-time", "0", "--clock", f"fixed:{STARTED_AT}"]
     for airdrop in airdrops:
         options += ["--airdrop", airdrop]
     with LocalValidatorProcess(options, log=log) as validator:
-        yield validator
+        try:
+            yield validator
+        except PsycheError as error:
+            if validator.ends_within(_END_SECONDS):
+                raise LocalnetError(
+                    "The local validator ended during the rehearsal.", hint="Start the rehearsal again."
+                ) from error
+            raise
 
 
 class Owner:
