@@ -269,6 +269,12 @@ class FaultsSeen:
         """When it began, in Unix seconds; None if it has not."""
         return self._begun.get(fault)
 
+    def happened_at(self, fault: Fault) -> int | None:
+        """When it began, in Unix seconds; None if it has not, or if its member had been killed before."""
+        began = self._begun.get(fault)
+        kills = (at for other, at in self._begun.items() if other.kind == "kill" and other.member == fault.member)
+        return None if began is None or began > min(kills, default=began) else began
+
     def until(self, fault: Fault) -> int | None:
         """When a fault that has begun ends, in Unix seconds; None if it does not."""
         return None if fault.seconds is None else self._begun[fault] + fault.seconds

@@ -95,7 +95,10 @@ def test_a_signal_ends_all_that_the_rehearsal_started(running: RehearsalHost, fu
         process.send_signal(stop)
         output, errors = process.communicate(timeout=100)
         assert process.returncode == code, errors
-        assert json.loads(output)["exit_code"] == code
+        document = json.loads(output)
+        assert document["exit_code"] == code
+        assert document["error"]["message"] == f"The rehearsal of run {stop.name!r} was interrupted."
+        assert document["error"]["sent"] is None
         assert "Traceback" not in errors
         assert running.is_clean()
 

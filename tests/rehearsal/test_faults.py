@@ -138,6 +138,16 @@ def test_a_fault_begins_at_a_step_or_a_time_and_ends_after_its_duration() -> Non
     assert seen.until(slow) is None
 
 
+def test_a_fault_of_a_member_that_was_killed_before_does_not_happen() -> None:
+    kill, again, earlier = Fault("kill", 1, at_step=3), Fault("kill", 1, at_step=5), Fault("slow", 1, at_step=2)
+    later, other = Fault("hang", 1, at_step=4), Fault("hang", 2, at_step=4)
+    seen = FaultsSeen((kill, again, earlier, later, other), 1000)
+    for step in range(6):
+        seen.look(step, 1000 + step)
+    happened = {fault: seen.happened_at(fault) for fault in (kill, again, earlier, later, other)}
+    assert happened == {kill: 1003, again: None, earlier: 1002, later: None, other: 1004}
+
+
 def test_the_example_of_the_documentation_has_every_kind_and_all_of_it_happens(tmp_path: Path) -> None:
     path = Path("docs/faults-example.toml")
     faults = parse_faults(path.read_text(), path, members=7, seed=1)

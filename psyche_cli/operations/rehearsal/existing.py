@@ -12,6 +12,7 @@ from psyche_cli.operations.rehearsal.claims import read_claims
 from psyche_cli.operations.rehearsal.evidence import Evidence
 from psyche_cli.operations.rehearsal.existing_plan import Plan
 from psyche_cli.operations.rehearsal.folders import temporary_folder
+from psyche_cli.operations.rehearsal.interruption import explaining_interruptions
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.progress import Progress
 from psyche_cli.operations.rehearsal.rehearse import (
@@ -73,7 +74,7 @@ def rehearse_existing(
     request, goal, prediction, treasury = plan.request, plan.goal, plan.prediction, plan.treasury
     keys = [bytes(wallet.address) for wallet in plan.wallets]
     started = clock.monotonic()
-    with ExitStack() as stack:
+    with explaining_interruptions(request.run_id), ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
         if plan.is_local:
             show(Progress("Funding the members."))

@@ -17,6 +17,7 @@ from psyche_cli.operations.config.reward_rate import parse_rate
 from psyche_cli.operations.rehearsal.claims import read_claims
 from psyche_cli.operations.rehearsal.evidence import Evidence, WorkerEnd
 from psyche_cli.operations.rehearsal.folders import temporary_folder
+from psyche_cli.operations.rehearsal.interruption import explaining_interruptions
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rehearsal.progress import Progress
 from psyche_cli.operations.rehearsal.request import Request, check_files
@@ -64,7 +65,7 @@ def rehearse(environment: Environment, request: Request, show: Show) -> Operatio
     wallets = [drawn_wallet(request.seed, name_of(number)) for number in range(1, request.members + 1)]
     for wallet in (owner, *wallets):
         wallet.hide_in(environment.redactor)
-    with ExitStack() as stack:
+    with explaining_interruptions(None), ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
         show(Progress("Starting a local validator."))
         addresses = [wallet.address for wallet in wallets]

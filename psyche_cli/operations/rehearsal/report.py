@@ -223,9 +223,9 @@ class Findings:
     # --- faults ---------------------------------------------------------------------------------------------------
 
     def faults(self) -> Iterator[FaultReport]:
-        """The planned faults."""
+        """The planned faults. Those of a member that had been killed before did not happen."""
         for fault in self._evidence.faults:
-            began = self._evidence.seen.begun_at(fault)
+            began = self._evidence.seen.happened_at(fault)
             yield FaultReport(fault.kind, fault.member, fault.text, None if began is None else self.after(began))
 
     def lies(self) -> Iterator[Lie]:

@@ -42,25 +42,27 @@ def list_worker_runs(workers: OpenWorkers, *, open_only: bool = False, limit: in
 
 
 def _table(shown: Sequence[tuple[Run, WorkersRun]], now: float, columns: int) -> list[Line]:
-    """A row for each run. The name, which comes last, gets what is left of the width."""
+    """A row for each run, without GPUs if none has any. The name, which comes last, gets what is left of the width."""
+    with_gpus = any(data.gpu_slots for _, data in shown)
+    headings = [one for one in _HEADINGS if with_gpus or one != "gpus"]
     rows = [
         (
             data.run_id,
             data.status,
             f"{data.workers_ended}/{data.workers}",
-            ",".join(map(str, data.gpu_slots)) or "-",
+            *([",".join(map(str, data.gpu_slots)) or "-"] if with_gpus else []),
             since(run.submitted_at, now),
             since(run.heard_at, now) or "-",
         )
         for run, data in shown
     ]
-    lines = text_table([_HEADINGS[:-1], *rows], left=_LEFT_ALIGNED)
+    lines = text_table([headings[:-1], *rows], left=_LEFT_ALIGNED)
     width = max(map(len, lines))
-    names = [_HEADINGS[-1], *(data.name for _, data in shown)]
+    names = [headings[-1], *(data.name for _, data in shown)]
     tones = [None, *(tone_of(data.status) for _, data in shown)]
-    start = lines[0].index(_HEADINGS[_STATE_COLUMN])
+    start = lines[0].index(headings[_STATE_COLUMN])
     found: list[Line] = []
-    for line, name, tone, row in zip(lines, names, tones, [_HEADINGS, *rows], strict=True):
+    for line, name, tone, row in zip(lines, names, tones, [headings, *rows], strict=True):
         end = start + len(row[_STATE_COLUMN])
         tail = f"{line[end:].ljust(width - end)}  {cut(name, columns - width - 2)}".rstrip()
         found.append((Span(line[:start]), Span(line[start:end], tone), Span(tail)))

@@ -24,8 +24,9 @@ def command(
 ) -> Result:
     """Cancel a run of workers, and wait until its processes have ended.
 
-    The daemon, which is started if necessary, sends SIGTERM to the process group of each worker, and SIGKILL 5 seconds
-    later. Exits with 14 if the processes have not ended within --timeout. A run that has ended is not changed.
+    The daemon, which is started if necessary, sends SIGTERM to the process group of each worker, and SIGKILL after
+    the grace period of the run, 5 seconds by default. Exits with 14 if the processes have not ended within --timeout.
+    A run that has ended is not changed.
     """
     from psyche_cli.operations.workers.cancel import cancel_run
     from psyche_cli.operations.workers.opening import open_workers
