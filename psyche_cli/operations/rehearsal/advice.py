@@ -14,24 +14,48 @@ from psyche_cli.operations.status.diagnosis.finding import Severity, counted
 from psyche_cli.operations.status.diagnosis.findings import findings_of
 from psyche_cli.operations.status.diagnosis.subject import Subject
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.rehearsal.scheduler import End
 
 _HALF: Final = 0.5
 
 
-def advice_on(request: Request, findings: Findings, evidence: Evidence) -> Iterator[AdviceData]:
+def advice_on(request: Request, findings: Findings, evidence: Evidence, end: End) -> Iterator[AdviceData]:
     """What the owner may want to change, the most important first."""
+    yield from _on_joining(request, findings, evidence)
     yield from _on_rounds(request, findings)
     yield from _on_epochs(request, findings)
     yield from _on_lies(findings)
     yield from _on_learning(findings)
     for one in request.config.warnings:
         yield AdviceData(one.key, f"{one.message}.")
-    if request.run_id is None and evidence.record.state.run_state == RunState.PAUSED:
-        return  # the rehearsal has paused the run itself, which says nothing about the configuration
+    if request.run_id is None:
+        if evidence.record.state.run_state == RunState.PAUSED:
+            return  # the rehearsal has paused the run itself, which says nothing about the configuration
+    elif end == "reached":
+        return  # its members have left, so that the run as it is now lacks members
     subject = Subject(evidence.record.state, now=evidence.record.now)
     for found in findings_of(subject):
         if found.severity != Severity.NOTE:
             yield AdviceData(None, found.sentence)
+
+
+def _on_joining(request: Request, findings: Findings, evidence: Evidence) -> Iterator[AdviceData]:
+    if not findings.rounds:
+        return
+    first = findings.rounds[0]
+    planned = {fault.member for fault in request.faults}
+    missing = [n for n in range(1, request.members + 1) if n not in first.clients and n not in planned]
+    if not missing:
+        return
+    subject, verb, they = ("Member", "was", "it") if len(missing) == 1 else ("Members", "were", "they")
+    names = f"{subject} {', '.join(map(str, missing))}"
+    late = f"{names} {verb} not in epoch {first.epoch}, which began before {they} joined."
+    if evidence.record.first.run_state != RunState.WAITING_FOR_MEMBERS:
+        yield AdviceData(None, late)
+        return
+    needed = request.config.config["init_min_clients"]
+    more = f"With a larger init_min_clients (now {needed}), the run waits for more members."
+    yield AdviceData("config.init_min_clients", f"{late} {more}")
 
 
 def _on_rounds(request: Request, findings: Findings) -> Iterator[AdviceData]:

@@ -95,7 +95,7 @@ def data_of(request: Request, evidence: Evidence, outline: Outline) -> Rehearsal
         round_list=rounds,
         lies=tuple(findings.lies()),
         faults=tuple(findings.faults()),
-        advice=tuple(advice_on(request, findings, evidence)),
+        advice=tuple(advice_on(request, findings, evidence, outline.end)),
         report=None if request.report is None else str(request.report),
         mode=outline.mode,
     )
