@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
+from psyche_cli.history.account_image import AccountImage, account_of
 from psyche_cli.history.clocks import SlotRecord, SlotTime, candidates, first_time
 from psyche_cli.history.execution import Decoded, Executed, RunAddresses, decoded, execute
 from psyche_cli.history.moments import Moment
 from psyche_cli.history.records import Place, RawTransaction
 from psyche_cli.model.execution import Clock
 from psyche_cli.model.from_account import state_from_account
-from psyche_cli.model.to_account import AccountImage, account_of
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
 from psyche_cli.protocol.layouts.known import WRITTEN, layout_named
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds

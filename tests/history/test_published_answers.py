@@ -11,12 +11,12 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from psyche_cli.errors import Json
+from psyche_cli.history.account_image import AccountImage
 from psyche_cli.history.events import decode
 from psyche_cli.history.execution import RunAddresses, decoded, execute
 from psyche_cli.history.moments import Moment as RunMoment
 from psyche_cli.history.records import RawTransaction
 from psyche_cli.history.words import words
-from psyche_cli.model.to_account import AccountImage
 from psyche_cli.protocol.programs import PUBLISHED
 from tests.programs.chain import ABORT, COORDINATOR
 from tests.programs.coordinator_bytes import decode as state_in

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from psyche_cli.history.account_image import AccountImage, account_of
 from psyche_cli.limits import U32_MAX
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.states import CoordinatorState, initial_state
-from psyche_cli.model.to_account import AccountImage, account_of
 from psyche_cli.protocol.layouts.known import layout_named
 from tests.model.random_play import RandomPlay
 from tests.programs.coordinator_bytes import decode as decode_independently

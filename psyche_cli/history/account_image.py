@@ -1,4 +1,4 @@
-"""Conversion of a state of the model to the bytes of a coordinator account: the inverse of ``from_account``."""
+"""Conversion of a state of the model to the bytes of a coordinator account: the inverse of ``model.from_account``."""
 
 from __future__ import annotations
 
