@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from psyche_cli.workers.service.worker_pb2 import Run
 
 WORKERS = 16
-STEPS_PER_SECOND = 625
-"""Of each worker: 10,000 in all."""
+STEPS_PER_SECOND = 750
+"""Of each worker: 12,000 in all, more than the target."""
 SECONDS = 20
 _START_SECONDS = 30
 """How long the workers may take to start."""
@@ -95,7 +95,7 @@ def _measure(daemon: DaemonClient, program: Path, table: Table) -> None:
     accepted = sum(len(one.events) for one in daemon.steps(run_id))
     rate = (accepted - reader.first) / (reader.last_at - reader.first_at)
     daemon_cpu, others_cpu = used.pop(first) * 1e6 / accepted, sum(used.values()) * 1e6 / accepted
-    table.figure("accepted by the daemon", rate, "steps/s", "target: 10,000, all that are printed")
+    table.figure("accepted by the daemon", rate, "steps/s", "target: 10,000")
     table.figure("CPU of the daemon", daemon_cpu, "us/step", "with both listeners")
     table.figure("CPU of proxies and workers", others_cpu, "us/step", "after their start")
     table.figure("CPU of all", daemon_cpu + others_cpu, "us/step", f"load of the machine: {os.getloadavg()[0]:.1f}")
