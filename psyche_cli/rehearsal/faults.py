@@ -13,10 +13,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.reader import BAD, Reader, did_you_mean, key_name, quoted
-from psyche_cli.run_config.source import one_problem
+from psyche_cli.run_config.source import parsed_tables
 from psyche_cli.run_config.toml_places import Places
 from psyche_cli.run_config.types import Choice, Field, Float, Integer, Table, Variant
-from psyche_cli.secret_files import kind_of_secret_file
 from psyche_cli.training.lies import KINDS as LIES
 
 FaultKind: TypeAlias = Literal["kill", "hang", "slow", "lie", "partition", "late", "leave"]
@@ -112,7 +111,7 @@ def parse_faults(text: str, path: Path, *, members: int, seed: int) -> tuple[Fau
     ``members`` is the number of members, and ``seed`` that of the random faults if the file has none. ``path`` is only
     used in messages. Raises ConfigurationError, whose ``problems`` list everything that is wrong with the file.
     """
-    tables = _loaded(text, path)
+    tables = parsed_tables(text, path, "faults file", hint=HINT)
     reader = Reader()
     faults = tuple(_faults(tables.get("fault", []), reader, members))
     drawn = _drawn(tables["random"], reader, members, seed) if "random" in tables else ()
@@ -150,22 +149,6 @@ def random_faults(
         how = drawing.choice(LIES) if kind == "lie" else LIES[0]
         found.append(Fault(kind, member, at_step, None, seconds, factor, how))
     return tuple(found)
-
-
-def _loaded(text: str, path: Path) -> dict[str, Any]:
-    import tomli
-
-    secret = kind_of_secret_file(text)
-    if secret:
-        raise one_problem(str(path), "OtherFile", f"{path} is {secret}, not a faults file.", hint=HINT)
-    try:
-        return tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
-        # The parser's message may quote a key.
-        where = f"line {error.lineno}, column {error.colno}"
-    except (ValueError, RecursionError):
-        where = "it contains too large a number or is nested too deeply"
-    raise one_problem(str(path), "Syntax", f"The faults file {path} is not valid TOML ({where}).", hint=HINT)
 
 
 def _faults(found: object, reader: Reader, members: int) -> Iterable[Fault]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from psyche_cli.errors import ConfigurationError
 from psyche_cli.run_config.problems import Problem
+from psyche_cli.secret_files import kind_of_secret_file
 from psyche_cli.suggestions import write_example
 from psyche_cli.texts import decoded
 
@@ -50,6 +51,25 @@ def one_problem(name: str, rule: str, message: str, *, hint: str) -> Configurati
     """The error for a problem that concerns the file as a whole."""
     problem = Problem("", rule, message, file=name)
     return ConfigurationError(message, hint=hint, problems=(problem.as_broken_rule(),), path=name)
+
+
+def parsed_tables(text: str, path: Path, what: str, *, hint: str) -> dict[str, Any]:
+    """The tables of a TOML file, which ``what`` names, such as "faults file". Raises ConfigurationError.
+
+    Messages contain nothing of the text, which may be that of a key given by mistake.
+    """
+    import tomli
+
+    secret = kind_of_secret_file(text)
+    if secret:
+        raise one_problem(str(path), "OtherFile", f"{path} is {secret}, not a {what}.", hint=hint)
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+    except (ValueError, RecursionError):
+        where = "it contains too large a number or is nested too deeply"
+    raise one_problem(str(path), "Syntax", f"The {what} {path} is not valid TOML ({where}).", hint=hint)
 
 
 def _unreadable(name: str, what: str, *, rule: str = "Unreadable") -> ConfigurationError:

@@ -11,10 +11,9 @@ from psyche_cli.errors import ConfigurationError
 from psyche_cli.operations.monitoring.rules import LONGEST_NAME, SEVERITIES, Destination, RulesFile, read_rule
 from psyche_cli.run_config.problems import configuration_error
 from psyche_cli.run_config.reader import BAD, Reader, did_you_mean, key_name, quoted
-from psyche_cli.run_config.source import FILE_SIZE_MAX, one_problem
+from psyche_cli.run_config.source import FILE_SIZE_MAX, one_problem, parsed_tables
 from psyche_cli.run_config.toml_places import Places
 from psyche_cli.run_config.types import Choice, Field, Table, Text, Variant
-from psyche_cli.secret_files import kind_of_secret_file
 from psyche_cli.texts import decoded
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def read_rules(path: Path, variables: Mapping[str, str], redactor: Redactor) -> 
     Raises ConfigurationError, whose ``problems`` list everything that is wrong with the file.
     """
     text = _text(path)
-    tables = _tables(text, path)
+    tables = parsed_tables(text, path, "rules file", hint=HINT)
     _learn(tables, redactor)
     reader = Reader()
     name = tables.pop("name", "default")
@@ -93,22 +92,6 @@ def _text(path: Path) -> str:
 
 def _unusable(path: Path, what: str) -> ConfigurationError:
     return one_problem(str(path), "Unreadable", f"The rules file {path} {what}.", hint=HINT)
-
-
-def _tables(text: str, path: Path) -> dict[str, Any]:
-    import tomli
-
-    secret = kind_of_secret_file(text)
-    if secret:
-        raise one_problem(str(path), "OtherFile", f"{path} is {secret}, not a rules file.", hint=HINT)
-    try:
-        return tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
-        # The parser's message may quote a URL.
-        where = f"line {error.lineno}, column {error.colno}"
-    except (ValueError, RecursionError):
-        where = "it contains too large a number or is nested too deeply"
-    raise one_problem(str(path), "Syntax", f"The rules file {path} is not valid TOML ({where}).", hint=HINT)
 
 
 def _items(found: object, name: str, reader: Reader, read: Any) -> list[Any]:
