@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 PACKAGE: Final = "psyche-run-cli"
 
-Extra: TypeAlias = Literal["rehearse", "ray", "torch", "metrics", "notify"]
+Extra: TypeAlias = Literal["rehearse", "ray", "torch", "metrics", "notify", "plots", "parquet", "tensorboard"]
 """A set of optional packages that pyproject.toml declares."""
 
 
