@@ -1,7 +1,8 @@
 """Configuration of randomized tests (the seed, printed in every run, and the number of repetitions) and signals.
 
 By default, randomized tests repeat a quarter of what they repeat with ``--full`` (``tests/support/counts.py``).
-Hypothesis has no deadline per example, because the machine may be busy.
+Hypothesis has no deadline per example, because the machine may be busy. With ``--loads ci`` each run makes the same
+choices, so that CI does not fail by chance.
 
 Tests that use the fixture ``ray_cluster`` have the mark ``ray``. They come first, so that one process runs them all,
 and ends the cluster after the last of them.
@@ -18,6 +19,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from tests.support import counts
 from tests.support.ray_cluster import RayCluster, SharedCluster
@@ -37,7 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--loads",
         choices=counts.LEVELS,
         default="usual",
-        help="how much randomized tests and load tests repeat; ci: as usual, but fault schedules as often as CI does",
+        help="how much randomized tests and load tests repeat; ci: as usual, but fault schedules as often as CI does,"
+        " and with the same choices in each run",
     )
     parser.addoption("--full", dest="loads", action="store_const", const="full", help="the same as --loads full")
     parser.addoption("--random-seed", type=int, default=None, help="seed of the program tests' random sequences")
@@ -51,14 +55,19 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, lambda *_: None)
     # Set in the pytest-xdist controller, which passes its options to the workers.
     if config.option.random_seed is None:
-        config.option.random_seed = random.SystemRandom().randrange(2**32)
+        chosen = random.SystemRandom().randrange(2**32)
+        config.option.random_seed = counts.CI_SEED if config.option.loads == "ci" else chosen
     config.addinivalue_line("markers", "first: takes long, and starts first so that no worker waits for it at the end")
     config.addinivalue_line("markers", "full: runs with --full only")
     config.addinivalue_line("markers", "ray: runs on a Ray cluster")
     config.addinivalue_line("markers", "on_ray: a test of all engines that runs on Ray without --full too")
     config.stash[CLUSTER] = SharedCluster()
     config.add_cleanup(config.stash[CLUSTER].close)
-    settings.load_profile(counts.FULL if config.option.loads == "full" else counts.QUICK)
+    settings.load_profile(config.option.loads)
+    if config.option.loads == "ci":
+        # Hypothesis prefers constants of the modules imported so far, which depend on the order of the tests.
+        assert callable(providers._get_local_constants)
+        providers._get_local_constants = Constants
     if config.option.instructions is None:
         config.option.instructions = counts.repetitions(INSTRUCTIONS)
 
