@@ -14,6 +14,7 @@ _SERVER_ERROR: Final = 500
 _FIRST: Final = 20.0
 _SHORTEST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+_RESPONSES_BEFORE_GROWTH: Final = 100
 
 
 class Pace:
@@ -27,11 +28,15 @@ class Pace:
     def __init__(self, most: int) -> None:
         self.limit = min(_FIRST, float(most))
         self.batch = BATCH
-        """The most requests in one batch; 1 for an endpoint without batches."""
+        """The most requests in one batch; 1 for an endpoint without batches.
+
+        It is doubled after many responses, because the batches before may have failed by accident.
+        """
         self.paused_until = 0.0
         self._most = float(most)
         self._failures = 0
         self._changed_at = -1.0
+        self._responses_until_growth = self._responses = _RESPONSES_BEFORE_GROWTH
 
     def room(self, in_transit: int, lanes: int) -> int:
         """How many requests may be sent now, as one batch, while others are ``in_transit``; 0 if it has to wait.
@@ -45,6 +50,11 @@ class Pace:
         """The endpoint has responded to ``count`` requests."""
         self._failures = 0
         self.limit = min(self.limit + count / self.limit, self._most)
+        if self.batch < BATCH:
+            self._responses -= count
+            if self._responses <= 0:
+                self.batch = min(self.batch * 2, BATCH)
+                self._responses = self._responses_until_growth
 
     def failed(self, error: NetworkError, sent_at: float, now: float) -> None:
         """The endpoint has refused or failed a request that was sent at ``sent_at``."""
@@ -59,8 +69,10 @@ class Pace:
         self.paused_until = max(self.paused_until, now + pause)
 
     def refuse_batch(self, size: int) -> None:
-        """The endpoint does not take batches of this size."""
+        """The endpoint does not take batches of this size. Each refusal doubles the time until it grows again."""
         self.batch = max(min(self.batch, size) // 2, 1)
+        self._responses = self._responses_until_growth
+        self._responses_until_growth *= 2
 
 
 def is_overload(error: NetworkError) -> bool:

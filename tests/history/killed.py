@@ -1,11 +1,10 @@
-"""A sync in a process that is killed: ``python -m tests.history.killed URL FOLDER RUN_ID SEED SECONDS``.
+"""A sync in a process that is killed: ``python -m tests.history.killed URL FOLDER RUN_ID GENESIS``.
 
-SIGALRM, for which Python has no handler, ends the process SECONDS after the beginning of the sync, as SIGKILL would.
+It prints a line before the sync, and another one before what it has read is decoded.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
@@ -16,19 +15,27 @@ from psyche_cli.history.sync import sync
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.http import HttpTransport
-from tests.history.faulty import FaultyTransport
 from tests.solana.scripted import FakeClock
 
+LANES = 3
+TIMEOUT = 0.5
+"""Seconds after which a request is given up. Pauses are not waited for."""
 
-def main(url: str, folder: str, run_id: str, seed: str, seconds: str) -> None:
-    """Sync through a faulty endpoint, and decode."""
+
+def main(url: str, folder: str, run_id: str, genesis_hash: str) -> None:
+    """Sync over several connections, and decode."""
     clock = FakeClock()
-    genesis_hash = str(RpcClient(HttpTransport(url), clock).genesis_hash())
     history = History(HistoryFile(history_path(Path(folder), genesis_hash, run_id)))
-    lanes = [RpcClient(FaultyTransport(HttpTransport(url), int(seed) + lane, rate=0.1), clock) for lane in range(2)]
-    signal.setitimer(signal.ITIMER_REAL, float(seconds))
+    lanes = [RpcClient(HttpTransport(url), clock, timeout=TIMEOUT) for _ in range(LANES)]
+    _say("syncing")
     sync(history.file, lanes, run_id, genesis_hash, programs=PUBLISHED, clock=clock)
+    _say("decoding")
     decode_new(history, PUBLISHED)
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

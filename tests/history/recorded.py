@@ -16,6 +16,7 @@ from psyche_cli.history.rows import read_raw_transaction
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.protocol.programs import PUBLISHED
+from psyche_cli.solana.programs import TOKEN_PROGRAM
 from tests.faults.player import Player
 from tests.members.conftest import StillRun
 from tests.support.run_driver import Failed
@@ -23,7 +24,7 @@ from tests.support.treasury_driver import TreasuryDriver
 
 
 class Kept(NamedTuple):
-    """A transaction, and those accounts of the programs that it changed: None for one that it closed."""
+    """A transaction, and those accounts of the programs and of tokens that it changed: None for one that it closed."""
 
     signature: str
     accounts: dict[Pubkey, bytes | None]
@@ -41,7 +42,7 @@ class Keeper:
         found: dict[Pubkey, bytes | None] = {}
         for address in record.changed:
             account = self._bank.accounts.get(address)
-            if account is None or account.owner in PUBLISHED:
+            if account is None or account.owner in (*PUBLISHED, TOKEN_PROGRAM):
                 found[address] = None if account is None else zlib.compress(bytes(account.data), 1)
         self.kept.append((str(record.signature), found))
 

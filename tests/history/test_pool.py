@@ -162,6 +162,15 @@ def test_an_endpoint_that_takes_smaller_batches() -> None:
     assert lane.sizes == [20, 10, *[5] * 6]
 
 
+def test_batches_grow_again_but_rarely_if_they_are_refused() -> None:
+    lane = Echo(once(b"cut off"))
+    assert Stage(lane).ask(400) == list(range(400))
+    assert lane.sizes == [20, *[10] * 10, *[20] * 15]
+    whole = Echo(lambda requests: b"no" if len(requests) > 1 else None)
+    assert Stage(whole).ask(10_000) == list(range(10_000))
+    assert len([size for size in whole.sizes if size > 1]) < 12
+
+
 @pytest.mark.parametrize("error", [HttpStatusError("401", status=401), HttpStatusError("404", status=404)])
 def test_an_error_that_stays_is_raised(error: HttpStatusError) -> None:
     def refuse(_: list[Any]) -> None:
