@@ -31,6 +31,17 @@ def learning_rate(step: int, schedule: Mapping[str, Any]) -> float:
     return _cosine(base, final, after, steps) if steps != 0 else math.nan
 
 
+def learning_rate_in_epoch(step: int, schedule: Mapping[str, Any], cold_start: int | None, warmup_steps: int) -> float:
+    """The learning rate at ``step``, reduced for some steps after a cold start at the step ``cold_start``.
+
+    After a cold start, it rises linearly from 0 over ``warmup_steps``, the configured ``cold_start_warmup_steps``.
+    """
+    rate = learning_rate(step, schedule)
+    if cold_start is not None and step - cold_start < warmup_steps:
+        rate *= (step - cold_start + 1) / (warmup_steps + 1)
+    return rate
+
+
 def _stable_then_decay(after: int, values: Mapping[str, Any]) -> float:
     """The rate ``after`` steps after the warm-up: constant, then cosine decay, then linear decay, then constant."""
     base, middle, last = (values[key] for key in ("base_lr", "cosine_decay_final_lr", "linear_decay_final_lr"))

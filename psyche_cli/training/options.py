@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from psyche_cli.run_config.learning_rate import learning_rate
+from psyche_cli.run_config.learning_rate import learning_rate_in_epoch
 
 LONGEST_SEQUENCE: Final = 1024
 """Sequences are cut to this number of bytes."""
@@ -49,14 +49,11 @@ class Options(NamedTuple):
         return sequences[: max(1, MOST_BYTES // self.sequence_bytes)]
 
     def rate(self, step: int, cold_start: int | None = None) -> float:
-        """The learning rate at ``step``, reduced for some steps after a cold start at the step ``cold_start``.
+        """The learning rate at ``step`` of an epoch with a cold start at the step ``cold_start``, if it has one.
 
-        After a cold start, it rises linearly from 0 over ``cold_start_warmup_steps``. Where the published client
-        divides by zero, it is 0.
+        Where the published client divides by zero, it is 0.
         """
-        rate = learning_rate(step, self.schedule)
-        if cold_start is not None and step - cold_start < self.cold_start_steps:
-            rate *= (step - cold_start + 1) / (self.cold_start_steps + 1)
+        rate = learning_rate_in_epoch(step, self.schedule, cold_start, self.cold_start_steps)
         return rate if math.isfinite(rate) else 0.0
 
 
