@@ -78,7 +78,11 @@
     ├── HistoryError               17  the file with the history of a run cannot be used
     │   ├── HistoryDamaged
     │   ├── HistoryTooNew
-    │   └── HistoryBusy
+    │   ├── HistoryBusy
+    │   └── ArchiveError
+    │       ├── ArchiveDamaged
+    │       ├── ArchiveTooNew
+    │       └── NotInArchive
     ├── MonitoringError            18  metrics or alarms: a missing package, an address in use, an unusable state file
     │   ├── AlarmsDamaged
     │   ├── AlarmsTooNew
@@ -834,6 +838,31 @@ class HistoryTooNew(HistoryError):
 
 class HistoryBusy(HistoryError):
     """Another process is reading the same history from an endpoint."""
+
+
+class ArchiveError(HistoryError):
+    """An archive of a run cannot be read or written: no permission, a full disk, or a history that is too large."""
+
+
+class ArchiveDamaged(ArchiveError):
+    """A file is no archive of a run, or it is damaged or incomplete."""
+
+
+class ArchiveTooNew(ArchiveError):
+    """An archive was written by a newer psyche-cli. ``version`` is its version, ``supported`` the newest known one."""
+
+    version: int | None = None
+    supported: int | None = None
+
+
+class NotInArchive(ArchiveError):
+    """A command needs something that the archive does not contain: another run, an account, or a cluster.
+
+    ``address`` is the account, ``method`` the request that the archive does not answer; None for something else.
+    """
+
+    address: str | None = None
+    method: str | None = None
 
 
 class WorkersNotEnded(DaemonError):

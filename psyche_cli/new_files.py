@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from psyche_cli.errors import UsageError
 from psyche_cli.private_keys import refuse_key_as_path
@@ -23,11 +27,7 @@ def write_new_file(path: Path, text: str, *, what: str) -> None:
             created = True
             file.write(text if text.endswith("\n") else f"{text}\n")
     except FileExistsError as error:
-        raise UsageError(
-            f"The file {path} already exists and will not be overwritten.",
-            hint="Choose another path.",
-            path=str(path),
-        ) from error
+        raise _exists(path) from error
     except (OSError, ValueError) as error:
         if created:
             with contextlib.suppress(OSError):
@@ -42,6 +42,45 @@ def require_new_file(path: Path, *, what: str) -> None:
     """
     write_new_file(path, "", what=what)
     path.unlink()
+
+
+@contextlib.contextmanager
+def complete_new_file(path: Path, *, what: str) -> Iterator[BinaryIO]:
+    """A context for writing a new file, which exists only once it is complete.
+
+    Nothing is left of it if an exception is raised in the context. Raises the errors of ``write_new_file``.
+    """
+    require_new_file(path, what=what)
+    hidden = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+        hidden = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.chmod(0o666 & ~_umask())
+        os.link(hidden, path)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
+        if hidden is not None:
+            hidden.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The mask of this process, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _exists(path: Path) -> UsageError:
+    return UsageError(
+        f"The file {path} already exists and will not be overwritten.", hint="Choose another path.", path=str(path)
+    )
 
 
 def _not_written(path: Path, error: OSError | ValueError) -> UsageError:

@@ -214,6 +214,18 @@ StateDir = Annotated[
         help="Folder of the journal of sent transactions. Defaults to psyche-cli in the user's state folder.",
     ),
 ]
+ArchiveFile = Annotated[
+    Path | None,
+    option("--archive", metavar="FILE", help="Read the run from this archive, written by history export, offline."),
+]
+HistoryStateDir = Annotated[
+    Path | None,
+    option(
+        "--state-dir",
+        metavar="DIR",
+        help="Folder of the histories. Defaults to psyche-cli in the user's state folder.",
+    ),
+]
 Commitment = Annotated[
     Literal["processed", "confirmed", "finalized"] | None,
     option(

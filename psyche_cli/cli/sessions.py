@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from psyche_cli.cli.options import (
     EXPECTED_VARIABLES,
     VARIABLES,
+    ArchiveFile,
     Authority,
     BlockhashOption,
     Commitment,
@@ -62,6 +63,7 @@ _LOCAL_RPC = inspect.Parameter("rpc", _KEYWORD, default=LOCAL_RPC_URL, annotatio
 _YES = inspect.Parameter("yes", _KEYWORD, default=False, annotation=Yes)
 _STATE_DIR = inspect.Parameter("state_dir", _KEYWORD, default=None, annotation=StateDir)
 _ENV_FILE = inspect.Parameter("env_file", _KEYWORD, default=None, annotation=EnvFile)
+_ARCHIVE = inspect.Parameter("archive", _KEYWORD, default=None, annotation=ArchiveFile)
 _OFFLINE = inspect.Parameter("offline", _KEYWORD, default=False, annotation=Offline)
 _COMMITMENT = inspect.Parameter("commitment", _KEYWORD, default=None, annotation=Commitment)
 _TIMEOUT = inspect.Parameter("timeout", _KEYWORD, default=None, annotation=Timeout)
@@ -185,6 +187,7 @@ def reads(
     offline: bool = False,
     follows: bool = False,
     lasts: bool = False,
+    archive: bool = True,
 ) -> Callable[[Callable[..., Reading | Result]], Declaration]:
     """Declare a verb that needs an endpoint. Adds ``--rpc`` and other options of a session.
 
@@ -195,7 +198,10 @@ def reads(
     transactions. ``offline`` adds ``--offline``, with which the verb gets None in place of a session. A verb that
     ``follows`` a run declares ``--timeout`` itself, and ``--ws-rpc`` has an effect. One that ``lasts`` continues until
     it is stopped, and has no ``--timeout``.
+
+    All others have ``--archive``, unless ``archive`` is False: the session then reads from an archive.
     """
+    has_archive = archive and not (local or settles or follows or lasts)
 
     def declare(function: Callable[..., Reading | Result]) -> Declaration:
         def act(call: Call) -> Result:
@@ -212,6 +218,8 @@ def reads(
                 without_session: Any = read
                 result: Result = without_session(None)
                 return result
+            if has_archive and call.values["archive"] is not None:
+                return _read_archive(call, read)
             from psyche_cli.operations.sessions import reading_session
 
             limits = _limits(call, local=local, settles=settles, follows=follows)
@@ -232,9 +240,25 @@ def reads(
             added["env_file"] = _ENV_FILE
         if offline:
             added["offline"] = _OFFLINE
+        if has_archive:
+            added["archive"] = _ARCHIVE
         return Declaration(function, act, example, added)
 
     return declare
+
+
+def _read_archive(call: Call, read: Reading) -> Result:
+    """Run a verb with a session that reads from an archive."""
+    from psyche_cli.operations.archives.session import archive_session
+
+    others = {flag: call.values[name] for name, flag in _OF_CLUSTERS.items() if name in call.typed}
+    path, given = call.values["archive"], given_options(call)
+    with archive_session(call.environment, path, given=given, others=others) as session:
+        return read(session)
+
+
+_OF_CLUSTERS = {"rpc": "--rpc", "ws_rpc": "--ws-rpc", "commitment": "--commitment"}
+"""Options about a cluster, which cannot be given together with an archive."""
 
 
 def writes(

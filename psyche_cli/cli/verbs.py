@@ -77,6 +77,8 @@ _NONCE: Final = (
 
 _REWARDS: Final = (Verb("list", "List what each member has earned, lost, claimed and may claim", "rewards.list"),)
 
+_HISTORY: Final = (Verb("export", "Export a run and its history to one file", "history.export"),)
+
 _AUTHORITY: Final = (Verb("check", "Show who controls a run, and whether the wallet does", "authority.check"),)
 
 _KEYGEN: Final = (
@@ -122,6 +124,7 @@ SECTIONS: Final = (
             Verb("show", "Show a run on one screen: state, progress, members and rewards", "show"),
             Verb("explain", "Explain what a run is doing, what is wrong with it, and what to do", "explain"),
             Verb("members", "List the members of a run and what each has earned", "members"),
+            Verb("history", "Read the history of a run from the ledger", "history.group", verbs=_HISTORY, runs=False),
             Verb("metrics", "Serve metrics of runs to Prometheus, or write them to a file", "metrics"),
             Verb("monitor", "Check rules about runs, and send notifications of alarms", "monitor"),
             Verb("can-join", "Check whether a key can join a run now", "can_join"),

@@ -117,6 +117,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("simulate", "--from-run", "test", "--clients", "3"),
         ("explain", *run),
         ("explain", "--state", "Warmup"),
+        ("history", "export", *run, "-o", tmp_path / "archive.zip"),
         ("metrics", *run, "--once"),
         ("metrics", "--print", "dashboard"),
         ("monitor", "--rules", MINIMAL.parent / "monitoring" / "rules.toml", "--check"),

@@ -11,6 +11,7 @@ from psyche_cli.history.decoding import decode_new
 from psyche_cli.history.file import HistoryFile, history_path
 from psyche_cli.history.store import History
 from psyche_cli.history.sync import Synced, sync
+from psyche_cli.operations.archives.session import ArchiveSession
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import check_run_id
 
@@ -38,9 +39,12 @@ class SyncedHistory(NamedTuple):
 def open_history(session: Session, run_id: str, state_folder: Path) -> Iterator[RunHistory]:
     """The history of a run on the cluster of the session, which need not exist yet; it is closed at the end.
 
-    Raises InvalidRunId and NetworkError.
+    That of an archive is in the archive. Raises InvalidRunId, NetworkError, and the errors of an archive.
     """
     check_run_id(run_id)
+    if isinstance(session, ArchiveSession):
+        yield RunHistory(run_id, session.archive.file.manifest.genesis_hash, session.history(run_id))
+        return
     genesis_hash = str(session.rpc.genesis_hash())
     with closing(History(HistoryFile(history_path(state_folder, genesis_hash, run_id)))) as history:
         yield RunHistory(run_id, genesis_hash, history)
@@ -49,8 +53,14 @@ def open_history(session: Session, run_id: str, state_folder: Path) -> Iterator[
 def sync_history(session: Session, run: RunHistory) -> SyncedHistory:
     """Read and decode what is new in the ledger of the endpoint. What is read is kept if that fails.
 
+    In an archive, nothing is new.
+
     Raises HistoryError, HistoryDamaged, HistoryTooNew, HistoryBusy and NetworkError.
     """
+    if isinstance(session, ArchiveSession):
+        totals = run.history.totals()
+        nothing = Synced(totals.synced_slot or 0, 0, 0, 0, 0, totals)
+        return SyncedHistory(nothing, 0, tuple(_notes(nothing)))
     lanes = [session.rpc]
     if session.another_client is not None:
         lanes += [session.another_client() for _ in range(CONNECTIONS - 1)]

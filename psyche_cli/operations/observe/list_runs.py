@@ -98,10 +98,7 @@ def list_runs(
 
 def _instances(session: Session, join_authority: Pubkey | None) -> list[CoordinatorInstance]:
     """The instances of all runs, except those that cannot be decoded."""
-    filters: list[Json] = [
-        {"dataSize": COORDINATOR_INSTANCE_BYTES},
-        _equal(0, account_discriminator("CoordinatorInstance")),
-    ]
+    filters = instance_filters()
     if join_authority is not None:
         filters.append(_equal(JOIN_AUTHORITY_OFFSET, bytes(join_authority)))
     instances = []
@@ -111,6 +108,11 @@ def _instances(session: Session, join_authority: Pubkey | None) -> list[Coordina
         except AccountError as error:
             session.notify(f"Skipped: {error.message}")
     return instances
+
+
+def instance_filters() -> list[Json]:
+    """``getProgramAccounts`` filters for the instances of all runs."""
+    return [{"dataSize": COORDINATOR_INSTANCE_BYTES}, _equal(0, account_discriminator("CoordinatorInstance"))]
 
 
 def _equal(offset: int, content: bytes) -> Json:
