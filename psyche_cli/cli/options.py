@@ -218,6 +218,9 @@ ArchiveFile = Annotated[
     Path | None,
     option("--archive", metavar="FILE", help="Read the run from this archive, written by history export, offline."),
 ]
+NoSync = Annotated[
+    bool, option("--no-sync", help="Use only what was read before: make no requests except for the cluster's identity.")
+]
 HistoryStateDir = Annotated[
     Path | None,
     option(
@@ -365,6 +368,9 @@ Authorizer = Annotated[
 ]
 Permissionless = Annotated[bool, option("--permissionless", help="The authorization for everyone.")]
 RunId = Annotated[str, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.", values=run_ids)]
+OptionalRunId = Annotated[
+    str | None, option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes.", values=run_ids)
+]
 RunIds = Annotated[
     list[str] | None,
     option("--run-id", "-r", metavar="RUN_ID", help="Run id, 1 to 32 bytes. Repeatable.", values=run_ids),

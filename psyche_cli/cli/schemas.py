@@ -23,7 +23,7 @@ from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
 from psyche_cli.operations.effects.payloads import DryRunData
 from psyche_cli.operations.files.payloads import DownloadData, UploadData
-from psyche_cli.operations.history.payloads import ExportedData
+from psyche_cli.operations.history import payloads as history
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.localnet.play_payloads import PlayedData
@@ -79,7 +79,9 @@ _RESULTS: Final[dict[str, Any]] = {
     "explain": OperationResult[DiagnosisData | StateDiagnosisData],
     "members": OperationResult[MemberListData],
     "show": OperationResult[ShowData],
-    "history export": OperationResult[ExportedData],
+    "history": OperationResult[history.HistoryData | history.HistoryFileData],
+    "history state": OperationResult[history.PastRunData],
+    "history export": OperationResult[history.ExportedData],
     "metrics": PlainText[MetricsData | MetricsReadyData | MetricsFileData],
     "monitor": OperationResult[
         monitor.MonitorData | monitor.AlarmChangeData | monitor.RulesData | monitor.ExampleRulesData

@@ -77,7 +77,10 @@ _NONCE: Final = (
 
 _REWARDS: Final = (Verb("list", "List what each member has earned, lost, claimed and may claim", "rewards.list"),)
 
-_HISTORY: Final = (Verb("export", "Export a run and its history to one file", "history.export"),)
+_HISTORY: Final = (
+    Verb("state", "Show a run as it was at some time, slot or transaction", "history.state"),
+    Verb("export", "Export a run and its history to one file", "history.export"),
+)
 
 _AUTHORITY: Final = (Verb("check", "Show who controls a run, and whether the wallet does", "authority.check"),)
 
@@ -124,7 +127,12 @@ SECTIONS: Final = (
             Verb("show", "Show a run on one screen: state, progress, members and rewards", "show"),
             Verb("explain", "Explain what a run is doing, what is wrong with it, and what to do", "explain"),
             Verb("members", "List the members of a run and what each has earned", "members"),
-            Verb("history", "Read the history of a run from the ledger", "history.group", verbs=_HISTORY, runs=False),
+            Verb(
+                "history",
+                "Show the history of a run: who did what, when, and with what effect",
+                "history.group",
+                verbs=_HISTORY,
+            ),
             Verb("metrics", "Serve metrics of runs to Prometheus, or write them to a file", "metrics"),
             Verb("monitor", "Check rules about runs, and send notifications of alarms", "monitor"),
             Verb("can-join", "Check whether a key can join a run now", "can_join"),

@@ -100,6 +100,43 @@ class History:
             row = connection.execute(f"SELECT {COLUMNS} FROM {WHOLE} WHERE {condition}", (signature,)).fetchone()
             return None if row is None else transaction_of(row)
 
+    def place_of(self, signature: str) -> list[tuple[str, Place]]:
+        """The transactions whose signatures begin with a text, and their places; at most two of them."""
+        condition = "of_run AND position IS NOT NULL AND signature >= ? AND signature < ?"
+        query = f"SELECT signature, slot, position FROM transactions WHERE {condition} LIMIT 2"
+        with self._reading() as connection:
+            rows = connection.execute(query, (signature, f"{signature}~")).fetchall()
+        return [(found, Place(slot, position)) for found, slot, position in rows]
+
+    def places_until(self, place: Place, most: int) -> list[Place]:
+        """The places of the latest transactions up to a place, the latest first."""
+        query = (
+            "SELECT slot, position FROM transactions WHERE of_run AND (slot, position) <= (?, ?) "
+            "ORDER BY slot DESC, position DESC LIMIT ?"
+        )
+        with self._reading() as connection:
+            return [Place(*row) for row in connection.execute(query, (*place, most))]
+
+    def newest(self) -> int:
+        """A number that every transaction which is added later exceeds."""
+        with self._reading() as connection:
+            [number] = connection.execute("SELECT max(id) FROM transactions").fetchone()
+        return 0 if number is None else int(number)
+
+    def added_after(self, number: int) -> dict[str, Place]:
+        """The places of the transactions that were added after ``newest`` returned a number, by their signatures."""
+        query = "SELECT signature, slot, position FROM transactions WHERE id > ? AND of_run AND decoder IS NOT NULL"
+        with self._reading() as connection:
+            rows = connection.execute(f"{query} AND position IS NOT NULL", (number,)).fetchall()
+        return {signature: Place(slot, position) for signature, slot, position in rows}
+
+    def last_slot(self, time: int) -> int:
+        """The slot of the last transaction up to a time in seconds since 1970; -1 if there is none."""
+        query = "SELECT max(slot) FROM transactions WHERE block_time <= ?"
+        with self._reading() as connection:
+            [slot] = connection.execute(query, (time,)).fetchone()
+        return -1 if slot is None else int(slot)
+
     # --- events -----------------------------------------------------------------------------------------------------
 
     def events(

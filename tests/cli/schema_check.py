@@ -39,10 +39,27 @@ def check_output(words: Sequence[str], stdout: str) -> str | None:
         return None
     if [*words[:1]] == ["metrics"] and '"schema_version"' not in stdout:
         return None  # the dashboard for Grafana
+    if [*words[:1]] == ["history"] and stdout.startswith('{"') and '"schema_version"' not in stdout:
+        for line in stdout.splitlines():
+            _history_entry()(json.loads(line))
+        return None
     if [*words[:1]] in (["watch"], ["monitor"]) and stdout.startswith('{"'):  # one document per line
         checked = [_check(words, json.loads(line)) for line in stdout.splitlines()]
         return checked[0]
     return _check(words, json.loads(stdout))
+
+
+@functools.cache
+def _history_entry() -> Check:
+    """A check of the JSON lines of ``history``."""
+    definitions = validator("history").schema["$defs"]
+    is_valid = compiled(definitions["HistoryEntry"], definitions)
+
+    def check(value: Any) -> bool:
+        assert is_valid(value), value
+        return True
+
+    return check
 
 
 def _check(words: Sequence[str], document: Any) -> str:

@@ -16,6 +16,7 @@ from solders.keypair import Keypair
 
 from psyche_cli.errors import ExitCode
 from tests.cli.harness import CommandLine, Outcome
+from tests.history.command_lines import command_line_of, offline
 from tests.history.story import StillStory
 
 
@@ -33,20 +34,6 @@ class Exported(NamedTuple):
         return self.cli(*words), offline(self.cli)(*words, "--archive", self.archive)
 
 
-def command_line_of(story: StillStory, home: Path) -> CommandLine:
-    """A command line whose endpoint is the validator of a story."""
-    return CommandLine(home, lambda _: story.transport())
-
-
-def offline(cli: CommandLine) -> CommandLine:
-    """A command line without any endpoint."""
-
-    def refuse(url: str) -> None:
-        raise AssertionError(f"a transport to {url} was opened")
-
-    return CommandLine(cli.home, refuse)  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
 def exported(told: StillStory, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     home = tmp_path_factory.mktemp("exported")
@@ -61,7 +48,8 @@ def exported(told: StillStory, tmp_path_factory: pytest.TempPathFactory) -> Expo
     "words",
     [
         *("show", "members", "explain", "json-dump-run", "rewards list", "cost", "config dump", "authority check"),
-        *("can-join --address {member}", "json-dump-user --address {member}"),
+        *("can-join --address {member}", "json-dump-user --address {member}", "history", "history --failed"),
+        *("history state --at 100", "history state --at 2027-01-15T08:05:00Z", "history state --at 1m"),
     ],
 )
 def test_output_from_the_archive_equals_that_from_the_cluster(exported: Exported, words: str, format: str) -> None:

@@ -56,11 +56,12 @@ def command(
         raise UsageError("Specify one of --run-id, --account-file and --state.")
     if at is not None and account_file is None:
         raise UsageError("--at is only for --account-file.", hint="For a run, the time of the cluster is used.")
-    from psyche_cli.operations.status.explain import explain_file, explain_run, explain_state, parse_time
+    from psyche_cli.operations.status.explain import explain_file, explain_run, explain_state
+    from psyche_cli.operations.times import parse_time
 
     if state is not None:
         return explain_state(state)
     if account_file is not None:
-        return explain_file(call.environment, account_file, at=None if at is None else parse_time(at))
+        return explain_file(call.environment, account_file, at=None if at is None else parse_time(at, "--at"))
     assert run_id is not None
     return partial(explain_run, run_id=run_id, treasurer_index=treasurer_index)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,7 +52,6 @@ if TYPE_CHECKING:
 _DISCRIMINATOR: Final = account_discriminator("CoordinatorAccount")
 _INDENT: Final = "   "
 _LONGEST_NAME: Final = 32
-_LONGEST_SECONDS: Final = 12
 _NEEDS: Final = {
     "time": "the time of the cluster",
     "instance": "the instance of the run",
@@ -149,19 +147,6 @@ def explain_state(name: str) -> OperationResult[StateDiagnosisData]:
         details=explained.details,
         body=body,
     )
-
-
-def parse_time(text: str) -> int:
-    """A time as Unix seconds, from a number of seconds or from ISO 8601, UTC by default. Raises UsageError."""
-    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_SECONDS:
-        return int(text)
-    try:
-        parsed = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
-        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp())
-    except (ValueError, OverflowError) as error:
-        raise UsageError(
-            "--at is not a time.", hint="Use Unix seconds such as 1764201600, or ISO 8601 such as 2026-11-27T00:00:00Z."
-        ) from error
 
 
 def _authorizations(session: Session, grantor: Pubkey, everyone: RawAccount | None) -> list[Authorization]:
