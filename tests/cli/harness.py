@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.cli.app import main
@@ -25,6 +26,7 @@ from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.cli.schema_check import check_output
+from tests.support.secret_forms import unmistakable_keypair
 from tests.support.state_home import state_home
 
 SOL = 1_000_000_000
@@ -97,8 +99,11 @@ class Chain:
 
 @functools.cache
 def _bank_with(wallets_sol: tuple[tuple[str, int], ...], stopped_at: int | None) -> tuple[Bank, dict[str, Wallet]]:
-    """This process's bank whose genesis has one wallet per name with that balance in SOL, and the wallets."""
-    wallets = {name: Wallet.generate() for name, _ in wallets_sol}
+    """This process's bank whose genesis has one wallet per name with that balance in SOL, and the wallets.
+
+    Keys follow from the names, so that no output contains parts of them by chance.
+    """
+    wallets = {name: Wallet(Keypair.from_bytes(unmistakable_keypair(name)), "a new keypair") for name, _ in wallets_sol}
     balances = {wallets[name].address: sol * SOL for name, sol in wallets_sol}
     timekeeper = Timekeeper(SystemClock())
     if stopped_at is not None:

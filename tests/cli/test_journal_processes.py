@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -104,9 +105,12 @@ def test_kills_at_random_moments(machine: Machine, random_seed: int, full: bool)
     paid = machine.vault()
     assert paid == 1
     interrupted = 0
-    for number in range(50 if full else 10):
+    for number in itertools.count():
+        if number >= (50 if full else 10) and interrupted:
+            break
         words = ("create-run", "--run-id", f"run-{number}") if number % 2 else TOP_UP
         process = machine.start(*words)
+        usual *= 0.9 if number > 10 and not interrupted else 1.0  # the machine was busy before
         time.sleep(chance.uniform(0.3, 1.1) * usual)
         process.kill()
         output, _ = process.communicate(timeout=PATIENCE)
@@ -128,7 +132,6 @@ def test_kills_at_random_moments(machine: Machine, random_seed: int, full: bool)
         told = bool(output.strip()) or landed > 0  # then the repetition is a second payment on purpose
         assert machine.vault() - paid in ({1, 2} if told else {1}), "a double payment"
         paid = machine.vault()
-    assert interrupted, "no process was killed before it ended"
 
 
 def test_two_processes_at_once_pay_once_each(machine: Machine) -> None:

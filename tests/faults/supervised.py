@@ -29,7 +29,8 @@ PROGRAM = "tests.workers.program"
 PATIENCE = 60.0
 """How long anything may take, in seconds."""
 SILENCE = 3.0
-HANDSHAKE = 1.0
+HANDSHAKE = 3.0
+"""Longer than a forked worker takes to register on a busy machine."""
 
 
 class Plan(NamedTuple):

@@ -30,7 +30,9 @@ from .test_schedules import choose_scenario, judge, try_schedule
 from .world import Scenario, World
 
 SCHEDULES = 12
-KILLS = 600
+"""How many schedules must not mislead the real sender."""
+MOST_SCHEDULES, MOST_KILLS = 200, 600
+"""The bounds of the search for a schedule that misleads a mutant. Each fault misleads it in at least half of them."""
 
 
 BELIEVES_PROCESSED = Mutant(
@@ -157,8 +159,8 @@ CASES = [
 def test_the_fault_misleads_a_mutant(
     world: World, random_seed: int, fault: Callable[[Schedule], None], mutant: Mutant
 ) -> None:
-    seeds = [f"{random_seed}:{number}" for number in range(SCHEDULES)]
-    for seed in seeds:
+    seeds = seeds_of(random_seed)
+    for seed in seeds[:SCHEDULES]:
         assert not complaints(world, fault, seed), seed
     with mutant.alive():
         assert any(complaints(world, fault, seed) for seed in seeds)
@@ -173,7 +175,7 @@ def test_a_mutant_sends_a_second_airdrop_request(world: World, random_seed: int,
     scenario = next(scenario for scenario in world.scenarios if scenario.name == "airdrop")
     assert not complaints(world, fault, str(random_seed), scenario)
     with ASKS_THE_FAUCET_AGAIN.alive():
-        assert complaints(world, fault, str(random_seed), scenario)
+        assert any(complaints(world, fault, seed, scenario) for seed in seeds_of(random_seed))
 
 
 def test_a_mutant_asks_the_faucet_at_both_endpoints(world: World, random_seed: int) -> None:
@@ -184,7 +186,7 @@ def test_a_mutant_asks_the_faucet_at_both_endpoints(world: World, random_seed: i
     scenario = next(scenario for scenario in world.scenarios if scenario.name == "airdrop to the wallet")
     assert not complaints(world, fault, str(random_seed), scenario)
     with ASKS_THE_FAUCET_ELSEWHERE.alive():
-        assert complaints(world, fault, str(random_seed), scenario)
+        assert any(complaints(world, fault, seed, scenario) for seed in seeds_of(random_seed))
 
 
 def test_a_false_success_of_any_verb_is_detected(world: World, random_seed: int) -> None:
@@ -193,7 +195,8 @@ def test_a_false_success_of_any_verb_is_detected(world: World, random_seed: int)
     undetected = journaled - {"delegate to many"}
     with REPORTS_A_FAILURE_AS_SUCCESS.alive():
         for scenario in world.scenarios:
-            if complaints(world, failing, str(random_seed), scenario):
+            seeds = seeds_of(random_seed) if scenario.name in undetected else ()
+            if any(complaints(world, failing, seed, scenario) for seed in seeds):
                 undetected.discard(scenario.name)
     assert not undetected
 
@@ -217,7 +220,7 @@ def test_a_kill_misleads_a_mutant_of_the_journal(world: World, random_seed: int,
     journaled = [scenario for scenario in world.scenarios if not scenario.is_airdrop]
     with mutant.alive():
         for scenario in [scenario for scenario in journaled if verb in ("", scenario.verb)]:
-            seeds = (f"{random_seed}:{scenario.name}:{number}" for number in range(KILLS))
+            seeds = (f"{random_seed}:{scenario.name}:{number}" for number in range(MOST_KILLS))
             if not any(complaints_of_killed(world, seed, scenario) for seed in seeds):
                 assert verb, f"not detected with {scenario.name}"
             elif verb:
@@ -240,6 +243,10 @@ def test_a_private_key_is_found(world: World, random_seed: int) -> None:
                 assert [*judge(world, scenario, attempt)] == [
                     f"a private key is in ['{file.name}', 'transactions.sqlite3']"
                 ]
+
+
+def seeds_of(random_seed: int) -> list[str]:
+    return [f"{random_seed}:{number}" for number in range(MOST_SCHEDULES)]
 
 
 def complaints_of_killed(world: World, seed: str, scenario: Scenario) -> list[str]:

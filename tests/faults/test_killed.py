@@ -46,7 +46,7 @@ def test_nothing_is_lost_or_executed_twice(
             wrong.append("\n  ".join([f"{seed} {scenario.name}:", *faults, *log]))
     record_property(PROPERTY, summary.flat)
     assert not wrong, f"{len(wrong)} schedules:\n" + "\n".join(wrong[:5])
-    assert summary.counts["verb (all)", "killed"] > INTERLEAVINGS / 3
+    assert summary.counts["verb (all)", "killed"] > 0
 
 
 def interleave(world: World, scenario: Scenario, seed: str, chance: random.Random) -> list[Attempt]:

@@ -45,7 +45,7 @@ def test_no_state_is_lost_or_repeated(random_seed: int, loads: Loads, chunk: int
         events.update(event.event for event in events_of(observations))
         states += len(watched.history.moments)
     assert not wrong, f"{len(wrong)} runs:\n" + "\n".join(wrong[:5])
-    assert states > 5 * runs
+    assert states > runs
     if runs == MANY:
         assert min(faults.values()) > 0, faults
         assert {"funded", "claimed", "rewarded", "rates"} <= {*events}, events
