@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
-from typing import Final
+from itertools import groupby, zip_longest
+from typing import Final, TypeVar
 from xml.sax.saxutils import escape
 
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -15,25 +15,31 @@ _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 _BRAILLE: Final = 0x2800
 
+_Value = TypeVar("_Value")
+
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve through evenly spaced values; ``first`` and ``last`` label the ends of its horizontal axis."""
+    """A curve through evenly spaced values; ``first`` and ``last`` label the ends of its horizontal axis.
+
+    ``spread`` has the lowest and the highest value around each value, if they are known.
+    """
 
     title: str
     values: Sequence[float]
     first: str
     last: str
+    spread: Sequence[tuple[float, float]] = ()
 
     @cached_property
     def low(self) -> float:
-        """The smallest value; 0 if there is none."""
-        return min(filter(math.isfinite, self.values), default=0.0)
+        """The smallest value, that of the spread included; 0 if there is none."""
+        return min(filter(math.isfinite, [*self.values, *(low for low, _ in self.spread)]), default=0.0)
 
     @cached_property
     def high(self) -> float:
-        """The largest value; 0 if there is none."""
-        return max(filter(math.isfinite, self.values), default=0.0)
+        """The largest value, that of the spread included; 0 if there is none."""
+        return max(filter(math.isfinite, [*self.values, *(high for _, high in self.spread)]), default=0.0)
 
     @cached_property
     def span(self) -> float:
@@ -61,16 +67,23 @@ class Timeline:
 
 
 def text_plot(curve: Curve, *, width: int, height: int, braille: bool = True) -> list[str]:
-    """The curve as lines of at most ``width`` characters: the title, ``height`` lines of plot, and the axis labels."""
+    """The curve as lines of at most ``width`` characters: the title, ``height`` lines of plot, and the axis labels.
+
+    The spread is dotted.
+    """
     top, bottom = number_text(curve.high), number_text(curve.low)
     margin = max(len(top), len(bottom))
     columns = max(width - margin - 2, 1)
     across, down = (2, 4) if braille else (1, 1)
     dots = _dots(curve, columns * across, height * down)
-    lines = [curve.title]
+    around = _spread_dots(curve, columns * across, height * down)
+    lines = [shortened(curve.title, width)]
     for row in range(height):
         label = top if row == 0 else bottom if row == height - 1 else ""
-        cells = [_cell(dots, column, row) if braille else " *"[(column, row) in dots] for column in range(columns)]
+        if braille:
+            cells = [_cell(dots | around, column, row) for column in range(columns)]
+        else:
+            cells = ["*" if (at, row) in dots else "." if (at, row) in around else " " for at in range(columns)]
         lines.append(f"{label.rjust(margin)} {'│' if braille else '|'}{''.join(cells)}".rstrip())
     gap = max(columns - len(curve.first) - len(curve.last), 1)
     lines.append(f"{' ' * (margin + 2)}{curve.first}{' ' * gap}{curve.last}")
@@ -82,20 +95,35 @@ def _dots(curve: Curve, columns: int, rows: int) -> set[tuple[int, int]]:
     dots: set[tuple[int, int]] = set()
     before: int | None = None
     for column in range(columns):
-        value = _sample(curve.values, column, columns)
+        value = _sample(curve.values, column, columns, math.nan)
         if not math.isfinite(value):
             before = None
             continue
-        row = rows - 1 - round(curve.share(value) * (rows - 1))
+        row = _row(curve, value, rows)
         first = row if before is None else before
         dots |= {(column, at) for at in range(min(first, row), max(first, row) + 1)}
         before = row
     return dots
 
 
-def _sample(values: Sequence[float], column: int, columns: int) -> float:
+def _spread_dots(curve: Curve, columns: int, rows: int) -> set[tuple[int, int]]:
+    """Every other dot of the spread, also of the columns if there are many."""
+    dots: set[tuple[int, int]] = set()
+    for column in range(columns):
+        low, high = _sample(curve.spread, column, columns, (math.nan, math.nan))
+        if math.isfinite(low) and math.isfinite(high):
+            top, bottom = _row(curve, high, rows), _row(curve, low, rows)
+            dots |= {(column, at) for at in range(top, bottom + 1) if (column + at) % 2 == 0}
+    return dots
+
+
+def _row(curve: Curve, value: float, rows: int) -> int:
+    return rows - 1 - round(curve.share(value) * (rows - 1))
+
+
+def _sample(values: Sequence[_Value], column: int, columns: int, without: _Value) -> _Value:
     if not values:
-        return math.nan
+        return without
     return values[round(column * (len(values) - 1) / max(columns - 1, 1))]
 
 
@@ -106,6 +134,16 @@ def _cell(dots: set[tuple[int, int]], column: int, row: int) -> str:
             if (2 * column + across, 4 * row + down) in dots:
                 bits |= bit
     return chr(_BRAILLE + bits) if bits > 0 else " "
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of at most ``width`` characters, the last of which are dots if it was longer."""
+    return text if len(text) <= width else f"{text[: max(width - 3, 0)]}..."
+
+
+def side_by_side(left: Sequence[str], right: Sequence[str], width: int) -> list[str]:
+    """Two texts beside each other; ``width`` is that of the left one, with the gap."""
+    return [f"{one.ljust(width)}{other}".rstrip() for one, other in zip_longest(left, right, fillvalue="")]
 
 
 def number_text(value: float) -> str:

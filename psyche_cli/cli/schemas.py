@@ -21,6 +21,7 @@ from psyche_cli.errors import ExitCode, PsycheError, error_classes
 from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema, schema_of
 from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
+from psyche_cli.operations.curves.payloads import CurvesData
 from psyche_cli.operations.effects.payloads import DryRunData
 from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.history import payloads as history
@@ -86,6 +87,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "monitor": OperationResult[
         monitor.MonitorData | monitor.AlarmChangeData | monitor.RulesData | monitor.ExampleRulesData
     ],
+    "curves": OperationResult[CurvesData],
     "can-join": OperationResult[CanJoinData],
     "authority check": OperationResult[AuthorityData],
     "cost": OperationResult[CostData],

@@ -135,6 +135,7 @@ SECTIONS: Final = (
             ),
             Verb("metrics", "Serve metrics of runs to Prometheus, or write them to a file", "metrics"),
             Verb("monitor", "Check rules about runs, and send notifications of alarms", "monitor"),
+            Verb("curves", "Plot the curves of a run: loss, members, rewards and more", "curves"),
             Verb("can-join", "Check whether a key can join a run now", "can_join"),
             Verb("authority", "Inspect who controls a run", "authority.group", verbs=_AUTHORITY, runs=False),
             Verb("cost", "Show what a run has cost so far", "cost"),

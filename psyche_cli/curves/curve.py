@@ -38,16 +38,16 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("tokens", "tokens_per_second", "Tokens per second of a member", "tokens/s"),
         Kind("bandwidth", "bandwidth", "Bandwidth of a member", "bytes/s"),
         Kind("lr", "learning_rate", "Learning rate", ""),
-        Kind("members", "members", "Members in the epoch", "members", "time"),
-        Kind("members", "healthy", "Healthy members in the epoch", "members", "time"),
-        Kind("members", "joined", "Members that have joined the next epoch", "members", "time"),
+        Kind("members", "members", "Members in the epoch", "", "time"),
+        Kind("members", "healthy", "Healthy members in the epoch", "", "time"),
+        Kind("members", "joined", "Members that have joined the next epoch", "", "time"),
         Kind("rewards", "earning_rate", "Earning rate of the epoch", BASE_UNITS, "time"),
         Kind("rewards", "earned", "Earned by all members", BASE_UNITS, "time"),
         Kind("rewards", "claimed", "Claimed by all members", BASE_UNITS, "time"),
         Kind("rewards", "vault", "Balance of the vault", BASE_UNITS, "time"),
-        Kind("witnesses", "witnesses", "Witnesses of the round", "witnesses"),
-        Kind("witnesses", "expected", "Expected witnesses of the round", "witnesses"),
-        Kind("witnesses", "quorum", "Witnesses that must agree", "witnesses"),
+        Kind("witnesses", "witnesses", "Witnesses of the round", ""),
+        Kind("witnesses", "expected", "Expected witnesses of the round", ""),
+        Kind("witnesses", "quorum", "Witnesses that must agree", ""),
     )
 }
 """The kinds by name, except those of evaluations."""

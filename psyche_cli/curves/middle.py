@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 _FAR_WIDTHS: Final = 5
 _FAR_SHARE: Final = 0.25
+"""What lies far: more widths of the interval, and a larger share of the median."""
 
 
 class Middle(NamedTuple):
@@ -22,10 +23,18 @@ class Middle(NamedTuple):
     low: float
     high: float
 
-    def is_far(self, value: float) -> bool:
-        """Whether a value lies far from the others: more than 5 widths of the interval and a quarter of the median."""
+    @property
+    def width(self) -> float:
+        """The width of the interval."""
+        return self.high - self.low
+
+    def is_far(self, value: float, usual_width: float = 0.0) -> bool:
+        """Whether a value lies far from the others: by more than 5 widths and a quarter of the median.
+
+        The width is that of the interval, or the usual one, if that is larger.
+        """
         distance = abs(value - self.value)
-        return distance > _FAR_WIDTHS * (self.high - self.low) and distance > _FAR_SHARE * abs(self.value)
+        return distance > _FAR_WIDTHS * max(self.width, usual_width) and distance > _FAR_SHARE * abs(self.value)
 
 
 def middle_of(values: Sequence[float]) -> Middle | None:

@@ -35,6 +35,8 @@ class CurveReader:
         self.place = BEGINNING
         self.problems = 0
         self.removed = 0
+        self.decimals: int | None = None
+        """Decimals of the collateral; None without a treasurer, or if no transaction says them."""
         self._states = RunStates(history, incarnation, programs)
         self._reports = Reports()
         self._values = RunValues()
@@ -71,8 +73,9 @@ class CurveReader:
         metadata = metadata_of(one.event) if one.event.effects.get("outcome") == DONE else None
         if metadata is not None:
             self._reports.add(one.event.accounts["user"], metadata, None if before is None else before.step)
-        if one.after is not one.before:
-            self._values.follow(one.after, time)
+        self._values.follow(one.after, time)
+        if self.decimals is None and one.after.treasury is not None:
+            self.decimals = _decimals(one)
         if before is not None and after is not None and _has_ended(before, after):
             self._close(before, len(before.current_round.witnesses) + (metadata is not None), time)
 
@@ -83,6 +86,15 @@ class CurveReader:
         self._latest = before.step
         self._reports.close(before.step, time)
         self._values.close(before, witnesses, time)
+
+
+def _decimals(one: Happened) -> int | None:
+    """The decimals of the collateral, if the transaction has changed the balance of the vault."""
+    transaction, treasury = one.transaction, one.after.treasury
+    if treasury is None or not transaction.tokens_after:
+        return None
+    keys = [str(account.address) for account in transaction.message.accounts]
+    return next((one.decimals for one in transaction.tokens_after if keys[one.account] == treasury.vault_address), None)
 
 
 def _has_ended(before: CoordinatorState, after: CoordinatorState) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
+from statistics import median
 from typing import Final
 
 from psyche_cli.curves.curve import KINDS, Curve, Kind, evaluation
@@ -14,6 +16,9 @@ from psyche_cli.printable import printable
 
 MOST_EVALUATIONS: Final = 64
 """Evaluations that have curves: those about which most was reported. Members choose their names."""
+
+_WIDTHS: Final = 31
+"""Latest rounds whose spread is compared with the distance of a value."""
 
 
 class Tally:
@@ -38,6 +43,7 @@ class _Series:
         self.reported = 0
         self.not_finite = 0
         self.far = 0
+        self.widths: deque[float] = deque(maxlen=_WIDTHS)
 
 
 class Reports:
@@ -75,7 +81,6 @@ class Reports:
 
     def remove_from(self, step: int) -> None:
         """Remove the points of a step and of later ones."""
-        self._round = {}
         for one in (*self._series.values(), *self._evaluations.values()):
             one.points.remove_from(step)
 
@@ -106,11 +111,15 @@ class Reports:
         if middle is None:
             series.points.add(Point(step, time, None, witnesses=len(values) - len(dropped)))
             return
-        far = [who for who, value in values.items() if who not in dropped and middle.is_far(value)]
+        series.widths.append(middle.width)
+        usual = median(series.widths)
+        far = [who for who, value in values.items() if who not in dropped and middle.is_far(value, usual)]
         for who in far:
             self.tallies[who].far += 1
         series.far += len(far)
-        series.points.add(Point(step, time, *middle, witnesses=len(values) - len(dropped)))
+        series.points.add(
+            Point(step, time, middle.value, middle.low, middle.high, witnesses=len(values) - len(dropped))
+        )
 
 
 _FIGURES: Final = {"loss": "loss", "tokens_per_second": "tokens_per_sec", "bandwidth": "bandwidth_per_sec"}

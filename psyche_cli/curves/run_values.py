@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from psyche_cli.curves.curve import KINDS, POINTS, Curve
 from psyche_cli.curves.points import Point, StepPoints
@@ -26,12 +26,19 @@ class RunValues:
             name: [] for name, kind in KINDS.items() if kind.what in ("members", "rewards")
         }
         self._has_treasury = False
+        self._moment = Moment()
+        self._time: int | None = None
 
     def follow(self, now: Moment, time: int | None) -> None:
-        """Add what has changed in the run."""
-        state, treasury = now.state, now.treasury
-        if state is None:
+        """Add what has changed in the run up to a time."""
+        if now.state is None:
             return
+        if now is not self._moment:
+            self._follow(now, now.state, time)
+        self._moment, self._time = now, time
+
+    def _follow(self, now: Moment, state: CoordinatorState, time: int | None) -> None:
+        treasury = now.treasury
         in_progress = state.run_state == RunState.WARMUP or state.run_state.is_active
         values = {
             "members": len(state.epoch.clients) if in_progress else 0,
@@ -75,4 +82,10 @@ class RunValues:
             if kind.what == "rewards" and not self._has_treasury:
                 kind = kind._replace(unit=POINTS)
             if points:
-                yield Curve(kind, points)
+                yield Curve(kind, points if kind.axis == "step" else self._to_the_end(points))
+
+    def _to_the_end(self, points: Sequence[Point]) -> Sequence[Point]:
+        """The points, and the last value again where the history ends."""
+        last, state = points[-1], self._moment.state
+        end = last if state is None else last._replace(step=state.step, time=self._time)
+        return points if end.time is None or end == last else [*points, end]

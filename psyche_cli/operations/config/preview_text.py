@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Final
 
 from psyche_cli.durations import format_duration
 from psyche_cli.operations.config.payloads import PreviewData
 from psyche_cli.operations.tables import text_table
-from psyche_cli.plots import Curve, text_plot
+from psyche_cli.plots import Curve, side_by_side, text_plot
 from psyche_cli.run_config.forecast import Forecast
 
 WIDE: Final = 120
@@ -39,7 +37,7 @@ class PreviewText:
             text_plot(curve, width=each, height=_HEIGHT, braille=utf8)
             for curve in curves(self.forecast, each * _SAMPLES_PER_COLUMN)
         ]
-        below = _side_by_side(plots[0], plots[1], each + _GAP) if wide else [*plots[0], "", *plots[1]]
+        below = side_by_side(plots[0], plots[1], each + _GAP) if wide else [*plots[0], "", *plots[1]]
         return [*_table(self.data), "", *below]
 
 
@@ -69,7 +67,3 @@ def _table(data: PreviewData) -> list[str]:
         for at in data.shown_steps
     ]
     return text_table([_HEADINGS, *rows])
-
-
-def _side_by_side(left: Sequence[str], right: Sequence[str], width: int) -> list[str]:
-    return [f"{one.ljust(width)}{other}".rstrip() for one, other in zip_longest(left, right, fillvalue="")]

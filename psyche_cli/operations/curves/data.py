@@ -26,6 +26,7 @@ def curves_data(
         run_id=run_id,
         incarnation=incarnation.number,
         coordinator_account=incarnation.coordinator_account,
+        decimals=reader.decimals,
         slot=totals.synced_slot,
         reliable=reader.problems == 0,
         gaps=totals.gaps,
@@ -41,9 +42,9 @@ def curves_data(
 
 
 def curve_data(curve: Curve, most: int | None = None) -> CurveData:
-    """A curve with at most ``most`` points."""
+    """A curve with at most ``most`` points (None: all of them; 0: none)."""
     kind, points = curve.kind, curve.points
-    shown = points if most is None else reduced(points, most)
+    shown = points if most is None else reduced(points, most) if most > 0 else ()
     return CurveData(
         what=kind.what,
         name=kind.name,

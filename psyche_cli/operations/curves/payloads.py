@@ -40,15 +40,17 @@ class CurveData:
     title: str
     unit: Annotated[
         str,
-        "Unit of the values: tokens/s, bytes/s, members, witnesses, base units or points; empty for plain numbers.",
+        "Unit of the values: tokens/s, bytes/s, base units (of the collateral) or points; empty for plain numbers.",
     ]
     axis: Annotated[
-        Literal["step", "time"], "step: one point for each step. time: each value holds until the next point."
+        Literal["step", "time"],
+        "step: one point for each step. time: each value holds until the next point; the last point is where the "
+        "history ends.",
     ]
     total_points: Annotated[Unsigned, "Number of points of the curve, of which `points` may be a part."]
     not_finite: Annotated[Unsigned, "Number of values that were left out because they are NaN or infinite."]
     far: Annotated[Unsigned, "Number of values that lie far from those of the other witnesses of their step."]
-    points: Annotated[tuple[CurvePoint, ...], "In the order of execution."]
+    points: Annotated[tuple[CurvePoint, ...], "In the order of execution; empty if the curves were written to a file."]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class CurvesData:
     run_id: str
     incarnation: Annotated[Unsigned, "Number of the incarnation, from 1: a closed run id can be created again."]
     coordinator_account: Address
+    decimals: Annotated[Unsigned | None, "Decimals of the collateral; null without a treasurer, or if unknown."]
     slot: Annotated[Unsigned | None, "Slot up to which the history was read; null if it never was."]
     reliable: Annotated[
         bool, "Whether the model of the coordinator agrees with the ledger about all transactions of the run."
