@@ -77,7 +77,7 @@ def text_plot(curve: Curve, *, width: int, height: int, braille: bool = True) ->
     across, down = (2, 4) if braille else (1, 1)
     dots = _dots(curve, columns * across, height * down)
     around = _spread_dots(curve, columns * across, height * down)
-    lines = [shortened(curve.title, width)]
+    lines = [curve.title]
     for row in range(height):
         label = top if row == 0 else bottom if row == height - 1 else ""
         if braille:

@@ -80,7 +80,7 @@ def _opened_files(tree: ast.AST) -> set[str]:
         if isinstance(node, ast.withitem) and isinstance(node.context_expr, ast.Call) and node.optional_vars:
             call = node.context_expr
             name = ast.unparse(call.func)
-            if name.rpartition(".")[2] in ("open", "fdopen") and not _opens_descriptor(call, name):
+            if name.rpartition(".")[2] in ("open", "fdopen", "complete_new_file") and not _opens_descriptor(call, name):
                 opened.add(ast.unparse(node.optional_vars))
     return opened
 

@@ -6,7 +6,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple, TypeAlias, overload
+from typing import Any, Final, NamedTuple, TypeAlias
 
 Number: TypeAlias = int | float
 
@@ -60,11 +60,8 @@ class StepPoints(Sequence[Point]):
     def __len__(self) -> int:
         return len(self._steps)
 
-    @overload
-    def __getitem__(self, index: int) -> Point: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Point]: ...
-    def __getitem__(self, index: int | slice) -> Point | list[Point]:
+    def __getitem__(self, index: Any) -> Any:
+        """The point at an index, or a list of those in a slice."""
         if isinstance(index, slice):
             return [self[one] for one in range(*index.indices(len(self)))]
         time, witnesses = (None if one[index] == _NONE else one[index] for one in (self._times, self._witnesses))

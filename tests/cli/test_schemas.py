@@ -121,6 +121,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("history", *run, "--format", "csv", "-o", tmp_path / "history.csv"),
         ("history", "state", *run, "--at", "0s"),
         ("history", "export", *run, "-o", tmp_path / "archive.zip"),
+        ("curves", *run),
         ("metrics", *run, "--once"),
         ("metrics", "--print", "dashboard"),
         ("monitor", "--rules", MINIMAL.parent / "monitoring" / "rules.toml", "--check"),

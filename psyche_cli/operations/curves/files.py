@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from psyche_cli.curves.curve import Curve
@@ -27,15 +27,19 @@ def write_curves(path: Path, format: Format, data: CurvesData, curves: Sequence[
         write_event_files(path, curves, what=FILE)
         return
     with complete_new_file(path, what=FILE) as file:
-        if format == "csv":
-            for text in csv_lines(curves):
-                file.write(text.encode())
-        elif format == "json":
-            file.write(f"{json_text(with_strings(to_json(data)))}\n".encode())
-        else:
-            from psyche_cli.operations.curves.pictures import picture
+        file.writelines(_content(format, data, curves))
 
-            file.write(picture(in_tokens(curves, data.decimals), _title(data), format))
+
+def _content(format: Format, data: CurvesData, curves: Sequence[Curve]) -> Iterator[bytes]:
+    if format == "csv":
+        for text in csv_lines(curves):
+            yield text.encode()
+    elif format == "json":
+        yield f"{json_text(with_strings(to_json(data)))}\n".encode()
+    elif format != "tensorboard":
+        from psyche_cli.operations.curves.pictures import picture
+
+        yield picture(in_tokens(curves, data.decimals), _title(data), format)
 
 
 def _title(data: CurvesData) -> str:

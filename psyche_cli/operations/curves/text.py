@@ -13,7 +13,7 @@ from psyche_cli.operations.curves.selection import places_of, samples
 from psyche_cli.operations.status.diagnosis.finding import counted
 from psyche_cli.operations.times import iso_time
 from psyche_cli.plots import Curve as Plot
-from psyche_cli.plots import number_text, side_by_side, text_plot
+from psyche_cli.plots import number_text, shortened, side_by_side, text_plot
 
 WIDE: Final = 110
 """Minimum width in columns at which plots are printed side by side."""
@@ -46,17 +46,17 @@ def details(data: CurvesData) -> Iterator[tuple[str, str]]:
         ("about another step", "other_step"),
         ("repeated, left out", "repeated"),
     ):
-        if _sum(data, field):
+        if _sum(data, field) > 0:
             yield label, _by_whom(data.witnesses, field)
-    if data.removed_rounds:
+    if data.removed_rounds > 0:
         yield "trained again, left out", counted(data.removed_rounds, "round")
-    if data.more_evaluations:
+    if data.more_evaluations > 0:
         yield "evaluations left out", f"{data.more_evaluations:,}"
 
 
 def warnings(data: CurvesData) -> Iterator[str]:
     """Why the curves may be wrong."""
-    if data.gaps:
+    if data.gaps > 0:
         yield f"{counted(data.gaps, 'part')} of the history are missing, so that curves may have gaps."
     if not data.reliable:
         yield (
@@ -71,7 +71,7 @@ def _sum(data: CurvesData, field: str) -> int:
 
 def _by_whom(tallies: Sequence[WitnessTally], field: str) -> str:
     found = sorted(((getattr(one, field), one.wallet) for one in tallies), reverse=True)
-    named = [f"{count:,} of {wallet}" for count, wallet in found if count]
+    named = [f"{count:,} of {wallet}" for count, wallet in found if count > 0]
     rest = len(named) - _MOST_NAMED
     return ", ".join(named[:_MOST_NAMED]) + (f", and of {counted(rest, 'other wallet')}" if rest > 0 else "")
 
@@ -87,7 +87,7 @@ class CurvesText:
         wide = width >= WIDE
         each = (width - _GAP) // 2 if wide else width
         plots = [
-            text_plot(plot_of(one, each * _DOTS_PER_COLUMN), width=each, height=_HEIGHT, braille=utf8)
+            text_plot(plot_of(one, each), width=each, height=_HEIGHT, braille=utf8)
             for one in self.curves
             if not is_constant(one.points)
         ]
@@ -109,13 +109,13 @@ def is_constant(points: Sequence[Point]) -> bool:
     return len(values) < 2 and len({point.value for point in points}) == 1
 
 
-def plot_of(curve: Curve, most: int) -> Plot:
-    """A curve as at most ``most`` values at equal distances, with their spread."""
+def plot_of(curve: Curve, width: int) -> Plot:
+    """A curve as values at equal distances, with their spread, for a plot that is ``width`` columns wide."""
     kind, points = curve.kind, curve.points
-    found = samples(points, kind.axis, most)
+    found = samples(points, kind.axis, width * _DOTS_PER_COLUMN)
     first, last = ends_of(points, kind.axis)
     spread = [(one.low, one.high) for one in found]
-    return Plot(title_of(curve), [one.value for one in found], first, last, spread)
+    return Plot(shortened(title_of(curve), width), [one.value for one in found], first, last, spread)
 
 
 def title_of(curve: Curve) -> str:
