@@ -178,6 +178,8 @@ def _format_in(words: Sequence[str]) -> OutputFormat | None:
 def _sentence(error: typer.TyperException, command: Any) -> str:
     unknown = getattr(error, "option_name", None)
     if unknown is not None and hasattr(error, "possibilities"):
+        if unknown == "--archive":
+            return "No such option: --archive. Only commands that read a run once can read it from an archive."
         flags = [flag for parameter in command.params for flag in parameter.opts]
         return f"No such option: {unknown}.{_suggestion(unknown, flags)}"
     text = error.format_message().strip().replace("\n\t", " ")  # Typer puts each choice on a line of its own

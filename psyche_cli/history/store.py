@@ -25,6 +25,7 @@ _EVENT: Final = (
 _GAPS: Final = """
 SELECT a.address, g.after_signature, g.before_signature, NULL, g.first_slot, g.found_at, g.reason
 FROM gaps AS g JOIN addresses AS a ON a.id = g.address WHERE g.filled_at IS NULL
+ORDER BY a.role, a.address, g.before_slot, g.after_slot
 """
 _ABSENT: Final = """
 SELECT a.address, NULL, NULL, t.signature, NULL, t.listed_at, t.absent, t.slot

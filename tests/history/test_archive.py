@@ -106,7 +106,7 @@ def test_an_archive_and_a_cluster_are_refused(exported: Exported, option: tuple[
 def test_verbs_that_follow_or_write_take_no_archive(exported: Exported, verb: str) -> None:
     outcome = offline(exported.cli)(verb, "--archive", exported.archive)
     assert outcome.code is ExitCode.USAGE
-    assert "--archive" in outcome.stderr
+    assert "--archive. Only commands that read a run once can read it from an archive." in outcome.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from pyarrow import parquet
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.operations.history.files import COLUMNS
-from tests.cli.harness import Outcome
-from tests.history.command_lines import command_line_of
+from psyche_cli.stop_signals import StopRequested
+from tests.cli.harness import CommandLine, Outcome
+from tests.history.command_lines import command_line_of, offline
+from tests.history.endpoints import Partial
 from tests.history.story import START, StillStory
 
 
@@ -264,3 +268,68 @@ def test_the_latest_state_is_the_run_as_it_is(log: Log) -> None:
     assert {name: past["show"][name] for name in ("state", "epoch", "progress", "members", "treasury")} == {
         name: shown[name] for name in ("state", "epoch", "progress", "members", "treasury")
     }
+
+
+def test_gaps_are_shown_and_nothing_is_guessed(told: StillStory, tmp_path: Path) -> None:
+    slots = {str(one.signature): one.slot for one in told.bank.history.records()}
+    last = max(slots.values())
+    cli = CommandLine(tmp_path, lambda _: Partial(told.transport(), slots, first=last - 20))
+    outcome = cli("history", "--run-id", told.run_id, "--output", "json")
+    data, warnings = outcome.data, outcome.json["warnings"]
+    assert {one["reason"] for one in data["history"]["gaps"]} == {
+        f"the ledger of the endpoint begins at slot {last - 20:,}"
+    }
+    assert any("are missing, from the beginning of the chain before" in one for one in warnings)
+    assert "The creation of the run is in a gap, so its states cannot be replayed." in warnings
+    assert not any(one["is_reliable"] for one in data["events"] if one["program"] == "coordinator")
+    assert "(not reliable)" in cli("history", "--run-id", told.run_id).stdout
+    state = cli("history", "state", "--run-id", told.run_id, "--at", str(last))
+    assert (state.code, "is not known" in state.stderr) == (ExitCode.HISTORY, True)
+    exported = cli("history", "export", "--run-id", told.run_id, "-o", tmp_path / "gaps.zip")
+    assert "Warning: The history has" in exported.stderr
+    archived = offline(cli)("history", "--run-id", told.run_id, "--archive", tmp_path / "gaps.zip", "--output", "json")
+    assert archived.json == outcome.json
+
+
+def test_parquet_without_its_package(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    outcome = log("--format", "parquet", "-o", tmp_path / "x.parquet")
+    assert outcome.code is ExitCode.HISTORY
+    assert "need the package pyarrow" in outcome.stderr
+    assert "pip install" in outcome.stderr
+    assert not (tmp_path / "x.parquet").exists()
+
+
+def test_ctrl_c_ends_following(tmp_path: Path) -> None:
+    story = StillStory(run_id="stopped")
+    story.create()
+    cli = command_line_of(story, tmp_path)
+    cli.clock = _Acting([_press_ctrl_c])
+    outcome = cli("history", "--run-id", "stopped", "--follow", "--format", "csv")
+    assert outcome.code is ExitCode.OK
+    assert outcome.stdout.startswith(",".join(COLUMNS))
+    cli.clock = _Acting([_press_ctrl_c])
+    waited = cli("history", "--run-id", "stopped", "--follow")
+    assert waited.code is ExitCode.OK
+
+
+def _press_ctrl_c() -> None:
+    raise StopRequested(signal.SIGINT)
+
+
+def test_a_history_that_was_closed(tmp_path: Path) -> None:
+    story = StillStory(run_id="ended")
+    story.create()
+    story.close()
+    cli = command_line_of(story, tmp_path)
+    outcome = cli("history", "--run-id", "ended", "--output", "json")
+    assert [one["kind"] for one in outcome.data["events"]][-1] == "free_coordinator"
+    assert outcome.json["warnings"] == []
+    state = cli("history", "state", "--run-id", "ended", "--at", str(1 << 40))
+    assert (state.code, "did not exist then: it was closed" in state.stderr) == (ExitCode.NOT_FOUND, True)
+    exported = cli("history", "export", "--run-id", "ended", "-o", tmp_path / "ended.zip")
+    assert "only its history was exported" in exported.stderr
+    archived = offline(cli)("history", "--run-id", "ended", "--archive", tmp_path / "ended.zip", "--output", "json")
+    assert archived.json == outcome.json
+    shown = offline(cli)("show", "--run-id", "ended", "--archive", tmp_path / "ended.zip")
+    assert shown.code is ExitCode.NOT_FOUND
