@@ -41,7 +41,14 @@ from tests.support.run_driver import CONFIG, Failed
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
-_CONFIG = {**CONFIG, "epoch_time": 100, "total_steps": 10**6, "global_batch_size_warmup_tokens": 100_000}
+_CONFIG = {
+    **CONFIG,
+    "epoch_time": 100,
+    "total_steps": 10**6,
+    "global_batch_size_start": 32,
+    "global_batch_size_end": 64,
+    "global_batch_size_warmup_tokens": 100_000,
+}
 
 
 class WholeStory(StillStory):
@@ -76,7 +83,7 @@ class WholeStory(StillStory):
                 self.pause()  # at the end of the epoch
                 self.resume()
             goal = number + 1
-            self.play(lambda run, goal=goal: run.account.epoch >= goal, clients=5, seed=number)  # type: ignore[misc]
+            self.play(lambda run, goal=goal: run.account.epoch >= goal, clients=5, seed=number % 3)  # type: ignore[misc]
             self.fail_to_tick()
             self.pause_for_good()
             self._change(number, chance)
