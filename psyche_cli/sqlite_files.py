@@ -60,7 +60,8 @@ class FileKind(NamedTuple):
     ``application`` marks such files, in SQLite's ``application_id``, and ``version`` is that of the tables, in
     ``user_version``. ``create`` creates the tables of an empty file. ``upgrade`` turns those of an earlier version into
     today's; another process may have done it. With ``write_ahead``, readers do not wait for writers, but a power
-    failure may undo the last changes. With ``checked``, the structure of the file is checked when it is opened.
+    failure may undo the last changes. With ``checked``, the structure of the file is checked when it is opened. Pages
+    of a new file have ``page_bytes``, None for SQLite's default.
     """
 
     application: int
@@ -70,6 +71,7 @@ class FileKind(NamedTuple):
     upgrade: Callable[[sqlite3.Connection], None] | None = None
     write_ahead: bool = False
     checked: bool = True
+    page_bytes: int | None = None
 
     def open(self, path: Path, *, create: bool) -> sqlite3.Connection:
         """Open a file, for use by one thread at a time. With ``create``, it is created if it does not exist.
@@ -92,6 +94,8 @@ class FileKind(NamedTuple):
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if self.write_ahead else 'FULL'}")
         connection.execute("PRAGMA foreign_keys = ON")
         if _is_empty(connection):
+            if self.page_bytes is not None:
+                connection.execute(f"PRAGMA page_size = {self.page_bytes}")
             if self.write_ahead:
                 _use_write_ahead_log(connection)
             with all_or_nothing(connection):  # waits for a process that is creating the tables

@@ -38,18 +38,16 @@ class Contents:
         self._file = file
         self._now = now
 
-    def wanted(self, after: tuple[int, int] = (-1, 0), *, absent: bool = False) -> list[Wanted]:
-        """The next transactions without content, by slot; ``after`` are the slot and the id of the last one.
+    def wanted(self, after: int = 0, *, absent: bool = False, first_slot: int = 0) -> list[Wanted]:
+        """The next transactions without content, by id after ``after``: the order in which they were listed.
 
-        Those that are known to be ``absent``, or the others.
+        Those from ``first_slot`` on that are known to be ``absent``, or the others. Rows that are added in the order of
+        their ids fill the pages of the file.
         """
-        condition = f"fetched_at IS NULL AND absent IS {'NOT NULL' if absent else 'NULL'} AND (slot, id) > (?, ?)"
-        query = (
-            "SELECT id, signature, slot, commitment FROM transactions "
-            f"WHERE {condition} ORDER BY slot, id LIMIT {PORTION}"
-        )
+        condition = f"fetched_at IS NULL AND absent IS {'NOT NULL' if absent else 'NULL'} AND id > ? AND slot >= ?"
+        query = f"SELECT id, signature, slot, commitment FROM transactions WHERE {condition} ORDER BY id LIMIT {PORTION}"
         with self._file.reading() as connection:
-            return [Wanted(*row) for row in connection.execute(query, after)]
+            return [Wanted(*row) for row in connection.execute(query, (after, first_slot))]
 
     def add_content(self, found: Iterable[tuple[Wanted, RawTransaction, Discovery]]) -> int:
         """Add the content of transactions, and the addresses that were discovered. Returns the number of new ones."""

@@ -77,11 +77,11 @@ class Fetching:
 
     def _contents_to_ask(self, *, absent: bool = False) -> Iterator[Asked]:
         options: Json = {"commitment": self._commitment, "encoding": "base64", "maxSupportedTransactionVersion": 0}
-        after = (self._first - 1 if absent else -1, 0)
-        while portion := self._contents.wanted(after, absent=absent):
+        after, first_slot = 0, self._first if absent else 0
+        while portion := self._contents.wanted(after, absent=absent, first_slot=first_slot):
             for one in portion:
                 yield Asked("getTransaction", [one.signature, options], one)
-            after = (portion[-1].slot, portion[-1].transaction_id)
+            after = portion[-1].transaction_id
 
     def _take_contents(self, answers: list[Answer]) -> None:
         found, absent = list[tuple[Wanted, RawTransaction, Discovery]](), dict[int, str]()

@@ -85,4 +85,8 @@ _ERRORS: Final = FileErrors(
     too_new=HistoryTooNew,
     if_damaged="Move the file away, with those beside it that end in -wal and -shm; the history is then read again.",
 )
-_KIND: Final = FileKind(APPLICATION, FORMAT, _create, _ERRORS, write_ahead=True, checked=False)
+_PAGE_BYTES: Final = 16_384
+"""The rows are long: in SQLite's default of 4,096, most of a page would be empty, and the file twice as large."""
+_KIND: Final = FileKind(
+    APPLICATION, FORMAT, _create, _ERRORS, write_ahead=True, checked=False, page_bytes=_PAGE_BYTES
+)

@@ -124,7 +124,7 @@ CREATE TABLE events (
     failed INTEGER NOT NULL,
     error TEXT,
     PRIMARY KEY (transaction_id, instruction, inner_call)
-) WITHOUT ROWID
+)
 """,
     """
 CREATE TABLE images (
@@ -138,7 +138,7 @@ CREATE TABLE images (
 )
 """,
     "CREATE INDEX transactions_in_order ON transactions (slot, position)",
-    "CREATE INDEX transactions_to_fetch ON transactions (slot) WHERE fetched_at IS NULL",
+    "CREATE INDEX transactions_to_fetch ON transactions (id) WHERE fetched_at IS NULL",
     "CREATE INDEX transactions_to_place ON transactions (slot) WHERE position IS NULL",
     "CREATE INDEX transactions_by_decoder ON transactions (decoder, slot, position)",
     "CREATE INDEX milestones ON transactions (slot, position) WHERE milestone",
