@@ -45,7 +45,8 @@ class Contents:
         their ids fill the pages of the file.
         """
         condition = f"fetched_at IS NULL AND absent IS {'NOT NULL' if absent else 'NULL'} AND id > ? AND slot >= ?"
-        query = f"SELECT id, signature, slot, commitment FROM transactions WHERE {condition} ORDER BY id LIMIT {PORTION}"
+        columns = "id, signature, slot, commitment"
+        query = f"SELECT {columns} FROM transactions WHERE {condition} ORDER BY id LIMIT {PORTION}"
         with self._file.reading() as connection:
             return [Wanted(*row) for row in connection.execute(query, (after, first_slot))]
 

@@ -87,6 +87,4 @@ _ERRORS: Final = FileErrors(
 )
 _PAGE_BYTES: Final = 16_384
 """The rows are long: in SQLite's default of 4,096, most of a page would be empty, and the file twice as large."""
-_KIND: Final = FileKind(
-    APPLICATION, FORMAT, _create, _ERRORS, write_ahead=True, checked=False, page_bytes=_PAGE_BYTES
-)
+_KIND: Final = FileKind(APPLICATION, FORMAT, _create, _ERRORS, write_ahead=True, checked=False, page_bytes=_PAGE_BYTES)

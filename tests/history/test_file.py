@@ -139,7 +139,7 @@ def test_a_full_disk(told: StillStory, reading: Reading) -> None:
     reader.file.claim(reader.run_id, reader.genesis_hash, PUBLISHED)
     with reader.file.reading() as connection:
         [pages] = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {pages + 20}")
+        connection.execute(f"PRAGMA max_page_count = {pages + 4}")
     with pytest.raises(HistoryError, match="cannot be written: database or disk is full") as caught:
         reader.sync(told.transport())
     assert type(caught.value) is HistoryError
