@@ -4,12 +4,15 @@ must agree with as well.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
+import numpy
 import pytest
 from solders.pubkey import Pubkey
 
@@ -26,25 +29,33 @@ from psyche_cli.run_config.examples import find_example
 from psyche_cli.run_config.load import load_run_config
 from psyche_cli.solana.raw_account import taken
 from psyche_cli.solana.rpc.client import RpcClient
+from tests.cli.schema_check import check_output
 from tests.programs.coordinator_bytes import decode
 from tests.rehearsal.ledger import Figures, Ledger, telemetry_of, transactions_of, workers_of
 from tests.support.rehearsal_environment import rehearsal_environment
+from tests.support.rehearsed_curves import call
 
 FAULTS = (Fault("kill", 2, at_step=4), Fault("lie", 3, at_step=2), Fault("late", 5, at_step=6))
 
 
 class Traces(NamedTuple):
-    """A report, the ledger of its rehearsal, and the figures that were computed from all that it left behind."""
+    """A report, the ledger of its rehearsal, and the figures that were computed from all that it left behind.
+
+    ``curves`` is what ``psyche-cli curves`` printed at the end of the rehearsal.
+    """
 
     data: RehearsalData
     ledger: Ledger
     figures: Figures
+    curves: str
 
 
 class Keeper:
     """Reads the validator of a rehearsal before the workers start, and before it is stopped."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.curves = ""
+        self._folder = folder
         self.ledger: Ledger | None = None
         self.account = Pubkey.default()
         self._before: tuple[bytes, int] = b"", 0
@@ -59,6 +70,9 @@ class Keeper:
             yield validator
             image, earlier = self._before
             transactions = transactions_of(self._rpc, self.account)[earlier:]
+            words = ("curves", "--run-id", operation.RUN_ID, "--rpc", validator.rpc_url, "--output", "json")
+            code, self.curves, errors = call(self._folder, *words)
+            assert code == 0, errors
             self.ledger = Ledger(image, self._image(), transactions)
             transport.close()
 
@@ -92,12 +106,44 @@ def traces(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         state_folder=folder / "s",
     )
     with pytest.MonkeyPatch.context() as monkeypatch:
-        keeper = Keeper(monkeypatch)
+        keeper = Keeper(monkeypatch, folder)
         data = operation.rehearse(environment, wanted, keeper.show).data
     assert keeper.ledger is not None
     run, wallets = data.worker_run, [one.wallet for one in data.member_list]
     workers, telemetry = workers_of(folder / "s", run), telemetry_of(folder / "s", run)
-    return Traces(data, keeper.ledger, Figures(keeper.ledger, keeper.account, wallets, workers, telemetry))
+    figures = Figures(keeper.ledger, keeper.account, wallets, workers, telemetry)
+    return Traces(data, keeper.ledger, figures, keeper.curves)
+
+
+def test_the_curves_are_what_the_members_have_recorded(traces: Traces) -> None:
+    assert check_output(("curves",), traces.curves) is not None
+    data = json.loads(traces.curves)["data"]
+    curves = {(one["what"], one["name"]): one["points"] for one in data["curves"]}
+    assert data["reliable"]
+    ended = [one for one in traces.figures.rounds if one.ended is not None]
+    assert [(point["step"], point["time"]) for point in curves["witnesses", "witnesses"]] == [
+        (one.step, one.ended) for one in ended
+    ]
+    assert [point["value"] for point in curves["witnesses", "witnesses"]] == [len(one.witnesses) for one in ended]
+    losses = {point["step"]: point for point in curves["loss", "loss"]}
+    compared = 0
+    for one in ended:
+        recorded = traces.figures.telemetry.rounds.get(one.step, {})
+        told = [recorded.get(traces.figures.numbers[wallet], {}).get("loss") for wallet in one.witnesses]
+        if not told or None in told:  # a worker that was killed has forgotten what it reported
+            continue
+        assert losses[one.step]["value"] == float(median(map(numpy.float32, told)))
+        assert losses[one.step]["witnesses"] == len(told)
+        compared += 1
+    assert compared > (len(ended) - 1 if not traces.data.faults else len(ended) / 2)
+    earned = sum(client.earned for client in traces.figures.last.clients)
+    assert curves["rewards", "earned"][-1]["value"] == earned == traces.data.paid.base_units
+    assert curves["rewards", "claimed"][-1]["value"] == traces.data.claimed.base_units
+    by_step = {one.step: one for one in traces.figures.rounds}
+    for point in curves["evals", "loss"]:
+        known = {value for heard in traces.figures.telemetry.evaluations.values() for value in heard}
+        assert round(point["value"], 6) in known
+        assert by_step[point["step"]].epoch > 0
 
 
 def test_every_figure_of_the_report_is_what_the_run_has_recorded(traces: Traces) -> None:
