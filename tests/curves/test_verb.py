@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,16 +44,19 @@ class Caller:
     def __init__(self, folder: Path, run: StillStory) -> None:
         self.folder = folder
         self.run = run
-        self.requests: list[bytes] = []
 
-    def __call__(self, *arguments: str | Path, utf8: bool = True, columns: int = 80) -> Printed:
+    def __call__(
+        self, *arguments: str | Path, verb: Sequence[str] = ("curves",), utf8: bool = True, columns: int = 80
+    ) -> Printed:
         stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8" if utf8 else "ascii")
         stderr = io.StringIO()
         variables = {"COLUMNS": str(columns)}
         environment = Environment(
             io.StringIO(), stdout, stderr, variables, self.folder, SystemClock(), lambda _: self.run.transport()
         )
-        words = ["curves", "--run-id", self.run.run_id, "--rpc", "http://127.0.0.1:1", *map(str, arguments)]
+        words = [*verb, "--run-id", self.run.run_id, *map(str, arguments)]
+        if "--archive" not in arguments:
+            words += ["--rpc", "http://127.0.0.1:1"]
         with numpy.errstate(invalid="ignore"):
             # The VM, which has executed programs in this process, leaves MMX registers in use: the first division is
             # wrong, and matplotlib then fails.
@@ -252,6 +256,15 @@ def test_a_package_that_is_not_installed(
     assert printed.code is ExitCode.USAGE
     assert f"need the package {package}, which is not installed" in printed.stderr
     assert f"[{extra}]" in printed.stderr
+
+
+def test_curves_of_an_archive_are_those_of_the_run(liars: Caller, tmp_path: Path) -> None:
+    archive = tmp_path / "archive.zip"
+    assert liars("-o", archive, verb=("history", "export")).code is ExitCode.OK
+    offline = Caller(tmp_path / "elsewhere", StillStory(run_id=liars.run.run_id))
+    found = offline("--archive", archive, "--output", "json").data
+    assert found == liars("--output", "json").data
+    assert len(found["curves"]) == 14
 
 
 def test_a_run_that_does_not_exist(tmp_path: Path) -> None:
