@@ -9,7 +9,7 @@ from psyche_cli.model.leaves import shown_leaf
 from psyche_cli.model.states import CoordinatorState
 from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
 from psyche_cli.protocol.run_states import ClientState, RunState
-from psyche_cli.run_config.differences import differences
+from psyche_cli.run_config.differences import Difference, differences
 
 _MOST_LISTED: Final = 6
 _MOST_SHOWN: Final = 60
@@ -21,17 +21,21 @@ _RATES: Final = (
 
 def configuration_changes(before: CoordinatorState, after: CoordinatorState) -> list[str]:
     """The changed values of the metadata, the configuration and the progress, such as ``min_clients 4 -> 8``."""
-    found = []
+    return [
+        f"{_short_key(one.key)} {shown(one.before)} -> {shown(one.after)}"
+        for one in configuration_differences(before, after)
+    ]
+
+
+def configuration_differences(before: CoordinatorState, after: CoordinatorState) -> Iterator[Difference]:
+    """The changed values of the metadata, the configuration, the progress and the client version, by dotted path."""
     for name in ("metadata", "config", "model", "progress"):
         old, new = getattr(before, name), getattr(after, name)
-        if old is new:
-            continue
-        for one in differences(old, new, name):
-            if repr(one.before) != repr(one.after):  # NaN differs from itself
-                found.append(f"{_short_key(one.key)} {shown(one.before)} -> {shown(one.after)}")
+        if old is not new:
+            # NaN differs from itself
+            yield from (one for one in differences(old, new, name) if repr(one.before) != repr(one.after))
     if before.client_version != after.client_version:
-        found.append(f"client_version {shown(before.client_version)} -> {shown(after.client_version)}")
-    return found
+        yield Difference("client_version", before.client_version, after.client_version)
 
 
 def rate_changes(before: CoordinatorState, after: CoordinatorState) -> list[str]:

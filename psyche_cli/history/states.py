@@ -50,11 +50,32 @@ class RunStates:
             pass
         return replay
 
+    def beginning(self) -> Replay:
+        """A replay without any transaction, for ``continued``."""
+        return Replay(self.addresses, programs=self._programs)
+
     def happened(self, after: Place = BEGINNING, until: Place | None = None) -> Iterator[Happened]:
         """The events after a place, and up to and including another one, in the order of execution."""
-        for transaction, steps in self._replayed(self.at(after), until):
-            for event, step in zip(decode(transaction, self._programs), steps, strict=True):
-                yield Happened(transaction, event, step.before, step.after, step.problems)
+        for events in self.continued(self.at(after), until):
+            yield from events
+
+    def continued(self, replay: Replay, until: Place | None = None) -> Iterator[list[Happened]]:
+        """The events of each transaction after the last one of a replay, which is continued with them.
+
+        Up to and including a place; by default, to the end.
+        """
+        for transaction, steps in self._replayed(replay, until):
+            events = zip(decode(transaction, self._programs), steps, strict=True)
+            yield [Happened(transaction, event, step.before, step.after, step.problems) for event, step in events]
+
+    def count_until(self, place: Place) -> int:
+        """The number of transactions of the incarnation up to and including a place."""
+        return self._history.count(after=self._first, until=place)
+
+    @property
+    def _first(self) -> Place:
+        """The place before the first transaction."""
+        return BEGINNING if self._created is None else Place(self._created, -1)
 
     def _latest(self, place: Place) -> Replay:
         """The latest replay that was kept up to a place; a new one if there is none."""
@@ -62,12 +83,11 @@ class RunStates:
         if kept is not None and kept[1] is not None:
             with suppress(ValueError):
                 return continued(kept[1], self.addresses, self._programs)
-        return Replay(self.addresses, programs=self._programs)
+        return self.beginning()
 
     def _replayed(self, replay: Replay, until: Place | None) -> Iterator[tuple[RawTransaction, Sequence[Step]]]:
         """Continue a replay."""
-        first = BEGINNING if self._created is None else Place(self._created, -1)
-        start = first if replay.place is None else replay.place
+        start = self._first if replay.place is None else replay.place
         if self._closed is not None:
             last = Place(self._closed + 1, -1)
             until = last if until is None else min(until, last)

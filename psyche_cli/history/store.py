@@ -138,6 +138,26 @@ class History:
             [slot] = connection.execute(query, (time,)).fetchone()
         return -1 if slot is None else int(slot)
 
+    def count(self, *, after: Place = BEGINNING, until: Place) -> int:
+        """The number of transactions after a place, and up to and including another one, that ``transactions`` has."""
+        with self._reading() as connection:
+            [number] = connection.execute(
+                f"SELECT count(*) FROM {WHOLE} WHERE t.of_run AND (t.slot, t.position) > (?, ?) "
+                "AND (t.slot, t.position) <= (?, ?)",
+                (*after, *until),
+            ).fetchone()
+        return int(number)
+
+    def signatures(self, *, after: Place, until: Place) -> list[str]:
+        """The signatures of the transactions after a place, and up to and including another one, in order."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT t.signature FROM {WHOLE} WHERE t.of_run AND (t.slot, t.position) > (?, ?) "
+                "AND (t.slot, t.position) <= (?, ?) ORDER BY t.slot, t.position",
+                (*after, *until),
+            )
+            return [signature for (signature,) in rows]
+
     # --- events -----------------------------------------------------------------------------------------------------
 
     def events(

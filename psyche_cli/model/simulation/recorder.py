@@ -66,7 +66,7 @@ class Recorder:
                 self.open = self.open._replace(training_at=now)
             case RunState.COOLDOWN:
                 left = len(state.epoch.clients)
-                self.open = self.open._replace(cooldown_at=now, clients_left=left, end=_reason(before, state))
+                self.open = self.open._replace(cooldown_at=now, clients_left=left, end=reason_of_end(before, state))
         if state.progress["epoch"] != before.progress["epoch"]:
             self.epochs.append(_record(self.open, before, state, now))
         if state.run_state == RunState.WAITING_FOR_MEMBERS:
@@ -101,7 +101,7 @@ def earned_points(state: CoordinatorState) -> int:
     return sum(client.earned for client in state.clients)
 
 
-def _reason(before: CoordinatorState, after: CoordinatorState) -> EpochEnd:
+def reason_of_end(before: CoordinatorState, after: CoordinatorState) -> EpochEnd:
     """Why a round was the last one of its epoch: the first condition that the program checks."""
     witnesses = len(before.current_round.witnesses)
     is_older = isinstance(before, OlderState)

@@ -49,6 +49,11 @@ def dumped_config(
     ConfigurationError for one that a file cannot represent, which another client may have stored.
     """
     run = find_run(session, run_id, treasurer_index)
+    return DumpedConfig(run_id=run.run_id, toml=toml_of_run(run, ascii_only=ascii_only))
+
+
+def toml_of_run(run: Run, *, ascii_only: bool = False) -> str:
+    """The configuration of a run that was read, as TOML. Raises the errors of ``dumped_config``."""
     run.require_rules_of_v1()
     if is_unset(run.account.config):
         raise WrongRunState(
@@ -56,7 +61,7 @@ def dumped_config(
             hint="To start from an example: psyche-cli config example",
             state=run.account.run_state.text,
         )
-    return DumpedConfig(run_id=run.run_id, toml=run_config_toml(run, ascii_only=ascii_only))
+    return run_config_toml(run, ascii_only=ascii_only)
 
 
 def run_config_toml(run: Run, *, ascii_only: bool = False) -> str:

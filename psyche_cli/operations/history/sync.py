@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,6 +14,7 @@ from psyche_cli.history.sync import Synced, sync
 from psyche_cli.operations.archives.session import ArchiveSession
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import check_run_id
+from psyche_cli.solana.rpc.client import RpcClient
 
 CONNECTIONS: Final = 4
 """How many connections to the endpoint a sync uses at the same time."""
@@ -50,9 +51,17 @@ def open_history(session: Session, run_id: str, state_folder: Path) -> Iterator[
         yield RunHistory(run_id, genesis_hash, history)
 
 
-def sync_history(session: Session, run: RunHistory) -> SyncedHistory:
+def sync_lanes(session: Session) -> list[RpcClient]:
+    """Clients of the session's endpoint, each with its own connection, for any number of syncs."""
+    if session.another_client is None:
+        return [session.rpc]
+    return [session.rpc, *(session.another_client() for _ in range(CONNECTIONS - 1))]
+
+
+def sync_history(session: Session, run: RunHistory, lanes: Sequence[RpcClient] | None = None) -> SyncedHistory:
     """Read and decode what is new in the ledger of the endpoint. What is read is kept if that fails.
 
+<<<<<<< HEAD
     In an archive, nothing is new.
 
     Raises HistoryError, HistoryDamaged, HistoryTooNew, HistoryBusy and NetworkError.
@@ -64,9 +73,15 @@ def sync_history(session: Session, run: RunHistory) -> SyncedHistory:
     lanes = [session.rpc]
     if session.another_client is not None:
         lanes += [session.another_client() for _ in range(CONNECTIONS - 1)]
+=======
+    ``lanes`` are those of ``sync_lanes``, for several syncs; by default, new ones.
+
+    Raises HistoryError, HistoryDamaged, HistoryTooNew, HistoryBusy and NetworkError.
+    """
+>>>>>>> 57b861c (Read what a dashboard shows from the history of a run, incrementally, and share what local servers need)
     synced = sync(
         run.history.file,
-        lanes,
+        sync_lanes(session) if lanes is None else lanes,
         run.run_id,
         run.genesis_hash,
         programs=session.programs,

@@ -17,7 +17,7 @@ from psyche_cli import __version__
 from psyche_cli.errors import MonitoringError
 from psyche_cli.extras import install_hint
 from psyche_cli.operations.monitoring.alarm_file import Failing
-from psyche_cli.operations.monitoring.threads import in_daemon_thread
+from psyche_cli.operations.serving.threads import in_daemon_thread
 from psyche_cli.printable import printable
 
 if TYPE_CHECKING:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import signal
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from psyche_cli.errors import MonitoringError, PsycheError, UsageError
+from psyche_cli.errors import MonitoringError, UsageError
 from psyche_cli.extras import install_hint
 from psyche_cli.operations.listening import ListenAddress, parse_listen
 from psyche_cli.operations.monitoring.payloads import MetricsData, MetricsFileData, MetricsReadyData
 from psyche_cli.operations.monitoring.reading import RunReader
+from psyche_cli.operations.serving.tokens import read_token, require_token
 from psyche_cli.resources import monitoring_path
 from psyche_cli.results import PlainText
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT_LISTEN: Final = "127.0.0.1:9465"
 
-_TOKEN_BYTES: Final = 32
-_SHORTEST_TOKEN: Final = 16
-_LONGEST_TOKEN: Final = 1024
 _READABLE_BY_ALL: Final = 0o644
 
 
@@ -69,12 +65,9 @@ def metrics_options(
     address = parse_listen(listen or DEFAULT_LISTEN) if serves else None
     if token_file is not None and address is None:
         raise UsageError("--token-file requires --listen.", hint="Add --listen HOST:PORT.")
-    if address is not None and not address.ip.is_loopback and token_file is None:
-        raise UsageError(
-            f"Other machines may be able to reach {address.text}, so requests must have a token.",
-            hint="Add --token-file FILE; it is created if it does not exist. Or use 127.0.0.1.",
-        )
-    token = "" if token_file is None else _read_token(environment, token_file)
+    if address is not None:
+        require_token(address, token_file)
+    token = "" if token_file is None else read_token(environment, token_file)
     return MetricsOptions(
         None if everything else run_ids, seconds, address, token, token_file, textfile, treasurer_index
     )
@@ -135,14 +128,11 @@ async def _serve(
     options: MetricsOptions,
     announce: Callable[[PlainText[MetricsReadyData]], None],
 ) -> None:
-    from psyche_cli.operations.monitoring.server import MetricsServer, bind
+    from psyche_cli.operations.monitoring.server import MetricsServer
+    from psyche_cli.operations.serving.sockets import bind, stopped_by_signals
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            loop.add_signal_handler(number, stop.set)
-    bound = None if options.listen is None else bind(options.listen)
+    stop = stopped_by_signals()
+    bound = None if options.listen is None else bind(options.listen, what="The metrics", change="--listen")
     server = None if bound is None else MetricsServer(source, bound, token=options.token, report=session.notify)
     if options.textfile is not None:
         write_textfile(options.textfile, (await source.fresh_exposition())[0])
@@ -207,33 +197,3 @@ def write_textfile(path: Path, content: bytes) -> None:
             hint="Choose another path with --textfile.",
             path=str(path),
         ) from error
-
-
-def _read_token(environment: Environment, path: Path) -> str:
-    """The token in a file, which is created with a random one if it does not exist."""
-    with suppress(FileExistsError):
-        _create_token(path)
-    try:
-        with path.open("rb") as file:
-            token = file.read(_LONGEST_TOKEN + 1).decode("ascii", "replace").strip()
-    except OSError as error:
-        raise _bad_token(path, f"cannot be read: {error.strerror}") from error
-    environment.redactor.learn_secret(token)
-    if not _SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN or not all("!" <= one <= "~" for one in token):
-        raise _bad_token(path, "does not contain a token of 16 to 1,024 ASCII characters without spaces")
-    return token
-
-
-def _create_token(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise _bad_token(path, f"cannot be created: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{secrets.token_urlsafe(_TOKEN_BYTES)}\n")
-
-
-def _bad_token(path: Path, what: str) -> PsycheError:
-    return UsageError(f"The token file {path} {what}.", hint="Choose another path with --token-file.", path=str(path))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from psyche_cli.errors import MonitoringError
 from psyche_cli.localnet.server.connections import BoundedServer, Connections, http_logger
+from psyche_cli.operations.serving.sockets import OwnHost
+from psyche_cli.operations.serving.tokens import bears_token
 
 if TYPE_CHECKING:
-    from psyche_cli.operations.listening import ListenAddress
     from psyche_cli.operations.monitoring.source import MetricsSource
 
 PATH: Final = "/metrics"
@@ -24,25 +22,6 @@ PATH: Final = "/metrics"
 _MOST_CONNECTIONS: Final = 64
 _SHUTDOWN_SECONDS: Final = 0.1
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-
-
-def bind(address: ListenAddress) -> socket.socket:
-    """A socket that listens at an address. Raises MonitoringError."""
-    family = socket.AF_INET6 if address.ip.version == 6 else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((str(address.ip), address.port))
-        bound.listen()
-    except OSError as error:
-        bound.close()
-        raise MonitoringError(
-            f"The metrics cannot be served at {address.text}: {error.strerror}.",
-            hint="Choose another address with --listen.",
-            address=address.text,
-        ) from error
-    bound.setblocking(False)
-    return bound
 
 
 class MetricsServer:
@@ -56,9 +35,8 @@ class MetricsServer:
         self._token = token
         self._report = report
         self._connections = Connections(_MOST_CONNECTIONS)
-        host, port = bound.getsockname()[:2]
-        self._ip = ipaddress.ip_address(host)
-        self.url = f"http://{f'[{host}]' if self._ip.version == 6 else host}:{port}{PATH}"
+        self._own = OwnHost(bound)
+        self.url = f"{self._own.url}{PATH}"
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -87,26 +65,15 @@ class MetricsServer:
         a name that resolves to this machine (DNS rebinding).
         """
         if self._token:
-            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
+            if not bears_token(request.headers.get("Authorization", ""), self._token):
                 return _plain(401, "A token is required.", {"WWW-Authenticate": "Bearer"})
-        elif not self._is_own_host(request.host) or "Origin" in request.headers:
+        elif not self._own.allows(request.host) or "Origin" in request.headers:
             return _plain(403, "The host or the origin of the request is not allowed.")
         if request.method not in ("GET", "HEAD"):
             return _plain(405, "Only GET is supported.", {"Allow": "GET, HEAD"})
         if request.path != PATH:
             return _plain(404, f"The metrics are at {PATH}.")
         return None
-
-    def _is_own_host(self, host: str) -> bool:
-        name, _, _ = host.partition("]") if host.startswith("[") else host.partition(":")
-        if name == "localhost":
-            return True
-        try:
-            found = ipaddress.ip_address(name.removeprefix("["))
-        except ValueError:
-            return False
-        return found.is_loopback or found == self._ip
 
 
 def _plain(status: int, text: str, more: dict[str, str] | None = None) -> web.Response:

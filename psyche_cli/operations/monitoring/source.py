@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from psyche_cli.errors import AccountError, NetworkError, NotFound, PsycheError
 from psyche_cli.operations.monitoring.exposition import Health, exposition
-from psyche_cli.operations.monitoring.threads import in_daemon_thread
+from psyche_cli.operations.serving.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Clock

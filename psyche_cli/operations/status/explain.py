@@ -32,7 +32,7 @@ from psyche_cli.operations.status.diagnosis.payloads import (
 )
 from psyche_cli.operations.status.diagnosis.rules import RULES
 from psyche_cli.operations.status.diagnosis.subject import Subject
-from psyche_cli.operations.status.observation import addresses_of, observation_of
+from psyche_cli.operations.status.observation import Observation, addresses_of, observation_of
 from psyche_cli.operations.tones import shown_state
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from psyche_cli.protocol.accounts.coordinator_account import decode_coordinator_account
@@ -71,12 +71,22 @@ def explain_run(session: Session, *, run_id: str, treasurer_index: int | None = 
     addresses = addresses_of(located)
     everyone = authorization_address(grantor, ANYONE, session.programs)
     found = session.rpc.accounts((*addresses, everyone))
-    observation = observation_of(located, found[: len(addresses)])
+    return explain_observation(session, observation_of(located, found[: len(addresses)]), found[-1])
+
+
+def explain_observation(
+    session: Session, observation: Observation, everyone: RawAccount | None
+) -> OperationResult[DiagnosisData]:
+    """Diagnose a run that was read. ``everyone`` is the account of its authorization for everyone.
+
+    Takes a round trip if not everyone is authorized. Raises AccountError, NetworkError.
+    """
     account = observation.run.account
     if not account.has_rules_of_v1:
         return _other_rules(account, observation.now)
     is_finished = account.run_state == RunState.FINISHED
-    authorizations = None if is_finished else _authorizations(session, grantor, found[-1])
+    grantor = observation.run.instance.join_authority
+    authorizations = None if is_finished else _authorizations(session, grantor, everyone)
     subject = Subject(
         observation.state,
         run=observation.run,

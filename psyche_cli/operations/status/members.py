@@ -11,7 +11,7 @@ from psyche_cli.operations.rewards.collateral import in_both_units
 from psyche_cli.operations.rewards.payloads import CollateralAmount
 from psyche_cli.operations.sessions import Session
 from psyche_cli.operations.status.member_payloads import MemberCounts, MemberData, MemberListData
-from psyche_cli.operations.status.membership import Member, Membership, membership_of
+from psyche_cli.operations.status.membership import Member, membership_of
 from psyche_cli.operations.status.observation import Observation, observe
 from psyche_cli.operations.tables import csv_text, text_table
 from psyche_cli.operations.tones import shown_state
@@ -65,8 +65,7 @@ def list_members(
     """
     observation = observe(session, run_id, treasurer_index)
     claims = claims_of_members(session, observation.run)
-    membership = membership_of(observation.state)
-    data = _data(observation, membership, claims)
+    data = member_list(observation, claims)
     if sort is not None:
         data.members.sort(key=SORT_KEYS[sort], reverse=descending)
     elif descending:
@@ -119,8 +118,13 @@ def table_lines(data: MemberListData, width: int | None) -> list[str]:
     return lines
 
 
-def _data(observation: Observation, membership: Membership, claims: Sequence[Claim]) -> MemberListData:
+def member_list(observation: Observation, claims: Sequence[Claim]) -> MemberListData:
+    """The members of a run in the order of first joining. ``claims`` are those of ``claims_of_members``.
+
+    Raises UnsupportedLayout, MalformedAccount.
+    """
     run, state = observation.run, observation.state
+    membership = membership_of(state)
     decimals = 0 if run.treasury is None else run.treasury.mint.decimals
     health = membership.by_health
     return MemberListData(
