@@ -49,8 +49,7 @@ class CurveReader:
         Raises the errors of the history.
         """
         for one in self._states.happened(self.place, until):
-            self._follow(one)
-            self.place = one.transaction.place
+            self.follow(one)
 
     def curves(self, what: Collection[What] = WHATS) -> list[Curve]:
         """The curves of these subjects that have points, in the order of WHATS."""
@@ -67,7 +66,9 @@ class CurveReader:
         """The number of evaluations that have no curve, because there are too many names."""
         return self._reports.more_evaluations
 
-    def _follow(self, one: Happened) -> None:
+    def follow(self, one: Happened) -> None:
+        """Read the next event, for a caller that goes through the states of the run itself."""
+        self.place = one.transaction.place
         before, after, time = one.before.state, one.after.state, one.transaction.block_time
         self.problems += bool(one.problems)
         metadata = metadata_of(one.event) if one.event.effects.get("outcome") == DONE else None

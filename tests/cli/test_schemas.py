@@ -122,6 +122,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("history", "state", *run, "--at", "0s"),
         ("history", "export", *run, "-o", tmp_path / "archive.zip"),
         ("curves", *run),
+        ("dashboard", "export", *run, "-o", keys.parent / "run.html"),
         ("metrics", *run, "--once"),
         ("metrics", "--print", "dashboard"),
         ("monitor", "--rules", MINIMAL.parent / "monitoring" / "rules.toml", "--check"),

@@ -44,6 +44,8 @@ VERBS: dict[str, list[str]] = {
     "wait": ["wait", "--run-id", "test", "--for", "Uninitialized,WaitingForMembers,Paused", "--timeout", "1"],
     "list-runs": ["list-runs", "--mine", "--joinable", "--state", "Paused"],
     "explain": ["explain", "--run-id", "test"],
+    "dashboard": ["dashboard", "--run-id", "test", "--listen", "192.0.2.1:1"],
+    "dashboard export": ["dashboard", "export", "--run-id", "test", "-o", "missing/run.html"],
     "metrics": ["metrics", "--run-id", "test", "--once"],
     "monitor": ["monitor", "--run-id", "test", "--once", "--rules", str(MINIMAL.parent / "monitoring" / "rules.toml")],
     "members": ["members", "--run-id", "test"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
 from psyche_cli.history.changes import configuration_differences, shown
@@ -44,7 +45,7 @@ class Course:
         if after is None:
             self._end_span(time)
             return
-        self._add_span(before, after, time)
+        self._add_span(after, time)
         if before is not None:
             self._add_to_epochs(before, after, time)
             if happened.event.kind in _CHANGING and happened.event.effects.get("outcome", DONE) == DONE:
@@ -52,10 +53,7 @@ class Course:
 
     # --- states -----------------------------------------------------------------------------------------------------
 
-    def _add_span(self, before: CoordinatorState | None, after: CoordinatorState, time: int) -> None:
-        if before is not None and before.run_state == after.run_state:
-            if before.run_state_start_timestamp == after.run_state_start_timestamp:
-                return
+    def _add_span(self, after: CoordinatorState, time: int) -> None:
         state = _phase(after.run_state)
         if self.spans and self.spans[-1].until is None and self.spans[-1].state == state:
             return
@@ -82,10 +80,10 @@ class Course:
         rounds = max(after.step - self._first_step, 0)
         if after.run_state in _IN_EPOCH:
             if rounds != row.rounds:
-                self.epochs[-1] = _replaced(row, rounds=rounds)
+                self.epochs[-1] = replace(row, rounds=rounds)
             return
         paused = "pause during the warmup" if before.run_state == RunState.WARMUP else None
-        self.epochs[-1] = _replaced(
+        self.epochs[-1] = replace(
             row,
             ended=time,
             rounds=rounds,
@@ -97,10 +95,10 @@ class Course:
     # --- configuration ----------------------------------------------------------------------------------------------
 
     def _add_change(self, happened: Happened, before: CoordinatorState, after: CoordinatorState, time: int) -> None:
-        changes = [
-            LeafChange(one.key, _value(one.before), _value(one.after)) for one in configuration_differences(before, after)
-        ]
-        for name, old, new in zip(("earning", "slashing"), before.future_epoch_rates, after.future_epoch_rates, strict=True):
+        found = configuration_differences(before, after)
+        changes = [LeafChange(one.key, _value(one.before), _value(one.after)) for one in found]
+        rates = zip(("earning", "slashing"), before.future_epoch_rates, after.future_epoch_rates, strict=True)
+        for name, old, new in rates:
             if old != new:
                 changes.append(LeafChange(f"rates.{name}", str(old), str(new)))
         if not changes:
@@ -122,10 +120,6 @@ class Course:
 def _phase(state: RunState) -> str:
     """The state of a span: all rounds of an epoch are one."""
     return (RunState.ROUND_TRAIN if state == RunState.ROUND_WITNESS else state).text
-
-
-def _replaced(row: EpochRow, **changes: object) -> EpochRow:
-    return EpochRow(**{**{name: getattr(row, name) for name in row.__dataclass_fields__}, **changes})
 
 
 def _value(value: object) -> str:

@@ -74,21 +74,15 @@ class MachineState:
 
 
 @dataclass(frozen=True)
-class MachineTransition:
-    """All transitions from one state to another."""
-
-    source: Annotated[str | None, "The name of a state; null for the creation. The key is ``from`` in JSON."]
-    target: Annotated[str | None, "Null for the removal. The key is ``to`` in JSON."]
-    label: Annotated[str, "What causes them."]
-    rare: Annotated[bool, "Whether they occur only in exceptional cases."]
-
-
-@dataclass(frozen=True)
 class MachineDrawing:
     """The state machine of runs."""
 
     states: list[MachineState]
-    transitions: list[dict[str, Any]]
+    transitions: Annotated[
+        list[dict[str, str | bool | None]],
+        "All transitions between two states: ``from`` and ``to`` are their names, null for the creation and the "
+        "removal; ``label`` is what causes them; ``rare`` is whether they occur only in exceptional cases.",
+    ]
 
 
 @dataclass(frozen=True)

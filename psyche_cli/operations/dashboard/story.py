@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from psyche_cli.curves.reading import CurveReader
 from psyche_cli.history.comparison import account_differences
 from psyche_cli.history.records import Incarnation, Place
 from psyche_cli.history.replay import Replay
 from psyche_cli.history.states import Happened, RunStates
-from psyche_cli.history.store import History
+from psyche_cli.history.store import History, Totals
 from psyche_cli.operations.dashboard.course import Course
 from psyche_cli.operations.dashboard.documents import GapRow, HistoryState, TransactionRow
 from psyche_cli.operations.dashboard.rows import transaction_row
@@ -46,12 +47,14 @@ class RunStory:
         self.incarnation = incarnation
         self.course = Course()
         self.kinds: set[str] = set()
+        self.curves: CurveReader | None = None
         self._states: RunStates | None = None
         self._replay: Replay | None = None
         self._latest: deque[tuple[Place, str]] = deque(maxlen=_CHECKED)
         self.log.close()
         if incarnation is not None:
             self._states = RunStates(self._history, incarnation, self._programs)
+            self.curves = CurveReader(self._history, incarnation, self._programs)
             self._replay = self._states.beginning()
 
     def update(self, report: Callable[[int], bool]) -> bool:
@@ -95,9 +98,14 @@ class RunStory:
         found = () if replay.settle(account) else account_differences(replay.account, account)
         self._differences = tuple(one.sentence for one in found)
 
+    @property
+    def totals(self) -> Totals:
+        """How much the history contains."""
+        return self._history.totals()
+
     def state(self) -> HistoryState:
         """How complete and reliable the history is."""
-        totals = self._history.totals()
+        totals = self.totals
         gaps = [gap for _, gap in zip(range(_MOST_GAPS), self._history.gaps(), strict=False)]
         problems = [] if self._replay is None else [problem.text for problem in self._replay.problems]
         return HistoryState(
@@ -143,6 +151,8 @@ class RunStory:
         time = replay.time_of(transaction).unix
         for one in events:
             self.course.add(one, time)
+            if self.curves is not None:
+                self.curves.follow(one)
         row = transaction_row(replay.count, events, time)
         self.kinds.add(row.kind)
         self._latest.append((transaction.place, transaction.signature))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from psyche_cli.lifecycle.diagrams import edges
 from psyche_cli.lifecycle.psyche_run import PSYCHE_RUN
@@ -16,7 +16,6 @@ from psyche_cli.operations.dashboard.documents import (
     LatestTransactions,
     MachineDrawing,
     MachineState,
-    MachineTransition,
     Reading,
     RunView,
     StateSpan,
@@ -96,12 +95,10 @@ def run_view(
 def machine_drawing() -> MachineDrawing:
     """The state machine of runs, with the names of states as users see them."""
     names: dict[str | None, str | None] = {None: None, **{state.variant: state.text for state in RunState}}
-    transitions = [MachineTransition(names[one.source], names[one.target], one.label, one.rare) for one in edges(PSYCHE_RUN)]
     return MachineDrawing(
         states=[MachineState(str(names[state.name]), state.meaning) for state in PSYCHE_RUN.states],
-        transitions=[_as_object(one) for one in transitions],
+        transitions=[
+            {"from": names[one.source], "to": names[one.target], "label": one.label, "rare": one.rare}
+            for one in edges(PSYCHE_RUN)
+        ],
     )
-
-
-def _as_object(one: MachineTransition) -> dict[str, Any]:
-    return {"from": one.source, "to": one.target, "label": one.label, "rare": one.rare}

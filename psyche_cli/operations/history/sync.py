@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from psyche_cli.environment import Waits
 from psyche_cli.history.decoding import decode_new
 from psyche_cli.history.file import HistoryFile, history_path
 from psyche_cli.history.store import History
@@ -58,11 +59,13 @@ def sync_lanes(session: Session) -> list[RpcClient]:
     return [session.rpc, *(session.another_client() for _ in range(CONNECTIONS - 1))]
 
 
-def sync_history(session: Session, run: RunHistory, lanes: Sequence[RpcClient] | None = None) -> SyncedHistory:
+def sync_history(
+    session: Session, run: RunHistory, lanes: Sequence[RpcClient] | None = None, waits: Waits | None = None
+) -> SyncedHistory:
     """Read and decode what is new in the ledger of the endpoint. What is read is kept if that fails.
 
-<<<<<<< HEAD
-    In an archive, nothing is new.
+    In an archive, nothing is new. ``lanes`` are those of ``sync_lanes``, for several syncs; by default, new ones.
+    ``waits`` shows the progress, by default as the session does.
 
     Raises HistoryError, HistoryDamaged, HistoryTooNew, HistoryBusy and NetworkError.
     """
@@ -70,15 +73,6 @@ def sync_history(session: Session, run: RunHistory, lanes: Sequence[RpcClient] |
         totals = run.history.totals()
         nothing = Synced(totals.synced_slot or 0, 0, 0, 0, 0, totals)
         return SyncedHistory(nothing, 0, tuple(_notes(nothing)))
-    lanes = [session.rpc]
-    if session.another_client is not None:
-        lanes += [session.another_client() for _ in range(CONNECTIONS - 1)]
-=======
-    ``lanes`` are those of ``sync_lanes``, for several syncs; by default, new ones.
-
-    Raises HistoryError, HistoryDamaged, HistoryTooNew, HistoryBusy and NetworkError.
-    """
->>>>>>> 57b861c (Read what a dashboard shows from the history of a run, incrementally, and share what local servers need)
     synced = sync(
         run.history.file,
         sync_lanes(session) if lanes is None else lanes,
@@ -86,7 +80,7 @@ def sync_history(session: Session, run: RunHistory, lanes: Sequence[RpcClient] |
         run.genesis_hash,
         programs=session.programs,
         clock=session.feed.clock,
-        waits=session.rpc.waits,
+        waits=waits or session.rpc.waits,
     )
     decoded = decode_new(run.history, session.programs)
     return SyncedHistory(synced, decoded, tuple(_notes(synced)))
