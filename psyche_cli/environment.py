@@ -108,6 +108,12 @@ def _unwritable() -> TextIO:
     return os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
 
 
+def _open_browser(url: str) -> bool:
+    import webbrowser
+
+    return webbrowser.open(url)
+
+
 def _home() -> Path:
     """The user's home folder, or the root folder if there is none, as for a container user without a passwd entry."""
     try:
@@ -145,7 +151,8 @@ class Environment:
     writes to ``stderr``, ``waits`` shows long waits there, and ``requests`` records the RPC requests. ``command`` is
     the full name of the verb, once it has been parsed, and ``typed`` its parameters that were given on the command
     line. The callbacks in ``after_output`` are called once the result or error has been printed. ``open_websocket``
-    opens a WebSocket to a ws or wss URL within a number of seconds; without it, commands poll.
+    opens a WebSocket to a ws or wss URL within a number of seconds; without it, commands poll. ``open_browser`` opens
+    a URL in the user's browser, and returns whether that succeeded.
     """
 
     def __init__(
@@ -160,6 +167,7 @@ class Environment:
         stop_signals: AbstractContextManager[None] | None = None,
         started: float | None = None,
         open_websocket: Callable[[str, float], WebSocket] | None = None,
+        open_browser: Callable[[str], bool] | None = None,
     ) -> None:
         self.stdin = stdin
         self.stdout = stdout
@@ -169,6 +177,7 @@ class Environment:
         self.clock = clock
         self.open_transport = open_transport
         self.open_websocket = open_websocket
+        self.open_browser = open_browser or _open_browser
         self.stop_signals = stop_signals or nullcontext()
         self.started = clock.monotonic() if started is None else started
         self.output = OutputOptions()
@@ -204,7 +213,7 @@ class Environment:
         """A copy with some of the constructor's arguments replaced."""
         names = (
             *("stdin", "stdout", "stderr", "variables", "home", "clock"),
-            *("open_transport", "stop_signals", "started", "open_websocket"),
+            *("open_transport", "stop_signals", "started", "open_websocket", "open_browser"),
         )
         return Environment(**{**{name: getattr(self, name) for name in names}, **changes})
 

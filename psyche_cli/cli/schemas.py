@@ -22,6 +22,7 @@ from psyche_cli.json_schema import DRAFT, Schema, description_of, object_schema,
 from psyche_cli.operations.authorizations import payloads as authorizations
 from psyche_cli.operations.config import payloads as config
 from psyche_cli.operations.curves.payloads import CurvesData
+from psyche_cli.operations.dashboard.payloads import DashboardReadyData, ExportedDashboardData
 from psyche_cli.operations.effects.payloads import DryRunData
 from psyche_cli.operations.files.payloads import DownloadData, UploadData
 from psyche_cli.operations.history import payloads as history
@@ -83,6 +84,8 @@ _RESULTS: Final[dict[str, Any]] = {
     "history": OperationResult[history.HistoryData | history.HistoryFileData],
     "history state": OperationResult[history.PastRunData],
     "history export": OperationResult[history.ExportedData],
+    "dashboard": PlainText[DashboardReadyData],
+    "dashboard export": OperationResult[ExportedDashboardData],
     "metrics": PlainText[MetricsData | MetricsReadyData | MetricsFileData],
     "monitor": OperationResult[
         monitor.MonitorData | monitor.AlarmChangeData | monitor.RulesData | monitor.ExampleRulesData

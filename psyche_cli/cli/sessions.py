@@ -235,7 +235,7 @@ def reads(
             del added["timeout"]
             added["ws_rpc"] = _FOLLOW_WS_RPC
         if lasts:
-            del added["timeout"]
+            added.pop("timeout", None)
         if env_file:
             added["env_file"] = _ENV_FILE
         if offline:

@@ -47,6 +47,8 @@ _LOCALNET: Final = (
     Verb("programs", "Export the Psyche programs as .so files", "localnet.programs"),
 )
 
+_DASHBOARD: Final = (Verb("export", "Write the page of a run to one HTML file", "dashboard.export"),)
+
 _CONFIG: Final = (
     Verb("example", "Print an example run configuration, or write it to a new file", "config.example"),
     Verb("check", "Check run configuration files offline", "config.check"),
@@ -133,6 +135,7 @@ SECTIONS: Final = (
                 "history.group",
                 verbs=_HISTORY,
             ),
+            Verb("dashboard", "Serve a web page about runs, with live updates", "dashboard.serve", verbs=_DASHBOARD),
             Verb("metrics", "Serve metrics of runs to Prometheus, or write them to a file", "metrics"),
             Verb("monitor", "Check rules about runs, and send notifications of alarms", "monitor"),
             Verb("curves", "Plot the curves of a run: loss, members, rewards and more", "curves"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
+from psyche_cli.members.run_now import RunNow
 from psyche_cli.solana.wallet import Wallet
 from tests.support.run_driver import CONFIG, Failed
 from tests.support.treasury_driver import TreasuryDriver
@@ -29,13 +31,16 @@ def tell(run: TreasuryDriver, *, name: str = "Tiny Llama", epochs: int = 3) -> N
     for number in range(epochs):
         run.resume()
         _fail_to_pause(run)
-        goal = run.look().account.epoch + 1
-        run.play(lambda now, goal=goal: now.account.epoch >= goal, clients=4, seed=number)
+        run.play(partial(_reached, epoch=run.look().account.epoch + 1), clients=4, seed=number)
         run.pause()
         run.wait(600)
         run.update(config={**CONFIG, **_EPOCH, "total_steps": 60 + 20 * (number + 1), "cooldown_time": 7 + number})
     run.resume()
     run.play(lambda now: now.account.run_state.text == "Training" and now.account.step % 3 == 0, clients=4)
+
+
+def _reached(now: RunNow, epoch: int) -> bool:
+    return now.account.epoch >= epoch
 
 
 def _fail_to_pause(run: TreasuryDriver) -> None:

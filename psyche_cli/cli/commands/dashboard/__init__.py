@@ -1,0 +1,1 @@
+"""The verbs of the group ``psyche-cli localnet``, one module each."""
