@@ -134,7 +134,7 @@ class DashboardServer:
         address, part = found.groups()
         feed = await self._feed(address)
         if feed is None:
-            return _refused(Refusal(404, f"There is no run {address} in the list."))
+            return _refused(Refusal(404, f"The run {address} does not exist."))
         await _first(feed.read_once, feed.told_once)
         if part == "/curves":
             return self._json(feed.curves)
@@ -165,7 +165,7 @@ class DashboardServer:
         address = request.query.get("run", LIST_TOPIC)
         feed = None if address == LIST_TOPIC else await self._feed(address)
         if address != LIST_TOPIC and feed is None:
-            return _refused(Refusal(404, "There is no such run in the list."))
+            return _refused(Refusal(404, "The run does not exist."))
         listener = self._hub.listen(address)
         task = asyncio.current_task()
         assert task is not None  # a request is answered in one
