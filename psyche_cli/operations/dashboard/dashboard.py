@@ -11,7 +11,7 @@ from psyche_cli.operations.dashboard.list_feed import ListFeed
 from psyche_cli.operations.dashboard.run_feed import RunFeed
 
 MOST_RUNS: Final = 8
-"""Runs that are followed at the same time. Those that nobody is interested in make room for others."""
+"""Runs that are followed at the same time. Those that no page shows make room for others."""
 
 
 class Dashboard:

@@ -1,4 +1,4 @@
-"""What all feeds of the dashboard share: threads that read again and again while anyone is interested."""
+"""What all feeds of the dashboard share: threads that read again and again while a page is interested."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psyche_cli.solana.cluster_clock import ClusterClock
 from psyche_cli.solana.rpc.deadline import Deadline
 
 WANTED_SECONDS: Final = 30.0
-"""How long a feed is read after the last request, if nobody listens."""
+"""How long a feed is read after the last request, if no page listens."""
 LONGEST_READ: Final = 10.0
 """Seconds after which a reading is given up."""
 _SLICE: Final = 0.5
@@ -65,12 +65,12 @@ class Feed:
         self._failures = 0
 
     def touch(self) -> None:
-        """Record that somebody is interested."""
+        """Record that a page is interested."""
         self.used_at = self.clock.monotonic()
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody listens, or was interested recently."""
+        """Whether a page listens, or was interested recently."""
         return self.clock.monotonic() - self.used_at < WANTED_SECONDS or self.sources.hub.has_listeners(self.topic)
 
     def end(self) -> None:
@@ -102,7 +102,7 @@ class Feed:
                 return
 
     def rest_until_wanted(self) -> None:
-        """Wait while nobody is interested."""
+        """Wait while no page is interested."""
         while not self.ended.is_set() and not self.is_wanted:
             self.ended.wait(_SLICE)
 
