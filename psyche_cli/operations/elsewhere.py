@@ -13,7 +13,7 @@ from solders.signature import Signature
 from psyche_cli.environment import RAW_KEY_VARIABLE, Environment
 from psyche_cli.errors import NotFound, Refused, UsageError
 from psyche_cli.limits import BLOCKHASH_MAX_AGE
-from psyche_cli.operations.transactions.records import parse_signature
+from psyche_cli.operations.signatures import parse_signature
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.solana.nonces import Nonce, NonceUse, nonce_in
 from psyche_cli.solana.rpc.client import RpcClient

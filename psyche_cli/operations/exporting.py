@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
 
 from psyche_cli.operations.elsewhere import Elsewhere, Keys
-from psyche_cli.operations.outlets import Compare, Diverted, Limit, PlannedTransaction
+from psyche_cli.operations.outlets import Compare, Diverted, Limit, PlannedTransaction, Request
 from psyche_cli.operations.transactions.documents import TransactionDocument, export_result
 from psyche_cli.receipts import Receipt
 from psyche_cli.solana.sending.partly_signed import AbsentSigner, PartlySigned
 from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.transaction import composed
 from psyche_cli.suggestions import GivenOptions, shell_word
-
-
-class Request(NamedTuple):
-    """What the user requested, for the journal: the verb, the run, and the request as canonical JSON.
-
-    ``reveal`` receives texts that look like a secret but are public.
-    """
-
-    command: str
-    run_id: str | None
-    intent: str
-    reveal: Callable[[str], None] = lambda _: None
-
-
-NO_REQUEST: Final = Request("", None, "")
-"""The request of a caller of the library."""
 
 
 class ExportingOutlet:

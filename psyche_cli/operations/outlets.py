@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -18,6 +18,22 @@ from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.sending.sender import Sender
 from psyche_cli.solana.sending.transaction import Signer, writable_accounts
+
+
+class Request(NamedTuple):
+    """What the user requested, for the journal: the verb, the run, and the request as canonical JSON.
+
+    ``reveal`` receives texts that look like a secret but are public.
+    """
+
+    command: str
+    run_id: str | None
+    intent: str
+    reveal: Callable[[str], None] = lambda _: None
+
+
+NO_REQUEST: Final = Request("", None, "")
+"""The request of a caller of the library."""
 
 
 class PlannedTransaction(NamedTuple):

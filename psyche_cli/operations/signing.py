@@ -19,13 +19,20 @@ from solders.pubkey import Pubkey
 from psyche_cli.confirmation import Confirm, asking, without_asking
 from psyche_cli.environment import Clock, Environment
 from psyche_cli.errors import LOOK_UP
-from psyche_cli.operations.dry_run import DryRunOutlet
 from psyche_cli.operations.effects.ledger import Effects
 from psyche_cli.operations.elsewhere import HERE, Elsewhere, Keys, limit_of, load_keys
-from psyche_cli.operations.exporting import NO_REQUEST, ExportingOutlet, Request
 from psyche_cli.operations.journal import open_journal
 from psyche_cli.operations.left_behind import settle_left_behind, warn_of_left_behind
-from psyche_cli.operations.outlets import Diverted, Limit, Outlet, PlannedTransaction, SendingOutlet, comparing
+from psyche_cli.operations.outlets import (
+    NO_REQUEST,
+    Diverted,
+    Limit,
+    Outlet,
+    PlannedTransaction,
+    Request,
+    SendingOutlet,
+    comparing,
+)
 from psyche_cli.operations.sessions import Session, connected
 from psyche_cli.protocol.errors.program_errors import failure_describer
 from psyche_cli.protocol.instructions.builder import Instructions
@@ -265,8 +272,12 @@ def one_write(
     with sender.annotating_errors():
         earlier = None
         if elsewhere.mode == "dry-run":
+            from psyche_cli.operations.dry_run import DryRunOutlet
+
             outlet = DryRunOutlet(sender, rpc, keys.payer.address, compare, limit=limit, logs=logs)
         elif elsewhere.mode != "send":
+            from psyche_cli.operations.exporting import ExportingOutlet
+
             outlet = ExportingOutlet(sender, keys, elsewhere, compare, request, given, limit=limit)
         else:
             outlet = SendingOutlet(sender, keys.payer, compare, keys.all, limit=limit)

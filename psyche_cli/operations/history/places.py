@@ -10,8 +10,8 @@ from psyche_cli.errors import NotFound, UsageError
 from psyche_cli.history.records import Place
 from psyche_cli.history.store import History
 from psyche_cli.limits import U64_MAX
+from psyche_cli.operations.signatures import parse_signature
 from psyche_cli.operations.times import parse_time
-from psyche_cli.operations.transactions.records import parse_signature
 from psyche_cli.redaction import Redactor
 
 _SIGNATURE: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]{8,88}")

@@ -18,7 +18,7 @@ from psyche_cli.errors import InvalidTransaction, UsageError
 from psyche_cli.input_files import LARGEST_TRANSACTION_FILE, STDIN, input_bytes
 from psyche_cli.json_values import Json, refuse_constant
 from psyche_cli.limits import MAX_TRANSACTION_BYTES, SIGNATURE_BYTES
-from psyche_cli.operations.transactions.records import parse_signature
+from psyche_cli.operations.signatures import parse_signature
 from psyche_cli.private_keys import KEYPAIR_BYTES, holds_keypair
 from psyche_cli.secret_files import kind_of_secret_file
 from psyche_cli.solana.messages import DecodedMessage, decode_message

@@ -5,38 +5,15 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from solders.signature import Signature
-
-from psyche_cli.errors import NotFound, UsageError
+from psyche_cli.errors import NotFound
 from psyche_cli.operations.times import iso_time
 from psyche_cli.operations.transactions.payloads import NewAccount, TransactionRecord
-from psyche_cli.private_keys import holds_keypair
-from psyche_cli.redaction import Redactor
 from psyche_cli.results import Tone, Toned
 from psyche_cli.solana.public_clusters import explorer_link
 from psyche_cli.solana.sending.journal import Journal, JournalEntry, RecordState
 
 _TONES: Final[dict[RecordState, Tone]] = {RecordState.LANDED: "good", RecordState.FAILED: "bad"}
 """The tones of states; the others are cautions."""
-
-
-def parse_signature(text: str, redactor: Redactor) -> Signature:
-    """A base58 signature given by the user, which may be shown from now on.
-
-    In base58 it looks like a keypair, so everything that does is hidden at first. Raises UsageError, for a
-    keypair as well.
-    """
-    try:
-        signature = Signature.from_string(text.strip())
-    except ValueError as error:
-        raise UsageError("The signature is not valid: expected 64 bytes in base58.") from error
-    if holds_keypair(text):
-        raise UsageError(
-            "A private key was given instead of a signature.",
-            hint="Command lines are visible to other users and are saved in the shell history.",
-        )
-    redactor.unlearn(text)
-    return signature
 
 
 def find_record(journal: Journal, signature: str) -> JournalEntry:

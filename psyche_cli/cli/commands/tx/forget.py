@@ -44,8 +44,8 @@ def command(
     With --settled, removes settled transactions older than 90 days from the journal, but never unsettled ones.
     """
     from psyche_cli.operations.journal import open_journal
+    from psyche_cli.operations.signatures import parse_signature
     from psyche_cli.operations.transactions.forget import forget, forget_settled
-    from psyche_cli.operations.transactions.records import parse_signature
 
     environment = call.environment
     if (signature is None) is not settled:

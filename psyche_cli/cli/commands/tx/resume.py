@@ -28,7 +28,7 @@ def command(
     Ends with exit code 9 if an outcome remains unknown.
     """
     from psyche_cli.operations.journal import open_journal
-    from psyche_cli.operations.transactions.records import parse_signature
+    from psyche_cli.operations.signatures import parse_signature
     from psyche_cli.operations.transactions.resume import resume
 
     parsed = None if signature is None else parse_signature(signature, call.environment.redactor)

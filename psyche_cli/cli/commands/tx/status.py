@@ -20,7 +20,7 @@ def command(call: Call, signature: TransactionSignature, *, state_dir: StateDir 
     Changes nothing. To determine the outcome of an unsettled transaction, use tx resume.
     """
     from psyche_cli.operations.journal import open_journal
-    from psyche_cli.operations.transactions.records import parse_signature
+    from psyche_cli.operations.signatures import parse_signature
     from psyche_cli.operations.transactions.status import transaction_status
 
     parsed = parse_signature(signature, call.environment.redactor)
