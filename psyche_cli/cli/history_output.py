@@ -29,10 +29,10 @@ def print_log(environment: Environment, log: OpenLog, form: Literal["table", "js
     printer = _Printer(environment, form)
     with ended_by_ctrl_c(follow):
         for entry in log.entries():
-            printer.print(entry)
+            printer.add(entry)
         for new in log.followed() if follow else ():
             if new is not None:
-                printer.print(new)
+                printer.add(new)
             elif environment.reader_is_gone():
                 return
 
@@ -48,7 +48,7 @@ class _Printer:
         elif form == "table":
             self._lines([_text(heading(environment.columns))])
 
-    def print(self, entry: HistoryEntry) -> None:
+    def add(self, entry: HistoryEntry) -> None:
         if self._form == "jsonl":
             self._renderer.result(Document(entry))
         elif self._form == "csv":

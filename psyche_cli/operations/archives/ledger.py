@@ -66,7 +66,7 @@ class ArchivedLedger:
                 rows = self._archive.records(names.CONTENTS, copying.CONTENTS.read)
                 copying.write_rows(connection, copying.CONTENTS, rows)
                 [missing] = connection.execute(_WITHOUT_CONTENT).fetchone()
-                if missing:
+                if missing > 0:
                     raise self._archive.damaged(f"it does not have the content of {missing:,} transactions")
             decode_new(history, PUBLISHED)
             self._is_whole = True

@@ -122,7 +122,7 @@ class ArchiveFile:
         if MANIFEST not in names:
             raise ValueError(f"it does not contain the file {MANIFEST}")
         for info in self._zip.infolist():
-            if info.flag_bits & _ENCRYPTED or info.compress_type != zipfile.ZIP_DEFLATED:
+            if info.flag_bits & _ENCRYPTED != 0 or info.compress_type != zipfile.ZIP_DEFLATED:
                 raise ValueError(f"its file {info.filename} is encrypted or compressed in an unknown way")
             if info.file_size > LARGEST_MEMBER or info.file_size > max(info.compress_size, 1) * HIGHEST_RATIO:
                 raise ValueError(f"its file {info.filename} would be too large when decompressed")

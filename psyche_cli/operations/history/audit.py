@@ -89,7 +89,7 @@ class OpenLog:
             if deadline is not None and deadline.passed:
                 return
             synced = sync_history(self._session, self._run)
-            if synced.synced.dropped:
+            if synced.synced.dropped > 0:
                 self._session.notify(synced.notes[-1])
             added = history.added_after(known - synced.synced.dropped)
             known = history.newest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias
@@ -34,14 +34,32 @@ def write_history(log: OpenLog, output_file: Path, file_format: FileFormat) -> O
 
     Raises UsageError if it exists, HistoryError without pyarrow, and the errors of a history.
     """
-    write = _WRITERS[file_format]
+    entries = _Counted(log.entries())
     with complete_new_file(output_file, what="--output-file") as file:
-        count = write(file, log.entries())
+        if file_format == "parquet":
+            _write_parquet(file, entries)
+        else:
+            for line in json_lines(entries) if file_format == "jsonl" else csv_lines(entries):
+                file.write(f"{printable(line)}\n".encode())
+    count = entries.count
     data = HistoryFileData(history=log.facts, path=str(output_file), format=file_format, events=count)
     return OperationResult(
         summary=f"Wrote {count:,} event{'' if count == 1 else 's'} of run {log.facts.run_id} to {output_file}.",
         data=data,
     )
+
+
+class _Counted(Iterator[HistoryEntry]):
+    """Entries, and the ``count`` of those so far."""
+
+    def __init__(self, entries: Iterator[HistoryEntry]) -> None:
+        self._entries = entries
+        self.count = 0
+
+    def __next__(self) -> HistoryEntry:
+        entry = next(self._entries)
+        self.count += 1
+        return entry
 
 
 def csv_lines(entries: Iterable[HistoryEntry], *, heading: bool = True) -> Iterator[str]:
@@ -58,30 +76,18 @@ def _cell(value: object) -> str:
     return value if isinstance(value, str) else json_text(to_json(value), one_line=True)
 
 
-def _write_json(file: BinaryIO, entries: Iterator[HistoryEntry]) -> int:
-    count = 0
-    for count, entry in enumerate(entries, 1):  # noqa: B007 -- the number of entries
-        file.write(json_text(with_strings(to_json(entry)), one_line=True).encode() + b"\n")
-    return count
+def json_lines(entries: Iterable[HistoryEntry]) -> Iterator[str]:
+    """The entries as JSON on one line each."""
+    return (json_text(with_strings(to_json(entry)), one_line=True) for entry in entries)
 
 
-def _write_csv(file: BinaryIO, entries: Iterator[HistoryEntry]) -> int:
-    count = -1
-    for count, line in enumerate(csv_lines(entries)):  # noqa: B007 -- the number of entries
-        file.write(printable(line).encode() + b"\n")
-    return count
-
-
-def _write_parquet(file: BinaryIO, entries: Iterator[HistoryEntry]) -> int:
+def _write_parquet(file: BinaryIO, entries: Iterator[HistoryEntry]) -> None:
     parquet, arrow = parquet_modules()
     kinds = {**dict.fromkeys(_NUMBERS, arrow.int64()), **dict.fromkeys(_FLAGS, arrow.bool_())}
     schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMNS])
-    count = 0
     with parquet.ParquetWriter(file, schema) as writer:
         while rows := [_row(entry) for entry in islice(entries, _ROWS_AT_ONCE)]:
             writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
-            count += len(rows)
-    return count
 
 
 def _row(entry: HistoryEntry) -> dict[str, Any]:
@@ -101,10 +107,3 @@ def parquet_modules() -> tuple[Any, Any]:
             "Parquet files need the package pyarrow, which is not installed.", hint=install_hint("parquet")
         ) from error
     return parquet, pyarrow
-
-
-_WRITERS: Final[Mapping[str, Callable[[BinaryIO, Iterator[HistoryEntry]], int]]] = {
-    "jsonl": _write_json,
-    "csv": _write_csv,
-    "parquet": _write_parquet,
-}
