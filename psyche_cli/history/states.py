@@ -68,6 +68,11 @@ class RunStates:
             events = zip(decode(transaction, self._programs), steps, strict=True)
             yield [Happened(transaction, event, step.before, step.after, step.problems) for event, step in events]
 
+    def steps(self, after: Place, until: Place | None = None) -> Iterator[tuple[RawTransaction, Step]]:
+        """The instructions after a place, and up to and including another one, without decoding them to events."""
+        for transaction, steps in self._replayed(self.at(after), until):
+            yield from ((transaction, step) for step in steps)
+
     def count_until(self, place: Place) -> int:
         """The number of transactions of the incarnation up to and including a place."""
         return self._history.count(after=self._first, until=place)

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from psyche_cli.history.execution import Step
 from psyche_cli.history.moments import Moment
-from psyche_cli.history.records import Incarnation, Place
-from psyche_cli.history.states import Happened, RunStates
+from psyche_cli.history.records import Incarnation, Place, RawTransaction
+from psyche_cli.history.states import RunStates
 from psyche_cli.history.store import BEGINNING, History, PlacedEvent
 from psyche_cli.history.words import Who, who, words
 from psyche_cli.protocol.programs import ProgramIds
@@ -99,19 +100,17 @@ class AuditLog:
 
     def _entry(self, found: PlacedEvent, life: _Life | None, wanted: Filter) -> Entry:
         event = found.event
-        happened = None if life is None else life.happened(found, wanted)
-        before, after, problems = None, None, tuple[str, ...]()
-        if happened is not None:
-            before, after, problems = happened.before, happened.after, happened.problems
+        step = None if life is None else life.step(found, wanted)
+        before, after, problems = (None, None, ()) if step is None else (step.before, step.after, step.problems)
         return Entry(
             found=found,
-            incarnation=None if happened is None or life is None else life.number,
+            incarnation=None if step is None or life is None else life.number,
             who=who(event, before, after),
             sentence=words(event, before, after),
             before=before,
             after=after,
             problems=problems,
-            is_reliable=life is None or happened is None or life.is_reliable,
+            is_reliable=life is None or step is None or life.is_reliable,
         )
 
 
@@ -123,7 +122,7 @@ class _Life:
         self._states = RunStates(history, incarnation, programs)
         self._begins = _place(history, incarnation.created_by)
         self._ends = _place(history, incarnation.closed_by)
-        self._happened: Iterator[Happened] | None = None
+        self._steps: Iterator[tuple[RawTransaction, Step]] | None = None
         self._problems = False
 
     def is_over(self, place: Place) -> bool:
@@ -135,23 +134,23 @@ class _Life:
         """Whether the ledger and the replay have agreed so far."""
         return not self._problems
 
-    def happened(self, found: PlacedEvent, wanted: Filter) -> Happened | None:
+    def step(self, found: PlacedEvent, wanted: Filter) -> Step | None:
         """What the replay says about an event; None before the incarnation and after it.
 
         It is called with events in order.
         """
         if self.is_over(found.place) or (self._begins is not None and found.place < self._begins):
             return None
-        if self._happened is None:
+        if self._steps is None:
             before = Place(found.place.slot, found.place.position - 1)
             self._problems = bool(self._states.at(before).problems)
-            self._happened = self._states.happened(after=before, until=wanted.until)
+            self._steps = self._states.steps(before, wanted.until)
         key = (*found.place, found.event.outer, found.event.inner)
-        for one in self._happened:
-            self._problems = self._problems or bool(one.problems)
-            reached = (*one.transaction.place, one.event.outer, one.event.inner)
+        for transaction, step in self._steps:
+            self._problems = self._problems or bool(step.problems)
+            reached = (*transaction.place, step.outer, step.inner)
             if reached >= key:
-                return one if reached == key else None
+                return step if reached == key else None
         return None
 
 
