@@ -46,6 +46,10 @@ def measure(table: Table, folder: Path) -> None:
         found = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
         for label, (value, unit) in found.items():
             table.figure(label, value, unit)
+    table.section("history: the curves of a run")
+    words = [sys.executable, "-m", "scripts.benchmarks.curves", str(folder / "curves")]
+    for label, (value, unit) in json.loads(subprocess.run(words, check=True, capture_output=True).stdout).items():
+        table.figure(label, value, unit)
 
 
 class _Endpoint:
@@ -133,7 +137,7 @@ def _number(signature: str) -> int:
     return int.from_bytes(bytes(Signature.from_string(signature))[:8], "big")
 
 
-def _megabytes() -> float:
+def megabytes() -> float:
     """The peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -150,7 +154,7 @@ def main(folder: str, count: int) -> None:
         run.play(lambda now: now.account.epoch >= 2, clients=4)
         endpoint = _Endpoint(run, count)
     with closing(History(HistoryFile(history_path(Path(folder), _GENESIS, _RUN_ID)))) as history:
-        before = _megabytes()
+        before = megabytes()
 
         def timed(label: str, action: Any) -> Any:
             started = time.process_time()
@@ -167,7 +171,7 @@ def main(folder: str, count: int) -> None:
             raise AssertionError(synced)
         found["transactions per second of CPU, with the endpoint"] = (count / found["sync"][0] * 1000, "tx/s")
         found["requests"] = (endpoint.requests, "")
-        found["memory that the sync adds"] = (_megabytes() - before, "MB")
+        found["memory that the sync adds"] = (megabytes() - before, "MB")
         timed("decoding", lambda: decode_new(history, PUBLISHED))
         endpoint.requests = 0
         timed("sync without news", read)
@@ -181,7 +185,7 @@ def main(folder: str, count: int) -> None:
         timed("all events in order", lambda: sum(1 for _ in history.events()))
         timed("the witnesses", lambda: sum(1 for _ in history.events(kinds=["witness"])))
         timed("numbers of everything", history.totals)
-        found["peak memory of the process"] = (_megabytes(), "MB")
+        found["peak memory of the process"] = (megabytes(), "MB")
         found["size of the file"] = (history.file.path.stat().st_size / 2**20, "MB")
     print(json.dumps(found))
 
