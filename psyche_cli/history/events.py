@@ -59,15 +59,19 @@ def decoded_calls(transaction: RawTransaction, programs: ProgramIds = PUBLISHED)
     ]
 
 
-def decode(transaction: RawTransaction, programs: ProgramIds = PUBLISHED) -> list[Event]:
+def decode(
+    transaction: RawTransaction, programs: ProgramIds = PUBLISHED, calls: Sequence[DecodedCall] | None = None
+) -> list[Event]:
     """The events of a transaction, in the order of execution. Raises ValueError if it is damaged.
+
+    ``calls`` are its decoded instructions, if they are known, which saves decoding them again.
 
     ``effects`` of an event have its ``outcome``, the ``signer`` that is responsible for it, and, if they apply:
     ``error``, the program, code, name, account and log lines of a failure; ``not_finite``, the arguments that are null
     because they are NaN or infinite, by their paths; ``problem`` and ``data`` of an instruction that could not be
     decoded; ``unused_bytes`` after the arguments.
     """
-    calls = decoded_calls(transaction, programs)
+    calls = decoded_calls(transaction, programs) if calls is None else calls
     failure = None
     if transaction.failed:
         called = [one.call.instruction.program for one in calls if one.call.inner == 0]

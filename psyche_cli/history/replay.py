@@ -17,6 +17,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.history.account_image import AccountImage, account_of
 from psyche_cli.history.clocks import SlotRecord, SlotTime, candidates, first_time
+from psyche_cli.history.events import DecodedCall
 from psyche_cli.history.execution import Decoded, Executed, RunAddresses, decoded, execute
 from psyche_cli.history.moments import Moment
 from psyche_cli.history.records import Place, RawTransaction
@@ -113,6 +114,11 @@ class Replay:
         self._keep(self.count, self.now)
         self._thin_out()
         return executed
+
+    @property
+    def calls(self) -> Sequence[DecodedCall]:
+        """The decoded instructions of the last transaction that was added."""
+        return self._recent[-1].one.calls
 
     @property
     def data(self) -> bytes | None:

@@ -65,7 +65,7 @@ class RunStates:
         Up to and including a place; by default, to the end.
         """
         for transaction, steps in self._replayed(replay, until):
-            events = zip(decode(transaction, self._programs), steps, strict=True)
+            events = zip(decode(transaction, self._programs, replay.calls), steps, strict=True)
             yield [Happened(transaction, event, step.before, step.after, step.problems) for event, step in events]
 
     def steps(self, after: Place, until: Place | None = None) -> Iterator[tuple[RawTransaction, Step]]:
