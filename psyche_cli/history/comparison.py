@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from psyche_cli.history.authorizations import ReplayedAuthorization
 from psyche_cli.history.moments import TreasuryMoment
 from psyche_cli.model.from_account import state_from_account
 from psyche_cli.model.leaves import Leaf, leaves, same, shown_leaf
 from psyche_cli.protocol.accounts.coordinator_account import CoordinatorAccount
-from psyche_cli.protocol.accounts.small_accounts import Participant, TreasurerRun
+from psyche_cli.protocol.accounts.small_accounts import Authorization, Participant, TreasurerRun
 
 
 class Difference(NamedTuple):
@@ -66,6 +67,20 @@ def treasury_differences(
     if treasury.vault is not None:
         replayed["vault"], found["vault"] = treasury.vault, vault
     return _differences(replayed, found, "treasurer")
+
+
+def authorization_differences(replayed: ReplayedAuthorization, found: Authorization | None) -> list[Difference]:
+    """The values of an authorization that differ from the replayed ones; None for one that does not exist."""
+    names = ("grantor", "grantee", "scope", "active", "delegates")
+    old = {name: getattr(replayed, name) for name in names} if replayed.exists else None
+    new = None if found is None else {name: _plain(getattr(found, name)) for name in names}
+    return _differences(old, new, "authorization")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(str, value))
+    return value.hex() if isinstance(value, bytes) else value if isinstance(value, bool) else str(value)
 
 
 def _differences(replayed: Any, found: Any, exists: str) -> list[Difference]:

@@ -22,6 +22,9 @@ _EVENT: Final = (
     "t.signature, e.instruction, e.inner_call, e.program, e.kind, e.signers, e.accounts, e.arguments, e.effects, "
     "e.failed, e.error"
 )
+_AUTHORIZER_KINDS: Final = (
+    *("authorization_create", "authorization_grantor_update", "authorization_grantee_update", "authorization_close"),
+)
 _GAPS: Final = """
 SELECT a.address, g.after_signature, g.before_signature, NULL, g.first_slot, g.found_at, g.reason
 FROM gaps AS g JOIN addresses AS a ON a.id = g.address WHERE g.filled_at IS NULL
@@ -188,6 +191,17 @@ class History:
                 return
             last = found[-1]
             start = (*last.place, last.event.outer, last.event.inner)
+
+    def authorizer_events(self) -> list[PlacedEvent]:
+        """The events of the authorizer in the order of execution, which are few."""
+        query = (
+            f"SELECT t.slot, t.position, t.block_time, t.fee, t.commitment, {_EVENT} "
+            "FROM events AS e JOIN transactions AS t ON t.id = e.transaction_id "
+            f"WHERE e.kind IN ({', '.join('?' * len(_AUTHORIZER_KINDS))}) AND e.program = 'authorizer' "
+            "ORDER BY t.slot, t.position, e.instruction, e.inner_call"
+        )
+        with self._reading() as connection:
+            return [_placed_event(row) for row in connection.execute(query, _AUTHORIZER_KINDS)]
 
     def write_events(self, decoded: Iterable[tuple[str, Sequence[Event]]], decoder: int) -> None:
         """Replace the events of transactions, given by their signatures, in one change of the file.

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from psyche_cli.environment import Waits
+from psyche_cli.errors import NetworkError
 from psyche_cli.history.decoding import decode_new
+from psyche_cli.history.discovery import AUTHORIZATION
 from psyche_cli.history.file import HistoryFile, history_path
+from psyche_cli.history.listing import Listing
 from psyche_cli.history.store import History
 from psyche_cli.history.sync import Synced, sync
 from psyche_cli.operations.archives.session import ArchiveSession
+from psyche_cli.operations.history.authorizations import try_to_find_authorizations, wrong_authorizations
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import check_run_id
 from psyche_cli.solana.rpc.client import RpcClient
@@ -73,17 +77,45 @@ def sync_history(
         totals = run.history.totals()
         nothing = Synced(totals.synced_slot or 0, 0, 0, 0, 0, totals)
         return SyncedHistory(nothing, 0, tuple(_notes(nothing)))
+    lanes = sync_lanes(session) if lanes is None else lanes
+    waits = waits or session.rpc.waits
+    synced, decoded = _sync(session, run, lanes, waits)
+    notes: list[str] = []
+    if synced.listed > 0:
+        found = try_to_find_authorizations(session, run.run_id)
+        if isinstance(found, NetworkError):
+            notes.append(_NO_SEARCH)
+        elif found is not None:
+            Listing(run.history.file, 0).add_addresses(dict.fromkeys(found.by_address, AUTHORIZATION))
+            again, more = _sync(session, run, lanes[:1], waits)  # also for what has changed in the meantime
+            synced, decoded = _sum(synced, again), decoded + more
+            notes += wrong_authorizations(run.history, found)
+    return SyncedHistory(synced, decoded, (*_notes(synced), *notes))
+
+
+_NO_SEARCH: Final = (
+    "The endpoint does not list the authorizations of the run's join authority, so the history has only those with "
+    "which members have joined."
+)
+
+
+def _sync(session: Session, run: RunHistory, lanes: Sequence[RpcClient], waits: Waits) -> tuple[Synced, int]:
+    """Read and decode what is new. Returns what was read, and the number of transactions that were decoded."""
     synced = sync(
         run.history.file,
-        sync_lanes(session) if lanes is None else lanes,
+        lanes,
         run.run_id,
         run.genesis_hash,
         programs=session.programs,
         clock=session.feed.clock,
-        waits=waits or session.rpc.waits,
+        waits=waits,
     )
-    decoded = decode_new(run.history, session.programs)
-    return SyncedHistory(synced, decoded, tuple(_notes(synced)))
+    return synced, decode_new(run.history, session.programs)
+
+
+def _sum(first: Synced, then: Synced) -> Synced:
+    counts = ("listed", "fetched", "dropped", "requests")
+    return then._replace(**{name: getattr(first, name) + getattr(then, name) for name in counts})
 
 
 def _notes(synced: Synced) -> Iterator[str]:
