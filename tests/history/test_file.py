@@ -14,6 +14,7 @@ import pytest
 
 from psyche_cli import sqlite_files
 from psyche_cli.errors import HistoryBusy, HistoryDamaged, HistoryError, HistoryTooNew
+from psyche_cli.history.decoding import decode_new
 from psyche_cli.history.file import HistoryFile, history_path
 from psyche_cli.history.schema import FORMAT
 from psyche_cli.protocol.programs import PUBLISHED
@@ -74,6 +75,21 @@ def test_the_documentation_lists_all_tables_and_columns(told: StillStory, readin
     timeline = guide.partition("### timeline")[2]
     assert re.findall(r"`(\w+)`", timeline) == [name for _, name, *_ in view]
     assert [*documented] == ["timeline"]
+
+
+def test_the_documented_queries(told: StillStory, reading: Reading) -> None:
+    """They work without psyche-cli, in a connection that only reads, as that of Datasette."""
+    reader = reading(told)
+    reader.sync(told.transport())
+    decode_new(reader.history, PUBLISHED)
+    guide = GUIDE.read_text(encoding="utf-8")
+    [witnesses] = re.findall(r'read_sql\("(.+?)", connection\)', guide)
+    [transfers] = re.findall(r"```sql\n(.+?)```", guide, re.DOTALL)
+    uri = f"{reader.file.path.as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        assert len(connection.execute(witnesses).fetchall()) > 10
+        found = connection.execute(transfers).fetchall()
+    assert [json.loads(arguments)["token_amount"]["base_units"] for *_, arguments in found][:1] == [10**6]
 
 
 def test_the_file_is_private_and_has_a_write_ahead_log(file: HistoryFile) -> None:
