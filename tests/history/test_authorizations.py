@@ -26,7 +26,7 @@ from tests.history.story import StillStory
 @contextmanager
 def opened(story: StillStory, folder: Path, transport: Transport) -> Iterator[tuple[Session, RunHistory]]:
     texts = (io.StringIO(), io.StringIO(), io.StringIO())
-    environment = Environment(*texts, {}, folder, SystemClock(), lambda _: transport)  # type: ignore[arg-type]
+    environment = Environment(*texts, {}, folder, SystemClock(), lambda _: transport)
     with (
         reading_session(environment, rpc="http://127.0.0.1:1") as session,
         open_history(session, story.run_id, folder) as run,
