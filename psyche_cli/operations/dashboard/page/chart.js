@@ -287,7 +287,8 @@ class Chart {
   // The point of a series at the cursor: exactly there, or, of a value that lasts until the next one, the one before.
   at(one, x) {
     if (!one.points.length) return null;
-    const index = nearest(one.points, x);
+    let index = nearest(one.points, x);
+    while (index + 1 < one.points.length && one.points[index + 1].x === one.points[index].x) index++;
     const point = one.points[index];
     const found = point.x === x || !one.steps ? point : point.x < x ? point : one.points[index - 1];
     return found && (found.x === x || one.steps) && found.y !== null ? found : null;
@@ -348,13 +349,13 @@ class Chart {
     for (const one of this.plot.series) {
       const cell = (read) => (x) => {
         const point = this.at(one, x);
-        return point ? read(point) : "–";
+        return point ? h("span", { title: read(point) }, this.plot.format(read(point))) : "–";
       };
-      columns.push({ title: plain(one.name), class: "number", cell: cell((point) => this.plot.format(point.y)) });
+      columns.push({ title: plain(one.name), class: "number", cell: cell((point) => point.y) });
       if (one.band) {
-        columns.push({ title: "low", class: "number", cell: cell((point) => this.plot.format(point.low)) });
-        columns.push({ title: "high", class: "number", cell: cell((point) => this.plot.format(point.high)) });
-        columns.push({ title: "witnesses", class: "number", cell: cell((point) => whole(point.witnesses)) });
+        columns.push({ title: "low", class: "number", cell: cell((point) => point.low) });
+        columns.push({ title: "high", class: "number", cell: cell((point) => point.high) });
+        columns.push({ title: "witnesses", class: "number", cell: cell((point) => point.witnesses) });
       }
     }
     const caption = `${this.plot.title}${every > 1 ? `, every ${every}th of ${whole(this.xs.length)} values` : ""}`;

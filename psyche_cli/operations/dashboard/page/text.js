@@ -114,9 +114,9 @@ function shortened(address) {
   return address.length > 13 ? `${address.slice(0, 6)}…${address.slice(-4)}` : address;
 }
 
-// Text of strangers: without characters that change the direction or the look of what follows them.
+// Text of strangers: without characters that are invisible, or change the direction of what follows them.
 function plain(text) {
-  return String(text).replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g, "\ufffd");
+  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu, "\ufffd");
 }
 
 const STATE_KEYS = Object.fromEntries([
