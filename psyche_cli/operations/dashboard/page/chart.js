@@ -326,7 +326,7 @@ class Chart {
       const last = one.points[one.points.length - 1];
       return last ? `${plain(one.name)}: ${counted(one.points.length, "value")}, last ${this.plot.format(last.y)}` : null;
     });
-    return `${this.plot.title}${this.plot.unit ? ` in ${this.plot.unit}` : ""} over ${this.plot.axis === "time" ? "time" : "steps"}. `
+    return `${this.plot.title}${this.plot.unit ? ` (${this.plot.unit})` : ""} over ${this.plot.axis === "time" ? "time" : "steps"}. `
       + `${parts.filter(Boolean).join("; ")}. ${this.plot.notes.join(" ")}`.trim();
   }
 
