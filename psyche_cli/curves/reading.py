@@ -72,8 +72,8 @@ class CurveReader:
         before, after, time = one.before.state, one.after.state, one.transaction.block_time
         self.problems += bool(one.problems)
         metadata = metadata_of(one.event) if one.event.effects.get("outcome") == DONE else None
-        if metadata is not None:
-            self._reports.add(one.event.accounts["user"], metadata, None if before is None else before.step)
+        if metadata is not None and before is not None:
+            self._reports.add(one.event.accounts["user"], metadata, before.step)
         self._values.follow(one.after, time)
         if self.decimals is None and one.after.treasury is not None:
             self.decimals = _decimals(one)

@@ -57,7 +57,7 @@ class Reports:
         self._evaluations: dict[str, _Series] = {}
         self._round: dict[str, WitnessMetadata] = {}
 
-    def add(self, wallet: str, metadata: WitnessMetadata, step: int | None) -> None:
+    def add(self, wallet: str, metadata: WitnessMetadata, step: int) -> None:
         """Add a report about the round in progress, whose step is ``step``."""
         tally = self.tallies.setdefault(wallet, Tally())
         if wallet in self._round:
