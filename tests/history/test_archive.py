@@ -48,7 +48,7 @@ def exported(told: StillStory, tmp_path_factory: pytest.TempPathFactory) -> Expo
     "words",
     [
         *("show", "members", "explain", "json-dump-run", "rewards list", "cost", "config dump", "authority check"),
-        *("can-join --address {member}", "json-dump-user --address {member}", "history", "history --failed"),
+        *("can-join --address {member}", "json-dump-user --address {member}", "history", "history --failed", "curves"),
         *("history state --at 100", "history state --at 2027-01-15T08:05:00Z", "history state --at 1m"),
     ],
 )
@@ -265,3 +265,10 @@ def test_a_wrong_checksum_is_refused(exported: Exported, tmp_path: Path) -> None
     path = rewritten(exported.archive, tmp_path / "changed.zip", contents=other, manifest=json.dumps(manifest).encode())
     outcome = offline(exported.cli)("cost", "--run-id", "story", "--archive", path, "--output", "json")
     assert "its checksum is wrong" in outcome.json["error"]["message"]
+
+
+def test_the_page_is_exported_from_the_archive(exported: Exported, tmp_path: Path) -> None:
+    cli, run = offline(exported.cli), ("--run-id", exported.run_id)
+    outcome = cli("dashboard", "export", *run, "-o", tmp_path / "run.html", "--archive", exported.archive)
+    assert outcome.code is ExitCode.OK, outcome.stderr
+    assert exported.run_id in (tmp_path / "run.html").read_text()
