@@ -20,7 +20,6 @@ MOST_SPANS: Final = 2_000
 MOST_EPOCHS: Final = 1_000
 MOST_CHANGES: Final = 200
 
-_IN_EPOCH: Final = (RunState.WARMUP, RunState.ROUND_TRAIN, RunState.ROUND_WITNESS, RunState.COOLDOWN)
 _CHANGING: Final = frozenset({"update", "update_client_version", "set_future_epoch_rates"})
 _LONGEST_VALUE: Final = 4_096
 
@@ -78,7 +77,7 @@ class Course:
         if after.run_state == RunState.COOLDOWN != before.run_state:
             self._reason = EPOCH_ENDS[reason_of_end(before, after).value]
         rounds = max(after.step - self._first_step, 0)
-        if after.run_state in _IN_EPOCH:
+        if after.run_state == RunState.WARMUP or after.run_state.is_active:
             if rounds != row.rounds:
                 self.epochs[-1] = replace(row, rounds=rounds)
             return
