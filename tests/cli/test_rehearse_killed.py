@@ -19,6 +19,7 @@ from psyche_cli.workers.daemon_file import read_daemon_file
 from psyche_cli.workers.engines.holder import process_start
 from psyche_cli.workers.storage.layout import WorkersFolder
 from tests.cli.test_rehearse import environment_in
+from tests.support.counts import Loads
 
 PHASES = ("Starting a local validator.", "Creating the run.", "Starting the workers.")
 PATIENCE = 60.0
@@ -123,7 +124,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def wait_a_moment(chance: random.Random) -> None:
     """Wait for a random time, in which the process comes as far as it comes."""
-    time.sleep(chance.uniform(0.0, 2.0))
+    time.sleep(chance.uniform(0.0, 1.0))
 
 
 def assert_nothing_stays(rehearsal: Rehearsal) -> None:
@@ -143,9 +144,9 @@ def assert_the_next_one_works(start: Start) -> None:
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["9", "INT", "TERM"]
 )
 def test_a_rehearsal_that_is_ended_leaves_nothing(
-    start: Start, random_seed: int, full: bool, number: signal.Signals, code: int
+    start: Start, random_seed: int, loads: Loads, number: signal.Signals, code: int
 ) -> None:
-    for attempt in range(20 if full else 1):
+    for attempt in range(loads.of(usual=1, ci=1, full=20)):
         chance = random.Random(f"{random_seed}:{number}:{attempt}")
         rehearsal = start()
         rehearsal.reach(chance.choice(PHASES))
@@ -154,7 +155,8 @@ def test_a_rehearsal_that_is_ended_leaves_nothing(
         rehearsal.process.send_signal(number)
         assert rehearsal.end()[0] in (code, 0)
         assert_nothing_stays(rehearsal)
-        assert_the_next_one_works(start)
+        if number == signal.SIGKILL or loads.level != "usual":
+            assert_the_next_one_works(start)
 
 
 def test_a_folder_that_a_killed_rehearsal_left_is_removed_by_the_next_one(start: Start) -> None:
@@ -185,7 +187,9 @@ def test_a_rehearsal_whose_daemon_is_killed_continues_with_another_one(start: St
     assert list(rehearsal.folder.glob("psyche-*")) == []
 
 
-def test_a_validator_that_is_killed_ends_the_rehearsal_with_one_sentence(start: Start, random_seed: int) -> None:
+def test_a_validator_that_is_killed_ends_the_rehearsal_with_one_sentence(
+    start: Start, random_seed: int, loads: Loads
+) -> None:
     rehearsal = start()
     chance = random.Random(random_seed)
     rehearsal.reach(chance.choice(PHASES[1:]))
@@ -198,7 +202,8 @@ def test_a_validator_that_is_killed_ends_the_rehearsal_with_one_sentence(start: 
     assert "The local validator ended during the rehearsal." in err
     assert "Traceback" not in err
     assert_nothing_stays(rehearsal)
-    assert_the_next_one_works(start)
+    if loads.level != "usual":
+        assert_the_next_one_works(start)
 
 
 def test_two_at_the_same_time_do_not_disturb_each_other(start: Start, random_seed: int) -> None:
