@@ -15,7 +15,7 @@ from psyche_cli.transport import Transport
 from tests.support.patience import PATIENCE
 
 
-class _Server(ThreadingHTTPServer):
+class _QuietServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None: ...  # of a client that was killed
 
 
@@ -46,7 +46,7 @@ class RandomEndpoint:
 
             def log_message(self, format: str, *args: Any) -> None: ...
 
-        self.server = _Server(("127.0.0.1", 0), Handler)
+        self.server = _QuietServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
