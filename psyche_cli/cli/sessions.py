@@ -187,7 +187,7 @@ def reads(
     offline: bool = False,
     follows: bool = False,
     lasts: bool = False,
-    archive: bool = True,
+    archive: bool | None = None,
 ) -> Callable[[Callable[..., Reading | Result]], Declaration]:
     """Declare a verb that needs an endpoint. Adds ``--rpc`` and other options of a session.
 
@@ -199,9 +199,9 @@ def reads(
     ``follows`` a run declares ``--timeout`` itself, and ``--ws-rpc`` has an effect. One that ``lasts`` continues until
     it is stopped, and has no ``--timeout``.
 
-    All others have ``--archive``, unless ``archive`` is False: the session then reads from an archive.
+    All others have ``--archive``, unless ``archive`` says otherwise: the session then reads from an archive.
     """
-    has_archive = archive and not (local or settles or follows or lasts)
+    has_archive = not (local or settles or follows or lasts) if archive is None else archive
 
     def declare(function: Callable[..., Reading | Result]) -> Declaration:
         def act(call: Call) -> Result:

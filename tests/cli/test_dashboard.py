@@ -300,11 +300,37 @@ def test_wrong_options_are_refused(still_house: House, words: tuple[str, ...], m
     assert still_house.chain.requests == []
 
 
+def test_the_page_of_an_archive_is_served_without_an_endpoint(played: Played) -> None:
+    played.shell.run("history", "export", "--run-id", "told", "-o", "told.zip")
+    shell = Shell(played.shell.home, {"WALLET_PRIVATE_KEY_PATH": "missing.json"})
+    with served(shell, "--archive", "told.zip") as site:
+        status, headers, html = site.get("/")
+        assert status == 200
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        [script] = re.findall(r'<script type="module">(.*?)</script>', html, re.DOTALL)
+        assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in headers["Content-Security-Policy"]
+        found = documents_in(html)
+        assert (found["run"]["run_id"], found["run"]["problems"]) == ("told", {})
+        assert site.get("/", Host="example.org")[0] == 403
+        assert site.get("/api/runs")[0] == site.get("/api/updates")[0] == 404
+    for words, code, message in (
+        (("--run-id", "other"), ExitCode.HISTORY, "The archive told.zip does not contain"),
+        (("--run-id", "told", "--run-id", "other"), ExitCode.USAGE, "An archive contains one run."),
+        (("--rpc", "devnet"), ExitCode.USAGE, "--archive cannot be combined with --rpc"),
+    ):
+        done = shell.run("dashboard", "--port", "0", "--archive", "told.zip", *words, code=code)
+        assert message in done.stderr
+
+
 # --- the page in a file ---------------------------------------------------------------------------------------------
 
 
 def documents(path: Path) -> Any:
-    [text] = re.findall(r'<script type="application/json" id="documents">(.*?)</script>', path.read_text(), re.DOTALL)
+    return documents_in(path.read_text())
+
+
+def documents_in(html: str) -> Any:
+    [text] = re.findall(r'<script type="application/json" id="documents">(.*?)</script>', html, re.DOTALL)
     assert not {"<", ">", "&", "\u2028"} & {*text}
     return json.loads(text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -267,8 +268,19 @@ def test_a_wrong_checksum_is_refused(exported: Exported, tmp_path: Path) -> None
     assert "its checksum is wrong" in outcome.json["error"]["message"]
 
 
-def test_the_page_is_exported_from_the_archive(exported: Exported, tmp_path: Path) -> None:
-    cli, run = offline(exported.cli), ("--run-id", exported.run_id)
-    outcome = cli("dashboard", "export", *run, "-o", tmp_path / "run.html", "--archive", exported.archive)
-    assert outcome.code is ExitCode.OK, outcome.stderr
-    assert exported.run_id in (tmp_path / "run.html").read_text()
+def test_the_page_from_the_archive_equals_that_of_the_run(exported: Exported, tmp_path: Path) -> None:
+    words = ("dashboard", "export", "--run-id", exported.run_id, "-o")
+    pages = []
+    for cli, more in ((exported.cli, ()), (offline(exported.cli), ("--archive", exported.archive))):
+        path = tmp_path / f"{len(pages)}.html"
+        outcome = cli(*words, path, *more)
+        assert outcome.code is ExitCode.OK, outcome.stderr
+        [text] = re.findall(r'id="documents">(.*?)</script>', path.read_text(), re.DOTALL)
+        page = json.loads(text)
+        page.pop("exported_at")
+        cluster = page["run"]["cluster"]
+        cluster.pop("read_at")
+        assert ("the archive" in cluster.pop("label")) == bool(more)
+        pages.append(page)
+    assert pages[0]["curves"]["curves"]
+    assert pages[1] == pages[0]

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from psyche_cli import __version__
 from psyche_cli.errors import NotFound, PsycheError
-from psyche_cli.new_files import require_new_file, write_new_file
+from psyche_cli.new_files import complete_new_file, require_new_file
 from psyche_cli.operations.curves.data import curves_data
 from psyche_cli.operations.dashboard.documents import ClusterNow, Exported
-from psyche_cli.operations.dashboard.page import exported_page
+from psyche_cli.operations.dashboard.page import Page, exported_page
 from psyche_cli.operations.dashboard.payloads import ExportedDashboardData
 from psyche_cli.operations.dashboard.reading import read_run
 from psyche_cli.operations.dashboard.story import RunStory
@@ -31,6 +31,19 @@ if TYPE_CHECKING:
 MOST_TRANSACTIONS: Final = 1_000
 MOST_POINTS: Final = 1_000
 """Points of a curve; the lowest and highest values of each part are kept."""
+_WHAT: Final = "the output file"
+
+
+class StillPage(NamedTuple):
+    """The page of a run at one time. ``warnings`` are sentences about what it lacks, and ``total`` is the number of
+    transactions of the run, of which ``left_out`` are not in the page."""
+
+    page: Page
+    total: int
+    left_out: int
+    synced_slot: int | None
+    reliable: bool
+    warnings: tuple[str, ...]
 
 
 def export_dashboard(
@@ -42,11 +55,43 @@ def export_dashboard(
     redacted: Callable[[str], str],
     treasurer_index: int | None = None,
 ) -> OperationResult[ExportedDashboardData]:
-    """Write the page of a run to a new file. Of a run that was closed, it shows the history.
+    """Write the page of a run to a new file, which exists only once it is complete.
+
+    Raises UsageError and the errors of ``still_page``.
+    """
+    require_new_file(path, what=_WHAT)
+    found = still_page(session, run_id, state_folder, redacted, treasurer_index)
+    content = found.page.html.encode()
+    with complete_new_file(path, what=_WHAT) as file:
+        file.write(content)
+    data = ExportedDashboardData(
+        run_id=run_id,
+        path=str(path),
+        size_bytes=len(content),
+        transactions=found.total - found.left_out,
+        left_out=found.left_out,
+        synced_slot=found.synced_slot,
+        reliable=found.reliable,
+    )
+    return OperationResult(
+        summary=f"Wrote the page of run {run_id} to {path}.",
+        data=data,
+        details=(("transactions", f"{data.transactions:,} of {found.total:,}"), ("size", f"{data.size_bytes:,} bytes")),
+        warnings=found.warnings,
+    )
+
+
+def still_page(
+    session: Session,
+    run_id: str,
+    state_folder: Path,
+    redacted: Callable[[str], str],
+    treasurer_index: int | None = None,
+) -> StillPage:
+    """The page of a run as it is now, with its documents. Of a run that was closed, it shows the history.
 
     Raises RunNotFound for a run that never existed, UsageError, NetworkError, and the errors of the history.
     """
-    require_new_file(path, what="the output file")
     clock = session.feed.clock
     now, problems = None, dict[str, str]()
     try:
@@ -82,22 +127,12 @@ def export_dashboard(
             curves = curves_data(run_id, story.incarnation, story.curves, story.totals, most=MOST_POINTS)
         view = run_view(address, run_id, cluster, now, history, problems=problems)
         documents = Exported(int(clock.unix_time()), __version__, view, curves)
-    content = exported_page(document_text(documents, redacted))
-    write_new_file(path, content, what="the output file")
-    size = len(content.encode())
-    data = ExportedDashboardData(
-        run_id=run_id,
-        path=str(path),
-        size_bytes=size,
-        transactions=len(shown.latest),
+    older = (f"The {left_out:,} oldest transactions are not in the file.",) if left_out > 0 else ()
+    return StillPage(
+        page=exported_page(document_text(documents, redacted)),
+        total=shown.total,
         left_out=left_out,
         synced_slot=history.history.synced_slot,
         reliable=history.history.reliable,
-    )
-    older = (f"The {left_out:,} oldest transactions are not in the file.",) if left_out > 0 else ()
-    return OperationResult(
-        summary=f"Wrote the page of run {run_id} to {path}.",
-        data=data,
-        details=(("transactions", f"{data.transactions:,} of {shown.total:,}"), ("size", f"{size:,} bytes")),
         warnings=(*synced.notes[1:], *history.history.notes, *older),
     )

@@ -36,12 +36,16 @@ def live_page() -> Page:
     return Page(html, f"{_policy(parts)}; connect-src 'self'; frame-ancestors 'none'")
 
 
-def exported_page(documents: str) -> str:
-    """The page with its documents, given as JSON text, for a file. It makes no requests."""
+def exported_page(documents: str) -> Page:
+    """The page with its documents, given as JSON text, for a file. It makes no requests.
+
+    The policy is in the document, too, except for what only a header can contain.
+    """
     parts = _parts()
-    meta = f'<meta http-equiv="Content-Security-Policy" content="{_policy(parts)}">'
+    policy = _policy(parts)
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     data = f'<script type="application/json" id="documents">{in_html(documents)}</script>'
-    return _assembled(parts, policy=meta, documents=data)
+    return Page(_assembled(parts, policy=meta, documents=data), f"{policy}; frame-ancestors 'none'")
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from psyche_cli.errors import UsageError
+from psyche_cli.operations.archives.session import ArchiveSession
 from psyche_cli.operations.dashboard.payloads import DashboardReadyData
 from psyche_cli.operations.listening import ListenAddress, parse_listen
 from psyche_cli.operations.serving.tokens import read_token, require_token
@@ -17,7 +18,8 @@ from psyche_cli.results import PlainText
 
 if TYPE_CHECKING:
     from psyche_cli.environment import Environment
-    from psyche_cli.operations.dashboard.server import DashboardServer
+    from psyche_cli.operations.dashboard.page import Page
+    from psyche_cli.operations.dashboard.page_server import PageServer
     from psyche_cli.operations.sessions import Session
 
 DEFAULT_PORT: Final = 9466
@@ -81,39 +83,74 @@ def serve_dashboard(
 ) -> None:
     """Serve the dashboard until a signal stops the process. ``announce`` prints the ready result.
 
-    Raises MonitoringError before the ready line.
+    With an archive, it is the page of the run in it. Raises MonitoringError, and the errors of the archive, before the
+    ready line.
     """
-    asyncio.run(_serve(session, options, announce))
+    page = _archived_page(session, options) if isinstance(session, ArchiveSession) else None
+    asyncio.run(_serve(session, options, announce, page))
     session.notify("The dashboard is no longer served.")
 
 
+def _archived_page(session: ArchiveSession, options: DashboardOptions) -> Page:
+    """The page of the run in an archive, which does not change."""
+    from psyche_cli.operations.dashboard.export import still_page
+
+    if options.run_ids is not None and len(options.run_ids) > 1:
+        raise UsageError("An archive contains one run.", hint="Specify one --run-id, or omit it.")
+    [run_id] = options.run_ids or [session.archive.file.manifest.run_id]
+    redacted = options.environment.redactor.redacted
+    found = still_page(session, run_id, options.state_folder, redacted, options.treasurer_index)
+    for sentence in found.warnings:
+        session.notify(sentence)
+    return found.page
+
+
 async def _serve(
-    session: Session, options: DashboardOptions, announce: Callable[[PlainText[DashboardReadyData]], None]
+    session: Session,
+    options: DashboardOptions,
+    announce: Callable[[PlainText[DashboardReadyData]], None],
+    still: Page | None,
 ) -> None:
     from psyche_cli.operations.dashboard.dashboard import Dashboard
     from psyche_cli.operations.dashboard.feed import Sources
     from psyche_cli.operations.dashboard.hub import Hub
+    from psyche_cli.operations.dashboard.page_server import PageServer
     from psyche_cli.operations.dashboard.server import DashboardServer
     from psyche_cli.operations.serving.sockets import bind, stopped_by_signals
 
     stop = stopped_by_signals()
+    bound = bind(options.listen, what="The dashboard", change="--port or --listen")
+    token, report = options.token, session.notify
+    if still is not None:
+        await _run(session, options, announce, PageServer(still, bound, token=token, report=report), stop)
+        return
     hub = Hub(asyncio.get_running_loop())
     redacted = options.environment.redactor.redacted
-    bound = bind(options.listen, what="The dashboard", change="--port or --listen")
     sources = Sources(session, options.state_folder, hub, redacted, options.treasurer_index)
     dashboard = Dashboard(sources, options.run_ids)
-    server = DashboardServer(dashboard, hub, bound, token=options.token, redacted=redacted, report=session.notify)
+    server = DashboardServer(dashboard, hub, bound, token=token, redacted=redacted, report=report)
     try:
-        async with server.running():
-            announce(_ready(options, server.url))
-            if options.opens:
-                await _open(session, options, server)
-            await stop.wait()
+        await _run(session, options, announce, server, stop)
     finally:
         dashboard.end()
 
 
-async def _open(session: Session, options: DashboardOptions, server: DashboardServer) -> None:
+async def _run(
+    session: Session,
+    options: DashboardOptions,
+    announce: Callable[[PlainText[DashboardReadyData]], None],
+    server: PageServer,
+    stop: asyncio.Event,
+) -> None:
+    """Answer requests until ``stop``."""
+    async with server.running():
+        announce(_ready(options, server.url))
+        if options.opens:
+            await _open(session, options, server)
+        await stop.wait()
+
+
+async def _open(session: Session, options: DashboardOptions, server: PageServer) -> None:
     """Open the page in a browser. With a token, it gets a code that is valid once: others may see its command line."""
     from psyche_cli.operations.serving.threads import in_daemon_thread
 

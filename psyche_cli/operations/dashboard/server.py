@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from psyche_cli.errors import MonitoringError
-from psyche_cli.localnet.server.connections import BoundedServer, Connections, http_logger
 from psyche_cli.operations.dashboard.documents import TransactionPage
-from psyche_cli.operations.dashboard.guard import Guard, Refusal
 from psyche_cli.operations.dashboard.hub import LIST_TOPIC, Hub, Listener
 from psyche_cli.operations.dashboard.page import live_page
+from psyche_cli.operations.dashboard.page_server import HEADERS, PageServer, refused
 from psyche_cli.operations.dashboard.texts import document_text
 from psyche_cli.operations.dashboard.transaction_log import RowFilter
-from psyche_cli.operations.serving.sockets import OwnHost
 from psyche_cli.operations.serving.threads import in_daemon_thread
 
 if TYPE_CHECKING:
@@ -28,37 +24,21 @@ if TYPE_CHECKING:
     from psyche_cli.operations.dashboard.dashboard import Dashboard
     from psyche_cli.operations.dashboard.run_feed import RunFeed
 
-_MOST_CONNECTIONS: Final = 128
-_SHUTDOWN_SECONDS: Final = 0.1
 _FIRST_SECONDS: Final = 5.0
 """How long a request waits for a document that was never read before."""
 _STATUS_SECONDS: Final = 10.0
 _DELIVERY_SECONDS: Final = 20.0
 """Seconds after which a listener that does not read is dropped."""
 _RETRY_MILLISECONDS: Final = 2_000
-_LONGEST_LINE: Final = 4_096
-_LONGEST_FIELD: Final = 8_190
 _PAGE_SIZE: Final = 50
 _LARGEST_PAGE: Final = 200
 _LAST_ID: Final = 10**18 - 1
 _RUN: Final = re.compile(r"/api/runs/([1-9A-HJ-NP-Za-km-z]{32,44})(/curves|/transactions)?")
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
-class DashboardServer:
-    """Serves a dashboard at a bound socket. ``token`` must be in all requests, unless it is empty.
-
-    ``redacted`` removes secrets from text, and ``report`` takes internal errors.
-    """
+class DashboardServer(PageServer):
+    """Serves a page at a bound socket, with the documents of a dashboard. ``redacted`` removes secrets from them."""
 
     def __init__(
         self,
@@ -70,57 +50,19 @@ class DashboardServer:
         redacted: Callable[[str], str],
         report: Callable[[str], None],
     ) -> None:
-        own = OwnHost(bound)
+        super().__init__(live_page(), bound, token=token, report=report)
         self._dashboard = dashboard
         self._hub = hub
-        self._socket = bound
         self._redacted = redacted
-        self._report = report
-        self._page = live_page()
-        self._connections = Connections(_MOST_CONNECTIONS)
         self._streams: set[asyncio.Task[Any]] = set()
-        self.guard = Guard(own, token)
-        self.url = f"{own.url}/"
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """A context in which requests are answered."""
-        logger = http_logger(lambda line, is_internal: self._report(line) if is_internal else None)
-        server = BoundedServer(
-            self._answer,
-            self._connections,
-            logger=logger,
-            max_line_size=_LONGEST_LINE,
-            max_field_size=_LONGEST_FIELD,
-        )
-        listener = await asyncio.get_running_loop().create_server(server, sock=self._socket)
-        try:
-            yield
-        finally:
-            listener.close()
-            for stream in self._streams.copy():
-                stream.cancel()
-            await server.shutdown(_SHUTDOWN_SECONDS)
+    def end_streams(self) -> None:
+        """End the streams of events."""
+        for stream in self._streams.copy():
+            stream.cancel()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._connections.mark_active(request.protocol)
-        path = request.rel_url.raw_path
-        if path == "/" and request.method == "GET" and self.guard.opens(request):
-            return web.Response(status=303, headers={**_HEADERS, "Location": "/", "Set-Cookie": self.guard.cookie})
-        refusal = self.guard.refusal(request)
-        if refusal is not None:
-            return _refused(refusal)
-        if path == "/":
-            policy = {"Content-Security-Policy": self._page.policy}
-            return web.Response(
-                body=self._page.html.encode(), content_type="text/html", charset="utf-8", headers={**_HEADERS, **policy}
-            )
-        try:
-            return await self._document(request, path)
-        except MonitoringError as error:
-            return _refused(Refusal(503, error.message))
-
-    async def _document(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+    async def document(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        """A document, or a stream of new ones. Raises MonitoringError if there are too many."""
         runs = self._dashboard.runs
         if path == "/api/updates":
             return await self._updates(request)
@@ -130,11 +72,11 @@ class DashboardServer:
             return self._json(runs.document)
         found = _RUN.fullmatch(path)
         if found is None:
-            return _refused(Refusal(404, "There is nothing at this path."))
+            return refused(404, "There is nothing at this path.")
         address, part = found.groups()
         feed = await self._feed(address)
         if feed is None:
-            return _refused(Refusal(404, f"The run {address} does not exist."))
+            return refused(404, f"The run {address} does not exist.")
         await _first(feed.read_once, feed.told_once)
         if part == "/curves":
             return self._json(feed.curves)
@@ -153,7 +95,7 @@ class DashboardServer:
         query = request.query
         numbers = query.get("limit", str(_PAGE_SIZE)), query.get("before", str(_LAST_ID))
         if not all(map(_NUMBER.fullmatch, numbers)):
-            return _refused(Refusal(400, "limit and before must be numbers."))
+            return refused(400, "limit and before must be numbers.")
         limit, before = min(int(numbers[0]), _LARGEST_PAGE), int(numbers[1])
         only = RowFilter(query.get("kind", ""), query.get("signer", ""), query.get("failed", "") == "1")
         page = await in_daemon_thread(lambda: feed.page(limit, before, only))
@@ -165,7 +107,7 @@ class DashboardServer:
         address = request.query.get("run", LIST_TOPIC)
         feed = None if address == LIST_TOPIC else await self._feed(address)
         if address != LIST_TOPIC and feed is None:
-            return _refused(Refusal(404, "The run does not exist."))
+            return refused(404, "The run does not exist.")
         listener = self._hub.listen(address)
         task = asyncio.current_task()
         assert task is not None  # a request is answered in one
@@ -177,7 +119,7 @@ class DashboardServer:
             self._hub.leave(listener)
 
     async def _stream(self, request: web.BaseRequest, listener: Listener, feed: RunFeed | None) -> web.StreamResponse:
-        response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
+        response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
         if request.method == "HEAD":
             return response
@@ -216,7 +158,7 @@ class DashboardServer:
 
     def _json(self, document: object) -> web.Response:
         text = document_text(document, self._redacted)
-        return web.Response(body=text.encode(), content_type="application/json", headers=_HEADERS)
+        return web.Response(body=text.encode(), content_type="application/json", headers=HEADERS)
 
 
 def _event(name: str, text: str) -> str:
@@ -228,16 +170,3 @@ async def _first(*events: threading.Event) -> None:
     for event in events:
         if not event.is_set():
             await in_daemon_thread(lambda event=event: event.wait(_FIRST_SECONDS))  # type: ignore[misc]
-
-
-def _refused(refusal: Refusal) -> web.Response:
-    more = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "GET, HEAD"}}.get(refusal.status, {})
-    response = web.Response(
-        status=refusal.status,
-        body=document_text({"error": refusal.sentence}, str).encode(),
-        content_type="application/json",
-        headers={**_HEADERS, **more},
-    )
-    if refusal.status == 413:
-        response.force_close()
-    return response
