@@ -10,7 +10,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from solders.keypair import Keypair
@@ -270,7 +270,7 @@ def test_a_wrong_checksum_is_refused(exported: Exported, tmp_path: Path) -> None
 
 def test_the_page_from_the_archive_equals_that_of_the_run(exported: Exported, tmp_path: Path) -> None:
     words = ("dashboard", "export", "--run-id", exported.run_id, "-o")
-    pages = []
+    pages: list[dict[str, Any]] = []
     for cli, more in ((exported.cli, ()), (offline(exported.cli), ("--archive", exported.archive))):
         path = tmp_path / f"{len(pages)}.html"
         outcome = cli(*words, path, *more)
