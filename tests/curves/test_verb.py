@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy
 import pytest
 
 from psyche_cli.cli.app import main
@@ -57,10 +56,6 @@ class Caller:
         words = [*verb, "--run-id", self.run.run_id, *map(str, arguments)]
         if "--archive" not in arguments:
             words += ["--rpc", "http://127.0.0.1:1"]
-        with numpy.errstate(invalid="ignore"):
-            # The VM, which has executed programs in this process, leaves MMX registers in use: the first division is
-            # wrong, and matplotlib then fails.
-            numpy.floor_divide(1.5, 1.0)
         code = main(words, environment)
         stdout.seek(0)
         return Printed(code, stdout.read(), stderr.getvalue())

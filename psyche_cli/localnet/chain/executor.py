@@ -25,6 +25,7 @@ from psyche_cli.localnet.chain.blockhashes import BlockChain
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionRecord
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
+from psyche_cli.localnet.chain.mmx_registers import empty_mmx_registers
 from psyche_cli.localnet.chain.nonces import advanced_nonce, nonce_is_current
 from psyche_cli.localnet.chain.outcomes import inner_instructions, return_data, token_balances, transaction_error
 from psyche_cli.localnet.chain.rent import rent_error, transition_allowed
@@ -124,6 +125,7 @@ class Executor:
             return Simulation(error=_NO_FEE, logs=(), units=0, return_data=None, inner_instructions=[], accounts={})
         with self._priority_fee_paid(transaction, keep=False):
             result = self._vm.simulate_transaction(transaction.versioned)
+            empty_mmx_registers()
         meta = result.meta()
         accounts: dict[Pubkey, Account] = {}
         error: Json = None
@@ -159,6 +161,7 @@ class Executor:
 
         with self._priority_fee_paid(transaction, keep=True):
             result = self._vm.send_transaction(transaction.versioned)
+            empty_mmx_registers()
         failed = isinstance(result, FailedTransactionMetadata)
         meta = result.meta() if isinstance(result, FailedTransactionMetadata) else result
         error = None
