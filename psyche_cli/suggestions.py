@@ -51,15 +51,20 @@ class GivenOptions(NamedTuple):
     state_dir: str | None = None
 
     def command(self, verb: str, *words: str, run_id: str | None = None) -> str:
-        """The command line of ``verb`` for the same cluster, wallet and treasurer."""
+        """The command line of ``verb`` for the same cluster, wallet and treasurer.
+
+        With ``--archive`` among the words, it names no cluster: a command that reads an archive refuses one.
+        """
         run = () if run_id is None else _option("--run-id", run_id)
         return " ".join(
-            ("psyche-cli", verb, *run, *(shell_word(word) for word in words), *self._repeated(verb, run_id))
+            ("psyche-cli", verb, *run, *(shell_word(word) for word in words), *self._repeated(verb, words, run_id))
         )
 
-    def _repeated(self, verb: str, run_id: str | None) -> Iterator[str]:
+    def _repeated(self, verb: str, words: Sequence[str], run_id: str | None) -> Iterator[str]:
         if self.treasurer_index is not None and run_id is not None and verb not in _WITHOUT_TREASURER:
             yield from ("--treasurer-index", str(self.treasurer_index))
+        if "--archive" in words:
+            return
         hidden = 0
         for url in [self.rpc] if isinstance(self.rpc, str) else self.rpc or ():
             shown = _may_be_shown(url)

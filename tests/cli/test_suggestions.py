@@ -299,6 +299,12 @@ def test_run_ids_are_quoted(run_id: str, word: str) -> None:
     assert given.command("set-paused", "--resume", run_id=run_id) == f"psyche-cli set-paused {word} --resume -w-w.json"
 
 
+def test_a_command_that_reads_an_archive_names_no_cluster() -> None:
+    given = GivenOptions(rpc="http://127.0.0.1:1", treasurer_index=3)
+    command = given.command("show", "--archive", "a.zip", run_id="a")
+    assert command == "psyche-cli show --run-id a --archive a.zip --treasurer-index 3"
+
+
 def test_a_real_shell_can_follow_all_suggestions(tmp_path: Path) -> None:
     """Real processes and a real validator on a socket, from create-run to a run that is waiting for members."""
     key = Wallet.generate()
