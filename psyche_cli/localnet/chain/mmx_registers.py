@@ -15,6 +15,9 @@ from typing import Final
 _EMMS_AND_RETURN: Final = bytes.fromhex("0f77c3")
 _MACHINES: Final = frozenset(("x86_64", "AMD64", "i386", "i686"))
 
+_kept: Final = list[object]()
+"""What keeps the memory of the code mapped."""
+
 
 def _nothing() -> None:
     """For machines without MMX registers, and systems that forbid new code; LiteSVM then interprets programs."""
@@ -28,13 +31,8 @@ def _machine_code() -> Callable[[], None]:
     except OSError:
         return _nothing
     memory.write(_EMMS_AND_RETURN)
-    code = ctypes.c_char.from_buffer(memory)  # keeps the memory mapped
-    function = ctypes.PYFUNCTYPE(None)(ctypes.addressof(code))
-
-    def call(*, function: Callable[[], None] = function, code: object = code) -> None:
-        function()
-
-    return call
+    _kept.append(code := ctypes.c_char.from_buffer(memory))
+    return ctypes.PYFUNCTYPE(None)(ctypes.addressof(code))
 
 
 empty_mmx_registers: Final = _machine_code()
