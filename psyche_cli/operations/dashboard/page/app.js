@@ -25,8 +25,8 @@ function setTheme(chosen) {
 }
 
 function connectionText() {
-  if (page.exported) return { tone: "still", text: "Exported", more: `${dateOf(page.exported.exported_at)} ${clockOf(page.exported.exported_at)}, not live`, title: utc(page.exported.exported_at) };
-  if (page.connection === "lost") return { tone: "lost", text: "Disconnected", more: page.heard ? `since ${clockOf(page.heard)}, reconnecting` : "reconnecting" };
+  if (page.exported) return { tone: "still", text: "Exported", more: `${dateOf(page.exported.exported_at)} ${clockOf(page.exported.exported_at).slice(0, 5)}`, extra: ", not live", title: utc(page.exported.exported_at) };
+  if (page.connection === "lost") return { tone: "lost", text: "Disconnected", more: page.heard ? `since ${clockOf(page.heard)}` : "", extra: page.heard ? ", reconnecting" : " reconnecting" };
   const document_ = page.address === null ? page.runs : page.run;
   const stale = (page.status && page.status.stale) || (document_ && document_.cluster && document_.cluster.stale);
   if (stale || (page.status && page.status.connected === false)) {
@@ -44,7 +44,8 @@ function header() {
     h("span", { key: "brand", class: "brand" }, "Psyche runs"),
     h("span", { key: "cluster", class: "cluster" }, cluster ? plain(cluster.label) : ""),
     h("span", { key: "connection", class: `connection ${state.tone}`, "data-connection": page.connection, title: state.title || null },
-      h("span", { class: "sign", "aria-hidden": "true" }, signs[state.tone]), state.text, state.more ? h("span", { class: "more" }, ` ${state.more}`) : null),
+      h("span", { class: "sign", "aria-hidden": "true" }, signs[state.tone]), state.text, state.more ? h("span", { class: "more" }, ` ${state.more}`) : null,
+      state.extra ? h("span", { class: "more extra" }, state.extra) : null),
     h("label", { key: "theme", class: "theme" }, h("span", { class: "unseen" }, "Colors"),
       h("select", { value: theme, onchange: (event) => setTheme(event.target.value) },
         Object.entries(THEMES).map(([key, name]) => h("option", { key, value: key }, name)))),
@@ -71,14 +72,19 @@ function render() {
   const isRun = view === page.run;
   update(main, [problem, staleNotice(), isRun ? runView(view) : runsView(view)]);
   const state = isRun && view.show ? `${stateName(view.show.state)} · ` : "";
-  document.title = isRun ? `${state}${plain(view.run_id)} · Psyche runs` : "Psyche runs";
+  document.title = isRun ? `${state}${named(view.run_id)} · Psyche runs` : "Psyche runs";
   const { slot, now } = view.cluster;
   update(document.getElementById("foot"), [
     h("span", { key: "slot" }, slot === null ? "" : `Slot ${whole(slot)}`, isNumber(now) ? [", ", timeOf(now)] : null),
-    h("span", { key: "zone" }, `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone || "local time"}; UTC in their titles`),
+    h("span", { key: "zone" }, zoneText()),
     h("span", { key: "tool" }, page.exported ? `psyche-cli ${plain(page.exported.version)}` : "psyche-cli dashboard, read-only"),
   ]);
   if (page.section) goTo(page.section);
+}
+
+function zoneText() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
+  return zone === "UTC" ? "Times in UTC" : `Times in ${zone}; point at one for UTC`;
 }
 
 function goTo(key) {

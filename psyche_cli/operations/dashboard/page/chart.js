@@ -301,7 +301,7 @@ class Chart {
         h("svg", { class: "swatch", width: 18, height: 10, "aria-hidden": "true" },
           one.band ? h("rect", { class: `band hue-${index % 6}`, width: 18, height: 10 }) : null,
           h("path", { class: `line hue-${index % 6}`, d: "M0,5H18" })),
-        h("span", null, plain(one.name)),
+        h("span", { class: "name" }, plain(one.name)),
         h("span", { class: "value" }, point ? this.plot.format(point.y) : "–"),
         point && one.band && point.low !== point.high
           ? h("span", { class: "quiet" }, `${this.plot.format(point.low)} to ${this.plot.format(point.high)}`) : null,

@@ -9,7 +9,7 @@ function configurationSection(run) {
   const shown = changes && !allChanges ? changes.slice(0, FEW_CHANGES) : changes;
   return section("configuration", "Configuration",
     h("div", { class: "columns" },
-      h("div", { key: "now" }, h("h3", null, "Now"),
+      goneReason(run) ? null : h("div", { key: "now" }, h("h3", null, "Now"),
         toml === null || toml === undefined ? missing(run.problems.configuration || run.problems.toml, "The run has no valid configuration.")
           : h("pre", { class: "toml", tabindex: "0", role: "region", "aria-label": "Configuration as TOML" }, plainLines(toml))),
       h("div", { key: "changes" }, h("h3", null, "Changes"),
@@ -33,7 +33,7 @@ function configurationSection(run) {
 }
 
 function plainLines(text) {
-  return text.split("\n").map(plain).join("\n");
+  return text.split("\n").map((line) => plain(line, Infinity)).join("\n");
 }
 
 function historySection(run) {

@@ -98,7 +98,7 @@ function drawMachine(element, machine, state, pendingPause) {
     const nexts = known.filter((one) => one.from === lit).map((one) => stateName(one.to));
     const label = `State machine of the run. It is in the state ${stateName(lit)}`
       + (nexts.length ? `; next can be ${nexts.join(", ")}.` : ", which is its end.");
-    update(element, [h("svg", { class: "states", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, "data-state": lit },
+    update(element, [h("svg", { class: "states", viewBox: pendingPause ? `0 -14 ${width} ${height + 14}` : `0 0 ${width} ${height}`, role: "img", "aria-label": label, "data-state": lit },
       h("defs", null, ["plain", "lit"].map((tone) => h("marker", { key: tone, id: `head-${tone}`, class: `head-${tone}`,
         viewBox: "0 0 8 8", refX: 4, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto-start-reverse" },
         h("path", { d: "M0,0.5L8,4L0,7.5Z" })))),

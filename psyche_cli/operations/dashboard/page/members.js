@@ -20,7 +20,7 @@ function membersSection(run) {
     { title: "Slashed", class: "number wide", sort: (one) => units(one.slashed), cell: (one) => amount(one.slashed) },
   ];
   if (claims) {
-    columns.push({ title: "Claimed", class: "number", sort: (one) => units(one.claimed), cell: (one) => amount(one.claimed) });
+    columns.push({ title: "Claimed", class: "number wide", sort: (one) => units(one.claimed), cell: (one) => amount(one.claimed) });
     columns.push({ title: "Claimable", class: "number wide", sort: (one) => units(one.claimable), cell: (one) => amount(one.claimable) });
   }
   const parts = [

@@ -86,9 +86,11 @@ function progressSection(run) {
   const { progress, members, witnesses, treasury } = show;
   const epoch = show.epoch_progress;
   const tiles = [
-    tile("Step", `${whole(progress.step)}`, h("small", null, `of ${whole(progress.last_step)}, ${percent(progress.steps_done, progress.last_step)}`), bar(progress.steps_done, progress.last_step)),
-    tile("Tokens", progress.tokens_done === null ? "unknown" : measured(Number(progress.tokens_done)),
-      h("small", null, progress.tokens_total === null ? "" : `of ${measured(Number(progress.tokens_total))}, ${percent(Number(progress.tokens_done), Number(progress.tokens_total))}`),
+    tile("Step", `${whole(progress.step)}`, progress.last_step
+      ? [h("small", null, `of ${whole(progress.last_step)}, ${percent(progress.steps_done, progress.last_step)}`), bar(progress.steps_done, progress.last_step)]
+      : h("small", null, "no configuration")),
+    tile("Tokens", progress.tokens_done === null ? "–" : measured(Number(progress.tokens_done)),
+      h("small", null, progress.tokens_total === null ? "no configuration" : `of ${measured(Number(progress.tokens_total))}, ${percent(Number(progress.tokens_done), Number(progress.tokens_total))}`),
       progress.tokens_total === null ? null : bar(progress.tokens_done, progress.tokens_total)),
     tile("Epoch", whole(show.epoch), epoch
       ? [h("small", null, `round ${whole(epoch.rounds_done + 1)}, about ${counted(epoch.estimated_rounds_left, "round")} left`), bar(epoch.rounds_done, epoch.rounds_done + epoch.estimated_rounds_left)]
@@ -97,11 +99,11 @@ function progressSection(run) {
       ? tile("Epoch ends", h("span", { tick: () => countedDown(epoch.estimated_end, "soon") }), h("small", null, "about ", timeOf(epoch.estimated_end), ", latest ", timeOf(epoch.latest_end)))
       : null,
     tile("Run ends", progress.estimated_end === null
-      ? progress.seconds_left === null ? "unknown" : duration(progress.seconds_left)
+      ? progress.seconds_left === null ? "–" : duration(progress.seconds_left)
       : h("span", { tick: () => duration(progress.estimated_end - clusterNow()) }),
       h("small", null, progress.estimated_end === null ? (progress.seconds_left === null ? "no configuration" : "of training left") : ["about ", timeOf(progress.estimated_end)])),
-    tile("Pace", progress.seconds_per_step === null ? "unknown" : `${measured(progress.seconds_per_step)} s`,
-      h("small", null, progress.measured_steps ? `per step, over ${counted(progress.measured_steps, "step")}` : "per step, the slowest configured")),
+    tile("Pace", progress.seconds_per_step === null ? "–" : `${measured(progress.seconds_per_step)} s`,
+      h("small", null, progress.measured_steps ? `per step, over ${counted(progress.measured_steps, "step")}` : progress.seconds_per_step === null ? "no configuration" : "per step, the slowest configured")),
     tile("Members", whole(members.in_epoch || members.joined_next || 0),
       h("small", null, members.in_epoch ? `in the epoch, ${whole(members.alive)} healthy` : "joined the next epoch"),
       members.in_epoch ? bar(members.alive, members.in_epoch) : null),

@@ -48,7 +48,7 @@ function plotOf(id, subject, curves, decimals) {
       .map((point) => pointOf(point, axis, scale))
       .filter((point) => point.x !== null);
     return {
-      name: (SERIES_NAMES[what] && SERIES_NAMES[what][one.name]) || (what === "evals" ? one.name : points.some((point) => point.witnesses !== null) ? "median" : "value"),
+      name: (SERIES_NAMES[what] && SERIES_NAMES[what][one.name]) || (what === "evals" ? named(one.name) : points.some((point) => point.witnesses !== null) ? "median" : "value"),
       points,
       band: points.some((point) => point.witnesses !== null),
       steps: axis === "time",
@@ -93,6 +93,12 @@ function finite(value, scale) {
   return Number.isFinite(number) ? number : null;
 }
 
+// The decimals of the collateral; null where rewards are points. Of a run that was closed, the curves know them.
+function decimalsOf(run) {
+  if (run.show) return run.show.rates.unit === "collateral" ? run.show.rates.decimals : null;
+  return page.curves && isNumber(page.curves.decimals) ? page.curves.decimals : null;
+}
+
 const CHART_KEYS = "Drag to zoom. With the keyboard: arrow keys move the cursor, Page Up and Page Down by a tenth, "
   + "+ and − zoom, 0 shows all.";
 
@@ -100,7 +106,7 @@ function curvesSection(run, curves) {
   if (!curves || !curves.curves) {
     return section("curves", "Curves", missing(curves && curves.problem ? curves.problem : run.problems.curves, "The curves are not there yet."));
   }
-  const decimals = run.show && run.show.rates.unit === "collateral" ? run.show.rates.decimals : null;
+  const decimals = decimalsOf(run);
   const notes = [
     curves.reliable ? null : "The model of the coordinator does not agree with the ledger about all transactions, so curves may be wrong.",
     curves.gaps ? `${counted(curves.gaps, "part")} of the history missing, so curves may have gaps.` : null,

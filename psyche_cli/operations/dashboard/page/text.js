@@ -114,9 +114,16 @@ function shortened(address) {
   return address.length > 13 ? `${address.slice(0, 6)}…${address.slice(-4)}` : address;
 }
 
-// Text of strangers: without characters that are invisible, or change the direction of what follows them.
-function plain(text) {
-  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu, "\ufffd");
+// Text of strangers: without characters that are invisible, or change the direction of what follows them, and cut if it
+// is long.
+function plain(text, most = 1000) {
+  const visible = String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu, "\ufffd");
+  return visible.length > most ? `${visible.slice(0, most)}… (${counted(visible.length - most, "more character")})` : visible;
+}
+
+// A name, which stands in one line with others.
+function named(text) {
+  return plain(text, 80);
 }
 
 const STATE_KEYS = Object.fromEntries([

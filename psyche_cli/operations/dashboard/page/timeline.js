@@ -76,16 +76,16 @@ const FEW_EPOCHS = 10;
 let allEpochs = false;
 
 function epochTable(run) {
-  const decimals = run.show && run.show.rates.unit === "collateral" ? run.show.rates.decimals : 0;
+  const decimals = decimalsOf(run) || 0;
   const newest = [...run.epochs].reverse();
   const items = allEpochs ? newest : newest.slice(0, FEW_EPOCHS);
   return h("div", { key: "epochs" },
     table({ caption: "Epochs", items, key: (one) => `${one.number} ${one.started}`, empty: "No epoch has begun yet.", columns: [
-      { title: "Epoch", class: "number", row: true, cell: (one) => whole(one.number) },
+      { title: "Epoch", row: true, cell: (one) => whole(one.number) },
       { title: "Began", cell: (one) => timeOf(one.started) },
       { title: "Duration", class: "number", cell: (one) => (one.ended === null ? h("span", { tick: () => duration(clusterNow() - one.started) }) : duration(one.ended - one.started)) },
-      { title: "Rounds", class: "number", cell: (one) => whole(one.rounds) },
-      { title: "Members", class: "number", cell: (one) => (one.members_left === null || one.members_left === one.members ? whole(one.members) : `${whole(one.members)} → ${whole(one.members_left)}`) },
+      { title: "Rounds", class: "number wide", cell: (one) => whole(one.rounds) },
+      { title: "Members", class: "number wide", cell: (one) => (one.members_left === null || one.members_left === one.members ? whole(one.members) : `${whole(one.members)} → ${whole(one.members_left)}`) },
       { title: "Earned", class: "number", cell: (one) => shifted(one.earned, decimals) },
       { title: "Ended by", cell: (one) => (one.outcome === null ? "in progress" : plain(one.outcome)) },
     ] }),

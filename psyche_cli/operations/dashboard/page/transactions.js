@@ -69,7 +69,7 @@ function transactionsSection(run) {
   const total = page.exported ? rows.length : filtered() ? (isNumber(log.foundTotal) ? Math.max(log.foundTotal, rows.length) : rows.length) : log.total;
   const shown = rows.slice(0, log.shown);
   const kinds = run.transactions.kinds || [...new Set([...log.rows.values()].map((one) => one.kind))].sort();
-  const left = page.exported && run.transactions.left_out ? ` ${counted(run.transactions.left_out, "older one is", "older ones are")} not in this file.` : "";
+  const left = page.exported && run.transactions.left_out ? `. ${counted(run.transactions.left_out, "older one is", "older ones are")} not in this file.` : "";
   return section("transactions", "Transactions",
     h("form", { class: "filters", role: "search", "aria-label": "Filter the transactions", onsubmit: (event) => event.preventDefault() },
       h("label", null, "Kind ", h("select", { value: log.kind, onchange: (event) => setFilter({ kind: event.target.value }) },
@@ -77,7 +77,7 @@ function transactionsSection(run) {
       h("label", null, "Signer ", h("input", { type: "search", class: "mono", size: 16, spellcheck: "false", autocomplete: "off", placeholder: "address",
         onchange: (event) => setFilter({ signer: event.target.value.trim() }) })),
       h("label", null, h("input", { type: "checkbox", checked: log.failed, onchange: (event) => setFilter({ failed: event.target.checked }) }), " failed only"),
-      h("span", { class: "quiet" }, `${whole(shown.length)} of ${whole(total)}.${left}`)),
+      h("span", { class: "quiet" }, `${whole(shown.length)} of ${whole(total)}${left}`)),
     log.problem ? missing(log.problem) : null,
     table({
       caption: "Transactions, newest first", items: shown, key: (one) => one.id, rowClass: (one) => (one.error === null ? null : "failed"),
@@ -106,5 +106,10 @@ function transactionsSection(run) {
 function withShortAddress(one) {
   const text = plain(one.sentence);
   const parts = one.by ? text.split(one.by) : [text];
-  return parts.flatMap((part, index) => (index ? [address(one.by), part] : [part]));
+  return parts.flatMap((part, index) => (index ? [address(one.by), ...withArrows(part)] : withArrows(part)));
+}
+
+// A line never ends within an arrow, or before it.
+function withArrows(text) {
+  return text.split(" -> ").flatMap((part, index) => (index ? [h("span", { class: "nowrap" }, "\u00a0-> "), part] : [part]));
 }
