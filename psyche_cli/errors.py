@@ -845,7 +845,7 @@ class ArchiveError(HistoryError):
 
 
 class ArchiveDamaged(ArchiveError):
-    """A file is no archive of a run, or it is damaged or incomplete."""
+    """A file is not an archive of a run, or it is damaged or incomplete."""
 
 
 class ArchiveTooNew(ArchiveError):

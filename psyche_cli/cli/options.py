@@ -221,6 +221,14 @@ ArchiveFile = Annotated[
 NoSync = Annotated[
     bool, option("--no-sync", help="Use only what was read before: make no requests except for the cluster's identity.")
 ]
+AlarmStateDir = Annotated[
+    Path | None,
+    option(
+        "--state-dir",
+        metavar="DIR",
+        help="Folder of the alarms. Defaults to psyche-cli in the user's state folder.",
+    ),
+]
 HistoryStateDir = Annotated[
     Path | None,
     option(

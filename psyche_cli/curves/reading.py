@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psyche_cli.curves.curve import WHATS, Curve, What
 from psyche_cli.curves.reports import Reports, Tally
 from psyche_cli.curves.run_values import RunValues
+from psyche_cli.environment import Waits
 from psyche_cli.history.events import DONE
 from psyche_cli.history.records import Incarnation, Place
 from psyche_cli.history.states import Happened, RunStates
@@ -28,16 +29,19 @@ class CurveReader:
     are removed, ``removed`` in number: they are trained again.
 
     ``place`` is that of the last transaction that was read. ``problems`` is the number of transactions about which the
-    ledger and the model of the coordinator disagree: the curves are not reliable from there on.
+    ledger and the model of the coordinator disagree: the curves are not reliable from there on. ``waits`` shows the
+    progress.
     """
 
-    def __init__(self, history: History, incarnation: Incarnation, programs: ProgramIds) -> None:
+    def __init__(
+        self, history: History, incarnation: Incarnation, programs: ProgramIds, waits: Waits | None = None
+    ) -> None:
         self.place = BEGINNING
         self.problems = 0
         self.removed = 0
         self.decimals: int | None = None
         """Decimals of the collateral; None without a treasurer, or if no transaction says them."""
-        self._states = RunStates(history, incarnation, programs)
+        self._states = RunStates(history, incarnation, programs, waits)
         self._reports = Reports()
         self._values = RunValues()
         self._latest = -1
@@ -107,8 +111,14 @@ def _is_open(state: CoordinatorState) -> bool:
     return state.run_state in (RunState.ROUND_TRAIN, RunState.ROUND_WITNESS)
 
 
-def read(history: History, incarnation: Incarnation, programs: ProgramIds, until: Place | None = None) -> CurveReader:
+def read(
+    history: History,
+    incarnation: Incarnation,
+    programs: ProgramIds,
+    until: Place | None = None,
+    waits: Waits | None = None,
+) -> CurveReader:
     """The curves of an incarnation up to a transaction, or all of them. Raises the errors of the history."""
-    reader = CurveReader(history, incarnation, programs)
+    reader = CurveReader(history, incarnation, programs, waits)
     reader.advance(until)
     return reader

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from psyche_cli.environment import Waits
 from psyche_cli.history.events import DECODER, decode
 from psyche_cli.history.records import Event, RawTransaction
 from psyche_cli.history.store import History
@@ -12,20 +13,22 @@ from psyche_cli.protocol.programs import ProgramIds
 _AT_ONCE: Final = 100
 
 
-def decode_new(history: History, programs: ProgramIds) -> int:
+def decode_new(history: History, programs: ProgramIds, waits: Waits | None = None) -> int:
     """Decode the transactions that today's decoder has not decoded, and write their events.
 
-    Returns their number. Raises the errors of the history.
+    Returns their number. ``waits`` shows the progress. Raises the errors of the history.
     """
     history.forget_events(DECODER)
     count, decoded = 0, list[tuple[str, list[Event]]]()
-    for transaction in history.transactions(only_undecoded=True):
-        decoded.append((transaction.signature, _events(transaction, programs)))
-        count += 1
-        if len(decoded) == _AT_ONCE:
-            history.write_events(decoded, DECODER)
-            decoded.clear()
-    history.write_events(decoded, DECODER)
+    with (waits or Waits()).showing("Decoding transactions") as wait:
+        for transaction in history.transactions(only_undecoded=True):
+            decoded.append((transaction.signature, _events(transaction, programs)))
+            count += 1
+            if len(decoded) == _AT_ONCE:
+                history.write_events(decoded, DECODER)
+                decoded.clear()
+                wait.now(f"{count:,} transactions, up to slot {transaction.slot:,}")
+        history.write_events(decoded, DECODER)
     return count
 
 

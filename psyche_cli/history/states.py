@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from psyche_cli.environment import Waits
 from psyche_cli.history.events import DECODER, decode
 from psyche_cli.history.execution import RunAddresses, Step
 from psyche_cli.history.kept_replay import continued, keep
@@ -17,6 +18,8 @@ from psyche_cli.protocol.programs import ProgramIds
 
 _KEPT_EVERY: Final = 500
 """Transactions between two replays that are kept in the file."""
+_SHOWN_EVERY: Final = 100
+"""Transactions between two updates of a wait."""
 
 
 class Happened(NamedTuple):
@@ -33,13 +36,16 @@ class RunStates:
     """The states of one incarnation of a run.
 
     They begin with its creation. If that is in a gap, nothing is known of them, and the replay reports a problem at the
-    first transaction. Now and then, the replay is kept in the file, so that later states are found quickly. Methods
-    raise the errors of the history.
+    first transaction. Now and then, the replay is kept in the file, so that later states are found quickly. ``waits``
+    shows the progress. Methods raise the errors of the history.
     """
 
-    def __init__(self, history: History, incarnation: Incarnation, programs: ProgramIds) -> None:
+    def __init__(
+        self, history: History, incarnation: Incarnation, programs: ProgramIds, waits: Waits | None = None
+    ) -> None:
         self._history = history
         self._programs = programs
+        self._waits = waits or Waits()
         self._created, self._closed = incarnation.created_slot, incarnation.closed_slot
         self.addresses = RunAddresses(incarnation.coordinator_account, incarnation.treasurer_run, incarnation.vault)
 
@@ -96,8 +102,11 @@ class RunStates:
         if self._closed is not None:
             last = Place(self._closed + 1, -1)
             until = last if until is None else min(until, last)
-        for transaction in self._history.transactions(after=start, until=until):
-            executed = replay.add(transaction)
-            if replay.count % _KEPT_EVERY == 0:
-                self._history.write_image(self.addresses.account, transaction.place, keep(replay), DECODER)
-            yield transaction, executed.steps
+        with self._waits.showing("Replaying the run") as wait:
+            for transaction in self._history.transactions(after=start, until=until):
+                executed = replay.add(transaction)
+                if replay.count % _KEPT_EVERY == 0:
+                    self._history.write_image(self.addresses.account, transaction.place, keep(replay), DECODER)
+                if replay.count % _SHOWN_EVERY == 0:
+                    wait.now(f"{replay.count:,} transactions, up to slot {transaction.slot:,}")
+                yield transaction, executed.steps

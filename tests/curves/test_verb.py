@@ -264,7 +264,7 @@ def test_curves_of_an_archive_are_those_of_the_run(liars: Caller, tmp_path: Path
 
 def test_a_run_that_does_not_exist(tmp_path: Path) -> None:
     caller = Caller(tmp_path, StillStory(run_id="nothing"))
-    for option, message in (("--no-sync", "has not been read yet"), ("--quiet", "knows no run with this id")):
+    for option, message in (("--no-sync", "omit --no-sync"), ("--quiet", "no transactions of run 'nothing'")):
         printed = caller(option)
         assert printed.code is ExitCode.NOT_FOUND
         assert message in printed.stderr

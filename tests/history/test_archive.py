@@ -185,7 +185,7 @@ def damaged_archives(path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     yield "does not end like a ZIP file", made("empty.zip", b"")
     yield "does not end like a ZIP file", made("text.zip", b"no archive\n" * 100)
     yield "does not end like a ZIP file", made("truncated.zip", content[: len(content) // 2])
-    yield "is no archive of a run, or it is damaged", made("shifted.zip", content[1000:])
+    yield "is not an archive of a run, or it is damaged", made("shifted.zip", content[1000:])
     yield "which archives do not have", with_member("other.zip", "../../etc/cron.d/evil", b"x")
     yield "which archives do not have", with_member("control.zip", "a\x1b[2Jb", b"x")
     many = folder / "many.zip"

@@ -152,6 +152,7 @@ def test_files_have_the_same_rows(log: Log, tmp_path: Path) -> None:
         (("--follow", "--no-sync"), "--follow cannot be combined with --no-sync."),
         (("--follow", "--until", "1"), "--follow cannot be combined with --until."),
         (("--follow", "--archive", "x"), "--follow cannot be combined with --archive."),
+        (("--since", "200", "--until", "100"), "--since 200 is later than --until 100."),
     ],
 )
 def test_what_does_not_go_together_is_refused(log: Log, words: tuple[str, ...], sentence: str) -> None:
@@ -163,9 +164,12 @@ def test_what_does_not_go_together_is_refused(log: Log, words: tuple[str, ...], 
 def test_what_does_not_exist(log: Log) -> None:
     unknown = log("--since", "5" * 88)
     assert (unknown.code, "does not contain the transaction" in unknown.stderr) == (ExitCode.NOT_FOUND, True)
-    nothing = log.cli("history", "--run-id", "other")
-    assert nothing.code is ExitCode.NOT_FOUND
-    assert "There are no transactions of run 'other'" in nothing.stderr
+    archive = log.cli.home / "other.zip"
+    for words in (("history",), ("history", "state", "--at", "1"), ("history", "export", "-o", archive)):
+        nothing = log.cli(*words, "--run-id", "other")
+        assert nothing.code is ExitCode.NOT_FOUND
+        assert "There are no transactions of run 'other'" in nothing.stderr
+    assert not archive.exists()
     assert log.cli("history").code is ExitCode.USAGE
 
 

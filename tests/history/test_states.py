@@ -7,7 +7,8 @@ import zlib
 import pytest
 from solders.pubkey import Pubkey
 
-from psyche_cli.history import states
+from psyche_cli.environment import Wait, Waits
+from psyche_cli.history import decoding, states
 from psyche_cli.history.comparison import account_differences
 from psyche_cli.history.events import DECODER
 from psyche_cli.history.kept_replay import continued, keep
@@ -48,6 +49,37 @@ def test_states_of_every_incarnation(told: StillStory, reading: Reading, monkeyp
         kept = reader.history.image(incarnation.coordinator_account, Place(2**40, 0), DECODER)
         assert kept is not None
         assert kept[0] > happened[0].transaction.place
+
+
+class SeenWaits(Waits):
+    """Waits that remember what they would show."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, list[str]] = {}
+
+    def showing(self, what: str) -> Wait:
+        seen = self.seen.setdefault(what, [])
+
+        class Seen(Wait):
+            def now(self, detail: str, seconds: float = 0.0) -> None:
+                seen.append(detail)
+
+        return Seen()
+
+
+def test_decoding_and_replays_show_their_progress(
+    told: StillStory, reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "_SHOWN_EVERY", 20)
+    monkeypatch.setattr(decoding, "_AT_ONCE", 50)
+    reader, waits = reading(told), SeenWaits()
+    reader.sync(told.transport())
+    decoding.decode_new(reader.history, PUBLISHED, waits)
+    first, *_ = reader.history.incarnations()
+    happened = [*RunStates(reader.history, first, PUBLISHED, waits).happened()]
+    twentieth = [*dict.fromkeys(one.transaction.place for one in happened)][19]
+    assert waits.seen["Decoding transactions"][0].startswith("50 transactions, up to slot ")
+    assert waits.seen["Replaying the run"][0] == f"20 transactions, up to slot {twentieth.slot:,}"
 
 
 def test_a_replay_that_is_kept_continues_as_it_was() -> None:

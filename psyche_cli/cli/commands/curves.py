@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from psyche_cli.cli.options import RunId, StateDir, option
+from psyche_cli.cli.options import HistoryStateDir, NoSync, RunId, option
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
@@ -36,9 +36,7 @@ def command(
             min=1,
         ),
     ] = None,
-    no_sync: Annotated[
-        bool, option("--no-sync", help="Do not read new transactions; use the history as it is.")
-    ] = False,
+    no_sync: NoSync = False,
     output_file: Annotated[
         Path | None,
         option(
@@ -55,14 +53,14 @@ def command(
             help="Format of the file. tensorboard writes event files into a new folder. csv without a file is printed.",
         ),
     ] = None,
-    state_dir: StateDir = None,
+    state_dir: HistoryStateDir = None,
 ) -> Reading:
     """Plot the curves of a run: loss, members, rewards and more.
 
     Reads the run's transactions into its history first. Values that several witnesses reported about the same step are
-    shown as their median; the spread is the narrowest interval with more than half of them. Values that are no numbers
-    are left out and counted. docs/curves.md describes all curves. SVG and PNG files need the extra plots, event files
-    for TensorBoard the extra tensorboard. Does not need a wallet.
+    shown as their median; the spread is the narrowest interval with more than half of them. Values that are not
+    numbers are left out and counted. docs/curves.md describes all curves. SVG and PNG files need the extra plots, event
+    files for TensorBoard the extra tensorboard. Does not need a wallet.
     """
     from psyche_cli.operations.curves.request import parse_request
     from psyche_cli.operations.curves.show import show_curves

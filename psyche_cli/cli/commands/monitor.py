@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from psyche_cli.cli.options import AllRuns, ReadInterval, RunIds, StateDir, TreasurerIndex, option
+from psyche_cli.cli.options import AlarmStateDir, AllRuns, ReadInterval, RunIds, TreasurerIndex, option
 from psyche_cli.cli.sessions import Call, reads
 from psyche_cli.errors import UsageError
 from psyche_cli.results import Result
@@ -25,7 +25,7 @@ def command(
     check: Annotated[bool, option("--check", help="Only check the rules file, offline.")] = False,
     print_example: Annotated[bool, option("--print-example", help="Print an example of a rules file.")] = False,
     interval: ReadInterval = "60s",
-    state_dir: StateDir = None,
+    state_dir: AlarmStateDir = None,
     treasurer_index: TreasurerIndex = None,
 ) -> Callable[[Any], Any] | Result:
     """Check rules about runs, and send notifications of alarms.

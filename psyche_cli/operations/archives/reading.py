@@ -96,7 +96,7 @@ class ArchiveFile:
     def damaged(self, reason: str) -> ArchiveDamaged:
         """The error for a damaged archive."""
         return ArchiveDamaged(
-            f"{self.path} is no archive of a run, or it is damaged: {reason}.",
+            f"{self.path} is not an archive of a run, or it is damaged: {reason}.",
             hint="Get another copy of the file, which `psyche-cli history export` writes.",
             path=str(self.path),
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from psyche_cli.curves.curve import Curve
 from psyche_cli.curves.reading import read
-from psyche_cli.errors import RunNotFound, UsageError
+from psyche_cli.errors import UsageError
 from psyche_cli.history.records import Incarnation
 from psyche_cli.operations.curves.data import curve_data, curves_data
 from psyche_cli.operations.curves.files import write_curves
@@ -16,7 +16,7 @@ from psyche_cli.operations.curves.request import Request
 from psyche_cli.operations.curves.selection import in_tokens, of_steps
 from psyche_cli.operations.curves.tables import csv_lines
 from psyche_cli.operations.curves.text import CurvesText, details, summary, warnings
-from psyche_cli.operations.history.sync import open_history, sync_history
+from psyche_cli.operations.history.sync import no_history, open_history, sync_history
 from psyche_cli.operations.sessions import Session
 from psyche_cli.results import OperationResult, PlainText, Result
 
@@ -31,7 +31,7 @@ def show_curves(session: Session, request: Request) -> Result:
             for note in sync_history(session, run).notes:
                 session.notify(note)
         incarnation = _incarnation(run.history.incarnations(), request)
-        reader = read(run.history, incarnation, session.programs)
+        reader = read(run.history, incarnation, session.programs, waits=session.rpc.waits)
         totals = run.history.totals()
     curves = [of_steps(one, request.first_step, request.last_step) for one in reader.curves(request.what)]
     data = curves_data(request.run_id, incarnation, reader, totals, what=())
@@ -40,13 +40,7 @@ def show_curves(session: Session, request: Request) -> Result:
 
 def _incarnation(found: Sequence[Incarnation], request: Request) -> Incarnation:
     if not found:
-        raise RunNotFound(
-            f"The history of the run {request.run_id} is empty: the endpoint knows no run with this id."
-            if request.sync
-            else f"The history of the run {request.run_id} has not been read yet.",
-            hint="Check the run id and the cluster." if request.sync else "Omit --no-sync.",
-            run_id=request.run_id,
-        )
+        raise no_history(request.run_id, read=request.sync)
     if request.incarnation is None:
         return found[-1]
     if not 1 <= request.incarnation <= len(found):

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from psyche_cli.errors import NotFound
+from psyche_cli.errors import UsageError
 from psyche_cli.history.comparison import Difference
 from psyche_cli.history.events import DONE
 from psyche_cli.history.records import Place
@@ -19,7 +19,7 @@ from psyche_cli.operations.history.entries import AuditLog, Entry, Filter, Lates
 from psyche_cli.operations.history.facts import facts_of, lives, warnings_about
 from psyche_cli.operations.history.payloads import HistoryData, HistoryEntry, HistoryFacts
 from psyche_cli.operations.history.places import Where, place_after, place_before
-from psyche_cli.operations.history.sync import RunHistory, open_history, sync_history
+from psyche_cli.operations.history.sync import RunHistory, no_history, open_history, sync_history
 from psyche_cli.operations.history.table import table
 from psyche_cli.results import OperationResult
 
@@ -54,9 +54,13 @@ class OpenLog:
         self._log = AuditLog(run.history, session.programs)
         self._limit = wanted.limit
         since, until = wanted.since, wanted.until
+        after = BEGINNING if since is None else place_before(since, run.history, now)
+        last = None if until is None else place_after(until, run.history, now)
+        if since is not None and until is not None and last is not None and last < after:
+            raise UsageError(f"--since {since.text} is later than --until {until.text}.", hint="Swap them.")
         self._filter = Filter(
-            after=BEGINNING if since is None else place_before(since, run.history, now),
-            until=None if until is None else place_after(until, run.history, now),
+            after=after,
+            until=last,
             kinds=wanted.kinds,
             signers=wanted.signers,
             failed=wanted.failed,
@@ -115,8 +119,8 @@ def open_log(
 ) -> Iterator[OpenLog]:
     """Bring the history of a run up to date, compare it with the run as it is now, and open its audit log.
 
-    Unless it ``syncs``, only what was read before is used, and nothing is compared. Raises NotFound for a run without a
-    history, AccountError, UsageError, the errors of a history and of an archive, and NetworkError.
+    Unless it ``syncs``, only what was read before is used, and nothing is compared. Raises RunNotFound for a run
+    without a history, AccountError, UsageError, the errors of a history and of an archive, and NetworkError.
     """
     with open_history(session, run_id, state_folder) as run:
         notes, differences, now = list[str](), list[Difference](), None
@@ -127,10 +131,7 @@ def open_log(
             differences, now = checked.differences, checked.time
             notes += [] if checked.note is None else [checked.note]
         if run.history.totals().fetched == 0:
-            raise NotFound(
-                f"There are no transactions of run {run_id!r} in its history.",
-                hint="Check --run-id and --rpc." if syncs else "Read the history first: omit --no-sync.",
-            )
+            raise no_history(run_id, read=syncs)
         facts = facts_of(run, differences, notes)
         yield OpenLog(session, run, facts, wanted, now if now is not None else int(session.feed.clock.unix_time()))
 

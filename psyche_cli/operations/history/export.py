@@ -19,7 +19,7 @@ from psyche_cli.operations.archives.writing import ArchiveWriter
 from psyche_cli.operations.config.dump import run_config_toml
 from psyche_cli.operations.files.checksums import Digests
 from psyche_cli.operations.history.payloads import ExportedData
-from psyche_cli.operations.history.sync import RunHistory, open_history, sync_history
+from psyche_cli.operations.history.sync import RunHistory, no_history, open_history, sync_history
 from psyche_cli.results import OperationResult
 from psyche_cli.run_config.rules import is_unset
 
@@ -52,12 +52,14 @@ def export_history(
 
     The accounts are read first, so that the history contains all transactions before them. ``keys`` are keys about
     which the archive answers questions although they are no members. Raises UsageError if the file exists,
-    ArchiveError, the errors of a history, AccountError and NetworkError.
+    RunNotFound if the run never did, ArchiveError, the errors of a history, AccountError and NetworkError.
     """
     require_new_file(output_file, what=_WHAT)
     with open_history(session, run_id, state_folder) as run:
         collected = collect(session, run_id, treasurer_index, keys)
         synced = sync_history(session, run)
+        if collected.run is None and not run.history.incarnations():
+            raise no_history(run_id, read=True)
         with complete_new_file(output_file, what=_WHAT) as file:
             manifest = _write(file, run, collected, session)
             size = file.tell()

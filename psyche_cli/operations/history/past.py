@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from psyche_cli.history.records import Place
 from psyche_cli.history.states import RunStates
 from psyche_cli.operations.history.payloads import PastRunData
 from psyche_cli.operations.history.places import Where, place_after
-from psyche_cli.operations.history.sync import RunHistory, open_history, sync_history
+from psyche_cli.operations.history.sync import RunHistory, no_history, open_history, sync_history
 from psyche_cli.operations.observe.dump_shapes import run_dump
 from psyche_cli.operations.runs.find import Run, Treasury
 from psyche_cli.operations.status.observation import Observation
@@ -44,16 +45,19 @@ def past_run(
 ) -> OperationResult[PastRunData]:
     """The run after the latest transaction at a place or before it.
 
-    Of accounts that a replay does not contain, the balances in lamports are 0. Raises NotFound if the run did not exist
-    then, HistoryError if its states are not known, the errors of a history and of an archive, and NetworkError.
+    Of accounts that a replay does not contain, the balances in lamports are 0. Raises RunNotFound for a run without a
+    history, NotFound if the run did not exist then, HistoryError if its states are not known, the errors of a history
+    and of an archive, and NetworkError.
     """
     with open_history(session, run_id, state_folder) as run:
         if syncs:
             for note in sync_history(session, run).notes:
                 session.notify(note)
         place = place_after(where, run.history, _now(session) if where.kind == "ago" else 0)
-        life = _life_at(run, place)
-        replay = RunStates(run.history, life, session.programs).at(place)
+        if not (lives := run.history.incarnations()):
+            raise no_history(run_id, read=syncs)
+        life = _life_at(run, lives, place)
+        replay = RunStates(run.history, life, session.programs, session.rpc.waits).at(place)
         latest = _latest(run, replay.place)
         if replay.now.state is None or not latest or replay.clock is None:
             raise _unknown(run, life, replay, where)
@@ -90,13 +94,14 @@ def _now(session: Session) -> int:
     return decode_clock(session.rpc.account(CLOCK_SYSVAR)).unix_timestamp
 
 
-def _life_at(run: RunHistory, place: Place) -> Incarnation:
+def _life_at(run: RunHistory, lives: Sequence[Incarnation], place: Place) -> Incarnation:
     """The latest incarnation that was created up to a place."""
-    lives = run.history.incarnations()
     begun = [one for one in lives if one.created_by is None or _place(run, one.created_by) <= place]
     if not begun:
-        first = f"; it was created in slot {lives[0].created_slot:,}" if lives else ""
-        raise NotFound(f"Run {run.run_id!r} did not exist then{first}.", hint="Choose a later place with --at.")
+        raise NotFound(
+            f"Run {run.run_id!r} did not exist then; it was created in slot {lives[0].created_slot:,}.",
+            hint="Choose a later place with --at.",
+        )
     return begun[-1]
 
 

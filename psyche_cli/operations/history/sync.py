@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from psyche_cli.environment import Waits
-from psyche_cli.errors import NetworkError
+from psyche_cli.errors import NetworkError, RunNotFound
 from psyche_cli.history.decoding import decode_new
 from psyche_cli.history.discovery import AUTHORIZATION
 from psyche_cli.history.file import HistoryFile, history_path
@@ -54,6 +54,15 @@ def open_history(session: Session, run_id: str, state_folder: Path) -> Iterator[
     genesis_hash = str(session.rpc.genesis_hash())
     with closing(History(HistoryFile(history_path(state_folder, genesis_hash, run_id)))) as history:
         yield RunHistory(run_id, genesis_hash, history)
+
+
+def no_history(run_id: str, *, read: bool) -> RunNotFound:
+    """The error for a run id without any transaction. ``read`` if the history was brought up to date."""
+    return RunNotFound(
+        f"There are no transactions of run {run_id!r} in its history.",
+        hint="Check --run-id and --rpc." if read else "Read the history first: omit --no-sync.",
+        run_id=run_id,
+    )
 
 
 def sync_lanes(session: Session) -> list[RpcClient]:
@@ -110,7 +119,7 @@ def _sync(session: Session, run: RunHistory, lanes: Sequence[RpcClient], waits: 
         clock=session.feed.clock,
         waits=waits,
     )
-    return synced, decode_new(run.history, session.programs)
+    return synced, decode_new(run.history, session.programs, waits)
 
 
 def _sum(first: Synced, then: Synced) -> Synced:

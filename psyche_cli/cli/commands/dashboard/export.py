@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from psyche_cli.cli.options import RunId, StateDir, TreasurerIndex, option
+from psyche_cli.cli.options import HistoryStateDir, RunId, TreasurerIndex, option
 from psyche_cli.cli.sessions import Call, Reading, reads
 
 
@@ -23,7 +23,7 @@ def command(
             help="Write the page to this new file. An existing file is never overwritten.",
         ),
     ],
-    state_dir: StateDir = None,
+    state_dir: HistoryStateDir = None,
     treasurer_index: TreasurerIndex = None,
 ) -> Reading:
     """Write the page of a run to one HTML file.

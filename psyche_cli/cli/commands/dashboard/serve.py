@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from psyche_cli.cli.options import AllRuns, RunIds, StateDir, TreasurerIndex, option
+from psyche_cli.cli.options import AllRuns, HistoryStateDir, RunIds, TreasurerIndex, option
 from psyche_cli.cli.sessions import Call, reads
 from psyche_cli.limits import U16_MAX
 
@@ -43,7 +43,7 @@ def command(
         ),
     ] = None,
     open_browser: Annotated[bool, option("--open", help="Open the page in a browser.")] = False,
-    state_dir: StateDir = None,
+    state_dir: HistoryStateDir = None,
     treasurer_index: TreasurerIndex = None,
 ) -> Callable[[Any], Any]:
     """Serve a web page about runs, with live updates.

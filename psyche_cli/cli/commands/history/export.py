@@ -24,7 +24,8 @@ def command(
             "--address",
             variable=False,
             metavar="PUBKEY",
-            help="Include what is known of this key, for can-join and json-dump-user, if it is no member. Repeatable.",
+            help="Include what is known of this key, for can-join and json-dump-user, if it is not a member. "
+            "Repeatable.",
         ),
     ] = None,
     treasurer_index: TreasurerIndex = None,
