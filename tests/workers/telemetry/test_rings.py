@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 import pytest
 
@@ -20,8 +21,13 @@ from psyche_cli.workers.telemetry.rings import (
     Rings,
 )
 from psyche_cli.workers.telemetry.wire import delivery_message
-from tests.support.counts import repetitions
+from tests.support.counts import Loads
 from tests.workers.telemetry.events import AT, step
+
+
+@cache
+def stored_step(seq: int) -> Stored:
+    return Stored(seq, "w", *step(seq))
 
 
 class Archive:
@@ -40,7 +46,7 @@ class Archive:
 
     def store(self, run: str, stream: Stream, count: int) -> list[Stored]:
         events = self.stored.setdefault((run, stream), [])
-        new = [Stored(seq, "w", *step(seq)) for seq in range(len(events) + 1, len(events) + 1 + count)]
+        new = [stored_step(seq) for seq in range(len(events) + 1, len(events) + 1 + count)]
         events += new
         return new
 
@@ -259,9 +265,12 @@ def test_a_deleted_run_is_forgotten(daemon: Daemon) -> None:
     assert drain(daemon.listen()) == drain(waiting) == []
 
 
-@pytest.mark.parametrize("seed", range(repetitions(80)))
-def test_random_listeners_receive_every_event_once_or_count_it_as_lost(daemon: Daemon, seed: int) -> None:
-    chance = random.Random(seed)
+def test_random_listeners_receive_every_event_once_or_count_it_as_lost(loads: Loads) -> None:
+    for seed in range(loads.of(usual=10, ci=40, full=80)):
+        check_random_listeners(Daemon(), random.Random(seed))
+
+
+def check_random_listeners(daemon: Daemon, chance: random.Random) -> None:
     first = chance.choice([0, 10, 5000])
     if first:
         daemon.add(first)
