@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from psyche_cli.operations.rehearsal.setup import STARTED_AT
 from psyche_cli.rehearsal.faults import Fault, random_faults
-from tests.rehearsal.in_process import InProcessRehearsal
+from tests.rehearsal.in_process import MINIMAL, InProcessRehearsal
 
 RATE = 100 * 10**6
+SHORT = replace(MINIMAL, config={**MINIMAL.config, "epoch_time": 32})
+"""Epochs of 9 rounds instead of 17."""
 
 
 def claimed(rehearsal: InProcessRehearsal) -> list[int]:
@@ -56,7 +59,7 @@ def test_the_same_seed_gives_the_same_rehearsal(tmp_path: Path) -> None:
 
 
 def test_a_member_that_is_killed_is_dropped_and_earns_nothing(tmp_path: Path) -> None:
-    rehearsal = InProcessRehearsal(tmp_path, faults=(Fault("kill", 2, at_step=5),))
+    rehearsal = InProcessRehearsal(tmp_path, faults=(Fault("kill", 2, at_step=5),), config=SHORT)
     assert rehearsal.run() == "reached"
     record = rehearsal.cluster.record
     assert rehearsal.dead == {2}
@@ -72,15 +75,15 @@ def test_a_member_that_is_killed_is_dropped_and_earns_nothing(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault("hang", 1, at_step=5, seconds=40),
-        Fault("partition", 3, at_step=4, seconds=40),
-        Fault("leave", 3, at_step=4, seconds=40),
-        Fault("slow", 4, at_step=4, seconds=60, factor=30.0),
+        Fault("hang", 1, at_step=4, seconds=20),
+        Fault("partition", 3, at_step=3, seconds=20),
+        Fault("leave", 3, at_step=3, seconds=20),
+        Fault("slow", 4, at_step=3, seconds=25, factor=15.0),
     ],
     ids=lambda fault: fault.kind,
 )
 def test_a_member_that_was_away_is_dropped_and_returns_with_the_same_weights(tmp_path: Path, fault: Fault) -> None:
-    rehearsal = InProcessRehearsal(tmp_path, faults=(fault,))
+    rehearsal = InProcessRehearsal(tmp_path, faults=(fault,), config=SHORT)
     assert rehearsal.run() == "reached"
     record, wallet = rehearsal.cluster.record, rehearsal.keys[fault.member - 1]
     assert any(wallet in one.dropped for one in record.rounds if one.epoch == 0)
