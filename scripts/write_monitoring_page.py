@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from prometheus_client.parser import text_string_to_metric_families  # noqa: E402 -- after the path
 
+from psyche_cli.solana.rpc.http import HttpTransport  # noqa: E402
 from tests.cli.conftest import House  # noqa: E402
 from tests.cli.harness import Chain, CommandLine  # noqa: E402
 from tests.support.shown_runs import START  # noqa: E402
@@ -50,11 +52,20 @@ def complete_scrape(house: House) -> str:
     return house.cli("metrics", "--run-id", "test", "--once").stdout
 
 
-def metrics_table(text: str) -> list[str]:
-    """The metrics in a scrape as a table of names, labels and meanings."""
+def failed_scrape(house: House) -> str:
+    """The metrics of an endpoint that does not respond, which counts failures."""
+    cli, target = replace(house.cli, open_transport=HttpTransport), house.cli.home / "failed.prom"
+    cli("metrics", "--run-id", "test", "--once", "--textfile", target, "--rpc", "http://127.0.0.1:9")
+    return target.read_text(encoding="utf-8")
+
+
+def metrics_table(text: str, failed: str) -> list[str]:
+    """The metrics in a scrape as a table of names, labels and meanings. ``failed`` has those of failures."""
+    with_failures = {family.name: family for family in text_string_to_metric_families(failed)}
     rows = ["| metric | labels | meaning |", "|---|---|---|"]
-    for family in text_string_to_metric_families(text):
-        names = {sample.name for sample in family.samples} or {f"{family.name}_total"}
+    for found in text_string_to_metric_families(text):
+        family = found if found.samples else with_failures[found.name]
+        names = {sample.name for sample in family.samples}
         labels = sorted({label for sample in family.samples for label in sample.labels} - {"run_id"})
         [name] = names
         meaning = family.documentation.replace("10**", "10^").replace("2**", "2^").replace("*", r"\*")
@@ -98,8 +109,9 @@ def alarm_of(house: House) -> dict[str, list[str]]:
 def page(text: str) -> str:
     """The page with its generated parts written again."""
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        house = house_in(Path(first))
         parts = {
-            "metrics": metrics_table(complete_scrape(house_in(Path(first)))),
+            "metrics": metrics_table(complete_scrape(house), failed_scrape(house)),
             **alarm_of(house_in(Path(second))),
         }
     return _SECTION.sub(lambda found: "\n".join([found[1].strip(), "", *parts[found[2]], "", found[3]]), text)

@@ -21,6 +21,7 @@ from psyche_cli.localnet.chain.timekeeping import ClockMode
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.solana.wallet import Wallet
 from tests.cli.conftest import House
+from tests.cli.schema_check import check_output
 from tests.cli.test_processes import Shell
 from tests.support.patience import PATIENCE
 from tests.support.told_runs import tell
@@ -80,7 +81,9 @@ def served(shell: Shell, *words: object) -> Iterator[Site]:
     process = shell.start("dashboard", "--port", "0", "--output", "json", *words)
     assert process.stdout is not None
     try:
-        yield Site(json.loads(process.stdout.readline())["data"])
+        first = process.stdout.readline()
+        assert check_output(["dashboard"], first) == "dashboard"
+        yield Site(json.loads(first)["data"])
     finally:
         process.terminate()
         out, err = process.communicate()

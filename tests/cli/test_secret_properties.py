@@ -44,6 +44,7 @@ VERBS: dict[str, list[str]] = {
     "wait": ["wait", "--run-id", "test", "--for", "Uninitialized,WaitingForMembers,Paused", "--timeout", "1"],
     "list-runs": ["list-runs", "--mine", "--joinable", "--state", "Paused"],
     "explain": ["explain", "--run-id", "test"],
+    "curves": ["curves", "--run-id", "test", "-o", "curves.csv"],
     "dashboard": ["dashboard", "--run-id", "test", "--listen", "192.0.2.1:1"],
     "dashboard export": ["dashboard", "export", "--run-id", "test", "-o", "missing/run.html"],
     "history": ["history", "--run-id", "test", "--since", "1"],

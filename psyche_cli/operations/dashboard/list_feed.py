@@ -109,7 +109,7 @@ class ListFeed(Feed):
         return replace(
             row,
             since=shown.since,
-            members=members.in_epoch or members.joined_next,
+            members=members.in_epoch if members.in_epoch > 0 else members.joined_next,
             funded_epochs=None if shown.treasury is None else shown.treasury.cover.epochs,
             severity=shown.attention[0].severity if shown.attention else None,
         )

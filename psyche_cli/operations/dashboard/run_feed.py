@@ -208,8 +208,8 @@ class RunFeed(Feed):
                 if problem is not None:
                     self._history_failed(problem)
                 self._publish()
-                self.rest(PACE.retry(failures) if failures else _SHORTEST_PAUSE)
-                if not failures:
+                self.rest(PACE.retry(failures) if failures > 0 else _SHORTEST_PAUSE)
+                if failures == 0:
                     self.rest(_SYNC_EVERY, until=self._changed)
                 self.rest_until_wanted()
 

@@ -77,7 +77,7 @@ def command(
         kind,
         signer,
         failed,
-        limit or (DEFAULT_LIMIT if format == "table" else None),
+        DEFAULT_LIMIT if limit is None and format == "table" else limit,
     )
     folder = state_dir or environment.state_folder
     environment.output.as_lines = format == "jsonl" and output_file is None
