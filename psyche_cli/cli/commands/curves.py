@@ -58,9 +58,9 @@ def command(
     """Plot the curves of a run: loss, members, rewards and more.
 
     Reads the run's transactions into its history first. Values that several witnesses reported about the same step are
-    shown as their median; the spread is the narrowest interval with more than half of them. Values that are not
-    numbers are left out and counted. docs/curves.md describes all curves. SVG and PNG files need the extra plots, event
-    files for TensorBoard the extra tensorboard. Does not need a wallet.
+    shown as their median; the spread is the narrowest interval with more than half of them. Values that are not finite
+    are left out and counted. docs/curves.md describes all curves. SVG and PNG files need the extra plots, event files
+    for TensorBoard the extra tensorboard. Does not need a wallet.
     """
     from psyche_cli.operations.curves.request import parse_request
     from psyche_cli.operations.curves.show import show_curves

@@ -50,8 +50,9 @@ def command(
 
     Without --run-id, the page lists all runs on the cluster. The page of a run shows its state, progress, members,
     rewards, curves, configuration, transactions and what explain finds. The history of a run is read when its page is
-    opened, and kept in the state folder. With --archive, the page shows the run in an archive. Only this machine can
-    reach the page, which makes no requests to any other host. docs/dashboard.md describes it. Does not need a wallet.
+    opened, and kept in the state folder. With --archive, the page shows the run in an archive. Without --listen, only
+    this machine can reach the page. It makes no requests to other hosts. docs/dashboard.md describes it. Does not need
+    a wallet.
     """
     from psyche_cli.cli.render import Renderer
     from psyche_cli.operations.dashboard.serve import dashboard_options, serve_dashboard

@@ -56,8 +56,8 @@ def command(
 ) -> Reading:
     """Show the history of a run: who did what, when, and with what effect.
 
-    Reads new transactions from the ledger first, replays the run, and compares it with the run as it is now. Gaps of
-    the ledger, and what does not agree, are reported. With --output json, prints the latest events as one document;
+    Reads new transactions from the ledger first, replays the run, and compares it with the run as it is now. Gaps in
+    the ledger and differences are reported. With --output json, prints the latest events as one document;
     with --format jsonl or csv, all events, one per line; --follow prints JSON lines instead of one document. The exit
     code after Ctrl-C and after --timeout is then 0. Does not need a wallet.
     """
