@@ -53,21 +53,29 @@ def complete_new_file(path: Path, *, what: str) -> Iterator[BinaryIO]:
     require_new_file(path, what=what)
     hidden = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-        hidden = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        hidden.chmod(0o666 & ~_umask())
-        os.link(hidden, path)
+        with file_errors(path):
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+            hidden = Path(name)
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            hidden.chmod(0o666 & ~_umask())
+            os.link(hidden, path)
+    finally:
+        if hidden is not None:
+            hidden.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """A context in which OSError becomes the error for a new file, where it would become that of another file."""
+    try:
+        yield
     except FileExistsError as error:
         raise _exists(path) from error
     except OSError as error:
         raise _not_written(path, error) from error
-    finally:
-        if hidden is not None:
-            hidden.unlink(missing_ok=True)
 
 
 def _umask() -> int:

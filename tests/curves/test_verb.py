@@ -75,13 +75,13 @@ def test_plots_for_a_terminal(liars: Caller) -> None:
     printed = liars()
     assert printed.code is ExitCode.OK
     lines = printed.stdout.splitlines()
-    assert lines[0] == "14 curves of the run story: steps 0 to 6."
+    assert lines[0] == "14 curves of run story: steps 0 to 6."
     assert max(len(line) for line in lines if "│" in line) <= 80
     assert "Loss" in lines
     first = liars.run.members[0].address
     assert f"2 of {first}" in next(line for line in lines if "not a number, left out" in line)
-    assert "Evaluation mmlu: 0.5 all the time" in lines
-    assert "Evaluation \N{REPLACEMENT CHARACTER}[2J<b>$x$: no numbers all the time" in lines
+    assert "Evaluation mmlu: 0.5 throughout" in lines
+    assert "Evaluation \N{REPLACEMENT CHARACTER}[2J<b>$x$: not a number throughout" in lines
     assert "\x1b" not in printed.stdout
 
 
@@ -126,7 +126,7 @@ def test_only_some_subjects_and_steps(liars: Caller) -> None:
         assert [point["step"] for point in loss["points"]] == steps
     nothing = liars("--steps", "100-", "--what", "loss")
     assert nothing.code is ExitCode.OK
-    assert nothing.stdout.startswith("The run story has no such curves yet.")
+    assert nothing.stdout.startswith("Run story has no such curves yet.")
 
 
 @pytest.mark.parametrize(

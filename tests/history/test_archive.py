@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 from solders.keypair import Keypair
 
 from psyche_cli.errors import ExitCode
+from psyche_cli.operations.archives.writing import ArchiveWriter
 from tests.cli.harness import CommandLine, Outcome
 from tests.history.command_lines import command_line_of, offline
 from tests.history.story import StillStory
@@ -86,6 +88,23 @@ def test_an_existing_file_is_not_overwritten(exported: Exported) -> None:
     outcome = exported.cli("history", "export", "--run-id", exported.run_id, "-o", exported.archive)
     assert (outcome.code, exported.archive.read_bytes()) == (ExitCode.USAGE, before)
     assert [*exported.archive.parent.glob(".*.zip.*")] == []
+
+
+def test_a_full_disk_is_that_of_the_archive(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = ArchiveWriter.add
+
+    def full(writer: ArchiveWriter, name: str, records: Iterator[Any]) -> None:
+        if name == "events.jsonl":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        add(writer, name, records)
+
+    monkeypatch.setattr(ArchiveWriter, "add", full)
+    outcome = exported.cli("history", "export", "--run-id", exported.run_id, "-o", tmp_path / "full.zip")
+    assert outcome.code is ExitCode.USAGE
+    assert f"Cannot write {tmp_path / 'full.zip'}: No space left on device." in outcome.stderr
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_the_archive_contains_no_endpoint_and_no_path(exported: Exported) -> None:
@@ -209,6 +228,9 @@ def damaged_archives(path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     )
     yield "it has an invalid run id", rewritten(path, folder / "id.zip", manifest=manifest_with(path, run_id="x" * 99))
     yield "slot has an invalid value", rewritten(path, folder / "slot.zip", manifest=manifest_with(path, slot="1"))
+    for name, wrong in (("slot", -1), ("slot", 1 << 63), ("time", -1), ("time", 1 << 63), ("synced_slot", -1)):
+        bad = rewritten(path, folder / f"{name}{wrong}.zip", manifest=manifest_with(path, **{name: wrong}))
+        yield f"{name} has an invalid value", bad
     yield "it is about other programs", rewritten(path, folder / "ids.zip", manifest=manifest_with(path, programs={}))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from psyche_cli.limits import U64_MAX
+
 FORMAT: Final = 1
 """Version of the format. Incremented when an older psyche-cli would misread an archive."""
 
@@ -90,6 +92,9 @@ def read_manifest(value: Any) -> Manifest:
     wrong = [name for name, kind in _TYPES.items() if type(given[name]) not in kind]
     if wrong:
         raise ValueError(f"{wrong[0]} has an invalid value")
+    wrong = [name for name in ("slot", "time", "synced_slot") if not 0 <= (given[name] or 0) <= _LARGEST]
+    if wrong:
+        raise ValueError(f"{wrong[0]} has an invalid value")
     if any(type(one) is not str for one in given["programs"].values()):
         raise ValueError("programs has an invalid value")
     searches = [Search(one["program"], one["filters"]) for one in given["searches"]]
@@ -104,6 +109,9 @@ def read_manifest(value: Any) -> Manifest:
         raise ValueError(f"it does not name the member {missing[0]}")
     return Manifest(**{**given, "searches": searches, "members": members})
 
+
+_LARGEST: Final = U64_MAX >> 1
+"""The largest integer in SQLite."""
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "version": (str,),

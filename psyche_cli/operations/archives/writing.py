@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import zipfile
 from collections.abc import Iterable
@@ -18,11 +19,21 @@ _MODE: Final = 0o100644 << 16
 
 
 class ArchiveWriter:
-    """Writes the members of an archive to a file, in order. ``members`` are those so far."""
+    """Writes the members of an archive to a file, in order. ``members`` are those so far.
+
+    A context manager: after an error, the rest is not written.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, allowZip64=False)
         self.members: dict[str, Member] = {}
+
+    def __enter__(self) -> ArchiveWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError, ValueError):  # after an error, which is the one to report
+            self._zip.close()
 
     def add(self, name: str, records: Iterable[Json]) -> None:
         """Write a member with one JSON value per line. Raises ArchiveError if it is too large."""

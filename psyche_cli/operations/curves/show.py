@@ -45,7 +45,7 @@ def _incarnation(found: Sequence[Incarnation], request: Request) -> Incarnation:
         return found[-1]
     if not 1 <= request.incarnation <= len(found):
         raise UsageError(
-            f"The run {request.run_id} has no incarnation {request.incarnation}.",
+            f"Run {request.run_id!r} has no incarnation {request.incarnation}.",
             hint=f"Use --incarnation with a number from 1 to {len(found)}.",
         )
     return found[request.incarnation - 1]

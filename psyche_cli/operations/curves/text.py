@@ -29,10 +29,10 @@ def summary(data: CurvesData, curves: Sequence[Curve]) -> str:
     steps = [point.step for curve in curves for point in (curve.points[0], curve.points[-1])]
     life = "" if data.incarnation == 1 else f", incarnation {data.incarnation}"
     if not steps:
-        return f"The run {data.run_id}{life} has no such curves yet."
+        return f"Run {data.run_id}{life} has no such curves yet."
     where = f"step {min(steps):,}" if min(steps) == max(steps) else f"steps {min(steps):,} to {max(steps):,}"
     written = "" if data.file is None else f", written to {data.file}"
-    return f"{counted(len(curves), 'curve')} of the run {data.run_id}{life}: {where}{written}."
+    return f"{counted(len(curves), 'curve')} of run {data.run_id}{life}: {where}{written}."
 
 
 def details(data: CurvesData) -> Iterator[tuple[str, str]]:
@@ -98,8 +98,8 @@ class CurvesText:
         for one in self.curves:
             if is_constant(one.points):
                 value = next((point.value for point in one.points if point.value is not None), None)
-                shown = "no numbers" if value is None else f"{number_text(value)} {one.kind.unit}".rstrip()
-                lines.append(f"{one.kind.title}: {shown} all the time")
+                shown = "not a number" if value is None else f"{number_text(value)} {one.kind.unit}".rstrip()
+                lines.append(f"{one.kind.title}: {shown} throughout")
         return lines if lines[-1] else lines[:-1]
 
 

@@ -11,7 +11,7 @@ from psyche_cli import __version__
 from psyche_cli.errors import ConfigurationError, UnsupportedLayout
 from psyche_cli.history import copying
 from psyche_cli.history.events import DECODER
-from psyche_cli.new_files import complete_new_file, require_new_file
+from psyche_cli.new_files import complete_new_file, file_errors, require_new_file
 from psyche_cli.operations.archives import format as names
 from psyche_cli.operations.archives.collecting import Collected, collect
 from psyche_cli.operations.archives.format import Manifest
@@ -61,7 +61,7 @@ def export_history(
         if collected.run is None and not run.history.incarnations():
             raise no_history(run_id, read=True)
         with complete_new_file(output_file, what=_WHAT) as file:
-            manifest = _write(file, run, collected, session)
+            manifest = _write(file, output_file, run, collected, session)
             size = file.tell()
         totals = run.history.totals()
     data = ExportedData(
@@ -82,7 +82,7 @@ def export_history(
         details=(
             ("accounts", f"{data.accounts:,}"),
             ("transactions", f"{data.transactions:,}"),
-            ("events", f"{data.events:,}"),
+            ("events", f"{data.events:,}, with those of compute-budget"),
             ("size", f"{size:,} bytes"),
             ("SHA-256", data.sha256),
         ),
@@ -98,29 +98,29 @@ def _warnings(notes: Sequence[str], collected: Collected, run_id: str) -> tuple[
     return (*gaps, f"Run {run_id} is closed, or its account cannot be decoded: only its history was exported.")
 
 
-def _write(file: BinaryIO, run: RunHistory, collected: Collected, session: Session) -> Manifest:
-    writer = ArchiveWriter(file)
-    writer.add(names.ACCOUNTS, (one.record() for one in collected.accounts))
-    if (toml := _configuration(collected)) is not None:
-        writer.add_bytes(names.CONFIGURATION, [toml.encode()])
-    with run.history.file.reading() as connection:
-        for name, part in _PARTS:
-            writer.add(name, _rows(part, connection))
-        row = connection.execute("SELECT synced_slot FROM run").fetchone()
-    manifest = Manifest(
-        version=__version__,
-        decoder=DECODER,
-        run_id=run.run_id,
-        genesis_hash=run.genesis_hash,
-        programs={name: str(address) for name, address in session.programs.by_name.items()},
-        slot=collected.clock.slot,
-        time=collected.clock.unix_timestamp,
-        commitment=session.rpc.commitment,
-        synced_slot=None if row is None else row[0],
-        searches=collected.searches,
-        members=writer.members,
-    )
-    writer.finish(manifest)
+def _write(file: BinaryIO, path: Path, run: RunHistory, collected: Collected, session: Session) -> Manifest:
+    with ArchiveWriter(file) as writer:
+        writer.add(names.ACCOUNTS, (one.record() for one in collected.accounts))
+        if (toml := _configuration(collected)) is not None:
+            writer.add_bytes(names.CONFIGURATION, [toml.encode()])
+        with run.history.file.reading() as connection, file_errors(path):
+            for name, part in _PARTS:
+                writer.add(name, _rows(part, connection))
+            row = connection.execute("SELECT synced_slot FROM run").fetchone()
+        manifest = Manifest(
+            version=__version__,
+            decoder=DECODER,
+            run_id=run.run_id,
+            genesis_hash=run.genesis_hash,
+            programs={name: str(address) for name, address in session.programs.by_name.items()},
+            slot=collected.clock.slot,
+            time=collected.clock.unix_timestamp,
+            commitment=session.rpc.commitment,
+            synced_slot=None if row is None else row[0],
+            searches=collected.searches,
+            members=writer.members,
+        )
+        writer.finish(manifest)
     return manifest
 
 
