@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scripts.benchmarks import (
     commands,
+    dashboard,
     decoding,
     doors,
     engines,
@@ -45,6 +46,7 @@ SECTIONS = (
     "workers",
     "registry",
     "history",
+    "dashboard",
     "rehearse",
 )
 
@@ -100,6 +102,8 @@ def main() -> None:
             registry.measure(Path(folder), table)
         if "history" in wanted:
             history.measure(table, Path(folder, "history"))
+        if "dashboard" in wanted:
+            dashboard.measure(table, Path(folder, "dashboard"))
         if "rehearse" in wanted:
             rehearsals.measure(Path(folder, "rehearse"), table)
 

@@ -34,8 +34,8 @@ from scripts.benchmarks.table import Table
 
 _COUNTS: Final = (10_000, 100_000)
 _NEW: Final = 100
-_RUN_ID: Final = "bench"
-_GENESIS: Final = "11111111111111111111111111111111"
+RUN_ID: Final = "bench"
+GENESIS: Final = "11111111111111111111111111111111"
 
 
 def measure(table: Table, folder: Path) -> None:
@@ -52,7 +52,7 @@ def measure(table: Table, folder: Path) -> None:
         table.figure(label, value, unit)
 
 
-class _Endpoint:
+class RepeatedRun:
     """An endpoint with ``count`` transactions of a run, 4 in each slot. ``requests`` counts those that it gets."""
 
     label = "bench"
@@ -142,18 +142,23 @@ def megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main(folder: str, count: int) -> None:
-    """Measure one history."""
-    found: dict[str, tuple[float, str]] = {}
+def repeated_run(count: int) -> RepeatedRun:
+    """An endpoint with ``count`` transactions."""
     with InProcessValidator() as validator:
-        run = OwnedRun(RpcClient(validator.open_transport(), SystemClock()), Wallet.generate(), _RUN_ID)
+        run = OwnedRun(RpcClient(validator.open_transport(), SystemClock()), Wallet.generate(), RUN_ID)
         run.rpc.request_airdrop(run.owner.address, 10**11)
         file = load_run_config(find_example("minimal").path)
         run.create(file.config, file.model)
         run.resume()
         run.play(lambda now: now.account.epoch >= 2, clients=4)
-        endpoint = _Endpoint(run, count)
-    with closing(History(HistoryFile(history_path(Path(folder), _GENESIS, _RUN_ID)))) as history:
+        return RepeatedRun(run, count)
+
+
+def main(folder: str, count: int) -> None:
+    """Measure one history."""
+    found: dict[str, tuple[float, str]] = {}
+    endpoint = repeated_run(count)
+    with closing(History(HistoryFile(history_path(Path(folder), GENESIS, RUN_ID)))) as history:
         before = megabytes()
 
         def timed(label: str, action: Any) -> Any:
@@ -164,7 +169,7 @@ def main(folder: str, count: int) -> None:
 
         def read() -> Any:
             rpc = RpcClient(endpoint, SystemClock())
-            return sync(history.file, [rpc], _RUN_ID, _GENESIS, programs=PUBLISHED, clock=SystemClock())
+            return sync(history.file, [rpc], RUN_ID, GENESIS, programs=PUBLISHED, clock=SystemClock())
 
         synced = timed("sync", read)
         if synced.totals.fetched != count:

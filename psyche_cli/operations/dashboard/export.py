@@ -87,8 +87,9 @@ def still_page(
     state_folder: Path,
     redacted: Callable[[str], str],
     treasurer_index: int | None = None,
+    latest: int = MOST_TRANSACTIONS,
 ) -> StillPage:
-    """The page of a run as it is now, with its documents. Of a run that was closed, it shows the history.
+    """The page of a run as it is now, with the ``latest`` transactions. Of a run that was closed, it shows the history.
 
     Raises RunNotFound for a run that never existed, UsageError, NetworkError, and the errors of the history.
     """
@@ -117,7 +118,7 @@ def still_page(
             read_at=clock.unix_time(),
             stale=None,
         )
-        history = told(story, latest=MOST_TRANSACTIONS)
+        history = told(story, latest=latest)
         shown = history.transactions
         left_out = shown.total - len(shown.latest)
         history = history._replace(transactions=replace(shown, left_out=left_out))

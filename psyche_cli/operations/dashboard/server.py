@@ -28,7 +28,6 @@ _FIRST_SECONDS: Final = 5.0
 """How long a request waits for a document that was never read before."""
 _STATUS_SECONDS: Final = 10.0
 _DELIVERY_SECONDS: Final = 20.0
-"""Seconds after which a listener that does not read is dropped."""
 _RETRY_MILLISECONDS: Final = 2_000
 _PAGE_SIZE: Final = 50
 _LARGEST_PAGE: Final = 200
@@ -38,7 +37,10 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
 class DashboardServer(PageServer):
-    """Serves a page at a bound socket, with the documents of a dashboard. ``redacted`` removes secrets from them."""
+    """Serves a page at a bound socket, with the documents of a dashboard. ``redacted`` removes secrets from them.
+
+    A listener that does not read for ``delivery_seconds`` is dropped.
+    """
 
     def __init__(
         self,
@@ -49,11 +51,13 @@ class DashboardServer(PageServer):
         token: str,
         redacted: Callable[[str], str],
         report: Callable[[str], None],
+        delivery_seconds: float = _DELIVERY_SECONDS,
     ) -> None:
         super().__init__(live_page(), bound, token=token, report=report)
         self._dashboard = dashboard
         self._hub = hub
         self._redacted = redacted
+        self._delivery_seconds = delivery_seconds
         self._streams: set[asyncio.Task[Any]] = set()
 
     def end_streams(self) -> None:
@@ -123,14 +127,14 @@ class DashboardServer(PageServer):
         await response.prepare(request)
         if request.method == "HEAD":
             return response
-        await self._send(response, f"retry: {_RETRY_MILLISECONDS}\n\n{self._current(feed)}")
+        await self._send(request, response, f"retry: {_RETRY_MILLISECONDS}\n\n{self._current(feed)}")
         while True:
             found = await listener.take(_STATUS_SECONDS)
             source = self._dashboard.runs if feed is None else feed
             source.touch()
             if not any(event == "status" for event, _ in found):
                 found.append(("status", document_text(source.status, self._redacted)))
-            await self._send(response, "".join(_event(*one) for one in found))
+            await self._send(request, response, "".join(_event(*one) for one in found))
 
     def _current(self, feed: RunFeed | None) -> str:
         """What is known now, as events."""
@@ -148,12 +152,13 @@ class DashboardServer(PageServer):
                 documents.append(("curves", feed.curves))
         return "".join(_event(name, document_text(document, self._redacted)) for name, document in documents)
 
-    @staticmethod
-    async def _send(response: web.StreamResponse, text: str) -> None:
-        """Send events. A listener that does not take them in time is dropped."""
+    async def _send(self, request: web.BaseRequest, response: web.StreamResponse, text: str) -> None:
+        """Send events. A listener that does not take them in time is dropped, with what it has not taken."""
         try:
-            await asyncio.wait_for(response.write(text.encode()), _DELIVERY_SECONDS)
+            await asyncio.wait_for(response.write(text.encode()), self._delivery_seconds)
         except asyncio.TimeoutError as error:
+            if request.transport is not None:
+                request.transport.abort()  # closing it would wait for the listener
             raise ConnectionResetError("the listener does not read") from error
 
     def _json(self, document: object) -> web.Response:
