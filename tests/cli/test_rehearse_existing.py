@@ -14,6 +14,7 @@ from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.process import LocalValidatorProcess
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.solana.wallet import Wallet
+from tests.cli.harness import CommandLine
 from tests.cli.schema_check import check_output
 from tests.support.rehearsed_runs import FAST, ONE_EPOCH, RehearsalHost, rehearsal_host
 
@@ -38,13 +39,13 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalHost
 def test_members_join_train_and_leave_as_the_run_is_permitted(running: RehearsalHost) -> None:
     run = running.new_run("free", starts=False)
     running.own(run.owner, "join-authorization-delete", "--permissionless")
-    paused = running.call("rehearse", "--run-id", "free", *ONE_EPOCH)
-    assert paused.returncode == ExitCode.REFUSED
+    paused = running.call_here("rehearse", "--run-id", "free", *ONE_EPOCH)
+    assert paused.code == ExitCode.REFUSED
     assert "Run 'free' was never started" in paused.stderr
     assert f"set-paused --run-id free --resume --rpc {running.rpc}" in paused.stderr
     run.resume()
-    closed = running.call("rehearse", "--run-id", "free", *ONE_EPOCH)
-    assert closed.returncode == ExitCode.REFUSED
+    closed = running.call_here("rehearse", "--run-id", "free", *ONE_EPOCH)
+    assert closed.code == ExitCode.REFUSED
     assert "may not join run 'free'" in closed.stderr
     assert "join-authorization-create --permissionless" in closed.stderr
     assert not (running.folder / "s" / "workers").exists()
@@ -141,8 +142,8 @@ def check_second_epoch(data: dict[str, Any]) -> None:
 
 def test_a_finished_run_cannot_be_rehearsed(standing: RehearsalHost) -> None:
     standing.new_run("finished", total_steps=4).play(lambda now: now.state == RunState.FINISHED, clients=2)
-    done = standing.call("rehearse", "--run-id", "finished", *ONE_EPOCH)
-    assert done.returncode == ExitCode.REFUSED
+    done = standing.call_here("rehearse", "--run-id", "finished", *ONE_EPOCH)
+    assert done.code == ExitCode.REFUSED
     assert "Run 'finished' is Finished, so it cannot be joined anymore." in done.stderr
 
 
@@ -176,8 +177,8 @@ def test_members_join_with_their_own_wallets_as_delegates_of_an_authorizer(stand
     delegates = [word for wallet in wallets for word in ("--delegates-added", str(wallet.address))]
     standing.own(authorizer, "join-authorization-delegate", "--join-authority", str(owner.address), *delegates)
     options = [*ONE_EPOCH, *(word for file in files for word in ("--member-wallet", str(file)))]
-    wrong = standing.call("rehearse", "--run-id", "closed", *options, "--authorizer", str(stranger.address))
-    assert wrong.returncode == ExitCode.REFUSED
+    wrong = standing.call_here("rehearse", "--run-id", "closed", *options, "--authorizer", str(stranger.address))
+    assert wrong.code == ExitCode.REFUSED
     assert f"nor {stranger.address} with this wallet among its delegates" in wrong.stderr
     data = standing.rehearsed("closed", *options, "--authorizer", str(authorizer.address))
     assert [one["wallet"] for one in data["member_list"]] == [str(wallet.address) for wallet in wallets]
@@ -200,20 +201,20 @@ def test_members_join_with_their_own_wallets_as_delegates_of_an_authorizer(stand
         ),
     ],
 )
-def test_options_that_do_not_fit(running: RehearsalHost, options: tuple[str, ...], message: str) -> None:
-    done = running.call("rehearse", *options, rpc=False)
-    assert (done.returncode, message in done.stderr) == (ExitCode.USAGE, True), done.stderr
+def test_options_that_do_not_fit(offline: CommandLine, options: tuple[str, ...], message: str) -> None:
+    done = offline("rehearse", *options)
+    assert (done.code, message in done.stderr) == (ExitCode.USAGE, True), done.stderr
 
 
 def test_one_wallet_for_two_members(standing: RehearsalHost) -> None:
     standing.new_run("twice")
     Wallet.generate().write_keypair_file(standing.folder / "both.json")
     wallet = ("--member-wallet", str(standing.folder / "both.json"))
-    done = standing.call("rehearse", "--run-id", "twice", *ONE_EPOCH, *wallet, *wallet)
-    assert (done.returncode, "are the same wallet" in done.stderr) == (ExitCode.USAGE, True), done.stderr
+    done = standing.call_here("rehearse", "--run-id", "twice", *ONE_EPOCH, *wallet, *wallet)
+    assert (done.code, "are the same wallet" in done.stderr) == (ExitCode.USAGE, True), done.stderr
 
 
 def test_a_run_that_does_not_exist(running: RehearsalHost) -> None:
-    done = running.call("rehearse", "--run-id", "none", *ONE_EPOCH)
-    assert done.returncode == ExitCode.NOT_FOUND
+    done = running.call_here("rehearse", "--run-id", "none", *ONE_EPOCH)
+    assert done.code == ExitCode.NOT_FOUND
     assert "Run 'none' does not exist" in done.stderr

@@ -46,16 +46,16 @@ def wallets(devnet: RehearsalHost, *lamports: int) -> tuple[list[Wallet], list[s
 
 
 def test_a_public_cluster_is_refused_unless_told(devnet: RehearsalHost) -> None:
-    done = devnet.call("rehearse", "--run-id", "public", *ONE_EPOCH)
-    assert done.returncode == ExitCode.LOCALNET
+    done = devnet.call_here("rehearse", "--run-id", "public", *ONE_EPOCH)
+    assert done.code == ExitCode.LOCALNET
     assert "every member pays fees in SOL" in done.stderr
     assert "--allow-public-cluster, with a funded --member-wallet for each member" in done.stderr
 
 
 def test_members_without_enough_sol_are_named_before_anything_is_sent(devnet: RehearsalHost) -> None:
     [rich, poor], options = wallets(devnet, OWN_SOL, 1_000_000)
-    done = devnet.call("rehearse", "--run-id", "public", *ONE_EPOCH, "--allow-public-cluster", "--yes", *options)
-    assert done.returncode == ExitCode.REFUSED, done.stderr
+    done = devnet.call_here("rehearse", "--run-id", "public", *ONE_EPOCH, "--allow-public-cluster", "--yes", *options)
+    assert done.code == ExitCode.REFUSED, done.stderr
     assert "1 of 2 members cannot pay for the rehearsal, which needs 0.00" in done.stderr
     assert f"{poor.address} holds 0.001 and lacks 0.00" in done.stderr
     assert str(rich.address) not in done.stderr
@@ -64,8 +64,8 @@ def test_members_without_enough_sol_are_named_before_anything_is_sent(devnet: Re
 
 def test_the_costs_are_to_be_confirmed(devnet: RehearsalHost) -> None:
     _, options = wallets(devnet, OWN_SOL, OWN_SOL)
-    done = devnet.call("rehearse", "--run-id", "public", *ONE_EPOCH, "--allow-public-cluster", *options)
-    assert done.returncode == ExitCode.USAGE, done.stderr
+    done = devnet.call_here("rehearse", "--run-id", "public", *ONE_EPOCH, "--allow-public-cluster", *options)
+    assert done.code == ExitCode.USAGE, done.stderr
     assert "2 members will join run public on" in done.stderr
     assert "This requires confirmation, and there is no terminal to ask on; use --yes to confirm." in done.stderr
     assert not (devnet.folder / "s" / "workers").exists()
