@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from psyche_cli.environment import Waits
 from psyche_cli.history.events import DECODER, decode
+from psyche_cli.history.layouts import known_layouts
 from psyche_cli.history.records import Event, RawTransaction
 from psyche_cli.history.store import History
 from psyche_cli.protocol.programs import ProgramIds
@@ -20,9 +22,12 @@ def decode_new(history: History, programs: ProgramIds, waits: Waits | None = Non
     """
     history.forget_events(DECODER)
     count, decoded = 0, list[tuple[str, list[Event]]]()
+    layouts: Mapping[str, str] | None = None
     with (waits or Waits()).showing("Decoding transactions") as wait:
         for transaction in history.transactions(only_undecoded=True):
-            decoded.append((transaction.signature, _events(transaction, programs)))
+            if layouts is None:
+                layouts = known_layouts(history, [*history.incarnations()], programs)
+            decoded.append((transaction.signature, _events(transaction, programs, layouts)))
             count += 1
             if len(decoded) == _AT_ONCE:
                 history.write_events(decoded, DECODER)
@@ -32,8 +37,8 @@ def decode_new(history: History, programs: ProgramIds, waits: Waits | None = Non
     return count
 
 
-def _events(transaction: RawTransaction, programs: ProgramIds) -> list[Event]:
+def _events(transaction: RawTransaction, programs: ProgramIds, layouts: Mapping[str, str]) -> list[Event]:
     try:
-        return decode(transaction, programs)
+        return decode(transaction, programs, layouts=layouts)
     except ValueError:  # cannot be: its content was checked when it was read
         return []

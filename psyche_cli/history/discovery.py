@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from psyche_cli.history.records import RawTransaction
-from psyche_cli.protocol.instructions.idl_decoder import idl_instruction, instructions_by_discriminator, snake_case
+from psyche_cli.protocol.instructions.layout_forms import instruction_of_layout, name_and_roles
 from psyche_cli.protocol.programs import ProgramIds
 
 INSTANCE: Final = "instance"
@@ -15,7 +15,6 @@ TREASURER_RUN: Final = "treasurer_run"
 VAULT: Final = "vault"
 AUTHORIZATION: Final = "authorization"
 
-_DISCRIMINATOR_BYTES: Final = 8
 _ROLES: Final = {
     ("coordinator", "coordinator_account"): COORDINATOR_ACCOUNT,
     ("coordinator", "authorization"): AUTHORIZATION,
@@ -84,11 +83,11 @@ def discover(transaction: RawTransaction, instance: str, programs: ProgramIds) -
 
 def _milestone(call: _Call, created: Mapping[str, str]) -> Milestone | None:
     if call.name == "init_coordinator":
-        arguments = idl_instruction(call.program, call.data).arguments
+        arguments = instruction_of_layout(call.program, call.data, len(call.accounts), None).arguments
         return Milestone(
             begins=True,
             coordinator_account=call.accounts["coordinator_account"],
-            main_authority=str(arguments["main_authority"]),
+            main_authority=str(arguments.get("main_authority") or call.accounts["authority"]),
             join_authority=str(arguments["join_authority"]),
             treasurer_run=created.get(TREASURER_RUN),
             vault=created.get(VAULT),
@@ -105,8 +104,7 @@ def _calls(transaction: RawTransaction, programs: ProgramIds) -> Iterator[_Call]
         program = names.get(call.program)
         if program is None:
             continue
-        entry = instructions_by_discriminator(program).get(call.data[:_DISCRIMINATOR_BYTES])
-        if entry is not None and len(call.accounts) >= len(entry["accounts"]):
-            roles = (snake_case(account["name"]) for account in entry["accounts"])
-            accounts = {role: str(one.address) for role, one in zip(roles, call.accounts, strict=False)}
-            yield _Call(program, snake_case(entry["name"]), accounts, call.data)
+        found = name_and_roles(program, call.data, len(call.accounts))
+        if found is not None and len(call.accounts) >= len(found[1]):
+            accounts = {role: str(one.address) for role, one in zip(found[1], call.accounts, strict=False)}
+            yield _Call(program, found[0], accounts, call.data)

@@ -6,13 +6,16 @@ instructions: these are events without arguments, which say why they could not b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from psyche_cli.history.records import Event, ExecutedCall, RawTransaction
+from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.protocol.errors.program_errors import ProgramFailure, explain_failure
 from psyche_cli.protocol.instructions.descriptions import InstructionDescription, describe_instruction
+from psyche_cli.protocol.instructions.layout_forms import other_forms
 from psyche_cli.protocol.instructions.plain_values import not_finite, plain_json
+from psyche_cli.protocol.layouts.known import WRITTEN, layout_of_size
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.results import JsonValue
 
@@ -27,11 +30,15 @@ UNKNOWN: Final = "unknown"
 """The kind of an instruction that could not be decoded; ``effects["problem"]`` says why, ``effects["data"]`` is it."""
 
 
-DECODER: Final = 1
+DECODER: Final = 2
 """Version of the decoder, to be incremented when it decodes the same transaction to other events."""
+
+_ALLOCATIONS: Final = ("create_account", "create_account_with_seed")
+NO_LAYOUTS: Final[Mapping[str, str]] = {}
 
 _ACTORS: Final = (
     "authority",
+    "claimer",
     "grantor",
     "grantee",
     "user",
@@ -51,27 +58,57 @@ class DecodedCall(NamedTuple):
     meaning: InstructionDescription
 
 
-def decoded_calls(transaction: RawTransaction, programs: ProgramIds = PUBLISHED) -> list[DecodedCall]:
-    """All instructions of a transaction, in the order of execution. Raises ValueError if it is damaged."""
-    return [
-        DecodedCall(call, describe_instruction(call.instruction, programs, exact=True))
-        for call in transaction.executed()
-    ]
+def decoded_calls(
+    transaction: RawTransaction, programs: ProgramIds = PUBLISHED, layouts: Mapping[str, str] = NO_LAYOUTS
+) -> list[DecodedCall]:
+    """All instructions of a transaction, in the order of execution. Raises ValueError if it is damaged.
+
+    ``layouts`` are those of known runs by the addresses of their coordinator accounts and treasurers.
+    """
+    found, known = list[DecodedCall](), dict(layouts)
+    for call in transaction.executed():
+        layout = _layout(call, known, programs)
+        one = DecodedCall(call, describe_instruction(call.instruction, programs, exact=True, layout=layout))
+        found.append(one)
+        known |= created_layout(one, programs)
+    return found
+
+
+def created_layout(one: DecodedCall, programs: ProgramIds) -> dict[str, str]:
+    """The layout of the coordinator account for which an instruction allocates the space, by its address."""
+    given = one.meaning.arguments
+    if one.meaning.name in _ALLOCATIONS and given["owner"] == programs.coordinator:
+        layout = layout_of_size(given["space"])
+        return {} if layout is None else {str(one.meaning.account("new_account")): layout}
+    return {}
+
+
+def _layout(call: ExecutedCall, layouts: Mapping[str, str], programs: ProgramIds) -> str | None:
+    """The layout of the run that an instruction is for; None if it matters and is not known."""
+    instruction = call.instruction
+    if not other_forms(programs.name_of(instruction.program), instruction.data[:DISCRIMINATOR_BYTES]):
+        return WRITTEN
+    addresses = (str(account.address) for account in instruction.accounts)
+    return next((layouts[address] for address in addresses if address in layouts), None)
 
 
 def decode(
-    transaction: RawTransaction, programs: ProgramIds = PUBLISHED, calls: Sequence[DecodedCall] | None = None
+    transaction: RawTransaction,
+    programs: ProgramIds = PUBLISHED,
+    calls: Sequence[DecodedCall] | None = None,
+    layouts: Mapping[str, str] = NO_LAYOUTS,
 ) -> list[Event]:
     """The events of a transaction, in the order of execution. Raises ValueError if it is damaged.
 
-    ``calls`` are its decoded instructions, if they are known, which saves decoding them again.
+    ``calls`` are its decoded instructions, if they are known, which saves decoding them again; ``layouts`` are as in
+    ``decoded_calls``.
 
     ``effects`` of an event have its ``outcome``, the ``signer`` that is responsible for it, and, if they apply:
     ``error``, the program, code, name, account and log lines of a failure; ``not_finite``, the arguments that are null
     because they are NaN or infinite, by their paths; ``problem`` and ``data`` of an instruction that could not be
-    decoded; ``unused_bytes`` after the arguments.
+    decoded; ``unused_bytes`` after the arguments; the ``layout`` in whose form it was decoded, if that is not v1.
     """
-    calls = decoded_calls(transaction, programs) if calls is None else calls
+    calls = decoded_calls(transaction, programs, layouts) if calls is None else calls
     failure = None
     if transaction.failed:
         called = [one.call.instruction.program for one in calls if one.call.inner == 0]
@@ -117,6 +154,8 @@ def _event(
         effects["not_finite"] = numbers
     if meaning.name is None or meaning.problem:
         effects |= {"problem": meaning.problem or "the program is not known", "data": meaning.data.hex()}
+    if meaning.layout != WRITTEN:
+        effects["layout"] = meaning.layout
     if meaning.unused_bytes > 0:
         effects["unused_bytes"] = meaning.unused_bytes
     return Event(

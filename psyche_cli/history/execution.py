@@ -16,6 +16,7 @@ from psyche_cli.model.from_instruction import instruction_from_arguments
 from psyche_cli.model.outcomes import ErrorCode, Outcome
 from psyche_cli.model.states import CoordinatorState, initial_state
 from psyche_cli.protocol.instructions.descriptions import InstructionDescription
+from psyche_cli.protocol.instructions.layout_forms import LIKE_V1
 from psyche_cli.protocol.programs import ProgramIds
 
 _TRUNCATED: Final = "Log truncated"
@@ -25,11 +26,22 @@ _TOKEN_PROGRAM_NAME: Final = "spl-token"
 
 
 class RunAddresses(NamedTuple):
-    """The accounts of a run, in base58. ``treasurer_run`` and ``vault`` are None for a run without a treasurer."""
+    """The accounts of a run, in base58. ``treasurer_run`` and ``vault`` are None for a run without a treasurer.
+
+    ``layout`` is that of the coordinator account, None if it is not known.
+    """
 
     account: str
     treasurer_run: str | None = None
     vault: str | None = None
+    layout: str | None = None
+
+    @property
+    def layouts(self) -> dict[str, str]:
+        """The layout by the addresses of the coordinator account and of the treasurer, if it is known."""
+        if self.layout is None:
+            return {}
+        return {one: self.layout for one in (self.account, self.treasurer_run) if one is not None}
 
 
 class Step(NamedTuple):
@@ -66,9 +78,10 @@ class Decoded(NamedTuple):
     """None if the ledger has no complete log."""
 
 
-def decoded(transaction: RawTransaction, programs: ProgramIds) -> Decoded:
+def decoded(transaction: RawTransaction, programs: ProgramIds, addresses: RunAddresses) -> Decoded:
     """The transaction with its instructions. Raises ValueError if it is damaged."""
-    return Decoded(transaction, decoded_calls(transaction, programs), _coordinator_logs(transaction.logs, programs))
+    calls = decoded_calls(transaction, programs, addresses.layouts)
+    return Decoded(transaction, calls, _coordinator_logs(transaction.logs, programs))
 
 
 def execute(one: Decoded, before: Moment, clock: Clock, addresses: RunAddresses, programs: ProgramIds) -> Executed:
@@ -138,6 +151,10 @@ class _Execution:
     def _coordinator(
         self, meaning: InstructionDescription, now: Moment, logs: tuple[str, ...] | None
     ) -> Iterator[Moment | str]:
+        layout = meaning.layout if self._addresses.layout is None else self._addresses.layout
+        if layout not in LIKE_V1:
+            yield f"The states of a run with layout {layout} cannot be replayed."
+            return
         if meaning.name is None or meaning.problem:
             yield f"An instruction of the coordinator cannot be decoded: {meaning.problem or 'it is not known'}."
             return
@@ -168,6 +185,8 @@ class _Execution:
         if meaning.name is None or meaning.problem:
             yield f"An instruction of the treasurer cannot be decoded: {meaning.problem or 'it is not known'}."
             return
+        if meaning.layout not in LIKE_V1:
+            return  # as the coordinator's instructions say
         given = meaning.arguments
         if meaning.name == "run_create":
             address, authority = str(meaning.account("run")), str(given["main_authority"])

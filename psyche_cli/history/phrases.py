@@ -66,12 +66,13 @@ def _sol(event: Event) -> str:
 
 
 def _init(event: Event) -> str:
-    authorities = f"main authority {_given(event, 'main_authority')}, join authority {_given(event, 'join_authority')}"
+    main_authority = event.arguments.get("main_authority") or _key(event, "authority")
+    authorities = f"main authority {main_authority}, join authority {_given(event, 'join_authority')}"
     return f"create the run {shown(_given(event, 'run_id'))} ({authorities})"
 
 
 def _update(event: Event) -> str:
-    tables = [name for name in _TABLES if _given(event, name) is not None]
+    tables = [name for name in _TABLES if event.arguments.get(name) is not None]
     return f"replace the {' and the '.join(tables)} of the run" if tables else "update nothing of the run"
 
 
@@ -83,7 +84,9 @@ def _rates(event: Event) -> str:
 
 
 def _witness(event: Event) -> str:
-    metadata: Mapping[str, Any] = _given(event, "metadata")
+    metadata = _given(event, "metadata")
+    if not isinstance(metadata, Mapping):
+        return f"witness a step (with {len(metadata) // 2} bytes that are not the usual metadata)"
     loss = metadata["loss"]
     told = "loss is not a number" if loss is None else f"loss {loss:.4g}"
     return f"witness step {metadata['step']} ({told})"
@@ -111,15 +114,17 @@ def _grantee_update(event: Event) -> str:
 
 
 def _run_create(event: Event) -> str:
-    mint, authority = _key(event, "collateral_mint"), _given(event, "main_authority")
+    mint = _key(event, "collateral_mint")
+    authority = event.arguments.get("main_authority") or _key(event, "authority")
     run_id = shown(_given(event, "run_id"))
     return f"create a treasurer of the run {run_id} that pays in mint {mint} (main authority {authority})"
 
 
 def _run_update(event: Event) -> str:
-    parts = [name for name in _TABLES if _given(event, name) is not None]
+    parts = [name for name in _TABLES if event.arguments.get(name) is not None]
     parts += ["rates"] if any(_given(event, name) is not None for name in _RATES) else []
     parts += ["client version"] if _given(event, "client_version") is not None else []
+    parts += ["join authority"] if event.arguments.get("join_authority") is not None else []
     paused = _given(event, "paused")
     if paused is not None and not parts:
         return f"{'pause' if paused else 'resume'} the run through its treasurer"
@@ -127,8 +132,30 @@ def _run_update(event: Event) -> str:
     return f"update the run through its treasurer ({', '.join(parts) or 'nothing'})"
 
 
+def _join(event: Event) -> str:
+    claimer = event.arguments.get("claimer")
+    return "join the run" if claimer is None else f"join the run (its claimer is {claimer})"
+
+
+def _checkpoint(event: Event) -> str:
+    if "repo" in event.arguments:
+        return f"record the checkpoint {checkpoint_words(_given(event, 'repo'))}"
+    checkpoint = _given(event, "checkpoint")
+    if checkpoint is None:
+        return f"record a checkpoint that cannot be decoded ({_given(event, 'checkpoint_error')})"
+    return f"record the checkpoint {checkpoint_words(checkpoint)}"
+
+
+def _register(event: Event) -> str:
+    user = event.arguments.get("user")
+    return "register with the treasurer" if user is None else f"register {user} with the treasurer"
+
+
 def _claim(event: Event) -> str:
-    return f"claim {_given(event, 'claim_earned_points')} points into {_key(event, 'user_collateral')}"
+    user = event.arguments.get("user")
+    account = _key(event, "user_collateral" if user is None else "claimer_collateral")
+    whose = "" if user is None else f" of {user}"
+    return f"claim {_given(event, 'claim_earned_points')} points{whose} into {account}"
 
 
 # --- tokens and Solana's own programs ---------------------------------------------------------------------------------
@@ -181,20 +208,22 @@ _PHRASES: Final[Mapping[tuple[str, str], Callable[[Event], str]]] = {
         f"set the client version to {shown(_given(event, 'new_version'))}"
     ),
     ("coordinator", "set_future_epoch_rates"): _rates,
-    ("coordinator", "join_run"): lambda _: "join the run",
+    ("coordinator", "join_run"): _join,
+    ("coordinator", "set_join_authority"): lambda event: f"set the join authority to {_given(event, 'join_authority')}",
     ("coordinator", "set_paused"): lambda event: f"{'pause' if _given(event, 'paused') else 'resume'} the run",
     ("coordinator", "tick"): lambda _: "tick the run",
     ("coordinator", "witness"): _witness,
     ("coordinator", "warmup_witness"): lambda _: "report that it had loaded the model",
     ("coordinator", "health_check"): lambda event: f"report the absence of {_given(event, 'id')['signer']}",
-    ("coordinator", "checkpoint"): lambda event: f"record the checkpoint {checkpoint_words(_given(event, 'repo'))}",
+    ("coordinator", "cooldown_witness"): lambda _: "report that it has stored the checkpoint",
+    ("coordinator", "checkpoint"): _checkpoint,
     ("authorizer", "authorization_create"): _grantee,
     ("authorizer", "authorization_grantor_update"): _grantor_update,
     ("authorizer", "authorization_grantee_update"): _grantee_update,
     ("authorizer", "authorization_close"): lambda event: f"close the authorization {_key(event, 'authorization')}",
     ("treasurer", "run_create"): _run_create,
     ("treasurer", "run_update"): _run_update,
-    ("treasurer", "participant_create"): lambda _: "register with the treasurer",
+    ("treasurer", "participant_create"): _register,
     ("treasurer", "participant_claim"): _claim,
     ("system", "create_account"): _create_account,
     ("system", "transfer"): lambda event: f"transfer {_sol(event)} to {_key(event, 'destination')}",

@@ -99,7 +99,7 @@ class Replay:
     def add(self, transaction: RawTransaction) -> Executed:
         """Execute the next transaction. Raises ValueError if it is damaged."""
         self.revised = None
-        one = decoded(transaction, self._programs)
+        one = decoded(transaction, self._programs, self.addresses)
         before, executed = self.now, self._execute(one, self.now, self._time(transaction))
         self._recent.append(_Taken(one, before, executed))
         self.now = executed.after
@@ -176,7 +176,7 @@ class Replay:
         start = max(kept for kept in self._snapshots if kept <= number)
         now = self._snapshots[start]
         for transaction in read(start, number):
-            one = decoded(transaction, self._programs)
+            one = decoded(transaction, self._programs, self.addresses)
             now = self._execute(one, now, self.time_of(transaction)).after
         return now
 

@@ -10,10 +10,12 @@ from psyche_cli.environment import Waits
 from psyche_cli.history.events import DECODER, decode
 from psyche_cli.history.execution import RunAddresses, Step
 from psyche_cli.history.kept_replay import continued, keep
+from psyche_cli.history.layouts import layout_of
 from psyche_cli.history.moments import Moment
 from psyche_cli.history.records import Event, Incarnation, Place, RawTransaction
 from psyche_cli.history.replay import Replay
 from psyche_cli.history.store import BEGINNING, History
+from psyche_cli.protocol.instructions.layout_forms import LIKE_V1
 from psyche_cli.protocol.programs import ProgramIds
 
 _KEPT_EVERY: Final = 500
@@ -47,7 +49,15 @@ class RunStates:
         self._programs = programs
         self._waits = waits or Waits()
         self._created, self._closed = incarnation.created_slot, incarnation.closed_slot
-        self.addresses = RunAddresses(incarnation.coordinator_account, incarnation.treasurer_run, incarnation.vault)
+        layout = layout_of(history, incarnation, programs)
+        self.addresses = RunAddresses(
+            incarnation.coordinator_account, incarnation.treasurer_run, incarnation.vault, layout
+        )
+
+    @property
+    def can_be_replayed(self) -> bool:
+        """Whether the run may proceed by the rules of v1: False if it was created with another layout."""
+        return self.addresses.layout is None or self.addresses.layout in LIKE_V1
 
     def at(self, place: Place) -> Replay:
         """The replay after the transaction at a place, or after the last one before it."""

@@ -78,7 +78,8 @@ def test_the_ledger_and_the_model_agree_on_recorded_instructions(full: bool) -> 
             state = question.state
             addresses = RunAddresses(str(question.account))
             before = RunMoment(state)
-            executed = execute(decoded(transaction, PUBLISHED), before, clock_of(moment), addresses, PUBLISHED)
+            one = decoded(transaction, PUBLISHED, addresses)
+            executed = execute(one, before, clock_of(moment), addresses, PUBLISHED)
             where = f"{sequence.title} {moment.number}"
             assert not executed.problems, (where, executed.problems)
             compared[question.name] += 1

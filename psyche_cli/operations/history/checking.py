@@ -68,7 +68,11 @@ def _check(session: Session, run: RunHistory, index: int | None) -> Checked:
         slot = now.clock.slot if read is None else read[0]
         if not last or last[0].created_by is None:
             return Checked([], "The creation of the run is in a gap, so its states cannot be replayed.", now.now)
-        replay = RunStates(run.history, last[0], session.programs, session.rpc.waits).at(Place(slot, _LAST_POSITION))
+        states = RunStates(run.history, last[0], session.programs, session.rpc.waits)
+        if not states.can_be_replayed:
+            note = f"The states of a run with layout {states.addresses.layout} cannot be replayed."
+            return Checked([], note, now.now)
+        replay = states.at(Place(slot, _LAST_POSITION))
         replay.settle(now.run.account)
         return Checked([*_differences(session, replay, now)], None, now.now)
     except (AccountError, AccountNotFound) as error:

@@ -11,8 +11,10 @@ from typing import Any, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from psyche_cli.protocol.instructions.idl_decoder import idl_instruction, snake_case
-from psyche_cli.protocol.instructions.sentences import Call, sentence
+from psyche_cli.protocol.instructions.idl_decoder import IdlInstruction, snake_case
+from psyche_cli.protocol.instructions.layout_forms import instruction_of_layout
+from psyche_cli.protocol.instructions.sentences import Call, plain_sentence, sentence
+from psyche_cli.protocol.layouts.known import WRITTEN
 from psyche_cli.protocol.programs import PUBLISHED, ProgramIds
 from psyche_cli.resources import PSYCHE_PROGRAM_NAMES
 from psyche_cli.solana.known_instructions import known_instruction
@@ -35,6 +37,7 @@ class InstructionDescription(NamedTuple):
     it is not known. ``arguments`` are plain values: integers, text, ``bytes``, ``Pubkey``, lists, mappings and
     ``TokenQuantity``. ``words`` say what it does, as a clause without a subject: ``pauses run 'my-run'``. ``problem``
     says why it could not be decoded, or is empty. ``unused_bytes`` is the number of bytes after the arguments.
+    ``layout`` is as in ``IdlInstruction``.
     """
 
     program: Pubkey
@@ -46,6 +49,7 @@ class InstructionDescription(NamedTuple):
     words: str
     problem: str = ""
     unused_bytes: int = 0
+    layout: str = WRITTEN
 
     def account(self, role: str) -> Pubkey | None:
         """The address of the account with this role; None without one, and if it is in an unread lookup table."""
@@ -83,17 +87,22 @@ def describe_instruction(
     run_ids: Mapping[Pubkey, str] = NO_RUN_IDS,
     *,
     exact: bool = False,
+    layout: str | None = WRITTEN,
 ) -> InstructionDescription:
-    """One instruction; ``run_ids`` as in ``describe_instructions``, and ``exact`` as in ``idl_instruction``."""
+    """One instruction; ``run_ids`` as in ``describe_instructions``, and ``exact`` as in ``idl_instruction``.
+
+    ``layout`` is that of the run, as in ``instruction_of_layout``.
+    """
     program_name = programs.name_of(instruction.program)
     try:
-        name, roles, arguments, unused = _decoded(instruction, program_name, exact=exact)
+        found = _decoded(instruction, program_name, exact=exact, layout=layout)
     except UnicodeDecodeError:
         return _undecoded(instruction, program_name, "it contains text that is not valid UTF-8")
     except ValueError as error:
         return _undecoded(instruction, program_name, str(error))
-    if name is None:
+    if found is None:
         return _undecoded(instruction, program_name, "")
+    name, roles, arguments, unused, form = found
     if len(instruction.accounts) < len(roles):
         missing = roles[len(instruction.accounts)]
         return _undecoded(instruction, program_name, f"the account {missing} is missing", name)
@@ -106,23 +115,24 @@ def describe_instruction(
         accounts=accounts,
         arguments=arguments,
         data=instruction.data,
-        words=sentence(call),
+        words=sentence(call) if form == WRITTEN else plain_sentence(call),
         unused_bytes=unused,
+        layout=form,
     )
 
 
 def _decoded(
-    instruction: MessageInstruction, program_name: str, *, exact: bool
-) -> tuple[str | None, Sequence[str], Mapping[str, Any], int]:
-    """Name, roles, arguments and the number of unused bytes. Raises ValueError."""
+    instruction: MessageInstruction, program_name: str, *, exact: bool, layout: str | None
+) -> IdlInstruction | None:
+    """The instruction; None if it is not known. Raises ValueError."""
     if program_name in PSYCHE_PROGRAM_NAMES:
-        own = idl_instruction(program_name, instruction.data, exact=exact)
-        return own.name, own.accounts, own.arguments, own.unused_bytes
+        count = len(instruction.accounts)
+        return instruction_of_layout(program_name, instruction.data, count, layout, exact=exact)
     known = known_instruction(instruction.program, instruction.data)
     if known is None:
-        return None, (), {}, 0
+        return None
     arguments = {snake_case(name): value for name, value in known.arguments.items()}
-    return snake_case(known.name), [snake_case(name) for name in known.accounts], arguments, 0
+    return IdlInstruction(snake_case(known.name), tuple(map(snake_case, known.accounts)), arguments, 0)
 
 
 def _undecoded(

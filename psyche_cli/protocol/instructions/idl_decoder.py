@@ -38,13 +38,15 @@ _FLOATS = {"f32": "<f", "f64": "<d"}
 class IdlInstruction(NamedTuple):
     """A decoded instruction of a Psyche program: names in snake case, account roles in order, and arguments.
 
-    ``unused_bytes`` is the number of bytes after the arguments, which the programs ignore.
+    ``unused_bytes`` is the number of bytes after the arguments, which the programs ignore. ``layout`` is the layout of
+    the coordinator account to whose programs this form of the instruction belongs.
     """
 
     name: str
     accounts: tuple[str, ...]
     arguments: Mapping[str, Value]
     unused_bytes: int
+    layout: str = "v1"
 
 
 def idl_instruction(program: str, data: bytes, *, exact: bool = False) -> IdlInstruction:
@@ -59,7 +61,7 @@ def idl_instruction(program: str, data: bytes, *, exact: bool = False) -> IdlIns
     if found is None:
         raise ValueError("the program does not have this instruction")
     reader = ByteReader(data[DISCRIMINATOR_BYTES:])
-    values = _Values(reader, _types(program), exact=exact)
+    values = IdlValues(reader, idl_types(program), exact=exact)
     arguments: dict[str, Any] = {}
     for argument in found["args"]:
         name = snake_case(argument["name"])
@@ -72,10 +74,12 @@ def idl_instruction(program: str, data: bytes, *, exact: bool = False) -> IdlIns
 @functools.cache
 def instructions_by_discriminator(program: str) -> Mapping[bytes, Any]:
     """The instructions in a program's IDL by the first 8 bytes of their data."""
-    return {
-        bytes(Hash.hash(f"global:{snake_case(entry['name'])}".encode()))[:DISCRIMINATOR_BYTES]: entry
-        for entry in _idl(program)["instructions"]
-    }
+    return {discriminator(snake_case(entry["name"])): entry for entry in _idl(program)["instructions"]}
+
+
+def discriminator(name: str) -> bytes:
+    """The first 8 bytes of the data of an instruction, whose name is in snake case."""
+    return bytes(Hash.hash(f"global:{name}".encode()))[:DISCRIMINATOR_BYTES]
 
 
 @functools.cache
@@ -90,11 +94,12 @@ def _idl(program: str) -> Any:
 
 
 @functools.cache
-def _types(program: str) -> Mapping[str, Any]:
+def idl_types(program: str) -> Mapping[str, Any]:
+    """The types in a program's IDL by their names."""
     return {entry["name"]: entry["type"] for entry in _idl(program).get("types", ())}
 
 
-class _Values:
+class IdlValues:
     """Reads Borsh values of the types in an IDL. Every method raises ValueError, with the path of the value."""
 
     def __init__(self, reader: ByteReader, types: Mapping[str, Any], *, exact: bool) -> None:

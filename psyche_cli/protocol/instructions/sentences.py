@@ -43,8 +43,11 @@ def sentence(call: Call) -> str:
     program = "spl-token" if call.program == "spl-token-2022" else call.program
     name = next((call.name.removesuffix(end) for end in _VARIANTS if call.name.endswith(end)), call.name)
     words = _SENTENCES.get((program, name))
-    if words is not None:
-        return words(call)
+    return plain_sentence(call) if words is None else words(call)
+
+
+def plain_sentence(call: Call) -> str:
+    """The name of the instruction and the first of its accounts: ``approve of 9xQe...``."""
     subject = next((f" of {call.who(role)}" for role in call.accounts), "")
     return f"{call.name.replace('_', ' ')}{subject}"
 

@@ -86,6 +86,12 @@ def layout_named(name: str) -> Layout:
     return next(layout for layout in LAYOUTS if layout.name == name)
 
 
+def layout_of_size(size: int) -> str | None:
+    """The layout of accounts of this size in bytes, v1 before v1-reprc; None if there is none."""
+    names = [layout.name for layout in LAYOUTS if layout.size == size]
+    return WRITTEN if WRITTEN in names else next(iter(names), None)
+
+
 def version_of(data: bytes) -> int:
     """The version in the beginning of an account. A layout without a version has text there."""
     return int.from_bytes(data[DISCRIMINATOR_BYTES : 2 * DISCRIMINATOR_BYTES], "little")
