@@ -97,10 +97,8 @@ WORDS = {
     ("v2-claimer", "run_update"): (
         "updated the run through its treasurer (rates, client version, join authority, pause)"
     ),
-    ("v2-claimer", "participant_create"): "registered LQVcTQajEfHFgC7dJeWJ6R3uBsqZrSdp9rTzv344p4A with the treasurer",
-    ("v2-claimer", "participant_claim"): (
-        "claimed 12 points of LQVcTQajEfHFgC7dJeWJ6R3uBsqZrSdp9rTzv344p4A into CLAIMER_COLLATERAL"
-    ),
+    ("v2-claimer", "participant_create"): "registered USER with the treasurer",
+    ("v2-claimer", "participant_claim"): ("claimed 12 points of USER into CLAIMER_COLLATERAL"),
 }
 
 
@@ -134,7 +132,7 @@ def test_a_run_of_another_layout_is_not_replayed(layout: str) -> None:
     addresses = RunAddresses(str(key("coordinator_account")), str(key("run")), layout=layout)
     replay = Replay(addresses)
     replay.add(transaction_of(allocation(layout), sample("run_create", "v2-claimer"), created))
-    assert replay.now.state is replay.now.treasury is None
+    assert (replay.now.state, replay.now.treasury) == (None, None)
     assert layout in replay.problems[0].text
 
 

@@ -7,7 +7,7 @@ is not known, the form is chosen whose accounts are there and whose arguments en
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -181,7 +181,7 @@ def instruction_of_layout(
         return idl_instruction(program, data, exact=exact) if own is None else _read(own, data, exact=exact)
     if forms and data[:DISCRIMINATOR_BYTES] not in instructions_by_discriminator(program):
         return _read(forms[0], data, exact=exact)
-    readers = [
+    readers: list[Callable[[], IdlInstruction]] = [
         lambda: idl_instruction(program, data, exact=exact),
         *(functools.partial(_read, form, data, exact=exact) for form in forms),
     ]
