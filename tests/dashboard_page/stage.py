@@ -29,8 +29,11 @@ Theme = Literal["light", "dark"]
 THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 WIDTHS: Final = (390, 820, 1280)
 MILLISECONDS: Final = 1000 * PATIENCE
-NAME: Final = "</script><img src=x onerror=alert(1)>\u202e<b>x</b>"
-"""The name of the run: markup, and a character that reverses what follows it."""
+MARKUP: Final = "</script><img src=x onerror=alert(1)>"
+HOSTILE: Final = f"{MARKUP}\u202e\x1b[31m<b>"
+"""Markup, a character that reverses what follows it, and one that begins a terminal's command."""
+SHOWN: Final = f"{MARKUP}\ufffd\ufffd[31m<b>"
+"""It in the page."""
 
 
 def chromium() -> str | None:
@@ -42,6 +45,27 @@ def chromium() -> str | None:
 def launch_options(program: str) -> dict[str, Any]:
     """How Chromium is started: as root, it refuses its sandbox."""
     return {"executable_path": program, "args": ["--no-sandbox"] if os.geteuid() == 0 else []}
+
+
+def url_of(process: subprocess.Popen[str]) -> str:
+    """The URL of a dashboard that starts."""
+    assert process.stdout is not None
+    text = ""
+    while not text.endswith("}\n") or text.count("{") != text.count("}"):
+        line = process.stdout.readline()
+        if not line:
+            raise AssertionError(process.communicate()[1])
+        text += line
+    url: str = json.loads(text)["data"]["url"]
+    return url
+
+
+class HostileStory(TrainingStory):
+    """A run with hostile texts wherever its owner and its members can store text."""
+
+    repository = HOSTILE
+    evaluations = (MARKUP[9:], "\u202e</script><b>")
+    data = HOSTILE
 
 
 class Stage:
@@ -60,7 +84,8 @@ class Stage:
         return str(self.run.instance.address)
 
     def _start(self, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "psyche_cli", *arguments, "--rpc", self.validator.rpc_url, "--output", "json"]
+        endpoint = ("--rpc", self.validator.rpc_url)
+        command = [sys.executable, "-m", "psyche_cli", *arguments, *endpoint, "--output", "json"]
         state = {"HOME": str(self.folder), "PSYCHE_CLI_STATE_DIR": str(self.folder / "state")}
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **state}
@@ -69,14 +94,7 @@ class Stage:
     def serve(self, port: int = 0) -> None:
         """Start the dashboard."""
         self._process = self._start("dashboard", "--port", str(port))
-        assert self._process.stdout is not None
-        text = ""
-        while not text.endswith("}\n") or text.count("{") != text.count("}"):
-            line = self._process.stdout.readline()
-            if not line:
-                raise AssertionError(self._process.communicate()[1])
-            text += line
-        self.url = json.loads(text)["data"]["url"]
+        self.url = url_of(self._process)
 
     @property
     def port(self) -> int:
@@ -104,14 +122,17 @@ class Stage:
 
 
 @contextmanager
-def opened_stage(folder: Path, run_id: str = "tiny", *, name: str = NAME, epochs: int = 1) -> Iterator[Stage]:
-    """A run in the middle of an epoch, after ``epochs`` others, with the dashboard serving it."""
+def opened_stage(folder: Path, run_id: str = "tiny", *, name: str | None = None, epochs: int = 1) -> Iterator[Stage]:
+    """A run in the middle of an epoch, after ``epochs`` others, with the dashboard serving it.
+
+    Without a name, its texts are hostile.
+    """
     owner = Wallet.generate()
     genesis = Genesis(balances={owner.address: 10**11})
     options = LocalnetOptions(genesis=genesis, rpc_port=0, slot_seconds=0.4, clock_mode=ClockMode("fixed", START))
     with LocalValidator(options) as validator, closing(validator.open_transport()) as transport:
-        run = TrainingStory(transport, owner, run_id)
-        run.begin(name=name, description="A small model, for tests.")
+        run = HostileStory(transport, owner, run_id) if name is None else TrainingStory(transport, owner, run_id)
+        run.begin(name=name or HOSTILE, description="A small model, for tests." if name else HOSTILE)
         for number in range(epochs):
             run.train(12)
             run.end_epoch()

@@ -10,8 +10,9 @@ from typing import Final
 from psyche_cli.members.records import WitnessFigures, witness_record
 from psyche_cli.model.committee import CommitteeSelection
 from psyche_cli.protocol.run_states import RunState
+from psyche_cli.run_config.load import load_run_config
 from psyche_cli.solana.wallet import Wallet
-from tests.support.run_driver import BLOOM_KEYS, CONFIG, Failed
+from tests.support.run_driver import BLOOM_KEYS, CONFIG, MINIMAL, Failed
 from tests.support.treasury_driver import TreasuryDriver
 
 MEMBERS: Final = 4
@@ -22,12 +23,18 @@ _SLOW, _LIAR = 1, 3
 class TrainingStory(TreasuryDriver):
     """A run of four members, one of which is slow and one of which sometimes reports false figures."""
 
+    repository = "example-org/tiny"
+    evaluations = ("arc_easy", "hellaswag")
+    data = "/srv/tokens"
+
     def begin(self, *, name: str, description: str = "", total_steps: int = 400) -> None:
         """Create, configure and fund the run, and start it. A stranger fails to pause it."""
         self._random = random.Random(7)
         self.create_with_treasurer()
         self.update(metadata={"name": name, "description": description, "num_parameters": 0, "vocab_size": 0})
-        self.update(config={**CONFIG, "epoch_time": 240, "total_steps": total_steps})
+        model = load_run_config(MINIMAL).model
+        model["LLM"]["data_location"] = {"Local": self.data}
+        self.update(config={**CONFIG, "epoch_time": 240, "total_steps": total_steps}, model=model)
         self.top_up(60_000_000)
         self.set_rates(earning=12_500_000, slashing=500_000)
         self.resume()
@@ -47,7 +54,7 @@ class TrainingStory(TreasuryDriver):
         """Play the rounds until the end of the epoch."""
         if self.stage != RunState.COOLDOWN:
             self.play_to_cooldown()
-        self.checkpoint(0, {"Hub": {"repo_id": "example-org/tiny", "revision": f"step-{self.account.step}"}})
+        self.checkpoint(0, {"Hub": {"repo_id": self.repository, "revision": f"step-{self.account.step}"}})
         self.end_cooldown()
 
     def rest(self, seconds: int) -> None:
@@ -83,8 +90,8 @@ class TrainingStory(TreasuryDriver):
             bandwidth_per_sec=noise(1.9e6, 2.6e6),
             efficiency=0.9,
             evals={
-                "arc_easy": 0.25 + 0.38 * (1 - math.exp(-step / 25)) + noise(-0.01, 0.01),
-                "hellaswag": 0.25 + 0.2 * (1 - math.exp(-step / 45)) + noise(-0.01, 0.01),
+                self.evaluations[0]: 0.25 + 0.38 * (1 - math.exp(-step / 25)) + noise(-0.01, 0.01),
+                self.evaluations[1]: 0.25 + 0.2 * (1 - math.exp(-step / 45)) + noise(-0.01, 0.01),
             },
         )
 

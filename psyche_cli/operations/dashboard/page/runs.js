@@ -25,7 +25,7 @@ function runsView(runs) {
       } }, h("option", { key: "", value: "" }, "all"), states.map((state) => h("option", { key: state, value: state }, stateName(state))))),
       h("span", { class: "quiet" }, `${whole(items.length)} of ${whole(runs.runs.length)}`)),
     detailed.length < readable.length
-      ? h("p", { key: "few", class: "quiet" }, `Members, funding and diagnosis are read for ${whole(detailed.length)} of these runs only; open another one to see them.`) : null,
+      ? h("p", { key: "few", class: "quiet wide" }, `Members, funding and diagnosis are read for ${whole(detailed.length)} of these runs only; open another one to see them.`) : null,
     table({
       caption: "Runs", items, key: (one) => one.address, order: list.order,
       sortBy: (order) => {
