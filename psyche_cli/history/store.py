@@ -68,6 +68,8 @@ class History:
     """The history in a file. Methods raise HistoryError, HistoryDamaged and HistoryTooNew."""
 
     def __init__(self, file: HistoryFile) -> None:
+        self.searched_at: int | None = None
+        """When authorizations were last searched, or the history was first read with this object."""
         self.file = file
 
     def close(self) -> None:

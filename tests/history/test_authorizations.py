@@ -19,7 +19,7 @@ from psyche_cli.operations.sessions import Session, reading_session
 from psyche_cli.protocol.addresses import ANYONE, authorization_address
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
-from tests.history.endpoints import Altered
+from tests.history.endpoints import Altered, Counted
 from tests.history.story import StillStory
 
 
@@ -95,6 +95,7 @@ def test_an_authorization_that_is_not_as_replayed(story: StillStory, tmp_path: P
             "AND accounts LIKE ?",
             (f"%{unused}%",),
         )
+        connection.execute("UPDATE run SET synced_at = synced_at - 600")
     story.wait(100)
     story.fail_to_tick()
     *_, wrong = sync_once(story, tmp_path).notes
@@ -109,6 +110,32 @@ def test_an_authorization_that_is_not_as_replayed(story: StillStory, tmp_path: P
     assert len(sync_once(story, tmp_path).notes) == 1
     with opened(story, tmp_path, story.transport()) as (_, run):
         assert not replayed_authorizations(run.history.authorizer_events())[str(unused)].exists
+
+
+def test_authorizations_are_searched_only_if_they_may_have_changed(story: StillStory, tmp_path: Path) -> None:
+    counted = Counted(story.transport())
+
+    def searches(session: Session, run: RunHistory) -> tuple[int, int]:
+        counted.methods.clear()
+        sync_history(session, run, lanes=[session.rpc])
+        return counted.methods["getProgramAccounts"], counted.methods["getTransaction"]
+
+    with opened(story, tmp_path, counted) as (session, run):
+        searched, first = searches(session, run)
+        assert searched == 1
+        assert first >= len(story.recorded) > 1
+        story.fail_to_tick()
+        assert searches(session, run) == (0, 1)
+        assert run.history.searched_at is not None
+        run.history.searched_at -= 600
+        assert searches(session, run)[0] == 0  # nothing is new
+        story.fail_to_tick()
+        assert searches(session, run) == (1, 1)
+        owner, everyone = story.owner.address, authorization_address(story.owner.address, ANYONE)
+        story.send(
+            story.owner, story.build.authorization_grantor_update(grantor=owner, authorization=everyone, active=False)
+        )
+        assert searches(session, run) == (1, 1)
 
 
 @pytest.mark.parametrize("status", [403, 429])

@@ -88,9 +88,14 @@ def sync_history(
         return SyncedHistory(nothing, 0, tuple(_notes(nothing)))
     lanes = sync_lanes(session) if lanes is None else lanes
     waits = waits or session.rpc.waits
+    before, known = run.history.totals(), _what_changes_authorizations(run.history)
     synced, decoded = _sync(session, run, lanes, waits)
     notes: list[str] = []
-    if synced.listed > 0:
+    now, last = int(session.feed.clock.unix_time()), run.history.searched_at or before.synced_at
+    run.history.searched_at = last
+    is_due = last is None or now - last >= _SEARCH_SECONDS
+    if synced.listed > 0 and (is_due or _what_changes_authorizations(run.history) != known):
+        run.history.searched_at = now
         found = try_to_find_authorizations(session, run.run_id)
         if isinstance(found, NetworkError):
             notes.append(_NO_SEARCH)
@@ -100,6 +105,15 @@ def sync_history(
             synced, decoded = _sum(synced, again), decoded + more
             notes += wrong_authorizations(run.history, found)
     return SyncedHistory(synced, decoded, (*_notes(synced), *notes))
+
+
+_SEARCH_SECONDS: Final = 600
+"""How long after a search the next sync with news searches again: authorizations may have changed without notice."""
+
+
+def _what_changes_authorizations(history: History) -> tuple[int, int]:
+    """The numbers of incarnations, each of which has a join authority, and of events of the authorizer."""
+    return len(history.incarnations()), len(history.authorizer_events())
 
 
 _NO_SEARCH: Final = (
