@@ -269,10 +269,10 @@ def test_no_key_can_be_given() -> None:
 
 def test_an_endpoint_that_fails_is_said(played: Played) -> None:
     with served(played.shell, "--run-id", "told", "--rpc", f"http://127.0.0.1:9/{SECRET}?{SECRET}") as site:
+        _, _, text = site.get(f"/api/runs/{played.address}")  # while the list is read, too
         runs = site.json("/api/runs")
         assert (runs["only"], runs["runs"]) == (played.address, [])
         assert "127.0.0.1:9" in runs["cluster"]["stale"]
-        _, _, text = site.get(f"/api/runs/{played.address}")
         view = json.loads(text)
         assert view["show"] is view["transactions"] is None
         assert view["cluster"]["stale"]
