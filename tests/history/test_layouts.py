@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from solders.instruction import AccountMeta, Instruction
-from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountParams, create_account
 
 from psyche_cli.history.decoding import decode_new
@@ -25,15 +23,12 @@ from psyche_cli.protocol.programs import PUBLISHED
 from tests.history.conftest import Reading
 from tests.history.story import StillStory
 from tests.history.test_events import PAYER, transaction_of
+from tests.protocol.test_layout_forms import key
 
 SAMPLES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent / "protocol" / "layout_instructions.json").read_text("utf-8")
 )
 SIZES = {"v1": 119_160, "v2-dev": 118_536, "v2-claimer": 125_304}
-
-
-def key(name: str) -> Pubkey:
-    return Pubkey(sha256(name.encode()).digest())
 
 
 def sample(name: str, layout: str) -> Instruction:

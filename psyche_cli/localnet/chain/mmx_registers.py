@@ -30,7 +30,7 @@ def _machine_code() -> Callable[[], None]:
         memory = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     except OSError:
         return _nothing
-    memory.write(_EMMS_AND_RETURN)
+    memory[: len(_EMMS_AND_RETURN)] = _EMMS_AND_RETURN
     _kept.append(code := ctypes.c_char.from_buffer(memory))
     return ctypes.PYFUNCTYPE(None)(ctypes.addressof(code))
 
