@@ -16,7 +16,13 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.protocol.instructions.descriptions import InstructionDescription, describe_instruction
 from psyche_cli.protocol.instructions.idl_decoder import discriminator
-from psyche_cli.protocol.instructions.layout_forms import FORMS, instruction_of_layout, name_and_roles, other_forms
+from psyche_cli.protocol.instructions.layout_forms import (
+    FORMS,
+    Form,
+    instruction_of_layout,
+    name_and_roles,
+    other_forms,
+)
 from psyche_cli.protocol.instructions.plain_values import plain_json
 from psyche_cli.protocol.layouts.known import layout_of_size
 from psyche_cli.protocol.programs import PUBLISHED
@@ -57,6 +63,13 @@ def test_samples_are_decoded_with_and_without_the_layout(one: dict[str, Any], kn
 
 def test_every_form_has_a_sample() -> None:
     assert {(one.layout, one.name) for one in FORMS} <= {(one["layout"], one["name"]) for one in SAMPLES}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.layout}-{form.name}")
+def test_a_form_names_the_arguments_that_are_decoded(form: Form) -> None:
+    data = sample(form.name, form.layout)
+    found = instruction_of_layout(form.program, data, len(form.accounts), form.layout).arguments
+    assert set(found) - {"checkpoint_error"} == set(form.argument_names)
 
 
 def test_the_argument_values_of_the_samples() -> None:
