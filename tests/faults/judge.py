@@ -95,7 +95,9 @@ def judge_error(scenario: Scenario, outcome: Outcome, error: Any, attempt: Attem
     without_faucet = outcome.code is ExitCode.LOCALNET and sent is False and line.faucet_requests
     # With faults, it may refuse what is done without recognizing that an earlier process has done it.
     unrecognized = attempt.before and line.doubts | bool(line.met) and error["code"] in UNRECOGNIZED
-    done_before = attempt.asked_before and (is_done(outcome) or unrecognized)
+    # A transaction that has failed on-chain has used the nonce of its file.
+    used = error["code"] == "blockhash_not_valid" and sent is False and any(attempt.before.values())
+    done_before = attempt.asked_before and (is_done(outcome) or unrecognized or used)
     if outcome.code not in verdicts_of_the_line and not failed_on_chain and not without_faucet and not done_before:
         yield f"no fault of the line explains the error {error['code']}: {error['message']}"
     if not isinstance(sent, bool):

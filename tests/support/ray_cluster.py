@@ -101,7 +101,7 @@ class RayCluster:
         answer.unlink(missing_ok=True)
         request.with_suffix(".new").write_text(what, encoding="utf-8")
         request.with_suffix(".new").replace(request)
-        _await(lambda: answer.exists() or not marked_processes(self.mark))
+        _await(lambda: answer.exists() or _has_ended(self.mark))
         assert answer.exists(), (self.folder / "host.log").read_text(encoding="utf-8")
 
 
@@ -133,7 +133,7 @@ class SharedCluster:
                 if cluster and not _is_used(users):
                     fcntl.flock(users, fcntl.LOCK_UN)
                     _await(lambda: not (folder / "facts.json").exists())
-                    _await(lambda: not marked_processes(cluster.mark))
+                    _await(lambda: _has_ended(cluster.mark))
         self._cluster = self._users = None
 
 
@@ -160,9 +160,17 @@ def _start(folder: Path) -> None:
             check=True,
         )
     facts = folder / "facts.json"
-    _await(lambda: facts.exists() or not marked_processes(mark))
+    _await(lambda: facts.exists() or _has_ended(mark))
     problem = (folder / "host.log").read_text(encoding="utf-8")
     assert facts.exists(), f"the Ray cluster could not be started: {problem}"
+
+
+def _has_ended(mark: str) -> bool:
+    """Whether no process has the mark, not even after a second: the environment of one that calls exec is empty."""
+    if marked_processes(mark):
+        return False
+    time.sleep(1)
+    return not marked_processes(mark)
 
 
 def _await(condition: Callable[[], bool]) -> None:
