@@ -87,7 +87,9 @@ def _milestone(call: _Call, created: Mapping[str, str]) -> Milestone | None:
         return Milestone(
             begins=True,
             coordinator_account=call.accounts["coordinator_account"],
-            main_authority=str(arguments.get("main_authority") or call.accounts["authority"]),
+            main_authority=str(
+                arguments["main_authority"] if "main_authority" in arguments else call.accounts["authority"]
+            ),
             join_authority=str(arguments["join_authority"]),
             treasurer_run=created.get(TREASURER_RUN),
             vault=created.get(VAULT),

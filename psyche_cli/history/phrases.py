@@ -65,9 +65,14 @@ def _sol(event: Event) -> str:
 # --- Psyche -----------------------------------------------------------------------------------------------------------
 
 
+def _main_authority(event: Event) -> object:
+    """The main authority of a new run: an argument, or an account in the form of v2-claimer."""
+    given = event.arguments.get("main_authority")
+    return _key(event, "authority") if given is None else given
+
+
 def _init(event: Event) -> str:
-    main_authority = event.arguments.get("main_authority") or _key(event, "authority")
-    authorities = f"main authority {main_authority}, join authority {_given(event, 'join_authority')}"
+    authorities = f"main authority {_main_authority(event)}, join authority {_given(event, 'join_authority')}"
     return f"create the run {shown(_given(event, 'run_id'))} ({authorities})"
 
 
@@ -115,7 +120,7 @@ def _grantee_update(event: Event) -> str:
 
 def _run_create(event: Event) -> str:
     mint = _key(event, "collateral_mint")
-    authority = event.arguments.get("main_authority") or _key(event, "authority")
+    authority = _main_authority(event)
     run_id = shown(_given(event, "run_id"))
     return f"create a treasurer of the run {run_id} that pays in mint {mint} (main authority {authority})"
 

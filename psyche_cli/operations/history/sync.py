@@ -91,7 +91,9 @@ def sync_history(
     before, known = run.history.totals(), _what_changes_authorizations(run.history)
     synced, decoded = _sync(session, run, lanes, waits)
     notes: list[str] = []
-    now, last = int(session.feed.clock.unix_time()), run.history.searched_at or before.synced_at
+    now, last = int(session.feed.clock.unix_time()), run.history.searched_at
+    if last is None:
+        last = before.synced_at
     run.history.searched_at = last
     is_due = last is None or now - last >= _SEARCH_SECONDS
     if synced.listed > 0 and (is_due or _what_changes_authorizations(run.history) != known):
