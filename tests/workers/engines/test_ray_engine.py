@@ -114,6 +114,7 @@ def test_the_workers_of_a_cluster_that_is_stopped_are_lost_once_another_one_runs
         ):
             with pytest.raises(EngineUnavailable, match="Connection refused"):
                 call()
+    until(lambda: answers(ray_place, handle, Lost))
     end = ray_place.end_of(handle)
     assert isinstance(end, Lost)
     assert "another one runs at the address" in end.reason
@@ -123,14 +124,14 @@ def test_the_workers_of_a_cluster_that_is_stopped_are_lost_once_another_one_runs
 def test_the_engine_survives_the_end_of_the_process_that_uses_ray(ray_place: RayPlace) -> None:
     handle = ray_place.start(ray_place.task("worker", *SLEEP))
     os.kill(bridge_process(), signal.SIGKILL)
-    until(lambda: answers(ray_place, handle))
+    until(lambda: answers(ray_place, handle, Running))
     assert ray_place.engine.find("worker") == handle
 
 
-def answers(place: RayPlace, handle: str) -> bool:
+def answers(place: RayPlace, handle: str, condition: type) -> bool:
     try:
-        return isinstance(place.engine.poll(handle), Running)
-    except EngineUnavailable:  # the request was in transit
+        return isinstance(place.engine.poll(handle), condition)
+    except EngineUnavailable:  # the request was in transit, or a connection has failed a moment ago
         return False
 
 
