@@ -18,6 +18,15 @@ FINAL_LOADERS: Final = (
     Pubkey.from_string("BPFLoader2111111111111111111111111111111111"),
 )
 """The loaders whose programs cannot be upgraded."""
+PRECOMPILES: Final = tuple(
+    Pubkey.from_string(text)
+    for text in (
+        "Ed25519SigVerify111111111111111111111111111",
+        "KeccakSecp256k11111111111111111111111111111",
+        "Secp256r1SigVerify1111111111111111111111111",
+    )
+)
+"""The programs that verify ed25519, secp256k1 and secp256r1 signatures. Their data begins with the number of these."""
 MEMO_PROGRAMS: Final = (
     Pubkey.from_string("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"),
     Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"),

@@ -16,6 +16,8 @@ from psyche_cli.solana.token_state import mint_of
 NO_ACCOUNT: Final = Account(0, b"", SYSTEM_PROGRAM)
 """The placeholder in the VM for an account that does not exist."""
 
+_MOST_SIZES: Final = 10_000
+
 
 class Accounts:
     """The accounts in a VM and their index. Callers record each write in the journal, or undo it."""
@@ -23,15 +25,36 @@ class Accounts:
     def __init__(self, vm: LiteSVM, index: AccountIndex) -> None:
         self._vm = vm
         self.index = index
+        self._sizes: dict[Pubkey, int | None] = {}
 
     def get(self, address: Pubkey) -> Account | None:
         """The account, or None if it does not exist or has no lamports."""
         account = self._vm.get_account(address)
         return account if account is not None and account.lamports else None
 
+    def get_of(self, address: Pubkey, owners: frozenset[Pubkey]) -> Account | None:
+        """The account if it is owned by one of ``owners``; others, which may be large, are not copied."""
+        return self.get(address) if self.index.owner_of(address) in owners else None
+
     def balance(self, address: Pubkey) -> int:
         """The balance of an account in lamports, or 0 if it does not exist."""
         return self._vm.get_balance(address) or 0
+
+    def size_of(self, address: Pubkey) -> int | None:
+        """The bytes of data in an account; None if it does not exist. Remembered, since programs are large."""
+        if address in self._sizes:
+            return self._sizes[address]
+        account = self.get(address)
+        size = None if account is None else len(account.data)
+        if len(self._sizes) >= _MOST_SIZES:
+            self._sizes.clear()
+        self._sizes[address] = size
+        return size
+
+    def changed(self, address: Pubkey, account: Account | None) -> None:
+        """Note what an account in the VM has become: the index and ``size_of`` follow."""
+        self._sizes.pop(address, None)
+        self.index.record(address, None if account is None else account.owner)
 
     def rent_exempt_minimum(self, size: int) -> int:
         """The minimum balance of an account with ``size`` bytes of data, in lamports."""
@@ -50,4 +73,4 @@ class Accounts:
         """
         exists = account is not None and account.lamports > 0
         put_account(self._vm, address, account if account is not None and exists else NO_ACCOUNT)
-        self.index.record(address, account.owner if account is not None and exists else None)
+        self.changed(address, account if exists else None)

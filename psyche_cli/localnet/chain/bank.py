@@ -26,6 +26,14 @@ from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.solana.programs import SYSVAR_OWNER
 
 
+class PreflightFailed(Exception):
+    """A transaction failed and was undone; ``record`` says how."""
+
+    def __init__(self, record: TransactionRecord) -> None:
+        super().__init__(str(record.error))
+        self.record = record
+
+
 class BankListener(Protocol):
     """Listener for bank events, called right after each event."""
 
@@ -223,13 +231,17 @@ class Bank:
         for listener in self.listeners:
             listener.on_restore()
 
-    def execute(self, transaction: DecodedTransaction) -> TransactionRecord:
+    def execute(self, transaction: DecodedTransaction, *, preflight: bool = False) -> TransactionRecord:
         """Check and execute a transaction; its record contains the outcome.
 
-        Raises TransactionRejected or NotRecorded, in which case nothing has changed.
+        Raises TransactionRejected or NotRecorded and, with ``preflight``, PreflightFailed if the transaction fails; in
+        each case nothing has changed.
         """
         execution = self.executor.execute(transaction)
         record = execution.record
+        if preflight and record.error is not None:
+            self.executor.undo(execution)
+            raise PreflightFailed(record)
         try:
             self.journal.transaction(record, execution.changes)
         except BaseException:

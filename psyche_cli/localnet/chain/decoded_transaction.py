@@ -2,66 +2,78 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from solders.hash import Hash
-from solders.message import Message, MessageV0, from_bytes_versioned, to_bytes_versioned
+from solders.instruction import CompiledInstruction
+from solders.message import MessageV0, from_bytes_versioned, to_bytes_versioned
 from solders.pubkey import Pubkey
-from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
 from psyche_cli.solana.nonces import ADVANCE_NONCE
-from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.solana.programs import COMPUTE_BUDGET_PROGRAM, PRECOMPILES, SYSTEM_PROGRAM
 from psyche_cli.solana.sending.priority_fee import priority_fee_of
 
 TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
 """The name of the transaction type in validators' error messages."""
+_PRECOMPILES: Final = frozenset(PRECOMPILES)
 
 
-@dataclass(frozen=True)
 class DecodedTransaction:
-    """A well-formed transaction with its bytes. Signatures and blockhash are not yet checked."""
+    """A well-formed transaction with its bytes. Signatures and blockhash are not yet checked.
 
-    raw: bytes
-    versioned: VersionedTransaction
+    ``message`` is its signed part, ``signature`` the first signature, which identifies it, ``recent_blockhash`` the
+    blockhash or durable nonce that limits its validity, and ``static_keys`` the addresses in the message, beginning
+    with the fee payer. ``required_signatures`` is the number of its signers; ``programs`` are those of its top-level
+    ``instructions``, which only static keys can name.
+    """
 
-    @cached_property
-    def message(self) -> Message | MessageV0:
-        """The message, that is, the signed part."""
-        return self.versioned.message
-
-    @cached_property
-    def signature(self) -> Signature:
-        """The first signature, which identifies the transaction."""
-        return self.versioned.signatures[0]
+    def __init__(self, raw: bytes, versioned: VersionedTransaction) -> None:
+        self.raw = raw
+        self.versioned = versioned
+        self.message: Final = versioned.message
+        self.signature: Final = versioned.signatures[0]
+        self.recent_blockhash: Final = self.message.recent_blockhash
+        self.static_keys: Final = tuple(self.message.account_keys)
+        self.instructions: Final[list[CompiledInstruction]] = self.message.instructions
+        keys, header = self.static_keys, self.message.header
+        self.programs: Final = tuple([keys[instruction.program_id_index] for instruction in self.instructions])
+        self.required_signatures: Final = header.num_required_signatures
+        self._first_readonly_signer = self.required_signatures - header.num_readonly_signed_accounts
+        self._first_readonly_other = len(keys) - header.num_readonly_unsigned_accounts
 
     @cached_property
     def message_hash(self) -> Hash:
         """The hash by which duplicates are detected."""
         return self.message.hash()
 
-    @cached_property
-    def recent_blockhash(self) -> Hash:
-        """The blockhash or durable nonce that limits the validity of the transaction."""
-        return self.message.recent_blockhash
+    @property
+    def base_fee(self) -> int:
+        """The fee without a priority fee, in lamports: for its signatures and those that precompiles verify."""
+        signatures = self.required_signatures
+        if not _PRECOMPILES.isdisjoint(self.programs):
+            signatures += sum(self.verified_by(program) for program in PRECOMPILES)
+        return LAMPORTS_PER_SIGNATURE * signatures
 
-    @cached_property
-    def static_keys(self) -> tuple[Pubkey, ...]:
-        """The addresses in the message, beginning with the fee payer."""
-        return tuple(self.message.account_keys)
+    def verified_by(self, precompile: Pubkey) -> int:
+        """The number of signatures that this precompile verifies."""
+        return sum(
+            (bytes(instruction.data) or b"\0")[0]
+            for program, instruction in zip(self.programs, self.instructions, strict=True)
+            if program == precompile
+        )
 
-    @cached_property
+    @property
     def priority_fee(self) -> int:
         """The priority fee, in lamports."""
-        return priority_fee_of(self.message)
+        return priority_fee_of(self.message) if COMPUTE_BUDGET_PROGRAM in self.static_keys else 0
 
     @cached_property
     def fee(self) -> int:
         """The whole fee, in lamports."""
-        return LAMPORTS_PER_SIGNATURE * self.message.header.num_required_signatures + self.priority_fee
+        return self.base_fee + self.priority_fee
 
     @property
     def version(self) -> int | str:
@@ -80,23 +92,22 @@ class DecodedTransaction:
 
     def is_static_key_writable(self, index: int) -> bool:
         """Whether the message declares the account at this index of ``static_keys`` writable."""
-        header = self.message.header
-        signers = header.num_required_signatures
-        if index < signers:
-            return index < signers - header.num_readonly_signed_accounts
-        return index < len(self.static_keys) - header.num_readonly_unsigned_accounts
+        if index < self.required_signatures:
+            return index < self._first_readonly_signer
+        return index < self._first_readonly_other
 
     @cached_property
     def static_writable_keys(self) -> tuple[Pubkey, ...]:
         """The ``static_keys`` that the message declares writable."""
-        return tuple(key for index, key in enumerate(self.static_keys) if self.is_static_key_writable(index))
+        keys, signers = self.static_keys, self.required_signatures
+        return keys[: self._first_readonly_signer] + keys[signers : self._first_readonly_other]
 
     @cached_property
     def nonce_account(self) -> Pubkey | None:
         """The nonce account that the first instruction advances, whose value replaces a blockhash; None without one."""
-        if not self.message.instructions:
+        if not self.instructions:
             return None
-        first = self.message.instructions[0]
+        first = self.instructions[0]
         keys = self.static_keys
         accounts = bytes(first.accounts)
         if (
@@ -112,9 +123,8 @@ class DecodedTransaction:
     @property
     def nonce_authority_signs(self) -> set[Pubkey]:
         """The signers of the first instruction (one of them must be the nonce account's authority)."""
-        signers = self.message.header.num_required_signatures
-        first = self.message.instructions[0]
-        return {self.static_keys[index] for index in bytes(first.accounts) if index < signers}
+        first = self.instructions[0]
+        return {self.static_keys[index] for index in bytes(first.accounts) if index < self.required_signatures}
 
     def with_blockhash(self, blockhash: Hash) -> DecodedTransaction:
         """A copy with another blockhash, for simulation; its signatures are invalid."""

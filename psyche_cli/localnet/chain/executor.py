@@ -1,22 +1,19 @@
 """Execution of transactions, including the steps that a cluster performs outside its VM.
 
-Before execution: checks of blockhash age, duplicates, account locks and the payer's rent. After execution: rent checks,
-the fee of a failed transaction, and durable nonces.
+Before execution: checks of blockhash age, duplicates, account locks, the payer's rent and the data that it loads. After
+execution: rent checks, the fee of a failed transaction, and durable nonces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TypeAlias
 
 from solders.account import Account
 from solders.hash import Hash
 from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
-from solders.signature import Signature
-from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo
 
 from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_LOCKS
@@ -27,13 +24,14 @@ from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionReco
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.chain.mmx_registers import empty_mmx_registers
 from psyche_cli.localnet.chain.nonces import advanced_nonce, nonce_is_current
-from psyche_cli.localnet.chain.outcomes import inner_instructions, return_data, token_balances, transaction_error
+from psyche_cli.localnet.chain.outcomes import Outcome, outcome_of, token_balances
 from psyche_cli.localnet.chain.rent import rent_error, transition_allowed
+from psyche_cli.localnet.chain.simulation import Simulation
+from psyche_cli.localnet.chain.transaction_cost import loaded_bytes
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
-from psyche_cli.solana.token_state import TOKEN_PROGRAMS
 
-_NEVER_EXECUTED: Final = Signature.default()
-_NO_FEE: Final = "InsufficientFundsForFee"
+Contents: TypeAlias = "Mapping[Pubkey, Account | None]"
+"""Accounts by address; None for each that does not exist."""
 
 
 class TransactionRejected(Exception):
@@ -44,30 +42,18 @@ class TransactionRejected(Exception):
         self.error = error
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """The result of a simulation. ``accounts`` are the written accounts afterwards; empty after an error."""
-
-    error: Json
-    logs: tuple[str, ...]
-    units: int
-    return_data: Json
-    inner_instructions: Json
-    accounts: dict[Pubkey, Account]
-
-
-@dataclass(frozen=True)
+@dataclass
 class Execution:
     """A transaction that has been executed in the VM, to be kept or undone.
 
-    ``before`` and ``after`` are its writable accounts, with None for each that does not exist. ``by_nonce`` means that
-    it uses a durable nonce, which prevents it from landing again.
+    ``before`` and ``after`` are its writable accounts. ``by_nonce`` means that it uses a durable nonce, which prevents
+    it from landing again.
     """
 
     transaction: DecodedTransaction
     record: TransactionRecord
-    before: Mapping[Pubkey, Account | None]
-    after: Mapping[Pubkey, Account | None]
+    before: Contents
+    after: Contents
     by_nonce: bool
 
     @property
@@ -85,10 +71,13 @@ class Executor:
         self._chain = chain
         self.processed = ProcessedMessages()
 
-    def check(self, transaction: DecodedTransaction) -> None:
-        """Raise TransactionRejected if a cluster would reject the transaction before execution. Does not check
-        signatures."""
-        keys = self.load_keys(transaction).keys
+    def check(self, transaction: DecodedTransaction) -> LoadedKeys:
+        """The accounts of a transaction. Raises TransactionRejected if a cluster would reject it before execution.
+
+        Does not check signatures.
+        """
+        loaded = self.load_keys(transaction)
+        keys = loaded.keys
         if len(keys) > MAX_ACCOUNT_LOCKS:
             raise TransactionRejected("TooManyAccountLocks")
         if len(set(keys)) < len(keys):
@@ -97,15 +86,19 @@ class Executor:
             raise TransactionRejected("BlockhashNotFound")
         if transaction in self.processed:
             raise TransactionRejected("AlreadyProcessed")
-        if self._lacks_priority_fee(transaction):
-            raise TransactionRejected(_NO_FEE)
-        payer = self._accounts.get(keys[0])
-        fee = transaction.fee
-        if (
-            payer is not None
-            and payer.lamports >= fee
-            and not transition_allowed(payer, payer.lamports - fee, len(payer.data), self._accounts.rent_exempt_minimum)
-        ):
+        self._check_payer(transaction)
+        return loaded
+
+    def _check_payer(self, transaction: DecodedTransaction) -> None:
+        payer = self._accounts.get(transaction.static_keys[0])
+        if payer is None:
+            return  # the VM reports it
+        lamports, fee = payer.lamports, transaction.fee
+        if lamports < fee:
+            # The VM checks the base fee, after the owner of the account.
+            if lamports >= fee - transaction.priority_fee:
+                raise TransactionRejected("InsufficientFundsForFee")
+        elif not transition_allowed(payer, lamports - fee, len(payer.data), self._accounts.rent_exempt_minimum):
             raise TransactionRejected({"InsufficientFundsForRent": {"account_index": 0}})
 
     def may_land(self, transaction: DecodedTransaction) -> bool:
@@ -120,30 +113,60 @@ class Executor:
         return load_keys(transaction, self._accounts.get)
 
     def simulate(self, transaction: DecodedTransaction) -> Simulation:
-        """Execute a transaction on the current state without effects. Blockhash and duplicates are not checked."""
-        if self._lacks_priority_fee(transaction):
-            return Simulation(error=_NO_FEE, logs=(), units=0, return_data=None, inner_instructions=[], accounts={})
-        with self._priority_fee_paid(transaction, keep=False):
-            result = self._vm.simulate_transaction(transaction.versioned)
-            empty_mmx_registers()
-        meta = result.meta()
-        accounts: dict[Pubkey, Account] = {}
-        error: Json = None
-        if isinstance(result, SimulatedTransactionInfo):
-            accounts = dict(result.post_accounts())
-            keys = self.load_keys(transaction).keys
-            before = {key: self._accounts.get(key) for key in accounts}
-            after = {key: account if account.lamports else None for key, account in accounts.items()}
-            error = rent_error(keys, before, after, self._accounts.rent_exempt_minimum)
-        else:
-            error = transaction_error(result, transaction, self._accounts.get)
+        """Check and execute a transaction on the current state without effects."""
+        try:
+            loaded = self.check(transaction)
+        except TransactionRejected as rejected:
+            return self._not_processed(transaction, rejected.error)
+        before = self._read(loaded.writable)
+        priority_fee = transaction.priority_fee
+        self._charge(loaded.keys[0], priority_fee)
+        result = self._vm.simulate_transaction(transaction.versioned)
+        empty_mmx_registers()
+        self._charge(loaded.keys[0], -priority_fee)
+        outcome = outcome_of(result, transaction, self._accounts.get)
+        if not outcome.executed and not outcome.fees_only:
+            return self._not_processed(transaction, outcome.error)
+        after = dict(before)
+        for key, account in outcome.accounts.items():
+            after[key] = account if account.lamports else None
+        error = outcome.error or rent_error(loaded.keys, before, after, self._accounts.rent_exempt_minimum)
+        if error is not None:
+            after = dict(before)
+            payer = before[loaded.keys[0]]
+            if payer is not None:
+                after[loaded.keys[0]] = _charged(payer, transaction.fee)
+        return self._simulation(transaction, loaded, before, after, outcome, error)
+
+    def _not_processed(self, transaction: DecodedTransaction, error: Json) -> Simulation:
+        loaded = self.load_keys(transaction)
+        before = self._read(loaded.writable)
+        return self._simulation(transaction, loaded, before, before, None, error)
+
+    def _simulation(
+        self,
+        transaction: DecodedTransaction,
+        loaded: LoadedKeys,
+        before: Contents,
+        after: Contents,
+        outcome: Outcome | None,
+        error: Json,
+    ) -> Simulation:
+        keys, balance = loaded.keys, self._accounts.balance
         return Simulation(
             error=error,
-            logs=tuple(meta.logs()),
-            units=meta.compute_units_consumed(),
-            return_data=return_data(meta),
-            inner_instructions=inner_instructions(meta),
-            accounts={} if error is not None else accounts,
+            logs=() if outcome is None else outcome.logs,
+            units=0 if outcome is None else outcome.units,
+            return_data=None if outcome is None else outcome.return_data,
+            inner_instructions=[] if outcome is None else outcome.inner_instructions,
+            accounts={} if error is not None or outcome is None else outcome.accounts,
+            loaded=loaded,
+            fee=None if outcome is None else transaction.fee,
+            loaded_accounts_data_size=0 if outcome is None else self._loaded_bytes(loaded, before, outcome),
+            pre_balances=tuple([_lamports(before[key]) if key in before else balance(key) for key in keys]),
+            post_balances=tuple([_lamports(after[key]) if key in after else balance(key) for key in keys]),
+            pre_token_balances=token_balances(keys, before, self._accounts),
+            post_token_balances=token_balances(keys, after, self._accounts),
         )
 
     def execute(self, transaction: DecodedTransaction) -> Execution:
@@ -151,39 +174,57 @@ class Executor:
 
         Raises TransactionRejected, in which case nothing has changed.
         """
-        self.check(transaction)
-        loaded = self.load_keys(transaction)
+        loaded = self.check(transaction)
         keys, writable = loaded.keys, loaded.writable
-        tokens = [key for key in keys if key not in writable and self._accounts.index.owner_of(key) in TOKEN_PROGRAMS]
-        before = {key: self._accounts.get(key) for key in writable}
-        unchanged = {key: self._accounts.get(key) for key in tokens}
-        pre_balances = [self._accounts.balance(key) for key in keys]
-
-        with self._priority_fee_paid(transaction, keep=True):
-            result = self._vm.send_transaction(transaction.versioned)
-            empty_mmx_registers()
-        failed = isinstance(result, FailedTransactionMetadata)
-        meta = result.meta() if isinstance(result, FailedTransactionMetadata) else result
-        error = None
-        if isinstance(result, FailedTransactionMetadata):
-            error = transaction_error(result, transaction, self._accounts.get)
-        if failed and meta.signature() == _NEVER_EXECUTED:
-            self._charge(keys[0], -transaction.priority_fee)
-            raise TransactionRejected(error)
+        before = self._read(writable)
+        priority_fee = transaction.priority_fee
+        self._charge(keys[0], priority_fee)
+        result = self._vm.send_transaction(transaction.versioned)
+        empty_mmx_registers()
+        outcome = outcome_of(result, transaction, self._accounts.get)
+        error = outcome.error
+        if not outcome.executed:
+            if not outcome.fees_only:
+                self._charge(keys[0], -priority_fee)
+                raise TransactionRejected(error)
+            self._charge(keys[0], transaction.base_fee)
+        by_nonce = not self._chain.is_usable(transaction.recent_blockhash)
+        after = {key: self._settled(key) for key in writable}
         if error is None:
-            written = {key: self._accounts.get(key) for key in writable}
-            error = rent_error(keys, before, written, self._accounts.rent_exempt_minimum)
+            error = rent_error(keys, before, after, self._accounts.rent_exempt_minimum)
             if error is not None:
                 self._revert(before)
                 self._charge(keys[0], transaction.fee)
-        by_nonce = not self._chain.is_usable(transaction.recent_blockhash)
+                after = {key: self._settled(key) for key in writable}
         if by_nonce and error is not None and transaction.nonce_account is not None:
             self._advance_nonce(transaction.nonce_account, transaction.recent_blockhash)
+            after[transaction.nonce_account] = self._accounts.get(transaction.nonce_account)
+        record = self._record(transaction, loaded, before, after, outcome, error)
+        return Execution(transaction, record, before, after, by_nonce)
 
-        after = {key: self._settled(key) for key in writable}
-        post_balances = [self._accounts.balance(key) for key in keys]
+    def _record(
+        self,
+        transaction: DecodedTransaction,
+        loaded: LoadedKeys,
+        before: Contents,
+        after: Contents,
+        outcome: Outcome,
+        error: Json,
+    ) -> TransactionRecord:
+        keys, balance = loaded.keys, self._accounts.balance
+        pre_balances, post_balances, changed = [], [], []
+        for key in keys:
+            if key in before:
+                old, new = before[key], after[key]
+                pre_balances.append(_lamports(old))
+                post_balances.append(_lamports(new))
+                if old != new:
+                    changed.append(key)
+            else:
+                pre_balances.append(lamports := balance(key))
+                post_balances.append(lamports)
         tip = self._chain.tip
-        record = TransactionRecord(
+        return TransactionRecord(
             signature=transaction.signature,
             raw=transaction.raw,
             slot=tip.slot,
@@ -196,15 +237,22 @@ class Executor:
             fee=sum(pre_balances) - sum(post_balances),
             pre_balances=tuple(pre_balances),
             post_balances=tuple(post_balances),
-            pre_token_balances=token_balances(keys, {**unchanged, **before}, self._accounts.mint_decimals),
-            post_token_balances=token_balances(keys, {**unchanged, **after}, self._accounts.mint_decimals),
-            logs=tuple(meta.logs()),
-            inner_instructions=inner_instructions(meta),
-            units=meta.compute_units_consumed(),
-            return_data=return_data(meta),
-            changed=tuple(key for key in writable if before[key] != after[key]),
+            pre_token_balances=token_balances(keys, before, self._accounts),
+            post_token_balances=token_balances(keys, after, self._accounts),
+            logs=outcome.logs,
+            inner_instructions=outcome.inner_instructions,
+            units=outcome.units,
+            return_data=outcome.return_data,
+            changed=tuple(changed),
+            loaded_accounts_data_size=self._loaded_bytes(loaded, before, outcome),
         )
-        return Execution(transaction, record, before, after, by_nonce)
+
+    def _loaded_bytes(self, loaded: LoadedKeys, before: Contents, outcome: Outcome) -> int:
+        """The bytes that a transaction has loaded: of one that cannot be executed, only its payer's."""
+        if outcome.fees_only:
+            payer = before[loaded.keys[0]]
+            return 0 if payer is None else len(payer.data)
+        return loaded_bytes(loaded.keys, before, self._accounts)
 
     def undo(self, execution: Execution) -> None:
         """Restore every account to its content before the transaction."""
@@ -212,10 +260,13 @@ class Executor:
 
     def keep(self, execution: Execution) -> None:
         """Make the effects of the transaction permanent, and reject duplicates of it from now on."""
-        for key, account in execution.after.items():
-            self._accounts.index.record(key, account.owner if account is not None else None)
+        for key in execution.record.changed:
+            self._accounts.changed(key, execution.after[key])
         if not execution.by_nonce:
             self.processed.add(execution.transaction)
+
+    def _read(self, addresses: tuple[Pubkey, ...]) -> dict[Pubkey, Account | None]:
+        return {address: self._accounts.get(address) for address in addresses}
 
     def _settled(self, address: Pubkey) -> Account | None:
         """An account after a transaction. Without lamports, it loses its data and owner, as on a cluster."""
@@ -226,36 +277,30 @@ class Executor:
             self._vm.set_account(address, NO_ACCOUNT)
         return None
 
-    def _revert(self, before: Mapping[Pubkey, Account | None]) -> None:
+    def _revert(self, before: Contents) -> None:
         """Revert the changes of the VM to these accounts."""
         for key, account in before.items():
             if self._accounts.get(key) != account:
                 self._vm.set_account(key, account or NO_ACCOUNT)
 
-    @contextmanager
-    def _priority_fee_paid(self, transaction: DecodedTransaction, *, keep: bool) -> Iterator[None]:
-        """Deduct the priority fee, which LiteSVM does not charge, before a transaction; restore it unless ``keep``."""
-        payer, fee = transaction.static_keys[0], transaction.priority_fee
-        self._charge(payer, fee)
-        yield
-        if not keep:
-            self._charge(payer, -fee)
-
-    def _lacks_priority_fee(self, transaction: DecodedTransaction) -> bool:
-        """Whether the payer cannot pay the fee with its priority fee; LiteSVM checks the base fee."""
-        payer = self._accounts.get(transaction.static_keys[0])
-        return transaction.priority_fee > 0 and payer is not None and payer.lamports < transaction.fee
-
     def _charge(self, payer: Pubkey, fee: int) -> None:
-        """Deduct a fee, in lamports. Negative: give it back."""
+        """Deduct a fee that LiteSVM does not charge, in lamports. Negative: give it back."""
         if fee == 0:
             return
         account = self._accounts.get(payer)
         if account is not None:
-            self._vm.set_account(payer, Account(account.lamports - fee, account.data, account.owner))
+            self._vm.set_account(payer, _charged(account, fee))
 
     def _advance_nonce(self, address: Pubkey, used: Hash) -> None:
         """Advance a nonce after its transaction failed, since LiteSVM rolls back the advance with the rest."""
         account = self._vm.get_account(address)
         if account is not None:
             self._vm.set_account(address, advanced_nonce(account, used))
+
+
+def _lamports(account: Account | None) -> int:
+    return 0 if account is None else account.lamports
+
+
+def _charged(account: Account, fee: int) -> Account:
+    return Account(account.lamports - fee, account.data, account.owner, account.executable, account.rent_epoch)

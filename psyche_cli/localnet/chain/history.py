@@ -13,16 +13,19 @@ from solders.signature import Signature
 
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, parse_transaction
+from psyche_cli.localnet.chain.deferred import Deferred
+from psyche_cli.localnet.chain.transaction_cost import cost_units
 
 DEFAULT_CAPACITY: Final = 20_000
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True)
 class TransactionRecord:
     """An executed transaction; ``error`` is None if it succeeded. Balances are in lamports, in order of ``keys``.
 
     ``keys`` are the message's addresses, followed by the writable and the read-only ones from lookup tables.
-    ``changed`` are the accounts whose content changed.
+    ``changed`` are the accounts whose content changed. ``loaded_accounts_data_size`` is in bytes, and 0
+    in records of ledgers of earlier versions.
     """
 
     signature: Signature
@@ -36,18 +39,26 @@ class TransactionRecord:
     fee: int
     pre_balances: tuple[int, ...]
     post_balances: tuple[int, ...]
-    pre_token_balances: Json
-    post_token_balances: Json
+    pre_token_balances: Deferred = Deferred()  # noqa: RUF009 -- a descriptor
+    post_token_balances: Deferred = Deferred()  # noqa: RUF009 -- a descriptor
     logs: tuple[str, ...]
-    inner_instructions: Json
+    inner_instructions: Deferred = Deferred()  # noqa: RUF009 -- a descriptor
     units: int
     return_data: Json
     changed: tuple[Pubkey, ...]
+    loaded_accounts_data_size: int = 0
 
     @property
     def decoded(self) -> DecodedTransaction:
         """The decoded transaction; decoded on each call, since only the bytes are stored."""
         return parse_transaction(self.raw)
+
+    @property
+    def cost_units(self) -> int:
+        """The cost of the transaction by the cost model of validators."""
+        decoded = self.decoded
+        writable = len(decoded.static_writable_keys) + self.looked_up_writable
+        return cost_units(decoded, writable, self.units, self.loaded_accounts_data_size)
 
 
 class History:

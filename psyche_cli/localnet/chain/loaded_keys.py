@@ -21,6 +21,11 @@ class LoadedKeys:
     looked_up_writable: int = 0
     looked_up_readonly: int = 0
 
+    @property
+    def looked_up(self) -> tuple[Pubkey, ...]:
+        """The addresses from lookup tables: first the writable ones, then the others."""
+        return self.keys[len(self.keys) - self.looked_up_writable - self.looked_up_readonly :]
+
 
 def load_keys(transaction: DecodedTransaction, account_of: Callable[[Pubkey], Account | None]) -> LoadedKeys:
     """Resolve the lookups of a transaction.

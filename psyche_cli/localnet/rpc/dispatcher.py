@@ -36,6 +36,10 @@ def all_methods() -> dict[str, str]:
 _SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster", "control")
 
 
+_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+
+
 class Dispatcher:
     """Answers JSON-RPC requests. All slots that are due begin before a request is handled."""
 
@@ -49,7 +53,7 @@ class Dispatcher:
         With ``allow_control`` False, the control methods (``localnet_...``) are rejected.
         """
         try:
-            request = json.loads(body, parse_constant=refuse_constant)
+            request = _decode(body)
         except (ValueError, RecursionError):
             return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
         self.context.bank.catch_up()
@@ -104,5 +108,9 @@ def _failure(identity: Json, fault: RpcFault) -> Json:
     return {"jsonrpc": "2.0", "error": fault.to_json(), "id": identity}
 
 
+def _decode(body: bytes) -> Json:
+    return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+
+
 def _encode(answer: Json) -> bytes:
-    return json.dumps(answer, separators=(",", ":")).encode()
+    return _ENCODER.encode(answer).encode()

@@ -159,6 +159,7 @@ def meta_view(record: TransactionRecord, transaction: DecodedTransaction, encodi
         "postTokenBalances": record.post_token_balances,
         "rewards": [],
         "computeUnitsConsumed": record.units,
+        "costUnits": record.cost_units,
     }
     if record.return_data is not None:
         meta["returnData"] = record.return_data

@@ -16,8 +16,10 @@ from solders.transaction import VersionedTransaction
 from psyche_cli.amounts import format_sol
 from psyche_cli.json_values import Json
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
+from psyche_cli.localnet.chain.bank import PreflightFailed
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, MalformedTransaction, parse_transaction
-from psyche_cli.localnet.chain.executor import Simulation, TransactionRejected
+from psyche_cli.localnet.chain.executor import TransactionRejected
+from psyche_cli.localnet.chain.simulation import Simulation
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.transaction_view import parsed_inner_instructions
@@ -43,19 +45,25 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
     config.choice("preflightCommitment", ("processed", "confirmed", "finalized"), default="finalized")
     config.unsigned("maxRetries")
     config.require_slot(context.bank.slot)
+    preflight = not config.flag("skipPreflight")
     genuine = transaction.signatures_verify()
-    if not config.flag("skipPreflight"):
-        if not genuine:
-            raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
-        _preflight(context, transaction)
+    if preflight and not genuine:
+        raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
     try:
         # A node that skips preflight forwards every transaction, and an invalid one is later dropped silently.
         if not genuine:
             raise TransactionRejected("SignatureFailure")
-        record = context.bank.execute(transaction)
+        record = context.bank.execute(transaction, preflight=preflight)
     except TransactionRejected as rejected:
+        if preflight:
+            raise _preflight_fault(rejected.error, (), 0, None, 0) from rejected
         if context.is_logging:
             context.log(dropped_line(transaction, context.bank.executor.load_keys(transaction).keys, rejected.error))
+    except PreflightFailed as failed:
+        record = failed.record
+        raise _preflight_fault(
+            record.error, record.logs, record.units, record.return_data, record.loaded_accounts_data_size
+        ) from failed
     else:
         if context.is_logging:
             context.log(executed_line(record, transaction))
@@ -65,31 +73,48 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
     return str(transaction.signature)
 
 
-def _preflight(context: RpcContext, transaction: DecodedTransaction) -> None:
-    simulation = _checked_simulation(context, transaction)
-    if simulation.error is not None:
-        raise RpcFault(
-            PREFLIGHT_FAILURE,
-            f"Transaction simulation failed: {transaction_error_text(simulation.error)}",
-            {**_simulation_view(simulation), "accounts": None, "innerInstructions": None, "replacementBlockhash": None},
-        )
-
-
-def _checked_simulation(context: RpcContext, transaction: DecodedTransaction) -> Simulation:
-    """Simulate with all the checks of an execution."""
-    try:
-        context.bank.executor.check(transaction)
-    except TransactionRejected as rejected:
-        return Simulation(rejected.error, (), 0, None, [], {})
-    return context.bank.executor.simulate(transaction)
+def _preflight_fault(
+    error: Json, logs: tuple[str, ...], units: int, return_data: Json, loaded_accounts_data_size: int
+) -> RpcFault:
+    return RpcFault(
+        PREFLIGHT_FAILURE,
+        f"Transaction simulation failed: {transaction_error_text(error)}",
+        {
+            "err": error,
+            "logs": list(logs),
+            "accounts": None,
+            "unitsConsumed": units,
+            "loadedAccountsDataSize": loaded_accounts_data_size,
+            "returnData": return_data,
+            "innerInstructions": None,
+            "replacementBlockhash": None,
+            "fee": None,
+            "preBalances": None,
+            "postBalances": None,
+            "preTokenBalances": None,
+            "postTokenBalances": None,
+            "loadedAddresses": None,
+        },
+    )
 
 
 def _simulation_view(simulation: Simulation) -> Json:
+    loaded = simulation.loaded
     return {
         "err": simulation.error,
         "logs": list(simulation.logs),
         "unitsConsumed": simulation.units,
+        "loadedAccountsDataSize": simulation.loaded_accounts_data_size,
         "returnData": simulation.return_data,
+        "fee": simulation.fee,
+        "preBalances": list(simulation.pre_balances),
+        "postBalances": list(simulation.post_balances),
+        "preTokenBalances": simulation.pre_token_balances,
+        "postTokenBalances": simulation.post_token_balances,
+        "loadedAddresses": {
+            "writable": [str(key) for key in loaded.looked_up[: loaded.looked_up_writable]],
+            "readonly": [str(key) for key in loaded.looked_up[loaded.looked_up_writable :]],
+        },
     }
 
 
@@ -106,9 +131,9 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
     addresses = [] if wanted is None else [pubkey_of(text) for text in wanted.items("addresses")]
     if replace:
         transaction = transaction.with_blockhash(context.bank.chain.tip.blockhash)
-    simulation = _checked_simulation(context, transaction)
+    simulation = context.bank.executor.simulate(transaction)
     value = _simulation_view(simulation)
-    keys = context.bank.executor.load_keys(transaction).keys
+    keys = simulation.loaded.keys
     value["accounts"] = None
     if wanted is not None:
         view = AccountView.of(wanted, default="base64")
