@@ -101,7 +101,6 @@ def test_wrong_addresses(chain: Chain, address: Any) -> None:
     [
         {"encoding": "hex"},
         {"encoding": 1},
-        {"commitment": "sure"},
         {"dataSlice": 5},
         {"dataSlice": {"offset": -1, "length": 1}},
         {"dataSlice": {"offset": 0, "length": 2**64}},
@@ -113,6 +112,11 @@ def test_wrong_addresses(chain: Chain, address: Any) -> None:
 )
 def test_wrong_options(chain: Chain, options: Any) -> None:
     assert chain.error("getAccountInfo", str(OWNER), options)["code"] == -32602
+
+
+def test_an_unknown_commitment_is_none(chain: Chain) -> None:
+    address = put(chain, b"abc")
+    assert chain.value("getBalance", address, {"commitment": "sure"}) == SOL
 
 
 def test_null_options_are_absent_options(chain: Chain) -> None:
@@ -164,8 +168,10 @@ def test_wrong_filters(chain: Chain, filters: Any) -> None:
 def test_rent_of_sizes(chain: Chain) -> None:
     assert chain.result("getMinimumBalanceForRentExemption", 0) == 890_880
     assert chain.result("getMinimumBalanceForRentExemption", 165) == 2_039_280
-    for wrong in (-1, 1.5, "5", None, U64_MAX, True):
+    for wrong in (-1, 1.5, "5", None, True):
         assert chain.error("getMinimumBalanceForRentExemption", wrong)["code"] == -32602
+    for size in (10 * 2**20 + 1, U64_MAX):
+        assert chain.error("getMinimumBalanceForRentExemption", size) == {"code": -32600, "message": "Invalid request"}
 
 
 def test_supply_and_largest_accounts_count_everything(chain: Chain) -> None:

@@ -32,13 +32,35 @@ def test_not_json(chain: Chain, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [None, 1, "getHealth", True, {}, [], {"id": 1}, {"method": 1, "id": 1}, {"method": "getHealth", "id": {}},
-     {"method": "getHealth", "id": 1, "jsonrpc": "1.0"}, {"method": "getHealth", "id": True}],
+    [None, 1, "getHealth", True, [7], {"method": "getHealth", "id": {}}, {"method": "getHealth", "id": True},
+     {"method": "getHealth", "id": -1}, {"method": "getHealth", "id": 1.5}, {"method": "getHealth", "id": 2**64}],
+)  # fmt: skip
+def test_a_value_or_id_that_no_request_can_have_is_unreadable(chain: Chain, request_: Any) -> None:
+    unreadable = {"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": None}
+    assert answer(chain, json.dumps(request_).encode()) == unreadable
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [{}, {"id": 1}, {"method": 1, "id": 1}, {"method": "getHealth", "id": 1, "jsonrpc": "1.0"},
+     {"method": "getHealth", "id": "x", "jsonrpc": 2.0}, {"method": "getHealth", "id": 1, "jsonrpc": "2.0", "more": 1},
+     {"method": "getHealth", "id": 1, "params": 5}, {"method": "getHealth", "id": 1, "params": "text"}],
 )  # fmt: skip
 def test_not_a_request(chain: Chain, request_: Any) -> None:
     failed = answer(chain, json.dumps(request_).encode())
     assert failed["error"] == {"code": -32600, "message": "Invalid request"}
-    assert failed["id"] is None
+    assert failed["id"] == request_.get("id")
+
+
+@pytest.mark.parametrize("version", [{}, {"jsonrpc": None}])
+def test_a_call_without_version_is_refused(chain: Chain, version: Any) -> None:
+    error = {"code": -32600, "message": "Unsupported JSON-RPC protocol version"}
+    assert answer(chain, json.dumps({"id": 1, "method": "getHealth", **version}).encode()) == {"error": error, "id": 1}
+    assert answer(chain, json.dumps({"method": "getHealth", **version}).encode()) is None
+
+
+def test_an_empty_batch_has_no_answer(chain: Chain) -> None:
+    assert answer(chain, b"[]") is None
 
 
 def test_unknown_method(chain: Chain) -> None:
@@ -46,7 +68,7 @@ def test_unknown_method(chain: Chain) -> None:
     assert failed == {"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": "x"}
 
 
-@pytest.mark.parametrize("params", [{}, {"address": "x"}, "text", 5, True])
+@pytest.mark.parametrize("params", [{}, {"address": "x"}])
 def test_params_must_be_positional(chain: Chain, params: Any) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": 3, "method": "getBalance", "params": params}).encode()
     assert answer(chain, body)["error"]["code"] == -32602
@@ -61,14 +83,14 @@ def test_batch_answers_each_and_leaves_notifications_out(chain: Chain) -> None:
     batch = [
         {"jsonrpc": "2.0", "id": 1, "method": "getHealth"},
         {"jsonrpc": "2.0", "method": "getHealth"},
-        7,
+        {"id": 7},
         {"jsonrpc": "2.0", "id": None, "method": "getNothing"},
         {"jsonrpc": "2.0", "id": "last", "method": "getSlot"},
     ]
     answers = answer(chain, json.dumps(batch).encode())
     assert [(item["id"], item.get("result"), item.get("error", {}).get("code")) for item in answers] == [
         (1, "ok", None),
-        (None, None, -32600),
+        (7, None, -32600),
         (None, None, -32601),
         ("last", 1, None),
     ]
@@ -108,7 +130,7 @@ def test_any_params_of_any_method_give_a_result_or_a_known_error(method: str, pa
 @settings(max_examples=repetitions(200), deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_get_an_answer(body: bytes) -> None:
-    found = json.loads(SHARED.dispatcher.handle(body))
-    answers = found if isinstance(found, list) else [found]  # a list for b"[0]"
-    assert {each["error"]["code"] for each in answers} in ({-32700}, {-32600})
+    found = json.loads(SHARED.dispatcher.handle(body) or "[]")  # nothing for b"[]"
+    answers = found if isinstance(found, list) else [found]  # a list for b"[{}]"
+    assert {each["error"]["code"] for each in answers} in ({-32700}, {-32600}, set())
     assert json.loads(SHARED.dispatcher.handle(HEALTH)) == HEALTHY

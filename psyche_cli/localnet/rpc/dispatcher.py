@@ -8,7 +8,7 @@ from typing import Final
 from psyche_cli.json_values import Json, refuse_constant
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
-from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, is_identity, not_recorded
+from psyche_cli.localnet.rpc.fault import UNSUPPORTED_VERSION, RpcFault, not_recorded
 from psyche_cli.localnet.rpc.methods import accounts as rpc_accounts
 from psyche_cli.localnet.rpc.methods import cluster as rpc_cluster
 from psyche_cli.localnet.rpc.methods import control as rpc_control
@@ -16,6 +16,8 @@ from psyche_cli.localnet.rpc.methods import history as rpc_history
 from psyche_cli.localnet.rpc.methods import tokens as rpc_tokens
 from psyche_cli.localnet.rpc.methods import transactions as rpc_transactions
 from psyche_cli.localnet.rpc.params import Params
+from psyche_cli.localnet.rpc.requests import InvalidRequest, Request, Unreadable, read_request
+from psyche_cli.localnet.rpc.signatures import checked_params
 from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR
 
 _TABLES: Final[tuple[MethodTable, ...]] = (
@@ -56,48 +58,47 @@ class Dispatcher:
             request = _decode(body)
         except (ValueError, RecursionError):
             return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
-        self.context.bank.catch_up()
-        if not isinstance(request, list):
-            answer = self._answer(request, allow_control)
-            return b"" if answer is None else _encode(answer)
-        if not request:
-            return _encode(_failure(None, RpcFault(INVALID_REQUEST, "Invalid request")))
-        answers = [answer for item in request if (answer := self._answer(item, allow_control)) is not None]
-        return _encode(answers) if answers else b""
-
-    def _answer(self, request: Json, allow_control: bool) -> Json:
-        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-            return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
-        identity = request.get("id")
-        if not is_identity(identity) or request.get("jsonrpc", "2.0") != "2.0":
-            return _failure(None, RpcFault(INVALID_REQUEST, "Invalid request"))
         try:
-            if not allow_control and request["method"] in rpc_control.METHODS:
-                raise RpcFault(INVALID_REQUEST, f"{request['method']} is not available to web pages from other origins")
-            answer = {"jsonrpc": "2.0", "result": self._call(request["method"], request.get("params")), "id": identity}
+            requests = [read_request(item) for item in (request if isinstance(request, list) else [request])]
+        except Unreadable:
+            return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
+        self.context.bank.catch_up()
+        answers = [answer for item in requests if (answer := self._answer(item, allow_control)) is not None]
+        if not answers:
+            return b""
+        return _encode(answers if isinstance(request, list) else answers[0])
+
+    def _answer(self, request: Request | InvalidRequest, allow_control: bool) -> Json:
+        identity = request.identity
+        if isinstance(request, InvalidRequest):
+            return _failure(identity, RpcFault(INVALID_REQUEST, "Invalid request"))
+        if not request.has_version:
+            if request.is_notification:
+                return None
+            return {"error": UNSUPPORTED_VERSION.to_json(), "id": identity}
+        try:
+            if not allow_control and request.method in rpc_control.METHODS:
+                raise RpcFault(INVALID_REQUEST, f"{request.method} is not available to web pages from other origins")
+            answer = {"jsonrpc": "2.0", "result": self._call(request.method, request.params), "id": identity}
         except RpcFault as fault:
             answer = _failure(identity, fault)
         except NotRecorded as refused:
             answer = _failure(identity, not_recorded(str(refused)))
         except Exception as error:
-            self.context.notice(f"{request['method']}: internal error: {type(error).__name__}: {error}")
+            self.context.notice(f"{request.method}: internal error: {type(error).__name__}: {error}")
             answer = _failure(identity, RpcFault(INTERNAL_ERROR, "Internal error"))
         if self.context.log_requests:
             outcome = f"error {answer['error']['code']}: {answer['error']['message']}" if "error" in answer else "ok"
-            self.context.log(f"{request['method']}: {outcome}")
-        # A request without an id is a notification: it is executed but not answered.
-        return answer if "id" in request else None
+            self.context.log(f"{request.method}: {outcome}")
+        return None if request.is_notification else answer
 
     def _call(self, name: str, params: Json) -> Json:
         method = self._methods.get(name)
         if method is None:
             raise RpcFault(METHOD_NOT_FOUND, "Method not found")
-        if params is None:
-            params = []
-        if not isinstance(params, list):
-            raise invalid_params("Invalid params: expected a list of positional parameters.")
+        read = checked_params(name, params)
         try:
-            return method(self.context, Params(params))
+            return method(self.context, Params(read))
         except (KeyboardInterrupt, SystemExit, Exception):
             raise
         except BaseException as panic:  # pyo3's PanicException derives from BaseException

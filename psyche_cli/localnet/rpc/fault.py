@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from psyche_cli.json_values import Json
 from psyche_cli.solana.rpc.codes import INVALID_PARAMS, INVALID_REQUEST, NODE_UNHEALTHY
@@ -21,6 +22,10 @@ class RpcFault(Exception):
         """The error object."""
         error = {"code": self.code, "message": self.message}
         return error if self.data is None else {**error, "data": self.data}
+
+
+UNSUPPORTED_VERSION: Final = RpcFault(INVALID_REQUEST, "Unsupported JSON-RPC protocol version")
+"""-32600, for a call without a version. Its answer has none, either."""
 
 
 def invalid_params(message: str) -> RpcFault:

@@ -1,4 +1,4 @@
-"""Parsing of a request's positional parameters, with the error messages of Solana's RPC nodes for invalid ones."""
+"""Access to a request's parameters, with the error messages of Solana's RPC nodes for invalid ones."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ from psyche_cli import base58
 from psyche_cli.json_values import Json
 from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
+from psyche_cli.localnet.rpc.parameter_kinds import ANYTHING, FLAG, TEXT, U64, Choice, Kind, Mismatch, Sequence
+from psyche_cli.localnet.rpc.signature import mismatch_fault
 from psyche_cli.solana.rpc.codes import MIN_CONTEXT_SLOT_NOT_REACHED
 
-# A tuple, since a value from a client need not be hashable.
-_COMMITMENTS: Final = ("processed", "confirmed", "finalized", "recent", "single", "singleGossip", "root", "max")
-_BELOW_CONFIRMED: Final = ("processed", "recent")
+_MAX_KEY_CHARACTERS: Final = 44
+_MAX_SIGNATURE_CHARACTERS: Final = 88
+_LIST: Final = Sequence(ANYTHING)
+
+
+def _read(kind: Kind, value: Json) -> Json:
+    try:
+        return kind.read(value)
+    except Mismatch as mismatch:
+        raise mismatch_fault(mismatch) from mismatch
 
 
 def text_of(value: object) -> str:
     """A string. Raises RpcFault."""
-    if not isinstance(value, str):
-        raise invalid_params("Invalid params: invalid type: expected a string.")
-    return value
+    return str(_read(TEXT, value))
 
 
 def pubkey_of(text: object) -> Pubkey:
@@ -32,7 +39,7 @@ def pubkey_of(text: object) -> Pubkey:
     try:
         return Pubkey.from_string(base58_text)
     except ValueError as error:
-        raise invalid_params(f"Invalid param: {_base58_fault(base58_text)}") from error
+        raise invalid_params(f"Invalid param: {_base58_fault(base58_text, _MAX_KEY_CHARACTERS)}") from error
 
 
 def signature_of(text: object) -> Signature:
@@ -41,24 +48,29 @@ def signature_of(text: object) -> Signature:
     try:
         return Signature.from_string(base58_text)
     except ValueError as error:
-        raise invalid_params(f"Invalid param: {_base58_fault(base58_text)}") from error
+        raise invalid_params(f"Invalid param: {_base58_fault(base58_text, _MAX_SIGNATURE_CHARACTERS)}") from error
 
 
 def hash_of(text: object) -> Hash:
-    """A blockhash from its base58 text. Raises RpcFault."""
-    return Hash(bytes(pubkey_of(text)))
+    """A blockhash from its base58 text. Raises RpcFault, whose message a node leaves without introduction."""
+    base58_text = text_of(text)
+    try:
+        return Hash(bytes(Pubkey.from_string(base58_text)))
+    except ValueError as error:
+        raise invalid_params(_base58_fault(base58_text, _MAX_KEY_CHARACTERS)) from error
 
 
-def _base58_fault(text: str) -> str:
+def _base58_fault(text: str, most: int) -> str:
     """The message of RPC nodes for text that is not the base58 encoding of the expected number of bytes."""
-    return "WrongSize" if text and base58.first_invalid_position(text) is None else "Invalid"
+    return "WrongSize" if len(text) > most or base58.first_invalid_position(text) is None else "Invalid"
 
 
 def unsigned(value: object, name: str, *, most: int = U64_MAX) -> int:
-    """A whole number from 0 to ``most``. Raises RpcFault."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+    """A whole number from 0 to ``most``; ``name`` is that of the parameter. Raises RpcFault."""
+    number = int(_read(U64, value))
+    if number > most:
         raise invalid_params(f"Invalid params: {name}: expected a whole number from 0 to {most}.")
-    return value
+    return number
 
 
 class Config:
@@ -70,21 +82,11 @@ class Config:
         if not isinstance(options, dict):
             raise invalid_params("Invalid params: invalid type: expected an options object.")
         self._options: dict[str, Json] = options
-        commitment = options.get("commitment")
-        if commitment is not None and commitment not in _COMMITMENTS:
-            raise invalid_params(
-                f"Invalid params: unknown variant `{commitment}`, "
-                "expected one of `processed`, `confirmed`, `finalized`."
-            )
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """A boolean option."""
         value = self._options.get(name)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            raise invalid_params(f"Invalid params: {name}: invalid type: expected a boolean.")
-        return value
+        return default if value is None else bool(_read(FLAG, value))
 
     def unsigned(self, name: str, *, most: int = U64_MAX) -> int | None:
         """A whole number, or None when absent."""
@@ -94,19 +96,12 @@ class Config:
     def text(self, name: str) -> str | None:
         """A string, or None when absent."""
         value = self._options.get(name)
-        if value is not None and not isinstance(value, str):
-            raise invalid_params(f"Invalid params: {name}: invalid type: expected a string.")
-        return value
+        return None if value is None else text_of(value)
 
     def choice(self, name: str, choices: tuple[str, ...], *, default: str) -> str:
         """One of ``choices``."""
         value = self._options.get(name)
-        if value is None:
-            return default
-        if value not in choices:
-            expected = ", ".join(f"`{choice}`" for choice in choices)
-            raise invalid_params(f"Invalid params: unknown variant `{value}`, expected one of {expected}.")
-        return str(value)
+        return default if value is None else str(_read(Choice(choices), value))
 
     def config(self, name: str) -> Config | None:
         """An options object inside this one, or None when absent."""
@@ -116,11 +111,7 @@ class Config:
     def items(self, name: str) -> list[Json]:
         """A list; empty when absent."""
         value = self._options.get(name)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise invalid_params(f"Invalid params: {name}: invalid type: expected a list.")
-        return value
+        return [] if value is None else list(_read(_LIST, value))
 
     def raw(self, name: str) -> Json:
         """The option as received."""
@@ -128,7 +119,7 @@ class Config:
 
     def require_confirmed(self) -> None:
         """Raise RpcFault for ``processed``, which clusters do not support in queries of the history."""
-        if self._options.get("commitment") in _BELOW_CONFIRMED:
+        if self._options.get("commitment") == "processed":
             raise invalid_params("Method does not support commitment below `confirmed`")
 
     def require_slot(self, slot: int) -> None:
@@ -170,11 +161,13 @@ class Params:
 
     def items(self, index: int) -> list[Json]:
         """A required list."""
-        value = self.required(index)
-        if not isinstance(value, list):
-            raise invalid_params("Invalid params: invalid type: expected a list.")
-        return value
+        return list(_read(_LIST, self.required(index)))
 
     def config(self, index: int) -> Config:
         """The options object; an empty one when absent."""
         return Config(self.raw(index))
+
+    def config_or_encoding(self, index: int) -> Config:
+        """The options object; older clients send just the encoding in its place."""
+        raw = self.raw(index)
+        return Config({"encoding": raw} if isinstance(raw, str) else raw)

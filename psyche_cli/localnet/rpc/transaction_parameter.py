@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Final
 
-from psyche_cli import base58
 from psyche_cli.limits import MAX_TRANSACTION_BYTES
 from psyche_cli.localnet.chain.decoded_transaction import (
     TRANSACTION_TYPE,
@@ -14,6 +11,7 @@ from psyche_cli.localnet.chain.decoded_transaction import (
     MalformedTransaction,
     parse_transaction,
 )
+from psyche_cli.localnet.rpc.base_decoding import Undecodable, decode_base58, decode_base64
 from psyche_cli.localnet.rpc.fault import invalid_params
 from psyche_cli.localnet.rpc.params import text_of
 
@@ -37,8 +35,8 @@ def _decoded(text: str, encoding: str) -> bytes:
             f"(max: encoded/raw {limit}/{MAX_TRANSACTION_BYTES})"
         )
     try:
-        raw = base58.decode(text) if encoding == "base58" else base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error) as error:
+        raw = decode_base58(text) if encoding == "base58" else decode_base64(text)
+    except Undecodable as error:
         raise invalid_params(f"invalid {encoding} encoding: {error}") from error
     if len(raw) > MAX_TRANSACTION_BYTES:
         raise invalid_params(

@@ -20,6 +20,7 @@ from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, is_identity
 from psyche_cli.localnet.rpc.methods.accounts import AccountTest, account_filters
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
+from psyche_cli.localnet.rpc.signatures import SUBSCRIPTIONS
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, SERVER_ERROR
 
@@ -117,7 +118,7 @@ class PubSub:
                 raise RpcFault(METHOD_NOT_FOUND, "Method not found")
             if len(self._connections.get(connection, ())) >= MAX_SUBSCRIPTIONS:
                 raise RpcFault(SERVER_ERROR, f"Too many subscriptions; max {MAX_SUBSCRIPTIONS}")
-            subscription = self._subscribe[name](connection, Params(params))
+            subscription = self._subscribe[name](connection, Params(SUBSCRIPTIONS[name].read(params)))
         except RpcFault as fault:
             _answer(connection, identity, fault)
             return

@@ -18,7 +18,7 @@ from psyche_cli.localnet.rpc.params import Config
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 
 _MAX_BASE58_BYTES: Final = 128
-_ENCODINGS: Final = ("binary", "base58", "base64", "base64+zstd", "jsonParsed")
+_ENCODINGS: Final = ("binary", "base58", "base64", "jsonParsed", "base64+zstd")
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Final
 
 from solders.account import Account
+from solders.pubkey import Pubkey
 
-from psyche_cli import base58
 from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_BYTES
+from psyche_cli.localnet.rpc.base_decoding import Undecodable, decode_base58, decode_base64
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.fault import invalid_params
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
+from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 from psyche_cli.solana.token_state import token_account_of
 
 _MAX_ACCOUNTS: Final = 100
 _MAX_FILTERS: Final = 4
+_MAX_LARGEST: Final = 20
 _MAX_MEMCMP_BYTES: Final = 128
+_MAX_MEMCMP_BASE58: Final = 175
+_MAX_MEMCMP_BASE64: Final = 172
 AccountTest = Callable[[Account], bool]
 
 
@@ -52,7 +56,8 @@ def _get_program_accounts(context: RpcContext, params: Params) -> Json:
     view = AccountView.of(config, default="binary")
     tests = account_filters(config)
     found = []
-    for address in context.bank.accounts.index.owned_by(program):
+    addresses = context.bank.accounts.index.owned_by(program)
+    for address in sorted(addresses, key=bytes) if config.flag("sortResults", default=True) else addresses:
         account = context.bank.accounts.get(address)
         if account is not None and all(test(account) for test in tests):
             found.append(view.keyed(address, account, context.bank.accounts.mint_decimals))
@@ -60,7 +65,7 @@ def _get_program_accounts(context: RpcContext, params: Params) -> Json:
 
 
 def account_filters(config: Config) -> list[AccountTest]:
-    """The predicates for the ``filters`` option. Raises RpcFault."""
+    """The predicates for the ``filters`` option, which the method's signature has read. Raises RpcFault."""
     filters = config.items("filters")
     if len(filters) > _MAX_FILTERS:
         raise invalid_params(f"Too many filters provided; max {_MAX_FILTERS}")
@@ -70,33 +75,28 @@ def account_filters(config: Config) -> list[AccountTest]:
 def _filter(item: Json) -> AccountTest:
     if item == "tokenAccountState":
         return lambda account: token_account_of(account) is not None
-    options = Config(item)
-    size = options.unsigned("dataSize")
-    if size is not None:
-        return lambda account: len(account.data) == size
-    memcmp = options.config("memcmp")
-    if memcmp is None:
-        raise invalid_params("Invalid params: unknown filter, expected `dataSize`, `memcmp` or `tokenAccountState`.")
-    offset = memcmp.unsigned("offset") or 0
-    wanted = _memcmp_bytes(memcmp)
+    ((name, content),) = item.items()
+    if name == "dataSize":
+        return lambda account: len(account.data) == content
+    offset, wanted = content["offset"], _memcmp_bytes(content["bytes"], content["encoding"])
     return lambda account: account.data[offset : offset + len(wanted)] == wanted
 
 
-def _memcmp_bytes(memcmp: Config) -> bytes:
-    content = memcmp.raw("bytes")
-    try:
-        if isinstance(content, list):
-            wanted = bytes(content)
-        elif not isinstance(content, str):
-            raise ValueError("expected text")
-        elif memcmp.choice("encoding", ("base58", "base64", "binary"), default="base58") == "base64":
-            wanted = base64.b64decode(content, validate=True)
-        else:
-            wanted = base58.decode(content)
-    except (ValueError, TypeError) as error:
-        raise invalid_params("Invalid param: data comparison bytes cannot be decoded") from error
+def _memcmp_bytes(content: str | list[int], encoding: str | None) -> bytes:
+    if isinstance(content, list):
+        wanted = bytes(content)
+    elif encoding == "bytes":
+        raise invalid_params("Invalid param: expected a list of bytes")
+    elif len(content) > (_MAX_MEMCMP_BASE64 if encoding == "base64" else _MAX_MEMCMP_BASE58):
+        raise invalid_params("Invalid param: DataTooLarge")
+    else:
+        try:
+            wanted = decode_base64(content) if encoding == "base64" else decode_base58(content)
+        except Undecodable as error:
+            kind = "Base64" if encoding == "base64" else "Base58"
+            raise invalid_params(f"Invalid param: {kind}DecodeError({error})") from error
     if len(wanted) > _MAX_MEMCMP_BYTES:
-        raise invalid_params("Invalid param: data comparison bytes too large; max 128")
+        raise invalid_params("Invalid param: DataTooLarge")
     return wanted
 
 
@@ -108,26 +108,21 @@ def _get_balance(context: RpcContext, params: Params) -> Json:
 
 def _get_rent_exempt_minimum(context: RpcContext, params: Params) -> Json:
     size = params.unsigned(0)
-    params.config(1)
     if size > MAX_ACCOUNT_BYTES:
-        raise invalid_params(f"Invalid params: the maximum account size is {MAX_ACCOUNT_BYTES} bytes.")
+        raise RpcFault(INVALID_REQUEST, "Invalid request")
     return context.bank.accounts.rent_exempt_minimum(size)
 
 
 def _get_largest_accounts(context: RpcContext, params: Params) -> Json:
-    params.config(0)
-    bank = context.bank
-    balances = sorted(
-        ((bank.accounts.balance(address), address) for address in bank.accounts.index.addresses()),
-        key=lambda pair: -pair[0],
-    )
+    bank, wanted = context.bank, params.config(0).raw("filter")
+    addresses = [] if wanted == "nonCirculating" else bank.accounts.index.addresses()
+    balances = sorted(((bank.accounts.balance(address), bytes(address)) for address in addresses), reverse=True)
     return context.with_context(
-        [{"lamports": lamports, "address": str(address)} for lamports, address in balances[:20]]
+        [{"lamports": lamports, "address": str(Pubkey(address))} for lamports, address in balances[:_MAX_LARGEST]]
     )
 
 
-def _get_supply(context: RpcContext, params: Params) -> Json:
-    params.config(0)
+def _get_supply(context: RpcContext, _params: Params) -> Json:
     bank = context.bank
     total = sum(bank.accounts.balance(address) for address in bank.accounts.index.addresses())
     return context.with_context(

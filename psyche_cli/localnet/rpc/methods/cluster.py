@@ -73,7 +73,7 @@ def _get_slot_leader(context: RpcContext, _params: Params) -> Json:
 
 def _get_slot_leaders(context: RpcContext, params: Params) -> Json:
     limit = params.unsigned(1)
-    if not 0 < limit <= _MAX_LEADERS:
+    if limit > _MAX_LEADERS:
         raise invalid_params(f"Invalid limit; max {_MAX_LEADERS}")
     return [str(context.identity)] * limit
 
@@ -122,8 +122,7 @@ def _get_block_production(context: RpcContext, _params: Params) -> Json:
     return context.with_context({"byIdentity": {}, "range": slots})
 
 
-def _get_health(context: RpcContext, params: Params) -> Json:
-    params.config(0)
+def _get_health(context: RpcContext, _params: Params) -> Json:
     problem = context.bank.journal.problem
     if problem is not None:
         raise node_unhealthy(problem)

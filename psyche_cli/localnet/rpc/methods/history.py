@@ -16,7 +16,7 @@ from psyche_cli.localnet.rpc.encoding.transaction_view import (
     transaction_view,
 )
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
-from psyche_cli.localnet.rpc.params import Config, Params, signature_of
+from psyche_cli.localnet.rpc.params import Params, signature_of
 from psyche_cli.solana.rpc.codes import BLOCK_CLEANED_UP, BLOCK_NOT_AVAILABLE, SLOT_SKIPPED
 
 _MAX_STATUSES: Final = 256
@@ -45,14 +45,8 @@ def _status(record: TransactionRecord | None) -> Json:
     }
 
 
-def _options(params: Params, index: int) -> Config:
-    """The options object; older clients send just the encoding in its place."""
-    raw = params.raw(index)
-    return Config({"encoding": raw} if isinstance(raw, str) else raw)
-
-
 def _get_transaction(context: RpcContext, params: Params) -> Json:
-    signature, config = params.signature(0), _options(params, 1)
+    signature, config = params.signature(0), params.config_or_encoding(1)
     config.require_confirmed()
     encoding = config.choice("encoding", ENCODINGS, default="json")
     max_version = config.unsigned("maxSupportedTransactionVersion", most=255)
@@ -112,7 +106,7 @@ def _block(context: RpcContext, slot: int) -> Block:
 
 
 def _get_block(context: RpcContext, params: Params) -> Json:
-    slot, config = params.unsigned(0), _options(params, 1)
+    slot, config = params.unsigned(0), params.config_or_encoding(1)
     config.require_confirmed()
     block = _block(context, slot)
     encoding = config.choice("encoding", ENCODINGS, default="json")

@@ -31,7 +31,6 @@ def _mint(context: RpcContext, address: Pubkey) -> tuple[Pubkey, Mint]:
 
 def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
-    params.config(1)
     account = context.bank.accounts.get(address)
     if account is None:
         raise invalid_params("Invalid param: could not find account")
@@ -44,7 +43,6 @@ def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
 
 def _get_token_supply(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
-    params.config(1)
     if context.bank.accounts.get(address) is None:
         raise invalid_params("Invalid param: could not find account")
     _, mint = _mint(context, address)
@@ -53,7 +51,6 @@ def _get_token_supply(context: RpcContext, params: Params) -> Json:
 
 def _get_token_largest_accounts(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
-    params.config(1)
     program, mint = _mint(context, address)
     holders = [
         (token_account.amount, holder)
@@ -77,19 +74,18 @@ def _token_accounts(context: RpcContext, programs: list[Pubkey]) -> Iterator[tup
 
 def _selected(context: RpcContext, params: Params, party_of: Callable[[TokenAccount], Pubkey | None]) -> Json:
     """Token accounts of an owner or delegate, filtered by ``{"mint"}`` or ``{"programId"}``."""
-    party, selection, config = params.pubkey(0), params.config(1), params.config(2)
+    party, ((selected_by, text),), config = params.pubkey(0), params.required(1).items(), params.config(2)
+    selected = pubkey_of(text)
     config.require_slot(context.bank.slot)
     view = AccountView.of(config, default="binary")
     mint: Pubkey | None = None
-    if selection.raw("mint") is not None:
-        mint = pubkey_of(selection.raw("mint"))
+    if selected_by == "mint":
+        mint = selected
         program, _ = _mint(context, mint)
-    elif selection.raw("programId") is not None:
-        program = pubkey_of(selection.raw("programId"))
+    else:
+        program = selected
         if program not in TOKEN_PROGRAMS:
             raise invalid_params("Invalid param: unrecognized Token program id")
-    else:
-        raise invalid_params("Invalid params: expected `mint` or `programId`.")
     return context.with_context(
         [
             view.keyed(address, account, context.bank.accounts.mint_decimals)
