@@ -54,6 +54,8 @@ BLOCKHASH_MAX_AGE: Final = 150
 
 MINT_BYTES: Final = 82
 TOKEN_ACCOUNT_BYTES: Final = 165
+TOKEN_MULTISIG_BYTES: Final = 355
+"""No mint or token account has this size: Token-2022 adds bytes to one that would."""
 MAX_DECIMALS: Final = 255
 
 # Psyche: capacities fixed by the coordinator's account layout, and limits that its instructions enforce.

@@ -6,7 +6,7 @@ from typing import Final
 
 from solders.token.state import Mint, TokenAccount
 
-from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES
+from psyche_cli.limits import MINT_BYTES, TOKEN_ACCOUNT_BYTES, TOKEN_MULTISIG_BYTES
 from psyche_cli.solana.programs import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from psyche_cli.solana.raw_account import AccountContent
 
@@ -38,10 +38,16 @@ def mint_of(account: AccountContent) -> Mint | None:
 
 
 def _token_content(account: AccountContent, size: int, account_type: int) -> bytes | None:
-    """The base layout (``size`` bytes) of a token program's account, with or without extensions; None for others."""
+    """The base layout (``size`` bytes) of a token program's account, with or without extensions; None for others.
+
+    Extensions follow the size of a token account, up to which a mint is filled with zeros, and the account type.
+    """
     if account.owner not in TOKEN_PROGRAMS:
         return None
     data = account.data
-    if len(data) == size or (len(data) > TOKEN_ACCOUNT_BYTES and data[TOKEN_ACCOUNT_BYTES] == account_type):
-        return data[:size]
-    return None
+    if len(data) == size:
+        return data
+    if len(data) <= TOKEN_ACCOUNT_BYTES or len(data) == TOKEN_MULTISIG_BYTES:
+        return None
+    is_padded = not any(data[size:TOKEN_ACCOUNT_BYTES])
+    return data[:size] if is_padded and data[TOKEN_ACCOUNT_BYTES] == account_type else None

@@ -14,7 +14,7 @@ from solders.rpc.responses import GetTransactionResp
 from spl.token import instructions as token
 from spl.token.constants import ASSOCIATED_TOKEN_PROGRAM_ID, TOKEN_PROGRAM_ID
 
-from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
+from psyche_cli.localnet.rpc.encoding.parsed.instructions import parsed_instruction
 from tests.localnet.harness import MEMO, Chain
 from tests.localnet.tokens import new_mint
 

@@ -14,7 +14,7 @@ from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
-from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
+from psyche_cli.localnet.rpc.encoding.parsed.instructions import parsed_instruction
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
 from psyche_cli.protocol.errors.program_errors import explain_failure
 from psyche_cli.protocol.instructions.idl_decoder import instructions_by_discriminator, snake_case

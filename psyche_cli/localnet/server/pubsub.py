@@ -231,16 +231,14 @@ class PubSub:
         for subscription in self._interested(topic):
             key = ("account", subscription.view)
             if key not in texts:
-                texts[key] = _compact(self._with_slot(subscription.view.account(account, bank.accounts.mint_decimals)))
+                texts[key] = _compact(self._with_slot(subscription.view.account(address, account, bank.accounts.get)))
             subscription.notify_text(texts[key])
         for subscription in self._interested(program_topic):
             if not all(test(account) for test in subscription.tests):
                 continue
             key = ("program", subscription.view)
             if key not in texts:
-                texts[key] = _compact(
-                    self._with_slot(subscription.view.keyed(address, account, bank.accounts.mint_decimals))
-                )
+                texts[key] = _compact(self._with_slot(subscription.view.keyed(address, account, bank.accounts.get)))
             subscription.notify_text(texts[key])
 
     def on_block(self, block: Block) -> None:

@@ -11,8 +11,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli import base58
 from psyche_cli.json_values import Json
-from psyche_cli.localnet.chain.token_state import DecimalsOf
-from psyche_cli.localnet.rpc.encoding.parsed_accounts import parsed
+from psyche_cli.localnet.rpc.encoding.parsed.accounts import AccountOf, parsed_account
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.params import Config
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
@@ -56,10 +55,10 @@ class AccountView:
             return [base64.b64encode(zstandard.ZstdCompressor(level=0).compress(data)).decode(), "base64+zstd"]
         return [base64.b64encode(data).decode(), "base64"]
 
-    def account(self, account: Account, decimals_of: DecimalsOf) -> Json:
+    def account(self, address: Pubkey, account: Account, account_of: AccountOf) -> Json:
         """The account object of the RPC interface."""
         data = account.data
-        written = parsed(account, decimals_of) if self.encoding == "jsonParsed" else None
+        written = parsed_account(address, account, account_of) if self.encoding == "jsonParsed" else None
         return {
             "lamports": account.lamports,
             "owner": str(account.owner),
@@ -69,6 +68,6 @@ class AccountView:
             "space": len(data),
         }
 
-    def keyed(self, address: Pubkey, account: Account, decimals_of: DecimalsOf) -> Json:
+    def keyed(self, address: Pubkey, account: Account, account_of: AccountOf) -> Json:
         """The account object with its address."""
-        return {"pubkey": str(address), "account": self.account(account, decimals_of)}
+        return {"pubkey": str(address), "account": self.account(address, account, account_of)}

@@ -11,7 +11,7 @@ from psyche_cli import base58
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
-from psyche_cli.localnet.rpc.encoding.parsed_instructions import parsed_instruction
+from psyche_cli.localnet.rpc.encoding.parsed.instructions import parsed_instruction
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.solana.programs import MEMO_PROGRAMS
 from psyche_cli.solana.rpc.codes import UNSUPPORTED_TRANSACTION_VERSION

@@ -32,7 +32,7 @@ def _get_account_info(context: RpcContext, params: Params) -> Json:
     config.require_slot(context.bank.slot)
     view = AccountView.of(config, default="binary")
     account = context.bank.accounts.get(address)
-    return context.with_context(None if account is None else view.account(account, context.bank.accounts.mint_decimals))
+    return context.with_context(None if account is None else view.account(address, account, context.bank.accounts.get))
 
 
 def _get_multiple_accounts(context: RpcContext, params: Params) -> Json:
@@ -41,12 +41,10 @@ def _get_multiple_accounts(context: RpcContext, params: Params) -> Json:
         raise invalid_params(f"Too many inputs provided; max {_MAX_ACCOUNTS}")
     config.require_slot(context.bank.slot)
     view = AccountView.of(config, default="base64")
-    accounts = [context.bank.accounts.get(pubkey_of(address)) for address in addresses]
+    account_of = context.bank.accounts.get
+    accounts = [(address, account_of(address)) for address in map(pubkey_of, addresses)]
     return context.with_context(
-        [
-            None if account is None else view.account(account, context.bank.accounts.mint_decimals)
-            for account in accounts
-        ]
+        [None if account is None else view.account(address, account, account_of) for address, account in accounts]
     )
 
 
@@ -60,7 +58,7 @@ def _get_program_accounts(context: RpcContext, params: Params) -> Json:
     for address in sorted(addresses, key=bytes) if config.flag("sortResults", default=True) else addresses:
         account = context.bank.accounts.get(address)
         if account is not None and all(test(account) for test in tests):
-            found.append(view.keyed(address, account, context.bank.accounts.mint_decimals))
+            found.append(view.keyed(address, account, context.bank.accounts.get))
     return context.with_context(found) if config.flag("withContext") else found
 
 

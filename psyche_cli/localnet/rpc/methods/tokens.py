@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from solders.account import Account
 from solders.pubkey import Pubkey
 from solders.token.state import Mint, TokenAccount
 
 from psyche_cli.json_values import Json
-from psyche_cli.localnet.chain.token_state import token_amount
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.fault import invalid_params
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
 from psyche_cli.solana.token_state import TOKEN_PROGRAMS, mint_of, token_account_of
 
+if TYPE_CHECKING:
+    from psyche_cli.localnet.rpc.encoding.parsed.token_units import TokenUnits
 
-def _mint(context: RpcContext, address: Pubkey) -> tuple[Pubkey, Mint]:
-    """The token program of a mint, and the mint."""
+
+def _mint(context: RpcContext, address: Pubkey) -> tuple[Pubkey, Mint, TokenUnits]:
+    """The token program of a mint, the mint, and how its amounts are shown."""
+    # The parser of extensions is imported when it is needed: the validator starts without it.
+    from psyche_cli.localnet.rpc.encoding.parsed.token_units import units_in
+
     account = context.bank.accounts.get(address)
     if account is None:
         raise invalid_params("Invalid param: could not find mint")
     mint = mint_of(account)
     if mint is None:
         raise invalid_params("Invalid param: not a Token mint")
-    return account.owner, mint
+    return account.owner, mint, units_in(account, mint, context.bank.accounts.get)
 
 
 def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
@@ -37,30 +42,28 @@ def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
     token_account = token_account_of(account)
     if token_account is None:
         raise invalid_params("Invalid param: not a Token account")
-    _, mint = _mint(context, token_account.mint)
-    return context.with_context(token_amount(token_account.amount, mint.decimals))
+    _, _, units = _mint(context, token_account.mint)
+    return context.with_context(units.amount(token_account.amount))
 
 
 def _get_token_supply(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
     if context.bank.accounts.get(address) is None:
         raise invalid_params("Invalid param: could not find account")
-    _, mint = _mint(context, address)
-    return context.with_context(token_amount(mint.supply, mint.decimals))
+    _, mint, units = _mint(context, address)
+    return context.with_context(units.amount(mint.supply))
 
 
 def _get_token_largest_accounts(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
-    program, mint = _mint(context, address)
+    program, _, units = _mint(context, address)
     holders = [
         (token_account.amount, holder)
         for holder, _, token_account in _token_accounts(context, [program])
         if token_account.mint == address
     ]
     holders.sort(key=lambda pair: -pair[0])
-    return context.with_context(
-        [{"address": str(holder), **token_amount(amount, mint.decimals)} for amount, holder in holders[:20]]
-    )
+    return context.with_context([{"address": str(holder), **units.amount(amount)} for amount, holder in holders[:20]])
 
 
 def _token_accounts(context: RpcContext, programs: list[Pubkey]) -> Iterator[tuple[Pubkey, Account, TokenAccount]]:
@@ -81,14 +84,14 @@ def _selected(context: RpcContext, params: Params, party_of: Callable[[TokenAcco
     mint: Pubkey | None = None
     if selected_by == "mint":
         mint = selected
-        program, _ = _mint(context, mint)
+        program, _, _ = _mint(context, mint)
     else:
         program = selected
         if program not in TOKEN_PROGRAMS:
             raise invalid_params("Invalid param: unrecognized Token program id")
     return context.with_context(
         [
-            view.keyed(address, account, context.bank.accounts.mint_decimals)
+            view.keyed(address, account, context.bank.accounts.get)
             for address, account, token_account in _token_accounts(context, [program])
             if party_of(token_account) == party and (mint is None or token_account.mint == mint)
         ]

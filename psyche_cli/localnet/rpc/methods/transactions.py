@@ -158,10 +158,9 @@ def _account_after(context: RpcContext, simulation: Simulation, address: Pubkey,
     """
     if simulation.error is not None:
         return None
-    account = simulation.accounts.get(address) or context.bank.accounts.get(address)
-    return (
-        None if account is None or not account.lamports else view.account(account, context.bank.accounts.mint_decimals)
-    )
+    account_of = context.bank.accounts.get
+    account = simulation.accounts.get(address) or account_of(address)
+    return None if account is None or not account.lamports else view.account(address, account, account_of)
 
 
 def latest_blockhash(context: RpcContext) -> Json:

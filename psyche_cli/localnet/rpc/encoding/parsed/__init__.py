@@ -1,0 +1,1 @@
+"""The ``jsonParsed`` form of accounts and instructions."""
