@@ -58,7 +58,7 @@ class _Writer:
     def value(self, kind: FieldType, value: Any) -> str:
         """A value on one line."""
         if isinstance(value, str):
-            return self._text(value)
+            return quoted_text(value, ascii_only=self._ascii_only)
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(kind, Float):
@@ -72,15 +72,18 @@ class _Writer:
             return f"{{ {name} = {self.value(payload, content)} }}"
         return str(value)
 
-    def _text(self, text: str) -> str:
-        return '"' + "".join(self._character(character) for character in text) + '"'
 
-    def _character(self, character: str) -> str:
-        if character in _ESCAPES:
-            return _ESCAPES[character]
-        if character.isprintable() and (character.isascii() or not self._ascii_only):
-            return character
-        return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
+def quoted_text(text: str, *, ascii_only: bool = False) -> str:
+    """A TOML string. Unprintable characters are escaped, and with ``ascii_only`` all non-ASCII characters."""
+    return '"' + "".join(_character(character, ascii_only) for character in text) + '"'
+
+
+def _character(character: str, ascii_only: bool) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character.isprintable() and (character.isascii() or not ascii_only):
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
 
 
 def _table_of_variant(kind: FieldType, value: Any) -> tuple[str, Table] | None:

@@ -51,6 +51,7 @@ def exported(told: StillStory, tmp_path_factory: pytest.TempPathFactory) -> Expo
     "words",
     [
         *("show", "members", "explain", "json-dump-run", "rewards list", "cost", "config dump", "authority check"),
+        "config dump --full",
         *("can-join --address {member}", "json-dump-user --address {member}", "history", "history --failed", "curves"),
         *("history state --at 100", "history state --at 2027-01-15T08:05:00Z", "history state --at 1m"),
     ],

@@ -1,0 +1,1 @@
+"""Operations with run files: planning, applying, comparing and writing them."""
