@@ -113,17 +113,6 @@ def test_non_http_input_is_not_reported(capfd: pytest.CaptureFixture[str], conte
     assert capfd.readouterr() == ("", "")
 
 
-def test_http_log_distinguishes_internal_errors_from_client_errors() -> None:
-    told: list[tuple[str, bool]] = []
-    logger = connections.http_logger(lambda line, ours: told.append((line, ours)))
-    for error in (ConnectionResetError(), ValueError()):
-        logger.error("Error handling request from %s", "127.0.0.1", exc_info=error)
-    assert told == [
-        ("http: Error handling request from 127.0.0.1: ConnectionResetError", False),
-        ("http: Error handling request from 127.0.0.1: ValueError", True),
-    ]
-
-
 @pytest.mark.parametrize(("files", "most"), [(256, 128), (400, 200), (512, 256), (514, 258), (1024, 768)])
 def test_connections_leave_256_files_or_half_of_few_for_others(files: int, most: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

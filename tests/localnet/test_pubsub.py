@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, web
+from aiohttp import ClientSession, ClientWebSocketResponse
 from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.system_program import CreateAccountParams, create_account
 
-from psyche_cli.localnet.server import http as server_module
-from psyche_cli.localnet.server.http import LocalServer, QueuedConnection
-from psyche_cli.localnet.server.ports import bind_pair
+from psyche_cli.localnet.server import websocket as websocket_module
 from psyche_cli.localnet.server.pubsub import PubSub
 from tests.localnet.harness import SOL, Chain, start_chain, text
+from tests.localnet.servers import serving
 from tests.support.patience import PATIENCE
 
 
@@ -49,19 +47,6 @@ class Client:
         message = await self.next()
         assert (message["method"], message["params"]["subscription"]) == (method, identity), message
         return message["params"]["result"]
-
-
-@asynccontextmanager
-async def serving(chain: Chain) -> AsyncIterator[LocalServer]:
-    server = LocalServer(chain.dispatcher, bind_pair(0))
-    started, stop = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(server.serve(started, stop))
-    await started.wait()
-    try:
-        yield server
-    finally:
-        stop.set()
-        await task
 
 
 def in_session(scenario: Callable[[Client], Awaitable[None]]) -> None:
@@ -242,7 +227,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 
 def test_slow_subscriber_is_dropped_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "MAX_QUEUED_BYTES", 1_000_000)
+    monkeypatch.setattr(websocket_module, "MAX_QUEUED_BYTES", 1_000_000)
 
     async def run() -> None:
         chain = start_chain()
@@ -289,23 +274,6 @@ async def _raw_subscriber(port: int, address: Pubkey) -> tuple[asyncio.StreamRea
     writer.write(b"\x81\xfe" + len(payload).to_bytes(2, "big") + bytes(4) + payload)
     await reader.read(1)
     return reader, writer
-
-
-def test_queue_overflows_by_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "MAX_QUEUED_MESSAGES", 3)
-
-    async def run() -> None:
-        aborted: list[int] = []
-        connection = QueuedConnection(web.WebSocketResponse(), lambda: aborted.append(1))
-        for _ in range(3):
-            connection.push("x")
-        assert aborted == []
-        connection.push("x")
-        connection.push("x")
-        assert aborted == [1]
-        await connection.send_queued()
-
-    asyncio.run(run())
 
 
 def test_unknown_signature_stays_silent() -> None:

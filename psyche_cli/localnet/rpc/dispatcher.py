@@ -18,7 +18,11 @@ from psyche_cli.localnet.rpc.methods import transactions as rpc_transactions
 from psyche_cli.localnet.rpc.params import Params
 from psyche_cli.localnet.rpc.requests import InvalidRequest, Request, Unreadable, read_request
 from psyche_cli.localnet.rpc.signatures import checked_params
+from psyche_cli.localnet.rpc.steps import MAX_ANSWER_BYTES, SlowResult, Steps, completed, encoded
 from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR
+
+MAX_BATCH: Final = 1000
+"""The maximum number of requests in a batch. A node accepts 50 kB, which is about as many of the smallest requests."""
 
 _TABLES: Final[tuple[MethodTable, ...]] = (
     rpc_accounts.METHODS,
@@ -54,43 +58,87 @@ class Dispatcher:
 
         With ``allow_control`` False, the control methods (``localnet_...``) are rejected.
         """
-        try:
-            request = _decode(body)
-        except (ValueError, RecursionError):
-            return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
-        try:
-            requests = [read_request(item) for item in (request if isinstance(request, list) else [request])]
-        except Unreadable:
-            return _encode(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
-        self.context.bank.catch_up()
-        answers = [answer for item in requests if (answer := self._answer(item, allow_control)) is not None]
-        if not answers:
-            return b""
-        return _encode(answers if isinstance(request, list) else answers[0])
+        answer = self.answer(body, allow_control=allow_control)
+        return answer if isinstance(answer, bytes) else completed(answer)
 
-    def _answer(self, request: Request | InvalidRequest, allow_control: bool) -> Json:
+    def answer(self, body: bytes, *, allow_control: bool = True) -> bytes | Steps:
+        """The same response or, for a batch or a request that takes long, the steps to it.
+
+        One request is answered from one state; between the requests of a batch, others may change it.
+        """
+        try:
+            content = _decode(body)
+            if not isinstance(content, list):
+                return self._answer(read_request(content), allow_control)
+            requests = [read_request(item) for item in content]
+        except (ValueError, RecursionError, Unreadable):
+            return _failure(None, RpcFault(PARSE_ERROR, "Parse error"))
+        if len(requests) > MAX_BATCH:
+            return _failure(None, RpcFault(INVALID_REQUEST, f"Too many requests in a batch; max {MAX_BATCH}"))
+        return self._batch(requests, allow_control)
+
+    def _batch(self, requests: list[Request | InvalidRequest], allow_control: bool) -> Steps:
+        pieces: list[bytes] = []
+        size = 0
+        for request in requests:
+            if size > MAX_ANSWER_BYTES:
+                answer: bytes | Steps = _refusal(request)
+            else:
+                answer = self._answer(request, allow_control)
+            found = [answer] if isinstance(answer, bytes) else (yield from answer)
+            if any(found):
+                pieces += (b"," if pieces else b"[", *found)
+                size += sum(map(len, found))
+            yield
+        return [b"".join(pieces), b"]"] if pieces else []
+
+    def _answer(self, request: Request | InvalidRequest, allow_control: bool) -> bytes | Steps:
         identity = request.identity
         if isinstance(request, InvalidRequest):
             return _failure(identity, RpcFault(INVALID_REQUEST, "Invalid request"))
         if not request.has_version:
             if request.is_notification:
-                return None
-            return {"error": UNSUPPORTED_VERSION.to_json(), "id": identity}
+                return b""
+            return _encode({"error": UNSUPPORTED_VERSION.to_json(), "id": identity})
+        self.context.bank.catch_up()
         try:
             if not allow_control and request.method in rpc_control.METHODS:
                 raise RpcFault(INVALID_REQUEST, f"{request.method} is not available to web pages from other origins")
-            answer = {"jsonrpc": "2.0", "result": self._call(request.method, request.params), "id": identity}
-        except RpcFault as fault:
-            answer = _failure(identity, fault)
-        except NotRecorded as refused:
-            answer = _failure(identity, not_recorded(str(refused)))
+            result = self._call(request.method, request.params)
+            if isinstance(result, SlowResult):
+                return b"" if request.is_notification else self._slow(request, result)
+            answer = _encode({"jsonrpc": "2.0", "result": result, "id": identity})
         except Exception as error:
+            answer = self._failed(request, error)
+        else:
+            self._log(request, None)
+        return b"" if request.is_notification else answer
+
+    def _slow(self, request: Request, result: SlowResult) -> Steps:
+        end = b',"id":%b}' % _encode(request.identity)
+        try:
+            pieces = yield from encoded(result, b'{"jsonrpc":"2.0","result":', end)
+        except Exception as error:
+            return [self._failed(request, error)]
+        self._log(request, None)
+        return pieces
+
+    def _failed(self, request: Request, error: Exception) -> bytes:
+        """The response after an error, which is logged."""
+        if isinstance(error, RpcFault):
+            fault = error
+        elif isinstance(error, NotRecorded):
+            fault = not_recorded(str(error))
+        else:
             self.context.notice(f"{request.method}: internal error: {type(error).__name__}: {error}")
-            answer = _failure(identity, RpcFault(INTERNAL_ERROR, "Internal error"))
+            fault = RpcFault(INTERNAL_ERROR, "Internal error")
+        self._log(request, fault)
+        return _failure(request.identity, fault)
+
+    def _log(self, request: Request, fault: RpcFault | None) -> None:
         if self.context.log_requests:
-            outcome = f"error {answer['error']['code']}: {answer['error']['message']}" if "error" in answer else "ok"
+            outcome = "ok" if fault is None else f"error {fault.code}: {fault.message}"
             self.context.log(f"{request.method}: {outcome}")
-        return None if request.is_notification else answer
 
     def _call(self, name: str, params: Json) -> Json:
         method = self._methods.get(name)
@@ -105,8 +153,16 @@ class Dispatcher:
             raise RuntimeError(f"the VM panicked: {panic}") from panic
 
 
-def _failure(identity: Json, fault: RpcFault) -> Json:
-    return {"jsonrpc": "2.0", "error": fault.to_json(), "id": identity}
+def _failure(identity: Json, fault: RpcFault) -> bytes:
+    return _encode({"jsonrpc": "2.0", "error": fault.to_json(), "id": identity})
+
+
+def _refusal(request: Request | InvalidRequest) -> bytes:
+    """The response to a request of a batch whose responses are too large; the request is not executed."""
+    if isinstance(request, Request) and request.is_notification:
+        return b""
+    sentence = f"The responses before this one have more than {MAX_ANSWER_BYTES >> 20} MiB. Use smaller batches."
+    return _failure(request.identity, RpcFault(INVALID_REQUEST, sentence))
 
 
 def _decode(body: bytes) -> Json:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import resource
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias
-
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from typing import Any, Final
 
 SILENT_SECONDS: Final = 60.0
 """The time limit for the first request of a new connection, in seconds."""
 
 _RESERVED_FILES: Final = 256
 _WANTED_FILES: Final = 65_536
-Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_PAUSE_SECONDS: Final = 0.002
 
 
 def raise_file_limit() -> None:
@@ -67,43 +62,13 @@ class Connections:
         self.mark_active(connection)
         self._open.pop(connection, None)
 
-
-class _LineHandler(logging.Handler):
-    def __init__(self, report: Callable[[str, bool], None]) -> None:
-        super().__init__()
-        self._report = report
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        of_client = isinstance(error, (HttpProcessingError, web.RequestPayloadError, ConnectionError))
-        what = "" if error is None else f": {type(error).__name__}"
-        self._report(f"http: {record.getMessage()}{what}", not of_client)
-
-
-def http_logger(report: Callable[[str, bool], None]) -> logging.Logger:
-    """A logger for aiohttp that passes each line to ``report``, with True for an internal error and False for a
-    client's.
-
-    By default, aiohttp writes a traceback to stderr for any input that is not HTTP.
-    """
-    logger = logging.Logger("psyche_cli.localnet.http", logging.WARNING)
-    logger.addHandler(_LineHandler(report))
-    return logger
-
-
-class BoundedServer(web.Server):
-    """aiohttp's server with limits on the number of connections and on the idle time of a new one."""
-
-    def __init__(self, handler: Handler, connections: Connections, **options: Any) -> None:
-        super().__init__(handler, **options)
-        self._bound = connections
-
-    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
-        """Called by aiohttp for every new connection."""
-        super().connection_made(handler, transport)
-        self._bound.opened(handler, transport)
-
-    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
-        """Called by aiohttp when a connection has ended."""
-        super().connection_lost(handler, exc)
-        self._bound.closed(handler)
+    async def close_all(self, seconds: float) -> None:
+        """Call the method ``close`` of every connection, and abort those that are still open after ``seconds``."""
+        for connection in list(self._open):
+            connection.close()
+        end = asyncio.get_running_loop().time() + seconds
+        while self._open and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_PAUSE_SECONDS)
+        for transport in list(self._open.values()):
+            transport.abort()
+        await asyncio.sleep(0)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from psyche_cli.errors import MonitoringError
-from psyche_cli.localnet.server.connections import BoundedServer, Connections, http_logger
+from psyche_cli.localnet.server.connections import Connections
 from psyche_cli.operations.dashboard.guard import Guard
 from psyche_cli.operations.dashboard.texts import document_text
+from psyche_cli.operations.serving.bounded_server import BoundedServer, http_logger
 from psyche_cli.operations.serving.sockets import OwnHost
 
 if TYPE_CHECKING:

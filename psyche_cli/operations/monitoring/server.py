@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from psyche_cli.localnet.server.connections import BoundedServer, Connections, http_logger
+from psyche_cli.localnet.server.connections import Connections
+from psyche_cli.operations.serving.bounded_server import BoundedServer, http_logger
 from psyche_cli.operations.serving.sockets import OwnHost
 from psyche_cli.operations.serving.tokens import bears_token
 
