@@ -13,9 +13,10 @@ from psyche_cli.environment import Clock, SystemClock
 from psyche_cli.errors import LocalnetError
 from psyche_cli.limits import BLOCKHASH_MAX_AGE, LOCAL_RPC_PORT
 from psyche_cli.localnet.chain.bank import Bank
-from psyche_cli.localnet.chain.genesis import AccountRefused, Genesis
+from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY
 from psyche_cli.localnet.chain.timekeeping import DEFAULT_SLOT_SECONDS, ClockMode, Timekeeper
+from psyche_cli.localnet.chain.vm_accounts import AccountRefused
 from psyche_cli.localnet.rpc.context import RpcContext, no_log
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.localnet.server.http import LocalServer

@@ -24,6 +24,7 @@ from solders.transaction import VersionedTransaction
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.localnet.chain.program_accounts import program_data_address
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.cli.harness import CommandLine, Outcome
 from tests.localnet.harness import some_program, text
@@ -141,8 +142,10 @@ def test_psyche_programs_are_loaded_and_can_be_replaced(tmp_path: Path) -> None:
         slice_only = {"encoding": "base64", "dataSlice": {"offset": 0, "length": 4}}
         accounts = validator.value("getMultipleAccounts", addresses, slice_only)
         assert all(account["executable"] for account in accounts)
-        size = len(program.read_bytes())
-        assert [account["space"] == size for account in accounts] == [True, False, False, True]
+        size = 45 + len(program.read_bytes())
+        code_at = [str(program_data_address(address)) for address in (*PSYCHE_PROGRAMS.values(), own)]
+        code = validator.value("getMultipleAccounts", code_at, slice_only)
+        assert [account["space"] == size for account in code] == [True, False, False, True]
 
 
 def test_transactions_are_logged_to_stderr_unless_quiet(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import zstandard
 from solders.account import Account
 from solders.instruction import Instruction
 from solders.keypair import Keypair
+from solders.message import Message
 from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
 
 from psyche_cli import base58
 from psyche_cli.errors import ExitCode
@@ -22,7 +24,7 @@ from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.operations.localnet.account_sources import accounts_from_files
 from psyche_cli.solana.rpc.http import HttpTransport
-from tests.localnet.harness import MEMO, SOL, some_program
+from tests.localnet.harness import MEMO, SOL, some_program, text
 from tests.localnet.test_command import refused, run, running
 from tests.support.patience import PATIENCE
 
@@ -162,10 +164,16 @@ def test_upgradeable_program_from_files_in_any_order(tmp_path: Path) -> None:
             validator.result("requestAirdrop", str(payer.pubkey()), SOL)
             signature = validator.send(payer, Instruction(program, b"hello", []))
             assert validator.value("getSignatureStatuses", [signature])[0]["err"] is None
-    lonely = run(tmp_path, "--rpc-port", "0", *words[:3])
-    assert lonely.returncode == 11
-    assert f"The account {program} cannot be loaded" in lonely.stderr
-    assert "upgradeable" in lonely.stderr
+    with running(tmp_path, *words[:3]) as validator:
+        validator.result("requestAirdrop", str(payer.pubkey()), SOL)
+        invocation = Instruction(program, b"hello", [])
+        assert validator.value("getAccountInfo", str(program))["executable"]
+        unsent = text(VersionedTransaction(Message([invocation], payer.pubkey()), [payer]))
+        options = {"encoding": "base64", "replaceRecentBlockhash": True}
+        outcome = validator.value("simulateTransaction", unsent, options)
+        assert outcome["err"] == {"InstructionError": [0, "UnsupportedProgramId"]}
+        failed = f"Program {program} failed: Unsupported program id"
+        assert outcome["logs"] == [f"Program {program} invoke [1]", "Program is not deployed", failed]
 
 
 def test_remote_control_from_the_command_line(tmp_path: Path) -> None:

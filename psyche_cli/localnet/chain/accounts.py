@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Final
 
 from solders.account import Account
@@ -9,12 +10,8 @@ from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.account_index import AccountIndex
-from psyche_cli.localnet.chain.genesis import put_account
-from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.localnet.chain.vm_accounts import VmAccounts
 from psyche_cli.solana.token_state import mint_of
-
-NO_ACCOUNT: Final = Account(0, b"", SYSTEM_PROGRAM)
-"""The placeholder in the VM for an account that does not exist."""
 
 _MOST_SIZES: Final = 10_000
 
@@ -22,10 +19,16 @@ _MOST_SIZES: Final = 10_000
 class Accounts:
     """The accounts in a VM and their index. Callers record each write in the journal, or undo it."""
 
-    def __init__(self, vm: LiteSVM, index: AccountIndex) -> None:
+    def __init__(self, vm: LiteSVM) -> None:
         self._vm = vm
-        self.index = index
+        self._writer = VmAccounts(vm)
+        self.index = AccountIndex()
         self._sizes: dict[Pubkey, int | None] = {}
+
+    @property
+    def undeployed(self) -> Set[Pubkey]:
+        """The upgradeable programs without program data."""
+        return self._writer.undeployed
 
     def get(self, address: Pubkey) -> Account | None:
         """The account, or None if it does not exist or has no lamports."""
@@ -52,7 +55,8 @@ class Accounts:
         return size
 
     def changed(self, address: Pubkey, account: Account | None) -> None:
-        """Note what an account in the VM has become: the index and ``size_of`` follow."""
+        """Note what an account in the VM has become: the index, ``size_of`` and the loaded programs follow."""
+        self._writer.written(address, account)
         self._sizes.pop(address, None)
         self.index.record(address, None if account is None else account.owner)
 
@@ -69,8 +73,11 @@ class Accounts:
     def put(self, address: Pubkey, account: Account | None) -> None:
         """Create, overwrite or (with None or 0 lamports) remove an account, bypassing all program rules.
 
-        Raises AccountRefused for a program or a sysvar that the VM cannot use.
+        Raises AccountRefused for a program or a sysvar that the VM cannot use, in which case nothing changes.
         """
-        exists = account is not None and account.lamports > 0
-        put_account(self._vm, address, account if account is not None and exists else NO_ACCOUNT)
-        self.changed(address, account if exists else None)
+        self._writer.write(address, account)
+        self.changed(address, account if account is not None and account.lamports else None)
+
+    def write(self, accounts: Mapping[Pubkey, Account | None]) -> None:
+        """Write accounts to the VM only, in an order that it accepts. ``changed`` may follow."""
+        self._writer.write_all(accounts)

@@ -14,14 +14,14 @@ from solders.account import Account
 from solders.clock import Clock
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.chain.executor import Executor
+from psyche_cli.localnet.chain.executor import Executor, TransactionRejected
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY, History, TransactionRecord
 from psyche_cli.localnet.chain.journal import BankState, ChainTime, Journal, NoJournal, NotRecorded
 from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
+from psyche_cli.localnet.chain.simulation import Simulation
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.solana.programs import SYSVAR_OWNER
 
@@ -71,8 +71,7 @@ class Bank:
         self.listeners: list[BankListener] = []
         self.journal: Journal = NoJournal()
         self.history = History(history_capacity)
-        self._vm, index = create_vm(genesis)
-        self.accounts = Accounts(self._vm, index)
+        self._vm, self.accounts = create_vm(genesis)
         self._first_slot = first_slot
         self._slots_due_at_start = timekeeper.slots_due()
         self.chain = BlockChain(
@@ -87,6 +86,11 @@ class Bank:
         self.epoch_schedule = self._vm.get_epoch_schedule()
         self._set_sysvars()
         self.at_genesis = self.save()
+        self._loaded_at_start = genesis.program_addresses().union(
+            address
+            for address, account in self.at_genesis.accounts.items()
+            if account.executable and address not in genesis.accounts
+        )
 
     @property
     def slot(self) -> int:
@@ -201,10 +205,14 @@ class Bank:
             warped_seconds=self.timekeeper.warped_seconds,
         )
 
+    def is_loaded_at_start(self, address: Pubkey, account: Account) -> bool:
+        """Whether this is an unchanged part of a program that every start loads, so that a ledger need not store it."""
+        return address in self._loaded_at_start and self.at_genesis.accounts.get(address) == account
+
     def restore(self, state: BankState, *, keep_programs: bool = False) -> None:
         """Restore a saved state: accounts, history, warped time. Slots and blockhashes continue with a new slot.
 
-        With ``keep_programs``, programs that the state does not contain are kept. Raises NotRecorded.
+        With ``keep_programs``, programs of the start that the state does not contain are kept. Raises NotRecorded.
         """
         before = self.timekeeper.warped
         self.timekeeper.unwarp_time(state.warped_seconds)
@@ -217,8 +225,7 @@ class Bank:
         for address in [*self.accounts.index.addresses()]:
             if address in state.accounts or self.accounts.index.owner_of(address) == SYSVAR_OWNER:
                 continue
-            account = self.accounts.get(address)
-            if not (keep_programs and account is not None and account.executable):
+            if not (keep_programs and address in self._loaded_at_start):
                 self.accounts.put(address, None)
                 self._announce(address)
         for address, account in programs_last(state.accounts):
@@ -231,12 +238,24 @@ class Bank:
         for listener in self.listeners:
             listener.on_restore()
 
+    def simulate(self, transaction: DecodedTransaction) -> Simulation:
+        """Check and execute a transaction without effects."""
+        with suppress(TransactionRejected, NotRecorded):
+            self.begin_slot_for(transaction)
+        return self.executor.simulate(transaction)
+
+    def begin_slot_for(self, transaction: DecodedTransaction) -> None:
+        """Begin a slot if the transaction can only succeed in a later one. Raises TransactionRejected, NotRecorded."""
+        if self.executor.needs_later_slot(transaction):
+            self.warp_slots(1)
+
     def execute(self, transaction: DecodedTransaction, *, preflight: bool = False) -> TransactionRecord:
         """Check and execute a transaction; its record contains the outcome.
 
         Raises TransactionRejected or NotRecorded and, with ``preflight``, PreflightFailed if the transaction fails; in
         each case nothing has changed.
         """
+        self.begin_slot_for(transaction)
         execution = self.executor.execute(transaction)
         record = execution.record
         if preflight and record.error is not None:

@@ -14,10 +14,11 @@ from solders.account import Account
 from solders.hash import Hash
 from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
+from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
 from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_LOCKS
-from psyche_cli.localnet.chain.accounts import NO_ACCOUNT, Accounts
+from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.localnet.chain.blockhashes import BlockChain
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionRecord
@@ -25,10 +26,13 @@ from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.chain.mmx_registers import empty_mmx_registers
 from psyche_cli.localnet.chain.nonces import advanced_nonce, nonce_is_current
 from psyche_cli.localnet.chain.outcomes import Outcome, outcome_of, token_balances
+from psyche_cli.localnet.chain.program_accounts import deployment_slot, is_program_data
 from psyche_cli.localnet.chain.rent import rent_error, transition_allowed
 from psyche_cli.localnet.chain.simulation import Simulation
 from psyche_cli.localnet.chain.transaction_cost import loaded_bytes
-from psyche_cli.solana.programs import SYSTEM_PROGRAM
+from psyche_cli.localnet.chain.undeployed import as_on_a_cluster
+from psyche_cli.localnet.chain.vm_accounts import NO_ACCOUNT
+from psyche_cli.solana.programs import SYSTEM_PROGRAM, UPGRADEABLE_LOADER
 
 Contents: TypeAlias = "Mapping[Pubkey, Account | None]"
 """Accounts by address; None for each that does not exist."""
@@ -112,6 +116,16 @@ class Executor:
         """All accounts of a transaction, including those from lookup tables."""
         return load_keys(transaction, self._accounts.get)
 
+    def needs_later_slot(self, transaction: DecodedTransaction) -> bool:
+        """Whether it writes to a program that was deployed in this slot, which the upgradeable loader refuses."""
+        if UPGRADEABLE_LOADER not in transaction.static_keys and not transaction.lookups:
+            return False
+        loaded = self.load_keys(transaction)
+        return UPGRADEABLE_LOADER in loaded.keys and any(
+            account is not None and is_program_data(account) and deployment_slot(account) >= self._chain.tip.slot
+            for account in map(self._accounts.get, loaded.writable)
+        )
+
     def simulate(self, transaction: DecodedTransaction) -> Simulation:
         """Check and execute a transaction on the current state without effects."""
         try:
@@ -124,7 +138,7 @@ class Executor:
         result = self._vm.simulate_transaction(transaction.versioned)
         empty_mmx_registers()
         self._charge(loaded.keys[0], -priority_fee)
-        outcome = outcome_of(result, transaction, self._accounts.get)
+        outcome = self._outcome(result, transaction)
         if not outcome.executed and not outcome.fees_only:
             return self._not_processed(transaction, outcome.error)
         after = dict(before)
@@ -179,9 +193,9 @@ class Executor:
         before = self._read(writable)
         priority_fee = transaction.priority_fee
         self._charge(keys[0], priority_fee)
-        result = self._vm.send_transaction(transaction.versioned)
+        result = self._run(transaction, before)
         empty_mmx_registers()
-        outcome = outcome_of(result, transaction, self._accounts.get)
+        outcome = self._outcome(result, transaction)
         error = outcome.error
         if not outcome.executed:
             if not outcome.fees_only:
@@ -201,6 +215,33 @@ class Executor:
             after[transaction.nonce_account] = self._accounts.get(transaction.nonce_account)
         record = self._record(transaction, loaded, before, after, outcome, error)
         return Execution(transaction, record, before, after, by_nonce)
+
+    def _run(
+        self, transaction: DecodedTransaction, before: Contents
+    ) -> TransactionMetadata | FailedTransactionMetadata:
+        """Execute a transaction in the VM.
+
+        LiteSVM panics, or keeps the code, when a transaction closes a program. So the accounts of a transaction that
+        writes to program data are computed without effects, and written afterwards.
+        """
+        if not any(map(is_program_data, before.values())):
+            return self._vm.send_transaction(transaction.versioned)
+        result = self._vm.simulate_transaction(transaction.versioned)
+        if not isinstance(result, SimulatedTransactionInfo):
+            return self._vm.send_transaction(transaction.versioned)
+        after = dict(result.post_accounts())
+        self._accounts.write({key: after[key] for key, account in before.items() if after.get(key, account) != account})
+        return result.meta()
+
+    def _outcome(
+        self,
+        result: TransactionMetadata | FailedTransactionMetadata | SimulatedTransactionInfo,
+        transaction: DecodedTransaction,
+    ) -> Outcome:
+        outcome = outcome_of(result, transaction, self._accounts.get)
+        if self._accounts.undeployed:
+            outcome.logs, outcome.error = as_on_a_cluster(outcome.logs, outcome.error, self._accounts.undeployed)
+        return outcome
 
     def _record(
         self,
@@ -279,9 +320,7 @@ class Executor:
 
     def _revert(self, before: Contents) -> None:
         """Revert the changes of the VM to these accounts."""
-        for key, account in before.items():
-            if self._accounts.get(key) != account:
-                self._vm.set_account(key, account or NO_ACCOUNT)
+        self._accounts.write({key: account for key, account in before.items() if self._accounts.get(key) != account})
 
     def _charge(self, payer: Pubkey, fee: int) -> None:
         """Deduct a fee that LiteSVM does not charge, in lamports. Negative: give it back."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -21,8 +20,11 @@ from solders.token.state import Mint
 from psyche_cli import resources
 from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS
 from psyche_cli.errors import BadProgram
-from psyche_cli.localnet.chain.account_index import AccountIndex
+from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.localnet.chain.known_addresses import GENESIS_ADDRESSES, PSYCHE_PROGRAMS
+from psyche_cli.localnet.chain.program_accounts import program_data_address, upgradeable_program
+from psyche_cli.localnet.chain.vm_accounts import AccountRefused
+from psyche_cli.localnet.chain.vm_features import deploying_vm
 from psyche_cli.solana.programs import NATIVE_MINT, SYSTEM_PROGRAM, TOKEN_PROGRAM
 
 DEFAULT_FAUCET_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
@@ -43,70 +45,58 @@ def psyche_programs() -> dict[Pubkey, Path]:
 class Genesis:
     """Programs (ELF files), accounts and balances (lamports) by address, and the faucet's balance in lamports.
 
-    ``code`` holds programs as ELF bytes, which override ``programs`` at the same address. ``blockhash`` is the genesis
-    hash, by default a different one for each validator.
+    ``code`` holds programs as ELF bytes, which override ``programs`` at the same address. Programs are deployed by the
+    upgradeable loader, with the upgrade authorities in ``authorities``; others cannot be upgraded. ``blockhash`` is the
+    genesis hash, by default a different one for each validator.
     """
 
     programs: Mapping[Pubkey, Path] = field(default_factory=psyche_programs)
     code: Mapping[Pubkey, bytes] = field(default_factory=dict)
+    authorities: Mapping[Pubkey, Pubkey] = field(default_factory=dict)
     accounts: Mapping[Pubkey, Account] = field(default_factory=dict)
     balances: Mapping[Pubkey, int] = field(default_factory=dict)
     faucet_lamports: int = DEFAULT_FAUCET_LAMPORTS
     blockhash: Hash = field(default_factory=lambda: Hash(os.urandom(32)))
 
+    def authority_of(self, program: Pubkey) -> Pubkey:
+        """The upgrade authority of a program: as in solana-test-validator, the system program's address for none."""
+        return self.authorities.get(program, SYSTEM_PROGRAM)
 
-def create_vm(genesis: Genesis) -> tuple[LiteSVM, AccountIndex]:
+    def program_addresses(self) -> frozenset[Pubkey]:
+        """The addresses of the programs and of their program data, which every start loads again."""
+        programs = {*self.programs, *self.code}
+        return frozenset(programs | {program_data_address(program) for program in programs})
+
+
+def create_vm(genesis: Genesis) -> tuple[LiteSVM, Accounts]:
     """A VM with the built-in and SPL programs and the content of ``genesis``.
 
     Raises BadProgram, also for an account that is a program or sysvar rejected by the VM.
 
     The VM does not check signatures, blockhashes or duplicates.
     """
-    vm = LiteSVM().with_sigverify(False).with_blockhash_check(False).with_transaction_history(0)
+    vm = deploying_vm().with_sigverify(False).with_blockhash_check(False).with_transaction_history(0)
     vm.set_epoch_schedule(EpochSchedule.without_warmup())
+    accounts = Accounts(vm)
+    for address in GENESIS_ADDRESSES:
+        accounts.changed(address, accounts.get(address))
     for address, path in genesis.programs.items():
         if address not in genesis.code:
-            add_program_file(vm, address, path)
+            _add_program(accounts, address, program_file_code(path), str(path), genesis.authority_of(address))
     for address, code in genesis.code.items():
-        add_program(vm, address, code, f"The program cloned as {address}")
+        _add_program(accounts, address, code, f"The program cloned as {address}", genesis.authority_of(address))
     for address, account in programs_last({NATIVE_MINT: _native_mint(), **genesis.accounts}):
         try:
-            put_account(vm, address, account)
+            accounts.put(address, account)
         except AccountRefused as error:
             raise BadProgram(
                 f"The account {address} cannot be loaded: {error}.",
-                hint="A program must be complete: an upgradeable program also needs its program data account.",
+                hint="Check that the account is complete, and that a program was built for Solana (SBPF).",
                 address=str(address),
             ) from error
     for address, lamports in {**genesis.balances, faucet_keypair().pubkey(): genesis.faucet_lamports}.items():
-        vm.set_account(address, Account(lamports, b"", SYSTEM_PROGRAM))
-    index = AccountIndex()
-    for address in (
-        *GENESIS_ADDRESSES,
-        NATIVE_MINT,
-        *genesis.programs,
-        *genesis.code,
-        *genesis.accounts,
-        *genesis.balances,
-    ):
-        existing = vm.get_account(address)
-        index.record(address, existing.owner if existing is not None else None)
-    index.record(faucet_keypair().pubkey(), SYSTEM_PROGRAM)
-    return vm, index
-
-
-class AccountRefused(Exception):
-    """An account that the VM rejects: an invalid program or a malformed sysvar."""
-
-
-def put_account(vm: LiteSVM, address: Pubkey, account: Account) -> None:
-    """Write an account. Raises AccountRefused."""
-    try:
-        vm.set_account(address, account)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # pyo3's PanicException derives from BaseException
-        raise AccountRefused(f"the VM rejects it ({str(error).rstrip('.')})") from error
+        accounts.put(address, Account(lamports, b"", SYSTEM_PROGRAM))
+    return vm, accounts
 
 
 def programs_last(accounts: Mapping[Pubkey, Account]) -> list[tuple[Pubkey, Account]]:
@@ -120,21 +110,20 @@ def _native_mint() -> Account:
     return Account(1_461_600, bytes(mint), TOKEN_PROGRAM)
 
 
-def add_program_file(vm: LiteSVM, address: Pubkey, path: Path) -> None:
-    """Load an ELF file as the program at ``address``. Raises BadProgram."""
+def program_file_code(path: Path) -> bytes:
+    """The content of a program file. Raises BadProgram."""
     try:
-        code = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise BadProgram(
             f"Cannot read the program file {path}: {error.strerror}.",
             hint="Use the path of an SBPF shared object (.so) built with cargo build-sbf.",
             path=str(path),
         ) from error
-    add_program(vm, address, code, str(path))
 
 
-def add_program(vm: LiteSVM, address: Pubkey, code: bytes, origin: str) -> None:
-    """Load ELF bytes as the program at ``address``; ``origin`` describes them in errors. Raises BadProgram."""
+def _add_program(accounts: Accounts, address: Pubkey, code: bytes, origin: str, authority: Pubkey) -> None:
+    """Deploy ELF bytes as an upgradeable program; ``origin`` describes them in errors. Raises BadProgram."""
     if problem := _elf_problem(code):
         raise BadProgram(
             f"{origin} is not a Solana program: {problem}.",
@@ -142,13 +131,11 @@ def add_program(vm: LiteSVM, address: Pubkey, code: bytes, origin: str) -> None:
             path=origin,
         )
     try:
-        with _panic_text_hidden():
-            vm.add_program(address, code)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # pyo3's PanicException derives from BaseException
+        for each, account in upgradeable_program(address, code, authority).items():
+            accounts.put(each, account)
+    except AccountRefused as error:
         raise BadProgram(
-            f"The VM rejects {origin} as a program: {error}",
+            f"The VM rejects {origin} as a program: {error}.",
             hint="Check that the file is complete and was built for Solana (SBPF).",
             path=origin,
         ) from error
@@ -165,17 +152,3 @@ def _elf_problem(code: bytes) -> str:
     if machine not in _ELF_MACHINES:
         return f"its machine type is {machine}, not SBPF (247 or 263)"
     return ""
-
-
-@contextmanager
-def _panic_text_hidden() -> Iterator[None]:
-    """Suppress Rust's panic message, which is written directly to file descriptor 2."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.json_values import Json
 
+RENT_EXEMPT_EPOCH: Final = 2**64 - 1
+"""The rent epoch of an account that is rent-exempt, on any cluster."""
+
+_ACCOUNT_OVERHEAD: Final = 128
+_LAMPORTS_PER_BYTE: Final = 6960
+
 MinimumOf = Callable[[int], int]
 """The minimum balance in lamports, by data size in bytes."""
+
+
+def rent_exempt_minimum(size: int) -> int:
+    """The minimum balance in lamports of an account with ``size`` bytes of data: two years' rent of every cluster."""
+    return (_ACCOUNT_OVERHEAD + size) * _LAMPORTS_PER_BYTE
 
 
 def transition_allowed(before: Account | None, lamports: int, size: int, minimum_of: MinimumOf) -> bool:

@@ -242,12 +242,11 @@ class Ledger:
 
     def _base_lines(self, state: BankState, until: ChainTime, replaces: list[Json]) -> Iterator[Json]:
         bank = self._attached()
-        provided = {key: it for key, it in bank.at_genesis.accounts.items() if key not in bank.genesis.accounts}
         # Programs that are loaded at every start need not be stored.
         kept = {
             address: account
             for address, account in state.accounts.items()
-            if not (account.executable and provided.get(address) == account)
+            if not bank.is_loaded_at_start(address, account)
         }
         yield {
             "genesis": str(bank.chain.genesis_hash),

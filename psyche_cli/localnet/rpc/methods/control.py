@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from psyche_cli.json_values import Json
-from psyche_cli.localnet.chain.genesis import AccountRefused
+from psyche_cli.localnet.chain.vm_accounts import AccountRefused
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.account_from_json import account_from_json
 from psyche_cli.localnet.rpc.fault import invalid_params

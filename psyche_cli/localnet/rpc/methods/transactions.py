@@ -131,7 +131,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
     addresses = [] if wanted is None else [pubkey_of(text) for text in wanted.items("addresses")]
     if replace:
         transaction = transaction.with_blockhash(context.bank.chain.tip.blockhash)
-    simulation = context.bank.executor.simulate(transaction)
+    simulation = context.bank.simulate(transaction)
     value = _simulation_view(simulation)
     keys = simulation.loaded.keys
     value["accounts"] = None
