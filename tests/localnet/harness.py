@@ -121,8 +121,8 @@ class Chain:
         return lamports
 
     def status(self, signature: str) -> Any:
-        """The result of getSignatureStatuses."""
-        return self.value("getSignatureStatuses", [signature])[0]
+        """The result of getSignatureStatuses, with a search of the whole history."""
+        return self.value("getSignatureStatuses", [signature], {"searchTransactionHistory": True})[0]
 
     def pass_slots(self, count: int) -> None:
         """Advance the clock by slots."""

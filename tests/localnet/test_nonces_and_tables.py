@@ -145,16 +145,21 @@ def test_table_extended_in_the_same_slot_cannot_be_used_yet(chain: Chain) -> Non
     to = Pubkey.new_unique()
     table = make_table(chain, [to])
     error = chain.error("sendTransaction", text(through_table(chain, table, to)), BASE64)
-    assert error["data"]["err"] == "InvalidAddressLookupTableIndex"
+    assert error == {
+        "code": -32602,
+        "message": "invalid transaction: Transaction address table lookup uses an invalid index",
+    }
 
 
 def test_unknown_and_wrong_tables(chain: Chain) -> None:
     to = Pubkey.new_unique()
-    for key, expected in (
-        (Pubkey.new_unique(), "AddressLookupTableNotFound"),
-        (chain.payer.pubkey(), "InvalidAddressLookupTableOwner"),
+    for key, reason in (
+        (Pubkey.new_unique(), "loads an address table account that doesn't exist"),
+        (chain.payer.pubkey(), "loads an address table account with an invalid owner"),
     ):
         refused = through_table(chain, AddressLookupTableAccount(key, [to]), to)
-        assert chain.error("sendTransaction", text(refused), BASE64)["data"]["err"] == expected
-        chain.send(refused, skipPreflight=True)
+        expected = {"code": -32602, "message": f"invalid transaction: Transaction {reason}"}
+        assert chain.error("sendTransaction", text(refused), BASE64) == expected
+        assert chain.error("sendTransaction", text(refused), {**BASE64, "skipPreflight": True}) == expected
+        assert chain.error("simulateTransaction", text(refused), BASE64) == expected
         assert chain.balance(to) == 0

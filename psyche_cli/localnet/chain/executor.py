@@ -172,7 +172,7 @@ class Executor:
             logs=() if outcome is None else outcome.logs,
             units=0 if outcome is None else outcome.units,
             return_data=None if outcome is None else outcome.return_data,
-            inner_instructions=[] if outcome is None else outcome.inner_instructions,
+            inner_instructions=None if outcome is None or outcome.fees_only else outcome.inner_instructions,
             accounts={} if error is not None or outcome is None else outcome.accounts,
             loaded=loaded,
             fee=None if outcome is None else transaction.fee,

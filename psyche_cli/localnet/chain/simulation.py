@@ -18,7 +18,8 @@ class Simulation:
 
     ``accounts`` are the written accounts afterwards; empty after an error. ``loaded`` are the accounts of the
     transaction, in whose order the balances before and after it are given, in lamports. ``fee`` is in lamports, and
-    None for a transaction that would not land; ``loaded_accounts_data_size`` is in bytes.
+    None for a transaction that would not land; ``loaded_accounts_data_size`` is in bytes. ``inner_instructions`` are
+    None for a transaction that is not executed.
     """
 
     error: Json

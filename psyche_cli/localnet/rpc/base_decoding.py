@@ -23,7 +23,7 @@ def decode_base58(text: str) -> bytes:
     position = base58.first_invalid_position(text)
     if position is None:
         return base58.decode(text)
-    index = len(text[:position].encode())
+    index = len(text[:position].encode(errors="surrogatepass"))
     if not text[position].isascii():
         raise Undecodable(f"NonAsciiCharacter {{ index: {index} }}")
     shown = quoted(text[position])[1:-1].replace('\\"', '"').replace("'", "\\'")
@@ -32,16 +32,11 @@ def decode_base58(text: str) -> bytes:
 
 def decode_base64(text: str) -> bytes:
     """The bytes of base64 text with padding. Raises Undecodable."""
-    symbols = text.encode()
+    symbols = text.encode(errors="surrogatepass")
     fault = _base64_fault(symbols)
     if fault is not None:
         raise Undecodable(fault)
     return binascii.a2b_base64(symbols)
-
-
-def encode_base64(data: bytes) -> str:
-    """The base64 text of bytes."""
-    return base64.b64encode(data).decode()
 
 
 def _base64_fault(symbols: bytes) -> str | None:

@@ -17,7 +17,14 @@ from psyche_cli.localnet.rpc.params import Config
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 
 _MAX_BASE58_BYTES: Final = 128
-_ENCODINGS: Final = ("binary", "base58", "base64", "jsonParsed", "base64+zstd")
+
+
+def _compressed(data: bytes) -> bytes:
+    """Data compressed with zstd as a stream, whose header does not give its size."""
+    import zstandard
+
+    stream = zstandard.ZstdCompressor(level=0, write_content_size=False).compressobj()
+    return stream.compress(data) + stream.flush()
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class AccountView:
     def of(cls, config: Config, *, default: str) -> AccountView:
         """The view for the options ``encoding`` and ``dataSlice``."""
         cut = config.config("dataSlice")
-        encoding = config.choice("encoding", _ENCODINGS, default=default)
+        encoding = config.text("encoding") or default
         if cut is None:
             return cls(encoding)
         return cls(encoding, cut.unsigned("offset") or 0, cut.unsigned("length") or 0)
@@ -50,9 +57,7 @@ class AccountView:
             text = base58.encode(data)
             return text if self.encoding == "binary" else [text, "base58"]
         if self.encoding == "base64+zstd":
-            import zstandard
-
-            return [base64.b64encode(zstandard.ZstdCompressor(level=0).compress(data)).decode(), "base64+zstd"]
+            return [base64.b64encode(_compressed(data)).decode(), "base64+zstd"]
         return [base64.b64encode(data).decode(), "base64"]
 
     def account(self, address: Pubkey, account: Account, account_of: AccountOf) -> Json:

@@ -16,7 +16,8 @@ from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.solana.programs import MEMO_PROGRAMS
 from psyche_cli.solana.rpc.codes import UNSUPPORTED_TRANSACTION_VERSION
 
-ENCODINGS: Final = ("json", "jsonParsed", "base64", "base58")
+_OUTER_HEIGHT: Final = 1
+_LEAST_SHOWN: Final = 2.0**-52
 
 
 def status_of(error: Json) -> Json:
@@ -24,8 +25,13 @@ def status_of(error: Json) -> Json:
     return {"Ok": None} if error is None else {"Err": error}
 
 
-def transaction_view(record: TransactionRecord, encoding: str, max_version: int | None) -> Json:
-    """``{"transaction", "meta"}`` and, if ``max_version`` is given, ``"version"``. Raises RpcFault (-32015)."""
+def transaction_view(
+    record: TransactionRecord, encoding: str, max_version: int | None, *, rewards: bool = True
+) -> Json:
+    """``{"transaction", "meta"}`` and, if ``max_version`` is given, ``"version"``. Raises RpcFault (-32015).
+
+    Without ``rewards``, those of ``meta`` are null.
+    """
     transaction = record.decoded
     version = transaction.version
     if max_version is None and version != "legacy":
@@ -34,15 +40,20 @@ def transaction_view(record: TransactionRecord, encoding: str, max_version: int 
             f"Transaction version ({version}) is not supported by the requesting client. Please try the request again "
             f'with the following configuration parameter: "maxSupportedTransactionVersion": {version}',
         )
-    view = {"transaction": _encoded(record, transaction, encoding), "meta": meta_view(record, transaction, encoding)}
+    meta = meta_view(record, transaction, encoding)
+    if not rewards:
+        meta["rewards"] = None
+    view = {"transaction": _encoded(record, transaction, encoding), "meta": meta}
     return view if max_version is None else {**view, "version": version}
 
 
-def accounts_view(record: TransactionRecord, max_version: int | None) -> Json:
-    """The ``accounts`` level of detail of getBlock: account keys and balances."""
+def accounts_view(record: TransactionRecord, max_version: int | None, *, rewards: bool = True) -> Json:
+    """The ``accounts`` level of detail of getBlock: account keys and balances. Raises RpcFault (-32015)."""
     transaction = record.decoded
     full = meta_view(record, transaction, "jsonParsed")
-    kept = ("err", "status", "fee", "preBalances", "postBalances", "preTokenBalances", "postTokenBalances")
+    kept = ["err", "status", "fee", "preBalances", "postBalances", "preTokenBalances", "postTokenBalances"]
+    if rewards:
+        kept.append("rewards")
     view = {
         "transaction": {
             "signatures": [str(signature) for signature in transaction.versioned.signatures],
@@ -54,6 +65,8 @@ def accounts_view(record: TransactionRecord, max_version: int | None) -> Json:
 
 
 def _encoded(record: TransactionRecord, transaction: DecodedTransaction, encoding: str) -> Json:
+    if encoding == "binary":
+        return base58.encode(transaction.raw)
     if encoding == "base58":
         return [base58.encode(transaction.raw), "base58"]
     if encoding == "base64":
@@ -82,7 +95,7 @@ def _raw_message(transaction: DecodedTransaction) -> Json:
                 "programIdIndex": instruction.program_id_index,
                 "accounts": list(instruction.accounts),
                 "data": base58.encode(bytes(instruction.data)),
-                "stackHeight": None,
+                "stackHeight": _OUTER_HEIGHT,
             }
             for instruction in transaction.message.instructions
         ],
@@ -117,7 +130,7 @@ def _parsed_message(record: TransactionRecord, transaction: DecodedTransaction) 
                 keys[instruction.program_id_index],
                 [keys[account] for account in bytes(instruction.accounts)],
                 bytes(instruction.data),
-                None,
+                _OUTER_HEIGHT,
             )
             for instruction in transaction.message.instructions
         ],
@@ -155,8 +168,8 @@ def meta_view(record: TransactionRecord, transaction: DecodedTransaction, encodi
         "postBalances": list(record.post_balances),
         "innerInstructions": parsed_inner_instructions(inner, record.keys) if parsed else inner,
         "logMessages": list(record.logs),
-        "preTokenBalances": record.pre_token_balances,
-        "postTokenBalances": record.post_token_balances,
+        "preTokenBalances": _stored_amounts(record.pre_token_balances),
+        "postTokenBalances": _stored_amounts(record.post_token_balances),
         "rewards": [],
         "computeUnitsConsumed": record.units,
         "costUnits": record.cost_units,
@@ -171,6 +184,19 @@ def meta_view(record: TransactionRecord, transaction: DecodedTransaction, encodi
             "readonly": [str(key) for key in record.keys[writable_end:]],
         }
     return meta
+
+
+def _stored_amounts(balances: Json) -> Json:
+    """Token balances as nodes read them from their ledger, where a UI amount of zero cannot be told from an absent one.
+
+    They compare with the machine epsilon, 2^-52.
+    """
+    return [
+        balance
+        if abs(balance["uiTokenAmount"]["uiAmount"]) > _LEAST_SHOWN
+        else {**balance, "uiTokenAmount": {**balance["uiTokenAmount"], "uiAmount": None}}
+        for balance in balances
+    ]
 
 
 def memo_of(record: TransactionRecord) -> str | None:

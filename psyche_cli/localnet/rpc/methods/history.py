@@ -9,7 +9,6 @@ from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.transaction_view import (
-    ENCODINGS,
     accounts_view,
     memo_of,
     status_of,
@@ -22,19 +21,22 @@ from psyche_cli.solana.rpc.codes import BLOCK_CLEANED_UP, BLOCK_NOT_AVAILABLE, S
 _MAX_STATUSES: Final = 256
 _MAX_SIGNATURES: Final = 1000
 _MAX_BLOCKS: Final = 500_000
+_MAX_CACHED_SLOTS: Final = 300
+"""The slots whose statuses a node has at hand; those of earlier ones it only searches in the history on request."""
 
 
 def _get_signature_statuses(context: RpcContext, params: Params) -> Json:
-    texts = params.items(0)
-    params.config(1)
+    texts, bank = params.items(0), context.bank
+    oldest = 0 if params.config(1).flag("searchTransactionHistory") else bank.slot - _MAX_CACHED_SLOTS
     if len(texts) > _MAX_STATUSES:
         raise invalid_params(f"Too many inputs provided; max {_MAX_STATUSES}")
     signatures = [signature_of(text) for text in texts]
-    return context.with_context([_status(context.bank.history.find(signature)) for signature in signatures])
+    return context.with_context([_status(bank.history.find(signature), oldest) for signature in signatures])
 
 
-def _status(record: TransactionRecord | None) -> Json:
-    if record is None:
+def _status(record: TransactionRecord | None, oldest: int) -> Json:
+    """The status of a transaction of the slot ``oldest`` or a later one."""
+    if record is None or record.slot < oldest:
         return None
     return {
         "slot": record.slot,
@@ -48,29 +50,28 @@ def _status(record: TransactionRecord | None) -> Json:
 def _get_transaction(context: RpcContext, params: Params) -> Json:
     signature, config = params.signature(0), params.config_or_encoding(1)
     config.require_confirmed()
-    encoding = config.choice("encoding", ENCODINGS, default="json")
-    max_version = config.unsigned("maxSupportedTransactionVersion", most=255)
+    max_version = config.unsigned("maxSupportedTransactionVersion")
     record = context.bank.history.find(signature)
     if record is None:
         return None
     return {
         "slot": record.slot,
         "blockTime": record.unix_time,
-        **transaction_view(record, encoding, max_version),
+        **transaction_view(record, config.text("encoding") or "json", max_version),
     }
 
 
 def _get_signatures_for_address(context: RpcContext, params: Params) -> Json:
     address, config = params.pubkey(0), params.config(1)
-    config.require_confirmed()
-    config.require_slot(context.bank.slot)
+    before = None if config.raw("before") is None else signature_of(config.raw("before"))
+    until = None if config.raw("until") is None else signature_of(config.raw("until"))
     limit = config.unsigned("limit")
     if limit is None:
         limit = _MAX_SIGNATURES
     if not 0 < limit <= _MAX_SIGNATURES:
         raise invalid_params(f"Invalid limit; max {_MAX_SIGNATURES}")
-    before = None if config.raw("before") is None else signature_of(config.raw("before"))
-    until = None if config.raw("until") is None else signature_of(config.raw("until"))
+    config.require_confirmed()
+    config.require_slot(context.bank.slot)
     found: list[Json] = []
     passed = before is None
     for record in context.bank.history.of_address(address):
@@ -109,9 +110,8 @@ def _get_block(context: RpcContext, params: Params) -> Json:
     slot, config = params.unsigned(0), params.config_or_encoding(1)
     config.require_confirmed()
     block = _block(context, slot)
-    encoding = config.choice("encoding", ENCODINGS, default="json")
-    details = config.choice("transactionDetails", ("full", "accounts", "signatures", "none"), default="full")
-    max_version = config.unsigned("maxSupportedTransactionVersion", most=255)
+    encoding, details = config.text("encoding") or "json", config.text("transactionDetails") or "full"
+    max_version, rewards = config.unsigned("maxSupportedTransactionVersion"), config.flag("rewards", default=True)
     records = context.bank.history.of_slot(slot)
     answer: dict[str, Json] = {
         "blockhash": str(block.blockhash),
@@ -121,24 +121,24 @@ def _get_block(context: RpcContext, params: Params) -> Json:
         "blockHeight": block.height,
     }
     if details == "full":
-        answer["transactions"] = [transaction_view(record, encoding, max_version) for record in records]
+        answer["transactions"] = [
+            transaction_view(record, encoding, max_version, rewards=rewards) for record in records
+        ]
     elif details == "accounts":
-        answer["transactions"] = [accounts_view(record, max_version) for record in records]
+        answer["transactions"] = [accounts_view(record, max_version, rewards=rewards) for record in records]
     elif details == "signatures":
         answer["signatures"] = [str(record.signature) for record in records]
-    if config.flag("rewards", default=True):
+    if rewards:
         answer["rewards"] = []
     return answer
 
 
 def _get_blocks(context: RpcContext, params: Params) -> Json:
-    first = params.unsigned(0)
-    last = params.raw(1)
+    first, last = params.unsigned(0), params.raw(1)
     # The second parameter is the last slot or, if that is omitted, the options object.
+    config = params.config(1 if isinstance(last, dict) and params.raw(2) is None else 2)
     if isinstance(last, dict):
-        last, config = None, params.config(1)
-    else:
-        config = params.config(2)
+        last = None
     config.require_confirmed()
     config.require_slot(context.bank.slot)
     end = min(first + _MAX_BLOCKS if last is None else params.unsigned(1), context.bank.slot)
@@ -148,10 +148,11 @@ def _get_blocks(context: RpcContext, params: Params) -> Json:
 
 
 def _get_blocks_with_limit(context: RpcContext, params: Params) -> Json:
-    first, limit = params.unsigned(0), params.unsigned(1)
-    params.config(2).require_confirmed()
+    first, limit, config = params.unsigned(0), params.unsigned(1), params.config(2)
+    config.require_confirmed()
     if limit > _MAX_BLOCKS:
         raise invalid_params(f"Limit too large; max {_MAX_BLOCKS}")
+    config.require_slot(context.bank.slot)
     return context.bank.chain.slots(first, context.bank.slot)[:limit]
 
 

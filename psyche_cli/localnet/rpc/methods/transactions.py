@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Final
 
+from solders.account import Account
 from solders.compute_budget import set_compute_unit_limit
-from solders.message import Message, from_bytes_versioned
+from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
@@ -27,23 +26,36 @@ from psyche_cli.localnet.rpc.error_texts import transaction_error_text
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, hash_of, pubkey_of
 from psyche_cli.localnet.rpc.transaction_log import dropped_line, executed_line
-from psyche_cli.localnet.rpc.transaction_parameter import transaction_of
+from psyche_cli.localnet.rpc.transaction_parameter import INVALID_INDEX, message_of, transaction_of
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, PREFLIGHT_FAILURE, SIGNATURE_VERIFICATION_FAILURE
 
-_TEXT_ENCODINGS: Final = ("base58", "base64")
+_SANITIZE_ERRORS: Final = (
+    "AddressLookupTableNotFound",
+    "InvalidAddressLookupTableOwner",
+    "InvalidAddressLookupTableData",
+    "InvalidAddressLookupTableIndex",
+)
+"""The errors, beside that of a duplicate instruction, that a node finds when it resolves a received transaction."""
 _AIRDROP_UNITS: Final = 10_000
 
 
 def _read_transaction(params: Params, config: Config) -> DecodedTransaction:
-    encoding = config.choice("encoding", _TEXT_ENCODINGS, default="base58")
-    return transaction_of(params.required(0), encoding)
+    encoding = config.text("encoding") or "base58"
+    if encoding in ("json", "jsonParsed"):
+        raise invalid_params(f"unsupported encoding: {encoding}. Supported encodings: base58, base64")
+    return transaction_of(params.required(0), "base64" if encoding == "base64" else "base58")
+
+
+def _require_sane(error: Json) -> None:
+    """Raise RpcFault (-32602) if a node would not get as far as the checks before an execution."""
+    if error in _SANITIZE_ERRORS or (isinstance(error, dict) and "DuplicateInstruction" in error):
+        raise invalid_params(f"invalid transaction: {transaction_error_text(error)}")
 
 
 def _send_transaction(context: RpcContext, params: Params) -> Json:
     config = params.config(1)
     transaction = _read_transaction(params, config)
-    config.choice("preflightCommitment", ("processed", "confirmed", "finalized"), default="finalized")
-    config.unsigned("maxRetries")
     config.require_slot(context.bank.slot)
     preflight = not config.flag("skipPreflight")
     genuine = transaction.signatures_verify()
@@ -55,6 +67,7 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
             raise TransactionRejected("SignatureFailure")
         record = context.bank.execute(transaction, preflight=preflight)
     except TransactionRejected as rejected:
+        _require_sane(rejected.error)
         if preflight:
             raise _preflight_fault(rejected.error, (), 0, None, 0) from rejected
         if context.is_logging:
@@ -127,40 +140,45 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
         raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
     if verify and not transaction.signatures_verify():
         raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
-    wanted = config.config("accounts")
-    addresses = [] if wanted is None else [pubkey_of(text) for text in wanted.items("addresses")]
     if replace:
         transaction = transaction.with_blockhash(context.bank.chain.tip.blockhash)
     simulation = context.bank.simulate(transaction)
+    _require_sane(simulation.error)
     value = _simulation_view(simulation)
-    keys = simulation.loaded.keys
-    value["accounts"] = None
-    if wanted is not None:
-        view = AccountView.of(wanted, default="base64")
-        if view.encoding in ("binary", "base58"):
-            raise invalid_params("base58 encoding not supported")
-        if len(addresses) > len(keys):
-            raise invalid_params(f"Too many accounts provided; max {len(keys)}")
-        value["accounts"] = [_account_after(context, simulation, address, view) for address in addresses]
-    value["innerInstructions"] = None
-    if config.flag("innerInstructions"):
-        value["innerInstructions"] = parsed_inner_instructions(simulation.inner_instructions, keys)
+    value["accounts"] = _accounts_after(context, simulation, config.config("accounts"))
+    inner = simulation.inner_instructions if config.flag("innerInstructions") else None
+    value["innerInstructions"] = None if inner is None else parsed_inner_instructions(inner, simulation.loaded.keys)
     value["replacementBlockhash"] = None
     if replace:
         value["replacementBlockhash"] = latest_blockhash(context)
     return context.with_context(value)
 
 
+def _accounts_after(context: RpcContext, simulation: Simulation, wanted: Config | None) -> Json:
+    """The accounts with the requested ``addresses`` after the simulation; each is null after an error."""
+    if wanted is None:
+        return None
+    view, keys = AccountView.of(wanted, default="base64"), simulation.loaded.keys
+    if view.encoding in ("binary", "base58"):
+        raise invalid_params("base58 encoding not supported")
+    addresses = wanted.items("addresses")
+    if len(addresses) > len(keys):
+        raise invalid_params(f"Too many accounts provided; max {len(keys)}")
+    if simulation.error is not None:
+        return [None] * len(addresses)
+    return [_account_after(context, simulation, pubkey_of(address), view) for address in addresses]
+
+
 def _account_after(context: RpcContext, simulation: Simulation, address: Pubkey, view: AccountView) -> Json:
     """An account after the simulation, or its current content if the transaction does not write to it.
 
-    Null after an error.
+    One that the transaction names and that does not exist is empty.
     """
-    if simulation.error is not None:
-        return None
     account_of = context.bank.accounts.get
     account = simulation.accounts.get(address) or account_of(address)
-    return None if account is None or not account.lamports else view.account(address, account, account_of)
+    if account is None and address in simulation.loaded.keys:
+        account = Account(0, b"", SYSTEM_PROGRAM)
+    return None if account is None else view.account(address, account, account_of)
 
 
 def latest_blockhash(context: RpcContext) -> Json:
@@ -184,24 +202,19 @@ def _is_blockhash_valid(context: RpcContext, params: Params) -> Json:
 
 
 def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
-    text = params.required(0)
+    message = message_of(params.required(0))
     params.config(1).require_slot(context.bank.slot)
-    try:
-        message = from_bytes_versioned(base64.b64decode(text, validate=True))
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise invalid_params(f"failed to deserialize a message: {error}") from error
     signatures = message.header.num_required_signatures
     try:
         unsigned = VersionedTransaction.populate(message, [Signature.default()] * signatures)
         transaction = parse_transaction(bytes(unsigned))
     except MalformedTransaction as error:
-        raise invalid_params("invalid message") from error
+        raise invalid_params(f"invalid transaction message: {INVALID_INDEX}") from error
     return context.with_context(transaction.fee if context.bank.executor.may_land(transaction) else None)
 
 
 def _request_airdrop(context: RpcContext, params: Params) -> Json:
     recipient, lamports = params.pubkey(0), params.unsigned(1)
-    params.config(2)
     held = context.bank.accounts.balance(context.faucet.pubkey())
     if lamports + LAMPORTS_PER_SIGNATURE > held:
         raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, less than the amount plus the fee")
