@@ -101,7 +101,10 @@ def _text(reader: ByteReader) -> str:
 
 
 def _optional_key(reader: ByteReader) -> Pubkey | None:
-    return reader.key() if reader.number(1) else None
+    tag = reader.number(1)
+    if tag > 1:
+        raise ValueError("the tag of an optional key is neither 0 nor 1")
+    return reader.key() if tag else None
 
 
 def _authority_type(reader: ByteReader) -> str:

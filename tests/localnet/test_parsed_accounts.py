@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import struct
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from psyche_cli.solana.programs import (
     VOTE_PROGRAM,
 )
 from tests.localnet.harness import PARSED, START, Chain
+from tests.localnet.packing import pack, tag
 
 A, B, C, D, E = (Pubkey.new_unique() for _ in range(5))
 a, b, c, d, e = (str(key) for key in (A, B, C, D, E))
@@ -56,22 +56,6 @@ SYSVARS = {
 def show(owner: Pubkey, data: bytes, address: Pubkey = E) -> Any:
     """The parsed account, without a chain around it."""
     return parsed_account(address, Account(1, data, owner), lambda _: None)
-
-
-def pack(*parts: int | bytes | Pubkey | tuple[str, int | float]) -> bytes:
-    """Bytes of keys, of bytes, of integers (u64) and of ``(struct format, number)``."""
-    return b"".join(
-        struct.pack("<Q", part)
-        if isinstance(part, int)
-        else struct.pack(f"<{part[0]}", part[1])
-        if isinstance(part, tuple)
-        else bytes(part)
-        for part in parts
-    )
-
-
-def tag(number: int) -> bytes:
-    return struct.pack("<I", number)
 
 
 META = pack(2_282_880, A, B, ("q", -5), 7, C)
