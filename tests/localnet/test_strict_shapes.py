@@ -41,6 +41,14 @@ def message() -> str:
 
 
 Case = tuple[str, Any, Callable[[], list[Any]]]
+
+
+def after_an_epoch(*params: Any) -> list[Any]:
+    """The parameters, once the first epoch has ended, before which nobody can have been rewarded."""
+    FURNISHED.chain.result("localnet_warpSlots", 432_000)
+    return list(params)
+
+
 CASES: list[Case] = [
     ("getAccountInfo", r.GetAccountInfoResp, lambda: [PAYER, BASE64]),
     ("getAccountInfo", r.GetAccountInfoResp, lambda: [HOLDER, {"encoding": "base64+zstd"}]),
@@ -100,7 +108,7 @@ CASES: list[Case] = [
     ("getIdentity", r.GetIdentityResp, list),
     ("getInflationGovernor", r.GetInflationGovernorResp, list),
     ("getInflationRate", r.GetInflationRateResp, list),
-    ("getInflationReward", r.GetInflationRewardResp, lambda: [[PAYER]]),
+    ("getInflationReward", r.GetInflationRewardResp, lambda: after_an_epoch([PAYER])),
     ("getLeaderSchedule", r.GetLeaderScheduleResp, list),
     ("getMaxRetransmitSlot", r.GetMaxRetransmitSlotResp, list),
     ("getMaxShredInsertSlot", r.GetMaxShredInsertSlotResp, list),

@@ -13,6 +13,7 @@ from psyche_cli.localnet.rpc.methods import accounts as rpc_accounts
 from psyche_cli.localnet.rpc.methods import cluster as rpc_cluster
 from psyche_cli.localnet.rpc.methods import control as rpc_control
 from psyche_cli.localnet.rpc.methods import history as rpc_history
+from psyche_cli.localnet.rpc.methods import staking as rpc_staking
 from psyche_cli.localnet.rpc.methods import tokens as rpc_tokens
 from psyche_cli.localnet.rpc.methods import transactions as rpc_transactions
 from psyche_cli.localnet.rpc.params import Params
@@ -30,6 +31,7 @@ _TABLES: Final[tuple[MethodTable, ...]] = (
     rpc_transactions.METHODS,
     rpc_history.METHODS,
     rpc_cluster.METHODS,
+    rpc_staking.METHODS,
     rpc_control.METHODS,
 )
 
@@ -39,7 +41,7 @@ def all_methods() -> dict[str, str]:
     return {name: table_of for table_of, table in zip(_SUBJECTS, _TABLES, strict=True) for name in table}
 
 
-_SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster", "control")
+_SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster", "staking", "control")
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)

@@ -11,11 +11,15 @@ from psyche_cli.localnet.rpc.params import Params, pubkey_of
 from psyche_cli.solana.rpc.codes import NO_SNAPSHOT
 
 _MAX_FEE_ACCOUNTS: Final = 128
-_MAX_LEADERS: Final = 5000
+_MAX_SAMPLES: Final = 720
 
 
 def _get_slot(context: RpcContext, params: Params) -> Json:
     params.config(0).require_slot(context.bank.slot)
+    return context.bank.slot
+
+
+def _get_newest_slot(context: RpcContext, _params: Params) -> Json:
     return context.bank.slot
 
 
@@ -55,27 +59,25 @@ def _get_transaction_count(context: RpcContext, params: Params) -> Json:
 
 
 def _get_recent_prioritization_fees(context: RpcContext, params: Params) -> Json:
-    addresses = params.raw(0)
-    if isinstance(addresses, list) and len(addresses) > _MAX_FEE_ACCOUNTS:
+    addresses = params.raw(0) or []
+    if len(addresses) > _MAX_FEE_ACCOUNTS:
         raise invalid_params(f"Too many inputs provided; max {_MAX_FEE_ACCOUNTS}")
+    for address in addresses:
+        pubkey_of(address)
     chain = context.bank.chain
     slots = chain.slots(max(chain.tip.slot - 149, 0), chain.tip.slot)
     return [{"slot": slot, "prioritizationFee": 0} for slot in slots]
 
 
+def _get_recent_performance_samples(_context: RpcContext, params: Params) -> Json:
+    limit = params.raw(0)
+    if limit is not None and limit > _MAX_SAMPLES:
+        raise invalid_params(f"Invalid limit; max {_MAX_SAMPLES}")
+    return []
+
+
 def _get_identity(context: RpcContext, _params: Params) -> Json:
     return {"identity": str(context.identity)}
-
-
-def _get_slot_leader(context: RpcContext, _params: Params) -> Json:
-    return str(context.identity)
-
-
-def _get_slot_leaders(context: RpcContext, params: Params) -> Json:
-    limit = params.unsigned(1)
-    if limit > _MAX_LEADERS:
-        raise invalid_params(f"Invalid limit; max {_MAX_LEADERS}")
-    return [str(context.identity)] * limit
 
 
 def _get_genesis_hash(context: RpcContext, _params: Params) -> Json:
@@ -104,24 +106,6 @@ def _get_highest_snapshot_slot(_context: RpcContext, _params: Params) -> Json:
     raise RpcFault(NO_SNAPSHOT, "No snapshot")
 
 
-def _get_stake_minimum_delegation(context: RpcContext, _params: Params) -> Json:
-    return context.with_context(1)
-
-
-def _get_block_commitment(_context: RpcContext, params: Params) -> Json:
-    params.unsigned(0)
-    return {"commitment": None, "totalStake": 0}
-
-
-def _get_inflation_reward(_context: RpcContext, params: Params) -> Json:
-    return [None for address in params.items(0) if pubkey_of(address)]
-
-
-def _get_block_production(context: RpcContext, _params: Params) -> Json:
-    slots = {"firstSlot": context.bank.first_available_slot, "lastSlot": context.bank.slot}
-    return context.with_context({"byIdentity": {}, "range": slots})
-
-
 def _get_health(context: RpcContext, _params: Params) -> Json:
     problem = context.bank.journal.problem
     if problem is not None:
@@ -141,26 +125,14 @@ METHODS: Final[MethodTable] = {
     "getTransactionCount": _get_transaction_count,
     "getRecentPrioritizationFees": _get_recent_prioritization_fees,
     "getIdentity": _get_identity,
-    "getSlotLeader": _get_slot_leader,
-    "getSlotLeaders": _get_slot_leaders,
     "getGenesisHash": _get_genesis_hash,
     "getFirstAvailableBlock": _get_first_available_block,
     "minimumLedgerSlot": _get_first_available_block,
-    "getMaxRetransmitSlot": _get_slot,
-    "getMaxShredInsertSlot": _get_slot,
+    "getMaxRetransmitSlot": _get_newest_slot,
+    "getMaxShredInsertSlot": _get_newest_slot,
     "getClusterNodes": _get_cluster_nodes,
     "getHighestSnapshotSlot": _get_highest_snapshot_slot,
-    "getStakeMinimumDelegation": _get_stake_minimum_delegation,
-    "getBlockCommitment": _get_block_commitment,
-    "getInflationReward": _get_inflation_reward,
-    "getBlockProduction": _get_block_production,
     "getHealth": _get_health,
     "getVersion": _constant({"solana-core": API_VERSION, "feature-set": FEATURE_SET}),
-    "getVoteAccounts": _constant({"current": [], "delinquent": []}),
-    "getRecentPerformanceSamples": _constant([]),
-    "getLeaderSchedule": _constant({}),
-    "getInflationGovernor": _constant(
-        {"initial": 0.0, "terminal": 0.0, "taper": 0.0, "foundation": 0.0, "foundationTerm": 0.0}
-    ),
-    "getInflationRate": _constant({"total": 0.0, "validator": 0.0, "foundation": 0.0, "epoch": 0}),
+    "getRecentPerformanceSamples": _get_recent_performance_samples,
 }
