@@ -41,7 +41,9 @@ def live(chain: Chain, pubsub: PubSub, bodies: Iterator[bytes], to: list[Pubkey]
     for _ in range(20):
         listener = Listener()
         for method, topic in (("account", address), ("logs", "all"), ("signature", "1" * 64), ("program", address)):
-            pubsub.handle(listener, json.dumps({"id": 1, "method": f"{method}Subscribe", "params": [topic]}))
+            pubsub.handle(
+                listener, json.dumps({"jsonrpc": "2.0", "id": 1, "method": f"{method}Subscribe", "params": [topic]})
+            )
         pubsub.disconnect(listener)
         chain.dispatcher.handle(next(bodies))
     chain.log.clear()

@@ -171,20 +171,21 @@ def test_slots_and_roots() -> None:
     [
         ("{", -32700),
         ("[", -32700),
-        ("5", -32600),
-        ("[]", -32600),
-        ('{"id":1}', -32600),
-        ('{"id":{},"method":"slotSubscribe"}', -32600),
-        ('{"id":1e999,"method":"slotSubscribe"}', -32600),
-        ('{"id":1,"method":"getSlot"}', -32601),
-        ('{"id":1,"method":"accountSubscribe"}', -32602),
-        ('{"id":1,"method":"accountSubscribe","params":{}}', -32602),
-        ('{"id":1,"method":"accountSubscribe","params":["x"]}', -32602),
-        ('{"id":1,"method":"accountSubscribe","params":7}', -32602),
-        ('{"id":1,"method":"signatureSubscribe","params":["x"]}', -32602),
-        ('{"id":1,"method":"accountUnsubscribe","params":[]}', -32602),
-        ('{"id":1,"method":"accountUnsubscribe","params":["x"]}', -32602),
-        ('{"id":1,"method":"accountUnsubscribe","params":[true]}', -32602),
+        ("5", -32700),
+        ("[5]", -32700),
+        ('{"id":1,"jsonrpc":"2.0"}', -32600),
+        ('{"id":1,"method":"slotSubscribe"}', -32600),
+        ('{"id":{},"jsonrpc":"2.0","method":"slotSubscribe"}', -32700),
+        ('{"id":1e999,"jsonrpc":"2.0","method":"slotSubscribe"}', -32700),
+        ('{"id":1,"jsonrpc":"2.0","method":"getSlot"}', -32601),
+        ('{"id":1,"jsonrpc":"2.0","method":"accountSubscribe"}', -32602),
+        ('{"id":1,"jsonrpc":"2.0","method":"accountSubscribe","params":{}}', -32602),
+        ('{"id":1,"jsonrpc":"2.0","method":"accountSubscribe","params":["x"]}', -32602),
+        ('{"id":1,"jsonrpc":"2.0","method":"accountSubscribe","params":7}', -32600),
+        ('{"id":1,"jsonrpc":"2.0","method":"signatureSubscribe","params":["x"]}', -32602),
+        ('{"id":1,"jsonrpc":"2.0","method":"accountUnsubscribe","params":[]}', -32602),
+        ('{"id":1,"jsonrpc":"2.0","method":"accountUnsubscribe","params":["x"]}', -32602),
+        ('{"id":1,"jsonrpc":"2.0","method":"accountUnsubscribe","params":[true]}', -32602),
     ],
 )
 def test_wrong_messages_get_errors(message: str, code: int) -> None:
@@ -204,8 +205,9 @@ def test_thousand_subscriptions_are_all_notified_and_removed() -> None:
             sockets = [await session.ws_connect(server.ws_url) for _ in range(10)]
             clients = [Client(chain, websocket) for websocket in sockets]
             for client in clients:
-                for _ in range(100):
-                    await client.subscribe("accountSubscribe", str(to), {"encoding": "base64"})
+                for length in range(100):
+                    part = {"offset": 0, "length": length}
+                    await client.subscribe("accountSubscribe", str(to), {"encoding": "base64", "dataSlice": part})
             assert len(pubsub) == 1000
             chain.send(chain.transfer(to, SOL))
             for client in clients:

@@ -37,7 +37,7 @@ class LocalServer:
     ) -> None:
         self._dispatcher = dispatcher
         self._slices = Slices()
-        self._pubsub = PubSub(dispatcher.context)
+        self._pubsub = PubSub(dispatcher.context, self._slices.add)
         self._on_stop = on_stop
         self._rpc_socket, self._ws_socket = ports
         self.rpc_port: int = self._rpc_socket.getsockname()[1]

@@ -17,6 +17,7 @@ from psyche_cli.localnet.rpc.params import Config
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 
 _MAX_BASE58_BYTES: Final = 128
+_TOO_LARGE: Final = "error: data too large for bs58 encoding"
 
 
 def _compressed(data: bytes) -> bytes:
@@ -29,11 +30,16 @@ def _compressed(data: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class AccountView:
-    """The requested encoding of accounts, and the slice of their data, in bytes. ``length`` None selects all data."""
+    """The requested encoding of accounts, and the slice of their data, in bytes. ``length`` None selects all data.
+
+    Data that is too large for base58 is refused or, with ``never_refuses``, replaced by a sentence, as a node does in
+    notifications.
+    """
 
     encoding: str
     offset: int = 0
     length: int | None = None
+    never_refuses: bool = False
 
     @classmethod
     def of(cls, config: Config, *, default: str) -> AccountView:
@@ -49,12 +55,12 @@ class AccountView:
         if self.length is not None:
             data = data[self.offset : self.offset + self.length]
         if self.encoding in ("binary", "base58"):
-            if len(data) > _MAX_BASE58_BYTES:
+            if len(data) > _MAX_BASE58_BYTES and not self.never_refuses:
                 raise RpcFault(
                     INVALID_REQUEST,
                     "Encoded binary (base 58) data should be less than 128 bytes, please use Base64 encoding.",
                 )
-            text = base58.encode(data)
+            text = base58.encode(data) if len(data) <= _MAX_BASE58_BYTES else _TOO_LARGE
             return text if self.encoding == "binary" else [text, "base58"]
         if self.encoding == "base64+zstd":
             return [base64.b64encode(_compressed(data)).decode(), "base64+zstd"]

@@ -8,14 +8,15 @@ from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
+from psyche_cli.localnet.rpc.encoding.blocks import BlockView
 from psyche_cli.localnet.rpc.encoding.transaction_view import (
-    accounts_view,
     memo_of,
     status_of,
     transaction_view,
 )
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Params, signature_of
+from psyche_cli.localnet.rpc.steps import SlowResult
 from psyche_cli.solana.rpc.codes import BLOCK_CLEANED_UP, BLOCK_NOT_AVAILABLE, SLOT_SKIPPED
 
 _MAX_STATUSES: Final = 256
@@ -110,27 +111,8 @@ def _get_block(context: RpcContext, params: Params) -> Json:
     slot, config = params.unsigned(0), params.config_or_encoding(1)
     config.require_confirmed()
     block = _block(context, slot)
-    encoding, details = config.text("encoding") or "json", config.text("transactionDetails") or "full"
-    max_version, rewards = config.unsigned("maxSupportedTransactionVersion"), config.flag("rewards", default=True)
-    records = context.bank.history.of_slot(slot)
-    answer: dict[str, Json] = {
-        "blockhash": str(block.blockhash),
-        "previousBlockhash": str(block.previous_blockhash),
-        "parentSlot": block.parent_slot,
-        "blockTime": block.unix_time,
-        "blockHeight": block.height,
-    }
-    if details == "full":
-        answer["transactions"] = [
-            transaction_view(record, encoding, max_version, rewards=rewards) for record in records
-        ]
-    elif details == "accounts":
-        answer["transactions"] = [accounts_view(record, max_version, rewards=rewards) for record in records]
-    elif details == "signatures":
-        answer["signatures"] = [str(record.signature) for record in records]
-    if rewards:
-        answer["rewards"] = []
-    return answer
+    view = BlockView.of(config, encoding="json", rewards=True)
+    return SlowResult(view.parts(block, context.bank.history.of_slot(slot)))
 
 
 def _get_blocks(context: RpcContext, params: Params) -> Json:
