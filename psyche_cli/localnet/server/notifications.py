@@ -47,16 +47,12 @@ class Notifications:
     def _report_past(self, connection: Connection, subscription: Subscription) -> None:
         """Report a signature that landed before a connection has subscribed to it.
 
-        It is also reported as received, on request. Others are not: a node that leads all slots, and so receives no
-        transactions of other leaders, does not do that either.
+        With ``enableReceivedNotification``, a node also reports what it receives of other leaders. There are none.
         """
         kind, about = subscription.interest.topic
         record = self._context.bank.history.find(about) if isinstance(about, Signature) else None
         if kind != "signature" or record is None:
             return
-        if subscription.interest.received:
-            received = _text_of({"context": {"slot": record.slot}, "value": "receivedSignature"})
-            connection.push(subscription.text(received))
         connection.push(subscription.text(_landed(record)))
         self._subscriptions.remove(connection, subscription)
 

@@ -43,7 +43,6 @@ class Interest:
     view: AccountView = field(default_factory=lambda: AccountView("base64"))
     tests: tuple[AccountTest, ...] = ()
     block: BlockView | None = None
-    received: bool = False
 
 
 @dataclass(eq=False)

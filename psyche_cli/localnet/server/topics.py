@@ -57,7 +57,7 @@ def _signature(params: Params) -> Interest:
         signature = Signature.from_string(params.raw(0))
     except ValueError as error:
         raise invalid_params("Invalid Request: Invalid signature provided") from error
-    return Interest(("signature", signature), received=params.config(1).flag("enableReceivedNotification"))
+    return Interest(("signature", signature))
 
 
 def _block(params: Params) -> Interest:
