@@ -52,7 +52,7 @@ def test_account_fields(chain: Chain) -> None:
         "owner": str(OWNER),
         "data": ["YWJj", "base64"],
         "executable": False,
-        "rentEpoch": 0,
+        "rentEpoch": U64_MAX,
         "space": 3,
     }
 

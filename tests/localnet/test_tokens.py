@@ -171,8 +171,8 @@ def test_wrong_addresses(chain: Chain, mint: NewMint) -> None:
         ("getTokenAccountBalance", payer, "Invalid param: not a Token account"),
         ("getTokenAccountBalance", str(mint.address), "Invalid param: not a Token account"),
         ("getTokenSupply", nowhere, "Invalid param: could not find account"),
-        ("getTokenSupply", str(mint.holder), "Invalid param: not a Token mint"),
-        ("getTokenLargestAccounts", payer, "Invalid param: not a Token mint"),
+        ("getTokenSupply", str(mint.holder), "Invalid param: mint could not be unpacked"),
+        ("getTokenLargestAccounts", payer, "Invalid param: Token mint could not be unpacked"),
     ):
         assert chain.error(method, address) == {"code": -32602, "message": message}
     unknown = chain.error("getTokenAccountsByOwner", payer, {"programId": nowhere})

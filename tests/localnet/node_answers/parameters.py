@@ -58,6 +58,10 @@ def structure(name: str, *, plain: bool = False) -> Wrong:
     ]
 
 
+def _each(message: str, values: tuple[Any, ...]) -> Wrong:
+    return [(value, message) for value in values]
+
+
 _TEXT: Final[Wrong] = [
     (5, wrong_type("integer `5`", "a string")),
     ([], wrong_type("sequence", "a string")),
@@ -138,11 +142,11 @@ KINDS: Final[dict[str, Wrong]] = {
         ({"programId": KEY}, "Invalid param: unrecognized Token program id"),
     ],
     "largest": _choice("circulating", "nonCirculating"),
-    "block options": [(value, f"{_UNTAGGED} RpcEncodingConfigWrapper.") for value in (7, [], "wrong")],
-    "inside block options": [(value, f"{_UNTAGGED} RpcEncodingConfigWrapper.") for value in (300, -1, "wrong", [])],
-    "inside end slot": [(value, f"{_UNTAGGED} RpcBlocksConfigWrapper.") for value in ("5", -1, True)],
-    "end slot": [(value, f"{_UNTAGGED} RpcBlocksConfigWrapper.") for value in ("x", -1, 1.5, [])],
-    "schedule slot": [(value, f"{_UNTAGGED} RpcLeaderScheduleConfigWrapper.") for value in ("x", -1, [])],
+    "block options": _each(f"{_UNTAGGED} RpcEncodingConfigWrapper.", (7, [], "wrong")),
+    "inside block options": _each(f"{_UNTAGGED} RpcEncodingConfigWrapper.", (300, -1, "wrong", [])),
+    "inside end slot": _each(f"{_UNTAGGED} RpcBlocksConfigWrapper.", ("5", -1, True)),
+    "end slot": _each(f"{_UNTAGGED} RpcBlocksConfigWrapper.", ("x", -1, 1.5, [])),
+    "schedule slot": _each(f"{_UNTAGGED} RpcLeaderScheduleConfigWrapper.", ("x", -1, [])),
     "range": [
         *structure("RpcBlockProductionConfigRange", plain=True),
         ({}, "Invalid params: missing field `firstSlot`."),

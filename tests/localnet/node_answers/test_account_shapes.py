@@ -127,7 +127,7 @@ def test_amounts_of_tokens(asker: Asker, mint: NewMint) -> None:
         ("getTokenSupply", "wallet", "not a Token mint"),
         ("getTokenSupply", "holder", "mint could not be unpacked"),
         ("getTokenLargestAccounts", "nobody", "could not find mint"),
-        ("getTokenLargestAccounts", "wallet", "not a Token mint"),
+        ("getTokenLargestAccounts", "wallet", "Token mint could not be unpacked"),
     ],
 )
 def test_accounts_of_the_wrong_kind(asker: Asker, mint: NewMint, method: str, of: str, message: str) -> None:

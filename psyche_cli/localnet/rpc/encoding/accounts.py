@@ -11,9 +11,11 @@ from solders.pubkey import Pubkey
 
 from psyche_cli import base58
 from psyche_cli.json_values import Json
+from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.rpc.encoding.parsed.accounts import AccountOf, parsed_account
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.params import Config
+from psyche_cli.solana.programs import SYSVAR_OWNER
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 
 _MAX_BASE58_BYTES: Final = 128
@@ -26,6 +28,13 @@ def _compressed(data: bytes) -> bytes:
 
     stream = zstandard.ZstdCompressor(level=0, write_content_size=False).compressobj()
     return stream.compress(data) + stream.flush()
+
+
+def _rent_epoch(account: Account) -> int:
+    """The epoch in which rent is due: never, except that programs and sysvars have the one they were made with."""
+    if account.rent_epoch or account.executable or account.owner == SYSVAR_OWNER:
+        return account.rent_epoch
+    return U64_MAX
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class AccountView:
             "owner": str(account.owner),
             "data": self.data(data) if written is None else written,
             "executable": account.executable,
-            "rentEpoch": account.rent_epoch,
+            "rentEpoch": _rent_epoch(account),
             "space": len(data),
         }
 

@@ -30,7 +30,7 @@ def _mint(context: RpcContext, address: Pubkey) -> tuple[Pubkey, Mint, TokenUnit
         raise invalid_params("Invalid param: could not find mint")
     mint = mint_of(account)
     if mint is None:
-        raise invalid_params("Invalid param: not a Token mint")
+        raise invalid_params("Invalid param: Token mint could not be unpacked")
     return account.owner, mint, units_in(account, mint, context.bank.accounts.get)
 
 
@@ -48,8 +48,13 @@ def _get_token_account_balance(context: RpcContext, params: Params) -> Json:
 
 def _get_token_supply(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
-    if context.bank.accounts.get(address) is None:
+    account = context.bank.accounts.get(address)
+    if account is None:
         raise invalid_params("Invalid param: could not find account")
+    if account.owner not in TOKEN_PROGRAMS:
+        raise invalid_params("Invalid param: not a Token mint")
+    if mint_of(account) is None:
+        raise invalid_params("Invalid param: mint could not be unpacked")
     _, mint, units = _mint(context, address)
     return context.with_context(units.amount(mint.supply))
 
@@ -58,17 +63,19 @@ def _get_token_largest_accounts(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
     program, _, units = _mint(context, address)
     holders = [
-        (token_account.amount, holder)
+        (token_account.amount, bytes(holder))
         for holder, _, token_account in _token_accounts(context, [program])
         if token_account.mint == address
     ]
-    holders.sort(key=lambda pair: -pair[0])
-    return context.with_context([{"address": str(holder), **units.amount(amount)} for amount, holder in holders[:20]])
+    holders.sort(reverse=True)
+    return context.with_context(
+        [{"address": str(Pubkey(holder)), **units.amount(amount)} for amount, holder in holders[:20]]
+    )
 
 
 def _token_accounts(context: RpcContext, programs: list[Pubkey]) -> Iterator[tuple[Pubkey, Account, TokenAccount]]:
     for program in programs:
-        for address in context.bank.accounts.index.owned_by(program):
+        for address in sorted(context.bank.accounts.index.owned_by(program), key=bytes):
             account = context.bank.accounts.get(address)
             token_account = None if account is None else token_account_of(account)
             if account is not None and token_account is not None:

@@ -215,6 +215,9 @@ def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
 
 def _request_airdrop(context: RpcContext, params: Params) -> Json:
     recipient, lamports = params.pubkey(0), params.unsigned(1)
+    wanted = params.config(2).text("recentBlockhash")
+    if wanted is not None:
+        pubkey_of(wanted)
     held = context.bank.accounts.balance(context.faucet.pubkey())
     if lamports + LAMPORTS_PER_SIGNATURE > held:
         raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, less than the amount plus the fee")
