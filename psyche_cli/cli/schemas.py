@@ -141,6 +141,8 @@ _RESULTS: Final[dict[str, Any]] = {
     "localnet airdrop": OperationResult[localnet.AirdropData],
     "localnet new-mint": OperationResult[localnet.NewMintData | DryRunData],
     "localnet wait": OperationResult[localnet.WaitData],
+    "localnet status": OperationResult[localnet.StatusData],
+    "localnet stop": OperationResult[localnet.StopData],
     "localnet warp": OperationResult[localnet.WarpData],
     "localnet play": OperationResult[PlayedData],
     "localnet reset": OperationResult[localnet.ResetData],

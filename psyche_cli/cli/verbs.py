@@ -38,6 +38,8 @@ _LOCALNET: Final = (
     Verb("airdrop", "Request SOL from the faucet and wait for it to arrive", "localnet.airdrop"),
     Verb("new-mint", "Create an SPL token to use as test collateral", "localnet.new_mint"),
     Verb("wait", "Wait for a local validator to become ready", "localnet.wait"),
+    Verb("status", "Show the state of a running local validator", "localnet.status"),
+    Verb("stop", "Stop a running local validator and wait until its ports are free", "localnet.stop"),
     Verb("warp", "Advance the clock or the slot", "localnet.warp"),
     Verb("play", "Play a run with simulated members, which do not train", "localnet.play"),
     Verb("reset", "Reset the chain to genesis", "localnet.reset"),

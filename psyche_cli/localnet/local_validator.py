@@ -64,7 +64,9 @@ def create_server(options: LocalnetOptions) -> LocalServer:
         for bound in ports:
             bound.close()
         raise
-    context = RpcContext(bank, log=options.log, notice=options.notice, log_requests=options.log_requests)
+    context = RpcContext(
+        bank, log=options.log, notice=options.notice, log_requests=options.log_requests, ledger=options.ledger
+    )
     return LocalServer(Dispatcher(context), ports, on_stop=ledger.close if ledger else None)
 
 

@@ -32,7 +32,7 @@ from tests.cli.conftest import MINIMAL, House
 from tests.cli.harness import CommandLine, address_of
 from tests.cli.schema_check import check_output, quick_look, validator
 from tests.cli.test_checkpoint import in_training
-from tests.localnet.test_command import running
+from tests.localnet.test_command import run, running
 from tests.support.file_service import file_service
 from tests.support.state_home import state_home
 from tests.workers.registry.submissions import submission
@@ -168,6 +168,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         ("localnet", "airdrop", other, "1"),
         ("localnet", "new-mint"),
         ("localnet", "wait"),
+        ("localnet", "status"),
         ("localnet", "warp", "5"),
         ("keygen", "new", "-o", tmp_path / "made.json"),
         ("keygen", "pubkey"),
@@ -199,7 +200,7 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
         assert outcome.code is ExitCode.OK, outcome.stderr
         checked.add(check_output(["workers", verb[0]], outcome.stdout))
     # Their own tests check the output of these, which serve until they are stopped, or start other processes.
-    assert checked == {*NAMES} - {"dashboard", "localnet", "rehearse", "workers daemon"}
+    assert checked == {*NAMES} - {"dashboard", "localnet", "localnet stop", "rehearse", "workers daemon"}
 
 
 def cancelled_run(state_folder: Path) -> str:
@@ -210,9 +211,11 @@ def cancelled_run(state_folder: Path) -> str:
         return run_id
 
 
-def test_the_ready_line_of_a_local_validator_conforms(tmp_path: Path) -> None:
+def test_the_ready_line_of_a_local_validator_and_its_end_conform(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         assert check_output(["localnet"], server.line) == "localnet"
+        stopped = run(tmp_path, "stop", "--rpc", server.rpc_url, "--output", "json")
+        assert check_output(["localnet", "stop"], stopped.stdout) == "localnet stop"
 
 
 @pytest.mark.parametrize(

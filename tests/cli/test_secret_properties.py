@@ -122,6 +122,8 @@ VERBS: dict[str, list[str]] = {
     "localnet airdrop": ["localnet", "airdrop", ADDRESS, "1"],
     "localnet new-mint": ["localnet", "new-mint", "--decimals", "6", "--amount", "1"],
     "localnet wait": ["localnet", "wait", "--timeout", "1"],
+    "localnet status": ["localnet", "status"],
+    "localnet stop": ["localnet", "stop", "--timeout", "1"],
     "localnet warp": ["localnet", "warp", "5"],
     "localnet reset": ["localnet", "reset"],
     "localnet snapshot": ["localnet", "snapshot"],

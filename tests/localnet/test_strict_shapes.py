@@ -121,6 +121,8 @@ CASES: list[Case] = [
     ("getTransactionCount", r.GetTransactionCountResp, list),
     ("getVersion", r.GetVersionResp, list),
     ("getVoteAccounts", r.GetVoteAccountsResp, list),
+    ("localnet_status", None, list),
+    ("localnet_stop", None, list),
     ("localnet_warpSlots", None, lambda: [1]),
     ("localnet_warpSeconds", None, lambda: [1]),
     ("localnet_setAccount", None, lambda: ["11111111111111111111111111111113", {"lamports": 1}]),

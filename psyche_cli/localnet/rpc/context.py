@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from solders.keypair import Keypair
@@ -29,6 +30,8 @@ class RpcContext:
 
     ``log`` receives a line per transaction, and with ``log_requests`` also one per request and per program log line.
     ``notice`` receives important lines: internal errors of the validator.
+    ``ledger`` is the folder in which the chain is stored. ``stop`` ends the server after the current request; None if
+    there is no server.
     """
 
     bank: Bank
@@ -40,6 +43,8 @@ class RpcContext:
     airdrops: int = 0
     snapshots: dict[int, BankState] = field(default_factory=dict)
     snapshots_taken: int = 0
+    ledger: Path | None = None
+    stop: Callable[[], None] | None = None
 
     @property
     def is_logging(self) -> bool:

@@ -55,7 +55,17 @@ class LocalServer:
         return f"ws://{HOST}:{self.ws_port}"
 
     async def serve(self, started: asyncio.Event, stop: asyncio.Event) -> None:
-        """Serve requests until ``stop`` is set; ``started`` is set once the sockets accept connections."""
+        """Serve requests until ``stop`` is set; ``started`` is set once the sockets accept connections.
+
+        The ports are released after ``on_stop``: whoever finds them free can use what it has closed.
+        """
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            loop.call_soon(stop.set)
+
+        self._dispatcher.context.stop = end
+        ports = [bound.dup() for bound in (self._rpc_socket, self._ws_socket)]
         listeners = [
             await _listen(self._http_connection, self._rpc_socket),
             await _listen(self._websocket_connection, self._ws_socket),
@@ -71,8 +81,12 @@ class LocalServer:
             await self._connections.close_all(_SHUTDOWN_SECONDS)
             with contextlib.suppress(asyncio.CancelledError):
                 await ticker
-            if self._on_stop is not None:
-                self._on_stop()
+            try:
+                if self._on_stop is not None:
+                    self._on_stop()
+            finally:
+                for port in ports:
+                    port.close()
 
     def _http_connection(self) -> HttpConnection:
         return HttpConnection(self._answer, self._connections, self._slices, self._report)

@@ -71,6 +71,40 @@ class WaitData:
 
 
 @dataclass(frozen=True)
+class DeployedProgram:
+    """A program on the local validator."""
+
+    name: Annotated[str | None, "The name of a Psyche program; null for others."]
+    id: Annotated[Address, "Program id."]
+
+
+@dataclass(frozen=True)
+class StatusData:
+    """A running local validator."""
+
+    endpoint: Annotated[str, "Scheme, host and port of the RPC URL."]
+    version: Annotated[str, "Version of psyche-cli that runs the validator."]
+    pid: Annotated[Unsigned, "Process id of the validator."]
+    slot: Unsigned
+    block_height: Unsigned
+    transactions: Annotated[Unsigned, "Number of transactions executed since genesis."]
+    unix_timestamp: Annotated[int, "The cluster's clock, in seconds since 1970."]
+    slot_seconds: Annotated[float, "Length of a slot in seconds; with 0, slots only advance by warping."]
+    ledger: Annotated[str | None, "The folder that stores the chain; null if it is only in memory."]
+    writable: Annotated[bool, "Whether transactions can be executed."]
+    problem: Annotated[str | None, "Why the ledger cannot be written; null if it can."]
+    programs: Annotated[tuple[DeployedProgram, ...], "The programs of the upgradeable loader."]
+
+
+@dataclass(frozen=True)
+class StopData:
+    """A local validator that does not run anymore."""
+
+    endpoint: Annotated[str | None, "Scheme, host and port of the RPC URL; null if the ready file does not exist."]
+    was_running: Annotated[bool, "Whether the command stopped it; false if nothing was running."]
+
+
+@dataclass(frozen=True)
 class WarpData:
     """The slot and clock of the local validator after the warp."""
 

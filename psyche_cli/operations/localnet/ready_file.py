@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from psyche_cli.errors import LocalnetError, UsageError
+from psyche_cli.operations.localnet.payloads import ReadyData
 
 _LARGEST_FILE: Final = 64 * 1024
 
@@ -77,7 +78,7 @@ def _clear(path: Path) -> None:
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
-        if not _is_ready_file(descriptor):
+        if _content(descriptor) is None:
             raise UsageError(
                 f"{path} already exists, but is not a ready file, and will not be overwritten.",
                 hint="Choose another path with --ready-file.",
@@ -96,14 +97,42 @@ def _clear(path: Path) -> None:
         os.close(descriptor)
 
 
-def _is_ready_file(descriptor: int) -> bool:
+def read_ready_file(path: Path) -> ReadyData | None:
+    """The running validator whose ready file this is; None if there is no file, or if a killed validator left it.
+
+    Raises UsageError for a file of another kind, and LocalnetError if it cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LocalnetError(f"Cannot read the ready file {path}: {error.strerror}.", path=str(path)) from error
+    try:
+        content = _content(descriptor)
+        data = None if content is None else content.get("data")
+        if not isinstance(data, dict) or not all(
+            isinstance(data.get(name), kind) for name, kind in (("rpc_url", str), ("ws_url", str), ("pid", int))
+        ):
+            raise UsageError(f"{path} is not a ready file of a local validator.", path=str(path))
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return ReadyData(rpc_url=data["rpc_url"], ws_url=data["ws_url"], pid=data["pid"])
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int) -> dict[str, Any] | None:
+    """The document in a ready file; None for a file of another kind."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return False
+        return None
     try:
         content = json.loads(os.read(descriptor, _LARGEST_FILE))
     except (ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and content.get("command") == "localnet"
+        return None
+    return content if isinstance(content, dict) and content.get("command") == "localnet" else None
 
 
 def _remove_if_same(path: Path, descriptor: int) -> None:

@@ -1,15 +1,19 @@
-"""Control methods for tests, which no real cluster has: advance time, set accounts, take and restore snapshots."""
+"""Control methods, which no real cluster has: advance time, set accounts, take and restore snapshots, status, stop."""
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
+from psyche_cli import __version__
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.vm_accounts import AccountRefused
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.account_from_json import account_from_json
-from psyche_cli.localnet.rpc.fault import invalid_params
+from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Params
+from psyche_cli.solana.programs import UPGRADEABLE_LOADER
+from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 
 MAX_WARP_SECONDS: Final = 100 * 365 * 86400
 MAX_WARP_SLOTS: Final = 10**10
@@ -79,6 +83,39 @@ def _known_snapshot(context: RpcContext, params: Params) -> int:
     return number
 
 
+def _status(context: RpcContext, params: Params) -> Json:
+    """``[]``: the process, its chain and the programs that were deployed there.
+
+    ``problem`` is why no transaction can be executed, or null.
+    """
+    params.config(0)
+    bank = context.bank
+    deployed = [
+        address
+        for address in bank.accounts.index.owned_by(UPGRADEABLE_LOADER)
+        if (account := bank.accounts.get(address)) is not None and account.executable
+    ]
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        **_moved(context),
+        "transactionCount": bank.history.total,
+        "slotSeconds": bank.timekeeper.slot_seconds,
+        "ledger": None if context.ledger is None else str(context.ledger.absolute()),
+        "problem": bank.journal.problem,
+        "programs": sorted(map(str, deployed)),
+    }
+
+
+def _stop(context: RpcContext, params: Params) -> Json:
+    """``[]``: stop the validator after this request."""
+    params.config(0)
+    if context.stop is None:
+        raise RpcFault(INVALID_REQUEST, "This validator is a part of another process, which stops it.")
+    context.stop()
+    return None
+
+
 METHODS: Final[MethodTable] = {
     "localnet_warpSlots": _warp_slots,
     "localnet_warpSeconds": _warp_seconds,
@@ -87,4 +124,6 @@ METHODS: Final[MethodTable] = {
     "localnet_takeSnapshot": _take_snapshot,
     "localnet_restoreSnapshot": _restore_snapshot,
     "localnet_dropSnapshot": _drop_snapshot,
+    "localnet_status": _status,
+    "localnet_stop": _stop,
 }

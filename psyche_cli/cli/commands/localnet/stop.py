@@ -1,0 +1,32 @@
+"""``psyche-cli localnet stop``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from psyche_cli.cli.commands.localnet.options import ReadyFile, exclude_rpc
+from psyche_cli.cli.options import option
+from psyche_cli.cli.sessions import Call, Reading, reads
+from psyche_cli.results import Result
+
+
+@reads(example="psyche-cli localnet stop", local=True)
+def command(
+    call: Call,
+    *,
+    timeout: Annotated[
+        str,
+        option("--timeout", metavar="DURATION", help="Maximum time to wait: seconds, or a duration such as 90s or 2m."),
+    ] = "60",
+    ready_file: ReadyFile = None,
+) -> Reading | Result:
+    """Stop a running local validator and wait until its ports are free.
+
+    Succeeds if none is running. Exits with code 10 on timeout.
+    """
+    from psyche_cli.operations.localnet.running import stop, stop_by_file
+
+    if ready_file is not None:
+        exclude_rpc(call)
+        return stop_by_file(call.environment, ready_file, timeout)
+    return lambda session: stop(session, call.environment.clock, timeout)
