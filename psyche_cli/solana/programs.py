@@ -52,7 +52,24 @@ NATIVE_MINT: Final = Pubkey.from_string("So1111111111111111111111111111111111111
 """The mint of wrapped SOL."""
 
 SYSVAR_OWNER: Final = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
-CLOCK_SYSVAR: Final = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
-RENT_SYSVAR: Final = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
+SYSVARS: Final = {
+    name: Pubkey.from_string(address)
+    for name, address in {
+        "clock": "SysvarC1ock11111111111111111111111111111111",
+        "epochRewards": "SysvarEpochRewards1111111111111111111111111",
+        "epochSchedule": "SysvarEpochSchedu1e111111111111111111111111",
+        "fees": "SysvarFees111111111111111111111111111111111",
+        "lastRestartSlot": "SysvarLastRestartS1ot1111111111111111111111",
+        "recentBlockhashes": "SysvarRecentB1ockHashes11111111111111111111",
+        "rent": "SysvarRent111111111111111111111111111111111",
+        "rewards": "SysvarRewards111111111111111111111111111111",
+        "slotHashes": "SysvarS1otHashes111111111111111111111111111",
+        "slotHistory": "SysvarS1otHistory11111111111111111111111111",
+        "stakeHistory": "SysvarStakeHistory1111111111111111111111111",
+    }.items()
+}
+"""The sysvars, by their names in the ``jsonParsed`` encoding."""
+CLOCK_SYSVAR: Final = SYSVARS["clock"]
+RENT_SYSVAR: Final = SYSVARS["rent"]
 """The rent sysvar, which holds the rent parameters."""
-SLOT_HASHES_SYSVAR: Final = Pubkey.from_string("SysvarS1otHashes111111111111111111111111111")
+SLOT_HASHES_SYSVAR: Final = SYSVARS["slotHashes"]

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from solders.pubkey import Pubkey
-
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.programs import (
     ASSOCIATED_TOKEN_PROGRAM,
     CLOCK_SYSVAR,
     COMPUTE_BUDGET_PROGRAM,
+    CONFIG_PROGRAM,
     FINAL_LOADERS,
     LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAMS,
+    PRECOMPILES,
     RENT_SYSVAR,
     SLOT_HASHES_SYSVAR,
+    STAKE_PROGRAM,
     SYSTEM_PROGRAM,
+    SYSVARS,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     UPGRADEABLE_LOADER,
+    VOTE_PROGRAM,
 )
 
 TIME_SYSVARS: Final = frozenset({CLOCK_SYSVAR, SLOT_HASHES_SYSVAR})
@@ -38,17 +41,16 @@ GENESIS_ADDRESSES: Final = (
     UPGRADEABLE_LOADER,
     *FINAL_LOADERS,
     COMPUTE_BUDGET_PROGRAM,
-    Pubkey.from_string("Config1111111111111111111111111111111111111"),
-    Pubkey.from_string("Stake11111111111111111111111111111111111111"),
-    Pubkey.from_string("Vote111111111111111111111111111111111111111"),
-    Pubkey.from_string("Ed25519SigVerify111111111111111111111111111"),
-    Pubkey.from_string("KeccakSecp256k11111111111111111111111111111"),
+    CONFIG_PROGRAM,
+    STAKE_PROGRAM,
+    VOTE_PROGRAM,
+    *PRECOMPILES[:2],
     CLOCK_SYSVAR,
-    Pubkey.from_string("SysvarEpochSchedu1e111111111111111111111111"),
-    Pubkey.from_string("SysvarRecentB1ockHashes11111111111111111111"),
+    SYSVARS["epochSchedule"],
+    SYSVARS["recentBlockhashes"],
     RENT_SYSVAR,
     SLOT_HASHES_SYSVAR,
-    Pubkey.from_string("SysvarS1otHistory11111111111111111111111111"),
-    Pubkey.from_string("SysvarStakeHistory1111111111111111111111111"),
+    SYSVARS["slotHistory"],
+    SYSVARS["stakeHistory"],
 )
 """The accounts that LiteSVM creates itself, which it cannot list."""

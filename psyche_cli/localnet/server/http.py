@@ -57,7 +57,7 @@ class LocalServer:
     async def serve(self, started: asyncio.Event, stop: asyncio.Event) -> None:
         """Serve requests until ``stop`` is set; ``started`` is set once the sockets accept connections.
 
-        The ports are released after ``on_stop``: whoever finds them free can use what it has closed.
+        The ports are released after ``on_stop``, so that a process that finds them free can use what it has closed.
         """
         loop = asyncio.get_running_loop()
 

@@ -124,7 +124,7 @@ def _wait_until(session: Session, clock: Clock, seconds: int, is_done: Callable[
 
 
 def _answers(session: Session, left: float) -> bool:
-    """Whether somebody still listens on the port."""
+    """Whether a process still listens on the port."""
     try:
         session.rpc.without_retries(min(left, _LONGEST_REQUEST)).request("getHealth")
     except Unreachable as error:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from solders.pubkey import Pubkey
+
 from psyche_cli.json_values import Json
 from psyche_cli.solana.byte_reader import ByteReader
 
@@ -26,7 +28,7 @@ class Absent:
 ABSENT: Final = Absent()
 """What a reader returns for a field that its record leaves out."""
 
-NO_KEY: Final = "11111111111111111111111111111111"
+NO_KEY: Final = str(Pubkey.default())
 """The key of 32 zero bytes, which stands for none in several layouts."""
 
 

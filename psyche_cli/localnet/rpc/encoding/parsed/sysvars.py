@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from solders.pubkey import Pubkey
-
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.rpc.encoding.parsed.accounts import ChainAccount
 from psyche_cli.localnet.rpc.encoding.parsed.readers import (
@@ -25,6 +23,7 @@ from psyche_cli.localnet.rpc.encoding.parsed.readers import (
     vector,
 )
 from psyche_cli.solana.byte_reader import ByteReader
+from psyche_cli.solana.programs import SYSVARS
 
 SLOT_HISTORY_SLOTS: Final = 1024 * 1024
 """The number of slots in the slot history, a bit each."""
@@ -44,62 +43,37 @@ def _slot_bits(reader: ByteReader) -> str:
     return digits[::-1][:SLOT_HISTORY_SLOTS]
 
 
-_SYSVARS: Final[Mapping[Pubkey, tuple[str, Reader]]] = {
-    Pubkey.from_string("SysvarC1ock11111111111111111111111111111111"): (
-        "clock",
-        record(slot=u64, epochStartTimestamp=i64, epoch=u64, leaderScheduleEpoch=u64, unixTimestamp=i64),
+_SYSVARS: Final[Mapping[str, Reader]] = {
+    "clock": record(slot=u64, epochStartTimestamp=i64, epoch=u64, leaderScheduleEpoch=u64, unixTimestamp=i64),
+    "epochRewards": record(
+        distributionStartingBlockHeight=u64,
+        numPartitions=u64,
+        parentBlockhash=key,
+        totalPoints=as_text(u128),
+        totalRewards=as_text(u64),
+        distributedRewards=as_text(u64),
+        active=boolean,
     ),
-    Pubkey.from_string("SysvarEpochSchedu1e111111111111111111111111"): (
-        "epochSchedule",
-        record(
-            slotsPerEpoch=u64, leaderScheduleSlotOffset=u64, warmup=boolean, firstNormalEpoch=u64, firstNormalSlot=u64
-        ),
+    "epochSchedule": record(
+        slotsPerEpoch=u64, leaderScheduleSlotOffset=u64, warmup=boolean, firstNormalEpoch=u64, firstNormalSlot=u64
     ),
-    Pubkey.from_string("SysvarFees111111111111111111111111111111111"): ("fees", record(feeCalculator=_FEE_CALCULATOR)),
-    Pubkey.from_string("SysvarRecentB1ockHashes11111111111111111111"): (
-        "recentBlockhashes",
-        vector(record(blockhash=key, feeCalculator=_FEE_CALCULATOR)),
-    ),
-    Pubkey.from_string("SysvarRent111111111111111111111111111111111"): (
-        "rent",
-        record(lamportsPerByteYear=as_text(u64), exemptionThreshold=f64, burnPercent=u8),
-    ),
-    Pubkey.from_string("SysvarRewards111111111111111111111111111111"): (
-        "rewards",
-        record(validatorPointValue=f64, unused=skipped(8)),
-    ),
-    Pubkey.from_string("SysvarS1otHashes111111111111111111111111111"): (
-        "slotHashes",
-        vector(record(slot=u64, hash=key)),
-    ),
-    Pubkey.from_string("SysvarS1otHistory11111111111111111111111111"): (
-        "slotHistory",
-        record(bits=_slot_bits, nextSlot=u64),
-    ),
-    Pubkey.from_string("SysvarStakeHistory1111111111111111111111111"): (
-        "stakeHistory",
-        vector(record(epoch=u64, stakeHistory=record(effective=u64, activating=u64, deactivating=u64))),
-    ),
-    Pubkey.from_string("SysvarLastRestartS1ot1111111111111111111111"): ("lastRestartSlot", record(lastRestartSlot=u64)),
-    Pubkey.from_string("SysvarEpochRewards1111111111111111111111111"): (
-        "epochRewards",
-        record(
-            distributionStartingBlockHeight=u64,
-            numPartitions=u64,
-            parentBlockhash=key,
-            totalPoints=as_text(u128),
-            totalRewards=as_text(u64),
-            distributedRewards=as_text(u64),
-            active=boolean,
-        ),
-    ),
+    "fees": record(feeCalculator=_FEE_CALCULATOR),
+    "lastRestartSlot": record(lastRestartSlot=u64),
+    "recentBlockhashes": vector(record(blockhash=key, feeCalculator=_FEE_CALCULATOR)),
+    "rent": record(lamportsPerByteYear=as_text(u64), exemptionThreshold=f64, burnPercent=u8),
+    "rewards": record(validatorPointValue=f64, unused=skipped(8)),
+    "slotHashes": vector(record(slot=u64, hash=key)),
+    "slotHistory": record(bits=_slot_bits, nextSlot=u64),
+    "stakeHistory": vector(record(epoch=u64, stakeHistory=record(effective=u64, activating=u64, deactivating=u64))),
 }
-"""By address: the type and the content."""
+"""The content by the name, which is the type."""
+
+_NAMES: Final = {address: name for name, address in SYSVARS.items()}
 
 
 def parse(found: ChainAccount) -> Json:
     """The sysvar at this address. Raises ValueError."""
-    if found.address not in _SYSVARS:
+    if found.address not in _NAMES:
         raise ValueError("no known sysvar")
-    kind, read = _SYSVARS[found.address]
-    return state(kind, read(ByteReader(found.account.data)))
+    kind = _NAMES[found.address]
+    return state(kind, _SYSVARS[kind](ByteReader(found.account.data)))

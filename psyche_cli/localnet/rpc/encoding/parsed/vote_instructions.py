@@ -8,6 +8,7 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from psyche_cli.json_values import Json
+from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.rpc.encoding.parsed.readers import (
     Reader,
     i64,
@@ -28,8 +29,7 @@ from psyche_cli.localnet.rpc.encoding.parsed.shapes import Instructions, Shape, 
 from psyche_cli.solana.byte_reader import ByteReader
 from psyche_cli.solana.programs import VOTE_PROGRAM
 
-_NO_ROOT: Final = 2**64 - 1
-_MOST_SLOT: Final = 2**64 - 1
+_NO_ROOT: Final = U64_MAX
 _AUTHORITY_TYPE: Final = named(("Voter", "Withdrawer"))
 _VOTE: Final = record(slots=vector(u64), hash=key, timestamp=optional(i64))
 _STATE: Final = record(
@@ -47,7 +47,7 @@ def _compact(**after: Reader) -> Reader:
         lockouts = []
         for lockout in _OFFSETS(reader):
             slot += lockout["offset"]
-            if slot > _MOST_SLOT:
+            if slot > U64_MAX:
                 raise ValueError("a slot is out of range")
             lockouts.append({"slot": slot, "confirmation_count": lockout["confirmation_count"]})
         rest = record(hash=key, timestamp=optional(i64), **after)(reader)
