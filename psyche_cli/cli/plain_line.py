@@ -1,8 +1,9 @@
 """Parses common command lines without Typer, whose import takes longer than everything else in a read command.
 
-Like Typer, it takes the options from the verb's declaration. It only accepts a top-level verb and unabbreviated
-options, each given at most once except for ``--rpc``, with a valid value that does not start with a hyphen. Everything
-else (help, invalid options, arguments, groups of verbs) is left to Typer, which then parses the whole line.
+Like Typer, it takes the options from the verb's declaration. It only accepts a top-level verb, which may be a group
+that runs without one of its verbs, and unabbreviated options, each given at most once unless it is repeatable, with a
+valid value that does not start with a hyphen. Everything else (help, invalid options, arguments, verbs of groups,
+options with two values) is left to Typer, which then parses the whole line.
 ``tests/cli/test_plain_line.py`` checks that both give the same result for every line that is accepted here.
 """
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from psyche_cli.results import Result
 
 
-_KINDS: Final = (str, int, bool, Path)
-_BETWEEN_URLS: Final = "\0"
+_KINDS: Final = (str, int, float, bool, Path)
+_BETWEEN_VALUES: Final = "\0"
 
 
 class PlainLine:
@@ -76,7 +77,7 @@ def _read(words: Sequence[str], environment: Environment) -> PlainLine:
     texts: dict[str, str] = {}
     name = _take_options(rest, output_table, texts)
     verb = next((verb for section in SECTIONS for verb in section.verbs if verb.name == name), None)
-    if verb is None or verb.verbs:
+    if verb is None or (verb.verbs and not verb.runs):
         raise _Unusual
     module = importlib.import_module(f"psyche_cli.cli.commands.{verb.module}")
     declaration: Declaration = module.command
@@ -84,6 +85,8 @@ def _read(words: Sequence[str], environment: Environment) -> PlainLine:
         raise _Unusual
     table = declaration.parameters
     if _take_options(rest, {**table, **output_table}, texts) is not None:
+        raise _Unusual
+    if any(not texts.keys().isdisjoint(_names(table, flag)) for flag in declaration.paired_options):
         raise _Unusual
     typed = frozenset(texts.keys() & table.keys())
     for parameter in table.values():
@@ -97,6 +100,11 @@ def _read(words: Sequence[str], environment: Environment) -> PlainLine:
     return PlainLine(verb, declaration, call, {name: _value(option, texts) for name, option in output_table.items()})
 
 
+def _names(table: Mapping[str, Parameter], flag: str) -> set[str]:
+    """The name of the parameter with this flag."""
+    return {name for name, parameter in table.items() if flag in flags_of(parameter)}
+
+
 def _take_options(words: Iterator[str], table: Mapping[str, Parameter], texts: dict[str, str]) -> str | None:
     """Add the values of options to ``texts``, by parameter name, and return the first word that is not an option."""
     by_flag = {flag: parameter for parameter in table.values() for flag in flags_of(parameter)}
@@ -108,7 +116,7 @@ def _take_options(words: Iterator[str], table: Mapping[str, Parameter], texts: d
         if parameter is None or (equals and not flag.startswith("--")):
             raise _Unusual
         is_repeated = parameter.name in texts
-        if is_repeated and not _is_list_of_urls(parameter):
+        if is_repeated and not _is_list(parameter):
             raise _Unusual
         if _kind(parameter) is bool:
             if equals:
@@ -119,7 +127,7 @@ def _take_options(words: Iterator[str], table: Mapping[str, Parameter], texts: d
             text = next(words, "")
         if not text or text.startswith("-"):
             raise _Unusual
-        texts[parameter.name] = f"{texts[parameter.name]}{_BETWEEN_URLS}{text}" if is_repeated else text
+        texts[parameter.name] = f"{texts[parameter.name]}{_BETWEEN_VALUES}{text}" if is_repeated else text
     return None
 
 
@@ -140,8 +148,9 @@ def _kind(parameter: Parameter) -> Any:
     return kinds[0] if len(kinds) == 1 and NoneType in get_args(annotated) else annotated
 
 
-def _is_list_of_urls(parameter: Parameter) -> bool:
-    return "--rpc" in flags_of(parameter) and get_origin(_kind(parameter)) is list
+def _is_list(parameter: Parameter) -> bool:
+    kind = _kind(parameter)
+    return get_origin(kind) is list and get_args(kind) == (str,)
 
 
 def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
@@ -154,8 +163,8 @@ def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
         if parameter.default is Parameter.empty:
             raise _Unusual
         return parameter.default
-    if _is_list_of_urls(parameter):
-        return text.split(_BETWEEN_URLS)
+    if _is_list(parameter):
+        return text.split(_BETWEEN_VALUES)
     if kind not in _KINDS and get_origin(kind) is not Literal:
         raise _Unusual
     if kind is str:
@@ -164,6 +173,8 @@ def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
         return True
     if kind is int:
         return _integer(text, declared)
+    if kind is float:
+        return _decimal(text, declared)
     if kind is Path:
         return Path(text)
     if text not in get_args(kind):
@@ -178,3 +189,12 @@ def _integer(text: str, declared: Option) -> int:
     if not (declared.min or 0) <= value <= (U64_MAX if declared.max is None else declared.max):
         raise _Unusual
     return value
+
+
+def _decimal(text: str, declared: Option) -> float:
+    whole, _, fraction = text.partition(".")
+    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit() and len(text) <= len(str(U64_MAX))):
+        raise _Unusual
+    if declared.min is not None or declared.max is not None:
+        raise _Unusual
+    return float(text)

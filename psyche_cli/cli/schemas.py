@@ -29,6 +29,7 @@ from psyche_cli.operations.history import payloads as history
 from psyche_cli.operations.lifecycle import payloads as lifecycle
 from psyche_cli.operations.localnet import payloads as localnet
 from psyche_cli.operations.localnet.play_payloads import PlayedData
+from psyche_cli.operations.localnet.ready_data import ReadyData
 from psyche_cli.operations.monitoring import monitor_payloads as monitor
 from psyche_cli.operations.monitoring.payloads import MetricsData, MetricsFileData, MetricsReadyData
 from psyche_cli.operations.nonces import payloads as nonces
@@ -136,7 +137,7 @@ _RESULTS: Final[dict[str, Any]] = {
     "nonce create": _written(nonces.NonceData),
     "nonce show": OperationResult[nonces.NonceData],
     "nonce close": _written(nonces.ClosedNonceData),
-    "localnet": OperationResult[localnet.ReadyData],
+    "localnet": OperationResult[ReadyData],
     "localnet new-wallet": PlainText[localnet.FundedWalletData | localnet.NewWalletData],
     "localnet airdrop": OperationResult[localnet.AirdropData],
     "localnet new-mint": OperationResult[localnet.NewMintData | DryRunData],

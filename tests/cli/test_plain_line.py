@@ -23,7 +23,7 @@ from psyche_cli.limits import U64_MAX
 from tests.support.counts import repetitions
 
 VERBS = [verb.name for section in SECTIONS for verb in section.verbs]
-GROUPS = {verb.name for section in SECTIONS for verb in section.verbs if verb.verbs}
+GROUPS = {verb.name for section in SECTIONS for verb in section.verbs if verb.verbs and not verb.runs}
 ROOT_OPTIONS = ["--output", "--quiet", "-q", "--verbose", "-v", "--version", "--help"]
 TEXTS = ["my-run", "0", "7", "007", "+5", "18446744073709551615", "18446744073709551616", "-1", "1.5", "", " ", "x=y"]
 TEXTS += ["json", "human", "JSON", "yes", "true", "--resume", "-q", "owner.json", "/", "/nonexistent/file", "é", "٣"]
@@ -49,7 +49,7 @@ def plain_options(verb: str) -> list[tuple[Any, Parameter]] | None:
     return [
         (option, declaration.parameters[option.name])
         for option in command.params
-        if option.name in declaration.parameters and (not option.multiple or "--rpc" in option.opts)
+        if option.name in declaration.parameters and not set(option.opts) & set(declaration.paired_options)
     ]
 
 
@@ -88,6 +88,8 @@ def values_of(option: Any, declared: Parameter) -> st.SearchStrategy[str]:
     [metadata] = declared.annotation.__metadata__
     if hasattr(option.type, "choices"):
         return st.sampled_from(option.type.choices)
+    if option.type.name == "float":
+        return st.sampled_from(["0", "0.4", "12.", "007.50"])
     if option.type.name == "parse":
         bounds = metadata.min or 0, U64_MAX if metadata.max is None else metadata.max
         return st.one_of(st.sampled_from(bounds), st.integers(*bounds)).map(str)
@@ -203,8 +205,12 @@ def test_every_option_of_a_verb_with_single_options_only_is_read_plainly(verb: s
     [
         [],
         ["--help"],
-        ["localnet"],
         ["localnet", "reset"],
+        ["localnet", "--account", "a", "b"],
+        ["localnet", "--rpc-port", "0", "--account", "a", "b"],
+        ["localnet", "--slot-time", "1e3"],
+        ["localnet", "--slot-time", "-1"],
+        ["localnet", "--slot-time", "nan"],
         ["nonsense"],
         ["json-dump-run"],
         ["json-dump-run", "--run-id"],

@@ -11,15 +11,6 @@ from psyche_cli.payload_types import Address, Constraint, Unsigned
 
 
 @dataclass(frozen=True)
-class ReadyData:
-    """A local validator that is ready for requests."""
-
-    rpc_url: str
-    ws_url: Annotated[str, "WebSocket URL of PubSub."]
-    pid: Annotated[Unsigned, "Process id of the validator."]
-
-
-@dataclass(frozen=True)
 class SolAmount:
     """An amount of SOL."""
 

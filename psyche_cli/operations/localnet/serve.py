@@ -13,7 +13,7 @@ from psyche_cli.environment import Environment
 from psyche_cli.localnet.local_validator import LocalnetOptions, create_server
 from psyche_cli.localnet.server.connections import raise_file_limit
 from psyche_cli.localnet.server.http import LocalServer
-from psyche_cli.operations.localnet.payloads import ReadyData
+from psyche_cli.operations.localnet.ready_data import ReadyData
 from psyche_cli.operations.localnet.ready_file import ReadyFile, reserve_ready_file
 from psyche_cli.results import OperationResult
 

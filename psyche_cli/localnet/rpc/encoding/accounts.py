@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from solders.account import Account
 from solders.pubkey import Pubkey
@@ -12,11 +12,13 @@ from solders.pubkey import Pubkey
 from psyche_cli import base58
 from psyche_cli.json_values import Json
 from psyche_cli.limits import U64_MAX
-from psyche_cli.localnet.rpc.encoding.parsed.accounts import AccountOf, parsed_account
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.params import Config
 from psyche_cli.solana.programs import SYSVAR_OWNER
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
+
+if TYPE_CHECKING:
+    from psyche_cli.localnet.rpc.encoding.parsed.accounts import AccountOf
 
 _MAX_BASE58_BYTES: Final = 128
 _TOO_LARGE: Final = "error: data too large for bs58 encoding"
@@ -78,7 +80,11 @@ class AccountView:
     def account(self, address: Pubkey, account: Account, account_of: AccountOf) -> Json:
         """The account object of the RPC interface."""
         data = account.data
-        written = parsed_account(address, account, account_of) if self.encoding == "jsonParsed" else None
+        written = None
+        if self.encoding == "jsonParsed":
+            from psyche_cli.localnet.rpc.encoding.parsed.accounts import parsed_account
+
+            written = parsed_account(address, account, account_of)
         return {
             "lamports": account.lamports,
             "owner": str(account.owner),

@@ -11,7 +11,6 @@ from psyche_cli import base58
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import TransactionRecord
-from psyche_cli.localnet.rpc.encoding.parsed.instructions import parsed_instruction
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.solana.programs import MEMO_PROGRAMS
 from psyche_cli.solana.rpc.codes import UNSUPPORTED_TRANSACTION_VERSION
@@ -121,6 +120,8 @@ def _keys_with_roles(record: TransactionRecord, transaction: DecodedTransaction)
 
 
 def _parsed_message(record: TransactionRecord, transaction: DecodedTransaction) -> Json:
+    from psyche_cli.localnet.rpc.encoding.parsed.instructions import parsed_instruction
+
     keys = record.keys
     return {
         "accountKeys": _keys_with_roles(record, transaction),
@@ -139,6 +140,8 @@ def _parsed_message(record: TransactionRecord, transaction: DecodedTransaction) 
 
 def parsed_inner_instructions(inner: Json, keys: tuple[Pubkey, ...]) -> Json:
     """Inner instructions in their ``jsonParsed`` form."""
+    from psyche_cli.localnet.rpc.encoding.parsed.instructions import parsed_instruction
+
     return [
         {
             "index": outer["index"],

@@ -25,7 +25,6 @@ from psyche_cli.localnet.rpc.encoding.transaction_view import parsed_inner_instr
 from psyche_cli.localnet.rpc.error_texts import transaction_error_text
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, hash_of, pubkey_of
-from psyche_cli.localnet.rpc.transaction_log import dropped_line, executed_line
 from psyche_cli.localnet.rpc.transaction_parameter import INVALID_INDEX, message_of, transaction_of
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, PREFLIGHT_FAILURE, SIGNATURE_VERIFICATION_FAILURE
@@ -71,6 +70,8 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
         if preflight:
             raise _preflight_fault(rejected.error, (), 0, None, 0) from rejected
         if context.is_logging:
+            from psyche_cli.localnet.rpc.transaction_log import dropped_line
+
             context.log(dropped_line(transaction, context.bank.executor.load_keys(transaction).keys, rejected.error))
     except PreflightFailed as failed:
         record = failed.record
@@ -79,6 +80,8 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
         ) from failed
     else:
         if context.is_logging:
+            from psyche_cli.localnet.rpc.transaction_log import executed_line
+
             context.log(executed_line(record, transaction))
         if context.log_requests:
             for line in record.logs:
