@@ -26,6 +26,13 @@ class SlowResult:
         self.parts = parts
 
 
+def too_large() -> RpcFault:
+    """-32012, for a request whose result is larger than a response may be."""
+    return RpcFault(
+        SCAN_ERROR, f"The result has more than {MAX_ANSWER_BYTES >> 20} MiB. Select less, with filters or dataSlice."
+    )
+
+
 def encoded(result: SlowResult, before: bytes, after: bytes) -> Steps:
     """The result in pieces, between ``before`` and ``after``. Raises RpcFault if it is too large."""
     pieces, size = [before], 0
@@ -34,9 +41,7 @@ def encoded(result: SlowResult, before: bytes, after: bytes) -> Steps:
             pieces.append(part.encode())
             size += len(pieces[-1])
             if size > MAX_ANSWER_BYTES:
-                raise RpcFault(
-                    SCAN_ERROR, f"The result has more than {MAX_ANSWER_BYTES >> 20} MiB. Select less, or use dataSlice."
-                )
+                raise too_large()
         yield
     pieces.append(after)
     return pieces

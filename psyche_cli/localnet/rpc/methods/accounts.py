@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,7 @@ from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
+from psyche_cli.localnet.rpc.scan import list_of_all, list_of_each, value_of_all
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 from psyche_cli.solana.token_state import token_account_of
 
@@ -42,10 +44,12 @@ def _get_multiple_accounts(context: RpcContext, params: Params) -> Json:
     config.require_slot(context.bank.slot)
     view = AccountView.of(config, default="base64")
     account_of = context.bank.accounts.get
-    accounts = [(address, account_of(address)) for address in map(pubkey_of, addresses)]
-    return context.with_context(
-        [None if account is None else view.account(address, account, account_of) for address, account in accounts]
-    )
+
+    def read(address: Pubkey) -> Json:
+        account = account_of(address)
+        return None if account is None else view.account(address, account, account_of)
+
+    return list_of_each(context, [pubkey_of(address) for address in addresses], read)
 
 
 def _get_program_accounts(context: RpcContext, params: Params) -> Json:
@@ -53,13 +57,16 @@ def _get_program_accounts(context: RpcContext, params: Params) -> Json:
     config.require_slot(context.bank.slot)
     view = AccountView.of(config, default="binary")
     tests = account_filters(config)
-    found = []
-    addresses = context.bank.accounts.index.owned_by(program)
-    for address in sorted(addresses, key=bytes) if config.flag("sortResults", default=True) else addresses:
-        account = context.bank.accounts.get(address)
-        if account is not None and all(test(account) for test in tests):
-            found.append(view.keyed(address, account, context.bank.accounts.get))
-    return context.with_context(found) if config.flag("withContext") else found
+    accounts = context.bank.accounts
+
+    def read(address: Pubkey) -> Json:
+        account = accounts.get(address)
+        if account is None or accounts.index.owner_of(address) != program or not all(test(account) for test in tests):
+            return None
+        return view.keyed(address, account, accounts.get)
+
+    sort, with_context = config.flag("sortResults", default=True), config.flag("withContext")
+    return list_of_all(context, accounts.index.owned_by(program), read, sort=sort, with_context=with_context)
 
 
 def account_filters(config: Config) -> list[AccountTest]:
@@ -114,18 +121,26 @@ def _get_rent_exempt_minimum(context: RpcContext, params: Params) -> Json:
 def _get_largest_accounts(context: RpcContext, params: Params) -> Json:
     bank, wanted = context.bank, params.config(0).raw("filter")
     addresses = [] if wanted == "nonCirculating" else bank.accounts.index.addresses()
-    balances = sorted(((bank.accounts.balance(address), bytes(address)) for address in addresses), reverse=True)
-    return context.with_context(
-        [{"lamports": lamports, "address": str(Pubkey(address))} for lamports, address in balances[:_MAX_LARGEST]]
+
+    def largest(balances: dict[Pubkey, int]) -> Json:
+        found = heapq.nlargest(_MAX_LARGEST, ((lamports, bytes(address)) for address, lamports in balances.items()))
+        return [{"lamports": lamports, "address": str(Pubkey(address))} for lamports, address in found]
+
+    return value_of_all(
+        context,
+        addresses,
+        lambda address: None if wanted == "nonCirculating" else bank.accounts.balance(address),
+        largest,
     )
 
 
 def _get_supply(context: RpcContext, _params: Params) -> Json:
-    bank = context.bank
-    total = sum(bank.accounts.balance(address) for address in bank.accounts.index.addresses())
-    return context.with_context(
-        {"total": total, "circulating": total, "nonCirculating": 0, "nonCirculatingAccounts": []}
-    )
+    def supply(balances: dict[Pubkey, int]) -> Json:
+        total = sum(balances.values())
+        return {"total": total, "circulating": total, "nonCirculating": 0, "nonCirculatingAccounts": []}
+
+    accounts = context.bank.accounts
+    return value_of_all(context, accounts.index.addresses(), accounts.balance, supply)
 
 
 METHODS: Final[MethodTable] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import heapq
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from solders.account import Account
@@ -14,7 +15,10 @@ from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.fault import invalid_params
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
+from psyche_cli.localnet.rpc.scan import list_of_all, value_of_all
 from psyche_cli.solana.token_state import TOKEN_PROGRAMS, mint_of, token_account_of
+
+_MAX_LARGEST: Final = 20
 
 if TYPE_CHECKING:
     from psyche_cli.localnet.rpc.encoding.parsed.token_units import TokenUnits
@@ -62,24 +66,25 @@ def _get_token_supply(context: RpcContext, params: Params) -> Json:
 def _get_token_largest_accounts(context: RpcContext, params: Params) -> Json:
     address = params.pubkey(0)
     program, _, units = _mint(context, address)
-    holders = [
-        (token_account.amount, bytes(holder))
-        for holder, _, token_account in _token_accounts(context, [program])
-        if token_account.mint == address
-    ]
-    holders.sort(reverse=True)
-    return context.with_context(
-        [{"address": str(Pubkey(holder)), **units.amount(amount)} for amount, holder in holders[:20]]
-    )
+
+    def amount_of(holder: Pubkey) -> int | None:
+        found = _token_account(context, holder, program)
+        return None if found is None or found[1].mint != address else found[1].amount
+
+    def largest(amounts: dict[Pubkey, int]) -> Json:
+        found = heapq.nlargest(_MAX_LARGEST, ((amount, bytes(holder)) for holder, amount in amounts.items()))
+        return [{"address": str(Pubkey(holder)), **units.amount(amount)} for amount, holder in found]
+
+    return value_of_all(context, context.bank.accounts.index.owned_by(program), amount_of, largest)
 
 
-def _token_accounts(context: RpcContext, programs: list[Pubkey]) -> Iterator[tuple[Pubkey, Account, TokenAccount]]:
-    for program in programs:
-        for address in sorted(context.bank.accounts.index.owned_by(program), key=bytes):
-            account = context.bank.accounts.get(address)
-            token_account = None if account is None else token_account_of(account)
-            if account is not None and token_account is not None:
-                yield address, account, token_account
+def _token_account(context: RpcContext, address: Pubkey, program: Pubkey) -> tuple[Account, TokenAccount] | None:
+    """The token account of a token program at this address; None if there is none."""
+    account = context.bank.accounts.get(address)
+    if account is None or account.owner != program:
+        return None
+    token_account = token_account_of(account)
+    return None if token_account is None else (account, token_account)
 
 
 def _selected(context: RpcContext, params: Params, party_of: Callable[[TokenAccount], Pubkey | None]) -> Json:
@@ -96,13 +101,14 @@ def _selected(context: RpcContext, params: Params, party_of: Callable[[TokenAcco
         program = selected
         if program not in TOKEN_PROGRAMS:
             raise invalid_params("Invalid param: unrecognized Token program id")
-    return context.with_context(
-        [
-            view.keyed(address, account, context.bank.accounts.get)
-            for address, account, token_account in _token_accounts(context, [program])
-            if party_of(token_account) == party and (mint is None or token_account.mint == mint)
-        ]
-    )
+
+    def read(address: Pubkey) -> Json:
+        found = _token_account(context, address, program)
+        if found is None or party_of(found[1]) != party or (mint is not None and found[1].mint != mint):
+            return None
+        return view.keyed(address, found[0], context.bank.accounts.get)
+
+    return list_of_all(context, context.bank.accounts.index.owned_by(program), read)
 
 
 def _get_token_accounts_by_owner(context: RpcContext, params: Params) -> Json:

@@ -1,0 +1,182 @@
+"""Requests that take long: consistent although others change the chain meanwhile, bounded, and harmless to others."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet.rpc import scan
+from psyche_cli.localnet.rpc.steps import completed
+from psyche_cli.localnet.server import slices
+from tests.localnet.harness import HEALTH, PAGE, SOL, Chain
+from tests.localnet.servers import serving
+
+OWNER = Pubkey.new_unique()
+ACCOUNTS = [Pubkey.new_unique() for _ in range(200)]
+
+
+@pytest.fixture
+def full_chain(chain: Chain) -> Chain:
+    for number, address in enumerate(ACCOUNTS):
+        put(chain, address, bytes([number]))
+    return chain
+
+
+def put(chain: Chain, address: Pubkey, data: bytes, lamports: int = SOL) -> None:
+    chain.dispatcher.context.bank.set_account(address, Account(lamports, data, OWNER))
+
+
+def answer(chain: Chain, meanwhile: Callable[[], None], method: str, *params: Any) -> Any:
+    """The answer to a request during which something happens."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    steps = chain.dispatcher.answer(body)
+    assert not isinstance(steps, bytes)
+    for _ in range(5):
+        next(steps)
+    meanwhile()
+    return json.loads(completed(steps))["result"]
+
+
+def change_all_kinds(chain: Chain) -> None:
+    for address in (ACCOUNTS[0], ACCOUNTS[1], ACCOUNTS[-1]):
+        put(chain, address, b"changed")
+    for address in (ACCOUNTS[2], ACCOUNTS[-2]):
+        put(chain, address, b"", lamports=0)
+    put(chain, Pubkey.new_unique(), b"new")
+    chain.dispatcher.context.bank.set_account(ACCOUNTS[3], Account(SOL, b"given away", Pubkey.new_unique()))
+    chain.send(chain.transfer(Pubkey.new_unique(), SOL))
+    chain.pass_slots(1)
+    chain.result("getSlot")
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("getProgramAccounts", [str(OWNER), {"encoding": "base64", "withContext": True}]),
+        ("getProgramAccounts", [str(OWNER), {"encoding": "base64"}]),
+        ("getMultipleAccounts", [[str(address) for address in (*ACCOUNTS[:50], *ACCOUNTS[-50:])]]),
+        ("getSupply", []),
+        ("getLargestAccounts", []),
+    ],
+)
+def test_answer_is_of_one_state(full_chain: Chain, method: str, params: list[Any]) -> None:
+    found = answer(full_chain, lambda: change_all_kinds(full_chain), method, *params)
+    assert found == full_chain.result(method, *params)
+    assert full_chain.dispatcher.context.bank.listeners == []
+
+
+def test_accounts_come_in_the_order_of_their_addresses(full_chain: Chain) -> None:
+    for _ in range(5000):
+        put(full_chain, Pubkey.new_unique(), b"")
+    found = full_chain.result("getProgramAccounts", str(OWNER), {"encoding": "base64"})
+    addresses = [bytes(Pubkey.from_string(each["pubkey"])) for each in found]
+    assert addresses == sorted(addresses)
+    assert len(addresses) == 5200
+
+
+def test_result_that_is_too_large_is_refused(full_chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "MAX_ANSWER_BYTES", 20_000)
+    options: dict[str, Any] = {"encoding": "base64"}
+    refused = full_chain.error("getProgramAccounts", str(OWNER), options)
+    assert (refused["code"], refused["message"]) == (
+        -32012,
+        "The result has more than 64 MiB. Select less, with filters or dataSlice.",
+    )
+    assert full_chain.result("getProgramAccounts", str(OWNER), {**options, "filters": [{"dataSize": 7}]}) == []
+    assert full_chain.dispatcher.context.bank.listeners == []
+    assert "a response at most 64 MiB" in " ".join(PAGE.split())
+
+
+async def post(port: int, body: bytes) -> Any:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**26)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    content = (await reader.read()).partition(b"\r\n\r\n")[2]
+    writer.close()
+    return json.loads(content)
+
+
+def test_other_connections_are_answered_before_a_slow_request(
+    full_chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "SLICE_SECONDS", 0.0)
+    body = json.dumps(
+        {"jsonrpc": "2.0", "id": 1, "method": "getProgramAccounts", "params": [str(OWNER), {"encoding": "base64"}]}
+    ).encode()
+
+    async def run() -> None:
+        async with serving(full_chain) as server:
+            slow = asyncio.create_task(post(server.rpc_port, body))
+            for _ in range(3):
+                assert (await post(server.rpc_port, HEALTH))["result"] == "ok"
+                assert not slow.done()
+            assert len((await slow)["result"]) == 200
+
+    asyncio.run(run())
+
+
+def test_client_that_leaves_ends_its_slow_request(full_chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "SLICE_SECONDS", 0.0)
+
+    async def run() -> None:
+        async with serving(full_chain) as server:
+            listeners = list(full_chain.dispatcher.context.bank.listeners)
+            _, writer = await asyncio.open_connection("127.0.0.1", server.rpc_port)
+            body = json.dumps([{"jsonrpc": "2.0", "id": 1, "method": "getSupply"}] * 900).encode()
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            while len(full_chain.dispatcher.context.bank.listeners) == len(listeners):
+                await asyncio.sleep(0)
+            writer.transport.abort()
+            while len(full_chain.dispatcher.context.bank.listeners) > len(listeners):
+                await asyncio.sleep(0.001)
+            assert (await post(server.rpc_port, HEALTH))["result"] == "ok"
+
+    asyncio.run(run())
+
+
+async def read_until(reader: asyncio.StreamReader, end: bytes) -> bytes:
+    received = b""
+    while end not in received:
+        received += await reader.read(65536)
+    return received
+
+
+def test_flood_of_one_subscriber_does_not_starve_others(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "SLICE_SECONDS", 0.0)
+    count = 3000
+
+    def frame(number: int) -> bytes:
+        address = str(Pubkey(number.to_bytes(32, "little")))
+        request = {"jsonrpc": "2.0", "id": number, "method": "accountSubscribe", "params": [address]}
+        payload = json.dumps(request).encode()
+        return (
+            b"\x81"
+            + bytes([0x80 | len(payload)] if len(payload) < 126 else [0xFE, 0, len(payload)])
+            + bytes(4)
+            + payload
+        )
+
+    async def run() -> None:
+        async with serving(chain) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.ws_port)
+            key = base64.b64encode(bytes(16))
+            writer.write(
+                b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %b\r\n"
+                b"Sec-WebSocket-Version: 13\r\n\r\n" % key
+            )
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"".join(map(frame, range(count))))
+            flood = asyncio.create_task(read_until(reader, b'"id":%d}' % (count - 1)))
+            for _ in range(3):
+                assert (await post(server.rpc_port, HEALTH))["result"] == "ok"
+                assert not flood.done()
+            assert (await flood).count(b'"result":') == count
+            writer.close()
+
+    asyncio.run(run())
