@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from psyche_cli.errors import LocalnetError, UsageError
-from psyche_cli.operations.localnet.payloads import ReadyData
+from psyche_cli.operations.localnet.ready_data import ReadyData
 
 _LARGEST_FILE: Final = 64 * 1024
 
