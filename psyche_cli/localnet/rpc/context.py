@@ -15,6 +15,7 @@ from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import faucet_keypair
 from psyche_cli.localnet.chain.journal import BankState
 from psyche_cli.localnet.rpc.params import Params
+from psyche_cli.localnet.rpc.recent_slots import RecentSlots
 
 API_VERSION: Final = "2.2.0"
 FEATURE_SET: Final = 0
@@ -45,6 +46,10 @@ class RpcContext:
     snapshots_taken: int = 0
     ledger: Path | None = None
     stop: Callable[[], None] | None = None
+    recent: RecentSlots = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recent = RecentSlots(self.bank)
 
     @property
     def is_logging(self) -> bool:

@@ -182,7 +182,12 @@ def automatic_price(recent: Sequence[int]) -> int:
 
 
 def priority_fee_of(message: Message | MessageV0) -> int:
-    """The priority fee of a transaction in lamports; 0 unless it sets a price.
+    """The priority fee of a transaction in lamports; 0 unless it sets a price."""
+    return compute_budget_of(message).lamports
+
+
+def compute_budget_of(message: Message | MessageV0) -> ComputeBudget:
+    """The compute unit limit and price of a transaction.
 
     Without a limit, the runtime's default applies: 200,000 units per instruction of other programs.
     """
@@ -196,7 +201,7 @@ def priority_fee_of(message: Message | MessageV0) -> int:
             found[data[0]] = int.from_bytes(data[1:], "little")
     default = min(others * _DEFAULT_UNITS, MAX_COMPUTE_UNITS)
     units = min(found.get(_SET_UNITS, default), MAX_COMPUTE_UNITS)
-    return ComputeBudget(units, found.get(_SET_PRICE, 0)).lamports
+    return ComputeBudget(units, found.get(_SET_PRICE, 0))
 
 
 def _limit(simulation: Simulation) -> int:

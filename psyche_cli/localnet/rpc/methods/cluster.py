@@ -8,10 +8,10 @@ from psyche_cli.json_values import Json
 from psyche_cli.localnet.rpc.context import API_VERSION, FEATURE_SET, Method, MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, node_unhealthy
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
+from psyche_cli.localnet.rpc.recent_slots import MAX_SAMPLES
 from psyche_cli.solana.rpc.codes import NO_SNAPSHOT
 
 _MAX_FEE_ACCOUNTS: Final = 128
-_MAX_SAMPLES: Final = 720
 
 
 def _get_slot(context: RpcContext, params: Params) -> Json:
@@ -62,18 +62,14 @@ def _get_recent_prioritization_fees(context: RpcContext, params: Params) -> Json
     addresses = params.raw(0) or []
     if len(addresses) > _MAX_FEE_ACCOUNTS:
         raise invalid_params(f"Too many inputs provided; max {_MAX_FEE_ACCOUNTS}")
-    for address in addresses:
-        pubkey_of(address)
-    chain = context.bank.chain
-    slots = chain.slots(max(chain.tip.slot - 149, 0), chain.tip.slot)
-    return [{"slot": slot, "prioritizationFee": 0} for slot in slots]
+    return context.recent.prices([pubkey_of(address) for address in addresses])
 
 
-def _get_recent_performance_samples(_context: RpcContext, params: Params) -> Json:
-    limit = params.raw(0)
-    if limit is not None and limit > _MAX_SAMPLES:
-        raise invalid_params(f"Invalid limit; max {_MAX_SAMPLES}")
-    return []
+def _get_recent_performance_samples(context: RpcContext, params: Params) -> Json:
+    limit = MAX_SAMPLES if params.raw(0) is None else params.unsigned(0)
+    if limit > MAX_SAMPLES:
+        raise invalid_params(f"Invalid limit; max {MAX_SAMPLES}")
+    return context.recent.samples(limit)
 
 
 def _get_identity(context: RpcContext, _params: Params) -> Json:

@@ -79,6 +79,7 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
             record.error, record.logs, record.units, record.return_data, record.loaded_accounts_data_size
         ) from failed
     else:
+        context.recent.add(transaction, record)
         if context.is_logging:
             from psyche_cli.localnet.rpc.transaction_log import executed_line
 
