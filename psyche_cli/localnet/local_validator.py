@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 class LocalnetOptions:
     """Options of a local validator.
 
-    ``rpc_port`` 0 selects any free pair of ports. With ``slot_seconds`` 0, slots advance only by warping. ``log``
-    receives a line per transaction, and with ``log_requests`` also one per request and per program log line;
-    ``notice`` receives important lines: damage of a ledger and internal errors. ``history_capacity`` is the number of
-    transactions to keep. ``ledger`` is a folder for the chain; with ``reset`` its content is discarded.
+    ``rpc_port`` 0 selects any free pair of ports. With ``slot_seconds`` 0, slots end only by warping and after
+    transactions. ``log`` receives a line per transaction, and with ``log_requests`` also one per request and per
+    program log line; ``notice`` receives important lines: damage of a ledger and internal errors. ``history_capacity``
+    is the number of transactions to keep. ``ledger`` is a folder for the chain; with ``reset`` its content is
+    discarded.
     """
 
     genesis: Genesis = field(default_factory=Genesis)

@@ -117,7 +117,8 @@ def test_memo_and_failure_show_in_signatures(chain: Chain) -> None:
 
 def test_blocks_hold_their_transactions(chain: Chain) -> None:
     chain.pass_slots(5)
-    sent = [chain.send(chain.transfer(Pubkey.new_unique(), SOL)) for _ in range(3)]
+    at = chain.blockhash()
+    sent = [chain.send(chain.transfer(Pubkey.new_unique(), SOL, at=at)) for _ in range(3)]
     chain.pass_slots(2)
     block = chain.result("getBlock", 6, {"encoding": "base64", "maxSupportedTransactionVersion": 0})
     assert [

@@ -68,9 +68,9 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
     chain.send(chain.transfer(to, SOL))
     snapshot = chain.result("localnet_takeSnapshot")
     chain.send(chain.transfer(to, 2 * SOL))
-    life.bank.listeners.append(heard := Heard())
     path = file_of(tmp_path / "used")
     blockhash = chain.blockhash()
+    life.bank.listeners.append(heard := Heard())
     create = create_account(
         CreateAccountParams(
             from_pubkey=payer.pubkey(), to_pubkey=new.pubkey(), lamports=SOL, space=1000, owner=Pubkey.new_unique()

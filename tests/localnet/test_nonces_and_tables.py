@@ -15,13 +15,16 @@ from solders.system_program import (
     AdvanceNonceAccountParams,
     CreateLookupTableParams,
     ExtendLookupTableParams,
+    WithdrawNonceAccountParams,
     advance_nonce_account,
     create_lookup_table,
     create_nonce_account,
     extend_lookup_table,
+    withdraw_nonce_account,
 )
 from solders.transaction import VersionedTransaction
 
+from psyche_cli.localnet.chain.slot_ends import MOST_AT_ONCE, Urgency
 from tests.localnet.harness import BASE64, FEE, SOL, Chain, move, text
 
 
@@ -96,7 +99,7 @@ def test_nonce_without_its_authority_is_rejected(chain: Chain, nonce: Pubkey) ->
     assert chain.error("sendTransaction", text(refused), BASE64)["data"]["err"] == "BlockhashNotFound"
 
 
-def make_table(chain: Chain, addresses: list[Pubkey]) -> AddressLookupTableAccount:
+def make_table(chain: Chain, addresses: list[Pubkey], *, at: Hash | None = None) -> AddressLookupTableAccount:
     payer = chain.payer.pubkey()
     create, table = create_lookup_table(
         CreateLookupTableParams(authority_address=payer, payer_address=payer, recent_slot=chain.result("getSlot"))
@@ -106,12 +109,15 @@ def make_table(chain: Chain, addresses: list[Pubkey]) -> AddressLookupTableAccou
             lookup_table_address=table, authority_address=payer, payer_address=payer, new_addresses=addresses
         )
     )
-    chain.send(chain.sign(create, extend))
+    chain.send(chain.sign(create, extend, at=at))
     return AddressLookupTableAccount(table, addresses)
 
 
-def through_table(chain: Chain, table: AddressLookupTableAccount, to: Pubkey) -> VersionedTransaction:
-    message = MessageV0.try_compile(chain.payer.pubkey(), [move(chain.payer, to, SOL)], [table], chain.blockhash())
+def through_table(
+    chain: Chain, table: AddressLookupTableAccount, to: Pubkey, *, at: Hash | None = None
+) -> VersionedTransaction:
+    instructions = [move(chain.payer, to, SOL)]
+    message = MessageV0.try_compile(chain.payer.pubkey(), instructions, [table], at or chain.blockhash())
     assert len(message.address_table_lookups) == 1
     return VersionedTransaction(message, [chain.payer])
 
@@ -141,14 +147,47 @@ def test_looked_up_account_is_written_and_shown(chain: Chain) -> None:
     ] == [str(address) for address in table.addresses]
 
 
-def test_table_extended_in_the_same_slot_cannot_be_used_yet(chain: Chain) -> None:
-    to = Pubkey.new_unique()
-    table = make_table(chain, [to])
-    error = chain.error("sendTransaction", text(through_table(chain, table, to)), BASE64)
-    assert error == {
-        "code": -32602,
-        "message": "invalid transaction: Transaction address table lookup uses an invalid index",
-    }
+def test_table_extended_in_the_same_slot_can_be_used_in_the_next(chain: Chain) -> None:
+    """The slot ends for it, although the client still uses the blockhash of the slot before."""
+    at, to = chain.blockhash(), Pubkey.new_unique()
+    table = make_table(chain, [to], at=at)
+    slot = chain.result("getSlot")
+    chain.send(through_table(chain, table, to, at=at))
+    assert chain.balance(to) == SOL
+    assert chain.result("getSlot") == slot + 1
+
+
+def test_nonce_can_be_advanced_right_after_its_creation(chain: Chain) -> None:
+    """Also with the blockhash of its creation, and again and again by its value."""
+    at, account, payer = chain.blockhash(), Keypair(), chain.payer.pubkey()
+    create = create_nonce_account(payer, account.pubkey(), payer, 1_447_680)
+    chain.send(chain.sign(*create, others=(account,), at=at))
+    advance = AdvanceNonceAccountParams(nonce_pubkey=account.pubkey(), authorized_pubkey=payer)
+    values = [nonce_value(chain, account.pubkey())]
+    chain.send(chain.sign(advance_nonce_account(advance), at=at))
+    for _ in range(3):
+        values.append(nonce_value(chain, account.pubkey()))
+        chain.send(with_nonce(chain, account.pubkey(), values[-1], Pubkey.new_unique(), SOL))
+    assert len(set(values)) == 4
+    assert chain.result("getSlot") == 5
+
+
+def test_nonce_can_be_closed_right_after_its_creation(chain: Chain) -> None:
+    at, account, payer = chain.blockhash(), Keypair(), chain.payer.pubkey()
+    create = create_nonce_account(payer, account.pubkey(), payer, 1_447_680)
+    chain.send(chain.sign(*create, others=(account,), at=at))
+    everything = WithdrawNonceAccountParams(
+        nonce_pubkey=account.pubkey(), authorized_pubkey=payer, to_pubkey=payer, lamports=1_447_680
+    )
+    chain.send(chain.sign(withdraw_nonce_account(everything), at=at))
+    assert chain.balance(account.pubkey()) == 0
+
+
+def test_only_so_many_slots_end_for_nonces(chain: Chain, nonce: Pubkey) -> None:
+    """Then a nonce is advanced again in the same slot, as it was before slots ended for it."""
+    for _ in range(100):
+        chain.send(with_nonce(chain, nonce, nonce_value(chain, nonce), Pubkey.new_unique(), SOL // 10))
+    assert chain.result("getSlot") == 1 + MOST_AT_ONCE - Urgency.NECESSARY
 
 
 def test_unknown_and_wrong_tables(chain: Chain) -> None:

@@ -137,8 +137,9 @@ def test_same_subscription_has_the_same_id_and_is_notified_once(chain: Chain, pu
 def test_slot_updates_are_those_of_a_leader(listener: Listener) -> None:
     identity = listener.subscribe("slotsUpdatesSubscribe")
     chain = listener.chain
-    chain.send(chain.transfer(Pubkey.new_unique(), SOL))
-    chain.send(chain.transfer(Pubkey.new_unique(), 1000 * SOL), skipPreflight=True)
+    at = chain.blockhash()
+    chain.send(chain.transfer(Pubkey.new_unique(), SOL, at=at))
+    chain.send(chain.transfer(Pubkey.new_unique(), 1000 * SOL, at=at), skipPreflight=True)
     ended = chain.result("getSlot")
     listener.results()
     begun = next_slot(chain)
@@ -183,8 +184,9 @@ def test_blocks_are_reported_when_they_are_complete(listener: Listener) -> None:
     mentioned = listener.subscribe("blockSubscribe", {"mentionsAccountOrProgram": str(to)}, {"encoding": "json"})
     slot = next_slot(chain)
     listener.results()
-    signature = chain.send(chain.transfer(to, SOL))
-    chain.send(chain.transfer(Pubkey.new_unique(), SOL))
+    at = chain.blockhash()
+    signature = chain.send(chain.transfer(to, SOL, at=at))
+    chain.send(chain.transfer(Pubkey.new_unique(), SOL, at=at))
     while chain.result("getSlot") == slot:
         chain.pass_slots(1)
     got = listener.results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Final
 
 from solders.account import Account
@@ -10,10 +10,15 @@ from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.account_index import AccountIndex
+from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
 from psyche_cli.localnet.chain.vm_accounts import VmAccounts
 from psyche_cli.solana.token_state import mint_of
 
 _MOST_SIZES: Final = 10_000
+
+
+def _nothing() -> None:
+    """For accounts whose sysvars are always current."""
 
 
 class Accounts:
@@ -24,6 +29,8 @@ class Accounts:
         self._writer = VmAccounts(vm)
         self.index = AccountIndex()
         self._sizes: dict[Pubkey, int | None] = {}
+        self.before_reading_sysvars: Callable[[], None] = _nothing
+        """Called before a sysvar that depends on the time is read."""
 
     @property
     def undeployed(self) -> Set[Pubkey]:
@@ -32,6 +39,8 @@ class Accounts:
 
     def get(self, address: Pubkey) -> Account | None:
         """The account, or None if it does not exist or has no lamports."""
+        if address in TIME_SYSVARS:
+            self.before_reading_sysvars()
         account = self._vm.get_account(address)
         return account if account is not None and account.lamports else None
 

@@ -11,17 +11,19 @@ from contextlib import suppress
 from typing import Protocol
 
 from solders.account import Account
-from solders.clock import Clock
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.chain.executor import Executor, TransactionRejected
+from psyche_cli.localnet.chain.executor import Executor
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY, History, TransactionRecord
 from psyche_cli.localnet.chain.journal import BankState, ChainTime, Journal, NoJournal, NotRecorded
 from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
+from psyche_cli.localnet.chain.loaded_keys import LoadedKeys
 from psyche_cli.localnet.chain.simulation import Simulation
+from psyche_cli.localnet.chain.slot_ends import SOON_SECONDS, EarlySlotEnds, Urgency
+from psyche_cli.localnet.chain.sysvars import TimeSysvars
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.solana.programs import SYSVAR_OWNER
 
@@ -82,9 +84,13 @@ class Bank:
             keeps=self.history.has_slot,
         )
         self.chain.append(max(first_slot, 1), timekeeper.unix_time())
-        self.executor = Executor(self._vm, self.accounts, self.chain)
         self.epoch_schedule = self._vm.get_epoch_schedule()
-        self._set_sysvars()
+        self._sysvars = TimeSysvars(self._vm, self.chain, self.epoch_schedule)
+        self._sysvars.begin_slot()
+        self.accounts.before_reading_sysvars = self._sysvars.complete
+        self.executor = Executor(self._vm, self.accounts, self.chain, self._sysvars.prepare)
+        self._early_ends = EarlySlotEnds(timekeeper)
+        self._closed_slot = -1
         self.at_genesis = self.save()
         self._loaded_at_start = genesis.program_addresses().union(
             address
@@ -116,6 +122,47 @@ class Bank:
         """
         with suppress(NotRecorded):
             self._advance(back_in_time=back_in_time)
+        if self._early_ends.is_due():
+            self._end_slot()
+
+    @property
+    def seconds_to_catch_up(self) -> float:
+        """The seconds after which ``catch_up`` should be called again, if no request calls it before."""
+        return min(self.timekeeper.seconds_to_next_slot(), SOON_SECONDS)
+
+    def end_slot_if_used(self, urgency: Urgency = Urgency.USEFUL) -> None:
+        """End the slot if a transaction with its blockhash has landed, so that the latest blockhash is a new one.
+
+        If too many slots have ended early, or the journal cannot record, the slot stays.
+        """
+        if self.executor.processed.uses(self.chain.tip.blockhash) and (
+            self._closed_slot == self.slot or self._early_ends.take(urgency)
+        ):
+            self._end_slot()
+
+    def close_block(self, slot: int) -> bool:
+        """Before the block of a slot is read, make sure that no transaction lands in it any more.
+
+        False for the current slot if too many slots have ended early: its block is not available yet.
+        """
+        if slot == self.slot != self._closed_slot:
+            if not self._early_ends.take(Urgency.USEFUL):
+                return False
+            self._closed_slot = slot
+        return True
+
+    def _end_slot(self) -> None:
+        with suppress(NotRecorded):
+            self.warp_slots(1)
+
+    def _reach_slot_for(self, transaction: DecodedTransaction) -> LoadedKeys:
+        """End the slot if it is closed, or if the transaction needs a later one. The accounts of the transaction."""
+        loaded = self.executor.load_keys(transaction)
+        if self._closed_slot == self.slot or (
+            self.executor.needs_later_slot(transaction, loaded) and self._early_ends.take(Urgency.NECESSARY)
+        ):
+            self._end_slot()
+        return loaded
 
     def warp_seconds(self, seconds: int) -> None:
         """Advance the clock, and the slot by as many slots as fit into this time, at least one. Raises NotRecorded."""
@@ -155,21 +202,8 @@ class Bank:
             self.executor.processed.forget(self.chain.append(slot, due.unix_time, back_in_time=back_in_time))
             for listener in self.listeners:
                 listener.on_block(self.chain.tip)
-        self._set_sysvars()
-
-    def _set_sysvars(self) -> None:
-        tip = self.chain.tip
-        epoch = self.epoch_schedule.get_epoch(tip.slot)
-        self._vm.set_clock(
-            Clock(
-                slot=tip.slot,
-                epoch_start_timestamp=tip.unix_time,
-                epoch=epoch,
-                leader_schedule_epoch=epoch + 1,
-                unix_timestamp=tip.unix_time,
-            )
-        )
-        self._vm.set_slot_hashes(self.chain.slot_hashes())
+        self._sysvars.begin_slot()
+        self._early_ends.on_slot()
 
     def set_account(self, address: Pubkey, account: Account) -> None:
         """Create, overwrite or (with 0 lamports) remove an account, bypassing all program rules.
@@ -240,14 +274,7 @@ class Bank:
 
     def simulate(self, transaction: DecodedTransaction) -> Simulation:
         """Check and execute a transaction without effects."""
-        with suppress(TransactionRejected, NotRecorded):
-            self.begin_slot_for(transaction)
-        return self.executor.simulate(transaction)
-
-    def begin_slot_for(self, transaction: DecodedTransaction) -> None:
-        """Begin a slot if the transaction can only succeed in a later one. Raises TransactionRejected, NotRecorded."""
-        if self.executor.needs_later_slot(transaction):
-            self.warp_slots(1)
+        return self.executor.simulate(transaction, self._reach_slot_for(transaction))
 
     def execute(self, transaction: DecodedTransaction, *, preflight: bool = False) -> TransactionRecord:
         """Check and execute a transaction; its record contains the outcome.
@@ -255,8 +282,7 @@ class Bank:
         Raises TransactionRejected or NotRecorded and, with ``preflight``, PreflightFailed if the transaction fails; in
         each case nothing has changed.
         """
-        self.begin_slot_for(transaction)
-        execution = self.executor.execute(transaction)
+        execution = self.executor.execute(transaction, self._reach_slot_for(transaction))
         record = execution.record
         if preflight and record.error is not None:
             self.executor.undo(execution)
@@ -268,6 +294,7 @@ class Bank:
             raise
         self.executor.keep(execution)
         self.history.add(record)
+        self._early_ends.on_landing()
         for listener in self.listeners:
             listener.on_transaction(record)
         self.journal.settle()

@@ -19,6 +19,8 @@ from psyche_cli.solana.sending.priority_fee import priority_fee_of
 TRANSACTION_TYPE: Final = "solana_transaction::versioned::VersionedTransaction"
 """The name of the transaction type in validators' error messages."""
 _PRECOMPILES: Final = frozenset(PRECOMPILES)
+_NONCE_INSTRUCTIONS: Final = frozenset((number).to_bytes(4, "little") for number in (4, 5, 6))
+"""Those of the system program that advance, withdraw from, and initialize a nonce account."""
 
 
 class DecodedTransaction:
@@ -76,9 +78,14 @@ class DecodedTransaction:
         return self.base_fee + self.priority_fee
 
     @property
+    def is_versioned(self) -> bool:
+        """Whether the message has version 0, and may use lookup tables."""
+        return isinstance(self.message, MessageV0)
+
+    @property
     def version(self) -> int | str:
         """0 or ``"legacy"``."""
-        return 0 if isinstance(self.message, MessageV0) else "legacy"
+        return 0 if self.is_versioned else "legacy"
 
     @property
     def lookups(self) -> list[tuple[Pubkey, bytes, bytes]]:
@@ -119,6 +126,19 @@ class DecodedTransaction:
         ):
             return None
         return keys[accounts[0]]
+
+    @cached_property
+    def nonces(self) -> tuple[Pubkey, ...]:
+        """The accounts that top-level instructions create, advance or withdraw from as nonce accounts."""
+        found = []
+        for program, instruction in zip(self.programs, self.instructions, strict=True):
+            if program == SYSTEM_PROGRAM and bytes(instruction.data)[:4] in _NONCE_INSTRUCTIONS:
+                found += [
+                    self.static_keys[index]
+                    for index in bytes(instruction.accounts)[:1]
+                    if index < len(self.static_keys)
+                ]
+        return tuple(found)
 
     @property
     def nonce_authority_signs(self) -> set[Pubkey]:

@@ -6,14 +6,14 @@ execution: rent checks, the fee of a failed transaction, and durable nonces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from solders.account import Account
 from solders.hash import Hash
 from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
 from psyche_cli.json_values import Json
@@ -22,20 +22,18 @@ from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.localnet.chain.blockhashes import BlockChain
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionRecord
+from psyche_cli.localnet.chain.later_slots import needs_later_slot
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.chain.mmx_registers import empty_mmx_registers
-from psyche_cli.localnet.chain.nonces import advanced_nonce, nonce_is_current
-from psyche_cli.localnet.chain.outcomes import Outcome, outcome_of, token_balances
-from psyche_cli.localnet.chain.program_accounts import deployment_slot, is_program_data
+from psyche_cli.localnet.chain.nonces import advanced_nonce, is_of_this_slot, nonce_is_current
+from psyche_cli.localnet.chain.outcomes import Outcome, outcome_of
+from psyche_cli.localnet.chain.program_accounts import is_program_data
 from psyche_cli.localnet.chain.rent import rent_error, transition_allowed
+from psyche_cli.localnet.chain.reports import Contents, record_of, simulation_of
 from psyche_cli.localnet.chain.simulation import Simulation
-from psyche_cli.localnet.chain.transaction_cost import loaded_bytes
 from psyche_cli.localnet.chain.undeployed import as_on_a_cluster
 from psyche_cli.localnet.chain.vm_accounts import NO_ACCOUNT
-from psyche_cli.solana.programs import SYSTEM_PROGRAM, UPGRADEABLE_LOADER
-
-Contents: TypeAlias = "Mapping[Pubkey, Account | None]"
-"""Accounts by address; None for each that does not exist."""
+from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 
 class TransactionRejected(Exception):
@@ -67,21 +65,28 @@ class Execution:
 
 
 class Executor:
-    """Executes transactions in a VM, for the chain ``chain``. ``processed`` are the kept transactions."""
+    """Executes transactions in a VM, for the chain ``chain``. ``processed`` are the kept transactions.
 
-    def __init__(self, vm: LiteSVM, accounts: Accounts, chain: BlockChain) -> None:
+    ``prepare`` is called before the VM executes or simulates a transaction.
+    """
+
+    def __init__(
+        self, vm: LiteSVM, accounts: Accounts, chain: BlockChain, prepare: Callable[[DecodedTransaction], None]
+    ) -> None:
         self._vm = vm
         self._accounts = accounts
         self._chain = chain
+        self._prepare = prepare
         self.processed = ProcessedMessages()
 
-    def check(self, transaction: DecodedTransaction) -> LoadedKeys:
-        """The accounts of a transaction. Raises TransactionRejected if a cluster would reject it before execution.
+    def check(self, transaction: DecodedTransaction, loaded: LoadedKeys) -> None:
+        """Raise TransactionRejected if a cluster would reject the transaction before execution.
 
-        Does not check signatures.
+        ``loaded`` are its accounts. Does not check signatures.
         """
-        loaded = self.load_keys(transaction)
         keys = loaded.keys
+        if loaded.error is not None:
+            raise TransactionRejected(loaded.error)
         if len(keys) > MAX_ACCOUNT_LOCKS:
             raise TransactionRejected("TooManyAccountLocks")
         if len(set(keys)) < len(keys):
@@ -91,7 +96,6 @@ class Executor:
         if transaction in self.processed:
             raise TransactionRejected("AlreadyProcessed")
         self._check_payer(transaction)
-        return loaded
 
     def _check_payer(self, transaction: DecodedTransaction) -> None:
         payer = self._accounts.get(transaction.static_keys[0])
@@ -112,35 +116,42 @@ class Executor:
         nonce = transaction.nonce_account
         return nonce is not None and nonce_is_current(transaction, self._accounts.get(nonce))
 
+    def _for_vm(self, transaction: DecodedTransaction) -> VersionedTransaction:
+        """The transaction as the VM must see it.
+
+        The VM takes the blockhash of a transaction for the latest one of the chain, from which new nonces derive.
+        """
+        self._prepare(transaction)
+        if not transaction.nonces:
+            return transaction.versioned
+        latest = self._chain.tip.blockhash
+        if any(is_of_this_slot(self._accounts.get(nonce), latest) for nonce in transaction.nonces):
+            return transaction.versioned  # the slot could not end before
+        return transaction.with_blockhash(latest).versioned
+
+    def needs_later_slot(self, transaction: DecodedTransaction, loaded: LoadedKeys) -> bool:
+        """Whether the transaction, with the accounts ``loaded``, can only succeed in a later slot than this one."""
+        return needs_later_slot(transaction, loaded, self._accounts, self._chain.tip)
+
     def load_keys(self, transaction: DecodedTransaction) -> LoadedKeys:
         """All accounts of a transaction, including those from lookup tables."""
-        return load_keys(transaction, self._accounts.get)
+        return load_keys(transaction, self._accounts.get, self._chain.tip.slot)
 
-    def needs_later_slot(self, transaction: DecodedTransaction) -> bool:
-        """Whether it writes to a program that was deployed in this slot, which the upgradeable loader refuses."""
-        if UPGRADEABLE_LOADER not in transaction.static_keys and not transaction.lookups:
-            return False
-        loaded = self.load_keys(transaction)
-        return UPGRADEABLE_LOADER in loaded.keys and any(
-            account is not None and is_program_data(account) and deployment_slot(account) >= self._chain.tip.slot
-            for account in map(self._accounts.get, loaded.writable)
-        )
-
-    def simulate(self, transaction: DecodedTransaction) -> Simulation:
-        """Check and execute a transaction on the current state without effects."""
+    def simulate(self, transaction: DecodedTransaction, loaded: LoadedKeys) -> Simulation:
+        """Check and execute a transaction with the accounts ``loaded`` on the current state, without effects."""
         try:
-            loaded = self.check(transaction)
+            self.check(transaction, loaded)
         except TransactionRejected as rejected:
-            return self._not_processed(transaction, rejected.error)
+            return self._not_processed(transaction, loaded, rejected.error)
         before = self._read(loaded.writable)
         priority_fee = transaction.priority_fee
         self._charge(loaded.keys[0], priority_fee)
-        result = self._vm.simulate_transaction(transaction.versioned)
+        result = self._vm.simulate_transaction(self._for_vm(transaction))
         empty_mmx_registers()
         self._charge(loaded.keys[0], -priority_fee)
         outcome = self._outcome(result, transaction)
         if not outcome.executed and not outcome.fees_only:
-            return self._not_processed(transaction, outcome.error)
+            return self._not_processed(transaction, loaded, outcome.error)
         after = dict(before)
         for key, account in outcome.accounts.items():
             after[key] = account if account.lamports else None
@@ -150,50 +161,24 @@ class Executor:
             payer = before[loaded.keys[0]]
             if payer is not None:
                 after[loaded.keys[0]] = _charged(payer, transaction.fee)
-        return self._simulation(transaction, loaded, before, after, outcome, error)
+        return simulation_of(transaction, loaded, before, after, outcome, error, self._accounts)
 
-    def _not_processed(self, transaction: DecodedTransaction, error: Json) -> Simulation:
-        loaded = self.load_keys(transaction)
+    def _not_processed(self, transaction: DecodedTransaction, loaded: LoadedKeys, error: Json) -> Simulation:
         before = self._read(loaded.writable)
-        return self._simulation(transaction, loaded, before, before, None, error)
+        return simulation_of(transaction, loaded, before, before, None, error, self._accounts)
 
-    def _simulation(
-        self,
-        transaction: DecodedTransaction,
-        loaded: LoadedKeys,
-        before: Contents,
-        after: Contents,
-        outcome: Outcome | None,
-        error: Json,
-    ) -> Simulation:
-        keys, balance = loaded.keys, self._accounts.balance
-        return Simulation(
-            error=error,
-            logs=() if outcome is None else outcome.logs,
-            units=0 if outcome is None else outcome.units,
-            return_data=None if outcome is None else outcome.return_data,
-            inner_instructions=None if outcome is None or outcome.fees_only else outcome.inner_instructions,
-            accounts={} if error is not None or outcome is None else outcome.accounts,
-            loaded=loaded,
-            fee=None if outcome is None else transaction.fee,
-            loaded_accounts_data_size=0 if outcome is None else self._loaded_bytes(loaded, before, outcome),
-            pre_balances=tuple([_lamports(before[key]) if key in before else balance(key) for key in keys]),
-            post_balances=tuple([_lamports(after[key]) if key in after else balance(key) for key in keys]),
-            pre_token_balances=token_balances(keys, before, self._accounts),
-            post_token_balances=token_balances(keys, after, self._accounts),
-        )
+    def execute(self, transaction: DecodedTransaction, loaded: LoadedKeys) -> Execution:
+        """Check and execute a transaction with the accounts ``loaded``; its record contains the outcome.
 
-    def execute(self, transaction: DecodedTransaction) -> Execution:
-        """Check and execute a transaction; its record contains the outcome. Must be followed by ``keep`` or ``undo``.
-
-        Raises TransactionRejected, in which case nothing has changed.
+        Must be followed by ``keep`` or ``undo``. Raises TransactionRejected, in which case nothing has changed.
         """
-        loaded = self.check(transaction)
+        self.check(transaction, loaded)
         keys, writable = loaded.keys, loaded.writable
         before = self._read(writable)
+        versioned = self._for_vm(transaction)
         priority_fee = transaction.priority_fee
         self._charge(keys[0], priority_fee)
-        result = self._run(transaction, before)
+        result = self._run(versioned, before)
         empty_mmx_registers()
         outcome = self._outcome(result, transaction)
         error = outcome.error
@@ -211,13 +196,13 @@ class Executor:
                 self._charge(keys[0], transaction.fee)
                 after = {key: self._settled(key) for key in writable}
         if by_nonce and error is not None and transaction.nonce_account is not None:
-            self._advance_nonce(transaction.nonce_account, transaction.recent_blockhash)
+            self._advance_nonce(transaction.nonce_account, versioned.message.recent_blockhash)
             after[transaction.nonce_account] = self._accounts.get(transaction.nonce_account)
-        record = self._record(transaction, loaded, before, after, outcome, error)
+        record = record_of(transaction, loaded, before, after, outcome, error, self._accounts, self._chain.tip)
         return Execution(transaction, record, before, after, by_nonce)
 
     def _run(
-        self, transaction: DecodedTransaction, before: Contents
+        self, transaction: VersionedTransaction, before: Contents
     ) -> TransactionMetadata | FailedTransactionMetadata:
         """Execute a transaction in the VM.
 
@@ -225,10 +210,10 @@ class Executor:
         writes to program data are computed without effects, and written afterwards.
         """
         if not any(map(is_program_data, before.values())):
-            return self._vm.send_transaction(transaction.versioned)
-        result = self._vm.simulate_transaction(transaction.versioned)
+            return self._vm.send_transaction(transaction)
+        result = self._vm.simulate_transaction(transaction)
         if not isinstance(result, SimulatedTransactionInfo):
-            return self._vm.send_transaction(transaction.versioned)
+            return self._vm.send_transaction(transaction)
         after = dict(result.post_accounts())
         self._accounts.write({key: after[key] for key, account in before.items() if after.get(key, account) != account})
         return result.meta()
@@ -242,58 +227,6 @@ class Executor:
         if self._accounts.undeployed:
             outcome.logs, outcome.error = as_on_a_cluster(outcome.logs, outcome.error, self._accounts.undeployed)
         return outcome
-
-    def _record(
-        self,
-        transaction: DecodedTransaction,
-        loaded: LoadedKeys,
-        before: Contents,
-        after: Contents,
-        outcome: Outcome,
-        error: Json,
-    ) -> TransactionRecord:
-        keys, balance = loaded.keys, self._accounts.balance
-        pre_balances, post_balances, changed = [], [], []
-        for key in keys:
-            if key in before:
-                old, new = before[key], after[key]
-                pre_balances.append(_lamports(old))
-                post_balances.append(_lamports(new))
-                if old != new:
-                    changed.append(key)
-            else:
-                pre_balances.append(lamports := balance(key))
-                post_balances.append(lamports)
-        tip = self._chain.tip
-        return TransactionRecord(
-            signature=transaction.signature,
-            raw=transaction.raw,
-            slot=tip.slot,
-            unix_time=tip.unix_time,
-            keys=keys,
-            looked_up_writable=loaded.looked_up_writable,
-            looked_up_readonly=loaded.looked_up_readonly,
-            error=error,
-            # Programs only transfer lamports between accounts, so the difference is the fee.
-            fee=sum(pre_balances) - sum(post_balances),
-            pre_balances=tuple(pre_balances),
-            post_balances=tuple(post_balances),
-            pre_token_balances=token_balances(keys, before, self._accounts),
-            post_token_balances=token_balances(keys, after, self._accounts),
-            logs=outcome.logs,
-            inner_instructions=outcome.inner_instructions,
-            units=outcome.units,
-            return_data=outcome.return_data,
-            changed=tuple(changed),
-            loaded_accounts_data_size=self._loaded_bytes(loaded, before, outcome),
-        )
-
-    def _loaded_bytes(self, loaded: LoadedKeys, before: Contents, outcome: Outcome) -> int:
-        """The bytes that a transaction has loaded: of one that cannot be executed, only its payer's."""
-        if outcome.fees_only:
-            payer = before[loaded.keys[0]]
-            return 0 if payer is None else len(payer.data)
-        return loaded_bytes(loaded.keys, before, self._accounts)
 
     def undo(self, execution: Execution) -> None:
         """Restore every account to its content before the transaction."""
@@ -330,15 +263,11 @@ class Executor:
         if account is not None:
             self._vm.set_account(payer, _charged(account, fee))
 
-    def _advance_nonce(self, address: Pubkey, used: Hash) -> None:
+    def _advance_nonce(self, address: Pubkey, blockhash: Hash) -> None:
         """Advance a nonce after its transaction failed, since LiteSVM rolls back the advance with the rest."""
         account = self._vm.get_account(address)
         if account is not None:
-            self._vm.set_account(address, advanced_nonce(account, used))
-
-
-def _lamports(account: Account | None) -> int:
-    return 0 if account is None else account.lamports
+            self._vm.set_account(address, advanced_nonce(account, blockhash))
 
 
 def _charged(account: Account, fee: int) -> Account:

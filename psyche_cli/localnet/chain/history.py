@@ -147,6 +147,10 @@ class ProcessedMessages:
         """Add an executed transaction."""
         self._by_blockhash.setdefault(transaction.recent_blockhash, set()).add(transaction.message_hash)
 
+    def uses(self, blockhash: Hash) -> bool:
+        """Whether a transaction with this blockhash was executed."""
+        return blockhash in self._by_blockhash
+
     def copy(self) -> ProcessedMessages:
         """An independent copy."""
         copied = ProcessedMessages()

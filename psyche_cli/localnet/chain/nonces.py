@@ -25,9 +25,22 @@ def nonce_is_current(transaction: DecodedTransaction, account: Account | None) -
     )
 
 
-def advanced_nonce(account: Account, used: Hash) -> Account:
-    """The nonce account after its value ``used`` has been used."""
+def nonce_value(blockhash: Hash) -> Hash:
+    """The value of a nonce that is created or advanced when this is the latest blockhash."""
+    return Hash(sha256(_PREFIX + bytes(blockhash)).digest())
+
+
+def advanced_nonce(account: Account, blockhash: Hash) -> Account:
+    """The nonce account once it has been advanced when ``blockhash`` is the latest one."""
     data = account.data
-    following = sha256(_PREFIX + bytes(used)).digest()
-    data = data[: NONCE_VALUE.start] + following + data[NONCE_VALUE.stop :]
+    data = data[: NONCE_VALUE.start] + bytes(nonce_value(blockhash)) + data[NONCE_VALUE.stop :]
     return Account(account.lamports, data, account.owner, account.executable, account.rent_epoch)
+
+
+def is_of_this_slot(account: Account | None, latest: Hash) -> bool:
+    """Whether the nonce in ``account`` was set in the current slot, whose latest blockhash is ``latest``.
+
+    A cluster advances it, and lets it be withdrawn, from the next slot on.
+    """
+    nonce = None if account is None else nonce_in(account.owner, account.data)
+    return nonce is not None and nonce.value == nonce_value(latest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -43,13 +44,13 @@ class ClockMode:
 class Timekeeper:
     """Computes the number of slots due and the cluster's Unix time from a machine clock and from warps.
 
-    With ``slot_seconds`` 0, slots advance only by warping.
+    With ``slot_seconds`` 0, slots advance only by warping. ``clock`` is the machine clock.
     """
 
     def __init__(
         self, clock: Clock, *, slot_seconds: float = DEFAULT_SLOT_SECONDS, mode: ClockMode | None = None
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self._mode = mode or ClockMode()
         self._started_monotonic = clock.monotonic()
         self._started_unix = clock.unix_time()
@@ -57,20 +58,32 @@ class Timekeeper:
         self._warped_slots = 0
         self.slot_seconds = slot_seconds
 
+    @property
+    def only_warps(self) -> bool:
+        """Whether both the slot and the clock advance only by warping, whatever the machine's clock says."""
+        return self.slot_seconds == 0 and self._mode.kind == "fixed"
+
     def slots_due(self) -> int:
         """The number of slots that should have passed since the start."""
         if self.slot_seconds == 0:
             return self._warped_slots
-        return int((self._clock.monotonic() - self._started_monotonic) / self.slot_seconds) + self._warped_slots
+        return int((self.clock.monotonic() - self._started_monotonic) / self.slot_seconds) + self._warped_slots
+
+    def seconds_to_next_slot(self) -> float:
+        """The seconds until another slot is due; infinite if slots advance only by warping."""
+        if self.slot_seconds == 0:
+            return math.inf
+        passed = self.clock.monotonic() - self._started_monotonic
+        return self.slot_seconds - passed % self.slot_seconds
 
     def unix_time(self) -> int:
         """The Unix time of the cluster's clock, in seconds."""
         if self._mode.kind == "fixed":
             return int(self._mode.value) + self._warped_seconds
         if self._mode.kind == "scale":
-            elapsed = self._clock.monotonic() - self._started_monotonic
+            elapsed = self.clock.monotonic() - self._started_monotonic
             return int(self._started_unix + elapsed * self._mode.value) + self._warped_seconds
-        return int(self._clock.unix_time()) + self._warped_seconds
+        return int(self.clock.unix_time()) + self._warped_seconds
 
     @property
     def warped_seconds(self) -> int:

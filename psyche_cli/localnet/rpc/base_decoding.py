@@ -9,7 +9,8 @@ from typing import Final
 from psyche_cli import base58
 from psyche_cli.localnet.rpc.parameter_kinds import quoted
 
-_ALPHABET: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_SYMBOLS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_ALPHABET: Final = frozenset(_SYMBOLS)
 _QUAD: Final = 4
 _PAD: Final = ord("=")
 
@@ -45,9 +46,9 @@ def _base64_fault(symbols: bytes) -> str | None:
     if rest == 1 and symbols[-1] != _PAD and symbols[-1] not in _ALPHABET:
         return f"InvalidByte({len(symbols) - 1}, {symbols[-1]})"
     start = max(len(symbols) - (rest or _QUAD), 0)
-    for index, symbol in enumerate(symbols[:start]):
-        if symbol not in _ALPHABET:
-            return f"InvalidByte({index}, {symbol})"
+    others = symbols[:start].translate(None, delete=_SYMBOLS)
+    if others:
+        return f"InvalidByte({symbols.index(others[0])}, {others[0]})"
     return _last_quad_fault(symbols[start:], start) if symbols else None
 
 

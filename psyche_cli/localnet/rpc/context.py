@@ -41,7 +41,6 @@ class RpcContext:
     log_requests: bool = False
     faucet: Keypair = field(default_factory=faucet_keypair)
     identity: Pubkey = field(default_factory=lambda: faucet_keypair().pubkey())
-    airdrops: int = 0
     snapshots: dict[int, BankState] = field(default_factory=dict)
     snapshots_taken: int = 0
     ledger: Path | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from psyche_cli.json_values import Json, refuse_constant
+from psyche_cli.json_values import STRICT_DECODER, Json
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import UNSUPPORTED_VERSION, RpcFault, not_recorded
@@ -44,7 +44,6 @@ def all_methods() -> dict[str, str]:
 _SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster", "staking", "control")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -168,7 +167,7 @@ def _refusal(request: Request | InvalidRequest) -> bytes:
 
 
 def _decode(body: bytes) -> Json:
-    return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+    return STRICT_DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
 
 
 def _encode(answer: Json) -> bytes:

@@ -105,7 +105,7 @@ class LocalServer:
         """Begin slots when they are due, so that subscribers are notified even without requests."""
         bank = self._dispatcher.context.bank
         while True:
-            await asyncio.sleep(bank.timekeeper.slot_seconds or 1.0)
+            await asyncio.sleep(bank.seconds_to_catch_up)
             bank.catch_up()
 
     def _answer(self, request: Request) -> bytes | Steps:

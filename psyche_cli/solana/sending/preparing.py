@@ -175,7 +175,8 @@ class Preparer:
             if elapsed >= _BLOCKHASH_TIMEOUT:
                 raise TimedOut(
                     f"{rpc.label} returned no usable new blockhash within {in_seconds(elapsed)}.",
-                    hint="The transaction was not sent. Check that the cluster is producing blocks.",
+                    hint="The transaction was not sent. Check that the cluster is producing blocks. A local validator "
+                    "without slots that end by themselves produces one by: psyche-cli localnet warp --slots 1",
                     endpoint=rpc.label,
                 )
             rpc.waits.sleep(self._clock, min(_BLOCKHASH_PAUSE, deadline.remaining))

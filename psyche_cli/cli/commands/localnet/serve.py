@@ -98,7 +98,11 @@ def command(
     reset: Annotated[bool, option("--reset", "-r", help="Discard the existing chain in --ledger.")] = False,
     slot_time: Annotated[
         float,
-        option("--slot-time", metavar="SECONDS", help="Slot duration; with 0, slots advance only when warped."),
+        option(
+            "--slot-time",
+            metavar="SECONDS",
+            help="Slot duration; with 0, slots end only by warping and after transactions.",
+        ),
     ] = 0.4,
     clock: Annotated[
         str,

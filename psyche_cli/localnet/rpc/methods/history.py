@@ -111,6 +111,8 @@ def _get_block(context: RpcContext, params: Params) -> Json:
     slot, config = params.unsigned(0), params.config_or_encoding(1)
     config.require_confirmed()
     block = _block(context, slot)
+    if not context.bank.close_block(slot):
+        raise RpcFault(BLOCK_NOT_AVAILABLE, f"Block not available for slot {slot}")
     view = BlockView.of(config, encoding="json", rewards=True)
     return SlowResult(view.parts(block, context.bank.history.of_slot(slot)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from solders.account import Account
-from solders.compute_budget import set_compute_unit_limit
+from solders.instruction import AccountMeta, Instruction
 from solders.message import Message
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -19,6 +19,7 @@ from psyche_cli.localnet.chain.bank import PreflightFailed
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, MalformedTransaction, parse_transaction
 from psyche_cli.localnet.chain.executor import TransactionRejected
 from psyche_cli.localnet.chain.simulation import Simulation
+from psyche_cli.localnet.chain.slot_ends import Urgency
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.transaction_view import parsed_inner_instructions
@@ -36,7 +37,6 @@ _SANITIZE_ERRORS: Final = (
     "InvalidAddressLookupTableIndex",
 )
 """The errors, beside that of a duplicate instruction, that a node finds when it resolves a received transaction."""
-_AIRDROP_UNITS: Final = 10_000
 
 
 def _read_transaction(params: Params, config: Config) -> DecodedTransaction:
@@ -144,7 +144,10 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
         raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
     if verify and not transaction.signatures_verify():
         raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
+    replacement = None
     if replace:
+        context.bank.end_slot_if_used()
+        replacement = latest_blockhash(context)
         transaction = transaction.with_blockhash(context.bank.chain.tip.blockhash)
     simulation = context.bank.simulate(transaction)
     _require_sane(simulation.error)
@@ -152,9 +155,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
     value["accounts"] = _accounts_after(context, simulation, config.config("accounts"))
     inner = simulation.inner_instructions if config.flag("innerInstructions") else None
     value["innerInstructions"] = None if inner is None else parsed_inner_instructions(inner, simulation.loaded.keys)
-    value["replacementBlockhash"] = None
-    if replace:
-        value["replacementBlockhash"] = latest_blockhash(context)
+    value["replacementBlockhash"] = replacement
     return context.with_context(value)
 
 
@@ -196,6 +197,7 @@ def latest_blockhash(context: RpcContext) -> Json:
 
 def _get_latest_blockhash(context: RpcContext, params: Params) -> Json:
     params.config(0).require_slot(context.bank.slot)
+    context.bank.end_slot_if_used()
     return context.with_context(latest_blockhash(context))
 
 
@@ -225,22 +227,36 @@ def _request_airdrop(context: RpcContext, params: Params) -> Json:
     held = context.bank.accounts.balance(context.faucet.pubkey())
     if lamports + LAMPORTS_PER_SIGNATURE > held:
         raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, less than the amount plus the fee")
-    # Equal airdrops with the same blockhash would be duplicates; a different compute unit limit makes each one unique.
-    context.airdrops = (context.airdrops + 1) % 1_000_000
-    instructions = [
-        set_compute_unit_limit(_AIRDROP_UNITS + context.airdrops),
-        transfer(TransferParams(from_pubkey=context.faucet.pubkey(), to_pubkey=recipient, lamports=lamports)),
-    ]
-    message = Message.new_with_blockhash(instructions, context.faucet.pubkey(), context.bank.chain.tip.blockhash)
-    transaction = VersionedTransaction(message, [context.faucet])
+    transaction = _unused_airdrop(context, recipient, lamports)
     try:
-        record = context.bank.execute(parse_transaction(bytes(transaction)))
+        record = context.bank.execute(transaction)
     except TransactionRejected as rejected:
         raise _airdrop_failed(transaction_error_text(rejected.error)) from rejected
     if record.error is not None:
         raise _airdrop_failed(transaction_error_text(record.error))
     context.log(f"slot {record.slot}  airdrop of {format_sol(lamports)} SOL to {recipient}  ok  {record.signature}")
     return str(record.signature)
+
+
+def _unused_airdrop(context: RpcContext, recipient: Pubkey, lamports: int) -> DecodedTransaction:
+    """An airdrop that differs from earlier ones: by its blockhash or, if that cannot be a new one, by an account."""
+    processed = context.bank.executor.processed
+    transaction = _airdrop(context, recipient, lamports)
+    if transaction in processed:
+        context.bank.end_slot_if_used(Urgency.SPARE)
+        transaction = _airdrop(context, recipient, lamports)
+    while transaction in processed:
+        # The system program ignores further accounts.
+        transaction = _airdrop(context, recipient, lamports, AccountMeta(Pubkey.new_unique(), False, False))
+    return transaction
+
+
+def _airdrop(context: RpcContext, recipient: Pubkey, lamports: int, *ignored: AccountMeta) -> DecodedTransaction:
+    faucet = context.faucet.pubkey()
+    plain = transfer(TransferParams(from_pubkey=faucet, to_pubkey=recipient, lamports=lamports))
+    instruction = Instruction(plain.program_id, plain.data, [*plain.accounts, *ignored])
+    message = Message.new_with_blockhash([instruction], faucet, context.bank.chain.tip.blockhash)
+    return parse_transaction(bytes(VersionedTransaction(message, [context.faucet])))
 
 
 def _airdrop_failed(reason: str) -> RpcFault:
