@@ -17,7 +17,7 @@ from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_callback, get_params_convertors_ctx_param_name_from_function
 
-from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, output_options, variable_of
+from psyche_cli.cli.options import BETWEEN_WORDS, output_options, variable_of
 from psyche_cli.cli.sessions import Call, parameters_of
 from psyche_cli.cli.typer_signature import typer_signature
 from psyche_cli.cli.verbs import SECTIONS, Section, Verb
@@ -155,17 +155,19 @@ class VerbCommand(_Level, TyperCommand):
 
 
 class Group(_Level, TyperGroup):
-    """A group of lazily loaded verbs. Each use of one of the ``paired_options`` takes two words.
+    """A group of lazily loaded verbs. Each use of one of the options in ``word_counts`` takes that many words.
 
     Invoking a group that can be called without a verb returns its ``Call``.
     """
 
     declaration: Declaration
 
-    def __init__(self, *, sections: Sequence[Section], paired_options: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self, *, sections: Sequence[Section], word_counts: Mapping[str, int] | None = None, **settings: Any
+    ) -> None:
         super().__init__(commands={}, **settings)
         self._sections = sections
-        self._paired_options = paired_options
+        self._word_counts = word_counts or {}
 
     @property
     def verbs(self) -> list[Verb]:
@@ -193,17 +195,17 @@ class Group(_Level, TyperGroup):
         return self.load(verb) if verb else None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Join the two words of each paired option, then parse as Typer does."""
+        """Join the words of each option that takes several, then parse as Typer does."""
         joined: list[str] = []
         rest = iter(args)
         for word in rest:
             name, equals, first = word.partition("=")
-            if name not in self._paired_options:
+            if name not in self._word_counts:
                 joined.append(word)
                 continue
-            pair = [first] if equals else []
-            pair += itertools.islice(rest, 2 - len(pair))
-            joined += [name, BETWEEN_PAIRED_WORDS.join(pair)]
+            words = [first] if equals else []
+            words += itertools.islice(rest, self._word_counts[name] - len(words))
+            joined += [name, BETWEEN_WORDS.join(words)]
         return super().parse_args(ctx, joined)
 
     def listing(self) -> list[CommandListing]:
@@ -267,7 +269,7 @@ def _build(verb: Verb) -> VerbCommand | Group:
     }
     command: VerbCommand | Group
     if verb.verbs:
-        settings |= {"sections": [Section("Commands", verb.verbs)], "paired_options": declaration.paired_options}
+        settings |= {"sections": [Section("Commands", verb.verbs)], "word_counts": declaration.word_counts}
         command = Group(invoke_without_command=verb.runs, **settings)
     else:
         command = VerbCommand(open_options=declaration.open_options, **settings)

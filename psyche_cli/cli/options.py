@@ -126,8 +126,9 @@ def _variable_note(variable: str) -> str:
     return f"[env: {variable}]"
 
 
-BETWEEN_PAIRED_WORDS: Final = "\0"
-"""Separator of the two words of a paired option's value: Typer does not support repeatable options with two values."""
+BETWEEN_WORDS: Final = "\0"
+"""Separator of the words in the value of an option that takes several: Typer does not support this for repeatable
+ones."""
 
 
 def cluster_names(_: Environment, __: Mapping[str, Any]) -> Iterable[str]:

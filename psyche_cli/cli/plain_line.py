@@ -86,7 +86,7 @@ def _read(words: Sequence[str], environment: Environment) -> PlainLine:
     table = declaration.parameters
     if _take_options(rest, {**table, **output_table}, texts) is not None:
         raise _Unusual
-    if any(not texts.keys().isdisjoint(_names(table, flag)) for flag in declaration.paired_options):
+    if any(not texts.keys().isdisjoint(_names(table, flag)) for flag in declaration.word_counts):
         raise _Unusual
     typed = frozenset(texts.keys() & table.keys())
     for parameter in table.values():

@@ -109,16 +109,16 @@ class Declaration(NamedTuple):
     """The declaration of a verb.
 
     The signature of ``function`` declares the verb's own options, and its docstring is the help text. ``added`` are the
-    options of its session, and ``act`` runs the verb. ``example`` is a command line. ``paired_options`` are options of
-    a group that take two words. ``open_options`` are options of a verb that take any number of words. ``resolve``
-    replaces the call first, for a verb that takes its options in another form too.
+    options of its session, and ``act`` runs the verb. ``example`` is a command line. ``word_counts`` are the numbers of
+    words of those options of a group that take more than one. ``open_options`` are options of a verb that take any
+    number of words. ``resolve`` replaces the call first, for a verb that takes its options in another form too.
     """
 
     function: Callable[..., Any]
     act: Callable[[Call], Any]
     example: str
     added: Mapping[str, inspect.Parameter] = {}
-    paired_options: tuple[str, ...] = ()
+    word_counts: Mapping[str, int] = {}
     open_options: tuple[str, ...] = ()
     resolve: Callable[[Call], Call] = lambda call: call
 
@@ -163,7 +163,7 @@ def flags_of(parameter: inspect.Parameter) -> tuple[str, ...]:
     return declared.names if isinstance(declared, Option) else ()
 
 
-def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Declaration]:
+def plain(*, example: str, word_counts: Mapping[str, int] | None = None) -> Callable[[Callable[..., Any]], Declaration]:
     """Declare a verb that needs no session or opens its own.
 
     Its function returns the result, or None if it has printed its output itself.
@@ -173,7 +173,7 @@ def plain(*, example: str, paired_options: tuple[str, ...] = ()) -> Callable[[Ca
         def act(call: Call) -> Any:
             return _call(function, call)
 
-        return Declaration(function, act, example, paired_options=paired_options)
+        return Declaration(function, act, example, word_counts=word_counts or {})
 
     return declare
 

@@ -65,8 +65,15 @@ def create_server(options: LocalnetOptions) -> LocalServer:
         for bound in ports:
             bound.close()
         raise
+    rpc_address, pubsub_address = ("{}:{}".format(*bound.getsockname()) for bound in ports)
     context = RpcContext(
-        bank, log=options.log, notice=options.notice, log_requests=options.log_requests, ledger=options.ledger
+        bank,
+        log=options.log,
+        notice=options.notice,
+        log_requests=options.log_requests,
+        ledger=options.ledger,
+        rpc_address=rpc_address,
+        pubsub_address=pubsub_address,
     )
     return LocalServer(Dispatcher(context), ports, on_stop=ledger.close if ledger else None)
 

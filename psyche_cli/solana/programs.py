@@ -13,6 +13,11 @@ ASSOCIATED_TOKEN_PROGRAM: Final = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW
 LOOKUP_TABLE_PROGRAM: Final = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
 COMPUTE_BUDGET_PROGRAM: Final = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
 CONFIG_PROGRAM: Final = Pubkey.from_string("Config1111111111111111111111111111111111111")
+FEATURE_PROGRAM: Final = Pubkey.from_string("Feature111111111111111111111111111111111111")
+"""The owner of the accounts that record which features a cluster has activated."""
+NATIVE_LOADER: Final = Pubkey.from_string("NativeLoader1111111111111111111111111111111")
+"""The owner of the programs that are part of a validator."""
+STAKE_CONFIG: Final = Pubkey.from_string("StakeConfig11111111111111111111111111111111")
 STAKE_PROGRAM: Final = Pubkey.from_string("Stake11111111111111111111111111111111111111")
 VOTE_PROGRAM: Final = Pubkey.from_string("Vote111111111111111111111111111111111111111")
 UPGRADEABLE_LOADER: Final = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")

@@ -49,7 +49,7 @@ def plain_options(verb: str) -> list[tuple[Any, Parameter]] | None:
     return [
         (option, declaration.parameters[option.name])
         for option in command.params
-        if option.name in declaration.parameters and not set(option.opts) & set(declaration.paired_options)
+        if option.name in declaration.parameters and not set(option.opts) & set(declaration.word_counts)
     ]
 
 

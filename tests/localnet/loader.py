@@ -34,6 +34,11 @@ def _signer(address: Pubkey, *, writable: bool = False) -> AccountMeta:
     return AccountMeta(address, is_signer=True, is_writable=writable)
 
 
+def set_authority(account: Pubkey, authority: Pubkey, new: Pubkey | None) -> Instruction:
+    """Change the authority of a buffer or of program data; None ends it."""
+    return _instruction(4, b"", _writable(account), _signer(authority), *([_readonly(new)] if new else []))
+
+
 @dataclass
 class Deployer:
     """A wallet that deploys programs on a chain; it is their upgrade authority."""
@@ -108,7 +113,7 @@ class Deployer:
         )
 
     def set_authority(self, account: Pubkey, new: Pubkey | None) -> Instruction:
-        return _instruction(4, b"", _writable(account), _signer(self.wallet), *([_readonly(new)] if new else []))
+        return set_authority(account, self.wallet, new)
 
     def close(self, account: Pubkey, *, program: bool = False) -> Instruction:
         accounts = [_writable(account), _writable(self.wallet), _signer(self.wallet)]

@@ -21,10 +21,13 @@ from psyche_cli import base58
 from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
+from psyche_cli.localnet.chain.program_accounts import program_data_address
+from psyche_cli.localnet.chain.undeployed import program_returning
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.operations.localnet.account_sources import accounts_from_files
 from psyche_cli.solana.rpc.http import HttpTransport
-from tests.localnet.harness import MEMO, SOL, some_program, text
+from tests.localnet.harness import BASE64, MEMO, SOL, some_program, text
+from tests.localnet.loader import set_authority
 from tests.localnet.test_command import refused, run, running
 from tests.support.patience import PATIENCE
 
@@ -109,6 +112,10 @@ def test_clones_from_another_cluster(tmp_path: Path) -> None:
         (("--mint", "nobody"), 2, "--mint"),
         (("--faucet-sol", "much"), 2, "--faucet-sol"),
         (("--account", "-"), 2, "two values"),
+        (("--upgradeable-program", "coordinator", "x.so"), 2, "three values"),
+        (("--upgradeable-program", "nobody", "x.so", "none"), 2, "--upgradeable-program"),
+        (("--upgradeable-program", "coordinator", "absent.so", "nobody"), 2, "upgrade authority"),
+        (("--upgradeable-program", "coordinator", "absent.so", "none"), 11, "Cannot read the program file"),
         (("--account", "-", "absent.json"), 11, "Cannot read the account file"),
         (("--clone", "11111111111111111111111111111111", "--url", "http://127.0.0.1:1"), 10, "127.0.0.1:1"),
     ],
@@ -238,3 +245,63 @@ def test_export_of_the_programs(tmp_path: Path) -> None:
     # The same flags start this validator.
     with running(tmp_path, *flags) as validator:
         assert validator.result("getHealth") == "ok"
+
+
+def test_upgradeable_program_is_upgraded_by_its_authority(tmp_path: Path) -> None:
+    authority, program, fixed = Keypair(), Pubkey.new_unique(), Pubkey.new_unique()
+    keypair, file = tmp_path / "authority.json", tmp_path / "program.so"
+    keypair.write_text(authority.to_json())
+    file.write_bytes(program_returning(7))
+    words = ("--upgradeable-program", str(program), str(file), str(keypair))
+    with running(tmp_path, *words, "--upgradeable-program", str(fixed), str(file), "none") as validator:
+        parsed = {"encoding": "jsonParsed"}
+        code_at = [str(program_data_address(each)) for each in (program, fixed)]
+        authorities = [
+            account["data"]["parsed"]["info"]["authority"]
+            for account in validator.value("getMultipleAccounts", code_at, parsed)
+        ]
+        assert authorities == [str(authority.pubkey()), str(Pubkey.default())]
+        validator.result("requestAirdrop", str(authority.pubkey()), SOL)
+        signature = validator.send(authority, set_authority(program_data_address(program), authority.pubkey(), None))
+        assert validator.value("getSignatureStatuses", [signature])[0]["err"] is None
+        data = base64.b64decode(validator.value("getAccountInfo", code_at[0], BASE64)["data"][0])
+        assert data[12] == 0
+
+
+def test_accounts_of_a_directory(tmp_path: Path) -> None:
+    folder, owner = tmp_path / "accounts", Pubkey.new_unique()
+    folder.mkdir()
+    addresses = [Pubkey.new_unique() for _ in range(3)]
+    for number, address in enumerate(addresses):
+        write_account(folder / f"{number}.json", address, (number + 1) * SOL, b"content", owner)
+    (folder / "readme.txt").write_text("no account")
+    write_account(tmp_path / "other.json", addresses[0], 9 * SOL, b"", owner)
+    words = ("--account-dir", str(folder), "--account", "-", str(tmp_path / "other.json"))
+    with running(tmp_path, *words) as validator:
+        accounts = validator.value("getMultipleAccounts", [str(address) for address in addresses])
+        assert [account["lamports"] for account in accounts] == [9 * SOL, 2 * SOL, 3 * SOL]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"account": {"lamports": 1}}', "[1, 2, 3]"])
+def test_directories_with_a_file_that_is_no_account(tmp_path: Path, content: str) -> None:
+    folder = tmp_path / "accounts"
+    folder.mkdir()
+    write_account(folder / "a.json", Pubkey.new_unique(), SOL, b"", Pubkey.new_unique())
+    (folder / "b.json").write_text(content)
+    outcome = refused(tmp_path, "--rpc-port", "0", "--account-dir", str(folder))
+    assert outcome.code is ExitCode.LOCALNET
+    assert str(folder / "b.json") in outcome.stderr
+    assert "account" in outcome.stderr
+
+
+def test_directories_that_cannot_be_loaded(tmp_path: Path) -> None:
+    absent = refused(tmp_path, "--rpc-port", "0", "--account-dir", str(tmp_path / "absent"))
+    assert absent.code is ExitCode.LOCALNET
+    assert f"Cannot read the account directory {tmp_path / 'absent'}" in absent.stderr
+    folder, address = tmp_path / "accounts", Pubkey.new_unique()
+    folder.mkdir()
+    for name in ("a.json", "b.json"):
+        write_account(folder / name, address, SOL, b"", Pubkey.new_unique())
+    twice = refused(tmp_path, "--rpc-port", "0", "--account-dir", str(folder))
+    assert twice.code is ExitCode.LOCALNET
+    assert f"{folder / 'b.json'} and {folder / 'a.json'} are both files of the account {address}" in twice.stderr

@@ -312,13 +312,13 @@ def test_long_journal_is_replaced_by_a_state(tmp_path: Path, payer: Keypair, clo
     to = Pubkey.new_unique()
     life = Life(tmp_path, payer, clock, compact_after=20_000)
     first = file_of(tmp_path)
-    for number in range(100):
-        life.chain.send(life.chain.transfer(to, SOL // 100 + number))
+    for number in range(600):
+        life.chain.send(life.chain.transfer(to, SOL // 1000 + number))
     assert file_of(tmp_path) != first
     life.end()
     life = Life(tmp_path, payer, clock)
-    assert life.chain.balance(to) == sum(SOL // 100 + number for number in range(100))
-    assert life.chain.result("getTransactionCount") == 100
+    assert life.chain.balance(to) == sum(SOL // 1000 + number for number in range(600))
+    assert life.chain.result("getTransactionCount") == 600
     life.end()
 
 
@@ -327,17 +327,17 @@ def test_journal_that_cannot_be_replaced_grows_on(tmp_path: Path, payer: Keypair
     life = Life(tmp_path, payer, clock, compact_after=20_000)
     first = file_of(tmp_path)
     (tmp_path / "ledger-2.draft").mkdir()
-    for number in range(100):
-        life.chain.send(life.chain.transfer(to, SOL // 100 + number))
+    for number in range(600):
+        life.chain.send(life.chain.transfer(to, SOL // 1000 + number))
     assert file_of(tmp_path) == first
     assert any("so it keeps growing: Is a directory" in line for line in life.log)
     (tmp_path / "ledger-2.draft").rmdir()
     for number in range(50):
-        life.chain.send(life.chain.transfer(to, SOL // 100 + 100 + number))
+        life.chain.send(life.chain.transfer(to, SOL // 1000 + 600 + number))
     assert file_of(tmp_path).name == "ledger-2.jsonl"
     life.end()
     life = Life(tmp_path, payer, clock)
-    assert life.chain.balance(to) == sum(SOL // 100 + number for number in range(150))
+    assert life.chain.balance(to) == sum(SOL // 1000 + number for number in range(650))
     life.end()
 
 
@@ -346,9 +346,9 @@ def test_start_continues_the_file_and_needs_little_space(tmp_path: Path, payer: 
     for number in range(4):
         life = Life(tmp_path, payer, clock)
         assert life.chain.balance(to) == total
-        for lamports in range(20):
-            total += SOL // 100 + lamports
-            life.chain.send(life.chain.transfer(to, SOL // 100 + lamports))
+        for lamports in range(160):
+            total += SOL // 1000 + lamports
+            life.chain.send(life.chain.transfer(to, SOL // 1000 + lamports))
         path = file_of(tmp_path)
         assert path.name == "ledger-1.jsonl"
         life.end()

@@ -113,7 +113,7 @@ async function epochsAndSupplyAreTold({ connection }) {
   const { value } = await connection.getSupply();
   assert.equal(value.total, value.circulating + value.nonCirculating);
   assert.ok((await connection.getLargestAccounts()).value.length > 0);
-  assert.deepEqual((await connection.getVoteAccounts()).current, []);
+  assert.ok((await connection.getVoteAccounts()).current[0].activatedStake > 0);
 }
 
 async function rentIsTold({ connection }) {

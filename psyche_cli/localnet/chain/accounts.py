@@ -10,7 +10,7 @@ from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.account_index import AccountIndex
-from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
+from psyche_cli.localnet.chain.known_addresses import TIME_ACCOUNTS
 from psyche_cli.localnet.chain.vm_accounts import VmAccounts
 from psyche_cli.solana.token_state import mint_of
 
@@ -29,8 +29,8 @@ class Accounts:
         self._writer = VmAccounts(vm)
         self.index = AccountIndex()
         self._sizes: dict[Pubkey, int | None] = {}
-        self.before_reading_sysvars: Callable[[], None] = _nothing
-        """Called before a sysvar that depends on the time is read."""
+        self.before_reading_time: Callable[[], None] = _nothing
+        """Called before an account that follows from the time is read."""
 
     @property
     def undeployed(self) -> Set[Pubkey]:
@@ -39,8 +39,8 @@ class Accounts:
 
     def get(self, address: Pubkey) -> Account | None:
         """The account, or None if it does not exist or has no lamports."""
-        if address in TIME_SYSVARS:
-            self.before_reading_sysvars()
+        if address in TIME_ACCOUNTS:
+            self.before_reading_time()
         account = self._vm.get_account(address)
         return account if account is not None and account.lamports else None
 

@@ -14,6 +14,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
+from psyche_cli.localnet.chain.cluster_identity import VOTE_ACCOUNT, vote_account
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.executor import Executor
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last
@@ -87,7 +88,7 @@ class Bank:
         self.epoch_schedule = self._vm.get_epoch_schedule()
         self._sysvars = TimeSysvars(self._vm, self.chain, self.epoch_schedule)
         self._sysvars.begin_slot()
-        self.accounts.before_reading_sysvars = self._sysvars.complete
+        self.accounts.before_reading_time = self._sysvars.complete
         self.executor = Executor(self._vm, self.accounts, self.chain, self._sysvars.prepare)
         self._early_ends = EarlySlotEnds(timekeeper)
         self._closed_slot = -1
@@ -229,6 +230,8 @@ class Bank:
         accounts = {}
         for address in self.accounts.index.addresses():
             account = self.accounts.get(address)
+            if address == VOTE_ACCOUNT and account is not None:
+                account = vote_account(account.lamports)  # its votes depend on the time
             if account is not None and address not in TIME_SYSVARS:
                 accounts[address] = account
         return BankState(

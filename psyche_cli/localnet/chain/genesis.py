@@ -21,10 +21,12 @@ from psyche_cli import resources
 from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS
 from psyche_cli.errors import BadProgram
 from psyche_cli.localnet.chain.accounts import Accounts
+from psyche_cli.localnet.chain.cluster_identity import genesis_accounts
 from psyche_cli.localnet.chain.known_addresses import GENESIS_ADDRESSES, PSYCHE_PROGRAMS
 from psyche_cli.localnet.chain.program_accounts import program_data_address, upgradeable_program
+from psyche_cli.localnet.chain.rent import RENT_EXEMPT_EPOCH
 from psyche_cli.localnet.chain.vm_accounts import AccountRefused
-from psyche_cli.localnet.chain.vm_features import deploying_vm
+from psyche_cli.localnet.chain.vm_features import active_features, deploying_vm, feature_account
 from psyche_cli.solana.programs import NATIVE_MINT, SYSTEM_PROGRAM, TOKEN_PROGRAM
 
 DEFAULT_FAUCET_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
@@ -85,7 +87,7 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, Accounts]:
             _add_program(accounts, address, program_file_code(path), str(path), genesis.authority_of(address))
     for address, code in genesis.code.items():
         _add_program(accounts, address, code, f"The program cloned as {address}", genesis.authority_of(address))
-    for address, account in programs_last({NATIVE_MINT: _native_mint(), **genesis.accounts}):
+    for address, account in programs_last({**_first_accounts(), **genesis.accounts}):
         try:
             accounts.put(address, account)
         except AccountRefused as error:
@@ -104,10 +106,16 @@ def programs_last(accounts: Mapping[Pubkey, Account]) -> list[tuple[Pubkey, Acco
     return sorted(accounts.items(), key=lambda item: item[1].executable)
 
 
+def _first_accounts() -> dict[Pubkey, Account]:
+    """The accounts of every genesis: the validator's, one of each active feature, and the mint of wrapped SOL."""
+    features = {feature: feature_account() for feature in active_features()}
+    return {NATIVE_MINT: _native_mint(), **genesis_accounts(), **features}
+
+
 def _native_mint() -> Account:
     """The mint of wrapped SOL: 9 decimals, no authorities, supply 0, which is not updated."""
     mint = Mint(mint_authority=None, supply=0, decimals=SOL_DECIMALS, is_initialized=True)
-    return Account(1_461_600, bytes(mint), TOKEN_PROGRAM)
+    return Account(LAMPORTS_PER_SOL, bytes(mint), TOKEN_PROGRAM, rent_epoch=RENT_EXEMPT_EPOCH)
 
 
 def program_file_code(path: Path) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from psyche_cli.localnet.chain.cluster_identity import VOTE_ACCOUNT
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.solana.programs import (
     ASSOCIATED_TOKEN_PROGRAM,
@@ -14,7 +15,6 @@ from psyche_cli.solana.programs import (
     LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAMS,
     PRECOMPILES,
-    RENT_SYSVAR,
     SLOT_HASHES_SYSVAR,
     STAKE_PROGRAM,
     SYSTEM_PROGRAM,
@@ -27,6 +27,9 @@ from psyche_cli.solana.programs import (
 
 TIME_SYSVARS: Final = frozenset({CLOCK_SYSVAR, SLOT_HASHES_SYSVAR})
 """The sysvars that the bank sets at the beginning of every slot."""
+
+TIME_ACCOUNTS: Final = TIME_SYSVARS | {VOTE_ACCOUNT}
+"""The accounts whose content follows from the time."""
 
 PSYCHE_PROGRAMS: Final = PUBLISHED.by_name
 """The declared ids of the Psyche programs, by their names in ``--bpf-program``."""
@@ -44,13 +47,7 @@ GENESIS_ADDRESSES: Final = (
     CONFIG_PROGRAM,
     STAKE_PROGRAM,
     VOTE_PROGRAM,
-    *PRECOMPILES[:2],
-    CLOCK_SYSVAR,
-    SYSVARS["epochSchedule"],
-    SYSVARS["recentBlockhashes"],
-    RENT_SYSVAR,
-    SLOT_HASHES_SYSVAR,
-    SYSVARS["slotHistory"],
-    SYSVARS["stakeHistory"],
+    *PRECOMPILES,
+    *SYSVARS.values(),
 )
 """The accounts that LiteSVM creates itself, which it cannot list."""

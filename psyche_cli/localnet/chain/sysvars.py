@@ -1,4 +1,4 @@
-"""The sysvars that follow the time of the chain."""
+"""The sysvars that follow the time of the chain, and the votes of its validator."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from solders.epoch_schedule import EpochSchedule
 from solders.litesvm import LiteSVM
 
 from psyche_cli.localnet.chain.blockhashes import BlockChain
+from psyche_cli.localnet.chain.cluster_identity import VOTE_ACCOUNT, vote_account, votes_for
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.solana.programs import (
     ASSOCIATED_TOKEN_PROGRAM,
@@ -25,7 +26,10 @@ _NEVER_LOOK: Final = frozenset(
 
 
 class TimeSysvars:
-    """The Clock, set in each slot, and SlotHashes, set when it may be read: it takes fifty times as long."""
+    """The Clock, set in each slot, and SlotHashes, set when it may be read: it takes fifty times as long.
+
+    With SlotHashes, the vote account of the validator is set, which is not recorded: it follows from the time.
+    """
 
     def __init__(self, vm: LiteSVM, chain: BlockChain, schedule: EpochSchedule) -> None:
         self._vm = vm
@@ -58,7 +62,10 @@ class TimeSysvars:
             self.complete()
 
     def complete(self) -> None:
-        """Set SlotHashes if it does not contain the newest slots."""
+        """Set SlotHashes and the vote account if they do not contain the newest slots."""
         if self._stale:
             self._vm.set_slot_hashes(self._chain.slot_hashes())
+            if lamports := self._vm.get_balance(VOTE_ACCOUNT):
+                votes = votes_for(self._chain, self._schedule)
+                self._vm.set_account(VOTE_ACCOUNT, vote_account(lamports, votes))
             self._stale = False

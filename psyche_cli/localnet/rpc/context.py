@@ -12,13 +12,14 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.cluster_identity import IDENTITY
 from psyche_cli.localnet.chain.genesis import faucet_keypair
 from psyche_cli.localnet.chain.journal import BankState
 from psyche_cli.localnet.rpc.params import Params
 from psyche_cli.localnet.rpc.recent_slots import RecentSlots
 
 API_VERSION: Final = "2.2.0"
-FEATURE_SET: Final = 0
+"""The version of Agave whose runtime executes the transactions: that of solders 0.26."""
 
 
 def no_log(line: str) -> None:
@@ -27,7 +28,7 @@ def no_log(line: str) -> None:
 
 @dataclass
 class RpcContext:
-    """The bank, the faucet's key, the node's identity, and the callbacks for log lines.
+    """The bank, the faucet's key, the node's identity, the hosts and ports of its servers, and callbacks for log lines.
 
     ``log`` receives a line per transaction, and with ``log_requests`` also one per request and per program log line.
     ``notice`` receives important lines: internal errors of the validator.
@@ -40,7 +41,9 @@ class RpcContext:
     notice: Callable[[str], None] = no_log
     log_requests: bool = False
     faucet: Keypair = field(default_factory=faucet_keypair)
-    identity: Pubkey = field(default_factory=lambda: faucet_keypair().pubkey())
+    identity: Pubkey = IDENTITY
+    rpc_address: str | None = None
+    pubsub_address: str | None = None
     snapshots: dict[int, BankState] = field(default_factory=dict)
     snapshots_taken: int = 0
     ledger: Path | None = None

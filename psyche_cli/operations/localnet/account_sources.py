@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from solders.account import Account
 from solders.pubkey import Pubkey
@@ -23,6 +23,15 @@ from psyche_cli.solana.rpc.client import RpcClient
 _PROGRAM_STATE: Final = 2
 _PROGRAM_DATA_STATE: Final = 3
 _PROGRAM_DATA_HEADER: Final = 45
+_HAS_AUTHORITY: Final = 12
+_AUTHORITY: Final = slice(13, 45)
+
+
+class ClonedProgram(NamedTuple):
+    """The ELF bytes of a program, and who can upgrade it (None for nobody)."""
+
+    code: bytes
+    authority: Pubkey | None
 
 
 def accounts_from_files(pairs: Iterable[tuple[str, Path]]) -> dict[Pubkey, Account]:
@@ -31,6 +40,36 @@ def accounts_from_files(pairs: Iterable[tuple[str, Path]]) -> dict[Pubkey, Accou
     Raises LocalnetError or UsageError.
     """
     return dict(_account_from_file(address, path) for address, path in pairs)
+
+
+def accounts_from_directories(directories: Iterable[Path]) -> dict[Pubkey, Account]:
+    """The accounts in the ``.json`` files of directories, at the addresses in the files.
+
+    Raises LocalnetError, also if two files have the same address, or UsageError.
+    """
+    accounts: dict[Pubkey, Account] = {}
+    origins: dict[Pubkey, Path] = {}
+    for path in (file for directory in directories for file in _json_files(directory)):
+        address, account = _account_from_file("-", path)
+        if address in origins:
+            raise LocalnetError(
+                f"{path} and {origins[address]} are both files of the account {address}.",
+                hint="Remove one of them.",
+                path=str(path),
+            )
+        accounts[address], origins[address] = account, path
+    return accounts
+
+
+def _json_files(directory: Path) -> list[Path]:
+    try:
+        return sorted(path for path in directory.iterdir() if path.suffix == ".json" and path.is_file())
+    except OSError as error:
+        raise LocalnetError(
+            f"Cannot read the account directory {directory}: {error.strerror}.", path=str(directory)
+        ) from error
+    except ValueError:
+        raise LocalnetError("The path of the account directory is invalid.") from None
 
 
 def _account_from_file(address: str, path: Path) -> tuple[Pubkey, Account]:
@@ -79,24 +118,25 @@ def cloned_accounts(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey,
     return {raw.address: _as_account(raw) for raw in _fetch(rpc, list(addresses))}
 
 
-def cloned_programs(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey, bytes]:
-    """The ELF bytes of programs on another cluster, upgradeable or not. Raises BadProgram, AccountNotFound."""
-    code = {}
+def cloned_programs(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey, ClonedProgram]:
+    """Programs on another cluster, upgradeable or not. Raises BadProgram, AccountNotFound."""
+    programs = {}
     for program in _fetch(rpc, list(addresses)):
         if program.owner == UPGRADEABLE_LOADER and int.from_bytes(program.data[:4], "little") == _PROGRAM_STATE:
             [data] = _fetch(rpc, [Pubkey(program.data[4:36])])
             if int.from_bytes(data.data[:4], "little") != _PROGRAM_DATA_STATE:
                 raise BadProgram(f"The program {program.address} on {rpc.label} has no program data account.")
-            code[program.address] = data.data[_PROGRAM_DATA_HEADER:]
+            authority = Pubkey(data.data[_AUTHORITY]) if data.data[_HAS_AUTHORITY] else None
+            programs[program.address] = ClonedProgram(data.data[_PROGRAM_DATA_HEADER:], authority)
         elif program.executable:
-            code[program.address] = program.data
+            programs[program.address] = ClonedProgram(program.data, None)
         else:
             raise BadProgram(
                 f"The account {program.address} on {rpc.label} is not a program.",
                 hint="Use --clone for other accounts.",
                 address=str(program.address),
             )
-    return code
+    return programs
 
 
 def _fetch(rpc: RpcClient, addresses: list[Pubkey]) -> list[RawAccount]:

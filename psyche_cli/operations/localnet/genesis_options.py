@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS, parse_amount
@@ -21,18 +22,26 @@ from psyche_cli.protocol.addresses import parse_pubkey
 MINT_LAMPORTS: Final = 500_000_000 * LAMPORTS_PER_SOL
 """Initial balance of the --mint address; the same as in solana-test-validator."""
 
+NO_AUTHORITY: Final = "none"
+"""The authority in --upgradeable-program of a program that nobody can upgrade."""
+
 MAX_SLOT_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True)
 class GenesisOptions:
-    """The unparsed options that define the genesis state of a chain."""
+    """The unparsed options that define the genesis state of a chain.
+
+    Each of ``upgradeable_programs`` is an address, a file and an authority.
+    """
 
     programs: Sequence[tuple[str, Path]] = ()
+    upgradeable_programs: Sequence[Sequence[str]] = ()
     airdrops: Sequence[str] = ()
     mint: str | None = None
     faucet_sol: str = "1000000"
     accounts: Sequence[tuple[str, Path]] = ()
+    account_directories: Sequence[Path] = ()
     clones: Sequence[str] = ()
     cloned_programs: Sequence[str] = ()
     url: str = ""
@@ -54,9 +63,20 @@ def read_genesis(environment: Environment, texts: GenesisOptions) -> Genesis:
             )
     faucet_lamports = parse_amount(texts.faucet_sol, SOL_DECIMALS, "--faucet-sol", allow_zero=True)
     programs = program_files(texts.programs)
-    accounts, code = {}, {}
-    if texts.accounts or texts.clones or texts.cloned_programs:
-        from psyche_cli.operations.localnet.account_sources import accounts_from_files, cloned_accounts, cloned_programs
+    authorities = {}
+    for name, file, authority in texts.upgradeable_programs:
+        address = _program_address(name, "--upgradeable-program")
+        programs[address] = Path(file)
+        if authority != NO_AUTHORITY:
+            authorities[address] = _authority(environment, authority)
+    accounts, code = dict[Pubkey, Account](), dict[Pubkey, bytes]()
+    if texts.accounts or texts.account_directories or texts.clones or texts.cloned_programs:
+        from psyche_cli.operations.localnet.account_sources import (
+            accounts_from_directories,
+            accounts_from_files,
+            cloned_accounts,
+            cloned_programs,
+        )
         from psyche_cli.operations.sessions import reading_session
 
         if texts.clones or texts.cloned_programs:
@@ -64,9 +84,19 @@ def read_genesis(environment: Environment, texts: GenesisOptions) -> Genesis:
             program_ids = [parse_pubkey(text, "--clone-upgradeable-program") for text in texts.cloned_programs]
             with reading_session(environment, rpc=texts.url) as session:
                 accounts.update(cloned_accounts(session.rpc, addresses))
-                code = cloned_programs(session.rpc, program_ids)
+                clones = cloned_programs(session.rpc, program_ids)
+            code = {address: clone.code for address, clone in clones.items()}
+            authorities |= {address: clone.authority for address, clone in clones.items() if clone.authority}
+        accounts.update(accounts_from_directories(texts.account_directories))
         accounts.update(accounts_from_files(texts.accounts))
-    return Genesis(programs=programs, code=code, accounts=accounts, balances=balances, faucet_lamports=faucet_lamports)
+    return Genesis(
+        programs=programs,
+        code=code,
+        authorities=authorities,
+        accounts=accounts,
+        balances=balances,
+        faucet_lamports=faucet_lamports,
+    )
 
 
 def program_files(replacements: Iterable[tuple[str, Path]]) -> dict[Pubkey, Path]:
@@ -76,8 +106,19 @@ def program_files(replacements: Iterable[tuple[str, Path]]) -> dict[Pubkey, Path
     """
     files = psyche_programs()
     for name, path in replacements:
-        files[PSYCHE_PROGRAMS.get(name) or parse_pubkey(name, "--bpf-program")] = path
+        files[_program_address(name, "--bpf-program")] = path
     return files
+
+
+def _program_address(name: str, option: str) -> Pubkey:
+    return PSYCHE_PROGRAMS.get(name) or parse_pubkey(name, option)
+
+
+def _authority(environment: Environment, text: str) -> Pubkey:
+    """The upgrade authority: a public key, or the one of a keypair file."""
+    from psyche_cli.operations.recipients import read_recipient
+
+    return read_recipient(text, "The upgrade authority", environment.redactor)
 
 
 def airdrop_balances(texts: Iterable[str]) -> dict[Pubkey, int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-from psyche_cli.cli.options import BETWEEN_PAIRED_WORDS, cluster_names, option
+from psyche_cli.cli.options import BETWEEN_WORDS, cluster_names, option
 from psyche_cli.cli.sessions import Call, plain
 from psyche_cli.errors import UsageError
 from psyche_cli.limits import LOCAL_RPC_PORT, U16_MAX
@@ -13,18 +13,21 @@ from psyche_cli.private_keys import refuse_key_as_path
 
 
 def _pairs(name: str, values: list[str] | None) -> list[tuple[str, Path]]:
-    pairs = []
-    for value in values or ():
-        first, between, second = value.partition(BETWEEN_PAIRED_WORDS)
-        if not between:
-            raise UsageError(
-                f"{name} requires two values, an address and a file.", hint="See: psyche-cli localnet --help"
-            )
-        pairs.append((first, Path(second)))
-    return pairs
+    return [(address, Path(file)) for address, file in _words(name, values, "two values, an address and a file")]
 
 
-@plain(example="psyche-cli localnet --airdrop PUBKEY=100", paired_options=("--bpf-program", "--account"))
+def _words(name: str, values: list[str] | None, what: str) -> list[list[str]]:
+    """The words of each use of an option."""
+    found = [value.split(BETWEEN_WORDS) for value in values or ()]
+    if any(len(words) < _WORD_COUNTS[name] for words in found):
+        raise UsageError(f"{name} requires {what}.", hint="See: psyche-cli localnet --help")
+    return found
+
+
+_WORD_COUNTS: Final = {"--bpf-program": 2, "--account": 2, "--upgradeable-program": 3}
+
+
+@plain(example="psyche-cli localnet --airdrop PUBKEY=100", word_counts=_WORD_COUNTS)
 def command(
     call: Call,
     *,
@@ -42,7 +45,16 @@ def command(
         option(
             "--bpf-program",
             metavar="ADDRESS|NAME FILE.so",
-            help="Load a program. NAME (coordinator, authorizer or treasurer) replaces that stand-in. Repeatable.",
+            help="Load a program that nobody can upgrade. NAME (coordinator, authorizer or treasurer) replaces that "
+            "stand-in. Repeatable.",
+        ),
+    ] = None,
+    upgradeable_program: Annotated[
+        list[str] | None,
+        option(
+            "--upgradeable-program",
+            metavar="ADDRESS|NAME FILE.so PUBKEY|FILE|none",
+            help="Load a program that its authority, a public key or a keypair file, can upgrade. Repeatable.",
         ),
     ] = None,
     airdrop: Annotated[
@@ -62,6 +74,14 @@ def command(
             metavar="ADDRESS FILE.json",
             help="Load an account from a file written by `solana account --output json`. Use - as ADDRESS to take it "
             "from the file. Repeatable.",
+        ),
+    ] = None,
+    account_dir: Annotated[
+        list[Path] | None,
+        option(
+            "--account-dir",
+            metavar="DIR",
+            help="Load all accounts in the JSON files of a directory, as --account - does. Repeatable.",
         ),
     ] = None,
     clone: Annotated[
@@ -143,10 +163,14 @@ def command(
             refuse_key_as_path(what, path)
     texts = GenesisOptions(
         programs=_pairs("--bpf-program", bpf_program),
+        upgradeable_programs=_words(
+            "--upgradeable-program", upgradeable_program, "three values, an address, a file and an authority"
+        ),
         airdrops=airdrop or [],
         mint=mint,
         faucet_sol=faucet_sol,
         accounts=_pairs("--account", account),
+        account_directories=account_dir or [],
         clones=clone or [],
         cloned_programs=clone_upgradeable_program or [],
         url=url,

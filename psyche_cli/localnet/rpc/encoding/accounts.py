@@ -14,7 +14,7 @@ from psyche_cli.json_values import Json
 from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.params import Config
-from psyche_cli.solana.programs import SYSVAR_OWNER
+from psyche_cli.solana.programs import NATIVE_LOADER, SYSVAR_OWNER
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def _compressed(data: bytes) -> bytes:
 
 
 def _rent_epoch(account: Account) -> int:
-    """The epoch in which rent is due: never, except that programs and sysvars have the one they were made with."""
-    if account.rent_epoch or account.executable or account.owner == SYSVAR_OWNER:
+    """The epoch in which rent is due: never, but built-in programs and sysvars keep the one of their creation."""
+    if account.rent_epoch or account.owner in (NATIVE_LOADER, SYSVAR_OWNER):
         return account.rent_epoch
     return U64_MAX
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from psyche_cli.json_values import Json
-from psyche_cli.localnet.rpc.context import API_VERSION, FEATURE_SET, Method, MethodTable, RpcContext
+from psyche_cli.limits import U16_MAX
+from psyche_cli.localnet.chain.vm_features import feature_set_id
+from psyche_cli.localnet.rpc.context import API_VERSION, MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params, node_unhealthy
 from psyche_cli.localnet.rpc.params import Params, pubkey_of
 from psyche_cli.localnet.rpc.recent_slots import MAX_SAMPLES
@@ -89,13 +91,33 @@ def _get_cluster_nodes(context: RpcContext, _params: Params) -> Json:
         {
             "pubkey": str(context.identity),
             "gossip": None,
+            "rpc": context.rpc_address,
+            "pubsub": context.pubsub_address,
+            "serveRepair": None,
             "tpu": None,
-            "rpc": None,
+            "tpuForwards": None,
+            "tpuForwardsQuic": None,
+            "tpuQuic": None,
+            "tpuVote": None,
+            "tvu": None,
             "version": API_VERSION,
-            "featureSet": FEATURE_SET,
-            "shredVersion": 0,
+            "featureSet": feature_set_id(),
+            "shredVersion": _shred_version(bytes(context.bank.chain.genesis_hash)),
         }
     ]
+
+
+def _shred_version(genesis_hash: bytes) -> int:
+    """The shred version of a cluster without hard forks: the xor of the 16-bit words of the genesis hash, plus 1."""
+    high = low = 0
+    for index in range(0, len(genesis_hash), 2):
+        high ^= genesis_hash[index]
+        low ^= genesis_hash[index + 1]
+    return min((high << 8 | low) + 1, U16_MAX)
+
+
+def _get_version(_context: RpcContext, _params: Params) -> Json:
+    return {"solana-core": API_VERSION, "feature-set": feature_set_id()}
 
 
 def _get_highest_snapshot_slot(_context: RpcContext, _params: Params) -> Json:
@@ -107,10 +129,6 @@ def _get_health(context: RpcContext, _params: Params) -> Json:
     if problem is not None:
         raise node_unhealthy(problem)
     return "ok"
-
-
-def _constant(value: Json) -> Method:
-    return lambda _context, _params: value
 
 
 METHODS: Final[MethodTable] = {
@@ -129,6 +147,6 @@ METHODS: Final[MethodTable] = {
     "getClusterNodes": _get_cluster_nodes,
     "getHighestSnapshotSlot": _get_highest_snapshot_slot,
     "getHealth": _get_health,
-    "getVersion": _constant({"solana-core": API_VERSION, "feature-set": FEATURE_SET}),
+    "getVersion": _get_version,
     "getRecentPerformanceSamples": _get_recent_performance_samples,
 }

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
+
+from solders.pubkey import Pubkey
 
 from psyche_cli.json_values import Json
 from psyche_cli.limits import U64_MAX
+from psyche_cli.localnet.chain.cluster_identity import VOTE_ACCOUNT, VOTES_KEPT, votes_for
+from psyche_cli.localnet.chain.stakes import active_stake
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
+from psyche_cli.solana.programs import VOTE_PROGRAM
 from psyche_cli.solana.rpc.codes import BLOCK_NOT_AVAILABLE
 
 _MAX_LEADERS: Final = 5000
+_NODE: Final = slice(4, 36)
+_COMMISSION: Final = 68
+"""The places of the identity and the commission in a vote account."""
 _MINIMUM_DELEGATION: Final = 1_000_000_000
 _SECONDS_PER_YEAR: Final = 365.242_199 * 86_400
 _SECONDS_PER_SLOT: Final = 0.4
@@ -94,16 +103,42 @@ def _get_stake_minimum_delegation(context: RpcContext, params: Params) -> Json:
     return context.with_context(_MINIMUM_DELEGATION)
 
 
-def _get_block_commitment(_context: RpcContext, params: Params) -> Json:
-    params.unsigned(0)
-    return {"commitment": None, "totalStake": 0}
+def _active_stake(context: RpcContext) -> Counter[Pubkey]:
+    bank = context.bank
+    return active_stake(bank.accounts, bank.epoch_schedule.get_epoch(bank.slot))
 
 
-def _get_vote_accounts(_context: RpcContext, params: Params) -> Json:
-    wanted = params.config(0).text("votePubkey")
-    if wanted is not None:
-        pubkey_of(wanted)
-    return {"current": [], "delinquent": []}
+def _get_block_commitment(context: RpcContext, params: Params) -> Json:
+    """The stake by the number of votes after a block: the validator has voted for every block for the longest time."""
+    slot, total = params.unsigned(0), _active_stake(context).total()
+    exists = context.bank.chain.block(slot) is not None
+    return {"commitment": [0] * VOTES_KEPT + [total] if exists else None, "totalStake": total}
+
+
+def _get_vote_accounts(context: RpcContext, params: Params) -> Json:
+    """The validator is current; other vote accounts have never voted, so that those with stake are delinquent."""
+    config, bank, stake = params.config(0), context.bank, _active_stake(context)
+    wanted = config.text("votePubkey")
+    only = None if wanted is None else pubkey_of(wanted)
+    current, delinquent = [], []
+    for vote in bank.accounts.index.owned_by(VOTE_PROGRAM):
+        account = bank.accounts.get(vote)
+        if account is None or len(account.data) <= _COMMISSION or only not in (None, vote):
+            continue
+        view = {
+            "votePubkey": str(vote),
+            "nodePubkey": str(Pubkey(account.data[_NODE])),
+            "activatedStake": stake[vote],
+            "epochVoteAccount": stake[vote] > 0,
+            "commission": account.data[_COMMISSION],
+        }
+        if vote == VOTE_ACCOUNT:
+            votes = votes_for(bank.chain, bank.epoch_schedule)
+            credits = [list(entry) for entry in votes.epoch_credits]
+            current.append({**view, "lastVote": votes.last, "epochCredits": credits, "rootSlot": votes.root or 0})
+        elif stake[vote] or config.flag("keepUnstakedDelinquents"):
+            delinquent.append({**view, "lastVote": 0, "epochCredits": [], "rootSlot": 0})
+    return {"current": current, "delinquent": delinquent}
 
 
 def _get_inflation_reward(context: RpcContext, params: Params) -> Json:
