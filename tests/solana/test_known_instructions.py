@@ -101,6 +101,7 @@ def test_an_associated_account_may_be_created_without_data() -> None:
         (SYSTEM_PROGRAM, b"\xff\0\0\0", "the program's instruction 255 is not known"),
         (TOKEN_PROGRAM, b"", "unexpected end of data"),
         (TOKEN_PROGRAM, b"\6\4\0", "the authority type 4 is not known"),
+        (TOKEN_PROGRAM, b"\6\0\2" + bytes(32), "the tag of an optional key is neither 0 nor 1"),
         (MEMO_PROGRAMS[0], b"\xff", "utf-8"),
     ],
 )

@@ -128,6 +128,11 @@ def test_token_accounts_and_mints_are_recognized_by_owner_size_and_type() -> Non
         account._replace(data=bytes(165)),
         account._replace(data=account.data + b"\1" + bytes(10)),
         account._replace(data=b""),
+        extended._replace(data=extended.data.ljust(355, b"\0")),  # the size of a multisig
     ):
         assert token_account_of(broken) is None
     assert mint_of(found_mint._replace(data=bytes(82))) is None
+    padded = found_mint.data.ljust(165, b"\0")
+    assert mint_of(found_mint._replace(owner=TOKEN_2022_PROGRAM, data=padded + b"\1")) is not None
+    for content in (padded, padded + b"\2", padded[:-1] + b"\1\1", (padded + b"\1").ljust(355, b"\0")):
+        assert mint_of(found_mint._replace(owner=TOKEN_2022_PROGRAM, data=content)) is None
