@@ -172,6 +172,27 @@ def test_amounts_with_interest_and_multipliers(of: Account, text: str | None, nu
         assert float(amount["uiAmountString"]) == amount["uiAmount"] > 1e40
 
 
+@pytest.mark.parametrize(
+    ("multiplier", "amount", "text"),
+    [
+        (1.5, 123_456_789, "185.185183"),
+        (2.9999999, 7, "0.00002"),
+        (0.1, 999, "0.000099"),
+        (1 / 3, 10**15 + 1, "333333333.333333"),
+        (1e-9, 123_456_789_012, "0.000123"),
+        (123.456, 1, "0.000123"),
+        (1.0000001, 2**63, "9223372959191.980469"),
+        (3.3, 19, "0.000062"),
+        (0.29, 100, "0.000028"),
+    ],
+)
+def test_multiplied_amounts_are_what_the_program_computes(multiplier: float, amount: int, text: str) -> None:
+    """The texts are answers of the program in the VM of solders 0.29 to amountToUiAmount."""
+    of = mint(extension(25, pack(X, ("d", 0.0), ("q", 0), ("d", multiplier))))
+    account = Account(1, HOLDING[:64] + pack(amount) + HOLDING[72:], TOKEN_2022_PROGRAM)
+    assert info(account, of)["tokenAmount"]["uiAmountString"] == text
+
+
 @given(st.binary(max_size=300), st.sampled_from([mint(), holding()]))
 def test_any_extensions_are_shown_or_left_out(content: bytes, account: Account) -> None:
     shown = info(Account(1, account.data + content, TOKEN_2022_PROGRAM))
