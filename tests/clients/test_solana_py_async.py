@@ -127,7 +127,7 @@ async def clis_get_their_basics(session: Session) -> None:
     assert (await client.get_largest_accounts()).value
     assert (await client.get_vote_accounts()).value.current == []
     assert len((await client.get_cluster_nodes()).value) == 1
-    assert (await client.get_inflation_rate()).value.total == 0
+    assert (await client.get_inflation_rate()).value.total == 0.08
     assert (await client.get_slot_leader()).value == (await client.get_identity()).value.identity
 
 
