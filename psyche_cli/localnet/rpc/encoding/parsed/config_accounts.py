@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from solders.pubkey import Pubkey
-
 from psyche_cli.json_values import Json, refuse_constant
 from psyche_cli.localnet.rpc.encoding.parsed.accounts import ChainAccount
 from psyche_cli.localnet.rpc.encoding.parsed.readers import (
@@ -20,8 +18,8 @@ from psyche_cli.localnet.rpc.encoding.parsed.readers import (
     u8,
 )
 from psyche_cli.solana.byte_reader import ByteReader
+from psyche_cli.solana.programs import STAKE_CONFIG
 
-_STAKE_CONFIG: Final = Pubkey.from_string("StakeConfig11111111111111111111111111111111")
 _VALIDATOR_INFO: Final = "Va1idator1nfo111111111111111111111111111111"
 """The first key of an account with information about a validator."""
 _KEYS: Final = short_vector(record(pubkey=key, signer=boolean))
@@ -31,7 +29,7 @@ def parse(found: ChainAccount) -> Json:
     """The config account. Raises ValueError."""
     reader = ByteReader(found.account.data)
     keys = _KEYS(reader)
-    if found.address == _STAKE_CONFIG:
+    if found.address == STAKE_CONFIG:
         return state("stakeConfig", record(warmupCooldownRate=f64, slashPenalty=u8)(reader))
     if not keys or keys[0]["pubkey"] != _VALIDATOR_INFO:
         raise ValueError("neither the stake config nor information about a validator")
