@@ -81,7 +81,7 @@ def test_account_notifications_until_unsubscribed() -> None:
 def test_closed_account_is_shown_empty() -> None:
     async def scenario(client: Client) -> None:
         other = Keypair()
-        client.chain.send(client.chain.transfer(other.pubkey(), SOL))
+        client.chain.status(client.chain.send(client.chain.transfer(other.pubkey(), SOL)))
         identity = await client.subscribe("accountSubscribe", str(other.pubkey()), {"encoding": "base64"})
         client.chain.send(client.chain.transfer(client.chain.payer.pubkey(), SOL - 5000, payer=other))
         value = (await client.notification("accountNotification", identity))["value"]

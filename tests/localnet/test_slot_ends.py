@@ -1,4 +1,4 @@
-"""Slots that end early: after landings, when somebody could tell the difference, and not too often."""
+"""Slots that end early: after landings, when a client could tell the difference, and not too often."""
 
 from __future__ import annotations
 

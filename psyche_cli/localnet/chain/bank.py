@@ -26,6 +26,7 @@ from psyche_cli.localnet.chain.simulation import Simulation
 from psyche_cli.localnet.chain.slot_ends import SOON_SECONDS, EarlySlotEnds, Urgency
 from psyche_cli.localnet.chain.sysvars import TimeSysvars
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
+from psyche_cli.localnet.chain.unseen_landings import UnseenLandings
 from psyche_cli.solana.programs import SYSVAR_OWNER
 
 
@@ -91,6 +92,7 @@ class Bank:
         self.accounts.before_reading_time = self._sysvars.complete
         self.executor = Executor(self._vm, self.accounts, self.chain, self._sysvars.prepare)
         self._early_ends = EarlySlotEnds(timekeeper)
+        self.unseen = UnseenLandings(timekeeper.clock)
         self._closed_slot = -1
         self.at_genesis = self.save()
         self._loaded_at_start = genesis.program_addresses().union(
@@ -269,6 +271,7 @@ class Bank:
             if address not in TIME_SYSVARS and self.accounts.get(address) != account:
                 self.accounts.put(address, account)
                 self._announce(address)
+        self.unseen.clear()
         self.history.replace(state.records, state.total)
         self.executor.processed = state.processed.copy()
         self.catch_up(back_in_time=True)
@@ -298,6 +301,7 @@ class Bank:
         self.executor.keep(execution)
         self.history.add(record)
         self._early_ends.on_landing()
+        self.unseen.add(record)
         for listener in self.listeners:
             listener.on_transaction(record)
         self.journal.settle()

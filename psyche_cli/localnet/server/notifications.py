@@ -19,7 +19,8 @@ from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.blocks import BlockView
 from psyche_cli.localnet.rpc.fault import RpcFault
-from psyche_cli.localnet.server.subscriptions import Connection, Later, Subscription, Subscriptions, Topic
+from psyche_cli.localnet.rpc.methods.accounts import AccountTest
+from psyche_cli.localnet.server.subscriptions import Connection, Interest, Later, Subscription, Subscriptions, Topic
 from psyche_cli.solana.programs import SYSTEM_PROGRAM, SYSVAR_OWNER
 from psyche_cli.solana.rpc.codes import UNSUPPORTED_TRANSACTION_VERSION
 
@@ -45,52 +46,97 @@ class Notifications:
     # -- transactions and accounts
 
     def _report_past(self, connection: Connection, subscription: Subscription) -> None:
-        """Report a signature that landed before a connection has subscribed to it.
+        """Report what landed before a connection has subscribed to it: a signature, or what nobody knows of yet.
 
         With ``enableReceivedNotification``, a node also reports what it receives of other leaders. There are none.
         """
+        bank = self._context.bank
         kind, about = subscription.interest.topic
-        record = self._context.bank.history.find(about) if isinstance(about, Signature) else None
-        if kind != "signature" or record is None:
-            return
-        connection.push(subscription.text(_landed(record)))
-        self._subscriptions.remove(connection, subscription)
+        if isinstance(about, Signature):
+            record = bank.history.find(about)
+            if record is not None:
+                bank.unseen.seen(about)
+                connection.push(subscription.text(_landed(record)))
+                self._subscriptions.remove(connection, subscription)
+        elif kind in ("account", "program", "logs") and not subscription.interest.processed:
+            for text in self._unseen(subscription.interest):
+                connection.push(subscription.text(text))
+
+    def _unseen(self, interest: Interest) -> list[str]:
+        """The notifications of landings that nobody knows of yet."""
+        bank, (kind, about) = self._context.bank, interest.topic
+        records = bank.unseen.records()
+        if kind == "logs":
+            found = [record for record in records if about is None or about in record.keys]
+            texts = [self._logs(record) for record in found]
+        else:
+            owner_of = bank.accounts.index.owner_of
+            changes = {
+                address: record
+                for record in records
+                for address in record.changed
+                if about == (address if kind == "account" else owner_of(address))
+            }
+            found = list(changes.values())
+            texts = [text for address in changes if (text := self._account(interest, address)) is not None]
+        for record in found:
+            bank.unseen.seen(record.signature)
+        return texts
+
+    def _logs(self, record: TransactionRecord) -> str:
+        return self._with_slot({"signature": str(record.signature), "err": record.error, "logs": list(record.logs)})
+
+    def _account(self, interest: Interest, address: Pubkey) -> str | None:
+        """The notification of an account's content; None if the filters of the interest exclude it."""
+        account_of = self._context.bank.accounts.get
+        account = account_of(address) or Account(0, b"", SYSTEM_PROGRAM)
+        if interest.topic[0] == "account":
+            return self._with_slot(interest.view.account(address, account, account_of))
+        if not all(test(account) for test in interest.tests):
+            return None
+        return self._with_slot(interest.view.keyed(address, account, account_of))
 
     def on_transaction(self, record: TransactionRecord) -> None:
         """Notify subscribers of the transaction's signature, logs and changed accounts."""
         if not len(self._subscriptions):
             return
         for subscription in self._subscriptions.of_topic(("signature", record.signature)):
+            self._context.bank.unseen.seen(record.signature)
             subscription.notify(_landed(record))
             for connection in list(subscription.connections):
                 self._subscriptions.remove(connection, subscription)
         logs: list[Topic] = [("logs", None), *(("logs", key) for key in record.keys)]
         if self._subscriptions.has(*logs):
-            value = {"signature": str(record.signature), "err": record.error, "logs": list(record.logs)}
-            text = self._with_slot(value)
+            self._context.bank.unseen.seen(record.signature)
+            text = self._logs(record)
             for subscription in self._subscriptions.of_topic(*logs):
                 subscription.notify(text)
         for address in record.changed:
-            self.on_account(address)
+            if self._tell_of_account(address):
+                self._context.bank.unseen.seen(record.signature)
 
     def on_account(self, address: Pubkey) -> None:
         """Notify subscribers of an account's new content; a closed account is empty and holds 0 lamports."""
-        bank = self._context.bank
+        self._tell_of_account(address)
+
+    def _tell_of_account(self, address: Pubkey) -> bool:
+        """Whether anybody has subscribed to the account or its program, and was notified."""
         about: Topic = ("account", address)
-        program: Topic = ("program", SYSVAR_OWNER if address in TIME_SYSVARS else bank.accounts.index.owner_of(address))
+        owner = SYSVAR_OWNER if address in TIME_SYSVARS else self._context.bank.accounts.index.owner_of(address)
+        program: Topic = ("program", owner)
         if not self._subscriptions.has(about, program):
-            return
-        account = bank.accounts.get(address) or Account(0, b"", SYSTEM_PROGRAM)
-        # A large account may have many subscribers: it is encoded once per requested encoding.
-        texts: dict[tuple[str, AccountView], str] = {}
+            return False
+        # A large account may have many subscribers: it is encoded once per requested encoding and filters.
+        texts: dict[tuple[str, AccountView, tuple[AccountTest, ...]], str | None] = {}
         for subscription in self._subscriptions.of_topic(about, program):
-            (kind, _), view = subscription.interest.topic, subscription.interest.view
-            if kind == "program" and not all(test(account) for test in subscription.interest.tests):
-                continue
-            if (kind, view) not in texts:
-                encode = view.keyed if kind == "program" else view.account
-                texts[kind, view] = self._with_slot(encode(address, account, bank.accounts.get))
-            subscription.notify(texts[kind, view])
+            interest = subscription.interest
+            form = (interest.topic[0], interest.view, interest.tests)
+            if form not in texts:
+                texts[form] = self._account(interest, address)
+            text = texts[form]
+            if text is not None:
+                subscription.notify(text)
+        return True
 
     def on_restore(self) -> None:
         """Changed accounts were already reported; past signatures and logs need no notification."""

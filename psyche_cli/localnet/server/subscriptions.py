@@ -36,10 +36,14 @@ class Connection(Protocol):
 
 @dataclass(frozen=True)
 class Interest:
-    """What a client wants to be notified of, and in which form. ``key`` is the same for the same parameters."""
+    """What a client wants to be notified of, and in which form. ``key`` is the same for the same parameters.
+
+    With ``processed``, it wants to be notified when a transaction is executed, not when it is confirmed or finalized.
+    """
 
     topic: Topic
     key: str = ""
+    processed: bool = False
     view: AccountView = field(default_factory=lambda: AccountView("base64"))
     tests: tuple[AccountTest, ...] = ()
     block: BlockView | None = None

@@ -98,7 +98,9 @@ def interest(method: str, params: Json) -> Interest:
     if read is None:
         raise RpcFault(METHOD_NOT_FOUND, "Method not found")
     values = SUBSCRIPTIONS[method].read(params)
-    return replace(read(Params(values)), key=json.dumps(_without_defaults(values), sort_keys=True))
+    processed = any(isinstance(value, dict) and value.get("commitment") == "processed" for value in values)
+    key = json.dumps(_without_defaults(values), sort_keys=True)
+    return replace(read(Params(values)), key=key, processed=processed)
 
 
 def _without_defaults(values: Json) -> Json:

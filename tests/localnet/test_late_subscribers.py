@@ -1,0 +1,109 @@
+"""Subscribers that arrive just after a landing learn of it, as they would on a cluster, which takes longer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from solders.pubkey import Pubkey
+
+from psyche_cli.localnet.chain.unseen_landings import SECONDS
+from psyche_cli.localnet.server.pubsub import PubSub
+from tests.localnet.harness import SOL, Chain
+from tests.localnet.test_pubsub_as_a_node import Listener, listener, pubsub
+
+__all__ = ["listener", "pubsub"]
+
+SYSTEM = "11111111111111111111111111111111"
+
+
+def airdropped(chain: Chain) -> tuple[str, str]:
+    """An account that has just got 1 SOL, and the signature."""
+    to = str(Pubkey.new_unique())
+    return to, chain.result("requestAirdrop", to, SOL)
+
+
+def test_an_account_that_changed_just_before(listener: Listener) -> None:
+    to, _ = airdropped(listener.chain)
+    identity = listener.subscribe("accountSubscribe", to)
+    [result] = listener.results(identity)
+    assert result["value"]["lamports"] == SOL
+
+
+def test_a_program_whose_account_changed_just_before(listener: Listener) -> None:
+    to, _ = airdropped(listener.chain)
+    identity = listener.subscribe("programSubscribe", SYSTEM, {"encoding": "base64", "filters": [{"dataSize": 0}]})
+    assert to in [result["value"]["pubkey"] for result in listener.results(identity)]
+    _, _ = airdropped(listener.chain)
+    listener.results()
+    other = listener.subscribe("programSubscribe", SYSTEM, {"encoding": "base64", "filters": [{"dataSize": 1}]})
+    assert listener.results(other) == []
+
+
+@pytest.mark.parametrize("mentioned", [True, False])
+def test_logs_of_just_before(listener: Listener, mentioned: bool) -> None:
+    to, signature = airdropped(listener.chain)
+    identity = listener.subscribe("logsSubscribe", {"mentions": [to]} if mentioned else "all")
+    [result] = listener.results(identity)
+    assert result["value"]["signature"] == signature
+    assert len(result["value"]["logs"]) == 2
+
+
+def test_several_changes_of_an_account_are_one(listener: Listener) -> None:
+    to = str(Pubkey.new_unique())
+    for _ in range(3):
+        listener.chain.result("requestAirdrop", to, SOL)
+    identity = listener.subscribe("accountSubscribe", to, {"commitment": "confirmed"})
+    assert [result["value"]["lamports"] for result in listener.results(identity)] == [3 * SOL]
+
+
+def nothing(_chain: Chain, _signature: str) -> None:
+    """What a client that has not looked does."""
+
+
+def asks_for_the_status(chain: Chain, signature: str) -> None:
+    chain.status(signature)
+
+
+def asks_for_the_transaction(chain: Chain, signature: str) -> None:
+    chain.result("getTransaction", signature)
+
+
+def waits(chain: Chain, _signature: str) -> None:
+    chain.clock.sleep(SECONDS + 0.01)
+
+
+def restores(chain: Chain, _signature: str) -> None:
+    chain.result("localnet_restoreSnapshot", chain.result("localnet_takeSnapshot"))
+
+
+@pytest.mark.parametrize(
+    ("action", "options", "count"),
+    [
+        (nothing, {}, 1),
+        (nothing, {"commitment": "processed"}, 0),
+        (asks_for_the_status, {}, 0),
+        (asks_for_the_transaction, {}, 0),
+        (waits, {}, 0),
+        (restores, {}, 0),
+    ],
+)
+def test_only_landings_that_nobody_knows_of_are_reported(
+    listener: Listener, action: Any, options: dict[str, str], count: int
+) -> None:
+    to, signature = airdropped(listener.chain)
+    action(listener.chain, signature)
+    identity = listener.subscribe("accountSubscribe", to, options)
+    assert len(listener.results(identity)) == count
+
+
+@pytest.mark.parametrize("kind", ["account", "logs", "signature"])
+def test_a_notification_is_knowledge(listener: Listener, pubsub: PubSub, kind: str) -> None:
+    first = Listener(listener.chain, pubsub)
+    transaction = listener.chain.transfer(to := Pubkey.new_unique(), SOL)
+    about = {"account": str(to), "logs": "all", "signature": str(transaction.signatures[0])}[kind]
+    first.subscribe(f"{kind}Subscribe", about)
+    listener.chain.send(transaction)
+    assert len(first.results()) == 1
+    identity = listener.subscribe("accountSubscribe", str(to))
+    assert listener.results(identity) == []
