@@ -19,7 +19,7 @@ from tests.support.patience import PATIENCE
 SLOT_SECONDS = 1.0
 """web3.js keeps a blockhash for 30 seconds; 150 slots leave it two minutes more. For expiry the sessions warp."""
 
-SESSIONS = ("web3js.mjs", "kit.mjs", "parsed.mjs")
+SESSIONS = ("web3js.mjs", "kit.mjs", "parsed.mjs", "loader.mjs")
 
 
 def steps_of(session: str) -> list[str]:
