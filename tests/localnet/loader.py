@@ -119,6 +119,9 @@ class Deployer:
         accounts = [_writable(account), _writable(self.wallet), _signer(self.wallet)]
         return _instruction(5, b"", *accounts, *([_writable(self.program.pubkey())] if program else []))
 
+    def close_program(self) -> str:
+        return self.land(self.close(self.program_data, program=True))
+
     def extend(self, extra: int) -> Instruction:
         return _instruction(
             6,

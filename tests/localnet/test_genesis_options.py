@@ -25,6 +25,7 @@ from psyche_cli.localnet.chain.program_accounts import program_data_address
 from psyche_cli.localnet.chain.undeployed import program_returning
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.operations.localnet.account_sources import accounts_from_files
+from psyche_cli.solana.programs import TOKEN_2022_PROGRAM
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import BASE64, MEMO, SOL, some_program, text
 from tests.localnet.loader import set_authority
@@ -266,6 +267,17 @@ def test_upgradeable_program_is_upgraded_by_its_authority(tmp_path: Path) -> Non
         assert validator.value("getSignatureStatuses", [signature])[0]["err"] is None
         data = base64.b64decode(validator.value("getAccountInfo", code_at[0], BASE64)["data"][0])
         assert data[12] == 0
+
+
+def test_programs_of_the_vm_can_be_replaced(tmp_path: Path) -> None:
+    payer, file = Keypair(), tmp_path / "program.so"
+    file.write_bytes(program_returning(7))
+    with running(tmp_path, "--bpf-program", str(TOKEN_2022_PROGRAM), str(file)) as validator:
+        validator.result("requestAirdrop", str(payer.pubkey()), SOL)
+        unsent = VersionedTransaction(Message([Instruction(TOKEN_2022_PROGRAM, b"", [])], payer.pubkey()), [payer])
+        options = {"encoding": "base64", "replaceRecentBlockhash": True}
+        outcome = validator.value("simulateTransaction", text(unsent), options)
+        assert outcome["err"] == {"InstructionError": [0, {"Custom": 7}]}
 
 
 def test_accounts_of_a_directory(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.undeployed import program_returning
 from psyche_cli.resources import program_path
 from psyche_cli.solana.programs import UPGRADEABLE_LOADER
-from tests.localnet.harness import BASE64, Chain, text
+from tests.localnet.harness import BASE64, Chain, HandClock, text
+from tests.localnet.lives import Life
 from tests.localnet.loader import Deployer
 
 HEADER = 45
@@ -90,7 +93,7 @@ def test_closed_program_is_not_deployed(chain: Chain, deployer: Deployer) -> Non
     deployer.deploy(WORKS)
     before = chain.balance(deployer.wallet)
     rent = chain.balance(deployer.program_data)
-    deployer.land(deployer.close(deployer.program_data, program=True))
+    deployer.close_program()
     assert chain.balance(deployer.wallet) == before + rent - 5000
     assert chain.value("getAccountInfo", str(deployer.program_data)) is None
     assert chain.value("getAccountInfo", str(program), BASE64)["executable"]
@@ -139,7 +142,7 @@ def test_snapshots_restore_the_code_of_their_time(chain: Chain, deployer: Deploy
     deployed = chain.result("localnet_takeSnapshot")
     deployer.upgrade(FAILS)
     upgraded = chain.result("localnet_takeSnapshot")
-    deployer.land(deployer.close(deployer.program_data, program=True))
+    deployer.close_program()
     closed = chain.result("localnet_takeSnapshot")
     for _ in range(2):
         chain.result("localnet_restoreSnapshot", deployed)
@@ -173,3 +176,20 @@ def test_stand_ins_are_upgradeable_programs_without_authority() -> None:
     genesis = Genesis()
     assert {genesis.authority_of(program) for program in genesis.programs} == {Pubkey.default()}
     assert len(genesis.program_addresses()) == 2 * len(genesis.programs)
+
+
+def test_ledger_restores_deployed_programs(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    program = Keypair()
+    steps: list[tuple[Callable[[Deployer], object], object]] = [
+        (lambda deployer: deployer.deploy(WORKS), None),
+        (lambda deployer: deployer.upgrade(FAILS), FAILED),
+        (lambda deployer: deployer.close_program(), {"InstructionError": [0, "UnsupportedProgramId"]}),
+    ]
+    for change, error in steps:
+        life = Life(tmp_path, payer, clock)
+        change(Deployer(life.chain, program))
+        assert invoke(life.chain, program.pubkey())["err"] == error
+        life.end()
+        life = Life(tmp_path, payer, clock)
+        assert invoke(life.chain, program.pubkey())["err"] == error
+        life.end()

@@ -15,6 +15,7 @@ from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.litesvm import LiteSVM
 from solders.pubkey import Pubkey
+from solders.rent import Rent
 from solders.token.state import Mint
 
 from psyche_cli import resources
@@ -24,13 +25,18 @@ from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.localnet.chain.cluster_identity import genesis_accounts
 from psyche_cli.localnet.chain.known_addresses import GENESIS_ADDRESSES, PSYCHE_PROGRAMS
 from psyche_cli.localnet.chain.program_accounts import program_data_address, upgradeable_program
-from psyche_cli.localnet.chain.rent import RENT_EXEMPT_EPOCH
+from psyche_cli.localnet.chain.rent import LAMPORTS_PER_BYTE, RENT_EXEMPT_EPOCH
 from psyche_cli.localnet.chain.vm_accounts import AccountRefused
 from psyche_cli.localnet.chain.vm_features import active_features, deploying_vm, feature_account
 from psyche_cli.solana.programs import NATIVE_MINT, SYSTEM_PROGRAM, TOKEN_PROGRAM
 
 DEFAULT_FAUCET_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
 _ELF_MACHINES: Final = {247, 263}  # EM_BPF, EM_SBPF
+
+
+_EXEMPTION_THRESHOLD: Final = 1.0
+_BURN_PERCENT: Final = 50
+"""The rest of the rent sysvar (SIMD-0194): the minimum balance in years, and the part of fees that is burned."""
 
 
 def faucet_keypair() -> Keypair:
@@ -79,6 +85,7 @@ def create_vm(genesis: Genesis) -> tuple[LiteSVM, Accounts]:
     """
     vm = deploying_vm().with_sigverify(False).with_blockhash_check(False).with_transaction_history(0)
     vm.set_epoch_schedule(EpochSchedule.without_warmup())
+    vm.set_rent(Rent(LAMPORTS_PER_BYTE, _EXEMPTION_THRESHOLD, _BURN_PERCENT))
     accounts = Accounts(vm)
     for address in GENESIS_ADDRESSES:
         accounts.changed(address, accounts.get(address))

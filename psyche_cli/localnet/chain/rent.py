@@ -14,7 +14,9 @@ RENT_EXEMPT_EPOCH: Final = 2**64 - 1
 """The rent epoch of an account that is rent-exempt, on any cluster."""
 
 _ACCOUNT_OVERHEAD: Final = 128
-_LAMPORTS_PER_BYTE: Final = 6960
+LAMPORTS_PER_BYTE: Final = 6960
+"""The minimum balance of an account in lamports, per byte of its data and of its overhead."""
+
 
 MinimumOf = Callable[[int], int]
 """The minimum balance in lamports, by data size in bytes."""
@@ -22,7 +24,7 @@ MinimumOf = Callable[[int], int]
 
 def rent_exempt_minimum(size: int) -> int:
     """The minimum balance in lamports of an account with ``size`` bytes of data: two years' rent of every cluster."""
-    return (_ACCOUNT_OVERHEAD + size) * _LAMPORTS_PER_BYTE
+    return (_ACCOUNT_OVERHEAD + size) * LAMPORTS_PER_BYTE
 
 
 def transition_allowed(before: Account | None, lamports: int, size: int, minimum_of: MinimumOf) -> bool:
