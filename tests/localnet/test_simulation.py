@@ -17,6 +17,7 @@ from solders.transaction import VersionedTransaction
 from psyche_cli import base58
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from tests.localnet.harness import FEE, SOL, Chain, move, text
+from tests.localnet.tokens import new_mint
 
 
 def test_success_reports_and_changes_nothing(chain: Chain) -> None:
@@ -150,3 +151,13 @@ def test_simulation_takes_base58_and_account_slices(chain: Chain) -> None:
     )
     assert value["accounts"][0]["data"][1] == "base64+zstd"
     assert base64.b64decode(value["accounts"][0]["data"][0])
+
+
+def test_a_token_account_is_parsed_with_the_mint_that_the_simulation_creates(chain: Chain) -> None:
+    made = new_mint(chain.payer.pubkey(), rent=1_461_600, decimals=6, base_units=1_500_000)
+    wanted = {"encoding": "jsonParsed", "addresses": [str(made.holder)]}
+    transaction = text(chain.sign(*made.instructions, others=(made.mint,)))
+    simulated = chain.value("simulateTransaction", transaction, {"encoding": "base64", "accounts": wanted})
+    [holder] = simulated["accounts"]
+    assert holder["data"]["parsed"]["info"]["tokenAmount"]["uiAmountString"] == "1.5"
+    assert chain.value("getAccountInfo", str(made.address)) is None

@@ -179,8 +179,11 @@ def _account_after(context: RpcContext, simulation: Simulation, address: Pubkey,
 
     One that the transaction names and that does not exist is empty.
     """
-    account_of = context.bank.accounts.get
-    account = simulation.accounts.get(address) or account_of(address)
+
+    def account_of(key: Pubkey) -> Account | None:
+        return simulation.accounts.get(key) or context.bank.accounts.get(key)
+
+    account = account_of(address)
     if account is None and address in simulation.loaded.keys:
         account = Account(0, b"", SYSTEM_PROGRAM)
     return None if account is None else view.account(address, account, account_of)
