@@ -33,6 +33,8 @@
     │   ├── AlreadySent
     │   ├── UnplannedEffects
     │   ├── MissingSignatures
+    │   ├── StalePlan
+    │   ├── ApplyRunning
     │   └── ProgramRefused
     ├── AccountError                7  an account with unexpected content
     │   ├── WrongOwner
@@ -467,6 +469,32 @@ class MissingSignatures(Refused):
     always_shown = ("missing",)
 
     missing: tuple[str, ...] = ()
+
+
+class MovedValue(TypedDict):
+    """A value that is neither as it was when a plan was made, nor as the plan makes it.
+
+    ``key`` is its key in the run file, or ``state``; ``planned`` is the value at the time of the plan, and ``now`` the
+    present one.
+    """
+
+    key: str
+    planned: object
+    now: object
+
+
+class StalePlan(Refused):
+    """The run is no longer as it was when the plan was made. ``moved`` lists the values that have changed since."""
+
+    always_shown = ("moved",)
+
+    moved: tuple[MovedValue, ...] = ()
+
+
+class ApplyRunning(Refused):
+    """Another ``apply`` of the same run is running on this computer."""
+
+    run_id: str | None = None
 
 
 class ProgramRefused(Refused):

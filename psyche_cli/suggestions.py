@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 _SIGNING: Final = frozenset(
     (
-        *("create-run", "update-config", "set-paused", "treasurer-top-up-rewards"),
+        *("apply", "create-run", "update-config", "set-paused", "treasurer-top-up-rewards"),
         *("join-authorization-delete", "join-authorization-close"),
     )
 )

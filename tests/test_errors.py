@@ -48,6 +48,8 @@ CODES = {
     "blockhash_not_valid": 6,
     "already_sent": 6,
     "missing_signatures": 6,
+    "stale_plan": 6,
+    "apply_running": 6,
     "program_refused": 6,
     "account_error": 7,
     "wrong_owner": 7,

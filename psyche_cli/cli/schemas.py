@@ -37,6 +37,7 @@ from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, Use
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
+from psyche_cli.operations.run_files.payloads import AppliedData, PlanData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.operations.simulation.payloads import SimulationData
 from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
@@ -70,6 +71,8 @@ def _written(data: Any) -> Any:
 
 
 _RESULTS: Final[dict[str, Any]] = {
+    "plan": OperationResult[PlanData],
+    "apply": OperationResult[AppliedData],
     "create-run": _written(CreateRunData),
     "update-config": _written(config.UpdateConfigData),
     "set-paused": _written(SetPausedData),
@@ -162,7 +165,13 @@ _RESULTS: Final[dict[str, Any]] = {
 }
 
 
-_EXIT_CODES: Final = {"can-join": (0, 1), "config diff": (0, 1), "monitor": (0, 1, 10), "rehearse": (0, 14, 15, 16)}
+_EXIT_CODES: Final = {
+    "can-join": (0, 1),
+    "config diff": (0, 1),
+    "monitor": (0, 1, 10),
+    "plan": (0, 1),
+    "rehearse": (0, 14, 15, 16),
+}
 """The exit codes of verbs that have a result with others than 0, such as 1 if the answer to a question is no."""
 
 

@@ -105,6 +105,17 @@ class Call(NamedTuple):
     from_variables: frozenset[str] = frozenset()
 
 
+class ForRun(NamedTuple):
+    """The part of a verb that needs an endpoint and a wallet, for a run that is not named by an option.
+
+    ``intent`` is what the user requests, as canonical JSON: an interrupted attempt with the same one is settled first.
+    """
+
+    run_id: str | None
+    intent: str
+    write: Writing
+
+
 class Declaration(NamedTuple):
     """The declaration of a verb.
 
@@ -265,31 +276,36 @@ def writes(
     *,
     example: str,
     local: bool = False,
+    here: bool = False,
     rpc: Any = Rpc,
     wallet: Any = WalletPath,
     confirms: bool = False,
     open_options: tuple[str, ...] = (),
     resolve: Callable[[Call], Call] = lambda call: call,
-) -> Callable[[Callable[..., Writing]], Declaration]:
+) -> Callable[[Callable[..., Writing | ForRun]], Declaration]:
     """Declare a verb that needs an endpoint and a wallet.
 
-    ``rpc`` and ``wallet`` annotate the options for the endpoints and the keypair file. ``confirms`` adds ``--yes``, for
-    a verb that asks for confirmation of an irreversible action. ``resolve`` is that of the ``Declaration``.
+    A verb that is only done ``here``, because each of its transactions depends on what the one before it has changed,
+    has no options for dry runs and for transactions that are signed or sent elsewhere. ``rpc`` and ``wallet`` annotate
+    the options for the endpoints and the keypair file. ``confirms`` adds ``--yes``, for a verb that asks for
+    confirmation of an irreversible action. ``resolve`` is that of the ``Declaration``.
     """
 
-    def declare(function: Callable[..., Writing]) -> Declaration:
+    def declare(function: Callable[..., Writing | ForRun]) -> Declaration:
         def act(call: Call) -> Result:
             _report_unused(call)
-            write: Writing = _call(function, call)
+            made: Writing | ForRun = _call(function, call)
+            if not isinstance(made, ForRun):
+                made = ForRun(call.values.get("run_id"), _intent(function, call), made)
             from psyche_cli.operations.elsewhere import HERE, parse_elsewhere
             from psyche_cli.operations.signing import outcome_of, signing_session
             from psyche_cli.solana.sending.priority_fee import requested_fee
 
             fee = requested_fee(call.values.get("priority_fee"), call.values.get("max_fee"))
 
-            dry_run = call.values["dry_run"]
+            dry_run = call.values.get("dry_run", False)
             elsewhere = HERE._replace(mode="dry-run") if dry_run else HERE
-            if not local:
+            if not local and not here:
                 options = {name: call.values[name] for name in _ELSEWHERE}
                 elsewhere = parse_elsewhere(call.environment, dry_run=dry_run, **options)
             with signing_session(
@@ -299,22 +315,23 @@ def writes(
                 given=given_options(call),
                 agreed=call.values.get("yes", False),
                 state_folder=call.values["state_dir"],
-                run_id=call.values.get("run_id"),
-                intent=_intent(function, call),
+                run_id=made.run_id,
+                intent=made.intent,
                 fee=fee,
                 **_limits(call, local=local, settles=True),
                 elsewhere=elsewhere,
             ) as session:
-                return outcome_of(write, session)
+                return outcome_of(made.write, session)
 
         added = _endpoint_options(local, _WRITING_TIMEOUT)
         if not local:
             added["rpc"] = _RPC.replace(annotation=rpc)
         added["wallet"] = inspect.Parameter("wallet", _KEYWORD, default=None, annotation=wallet)
         added["state_dir"] = _STATE_DIR
-        added["dry_run"] = _DRY_RUN
+        if not here:
+            added["dry_run"] = _DRY_RUN
         if not local:
-            added |= {"priority_fee": _PRIORITY_FEE, "max_fee": _MAX_FEE, **_ELSEWHERE}
+            added |= {"priority_fee": _PRIORITY_FEE, "max_fee": _MAX_FEE, **({} if here else _ELSEWHERE)}
         if confirms:
             added["yes"] = _YES
         return Declaration(function, act, example, added, open_options=open_options, resolve=resolve)

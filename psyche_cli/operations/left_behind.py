@@ -14,8 +14,8 @@ from psyche_cli.suggestions import GivenOptions
 
 def settle_left_behind(
     sender: Sender, recorder: Recorder, given: GivenOptions, *, warn: Callable[[str], None]
-) -> Receipt | None:
-    """Settle what an interrupted attempt of the same request left unsettled; a receipt if it has landed.
+) -> tuple[Receipt, ...]:
+    """Settle what an interrupted attempt of the same request left unsettled; the receipts of what has landed.
 
     An attempt that created accounts for the run counts as the same, whatever its options. For other unsettled
     transactions of this wallet for the same run there is a warning. ``warn`` receives the lines. Raises
@@ -24,10 +24,8 @@ def settle_left_behind(
     entries = _left_behind(sender, recorder)
     same = [entry for entry in entries if recorder.is_same(entry)]
     _warn([entry for entry in entries if entry not in same and recorder.concerns_run(entry)], given, warn)
-    receipt = None
-    for entry in same:
-        receipt = _settle(sender, recorder, entry, warn) or receipt
-    return receipt
+    receipts = [_settle(sender, recorder, entry, warn) for entry in same]
+    return tuple(receipt for receipt in receipts if receipt is not None)
 
 
 def warn_of_left_behind(

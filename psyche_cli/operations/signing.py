@@ -56,7 +56,8 @@ class SigningSession(Session):
     ``is_limited`` is whether the user has chosen the blockhash or a durable nonce.
     ``clock`` is for commands that wait between transactions. ``outlet`` takes the transactions. ``ask`` requests
     confirmation of an irreversible action. ``earlier`` is the receipt of an interrupted attempt of the same request
-    that has landed since, or None. A payment that has one must not be made again.
+    that has landed since, or None. A payment that has one must not be made again. ``settled`` are all such receipts, of
+    a request with several transactions.
     """
 
     is_for_writing = True
@@ -77,7 +78,7 @@ class SigningSession(Session):
         ask: Confirm,
         outlet: Outlet,
         is_limited: bool = False,
-        earlier: Receipt | None = None,
+        settled: tuple[Receipt, ...] = (),
         recorder: Recorder | None = None,
     ) -> None:
         super().__init__(rpc, programs, notify, given)
@@ -90,7 +91,8 @@ class SigningSession(Session):
         self.ask = ask
         self.outlet = outlet
         self.is_limited = is_limited
-        self.earlier = earlier
+        self.settled = settled
+        self.earlier = settled[-1] if settled else None
         self.recorder = recorder
 
     @property
@@ -270,7 +272,7 @@ def one_write(
     outlet: Outlet
     compare = comparing(rpc, PUBLISHED, keys.payer.address, warn)
     with sender.annotating_errors():
-        earlier = None
+        settled: tuple[Receipt, ...] = ()
         if elsewhere.mode == "dry-run":
             from psyche_cli.operations.dry_run import DryRunOutlet
 
@@ -284,7 +286,7 @@ def one_write(
         if recorder is not None and elsewhere.mode != "send":
             warn_of_left_behind(sender, recorder, given, warn=warn)
         elif recorder is not None:
-            earlier = settle_left_behind(sender, recorder, given, warn=warn)
+            settled = settle_left_behind(sender, recorder, given, warn=warn)
         yield SigningSession(
             rpc=rpc,
             programs=PUBLISHED,
@@ -299,6 +301,6 @@ def one_write(
             ask=ask,
             outlet=outlet,
             is_limited=elsewhere.blockhash is not None or elsewhere.nonce is not None,
-            earlier=earlier,
+            settled=settled,
             recorder=recorder,
         )

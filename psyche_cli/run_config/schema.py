@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from psyche_cli.run_config.types import Array, Boolean, Choice, Field, FieldType, Float, Integer, Table, Text, Variant
 
@@ -55,6 +56,8 @@ _GCS_REPO = Table(
         Field("prefix", _SHORT, "folder in the bucket", optional=True),
     )
 )
+
+CHECKPOINT_KEY: Final = "model.LLM.checkpoint"
 
 CHECKPOINT = Choice(
     (

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from psyche_cli.printable import printable
+from psyche_cli.run_config.differences import as_stored
 from psyche_cli.run_config.write import quoted_text, to_toml
 from psyche_cli.run_file.schema import VERSION
 from psyche_cli.run_file.wanted import WantedRun
@@ -23,7 +24,9 @@ def run_file_toml(wanted: WantedRun, *, comment: Sequence[str] = (), ascii_only:
         if values:
             lines += ["", title, *(f"{key} = {_value(value, ascii_only)}" for key, value in values.items())]
     if wanted.config is not None and wanted.model is not None:
-        lines += ["", to_toml(wanted.config, wanted.model, ascii_only=ascii_only).rstrip("\n")]
+        # Rounded first: the digits of an f32 are those that identify it among the values of 32 bits.
+        model = as_stored(wanted.model, "model")
+        lines += ["", to_toml(wanted.config, model, ascii_only=ascii_only).rstrip("\n")]
     return "\n".join(lines) + "\n"
 
 

@@ -26,6 +26,7 @@ from tests.support.run_driver import RunDriver, witness_of
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 MINIMAL = CONFIGS / "minimal.toml"
+RUN_FILE = CONFIGS / "run-files" / "public.toml"
 
 
 @dataclass(frozen=True)

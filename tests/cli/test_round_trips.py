@@ -20,7 +20,7 @@ from psyche_cli.protocol.addresses import instance_address
 from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.programs import PUBLISHED
 from psyche_cli.protocol.run_states import RunState
-from tests.cli.conftest import MINIMAL, House
+from tests.cli.conftest import MINIMAL, RUN_FILE, House
 from tests.cli.harness import address_of, environment_of
 from tests.cli.test_claims import rewarded
 
@@ -114,7 +114,18 @@ def test_the_alias_takes_as_many_as_its_verb(house: House) -> None:
     assert requests_of(house, "run-authorizer") == [READ]
 
 
+def test_applying_takes_two_and_each_step_two_more_than_its_command(house: House) -> None:
+    plan, again = [READ, READ], ["simulateTransaction", SEND, LANDED]  # the cluster is known
+    found = requests_of(house, "apply", RUN_FILE, "--yes")
+    create, authorize = [READ, *DELIVERY], [READ, *again, "getBalance"]
+    update, resume = [READ, READ, *again], [READ, READ, *again, READ]
+    assert found == [*plan, *create, *plan, *authorize, *plan, *update, *plan, *resume, *plan]
+    assert requests_of(house, "apply", RUN_FILE, "--yes") == plan
+    assert requests_of(house, "plan", RUN_FILE) == [*plan, "getGenesisHash"]
+
+
 WRITING = {
+    "apply",
     *("create-run", "update-config", "set-paused", "tick", "checkpoint", "close-run"),
     *("set-future-epoch-rates", "treasurer-top-up-rewards", "treasurer-claim-rewards"),
     *("join-authorization-create", "join-authorization-delegate", "join-authorization-delete"),

@@ -28,7 +28,7 @@ from psyche_cli.payload_types import Unsigned
 from psyche_cli.protocol.accounts.account_checks import account_discriminator
 from psyche_cli.workers.registry.registry import Registry
 from psyche_cli.workers.storage.layout import WorkersFolder
-from tests.cli.conftest import MINIMAL, House
+from tests.cli.conftest import MINIMAL, RUN_FILE, House
 from tests.cli.harness import CommandLine, address_of
 from tests.cli.schema_check import check_output, quick_look, validator
 from tests.cli.test_checkpoint import in_training
@@ -90,6 +90,9 @@ def test_successful_output_of_every_verb_conforms(house: House, owner_address: s
     for words in (
         ("create-run", *run, "--treasurer-collateral-mint", mint),
         ("create-run", "--run-id", "other"),
+        ("apply", RUN_FILE, "--yes"),
+        ("apply", RUN_FILE, "--yes"),
+        ("plan", RUN_FILE),
         ("update-config", *run, "--config-path", MINIMAL),
         ("set-future-epoch-rates", *run, "--earning-rate-total-shared", "2.5"),
         ("treasurer-top-up-rewards", *run, "--collateral-amount", "3"),

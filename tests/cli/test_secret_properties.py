@@ -24,7 +24,7 @@ from psyche_cli.cli.options import VARIABLES
 from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.environment import Environment
 from psyche_cli.errors import ExitCode
-from tests.cli.conftest import MINIMAL, House
+from tests.cli.conftest import MINIMAL, RUN_FILE, House
 from tests.cli.harness import Chain, CommandLine, Outcome, address_of
 from tests.cli.test_output import ADDRESS, FastClock
 from tests.support.counts import repetitions
@@ -33,6 +33,8 @@ from tests.support.secret_forms import FORMS, leaked, numbers_in_a_row, unmistak
 SIGNATURE = "5" * 88
 
 VERBS: dict[str, list[str]] = {
+    "plan": ["plan", str(RUN_FILE)],
+    "apply": ["apply", str(RUN_FILE), "--yes"],
     "create-run": ["create-run", "--run-id", "new", "--client-version", "latest"],
     "update-config": ["update-config", "--run-id", "test", "--config-path", str(MINIMAL), "--name", "x"],
     "set-paused": ["set-paused", "--run-id", "test", "--resume"],

@@ -52,12 +52,14 @@ def test_nothing_is_lost_or_executed_twice(
 def interleave(world: World, scenario: Scenario, seed: str, chance: random.Random) -> list[Attempt]:
     """Run the command from the start state, and sometimes another process after it; both may be killed."""
     world.restore()
-    attempts = [attempt(world, chance, f"{seed}:1", scenario.words)]
+    attempts = [attempt(world, chance, f"{seed}:1", scenario.words, steps=scenario.steps)]
     if chance.random() < 0.4:
         resumes = scenario.each_again or chance.random() < 0.5
         words = ("tx", "resume") if resumes else scenario.words
         asked = tuple(attempts[0].line.asked)
-        attempts.append(attempt(world, chance, f"{seed}:2", words, resumes=resumes, asked_before=asked))
+        steps = 4 if resumes else scenario.steps // 2  # settling takes fewer steps
+        more = attempt(world, chance, f"{seed}:2", words, resumes=resumes, asked_before=asked, steps=steps)
+        attempts.append(more)
     return attempts
 
 
@@ -69,11 +71,12 @@ def attempt(
     *,
     resumes: bool = False,
     asked_before: tuple[str, ...] = (),
+    steps: int = 8,
 ) -> Attempt:
-    """Run a command that is killed at a random step, unless it ends before."""
+    """Run a command that is killed at a random one of its first steps, unless it ends before."""
     schedule = Schedule(seed) if chance.random() < 0.7 else Schedule.calm(seed)
     schedule.interrupt_request = schedule.interrupt_sleep = None
-    step = chance.randrange(4 if asked_before else 8)  # settling takes fewer steps
+    step = chance.randrange(steps)
     at_a_request = chance.random() < 0.6
     schedule.kill_request = step if at_a_request else None
     line = FaultyLine(world.dispatcher, world.clock, schedule)

@@ -52,7 +52,7 @@ class Scenario:
 
     With ``each_again``, a repetition has its effect again, as for a payment. ``deadlines`` is how often the command may
     use its time limit: once per transaction, or per look at a run. A ``durable`` transaction has a nonce instead of a
-    blockhash, so it does not expire.
+    blockhash, so it does not expire. A process is killed within the first ``steps``, requests or waits.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Scenario:
     each_again: bool = False
     deadlines: int = 1
     durable: bool = False
+    steps: int = 8
 
     @property
     def verb(self) -> str:
@@ -176,6 +177,8 @@ def build_world(home: Path) -> World:
     pay = ("treasurer-top-up-rewards", "--run-id", "funded-halted", "--collateral-amount", "5")
     run(*pay, "--nonce", nonce, "--sign-only", "-o", str(home / "signed.json"))
     (home / "largest.toml").write_text(largest_config())
+    (home / "declared.toml").write_text(_declared_run(mint))
+    (home / "limited.toml").write_text(_declared_run(mint, 'max_per_top_up = "70"\nmax_in_all = "1000"'))
     keys = [str(_keypair(100 + number).pubkey()) for number in range(40)]
     (home / "keys.csv").write_text("\n".join(keys[:6]))
     (home / "more-keys.csv").write_text("\n".join(keys[:12]))
@@ -242,6 +245,27 @@ def _let_earn(world: World, run_id: str, points: dict[Pubkey, int]) -> None:
     world.bank.set_account(address, Account(account.lamports, bytes(data), account.owner))
 
 
+def _declared_run(mint: str, limits: str = "") -> str:
+    """A run file that takes six steps, one of them a payment."""
+    return f"""
+version = 1
+run_id = "declared"
+state = "running"
+configuration = "{MINIMAL}"
+[metadata]
+name = "A declared run"
+[join]
+everyone = true
+[treasurer]
+mint = "{mint}"
+[rewards]
+earning_rate = "2"
+[funding]
+keep_epochs = 100
+{limits}
+"""
+
+
 def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -> tuple[Scenario, ...]:
     split = (
         "--config-path",
@@ -272,6 +296,16 @@ def _scenarios(mint: str, home: Path, owner: str, keys: list[str], nonce: str) -
     claim = ("treasurer-claim-rewards", "--run-id", "funded-running")
     return (
         *both,
+        Scenario("apply", ("apply", str(home / "declared.toml"), "--yes"), 6, deadlines=15, steps=75),
+        Scenario(
+            "apply with a limit",
+            ("apply", str(home / "limited.toml"), "--yes"),
+            6,
+            weight=2,
+            each_again=True,
+            deadlines=15,
+            steps=75,
+        ),
         Scenario("authorize all", ("join-authorization-create", "--permissionless")),
         Scenario("authorize one", ("join-authorization-create", "--authorizer", GRANTEE)),
         Scenario("authorize by recipe", ("run-authorizer", f"grantee={GRANTEE}")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
@@ -19,6 +19,7 @@ from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.protocol.accounts.small_accounts import Authorization
 from psyche_cli.protocol.addresses import authorization_address
+from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.rent import Rent
@@ -67,6 +68,24 @@ def wanted(
     return tuple(present) if sorted(map(bytes, target)) == sorted(map(bytes, present)) else target
 
 
+class Composer(Protocol):
+    """Composes transactions of a wallet: a signing session, or what predicts one."""
+
+    @property
+    def authority(self) -> Pubkey:
+        """The wallet."""
+        ...
+
+    @property
+    def instructions(self) -> Instructions:
+        """What encodes its instructions."""
+        ...
+
+    def size(self, instructions: Sequence[Instruction]) -> int:
+        """The size of a transaction in bytes."""
+        ...
+
+
 class Step(NamedTuple):
     """The instructions of one transaction, and the delegates after it."""
 
@@ -74,7 +93,7 @@ class Step(NamedTuple):
     delegates: tuple[Pubkey, ...]
 
 
-def plan(session: SigningSession, authorization: Authorization, target: Sequence[Pubkey]) -> list[Step]:
+def plan(session: Composer, authorization: Authorization, target: Sequence[Pubkey]) -> list[Step]:
     """The transactions, with one instruction each: append the missing delegates, or clear and refill the list."""
     present = authorization.delegates
     if tuple(target) == present:

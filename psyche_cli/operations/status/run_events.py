@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from psyche_cli.operations.config.payloads import ChangedValue
 from psyche_cli.operations.rewards.collateral import in_both_units
@@ -14,8 +14,7 @@ from psyche_cli.operations.status.event_source import EventSource
 from psyche_cli.operations.status.observation import Observation
 from psyche_cli.protocol.accounts.coordinator_parts import EpochRates
 from psyche_cli.run_config.differences import differences
-
-_CHECKPOINT: Final = "model.LLM.checkpoint"
+from psyche_cli.run_config.schema import CHECKPOINT_KEY
 
 
 def events_between(before: Observation, after: Observation) -> list[RunEvent]:
@@ -59,7 +58,7 @@ def _owner_events(source: EventSource) -> Iterator[RunEvent]:
         *(
             change
             for change in _changes(before.model, after.model, "model")
-            if change.key != _CHECKPOINT and not change.key.startswith(f"{_CHECKPOINT}.")
+            if change.key != CHECKPOINT_KEY and not change.key.startswith(f"{CHECKPOINT_KEY}.")
         ),
     ]
     if configuration:

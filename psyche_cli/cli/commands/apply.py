@@ -1,0 +1,69 @@
+"""``psyche-cli apply``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from psyche_cli.cli.options import Argument, option
+from psyche_cli.cli.sessions import Call, ForRun, given_options, writes
+
+if TYPE_CHECKING:
+    from psyche_cli.operations.signing import SigningSession
+    from psyche_cli.results import Result
+
+
+@writes(example="psyche-cli apply run.toml --yes", here=True, confirms=True)
+def command(
+    call: Call,
+    *,
+    file: Annotated[Path, Argument(metavar="FILE", help="Run file (TOML), or a plan that was written with plan -o.")],
+    wait: Annotated[
+        str,
+        option(
+            "--wait",
+            metavar="DURATION",
+            help="How long to wait for a pause to take effect: seconds, or a duration such as 90m or 2h.",
+        ),
+    ] = "1h",
+    on_timeout: Annotated[
+        Literal["leave", "resume"],
+        option(
+            "--on-timeout",
+            help="What to do if the pause does not take effect in time: leave the run pausing, or wait as long again "
+            "and resume it without the change.",
+        ),
+    ] = "leave",
+) -> ForRun:
+    """Make a run equal to its run file, or carry out a plan.
+
+    Creates and changes what differs, step by step: the run, authorizations, funding, rates, configuration and state. A
+    change that needs a pause is one operation: pause, wait until it takes effect, update, resume. After an
+    interruption at any moment, the same command continues, and repeats nothing. Asks for confirmation, unless --yes is
+    given. A plan is refused if the run has changed since it was made.
+    """
+    from psyche_cli.durations import parse_duration
+    from psyche_cli.operations.run_files.apply import Applying, apply_run
+    from psyche_cli.operations.run_files.given import read_given
+    from psyche_cli.operations.run_files.lock import applying
+    from psyche_cli.operations.run_files.pause_wait import LONGEST, PauseWait
+    from psyche_cli.solana.sending.recording import intent_text
+
+    seconds = parse_duration(wait, "--wait", maximum=LONGEST)
+    wanted, reviewed = read_given(file)
+    run_id = wanted.run_id
+    folder = call.values["state_dir"] or call.environment.state_folder
+    again = given_options(call).command("apply", str(file))
+    request = Applying(wanted, reviewed, PauseWait(seconds, on_timeout), again)
+
+    def write(session: SigningSession) -> Result:
+        with applying(folder, run_id):
+            try:
+                return apply_run(session, request)
+            except BaseException:
+                # A transfer that it has made stays unsettled in the journal, so that the next attempt counts it.
+                call.environment.after_output.clear()
+                raise
+
+    # The intent does not depend on the file, so that a later version of it settles what this one leaves unsettled.
+    return ForRun(run_id, intent_text("apply", {"run_id": run_id}), write)

@@ -1,0 +1,22 @@
+"""The file that apply is given: a run file, or a plan that contains one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psyche_cli.operations.run_files.plan_file import ReviewedPlan, is_plan, read_plan
+from psyche_cli.run_config.source import read_source
+from psyche_cli.run_file.load import parse_run_file
+from psyche_cli.run_file.wanted import WantedRun
+
+
+def read_given(path: Path) -> tuple[WantedRun, ReviewedPlan | None]:
+    """The run that a file describes, and the plan in it if it is one.
+
+    Raises ConfigurationError for a run file, UsageError for a plan that was changed.
+    """
+    text = read_source(path)
+    if not is_plan(text):
+        return parse_run_file(text, path), None
+    reviewed = read_plan(text, path)
+    return parse_run_file(reviewed.run_file, path), reviewed

@@ -1,0 +1,103 @@
+"""What a run file asks for that its run cannot get, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from psyche_cli.amounts import format_amount, format_sol
+from psyche_cli.operations.funds import first_short_balance
+from psyche_cli.operations.run_files.actual import ActualRun
+from psyche_cli.operations.run_files.payloads import ObstacleData, StepData
+from psyche_cli.operations.run_files.values import Value
+from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
+from psyche_cli.run_file.wanted import WantedRun
+
+_OF_OWNER = ("set-rates", "pause", "update", "resume")
+"""Steps that the main authority of the run signs."""
+
+
+def obstacles_of(
+    wanted: WantedRun, actual: ActualRun, values: Mapping[str, Value], steps: Sequence[StepData]
+) -> Iterator[ObstacleData]:
+    """The obstacles to the steps, and those to values for which there is no step."""
+    yield from _of_creation(values)
+    yield from _of_keys(actual, values, steps)
+    yield from _of_state(wanted, actual, steps)
+    yield from _of_money(actual, steps)
+
+
+def _of_creation(values: Mapping[str, Value]) -> Iterator[ObstacleData]:
+    for key in ("join.authority", "treasurer.mint", "treasurer.index"):
+        if key in values and values[key].differs:
+            now = "none" if values[key].now is None else values[key].now
+            yield ObstacleData(key, f"it is {now}, which is chosen when a run is created and cannot be changed")
+
+
+def _of_keys(actual: ActualRun, values: Mapping[str, Value], steps: Sequence[StepData]) -> Iterator[ObstacleData]:
+    """Steps that another key would have to sign."""
+    wallet = str(actual.wallet)
+    owner = values["main_authority"].now
+    kinds = {step.kind for step in steps}
+    if owner != wallet and kinds.intersection(_OF_OWNER):
+        yield ObstacleData("main_authority", f"only {owner} can change the run, not the wallet {wallet}")
+    if actual.join_authority != actual.wallet and kinds & {"authorize", "deauthorize"}:
+        message = f"only {actual.join_authority} can change its authorizations, not the wallet {wallet}"
+        yield ObstacleData("join", message)
+    for step in steps:
+        if step.kind == "delegate" and step.subject != wallet:
+            message = (
+                f"only {step.subject} itself can change its delegates: psyche-cli join-authorization-delegate "
+                f"--join-authority {actual.join_authority}"
+            )
+            yield ObstacleData(step.changes[0].key, message)
+
+
+def _of_state(wanted: WantedRun, actual: ActualRun, steps: Sequence[StepData]) -> Iterator[ObstacleData]:
+    kinds = {step.kind for step in steps}
+    if actual.state == "finished":
+        if "resume" in kinds:
+            yield ObstacleData("state", "the run is Finished and cannot be resumed")
+        tables = [change.key for step in steps if step.kind == "update" for change in step.changes]
+        fixed = [key for key in tables if key != "client_version"]
+        if fixed:
+            yield ObstacleData(fixed[0], "the run is Finished and can no longer be configured")
+        return
+    if "wait" in kinds and wanted.state is None:
+        message = "the change needs a pause, so the file must say whether the run is running or paused afterwards"
+        yield ObstacleData("state", message)
+    if "resume" in kinds:
+        yield from _of_start(wanted, actual)
+
+
+def _of_start(wanted: WantedRun, actual: ActualRun) -> Iterator[ObstacleData]:
+    account = actual.run.account if actual.run else None
+    config = wanted.config
+    if config is None:
+        if account is None or is_unset(account.config):
+            yield ObstacleData("state", "a run without a configuration cannot be started: add one to the file")
+            return
+        config = account.config
+        problems = check_run(account.config, account.model)
+        yield from (ObstacleData(one.key, f"the run cannot be resumed: {one.message}") for one in problems)
+    step = actual.run.next_step if actual.run else 1
+    if not has_steps_left(step, config):
+        message = f"the run has no steps left: it is at step {step}, and total_steps is {config['total_steps']}"
+        yield ObstacleData("config.total_steps", message)
+
+
+def _of_money(actual: ActualRun, steps: Sequence[StepData]) -> Iterator[ObstacleData]:
+    """Payments that the wallet cannot make. They are checked in the order in which they are made."""
+    payments = [payment for step in steps for payment in (step.fee_lamports, step.rent_lamports) if payment > 0]
+    if first_short_balance(actual.lamports, payments, actual.rent.exempt_minimum(0)) is not None:
+        yield ObstacleData(
+            "wallet",
+            f"the wallet {actual.wallet} holds {format_sol(actual.lamports)} SOL, too little for "
+            f"{format_sol(sum(payments))} SOL of rent and fees",
+        )
+    needed = sum(step.collateral or 0 for step in steps)
+    if needed > (actual.tokens or 0):
+        yield ObstacleData(
+            "funding",
+            f"the wallet {actual.wallet} holds {format_amount(actual.tokens or 0, actual.decimals)} of the collateral "
+            f"token, less than {format_amount(needed, actual.decimals)}",
+        )

@@ -1,0 +1,81 @@
+"""Waiting until the pause of a run takes effect."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from psyche_cli.durations import format_duration
+from psyche_cli.errors import NotReached
+from psyche_cli.operations.runs.find import Run, find_run, find_run_again
+from psyche_cli.operations.runs.set_paused import set_paused
+from psyche_cli.operations.signing import SigningSession
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.solana.rpc.deadline import Deadline
+
+OnTimeout: TypeAlias = Literal["leave", "resume"]
+
+LONGEST: Final = 30 * 86400
+"""The maximum of the time to wait, in seconds."""
+
+_EVERY: Final = 2.0
+"""Seconds between two looks at the run."""
+
+
+class PauseWait(NamedTuple):
+    """How long to wait for a pause, in seconds, and what happens afterwards.
+
+    ``leave`` leaves the run pausing. ``resume`` waits for the pause as long again, and resumes the run without the
+    change: programs cannot cancel a pending pause.
+    """
+
+    seconds: int
+    on_timeout: OnTimeout
+
+
+def wait_until_paused(session: SigningSession, run_id: str, treasurer_index: int | None, wait: PauseWait) -> None:
+    """Wait until the run is Paused. Raises NotReached after the time, and the errors of the requests."""
+    run = find_run(session, run_id, treasurer_index)
+    run = _look(session, run, wait.seconds)
+    if _is_paused(run):
+        return
+    waited = format_duration(wait.seconds)
+    if wait.on_timeout == "resume":
+        session.notify(f"The pause of run {run_id} did not take effect within {waited}. It is resumed once it does.")
+        run = _look(session, run, wait.seconds)
+        if _is_paused(run):
+            session.deadline.restart()
+            set_paused(session, run_id=run_id, paused=False, treasurer_index=treasurer_index)
+            raise _not_reached(
+                run,
+                f"The pause of run {run_id!r} did not take effect within {waited}: it was resumed without the change.",
+                "Use a longer --wait.",
+            )
+    raise _not_reached(
+        run,
+        f"The pause of run {run_id!r} did not take effect within {waited}: it is {run.account.run_state.text}.",
+        "It pauses at the end of the epoch. Apply the file again to continue then.",
+    )
+
+
+def _look(session: SigningSession, run: Run, seconds: int) -> Run:
+    """Read the run until it is Paused or the time is over; returns it as it was read last."""
+    limit = Deadline(session.clock, seconds)
+    with session.rpc.waits.showing(f"Waiting until run {run.run_id} is Paused") as shown:
+        while True:
+            session.deadline.restart()
+            run = find_run_again(session, run)
+            if _is_paused(run) or limit.passed:
+                return run
+            shown.now(f"{run.account.run_state.text}, step {run.account.step}, {{}} s left", limit.remaining)
+            session.rpc.waits.sleep(session.clock, min(_EVERY, limit.remaining))
+
+
+def _is_paused(run: Run) -> bool:
+    return run.account.run_state == RunState.PAUSED
+
+
+def _not_reached(run: Run, message: str, hint: str) -> NotReached:
+    account = run.account
+    return NotReached(
+        message, hint=hint, run_id=run.run_id, state=account.run_state.text, step=account.step, epoch=account.epoch
+    )

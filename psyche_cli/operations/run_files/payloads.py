@@ -1,0 +1,81 @@
+"""JSON payloads of the run-file verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+from psyche_cli.operations.config.payloads import ChangedValue
+from psyche_cli.payload_types import Address, Unsigned
+
+StepKind: TypeAlias = Literal[
+    "create", "authorize", "deauthorize", "delegate", "top-up", "set-rates", "pause", "wait", "update", "resume"
+]
+
+PLAN_FORMAT = 1
+"""Version of plan files."""
+
+
+@dataclass(frozen=True)
+class StepData:
+    """A step of a plan. Fees are without priority fees."""
+
+    kind: StepKind
+    title: str
+    subject: Annotated[Address | None, "The grantee, for a step about an authorization."]
+    changes: tuple[ChangedValue, ...]
+    waits_for: Annotated[str | None, "What must happen before the next step."]
+    transactions: Unsigned
+    fee_lamports: Unsigned
+    rent_lamports: Annotated[int, "Rent to lock; negative if it is recovered."]
+    collateral: Annotated[Unsigned | None, "Base units of collateral that are transferred to the vault."]
+
+
+@dataclass(frozen=True)
+class ObstacleData:
+    """A value of the file that the run cannot get, and why."""
+
+    key: str
+    message: str
+
+
+@dataclass(frozen=True)
+class PlanData:
+    """What would make a run equal to its file, in order."""
+
+    format: Annotated[int, "Version of the format of plan files."]
+    run_id: str
+    genesis_hash: Annotated[str, "The cluster that the plan is for."]
+    wallet: Annotated[Address, "The key that would sign."]
+    steps: tuple[StepData, ...]
+    obstacles: tuple[ObstacleData, ...]
+    transactions: Unsigned
+    fee_lamports: Unsigned
+    rent_lamports: int
+    collateral: Annotated[Unsigned, "Base units of collateral that are transferred in all."]
+    decimals: Annotated[Unsigned, "Decimal places of the collateral."]
+    state: Annotated[str, "The state of the run: absent, unstarted, running, pausing, paused or finished."]
+    ground: Annotated[Mapping[str, object], "The values on which the plan is based, by key."]
+    received: Annotated[Unsigned | None, "What the vault had ever received, in base units; null without a treasurer."]
+    run_file: Annotated[str, "The run file with its configuration, as TOML."]
+    digest: Annotated[str, "SHA-256 of everything else in the plan, in hexadecimal."]
+
+
+@dataclass(frozen=True)
+class DoneStep:
+    """A step that was done."""
+
+    kind: StepKind
+    title: str
+    subject: Annotated[Address | None, "The grantee, for a step about an authorization."]
+    signatures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AppliedData:
+    """A run that is as its file describes it."""
+
+    run_id: str
+    already_so: Annotated[bool, "Whether the run was already as the file describes it, so nothing was sent."]
+    steps: Annotated[tuple[DoneStep, ...], "What was done now, in order; not what an earlier process had done."]

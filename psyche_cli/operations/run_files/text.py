@@ -1,0 +1,68 @@
+"""Plans as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psyche_cli.amounts import format_amount, format_sol
+from psyche_cli.operations.config.payloads import ChangedValue
+from psyche_cli.operations.run_files.payloads import PlanData, StepData
+from psyche_cli.operations.run_files.review import shown
+
+_OF_TOKENS = ("rewards.earning_rate", "rewards.slashing_rate", "funding.vault")
+"""Keys whose values are base units."""
+
+
+def summary_of(data: PlanData) -> str:
+    """The plan in one sentence."""
+    if data.obstacles:
+        count = "1 obstacle" if len(data.obstacles) == 1 else f"{len(data.obstacles)} obstacles"
+        return f"Run {data.run_id} cannot become as its file describes it: {count}."
+    if not data.steps:
+        return f"Run {data.run_id} is as its file describes it."
+    number = len(data.steps)
+    return f"{'1 step makes' if number == 1 else f'{number} steps make'} run {data.run_id} as its file describes it."
+
+
+def costs_of(data: PlanData) -> tuple[tuple[str, str], ...]:
+    """What the plan costs, as rows."""
+    if not data.steps:
+        return ()
+    rows = [
+        ("transactions", str(data.transactions)),
+        ("fees", f"{format_sol(data.fee_lamports)} SOL"),
+        ("rent", f"{format_sol(data.rent_lamports)} SOL"),
+    ]
+    if data.collateral > 0:
+        rows.append(("collateral", format_amount(data.collateral, data.decimals)))
+    return tuple(rows)
+
+
+def lines_of(data: PlanData) -> Iterator[str]:
+    """The obstacles and the steps with their changes."""
+    for obstacle in data.obstacles:
+        yield f"  Cannot be: {obstacle.key}: {obstacle.message}."
+    for number, step in enumerate(data.steps, 1):
+        yield f"{number:>3}. {step.title}{_cost(step)}"
+        for change in step.changes:
+            yield f"       {change.key}: {change_text(change, data.decimals)}"
+        if step.waits_for is not None:
+            yield f"       until {step.waits_for}"
+
+
+def change_text(change: ChangedValue, decimals: int) -> str:
+    """A change as text, with amounts in whole tokens."""
+    if change.key in _OF_TOKENS:
+        return " -> ".join(format_amount(value, decimals) for value in _integers(change))
+    return f"{shown(change.before)} -> {shown(change.after)}"
+
+
+def _integers(change: ChangedValue) -> list[int]:
+    return [value for value in (change.before, change.after) if isinstance(value, int)]
+
+
+def _cost(step: StepData) -> str:
+    parts = [f"fee {format_sol(step.fee_lamports)} SOL"] if step.fee_lamports > 0 else []
+    if step.rent_lamports != 0:
+        parts.append(f"rent {format_sol(step.rent_lamports)} SOL")
+    return f" ({', '.join(parts)})" if parts else ""

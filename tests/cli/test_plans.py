@@ -1,0 +1,512 @@
+"""What ``plan`` and ``apply`` refuse: obstacles, stale and changed plans, limits of payments, and pauses that last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_cli.environment import SystemClock
+from psyche_cli.errors import ExitCode
+from psyche_cli.operations.run_files.lock import applying
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
+from tests.cli.conftest import House
+from tests.cli.harness import Chain, Outcome, address_of
+from tests.cli.killing import killed
+from tests.support.declared_runs import (
+    KEYS,
+    EpochEnds,
+    base_run,
+    dumped_run,
+    run_as_dumped,
+    variations,
+    write_declared_run,
+)
+from tests.support.run_driver import RunDriver
+from tests.support.state_home import state_home
+
+RUN = ("--run-id", "test")
+
+
+@pytest.fixture
+def base(house: House) -> WantedRun:
+    return base_run(house, house.new_mint())
+
+
+def apply(house: House, file: Path, *words: object) -> Outcome:
+    return house.cli("apply", file, "--yes", "--output", "json", *words)
+
+
+def obstacles(house: House, run: WantedRun, path: Path, *words: object) -> dict[str, str]:
+    """The obstacles of a plan by key; apply must refuse them before it sends anything."""
+    file = write_declared_run(run, path)
+    planned = house.cli("plan", file, "--output", "json", *words)
+    assert planned.code is ExitCode.NO
+    found = {one["key"]: one["message"] for one in planned.json["data"]["obstacles"]}
+    sent = house.chain.sent
+    refused = apply(house, file, *words)
+    assert (refused.code, house.chain.sent) == (ExitCode.REFUSED, sent)
+    assert all(message in refused.json["error"]["message"] for message in found.values())
+    assert refused.json["error"]["context"]["sent"] is False
+    return found
+
+
+def test_what_was_chosen_at_the_creation_cannot_change(house: House, base: WantedRun, tmp_path: Path) -> None:
+    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    join = replace(base.join, authority=address_of(house.stranger))
+    other = replace(base, join=join, treasurer=WantedTreasurer(KEYS[0], 7), funding=None)
+    found = obstacles(house, other, tmp_path / "b.toml")
+    assert found.keys() >= {"join.authority", "treasurer.mint", "treasurer.index"}
+    assert "chosen when a run is created" in found["treasurer.mint"]
+
+
+def test_a_run_without_treasurer_cannot_get_one(house: House, base: WantedRun, tmp_path: Path) -> None:
+    house.run()
+    join = WantedJoin()
+    assert "treasurer.mint" in obstacles(house, replace(base, join=join), tmp_path / "b.toml")
+
+
+def test_another_wallet(house: House, base: WantedRun, tmp_path: Path) -> None:
+    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    changed = replace(variations(base)["metadata.name"](base), join=replace(base.join, everyone=False))
+    found = obstacles(house, changed, tmp_path / "b.toml", "-w", house.stranger)
+    assert found.keys() == {"main_authority", "join"}
+
+
+def test_only_a_grantee_changes_its_delegates(house: House, base: WantedRun, tmp_path: Path) -> None:
+    listed = (WantedAuthorization(KEYS[3], (KEYS[4],)),)
+    found = obstacles(house, replace(base, join=WantedJoin(authorizations=listed)), tmp_path / "a.toml")
+    assert "join-authorization-delegate" in found[f"join.authorizations.{KEYS[3]}.delegates"]
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "part"),
+    [
+        (lambda run: replace(run, config=None, model=None, state="running"), "state", "without a configuration"),
+        (
+            lambda run: replace(run, config={**run.config, "total_steps": 1}, state="running"),
+            "config.total_steps",
+            "no steps left",
+        ),
+        (lambda run: replace(run, funding=WantedFunding(keep_amount="5000000")), "funding", "holds 1000000"),
+    ],
+    ids=["configuration", "steps", "tokens"],
+)
+def test_what_a_new_run_needs(
+    house: House, base: WantedRun, tmp_path: Path, change: Callable[[WantedRun], WantedRun], key: str, part: str
+) -> None:
+    assert part in obstacles(house, change(base), tmp_path / "a.toml")[key]
+
+
+def test_a_wallet_without_sol(house: House, base: WantedRun, tmp_path: Path) -> None:
+    poor = tmp_path / "poor.json"
+    house.cli.json("keygen", "new", "-o", poor)
+    plain = replace(base, treasurer=None, funding=None, join=WantedJoin(everyone=True))
+    assert "too little" in obstacles(house, plain, tmp_path / "a.toml", "-w", poor)["wallet"]
+
+
+def test_a_run_that_has_finished(house: House, base: WantedRun, tmp_path: Path) -> None:
+    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    house.enter(RunState.FINISHED)
+    other = replace(variations(base)["config.epoch_time"](base), state="running")
+    assert obstacles(house, other, tmp_path / "b.toml").keys() == {"state", "config.epoch_time"}
+
+
+def test_a_pause_needs_to_know_what_follows(house: House, base: WantedRun, tmp_path: Path) -> None:
+    running = replace(base, state="running")
+    assert apply(house, write_declared_run(running, tmp_path / "a.toml")).code is ExitCode.OK
+    other = replace(variations(base)["config.epoch_time"](base), state=None)
+    assert "whether the run is running" in obstacles(house, other, tmp_path / "b.toml")["state"]
+    named = replace(variations(base)["metadata.name"](base), state=None)
+    assert apply(house, write_declared_run(named, tmp_path / "c.toml")).code is ExitCode.OK  # needs no pause
+
+
+def test_a_run_whose_stored_configuration_is_invalid_cannot_start(house: House, tmp_path: Path) -> None:
+    house.run()
+
+    def break_it(image: Any) -> None:
+        image.state.coordinator.config.epoch_time = 0
+
+    house.edit(break_it)
+    run = WantedRun("test", tmp_path, state="running")
+    assert "config.epoch_time" in obstacles(house, run, tmp_path / "a.toml")
+
+
+def test_a_plan_without_a_wallet(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """The main authority of an existing run is assumed; a new run has none."""
+    file = write_declared_run(base, tmp_path / "a.toml")
+    nobody = {"WALLET_PRIVATE_KEY_PATH": ""}
+    house.cli.variables.pop("WALLET_PRIVATE_KEY_PATH")
+    refused = house.cli("plan", file, "--output", "json", variables=nobody)
+    assert refused.code is ExitCode.WALLET
+    assert house.cli("apply", file, "--yes", "-w", house.owner).code is ExitCode.OK
+    planned = house.cli("plan", file, "--output", "json", variables=nobody)
+    assert planned.data["wallet"] == str(address_of(house.owner))
+
+
+def test_a_mint_that_does_not_exist(house: House, base: WantedRun, tmp_path: Path) -> None:
+    file = write_declared_run(replace(base, treasurer=WantedTreasurer(KEYS[0])), tmp_path / "a.toml")
+    assert house.cli("plan", file).code is ExitCode.NOT_FOUND
+
+
+def test_nothing_is_sent_without_confirmation(house: House, base: WantedRun, tmp_path: Path) -> None:
+    file, sent = write_declared_run(base, tmp_path / "a.toml"), house.chain.sent
+    refused = house.cli("apply", file, "--output", "json")
+    assert (refused.code, house.chain.sent) == (ExitCode.USAGE, sent)
+    assert refused.json["error"]["code"] == "not_confirmed"
+    assert house.cli("apply", file, "--yes").code is ExitCode.OK
+    assert house.cli("apply", file).code is ExitCode.OK  # nothing to confirm
+
+
+# --- plan files ----------------------------------------------------------------------------------------------------
+
+
+def plan_file(house: House, run: WantedRun, folder: Path) -> Path:
+    file, path = write_declared_run(run, folder / "planned.toml"), folder / "plan.json"
+    path.unlink(missing_ok=True)
+    house.cli("plan", file, "-o", path)
+    return path
+
+
+def test_a_plan_is_applied_without_its_file(house: House, base: WantedRun, tmp_path: Path) -> None:
+    path = plan_file(house, base, tmp_path)
+    (tmp_path / "planned.toml").unlink()
+    applied = apply(house, path)
+    assert [step["kind"] for step in applied.data["steps"]] == [
+        step["kind"] for step in json.loads(path.read_text())["steps"]
+    ]
+    assert run_as_dumped(dumped_run(house)) == run_as_dumped(base)
+    sent = house.chain.sent
+    assert apply(house, path).data["already_so"] is True
+    assert house.chain.sent == sent
+
+
+MOVES: dict[str, tuple[tuple[object, ...], str]] = {
+    "name": (("update-config", *RUN, "--name", "Another"), "metadata.name"),
+    "version": (("update-config", *RUN, "--client-version", "v9"), "client_version"),
+    "rate": (("set-future-epoch-rates", *RUN, "--slashing-rate", "7"), "rewards.slashing_rate"),
+    "authorization": (("join-authorization-delete", "--authorizer", KEYS[1]), f"join.authorizations.{KEYS[1]}"),
+    "new authorization": (("join-authorization-create", "--authorizer", KEYS[9]), f"join.authorizations.{KEYS[9]}"),
+    "state": (("set-paused", *RUN, "--resume"), "state"),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a_plan_whose_ground_has_moved_is_refused(house: House, base: WantedRun, tmp_path: Path, move: str) -> None:
+    words, key = MOVES[move]
+    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    path = plan_file(house, variations(base)["config.epoch_time"](base), tmp_path)
+    house.cli.json(*words)
+    sent = house.chain.sent
+    refused = apply(house, path)
+    assert (refused.code, house.chain.sent) == (ExitCode.REFUSED, sent)
+    error = refused.json["error"]
+    assert error["code"] == "stale_plan"
+    assert [one["key"] for one in error["context"]["moved"]] == [key]
+    assert key in error["message"]
+
+
+def test_what_a_file_does_not_mention_may_move(house: House, base: WantedRun, tmp_path: Path) -> None:
+    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    wanted = replace(base, metadata={"name": "B"}, join=WantedJoin(), earning_rate=None, slashing_rate=None)
+    path = plan_file(house, wanted, tmp_path)
+    house.cli.json("update-config", *RUN, "--description", "Another")
+    house.cli.json("set-future-epoch-rates", *RUN, "--slashing-rate", "7")
+    assert apply(house, path).code is ExitCode.OK
+    metadata = dumped_run(house).metadata
+    assert (metadata["name"], metadata["description"]) == ("B", "Another")
+
+
+def test_a_run_that_was_created_again_is_not_the_planned_one(house: House, base: WantedRun, tmp_path: Path) -> None:
+    plain = replace(base, treasurer=None, funding=None)
+    file = write_declared_run(plain, tmp_path / "a.toml")
+    assert apply(house, file).code is ExitCode.OK
+    path = plan_file(house, variations(plain)["config.epoch_time"](plain), tmp_path)
+    house.cli.json("close-run", *RUN, "--yes")
+    assert apply(house, file).code is ExitCode.OK
+    refused = apply(house, path)
+    assert [one["key"] for one in refused.json["error"]["context"]["moved"]] == ["run"]
+
+
+@pytest.mark.parametrize("executes", [False, True])
+def test_a_killed_plan_continues(house: House, base: WantedRun, tmp_path: Path, executes: bool) -> None:
+    """What the plan itself has changed does not make it stale."""
+    path = plan_file(house, replace(base, state="running"), tmp_path)
+    count = json.loads(path.read_text())["transactions"]
+    total = house.chain.dispatcher.context.bank.history.total
+    for _ in range(count // 2):
+        killed(house, "sendTransaction", "apply", path, "--yes", executes=executes, nth=2)
+    assert apply(house, path).code is ExitCode.OK
+    assert house.chain.dispatcher.context.bank.history.total - total == count
+    assert run_as_dumped(dumped_run(house)) == run_as_dumped(replace(base, state="running"))
+
+
+def test_numbers_of_32_bits_do_not_make_a_plan_stale(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """A file may have more digits than the account."""
+    assert base.model is not None
+    optimizer = {"AdamW": {"betas": [0.123456789012, 1.2072102412681216e16], "weight_decay": 1e-9, "eps": 0.1}}
+    model = {"LLM": {**base.model["LLM"], "optimizer": {"AdamW": {**optimizer["AdamW"], "clip_grad_norm": None}}}}
+    path = plan_file(house, replace(base, model=model), tmp_path)
+    killed(house, "sendTransaction", "apply", path, "--yes", executes=True, nth=8)
+    assert apply(house, path).code is ExitCode.OK
+    assert run_as_dumped(dumped_run(house)) == run_as_dumped(replace(base, model=model))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plan: plan.update(run_file=plan["run_file"].replace("A name", "B name")),
+        lambda plan: plan.update(collateral=1),
+        lambda plan: plan.pop("digest"),
+        lambda plan: plan["steps"].pop(),
+    ],
+)
+def test_a_plan_that_was_edited_is_refused(
+    house: House, base: WantedRun, tmp_path: Path, change: Callable[[Any], object]
+) -> None:
+    path = plan_file(house, base, tmp_path)
+    plan = json.loads(path.read_text())
+    change(plan)
+    path.write_text(json.dumps(plan))
+    refused = apply(house, path)
+    assert refused.code is ExitCode.USAGE
+    assert "was changed" in refused.json["error"]["message"]
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"digest": 1}', '{"digest": ' + "[" * 5000])
+def test_what_is_not_a_plan(house: House, tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    assert apply(house, tmp_path / "plan.json").code is ExitCode.USAGE
+
+
+def test_a_plan_for_another_wallet_or_cluster(house: House, base: WantedRun, tmp_path: Path) -> None:
+    path = plan_file(house, replace(base, treasurer=None, funding=None), tmp_path)
+    other = apply(house, path, "-w", house.stranger)
+    assert other.code is ExitCode.USAGE
+    assert "for the wallet" in other.json["error"]["message"]
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere, _ = Chain.start(tmp_path / "elsewhere", owner=5)
+    house.cli.open_transport = elsewhere.transport
+    assert "another cluster" in apply(house, path).json["error"]["message"]
+
+
+def test_an_existing_plan_is_not_overwritten(house: House, base: WantedRun, tmp_path: Path) -> None:
+    path = plan_file(house, base, tmp_path)
+    before = path.read_text()
+    assert house.cli("plan", tmp_path / "planned.toml", "-o", path).code is ExitCode.USAGE
+    assert path.read_text() == before
+
+
+# --- payments ------------------------------------------------------------------------------------------------------
+
+
+def vault(house: House) -> float:
+    held: float = house.dump()["treasurer_run"]["funded_collateral_amount"]
+    return held
+
+
+def test_the_limits_of_a_top_up(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """At most 25 per apply, and 60 in all, of the 120 that ten epochs cost."""
+    funding = WantedFunding(keep_epochs=10, max_per_top_up="25", max_in_all="60")
+    file = write_declared_run(replace(base, funding=funding), tmp_path / "a.toml")
+    for held, paid in ((25, 25), (50, 25), (60, 10), (60, 0)):
+        outcome = apply(house, file)
+        assert vault(house) == held
+        assert sum(one["label"] == "top up" for one in outcome.json["transactions"]) == (paid > 0)
+        assert "the vault lacks" in outcome.json["warnings"][-1]
+    assert house.cli("plan", file).code is ExitCode.OK
+
+
+def test_what_others_pay_and_claim_counts_towards_the_limit(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """What the vault has received is what it holds and what was claimed."""
+    funding = WantedFunding(keep_amount="100", max_in_all="100")
+    file = write_declared_run(replace(base, funding=None, state="running"), tmp_path / "a.toml")
+    assert apply(house, file).code is ExitCode.OK
+    house.join(house.owner)
+    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "40")
+
+    def earn(image: Any) -> None:
+        image.state.clients_state.clients.data[0].earned = 30_000_000
+
+    house.edit(earn)
+    house.cli.json("treasurer-claim-rewards", *RUN)
+    assert vault(house) == 10
+    file = write_declared_run(replace(base, funding=funding, state="running"), tmp_path / "b.toml")
+    assert apply(house, file).code is ExitCode.OK
+    assert vault(house) == 70
+
+
+@pytest.mark.parametrize("executes", [False, True])
+@pytest.mark.parametrize("then", [1, 2, 3])
+def test_a_killed_top_up_is_not_paid_again(
+    house: House, base: WantedRun, tmp_path: Path, executes: bool, then: int
+) -> None:
+    """Also if the limit per top-up leaves more to pay, and the process is killed again in a later step."""
+    funding = WantedFunding(keep_epochs=10, max_per_top_up="25")
+    assert (
+        apply(house, write_declared_run(replace(base, funding=None, slashing_rate="0"), tmp_path / "a.toml")).code == 0
+    )
+    run = replace(variations(base)["config.epoch_time"](base), funding=funding, slashing_rate="3")
+    file = write_declared_run(run, tmp_path / "b.toml")
+    for nth in (1, *range(1, then)):
+        killed(house, "sendTransaction", "apply", file, "--yes", executes=executes, nth=nth)
+    assert apply(house, file).code is ExitCode.OK
+    assert vault(house) == 25
+
+
+def test_a_failed_apply_that_has_paid_counts_as_the_same_one(house: House, training: Path, tmp_path: Path) -> None:
+    """The pause does not take effect in time; apply again continues, and does not pay the limit once more."""
+    file = tmp_path / "limited.toml"
+    file.write_text(training.read_text().replace("keep_epochs = 5", 'keep_epochs = 9\nmax_per_top_up = "10"'))
+    house.cli.clock = NoEnd(house)
+    before = vault(house)
+    assert apply(house, file, "--wait", "4s").code is ExitCode.NOT_REACHED
+    assert vault(house) == before + 10
+    house.enter(RunState.PAUSED)
+    again = apply(house, file)
+    assert again.code is ExitCode.OK
+    assert [one["label"] for one in again.json["transactions"]] == ["top up", "update", "resume"]
+    assert vault(house) == before + 10
+    assert apply(house, file).code is ExitCode.OK  # another one
+    assert vault(house) == before + 20
+
+
+def test_a_plan_pays_no_more_than_it_says(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """What arrives after it was made counts as paid."""
+    assert apply(house, write_declared_run(replace(base, funding=None), tmp_path / "a.toml")).code is ExitCode.OK
+    path = plan_file(house, replace(base, funding=WantedFunding(keep_amount="50")), tmp_path)
+    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "20")
+    assert apply(house, path).code is ExitCode.OK
+    assert vault(house) == 50
+    house.cli.json("treasurer-top-up-rewards", *RUN, "--collateral-amount", "1")
+    assert apply(house, path).data["already_so"] is True
+    assert vault(house) == 51
+
+
+def test_two_processes_do_not_apply_at_once(house: House, base: WantedRun, tmp_path: Path) -> None:
+    file = write_declared_run(base, tmp_path / "a.toml")
+    with applying(state_home(house.cli.home) / "psyche-cli", "test"):
+        sent = house.chain.sent
+        refused = apply(house, file)
+        assert (refused.code, house.chain.sent) == (ExitCode.REFUSED, sent)
+        assert refused.json["error"]["code"] == "apply_running"
+    assert apply(house, file).code is ExitCode.OK
+
+
+def test_an_unusable_state_folder(house: House, base: WantedRun, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = apply(house, write_declared_run(base, tmp_path / "a.toml"), "--state-dir", tmp_path / "file")
+    assert refused.code is ExitCode.JOURNAL
+
+
+# --- pauses --------------------------------------------------------------------------------------------------------
+
+
+class NoEnd(SystemClock):
+    """A clock on which waits pass at once, and the epoch does not end until ``ends_after`` waits."""
+
+    def __init__(self, house: House, ends_after: int | None = None) -> None:
+        self._house, self._left, self._passed = house, ends_after, 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._passed
+
+    def sleep(self, seconds: float) -> None:
+        self._passed += seconds
+        if self._left is not None and self._house.driver().account.pending_pause:
+            self._left -= 1
+            if self._left == 0:
+                self._house.enter(RunState.PAUSED)
+
+
+@pytest.fixture
+def training(house: House, base: WantedRun, tmp_path: Path) -> Path:
+    """The file of a run in training, of which a value needs a pause."""
+    running = replace(base, state="running", resets_checkpoint=False)
+    assert apply(house, write_declared_run(running, tmp_path / "a.toml")).code is ExitCode.OK
+    house.enter(RunState.ROUND_TRAIN)
+    return write_declared_run(variations(running)["config.epoch_time"](running), tmp_path / "b.toml")
+
+
+def test_pause_wait_update_resume(house: House, training: Path) -> None:
+    house.cli.clock = clock = EpochEnds(house)
+    applied = apply(house, training).data
+    assert [step["kind"] for step in applied["steps"]] == ["pause", "wait", "update", "resume"]
+    assert clock.waits == 1
+    assert dumped_run(house).config == {**(dumped_run(house).config or {}), "epoch_time": 61}
+    assert house.driver().stage == RunState.WAITING_FOR_MEMBERS
+
+
+def test_a_pause_that_lasts_is_left(house: House, training: Path) -> None:
+    house.cli.clock = NoEnd(house)
+    late = apply(house, training, "--wait", "20s")
+    assert late.code is ExitCode.NOT_REACHED
+    context = late.json["error"]["context"]
+    assert (context["state"], len(context["landed"])) == ("Training", 1)
+    assert house.driver().account.pending_pause
+    house.enter(RunState.PAUSED)
+    assert [step["kind"] for step in apply(house, training).data["steps"]] == ["update", "resume"]
+
+
+def test_a_pause_that_lasts_is_taken_back(house: House, training: Path) -> None:
+    """The programs cannot cancel it, so the run is resumed when it is Paused, without the change."""
+    before = dumped_run(house)
+    house.cli.clock = NoEnd(house, ends_after=15)
+    late = apply(house, training, "--wait", "20s", "--on-timeout", "resume")
+    assert late.code is ExitCode.NOT_REACHED
+    assert "resumed without the change" in late.json["error"]["message"]
+    assert dumped_run(house) == before
+    assert house.driver().stage == RunState.WAITING_FOR_MEMBERS
+
+
+def test_a_pause_that_cannot_be_taken_back_either(house: House, training: Path) -> None:
+    house.cli.clock = NoEnd(house)
+    late = apply(house, training, "--wait", "8s", "--on-timeout", "resume")
+    assert late.code is ExitCode.NOT_REACHED
+    assert house.driver().account.pending_pause
+
+
+def test_the_time_limit_of_the_command_includes_the_wait(house: House, training: Path) -> None:
+    house.cli.clock = NoEnd(house)
+    assert apply(house, training, "--timeout", "30").code is ExitCode.NETWORK
+    assert house.driver().account.pending_pause
+
+
+def test_an_epoch_of_members_ends_meanwhile(still_house: House, waiting_run: RunDriver, tmp_path: Path) -> None:
+    """Members train; apply pauses the run, they finish the epoch, and the run continues with the new configuration."""
+    house, run = still_house, waiting_run
+    file = tmp_path / "run.toml"
+    house.cli.json("config", "dump", "--full", *RUN, "-o", file)
+    file.write_text(file.read_text().replace("cooldown_time = 7", "cooldown_time = 8"))
+    run.start_training(0, 1, 2)
+
+    class MembersTrain(SystemClock):
+        played = False
+
+        def sleep(self, seconds: float) -> None:
+            if run.account.pending_pause and not self.played:
+                self.played = True
+                run.play_to_cooldown()
+                assert run.end_cooldown() == RunState.PAUSED
+
+    house.cli.clock = MembersTrain()
+    applied = apply(house, file).data
+    assert [step["kind"] for step in applied["steps"]] == ["pause", "wait", "update", "resume"]
+    assert run.stage == RunState.WAITING_FOR_MEMBERS
+    assert run.account.config["cooldown_time"] == 8
+    assert run.account.epoch == 1
+    assert '"P2P"' in house.cli("json-dump-run", *RUN).stdout  # which the program has changed
+    assert house.cli("plan", file).code is ExitCode.OK
+
+
+def test_a_pause_that_somebody_else_requested(house: House, base: WantedRun, training: Path, tmp_path: Path) -> None:
+    """A run that is about to pause, and should run: it is resumed once it is Paused."""
+    house.cli.json("set-paused", *RUN)
+    house.cli.clock = EpochEnds(house)
+    applied = apply(house, write_declared_run(replace(base, state="running"), tmp_path / "c.toml")).data
+    assert [step["kind"] for step in applied["steps"]] == ["wait", "resume"]
