@@ -33,8 +33,9 @@ def test_a_transaction_that_fails_pays_it(chain: Chain) -> None:
 
 
 def test_without_a_limit_the_default_counts(chain: Chain) -> None:
+    """3,000 units for each of the two builtin programs."""
     chain.send(payment(chain, SOL, set_compute_unit_price(1_000_000)))
-    assert chain.balance(chain.payer.pubkey()) == 99 * SOL - FEE - 200_000
+    assert chain.balance(chain.payer.pubkey()) == 99 * SOL - FEE - 6_000
 
 
 def test_a_simulation_shows_it_and_changes_nothing(chain: Chain) -> None:

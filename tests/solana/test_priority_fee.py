@@ -235,10 +235,12 @@ def test_the_priority_fee_of_a_transaction_is_read_from_its_bytes() -> None:
     assert fee_of(PAYMENT, unique_data_limit()) == 0
     assert fee_of(*ComputeBudget(50_000, 3_000).added_to([PAYMENT, unique_data_limit()])) == 150
     assert fee_of(PAYMENT, Instruction(COMPUTE_BUDGET, b"", [])) == 0
-    # Without a limit, the default of 200,000 units per instruction applies; no limit exceeds 1,400,000.
-    price = set_compute_unit_price(1_000_000)
-    assert fee_of(PAYMENT, price, PAYMENT) == 400_000
-    assert fee_of(price, *[PAYMENT] * 9) == 1_400_000
+    # Without a limit, the default applies: 3,000 units per instruction of a builtin program, and 200,000 per
+    # instruction of another one. No limit exceeds 1,400,000.
+    price, other = set_compute_unit_price(1_000_000), Instruction(Pubkey.new_unique(), b"", [])
+    assert fee_of(PAYMENT, price, PAYMENT) == 9_000
+    assert fee_of(PAYMENT, price, other) == 206_000
+    assert fee_of(price, *[other] * 9) == 1_400_000
     assert fee_of(price, set_compute_unit_limit(2_000_000), PAYMENT) == 1_400_000
 
 

@@ -20,6 +20,7 @@ from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_LOCKS
 from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.localnet.chain.blockhashes import BlockChain
+from psyche_cli.localnet.chain.compute_budget import budget_request_of
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionRecord
 from psyche_cli.localnet.chain.later_slots import needs_later_slot
@@ -31,6 +32,7 @@ from psyche_cli.localnet.chain.program_accounts import is_program_data
 from psyche_cli.localnet.chain.rent import rent_error, transition_allowed
 from psyche_cli.localnet.chain.reports import Contents, record_of, simulation_of
 from psyche_cli.localnet.chain.simulation import Simulation
+from psyche_cli.localnet.chain.transaction_cost import loaded_bytes
 from psyche_cli.localnet.chain.undeployed import as_on_a_cluster
 from psyche_cli.localnet.chain.vm_accounts import NO_ACCOUNT
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
@@ -144,12 +146,15 @@ class Executor:
         except TransactionRejected as rejected:
             return self._not_processed(transaction, loaded, rejected.error)
         before = self._read(loaded.writable)
-        priority_fee = transaction.priority_fee
-        self._charge(loaded.keys[0], priority_fee)
-        result = self._vm.simulate_transaction(self._for_vm(transaction))
-        empty_mmx_registers()
-        self._charge(loaded.keys[0], -priority_fee)
-        outcome = self._outcome(result, transaction)
+        if self._loads_too_much(transaction, loaded, before):
+            outcome = Outcome.of_too_much_data()
+        else:
+            priority_fee = transaction.priority_fee
+            self._charge(loaded.keys[0], priority_fee)
+            result = self._vm.simulate_transaction(self._for_vm(transaction))
+            empty_mmx_registers()
+            self._charge(loaded.keys[0], -priority_fee)
+            outcome = self._outcome(result, transaction)
         if not outcome.executed and not outcome.fees_only:
             return self._not_processed(transaction, loaded, outcome.error)
         after = dict(before)
@@ -178,9 +183,12 @@ class Executor:
         versioned = self._for_vm(transaction)
         priority_fee = transaction.priority_fee
         self._charge(keys[0], priority_fee)
-        result = self._run(versioned, before)
-        empty_mmx_registers()
-        outcome = self._outcome(result, transaction)
+        if self._loads_too_much(transaction, loaded, before):
+            outcome = Outcome.of_too_much_data()
+        else:
+            result = self._run(versioned, before)
+            empty_mmx_registers()
+            outcome = self._outcome(result, transaction)
         error = outcome.error
         if not outcome.executed:
             if not outcome.fees_only:
@@ -200,6 +208,10 @@ class Executor:
             after[transaction.nonce_account] = self._accounts.get(transaction.nonce_account)
         record = record_of(transaction, loaded, before, after, outcome, error, self._accounts, self._chain.tip)
         return Execution(transaction, record, before, after, by_nonce)
+
+    def _loads_too_much(self, transaction: DecodedTransaction, loaded: LoadedKeys, before: Contents) -> bool:
+        most = budget_request_of(transaction).loaded_bytes
+        return most > 0 and loaded_bytes(loaded.keys, before, self._accounts) > most  # the VM refuses a limit of 0
 
     def _run(
         self, transaction: VersionedTransaction, before: Contents

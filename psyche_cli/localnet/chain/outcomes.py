@@ -28,6 +28,7 @@ from psyche_cli.solana.token_state import TOKEN_PROGRAMS, token_account_of
 
 _INVALID_PROGRAM: Final = "InvalidProgramForExecution"
 _MISSING_PROGRAM: Final = "ProgramAccountNotFound"
+_TOO_MUCH_DATA: Final = "MaxLoadedAccountsDataSizeExceeded"
 
 
 def inner_instructions(meta: TransactionMetadata) -> Json:
@@ -89,8 +90,13 @@ class Outcome:
 
     @property
     def fees_only(self) -> bool:
-        """Whether the transaction lands, though its programs cannot be loaded."""
-        return not self.executed and self.error in (_MISSING_PROGRAM, _INVALID_PROGRAM)
+        """Whether the transaction lands, though its accounts cannot be loaded."""
+        return not self.executed and self.error in (_MISSING_PROGRAM, _INVALID_PROGRAM, _TOO_MUCH_DATA)
+
+    @classmethod
+    def of_too_much_data(cls) -> Outcome:
+        """The outcome of a transaction whose accounts hold more data than it may load."""
+        return cls(_TOO_MUCH_DATA, False, (), 0, [], None, {})
 
 
 def outcome_of(

@@ -18,6 +18,13 @@ from solders.pubkey import Pubkey
 from psyche_cli.amounts import SOL_DECIMALS, format_sol, parse_amount
 from psyche_cli.errors import FeeAboveMaximum, Json, PsycheError, RpcError, UsageError
 from psyche_cli.limits import MAX_COMPUTE_UNITS, U64_MAX
+from psyche_cli.solana.programs import (
+    FINAL_LOADERS,
+    PRECOMPILES,
+    SYSTEM_PROGRAM,
+    UPGRADEABLE_LOADER,
+    VOTE_PROGRAM,
+)
 from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
 from psyche_cli.solana.sending.transaction import LegacyTransaction, unsigned_transaction, writable_accounts
 
@@ -39,6 +46,10 @@ AUTO_PERCENTILE: Final = 75
 _LONGEST_SHOWN: Final = 32
 _MICRO_LAMPORTS: Final = 1_000_000
 _DEFAULT_UNITS: Final = 200_000
+_BUILTIN_UNITS: Final = 3_000
+_BUILTINS: Final = frozenset(
+    {SYSTEM_PROGRAM, VOTE_PROGRAM, COMPUTE_BUDGET, UPGRADEABLE_LOADER, *FINAL_LOADERS, *PRECOMPILES[:2]}
+)
 _SET_UNITS: Final = 2
 _SET_PRICE: Final = 3
 _MARGIN_PERCENT: Final = 20
@@ -189,17 +200,18 @@ def priority_fee_of(message: Message | MessageV0) -> int:
 def compute_budget_of(message: Message | MessageV0) -> ComputeBudget:
     """The compute unit limit and price of a transaction.
 
-    Without a limit, the runtime's default applies: 200,000 units per instruction of other programs.
+    Without a limit, the runtime's default applies: 3,000 units per instruction of a builtin program, and 200,000 per
+    instruction of another one (SIMD-0170).
     """
     found: dict[int, int] = {}
-    others = 0
+    default = 0
+    keys = message.account_keys
     for instruction in message.instructions:
-        data = instruction.data
-        if message.account_keys[instruction.program_id_index] != COMPUTE_BUDGET:
-            others += 1
-        elif data:
-            found[data[0]] = int.from_bytes(data[1:], "little")
-    default = min(others * _DEFAULT_UNITS, MAX_COMPUTE_UNITS)
+        data, program = instruction.data, keys[instruction.program_id_index]
+        default += _BUILTIN_UNITS if program in _BUILTINS else _DEFAULT_UNITS
+        if data and program == COMPUTE_BUDGET:
+            size = 8 if data[0] == _SET_PRICE else 4
+            found[data[0]] = int.from_bytes(data[1 : 1 + size], "little")
     units = min(found.get(_SET_UNITS, default), MAX_COMPUTE_UNITS)
     return ComputeBudget(units, found.get(_SET_PRICE, 0))
 

@@ -16,6 +16,7 @@ from psyche_cli.amounts import format_sol
 from psyche_cli.json_values import Json
 from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
 from psyche_cli.localnet.chain.bank import PreflightFailed
+from psyche_cli.localnet.chain.compute_budget import budget_request_of
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, MalformedTransaction, parse_transaction
 from psyche_cli.localnet.chain.executor import TransactionRejected
 from psyche_cli.localnet.chain.simulation import Simulation
@@ -36,7 +37,7 @@ _SANITIZE_ERRORS: Final = (
     "InvalidAddressLookupTableData",
     "InvalidAddressLookupTableIndex",
 )
-"""The errors, beside that of a duplicate instruction, that a node finds when it resolves a received transaction."""
+"""The errors, beside those of compute budgets, that a node finds when it resolves a received transaction."""
 
 
 def _read_transaction(params: Params, config: Config) -> DecodedTransaction:
@@ -48,14 +49,22 @@ def _read_transaction(params: Params, config: Config) -> DecodedTransaction:
 
 def _require_sane(error: Json) -> None:
     """Raise RpcFault (-32602) if a node would not get as far as the checks before an execution."""
-    if error in _SANITIZE_ERRORS or (isinstance(error, dict) and "DuplicateInstruction" in error):
+    if error in _SANITIZE_ERRORS:
         raise invalid_params(f"invalid transaction: {transaction_error_text(error)}")
+
+
+def _require_valid_budget(transaction: DecodedTransaction) -> None:
+    """Raise RpcFault (-32602) if a compute budget instruction is invalid or repeated."""
+    fault = budget_request_of(transaction).fault
+    if fault is not None:
+        raise invalid_params(f"invalid transaction: {transaction_error_text(fault)}")
 
 
 def _send_transaction(context: RpcContext, params: Params) -> Json:
     config = params.config(1)
     transaction = _read_transaction(params, config)
     config.require_slot(context.bank.slot)
+    _require_valid_budget(transaction)
     preflight = not config.flag("skipPreflight")
     genuine = transaction.signatures_verify()
     if preflight and not genuine:
@@ -142,6 +151,7 @@ def _simulate_transaction(context: RpcContext, params: Params) -> Json:
     verify, replace = config.flag("sigVerify"), config.flag("replaceRecentBlockhash")
     if verify and replace:
         raise invalid_params("sigVerify may not be used with replaceRecentBlockhash")
+    _require_valid_budget(transaction)
     if verify and not transaction.signatures_verify():
         raise RpcFault(SIGNATURE_VERIFICATION_FAILURE, "Transaction signature verification failure")
     replacement = None
