@@ -33,7 +33,6 @@ ALLOWED = {
     ("cli/live_screen.py", "Console"): "draws what the renderer has made printable",
     ("localnet/chain/genesis.py", "os.dup2"): "hides a panic message of the VM",
     ("localnet/chain/genesis.py", "os.dup"): "hides a panic message of the VM",
-    ("localnet/storage/ledger_folder.py", "os.write"): "the ledger file",
     ("operations/dashboard/server.py", "response.write"): "events for a page",
     ("operations/localnet/ready_file.py", "os.dup"): "the ready file",
     ("rehearsal/worker.py", "sys.stdout"): "the telemetry of the worker program, flushed",

@@ -100,7 +100,11 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
     stored = ledger.load()
     if stored is None:
         bank = Bank(
-            options.genesis, timekeeper, first_slot=options.first_slot, history_capacity=options.history_capacity
+            options.genesis,
+            timekeeper,
+            first_slot=options.first_slot,
+            history_capacity=options.history_capacity,
+            archive=ledger.archive,
         )
         options.notice("ledger: starting a new chain")
     else:
@@ -112,14 +116,16 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
             first_slot=max(stored.until.slot + 1, options.first_slot),
             first_height=stored.until.height + BLOCKHASH_MAX_AGE + 1,
             history_capacity=options.history_capacity,
+            archive=ledger.archive,
         )
         try:
-            bank.restore(stored.state, keep_programs=True)
+            bank.resume(stored.accounts, stored.until.warped_seconds)
         except AccountRefused as error:
             raise LocalnetError(
                 f"Cannot load an account from the ledger: {error}.",
                 hint="Use the version of psyche-cli that wrote it, or start a new chain with --reset.",
             ) from error
+        stored.continue_in(bank.history)
         options.notice(f"ledger: continuing at slot {bank.slot}, transaction count {bank.history.total}")
     ledger.attach(bank)
     return bank

@@ -43,10 +43,8 @@ class Attempt:
 
 def executions(world: World) -> dict[str, Any]:
     """The error of every transaction since the start state by signature, in order."""
-    known = {record.signature for record in world.start.records}
-    return {
-        str(record.signature): record.error for record in world.bank.history.records() if record.signature not in known
-    }
+    since = world.bank.history.records()[world.start.total :]
+    return {str(record.signature): record.error for record in since}
 
 
 def judge_attempt(world: World, scenario: Scenario, attempt: Attempt) -> Iterator[str]:

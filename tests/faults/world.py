@@ -20,7 +20,7 @@ from psyche_cli.errors import ExitCode
 from psyche_cli.limits import DISCRIMINATOR_BYTES
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.genesis import Genesis
-from psyche_cli.localnet.chain.journal import BankState
+from psyche_cli.localnet.chain.snapshots import Snapshot
 from psyche_cli.localnet.in_process import InProcessTransport, create_dispatcher
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
 from psyche_cli.operations.signing import signing_session
@@ -86,7 +86,7 @@ class World:
     secrets: tuple[bytes, ...]
     """The private keys of all wallets."""
     scenarios: tuple[Scenario, ...]
-    start: BankState
+    start: Snapshot
     mint: str = ""
     """A mint of which the owner holds a million tokens."""
 

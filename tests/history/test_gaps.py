@@ -172,7 +172,6 @@ def test_an_endpoint_that_does_not_know_where_the_listing_was(told: StillStory, 
 def test_a_validator_that_keeps_few_transactions(reading: Reading) -> None:
     story = StillStory()
     story.bank.history = Record(capacity=30)
-    story.bank.history.replace([], 0)
     story.tell()
     reader = reading(story)
     reader.sync(story.transport())

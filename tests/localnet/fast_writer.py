@@ -11,8 +11,9 @@ from solders.pubkey import Pubkey
 from tests.localnet.harness import HandClock
 from tests.localnet.lives import Life
 
-COMPACT_AFTER = 30_000
-"""So that a new file replaces the old one about every dozen transactions."""
+INDEXED_AT_ONCE = 6
+CAPACITY = 100
+"""So that transactions are often added to the indexes, and removed."""
 
 RECEIVER = Pubkey.from_bytes(bytes([7] * 32))
 FIRST_LAMPORTS = 1_000_000
@@ -30,7 +31,7 @@ def main(folder: Path) -> None:
 
     say("starting")
     clock = HandClock()
-    life = Life(folder, payer(), clock, compact_after=COMPACT_AFTER)
+    life = Life(folder, payer(), clock, indexed_at_once=INDEXED_AT_ONCE, capacity=CAPACITY)
     number = life.bank.history.total
     while True:
         say(life.chain.send(life.chain.transfer(RECEIVER, FIRST_LAMPORTS + number)))

@@ -16,7 +16,7 @@ from psyche_cli.localnet.chain.timekeeping import ClockMode, Timekeeper
 from psyche_cli.localnet.local_validator import LocalnetOptions, open_bank
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import Dispatcher
-from psyche_cli.localnet.storage.ledger import COMPACT_AFTER_BYTES, Ledger
+from psyche_cli.localnet.storage.ledger import INDEXED_AT_ONCE, Ledger
 from tests.localnet.harness import SOL, Chain, HandClock
 
 
@@ -31,12 +31,14 @@ class Life:
         *,
         reset: bool = False,
         mode: ClockMode | None = None,
-        compact_after: int = COMPACT_AFTER_BYTES,
+        indexed_at_once: int = INDEXED_AT_ONCE,
+        capacity: int = 20_000,
+        genesis: Genesis | None = None,
     ) -> None:
         self.log: list[str] = []
-        self.ledger = Ledger(folder, reset=reset, notice=self.log.append, compact_after=compact_after)
-        genesis = Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
-        options = LocalnetOptions(genesis, clock=clock, notice=self.log.append)
+        self.ledger = Ledger(folder, reset=reset, notice=self.log.append, indexed_at_once=indexed_at_once)
+        genesis = genesis or Genesis(programs={}, balances={payer.pubkey(): 100 * SOL})
+        options = LocalnetOptions(genesis, clock=clock, notice=self.log.append, history_capacity=capacity)
         try:
             self.bank: Bank = open_bank(self.ledger, options, Timekeeper(clock, slot_seconds=0.5, mode=mode))
         except BaseException:
@@ -46,19 +48,19 @@ class Life:
             Dispatcher(RpcContext(self.bank, log=self.log.append, notice=self.log.append)), clock, payer, self.log
         )
 
-    def begin_new_file(self) -> None:
-        """Compact the ledger, so that a new file's base contains the whole state."""
-        self.chain.result("localnet_restoreSnapshot", self.chain.result("localnet_takeSnapshot"))
-
     def end(self) -> None:
         """Stop cleanly."""
         self.ledger.close()
 
 
 def file_of(folder: Path) -> Path:
-    """The one ledger file of a folder."""
-    [path] = folder.glob("ledger-*.jsonl")
-    return path
+    """The ledger file of a folder."""
+    return folder / "ledger.sqlite"
+
+
+def log_of(folder: Path) -> Path:
+    """The write-ahead log of the ledger in a folder."""
+    return folder / "ledger.sqlite-wal"
 
 
 @contextmanager

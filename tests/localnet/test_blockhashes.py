@@ -89,19 +89,3 @@ def test_remembered_blocks_are_bounded_and_time_never_goes_back() -> None:
     assert chain.slots(990, 2000) == list(range(990, 1001))
     assert chain.tip.unix_time == 1999
     assert [slot for slot, _ in chain.slot_hashes()] == list(range(1000, 488, -1))
-
-
-def test_older_blocks_are_kept_as_long_as_they_are_needed() -> None:
-    needed = {3, 7, 900}
-    chain = BlockChain(Hash.new_unique(), 1000, capacity=600, keeps=needed.__contains__)
-    for slot in range(1, 1001):
-        chain.append(slot, 2000)
-    assert chain.slots(0, 405) == [3, 7, 401, 402, 403, 404, 405]
-    assert chain.slots(5, 2000) == [7, *range(401, 1001)]
-    old = chain.block(7)
-    assert old is not None
-    assert (old.slot, old.parent_slot) == (7, 6)
-    needed.remove(3)
-    for slot in range(1001, 1503):
-        chain.append(slot, 2000)
-    assert chain.slots(0, 910) == [7, 900, 903, 904, 905, 906, 907, 908, 909, 910]

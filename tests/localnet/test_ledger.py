@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import LocalnetError
+from psyche_cli.localnet.chain.genesis import Genesis
+from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.chain.timekeeping import ClockMode
 from psyche_cli.localnet.storage.ledger import Ledger
-from psyche_cli.localnet.storage.ledger_lines import FORMAT_DIGEST, FORMAT_LINE, seal
 from tests.localnet.harness import FEE, SOL, HandClock
-from tests.localnet.lives import Life, as_killed, file_of, full_disk
+from tests.localnet.lives import Life, as_killed, file_of, log_of
 
 
 def test_all_state_is_restored(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
@@ -110,261 +112,6 @@ def test_reset_and_restore_are_kept(tmp_path: Path, payer: Keypair, clock: HandC
     life.end()
 
 
-def test_file_cut_at_any_byte_gives_a_consistent_earlier_state(
-    tmp_path: Path, payer: Keypair, clock: HandClock
-) -> None:
-    to = Pubkey.new_unique()
-    life = Life(tmp_path / "whole", payer, clock)
-    ends = []
-    path = file_of(tmp_path / "whole")
-    base = path.stat().st_size
-    for number in range(6):
-        life.chain.send(life.chain.transfer(to, SOL + number))
-        ends.append(path.stat().st_size)
-    life.end()
-    content = path.read_bytes()
-    cuts = {
-        base,
-        *ends,
-        *(end - 1 for end in ends),
-        len(content),
-        len(content) - 1,
-        *random.Random(1).sample(range(base, len(content)), 20),
-    }
-    for cut in sorted(cuts):
-        folder = tmp_path / f"cut-{cut}"
-        folder.mkdir()
-        (folder / path.name).write_bytes(content[:cut])
-        survived = sum(end <= cut for end in ends)
-        life = Life(folder, payer, clock)
-        assert life.chain.result("getTransactionCount") == survived
-        assert life.chain.balance(to) == sum(SOL + number for number in range(survived))
-        assert life.chain.balance(payer.pubkey()) + life.chain.balance(to) == 100 * SOL - survived * FEE
-        kept = {copy.read_bytes() for copy in folder.glob("*.damaged-from-byte-*")}
-        whole_lines = content[:cut].rfind(b"\n") + 1
-        if cut == len(content):
-            assert not life.log[0].startswith("ledger: /")
-        elif cut == whole_lines:
-            assert f"was not shut down cleanly. It is intact, with {survived} transaction" in life.log[0]
-        else:
-            assert "ends in an incomplete line" in life.log[0]
-            assert f"Continuing with {survived} transaction" in life.log[0]
-        assert kept == ({content[whole_lines:cut]} - {b""})
-        life.end()
-
-
-def test_flipped_byte_ends_the_chain_before_it_and_nothing_is_deleted(
-    tmp_path: Path, payer: Keypair, clock: HandClock
-) -> None:
-    to = Pubkey.new_unique()
-    life = Life(tmp_path, payer, clock)
-    life.chain.send(life.chain.transfer(to, SOL))
-    path = file_of(tmp_path)
-    middle = path.stat().st_size
-    life.chain.send(life.chain.transfer(to, 2 * SOL))
-    life.chain.send(life.chain.transfer(to, 4 * SOL))
-    life.end()
-    content = bytearray(path.read_bytes())
-    content[middle + 100] ^= 1
-    path.write_bytes(content)
-    life = Life(tmp_path, payer, clock)
-    assert life.chain.balance(to) == SOL
-    [kept] = tmp_path.glob("*.damaged-from-byte-*")
-    assert kept.read_bytes() == content[middle:]
-    lines = bytes(content[:middle]).count(b"\n")
-    assert life.log[0] == (
-        f"ledger: {path} is damaged: line {lines + 1} (byte {middle}) is corrupt or does not follow the previous one. "
-        f"Continuing with 1 transaction; the {len(content) - middle:,} bytes from there "
-        f"(3 lines) were moved to {kept}"
-    )
-    life.end()
-
-
-def test_same_name_of_other_damage_is_not_overwritten(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    life = Life(tmp_path / "first", payer, clock)
-    path = file_of(tmp_path / "first")
-    offset = path.stat().st_size
-    life.end()
-    broken = path.read_bytes()[:-2]
-    path.write_bytes(broken)
-    taken = path.with_name(f"{path.stem}.damaged-from-byte-{offset}")
-    taken.write_bytes(b"of an earlier accident")
-    Life(tmp_path / "first", payer, clock).end()
-    assert taken.read_bytes() == b"of an earlier accident"
-    assert taken.with_name(f"{taken.name}.2").read_bytes() == broken[offset:]
-
-
-def test_incomplete_base_is_refused_and_left_alone(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    to = Pubkey.new_unique()
-    life = Life(tmp_path, payer, clock)
-    for number in range(10):
-        life.chain.send(life.chain.transfer(to, SOL + number))
-    life.begin_new_file()
-    life.end()
-    path = file_of(tmp_path)
-    content = path.read_bytes()
-    damaged = bytearray(content)
-    damaged[content.index(b'{"transaction"') + 50] ^= 1
-    path.write_bytes(damaged)
-    line = content[: content.index(b'{"transaction"')].count(b"\n") + 1
-    accounts = content[: content.index(b'{"transaction"')].count(b'{"accounts":[[')
-    with pytest.raises(LocalnetError, match="is incomplete") as refused:
-        Life(tmp_path, payer, clock)
-    assert refused.value.exit_code == 11
-    where = f"line {line} is missing, corrupt or out of order, after {accounts} of {accounts} accounts and 0 of 10"
-    assert where in refused.value.message
-    assert "Restore the file" in refused.value.hint
-    assert "--reset" in refused.value.hint
-    assert [entry.name for entry in sorted(tmp_path.iterdir())] == [path.name, "lock"]
-    assert path.read_bytes() == damaged
-    life = Life(tmp_path, payer, clock, reset=True)
-    assert life.chain.balance(to) == 0
-    life.end()
-
-
-@pytest.mark.parametrize(
-    ("content", "message", "hint"),
-    [
-        (b"", "is empty", "Restore"),
-        (b"something else\n", "is not a ledger", "another directory"),
-        (b"\x00" * 5000, "is not a ledger", "--reset"),
-        (b'0a1b2c3d {"format":1,"genesis":"x"}\n', "by an earlier psyche-cli in format 1", "--reset"),
-        (b"psyche-cli ledger, format 3\n{}\n", "by a newer psyche-cli, in format 3", "Upgrade"),
-        (b"psyche-cli ledger, format 2\n", "is incomplete: line 2 is missing", "Restore"),
-    ],
-)
-def test_other_file_is_refused_and_left_alone(
-    tmp_path: Path, payer: Keypair, clock: HandClock, content: bytes, message: str, hint: str
-) -> None:
-    path = tmp_path / "ledger-4.jsonl"
-    path.write_bytes(content)
-    with pytest.raises(LocalnetError, match=message) as refused:
-        Life(tmp_path, payer, clock)
-    assert hint in refused.value.hint
-    assert path.read_bytes() == content
-    Life(tmp_path, payer, clock, reset=True).end()
-    assert file_of(tmp_path).name == "ledger-5.jsonl"
-
-
-def test_intact_line_of_another_meaning_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    line, _ = seal({"header": "of another kind"}, FORMAT_DIGEST)
-    path = tmp_path / "ledger-1.jsonl"
-    path.write_bytes(FORMAT_LINE + line)
-    with pytest.raises(LocalnetError, match=r"Line 2 .* is intact but cannot be decoded"):
-        Life(tmp_path, payer, clock)
-
-
-def test_file_that_cannot_be_read_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    (tmp_path / "ledger-1.jsonl").mkdir()
-    with pytest.raises(LocalnetError, match=r"Cannot read the ledger .*: Is a directory"):
-        Life(tmp_path, payer, clock)
-
-
-@pytest.mark.parametrize("number", [1, 3])
-def test_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock, number: int) -> None:
-    if number > 1:
-        Life(tmp_path, payer, clock).end()
-    os.mkfifo(tmp_path / f"ledger-{number}.jsonl")
-    ledger = Ledger(tmp_path, reset=False, notice=print)
-    with pytest.raises(LocalnetError, match=f"ledger-{number}.jsonl is not a regular file"):
-        ledger.load()
-    ledger.close()
-
-
-def test_second_chain_in_the_folder_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    life = Life(tmp_path / "own", payer, clock)
-    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
-    own = file_of(tmp_path / "own")
-    backup = own.read_bytes()
-    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
-    life.begin_new_file()
-    life.end()
-    newer = file_of(tmp_path / "own")
-    # A copy of before the last transaction is not what the newer file replaced.
-    own.write_bytes(backup)
-    before = newer.read_bytes()
-    with pytest.raises(LocalnetError, match=f"more than one chain: {newer.name} did not replace {own.name}"):
-        Life(tmp_path / "own", payer, clock)
-    assert (own.read_bytes(), newer.read_bytes()) == (backup, before)
-
-
-def test_kill_between_the_new_file_and_the_removal_of_the_old_one(
-    tmp_path: Path, payer: Keypair, clock: HandClock
-) -> None:
-    to = Pubkey.new_unique()
-    life = Life(tmp_path, payer, clock)
-    life.chain.send(life.chain.transfer(to, SOL))
-    old = file_of(tmp_path)
-    content = old.read_bytes()
-    life.begin_new_file()
-    life.chain.send(life.chain.transfer(to, SOL + 1))
-    life.end()
-    old.write_bytes(content)
-    (tmp_path / "ledger-3.draft").write_bytes(content[:1000])
-    life = Life(tmp_path, payer, clock)
-    assert life.chain.balance(to) == 2 * SOL + 1
-    life.begin_new_file()
-    life.end()
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["ledger-3.jsonl", "lock"]
-
-
-def test_long_journal_is_replaced_by_a_state(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    to = Pubkey.new_unique()
-    life = Life(tmp_path, payer, clock, compact_after=20_000)
-    first = file_of(tmp_path)
-    for number in range(600):
-        life.chain.send(life.chain.transfer(to, SOL // 1000 + number))
-    assert file_of(tmp_path) != first
-    life.end()
-    life = Life(tmp_path, payer, clock)
-    assert life.chain.balance(to) == sum(SOL // 1000 + number for number in range(600))
-    assert life.chain.result("getTransactionCount") == 600
-    life.end()
-
-
-def test_journal_that_cannot_be_replaced_grows_on(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    to = Pubkey.new_unique()
-    life = Life(tmp_path, payer, clock, compact_after=20_000)
-    first = file_of(tmp_path)
-    (tmp_path / "ledger-2.draft").mkdir()
-    for number in range(600):
-        life.chain.send(life.chain.transfer(to, SOL // 1000 + number))
-    assert file_of(tmp_path) == first
-    assert any("so it keeps growing: Is a directory" in line for line in life.log)
-    (tmp_path / "ledger-2.draft").rmdir()
-    for number in range(50):
-        life.chain.send(life.chain.transfer(to, SOL // 1000 + 600 + number))
-    assert file_of(tmp_path).name == "ledger-2.jsonl"
-    life.end()
-    life = Life(tmp_path, payer, clock)
-    assert life.chain.balance(to) == sum(SOL // 1000 + number for number in range(650))
-    life.end()
-
-
-def test_start_continues_the_file_and_needs_little_space(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
-    to, total = Pubkey.new_unique(), 0
-    for number in range(4):
-        life = Life(tmp_path, payer, clock)
-        assert life.chain.balance(to) == total
-        for lamports in range(160):
-            total += SOL // 1000 + lamports
-            life.chain.send(life.chain.transfer(to, SOL // 1000 + lamports))
-        path = file_of(tmp_path)
-        assert path.name == "ledger-1.jsonl"
-        life.end()
-        assert path.read_bytes().count(b'{"closed":') == 1
-        if number:
-            # Not the room that another base would take.
-            with full_disk(path, spare=200):
-                life = Life(tmp_path, payer, clock)
-            life.end()
-    life = Life(tmp_path, payer, clock, compact_after=1000)
-    # It had grown, and so a new file takes its place at once.
-    assert file_of(tmp_path).name == "ledger-2.jsonl"
-    assert life.chain.balance(to) == total
-    life.end()
-
-
 def test_sysvar_and_removal_survive_two_starts(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     rent, gone = Pubkey.from_string("SysvarRent111111111111111111111111111111111"), Pubkey.new_unique()
     life = Life(tmp_path, payer, clock)
@@ -375,7 +122,6 @@ def test_sysvar_and_removal_survive_two_starts(tmp_path: Path, payer: Keypair, c
     life.bank.set_account(gone, Account(7, b"x", Pubkey.new_unique()))
     life.bank.set_account(gone, Account(0, b"", Pubkey.new_unique()))
     for _ in range(2):
-        life.begin_new_file()
         life.end()
         life = Life(tmp_path, payer, clock)
         assert life.bank.accounts.get(rent) == changed
@@ -406,3 +152,208 @@ def test_invalid_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalnetError, match="Cannot write to the ledger"):
         Ledger(tmp_path / "file" / "ledger", reset=False, notice=print)
+
+
+def test_reset_discards_the_ledger_of_an_earlier_version(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    earlier = tmp_path / "ledger-4.jsonl"
+    earlier.write_bytes(b"psyche-cli ledger, format 2\n")
+    with pytest.raises(
+        LocalnetError, match="by an earlier psyche-cli, in a format that is no longer supported"
+    ) as error:
+        Life(tmp_path, payer, clock)
+    assert "--reset" in error.value.hint
+    assert earlier.read_bytes() == b"psyche-cli ledger, format 2\n"
+    Life(tmp_path, payer, clock, reset=True).end()
+    assert [entry.name for entry in sorted(tmp_path.iterdir())] == ["ledger.sqlite", "lock"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        (b"", "is empty", "Restore"),
+        (b"something else\n", "is not a ledger", "another directory"),
+        (b"\x00" * 5000, "is not a ledger", "--reset"),
+        (b"SQLite format 3\x00" + b"\xff" * 5000, "is damaged", "Restore"),
+    ],
+)
+def test_other_file_is_refused_and_left_alone(
+    tmp_path: Path, payer: Keypair, clock: HandClock, content: bytes, message: str, hint: str
+) -> None:
+    path = file_of(tmp_path)
+    path.write_bytes(content)
+    with pytest.raises(LocalnetError, match=message) as refused:
+        Life(tmp_path, payer, clock)
+    assert hint in refused.value.hint
+    assert path.read_bytes() == content
+    assert [entry.name for entry in sorted(tmp_path.iterdir())] == [path.name, "lock"]
+    Life(tmp_path, payer, clock, reset=True).end()
+    Life(tmp_path, payer, clock).end()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("PRAGMA application_id = 1", "is not a ledger"),
+        ("PRAGMA user_version = 4", "by another version of psyche-cli, in format 4"),
+        ("DELETE FROM chain", "the description of its content is missing"),
+        ("DELETE FROM accounts WHERE id = 3", "0 of 10 rows|rows of accounts were found"),
+        ("DELETE FROM signatures", "0 of 8 rows of signatures were found"),
+        ("UPDATE addresses SET number = number + 100 WHERE number = 3", "rows of addresses were changed"),
+        ("DELETE FROM blocks WHERE slot = 1", "rows of blocks were found"),
+        ("DELETE FROM transactions WHERE number = 9", "transaction 9 is missing"),
+        ("UPDATE transactions SET details = x'00' WHERE number = 10", "transaction 10 is missing or corrupt"),
+        ("UPDATE accounts SET content = x'00'", "an account is corrupt, after 0 of"),
+    ],
+)
+def test_rows_changed_by_another_program_are_refused(
+    tmp_path: Path, payer: Keypair, clock: HandClock, change: str, message: str
+) -> None:
+    life = Life(tmp_path, payer, clock, indexed_at_once=8)
+    for number in range(17):
+        life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL + number))
+    life.end()
+    execute(file_of(tmp_path), change)
+    content = file_of(tmp_path).read_bytes()
+    with pytest.raises(LocalnetError, match=message):
+        Life(tmp_path, payer, clock)
+    assert file_of(tmp_path).read_bytes() == content
+
+
+def execute(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_damaged_transaction_is_reported_when_it_is_read(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path, payer, clock, indexed_at_once=8)
+    sent = [life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL + number)) for number in range(17)]
+    slot = life.chain.status(sent[2])["slot"]
+    life.end()
+    execute(file_of(tmp_path), "UPDATE transactions SET summary = details WHERE number = 3")
+    life = Life(tmp_path, payer, clock)
+    assert life.chain.result("getTransaction", sent[1]) is not None
+    address = str(payer.pubkey())
+    assert len(life.chain.result("getSignaturesForAddress", address, {"before": sent[5], "limit": 2})) == 2
+    for method, *params in (
+        ("getTransaction", sent[2]),
+        ("getSignatureStatuses", [sent[2]]),
+        ("getSignaturesForAddress", address),
+        ("getBlock", slot),
+    ):
+        error = life.chain.error(method, *params)
+        assert error["code"] == -32603, method
+        assert error["message"] == f"Transaction 3 in the ledger {file_of(tmp_path)} is missing or damaged."
+        assert life.log[-1].endswith(error["message"])
+    # Everything else goes on.
+    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
+    assert life.chain.result("getTransactionCount") == 18
+    life.end()
+
+
+def test_log_without_its_file_is_refused(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path / "used", payer, clock)
+    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
+    killed = as_killed(tmp_path / "used", tmp_path / "killed")
+    life.end()
+    file_of(killed).unlink()
+    with pytest.raises(LocalnetError, match=r"ledger.sqlite is missing, but ledger.sqlite-wal exists"):
+        Life(killed, payer, clock)
+    Life(killed, payer, clock, reset=True).end()
+
+
+def test_file_without_its_log_is_reported(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path / "used", payer, clock)
+    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
+    killed = as_killed(tmp_path / "used", tmp_path / "killed")
+    life.end()
+    log_of(killed).unlink()
+    life = Life(killed, payer, clock)
+    assert "was not shut down cleanly. It is intact, with 0 transactions; if" in life.log[0]
+    life.end()
+
+
+@pytest.mark.parametrize("cut", [1, 4119])
+def test_incomplete_change_at_the_end_of_the_log_is_set_aside(
+    tmp_path: Path, payer: Keypair, clock: HandClock, cut: int
+) -> None:
+    life = Life(tmp_path / "used", payer, clock)
+    to = Pubkey.new_unique()
+    life.chain.send(life.chain.transfer(to, SOL))
+    whole = log_of(tmp_path / "used").stat().st_size
+    life.chain.send(life.chain.transfer(to, 2 * SOL))
+    killed = as_killed(tmp_path / "used", tmp_path / "killed")
+    life.end()
+    content = log_of(killed).read_bytes()[:-cut]
+    log_of(killed).write_bytes(content)
+    damage = b"another one"
+    (killed / f"ledger.damaged-from-byte-{whole}").write_bytes(damage)
+    life = Life(killed, payer, clock)
+    assert life.chain.balance(to) == SOL
+    assert "ledger.sqlite-wal ends in an incomplete change, as after a crash, from byte " in life.log[0]
+    assert f"Continuing with 1 transaction; the {len(content) - whole:,} bytes from there were copied to" in life.log[0]
+    assert (killed / f"ledger.damaged-from-byte-{whole}").read_bytes() == damage
+    assert (killed / f"ledger.damaged-from-byte-{whole}.2").read_bytes() == content[whole:]
+    life.end()
+
+
+def test_damaged_header_of_the_log_is_reported(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path / "used", payer, clock)
+    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
+    killed = as_killed(tmp_path / "used", tmp_path / "killed")
+    life.end()
+    content = bytearray(log_of(killed).read_bytes())
+    content[17] ^= 1
+    log_of(killed).write_bytes(content)
+    life = Life(killed, payer, clock)
+    assert "ledger.sqlite-wal is damaged, from byte 0. Continuing with 0 transactions" in life.log[0]
+    [kept] = killed.glob("ledger.damaged-*")
+    assert kept.read_bytes() == content
+    life.end()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_something_other_than_a_file_is_refused(
+    tmp_path: Path, payer: Keypair, clock: HandClock, make: Callable[[Path], None]
+) -> None:
+    make(file_of(tmp_path))
+    with pytest.raises(LocalnetError, match=r"ledger.sqlite is not a regular file"):
+        Life(tmp_path, payer, clock)
+
+
+def test_blocks_of_stored_transactions_survive(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    life = Life(tmp_path, payer, clock, indexed_at_once=2)
+    shown = {}
+    for number in range(9):
+        life.chain.pass_slots(3)
+        blockhash = life.chain.blockhash()
+        slot = life.chain.result("getSlot")
+        for lamports in (SOL, 2 * SOL):
+            life.chain.send(life.chain.transfer(Pubkey.new_unique(), lamports + number, at=blockhash))
+        life.chain.pass_slots(1)
+        shown[slot] = life.chain.result("getBlock", slot, {"transactionDetails": "signatures"})
+        assert len(shown[slot]["signatures"]) == 2
+    life.end()
+    life = Life(tmp_path, payer, clock)
+    assert {slot: life.chain.result("getBlock", slot, {"transactionDetails": "signatures"}) for slot in shown} == shown
+    assert life.chain.result("getBlocks", 0, max(shown)) == sorted(shown)
+    assert life.chain.result("getBlockTime", max(shown)) == shown[max(shown)]["blockTime"]
+    assert life.chain.error("getBlock", min(shown) + 1)["code"] == -32007
+    life.end()
+
+
+def test_removed_program_stays_removed(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    genesis = Genesis(balances={payer.pubkey(): 100 * SOL})
+    program = PSYCHE_PROGRAMS["treasurer"]
+    life = Life(tmp_path, payer, clock, genesis=genesis)
+    life.bank.set_account(program, Account(0, b"", Pubkey.default()))
+    for _ in range(2):
+        life.end()
+        life = Life(tmp_path, payer, clock, genesis=genesis)
+        assert life.bank.accounts.get(program) is None
+    life.chain.result("localnet_reset")
+    life.end()
+    life = Life(tmp_path, payer, clock, genesis=genesis)
+    assert life.bank.accounts.get(program) is not None
+    life.end()

@@ -17,7 +17,7 @@ from psyche_cli.errors import LocalnetError
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.solana.programs import MEMO_PROGRAMS
 from tests.localnet.harness import SOL, HandClock, text
-from tests.localnet.lives import Life, as_killed, file_of, full_disk
+from tests.localnet.lives import Life, as_killed, file_of, full_disk, log_of
 from tests.localnet.senders import NOT_RECORDED, UNHEALTHY
 from tests.localnet.test_nonces_and_tables import nonce_value, with_nonce
 
@@ -43,11 +43,10 @@ class Heard:
 
 def visible(life: Life) -> object:
     """The state visible to clients."""
-    state = life.bank.save()
     return (
-        state.accounts,
-        state.records,
-        state.total,
+        life.bank.stored_accounts(),
+        life.bank.history.records(),
+        life.bank.history.total,
         life.bank.time,
         life.bank.chain.tip,
         life.bank.timekeeper.warped,
@@ -59,7 +58,7 @@ def account_json(data: bytes, *, executable: bool = False) -> Any:
     return {"lamports": SOL, "data": [base64.b64encode(data).decode(), "base64"], "executable": executable}
 
 
-@pytest.mark.parametrize("spare", [0, 1, 40])
+@pytest.mark.parametrize("spare", [0, 1, 5000])
 def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, clock: HandClock, spare: int) -> None:
     to, new, kept = Pubkey.new_unique(), Keypair(), Keypair()
     life = Life(tmp_path / "used", payer, clock)
@@ -68,7 +67,7 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
     chain.send(chain.transfer(to, SOL))
     snapshot = chain.result("localnet_takeSnapshot")
     chain.send(chain.transfer(to, 2 * SOL))
-    path = file_of(tmp_path / "used")
+    path = log_of(tmp_path / "used")
     blockhash = chain.blockhash()
     life.bank.listeners.append(heard := Heard())
     create = create_account(
@@ -92,7 +91,7 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
         for transaction in transactions:
             error = chain.error("sendTransaction", text(transaction), {"encoding": "base64", "skipPreflight": True})
             assert error["code"] == NOT_RECORDED
-            assert error["message"].startswith("Invalid request: cannot write to the ledger (File too large)")
+            assert error["message"].startswith("Invalid request: cannot write to the ledger (disk I/O error)")
             assert error["message"].endswith("nothing was executed")
             assert chain.status(str(transaction.signatures[0])) is None
         for method, *params in (
@@ -112,7 +111,7 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
         assert heard.events == []
     [notice] = [line for line in life.log if "cannot write to" in line]
     assert notice == (
-        f"ledger: cannot write to {tmp_path / 'used'}: File too large. The validator is read-only until "
+        f"ledger: cannot write to {tmp_path / 'used'}: disk I/O error. The validator is read-only until "
         "writing succeeds again: transactions are rejected and slots do not advance"
     )
     killed = Life(as_killed(tmp_path / "used", tmp_path / "killed"), payer, HandClock())
@@ -129,7 +128,7 @@ def test_nothing_happens_that_cannot_be_written(tmp_path: Path, payer: Keypair, 
         chain.send(chain.transfer(to, SOL + lamports))
     seen = visible(life)
     killed = Life(as_killed(tmp_path / "used", tmp_path / "killed-later"), payer, clock)
-    assert killed.bank.save().records == life.bank.save().records
+    assert killed.bank.history.records() == life.bank.history.records()
     assert killed.bank.slot > life.bank.slot
     assert killed.chain.balance(to) == 6 * SOL + 10
     killed.end()
@@ -143,17 +142,16 @@ def test_restore_without_space_changes_nothing(tmp_path: Path, payer: Keypair, c
     life.bank.set_account(big, Account(SOL, bytes(range(256)) * 40, Pubkey.new_unique()))
     snapshot = life.chain.result("localnet_takeSnapshot")
     life.chain.send(life.chain.transfer(to, SOL))
-    (tmp_path / "ledger-2.draft").mkdir()
     before = visible(life)
-    for method, *params in (("localnet_restoreSnapshot", snapshot), ("localnet_reset",)):
-        error = life.chain.error(method, *params)
-        assert error["code"] == NOT_RECORDED
-        assert error["message"].endswith("cannot write to the ledger (Is a directory); nothing was changed")
-    assert visible(life) == before
-    # Lines can still be written.
+    with full_disk(log_of(tmp_path)):
+        for method, *params in (("localnet_restoreSnapshot", snapshot), ("localnet_reset",)):
+            error = life.chain.error(method, *params)
+            assert error["code"] == NOT_RECORDED
+            assert "cannot write to the ledger (disk I/O error)" in error["message"]
+            assert error["message"].endswith("nothing was changed")
+        assert visible(life) == before
     assert life.chain.result("getHealth") == "ok"
     life.chain.send(life.chain.transfer(to, 2 * SOL))
-    (tmp_path / "ledger-2.draft").rmdir()
     life.chain.result("localnet_restoreSnapshot", snapshot)
     assert life.chain.balance(to) == 0
     life.end()
@@ -173,7 +171,7 @@ def test_nonce_is_not_advanced_by_an_unrecorded_transaction(tmp_path: Path, paye
     # The first succeeds. The second fails, and the bank itself advances its nonce.
     for lamports in (SOL, 1000 * SOL):
         spending = with_nonce(chain, nonce, value, to, lamports)
-        with full_disk(file_of(tmp_path)):
+        with full_disk(log_of(tmp_path)):
             options = {"encoding": "base64", "skipPreflight": True}
             assert chain.error("sendTransaction", text(spending), options)["code"] == NOT_RECORDED
             assert nonce_value(chain, nonce) == value
@@ -186,7 +184,7 @@ def test_nonce_is_not_advanced_by_an_unrecorded_transaction(tmp_path: Path, paye
 
 def test_slots_stand_still_until_their_time_can_be_written(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     life = Life(tmp_path / "used", payer, clock)
-    with full_disk(file_of(tmp_path / "used")):
+    with full_disk(log_of(tmp_path / "used")):
         slots = []
         for _ in range(60):
             life.chain.pass_slots(1)
@@ -195,8 +193,7 @@ def test_slots_stand_still_until_their_time_can_be_written(tmp_path: Path, payer
         assert slots[:10] == list(range(2, 12))
         assert slots[-30:] == [slots[-1]] * 30
         blockhash = life.chain.blockhash()
-        as_killed(tmp_path / "used", tmp_path / "killed")
-    killed = Life(tmp_path / "killed", payer, clock)
+    killed = Life(as_killed(tmp_path / "used", tmp_path / "killed"), payer, clock)
     killed.end()
     assert killed.bank.slot > slots[-1]
     life.chain.pass_slots(1)
@@ -214,12 +211,11 @@ def test_start_without_space_leaves_the_ledger_unchanged(tmp_path: Path, payer: 
     path = file_of(tmp_path)
     content = path.read_bytes()
     for reset in (False, True):
-        with full_disk(path, spare=-len(content) + 300), pytest.raises(LocalnetError, match="File too large") as error:
+        with full_disk(path, spare=-len(content) + 300), pytest.raises(LocalnetError, match="disk I/O error") as error:
             Life(tmp_path, payer, clock, reset=reset)
         assert "Free disk space" in error.value.hint
-        assert [entry.name for entry in sorted(tmp_path.iterdir())] == [path.name, "lock"]
-        # But for the line that closes it.
-        assert content.startswith(path.read_bytes())
+        assert not list(tmp_path.glob("*draft*"))
+        assert path.read_bytes() == content
     life = Life(tmp_path, payer, clock)
     assert life.chain.result("getTransactionCount") == 3
     life.end()
@@ -245,9 +241,9 @@ def test_deleted_folder_makes_it_read_only_until_it_is_back(tmp_path: Path, paye
 def test_close_without_space_is_reported(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
     life = Life(tmp_path, payer, clock)
     life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
-    with full_disk(file_of(tmp_path)):
+    with full_disk(log_of(tmp_path)):
         life.end()
-    assert life.log[-1] == f"ledger: cannot close {tmp_path} cleanly: File too large"
+    assert life.log[-1] == f"ledger: cannot close {tmp_path} cleanly: disk I/O error"
     life = Life(tmp_path, payer, clock)
     assert "was not shut down cleanly. It is intact, with 1 transaction;" in life.log[0]
     life.end()

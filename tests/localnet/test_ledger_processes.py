@@ -1,4 +1,4 @@
-"""Real processes: killed under load, killed while files are replaced, and with a disk that fills up.
+"""Real processes: killed under load, killed at any time, and with a disk that fills up.
 
 Every transaction that was reported as landed is present after the next start. ``--full`` repeats the three cases 50, 50
 and 20 times.
@@ -14,10 +14,12 @@ import sys
 import time
 from pathlib import Path
 
+from psyche_cli.localnet.chain.genesis import faucet_keypair
+from psyche_cli.localnet.chain.history import History
 from psyche_cli.localnet.storage.ledger import Ledger
 from tests.localnet import fast_writer
 from tests.localnet.harness import FEE, SOL, HandClock
-from tests.localnet.lives import Life, file_of
+from tests.localnet.lives import Life, file_of, log_of
 from tests.localnet.senders import NOT_RECORDED, UNHEALTHY, Client, Sender, ledger_words, load, moment, total_landed
 from tests.localnet.test_command import Running, environment, run, running
 
@@ -53,7 +55,7 @@ def test_killed_under_load_it_has_every_confirmed_transaction(tmp_path: Path, fu
     assert total_landed(senders) >= kills
 
 
-def test_killed_while_files_are_replaced_it_has_every_confirmed_transaction(tmp_path: Path, full: bool) -> None:
+def test_killed_at_any_time_it_has_every_confirmed_transaction(tmp_path: Path, full: bool) -> None:
     kills, chance = 50 if full else 5, random.Random(6)
     folder, payer = tmp_path / "ledger", fast_writer.payer()
     confirmed: list[str] = []
@@ -63,7 +65,7 @@ def test_killed_while_files_are_replaced_it_has_every_confirmed_transaction(tmp_
         assert process.stdout is not None
         assert process.stdout.readline() == "starting\n"
         if number % 4 == 0:
-            # Somewhere in its start, in which the folder is created or the state is written anew.
+            # Somewhere in its start, in which the folder is created or the stored chain is read.
             time.sleep(chance.random() * 0.2)
         else:
             confirmed += [process.stdout.readline().strip() for _ in range(chance.randrange(1, 150))]
@@ -89,17 +91,20 @@ def check_copy(folder: Path, copy: Path, confirmed: list[str]) -> None:
     log: list[str] = []
     ledger = Ledger(copy, reset=False, notice=log.append)
     stored = ledger.load()
-    ledger.close()
-    shutil.rmtree(copy)
     if stored is None:
+        ledger.close()
+        shutil.rmtree(copy)
         assert not confirmed
         return
-    landed = [str(record.signature) for record in stored.state.records]
-    assert landed[: len(confirmed)] == confirmed
-    assert stored.state.total == len(landed)
+    history = stored.continue_in(History(fast_writer.CAPACITY, ledger.archive))
+    landed = [str(record.signature) for record in history.records()]
+    ledger.close()
+    shutil.rmtree(copy)
     # It may have been killed between executing and printing.
-    assert len(landed) <= len(confirmed) + 1
-    confirmed += landed[len(confirmed) :]
+    assert len(confirmed) <= history.total <= len(confirmed) + 1
+    if history.total > len(confirmed):
+        confirmed.append(landed[-1])
+    assert landed == confirmed[-fast_writer.CAPACITY :]
     assert not any("is damaged" in line for line in log), log
 
 
@@ -144,7 +149,7 @@ def test_full_disk_loses_no_confirmed_transaction(tmp_path: Path, full: bool) ->
         try:
             check_all(validator.running, senders)
             assert validator.running.result("getSlot") > slot
-            fill_the_disk(validator, file_of(folder), senders, chance)
+            fill_the_disk(validator, log_of(folder), senders, chance)
             if number % 2:
                 validator.limit("-")
                 send_more(validator.running, senders, total_landed(senders) + 20)
@@ -154,7 +159,7 @@ def test_full_disk_loses_no_confirmed_transaction(tmp_path: Path, full: bool) ->
         finally:
             said = validator.kill()
         # A small line may have fitted in while a long one did not.
-        assert said.count(": File too large. The validator is read-only until") >= 1
+        assert said.count(": disk I/O error. The validator is read-only until") >= 1
         assert said.count("is writable again; the validator continues") >= number % 2
     with running(tmp_path, *words) as again:
         check_all(again, senders)
@@ -177,7 +182,7 @@ def fill_the_disk(validator: LimitedValidator, path: Path, senders: list[Sender]
         enough=lambda: all(len(sender.refused) > before[sender.to] + 2 for sender in senders),
     )
     check_all(validator.running, senders)
-    # What a transaction found no room in may have been enough for a shorter line.
+    # What a transaction found no room in may have been enough for a smaller change.
     validator.limit(str(path.stat().st_size))
     client = Client(validator.running.rpc_url)
     to = str(senders[0].to)
@@ -195,18 +200,19 @@ def fill_the_disk(validator: LimitedValidator, path: Path, senders: list[Sender]
     check_all(validator.running, senders)
 
 
-def test_damaged_base_ends_the_command_with_11(tmp_path: Path) -> None:
+def test_damaged_ledger_ends_the_command_with_11(tmp_path: Path) -> None:
     with running(tmp_path, "--ledger", str(tmp_path / "ledger")) as validator:
         code, _, said = validator.stop()
     assert code == 0
     assert "ledger: starting a new chain" in said
     path = file_of(tmp_path / "ledger")
     content = path.read_bytes()
-    damaged = content[:300] + bytes([content[300] ^ 1]) + content[301:]
+    place = content.rindex(bytes(faucet_keypair().pubkey()))
+    damaged = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
     path.write_bytes(damaged)
     done = run(tmp_path, "--rpc-port", "0", "--output", "json", "--ledger", str(tmp_path / "ledger"))
     assert done.returncode == 11
     error = json.loads(done.stdout)["error"]
-    assert f"The base state of the ledger {path} is incomplete" in error["message"]
-    assert "Restore the file from a backup" in error["hint"]
+    assert f"The ledger {path} is damaged: " in error["message"]
+    assert "Restore the ledger from a backup" in error["hint"]
     assert path.read_bytes() == damaged

@@ -13,17 +13,19 @@ from typing import Protocol
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from psyche_cli.localnet.chain.archive import Archive
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
 from psyche_cli.localnet.chain.cluster_identity import VOTE_ACCOUNT, vote_account
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.executor import Executor
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last
 from psyche_cli.localnet.chain.history import DEFAULT_CAPACITY, History, TransactionRecord
-from psyche_cli.localnet.chain.journal import BankState, ChainTime, Journal, NoJournal, NotRecorded
+from psyche_cli.localnet.chain.journal import ChainTime, Journal, NoJournal, NotRecorded
 from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys
 from psyche_cli.localnet.chain.simulation import Simulation
 from psyche_cli.localnet.chain.slot_ends import SOON_SECONDS, EarlySlotEnds, Urgency
+from psyche_cli.localnet.chain.snapshots import AccountSnapshots, Contents, Snapshot
 from psyche_cli.localnet.chain.sysvars import TimeSysvars
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.localnet.chain.unseen_landings import UnseenLandings
@@ -69,12 +71,13 @@ class Bank:
         first_slot: int = 1,
         first_height: int = 1,
         history_capacity: int = DEFAULT_CAPACITY,
+        archive: Archive | None = None,
     ) -> None:
         self.genesis = genesis
         self.timekeeper = timekeeper
         self.listeners: list[BankListener] = []
         self.journal: Journal = NoJournal()
-        self.history = History(history_capacity)
+        self.history = History(history_capacity, archive)
         self._vm, self.accounts = create_vm(genesis)
         self._first_slot = first_slot
         self._slots_due_at_start = timekeeper.slots_due()
@@ -83,23 +86,20 @@ class Bank:
             timekeeper.unix_time(),
             slot=max(first_slot, 1) - 1,
             height=max(first_height, 1) - 1,
-            keeps=self.history.has_slot,
         )
         self.chain.append(max(first_slot, 1), timekeeper.unix_time())
         self.epoch_schedule = self._vm.get_epoch_schedule()
         self._sysvars = TimeSysvars(self._vm, self.chain, self.epoch_schedule)
         self._sysvars.begin_slot()
         self.accounts.before_reading_time = self._sysvars.complete
-        self.executor = Executor(self._vm, self.accounts, self.chain, self._sysvars.prepare)
+        self.executor = Executor(self._vm, self.accounts, self.chain, self.history, self._sysvars.prepare)
         self._early_ends = EarlySlotEnds(timekeeper)
         self.unseen = UnseenLandings(timekeeper.clock)
         self._closed_slot = -1
+        self._loaded_at_start = self._programs_at_genesis()
+        self._account_snapshots = AccountSnapshots()
+        self._snapshots: dict[int, Snapshot] = {}
         self.at_genesis = self.save()
-        self._loaded_at_start = genesis.program_addresses().union(
-            address
-            for address, account in self.at_genesis.accounts.items()
-            if account.executable and address not in genesis.accounts
-        )
 
     @property
     def slot(self) -> int:
@@ -111,6 +111,15 @@ class Bank:
         """The slot from which all transactions are stored; slots without a transaction may have no block."""
         oldest = self.history.oldest
         return 0 if self.history.is_complete or oldest is None else min(oldest.slot + 1, self.slot)
+
+    def block(self, slot: int) -> Block | None:
+        """The block of a slot, which is stored if it is recent or has a stored transaction."""
+        return self.chain.block(slot) or self.history.block(slot)
+
+    def slots(self, first: int, last: int) -> list[int]:
+        """The slots with stored blocks from ``first`` to ``last``, both inclusive."""
+        older = self.history.slots(first, min(last, self.chain.oldest_slot - 1))
+        return older + self.chain.slots(first, last)
 
     @property
     def time(self) -> ChainTime:
@@ -220,60 +229,74 @@ class Bank:
         except BaseException:
             self.accounts.put(address, before)
             raise
+        self._account_snapshots.changed(address, before, self.accounts.get(address))
         self._announce(address)
-        self.journal.settle()
 
     def _announce(self, address: Pubkey) -> None:
         for listener in self.listeners:
             listener.on_account(address)
 
-    def save(self) -> BankState:
-        """The current state, for ``restore``."""
-        accounts = {}
+    def _programs_at_genesis(self) -> dict[Pubkey, Account]:
+        existing = {address: self.accounts.get(address) for address in self.accounts.index.addresses()}
+        parts = self.genesis.program_addresses()
+        return {
+            address: account
+            for address, account in existing.items()
+            if account is not None
+            and (address in parts or (account.executable and address not in self.genesis.accounts))
+        }
+
+    def is_loaded_at_start(self, address: Pubkey) -> bool:
+        """Whether this is a part of a program that every start loads, so that a ledger stores it only if it changes."""
+        return address in self._loaded_at_start
+
+    def stored_accounts(self) -> Contents:
+        """All accounts that a ledger stores."""
+        stored: Contents = {}
         for address in self.accounts.index.addresses():
             account = self.accounts.get(address)
             if address == VOTE_ACCOUNT and account is not None:
                 account = vote_account(account.lamports)  # its votes depend on the time
-            if account is not None and address not in TIME_SYSVARS:
-                accounts[address] = account
-        return BankState(
-            accounts=accounts,
-            records=tuple(self.history.records()),
-            total=self.history.total,
-            processed=self.executor.processed.copy(),
-            warped_seconds=self.timekeeper.warped_seconds,
-        )
+            if account is not None and address not in TIME_SYSVARS and self._loaded_at_start.get(address) != account:
+                stored[address] = account
+        return stored
 
-    def is_loaded_at_start(self, address: Pubkey, account: Account) -> bool:
-        """Whether this is an unchanged part of a program that every start loads, so that a ledger need not store it."""
-        return address in self._loaded_at_start and self.at_genesis.accounts.get(address) == account
+    def save(self) -> Snapshot:
+        """Take a snapshot of the current state, for ``restore``."""
+        number = self._account_snapshots.take()
+        snapshot = Snapshot(number, self.history.mark(), self.timekeeper.warped_seconds)
+        self._snapshots[number] = snapshot
+        return snapshot
 
-    def restore(self, state: BankState, *, keep_programs: bool = False) -> None:
-        """Restore a saved state: accounts, history, warped time. Slots and blockhashes continue with a new slot.
+    def drop(self, snapshot: Snapshot) -> None:
+        """Forget a snapshot other than ``at_genesis``."""
+        self._account_snapshots.drop(snapshot.number)
+        del self._snapshots[snapshot.number]
+        self._remove_unseen_history()
 
-        With ``keep_programs``, programs of the start that the state does not contain are kept. Raises NotRecorded.
+    def _remove_unseen_history(self) -> None:
+        self.history.retain(snapshot.history for snapshot in self._snapshots.values())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Restore a snapshot: accounts, history, warped time. Slots and blockhashes continue with a new slot.
+
+        Takes time for the accounts that were changed since. Raises NotRecorded.
         """
+        contents = self._account_snapshots.contents(snapshot.number)
+        changes = {address: account for address, account in contents.items() if self.accounts.get(address) != account}
         before = self.timekeeper.warped
-        self.timekeeper.unwarp_time(state.warped_seconds)
+        self.timekeeper.unwarp_time(snapshot.warped_seconds)
         self.timekeeper.warp_slots(1)
         try:
-            self.journal.replace(state, self._time_due())
+            self.journal.restore(changes, snapshot.history, self._time_due())
         except BaseException:
             self.timekeeper.warped = before
             raise
-        for address in [*self.accounts.index.addresses()]:
-            if address in state.accounts or self.accounts.index.owner_of(address) == SYSVAR_OWNER:
-                continue
-            if not (keep_programs and address in self._loaded_at_start):
-                self.accounts.put(address, None)
-                self._announce(address)
-        for address, account in programs_last(state.accounts):
-            if address not in TIME_SYSVARS and self.accounts.get(address) != account:
-                self.accounts.put(address, account)
-                self._announce(address)
+        self._write(changes)
+        self._account_snapshots.restored(contents, self.accounts.get)
         self.unseen.clear()
-        self.history.replace(state.records, state.total)
-        self.executor.processed = state.processed.copy()
+        self.history.restore(snapshot.history)
+        self._remove_unseen_history()
         self.catch_up(back_in_time=True)
         for listener in self.listeners:
             listener.on_restore()
@@ -281,6 +304,34 @@ class Bank:
     def simulate(self, transaction: DecodedTransaction) -> Simulation:
         """Check and execute a transaction without effects."""
         return self.executor.simulate(transaction, self._reach_slot_for(transaction))
+
+    def _write(self, changes: Contents) -> None:
+        removed = [address for address, account in changes.items() if account is None]
+        written = programs_last({address: account for address, account in changes.items() if account is not None})
+        for address, account in [*((address, None) for address in removed), *written]:
+            before = self.accounts.get(address)
+            self.accounts.put(address, account)
+            self._account_snapshots.changed(address, before, account)
+            self._announce(address)
+
+    def resume(self, accounts: Contents, warped_seconds: int) -> None:
+        """Continue a stored chain: set its accounts, and remove those of genesis that it does not contain.
+
+        Programs that every start loads are kept, unless it contains them with another content or None.
+        """
+        self.timekeeper.unwarp_time(warped_seconds)
+        self.timekeeper.warp_slots(1)
+        existing = {address: self.accounts.get(address) for address in self.accounts.index.addresses()}
+        absent: Contents = {
+            address: None
+            for address in existing
+            if address not in accounts
+            and self.accounts.index.owner_of(address) != SYSVAR_OWNER
+            and not self.is_loaded_at_start(address)
+        }
+        stored = {address: account for address, account in accounts.items() if address not in TIME_SYSVARS}
+        self._write({**absent, **{key: it for key, it in stored.items() if existing.get(key) != it}})
+        self.catch_up(back_in_time=True)
 
     def execute(self, transaction: DecodedTransaction, *, preflight: bool = False) -> TransactionRecord:
         """Check and execute a transaction; its record contains the outcome.
@@ -294,15 +345,16 @@ class Bank:
             self.executor.undo(execution)
             raise PreflightFailed(record)
         try:
-            self.journal.transaction(record, execution.changes)
+            self.journal.transaction(self.history.next_number, record, self.chain.tip, execution.changes)
         except BaseException:
             self.executor.undo(execution)
             raise
         self.executor.keep(execution)
-        self.history.add(record)
+        for key, account in execution.changes.items():
+            self._account_snapshots.changed(key, execution.before[key], account)
+        self.history.add(record, self.chain.tip)
         self._early_ends.on_landing()
         self.unseen.add(record)
         for listener in self.listeners:
             listener.on_transaction(record)
-        self.journal.settle()
         return record

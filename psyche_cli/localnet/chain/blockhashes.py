@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -33,10 +32,7 @@ class Block:
 
 
 class BlockChain:
-    """The blocks since genesis, of which the newest ``capacity`` are stored, and older ones as long as ``keeps``.
-
-    ``keeps`` is called with the slot of a block.
-    """
+    """The blocks since genesis, of which the newest ``capacity`` are stored."""
 
     def __init__(
         self,
@@ -46,12 +42,9 @@ class BlockChain:
         slot: int = 0,
         height: int = 0,
         capacity: int = 20_000,
-        keeps: Callable[[int], bool] = lambda _: False,
     ) -> None:
         """Start at genesis or, with a later ``slot``, continue from there with new blockhashes."""
         self.genesis_hash = genesis_hash
-        self._keeps = keeps
-        self._kept: OrderedDict[int, Block] = OrderedDict()
         self._capacity = max(capacity, SLOT_HASHES)
         self._blocks: OrderedDict[int, Block] = OrderedDict()
         self._usable: OrderedDict[Hash, int] = OrderedDict()
@@ -64,20 +57,13 @@ class BlockChain:
         self.tip = block
         self._blocks[block.slot] = block
         if len(self._blocks) > self._capacity:
-            self._keep(self._blocks.popitem(last=False)[1])
+            self._blocks.popitem(last=False)
         self._recent.appendleft((block.slot, block.blockhash))
         self._usable[block.blockhash] = block.height
         expired = []
         while next(iter(self._usable.values())) < block.height - BLOCKHASH_MAX_AGE:
             expired.append(self._usable.popitem(last=False)[0])
         return expired
-
-    def _keep(self, block: Block) -> None:
-        """Store an old block as long as it is needed."""
-        while self._kept and not self._keeps(next(iter(self._kept))):
-            self._kept.popitem(last=False)
-        if self._keeps(block.slot):
-            self._kept[block.slot] = block
 
     def append(self, slot: int, unix_time: int, *, back_in_time: bool = False) -> list[Hash]:
         """Produce the block of ``slot`` on top of the tip; return the blockhashes that have expired by it.
@@ -100,14 +86,18 @@ class BlockChain:
 
     def block(self, slot: int) -> Block | None:
         """The stored block of a slot, or None."""
-        return self._blocks.get(slot) or self._kept.get(slot)
+        return self._blocks.get(slot)
+
+    @property
+    def oldest_slot(self) -> int:
+        """The slot of the oldest stored block."""
+        return next(iter(self._blocks))
 
     def slots(self, first: int, last: int) -> list[int]:
         """The slots with stored blocks from ``first`` to ``last``, both inclusive."""
-        kept = [slot for slot in self._kept if first <= slot <= last]
         if last - first < len(self._blocks):
-            return kept + [slot for slot in range(first, last + 1) if slot in self._blocks]
-        return kept + [slot for slot in self._blocks if first <= slot <= last]
+            return [slot for slot in range(first, last + 1) if slot in self._blocks]
+        return [slot for slot in self._blocks if first <= slot <= last]
 
     def slot_hashes(self) -> list[tuple[int, Hash]]:
         """The content of the SlotHashes sysvar: the newest 512 slots with their blockhashes, newest first."""

@@ -22,12 +22,13 @@ from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.localnet.chain.blockhashes import BlockChain
 from psyche_cli.localnet.chain.compute_budget import budget_request_of
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
-from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionRecord
+from psyche_cli.localnet.chain.history import History, TransactionRecord
 from psyche_cli.localnet.chain.later_slots import needs_later_slot
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.chain.mmx_registers import empty_mmx_registers
 from psyche_cli.localnet.chain.nonces import advanced_nonce, is_of_this_slot, nonce_is_current
 from psyche_cli.localnet.chain.outcomes import Outcome, outcome_of
+from psyche_cli.localnet.chain.processed_messages import ProcessedMessages
 from psyche_cli.localnet.chain.program_accounts import is_program_data
 from psyche_cli.localnet.chain.rent import rent_error, transition_allowed
 from psyche_cli.localnet.chain.reports import Contents, record_of, simulation_of
@@ -73,13 +74,18 @@ class Executor:
     """
 
     def __init__(
-        self, vm: LiteSVM, accounts: Accounts, chain: BlockChain, prepare: Callable[[DecodedTransaction], None]
+        self,
+        vm: LiteSVM,
+        accounts: Accounts,
+        chain: BlockChain,
+        history: History,
+        prepare: Callable[[DecodedTransaction], None],
     ) -> None:
         self._vm = vm
         self._accounts = accounts
         self._chain = chain
         self._prepare = prepare
-        self.processed = ProcessedMessages()
+        self.processed = ProcessedMessages(history)
 
     def check(self, transaction: DecodedTransaction, loaded: LoadedKeys) -> None:
         """Raise TransactionRejected if a cluster would reject the transaction before execution.

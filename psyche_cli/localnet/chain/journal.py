@@ -9,7 +9,8 @@ from typing import Protocol
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from psyche_cli.localnet.chain.history import ProcessedMessages, TransactionRecord
+from psyche_cli.localnet.chain.blockhashes import Block
+from psyche_cli.localnet.chain.history import HistoryMark, TransactionRecord
 
 
 @dataclass(frozen=True)
@@ -22,31 +23,22 @@ class ChainTime:
     warped_seconds: int
 
 
-@dataclass(frozen=True)
-class BankState:
-    """The state that ``Bank.restore`` restores. ``accounts`` does not contain the sysvars that depend on the time."""
-
-    accounts: dict[Pubkey, Account]
-    records: tuple[TransactionRecord, ...]
-    total: int
-    processed: ProcessedMessages
-    warped_seconds: int
-
-
 class NotRecorded(Exception):
     """A change could not be recorded and was not made. The text is a clause with the reason."""
 
 
 class Journal(Protocol):
-    """A write-ahead journal. Every method except ``settle`` raises NotRecorded if it fails."""
+    """A write-ahead journal. Every method raises NotRecorded if it fails."""
 
     @property
     def problem(self) -> str | None:
         """Why the journal currently cannot record changes; None if it can."""
         ...
 
-    def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:
-        """Record an executed transaction with the accounts that it changes (None for a removed account)."""
+    def transaction(
+        self, number: int, record: TransactionRecord, block: Block, accounts: Mapping[Pubkey, Account | None]
+    ) -> None:
+        """Record an executed transaction of ``block`` with the accounts that it changes (None for a removed one)."""
         ...
 
     def account(self, address: Pubkey, account: Account | None) -> None:
@@ -57,12 +49,8 @@ class Journal(Protocol):
         """Record that the chain may reach ``time``. After a failure, retry the write."""
         ...
 
-    def replace(self, state: BankState, time: ChainTime) -> None:
-        """Record that ``state`` replaces the previous state, in a chain that has reached ``time``."""
-        ...
-
-    def settle(self) -> None:
-        """Called once the bank has applied the recorded change, for maintenance such as compaction."""
+    def restore(self, accounts: Mapping[Pubkey, Account | None], history: HistoryMark, time: ChainTime) -> None:
+        """Record that an earlier state is restored: the accounts that change, the history it sees, and the time."""
         ...
 
 
@@ -71,7 +59,9 @@ class NoJournal:
 
     problem: str | None = None
 
-    def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:
+    def transaction(
+        self, number: int, record: TransactionRecord, block: Block, accounts: Mapping[Pubkey, Account | None]
+    ) -> None:
         """Record nothing."""
 
     def account(self, address: Pubkey, account: Account | None) -> None:
@@ -80,8 +70,5 @@ class NoJournal:
     def advance(self, time: ChainTime) -> None:
         """Record nothing."""
 
-    def replace(self, state: BankState, time: ChainTime) -> None:
+    def restore(self, accounts: Mapping[Pubkey, Account | None], history: HistoryMark, time: ChainTime) -> None:
         """Record nothing."""
-
-    def settle(self) -> None:
-        """Do nothing."""

@@ -14,7 +14,7 @@ from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.bank import Bank
 from psyche_cli.localnet.chain.cluster_identity import IDENTITY
 from psyche_cli.localnet.chain.genesis import faucet_keypair
-from psyche_cli.localnet.chain.journal import BankState
+from psyche_cli.localnet.chain.snapshots import Snapshot
 from psyche_cli.localnet.rpc.params import Params
 from psyche_cli.localnet.rpc.recent_slots import RecentSlots
 
@@ -44,7 +44,7 @@ class RpcContext:
     identity: Pubkey = IDENTITY
     rpc_address: str | None = None
     pubsub_address: str | None = None
-    snapshots: dict[int, BankState] = field(default_factory=dict)
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)
     snapshots_taken: int = 0
     ledger: Path | None = None
     stop: Callable[[], None] | None = None

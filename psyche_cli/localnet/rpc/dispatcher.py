@@ -6,6 +6,7 @@ import json
 from typing import Final
 
 from psyche_cli.json_values import STRICT_DECODER, Json
+from psyche_cli.localnet.chain.archive import HistoryDamaged
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import UNSUPPORTED_VERSION, RpcFault, not_recorded
@@ -130,6 +131,9 @@ class Dispatcher:
             fault = error
         elif isinstance(error, NotRecorded):
             fault = not_recorded(str(error))
+        elif isinstance(error, HistoryDamaged):
+            self.context.notice(f"{request.method}: {error}")
+            fault = RpcFault(INTERNAL_ERROR, str(error))
         else:
             self.context.notice(f"{request.method}: internal error: {type(error).__name__}: {error}")
             fault = RpcFault(INTERNAL_ERROR, "Internal error")

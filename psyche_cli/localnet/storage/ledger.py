@@ -1,29 +1,37 @@
 """The chain on disk, from which a stopped or killed validator continues.
 
-The ledger is the bank's journal. Each change is written to the ledger file as a line before it becomes visible. If the
-write fails, the change does not happen and the validator is read-only until a write succeeds. When the file has grown
-much larger than the state, it is replaced by a new file that begins with the current state.
+The ledger is the bank's journal. Each change is in the ledger file before it becomes visible. If it cannot be written,
+the change does not happen and the validator is read-only until a write succeeds.
 
-A written line survives a kill of the process at any time. Only complete states and clean shutdowns are synced to disk,
-so after a crash of the machine the most recent lines may be missing; the rest is consistent.
+A written change survives a kill of the process at any time. After a crash of the machine, the newest changes may be
+missing; the rest is consistent.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from solders.account import Account
+from solders.hash import Hash
 from solders.pubkey import Pubkey
 
-from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.bank import Bank
-from psyche_cli.localnet.chain.history import TransactionRecord
-from psyche_cli.localnet.chain.journal import BankState, ChainTime, NotRecorded
-from psyche_cli.localnet.storage.ledger_folder import LedgerFile, LedgerFolder, unusable
-from psyche_cli.localnet.storage.ledger_lines import written_account, written_record
-from psyche_cli.localnet.storage.ledger_reader import Damage, LedgerContent, StoredChain, read_ledger
+from psyche_cli.localnet.chain.blockhashes import Block
+from psyche_cli.localnet.chain.history import History, HistoryMark, TransactionRecord
+from psyche_cli.localnet.chain.journal import ChainTime, NotRecorded
+from psyche_cli.localnet.chain.number_ranges import union
+from psyche_cli.localnet.storage.archive import LedgerArchive
+from psyche_cli.localnet.storage.ledger_file import Change, Indexed, LedgerFile, create_file, indexed
+from psyche_cli.localnet.storage.ledger_folder import LedgerFolder, reason_of, unusable
+from psyche_cli.localnet.storage.ledger_reader import read_ledger
+from psyche_cli.localnet.storage.ledger_state import LedgerHeader
+from psyche_cli.localnet.storage.write_ahead_log import find_lost_end
 
 SLOTS_AHEAD: Final = 25
 """How many slots in advance the chain's time is recorded."""
@@ -31,8 +39,34 @@ SLOTS_AHEAD: Final = 25
 SECONDS_AHEAD: Final = 60
 """The same in seconds of the cluster's clock, which may run faster than real time."""
 
-COMPACT_AFTER_BYTES: Final = 16 * 1024 * 1024
-"""The minimum growth of a file, in bytes, before it is replaced."""
+INDEXED_AT_ONCE: Final = 256
+"""How many transactions to add to the indexes at once; as many again stay in memory."""
+
+_REMOVED_AT_ONCE: Final = 2 * INDEXED_AT_ONCE
+_PADDING_BYTES: Final = 64 * 1024
+_LARGE_LOG_BYTES: Final = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class StoredChain:
+    """The content of a ledger: the state, and an upper bound of the time that the chain reached.
+
+    ``accounts`` has None for accounts of genesis that were removed. Transactions before ``first_kept`` are forgotten.
+    ``recent`` are the transactions that are not in the archive yet, by number, with their blocks.
+    """
+
+    genesis_hash: Hash
+    until: ChainTime
+    accounts: dict[Pubkey, Account | None]
+    history: HistoryMark
+    first_kept: int
+    next_number: int
+    recent: list[tuple[int, TransactionRecord, Block]]
+
+    def continue_in(self, history: History) -> History:
+        """Continue the stored history in an empty one, which has the ledger's archive."""
+        history.resume(self.history, first_kept=self.first_kept, next_number=self.next_number, recent=self.recent)
+        return history
 
 
 class Ledger:
@@ -47,106 +81,148 @@ class Ledger:
         *,
         reset: bool,
         notice: Callable[[str], None],
-        compact_after: int = COMPACT_AFTER_BYTES,
+        indexed_at_once: int = INDEXED_AT_ONCE,
     ) -> None:
         """Lock the folder. Raises LocalnetError if it is not writable or another process uses it."""
         self._folder = LedgerFolder(folder)
         self._reset = reset
         self._notice = notice
-        self._compact_after = compact_after
+        self._indexed_at_once = indexed_at_once
         self._bank: Bank | None = None
-        self._stored: LedgerContent | None = None
         self._file: LedgerFile | None = None
-        self._number = 0
-        self._replaced: list[Path] = []
-        self._compact_at = 0
-        self._until = ChainTime(0, 0, 0, 0)
+        self._not_indexed: list[Indexed] = []
+        self._unneeded: list[tuple[int, int]] = []
         self._longest_failed = 0
+        self._is_log_reported = False
+        self.archive = LedgerArchive()
+        """The transactions that are not held in memory."""
         self.problem: str | None = None
         """Why the ledger currently cannot be written; None while it can."""
 
     # -- reading
 
     def load(self) -> StoredChain | None:
-        """The stored chain, or None for a new one. A damaged end is moved to a separate file, with a notice.
+        """The stored chain, or None for a new one. A damaged end is copied to a separate file, with a notice.
 
-        Raises LocalnetError if the folder contains no complete state, or other data.
+        Raises LocalnetError if the ledger is damaged or something else; nothing is changed then.
         """
-        files = self._folder.files()
-        self._replaced = [path for _, path in files]
-        if files:
-            self._number = files[-1][0]
-        if self._reset or not files:
+        if self._reset or not self._folder.require_usable():
             return None
-        path = files[-1][1]
-        content = read_ledger(path)
-        self._folder.require_leftovers(self._replaced[:-1], path, content.replaces)
-        if content.damage is not None:
-            self._notice(self._move_damaged(path, content, content.damage))
-        elif not content.closed:
-            self._notice(
-                f"ledger: {path} was not shut down cleanly. It is intact, with "
-                f"{_count(content.chain.state.total, 'transaction')}; if the machine crashed, the most recent ones may "
-                "be missing"
-            )
-        self._stored = content
-        return content.chain
+        has_log = self._folder.has_log()
+        with self._folder.without_traces():
+            content = read_ledger(self._folder.file, has_log=has_log)
+        header, state = content.header, content.state
+        try:
+            file = LedgerFile(self._folder.file, header, state)
+        except (OSError, sqlite3.Error) as error:
+            raise unusable(self._folder.path, error) from error
+        self._file = self.archive.file = file
+        self._not_indexed = [indexed(number, record) for number, record, _ in content.recent]
+        if has_log:
+            self._report_log(file, state.total)
+        elif not state.is_closed:
+            self._notice(self._not_closed(state.total))
+        newest = ((state.open_from, state.next_number - 1),) if state.open_from < state.next_number else ()
+        return StoredChain(
+            header.genesis_hash,
+            header.until,
+            content.accounts,
+            HistoryMark((*header.visible, *newest), state.total),
+            state.first_kept,
+            state.next_number,
+            content.recent,
+        )
 
-    def _move_damaged(self, path: Path, content: LedgerContent, damage: Damage) -> str:
-        copy = self._folder.set_aside(path, damage.offset)
-        where = f"line {damage.line} (byte {damage.offset})"
-        if damage.torn:
-            what = f"{path} ends in an incomplete line, as after a crash or a power failure: {where}"
-        else:
-            what = f"{path} is damaged: {where} is corrupt or does not follow the previous one"
+    def _report_log(self, file: LedgerFile, total: int) -> None:
+        try:
+            [_, used_frames, _] = file.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            lost = find_lost_end(self._folder.log, used_frames)
+        except (OSError, sqlite3.Error) as error:
+            raise unusable(self._folder.path, error) from error
+        if lost is None:
+            self._notice(self._not_closed(total))
+            return
+        copy = self._folder.set_aside(lost.offset, lost.size)
+        what = "ends in an incomplete change, as after a crash" if lost.is_torn else "is damaged"
+        self._notice(
+            f"ledger: {self._folder.log} {what}, from byte {lost.offset}. Continuing with "
+            f"{_count(total, 'transaction')}; the {_count(lost.size, 'byte')} from there were copied to {copy}"
+        )
+
+    def _not_closed(self, total: int) -> str:
         return (
-            f"ledger: {what}. Continuing with {_count(content.chain.state.total, 'transaction')}; the "
-            f"{_count(damage.bytes_after, 'byte')} from there ({_count(damage.lines_after, 'line')}) were moved to "
-            f"{copy}"
+            f"ledger: {self._folder.file} was not shut down cleanly. It is intact, with "
+            f"{_count(total, 'transaction')}; if the machine crashed, the most recent ones may be missing"
         )
 
     # -- writing
 
     def attach(self, bank: Bank) -> None:
         """Record all changes of the bank from now on; it must hold the result of ``load``. Raises LocalnetError."""
-        self._bank = bank
         try:
-            if self._stored is None:
-                self._write_base(bank.save(), bank.time)
-            else:
-                self._continue(self._stored, bank.time)
-        except OSError as error:
+            if self._file is None:
+                header = LedgerHeader(bank.chain.genesis_hash, _ahead_of(bank.time))
+                accounts = bank.stored_accounts().items()
+                state = self._folder.replace(lambda path: create_file(path, header, accounts))
+                self._file = self.archive.file = LedgerFile(self._folder.file, header, state)
+            with self._file.change() as change:
+                change.header = dataclasses.replace(change.header, until=_ahead_of(bank.time))
+                change.state.is_closed = False
+            # From now on, a file without its log is not mistaken for one that was closed.
+            self._file.sync()
+        except (OSError, sqlite3.Error) as error:
             raise unusable(self._folder.path, error) from error
+        self._bank = bank
         bank.journal = self
-        self.settle()
 
     def close(self) -> None:
-        """Write the closing line, sync the file, and release the folder."""
+        """Mark the file as closed, sync it, and release the folder."""
         if self._file is not None:
             try:
-                self._file.append({"closed": self._attached().history.total})
-                self._file.sync()
-            except OSError as error:
-                self._notice(f"ledger: cannot close {self._folder.path} cleanly: {error.strerror}")
+                if self._bank is not None:
+                    with self._file.change() as change:
+                        change.state.is_closed = True
+                        change.state.first_kept = self._bank.history.first_kept
+                    self._file.sync()
+            except (OSError, sqlite3.Error) as error:
+                self._notice(f"ledger: cannot close {self._folder.path} cleanly: {reason_of(error)}")
             self._file.close()
             self._file = None
         self._folder.release()
 
-    def transaction(self, record: TransactionRecord, accounts: Mapping[Pubkey, Account | None]) -> None:
+    def transaction(
+        self, number: int, record: TransactionRecord, block: Block, accounts: Mapping[Pubkey, Account | None]
+    ) -> None:
         """Record an executed transaction with the accounts that it changes. Raises NotRecorded."""
-        changed = [written_account(address, account) for address, account in accounts.items()]
-        self._append({"transaction": written_record(record), "accounts": changed})
+        waiting = [*self._not_indexed, indexed(number, record)] if self._is_index_due() else []
+        unneeded = self._unneeded
+        with self._writing("nothing was executed") as change:
+            self._put(change, accounts)
+            change.put_transaction(number, record, block)
+            if waiting:
+                change.add_to_indexes(waiting[: self._indexed_at_once])
+                unneeded = self._remove_unneeded(change)
+        if waiting:
+            self._not_indexed = waiting[self._indexed_at_once :]
+            self._unneeded = unneeded
+            self._watch_log()
+        else:
+            self._not_indexed.append(indexed(number, record))
+
+    def _is_index_due(self) -> bool:
+        return len(self._not_indexed) + 1 >= 2 * self._indexed_at_once
 
     def account(self, address: Pubkey, account: Account | None) -> None:
         """Record an account set by a control method. Raises NotRecorded."""
-        self._append({"accounts": [written_account(address, account)]})
+        with self._writing("nothing was executed") as change:
+            self._put(change, {address: account})
 
     def advance(self, time: ChainTime) -> None:
         """Record a later time limit if ``time`` exceeds the recorded one; also retry after a failed write.
 
         Raises NotRecorded.
         """
-        until = self._until
+        until = self._attached_file().header.until
         if self.problem is not None:
             self._recover(time)
         elif (
@@ -155,112 +231,96 @@ class Ledger:
             or time.unix_time > until.unix_time
             or time.warped_seconds != until.warped_seconds
         ):
-            self._append({"until": _as_json(ahead := _ahead_of(time))})
-            self._until = ahead
+            with self._writing("nothing was executed") as change:
+                change.header = dataclasses.replace(change.header, until=_ahead_of(time))
 
-    def replace(self, state: BankState, time: ChainTime) -> None:
-        """Start a new file with ``state``. Raises NotRecorded."""
-        try:
-            self._write_base(state, time)
-        except OSError as error:
-            raise NotRecorded(f"cannot write to the ledger ({error.strerror}); nothing was changed") from error
+    def restore(self, accounts: Mapping[Pubkey, Account | None], history: HistoryMark, time: ChainTime) -> None:
+        """Record that an earlier state is restored. Raises NotRecorded."""
+        with self._writing("nothing was changed") as change:
+            self._put(change, accounts)
+            change.header = dataclasses.replace(change.header, until=_ahead_of(time), visible=history.visible)
+            change.state.total = history.total
+            change.state.open_from = change.state.next_number
 
-    def settle(self) -> None:
-        """Start a new file if the current one has grown much larger than its base."""
-        assert self._file is not None
-        if self._file.size <= self._compact_at:
-            return
+    def _put(self, change: Change, accounts: Mapping[Pubkey, Account | None]) -> None:
         bank = self._attached()
+        for address, account in accounts.items():
+            change.put_account(address, account, keep_removal=bank.is_loaded_at_start(address))
+
+    @contextmanager
+    def _writing(self, consequence: str) -> Iterator[Change]:
+        """A change of the file; ``consequence`` says what failed with it. Raises NotRecorded."""
+        change = None
         try:
-            self._write_base(bank.save(), bank.time)
-        except OSError as error:
-            self._compact_at = self._file.size + self._compact_after
-            self._notice(f"ledger: cannot compact {self._folder.path}, so it keeps growing: {error.strerror}")
+            with self._attached_file().change() as change:
+                change.state.first_kept = self._attached().history.first_kept
+                yield change
+        except (OSError, sqlite3.Error) as error:
+            if change is not None:
+                self._longest_failed = max(self._longest_failed, change.written_bytes)
+            reason = reason_of(error)
+            if self.problem is None:
+                self._notice(
+                    f"ledger: cannot write to {self._folder.path}: {reason}. The validator is read-only until "
+                    "writing succeeds again: transactions are rejected and slots do not advance"
+                )
+            self.problem = (
+                f"cannot write to the ledger ({reason}); the validator is read-only until writing succeeds again"
+            )
+            raise NotRecorded(f"{self.problem}; {consequence}") from error
+        if self.problem is not None:
+            self.problem = None
+            self._longest_failed = 0
+            self._notice(f"ledger: {self._folder.path} is writable again; the validator continues")
+
+    def _recover(self, time: ChainTime) -> None:
+        file = self._attached_file()
+        if file.is_deleted() and self._folder.path.is_dir() and not self._folder.file.exists():
+            try:
+                self._folder.replace(file.copy_to)
+                self._file = self.archive.file = LedgerFile(self._folder.file, file.header, file.state)
+            except (OSError, sqlite3.Error) as error:
+                raise NotRecorded(f"{self.problem}; nothing was executed") from error
+            file.close()
+        # Padded, so that success implies space for the change that failed.
+        with self._writing("nothing was executed") as change:
+            change.pad(self._longest_failed + _PADDING_BYTES)
+            change.header = dataclasses.replace(change.header, until=_ahead_of(time))
+        with self._writing("nothing was executed") as change:
+            change.pad(0)
+
+    def _remove_unneeded(self, change: Change) -> list[tuple[int, int]]:
+        """Remove some archived transactions that no state sees; returns the ranges that are left."""
+        history = self._attached().history
+        left = [*union([tuple(history.take_unneeded()), tuple(self._unneeded)])]
+        budget, indexed_up_to = _REMOVED_AT_ONCE, change.state.indexed
+        later: list[tuple[int, int]] = []
+        while left and budget > 0:
+            first, last = left.pop()
+            if last > indexed_up_to:
+                later.append((max(first, indexed_up_to + 1), last))
+                last = indexed_up_to
+            if first > last:
+                continue
+            found, done = change.remove_transactions(first, last, budget)
+            if done < last:
+                left.append((done + 1, last))
+            budget -= found
+        return [*left, *later]
+
+    def _watch_log(self) -> None:
+        """Report once that the changes cannot be copied from the log to the file, which SQLite does not."""
+        if not self._is_log_reported and self._folder.log_bytes() > _LARGE_LOG_BYTES:
+            self._is_log_reported = True
+            self._notice(f"ledger: {self._folder.log} keeps growing, since {self._folder.file} cannot be written")
 
     def _attached(self) -> Bank:
         assert self._bank is not None
         return self._bank
 
-    def _append(self, content: Json) -> None:
+    def _attached_file(self) -> LedgerFile:
         assert self._file is not None
-        try:
-            self._file.append(content)
-        except OSError as error:
-            self._longest_failed = max(self._longest_failed, len(str(content)))
-            if self.problem is None:
-                self._notice(
-                    f"ledger: cannot write to {self._folder.path}: {error.strerror}. The validator is read-only until "
-                    "writing succeeds again: transactions are rejected and slots do not advance"
-                )
-            self.problem = _problem(error)
-            raise NotRecorded(f"{self.problem}; nothing was executed") from error
-        self._mark_writable()
-
-    def _mark_writable(self) -> None:
-        self._longest_failed = 0
-        if self.problem is not None:
-            self.problem = None
-            self._notice(f"ledger: {self._folder.path} is writable again; the validator continues")
-
-    def _recover(self, time: ChainTime) -> None:
-        assert self._file is not None
-        if self._file.is_deleted():
-            self.replace(self._attached().save(), time)
-            return
-        ahead = _ahead_of(time)
-        # Padded, so that success implies space for the line that failed.
-        self._append({"until": _as_json(ahead), "padding": "." * self._longest_failed})
-        self._until = ahead
-
-    def _write_base(self, state: BankState, time: ChainTime) -> None:
-        until = _ahead_of(time)
-        lines = self._base_lines(state, until, self._folder.fingerprints(self._replaced))
-        file = self._folder.replace(self._number + 1, lines, self._replaced)
-        if self._file is not None:
-            self._file.close()
-        self._number += 1
-        self._file, self._until = file, until
-        self._replaced = [self._folder.file(self._number)]
-        self._compact_at = self._grown(file.size)
-        self._mark_writable()
-
-    def _continue(self, stored: LedgerContent, time: ChainTime) -> None:
-        until = _ahead_of(time)
-        file = LedgerFile.reopen(stored.path, stored.end, stored.digest)
-        try:
-            file.append({"until": _as_json(until)})
-        except OSError:
-            file.close()
-            raise
-        self._file, self._until = file, until
-        self._folder.remove(self._replaced[:-1])
-        self._replaced = [stored.path]
-        self._compact_at = self._grown(stored.base_end)
-
-    def _grown(self, base_bytes: int) -> int:
-        return base_bytes + max(self._compact_after, 4 * base_bytes)
-
-    def _base_lines(self, state: BankState, until: ChainTime, replaces: list[Json]) -> Iterator[Json]:
-        bank = self._attached()
-        # Programs that are loaded at every start need not be stored.
-        kept = {
-            address: account
-            for address, account in state.accounts.items()
-            if not bank.is_loaded_at_start(address, account)
-        }
-        yield {
-            "genesis": str(bank.chain.genesis_hash),
-            "until": _as_json(until),
-            "total": state.total,
-            "accounts": len(kept),
-            "transactions": len(state.records),
-            "replaces": replaces,
-        }
-        for address, account in kept.items():
-            yield {"accounts": [written_account(address, account)]}
-        for record in state.records:
-            yield {"transaction": written_record(record)}
-        yield {"base": "complete"}
+        return self._file
 
 
 def _ahead_of(time: ChainTime) -> ChainTime:
@@ -271,11 +331,3 @@ def _ahead_of(time: ChainTime) -> ChainTime:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _as_json(time: ChainTime) -> Json:
-    return [time.slot, time.height, time.unix_time, time.warped_seconds]
-
-
-def _problem(error: OSError) -> str:
-    return f"cannot write to the ledger ({error.strerror}); the validator is read-only until writing succeeds again"

@@ -116,6 +116,16 @@ def command(
         ),
     ] = None,
     reset: Annotated[bool, option("--reset", "-r", help="Discard the existing chain in --ledger.")] = False,
+    limit_ledger_size: Annotated[
+        int,
+        option(
+            "--limit-ledger-size",
+            metavar="TRANSACTIONS",
+            help="Number of transactions to keep with their blocks; older ones are removed.",
+            min=1,
+            max=10**9,
+        ),
+    ] = 20_000,
     slot_time: Annotated[
         float,
         option(
@@ -182,6 +192,7 @@ def command(
         clock_mode=ClockMode.parse(clock),
         clock=call.environment.clock,
         first_slot=warp_slot,
+        history_capacity=limit_ledger_size,
         log_requests=log or call.environment.output.verbose,
         ledger=ledger,
         reset=reset,

@@ -9,7 +9,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli import base58
 from psyche_cli.json_values import Json
-from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
+from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, parse_transaction
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.solana.programs import MEMO_PROGRAMS
@@ -17,6 +17,7 @@ from psyche_cli.solana.rpc.codes import UNSUPPORTED_TRANSACTION_VERSION
 
 _OUTER_HEIGHT: Final = 1
 _LEAST_SHOWN: Final = 2.0**-52
+_MEMO_PROGRAM_BYTES: Final = tuple(map(bytes, MEMO_PROGRAMS))
 
 
 def status_of(error: Json) -> Json:
@@ -202,11 +203,13 @@ def _stored_amounts(balances: Json) -> Json:
     ]
 
 
-def memo_of(record: TransactionRecord) -> str | None:
-    """The text of each memo instruction with its length in bytes, in the form of getSignaturesForAddress."""
-    memos = []
-    for instruction in record.decoded.message.instructions:
-        if record.keys[instruction.program_id_index] in MEMO_PROGRAMS:
+def memo_of(raw: bytes) -> str | None:
+    """The text of each memo instruction of a transaction with its length in bytes, as in getSignaturesForAddress."""
+    if not any(program in raw for program in _MEMO_PROGRAM_BYTES):
+        return None
+    transaction, memos = parse_transaction(raw), []
+    for instruction in transaction.message.instructions:
+        if transaction.static_keys[instruction.program_id_index] in MEMO_PROGRAMS:
             data = bytes(instruction.data)
             memos.append(f"[{len(data)}] {data.decode('utf-8', 'replace')}")
     return "; ".join(memos) or None

@@ -72,7 +72,7 @@ def _restore_snapshot(context: RpcContext, params: Params) -> Json:
 
 def _drop_snapshot(context: RpcContext, params: Params) -> Json:
     """``[number]``: delete a snapshot."""
-    del context.snapshots[_known_snapshot(context, params)]
+    context.bank.drop(context.snapshots.pop(_known_snapshot(context, params)))
     return None
 
 

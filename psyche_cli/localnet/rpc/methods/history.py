@@ -76,24 +76,17 @@ def _get_signatures_for_address(context: RpcContext, params: Params) -> Json:
         raise invalid_params(f"Invalid limit; max {_MAX_SIGNATURES}")
     config.require_confirmed()
     config.require_slot(context.bank.slot)
-    found: list[Json] = []
-    passed = before is None
-    for record in context.bank.history.of_address(address):
-        if record.signature == until or len(found) == limit:
-            break
-        if passed:
-            found.append(
-                {
-                    "signature": str(record.signature),
-                    "slot": record.slot,
-                    "err": record.error,
-                    "memo": memo_of(record),
-                    "blockTime": record.unix_time,
-                    "confirmationStatus": "finalized",
-                }
-            )
-        passed = passed or record.signature == before
-    return found
+    return [
+        {
+            "signature": summary.signature,
+            "slot": summary.slot,
+            "err": summary.error,
+            "memo": memo_of(summary.raw),
+            "blockTime": summary.unix_time,
+            "confirmationStatus": "finalized",
+        }
+        for summary in context.bank.history.of_address(address, limit=limit, before=before, until=until)
+    ]
 
 
 def _block(context: RpcContext, slot: int) -> Block:
@@ -104,7 +97,7 @@ def _block(context: RpcContext, slot: int) -> Block:
         raise RpcFault(
             BLOCK_CLEANED_UP, f"Block {slot} cleaned up, does not exist on node. First available block: {first}"
         )
-    block = chain.block(slot)
+    block = context.bank.block(slot)
     if block is None:
         raise RpcFault(SLOT_SKIPPED, f"Slot {slot} was skipped, or missing due to ledger jump to recent snapshot")
     return block
@@ -131,7 +124,7 @@ def _get_blocks(context: RpcContext, params: Params) -> Json:
     end = min(first + _MAX_BLOCKS if last is None else params.unsigned(1), context.bank.slot)
     if end - first > _MAX_BLOCKS:
         raise invalid_params(f"Slot range too large; max {_MAX_BLOCKS}")
-    return context.bank.chain.slots(first, end)
+    return context.bank.slots(first, end)
 
 
 def _get_blocks_with_limit(context: RpcContext, params: Params) -> Json:
@@ -140,7 +133,7 @@ def _get_blocks_with_limit(context: RpcContext, params: Params) -> Json:
     if limit > _MAX_BLOCKS:
         raise invalid_params(f"Limit too large; max {_MAX_BLOCKS}")
     config.require_slot(context.bank.slot)
-    return context.bank.chain.slots(first, context.bank.slot)[:limit]
+    return context.bank.slots(first, context.bank.slot)[:limit]
 
 
 def _get_block_time(context: RpcContext, params: Params) -> Json:

@@ -19,6 +19,7 @@ from psyche_cli.localnet.chain.bank import PreflightFailed
 from psyche_cli.localnet.chain.compute_budget import budget_request_of
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, MalformedTransaction, parse_transaction
 from psyche_cli.localnet.chain.executor import TransactionRejected
+from psyche_cli.localnet.chain.recent_transactions import signature_text
 from psyche_cli.localnet.chain.simulation import Simulation
 from psyche_cli.localnet.chain.slot_ends import Urgency
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
@@ -96,7 +97,7 @@ def _send_transaction(context: RpcContext, params: Params) -> Json:
         if context.log_requests:
             for line in record.logs:
                 context.log(f"    {line}")
-    return str(transaction.signature)
+    return signature_text(transaction.signature)
 
 
 def _preflight_fault(
