@@ -74,10 +74,10 @@ def test_a_private_key_instead_of_a_recipient_is_not_echoed(house: House) -> Non
     assert key[:20] not in outcome.stdout + outcome.stderr
 
 
-def test_an_empty_faucet_reports_its_balance(house: House) -> None:
+def test_more_than_the_faucet_holds_fails_with_a_hint(house: House) -> None:
     outcome = house.cli("localnet", "airdrop", house.owner, "1000000")
-    assert outcome.code is ExitCode.NETWORK
-    assert "the faucet holds 1000000 SOL, less than the amount plus the fee" in outcome.stderr
+    assert outcome.code is ExitCode.REFUSED
+    assert "The faucet holds less than 1000000 SOL. Request a smaller amount." in outcome.stderr
     assert house.cli("localnet", "airdrop", house.owner, "999999.9").code is ExitCode.OK
 
 

@@ -11,9 +11,14 @@ from solders.pubkey import Pubkey
 from tests.localnet.harness import SOL, Chain, move
 
 
-def pay(chain: Chain, payer: Keypair, to: Pubkey, price: int) -> None:
-    budget = [] if price == 0 else [set_compute_unit_price(price)]
-    chain.send(chain.sign(*budget, move(payer, to, SOL), payer=payer))
+def pay(chain: Chain, *payments: tuple[Keypair, Pubkey, int]) -> int:
+    """Make payments at a price in one slot; the slot."""
+    blockhash = chain.blockhash()
+    for payer, to, price in payments:
+        budget = [] if price == 0 else [set_compute_unit_price(price)]
+        chain.send(chain.sign(*budget, move(payer, to, SOL), payer=payer, at=blockhash))
+    slot: int = chain.result("getSlot")
+    return slot
 
 
 def prices(chain: Chain, *addresses: Pubkey) -> list[Any]:
@@ -25,17 +30,14 @@ def test_prices_are_the_lowest_of_a_slot_or_of_the_accounts(chain: Chain) -> Non
     rich, crowded, quiet = Keypair(), Pubkey.new_unique(), Pubkey.new_unique()
     chain.send(chain.transfer(rich.pubkey(), 50 * SOL))
     chain.result("localnet_warpSlots", 5)
-    slot = chain.result("getSlot")
-    pay(chain, chain.payer, quiet, 10)
-    pay(chain, rich, crowded, 700)
-    pay(chain, rich, crowded, 900)
+    slot = pay(chain, (chain.payer, quiet, 10), (rich, crowded, 700), (rich, crowded, 900))
     assert prices(chain)[-1] == (slot, 10)
     assert prices(chain, quiet)[-1] == (slot, 10)
     assert prices(chain, quiet, crowded)[-1] == (slot, 700)
     chain.result("localnet_warpSlots", 1)
-    pay(chain, chain.payer, quiet, 0)
-    assert prices(chain, quiet, crowded)[-2:] == [(slot, 700), (slot + 1, 0)]
-    assert prices(chain, Pubkey.new_unique())[-2:] == [(slot, 10), (slot + 1, 0)]
+    later = pay(chain, (chain.payer, quiet, 0))
+    assert prices(chain, quiet, crowded)[-2:] == [(slot, 700), (later, 0)]
+    assert prices(chain, Pubkey.new_unique())[-2:] == [(slot, 10), (later, 0)]
 
 
 def test_only_slots_with_transactions_have_a_price_and_only_the_newest_150(chain: Chain) -> None:

@@ -205,6 +205,25 @@ def test_equal_airdrops_in_one_slot_all_arrive(chain: Chain) -> None:
 
 
 def test_airdrop_beyond_the_faucet(chain: Chain) -> None:
-    error = chain.error("requestAirdrop", str(Pubkey.new_unique()), 2**63)
-    assert error["code"] == -32603
-    assert error["message"].startswith("airdrop request failed")
+    to = Pubkey.new_unique()
+    signature = chain.result("requestAirdrop", str(to), 2**63)
+    assert chain.status(signature)["err"] == {"InstructionError": [0, {"Custom": 1}]}
+    assert chain.balance(to) == 0
+    assert f"failed: Error processing Instruction 0: custom program error: 0x1  {signature}" in chain.log[-1]
+
+
+def test_airdrop_below_rent(chain: Chain) -> None:
+    signature = chain.result("requestAirdrop", str(Pubkey.new_unique()), 1)
+    assert chain.status(signature)["err"] == {"InsufficientFundsForRent": {"account_index": 1}}
+
+
+def test_airdrop_with_a_blockhash(chain: Chain) -> None:
+    to, blockhash = str(Pubkey.new_unique()), str(chain.blockhash())
+    chain.result("localnet_warpSlots", 3)
+    signature = chain.result("requestAirdrop", to, SOL, {"recentBlockhash": blockhash})
+    found = chain.result("getTransaction", signature)
+    assert found["transaction"]["message"]["recentBlockhash"] == blockhash
+    assert chain.error("requestAirdrop", to, SOL, {"recentBlockhash": "1" * 32}) == {
+        "code": -32603,
+        "message": "airdrop request failed: Blockhash not found",
+    }

@@ -10,7 +10,15 @@ from solders.signature import Signature
 
 from psyche_cli.amounts import SOL_DECIMALS, format_sol, ui_decimal
 from psyche_cli.environment import Clock, Wait
-from psyche_cli.errors import Interrupted, LocalnetError, NetworkError, ProgramRefused, RpcError, TransactionUnknown
+from psyche_cli.errors import (
+    Interrupted,
+    Json,
+    LocalnetError,
+    NetworkError,
+    ProgramRefused,
+    RpcError,
+    TransactionUnknown,
+)
 from psyche_cli.operations.localnet.payloads import AirdropData, SolAmount
 from psyche_cli.operations.sending import read_if_possible
 from psyche_cli.operations.sessions import Session
@@ -68,7 +76,7 @@ def request_sol(rpc: RpcClient, clock: Clock, address: Pubkey, lamports: int) ->
             raise
         raise _no_faucet(rpc.label, f"{rpc.label} has no faucet.") from error
     try:
-        slot = _landing_slot(rpc, clock, signature)
+        slot = _landing_slot(rpc, clock, signature, lamports)
     except KeyboardInterrupt as stop:
         raise Interrupted.by(
             stop,
@@ -93,12 +101,12 @@ def _no_faucet(endpoint: str, message: str) -> LocalnetError:
     return LocalnetError(message, hint=hint, sent=False, endpoint=endpoint)
 
 
-def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature) -> int:
+def _landing_slot(rpc: RpcClient, clock: Clock, signature: Signature, lamports: int) -> int:
     with rpc.waits.showing(f"Waiting for the airdrop to be {rpc.commitment}") as wait:
-        return _polled_slot(rpc, clock, signature, wait)
+        return _polled_slot(rpc, clock, signature, lamports, wait)
 
 
-def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, wait: Wait) -> int:
+def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, lamports: int, wait: Wait) -> int:
     deadline = rpc.deadline or Deadline(clock, DEADLINE_SECONDS)
     polls = 0
     while (left := deadline.remaining) > 0:
@@ -114,6 +122,7 @@ def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, wait: Wait)
                     f"The airdrop {signature} failed on-chain: {json.dumps(status.err)}.",
                     sent=True,
                     signature=str(signature),
+                    hint=_hint(status.err, lamports),
                 )
             return status.slot
         rpc.waits.sleep(clock, min(_POLL_SECONDS, deadline.remaining))
@@ -123,3 +132,12 @@ def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, wait: Wait)
         sent=True,
         signature=str(signature),
     )
+
+
+def _hint(error: Json, lamports: int) -> str:
+    """What to do about an airdrop that failed on-chain; empty if the reason is not known."""
+    if error == {"InstructionError": [0, {"Custom": 1}]}:
+        return f"The faucet holds less than {format_sol(lamports)} SOL. Request a smaller amount."
+    if isinstance(error, dict) and "InsufficientFundsForRent" in error:
+        return "The account would hold less than the rent-exempt minimum. Request a larger amount."
+    return ""

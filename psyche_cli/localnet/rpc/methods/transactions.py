@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from solders.account import Account
+from solders.hash import Hash
 from solders.instruction import AccountMeta, Instruction
 from solders.message import Message
 from solders.pubkey import Pubkey
@@ -14,7 +15,6 @@ from solders.transaction import VersionedTransaction
 
 from psyche_cli.amounts import format_sol
 from psyche_cli.json_values import Json
-from psyche_cli.limits import LAMPORTS_PER_SIGNATURE
 from psyche_cli.localnet.chain.bank import PreflightFailed
 from psyche_cli.localnet.chain.compute_budget import budget_request_of
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, MalformedTransaction, parse_transaction
@@ -236,19 +236,20 @@ def _get_fee_for_message(context: RpcContext, params: Params) -> Json:
 def _request_airdrop(context: RpcContext, params: Params) -> Json:
     recipient, lamports = params.pubkey(0), params.unsigned(1)
     wanted = params.config(2).text("recentBlockhash")
-    if wanted is not None:
-        pubkey_of(wanted)
-    held = context.bank.accounts.balance(context.faucet.pubkey())
-    if lamports + LAMPORTS_PER_SIGNATURE > held:
-        raise _airdrop_failed(f"the faucet holds {format_sol(held)} SOL, less than the amount plus the fee")
-    transaction = _unused_airdrop(context, recipient, lamports)
+    if wanted is None:
+        transaction = _unused_airdrop(context, recipient, lamports)
+    else:
+        transaction = _airdrop(context, recipient, lamports, at=Hash(bytes(pubkey_of(wanted))))
     try:
         record = context.bank.execute(transaction)
     except TransactionRejected as rejected:
-        raise _airdrop_failed(transaction_error_text(rejected.error)) from rejected
-    if record.error is not None:
-        raise _airdrop_failed(transaction_error_text(record.error))
-    context.log(f"slot {record.slot}  airdrop of {format_sol(lamports)} SOL to {recipient}  ok  {record.signature}")
+        reason = transaction_error_text(rejected.error)
+        raise RpcFault(INTERNAL_ERROR, f"airdrop request failed: {reason}") from rejected
+    context.recent.add(transaction, record)
+    # As on a cluster, an airdrop that fails, such as one of more than the faucet holds, has a signature, too.
+    outcome = "ok" if record.error is None else f"failed: {transaction_error_text(record.error)}"
+    sol = format_sol(lamports)
+    context.log(f"slot {record.slot}  airdrop of {sol} SOL to {recipient}  {outcome}  {record.signature}")
     return str(record.signature)
 
 
@@ -265,16 +266,14 @@ def _unused_airdrop(context: RpcContext, recipient: Pubkey, lamports: int) -> De
     return transaction
 
 
-def _airdrop(context: RpcContext, recipient: Pubkey, lamports: int, *ignored: AccountMeta) -> DecodedTransaction:
+def _airdrop(
+    context: RpcContext, recipient: Pubkey, lamports: int, *ignored: AccountMeta, at: Hash | None = None
+) -> DecodedTransaction:
     faucet = context.faucet.pubkey()
     plain = transfer(TransferParams(from_pubkey=faucet, to_pubkey=recipient, lamports=lamports))
     instruction = Instruction(plain.program_id, plain.data, [*plain.accounts, *ignored])
-    message = Message.new_with_blockhash([instruction], faucet, context.bank.chain.tip.blockhash)
+    message = Message.new_with_blockhash([instruction], faucet, at or context.bank.chain.tip.blockhash)
     return parse_transaction(bytes(VersionedTransaction(message, [context.faucet])))
-
-
-def _airdrop_failed(reason: str) -> RpcFault:
-    return RpcFault(INTERNAL_ERROR, f"airdrop request failed: {reason}")
 
 
 METHODS: Final[MethodTable] = {
