@@ -19,6 +19,7 @@ const LOADER = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
 const AUTHORIZER = new URL('../../psyche_cli/localnet/programs/authorizer.so', import.meta.url);
 const HEADER = 45;
 const CHUNK = 900;
+const EXTENSION = 10_240; // the least of later versions
 const REFUSAL = 'The declared program id does not match the actual program id';
 
 const connection = new Connection(rpcUrl, { commitment: 'confirmed', wsEndpoint: wsUrl });
@@ -132,11 +133,11 @@ async function theUpgradedCodeRuns() {
 }
 
 async function theProgramIsExtended() {
-  const longer = Buffer.concat([session.code, Buffer.alloc(1000)]);
+  const longer = Buffer.concat([session.code, Buffer.alloc(EXTENSION)]);
   const from = await buffer(longer);
   await assert.rejects(send([upgrade(from)]), /account data too small for instruction/);
   const accounts = [writable(programData), writable(program.publicKey), readonly(SystemProgram.programId), me];
-  await send([loader(6, [u32(1000)], ...accounts)]);
+  await send([loader(6, [u32(EXTENSION)], ...accounts)]);
   await send([upgrade(from)]);
   assert.match(await logs(), new RegExp(REFUSAL));
   assert.equal((await connection.getAccountInfo(programData)).data.length, HEADER + longer.length);

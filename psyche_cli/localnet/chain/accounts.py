@@ -37,6 +37,11 @@ class Accounts:
         """The upgradeable programs without program data."""
         return self._writer.undeployed
 
+    @property
+    def removed_programs(self) -> Set[Pubkey]:
+        """The programs that were loaded and no longer exist."""
+        return self._writer.removed
+
     def get(self, address: Pubkey) -> Account | None:
         """The account, or None if it does not exist or has no lamports."""
         if address in TIME_ACCOUNTS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from solders.account import Account
 from solders.hash import Hash
@@ -157,10 +158,8 @@ class Executor:
         else:
             priority_fee = transaction.priority_fee
             self._charge(loaded.keys[0], priority_fee)
-            result = self._vm.simulate_transaction(self._for_vm(transaction))
-            empty_mmx_registers()
+            outcome = self._outcome(self._vm.simulate_transaction, self._for_vm(transaction), transaction)
             self._charge(loaded.keys[0], -priority_fee)
-            outcome = self._outcome(result, transaction)
         if not outcome.executed and not outcome.fees_only:
             return self._not_processed(transaction, loaded, outcome.error)
         after = dict(before)
@@ -192,9 +191,7 @@ class Executor:
         if self._loads_too_much(transaction, loaded, before):
             outcome = Outcome.of_too_much_data()
         else:
-            result = self._run(versioned, before)
-            empty_mmx_registers()
-            outcome = self._outcome(result, transaction)
+            outcome = self._outcome(partial(self._run, before), versioned, transaction)
         error = outcome.error
         if not outcome.executed:
             if not outcome.fees_only:
@@ -220,7 +217,7 @@ class Executor:
         return most > 0 and loaded_bytes(loaded.keys, before, self._accounts) > most  # the VM refuses a limit of 0
 
     def _run(
-        self, transaction: VersionedTransaction, before: Contents
+        self, before: Contents, transaction: VersionedTransaction
     ) -> TransactionMetadata | FailedTransactionMetadata:
         """Execute a transaction in the VM.
 
@@ -238,9 +235,17 @@ class Executor:
 
     def _outcome(
         self,
-        result: TransactionMetadata | FailedTransactionMetadata | SimulatedTransactionInfo,
+        run: Callable[
+            [VersionedTransaction], TransactionMetadata | FailedTransactionMetadata | SimulatedTransactionInfo
+        ],
+        versioned: VersionedTransaction,
         transaction: DecodedTransaction,
     ) -> Outcome:
+        removed = self._accounts.removed_programs
+        if removed and not removed.isdisjoint(transaction.programs):
+            return Outcome.of_missing_program()
+        result = run(versioned)
+        empty_mmx_registers()
         outcome = outcome_of(result, transaction, self._accounts.get)
         if self._accounts.undeployed:
             outcome.logs, outcome.error = as_on_a_cluster(outcome.logs, outcome.error, self._accounts.undeployed)

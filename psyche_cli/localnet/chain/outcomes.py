@@ -98,6 +98,11 @@ class Outcome:
         """The outcome of a transaction whose accounts hold more data than it may load."""
         return cls(_TOO_MUCH_DATA, False, (), 0, [], None, {})
 
+    @classmethod
+    def of_missing_program(cls) -> Outcome:
+        """The outcome of a transaction with a program that does not exist."""
+        return cls(_MISSING_PROGRAM, False, (), 0, [], None, {})
+
 
 def outcome_of(
     result: TransactionMetadata | FailedTransactionMetadata | SimulatedTransactionInfo,

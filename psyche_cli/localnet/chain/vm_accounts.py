@@ -31,15 +31,26 @@ class VmAccounts:
         self._vm = vm
         self._programs: dict[Pubkey, set[Pubkey]] = {}
         self._undeployed: set[Pubkey] = set()
+        self._removed: set[Pubkey] = set()
 
     @property
     def undeployed(self) -> Set[Pubkey]:
         """The programs whose program data does not exist."""
         return self._undeployed
 
+    @property
+    def removed(self) -> Set[Pubkey]:
+        """The programs that were loaded and no longer exist. LiteSVM 0.15 (solders 0.29) panics if they are invoked."""
+        return self._removed
+
     def write(self, address: Pubkey, account: Account | None) -> None:
         """Create, overwrite or (with None or 0 lamports) remove an account. Raises AccountRefused; nothing changes."""
         account = account if account is not None and account.lamports else NO_ACCOUNT
+        existing = None if account.lamports else self._vm.get_account(address)
+        if existing is not None and existing.executable:
+            self._removed.add(address)
+        elif account.lamports:
+            self._removed.discard(address)
         code_at = points_to(account)
         if code_at is not None:
             self._load(address, account, code_at)
@@ -59,6 +70,8 @@ class VmAccounts:
 
     def written(self, address: Pubkey, account: Account | None) -> None:
         """Take note of an account that a transaction in the VM has written."""
+        if account is not None:
+            self._removed.discard(address)
         code_at = points_to(account)
         if code_at is not None:
             self._programs.setdefault(code_at, set()).add(address)
