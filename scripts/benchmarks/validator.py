@@ -4,51 +4,22 @@ from __future__ import annotations
 
 import base64
 import functools
-import json
 import statistics
 import sys
 import threading
 import time
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
 
-from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.litesvm import LiteSVM
-from solders.message import Message
-from solders.pubkey import Pubkey
-from solders.system_program import TransferParams, transfer
-from solders.transaction import Transaction
 
+from scripts.benchmarks import validator_server
 from scripts.benchmarks.shell import Shell
 from scripts.benchmarks.table import Table, milliseconds, percentile
+from scripts.benchmarks.transfers import CONNECTIONS, Client, signed_transfer, transfer_bytes
 
-CONNECTIONS = 16
 PER_CONNECTION = 500
 BLOCKHASH_EVERY = 100
 READS = 2000
-
-
-class Client:
-    """A JSON-RPC client on one keep-alive HTTP connection."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._http = HTTPConnection(parts.hostname or "", parts.port)
-
-    def call(self, method: str, *params: object) -> object:
-        """The result of a method. Fails on an error response."""
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-        self._http.request("POST", "/", body, {"Content-Type": "application/json"})
-        answer = json.loads(self._http.getresponse().read())
-        assert "error" not in answer, answer
-        return answer["result"]
-
-    def blockhash(self) -> Hash:
-        """The latest blockhash."""
-        latest = self.call("getLatestBlockhash")
-        assert isinstance(latest, dict)
-        return Hash.from_string(latest["value"]["blockhash"])
 
 
 def measure(shell: Shell, table: Table) -> None:
@@ -66,7 +37,8 @@ def measure(shell: Shell, table: Table) -> None:
         address = str(payers[0].pubkey())
         vm = LiteSVM()
         vm.airdrop(payers[0].pubkey(), 10**9)
-        bare_read = statistics.median(milliseconds(lambda: vm.get_account(payers[0].pubkey()), READS))
+        key = payers[0].pubkey()
+        bare_read = statistics.median(milliseconds(lambda: vm.get_account(key), READS))
         for method, params in (("getBalance", [address]), ("getAccountInfo", [address]), ("getLatestBlockhash", [])):
             taken = milliseconds(functools.partial(client.call, method, *params), READS)
             p50, p99 = percentile(taken, 0.5), percentile(taken, 0.99)
@@ -82,6 +54,7 @@ def measure(shell: Shell, table: Table) -> None:
         table.compare("the same transfers with a ledger", _load(validator.rpc_url, payers), bare_rate, "tx/s")
     with shell.validator(*ledger) as validator:
         table.compare("time to ready with that ledger", validator.ready_after, bare_start, "ms")
+    validator_server.measure(shell, table)
 
 
 def _bare_process(shell: Shell) -> tuple[float, int]:
@@ -104,7 +77,7 @@ def _load(url: str, payers: list[Keypair]) -> float:
         for number in range(PER_CONNECTION):
             if number % BLOCKHASH_EVERY == 0:
                 blockhash = client.blockhash()
-            raw = _transfer(payer, number + 1, blockhash)
+            raw = transfer_bytes(payer, number + 1, blockhash)
             signature = client.call("sendTransaction", base64.b64encode(raw).decode(), {"encoding": "base64"})
         status = client.call("getSignatureStatuses", [signature])
         assert isinstance(status, dict)
@@ -124,20 +97,8 @@ def _bare_transfers(count: int) -> float:
     vm = LiteSVM()
     payer = Keypair()
     vm.airdrop(payer.pubkey(), 10**12)
-    transactions = [_signed(payer, number + 1, vm.latest_blockhash()) for number in range(count)]
+    transactions = [signed_transfer(payer, number + 1, vm.latest_blockhash()) for number in range(count)]
     start = time.perf_counter()
     for transaction in transactions:
         vm.send_transaction(transaction)
     return count / (time.perf_counter() - start)
-
-
-RECEIVER = Pubkey.from_bytes(bytes([9] * 32))
-
-
-def _signed(payer: Keypair, number: int, blockhash: Hash) -> Transaction:
-    instruction = transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=RECEIVER, lamports=1_000_000 + number))
-    return Transaction([payer], Message.new_with_blockhash([instruction], payer.pubkey(), blockhash), blockhash)
-
-
-def _transfer(payer: Keypair, number: int, blockhash: Hash) -> bytes:
-    return bytes(_signed(payer, number, blockhash))

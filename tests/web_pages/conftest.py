@@ -1,0 +1,3 @@
+from tests.dashboard_page.conftest import browser
+
+__all__ = ["browser"]
