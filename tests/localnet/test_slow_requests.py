@@ -180,3 +180,31 @@ def test_flood_of_one_subscriber_does_not_starve_others(chain: Chain, monkeypatc
             writer.close()
 
     asyncio.run(run())
+
+
+def test_large_data_is_encoded_in_steps(chain: Chain) -> None:
+    content, address, owner = bytes(range(256)) * 8192, Pubkey.new_unique(), Pubkey.new_unique()
+    chain.dispatcher.context.bank.set_account(address, Account(100 * SOL, content, owner))
+    asked = [
+        ("getAccountInfo", [str(address), {"encoding": "base64"}]),
+        ("getMultipleAccounts", [[str(address), str(Pubkey.new_unique())]]),
+        ("getProgramAccounts", [str(owner), {"encoding": "base64", "withContext": True}]),
+    ]
+    for method, params in asked:
+        steps = chain.dispatcher.answer(
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+        )
+        assert not isinstance(steps, bytes)
+        count = 0
+        pieces: list[bytes] = []
+        while not pieces:
+            try:
+                next(steps)
+                count += 1
+            except StopIteration as end:
+                pieces = end.value
+        value = json.loads(b"".join(pieces))["result"]["value"]
+        found = value[0] if isinstance(value, list) else value
+        assert found.get("account", found)["data"] == [base64.b64encode(content).decode(), "base64"]
+        assert count > 2
+        assert max(map(len, pieces)) < 2**21 < len(content) * 4 // 3

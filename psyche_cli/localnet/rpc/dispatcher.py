@@ -9,6 +9,7 @@ from psyche_cli.json_values import STRICT_DECODER, Json
 from psyche_cli.localnet.chain.archive import HistoryDamaged
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
+from psyche_cli.localnet.rpc.encoding.json_text import finished, unfinished_parts
 from psyche_cli.localnet.rpc.fault import UNSUPPORTED_VERSION, RpcFault, not_recorded
 from psyche_cli.localnet.rpc.methods import accounts as rpc_accounts
 from psyche_cli.localnet.rpc.methods import cluster as rpc_cluster
@@ -25,6 +26,8 @@ from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_
 
 MAX_BATCH: Final = 1000
 """The maximum number of requests in a batch. A node accepts 50 kB, which is about as many of the smallest requests."""
+
+_PIECE_BYTES: Final = 256 * 1024
 
 _TABLES: Final[tuple[MethodTable, ...]] = (
     rpc_accounts.METHODS,
@@ -81,7 +84,8 @@ class Dispatcher:
 
     def _batch(self, requests: list[Request | InvalidRequest], allow_control: bool) -> Steps:
         pieces: list[bytes] = []
-        size = 0
+        together: list[bytes] = []
+        size = joined = 0
         for request in requests:
             if size > MAX_ANSWER_BYTES:
                 answer: bytes | Steps = _refusal(request)
@@ -89,10 +93,14 @@ class Dispatcher:
                 answer = self._answer(request, allow_control)
             found = [answer] if isinstance(answer, bytes) else (yield from answer)
             if any(found):
-                pieces += (b"," if pieces else b"[", *found)
+                together += (b"," if size else b"[", *found)
                 size += sum(map(len, found))
+                if size - joined > _PIECE_BYTES:
+                    pieces.append(b"".join(together))
+                    together.clear()
+                    joined = size
             yield
-        return [b"".join(pieces), b"]"] if pieces else []
+        return [*pieces, b"".join(together), b"]"] if size else []
 
     def _answer(self, request: Request | InvalidRequest, allow_control: bool) -> bytes | Steps:
         identity = request.identity
@@ -109,7 +117,10 @@ class Dispatcher:
             result = self._call(request.method, request.params)
             if isinstance(result, SlowResult):
                 return b"" if request.is_notification else self._slow(request, result)
-            answer = _encode({"jsonrpc": "2.0", "result": result, "id": identity})
+            parts = unfinished_parts({"jsonrpc": "2.0", "result": result, "id": identity})
+            if len(parts) > 1 and not request.is_notification:
+                return self._slow(request, SlowResult(finished(unfinished_parts(result))))
+            answer = "".join(finished(parts)).encode()
         except Exception as error:
             answer = self._failed(request, error)
         else:

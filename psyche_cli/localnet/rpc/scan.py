@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
@@ -13,15 +12,13 @@ from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
 from psyche_cli.localnet.rpc.context import RpcContext
+from psyche_cli.localnet.rpc.encoding.json_text import JsonPart, json_text, unfinished_parts
 from psyche_cli.localnet.rpc.steps import MAX_ANSWER_BYTES, SlowResult, too_large
 
 _Value = TypeVar("_Value")
 
-_text_of: Final = json.JSONEncoder(separators=(",", ":")).encode
-
-_IN_A_STEP: Final = 16
 _SORTED_IN_A_STEP: Final = 4096
-_TEXTS_IN_A_PART: Final = 64
+_PART_CHARACTERS: Final = 64 * 1024
 
 
 class _Changes:
@@ -55,12 +52,11 @@ def scanned(
     listeners.append(changes)
     values: dict[Pubkey, _Value] = {}
     try:
-        for count, address in enumerate(list(addresses)):
+        for address in list(addresses):
             value = read(address)
             if value is not None:
                 values[address] = value
-            if count % _IN_A_STEP == _IN_A_STEP - 1:
-                yield ""
+            yield ""
         for address in changes.addresses:
             value = read(address)
             if value is None:
@@ -82,7 +78,7 @@ def value_of_all(
 
     def parts() -> Iterator[str]:
         values = yield from scanned(context, addresses, read)
-        yield _text_of(context.with_context(value(values)))
+        yield json_text(context.with_context(value(values)))
 
     return SlowResult(parts())
 
@@ -101,7 +97,7 @@ def list_of_all(
         texts = yield from scanned(context, addresses, _encoding(read))
         before, after = _around(context) if with_context else ("", "")
         order = (yield from _ordered(texts)) if sort else list(texts)
-        yield from _listed([texts[address] for address in order], before, after)
+        yield from _listed((texts[address] for address in order), before, after)
 
     return SlowResult(parts())
 
@@ -112,32 +108,35 @@ def list_of_each(context: RpcContext, addresses: Sequence[Pubkey], read: Callabl
     def parts() -> Iterator[str]:
         wanted, encode = frozenset(addresses), _encoding(read)
         texts = yield from scanned(context, wanted, lambda address: encode(address) if address in wanted else None)
-        yield from _listed([texts.get(address, "null") for address in addresses], *_around(context))
+        yield from _listed((texts.get(address, ["null"]) for address in addresses), *_around(context))
 
     return SlowResult(parts())
 
 
-def _encoding(read: Callable[[Pubkey], Json | None]) -> Callable[[Pubkey], str | None]:
-    """``read`` with its values as JSON text. Raises RpcFault if there is too much of it."""
+def _encoding(read: Callable[[Pubkey], Json | None]) -> Callable[[Pubkey], list[JsonPart] | None]:
+    """``read`` with its values as JSON text, in which large data is not encoded yet.
+
+    Raises RpcFault if there is too much of it.
+    """
     size = 0
 
-    def encoded(address: Pubkey) -> str | None:
+    def encoded(address: Pubkey) -> list[JsonPart] | None:
         nonlocal size
         value = read(address)
         if value is None:
             return None
-        text = _text_of(value)
-        size += len(text)
+        parts = unfinished_parts(value)
+        size += sum(map(len, parts))
         if size > MAX_ANSWER_BYTES:
             raise too_large()
-        return text
+        return parts
 
     return encoded
 
 
 def _around(context: RpcContext) -> tuple[str, str]:
     """What is before and after the value of a result with context."""
-    before, _, after = _text_of(context.with_context(0)).rpartition("0")
+    before, _, after = json_text(context.with_context(0)).rpartition("0")
     return before, after
 
 
@@ -151,9 +150,22 @@ def _ordered(addresses: Iterable[Pubkey]) -> Generator[str, None, list[Pubkey]]:
     return sorted(runs, key=bytes)
 
 
-def _listed(texts: list[str], before: str, after: str) -> Iterator[str]:
-    """A JSON array of values that are JSON texts, between ``before`` and ``after``, in parts."""
-    yield f"{before}["
-    for start in range(0, len(texts), _TEXTS_IN_A_PART):
-        yield f"{',' if start else ''}{','.join(texts[start : start + _TEXTS_IN_A_PART])}"
-    yield f"]{after}"
+def _listed(values: Iterable[list[JsonPart]], before: str, after: str) -> Iterator[str]:
+    """A JSON array of values, between ``before`` and ``after``, in parts."""
+    together, size = [f"{before}["], 0
+    between = ""
+    for value in values:
+        together.append(between)
+        between = ","
+        for part in value:
+            if isinstance(part, str):
+                together.append(part)
+                size += len(part)
+            else:
+                yield "".join(together)
+                together, size = [], 0
+                yield from part.parts()
+        if size > _PART_CHARACTERS:
+            yield "".join(together)
+            together, size = [], 0
+    yield f"{''.join(together)}]{after}"

@@ -105,7 +105,9 @@ class HttpConnection(asyncio.Protocol):
         self._is_blocked = False
         if self._stalled is not None:
             self._stalled.cancel()
-        self._work()
+        # Not at once: asyncio does not expect that the connection is closed here.
+        if not self._is_scheduled:
+            self._continue_later()
 
     def eof_received(self) -> bool:
         """Called by asyncio when the client sends nothing more. Returns whether the connection stays open."""

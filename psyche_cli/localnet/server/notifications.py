@@ -18,6 +18,7 @@ from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.blocks import BlockView
+from psyche_cli.localnet.rpc.encoding.json_text import json_text
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.methods.accounts import AccountTest
 from psyche_cli.localnet.server.subscriptions import Connection, Interest, Later, Subscription, Subscriptions, Topic
@@ -41,7 +42,7 @@ class Notifications:
         context.bank.listeners.append(self)
 
     def _with_slot(self, value: Json) -> str:
-        return _text_of({"context": {"slot": self._context.bank.slot}, "value": value})
+        return json_text({"context": {"slot": self._context.bank.slot}, "value": value})
 
     # -- transactions and accounts
 

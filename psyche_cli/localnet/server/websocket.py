@@ -90,7 +90,9 @@ class WebSocketConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called by asyncio when the client has read enough."""
         self._is_blocked = False
-        self._work()
+        # Not at once: asyncio does not expect that the connection is closed here.
+        if not self._is_scheduled:
+            self._continue_later()
 
     def eof_received(self) -> bool:
         """Called by asyncio when the client sends nothing more."""
@@ -179,12 +181,15 @@ class WebSocketConnection(asyncio.Protocol):
             else:
                 self._parse()
             if perf_counter() > end:
-                self._is_scheduled = True
-                self._transport.pause_reading()
-                self._slices.add(self._continue)
+                self._continue_later()
                 return
         if not self._is_blocked and not self._is_lost:
             self._transport.resume_reading()
+
+    def _continue_later(self) -> None:
+        self._is_scheduled = True
+        self._transport.pause_reading()
+        self._slices.add(self._continue)
 
     def _continue(self) -> None:
         self._is_scheduled = False

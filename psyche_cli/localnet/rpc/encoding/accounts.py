@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from psyche_cli import base58
 from psyche_cli.json_values import Json
 from psyche_cli.limits import U64_MAX
+from psyche_cli.localnet.rpc.encoding.json_text import base64_text
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.params import Config
 from psyche_cli.solana.programs import NATIVE_LOADER, SYSVAR_OWNER
@@ -75,7 +76,7 @@ class AccountView:
             return text if self.encoding == "binary" else [text, "base58"]
         if self.encoding == "base64+zstd":
             return [base64.b64encode(_compressed(data)).decode(), "base64+zstd"]
-        return [base64.b64encode(data).decode(), "base64"]
+        return [base64_text(data), "base64"]
 
     def account(self, address: Pubkey, account: Account, account_of: AccountOf) -> Json:
         """The account object of the RPC interface."""
