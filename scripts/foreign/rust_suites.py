@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,14 +86,16 @@ def _output(command: list[str], source: Path, slot: int) -> str:
 def _fetch(suite: RustSuite, folder: Path) -> Path:
     """A copy of the crate's source, set to use our stand-ins."""
     source = folder / f"{suite.package}-{suite.version}"
+    published = _published(suite, folder)
+    lock = (published / "Cargo.lock").read_text(encoding="utf-8")
     stand_ins = folder / "stand-ins"
     for name, needs in DEPENDENCIES.items():
         home = stand_ins / name
         home.mkdir(parents=True, exist_ok=True)
         _replace(home / "lib.rs", (STAND_INS / f"{name}.rs").read_text(encoding="utf-8"))
-        _replace(home / "Cargo.toml", manifest(name, suite.validator_version, needs))
+        _replace(home / "Cargo.toml", manifest(name, locked_version(lock, name), needs))
     if not source.is_dir():
-        shutil.copytree(_published(suite, folder), source, copy_function=_writable_copy)
+        shutil.copytree(published, source, copy_function=_writable_copy)
         with (source / "Cargo.toml").open("a") as file:
             file.write("\n[patch.crates-io]\n")
             file.writelines(f'{name} = {{ path = "{stand_ins / name}" }}\n' for name in DEPENDENCIES)
@@ -102,6 +105,14 @@ def _fetch(suite: RustSuite, folder: Path) -> Path:
                 raise RuntimeError(f"{changed} does not have exactly one passage: {passage}")
             (source / changed).write_text(text.replace(passage, replacement), encoding="utf-8")
     return source
+
+
+def locked_version(lock: str, name: str) -> str:
+    """The version of a crate in a Cargo.lock. Another version would not replace it."""
+    found = re.search(rf'^name = "{re.escape(name)}"\nversion = "(.+)"$', lock, re.MULTILINE)
+    if found is None:
+        raise RuntimeError(f"Cargo.lock does not name {name}")
+    return found[1]
 
 
 def manifest(name: str, version: str, needs: tuple[str, ...]) -> str:

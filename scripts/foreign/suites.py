@@ -24,8 +24,6 @@ class RustSuite(NamedTuple):
     name: str
     package: str
     version: str
-    validator_version: str
-    """The version of solana-test-validator and solana-rpc that it asks for."""
     programs: tuple[str, ...]
     options: tuple[str, ...] = ()
     """Options of cargo."""
@@ -50,7 +48,6 @@ SUITES: Final[tuple[PythonSuite | RustSuite, ...]] = (
         "solana-cli",
         "solana-cli",
         "3.1.9",
-        "3.1.9",
         (
             "address_lookup_table",
             "cluster_query",
@@ -65,5 +62,5 @@ SUITES: Final[tuple[PythonSuite | RustSuite, ...]] = (
         ("--no-default-features",),
         (("src/test_utils.rs", _FREE, _PAID),),
     ),
-    RustSuite("spl-token-cli", "spl-token-cli", "5.5.0", "3.0.0", ("command",)),
+    RustSuite("spl-token-cli", "spl-token-cli", "5.5.0", ("command",)),
 )

@@ -19,7 +19,7 @@ from tests.support.patience import PATIENCE
 SLOT_SECONDS = 1.0
 """web3.js keeps a blockhash for 30 seconds; 150 slots leave it two minutes more. For expiry the sessions warp."""
 
-SESSIONS = ("web3js.mjs", "kit.mjs", "parsed.mjs", "loader.mjs")
+SESSIONS = ("web3js.mjs", "web3js_methods.mjs", "kit.mjs", "kit_methods.mjs", "parsed.mjs", "loader.mjs")
 
 
 def steps_of(session: str) -> list[str]:
@@ -68,3 +68,50 @@ def test_versions_are_exact_and_the_lock_names_no_registry() -> None:
     installed = [package for path, package in locked.items() if path]
     assert all(package["integrity"].startswith("sha512-") for package in installed)
     assert not any("resolved" in package for package in installed)
+
+
+LISTS_METHODS = """
+import { Connection } from '@solana/web3.js';
+const names = Object.getOwnPropertyNames(Connection.prototype);
+const called = names.filter((name) => /^(get|on|is|send|simulate|confirm|request)[A-Z]/.test(name));
+console.log(called.join(' '));
+"""
+INNER_METHODS = {
+    "confirmTransactionUsingBlockHeightExceedanceStrategy",
+    "confirmTransactionUsingDurableNonceStrategy",
+    "confirmTransactionUsingLegacyTimeoutStrategy",
+    "getCancellationPromise",
+    "getTransactionConfirmationPromise",
+}
+"""Parts of ``confirmTransaction``, public only by their names."""
+
+
+def called_in(*sessions: str) -> str:
+    return "".join((FOLDER / session).read_text(encoding="utf-8") for session in sessions)
+
+
+def test_every_method_of_web3js_is_called() -> None:
+    require_clients()
+    words = [str(node()), "--input-type=module", "--eval", LISTS_METHODS]
+    listed = subprocess.run(words, cwd=FOLDER, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    called = called_in("web3js.mjs", "web3js_methods.mjs")
+    missing = [name for name in listed if f"connection.{name}(" not in called]
+    assert set(missing) == INNER_METHODS
+
+
+@pytest.mark.parametrize(
+    ("package", "pattern", "methods"),
+    [
+        ("rpc-api", r"^    (\w+)[(<]", 54),
+        ("rpc-subscriptions-api", r"^    (\w+Notifications)[(<]", 9),
+    ],
+)
+def test_every_method_of_kit_is_called(package: str, pattern: str, methods: int) -> None:
+    require_clients()
+    declared: set[str] = set()
+    for path in (FOLDER / "node_modules" / "@solana" / package / "dist" / "types").glob("*.d.ts"):
+        declared |= set(re.findall(pattern, path.read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(declared) >= methods
+    called = called_in("kit.mjs", "kit_methods.mjs")
+    missing = [name for name in declared if f".{name}(" not in called and f"'{name}'" not in called]
+    assert missing == []

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from scripts.foreign.outcomes import NOT_ENDED, Case, Outcome, from_junit, listed, of_a_rust_test
-from scripts.foreign.rust_suites import STAND_INS, manifest
-from scripts.foreign.suites import SUITES, RustSuite
+from scripts.foreign.rust_suites import DEPENDENCIES, STAND_INS, locked_version, manifest
+from scripts.foreign.suites import SUITES
 from scripts.foreign.table import UNEXPLAINED, Result, lines, read_reasons, unexplained, unneeded
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -118,10 +118,16 @@ def test_the_reasons_in_the_repository_are_clauses_about_known_suites() -> None:
             assert not clause.endswith(".")
 
 
-def test_a_stand_in_has_the_version_that_the_suite_asks_for() -> None:
-    for suite in SUITES:
-        if isinstance(suite, RustSuite):
-            text = manifest("solana-rpc", suite.validator_version, ("solana-pubkey",))
-            assert f'name = "solana-rpc"\nversion = "{suite.validator_version}"' in text
-            assert text.endswith('[dependencies]\nsolana-pubkey = "*"\n')
-    assert {path.stem for path in STAND_INS.glob("*.rs")} == {"solana-test-validator", "solana-rpc"}
+def test_a_stand_in_has_the_locked_version() -> None:
+    packages = (("solana-rpc-client", "3.0.1"), ("solana-rpc", "3.0.7"))
+    lock = "\n".join(f'[[package]]\nname = "{name}"\nversion = "{version}"\n' for name, version in packages)
+    assert locked_version(lock, "solana-rpc") == "3.0.7"
+    with pytest.raises(RuntimeError, match="does not name solana-test-validator"):
+        locked_version(lock, "solana-test-validator")
+    text = manifest("solana-rpc", "3.0.7", ("solana-pubkey",))
+    assert 'name = "solana-rpc"\nversion = "3.0.7"' in text
+    assert text.endswith('[dependencies]\nsolana-pubkey = "*"\n')
+
+
+def test_every_stand_in_has_its_source() -> None:
+    assert {path.stem for path in STAND_INS.glob("*.rs")} == set(DEPENDENCIES)

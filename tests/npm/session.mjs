@@ -11,21 +11,26 @@ export function endpoints() {
   return { rpcUrl, wsUrl };
 }
 
-/** Run the steps (functions, told by their names) on one session object; the first failure ends the process with 1. */
-export async function run(steps, session) {
+/**
+ * Run the steps (functions, told by their names) on one session object; a failure ends the process with 1: at once, or,
+ * if the steps are independent of each other but for the first, after the last step.
+ */
+export async function run(steps, session, { independent = false } = {}) {
   report({ planned: steps.map((step) => step.name) });
+  let failures = 0;
   for (const step of steps) {
     try {
       await step(session);
+      report({ done: step.name });
     } catch (error) {
       report({ failed: step.name });
       console.error(`step ${step.name} failed:`, error);
-      process.exit(1);
+      failures += 1;
+      if (!independent || step === steps[0]) break;
     }
-    report({ done: step.name });
   }
   // Clients keep their sockets open for later; nothing comes later.
-  process.exit(0);
+  process.exit(failures === 0 ? 0 : 1);
 }
 
 function report(line) {
@@ -60,4 +65,17 @@ export async function until(ask, fits, what) {
     })(),
     what,
   );
+}
+
+/** A signature as text; public keys and signatures are written alike. */
+export function base58(bytes) {
+  const digits = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+  let number = BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
+  let text = '';
+  for (; number > 0n; number /= 58n) text = digits[Number(number % 58n)] + text;
+  for (const byte of bytes) {
+    if (byte !== 0) break;
+    text = `1${text}`;
+  }
+  return text;
 }

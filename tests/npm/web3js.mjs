@@ -18,7 +18,7 @@ import {
   VersionedTransaction,
   sendAndConfirmTransaction,
 } from '@solana/web3.js';
-import { FEE, SOL, endpoints, run, until, warpSlots, within } from './session.mjs';
+import { FEE, SOL, base58, endpoints, run, until, warpSlots, within } from './session.mjs';
 
 const { rpcUrl, wsUrl } = endpoints();
 const TOO_MUCH = 1000 * SOL;
@@ -177,19 +177,6 @@ async function aSubscriberThatWaitsForTheReceptionHearsOfTheLanding({ connection
   );
   assert.deepEqual([notification.type, notification.result], ['status', { err: null }]);
   await until(() => connection.getSignatureStatus(signature), (status) => status.value !== null, 'a status');
-}
-
-/** A signature as text; public keys and signatures are written alike. */
-function base58(bytes) {
-  const digits = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
-  let number = BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
-  let text = '';
-  for (; number > 0n; number /= 58n) text = digits[Number(number % 58n)] + text;
-  for (const byte of bytes) {
-    if (byte !== 0) break;
-    text = `1${text}`;
-  }
-  return text;
 }
 
 async function feesAreTold({ connection }) {
