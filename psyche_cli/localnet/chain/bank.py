@@ -194,10 +194,13 @@ class Bank:
             self.timekeeper.warped = before
             raise
 
+    def _slot_due(self) -> int:
+        """The slot that the chain should have reached by now."""
+        return max(self.slot, self._first_slot + self.timekeeper.slots_due() - self._slots_due_at_start)
+
     def _time_due(self) -> ChainTime:
         """The time that the chain should have reached by now."""
-        tip = self.chain.tip
-        slot = max(tip.slot, self._first_slot + self.timekeeper.slots_due() - self._slots_due_at_start)
+        tip, slot = self.chain.tip, self._slot_due()
         return ChainTime(
             slot,
             tip.height + min(slot - tip.slot, MAX_BLOCKS_AT_ONCE),
@@ -206,9 +209,9 @@ class Bank:
         )
 
     def _advance(self, *, back_in_time: bool = False) -> None:
-        due = self._time_due()
-        if due.slot == self.slot and self.journal.problem is None:
+        if self._slot_due() == self.slot and self.journal.problem is None:
             return
+        due = self._time_due()
         self.journal.advance(due)
         for slot in range(due.slot - (due.height - self.chain.tip.height) + 1, due.slot + 1):
             self.executor.processed.forget(self.chain.append(slot, due.unix_time, back_in_time=back_in_time))

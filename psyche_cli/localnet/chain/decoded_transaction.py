@@ -29,7 +29,8 @@ class DecodedTransaction:
     ``message`` is its signed part, ``signature`` the first signature, which identifies it, ``recent_blockhash`` the
     blockhash or durable nonce that limits its validity, and ``static_keys`` the addresses in the message, beginning
     with the fee payer. ``required_signatures`` is the number of its signers; ``programs`` are those of its top-level
-    ``instructions``, which only static keys can name.
+    ``instructions``, which only static keys can name. ``nonces`` are the accounts that these create, advance
+    or withdraw from as nonce accounts.
     """
 
     def __init__(self, raw: bytes, versioned: VersionedTransaction) -> None:
@@ -45,11 +46,15 @@ class DecodedTransaction:
         self.required_signatures: Final = header.num_required_signatures
         self._first_readonly_signer = self.required_signatures - header.num_readonly_signed_accounts
         self._first_readonly_other = len(keys) - header.num_readonly_unsigned_accounts
+        self._message_hash: Hash | None = None
+        self.nonces: Final = self._nonces() if SYSTEM_PROGRAM in self.programs else ()
 
-    @cached_property
+    @property
     def message_hash(self) -> Hash:
         """The hash by which duplicates are detected."""
-        return self.message.hash()
+        if self._message_hash is None:
+            self._message_hash = self.message.hash()
+        return self._message_hash
 
     @property
     def base_fee(self) -> int:
@@ -72,7 +77,7 @@ class DecodedTransaction:
         """The priority fee, in lamports."""
         return priority_fee_of(self.message) if COMPUTE_BUDGET_PROGRAM in self.static_keys else 0
 
-    @cached_property
+    @property
     def fee(self) -> int:
         """The whole fee, in lamports."""
         return self.base_fee + self.priority_fee
@@ -103,7 +108,7 @@ class DecodedTransaction:
             return index < self._first_readonly_signer
         return index < self._first_readonly_other
 
-    @cached_property
+    @property
     def static_writable_keys(self) -> tuple[Pubkey, ...]:
         """The ``static_keys`` that the message declares writable."""
         keys, signers = self.static_keys, self.required_signatures
@@ -127,17 +132,12 @@ class DecodedTransaction:
             return None
         return keys[accounts[0]]
 
-    @cached_property
-    def nonces(self) -> tuple[Pubkey, ...]:
-        """The accounts that top-level instructions create, advance or withdraw from as nonce accounts."""
+    def _nonces(self) -> tuple[Pubkey, ...]:
+        keys = self.static_keys
         found = []
         for program, instruction in zip(self.programs, self.instructions, strict=True):
             if program == SYSTEM_PROGRAM and bytes(instruction.data)[:4] in _NONCE_INSTRUCTIONS:
-                found += [
-                    self.static_keys[index]
-                    for index in bytes(instruction.accounts)[:1]
-                    if index < len(self.static_keys)
-                ]
+                found += [keys[index] for index in bytes(instruction.accounts)[:1] if index < len(keys)]
         return tuple(found)
 
     @property

@@ -153,7 +153,8 @@ class Executor:
         except TransactionRejected as rejected:
             return self._not_processed(transaction, loaded, rejected.error)
         before = self._read(loaded.writable)
-        if self._loads_too_much(transaction, loaded, before):
+        size = loaded_bytes(loaded.keys, before, self._accounts)
+        if _is_too_much(size, transaction):
             outcome = Outcome.of_too_much_data()
         else:
             priority_fee = transaction.priority_fee
@@ -171,11 +172,11 @@ class Executor:
             payer = before[loaded.keys[0]]
             if payer is not None:
                 after[loaded.keys[0]] = _charged(payer, transaction.fee)
-        return simulation_of(transaction, loaded, before, after, outcome, error, self._accounts)
+        return simulation_of(transaction, loaded, before, after, outcome, error, size, self._accounts)
 
     def _not_processed(self, transaction: DecodedTransaction, loaded: LoadedKeys, error: Json) -> Simulation:
         before = self._read(loaded.writable)
-        return simulation_of(transaction, loaded, before, before, None, error, self._accounts)
+        return simulation_of(transaction, loaded, before, before, None, error, 0, self._accounts)
 
     def execute(self, transaction: DecodedTransaction, loaded: LoadedKeys) -> Execution:
         """Check and execute a transaction with the accounts ``loaded``; its record contains the outcome.
@@ -188,7 +189,8 @@ class Executor:
         versioned = self._for_vm(transaction)
         priority_fee = transaction.priority_fee
         self._charge(keys[0], priority_fee)
-        if self._loads_too_much(transaction, loaded, before):
+        size = loaded_bytes(loaded.keys, before, self._accounts)
+        if _is_too_much(size, transaction):
             outcome = Outcome.of_too_much_data()
         else:
             outcome = self._outcome(partial(self._run, before), versioned, transaction)
@@ -209,12 +211,8 @@ class Executor:
         if by_nonce and error is not None and transaction.nonce_account is not None:
             self._advance_nonce(transaction.nonce_account, versioned.message.recent_blockhash)
             after[transaction.nonce_account] = self._accounts.get(transaction.nonce_account)
-        record = record_of(transaction, loaded, before, after, outcome, error, self._accounts, self._chain.tip)
+        record = record_of(transaction, loaded, before, after, outcome, error, size, self._accounts, self._chain.tip)
         return Execution(transaction, record, before, after, by_nonce)
-
-    def _loads_too_much(self, transaction: DecodedTransaction, loaded: LoadedKeys, before: Contents) -> bool:
-        most = budget_request_of(transaction).loaded_bytes
-        return most > 0 and loaded_bytes(loaded.keys, before, self._accounts) > most  # the VM refuses a limit of 0
 
     def _run(
         self, before: Contents, transaction: VersionedTransaction
@@ -291,6 +289,11 @@ class Executor:
         account = self._vm.get_account(address)
         if account is not None:
             self._vm.set_account(address, advanced_nonce(account, blockhash))
+
+
+def _is_too_much(size: int, transaction: DecodedTransaction) -> bool:
+    """Whether a transaction may not load ``size`` bytes. A limit of 0 is refused by the VM."""
+    return 0 < budget_request_of(transaction).loaded_bytes < size
 
 
 def _charged(account: Account, fee: int) -> Account:

@@ -16,7 +16,6 @@ from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys
 from psyche_cli.localnet.chain.outcomes import Outcome, token_balances
 from psyche_cli.localnet.chain.simulation import Simulation
-from psyche_cli.localnet.chain.transaction_cost import loaded_bytes
 
 Contents: TypeAlias = "Mapping[Pubkey, Account | None]"
 """Accounts by address; None for each that does not exist."""
@@ -29,9 +28,10 @@ def simulation_of(
     after: Contents,
     outcome: Outcome | None,
     error: Json,
+    size: int,
     accounts: Accounts,
 ) -> Simulation:
-    """The result of a simulation. ``outcome`` is None if the transaction would not land."""
+    """The result of a simulation. ``outcome`` is None if the transaction would not land; ``size`` is in bytes."""
     keys, balance = loaded.keys, accounts.balance
     return Simulation(
         error=error,
@@ -42,7 +42,7 @@ def simulation_of(
         accounts={} if error is not None or outcome is None else outcome.accounts,
         loaded=loaded,
         fee=None if outcome is None else transaction.fee,
-        loaded_accounts_data_size=0 if outcome is None else _loaded_bytes(loaded, before, outcome, accounts),
+        loaded_accounts_data_size=0 if outcome is None else _loaded_bytes(loaded, before, outcome, size),
         pre_balances=tuple([_lamports(before[key]) if key in before else balance(key) for key in keys]),
         post_balances=tuple([_lamports(after[key]) if key in after else balance(key) for key in keys]),
         pre_token_balances=token_balances(keys, before, accounts),
@@ -57,10 +57,11 @@ def record_of(
     after: Contents,
     outcome: Outcome,
     error: Json,
+    size: int,
     accounts: Accounts,
     tip: Block,
 ) -> TransactionRecord:
-    """The record of a transaction that was executed in the slot of ``tip``."""
+    """The record of a transaction that was executed in the slot of ``tip``, whose accounts have ``size`` bytes."""
     keys, balance = loaded.keys, accounts.balance
     pre_balances, post_balances, changed = [], [], []
     for key in keys:
@@ -93,16 +94,16 @@ def record_of(
         units=outcome.units,
         return_data=outcome.return_data,
         changed=tuple(changed),
-        loaded_accounts_data_size=_loaded_bytes(loaded, before, outcome, accounts),
+        loaded_accounts_data_size=_loaded_bytes(loaded, before, outcome, size),
     )
 
 
-def _loaded_bytes(loaded: LoadedKeys, before: Contents, outcome: Outcome, accounts: Accounts) -> int:
-    """The bytes that a transaction has loaded: of one that cannot be executed, only its payer's."""
+def _loaded_bytes(loaded: LoadedKeys, before: Contents, outcome: Outcome, size: int) -> int:
+    """The bytes that a transaction of this size has loaded: of one that cannot be executed, only its payer's."""
     if outcome.fees_only:
         payer = before[loaded.keys[0]]
         return 0 if payer is None else len(payer.data)
-    return loaded_bytes(loaded.keys, before, accounts)
+    return size
 
 
 def _lamports(account: Account | None) -> int:

@@ -7,6 +7,7 @@ unknown fields of structures are ignored, and the messages name the type.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, Protocol
 
 from psyche_cli.json_values import Json
@@ -261,10 +262,10 @@ class Structure:
         if self.base is not None:
             read |= self.base._of_map(value)
         if self.commitment:
-            try:
-                read["commitment"] = COMMITMENT_LEVEL.read(value.get("commitment"))
-            except Mismatch:
-                read["commitment"] = None
+            read["commitment"] = None
+            if "commitment" in value:
+                with suppress(Mismatch):
+                    read["commitment"] = COMMITMENT_LEVEL.read(value["commitment"])
         return read
 
     def _of_sequence(self, values: list[Json]) -> dict[str, Json]:
