@@ -37,7 +37,7 @@ from psyche_cli.operations.observe.payloads import DecodedAccounts, RunDump, Use
 from psyche_cli.operations.observe.run_payloads import AuthorityData, CanJoinData, CostData, RunListData
 from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
-from psyche_cli.operations.run_files.payloads import AppliedData, PlanData
+from psyche_cli.operations.run_files.payloads import AppliedData, DriftData, PlanData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
 from psyche_cli.operations.simulation.payloads import SimulationData
 from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
@@ -73,6 +73,7 @@ def _written(data: Any) -> Any:
 _RESULTS: Final[dict[str, Any]] = {
     "plan": OperationResult[PlanData],
     "apply": OperationResult[AppliedData],
+    "drift": OperationResult[DriftData],
     "create-run": _written(CreateRunData),
     "update-config": _written(config.UpdateConfigData),
     "set-paused": _written(SetPausedData),
@@ -169,6 +170,7 @@ _EXIT_CODES: Final = {
     "can-join": (0, 1),
     "config diff": (0, 1),
     "monitor": (0, 1, 10),
+    "drift": (0, 1),
     "plan": (0, 1),
     "rehearse": (0, 14, 15, 16),
 }

@@ -19,6 +19,7 @@ from psyche_cli.protocol.instructions.builder import Instructions
 from psyche_cli.protocol.layouts.v1 import CoordinatorImage
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.redaction import Redactor
+from psyche_cli.run_file.wanted import WantedRun
 from psyche_cli.solana.wallet import load_keypair_file
 from psyche_cli.transport import Transport
 from tests.cli.harness import Chain, CommandLine, address_of, environment_of
@@ -140,6 +141,14 @@ def house(tmp_path: Path) -> House:
 def still_house(tmp_path: Path) -> House:
     """A house whose cluster time only advances by warping."""
     return _house(tmp_path, stopped_at=1_800_000_000)
+
+
+@pytest.fixture
+def base(house: House) -> WantedRun:
+    """A run with a treasurer as a run file describes it. It does not exist yet."""
+    from tests.support.declared_runs import base_run  # not at the top: it imports this module
+
+    return base_run(house, house.new_mint())
 
 
 @pytest.fixture

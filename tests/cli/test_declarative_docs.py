@@ -39,7 +39,7 @@ def test_every_command_of_the_example(house: House, tmp_path: Path, monkeypatch:
         if "plan" in words:
             plans.append(outcome.json["data"])
     assert len(LINES) > 8
-    first, _, second, _ = plans
+    first, _, second = plans
     costs = (first["rent_lamports"], first["fee_lamports"], first["collateral"])
     assert (len(first["steps"]), *costs) == (6, 838_304_160, 35_000, 125_000_000)
     assert "six steps, and costs 0.83830416 SOL of rent, 0.000035 SOL of fees and 125 tokens" in EXAMPLE

@@ -21,7 +21,6 @@ from tests.cli.killing import killed
 from tests.support.declared_runs import (
     KEYS,
     EpochEnds,
-    base_run,
     dumped_run,
     run_as_dumped,
     variations,
@@ -31,11 +30,6 @@ from tests.support.run_driver import RunDriver
 from tests.support.state_home import state_home
 
 RUN = ("--run-id", "test")
-
-
-@pytest.fixture
-def base(house: House) -> WantedRun:
-    return base_run(house, house.new_mint())
 
 
 def apply(house: House, file: Path, *words: object) -> Outcome:

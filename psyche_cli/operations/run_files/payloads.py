@@ -79,3 +79,42 @@ class AppliedData:
     run_id: str
     already_so: Annotated[bool, "Whether the run was already as the file describes it, so nothing was sent."]
     steps: Annotated[tuple[DoneStep, ...], "What was done now, in order; not what an earlier process had done."]
+
+
+@dataclass(frozen=True)
+class ChangedBy:
+    """The latest event of a run that changed a value, from its history."""
+
+    by: Annotated[Address, "The wallet that is responsible for it."]
+    role: Annotated[str, "Its role in the run: owner, member, treasurer, join authority; empty for another wallet."]
+    signature: str
+    slot: Unsigned
+    time: Annotated[int | None, "Unix time in seconds; null if the endpoint does not know it."]
+
+
+@dataclass(frozen=True)
+class DriftedValue:
+    """A value of a run that is not as its file says."""
+
+    key: str
+    run: Annotated[object, "The value of the run; amounts in base units."]
+    file: Annotated[object, "The value in the file; amounts in base units."]
+    changed_by: Annotated[ChangedBy | None, "Null if the history of the run was never read, or does not tell."]
+
+
+@dataclass(frozen=True)
+class DriftedFile:
+    """A run file, and how its run differs from it."""
+
+    path: str
+    run_id: str
+    as_written: bool
+    has_history: Annotated[bool, "Whether the history of the run was read before, so that changes have authors."]
+    different: tuple[DriftedValue, ...]
+
+
+@dataclass(frozen=True)
+class DriftData:
+    """Run files, and how their runs differ from them."""
+
+    files: tuple[DriftedFile, ...]

@@ -1,0 +1,33 @@
+"""``psyche-cli drift``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from psyche_cli.cli.options import Argument, HistoryStateDir, WalletAddress
+from psyche_cli.cli.sessions import Call, Reading, reads
+
+
+@reads(example="psyche-cli drift runs/*.toml", archive=False)
+def command(
+    call: Call,
+    *,
+    files: Annotated[list[Path], Argument(metavar="FILE...", help="Run files (TOML).")],
+    wallet: WalletAddress = None,
+    state_dir: HistoryStateDir = None,
+) -> Reading:
+    """Check whether runs are as their run files describe them.
+
+    Lists every value that differs and, if the history of the run was read before, the wallet and the transaction that
+    changed it last. For cron: exits with code 0 if all runs are as written, and 1 if any differs. Does not need a
+    wallet.
+    """
+    from psyche_cli.operations.observe.authority_check import wallet_if_any
+    from psyche_cli.operations.run_files.drift import find_drift
+    from psyche_cli.run_file.load import load_run_file
+
+    wanted = [load_run_file(path) for path in files]
+    key = wallet_if_any(call.environment, wallet)
+    folder = state_dir or call.environment.state_folder
+    return lambda session: find_drift(session, wanted, wallet=key, state_folder=folder)

@@ -1,0 +1,108 @@
+"""Compare runs with their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.errors import ExitCode, WalletNotFound
+from psyche_cli.json_values import to_json
+from psyche_cli.operations.authorizations.find import time_text
+from psyche_cli.operations.config.payloads import ChangedValue
+from psyche_cli.operations.run_files.actual import ActualRun, read_actual
+from psyche_cli.operations.run_files.authors import authors_of, has_history
+from psyche_cli.operations.run_files.payloads import DriftData, DriftedFile, DriftedValue
+from psyche_cli.operations.run_files.planning import Plan, make_plan
+from psyche_cli.operations.run_files.text import change_text
+from psyche_cli.operations.sessions import Session
+from psyche_cli.results import OperationResult
+from psyche_cli.run_file.wanted import WantedRun
+
+_STATES: Final = ("pause", "wait", "resume")
+"""Steps that change the state, perhaps only for a while."""
+_AT_CREATION: Final = ("join.authority", "treasurer.mint", "treasurer.index")
+
+
+def find_drift(
+    session: Session, files: Sequence[WantedRun], *, wallet: Pubkey | None, state_folder: Path
+) -> OperationResult[DriftData]:
+    """How runs differ from their files, and by whom, if the history of the run was read before.
+
+    The exit code of the result is NO if any differs. ``wallet`` is needed for nothing but the join authority of a run
+    that does not exist. Raises the errors of ``read_actual``.
+    """
+    genesis = str(session.rpc.genesis_hash())
+    found, lines = [], list[str]()
+    for wanted in files:
+        known = has_history(state_folder, genesis, wanted.run_id)
+        actual, changes = _compared(session, wanted, wallet)
+        authors = {}
+        if changes and known and actual is not None:
+            keys = [change.key for change in changes]
+            authors = authors_of(session, wanted.run_id, state_folder, keys, actual.join_authority)
+        values = [DriftedValue(one.key, one.before, one.after, authors.get(one.key)) for one in changes]
+        decimals = 0 if actual is None else actual.decimals
+        found.append(DriftedFile(str(wanted.source), wanted.run_id, not changes, known, tuple(values)))
+        lines += _lines(found[-1], decimals)
+    drifted = sum(not one.as_written for one in found)
+    count = "1 file" if len(found) == 1 else f"{len(found)} files"
+    return OperationResult(
+        summary=f"The runs of {count} are as written."
+        if drifted == 0
+        else f"The runs of {drifted} of {count} differ from what is written.",
+        data=DriftData(tuple(found)),
+        next_steps=tuple(session.given.command("plan", one.path) for one in found if not one.as_written),
+        exit_code=ExitCode.NO if drifted > 0 else ExitCode.OK,
+        body=lambda _width, _utf8: lines,
+    )
+
+
+def _compared(
+    session: Session, wanted: WantedRun, wallet: Pubkey | None
+) -> tuple[ActualRun | None, list[ChangedValue]]:
+    """What was read of a run, None if it does not exist, and the values that differ from its file."""
+    try:
+        actual = read_actual(session, wanted, wallet)
+    except WalletNotFound:
+        actual = None
+    if actual is None or actual.run is None:
+        return None, [ChangedValue("run", None, wanted.run_id)]
+    plan = make_plan(wanted, actual)
+    return actual, [*_changes(plan), *_state(wanted, actual)]
+
+
+def _changes(plan: Plan) -> Iterator[ChangedValue]:
+    """The values that differ, except for the state."""
+    for key in _AT_CREATION:
+        if key in plan.values and plan.values[key].differs:
+            yield ChangedValue(key, plan.values[key].now, plan.values[key].wanted)
+    for step in plan.steps:
+        if step.kind not in _STATES:
+            yield from (replace(one, before=to_json(one.before), after=to_json(one.after)) for one in step.changes)
+
+
+def _state(wanted: WantedRun, actual: ActualRun) -> Iterator[ChangedValue]:
+    """The state, if it differs. A run that is about to pause, or has finished, counts as paused."""
+    if wanted.state is not None and (actual.state == "running") != (wanted.state == "running"):
+        yield ChangedValue("state", actual.state, wanted.state)
+
+
+def _lines(file: DriftedFile, decimals: int) -> Iterator[str]:
+    if file.as_written:
+        yield f"{file.path}: run {file.run_id} is as written."
+        return
+    count = "1 value differs" if len(file.different) == 1 else f"{len(file.different)} values differ"
+    yield f"{file.path}: {count} in run {file.run_id} (run -> file):"
+    for one in file.different:
+        yield f"  {one.key}: {change_text(ChangedValue(one.key, one.run, one.file), decimals)}"
+        author = one.changed_by
+        if author is not None:
+            role = f" ({author.role})" if author.role else ""
+            when = "" if author.time is None else f", {time_text(author.time)}"
+            yield f"    changed by {author.by}{role} in transaction {author.signature}{when}"
+    if not file.has_history:
+        yield f"  To see who changed it, read the history of the run: psyche-cli history --run-id {file.run_id}"

@@ -1,0 +1,154 @@
+"""``drift`` through the command line, against a local validator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_cli.errors import ExitCode, Unreachable
+from psyche_cli.run_file.wanted import WantedFunding, WantedRun, WantedTreasurer
+from psyche_cli.transport import Transport
+from tests.cli.conftest import RUN_FILE, House
+from tests.cli.harness import Outcome, address_of, methods_of
+from tests.support.declared_runs import KEYS, write_declared_run
+
+RUN = ("--run-id", "test")
+
+
+@pytest.fixture
+def file(house: House, base: WantedRun, tmp_path: Path) -> Path:
+    """The file of a run that is as written."""
+    path = write_declared_run(base, tmp_path / "run.toml")
+    house.cli.json("apply", path, "--yes")
+    return path
+
+
+def drift(house: House, *files: Path) -> Outcome:
+    return house.cli("drift", *files, "--output", "json")
+
+
+def different(outcome: Outcome) -> dict[str, dict[str, Any]]:
+    """The values of the only file that differ, by key."""
+    assert outcome.code is ExitCode.NO
+    [only] = outcome.json["data"]["files"]
+    return {one["key"]: one for one in only["different"]}
+
+
+def test_a_run_as_written(house: House, file: Path) -> None:
+    outcome = drift(house, file, file)
+    assert outcome.code is ExitCode.OK
+    assert [one["as_written"] for one in outcome.json["data"]["files"]] == [True, True]
+    assert "run test is as written" in house.cli("drift", file).stdout
+
+
+def test_a_run_that_does_not_exist(house: House, file: Path) -> None:
+    outcome = drift(house, file, RUN_FILE)
+    assert outcome.code is ExitCode.NO
+    first, second = outcome.json["data"]["files"]
+    assert (first["as_written"], second["as_written"]) == (True, False)
+    assert second["different"] == [{"key": "run", "run": None, "file": "my-run", "changed_by": None}]
+    house.cli.variables["WALLET_PRIVATE_KEY_PATH"] = ""
+    assert drift(house, file, RUN_FILE).json == outcome.json  # needs no wallet
+
+
+CHANGES: dict[str, tuple[tuple[object, ...], object, object]] = {
+    "metadata.name": (("update-config", *RUN, "--name", "B"), "B", "A name"),
+    "client_version": (("update-config", *RUN, "--client-version", "v2"), "v2", "v1"),
+    "rewards.slashing_rate": (("set-future-epoch-rates", *RUN, "--slashing-rate", "2"), 2_000_000, 1_000_000),
+    "state": (("set-paused", *RUN, "--resume"), "running", "paused"),
+    "join.everyone": (("join-authorization-delete", "--permissionless"), False, True),
+    f"join.authorizations.{KEYS[1]}": (("join-authorization-delete", "--authorizer", KEYS[1]), False, True),
+    f"join.authorizations.{KEYS[5]}": (("join-authorization-create", "--authorizer", KEYS[5]), True, False),
+}
+
+
+def test_every_value_with_its_author(house: House, file: Path) -> None:
+    """The author is the signer of the latest transaction that changed the value."""
+    house.cli.json("history", *RUN)
+    signatures = {}
+    for key, (words, _, _) in CHANGES.items():
+        made = house.cli(*words, "--output", "json").json
+        signatures[key] = made["transactions"][0]["signature"]
+    house.cli.json("update-config", *RUN, "--description", "Words")  # as it is
+    found = different(drift(house, file))
+    assert found.keys() == CHANGES.keys()
+    for key, (_, run, written) in CHANGES.items():
+        one = found[key]
+        assert (one["run"], one["file"]) == (run, written), key
+        assert one["changed_by"] is not None, key
+        assert one["changed_by"]["by"] == str(address_of(house.owner))
+        assert one["changed_by"]["signature"] == signatures[key], key
+    shown = house.cli("drift", file).stdout
+    assert "rewards.slashing_rate: 2 -> 1" in shown
+    assert f"changed by {address_of(house.owner)} (owner) in transaction {signatures['metadata.name']}" in shown
+
+
+def test_the_configuration_and_its_author(house: House, file: Path, tmp_path: Path) -> None:
+    house.cli.json("history", *RUN)
+    dump = tmp_path / "config.toml"
+    house.cli.json("config", "dump", *RUN, "-o", dump)
+    dump.write_text(dump.read_text().replace("epoch_time = 60", "epoch_time = 61").replace('"HfLlama"', '"HfAuto"'))
+    [update] = house.cli("update-config", *RUN, "--config-path", dump, "--output", "json").json["transactions"]
+    found = different(drift(house, file))
+    assert found.keys() == {"config.epoch_time", "model.LLM.architecture"}
+    assert {one["changed_by"]["signature"] for one in found.values()} == {update["signature"]}
+
+
+def test_without_a_history_there_is_no_author(house: House, file: Path) -> None:
+    house.cli.json("update-config", *RUN, "--name", "B")
+    assert different(drift(house, file))["metadata.name"]["changed_by"] is None
+    assert "psyche-cli history --run-id test" in house.cli("drift", file).stdout
+
+
+def test_an_endpoint_without_a_ledger(house: House, file: Path) -> None:
+    """What differs is reported, and nobody is blamed for it."""
+    house.cli.json("history", *RUN)
+    house.cli.json("update-config", *RUN, "--name", "B")
+    connect = house.cli.open_transport
+    house.cli.open_transport = lambda url: WithoutLedger(connect(url))
+    outcome = drift(house, file)
+    assert [one["changed_by"] for one in different(outcome).values()] == [None]
+    assert "could not be brought up to date" in outcome.stderr
+
+
+class WithoutLedger:
+    """An endpoint that does not list transactions."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+
+    @property
+    def label(self) -> str:
+        return self._inner.label
+
+    def send(self, body: bytes, *, timeout: float) -> bytes:
+        if "getSignaturesForAddress" in methods_of(body):
+            raise Unreachable("It is not there.", endpoint=self.label)
+        return self._inner.send(body, timeout=timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_funding_and_what_cannot_be_changed(house: House, base: WantedRun, file: Path, tmp_path: Path) -> None:
+    other = write_declared_run(replace(base, funding=WantedFunding(keep_amount="61")), tmp_path / "other.toml")
+    assert different(drift(house, other))["funding.vault"] == {
+        "key": "funding.vault",
+        "run": 60_000_000,
+        "file": 61_000_000,
+        "changed_by": None,
+    }
+    join = replace(base.join, authority=KEYS[0])
+    moved = replace(base, join=join, treasurer=WantedTreasurer(KEYS[1]), funding=None)
+    assert different(drift(house, write_declared_run(moved, tmp_path / "moved.toml"))).keys() >= {
+        "join.authority",
+        "treasurer.mint",
+    }
+
+
+def test_an_invalid_file_is_no_drift(house: House, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("version = 1")
+    assert drift(house, file, tmp_path / "bad.toml").code is ExitCode.CONFIGURATION
