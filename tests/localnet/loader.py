@@ -22,21 +22,21 @@ def _instruction(tag: int, arguments: bytes, *accounts: AccountMeta) -> Instruct
     return Instruction(UPGRADEABLE_LOADER, tag.to_bytes(4, "little") + arguments, list(accounts))
 
 
-def _writable(address: Pubkey) -> AccountMeta:
+def writable(address: Pubkey) -> AccountMeta:
     return AccountMeta(address, is_signer=False, is_writable=True)
 
 
-def _readonly(address: Pubkey) -> AccountMeta:
+def readonly(address: Pubkey) -> AccountMeta:
     return AccountMeta(address, is_signer=False, is_writable=False)
 
 
-def _signer(address: Pubkey, *, writable: bool = False) -> AccountMeta:
+def signer(address: Pubkey, *, writable: bool = False) -> AccountMeta:
     return AccountMeta(address, is_signer=True, is_writable=writable)
 
 
 def set_authority(account: Pubkey, authority: Pubkey, new: Pubkey | None) -> Instruction:
     """Change the authority of a buffer or of program data; None ends it."""
-    return _instruction(4, b"", _writable(account), _signer(authority), *([_readonly(new)] if new else []))
+    return _instruction(4, b"", writable(account), signer(authority), *([readonly(new)] if new else []))
 
 
 @dataclass
@@ -78,12 +78,12 @@ class Deployer:
     def buffer(self, code: bytes) -> Pubkey:
         """A new buffer with the code."""
         buffer = Keypair()
-        initialize = _instruction(0, b"", _writable(buffer.pubkey()), _readonly(self.wallet))
+        initialize = _instruction(0, b"", writable(buffer.pubkey()), readonly(self.wallet))
         self.land(self.create(buffer, 37 + len(code)), initialize, others=(buffer,))
         for offset in range(0, len(code), CHUNK):
             chunk = code[offset : offset + CHUNK]
             arguments = struct.pack("<IQ", offset, len(chunk)) + chunk
-            self.land(_instruction(1, arguments, _writable(buffer.pubkey()), _signer(self.wallet)))
+            self.land(_instruction(1, arguments, writable(buffer.pubkey()), signer(self.wallet)))
         return buffer.pubkey()
 
     def deploy(self, code: bytes, *, max_size: int | None = None) -> str:
@@ -91,12 +91,12 @@ class Deployer:
         deploy = _instruction(
             2,
             (max_size or len(code)).to_bytes(8, "little"),
-            _signer(self.wallet, writable=True),
-            _writable(self.program_data),
-            _writable(self.program.pubkey()),
-            _writable(buffer),
-            *map(_readonly, (RENT_SYSVAR, CLOCK_SYSVAR, SYSTEM_PROGRAM)),
-            _signer(self.wallet),
+            signer(self.wallet, writable=True),
+            writable(self.program_data),
+            writable(self.program.pubkey()),
+            writable(buffer),
+            *map(readonly, (RENT_SYSVAR, CLOCK_SYSVAR, SYSTEM_PROGRAM)),
+            signer(self.wallet),
         )
         return self.land(self.create(self.program, 36), deploy, others=(self.program,))
 
@@ -107,17 +107,17 @@ class Deployer:
         return _instruction(
             3,
             b"",
-            *map(_writable, (self.program_data, self.program.pubkey(), buffer, spill or self.wallet)),
-            *map(_readonly, (RENT_SYSVAR, CLOCK_SYSVAR)),
-            _signer(self.wallet),
+            *map(writable, (self.program_data, self.program.pubkey(), buffer, spill or self.wallet)),
+            *map(readonly, (RENT_SYSVAR, CLOCK_SYSVAR)),
+            signer(self.wallet),
         )
 
     def set_authority(self, account: Pubkey, new: Pubkey | None) -> Instruction:
         return set_authority(account, self.wallet, new)
 
     def close(self, account: Pubkey, *, program: bool = False) -> Instruction:
-        accounts = [_writable(account), _writable(self.wallet), _signer(self.wallet)]
-        return _instruction(5, b"", *accounts, *([_writable(self.program.pubkey())] if program else []))
+        accounts = [writable(account), writable(self.wallet), signer(self.wallet)]
+        return _instruction(5, b"", *accounts, *([writable(self.program.pubkey())] if program else []))
 
     def close_program(self) -> str:
         return self.land(self.close(self.program_data, program=True))
@@ -126,8 +126,8 @@ class Deployer:
         return _instruction(
             6,
             extra.to_bytes(4, "little"),
-            _writable(self.program_data),
-            _writable(self.program.pubkey()),
-            _readonly(SYSTEM_PROGRAM),
-            _signer(self.wallet, writable=True),
+            writable(self.program_data),
+            writable(self.program.pubkey()),
+            readonly(SYSTEM_PROGRAM),
+            signer(self.wallet, writable=True),
         )

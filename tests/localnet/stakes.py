@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import struct
 
-from solders.instruction import AccountMeta, Instruction
+from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountParams, create_account
 
 from psyche_cli.solana.programs import CLOCK_SYSVAR, RENT_SYSVAR, STAKE_CONFIG, STAKE_PROGRAM, SYSVARS
+from tests.localnet.loader import readonly, signer, writable
 
 STAKE_BYTES = 200
-
-
-def _readonly(address: Pubkey) -> AccountMeta:
-    return AccountMeta(address, is_signer=False, is_writable=False)
-
-
-def _writable(address: Pubkey) -> AccountMeta:
-    return AccountMeta(address, is_signer=False, is_writable=True)
-
-
-def _signer(address: Pubkey) -> AccountMeta:
-    return AccountMeta(address, is_signer=True, is_writable=False)
 
 
 def create_stake(owner: Pubkey, stake: Pubkey, lamports: int) -> list[Instruction]:
@@ -31,26 +20,26 @@ def create_stake(owner: Pubkey, stake: Pubkey, lamports: int) -> list[Instructio
         from_pubkey=owner, to_pubkey=stake, lamports=lamports, space=STAKE_BYTES, owner=STAKE_PROGRAM
     )
     initialize = struct.pack("<I", 0) + bytes(owner) * 2 + bytes(48)
-    return [create_account(create), Instruction(STAKE_PROGRAM, initialize, [_writable(stake), _readonly(RENT_SYSVAR)])]
+    return [create_account(create), Instruction(STAKE_PROGRAM, initialize, [writable(stake), readonly(RENT_SYSVAR)])]
 
 
 def delegate(owner: Pubkey, stake: Pubkey, vote: Pubkey) -> Instruction:
     accounts = [
-        _writable(stake),
-        *map(_readonly, (vote, CLOCK_SYSVAR, SYSVARS["stakeHistory"], STAKE_CONFIG)),
-        _signer(owner),
+        writable(stake),
+        *map(readonly, (vote, CLOCK_SYSVAR, SYSVARS["stakeHistory"], STAKE_CONFIG)),
+        signer(owner),
     ]
     return Instruction(STAKE_PROGRAM, struct.pack("<I", 2), accounts)
 
 
 def deactivate(owner: Pubkey, stake: Pubkey) -> Instruction:
-    return Instruction(STAKE_PROGRAM, struct.pack("<I", 5), [_writable(stake), _readonly(CLOCK_SYSVAR), _signer(owner)])
+    return Instruction(STAKE_PROGRAM, struct.pack("<I", 5), [writable(stake), readonly(CLOCK_SYSVAR), signer(owner)])
 
 
 def withdraw(owner: Pubkey, stake: Pubkey, lamports: int) -> Instruction:
     accounts = [
-        *map(_writable, (stake, owner)),
-        *map(_readonly, (CLOCK_SYSVAR, SYSVARS["stakeHistory"])),
-        _signer(owner),
+        *map(writable, (stake, owner)),
+        *map(readonly, (CLOCK_SYSVAR, SYSVARS["stakeHistory"])),
+        signer(owner),
     ]
     return Instruction(STAKE_PROGRAM, struct.pack("<IQ", 4, lamports), accounts)

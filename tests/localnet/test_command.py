@@ -24,7 +24,7 @@ from solders.transaction import VersionedTransaction
 
 from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
-from psyche_cli.localnet.chain.program_accounts import program_data_address
+from psyche_cli.solana.deployments import program_data_address
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.cli.harness import CommandLine, Outcome
 from tests.localnet.harness import some_program, text

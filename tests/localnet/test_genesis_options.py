@@ -21,10 +21,10 @@ from psyche_cli import base58
 from psyche_cli.errors import ExitCode
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
-from psyche_cli.localnet.chain.program_accounts import program_data_address
 from psyche_cli.localnet.chain.undeployed import program_returning
 from psyche_cli.localnet.local_validator import LocalnetOptions, LocalValidator
 from psyche_cli.operations.localnet.account_sources import accounts_from_files
+from psyche_cli.solana.deployments import program_data_address
 from psyche_cli.solana.programs import TOKEN_2022_PROGRAM
 from psyche_cli.solana.rpc.http import HttpTransport
 from tests.localnet.harness import BASE64, MEMO, SOL, some_program, text

@@ -89,9 +89,9 @@ class Accounts:
 
         Raises AccountRefused for a program or a sysvar that the VM cannot use, in which case nothing changes.
         """
-        self._writer.write(address, account)
+        self._writer.put(address, account)
         self.changed(address, account if account is not None and account.lamports else None)
 
-    def write(self, accounts: Mapping[Pubkey, Account | None]) -> None:
+    def put_in_vm(self, accounts: Mapping[Pubkey, Account | None]) -> None:
         """Write accounts to the VM only, in an order that it accepts. ``changed`` may follow."""
-        self._writer.write_all(accounts)
+        self._writer.put_all(accounts)

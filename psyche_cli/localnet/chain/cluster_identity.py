@@ -17,13 +17,14 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import LAMPORTS_PER_SOL
+from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.chain.blockhashes import BlockChain
 from psyche_cli.localnet.chain.rent import RENT_EXEMPT_EPOCH, rent_exempt_minimum
 from psyche_cli.solana.programs import CONFIG_PROGRAM, STAKE_CONFIG, STAKE_PROGRAM, SYSTEM_PROGRAM, VOTE_PROGRAM
 
 IDENTITY_LAMPORTS: Final = 500 * LAMPORTS_PER_SOL
-VOTE_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
-STAKE_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
+GENESIS_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
+"""The balance of the vote account, of the stake account, and usually of the faucet, at genesis."""
 
 CREDITS_PER_VOTE: Final = 16
 """The credits for a vote that lands in the next slot."""
@@ -36,7 +37,7 @@ _VOTE_STATE_VERSION: Final = 2
 _PRIOR_VOTERS_BYTES: Final = 32 * 48
 _STAKE_BYTES: Final = 200
 _DELEGATED: Final = 2
-_NEVER: Final = 2**64 - 1
+_NEVER: Final = U64_MAX
 _WARMUP_RATE: Final = 0.25
 _SLASH_PENALTY: Final = 12
 
@@ -85,7 +86,7 @@ def genesis_accounts() -> dict[Pubkey, Account]:
     """The accounts of the validator at genesis, and the former configuration of the stake program."""
     return {
         IDENTITY: Account(IDENTITY_LAMPORTS, b"", SYSTEM_PROGRAM, rent_epoch=RENT_EXEMPT_EPOCH),
-        VOTE_ACCOUNT: vote_account(VOTE_LAMPORTS),
+        VOTE_ACCOUNT: vote_account(GENESIS_LAMPORTS),
         STAKE_ACCOUNT: _stake_account(),
         STAKE_CONFIG: _stake_config(),
     }
@@ -126,11 +127,11 @@ def _stake_account() -> Account:
             struct.pack("<qQ", 0, 0),
             bytes(32),
             bytes(VOTE_ACCOUNT),
-            struct.pack("<QQQd", STAKE_LAMPORTS - reserve, _NEVER, _NEVER, _WARMUP_RATE),
+            struct.pack("<QQQd", GENESIS_LAMPORTS - reserve, _NEVER, _NEVER, _WARMUP_RATE),
             struct.pack("<QB", 0, 0),
         )
     )
-    return Account(STAKE_LAMPORTS, state.ljust(_STAKE_BYTES, b"\0"), STAKE_PROGRAM, rent_epoch=RENT_EXEMPT_EPOCH)
+    return Account(GENESIS_LAMPORTS, state.ljust(_STAKE_BYTES, b"\0"), STAKE_PROGRAM, rent_epoch=RENT_EXEMPT_EPOCH)
 
 
 def _stake_config() -> Account:

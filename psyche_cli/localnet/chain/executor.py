@@ -228,7 +228,9 @@ class Executor:
         if not isinstance(result, SimulatedTransactionInfo):
             return self._vm.send_transaction(transaction)
         after = dict(result.post_accounts())
-        self._accounts.write({key: after[key] for key, account in before.items() if after.get(key, account) != account})
+        self._accounts.put_in_vm(
+            {key: after[key] for key, account in before.items() if after.get(key, account) != account}
+        )
         return result.meta()
 
     def _outcome(
@@ -274,7 +276,9 @@ class Executor:
 
     def _revert(self, before: Contents) -> None:
         """Revert the changes of the VM to these accounts."""
-        self._accounts.write({key: account for key, account in before.items() if self._accounts.get(key) != account})
+        self._accounts.put_in_vm(
+            {key: account for key, account in before.items() if self._accounts.get(key) != account}
+        )
 
     def _charge(self, payer: Pubkey, fee: int) -> None:
         """Deduct a fee that LiteSVM does not charge, in lamports. Negative: give it back."""

@@ -22,15 +22,16 @@ from psyche_cli import resources
 from psyche_cli.amounts import LAMPORTS_PER_SOL, SOL_DECIMALS
 from psyche_cli.errors import BadProgram
 from psyche_cli.localnet.chain.accounts import Accounts
-from psyche_cli.localnet.chain.cluster_identity import genesis_accounts
+from psyche_cli.localnet.chain.cluster_identity import GENESIS_LAMPORTS, genesis_accounts
 from psyche_cli.localnet.chain.known_addresses import GENESIS_ADDRESSES, PSYCHE_PROGRAMS
-from psyche_cli.localnet.chain.program_accounts import program_data_address, upgradeable_program
+from psyche_cli.localnet.chain.program_accounts import upgradeable_program
 from psyche_cli.localnet.chain.rent import LAMPORTS_PER_BYTE, RENT_EXEMPT_EPOCH
 from psyche_cli.localnet.chain.vm_accounts import AccountRefused
 from psyche_cli.localnet.chain.vm_features import active_features, deploying_vm, feature_account
+from psyche_cli.solana.deployments import program_data_address
 from psyche_cli.solana.programs import NATIVE_MINT, SYSTEM_PROGRAM, TOKEN_PROGRAM
 
-DEFAULT_FAUCET_LAMPORTS: Final = 1_000_000 * LAMPORTS_PER_SOL
+DEFAULT_FAUCET_LAMPORTS: Final = GENESIS_LAMPORTS
 _ELF_MACHINES: Final = {247, 263}  # EM_BPF, EM_SBPF
 
 

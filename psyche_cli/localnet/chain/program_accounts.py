@@ -12,6 +12,7 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.rent import RENT_EXEMPT_EPOCH, rent_exempt_minimum
+from psyche_cli.solana.deployments import program_data_address
 from psyche_cli.solana.programs import UPGRADEABLE_LOADER
 
 PROGRAM_DATA_HEADER: Final = 45
@@ -19,11 +20,6 @@ PROGRAM_DATA_HEADER: Final = 45
 
 _PROGRAM: Final = (2).to_bytes(4, "little")
 _PROGRAM_DATA: Final = (3).to_bytes(4, "little")
-
-
-def program_data_address(program: Pubkey) -> Pubkey:
-    """The address of the program data account of a program."""
-    return Pubkey.find_program_address([bytes(program)], UPGRADEABLE_LOADER)[0]
 
 
 def upgradeable_program(program: Pubkey, code: bytes, authority: Pubkey) -> dict[Pubkey, Account]:

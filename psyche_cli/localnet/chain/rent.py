@@ -9,8 +9,9 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.json_values import Json
+from psyche_cli.limits import U64_MAX
 
-RENT_EXEMPT_EPOCH: Final = 2**64 - 1
+RENT_EXEMPT_EPOCH: Final = U64_MAX
 """The rent epoch of an account that is rent-exempt, on any cluster."""
 
 _ACCOUNT_OVERHEAD: Final = 128

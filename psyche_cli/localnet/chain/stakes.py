@@ -9,13 +9,14 @@ from typing import Final, NamedTuple
 from solders.account import Account
 from solders.pubkey import Pubkey
 
+from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.solana.programs import STAKE_PROGRAM
 
 _DELEGATED: Final = 2
 _VOTER: Final = slice(124, 156)
 _AMOUNTS: Final = struct.Struct("<QQQ")
-_BOOTSTRAP: Final = 2**64 - 1
+_BOOTSTRAP: Final = U64_MAX
 """The activation epoch of a stake that was active before the first epoch."""
 
 

@@ -43,7 +43,7 @@ class VmAccounts:
         """The programs that were loaded and no longer exist. LiteSVM 0.15 (solders 0.29) panics if they are invoked."""
         return self._removed
 
-    def write(self, address: Pubkey, account: Account | None) -> None:
+    def put(self, address: Pubkey, account: Account | None) -> None:
         """Create, overwrite or (with None or 0 lamports) remove an account. Raises AccountRefused; nothing changes."""
         account = account if account is not None and account.lamports else NO_ACCOUNT
         existing = None if account.lamports else self._vm.get_account(address)
@@ -56,17 +56,17 @@ class VmAccounts:
             self._load(address, account, code_at)
             return
         before = self._vm.get_account(address) if address in self._programs else None
-        self._put(address, account)
+        self._set(address, account)
         try:
             self._reload(address)
         except AccountRefused:
-            self._put(address, before or NO_ACCOUNT)
+            self._set(address, before or NO_ACCOUNT)
             raise
 
-    def write_all(self, accounts: Mapping[Pubkey, Account | None]) -> None:
+    def put_all(self, accounts: Mapping[Pubkey, Account | None]) -> None:
         """Write several accounts, code before the programs that use it."""
         for address, account in sorted(accounts.items(), key=lambda item: item[1] is not None and item[1].executable):
-            self.write(address, account)
+            self.put(address, account)
 
     def written(self, address: Pubkey, account: Account | None) -> None:
         """Take note of an account that a transaction in the VM has written."""
@@ -85,16 +85,16 @@ class VmAccounts:
     def _load(self, program: Pubkey, account: Account, code_at: Pubkey) -> None:
         code = self._vm.get_account(code_at)
         if is_program_data(code):
-            self._put(program, account)
+            self._set(program, account)
             self._undeployed.discard(program)
         else:
-            self._put(code_at, Account(1, (3).to_bytes(4, "little") + bytes(41) + FAILING_PROGRAM, UPGRADEABLE_LOADER))
-            self._put(program, account)
-            self._put(code_at, code or NO_ACCOUNT)
+            self._set(code_at, Account(1, (3).to_bytes(4, "little") + bytes(41) + FAILING_PROGRAM, UPGRADEABLE_LOADER))
+            self._set(program, account)
+            self._set(code_at, code or NO_ACCOUNT)
             self._undeployed.add(program)
         self._programs.setdefault(code_at, set()).add(program)
 
-    def _put(self, address: Pubkey, account: Account) -> None:
+    def _set(self, address: Pubkey, account: Account) -> None:
         try:
             self._vm.set_account(address, account)
         except (KeyboardInterrupt, SystemExit):

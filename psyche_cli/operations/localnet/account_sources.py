@@ -126,7 +126,7 @@ def cloned_programs(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey,
             [data] = _fetch(rpc, [Pubkey(program.data[4:36])])
             if int.from_bytes(data.data[:4], "little") != _PROGRAM_DATA_STATE:
                 raise BadProgram(f"The program {program.address} on {rpc.label} has no program data account.")
-            authority = Pubkey(data.data[_AUTHORITY]) if data.data[_HAS_AUTHORITY] else None
+            authority = Pubkey(data.data[_AUTHORITY]) if data.data[_HAS_AUTHORITY] == 1 else None
             programs[program.address] = ClonedProgram(data.data[_PROGRAM_DATA_HEADER:], authority)
         elif program.executable:
             programs[program.address] = ClonedProgram(program.data, None)
