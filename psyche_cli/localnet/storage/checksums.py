@@ -16,7 +16,7 @@ from solders.signature import Signature
 CHECKSUM_BYTES: Final = 8
 
 _PRIME: Final = (1 << 31) - 1
-_MULTIPLIER: Final = 2654435761
+_SMALL_PRIME: Final = 32749
 
 
 def checksum(*parts: bytes) -> bytes:
@@ -49,12 +49,10 @@ def signature_key(signature: Signature) -> int:
 
 
 def pair_digest(key: int, number: int) -> int:
-    """The digest of a row of two numbers, less than 2^62 and 2^31: the value of ``sql_pair_digest``."""
-    mixed = ((key & _PRIME) + (key >> 31) + number * _MULTIPLIER) & _PRIME
-    return mixed * mixed % _PRIME
+    """The digest of a row of two numbers, which are less than 2^63: the value of ``sql_pair_digest``."""
+    return key % _PRIME * (number % _SMALL_PRIME + 1) % _PRIME
 
 
 def sql_pair_digest(key: str, number: str) -> str:
-    """The expression for the digest of a row with these two columns."""
-    mixed = f"(({key} & {_PRIME}) + ({key} >> 31) + {number} * {_MULTIPLIER} & {_PRIME})"
-    return f"{mixed} * {mixed} % {_PRIME}"
+    """The expression for the digest of a row with these two columns. It is short, since a start computes it often."""
+    return f"{key} % {_PRIME} * ({number} % {_SMALL_PRIME} + 1) % {_PRIME}"
