@@ -43,7 +43,7 @@ def check_output(words: Sequence[str], stdout: str) -> str | None:
         for line in stdout.splitlines():
             _history_entry()(json.loads(line))
         return None
-    if [*words[:1]] in (["watch"], ["monitor"]) and stdout.startswith('{"'):  # one document per line
+    if [*words[:1]] in (["watch"], ["monitor"], ["apply"]) and stdout.startswith('{"'):  # one document per line
         checked = [_check(words, json.loads(line)) for line in stdout.splitlines()]
         return checked[0]
     return _check(words, json.loads(stdout))

@@ -13,6 +13,7 @@ from psyche_cli.run_file.wanted import WantedFunding, WantedRun, WantedTreasurer
 from psyche_cli.transport import Transport
 from tests.cli.conftest import RUN_FILE, House
 from tests.cli.harness import Outcome, address_of, methods_of
+from tests.cli.test_output import FastClock
 from tests.support.declared_runs import KEYS, write_declared_run
 
 RUN = ("--run-id", "test")
@@ -109,6 +110,7 @@ def test_an_endpoint_without_a_ledger(house: House, file: Path) -> None:
     house.cli.json("update-config", *RUN, "--name", "B")
     connect = house.cli.open_transport
     house.cli.open_transport = lambda url: WithoutLedger(connect(url))
+    house.cli.clock = FastClock()
     outcome = drift(house, file)
     assert [one["changed_by"] for one in different(outcome).values()] == [None]
     assert "could not be brought up to date" in outcome.stderr

@@ -16,7 +16,7 @@ from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
 from tests.cli.conftest import House
-from tests.cli.harness import Chain, Outcome, address_of
+from tests.cli.harness import Chain, Outcome, address_of, methods_of
 from tests.cli.killing import killed
 from tests.support.declared_runs import (
     KEYS,
@@ -396,6 +396,64 @@ def test_an_unusable_state_folder(house: House, base: WantedRun, tmp_path: Path)
     (tmp_path / "file").write_text("")
     refused = apply(house, write_declared_run(base, tmp_path / "a.toml"), "--state-dir", tmp_path / "file")
     assert refused.code is ExitCode.JOURNAL
+
+
+def test_a_limited_top_up_with_all_that_the_wallet_holds(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """What remains to be paid later is no obstacle to the steps that follow."""
+    funding = WantedFunding(keep_amount="1500000", max_per_top_up="1000000")
+    run = replace(base, funding=funding, state="running")
+    applied = apply(house, write_declared_run(run, tmp_path / "a.toml"))
+    assert applied.code is ExitCode.OK
+    assert "except for its funding" in applied.json["summary"]
+    assert vault(house) == 1_000_000
+    assert run_as_dumped(dumped_run(house)) == run_as_dumped(run)
+
+
+def test_steps_that_are_reverted_are_not_repeated(house: House, base: WantedRun, tmp_path: Path) -> None:
+    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    named = variations(base)["metadata.name"](base)
+    file = write_declared_run(variations(base)["rewards.slashing_rate"](named), tmp_path / "b.toml")
+    connect = house.cli.open_transport
+
+    class Meddling:
+        """After each transaction, another process sets the rate back."""
+
+        def __init__(self, inner: Any) -> None:
+            self.inner, self.label = inner, inner.label
+
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            answer: bytes = self.inner.send(body, timeout=timeout)
+            if "sendTransaction" in methods_of(body):
+                house.cli.open_transport = connect
+                house.cli.json("set-future-epoch-rates", *RUN, "--slashing-rate", "1")
+                house.cli.open_transport = Meddling.open
+            return answer
+
+        def close(self) -> None:
+            self.inner.close()
+
+        @staticmethod
+        def open(url: str) -> Any:
+            return Meddling(connect(url))
+
+    house.cli.open_transport = Meddling.open
+    refused = apply(house, file)
+    assert refused.code is ExitCode.REFUSED
+    assert "expected effect" in refused.json["error"]["message"]
+
+
+def test_json_lines(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """One document per step, of which the last one is the result; an error is the last line too."""
+    file = write_declared_run(base, tmp_path / "a.toml")
+    lines = [json.loads(line) for line in house.cli("apply", file, "--yes", "--jsonl").stdout.splitlines()]
+    assert [len(line["data"]["steps"]) for line in lines] == [*range(1, 9)]
+    assert [line["data"]["finished"] for line in lines] == [*[False] * 7, True]
+    assert [len(line["transactions"]) for line in lines] == [*range(1, 9)]
+    [nothing] = house.cli("apply", file, "--yes", "--jsonl").stdout.splitlines()
+    assert json.loads(nothing)["data"]["already_so"] is True
+    refused = house.cli("apply", write_declared_run(variations(base)["metadata.name"](base), file), "--jsonl")
+    assert json.loads(refused.stdout)["error"]["code"] == "not_confirmed"
+    assert len(refused.stdout.splitlines()) == 1
 
 
 # --- pauses --------------------------------------------------------------------------------------------------------

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from psyche_cli.cli.options import Argument, option
 from psyche_cli.cli.sessions import Call, ForRun, given_options, writes
 
 if TYPE_CHECKING:
     from psyche_cli.operations.signing import SigningSession
-    from psyche_cli.results import Result
+    from psyche_cli.results import OperationResult
 
 
 @writes(example="psyche-cli apply run.toml --yes", here=True, confirms=True)
@@ -34,6 +34,12 @@ def command(
             "and resume it without the change.",
         ),
     ] = "leave",
+    jsonl: Annotated[
+        bool,
+        option(
+            "--jsonl", help="Print a JSON document on one line after each step, and one with the result at the end."
+        ),
+    ] = False,
 ) -> ForRun:
     """Make a run equal to its run file, or carry out a plan.
 
@@ -42,6 +48,7 @@ def command(
     interruption at any moment, the same command continues, and repeats nothing. Asks for confirmation, unless --yes is
     given. A plan is refused if the run has changed since it was made.
     """
+    from psyche_cli.cli.render import one_line_json, print_line
     from psyche_cli.durations import parse_duration
     from psyche_cli.operations.run_files.apply import Applying, apply_run
     from psyche_cli.operations.run_files.given import read_given
@@ -49,21 +56,32 @@ def command(
     from psyche_cli.operations.run_files.pause_wait import LONGEST, PauseWait
     from psyche_cli.solana.sending.recording import intent_text
 
+    environment = call.environment
+    environment.output.as_lines = jsonl
     seconds = parse_duration(wait, "--wait", maximum=LONGEST)
     wanted, reviewed = read_given(file)
     run_id = wanted.run_id
-    folder = call.values["state_dir"] or call.environment.state_folder
+    folder = call.values["state_dir"] or environment.state_folder
     again = given_options(call).command("apply", str(file))
-    request = Applying(wanted, reviewed, PauseWait(seconds, on_timeout), again)
 
-    def write(session: SigningSession) -> Result:
+    def show(result: OperationResult[Any]) -> None:
+        if jsonl:
+            print_line(environment, one_line_json("apply", result))
+
+    request = Applying(wanted, reviewed, PauseWait(seconds, on_timeout), again, show)
+
+    def write(session: SigningSession) -> Any:
         with applying(folder, run_id):
             try:
-                return apply_run(session, request)
+                result = apply_run(session, request)
             except BaseException:
                 # A transfer that it has made stays unsettled in the journal, so that the next attempt counts it.
-                call.environment.after_output.clear()
+                environment.after_output.clear()
                 raise
+        if not jsonl:
+            return result
+        show(result)
+        return None
 
     # The intent does not depend on the file, so that a later version of it settles what this one leaves unsettled.
     return ForRun(run_id, intent_text("apply", {"run_id": run_id}), write)

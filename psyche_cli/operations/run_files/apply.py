@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from psyche_cli.amounts import format_amount, format_sol
@@ -27,14 +27,15 @@ LAG_SECONDS: Final = 120
 class Applying(NamedTuple):
     """What is applied: the run file and, if a plan file was given, the plan in it.
 
-    ``again`` is the command line that continues after an interruption. ``report`` is called after each step.
+    ``again`` is the command line that continues after an interruption. ``report`` receives the result so far after each
+    step but the last one.
     """
 
     wanted: WantedRun
     reviewed: ReviewedPlan | None
     wait: PauseWait
     again: str
-    report: Callable[[DoneStep, int, int], None] = lambda _step, _number, _count: None
+    report: Callable[[OperationResult[AppliedData]], None] = lambda _: None
 
 
 def apply_run(session: SigningSession, applying: Applying) -> OperationResult[AppliedData]:
@@ -55,103 +56,123 @@ def apply_run(session: SigningSession, applying: Applying) -> OperationResult[Ap
     if reviewed is not None:
         _require_same_place(session, reviewed)
     actual = read_actual(session, wanted, session.authority)
-    plan = make_plan(wanted, actual)
+    plan = make_plan(wanted, actual, most=0 if landed else None)
     if reviewed is not None:
         refuse_stale(reviewed, actual, plan.values)
+    budget = _Budget.of(reviewed, plan, actual)
+    plan = make_plan(wanted, actual, most=budget.left(actual))
     if plan.obstacles:
         raise _refusal(wanted.run_id, plan.obstacles)
-    budget = _Budget.of(reviewed, plan, actual, bool(landed))
-    todo = budget.limited(plan, actual)
-    if todo:
-        session.confirm(_consequence(wanted.run_id, todo, actual))
-    steps = _documents(plan) if reviewed is None else reviewed.steps
-    done, receipts, last = _perform_all(session, applying, plan, actual, budget, steps)
-    return _result(session, wanted, done, (*landed, *receipts), plan, is_short=bool(last.steps))
+    if plan.steps:
+        session.confirm(_consequence(wanted.run_id, plan.steps, actual))
+    work = _Work(session, applying, landed)
+    return work.result(*work.perform_all(plan, actual, budget))
+
+
+class _Budget:
+    """What may be transferred to the vault: ``most`` base units, of which nothing is left once ``is_spent``.
+
+    What the vault has received since the plan was made, when it had received ``received``, counts as transferred.
+    """
+
+    def __init__(self, most: int, received: int) -> None:
+        self._most = most
+        self._received = received
+        self.is_spent = False
+
+    @classmethod
+    def of(cls, reviewed: ReviewedPlan | None, plan: Plan, actual: ActualRun) -> _Budget:
+        """The budget of a plan that was reviewed as a file, or now."""
+        collateral = sum(step.collateral or 0 for step in plan.steps)
+        if reviewed is None:
+            return cls(collateral, actual.received or 0)
+        planned = sum(step["collateral"] or 0 for step in reviewed.steps)
+        return cls(planned if collateral > 0 else 0, reviewed.received or 0)
+
+    def left(self, actual: ActualRun) -> int:
+        """What is left of it, in base units."""
+        return 0 if self.is_spent else max(self._most - ((actual.received or 0) - self._received), 0)
+
+
+class _Work:
+    """The steps of one process. ``earlier`` are transfers to the vault that an interrupted one has made."""
+
+    def __init__(self, session: SigningSession, applying: Applying, earlier: Sequence[Receipt]) -> None:
+        self._session = session
+        self._applying = applying
+        self._earlier = earlier
+        self._done: list[DoneStep] = []
+        self._receipts: list[Receipt] = []
+
+    def perform_all(self, plan: Plan, actual: ActualRun, budget: _Budget) -> tuple[Plan, bool]:
+        """Do the first step, read the run again, and so on until nothing is left.
+
+        Returns the first plan, and whether the vault still lacks something.
+        """
+        session, wanted = self._session, self._applying.wanted
+        first = plan
+        steps = _documents(plan) if self._applying.reviewed is None else self._applying.reviewed.steps
+        while plan.steps:
+            step = plan.steps[0]
+            require_reviewed(wanted.run_id, step, steps)
+            self._require_new(step)
+            number, count = len(self._done) + 1, len(self._done) + len(plan.steps)
+            session.notify(f"Step {number} of {count}: {step.title}.")
+            session.deadline.restart()
+            try:
+                made = perform(session, wanted, actual, step, self._applying.wait)
+                budget.is_spent = budget.is_spent or step.kind == "top-up"
+                self._receipts += made
+                signatures = tuple(receipt.signature for receipt in made)
+                self._done.append(DoneStep(step.kind, step.title, step.subject, signatures))
+                session.deadline.restart()
+                actual = read_actual(session, wanted, session.authority)
+                plan = make_plan(wanted, actual, most=budget.left(actual))
+                if plan.obstacles:
+                    raise _refusal(wanted.run_id, plan.obstacles)
+            except PsycheError as error:
+                if not isinstance(error, NotReached):
+                    error.hint = f"{error.hint} To continue: {self._applying.again}".strip()
+                raise
+            if plan.steps:
+                self._applying.report(self._so_far(count))
+        return first, any(step.kind == "top-up" for step in make_plan(wanted, actual).steps)
+
+    def _require_new(self, step: StepData) -> None:
+        """Raise WrongRunState for a step that was done before, so that no two processes revert each other forever."""
+        if any((one.kind, one.subject) == (step.kind, step.subject) for one in self._done):
+            raise WrongRunState(
+                f"The step {step.title!r} of run {self._applying.wanted.run_id!r} has not had the expected effect.",
+                hint="Another process may have reverted it. Show what is left: psyche-cli plan FILE",
+            )
+
+    def _so_far(self, count: int) -> OperationResult[AppliedData]:
+        """The result after a step but the last one, of ``count`` steps."""
+        run_id = self._applying.wanted.run_id
+        return OperationResult(
+            summary=f"Step {len(self._done)} of {count} of run {run_id} is done.",
+            data=AppliedData(run_id=run_id, already_so=False, finished=False, steps=tuple(self._done)),
+            transactions=(*self._earlier, *self._receipts),
+        )
+
+    def result(self, plan: Plan, is_short: bool) -> OperationResult[AppliedData]:
+        """The result at the end. ``plan`` is the first one."""
+        run_id, done = self._applying.wanted.run_id, self._done
+        count = "1 step" if len(done) == 1 else f"{len(done)} steps"
+        so = f"Run {run_id} is as its file describes it{', except for its funding' if is_short else ''}"
+        return OperationResult(
+            summary=f"{so}, after {count}." if done else f"{so}: nothing was sent.",
+            data=AppliedData(run_id=run_id, already_so=not done, finished=True, steps=tuple(done)),
+            details=tuple((f"step {number}", step.title) for number, step in enumerate(done, 1)),
+            transactions=(*self._earlier, *self._receipts),
+            warnings=plan.warnings,
+            next_steps=(self._session.given.command("show", run_id=run_id),),
+        )
 
 
 def _documents(plan: Plan) -> list[Any]:
     """The steps of a plan as they are in a plan file."""
     return [to_json(step) for step in plan.steps]
-
-
-class _Budget:
-    """What may still be transferred to the vault. ``is_spent`` is whether a transfer was made."""
-
-    def __init__(self, most: int, received: int, *, is_spent: bool) -> None:
-        self._most = most
-        self._received = received
-        self.is_spent = is_spent
-
-    @classmethod
-    def of(cls, reviewed: ReviewedPlan | None, plan: Plan, actual: ActualRun, is_spent: bool) -> _Budget:
-        """The budget of a plan that was reviewed as a file, or now."""
-        steps: Sequence[Any] = _documents(plan) if reviewed is None else reviewed.steps
-        received = actual.received if reviewed is None else reviewed.received
-        return cls(sum(step["collateral"] or 0 for step in steps), received or 0, is_spent=is_spent)
-
-    def limited(self, plan: Plan, actual: ActualRun) -> list[StepData]:
-        """The steps of a plan, without or with a smaller transfer if the budget requires it.
-
-        What the vault has received since the plan was made, from anyone, counts as transferred.
-        """
-        left = self._most - ((actual.received or 0) - self._received)
-        limited = []
-        for step in plan.steps:
-            if step.collateral is None:
-                limited.append(step)
-            elif not self.is_spent and left > 0:
-                limited.append(_with_collateral(step, min(step.collateral, left)))
-        return limited
-
-
-def _with_collateral(step: StepData, amount: int) -> StepData:
-    from dataclasses import replace
-
-    return replace(step, collateral=amount)
-
-
-def _perform_all(
-    session: SigningSession,
-    applying: Applying,
-    plan: Plan,
-    actual: ActualRun,
-    budget: _Budget,
-    reviewed: Sequence[Mapping[str, Any]],
-) -> tuple[list[DoneStep], list[Receipt], Plan]:
-    """Do the first step, read the run again, and so on until nothing is left but a transfer beyond the budget."""
-    wanted = applying.wanted
-    done: list[DoneStep] = []
-    receipts: list[Receipt] = []
-    last: tuple[str, str | None] | None = None
-    while todo := budget.limited(plan, actual):
-        step = todo[0]
-        require_reviewed(wanted.run_id, step, reviewed)
-        if (step.kind, step.subject) == last:
-            raise WrongRunState(
-                f"The step {step.title!r} of run {wanted.run_id!r} did not have the expected effect.",
-                hint="Another process may have reverted it. Show what is left: psyche-cli plan FILE",
-            )
-        number, count = len(done) + 1, len(done) + len(todo)
-        session.notify(f"Step {number} of {count}: {step.title}.")
-        session.deadline.restart()
-        try:
-            made = perform(session, wanted, actual, step, applying.wait)
-            last = step.kind, step.subject
-            budget.is_spent = budget.is_spent or step.kind == "top-up"
-            receipts += made
-            signatures = tuple(receipt.signature for receipt in made)
-            done.append(DoneStep(step.kind, step.title, step.subject, signatures))
-            applying.report(done[-1], number, count)
-            session.deadline.restart()
-            actual = read_actual(session, wanted, session.authority)
-            plan = make_plan(wanted, actual)
-            if plan.obstacles:
-                raise _refusal(wanted.run_id, plan.obstacles)
-        except PsycheError as error:
-            if not isinstance(error, NotReached):
-                error.hint = f"{error.hint} To continue: {applying.again}".strip()
-            raise
-    return done, receipts, plan
 
 
 def _see_recent_transfers(session: SigningSession) -> None:
@@ -200,24 +221,3 @@ def _consequence(run_id: str, steps: Sequence[StepData], actual: ActualRun) -> s
     costs += [f"{format_amount(collateral, actual.decimals)} of the collateral token"] if collateral > 0 else []
     titles = "; ".join(step.title for step in steps)
     return f"{count} run {run_id}, for {', '.join(costs)}: {titles}."
-
-
-def _result(
-    session: SigningSession,
-    wanted: WantedRun,
-    done: Sequence[DoneStep],
-    receipts: Sequence[Receipt],
-    plan: Plan,
-    *,
-    is_short: bool,
-) -> OperationResult[AppliedData]:
-    count = "1 step" if len(done) == 1 else f"{len(done)} steps"
-    so = f"Run {wanted.run_id} is as its file describes it{', except for its funding' if is_short else ''}"
-    return OperationResult(
-        summary=f"{so}, after {count}." if done else f"{so}: nothing was sent.",
-        data=AppliedData(run_id=wanted.run_id, already_so=not done, steps=tuple(done)),
-        details=tuple((f"step {number}", step.title) for number, step in enumerate(done, 1)),
-        transactions=tuple(receipts),
-        warnings=plan.warnings,
-        next_steps=(session.given.command("show", run_id=wanted.run_id),),
-    )

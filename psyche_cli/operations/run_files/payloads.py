@@ -74,10 +74,11 @@ class DoneStep:
 
 @dataclass(frozen=True)
 class AppliedData:
-    """A run that is as its file describes it."""
+    """A run that is as its file describes it or, with --jsonl, that is becoming so."""
 
     run_id: str
     already_so: Annotated[bool, "Whether the run was already as the file describes it, so nothing was sent."]
+    finished: Annotated[bool, "Whether nothing is left to do; false only in the lines of --jsonl before the last one."]
     steps: Annotated[tuple[DoneStep, ...], "What was done now, in order; not what an earlier process had done."]
 
 

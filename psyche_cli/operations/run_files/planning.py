@@ -41,19 +41,21 @@ class Plan(NamedTuple):
         return not self.steps and not self.obstacles
 
 
-def make_plan(wanted: WantedRun, actual: ActualRun) -> Plan:
+def make_plan(wanted: WantedRun, actual: ActualRun, *, most: int | None = None) -> Plan:
     """The plan for a run. Authorizations and money come first, so that a pause is as short as possible.
 
+    ``most`` is the maximum of what is transferred to the vault, in base units; None for the limits of the file alone.
     Raises InvalidAmount for an amount with more decimals than the token.
     """
     values = values_of(wanted, actual)
     rate = values.get("rewards.earning_rate")
     top_up = top_up_of(wanted, actual, rate.wanted if rate else None)
+    paid = 0 if top_up is None else top_up.amount if most is None else min(top_up.amount, most)
     update = _update(wanted, actual, values)
     steps = (
         *_creation(wanted, actual, values),
         *_authorizations(actual, values),
-        *([_top_up_step(actual, top_up.amount, top_up.held)] if top_up and top_up.amount > 0 else []),
+        *([_top_up_step(actual, paid, top_up.held)] if top_up and paid > 0 else []),
         *_rates(values),
         *_around(wanted, actual, update),
     )
