@@ -9,8 +9,9 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.unseen_landings import SECONDS
 from psyche_cli.localnet.server.pubsub import PubSub
-from tests.localnet.harness import SOL, Chain
+from tests.localnet.harness import BASE64, SOL, Chain
 from tests.localnet.test_pubsub_as_a_node import Listener, listener, pubsub
+from tests.localnet.tokens import new_mint
 
 __all__ = ["listener", "pubsub"]
 
@@ -57,23 +58,49 @@ def test_several_changes_of_an_account_are_one(listener: Listener) -> None:
     assert [result["value"]["lamports"] for result in listener.results(identity)] == [3 * SOL]
 
 
-def nothing(_chain: Chain, _signature: str) -> None:
+def nothing(_chain: Chain, _to: str, _signature: str) -> None:
     """What a client that has not looked does."""
 
 
-def asks_for_the_status(chain: Chain, signature: str) -> None:
+def asks_for_the_status(chain: Chain, _to: str, signature: str) -> None:
     chain.status(signature)
 
 
-def asks_for_the_transaction(chain: Chain, signature: str) -> None:
+def asks_for_the_transaction(chain: Chain, _to: str, signature: str) -> None:
     chain.result("getTransaction", signature)
 
 
-def waits(chain: Chain, _signature: str) -> None:
+def asks_for_the_transaction_when_confirmed(chain: Chain, _to: str, signature: str) -> None:
+    chain.result("getTransaction", signature, {"commitment": "confirmed"})
+
+
+def asks_for_the_block(chain: Chain, _to: str, _signature: str) -> None:
+    chain.result("getBlock", chain.result("getSlot"))
+
+
+def asks_for_the_signatures(chain: Chain, to: str, _signature: str) -> None:
+    chain.result("getSignaturesForAddress", to)
+
+
+def reads(method: str, **options: Any) -> Any:
+    """An action that reads the account, alone or with others."""
+
+    def action(chain: Chain, to: str, _signature: str) -> None:
+        about = {"getMultipleAccounts": [SYSTEM, to], "getProgramAccounts": SYSTEM}.get(method, to)
+        chain.result(method, about, options)
+
+    return action
+
+
+def reads_another_account(chain: Chain, _to: str, _signature: str) -> None:
+    chain.result("getBalance", SYSTEM)
+
+
+def waits(chain: Chain, _to: str, _signature: str) -> None:
     chain.clock.sleep(SECONDS + 0.01)
 
 
-def restores(chain: Chain, _signature: str) -> None:
+def restores(chain: Chain, _to: str, _signature: str) -> None:
     chain.result("localnet_restoreSnapshot", chain.result("localnet_takeSnapshot"))
 
 
@@ -84,6 +111,18 @@ def restores(chain: Chain, _signature: str) -> None:
         (nothing, {"commitment": "processed"}, 0),
         (asks_for_the_status, {}, 0),
         (asks_for_the_transaction, {}, 0),
+        (asks_for_the_transaction_when_confirmed, {}, 1),
+        (asks_for_the_transaction_when_confirmed, {"commitment": "confirmed"}, 0),
+        (asks_for_the_block, {}, 0),
+        (asks_for_the_signatures, {}, 0),
+        (reads("getBalance"), {}, 0),
+        (reads("getAccountInfo", encoding="base64"), {}, 0),
+        (reads("getMultipleAccounts"), {}, 0),
+        (reads("getProgramAccounts", encoding="base64"), {}, 0),
+        (reads("getBalance", commitment="confirmed"), {}, 1),
+        (reads("getBalance", commitment="confirmed"), {"commitment": "confirmed"}, 0),
+        (reads("getBalance", commitment="processed"), {"commitment": "confirmed"}, 1),
+        (reads_another_account, {}, 1),
         (waits, {}, 0),
         (restores, {}, 0),
     ],
@@ -92,9 +131,41 @@ def test_only_landings_that_nobody_knows_of_are_reported(
     listener: Listener, action: Any, options: dict[str, str], count: int
 ) -> None:
     to, signature = airdropped(listener.chain)
-    action(listener.chain, signature)
+    action(listener.chain, to, signature)
     identity = listener.subscribe("accountSubscribe", to, options)
     assert len(listener.results(identity)) == count
+
+
+def test_a_landing_after_the_account_was_read_is_reported(listener: Listener) -> None:
+    to, _ = airdropped(listener.chain)
+    listener.chain.result("getBalance", to)
+    listener.chain.result("requestAirdrop", to, SOL)
+    account = listener.subscribe("accountSubscribe", to)
+    assert [result["value"]["lamports"] for result in listener.results(account)] == [2 * SOL]
+    assert len(listener.results(listener.subscribe("logsSubscribe", {"mentions": [to]}))) == 0
+    assert len(listener.results(listener.subscribe("logsSubscribe", "all"))) == 2
+
+
+@pytest.mark.parametrize("method", ["getTokenAccountBalance", "getTokenAccountsByOwner", "getTokenLargestAccounts"])
+def test_a_token_account_that_was_read_is_known(listener: Listener, method: str) -> None:
+    chain, owner = listener.chain, str(listener.chain.payer.pubkey())
+    made = new_mint(chain.payer.pubkey(), rent=1_461_600, decimals=6, base_units=5)
+    chain.send(chain.sign(*made.instructions, others=(made.mint,)))
+    parameters: dict[str, list[Any]] = {
+        "getTokenAccountBalance": [str(made.holder)],
+        "getTokenAccountsByOwner": [owner, {"mint": str(made.address)}, BASE64],
+        "getTokenLargestAccounts": [str(made.address)],
+    }
+    chain.result(method, *parameters[method])
+    assert listener.results(listener.subscribe("accountSubscribe", str(made.holder))) == []
+    assert len(listener.results(listener.subscribe("accountSubscribe", owner))) == 1
+
+
+def test_what_filters_exclude_stays_unknown(listener: Listener) -> None:
+    airdropped(listener.chain)
+    excluding = {"encoding": "base64", "filters": [{"dataSize": 1}]}
+    assert listener.results(listener.subscribe("programSubscribe", SYSTEM, excluding)) == []
+    assert len(listener.results(listener.subscribe("logsSubscribe", "all"))) == 1
 
 
 @pytest.mark.parametrize("kind", ["account", "logs", "signature"])

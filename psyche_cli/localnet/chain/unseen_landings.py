@@ -2,52 +2,135 @@
 
 A cluster confirms a transaction about one slot after it has landed, and then notifies all who have subscribed by then.
 Here it is confirmed at once; so that a client whose subscription arrives a moment later misses nothing, the newest
-landings are remembered until a client has learned of them.
+landings are remembered until a client has learned of them at the commitment of the subscription or a higher one.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
+from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli.environment import Clock
+from psyche_cli.localnet.chain.commitment import Commitment
 from psyche_cli.localnet.chain.history import TransactionRecord
 
 SECONDS: Final = 0.4
 """How long a landing is remembered."""
 
 _MOST: Final = 1000
+_MOST_READS: Final = 4000
+
+
+@dataclass(slots=True)
+class _Landing:
+    number: int
+    at: float
+    record: TransactionRecord
+    known: Commitment = Commitment.PROCESSED
+
+
+class _Reads:
+    """The newest landing before the last read of an address, for each commitment. The latest 4000 addresses."""
+
+    def __init__(self) -> None:
+        self._numbers: OrderedDict[Pubkey, tuple[int, int]] = OrderedDict()
+
+    def add(self, address: Pubkey, number: int, commitment: Commitment) -> None:
+        finalized = number if commitment is Commitment.FINALIZED else self._numbers.get(address, (0, 0))[1]
+        self._numbers[address] = (number, finalized)
+        self._numbers.move_to_end(address)
+        if len(self._numbers) > _MOST_READS:
+            self._numbers.popitem(last=False)
+
+    def of(self, address: Pubkey, commitment: Commitment) -> int:
+        return self._numbers.get(address, (0, 0))[commitment is Commitment.FINALIZED]
+
+    def clear(self) -> None:
+        self._numbers.clear()
 
 
 class UnseenLandings:
-    """The landings of the last 0.4 seconds that nobody has learned of, at most 1000."""
+    """The landings of the last 0.4 seconds that nobody has learned of, at most 1000.
+
+    What a client learns at ``processed`` does not count, since no notification of that commitment is ever late.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._landed: OrderedDict[Signature, tuple[float, TransactionRecord]] = OrderedDict()
+        self._landed: OrderedDict[Signature, _Landing] = OrderedDict()
+        self._newest = 0
+        self._accounts = _Reads()
+        self._programs = _Reads()
 
     def add(self, record: TransactionRecord) -> None:
         """Remember a landing."""
         now = self._clock.monotonic()
-        self._landed[record.signature] = (now, record)
+        self._newest += 1
+        self._landed[record.signature] = _Landing(self._newest, now, record)
         self._forget(now - SECONDS)
 
     def _forget(self, before: float) -> None:
         landed = self._landed
-        while landed and (len(landed) > _MOST or next(iter(landed.values()))[0] < before):
+        while landed and (len(landed) > _MOST or next(iter(landed.values())).at < before):
             landed.popitem(last=False)
+        if not landed:
+            self._accounts.clear()
+            self._programs.clear()
 
-    def seen(self, signature: Signature) -> None:
-        """Forget a landing, since a client has learned of it: by its status, its transaction or a notification."""
-        self._landed.pop(signature, None)
+    @property
+    def may_exist(self) -> bool:
+        """Whether anything has landed lately."""
+        return bool(self._landed)
 
-    def records(self) -> list[TransactionRecord]:
-        """The landings that nobody has learned of, oldest first."""
+    def seen(self, signature: Signature, commitment: Commitment = Commitment.FINALIZED) -> None:
+        """A client has learned of a landing, by its status, its transaction, a list or a notification."""
+        landing = self._landed.get(signature)
+        if landing is not None:
+            landing.known = max(landing.known, commitment)
+
+    def account_read(self, address: Pubkey, commitment: Commitment) -> None:
+        """A client has read an account, or was notified of it."""
+        if self._landed and commitment is not Commitment.PROCESSED:
+            self._accounts.add(address, self._newest, commitment)
+
+    def program_read(self, program: Pubkey, commitment: Commitment) -> None:
+        """A client has read the accounts of a program."""
+        if self._landed and commitment is not Commitment.PROCESSED:
+            self._programs.add(program, self._newest, commitment)
+
+    def records(self, commitment: Commitment, mentioned: Pubkey | None = None) -> list[TransactionRecord]:
+        """The landings that nobody has learned of at this commitment, oldest first.
+
+        With ``mentioned``, only those that involve this account and after which nobody has read it.
+        """
+        unknown = self._unknown(commitment)
+        if mentioned is not None:
+            read = self._accounts.of(mentioned, commitment)
+            unknown = [it for it in unknown if it.number > read and mentioned in it.record.keys]
+        return [landing.record for landing in unknown]
+
+    def changed(self, commitment: Commitment, owner_of: Callable[[Pubkey], Pubkey | None]) -> dict[Pubkey, None]:
+        """The accounts that these landings have changed and that nobody has read since, by themselves or by owner."""
+        read, of_program = self._accounts.of, self._programs.of
+        found: dict[Pubkey, None] = {}
+        for landing in self._unknown(commitment):
+            for address in landing.record.changed:
+                owner = owner_of(address)
+                by_owner = 0 if owner is None else of_program(owner, commitment)
+                if landing.number > max(read(address, commitment), by_owner):
+                    found[address] = None
+        return found
+
+    def _unknown(self, commitment: Commitment) -> list[_Landing]:
         self._forget(self._clock.monotonic() - SECONDS)
-        return [record for _, record in self._landed.values()]
+        return [landing for landing in self._landed.values() if landing.known < commitment]
 
     def clear(self) -> None:
         """Forget all landings."""
         self._landed.clear()
+        self._forget(0)

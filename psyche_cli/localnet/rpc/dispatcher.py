@@ -18,6 +18,7 @@ from psyche_cli.localnet.rpc.methods import history as rpc_history
 from psyche_cli.localnet.rpc.methods import staking as rpc_staking
 from psyche_cli.localnet.rpc.methods import tokens as rpc_tokens
 from psyche_cli.localnet.rpc.methods import transactions as rpc_transactions
+from psyche_cli.localnet.rpc.observations import observe
 from psyche_cli.localnet.rpc.params import Params
 from psyche_cli.localnet.rpc.requests import InvalidRequest, Request, Unreadable, read_request
 from psyche_cli.localnet.rpc.signatures import checked_params
@@ -162,11 +163,13 @@ class Dispatcher:
             raise RpcFault(METHOD_NOT_FOUND, "Method not found")
         read = checked_params(name, params)
         try:
-            return method(self.context, Params(read))
+            result = method(self.context, Params(read))
         except (KeyboardInterrupt, SystemExit, Exception):
             raise
         except BaseException as panic:  # pyo3's PanicException derives from BaseException
             raise RuntimeError(f"the VM panicked: {panic}") from panic
+        observe(self.context.bank, name, read)
+        return result
 
 
 def _failure(identity: Json, fault: RpcFault) -> bytes:

@@ -22,6 +22,12 @@ from psyche_cli.localnet.server.websocket import WebSocketConnection
 
 _ACCEPTS_IN_A_ROW: Final = 16
 _SHUTDOWN_SECONDS: Final = 0.1
+_SOON_SECONDS: Final = 0.02
+"""The time between the answer to a subscription and a notification of what has landed before it.
+
+kit only begins to listen for notifications when it has processed the answer, and misses one that comes with it.
+"""
+
 _REFUSAL: Final = b"Used HTTP Method is not allowed. POST or OPTIONS is required\n"
 
 
@@ -37,7 +43,7 @@ class LocalServer:
     ) -> None:
         self._dispatcher = dispatcher
         self._slices = Slices()
-        self._pubsub = PubSub(dispatcher.context, self._slices.add)
+        self._pubsub = PubSub(dispatcher.context, self._slices.add, _soon)
         self._on_stop = on_stop
         self._rpc_socket, self._ws_socket = ports
         self.rpc_port: int = self._rpc_socket.getsockname()[1]
@@ -125,6 +131,10 @@ class LocalServer:
             return head(200, len(text), TEXT, connection=request.connection) + (b"" if is_head else text)
         refused = head(405, len(_REFUSAL), TEXT, headers=b"Allow: POST, OPTIONS\r\n", connection=request.connection)
         return refused + (b"" if is_head else _REFUSAL)
+
+
+def _soon(work: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(_SOON_SECONDS, work)
 
 
 def _in_pieces(answer: Steps, connection: bytes) -> Steps:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from solders.account import Account
@@ -46,87 +47,87 @@ class Notifications:
 
     # -- transactions and accounts
 
-    def _report_past(self, connection: Connection, subscription: Subscription) -> None:
+    def _report_past(self, connection: Connection, subscription: Subscription, soon: Later) -> None:
         """Report what landed before a connection has subscribed to it: a signature, or what nobody knows of yet.
 
         With ``enableReceivedNotification``, a node also reports what it receives of other leaders. There are none.
         """
-        bank = self._context.bank
-        kind, about = subscription.interest.topic
-        if isinstance(about, Signature):
-            record = bank.history.find(about)
-            if record is not None:
-                bank.unseen.seen(about)
-                connection.push(subscription.text(_landed(record)))
-                self._subscriptions.remove(connection, subscription)
-        elif kind in ("account", "program", "logs") and not subscription.interest.processed:
-            for text in self._unseen(subscription.interest):
-                connection.push(subscription.text(text))
+        interest, unseen = subscription.interest, self._context.bank.unseen
+        kind, about = interest.topic
+        reports: list[Callable[[], None]] = []
 
-    def _unseen(self, interest: Interest) -> list[str]:
-        """The notifications of landings that nobody knows of yet."""
-        bank, (kind, about) = self._context.bank, interest.topic
-        records = bank.unseen.records()
-        if kind == "logs":
-            found = [record for record in records if about is None or about in record.keys]
-            texts = [self._logs(record) for record in found]
-        else:
-            owner_of = bank.accounts.index.owner_of
-            changes = {
-                address: record
-                for record in records
-                for address in record.changed
-                if about == (address if kind == "account" else owner_of(address))
-            }
-            found = list(changes.values())
-            texts = [text for address in changes if (text := self._account(interest, address)) is not None]
-        for record in found:
-            bank.unseen.seen(record.signature)
-        return texts
+        def report(text: Callable[[], str | None]) -> None:
+            found = text() if connection in subscription.connections else None
+            if found is not None:
+                connection.push(subscription.text(found))
+
+        if isinstance(about, Signature):
+            if self._context.bank.history.number_of(about) is not None:
+                reports.append(lambda: self._report_landed(connection, subscription, about))
+        elif kind == "logs":
+            for record in unseen.records(interest.commitment, about):
+                unseen.seen(record.signature, interest.commitment)
+                reports.append(partial(report, partial(self._logs, record)))
+        elif kind in ("account", "program"):
+            owner_of = self._context.bank.accounts.index.owner_of
+            for address in unseen.changed(interest.commitment, owner_of):
+                if about == (address if kind == "account" else owner_of(address)) and self._passes(interest, address):
+                    unseen.account_read(address, interest.commitment)
+                    reports.append(partial(report, partial(self._account, interest, address)))
+        for each in reports:
+            soon(each)
+
+    def _report_landed(self, connection: Connection, subscription: Subscription, signature: Signature) -> None:
+        record = self._context.bank.history.find(signature)
+        if record is not None and connection in subscription.connections:
+            self._context.bank.unseen.seen(signature, subscription.interest.commitment)
+            connection.push(subscription.text(_landed(record)))
+            self._subscriptions.remove(connection, subscription)
 
     def _logs(self, record: TransactionRecord) -> str:
         return self._with_slot({"signature": str(record.signature), "err": record.error, "logs": list(record.logs)})
 
     def _account(self, interest: Interest, address: Pubkey) -> str | None:
         """The notification of an account's content; None if the filters of the interest exclude it."""
-        account_of = self._context.bank.accounts.get
-        account = account_of(address) or Account(0, b"", SYSTEM_PROGRAM)
+        if not self._passes(interest, address):
+            return None
+        account, account_of = self._account_at(address), self._context.bank.accounts.get
         if interest.topic[0] == "account":
             return self._with_slot(interest.view.account(address, account, account_of))
-        if not all(test(account) for test in interest.tests):
-            return None
         return self._with_slot(interest.view.keyed(address, account, account_of))
+
+    def _account_at(self, address: Pubkey) -> Account:
+        return self._context.bank.accounts.get(address) or Account(0, b"", SYSTEM_PROGRAM)
+
+    def _passes(self, interest: Interest, address: Pubkey) -> bool:
+        """Whether the content of an account passes the filters of an interest in a program's accounts."""
+        return not interest.tests or all(test(self._account_at(address)) for test in interest.tests)
 
     def on_transaction(self, record: TransactionRecord) -> None:
         """Notify subscribers of the transaction's signature, logs and changed accounts."""
         if not len(self._subscriptions):
             return
         for subscription in self._subscriptions.of_topic(("signature", record.signature)):
-            self._context.bank.unseen.seen(record.signature)
+            self._context.bank.unseen.seen(record.signature, subscription.interest.commitment)
             subscription.notify(_landed(record))
             for connection in list(subscription.connections):
                 self._subscriptions.remove(connection, subscription)
         logs: list[Topic] = [("logs", None), *(("logs", key) for key in record.keys)]
         if self._subscriptions.has(*logs):
-            self._context.bank.unseen.seen(record.signature)
             text = self._logs(record)
             for subscription in self._subscriptions.of_topic(*logs):
+                self._context.bank.unseen.seen(record.signature, subscription.interest.commitment)
                 subscription.notify(text)
         for address in record.changed:
-            if self._tell_of_account(address):
-                self._context.bank.unseen.seen(record.signature)
+            self.on_account(address)
 
     def on_account(self, address: Pubkey) -> None:
         """Notify subscribers of an account's new content; a closed account is empty and holds 0 lamports."""
-        self._tell_of_account(address)
-
-    def _tell_of_account(self, address: Pubkey) -> bool:
-        """Whether anybody has subscribed to the account or its program, and was notified."""
         about: Topic = ("account", address)
         owner = SYSVAR_OWNER if address in TIME_SYSVARS else self._context.bank.accounts.index.owner_of(address)
         program: Topic = ("program", owner)
         if not self._subscriptions.has(about, program):
-            return False
+            return
         # A large account may have many subscribers: it is encoded once per requested encoding and filters.
         texts: dict[tuple[str, AccountView, tuple[AccountTest, ...]], str | None] = {}
         for subscription in self._subscriptions.of_topic(about, program):
@@ -136,8 +137,8 @@ class Notifications:
                 texts[form] = self._account(interest, address)
             text = texts[form]
             if text is not None:
+                self._context.bank.unseen.account_read(address, interest.commitment)
                 subscription.notify(text)
-        return True
 
     def on_restore(self) -> None:
         """Changed accounts were already reported; past signatures and logs need no notification."""

@@ -26,11 +26,13 @@ def _at_once(work: Callable[[], None]) -> None:
 class PubSub(Notifications):
     """The subscriptions of all connections; a listener of the bank.
 
-    ``later`` runs work for many subscribers in parts; by default, at once.
+    ``later`` runs work for many subscribers in parts, and ``soon`` what follows the answer to a subscription after a
+    moment, in which the client begins to wait for it; both by default at once.
     """
 
-    def __init__(self, context: RpcContext, later: Later = _at_once) -> None:
+    def __init__(self, context: RpcContext, later: Later = _at_once, soon: Later = _at_once) -> None:
         super().__init__(context, Subscriptions(), later)
+        self._soon = soon
 
     def __len__(self) -> int:
         """The number of subscriptions."""
@@ -63,7 +65,7 @@ class PubSub(Notifications):
             connection.push(f"[{','.join(answers)}]" if isinstance(content, list) else answers[0])
         for subscription in new:
             if connection in subscription.connections:
-                self._report_past(connection, subscription)
+                self._report_past(connection, subscription, self._soon)
 
     def _answer(self, connection: Connection, request: Request | InvalidRequest, new: list[Subscription]) -> str:
         """The response to one request, empty for a notification. Its subscription is added to ``new``."""

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeAlias
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
+from psyche_cli.localnet.chain.commitment import Commitment
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.blocks import BlockView
 from psyche_cli.localnet.rpc.fault import RpcFault
@@ -36,14 +37,11 @@ class Connection(Protocol):
 
 @dataclass(frozen=True)
 class Interest:
-    """What a client wants to be notified of, and in which form. ``key`` is the same for the same parameters.
-
-    With ``processed``, it wants to be notified when a transaction is executed, not when it is confirmed or finalized.
-    """
+    """What a client wants to be notified of, and in which form. ``key`` is the same for the same parameters."""
 
     topic: Topic
     key: str = ""
-    processed: bool = False
+    commitment: Commitment = Commitment.FINALIZED
     view: AccountView = field(default_factory=lambda: AccountView("base64"))
     tests: tuple[AccountTest, ...] = ()
     block: BlockView | None = None

@@ -11,6 +11,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from psyche_cli.json_values import Json
+from psyche_cli.localnet.chain.commitment import commitment_of
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.blocks import BlockView
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
@@ -98,9 +99,8 @@ def interest(method: str, params: Json) -> Interest:
     if read is None:
         raise RpcFault(METHOD_NOT_FOUND, "Method not found")
     values = SUBSCRIPTIONS[method].read(params)
-    processed = any(isinstance(value, dict) and value.get("commitment") == "processed" for value in values)
     key = json.dumps(_without_defaults(values), sort_keys=True)
-    return replace(read(Params(values)), key=key, processed=processed)
+    return replace(read(Params(values)), key=key, commitment=commitment_of(values))
 
 
 def _without_defaults(values: Json) -> Json:

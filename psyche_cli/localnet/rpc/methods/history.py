@@ -32,8 +32,6 @@ def _get_signature_statuses(context: RpcContext, params: Params) -> Json:
     if len(texts) > _MAX_STATUSES:
         raise invalid_params(f"Too many inputs provided; max {_MAX_STATUSES}")
     signatures = [signature_of(text) for text in texts]
-    for signature in signatures:
-        bank.unseen.seen(signature)
     return context.with_context([_status(bank.history.find(signature), oldest) for signature in signatures])
 
 
@@ -57,7 +55,6 @@ def _get_transaction(context: RpcContext, params: Params) -> Json:
     record = context.bank.history.find(signature)
     if record is None:
         return None
-    context.bank.unseen.seen(signature)
     return {
         "slot": record.slot,
         "blockTime": record.unix_time,
