@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from psyche_cli.errors import ExitCode
 from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
+from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.harness import Chain, Outcome, address_of, methods_of
 from tests.cli.killing import killed
@@ -409,37 +411,103 @@ def test_a_limited_top_up_with_all_that_the_wallet_holds(house: House, base: Wan
     assert run_as_dumped(dumped_run(house)) == run_as_dumped(run)
 
 
-def test_steps_that_are_reverted_are_not_repeated(house: House, base: WantedRun, tmp_path: Path) -> None:
+class Meddling:
+    """An endpoint of a command beside which another process acts after each of its transactions."""
+
+    def __init__(self, house: House, act: Callable[[], object]) -> None:
+        self._house, self._act = house, act
+        self._connect = house.cli.open_transport
+        house.cli.open_transport = self._open
+
+    def _open(self, url: str) -> Transport:
+        outer, inner = self, self._connect(url)
+
+        class Connection:
+            label = inner.label
+
+            def send(self, body: bytes, *, timeout: float) -> bytes:
+                answer = inner.send(body, timeout=timeout)
+                if "sendTransaction" in methods_of(body):
+                    outer._house.cli.open_transport = outer._connect
+                    outer._act()
+                    outer._house.cli.open_transport = outer._open
+                return answer
+
+            def close(self) -> None:
+                inner.close()
+
+        return Connection()
+
+
+@pytest.fixture
+def two_steps(house: House, base: WantedRun, tmp_path: Path) -> Path:
+    """The file of a paused run, which takes two steps: the rates, and the name."""
     assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
     named = variations(base)["metadata.name"](base)
-    file = write_declared_run(variations(base)["rewards.slashing_rate"](named), tmp_path / "b.toml")
-    connect = house.cli.open_transport
+    return write_declared_run(variations(base)["rewards.slashing_rate"](named), tmp_path / "b.toml")
 
-    class Meddling:
-        """After each transaction, another process sets the rate back."""
 
-        def __init__(self, inner: Any) -> None:
-            self.inner, self.label = inner, inner.label
-
-        def send(self, body: bytes, *, timeout: float) -> bytes:
-            answer: bytes = self.inner.send(body, timeout=timeout)
-            if "sendTransaction" in methods_of(body):
-                house.cli.open_transport = connect
-                house.cli.json("set-future-epoch-rates", *RUN, "--slashing-rate", "1")
-                house.cli.open_transport = Meddling.open
-            return answer
-
-        def close(self) -> None:
-            self.inner.close()
-
-        @staticmethod
-        def open(url: str) -> Any:
-            return Meddling(connect(url))
-
-    house.cli.open_transport = Meddling.open
-    refused = apply(house, file)
+def test_steps_that_are_reverted_are_not_repeated(house: House, two_steps: Path) -> None:
+    Meddling(house, lambda: house.cli.json("set-future-epoch-rates", *RUN, "--slashing-rate", "1"))
+    refused = apply(house, two_steps)
     assert refused.code is ExitCode.REFUSED
     assert "expected effect" in refused.json["error"]["message"]
+
+
+def test_a_change_meanwhile_that_nobody_has_reviewed(house: House, two_steps: Path) -> None:
+    """Another step would be due, so it stops."""
+    Meddling(house, lambda: house.cli.json("join-authorization-create", "--authorizer", KEYS[9]))
+    refused = apply(house, two_steps)
+    assert (refused.code, refused.json["error"]["code"]) == (ExitCode.REFUSED, "stale_plan")
+    assert [one["key"] for one in refused.json["error"]["context"]["moved"]] == [f"join.authorizations.{KEYS[9]}"]
+    assert len(refused.json["error"]["context"]["landed"]) == 1
+
+
+def test_a_pause_meanwhile_that_nobody_has_reviewed(house: House, base: WantedRun, two_steps: Path) -> None:
+    running = replace(base, state="running")
+    assert apply(house, write_declared_run(running, two_steps.with_name("c.toml"))).code is ExitCode.OK
+    two_steps.write_text(two_steps.read_text().replace('state = "paused"', 'state = "running"'))
+    Meddling(house, lambda: house.enter(RunState.ROUND_TRAIN, pending_pause=True))
+    refused = apply(house, two_steps)
+    assert refused.json["error"]["code"] == "stale_plan"
+    assert "Wait until the run is Paused" in refused.json["error"]["message"]
+
+
+def test_an_obstacle_that_appears_meanwhile(house: House, two_steps: Path) -> None:
+    Meddling(house, lambda: house.enter(RunState.FINISHED))
+    refused = apply(house, two_steps)
+    assert refused.code is ExitCode.REFUSED
+    assert "Finished" in refused.json["error"]["message"]
+    assert "To continue: psyche-cli apply" in refused.json["error"]["hint"]
+
+
+def test_a_transfer_on_another_cluster_does_not_matter(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """Its slot says nothing about this one."""
+    file = write_declared_run(base, tmp_path / "a.toml")
+    house.cli.json("localnet", "warp", "--slots", "1000")
+    assert apply(house, file).code is ExitCode.OK
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere, _ = Chain.start(tmp_path / "elsewhere", owner=5)
+    house.cli.open_transport = elsewhere.transport
+    plain = replace(base, treasurer=None, funding=None)
+    assert apply(house, write_declared_run(plain, tmp_path / "b.toml")).code is ExitCode.OK
+
+
+def test_a_file_that_only_has_metadata(house: House, base: WantedRun, tmp_path: Path) -> None:
+    assert apply(house, write_declared_run(base, tmp_path / "a.toml")).code is ExitCode.OK
+    before = dumped_run(house)
+    (tmp_path / "b.toml").write_text('version = 1\nrun_id = "test"\n[metadata]\nname = "C"\n')
+    assert apply(house, tmp_path / "b.toml").code is ExitCode.OK
+    assert dumped_run(house) == replace(before, metadata={**before.metadata, "name": "C"})
+
+
+def test_a_plan_of_another_version(house: House, base: WantedRun, tmp_path: Path) -> None:
+    path = plan_file(house, base, tmp_path)
+    plan = {**json.loads(path.read_text()), "format": 2}
+    del plan["digest"]
+    canonical = json.dumps(plan, sort_keys=True, separators=(",", ":"))
+    path.write_text(json.dumps({**plan, "digest": hashlib.sha256(canonical.encode()).hexdigest()}))
+    assert "format 2" in apply(house, path).json["error"]["message"]
 
 
 def test_json_lines(house: House, base: WantedRun, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -119,12 +120,10 @@ def read_actual(session: Session, wanted: WantedRun, wallet: Pubkey | None) -> A
 def _located(session: Session, wanted: WantedRun) -> LocatedRun | None:
     index = None if wanted.treasurer is None else wanted.treasurer.index
     try:
-        try:
-            return locate_run(session, wanted.run_id, index)
-        except UsageError:
-            if index is None:
-                raise
-            return locate_run(session, wanted.run_id)  # the plan says that its treasurer cannot be changed
+        if index is not None:
+            with suppress(UsageError):  # the plan says that the treasurer of a run cannot be changed
+                return locate_run(session, wanted.run_id, index)
+        return locate_run(session, wanted.run_id)
     except RunNotFound:
         return None
 

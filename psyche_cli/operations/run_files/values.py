@@ -118,8 +118,7 @@ def _checkpoint(model: Mapping[str, Any]) -> Any:
 
 
 def _origin(checkpoint: Any) -> Any:
-    if isinstance(checkpoint, str):
-        return checkpoint
+    """Where a checkpoint comes from. That of a run that has started is in a repository or a bucket."""
     [(kind, place)] = checkpoint.items()
     return _ORIGINS.get(kind, kind), dict(place)
 
