@@ -31,6 +31,7 @@ ALLOWED = {
     ("cli/render.py", "self._stdout.write"): "the only writes to stdout",
     ("cli/live_screen.py", "environment.stdout"): "the live screen of watch",
     ("cli/live_screen.py", "Console"): "draws what the renderer has made printable",
+    ("localnet/server/sliced_connection.py", "self._transport.write"): "responses for a client",
     ("operations/dashboard/server.py", "response.write"): "events for a page",
     ("operations/localnet/ready_file.py", "os.dup"): "the ready file",
     ("rehearsal/worker.py", "sys.stdout"): "the telemetry of the worker program, flushed",

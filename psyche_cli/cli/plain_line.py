@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _KINDS: Final = (str, int, float, bool, Path)
+_LISTED: Final = ((str,), (Path,))
 _BETWEEN_VALUES: Final = "\0"
 
 
@@ -150,7 +151,7 @@ def _kind(parameter: Parameter) -> Any:
 
 def _is_list(parameter: Parameter) -> bool:
     kind = _kind(parameter)
-    return get_origin(kind) is list and get_args(kind) == (str,)
+    return get_origin(kind) is list and get_args(kind) in _LISTED
 
 
 def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
@@ -164,7 +165,8 @@ def _value(parameter: Parameter, texts: Mapping[str, str]) -> Any:
             raise _Unusual
         return parameter.default
     if _is_list(parameter):
-        return text.split(_BETWEEN_VALUES)
+        [kind] = get_args(kind)
+        return [kind(each) for each in text.split(_BETWEEN_VALUES)]
     if kind not in _KINDS and get_origin(kind) is not Literal:
         raise _Unusual
     if kind is str:

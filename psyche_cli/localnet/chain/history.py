@@ -263,7 +263,9 @@ class History:
     def retain(self, marks: Iterable[HistoryMark]) -> None:
         """Remove, little by little, the transactions that neither the current state nor one of ``marks`` sees."""
         needed = union([self.mark().visible, *(mark.visible for mark in marks)])
-        oldest = 1 if self._is_archived else self._recent.oldest or self.next_number
+        oldest = 1 if self._is_archived else self._recent.oldest
+        if oldest is None:
+            oldest = self.next_number
         self._unneeded = list(gaps(clipped(needed, self._first_kept, self.next_number), oldest, self.next_number - 1))
 
     def take_unneeded(self) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from psyche_cli.json_values import STRICT_DECODER, Json
 from psyche_cli.localnet.chain.archive import HistoryDamaged
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
-from psyche_cli.localnet.rpc.encoding.json_text import finished, unfinished_parts
+from psyche_cli.localnet.rpc.encoding.json_text import finished, plain_text, unfinished_parts
 from psyche_cli.localnet.rpc.fault import UNSUPPORTED_VERSION, RpcFault, not_recorded
 from psyche_cli.localnet.rpc.methods import accounts as rpc_accounts
 from psyche_cli.localnet.rpc.methods import cluster as rpc_cluster
@@ -47,9 +47,6 @@ def all_methods() -> dict[str, str]:
 
 
 _SUBJECTS: Final = ("accounts", "tokens", "transactions", "history", "cluster", "staking", "control")
-
-
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 class Dispatcher:
@@ -189,4 +186,4 @@ def _decode(body: bytes) -> Json:
 
 
 def _encode(answer: Json) -> bytes:
-    return _ENCODER.encode(answer).encode()
+    return plain_text(answer).encode()

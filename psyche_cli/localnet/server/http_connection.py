@@ -18,6 +18,7 @@ from psyche_cli.localnet.rpc.steps import Steps
 from psyche_cli.localnet.server.connections import Connections
 from psyche_cli.localnet.server.request import Request
 from psyche_cli.localnet.server.responses import CONTINUE, TEXT, head
+from psyche_cli.localnet.server.sliced_connection import SlicedConnection
 from psyche_cli.localnet.server.slices import Slices, slice_end
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -42,15 +43,14 @@ Report: TypeAlias = Callable[[str, bool], None]
 Answer: TypeAlias = "Callable[[Request], bytes | Steps]"
 
 
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(SlicedConnection):
     """A connection whose requests ``answer`` answers. Its work is shared with others by ``slices``."""
 
     def __init__(self, answer: Answer, connections: Connections, slices: Slices, report: Report) -> None:
+        super().__init__(slices)
         self._answer = answer
         self._connections = connections
-        self._slices = slices
         self._report = report
-        self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._request: Request | None = None
         self._chunks: list[bytes] = []
@@ -63,14 +63,11 @@ class HttpConnection(asyncio.Protocol):
         self._current: Request | None = None
         self._steps: Steps | None = None
         self._pieces: deque[bytes] = deque()
-        self._is_scheduled = False
-        self._is_blocked = False
         self._stalled: asyncio.TimerHandle | None = None
         self._ends = False
         """No further request is read: the rest of the input is discarded."""
         self._lingers = False
         """The client may still be sending when the connection is closed."""
-        self._is_lost = False
 
     # -- the transport
 
@@ -96,18 +93,14 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Called by asyncio when the client does not read as fast as responses are written."""
-        self._is_blocked = True
+        super().pause_writing()
         self._stalled = asyncio.get_running_loop().call_later(STALLED_SECONDS, self._transport.abort)
-        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Called by asyncio when the client has read enough."""
-        self._is_blocked = False
+        super().resume_writing()
         if self._stalled is not None:
             self._stalled.cancel()
-        # Not at once: asyncio does not expect that the connection is closed here.
-        if not self._is_scheduled:
-            self._continue_later()
 
     def eof_received(self) -> bool:
         """Called by asyncio when the client sends nothing more. Returns whether the connection stays open."""
@@ -195,7 +188,7 @@ class HttpConnection(asyncio.Protocol):
         if int(request.headers.get(b"content-length", 0)) > MAX_BODY_BYTES:
             self._refuse_size()
         elif request.headers.get(b"expect", b"").lower() == b"100-continue" and not self._is_busy:
-            self._transport.write(CONTINUE)
+            self._send(CONTINUE)
 
     def on_body(self, chunk: bytes) -> None:
         """Called by httptools with a part of the body."""
@@ -264,19 +257,10 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def _continue_later(self) -> None:
-        self._is_scheduled = True
-        self._transport.pause_reading()
-        self._slices.add(self._continue)
-
-    def _continue(self) -> None:
-        self._is_scheduled = False
-        self._work()
-
     def _advance(self, end: float) -> bool:
         """Answer the next request, or a part of it. Returns False if the slice has ended before."""
         if self._pieces:
-            self._write(self._pieces.popleft())
+            self._send(self._pieces.popleft())
             if not self._pieces:
                 self._current = None
             return True
@@ -285,7 +269,7 @@ class HttpConnection(asyncio.Protocol):
         self._current = self._requests.popleft()
         answer = self._answered(self._current)
         if isinstance(answer, bytes):
-            self._write(answer)
+            self._send(answer)
             self._current = None
             return True
         self._steps = answer
@@ -318,9 +302,6 @@ class HttpConnection(asyncio.Protocol):
             self._pieces.append(self._failed(error))
         self._steps = None
         return True
-
-    def _write(self, content: bytes) -> None:
-        self._transport.write(content)
 
     def _finish(self) -> None:
         """Close the connection once the client has received everything."""

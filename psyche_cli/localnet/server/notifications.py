@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,7 +18,7 @@ from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
 from psyche_cli.localnet.rpc.encoding.blocks import BlockView
-from psyche_cli.localnet.rpc.encoding.json_text import json_text
+from psyche_cli.localnet.rpc.encoding.json_text import json_text, plain_text
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.methods.accounts import AccountTest
 from psyche_cli.localnet.server.subscriptions import Connection, Interest, Later, Subscription, Subscriptions, Topic
@@ -28,8 +27,6 @@ from psyche_cli.solana.rpc.codes import UNSUPPORTED_TRANSACTION_VERSION
 
 _AT_ONCE: Final = 64
 """How many subscribers are notified of a slot before other connections are served."""
-
-_text_of: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Notifications:
@@ -147,10 +144,10 @@ class Notifications:
 
     def on_block(self, block: Block) -> None:
         """Notify subscribers of a new slot, which is also the root, and of the block that has ended by it."""
-        slot = _text_of({"slot": block.slot, "parent": block.parent_slot, "root": block.slot})
-        self._notify_all(("slotsUpdates", None), *map(_text_of, self._updates(block)))
+        slot = plain_text({"slot": block.slot, "parent": block.parent_slot, "root": block.slot})
+        self._notify_all(("slotsUpdates", None), *map(plain_text, self._updates(block)))
         self._notify_all(("slot", None), slot)
-        self._notify_all(("root", None), _text_of(block.slot))
+        self._notify_all(("root", None), plain_text(block.slot))
         self._report_block(block.parent_slot)
         if not self._sysvars_are_due and self._subscriptions.has(*_SYSVAR_TOPICS):
             # The bank sets them after all slots that are due have begun.
@@ -236,7 +233,7 @@ class Notifications:
 
 
 def _landed(record: TransactionRecord) -> str:
-    return _text_of({"context": {"slot": record.slot}, "value": {"err": record.error}})
+    return plain_text({"context": {"slot": record.slot}, "value": {"err": record.error}})
 
 
 _SYSVAR_TOPICS: Final[list[Topic]] = [("program", SYSVAR_OWNER), *(("account", address) for address in TIME_SYSVARS)]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Final
 
 from psyche_cli.json_values import STRICT_DECODER, Json
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.dispatcher import MAX_BATCH
+from psyche_cli.localnet.rpc.encoding.json_text import plain_text
 from psyche_cli.localnet.rpc.fault import UNSUPPORTED_VERSION, RpcFault, invalid_params
 from psyche_cli.localnet.rpc.requests import InvalidRequest, Request, Unreadable, read_request
 from psyche_cli.localnet.server.notifications import Notifications
 from psyche_cli.localnet.server.subscriptions import Connection, Later, Subscription, Subscriptions
 from psyche_cli.localnet.server.topics import UNSUBSCRIBE, interest, methods
 from psyche_cli.solana.rpc.codes import INVALID_REQUEST, PARSE_ERROR
-
-_text_of: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _at_once(work: Callable[[], None]) -> None:
@@ -72,14 +69,14 @@ class PubSub(Notifications):
         if isinstance(request, InvalidRequest):
             return _failure(request.identity, RpcFault(INVALID_REQUEST, "Invalid request"))
         if not request.has_version:
-            answer = _text_of({"error": UNSUPPORTED_VERSION.to_json(), "id": request.identity})
+            answer = plain_text({"error": UNSUPPORTED_VERSION.to_json(), "id": request.identity})
             return "" if request.is_notification else answer
         try:
             result = self._result(connection, request, new)
         except RpcFault as fault:
             answer = _failure(request.identity, fault)
         else:
-            answer = _text_of({"jsonrpc": "2.0", "result": result, "id": request.identity})
+            answer = plain_text({"jsonrpc": "2.0", "result": result, "id": request.identity})
         return "" if request.is_notification else answer
 
     def _result(self, connection: Connection, request: Request, new: list[Subscription]) -> Json:
@@ -95,4 +92,4 @@ class PubSub(Notifications):
 
 
 def _failure(identity: Json, fault: RpcFault) -> str:
-    return _text_of({"jsonrpc": "2.0", "error": fault.to_json(), "id": identity})
+    return plain_text({"jsonrpc": "2.0", "error": fault.to_json(), "id": identity})

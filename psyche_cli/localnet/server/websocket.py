@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 from psyche_cli.localnet.server.connections import Connections
 from psyche_cli.localnet.server.http_connection import MAX_BODY_BYTES, Report
 from psyche_cli.localnet.server.pubsub import PubSub
+from psyche_cli.localnet.server.sliced_connection import SlicedConnection
 from psyche_cli.localnet.server.slices import Slices, slice_end
 
 if TYPE_CHECKING:
@@ -35,15 +36,14 @@ _UPGRADE_REQUIRED: Final = 426
 _SENTENCE: Final = "This port speaks WebSocket only.\n"
 
 
-class WebSocketConnection(asyncio.Protocol):
+class WebSocketConnection(SlicedConnection):
     """A connection to ``pubsub``. Its work is shared with others by ``slices``."""
 
     def __init__(self, pubsub: PubSub, connections: Connections, slices: Slices, report: Report) -> None:
+        super().__init__(slices)
         self._pubsub = pubsub
         self._connections = connections
-        self._slices = slices
         self._report = report
-        self._transport: asyncio.Transport
         self._protocol: ServerProtocol
         self._incoming: deque[bytes] = deque()
         self._fragments: list[bytes] = []
@@ -52,9 +52,6 @@ class WebSocketConnection(asyncio.Protocol):
         self._queued = 0
         self._is_text = False
         self._is_open = False
-        self._is_lost = False
-        self._is_scheduled = False
-        self._is_blocked = False
         self._awaits_pong = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -81,18 +78,6 @@ class WebSocketConnection(asyncio.Protocol):
         self._messages.clear()
         self._outgoing.clear()
         self._pubsub.disconnect(self)
-
-    def pause_writing(self) -> None:
-        """Called by asyncio when the client does not read as fast as messages are sent."""
-        self._is_blocked = True
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Called by asyncio when the client has read enough."""
-        self._is_blocked = False
-        # Not at once: asyncio does not expect that the connection is closed here.
-        if not self._is_scheduled:
-            self._continue_later()
 
     def eof_received(self) -> bool:
         """Called by asyncio when the client sends nothing more."""
@@ -142,7 +127,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._outgoing:
             content = b"".join(self._outgoing)
             self._outgoing.clear()
-            self._transport.write(content)
+            self._send(content)
 
     def _ping(self) -> None:
         if self._awaits_pong:
@@ -185,15 +170,6 @@ class WebSocketConnection(asyncio.Protocol):
                 return
         if not self._is_blocked and not self._is_lost:
             self._transport.resume_reading()
-
-    def _continue_later(self) -> None:
-        self._is_scheduled = True
-        self._transport.pause_reading()
-        self._slices.add(self._continue)
-
-    def _continue(self) -> None:
-        self._is_scheduled = False
-        self._work()
 
     def _parse(self) -> None:
         protocol = self._protocol

@@ -10,11 +10,12 @@ from typing import Final, NamedTuple
 
 from solders.hash import Hash
 
+from psyche_cli.limits import U64_MAX
 from psyche_cli.localnet.chain.journal import ChainTime
 from psyche_cli.localnet.chain.number_ranges import Ranges
 
 _STATE: Final = struct.Struct("<13Q?")
-_MODULUS: Final = 1 << 64
+_MODULUS: Final = U64_MAX + 1
 
 
 class SetDigest(NamedTuple):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.history import TransactionRecord
+from psyche_cli.localnet.rpc.encoding.json_text import plain_text
 from psyche_cli.localnet.rpc.encoding.transaction_view import accounts_view, transaction_view
 from psyche_cli.localnet.rpc.params import Config
-
-_text_of: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -49,11 +46,11 @@ class BlockView:
         if self.rewards:
             fields["rewards"] = []
         if self.details not in ("full", "accounts"):
-            yield _text_of(fields)
+            yield plain_text(fields)
             return
-        yield f'{_text_of(fields)[:-1]},"transactions":['
+        yield f'{plain_text(fields)[:-1]},"transactions":['
         for index, record in enumerate(records):
-            yield f"{',' if index else ''}{_text_of(self._transaction(record))}"
+            yield f"{',' if index else ''}{plain_text(self._transaction(record))}"
         yield "]}"
 
     def _transaction(self, record: TransactionRecord) -> Json:

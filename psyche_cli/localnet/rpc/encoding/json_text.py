@@ -15,6 +15,9 @@ _PART_BYTES: Final = 3 * 256 * 1024
 _MARK: Final = os.urandom(16).hex()
 """Stands in a text for large data. No client can know it, so none can make it appear anywhere else."""
 
+plain_text: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""The JSON text of a value that contains no large data."""
+
 
 class LargeBase64:
     """Data whose base64 text is part of a result."""
