@@ -30,6 +30,7 @@ from psyche_cli.solana.rpc.client import RpcClient
 from psyche_cli.solana.rpc.http import HttpTransport
 from psyche_cli.solana.sending.journal import FILE_NAME
 from psyche_cli.solana.wallet import Wallet
+from tests.cli.conftest import MINIMAL
 from tests.cli.harness import SOL, CommandLine
 from tests.support.patience import PATIENCE
 
@@ -144,6 +145,71 @@ def test_two_processes_at_once_pay_once_each(machine: Machine) -> None:
     records = machine.cli.json("tx", "list", "--all")["transactions"]
     assert signatures <= {record["signature"] for record in records}
     assert machine.unsettled() == 0
+
+
+def declared(machine: Machine, run_id: str) -> Path:
+    """The file of a run that takes six steps, one of which pays 20 tokens."""
+    mint = machine.cli("json-dump-run", "--run-id", "paying").json
+    file = machine.home / f"{run_id}.toml"
+    file.write_text(
+        f"""version = 1
+run_id = "{run_id}"
+state = "running"
+configuration = "{MINIMAL}"
+[join]
+everyone = true
+[treasurer]
+mint = "{mint["treasurer_run"]["collateral_mint"]}"
+[rewards]
+earning_rate = "1"
+[funding]
+keep_epochs = 50
+max_per_top_up = "20"
+max_in_all = "40"
+"""
+    )
+    return file
+
+
+def test_an_apply_that_is_killed_at_random_moments(machine: Machine, random_seed: int, full: bool) -> None:
+    """Whatever the moment, applying again ends with the run as it is written, and nothing was done twice."""
+    chance = random.Random(random_seed)
+    started = time.monotonic()
+    assert json.loads(machine.start("apply", str(declared(machine, "first")), "--yes").communicate()[0])["ok"]
+    usual = time.monotonic() - started
+    interrupted = 0
+    for number in itertools.count():
+        if number >= (30 if full else 2) and interrupted > 0:
+            break
+        run_id = f"declared-{number}"
+        words = ("apply", str(declared(machine, run_id)), "--yes")
+        process = machine.start(*words)
+        time.sleep(chance.uniform(0.3, 1.0) * usual)
+        process.kill()
+        output, _ = process.communicate(timeout=PATIENCE)
+        interrupted += process.returncode == -signal.SIGKILL
+        if not output.strip():  # otherwise it has reached its end
+            assert machine.cli(*words, "--output", "json").code == 0
+        assert machine.unsettled() == 0
+        machine.runs = number + 3
+        assert machine.coordinator_accounts() == machine.runs, "a second account"
+        dump = machine.cli("json-dump-run", "--run-id", run_id).json
+        assert dump["treasurer_run"]["funded_collateral_amount"] == 20, "not one payment"
+        assert dump["coordinator_account"]["status"]["state"] == "Waiting for members"
+
+
+def test_two_applies_at_once_keep_the_limits(machine: Machine) -> None:
+    """Each either does its work, or is refused because the other one is at it."""
+    file = str(declared(machine, "twice"))
+    processes = [machine.start("apply", file, "--yes") for _ in range(2)]
+    documents = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in processes]
+    refused = [one["error"]["code"] for one in documents if not one["ok"]]
+    assert refused in ([], ["apply_running"])
+    for _ in range(2):
+        assert machine.cli("apply", file, "--yes").code == 0
+    dump = machine.cli("json-dump-run", "--run-id", "twice").json
+    assert dump["treasurer_run"]["funded_collateral_amount"] == 40
+    assert machine.coordinator_accounts() == 2
 
 
 @pytest.mark.parametrize("bytes_left", [0, 4096, 10_000], ids=["new file", "one page", "two pages"])
