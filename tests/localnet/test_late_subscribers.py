@@ -142,7 +142,7 @@ def test_a_landing_after_the_account_was_read_is_reported(listener: Listener) ->
     listener.chain.result("requestAirdrop", to, SOL)
     account = listener.subscribe("accountSubscribe", to)
     assert [result["value"]["lamports"] for result in listener.results(account)] == [2 * SOL]
-    assert len(listener.results(listener.subscribe("logsSubscribe", {"mentions": [to]}))) == 0
+    assert len(listener.results(listener.subscribe("logsSubscribe", {"mentions": [to]}))) == 1
     assert len(listener.results(listener.subscribe("logsSubscribe", "all"))) == 2
 
 
@@ -161,15 +161,19 @@ def test_a_token_account_that_was_read_is_known(listener: Listener, method: str)
     assert len(listener.results(listener.subscribe("accountSubscribe", owner))) == 1
 
 
-def test_what_filters_exclude_stays_unknown(listener: Listener) -> None:
-    airdropped(listener.chain)
-    excluding = {"encoding": "base64", "filters": [{"dataSize": 1}]}
-    assert listener.results(listener.subscribe("programSubscribe", SYSTEM, excluding)) == []
-    assert len(listener.results(listener.subscribe("logsSubscribe", "all"))) == 1
+def test_all_subscriptions_of_one_moment_are_notified(listener: Listener, pubsub: PubSub) -> None:
+    to, signature = airdropped(listener.chain)
+    other = Listener(listener.chain, pubsub)
+    for each in (listener, other):
+        assert len(each.results(each.subscribe("accountSubscribe", to))) == 1
+        assert len(each.results(each.subscribe("logsSubscribe", {"mentions": [to]}))) == 1
+        assert len(each.results(each.subscribe("programSubscribe", SYSTEM, {"encoding": "base64"}))) > 1
+    assert len(other.results(other.subscribe("signatureSubscribe", signature))) == 1
+    assert listener.results(listener.subscribe("accountSubscribe", to, BASE64)) == []
 
 
-@pytest.mark.parametrize("kind", ["account", "logs", "signature"])
-def test_a_notification_is_knowledge(listener: Listener, pubsub: PubSub, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "count"), [("account", 1), ("logs", 1), ("signature", 0)])
+def test_notifications_of_signatures_are_knowledge(listener: Listener, pubsub: PubSub, kind: str, count: int) -> None:
     first = Listener(listener.chain, pubsub)
     transaction = listener.chain.transfer(to := Pubkey.new_unique(), SOL)
     about = {"account": str(to), "logs": "all", "signature": str(transaction.signatures[0])}[kind]
@@ -177,4 +181,4 @@ def test_a_notification_is_knowledge(listener: Listener, pubsub: PubSub, kind: s
     listener.chain.send(transaction)
     assert len(first.results()) == 1
     identity = listener.subscribe("accountSubscribe", str(to))
-    assert listener.results(identity) == []
+    assert len(listener.results(identity)) == count

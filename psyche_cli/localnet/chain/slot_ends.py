@@ -27,6 +27,8 @@ class Urgency(IntEnum):
     """Nothing is refused otherwise."""
     USEFUL = 0
     """A client may be about to send what is refused in the same slot."""
+    READ = -8
+    """The block of a transaction is not available otherwise."""
     NECESSARY = -16
     """A transaction is refused otherwise."""
 

@@ -88,13 +88,16 @@ class UnseenLandings:
         return bool(self._landed)
 
     def seen(self, signature: Signature, commitment: Commitment = Commitment.FINALIZED) -> None:
-        """A client has learned of a landing, by its status, its transaction, a list or a notification."""
+        """A client has learned of a landing, by its status, its transaction, a list or its signature's notification.
+
+        Notifications of accounts and logs do not count: they come at once, and to others than who has sent it.
+        """
         landing = self._landed.get(signature)
         if landing is not None:
             landing.known = max(landing.known, commitment)
 
     def account_read(self, address: Pubkey, commitment: Commitment) -> None:
-        """A client has read an account, or was notified of it."""
+        """A client has read an account."""
         if self._landed and commitment is not Commitment.PROCESSED:
             self._accounts.add(address, self._newest, commitment)
 

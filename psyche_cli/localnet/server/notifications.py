@@ -51,7 +51,6 @@ class Notifications:
         """
         interest, unseen = subscription.interest, self._context.bank.unseen
         kind, about = interest.topic
-        reports: list[Callable[[], None]] = []
 
         def report(text: Callable[[], str | None]) -> None:
             found = text() if connection in subscription.connections else None
@@ -60,19 +59,15 @@ class Notifications:
 
         if isinstance(about, Signature):
             if self._context.bank.history.number_of(about) is not None:
-                reports.append(lambda: self._report_landed(connection, subscription, about))
+                soon(lambda: self._report_landed(connection, subscription, about))
         elif kind == "logs":
             for record in unseen.records(interest.commitment, about):
-                unseen.seen(record.signature, interest.commitment)
-                reports.append(partial(report, partial(self._logs, record)))
+                soon(partial(report, partial(self._logs, record)))
         elif kind in ("account", "program"):
             owner_of = self._context.bank.accounts.index.owner_of
             for address in unseen.changed(interest.commitment, owner_of):
-                if about == (address if kind == "account" else owner_of(address)) and self._passes(interest, address):
-                    unseen.account_read(address, interest.commitment)
-                    reports.append(partial(report, partial(self._account, interest, address)))
-        for each in reports:
-            soon(each)
+                if about == (address if kind == "account" else owner_of(address)):
+                    soon(partial(report, partial(self._account, interest, address)))
 
     def _report_landed(self, connection: Connection, subscription: Subscription, signature: Signature) -> None:
         record = self._context.bank.history.find(signature)
@@ -86,19 +81,13 @@ class Notifications:
 
     def _account(self, interest: Interest, address: Pubkey) -> str | None:
         """The notification of an account's content; None if the filters of the interest exclude it."""
-        if not self._passes(interest, address):
-            return None
-        account, account_of = self._account_at(address), self._context.bank.accounts.get
+        account_of = self._context.bank.accounts.get
+        account = account_of(address) or Account(0, b"", SYSTEM_PROGRAM)
         if interest.topic[0] == "account":
             return self._with_slot(interest.view.account(address, account, account_of))
+        if not all(test(account) for test in interest.tests):
+            return None
         return self._with_slot(interest.view.keyed(address, account, account_of))
-
-    def _account_at(self, address: Pubkey) -> Account:
-        return self._context.bank.accounts.get(address) or Account(0, b"", SYSTEM_PROGRAM)
-
-    def _passes(self, interest: Interest, address: Pubkey) -> bool:
-        """Whether the content of an account passes the filters of an interest in a program's accounts."""
-        return not interest.tests or all(test(self._account_at(address)) for test in interest.tests)
 
     def on_transaction(self, record: TransactionRecord) -> None:
         """Notify subscribers of the transaction's signature, logs and changed accounts."""
@@ -113,7 +102,6 @@ class Notifications:
         if self._subscriptions.has(*logs):
             text = self._logs(record)
             for subscription in self._subscriptions.of_topic(*logs):
-                self._context.bank.unseen.seen(record.signature, subscription.interest.commitment)
                 subscription.notify(text)
         for address in record.changed:
             self.on_account(address)
@@ -134,7 +122,6 @@ class Notifications:
                 texts[form] = self._account(interest, address)
             text = texts[form]
             if text is not None:
-                self._context.bank.unseen.account_read(address, interest.commitment)
                 subscription.notify(text)
 
     def on_restore(self) -> None:

@@ -60,7 +60,7 @@ class PubSub(Notifications):
         answers = [answer for request in requests if (answer := self._answer(connection, request, new))]
         if answers:
             connection.push(f"[{','.join(answers)}]" if isinstance(content, list) else answers[0])
-        for subscription in new:
+        for subscription in dict.fromkeys(new):
             if connection in subscription.connections:
                 self._report_past(connection, subscription, self._soon)
 
