@@ -649,7 +649,7 @@ class BadServiceResponse(NetworkError):
 
 
 class LocalnetError(PsycheError):
-    """The local validator could not start, or had to stop."""
+    """The local validator could not start, had to stop, or is not running."""
 
     exit_code = ExitCode.LOCALNET
 

@@ -114,9 +114,9 @@ SECTIONS: Final = (
     Section(
         "Runs",
         (
-            Verb("plan", "Show what would make a run equal to its run file", "plan"),
-            Verb("apply", "Make a run equal to its run file, or carry out a plan", "apply"),
-            Verb("drift", "Check whether runs are as their run files describe them", "drift"),
+            Verb("plan", "Show what would make a run match its run file", "plan"),
+            Verb("apply", "Make a run match its run file, or carry out a plan", "apply"),
+            Verb("drift", "Check whether runs match their run files", "drift"),
             Verb("create-run", "Create a run", "create_run"),
             Verb("update-config", "Configure a run from a file or with options", "update_config"),
             Verb("set-paused", "Pause a run, or start or resume it with --resume", "set_paused"),

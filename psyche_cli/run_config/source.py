@@ -14,37 +14,43 @@ from psyche_cli.texts import decoded
 FILE_SIZE_MAX: Final = 1 << 20
 """Maximum file size in bytes. A configuration has about 2 kB; a much larger file was given by mistake."""
 
+_WHAT: Final = "configuration file"
 PATH_HINT: Final = "A run configuration is a TOML file with the tables [config] and [model]."
 
 
-def read_source(path: Path) -> str:
+def read_source(path: Path, what: str = _WHAT, *, hint: str = PATH_HINT, missing_hint: str = "") -> str:
     """Read the file as text. Reads at most ``FILE_SIZE_MAX`` + 1 bytes, even from an endless device.
 
-    Raises ConfigurationError.
+    ``what`` names the kind of the file in messages, and ``hint`` describes it; ``missing_hint`` is the hint for a file
+    that does not exist, by default how to write an example configuration. Raises ConfigurationError.
     """
     try:
         with path.open("rb") as stream:
             content = stream.read(FILE_SIZE_MAX + 1)
     except IsADirectoryError as error:
-        raise _unreadable(str(path), "is a directory, not a file") from error
+        raise _unreadable(str(path), what, "is a directory, not a file", hint) from error
     except FileNotFoundError as error:
-        message = f"The configuration file {path} does not exist."
-        hint = f"To start from an example: {write_example(str(path))}"
-        raise one_problem(str(path), "Unreadable", message, hint=hint) from error
+        message = f"The {what} {path} does not exist."
+        missing_hint = missing_hint or f"To start from an example: {write_example(str(path))}"
+        raise one_problem(str(path), "Unreadable", message, hint=missing_hint) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not a valid path"
-        raise _unreadable(str(path), f"cannot be read ({reason})") from error
-    return text_of(content, str(path))
+        raise _unreadable(str(path), what, f"cannot be read ({reason})", hint) from error
+    return text_of(content, str(path), what, hint=hint)
 
 
-def text_of(content: bytes, name: str) -> str:
-    """Decode the content of a file, which messages call ``name``. Raises ConfigurationError."""
+def text_of(content: bytes, name: str, what: str = _WHAT, *, hint: str = PATH_HINT) -> str:
+    """Decode the content of a file, which messages call ``name``; ``what`` and ``hint`` are those of ``read_source``.
+
+    Raises ConfigurationError.
+    """
     if len(content) > FILE_SIZE_MAX:
-        raise _unreadable(name, f"is larger than {FILE_SIZE_MAX} bytes, too large for a run configuration")
+        raise _unreadable(name, what, f"is larger than {FILE_SIZE_MAX} bytes", hint)
     try:
         return decoded(content)
     except UnicodeDecodeError as error:
-        raise _unreadable(name, f"is not {error.encoding.upper()} (byte {error.start})", rule="NotUtf8") from error
+        problem = f"is not {error.encoding.upper()} (byte {error.start})"
+        raise _unreadable(name, what, problem, hint, rule="NotUtf8") from error
 
 
 def one_problem(name: str, rule: str, message: str, *, hint: str) -> ConfigurationError:
@@ -72,5 +78,5 @@ def parsed_tables(text: str, path: Path, what: str, *, hint: str, ours: bool = F
     raise one_problem(str(path), "Syntax", f"The {what} {path} is not valid TOML ({where}).", hint=hint)
 
 
-def _unreadable(name: str, what: str, *, rule: str = "Unreadable") -> ConfigurationError:
-    return one_problem(name, rule, f"The configuration file {name} {what}.", hint=PATH_HINT)
+def _unreadable(name: str, what: str, problem: str, hint: str, *, rule: str = "Unreadable") -> ConfigurationError:
+    return one_problem(name, rule, f"The {what} {name} {problem}.", hint=hint)

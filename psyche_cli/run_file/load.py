@@ -42,7 +42,12 @@ def load_run_file(path: Path) -> WantedRun:
 
     Raises ConfigurationError, whose ``problems`` list everything that is wrong with both.
     """
-    return parse_run_file(read_source(path), path)
+    return parse_run_file(read_run_text(path), path)
+
+
+def read_run_text(path: Path) -> str:
+    """The text of a run file, for ``parse_run_file``. Raises ConfigurationError."""
+    return read_source(path, "run file", hint=_HINT, missing_hint=_HINT)
 
 
 def parse_run_file(text: str, path: Path) -> WantedRun:

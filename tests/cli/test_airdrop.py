@@ -77,7 +77,7 @@ def test_a_private_key_instead_of_a_recipient_is_not_echoed(house: House) -> Non
 def test_more_than_the_faucet_holds_fails_with_a_hint(house: House) -> None:
     outcome = house.cli("localnet", "airdrop", house.owner, "1000000")
     assert outcome.code is ExitCode.REFUSED
-    assert "The faucet holds less than 1000000 SOL. Request a smaller amount." in outcome.stderr
+    assert "failed on-chain: the faucet holds less than 1000000 SOL." in outcome.stderr
     assert house.cli("localnet", "airdrop", house.owner, "999999.9").code is ExitCode.OK
 
 

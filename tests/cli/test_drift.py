@@ -21,7 +21,7 @@ RUN = ("--run-id", "test")
 
 @pytest.fixture
 def file(house: House, base: WantedRun, tmp_path: Path) -> Path:
-    """The file of a run that is as written."""
+    """The file of a run that matches it."""
     path = write_declared_run(base, tmp_path / "run.toml")
     house.cli.json("apply", path, "--yes")
     return path
@@ -42,7 +42,7 @@ def test_a_run_as_written(house: House, file: Path) -> None:
     outcome = drift(house, file, file)
     assert outcome.code is ExitCode.OK
     assert [one["as_written"] for one in outcome.json["data"]["files"]] == [True, True]
-    assert "run test is as written" in house.cli("drift", file).stdout
+    assert "run test matches." in house.cli("drift", file).stdout
 
 
 def test_a_run_that_does_not_exist(house: House, file: Path) -> None:

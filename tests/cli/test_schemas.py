@@ -234,10 +234,14 @@ def test_the_ready_line_of_a_local_validator_and_its_end_conform(tmp_path: Path)
         (("json-dump-run", "--run-id", "none"), "run_not_found"),
         (("create-run", "--run-id", "x" * 33), "invalid_run_id"),
         (("update-config", "--run-id", "test", "--config-path", "/nonexistent"), "configuration_error"),
-        (("localnet", "restore", "7"), "rpc_error"),
+        (("localnet", "set-account", "SysvarC1ock11111111111111111111111111111111", "clock.json"), "rpc_error"),
     ],
 )
-def test_a_failure_conforms(words: tuple[str, ...], code: str, house: House) -> None:
+def test_a_failure_conforms(words: tuple[str, ...], code: str, house: House, tmp_path: Path) -> None:
+    file = tmp_path / "clock.json"
+    account = {"lamports": 1, "data": ["", "base64"], "owner": "11111111111111111111111111111111", "executable": False}
+    file.write_text(json.dumps({"account": account}), encoding="utf-8")
+    words = tuple(str(file) if word == file.name else word for word in words)
     outcome = house.cli(*words, "--output", "json")
     assert check_output(words, outcome.stdout) == FAILURE
     assert outcome.json["error"]["code"] == code

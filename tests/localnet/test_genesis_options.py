@@ -198,7 +198,7 @@ def test_remote_control_from_the_command_line(tmp_path: Path) -> None:
         assert validator.value("getBalance", str(address)) == SOL
         assert run(tmp_path, "restore", str(snapshot), *rpc).returncode == 0
         assert validator.value("getBalance", str(address)) == 0
-        assert run(tmp_path, "restore", "99", *rpc).returncode == 10
+        assert run(tmp_path, "restore", "99", *rpc).returncode == 2
         assert run(tmp_path, "reset", *rpc).returncode == 0
         assert validator.result("getTransactionCount") == 0
 

@@ -59,6 +59,9 @@ def test_status_then_stop_then_nothing(tmp_path: Path) -> None:
         text = run(tmp_path, "status", "--rpc", validator.rpc_url).stdout
         assert f"A local validator is running at {validator.rpc_url}." in text
         assert str(ledger) in text
+        absent = run(tmp_path, "restore", "7", "--rpc", validator.rpc_url)
+        assert absent.returncode == ExitCode.USAGE
+        assert f"Error: Snapshot 7 does not exist at {validator.rpc_url}.\n" in absent.stderr
         stopped = data_of(run(tmp_path, "stop", *url))
         assert stopped == {"endpoint": validator.rpc_url, "was_running": True}
         # Its ports and its ledger are free at once.
@@ -72,6 +75,9 @@ def test_status_then_stop_then_nothing(tmp_path: Path) -> None:
     nothing = run(tmp_path, "status", "--rpc", validator.rpc_url)
     assert (nothing.returncode, nothing.stdout) == (ExitCode.LOCALNET, "")
     assert f"No local validator is running at {validator.rpc_url}." in nothing.stderr
+    for words in (["warp", "5"], ["snapshot"], ["restore", "1"], ["reset"]):
+        done = run(tmp_path, *words, "--rpc", validator.rpc_url)
+        assert (done.returncode, done.stderr) == (ExitCode.LOCALNET, nothing.stderr)
 
 
 def test_by_its_ready_file(tmp_path: Path) -> None:

@@ -252,3 +252,21 @@ def test_every_key_is_documented() -> None:
     for table, keys in TABLES.items():
         for key in keys:
             assert f"| `{table}.{key.name}` | {key.type} | {key.meaning} |" in page
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "does not exist"),
+        (b"\xff" * 9, "is not UTF-8 (byte 0)"),
+        (b"#" * ((1 << 20) + 1), "is larger than 1048576 bytes"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_called_a_run_file(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "run.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        load_run_file(path)
+    assert caught.value.message == f"The run file {path} {message}."
+    assert "config dump --full" in caught.value.hint

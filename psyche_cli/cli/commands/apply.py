@@ -41,7 +41,7 @@ def command(
         ),
     ] = False,
 ) -> ForRun:
-    """Make a run equal to its run file, or carry out a plan.
+    """Make a run match its run file, or carry out a plan.
 
     Creates and changes what differs, step by step: the run, authorizations, funding, rates, configuration and state. A
     change that needs a pause is one operation: pause, wait until it takes effect, update, resume. After an

@@ -17,10 +17,10 @@ def command(
     wallet: WalletAddress = None,
     state_dir: HistoryStateDir = None,
 ) -> Reading:
-    """Check whether runs are as their run files describe them.
+    """Check whether runs match their run files.
 
     Lists every value that differs and, if the history of the run was read before, the wallet and the transaction that
-    changed it last. For cron: exits with code 0 if all runs are as written, and 1 if any differs. Does not need a
+    changed it last. For cron: exits with code 0 if all runs match, and 1 if any differs. Does not need a
     wallet.
     """
     from psyche_cli.operations.observe.authority_check import wallet_if_any

@@ -17,7 +17,7 @@ def command(
     output_file: OutputFile = None,
     wallet: WalletAddress = None,
 ) -> Reading:
-    """Show what would make a run equal to its run file.
+    """Show what would make a run match its run file.
 
     Lists the steps in their order, with every value that changes, what must be waited for, and the fees, rent and
     collateral that they cost; and what cannot be changed, and why. Exits with code 0 if there is nothing to do, and 1

@@ -31,8 +31,6 @@ from psyche_cli.solana.rpc.codes import METHOD_NOT_FOUND
 from psyche_cli.solana.rpc.deadline import Deadline, in_seconds
 from psyche_cli.solana.sending.verdict import Delivery, Fate, delivery, fate
 
-"""Genesis hash of mainnet-beta."""
-
 DEADLINE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.2
 _REQUEST_SECONDS: Final = 10.0
@@ -118,11 +116,12 @@ def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, lamports: i
             status = None  # ask again
         if status is not None and (verdict := fate(status, rpc.commitment)) is not Fate.PENDING:
             if verdict is Fate.FAILED:
+                reason, hint = _explained(status.err, lamports)
                 raise ProgramRefused(
-                    f"The airdrop {signature} failed on-chain: {json.dumps(status.err)}.",
+                    f"The airdrop {signature} failed on-chain: {reason}.",
                     sent=True,
                     signature=str(signature),
-                    hint=_hint(status.err, lamports),
+                    hint=hint,
                 )
             return status.slot
         rpc.waits.sleep(clock, min(_POLL_SECONDS, deadline.remaining))
@@ -134,10 +133,10 @@ def _polled_slot(rpc: RpcClient, clock: Clock, signature: Signature, lamports: i
     )
 
 
-def _hint(error: Json, lamports: int) -> str:
-    """What to do about an airdrop that failed on-chain; empty if the reason is not known."""
+def _explained(error: Json, lamports: int) -> tuple[str, str]:
+    """Why an airdrop failed on-chain, and what to do; the error as JSON and an empty hint if the reason is unknown."""
     if error == {"InstructionError": [0, {"Custom": 1}]}:
-        return f"The faucet holds less than {format_sol(lamports)} SOL. Request a smaller amount."
+        return f"the faucet holds less than {format_sol(lamports)} SOL", "Request a smaller amount."
     if isinstance(error, dict) and "InsufficientFundsForRent" in error:
-        return "The account would hold less than the rent-exempt minimum. Request a larger amount."
-    return ""
+        return "the account would hold less than the rent-exempt minimum", "Request a larger amount."
+    return json.dumps(error), ""

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psyche_cli.durations import parse_duration
-from psyche_cli.errors import Json, UsageError
+from psyche_cli.errors import Json, RpcError, UsageError
 from psyche_cli.localnet.rpc.methods.control import MAX_WARP_SECONDS, MAX_WARP_SLOTS
-from psyche_cli.members.local_validator import call_control
 from psyche_cli.operations.localnet.account_sources import read_account_file
 from psyche_cli.operations.localnet.payloads import ResetData, SetAccountData, SnapshotData, WarpData
+from psyche_cli.operations.localnet.running import call_running
 from psyche_cli.operations.sessions import Session
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.rpc.answers import as_object, as_u64
+from psyche_cli.solana.rpc.codes import INVALID_PARAMS
 
 
 class Position(NamedTuple):
@@ -48,9 +49,9 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
     moved = Position(0, 0, 0)
     if duration is not None:
         seconds = parse_duration(duration, "DURATION", maximum=MAX_WARP_SECONDS)
-        moved = call_control(session.rpc, "localnet_warpSeconds", seconds, read=_read_position)
+        moved = call_running(session, "localnet_warpSeconds", seconds, read=_read_position)
     if slots is not None:
-        moved = call_control(session.rpc, "localnet_warpSlots", slots, read=_read_position)
+        moved = call_running(session, "localnet_warpSlots", slots, read=_read_position)
     return OperationResult(
         summary=f"The local validator is now at slot {moved.slot}, Unix time {moved.unix_timestamp}.",
         data=WarpData(
@@ -63,13 +64,13 @@ def warp(session: Session, *, duration: str | None, slots: int | None) -> Operat
 
 def reset(session: Session) -> OperationResult[ResetData]:
     """Reset the chain to genesis. Raises LocalnetError."""
-    call_control(session.rpc, "localnet_reset", read=_anything)
+    call_running(session, "localnet_reset", read=_anything)
     return OperationResult(summary="Reset the local validator to genesis.", data=ResetData())
 
 
 def take_snapshot(session: Session) -> OperationResult[SnapshotData]:
     """Take a snapshot of the chain. Raises LocalnetError."""
-    number = call_control(session.rpc, "localnet_takeSnapshot", read=as_u64)
+    number = call_running(session, "localnet_takeSnapshot", read=as_u64)
     return OperationResult(
         summary=f"Took snapshot {number}.",
         data=SnapshotData(snapshot=number),
@@ -78,8 +79,16 @@ def take_snapshot(session: Session) -> OperationResult[SnapshotData]:
 
 
 def restore_snapshot(session: Session, number: int) -> OperationResult[SnapshotData]:
-    """Restore a snapshot. Raises LocalnetError, and RpcError if the snapshot does not exist."""
-    call_control(session.rpc, "localnet_restoreSnapshot", number, read=_anything)
+    """Restore a snapshot. Raises LocalnetError, and UsageError if the snapshot does not exist."""
+    try:
+        call_running(session, "localnet_restoreSnapshot", number, read=_anything)
+    except RpcError as error:
+        if error.rpc_code != INVALID_PARAMS:
+            raise
+        raise UsageError(
+            f"Snapshot {number} does not exist at {session.rpc.label}.",
+            hint=f"To take one: {session.given.command('localnet snapshot')}",
+        ) from error
     return OperationResult(summary=f"Restored snapshot {number}.", data=SnapshotData(snapshot=number))
 
 
@@ -90,5 +99,5 @@ def set_account(session: Session, address: str, path: Path) -> OperationResult[S
     """
     account = read_account_file(path)["account"]
     where = parse_pubkey(address, "ADDRESS")
-    call_control(session.rpc, "localnet_setAccount", str(where), account, read=_anything)
+    call_running(session, "localnet_setAccount", str(where), account, read=_anything)
     return OperationResult(summary=f"Wrote the account {where}.", data=SetAccountData(address=str(where)))

@@ -140,6 +140,6 @@ def check_slot_time(seconds: float) -> float:
     if seconds == 0 or (math.isfinite(seconds) and 0.001 <= seconds <= MAX_SLOT_SECONDS):
         return seconds
     raise UsageError(
-        f"Invalid slot time of {seconds} seconds.",
-        hint=f"Use 0.001 to {MAX_SLOT_SECONDS:.0f}, or 0 to advance slots only by warping.",
+        f"Invalid slot time of {seconds:g} seconds.",
+        hint=f"Use 0.001 to {MAX_SLOT_SECONDS:.0f}, or 0 for slots that end only by warping and after transactions.",
     )

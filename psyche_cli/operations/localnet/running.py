@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from psyche_cli.durations import parse_time_limit
 from psyche_cli.environment import Clock, Environment
@@ -20,10 +20,23 @@ from psyche_cli.solana.endpoints import is_loopback
 from psyche_cli.solana.rpc.answers import as_list, as_object, as_text, as_u64
 from psyche_cli.solana.rpc.deadline import in_seconds
 
+_Value = TypeVar("_Value")
+
 _LONGEST_WAIT: Final = 86400
 _LONGEST_REQUEST: Final = 5.0
 _PAUSE: Final = 0.02
 _START: Final = "Start one with: psyche-cli localnet"
+
+
+def call_running(session: Session, method: str, *params: Json, read: Callable[[Json], _Value]) -> _Value:
+    """``call_control``, which raises LocalnetError if no process listens at a URL on this machine."""
+    label = session.rpc.label
+    try:
+        return call_control(session.rpc, method, *params, read=read)
+    except Unreachable as error:
+        if not _is_nobody_there(error, label):
+            raise
+        raise LocalnetError(f"No local validator is running at {label}.", hint=_START, endpoint=label) from error
 
 
 def status(session: Session) -> OperationResult[StatusData]:
@@ -32,12 +45,7 @@ def status(session: Session) -> OperationResult[StatusData]:
     Raises LocalnetError if none is running, or if the cluster is not a local validator of psyche-cli.
     """
     label = session.rpc.label
-    try:
-        data = call_control(session.rpc, "localnet_status", read=lambda answer: _status_data(label, answer))
-    except Unreachable as error:
-        if not _is_nobody_there(error, label):
-            raise
-        raise LocalnetError(f"No local validator is running at {label}.", hint=_START, endpoint=label) from error
+    data = call_running(session, "localnet_status", read=lambda answer: _status_data(label, answer))
     return OperationResult(
         summary=f"A local validator is running at {label}."
         if data.writable

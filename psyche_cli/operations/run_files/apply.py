@@ -1,4 +1,4 @@
-"""Make a run equal to its file."""
+"""Make a run match its file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Applying(NamedTuple):
 
 
 def apply_run(session: SigningSession, applying: Applying) -> OperationResult[AppliedData]:
-    """Do the steps that make a run equal to its file, one at a time. The run is read again before each of them.
+    """Do the steps that make a run match its file, one at a time. The run is read again before each of them.
 
     What an interrupted attempt has done is therefore not repeated, and what it has left unsettled in the journal is
     settled before. Nothing is done unless the file can be fulfilled as a whole. The vault is topped up at most once, by
@@ -159,7 +159,7 @@ class _Work:
         """The result at the end. ``plan`` is the first one."""
         run_id, done = self._applying.wanted.run_id, self._done
         count = "1 step" if len(done) == 1 else f"{len(done)} steps"
-        so = f"Run {run_id} is as its file describes it{', except for its funding' if is_short else ''}"
+        so = f"Run {run_id} matches its file{', except for its funding' if is_short else ''}"
         return OperationResult(
             summary=f"{so}, after {count}." if done else f"{so}: nothing was sent.",
             data=AppliedData(run_id=run_id, already_so=not done, finished=True, steps=tuple(done)),
@@ -206,7 +206,7 @@ def _require_same_place(session: SigningSession, reviewed: ReviewedPlan) -> None
 def _refusal(run_id: str, obstacles: Sequence[ObstacleData]) -> Refused:
     listed = "; ".join(f"{one.key}: {one.message}" for one in obstacles)
     return Refused(
-        f"Run {run_id!r} cannot become as its file describes it: {listed}.",
+        f"Run {run_id!r} cannot be made to match its file: {listed}.",
         hint="Nothing more was sent. Change the file, or remove these keys from it.",
     )
 

@@ -49,11 +49,8 @@ def find_drift(
         found.append(DriftedFile(str(wanted.source), wanted.run_id, not changes, known, tuple(values)))
         lines += _lines(found[-1], decimals)
     drifted = sum(not one.as_written for one in found)
-    count = "1 file" if len(found) == 1 else f"{len(found)} files"
     return OperationResult(
-        summary=f"The runs of {count} are as written."
-        if drifted == 0
-        else f"The runs of {drifted} of {count} differ from what is written.",
+        summary=_summary(len(found), drifted),
         data=DriftData(tuple(found)),
         next_steps=tuple(session.given.command("plan", one.path) for one in found if not one.as_written),
         exit_code=ExitCode.NO if drifted > 0 else ExitCode.OK,
@@ -91,9 +88,17 @@ def _state(wanted: WantedRun, actual: ActualRun) -> Iterator[ChangedValue]:
         yield ChangedValue("state", actual.state, wanted.state)
 
 
+def _summary(files: int, drifted: int) -> str:
+    if drifted == 0:
+        return "The run matches its file." if files == 1 else f"All {files} runs match their files."
+    if files == 1:
+        return "The run differs from its file."
+    return f"{drifted} of {files} runs {'differs from its file' if drifted == 1 else 'differ from their files'}."
+
+
 def _lines(file: DriftedFile, decimals: int) -> Iterator[str]:
     if file.as_written:
-        yield f"{file.path}: run {file.run_id} is as written."
+        yield f"{file.path}: run {file.run_id} matches."
         return
     count = "1 value differs" if len(file.different) == 1 else f"{len(file.different)} values differ"
     yield f"{file.path}: {count} in run {file.run_id} (run -> file):"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from psyche_cli.operations.run_files.plan_file import ReviewedPlan, is_plan, read_plan
-from psyche_cli.run_config.source import read_source
-from psyche_cli.run_file.load import parse_run_file
+from psyche_cli.run_file.load import parse_run_file, read_run_text
 from psyche_cli.run_file.wanted import WantedRun
 
 
@@ -15,7 +14,7 @@ def read_given(path: Path) -> tuple[WantedRun, ReviewedPlan | None]:
 
     Raises ConfigurationError for a run file, UsageError for a plan that was changed.
     """
-    text = read_source(path)
+    text = read_run_text(path)
     if not is_plan(text):
         return parse_run_file(text, path), None
     reviewed = read_plan(text, path)

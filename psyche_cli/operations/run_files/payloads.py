@@ -42,7 +42,7 @@ class ObstacleData:
 
 @dataclass(frozen=True)
 class PlanData:
-    """What would make a run equal to its file, in order."""
+    """What would make a run match its file, in order."""
 
     format: Annotated[int, "Version of the format of plan files."]
     run_id: str
@@ -74,7 +74,7 @@ class DoneStep:
 
 @dataclass(frozen=True)
 class AppliedData:
-    """A run that is as its file describes it or, with --jsonl, that is becoming so."""
+    """A run that matches its file or, with --jsonl, will when all steps are done."""
 
     run_id: str
     already_so: Annotated[bool, "Whether the run was already as the file describes it, so nothing was sent."]

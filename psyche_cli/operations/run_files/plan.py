@@ -1,4 +1,4 @@
-"""Plan what makes a run equal to its file."""
+"""Plan what makes a run match its file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from psyche_cli.run_file.write import run_file_toml
 def plan_run(
     session: Session, wanted: WantedRun, *, wallet: Pubkey | None, output_file: Path | None = None
 ) -> OperationResult[PlanData]:
-    """What makes a run equal to its file, in order, as a document and, with ``output_file``, as a new plan file.
+    """What makes a run match its file, in order, as a document and, with ``output_file``, as a new plan file.
 
     ``wallet`` is the key that would sign; None for the main authority of the run. The exit code of the result is NO if
     there is anything to do. Takes three round trips. Raises the errors of ``read_actual``, InvalidAmount, UsageError.

@@ -1,4 +1,4 @@
-"""The plan that makes a run equal to its file: a pure function of the file and of what was read."""
+"""The plan that makes a run match its file: a pure function of the file and of what was read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AT_CREATION = ("metadata.name", "metadata.description", "client_version", "trea
 
 
 class Plan(NamedTuple):
-    """The steps that make a run equal to its file, in order, and the obstacles, because of which none is done.
+    """The steps that make a run match its file, in order, and the obstacles, because of which none is done.
 
     ``values`` are those on which it is based.
     """
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the run is as the file describes it."""
+        """Whether the run matches the file."""
         return not self.steps and not self.obstacles
 
 

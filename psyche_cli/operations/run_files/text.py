@@ -17,11 +17,11 @@ def summary_of(data: PlanData) -> str:
     """The plan in one sentence."""
     if data.obstacles:
         count = "1 obstacle" if len(data.obstacles) == 1 else f"{len(data.obstacles)} obstacles"
-        return f"Run {data.run_id} cannot become as its file describes it: {count}."
+        return f"Run {data.run_id} cannot be made to match its file: {count}."
     if not data.steps:
-        return f"Run {data.run_id} is as its file describes it."
+        return f"Run {data.run_id} matches its file."
     number = len(data.steps)
-    return f"{'1 step makes' if number == 1 else f'{number} steps make'} run {data.run_id} as its file describes it."
+    return f"{'1 step makes' if number == 1 else f'{number} steps make'} run {data.run_id} match its file."
 
 
 def costs_of(data: PlanData) -> tuple[tuple[str, str], ...]:
@@ -41,7 +41,7 @@ def costs_of(data: PlanData) -> tuple[tuple[str, str], ...]:
 def lines_of(data: PlanData) -> Iterator[str]:
     """The obstacles and the steps with their changes."""
     for obstacle in data.obstacles:
-        yield f"  Cannot be: {obstacle.key}: {obstacle.message}."
+        yield f"  Obstacle: {obstacle.key}: {obstacle.message}."
     for number, step in enumerate(data.steps, 1):
         yield f"{number:>3}. {step.title}{_cost(step)}"
         for change in step.changes:

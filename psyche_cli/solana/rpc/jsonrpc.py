@@ -109,7 +109,7 @@ def _rpc_error(error: Json, method: str, endpoint: str) -> RpcError | BadRpcResp
         return bad_response(method, endpoint, "its error has no code or message")
     shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
     return RpcError(
-        f"{endpoint} rejected {method}: {shown} ({code}).",
+        f"{endpoint} rejected {method}: {shown.rstrip('.')} ({code}).",
         hint=_HINTS.get(code, ""),
         rpc_code=code,
         rpc_data=error.get("data"),

@@ -13,7 +13,7 @@ from psyche_cli.private_keys import refuse_key_as_path
 
 
 def _pairs(name: str, values: list[str] | None) -> list[tuple[str, Path]]:
-    return [(address, Path(file)) for address, file in _words(name, values, "two values, an address and a file")]
+    return [(address, Path(file)) for address, file in _words(name, values, "two values: an address and a file")]
 
 
 def _words(name: str, values: list[str] | None, what: str) -> list[list[str]]:
@@ -174,7 +174,7 @@ def command(
     texts = GenesisOptions(
         programs=_pairs("--bpf-program", bpf_program),
         upgradeable_programs=_words(
-            "--upgradeable-program", upgradeable_program, "three values, an address, a file and an authority"
+            "--upgradeable-program", upgradeable_program, "three values: an address, a file and an authority"
         ),
         airdrops=airdrop or [],
         mint=mint,
