@@ -99,7 +99,8 @@ def write_ledger(folder: Path, chance: random.Random, *, closed: bool) -> Writte
             earlier = file_of(folder).read_bytes()
             life = Life(folder, payer, clock, indexed_at_once=8)
         note()
-    slots = [life.bank.history.find(one).slot for one in signatures]  # type: ignore[union-attr]  # just sent
+    slots = [record.slot for one in signatures if (record := life.bank.history.find(one)) is not None]
+    assert len(slots) == len(signatures)
     if closed:
         life.end()
     else:

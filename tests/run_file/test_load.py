@@ -144,7 +144,8 @@ def test_the_configuration_is_in_the_file_or_in_another(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(f'{HEAD}configuration = "config.toml"\n')
     apart = load_run_file(tmp_path / "run.toml")
     inline = parse_run_file(HEAD + MINIMAL.read_text(), PATH)
-    assert apart.config == inline.config != None  # noqa: E711
+    assert apart.config is not None
+    assert apart.config == inline.config
     assert apart.model == inline.model
     broken = MINIMAL.read_text().replace("epoch_time = 60", "epoch_time = 5").replace("min_clients", "min_client")
     (tmp_path / "config.toml").write_text(broken)

@@ -7,7 +7,7 @@ import binascii
 from typing import Final
 
 from psyche_cli import base58
-from psyche_cli.localnet.rpc.parameter_kinds import quoted
+from psyche_cli.localnet.rpc.shown_values import quoted
 
 _SYMBOLS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _ALPHABET: Final = frozenset(_SYMBOLS)

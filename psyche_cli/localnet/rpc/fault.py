@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from psyche_cli.json_values import Json
@@ -45,10 +44,3 @@ def not_recorded(reason: str) -> RpcFault:
     proves that it was not.
     """
     return RpcFault(INVALID_REQUEST, f"Invalid request: {reason}")
-
-
-def is_identity(value: Json) -> bool:
-    """Whether ``value`` is valid as the id of a request: a string, a finite number or null."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or (isinstance(value, (str, int)) and not isinstance(value, bool))

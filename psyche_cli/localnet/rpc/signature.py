@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
-from psyche_cli.localnet.rpc.parameter_kinds import Kind, Mismatch, Optional, debug_list, debug_map, quoted
+from psyche_cli.localnet.rpc.parameter_kinds import Kind, Mismatch, Optional
+from psyche_cli.localnet.rpc.shown_values import debug_list, debug_map, quoted
 
 
 def mismatch_fault(mismatch: Mismatch) -> RpcFault:

@@ -193,7 +193,7 @@ class Notifications:
             assert view is not None  # that is how blocks are subscribed to
             shown = [record for record in records if address is None or address in record.keys]
             steps = self._block_steps(subscription, view, block, shown)
-            self._later(lambda steps=steps: self._continue(steps))  # type: ignore[misc]
+            self._later(partial(self._continue, steps))
 
     def _block_steps(
         self, subscription: Subscription, view: BlockView, block: Block, records: list[TransactionRecord]
