@@ -13,6 +13,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain import bank
 from psyche_cli.localnet.chain.blockhashes import BlockChain
+from psyche_cli.localnet.chain.commitment import Commitment
 from psyche_cli.localnet.server.pubsub import PubSub
 from tests.localnet.harness import SOL, Chain, start_chain
 from tests.localnet.load import mutated_requests
@@ -75,3 +76,20 @@ def test_nothing_grows_beyond_the_bounded_history(monkeypatch: pytest.MonkeyPatc
     assert len(pubsub) == 0
     assert len(chain.dispatcher.context.bank.history.records()) == 100
     assert chain.result("getTransactionCount") == 2 * ROUNDS * 40
+
+
+def test_held_transactions_do_not_lengthen_garbage_collection() -> None:
+    chain = start_chain()
+
+    def followed_after(transactions: int) -> int:
+        """The number of objects that the garbage collector follows once the transactions are old."""
+        for number in range(transactions):
+            chain.send(chain.transfer(Pubkey(bytes([9] * 32)), SOL // 100 + number))
+        chain.pass_slots(2)
+        chain.dispatcher.context.bank.unseen.records(Commitment.FINALIZED)
+        for _ in range(3):
+            gc.collect()
+        return len(gc.get_objects())
+
+    before = followed_after(20)
+    assert followed_after(500) - before < 250

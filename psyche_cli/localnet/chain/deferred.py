@@ -12,10 +12,14 @@ DeferredJson: TypeAlias = "Json | Callable[[], Json]"
 
 
 class Deferred:
-    """A field of a dataclass that may be set to a function, which is called when the field is first read."""
+    """A field of a dataclass that may be set to a function, which is called when the field is first read.
+
+    An empty list takes no memory of its own: many records are kept, whose lists are mostly empty.
+    """
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
+        self._stored = f"_{name}"
 
     @overload
     def __get__(self, record: None, owner: type) -> Deferred: ...
@@ -26,10 +30,17 @@ class Deferred:
     def __get__(self, record: object | None, owner: type) -> Json:
         if record is None:
             raise AttributeError(self._name)  # dataclasses take what this returns as the default of the field
-        value = record.__dict__[self._name]
+        value = getattr(record, self._stored)
         if callable(value):
-            value = record.__dict__[self._name] = value()
-        return value
+            value = value()
+            self.__set__(record, value)
+        return [] if value == () else value
 
     def __set__(self, record: object, value: DeferredJson) -> None:
-        record.__dict__[self._name] = value
+        # Not through __dict__: as long as nobody asks for it, an instance needs no dictionary.
+        setattr(record, self._stored, () if value == [] else value)
+
+
+def stored_name(owner: type, name: str) -> str:
+    """The name of the attribute that has what a field was set to: of a deferred one, JSON or a function."""
+    return f"_{name}" if isinstance(vars(owner).get(name), Deferred) else name

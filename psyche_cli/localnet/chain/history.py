@@ -7,8 +7,9 @@ restore an earlier state hides the transactions executed since; they are kept as
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -17,7 +18,7 @@ from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.archive import Archive, NoArchive
 from psyche_cli.localnet.chain.blockhashes import Block
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction, parse_transaction
-from psyche_cli.localnet.chain.deferred import Deferred
+from psyche_cli.localnet.chain.deferred import Deferred, stored_name
 from psyche_cli.localnet.chain.number_ranges import Ranges, clipped, contains, gaps, newest, size, union
 from psyche_cli.localnet.chain.recent_transactions import RecentTransactions, TransactionSummary
 from psyche_cli.localnet.chain.transaction_cost import cost_units
@@ -68,6 +69,20 @@ class TransactionRecord:
         decoded = self.decoded
         writable = len(decoded.static_writable_keys) + self.looked_up_writable
         return cost_units(decoded, writable, self.units, self.loaded_accounts_data_size)
+
+    def values(self) -> tuple[Any, ...]:
+        """All fields, for ``of_values``. JSON that nobody has read yet is not made."""
+        values: tuple[Any, ...] = _values_of(self)
+        return values
+
+    @classmethod
+    def of_values(cls, values: tuple[Any, ...]) -> TransactionRecord:
+        """The inverse of ``values``."""
+        return cls(**dict(zip(_FIELDS, values, strict=True)))
+
+
+_FIELDS: Final = tuple(field.name for field in fields(TransactionRecord))
+_values_of: Final = attrgetter(*(stored_name(TransactionRecord, name) for name in _FIELDS))
 
 
 class HistoryMark(NamedTuple):
@@ -147,7 +162,8 @@ class History:
 
     def get(self, number: int) -> TransactionRecord:
         """A visible transaction. Raises HistoryDamaged."""
-        return self._recent.get(number) or self._archive.get(number)
+        values = self._recent.get(number)
+        return self._archive.get(number) if values is None else TransactionRecord.of_values(values)
 
     def number_of(self, signature: Signature) -> int | None:
         """The number of the visible transaction with this first signature."""

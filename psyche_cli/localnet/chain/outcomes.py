@@ -142,7 +142,7 @@ def token_balances(keys: Sequence[Pubkey], read: Mapping[Pubkey, Account | None]
             decimals = accounts.mint_decimals(token_account.mint)
             if decimals is not None:
                 found.append((index, token_account, account.owner, decimals))
-    return partial(_token_balances, found)
+    return partial(_token_balances, tuple(found))
 
 
 def _token_balances(found: Sequence[tuple[int, TokenAccount, Pubkey, int]]) -> Json:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -38,12 +39,15 @@ class TransactionSummary(NamedTuple):
 class RecentTransactions:
     """Transactions that were added with ascending numbers. Each operation but ``slots`` takes time for its result only.
 
-    Several of them may have the same signature, of which at most one is visible at a time.
+    Several of them may have the same signature, of which at most one is visible at a time. They are held as plain
+    tuples, which Python's garbage collector need not follow: it would stop the validator for longer, the more of them
+    are held.
     """
 
     def __init__(self) -> None:
-        self._records: dict[int, TransactionRecord] = {}
-        self._texts: dict[int, str] = {}
+        self._records: dict[int, tuple[Any, ...]] = {}
+        self._summaries: dict[int, tuple[str, int, int, Json, bytes]] = {}
+        self._keys: dict[int, tuple[Signature, tuple[Pubkey, ...]]] = {}
         self._by_signature: dict[Signature, tuple[int, ...]] = {}
         self._by_address: dict[Pubkey, _Numbers] = {}
         self._by_slot: dict[int, _Slot] = {}
@@ -58,8 +62,10 @@ class RecentTransactions:
 
     def add(self, number: int, record: TransactionRecord, block: Block) -> None:
         """Add a transaction of ``block``, with a number above all others."""
-        self._records[number] = record
-        self._texts[number] = signature_text(record.signature)
+        self._records[number] = record.values()
+        text = signature_text(record.signature)
+        self._summaries[number] = (text, record.slot, record.unix_time, record.error, record.raw)
+        self._keys[number] = (record.signature, record.keys)
         same = self._by_signature.get(record.signature)
         self._by_signature[record.signature] = (number,) if same is None else (*same, number)
         for key in record.keys:
@@ -74,27 +80,27 @@ class RecentTransactions:
 
     def remove(self, number: int) -> None:
         """Remove a transaction, if it is held."""
-        record = self._records.pop(number, None)
-        if record is None:
+        if self._records.pop(number, None) is None:
             return
-        del self._texts[number]
-        left = tuple(other for other in self._by_signature[record.signature] if other != number)
+        signature, keys = self._keys.pop(number)
+        slot = self._summaries.pop(number)[1]
+        left = tuple(other for other in self._by_signature[signature] if other != number)
         if left:
-            self._by_signature[record.signature] = left
+            self._by_signature[signature] = left
         else:
-            del self._by_signature[record.signature]
-        for key in record.keys:
+            del self._by_signature[signature]
+        for key in keys:
             numbers = self._by_address[key]
             numbers.remove(number)
             if not numbers:
                 del self._by_address[key]
-        in_slot = self._by_slot[record.slot]
+        in_slot = self._by_slot[slot]
         in_slot.numbers.remove(number)
         if not in_slot.numbers:
-            del self._by_slot[record.slot]
+            del self._by_slot[slot]
 
-    def get(self, number: int) -> TransactionRecord | None:
-        """The transaction with this number, if it is held."""
+    def get(self, number: int) -> tuple[Any, ...] | None:
+        """The ``values`` of the transaction with this number, if it is held."""
         return self._records.get(number)
 
     def numbers_of(self, signature: Signature) -> tuple[int, ...]:
@@ -106,13 +112,7 @@ class RecentTransactions:
         numbers = self._by_address.get(address)
         if numbers is None:
             return []
-        found = []
-        for number in numbers.descending(first, last, limit):
-            record = self._records[number]
-            found.append(
-                TransactionSummary(self._texts[number], record.slot, record.unix_time, record.error, record.raw)
-            )
-        return found
+        return [TransactionSummary(*self._summaries[number]) for number in numbers.descending(first, last, limit)]
 
     def in_slot(self, slot: int) -> tuple[Block, int, int] | None:
         """The block of a slot, and the lowest and the highest number of its transactions; None if there are none."""
@@ -142,7 +142,7 @@ class _Numbers:
     __slots__ = ("_items", "_start")
 
     def __init__(self) -> None:
-        self._items: list[int] = []
+        self._items = array("q")
         self._start = 0
 
     def __len__(self) -> int:
@@ -171,4 +171,4 @@ class _Numbers:
     def descending(self, first: int, last: int, limit: int) -> list[int]:
         end = bisect_right(self._items, last, self._start)
         begin = max(bisect_left(self._items, first, self._start, end), end - limit)
-        return self._items[begin:end][::-1]
+        return self._items[begin:end].tolist()[::-1]

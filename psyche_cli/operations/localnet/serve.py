@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -60,6 +61,7 @@ async def _serve(options: LocalnetOptions, publish: Callable[[OperationResult[Re
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             loop.add_signal_handler(number, stop.set)
     server = create_server(options)
+    gc.freeze()  # what exists by now lasts as long as the process
     serving = asyncio.create_task(server.serve(started, stop))
     await started.wait()
     publish(ready_result(server))
