@@ -126,7 +126,7 @@ def test_each_value_in_each_state_of_the_run(place: Place, loads: Loads, random_
         *((key, chance.choice(STATES)) for key in known),
         *((chance.choice(sorted(known)), state) for state in STATES),
     ]
-    chosen = {"usual": some[::3], "ci": some, "full": cases}[loads.level]
+    chosen = {"usual": some[::5], "ci": some, "full": cases}[loads.level]
     for key, (state, pending) in chosen:
         (back_to_new if state == RunState.UNINITIALIZED else back_to_started)()
         place.house.enter(state, pending_pause=pending)
@@ -159,7 +159,7 @@ def _change_one_value(place: Place, key: str, change: Any, state: RunState, pend
 def test_random_pairs_of_files(place: Place, loads: Loads, random_seed: int) -> None:
     """Apply A, apply B: the chain equals B, and applying it again sends nothing."""
     back = place.save()
-    for number in range(loads.of(usual=4, ci=20, full=300)):
+    for number in range(loads.of(usual=2, ci=20, full=300)):
         back()
         chance = random.Random(f"{random_seed}:{number}")
         first, second = random_run(place.base, chance), random_run(place.base, chance)
@@ -186,7 +186,7 @@ def test_killed_between_any_two_steps(place: Place, loads: Loads, executes: bool
     assert tuple(step["kind"] for step in steps["steps"]) == TWELVE
     back = place.save()
     lamports = place.lamports
-    for nth in range(1, 13, loads.of(usual=3, ci=1)):
+    for nth in range(1, 13, loads.of(usual=5, ci=1)):
         back()
         before = place.house.chain.dispatcher.context.bank.history.total
         killed(place.house, "sendTransaction", "apply", file, "--yes", executes=executes, nth=nth)

@@ -15,7 +15,7 @@ from psyche_cli.errors import ConfigurationError
 from psyche_cli.limits import U64_MAX
 from psyche_cli.run_config.reader import Reader
 from psyche_cli.run_config.schema import ROOTS
-from psyche_cli.run_file.load import load_run_file, parse_run_file
+from psyche_cli.run_file.load import FILE_PROBLEM_NAMES, load_run_file, parse_run_file
 from psyche_cli.run_file.schema import TABLES, TOP
 from psyche_cli.run_file.wanted import (
     WantedAuthorization,
@@ -248,6 +248,8 @@ def _stored(value: Any, name: str) -> Any:
 
 def test_every_key_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "declarative.md").read_text(encoding="utf-8")
+    for name in FILE_PROBLEM_NAMES:
+        assert f"| `{name}` |" in page
     for key in TOP:
         assert f"| `{key.name}` | {key.type} | {key.meaning} |" in page
     for table, keys in TABLES.items():
