@@ -126,7 +126,8 @@ def open_bank(ledger: Ledger, options: LocalnetOptions, timekeeper: Timekeeper) 
                 hint="Use the version of psyche-cli that wrote it, or start a new chain with --reset.",
             ) from error
         stored.continue_in(bank.history)
-        options.notice(f"ledger: continuing at slot {bank.slot}, transaction count {bank.history.total}")
+        count = "1 transaction" if bank.history.total == 1 else f"{bank.history.total} transactions"
+        options.notice(f"ledger: continuing at slot {bank.slot} after {count}")
     ledger.attach(bank)
     return bank
 
