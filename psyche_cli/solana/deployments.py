@@ -11,12 +11,36 @@ from psyche_cli.errors import AccountNotFound, MalformedAccount
 from psyche_cli.solana.programs import FINAL_LOADERS, UPGRADEABLE_LOADER
 from psyche_cli.solana.raw_account import RawAccount, taken
 
-PROGRAM_DATA_HEADER_BYTES: Final = 45
-"""Size of the header that precedes a program's code in its program data account."""
+PROGRAM_TAG: Final = 2
+"""Tag of ``UpgradeableLoaderState::Program``, which is followed by the address of the program data account."""
+
+PROGRAM_DATA_TAG: Final = 3
+"""Tag of ``UpgradeableLoaderState::ProgramData``."""
 
 _HEADER: Final = struct.Struct("<IQ?32s")
-_PROGRAM_DATA: Final = 3
-"""Tag of ``UpgradeableLoaderState::ProgramData``: slot of the last deployment, and the upgrade authority, if any."""
+
+PROGRAM_DATA_HEADER_BYTES: Final = _HEADER.size
+"""Size of the header that precedes a program's code in its program data account."""
+
+
+class ProgramDataHeader(NamedTuple):
+    """The slot of the last deployment, and who may upgrade the program (None for nobody)."""
+
+    slot: int
+    authority: Pubkey | None
+
+    def pack(self) -> bytes:
+        """The bytes before the code in a program data account."""
+        has_authority = self.authority is not None
+        return _HEADER.pack(PROGRAM_DATA_TAG, self.slot, has_authority, bytes(self.authority or Pubkey.default()))
+
+    @classmethod
+    def of(cls, data: bytes) -> ProgramDataHeader | None:
+        """The inverse of ``pack``; the code may follow. None if it is not that of a program data account."""
+        if len(data) < _HEADER.size:
+            return None
+        tag, slot, has_authority, authority = _HEADER.unpack_from(data)
+        return cls(slot, Pubkey(authority) if has_authority else None) if tag == PROGRAM_DATA_TAG else None
 
 
 class Deployment(NamedTuple):
@@ -50,20 +74,16 @@ def decode_deployment(program: Pubkey, raw: RawAccount | None, data: RawAccount 
         )
     if found.owner != UPGRADEABLE_LOADER:
         return Deployment(program, found.owner, False if found.owner in FINAL_LOADERS else None)
-    header = taken(data)
-    if header is None:
+    program_data = taken(data)
+    if program_data is None:
         raise AccountNotFound(
             f"The program {program} has no program data: it was closed.",
             address=str(program_data_address(program)),
         )
-    try:
-        tag, slot, has_authority, authority = _HEADER.unpack(header.data[: _HEADER.size])
-    except struct.error:
-        tag, slot, has_authority, authority = 0, 0, False, bytes(32)
-    if tag != _PROGRAM_DATA:
+    header = ProgramDataHeader.of(program_data.data)
+    if header is None:
         raise MalformedAccount(
-            f"The account {header.address} is not the program data account of program {program}.",
-            address=str(header.address),
+            f"The account {program_data.address} is not the program data account of program {program}.",
+            address=str(program_data.address),
         )
-    key = Pubkey.from_bytes(authority) if has_authority else None
-    return Deployment(program, found.owner, key is not None, key, slot)
+    return Deployment(program, found.owner, header.authority is not None, header.authority, header.slot)

@@ -9,17 +9,15 @@ import pytest
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from psyche_cli.errors import AccountNotFound, ExitCode, MalformedAccount
+from psyche_cli.errors import ExitCode
 from psyche_cli.protocol.programs import PUBLISHED
-from psyche_cli.solana.deployments import decode_deployment, program_data_address
-from psyche_cli.solana.programs import FINAL_LOADERS, SYSTEM_PROGRAM, UPGRADEABLE_LOADER
-from psyche_cli.solana.raw_account import RawAccount
+from psyche_cli.solana.deployments import ProgramDataHeader, program_data_address
+from psyche_cli.solana.programs import UPGRADEABLE_LOADER
 from tests.cli.conftest import House
 from tests.cli.harness import address_of
 from tests.cli.test_refusals import refused
 
 CHECK = ("authority", "check", "--run-id", "test")
-PROGRAM, AUTHORITY = Pubkey.new_unique(), Pubkey.new_unique()
 
 
 @pytest.mark.parametrize("treasurer", [False, True], ids=["plain", "treasurer"])
@@ -65,12 +63,8 @@ def deploy(house: House, name: str, slot: int, authority: Pubkey | None) -> None
     bank = house.chain.dispatcher.context.bank
     data = program_data_address(program)
     code = bytes(bank.accounts.get(program).data)  # type: ignore[union-attr]  # it is deployed
-    bank.set_account(data, Account(10**10, header(slot, authority) + code, UPGRADEABLE_LOADER))
+    bank.set_account(data, Account(10**10, ProgramDataHeader(slot, authority).pack() + code, UPGRADEABLE_LOADER))
     bank.set_account(program, Account(10**9, struct.pack("<I", 2) + bytes(data), UPGRADEABLE_LOADER))
-
-
-def header(slot: int, authority: Pubkey | None) -> bytes:
-    return struct.pack("<IQ?32s", 3, slot, authority is not None, bytes(authority) if authority else bytes(32))
 
 
 def test_a_program_that_was_upgraded_since(house: House, owner_address: str) -> None:
@@ -93,26 +87,3 @@ def test_a_program_that_was_upgraded_since(house: House, owner_address: str) -> 
     shown = house.cli(*CHECK).stdout
     assert f"upgrade authority {owner_address} (the wallet), last deployed in slot {created + 1}" in shown
     assert "cannot be upgraded" in shown
-
-
-def raw(owner: Pubkey, data: bytes) -> RawAccount:
-    return RawAccount(PROGRAM, owner, 1, data)
-
-
-def test_deployments() -> None:
-    pointer = raw(UPGRADEABLE_LOADER, struct.pack("<I", 2) + bytes(32))
-    found = decode_deployment(PROGRAM, pointer, raw(UPGRADEABLE_LOADER, header(7, AUTHORITY)))
-    assert (found.upgradeable, found.upgrade_authority, found.slot) == (True, AUTHORITY, 7)
-    found = decode_deployment(PROGRAM, pointer, raw(UPGRADEABLE_LOADER, header(7, None)))
-    assert (found.upgradeable, found.upgrade_authority, found.slot) == (False, None, 7)
-    for loader in FINAL_LOADERS:
-        assert decode_deployment(PROGRAM, raw(loader, b"ELF"), None).upgradeable is False
-    assert decode_deployment(PROGRAM, raw(AUTHORITY, b"?"), None).upgradeable is None
-    for missing in (None, raw(SYSTEM_PROGRAM, b"")):
-        with pytest.raises(AccountNotFound, match="not deployed"):
-            decode_deployment(PROGRAM, missing, None)
-    with pytest.raises(AccountNotFound, match="closed"):
-        decode_deployment(PROGRAM, pointer, None)
-    for data in (b"\3", header(7, None)[:-1], b"\2" + header(7, None)[1:]):
-        with pytest.raises(MalformedAccount):
-            decode_deployment(PROGRAM, pointer, raw(UPGRADEABLE_LOADER, data))

@@ -1,8 +1,4 @@
-"""Accounts of the upgradeable loader.
-
-A program account holds the state 2 and the address of its program data account. A program data account holds the state
-3, the slot of its last deployment (u64), the optional upgrade authority, and the code from byte 45.
-"""
+"""Accounts of the upgradeable loader, as the local validator creates and reads them."""
 
 from __future__ import annotations
 
@@ -12,20 +8,23 @@ from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.rent import RENT_EXEMPT_EPOCH, rent_exempt_minimum
-from psyche_cli.solana.deployments import program_data_address
+from psyche_cli.solana.deployments import (
+    PROGRAM_DATA_HEADER_BYTES,
+    PROGRAM_DATA_TAG,
+    PROGRAM_TAG,
+    ProgramDataHeader,
+    program_data_address,
+)
 from psyche_cli.solana.programs import UPGRADEABLE_LOADER
 
-PROGRAM_DATA_HEADER: Final = 45
-"""The number of bytes before the code in a program data account."""
-
-_PROGRAM: Final = (2).to_bytes(4, "little")
-_PROGRAM_DATA: Final = (3).to_bytes(4, "little")
+_PROGRAM: Final = PROGRAM_TAG.to_bytes(4, "little")
+_PROGRAM_DATA: Final = PROGRAM_DATA_TAG.to_bytes(4, "little")
 
 
 def upgradeable_program(program: Pubkey, code: bytes, authority: Pubkey) -> dict[Pubkey, Account]:
     """The program data account and the program account of a program deployed in slot 0."""
     data_address = program_data_address(program)
-    header = _PROGRAM_DATA + bytes(8) + b"\1" + bytes(authority)
+    header = ProgramDataHeader(0, authority).pack()
     return {
         data_address: _owned_by_loader(header + code),
         program: _owned_by_loader(_PROGRAM + bytes(data_address), executable=True),
@@ -51,7 +50,7 @@ def is_program_data(account: Account | None) -> bool:
         and account.owner == UPGRADEABLE_LOADER
         and account.lamports > 0
         and account.data[:4] == _PROGRAM_DATA
-        and len(account.data) >= PROGRAM_DATA_HEADER
+        and len(account.data) >= PROGRAM_DATA_HEADER_BYTES
     )
 
 

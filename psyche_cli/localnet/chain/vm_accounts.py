@@ -11,10 +11,13 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.program_accounts import is_program_data, points_to
 from psyche_cli.localnet.chain.undeployed import FAILING_PROGRAM
+from psyche_cli.solana.deployments import ProgramDataHeader
 from psyche_cli.solana.programs import SYSTEM_PROGRAM, UPGRADEABLE_LOADER
 
 NO_ACCOUNT: Final = Account(0, b"", SYSTEM_PROGRAM)
 """The placeholder in the VM for an account that does not exist."""
+
+_FAILING_DATA: Final = ProgramDataHeader(0, None).pack() + FAILING_PROGRAM
 
 
 class AccountRefused(Exception):
@@ -88,7 +91,7 @@ class VmAccounts:
             self._set(program, account)
             self._undeployed.discard(program)
         else:
-            self._set(code_at, Account(1, (3).to_bytes(4, "little") + bytes(41) + FAILING_PROGRAM, UPGRADEABLE_LOADER))
+            self._set(code_at, Account(1, _FAILING_DATA, UPGRADEABLE_LOADER))
             self._set(program, account)
             self._set(code_at, code or NO_ACCOUNT)
             self._undeployed.add(program)

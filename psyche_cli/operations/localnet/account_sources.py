@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from solders.account import Account
 from solders.pubkey import Pubkey
@@ -16,15 +16,10 @@ from psyche_cli.localnet.rpc.encoding.account_from_json import account_from_json
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.protocol.addresses import parse_pubkey
 from psyche_cli.secret_files import kind_of_secret_file
+from psyche_cli.solana.deployments import PROGRAM_DATA_HEADER_BYTES, PROGRAM_TAG, ProgramDataHeader
 from psyche_cli.solana.programs import UPGRADEABLE_LOADER
 from psyche_cli.solana.raw_account import RawAccount
 from psyche_cli.solana.rpc.client import RpcClient
-
-_PROGRAM_STATE: Final = 2
-_PROGRAM_DATA_STATE: Final = 3
-_PROGRAM_DATA_HEADER: Final = 45
-_HAS_AUTHORITY: Final = 12
-_AUTHORITY: Final = slice(13, 45)
 
 
 class ClonedProgram(NamedTuple):
@@ -122,12 +117,12 @@ def cloned_programs(rpc: RpcClient, addresses: Iterable[Pubkey]) -> dict[Pubkey,
     """Programs on another cluster, upgradeable or not. Raises BadProgram, AccountNotFound."""
     programs = {}
     for program in _fetch(rpc, list(addresses)):
-        if program.owner == UPGRADEABLE_LOADER and int.from_bytes(program.data[:4], "little") == _PROGRAM_STATE:
+        if program.owner == UPGRADEABLE_LOADER and int.from_bytes(program.data[:4], "little") == PROGRAM_TAG:
             [data] = _fetch(rpc, [Pubkey(program.data[4:36])])
-            if int.from_bytes(data.data[:4], "little") != _PROGRAM_DATA_STATE:
+            header = ProgramDataHeader.of(data.data)
+            if header is None:
                 raise BadProgram(f"The program {program.address} on {rpc.label} has no program data account.")
-            authority = Pubkey(data.data[_AUTHORITY]) if data.data[_HAS_AUTHORITY] == 1 else None
-            programs[program.address] = ClonedProgram(data.data[_PROGRAM_DATA_HEADER:], authority)
+            programs[program.address] = ClonedProgram(data.data[PROGRAM_DATA_HEADER_BYTES:], header.authority)
         elif program.executable:
             programs[program.address] = ClonedProgram(program.data, None)
         else:
