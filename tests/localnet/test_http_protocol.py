@@ -117,6 +117,30 @@ def test_large_chunked_body_is_refused(connection: Connection) -> None:
     assert is_closed(connection.tcp)
 
 
+def test_client_that_sends_on_after_a_refusal_can_read_it(connection: Connection) -> None:
+    connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n", b" " * 30_000_000)
+    assert connection.response()[0] == 413
+    assert is_closed(connection.tcp)
+
+
+@pytest.mark.parametrize("content", [b"0\r\n" + b"X-Large: x\r\n" * 900_000, b"1;" + b"x" * 9_000_000])
+def test_what_surrounds_chunks_is_limited(connection: Connection, content: bytes) -> None:
+    connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", content)
+    assert connection.response()[0] == 413
+    assert is_closed(connection.tcp)
+
+
+@pytest.mark.parametrize("repeated", [b"Origin: http://localhost", b"Connection: Upgrade\r\nUpgrade: h2c"])
+def test_a_page_from_elsewhere_may_not_steer_whatever_follows_its_origin(connection: Connection, repeated: bytes) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"localnet_status"}'
+    elsewhere = b"Origin: https://elsewhere.example"
+    connection.send(post(body, elsewhere, repeated), post(body, repeated, elsewhere))
+    lines = [b"POST / HTTP/1.1", elsewhere, b"Transfer-Encoding: chunked", b"", b"%x" % len(body), body, b"0"]
+    connection.send(b"\r\n".join([*lines, b"Origin: http://localhost", b"", b""]))
+    for _ in range(3):
+        assert "web pages from other origins" in json.loads(connection.response()[2])["error"]["message"]
+
+
 def test_large_head_is_refused(connection: Connection) -> None:
     connection.send(b"POST / HTTP/1.1\r\nX-Large: " + b"x" * 100_000)
     assert connection.response()[0] == 431
@@ -135,6 +159,7 @@ def test_requests_before_a_broken_one_are_answered(connection: Connection) -> No
     [
         (b"1.1", b"", True),
         (b"1.1", b"Connection: close", False),
+        (b"1.1", b"Connection: Upgrade, close\r\nUpgrade: h2c", False),
         (b"1.0", b"", False),
         (b"1.0", b"Connection: keep-alive", True),
     ],
@@ -167,6 +192,8 @@ def test_head_has_no_body_and_upgrades_are_ignored(connection: Connection) -> No
     connection.send(post(HEALTH, b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c"), post(asks(5)))
     assert json.loads(connection.response()[2])["result"] == "ok"
     assert json.loads(connection.response()[2])["id"] == 5
+    connection.send(post(HEALTH, b"Connection: Upgrade", b"Upgrade: h2c", b"Expect: 100-continue"))
+    assert [connection.response(has_body=False)[0], connection.response()[0]] == [100, 200]
     connection.send(b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n")
     assert connection.response()[0] == 405
 

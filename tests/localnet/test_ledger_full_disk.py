@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +237,49 @@ def test_deleted_folder_makes_it_read_only_until_it_is_back(tmp_path: Path, paye
     life.end()
     life = Life(folder, payer, clock)
     assert life.chain.balance(to) == 5 * SOL
+    life.end()
+
+
+def test_deleted_log_is_written_again(tmp_path: Path, payer: Keypair, clock: HandClock) -> None:
+    to = Pubkey.new_unique()
+    life = Life(tmp_path, payer, clock)
+    life.chain.send(life.chain.transfer(to, SOL))
+    log_of(tmp_path).unlink()
+    error = life.chain.error("sendTransaction", text(life.chain.transfer(to, 2 * SOL)), {"encoding": "base64"})
+    assert error["message"].startswith("Invalid request: cannot write to the ledger (its log was deleted)")
+    assert life.chain.result("getHealth") == "ok"
+    life.chain.send(life.chain.transfer(to, 4 * SOL))
+    killed = Life(as_killed(tmp_path, tmp_path / "killed"), payer, clock)
+    assert killed.chain.balance(to) == 5 * SOL
+    killed.end()
+    log_of(tmp_path).unlink()
+    life.end()
+    life = Life(tmp_path, payer, clock)
+    assert len(life.log) == 1  # no report of an unclean shutdown
+    assert life.chain.balance(to) == 5 * SOL
+    life.end()
+
+
+@pytest.mark.parametrize("of", [file_of, log_of])
+@pytest.mark.parametrize("how", ["cut", "replaced"])
+def test_nothing_is_written_to_files_that_others_changed(
+    tmp_path: Path, payer: Keypair, clock: HandClock, of: Callable[[Path], Path], how: str
+) -> None:
+    life = Life(tmp_path, payer, clock)
+    life.chain.send(life.chain.transfer(Pubkey.new_unique(), SOL))
+    changed, other = of(tmp_path), tmp_path / "other"
+    other.write_bytes(changed.read_bytes())
+    if how == "cut":
+        os.truncate(changed, changed.stat().st_size // 2)
+    else:
+        other.rename(changed)
+    content = changed.read_bytes()
+    for _ in range(2):
+        error = life.chain.error("requestAirdrop", str(Pubkey.new_unique()), SOL)
+        name = "file" if of is file_of else "log"
+        assert f"(its {name} was {how})" in error["message"]
+        assert life.chain.error("getHealth")["code"] == UNHEALTHY
+    assert changed.read_bytes() == content
     life.end()
 
 

@@ -25,6 +25,9 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 """The maximum size of a request over HTTP or WebSocket, in bytes."""
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+_MAX_TRANSFER_BYTES: Final = 8 * MAX_BODY_BYTES
+"""The maximum size of a body with what divides it into chunks, which is more than a chunk for each byte needs."""
+
 BODY_SECONDS: Final = 30.0
 """How long a client may take to send a body, in seconds."""
 
@@ -55,7 +58,10 @@ class HttpConnection(SlicedConnection):
         self._request: Request | None = None
         self._chunks: list[bytes] = []
         self._received = 0
+        self._received_for_body = 0
         self._in_body = False
+        self._is_read_again = False
+        """The head being read is a repetition, without its upgrade."""
         self._body_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._last_active = 0.0
@@ -67,7 +73,8 @@ class HttpConnection(SlicedConnection):
         self._ends = False
         """No further request is read: the rest of the input is discarded."""
         self._lingers = False
-        """The client may still be sending when the connection is closed."""
+        """The client may still be sending when the connection is closed, which therefore waits a little."""
+        self._is_finished = False
 
     # -- the transport
 
@@ -129,7 +136,9 @@ class HttpConnection(SlicedConnection):
         """Called by asyncio."""
         if self._ends:
             return
-        if not self._in_body:
+        if self._in_body:
+            self._received_for_body += len(data)
+        else:
             self._received += len(data)
         try:
             self._parse(data)
@@ -142,6 +151,8 @@ class HttpConnection(SlicedConnection):
         if self._request is not None and not self._ends:
             if not self._in_body and self._received > MAX_HEAD_BYTES:
                 self._refuse(431, f"The head of a request may have up to {MAX_HEAD_BYTES} bytes.")
+            elif self._received_for_body > _MAX_TRANSFER_BYTES:
+                self._refuse_size()
             elif self._in_body and self._body_timer is None:
                 self._body_timer = asyncio.get_running_loop().call_later(BODY_SECONDS, self._body_is_late)
         self._work()
@@ -158,6 +169,7 @@ class HttpConnection(SlicedConnection):
                 # httptools leaves the rest of the connection to the new protocol. None is supported, so the request is
                 # read again as one without an upgrade.
                 self._parser = httptools.HttpRequestParser(self)
+                self._is_read_again = True
                 data = request.head_without_upgrade() + data[upgrade.args[0] :]
             else:
                 return
@@ -165,6 +177,7 @@ class HttpConnection(SlicedConnection):
     def on_message_begin(self) -> None:
         """Called by httptools."""
         self._request = Request()
+        self._in_body = False
         self._chunks = []
 
     def on_url(self, url: bytes) -> None:
@@ -173,21 +186,23 @@ class HttpConnection(SlicedConnection):
         self._request.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by httptools."""
+        """Called by httptools, also for the fields after a chunked body, which are ignored."""
         assert self._request is not None
-        self._request.headers[name.lower()] = value
+        if not self._in_body:
+            self._request.add(name, value)
 
     def on_headers_complete(self) -> None:
         """Called by httptools."""
         request = self._request
         assert request is not None
+        is_read_again, self._is_read_again = self._is_read_again, False
         request.method = self._parser.get_method()
         request.version = self._parser.get_http_version()
         self._in_body = True
-        self._received = 0
+        self._received = self._received_for_body = 0
         if int(request.headers.get(b"content-length", 0)) > MAX_BODY_BYTES:
             self._refuse_size()
-        elif request.headers.get(b"expect", b"").lower() == b"100-continue" and not self._is_busy:
+        elif request.expects_continue and not self._is_busy and not is_read_again:
             self._send(CONTINUE)
 
     def on_body(self, chunk: bytes) -> None:
@@ -204,7 +219,7 @@ class HttpConnection(SlicedConnection):
         if self._parser.should_upgrade():
             return
         request = self._request
-        self._request, self._in_body, self._received = None, False, 0
+        self._request, self._in_body, self._received, self._received_for_body = None, False, 0, 0
         if self._body_timer is not None:
             self._body_timer.cancel()
             self._body_timer = None
@@ -220,7 +235,8 @@ class HttpConnection(SlicedConnection):
 
     def _body_is_late(self) -> None:
         self._body_timer = None
-        self._refuse(408, f"A request must arrive within {BODY_SECONDS:g} seconds.")
+        if not self._ends:
+            self._refuse(408, f"A request must arrive within {BODY_SECONDS:g} seconds.")
 
     def _refuse_size(self) -> None:
         self._refuse(413, f"A request may have up to {MAX_BODY_BYTES} bytes.")
@@ -305,11 +321,13 @@ class HttpConnection(SlicedConnection):
 
     def _finish(self) -> None:
         """Close the connection once the client has received everything."""
+        if self._is_finished:
+            return
+        self._is_finished = True
         if not self._lingers:
             self._transport.close()
         elif not self._transport.is_closing():
             # A client that still sends would be reset before it has read the response.
-            self._lingers = False
             self._transport.write_eof()
             self._transport.resume_reading()
             asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)

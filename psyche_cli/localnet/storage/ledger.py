@@ -180,6 +180,7 @@ class Ledger:
         if self._file is not None:
             try:
                 if self._bank is not None:
+                    self._write_deleted_file()
                     with self._file.change() as change:
                         change.state.is_closed = True
                         change.state.first_kept = self._bank.history.first_kept
@@ -274,20 +275,25 @@ class Ledger:
             self._notice(f"ledger: {self._folder.path} is writable again; the validator continues")
 
     def _recover(self, time: ChainTime) -> None:
-        file = self._attached_file()
-        if file.is_deleted() and self._folder.path.is_dir() and not self._folder.file.exists():
-            try:
-                self._folder.replace(file.copy_to)
-                self._file = self.archive.file = LedgerFile(self._folder.file, file.header, file.state)
-            except (OSError, sqlite3.Error) as error:
-                raise NotRecorded(f"{self.problem}; nothing was executed") from error
-            file.close()
+        try:
+            self._write_deleted_file()
+        except (OSError, sqlite3.Error) as error:
+            raise NotRecorded(f"{self.problem}; nothing was executed") from error
         # Padded, so that success implies space for the change that failed.
         with self._writing("nothing was executed") as change:
             change.pad(self._longest_failed + _PADDING_BYTES)
             change.header = dataclasses.replace(change.header, until=_ahead_of(time))
         with self._writing("nothing was executed") as change:
             change.pad(0)
+
+    def _write_deleted_file(self) -> None:
+        """Write the file again if it or its log was deleted. Raises OSError or sqlite3.Error."""
+        file = self._attached_file()
+        loss = file.loss()
+        if loss is not None and loss.is_deleted and self._folder.path.is_dir():
+            self._folder.replace(file.copy_to)
+            self._file = self.archive.file = LedgerFile(self._folder.file, file.header, file.state)
+            file.close()
 
     def _remove_unneeded(self, change: Change) -> list[tuple[int, int]]:
         """Remove some archived transactions that no state sees; returns the ranges that are left."""

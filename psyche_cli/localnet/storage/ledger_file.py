@@ -7,7 +7,9 @@ addresses later, many at once.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -179,6 +181,22 @@ class Change:
         )
 
 
+class Loss(NamedTuple):
+    """What happened to a file; if ``is_deleted``, there is none at its path now."""
+
+    sentence: str
+    is_deleted: bool
+
+
+class _FileState(NamedTuple):
+    identity: tuple[int, int]
+    size: int
+
+    def followed_by(self, later: _FileState) -> _FileState:
+        """The state after a change by SQLite, which does not replace a file."""
+        return later if later.identity == self.identity else self
+
+
 class LedgerFile:
     """An open ledger file."""
 
@@ -192,7 +210,8 @@ class LedgerFile:
             # Changes survive a kill of the process. After a crash of the machine, the newest may be missing.
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.execute("PRAGMA synchronous = NORMAL")
-            self._identity = _identity(path)
+            self._seen = _state(path)
+            self._seen_log: _FileState | None = None
         except BaseException:
             self.connection.close()
             raise
@@ -201,10 +220,11 @@ class LedgerFile:
     def change(self) -> Iterator[Change]:
         """A change, which is in the file afterwards; after an exception, nothing is changed.
 
-        Raises OSError if the file was deleted, sqlite3.Error.
+        Raises OSError if the file or its log was deleted or cut, sqlite3.Error.
         """
-        if self.is_deleted():
-            raise OSError(0, "its file was deleted")
+        loss = self.loss()
+        if loss is not None:
+            raise OSError(0, loss.sentence)
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -216,20 +236,42 @@ class LedgerFile:
             if connection.in_transaction:  # SQLite may already have rolled it back
                 connection.execute("ROLLBACK")
             raise
+        finally:
+            self._look_at_files()
         self.header, self.state = change.header, change.state
 
-    def is_deleted(self) -> bool:
-        """Whether the file is no longer at its path, so that further changes would be lost."""
-        try:
-            return _identity(self.path) != self._identity
-        except OSError:
-            return True
+    @property
+    def _log(self) -> str:
+        return f"{self.path}-wal"
+
+    def loss(self) -> Loss | None:
+        """What happened to the file or its log without SQLite, so that further changes would be lost."""
+        for path, seen, name in ((self.path, self._seen, "file"), (self._log, self._seen_log, "log")):
+            if seen is None:
+                continue
+            try:
+                found = _state(path)
+            except OSError:
+                return Loss(f"its {name} was deleted", is_deleted=True)
+            if found.identity != seen.identity:
+                return Loss(f"its {name} was replaced", is_deleted=False)
+            if found.size < seen.size:
+                return Loss(f"its {name} was cut", is_deleted=False)
+        return None
+
+    def _look_at_files(self) -> None:
+        """Note the files after a change. One that was lost meanwhile is found before the next change."""
+        with contextlib.suppress(OSError):
+            self._seen = self._seen.followed_by(_state(self.path))
+            log = _state(self._log)
+            self._seen_log = log if self._seen_log is None else self._seen_log.followed_by(log)
 
     def sync(self) -> None:
         """Copy all changes from the write-ahead log to the file, and sync it to disk. Raises sqlite3.Error."""
         [busy, _, _] = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise sqlite3.OperationalError("the write-ahead log is in use")
+        self._look_at_files()
 
     def copy_to(self, path: Path) -> None:
         """Write a copy of the whole content to a new file. Raises sqlite3.Error."""
@@ -262,6 +304,6 @@ def create_file(path: Path, header: LedgerHeader, accounts: Iterable[tuple[Pubke
         connection.close()
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
+def _state(path: Path | str) -> _FileState:
+    found = os.stat(path)  # noqa: PTH116 -- faster than that of Path, and called twice for each change
+    return _FileState((found.st_dev, found.st_ino), found.st_size)
