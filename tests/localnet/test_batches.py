@@ -10,7 +10,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.rpc import dispatcher as dispatcher_module
-from psyche_cli.localnet.rpc.dispatcher import MAX_BATCH
+from psyche_cli.localnet.rpc.requests import MAX_BATCH
 from psyche_cli.localnet.rpc.steps import completed
 from psyche_cli.localnet.server import slices
 from tests.localnet.harness import HEALTH, PAGE, SOL, Chain, start_chain, text

@@ -71,6 +71,7 @@ def test_account_is_set_as_it_is_read(chain: Chain) -> None:
 @pytest.mark.parametrize(
     "account",
     [None, {}, {"lamports": -1}, {"lamports": 1, "data": "text"}, {"lamports": 1, "data": ["0", "base58"]},
+     {"lamports": 1, "data": ["z" * 16385, "base58"]},
      {"lamports": 1, "data": ["", "base32"]},
      {"lamports": 1, "data": ["!", "base64"]}, {"lamports": 1, "owner": "x"}, {"lamports": 1, "executable": "no"}],
 )  # fmt: skip

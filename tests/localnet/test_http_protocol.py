@@ -131,7 +131,7 @@ def test_what_surrounds_chunks_is_limited(connection: Connection, content: bytes
 
 
 @pytest.mark.parametrize("repeated", [b"Origin: http://localhost", b"Connection: Upgrade\r\nUpgrade: h2c"])
-def test_a_page_from_elsewhere_may_not_steer_whatever_follows_its_origin(connection: Connection, repeated: bytes) -> None:
+def test_pages_from_elsewhere_may_not_steer_whatever_follows_origin(connection: Connection, repeated: bytes) -> None:
     body = b'{"jsonrpc":"2.0","id":1,"method":"localnet_status"}'
     elsewhere = b"Origin: https://elsewhere.example"
     connection.send(post(body, elsewhere, repeated), post(body, repeated, elsewhere))

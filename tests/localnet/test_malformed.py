@@ -24,7 +24,7 @@ def answer(chain: Chain, body: bytes) -> Any:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b" ", b"{", b"}", b"nonsense", b"\xff\xfe\x00", b'{"a":NaN}', b"[" * 100_000, b'"' + b"a" * 1000, b"[1,]"],
+    [b"", b" ", b"{", b"}", b"nonsense", b"\xff\xfe\x00", b'{"a":NaN}', b"[" * 10_000, b'"' + b"a" * 1000, b"[1,]"],
 )
 def test_not_json(chain: Chain, body: bytes) -> None:
     assert answer(chain, body) == {"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": None}
@@ -50,6 +50,35 @@ def test_not_a_request(chain: Chain, request_: Any) -> None:
     failed = answer(chain, json.dumps(request_).encode())
     assert failed["error"] == {"code": -32600, "message": "Invalid request"}
     assert failed["id"] == request_.get("id")
+
+
+def test_arrays_and_objects_are_nested_as_deep_as_on_a_node(chain: Chain) -> None:
+    def nested(arrays: int) -> bytes:
+        params = b"[" * arrays + b"]" * arrays
+        return b'{"jsonrpc":"2.0","id":1,"method":"getHealth","params":' + params + b"}"
+
+    assert answer(chain, nested(126))["error"]["code"] == -32602
+    for arrays in (127, 300, 900):
+        assert answer(chain, nested(arrays))["error"] == {"code": -32700, "message": "Parse error"}
+        assert answer(chain, b"[" + nested(arrays - 1) + b"]")["error"]["code"] == -32700
+
+
+@pytest.mark.parametrize("values", [b"{}", b"1", b"[1]", b'{"id":1}'])
+def test_large_body_has_a_maximum_of_values(chain: Chain, values: bytes) -> None:
+    def body(count: int) -> bytes:
+        params = b",".join([values] * count)
+        return b'{"jsonrpc":"2.0","id":1,"method":"getVersion","params":[' + params + b"]}" + b" " * 65536
+
+    assert answer(chain, body(10_000))["error"]["code"] == -32602
+    error = {"code": -32600, "message": "Too many values in a body; max 32768"}
+    assert answer(chain, body(40_000)) == {"jsonrpc": "2.0", "error": error, "id": None}
+
+
+def test_long_text_is_shown_as_a_node_does(chain: Chain) -> None:
+    text = 'a"b\\c\n\x01\u00e9\u00ad' * 1000
+    body = {"jsonrpc": "2.0", "id": 1, "method": "getHealth", "params": [text]}
+    shown = r"a\"b\\c\n\u{1}\u00e9\u{ad}".replace(r"\u00e9", "\u00e9") * 1000
+    assert answer(chain, json.dumps(body).encode())["error"]["data"] == f'Array([String("{shown}")])'
 
 
 @pytest.mark.parametrize("version", [{}, {"jsonrpc": None}])

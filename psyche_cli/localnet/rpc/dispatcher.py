@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-from psyche_cli.json_values import STRICT_DECODER, Json
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.archive import HistoryDamaged
 from psyche_cli.localnet.chain.journal import NotRecorded
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
@@ -20,13 +19,10 @@ from psyche_cli.localnet.rpc.methods import tokens as rpc_tokens
 from psyche_cli.localnet.rpc.methods import transactions as rpc_transactions
 from psyche_cli.localnet.rpc.observations import observe
 from psyche_cli.localnet.rpc.params import Params
-from psyche_cli.localnet.rpc.requests import InvalidRequest, Request, Unreadable, read_request
+from psyche_cli.localnet.rpc.requests import InvalidRequest, Request, read_body
 from psyche_cli.localnet.rpc.signatures import checked_params
 from psyche_cli.localnet.rpc.steps import MAX_ANSWER_BYTES, SlowResult, Steps, completed, encoded
-from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR
-
-MAX_BATCH: Final = 1000
-"""The maximum number of requests in a batch. A node accepts 50 kB, which is about as many of the smallest requests."""
+from psyche_cli.solana.rpc.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
 
 _PIECE_BYTES: Final = 256 * 1024
 
@@ -70,15 +66,10 @@ class Dispatcher:
         One request is answered from one state; between the requests of a batch, others may change it.
         """
         try:
-            content = _decode(body)
-            if not isinstance(content, list):
-                return self._answer(read_request(content), allow_control)
-            requests = [read_request(item) for item in content]
-        except (ValueError, RecursionError, Unreadable):
-            return _failure(None, RpcFault(PARSE_ERROR, "Parse error"))
-        if len(requests) > MAX_BATCH:
-            return _failure(None, RpcFault(INVALID_REQUEST, f"Too many requests in a batch; max {MAX_BATCH}"))
-        return self._batch(requests, allow_control)
+            requests, is_batch = read_body(body)
+        except RpcFault as fault:
+            return _failure(None, fault)
+        return self._batch(requests, allow_control) if is_batch else self._answer(requests[0], allow_control)
 
     def _batch(self, requests: list[Request | InvalidRequest], allow_control: bool) -> Steps:
         pieces: list[bytes] = []
@@ -179,10 +170,6 @@ def _refusal(request: Request | InvalidRequest) -> bytes:
         return b""
     sentence = f"The responses before this one have more than {MAX_ANSWER_BYTES >> 20} MiB. Use smaller batches."
     return _failure(request.identity, RpcFault(INVALID_REQUEST, sentence))
-
-
-def _decode(body: bytes) -> Json:
-    return STRICT_DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
 
 
 def _encode(answer: Json) -> bytes:

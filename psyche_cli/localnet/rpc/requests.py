@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from psyche_cli.json_values import Json
+from psyche_cli.json_values import STRICT_DECODER, Json
 from psyche_cli.limits import U64_MAX
+from psyche_cli.localnet.rpc.fault import RpcFault
+from psyche_cli.solana.rpc.codes import INVALID_REQUEST, PARSE_ERROR
+
+MAX_BATCH: Final = 1000
+"""The maximum number of requests in a batch. A node accepts 50 kB, which is about as many of the smallest requests."""
+
+_MAX_VALUES: Final = 32_768
+"""The maximum number of JSON values in a large body. All pubkeys that fit into one are fewer."""
+
+_LARGE: Final = 64 * 1024
+_MAX_DEPTH: Final = 127
+"""How deep arrays and objects may be nested, as on a node (serde_json)."""
 
 _FIELDS: Final = frozenset(("jsonrpc", "method", "params", "id"))
 
 
-class Unreadable(Exception):
+class _Unreadable(Exception):
     """The whole body is answered as text that is not JSON."""
 
 
@@ -30,13 +44,51 @@ class InvalidRequest(NamedTuple):
     identity: Json
 
 
-def read_request(item: Json) -> Request | InvalidRequest:
-    """One request of a body. Raises Unreadable for a value that is no object, and for an impossible id."""
+class Body(NamedTuple):
+    """The requests of a body, of which ``is_batch`` is true for an array."""
+
+    requests: list[Request | InvalidRequest]
+    is_batch: bool
+
+
+def read_body(body: bytes | str) -> Body:
+    """The requests in a body. Raises RpcFault for one that is not answered otherwise."""
+    try:
+        return _read_body(body if isinstance(body, str) else body.decode(json.detect_encoding(body), "surrogatepass"))
+    except (ValueError, RecursionError, _Unreadable) as error:
+        raise RpcFault(PARSE_ERROR, "Parse error") from error
+
+
+def _read_body(text: str) -> Body:
+    if len(text) > _LARGE and sum(map(text.count, ",[{")) > _MAX_VALUES:
+        raise RpcFault(INVALID_REQUEST, f"Too many values in a body; max {_MAX_VALUES}")
+    content = STRICT_DECODER.decode(text)
+    if text.count("[") + text.count("{") > _MAX_DEPTH and _is_too_deep(content):
+        raise _Unreadable
+    if not isinstance(content, list):
+        return Body([_read_request(content)], is_batch=False)
+    if len(content) > MAX_BATCH:
+        raise RpcFault(INVALID_REQUEST, f"Too many requests in a batch; max {MAX_BATCH}")
+    return Body(list(map(_read_request, content)), is_batch=True)
+
+
+def _is_too_deep(content: Json) -> bool:
+    level = [content]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for value in level if isinstance(value, list | dict) for inner in _inner(value)]
+    return any(isinstance(value, list | dict) for value in level)
+
+
+def _inner(value: list[Json] | dict[str, Json]) -> Iterable[Json]:
+    return value if isinstance(value, list) else value.values()
+
+
+def _read_request(item: Json) -> Request | InvalidRequest:
     if not isinstance(item, dict):
-        raise Unreadable
+        raise _Unreadable
     identity = item.get("id")
     if not _is_identity(identity):
-        raise Unreadable
+        raise _Unreadable
     method, params, version = item.get("method"), item.get("params"), item.get("jsonrpc")
     if (
         not isinstance(method, str)

@@ -9,7 +9,7 @@ from psyche_cli.json_values import Json
 from psyche_cli.limits import U64_MAX
 
 _I64_MIN: Final = -(2**63)
-_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
+_ESCAPES: Final = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"})
 
 
 def is_integer(value: Json) -> bool:
@@ -32,12 +32,11 @@ def float_text(value: float) -> str:
 
 def quoted(text: str) -> str:
     """A string as Rust's debug format shows it."""
-    return '"' + "".join(map(_debug_character, text)) + '"'
+    escaped = text.translate(_ESCAPES)
+    return f'"{escaped if escaped.isprintable() else "".join(map(_debug_character, escaped))}"'
 
 
 def _debug_character(character: str) -> str:
-    if character in _ESCAPES:
-        return _ESCAPES[character]
     return character if character.isprintable() else f"\\u{{{ord(character):x}}}"
 
 

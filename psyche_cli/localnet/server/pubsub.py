@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from psyche_cli.json_values import STRICT_DECODER, Json
+from psyche_cli.json_values import Json
 from psyche_cli.localnet.rpc.context import RpcContext
-from psyche_cli.localnet.rpc.dispatcher import MAX_BATCH
 from psyche_cli.localnet.rpc.encoding.json_text import plain_text
 from psyche_cli.localnet.rpc.fault import UNSUPPORTED_VERSION, RpcFault, invalid_params
-from psyche_cli.localnet.rpc.requests import InvalidRequest, Request, Unreadable, read_request
+from psyche_cli.localnet.rpc.requests import InvalidRequest, Request, read_body
 from psyche_cli.localnet.server.notifications import Notifications
 from psyche_cli.localnet.server.subscriptions import Connection, Later, Subscription, Subscriptions
 from psyche_cli.localnet.server.topics import UNSUBSCRIBE, interest, methods
-from psyche_cli.solana.rpc.codes import INVALID_REQUEST, PARSE_ERROR
+from psyche_cli.solana.rpc.codes import INVALID_REQUEST
 
 
 def _at_once(work: Callable[[], None]) -> None:
@@ -46,20 +45,15 @@ class PubSub(Notifications):
     def handle(self, connection: Connection, text: str | bytes) -> None:
         """Answer one message of a connection, a request or a batch."""
         try:
-            content = STRICT_DECODER.decode(text if isinstance(text, str) else text.decode())
-            requests = [read_request(item) for item in (content if isinstance(content, list) else [content])]
-        except (ValueError, RecursionError, Unreadable):
-            connection.push(_failure(None, RpcFault(PARSE_ERROR, "Parse error")))
-            return
-        if len(requests) > MAX_BATCH:
-            fault = RpcFault(INVALID_REQUEST, f"Too many requests in a batch; max {MAX_BATCH}")
+            requests, is_batch = read_body(text)
+        except RpcFault as fault:
             connection.push(_failure(None, fault))
             return
         self._context.bank.catch_up()
         new: list[Subscription] = []
         answers = [answer for request in requests if (answer := self._answer(connection, request, new))]
         if answers:
-            connection.push(f"[{','.join(answers)}]" if isinstance(content, list) else answers[0])
+            connection.push(f"[{','.join(answers)}]" if is_batch else answers[0])
         for subscription in dict.fromkeys(new):
             if connection in subscription.connections:
                 self._report_past(connection, subscription, self._soon)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Final
 
 from solders.account import Account
 
@@ -12,6 +13,9 @@ from psyche_cli.limits import MAX_ACCOUNT_BYTES
 from psyche_cli.localnet.rpc.fault import invalid_params
 from psyche_cli.localnet.rpc.params import Config, pubkey_of
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
+
+_MAX_BASE58: Final = 16_384
+"""The maximum length of data as base58, in characters. Decoding takes more than proportional time."""
 
 
 def account_from_json(content: Json) -> Account:
@@ -45,6 +49,10 @@ def _account_data(data: Json) -> bytes:
 
     try:
         if encoding == "base58":
+            if len(text) > _MAX_BASE58:
+                raise invalid_params(
+                    f"Invalid params: data: base58 may have up to {_MAX_BASE58} characters; use base64."
+                )
             return base58.decode(text)
         if encoding == "base64":
             return base64.b64decode(text, validate=True)
