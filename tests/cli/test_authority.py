@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import pytest
@@ -58,13 +57,14 @@ def test_a_run_id_that_is_used_again_has_the_slot_of_the_present_run(house: Hous
 
 
 def deploy(house: House, name: str, slot: int, authority: Pubkey | None) -> None:
-    """Make a program look as if it was deployed by the upgradeable loader. It can no longer be executed."""
-    program = getattr(PUBLISHED, name)
+    """Make a program look as if it was deployed in this slot."""
     bank = house.chain.dispatcher.context.bank
-    data = program_data_address(program)
-    code = bytes(bank.accounts.get(program).data)  # type: ignore[union-attr]  # it is deployed
-    bank.set_account(data, Account(10**10, ProgramDataHeader(slot, authority).pack() + code, UPGRADEABLE_LOADER))
-    bank.set_account(program, Account(10**9, struct.pack("<I", 2) + bytes(data), UPGRADEABLE_LOADER))
+    address = program_data_address(getattr(PUBLISHED, name))
+    existing = bank.accounts.get(address)
+    assert existing is not None
+    header = ProgramDataHeader(slot, authority).pack()
+    data = header + existing.data[len(header) :]
+    bank.set_account(address, Account(existing.lamports, data, UPGRADEABLE_LOADER))
 
 
 def test_a_program_that_was_upgraded_since(house: House, owner_address: str) -> None:
