@@ -19,6 +19,7 @@ from solders.transaction import VersionedTransaction
 
 from psyche_cli.environment import SystemClock
 from psyche_cli.localnet.chain.bank import Bank
+from psyche_cli.localnet.chain.cluster_identity import IDENTITY
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.localnet.rpc.context import RpcContext
@@ -53,7 +54,7 @@ class Load:
         self.executed.append(record.raw)  # type: ignore[attr-defined]  # given as object
 
     def on_account(self, address: Pubkey) -> None:
-        raise AssertionError("nobody sets accounts here")
+        assert address == IDENTITY, "nobody sets accounts here"
 
     def on_block(self, block: object) -> None:
         pass

@@ -13,6 +13,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from psyche_cli.errors import LocalnetError
+from psyche_cli.localnet.chain.cluster_identity import IDENTITY
 from psyche_cli.localnet.chain.genesis import Genesis
 from psyche_cli.localnet.chain.known_addresses import PSYCHE_PROGRAMS
 from psyche_cli.localnet.chain.timekeeping import ClockMode
@@ -30,6 +31,9 @@ def test_all_state_is_restored(tmp_path: Path, payer: Keypair, clock: HandClock)
     sent = first.chain.send(first.chain.transfer(to, SOL))
     failed = first.chain.send(first.chain.transfer(to, 1000 * SOL), skipPreflight=True)
     shown = first.chain.result("getTransaction", sent)
+    first.chain.pass_slots(1)
+    block, leader = first.chain.result("getBlock", shown["slot"]), first.chain.balance(IDENTITY)
+    assert block["rewards"] != []
     genesis, height = first.chain.result("getGenesisHash"), first.chain.result("getBlockHeight")
     old_blockhash = first.chain.value("getLatestBlockhash")
     first.end()
@@ -44,6 +48,8 @@ def test_all_state_is_restored(tmp_path: Path, payer: Keypair, clock: HandClock)
         str(hand_set)
     ]
     assert chain.result("getTransaction", sent) == shown
+    assert chain.result("getBlock", shown["slot"]) == block
+    assert chain.balance(IDENTITY) == leader
     assert chain.status(failed)["err"] == {"InstructionError": [0, {"Custom": 1}]}
     assert chain.result("getTransactionCount") == 2
     assert chain.result("getGenesisHash") == genesis

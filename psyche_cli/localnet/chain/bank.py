@@ -15,7 +15,7 @@ from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.archive import Archive
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
-from psyche_cli.localnet.chain.cluster_identity import VOTE_ACCOUNT, vote_account
+from psyche_cli.localnet.chain.cluster_identity import IDENTITY, VOTE_ACCOUNT, vote_account
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.executor import Executor
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last
@@ -48,7 +48,7 @@ class BankListener(Protocol):
         ...
 
     def on_account(self, address: Pubkey) -> None:
-        """An account was written without a transaction."""
+        """An account was written without a transaction, or is the leader's and has earned fees in a slot that ends."""
         ...
 
     def on_block(self, block: Block) -> None:
@@ -96,6 +96,7 @@ class Bank:
         self._early_ends = EarlySlotEnds(timekeeper)
         self.unseen = UnseenLandings(timekeeper.clock)
         self._closed_slot = -1
+        self._leader_earned = False
         self._loaded_at_start = self._programs_at_genesis()
         self._account_snapshots = AccountSnapshots()
         self._snapshots: dict[int, Snapshot] = {}
@@ -218,6 +219,9 @@ class Bank:
             self.executor.processed.forget(self.chain.append(slot, due.unix_time, back_in_time=back_in_time))
             for listener in self.listeners:
                 listener.on_block(self.chain.tip)
+        if self._leader_earned:
+            self._leader_earned = False
+            self._announce(IDENTITY)
         self._sysvars.begin_slot()
         self._early_ends.on_slot()
 
@@ -356,6 +360,7 @@ class Bank:
         self.executor.keep(execution)
         for key, account in execution.changes.items():
             self._account_snapshots.changed(key, execution.before[key], account)
+        self._leader_earned = self._leader_earned or record.leader_reward > 0
         self.history.add(record, self.chain.tip)
         self._early_ends.on_landing()
         self.unseen.add(record)

@@ -21,10 +21,12 @@ from psyche_cli.json_values import Json
 from psyche_cli.limits import MAX_ACCOUNT_LOCKS
 from psyche_cli.localnet.chain.accounts import Accounts
 from psyche_cli.localnet.chain.blockhashes import BlockChain
+from psyche_cli.localnet.chain.cluster_identity import IDENTITY
 from psyche_cli.localnet.chain.compute_budget import budget_request_of
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.history import History, TransactionRecord
 from psyche_cli.localnet.chain.later_slots import needs_later_slot
+from psyche_cli.localnet.chain.leader_fees import leader_share, paid
 from psyche_cli.localnet.chain.loaded_keys import LoadedKeys, load_keys
 from psyche_cli.localnet.chain.mmx_registers import empty_mmx_registers
 from psyche_cli.localnet.chain.nonces import advanced_nonce, is_of_this_slot, nonce_is_current
@@ -52,8 +54,8 @@ class TransactionRejected(Exception):
 class Execution:
     """A transaction that has been executed in the VM, to be kept or undone.
 
-    ``before`` and ``after`` are its writable accounts. ``by_nonce`` means that it uses a durable nonce, which prevents
-    it from landing again.
+    ``before`` and ``after`` are its writable accounts and the leader's. ``by_nonce`` means that it uses a durable
+    nonce, which prevents it from landing again.
     """
 
     transaction: DecodedTransaction
@@ -64,8 +66,11 @@ class Execution:
 
     @property
     def changes(self) -> dict[Pubkey, Account | None]:
-        """The accounts whose content has changed."""
-        return {key: self.after[key] for key in self.record.changed}
+        """The accounts whose content has changed, including the leader's, which has earned a share of the fee."""
+        changes = {key: self.after[key] for key in self.record.changed}
+        if self.record.leader_reward:
+            changes[IDENTITY] = self.after[IDENTITY]
+        return changes
 
 
 class Executor:
@@ -212,7 +217,24 @@ class Executor:
             self._advance_nonce(transaction.nonce_account, versioned.message.recent_blockhash)
             after[transaction.nonce_account] = self._accounts.get(transaction.nonce_account)
         record = record_of(transaction, loaded, before, after, outcome, error, size, self._accounts, self._chain.tip)
+        self._pay_leader(record, transaction, before, after)
         return Execution(transaction, record, before, after, by_nonce)
+
+    def _pay_leader(
+        self,
+        record: TransactionRecord,
+        transaction: DecodedTransaction,
+        before: dict[Pubkey, Account | None],
+        after: dict[Pubkey, Account | None],
+    ) -> None:
+        """Pay the leader's share of the fee, and add its account to those ``before`` and ``after``."""
+        leader, share = self._accounts.get(IDENTITY), leader_share(transaction)
+        richer = paid(leader, share)
+        if richer is not None:
+            self._vm.set_account(IDENTITY, richer)
+            before.setdefault(IDENTITY, leader)
+            after[IDENTITY] = richer
+            record.leader_reward, record.leader_balance = share, richer.lamports
 
     def _run(
         self, before: Contents, transaction: VersionedTransaction
@@ -257,8 +279,8 @@ class Executor:
 
     def keep(self, execution: Execution) -> None:
         """Make the effects of the transaction permanent, and reject duplicates of it from now on."""
-        for key in execution.record.changed:
-            self._accounts.changed(key, execution.after[key])
+        for key, account in execution.changes.items():
+            self._accounts.changed(key, account)
         if not execution.by_nonce:
             self.processed.add(execution.transaction)
 

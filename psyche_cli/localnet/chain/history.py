@@ -35,7 +35,8 @@ class TransactionRecord:
 
     ``keys`` are the message's addresses, followed by the writable and the read-only ones from lookup tables.
     ``changed`` are the accounts whose content changed. ``loaded_accounts_data_size`` is in bytes, and 0
-    in records of ledgers of earlier versions.
+    in records of ledgers of earlier versions. ``leader_reward`` is the leader's share of the fee, and
+    ``leader_balance`` what it holds afterwards; both are 0 if it was burned.
     """
 
     signature: Signature
@@ -57,6 +58,8 @@ class TransactionRecord:
     return_data: Json
     changed: tuple[Pubkey, ...]
     loaded_accounts_data_size: int = 0
+    leader_reward: int = 0
+    leader_balance: int = 0
 
     @property
     def decoded(self) -> DecodedTransaction:

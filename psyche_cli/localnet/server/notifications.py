@@ -17,7 +17,7 @@ from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.chain.known_addresses import TIME_SYSVARS
 from psyche_cli.localnet.rpc.context import RpcContext
 from psyche_cli.localnet.rpc.encoding.accounts import AccountView
-from psyche_cli.localnet.rpc.encoding.blocks import BlockView
+from psyche_cli.localnet.rpc.encoding.blocks import rewards_of
 from psyche_cli.localnet.rpc.encoding.json_text import json_text, plain_text
 from psyche_cli.localnet.rpc.fault import RpcFault
 from psyche_cli.localnet.rpc.methods.accounts import AccountTest
@@ -192,16 +192,14 @@ class Notifications:
             address, view = subscription.interest.topic[1], subscription.interest.block
             assert view is not None  # that is how blocks are subscribed to
             shown = [record for record in records if address is None or address in record.keys]
-            steps = self._block_steps(subscription, view, block, shown)
+            steps = self._block_steps(subscription, block, view.parts(block, shown, rewards_of(records)))
             self._later(partial(self._continue, steps))
 
-    def _block_steps(
-        self, subscription: Subscription, view: BlockView, block: Block, records: list[TransactionRecord]
-    ) -> Iterator[None]:
+    def _block_steps(self, subscription: Subscription, block: Block, texts: Iterator[str]) -> Iterator[None]:
         """Notify a subscriber of a block, in steps of one transaction."""
         parts = []
         try:
-            for part in view.parts(block, records):
+            for part in texts:
                 parts.append(part)
                 yield
         except RpcFault as fault:

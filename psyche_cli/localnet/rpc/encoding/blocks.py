@@ -7,10 +7,21 @@ from dataclasses import dataclass
 
 from psyche_cli.json_values import Json
 from psyche_cli.localnet.chain.blockhashes import Block
+from psyche_cli.localnet.chain.cluster_identity import IDENTITY
 from psyche_cli.localnet.chain.history import TransactionRecord
 from psyche_cli.localnet.rpc.encoding.json_text import plain_text
 from psyche_cli.localnet.rpc.encoding.transaction_view import accounts_view, transaction_view
 from psyche_cli.localnet.rpc.params import Config
+
+
+def rewards_of(records: Sequence[TransactionRecord]) -> Json:
+    """The rewards of a block with these transactions: the leader's share of their fees."""
+    earned = sum(record.leader_reward for record in records)
+    if not earned:
+        return []
+    balance = next(record.leader_balance for record in reversed(records) if record.leader_reward)
+    reward: Json = {"pubkey": str(IDENTITY), "lamports": earned, "postBalance": balance}
+    return [{**reward, "rewardType": "Fee", "commission": None}]
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class BlockView:
             config.flag("showRewards" if encoding == "base64" else "rewards", default=rewards),
         )
 
-    def parts(self, block: Block, records: Sequence[TransactionRecord]) -> Iterator[str]:
+    def parts(self, block: Block, records: Sequence[TransactionRecord], rewards: Json) -> Iterator[str]:
         """The JSON text of a block with these transactions, a part per transaction. Raises RpcFault (-32015)."""
         fields: dict[str, Json] = {
             "blockhash": str(block.blockhash),
@@ -44,7 +55,7 @@ class BlockView:
         if self.details == "signatures":
             fields["signatures"] = [str(record.signature) for record in records]
         if self.rewards:
-            fields["rewards"] = []
+            fields["rewards"] = rewards
         if self.details not in ("full", "accounts"):
             yield plain_text(fields)
             return
