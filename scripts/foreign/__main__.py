@@ -1,4 +1,4 @@
-"""Run published clients' own tests against ``psyche-cli localnet`` and print a table.
+"""Run the tests that published clients ship against psyche-cli localnet and print a table.
 
 Exit code 1 if a test fails for which scripts/foreign/reasons.toml has no reason, or if a suite could not be run.
 """
@@ -26,9 +26,9 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         "--folder",
         type=Path,
         default=USUAL_FOLDER,
-        help="where packages are kept, unpacked, built and run (default: %(default)s)",
+        help="where packages are stored, unpacked, built and run (default: %(default)s)",
     )
-    parser.add_argument("--jobs", type=int, default=2, help="tests of command lines that run at a time (default: 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="number of command-line tests to run at a time (default: 2)")
     chosen = parser.parse_args(arguments)
     unknown = set(chosen.suite) - {suite.name for suite in SUITES}
     if unknown:
