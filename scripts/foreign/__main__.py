@@ -28,7 +28,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         default=USUAL_FOLDER,
         help="where packages are stored, unpacked, built and run (default: %(default)s)",
     )
-    parser.add_argument("--jobs", type=int, default=2, help="number of command-line tests to run at a time (default: 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="command-line tests to run at a time (default: 2)")
     chosen = parser.parse_args(arguments)
     unknown = set(chosen.suite) - {suite.name for suite in SUITES}
     if unknown:
