@@ -73,10 +73,14 @@ def indexed(number: int, record: TransactionRecord) -> Indexed:
 class Change:
     """A change of the file in progress. Methods raise sqlite3.Error."""
 
-    def __init__(self, connection: sqlite3.Connection, header: LedgerHeader, state: LedgerState) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, header: LedgerHeader, state: LedgerState, slot: int | None = None
+    ) -> None:
         self._connection = connection
         self.header = header
         self.state = state
+        self.slot = slot
+        """A slot whose block is known to be in the file."""
         self.written_bytes = 0
         """The size of the content written so far."""
 
@@ -105,15 +109,18 @@ class Change:
             "INSERT INTO transactions VALUES (?, ?, ?)",
             (number, sealed(summary, summary_key(number)), sealed(details, details_key(number))),
         )
-        content = sealed(written_block(block), block_key(block.slot, number))
-        added = self._connection.execute(
-            "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?)", (block.slot, number, content)
-        ).rowcount
-        if added:
-            self.state.blocks = self.state.blocks.changed(added=[pair_digest(block.slot, number)])
+        if block.slot != self.slot:
+            self._put_block(number, block)
+            self.slot = block.slot
         self.state.next_number = number + 1
         self.state.total += 1
         self.written_bytes += len(summary) + len(details)
+
+    def _put_block(self, first: int, block: Block) -> None:
+        content = sealed(written_block(block), block_key(block.slot, first))
+        query = "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?)"
+        if self._connection.execute(query, (block.slot, first, content)).rowcount:
+            self.state.blocks = self.state.blocks.changed(added=[pair_digest(block.slot, first)])
 
     def add_to_indexes(self, transactions: list[Indexed]) -> None:
         """Add transactions with consecutive numbers, which continue after ``indexed``, to the indexes."""
@@ -158,6 +165,7 @@ class Change:
 
     def _remove_blocks(self, slots: set[int], last: int) -> None:
         """Remove the blocks of these slots, except for that of a transaction after ``last``."""
+        self.slot = None
         query = "SELECT summary, number FROM transactions WHERE number > ? ORDER BY number LIMIT 1"
         following = self._connection.execute(query, (last,)).fetchone()
         summary = None if following is None else unsealed(following[0], summary_key(following[1]))
@@ -175,10 +183,9 @@ class Change:
 
     def finish(self) -> None:
         """Write the row of ``chain``."""
-        header, state = self.header.pack(), self.state.pack()
-        self._connection.execute(
-            "INSERT OR REPLACE INTO chain VALUES (1, ?, ?, ?)", (header, state, checksum(state, header))
-        )
+        header, state = self.header.packed, self.state.pack()
+        query = "INSERT OR REPLACE INTO chain VALUES (1, ?, ?, ?)"
+        self._connection.execute(query, (header, state, checksum(state, header)))
 
 
 class Loss(NamedTuple):
@@ -205,6 +212,7 @@ class LedgerFile:
         self.path = path
         self.header = header
         self.state = state
+        self._slot: int | None = None
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             # Changes survive a kill of the process. After a crash of the machine, the newest may be missing.
@@ -228,7 +236,7 @@ class LedgerFile:
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            change = Change(connection, self.header, copy.copy(self.state))
+            change = Change(connection, self.header, copy.copy(self.state), self._slot)
             yield change
             change.finish()
             connection.execute("COMMIT")
@@ -238,7 +246,7 @@ class LedgerFile:
             raise
         finally:
             self._look_at_files()
-        self.header, self.state = change.header, change.state
+        self.header, self.state, self._slot = change.header, change.state, change.slot
 
     @property
     def _log(self) -> str:

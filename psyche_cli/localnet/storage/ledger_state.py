@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from solders.hash import Hash
@@ -94,7 +95,8 @@ class LedgerHeader:
     until: ChainTime
     visible: Ranges = ()
 
-    def pack(self) -> bytes:
+    @cached_property
+    def packed(self) -> bytes:
         """The stored form."""
         until = self.until
         times = [until.slot, until.height, until.unix_time, until.warped_seconds]
@@ -102,6 +104,6 @@ class LedgerHeader:
 
     @classmethod
     def unpack(cls, stored: bytes) -> LedgerHeader:
-        """The inverse of ``pack``."""
+        """The inverse of ``packed``."""
         genesis_hash, times, visible = json.loads(stored)
         return cls(Hash.from_string(genesis_hash), ChainTime(*times), tuple((first, last) for first, last in visible))
