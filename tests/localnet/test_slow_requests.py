@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import zstandard
 from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.rpc import scan
 from psyche_cli.localnet.rpc.steps import completed
 from psyche_cli.localnet.server import slices
+from psyche_cli.solana.programs import UPGRADEABLE_LOADER
 from tests.localnet.harness import HEALTH, PAGE, SOL, Chain
 from tests.localnet.servers import serving
 
@@ -184,29 +187,54 @@ def test_flood_of_one_subscriber_does_not_starve_others(chain: Chain, monkeypatc
     asyncio.run(run())
 
 
+def steps_of(chain: Chain, method: str, params: list[Any]) -> tuple[Any, list[bytes]]:
+    """The result of a slow request, and the pieces of its response."""
+    steps = chain.dispatcher.answer(
+        json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    )
+    assert not isinstance(steps, bytes)
+    count = 0
+    try:
+        while True:
+            next(steps)
+            count += 1
+    except StopIteration as end:
+        pieces: list[bytes] = end.value
+    assert count > 2
+    return json.loads(b"".join(pieces))["result"], pieces
+
+
 def test_large_data_is_encoded_in_steps(chain: Chain) -> None:
     content, address, owner = bytes(range(256)) * 8192, Pubkey.new_unique(), Pubkey.new_unique()
     chain.dispatcher.context.bank.set_account(address, Account(100 * SOL, content, owner))
-    asked = [
+    asked: list[tuple[str, list[Any]]] = [
         ("getAccountInfo", [str(address), {"encoding": "base64"}]),
         ("getMultipleAccounts", [[str(address), str(Pubkey.new_unique())]]),
         ("getProgramAccounts", [str(owner), {"encoding": "base64", "withContext": True}]),
     ]
     for method, params in asked:
-        steps = chain.dispatcher.answer(
-            json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-        )
-        assert not isinstance(steps, bytes)
-        count = 0
-        pieces: list[bytes] = []
-        while not pieces:
-            try:
-                next(steps)
-                count += 1
-            except StopIteration as end:
-                pieces = end.value
-        value = json.loads(b"".join(pieces))["result"]["value"]
+        result, pieces = steps_of(chain, method, params)
+        value = result["value"]
         found = value[0] if isinstance(value, list) else value
         assert found.get("account", found)["data"] == [base64.b64encode(content).decode(), "base64"]
-        assert count > 2
         assert max(map(len, pieces)) < 2**21 < len(content) * 4 // 3
+
+
+def test_large_compressed_data_and_code_are_encoded_in_steps(chain: Chain) -> None:
+    content, address = random.Random(1).randbytes(2**21), Pubkey.new_unique()
+    chain.dispatcher.context.bank.set_account(address, Account(100 * SOL, content, Pubkey.new_unique()))
+    result, _ = steps_of(chain, "getAccountInfo", [str(address), {"encoding": "base64+zstd"}])
+    packed = base64.b64decode(result["value"]["data"][0])
+    assert zstandard.ZstdDecompressor().decompress(packed, max_output_size=2**22) == content
+    no_authority = bytes([1, 0, 0, 0, 0])
+    buffer = Account(100 * SOL, no_authority + bytes(32) + content, UPGRADEABLE_LOADER)
+    chain.dispatcher.context.bank.set_account(address, buffer)
+    result, _ = steps_of(chain, "getAccountInfo", [str(address), {"encoding": "jsonParsed"}])
+    code = base64.b64decode(result["value"]["data"]["parsed"]["info"]["data"][0])
+    assert code.endswith(content)
+
+
+def test_leader_schedule_is_encoded_in_steps(chain: Chain) -> None:
+    result, _ = steps_of(chain, "getLeaderSchedule", [])
+    [slots] = result.values()
+    assert slots == list(range(432_000))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -75,7 +74,7 @@ class AccountView:
             text = base58.encode(data) if len(data) <= _MAX_BASE58_BYTES else _TOO_LARGE
             return text if self.encoding == "binary" else [text, "base58"]
         if self.encoding == "base64+zstd":
-            return [base64.b64encode(_compressed(data)).decode(), "base64+zstd"]
+            return [base64_text(_compressed(data)), "base64+zstd"]
         return [base64_text(data), "base64"]
 
     def account(self, address: Pubkey, account: Account, account_of: AccountOf) -> Json:

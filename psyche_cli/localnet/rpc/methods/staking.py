@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from solders.pubkey import Pubkey
@@ -14,9 +15,11 @@ from psyche_cli.localnet.chain.stakes import active_stake
 from psyche_cli.localnet.rpc.context import MethodTable, RpcContext
 from psyche_cli.localnet.rpc.fault import RpcFault, invalid_params
 from psyche_cli.localnet.rpc.params import Config, Params, pubkey_of
+from psyche_cli.localnet.rpc.steps import SlowResult
 from psyche_cli.solana.programs import VOTE_PROGRAM
 from psyche_cli.solana.rpc.codes import BLOCK_NOT_AVAILABLE
 
+_SLOTS_AT_ONCE: Final = 8192
 _MAX_LEADERS: Final = 5000
 _NODE: Final = slice(4, 36)
 _COMMISSION: Final = 68
@@ -66,7 +69,16 @@ def _get_leader_schedule(context: RpcContext, params: Params) -> Json:
     if epoch > _last_scheduled_epoch(context):
         return None
     leader = str(context.identity)
-    return {leader: list(range(schedule.get_slots_in_epoch(epoch)))} if identity in (None, leader) else {}
+    return SlowResult(_leads_all(leader, schedule.get_slots_in_epoch(epoch))) if identity in (None, leader) else {}
+
+
+def _leads_all(leader: str, slots: int) -> Iterator[str]:
+    """The JSON text of a schedule in which one identity leads all slots of an epoch."""
+    yield f'{{"{leader}":['
+    for first in range(0, slots, _SLOTS_AT_ONCE):
+        numbers = range(first, min(first + _SLOTS_AT_ONCE, slots))
+        yield ("," if first else "") + ",".join(map(str, numbers))
+    yield "]}"
 
 
 def _get_block_production(context: RpcContext, params: Params) -> Json:

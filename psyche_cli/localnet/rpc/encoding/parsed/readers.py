@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 from solders.pubkey import Pubkey
 
 from psyche_cli.json_values import Json
+from psyche_cli.localnet.rpc.encoding.json_text import base64_text
 from psyche_cli.solana.byte_reader import ByteReader
 
 Reader: TypeAlias = Callable[[ByteReader], Json]
@@ -125,7 +126,7 @@ def base64_vector(reader: ByteReader) -> str:
 
 def base64_rest(reader: ByteReader) -> Json:
     """All bytes that are left, in the form of binary account data."""
-    return [base64.b64encode(reader.take(reader.left)).decode(), "base64"]
+    return [base64_text(reader.take(reader.left)), "base64"]
 
 
 def text(length_bytes: int) -> Reader:
