@@ -35,6 +35,7 @@
     │   ├── MissingSignatures
     │   ├── StalePlan
     │   ├── ApplyRunning
+    │   ├── ScheduleRunning
     │   └── ProgramRefused
     ├── AccountError                7  an account with unexpected content
     │   ├── WrongOwner
@@ -493,6 +494,12 @@ class StalePlan(Refused):
 
 class ApplyRunning(Refused):
     """Another ``apply`` of the same run is running on this computer."""
+
+    run_id: str | None = None
+
+
+class ScheduleRunning(Refused):
+    """Another ``schedule --follow`` of the same verb and run is running on this computer."""
 
     run_id: str | None = None
 

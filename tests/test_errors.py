@@ -50,6 +50,7 @@ CODES = {
     "missing_signatures": 6,
     "stale_plan": 6,
     "apply_running": 6,
+    "schedule_running": 6,
     "program_refused": 6,
     "account_error": 7,
     "wrong_owner": 7,

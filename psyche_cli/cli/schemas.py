@@ -39,6 +39,7 @@ from psyche_cli.operations.rehearsal.payloads import RehearsalData
 from psyche_cli.operations.rewards.payloads import RatesData, RewardClaimsData, RewardListData, TopUpData
 from psyche_cli.operations.run_files.payloads import AppliedData, DriftData, PlanData
 from psyche_cli.operations.runs.payloads import CheckpointData, CloseRunData, CreateRunData, SetPausedData, TickData
+from psyche_cli.operations.schedule.payloads import ScheduledData
 from psyche_cli.operations.simulation.payloads import SimulationData
 from psyche_cli.operations.status.diagnosis.payloads import DiagnosisData, StateDiagnosisData
 from psyche_cli.operations.status.event_payloads import AnyEvent
@@ -78,6 +79,9 @@ _RESULTS: Final[dict[str, Any]] = {
     "update-config": _written(config.UpdateConfigData),
     "set-paused": _written(SetPausedData),
     "tick": _written(TickData),
+    "schedule pause": OperationResult[ScheduledData],
+    "schedule top-up": OperationResult[ScheduledData],
+    "schedule tick": OperationResult[ScheduledData],
     "checkpoint": _written(CheckpointData),
     "close-run": _written(CloseRunData),
     "watch": JsonLines[AnyEvent],

@@ -110,6 +110,12 @@ _WORKERS: Final = (
     Verb("daemon", "Run the daemon that supervises workers", "workers.daemon"),
 )
 
+_SCHEDULE: Final = (
+    Verb("pause", "Pause a run once it has reached a step, an epoch or a time", "schedule.pause"),
+    Verb("top-up", "Keep a run's vault funded for a number of epochs, within limits", "schedule.top_up"),
+    Verb("tick", "Tick a run if a tick is due and no member has sent it", "schedule.tick"),
+)
+
 SECTIONS: Final = (
     Section(
         "Runs",
@@ -121,6 +127,13 @@ SECTIONS: Final = (
             Verb("update-config", "Configure a run from a file or with options", "update_config"),
             Verb("set-paused", "Pause a run, or start or resume it with --resume", "set_paused"),
             Verb("tick", "Tick a run whenever a tick is due", "tick"),
+            Verb(
+                "schedule",
+                "Operations on a run that wait for their moment, for cron and systemd",
+                "schedule.group",
+                verbs=_SCHEDULE,
+                runs=False,
+            ),
             Verb("checkpoint", "Record the repository where a member saved the model", "checkpoint"),
             Verb("close-run", "Close a run and recover its rent", "close_run"),
         ),

@@ -40,6 +40,11 @@ VERBS: dict[str, list[str]] = {
     "update-config": ["update-config", "--run-id", "test", "--config-path", str(MINIMAL), "--name", "x"],
     "set-paused": ["set-paused", "--run-id", "test", "--resume"],
     "tick": ["tick", "--run-id", "test", "--count", "1"],
+    "schedule pause": ["schedule", "pause", "--run-id", "test", "--at", "epoch:1"],
+    "schedule top-up": [
+        *("schedule", "top-up", "--run-id", "test", "--keep-epochs", "2", "--max", "10", "--per-day", "20"),
+    ],
+    "schedule tick": ["schedule", "tick", "--run-id", "test", "--while-overdue"],
     "checkpoint": ["checkpoint", "--run-id", "test", "--repo", "owner/model"],
     "close-run": ["close-run", "--run-id", "test"],
     "show": ["show", "--run-id", "test"],

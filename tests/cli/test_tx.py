@@ -347,11 +347,11 @@ def test_a_newer_journal_is_refused(house: House) -> None:
 
     house.run(configured=False)
     connection = sqlite3.connect(file_of(house))
-    connection.execute("PRAGMA user_version = 3")
+    connection.execute("PRAGMA user_version = 99")
     connection.close()
     outcome = damaged(house)
     assert (outcome.code, outcome.json["error"]["code"]) == (ExitCode.JOURNAL, "journal_too_new")
-    assert outcome.json["error"]["context"]["version"] == 3
+    assert outcome.json["error"]["context"]["version"] == 99
 
 
 def test_a_journal_that_cannot_be_written_is_refused_before_anything_is_sent(house: House, tmp_path: Path) -> None:

@@ -211,9 +211,9 @@ def written_by_version_1(folder: Path) -> Path:
         path = journal.path
     with closing(sqlite3.connect(path)) as connection:
         [table] = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'transactions'").fetchone()
-        former = table.replace("settled_at INTEGER,\n    nonce_account TEXT", "settled_at INTEGER")
+        former = table.split(",\n    nonce_account TEXT")[0] + "\n) WITHOUT ROWID"
         former = former.replace("last_valid_block_height INTEGER", "last_valid_block_height INTEGER NOT NULL")
-        columns = ", ".join(field for field in JournalEntry._fields if field != "nonce_account")
+        columns = ", ".join(field for field in JournalEntry._fields if field not in ("nonce_account", "reason"))
         connection.execute("ALTER TABLE transactions RENAME TO today")
         connection.execute(former)
         connection.execute(f"INSERT INTO transactions SELECT {columns} FROM today")

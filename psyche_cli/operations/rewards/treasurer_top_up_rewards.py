@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from solders.pubkey import Pubkey
 
 from psyche_cli.amounts import format_amount, parse_amount
@@ -17,6 +19,9 @@ from psyche_cli.protocol.addresses import associated_token_address
 from psyche_cli.results import OperationResult
 from psyche_cli.solana.raw_account import RawAccount, taken
 from psyche_cli.solana.sending.transaction import unique_data_limit
+
+TOP_UP: Final = "top up"
+"""The label of transfers to a vault in the journal."""
 
 
 def top_up_rewards(
@@ -52,7 +57,7 @@ def top_up_rewards(
         require_lamports(session, funds, instructions)
         receipt = session.send(
             instructions,
-            label="top up",
+            label=TOP_UP,
             expected=lambda ledger: ledger.transfer_tokens(source, treasury.vault, amount),
             pays_again=True,
         )

@@ -8,10 +8,11 @@ from typing import Any, Final, NamedTuple
 from psyche_cli.amounts import format_amount, format_sol
 from psyche_cli.errors import NotReached, PsycheError, Refused, UsageError, WrongRunState
 from psyche_cli.json_values import to_json
+from psyche_cli.operations.rewards.treasurer_top_up_rewards import TOP_UP
 from psyche_cli.operations.run_files.actual import ActualRun, read_actual
 from psyche_cli.operations.run_files.pause_wait import PauseWait
 from psyche_cli.operations.run_files.payloads import AppliedData, DoneStep, ObstacleData, StepData
-from psyche_cli.operations.run_files.performing import TOP_UP, perform
+from psyche_cli.operations.run_files.performing import perform
 from psyche_cli.operations.run_files.plan_file import ReviewedPlan
 from psyche_cli.operations.run_files.planning import Plan, make_plan
 from psyche_cli.operations.run_files.review import refuse_stale, require_reviewed

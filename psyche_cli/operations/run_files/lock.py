@@ -1,4 +1,4 @@
-"""A lock, so that no two processes on this computer apply a file to the same run at the same time.
+"""A lock, so that no two processes on this computer apply a file to the same run, or act on a schedule, at once.
 
 Each would read the run before the other has changed it, and a vault might receive twice what it lacks.
 """
@@ -41,7 +41,7 @@ def applying(folder: Path, run_id: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ApplyRunning(
-                f"Another apply of run {run_id!r} is running on this computer.",
+                f"Another apply, or a scheduled operation, of run {run_id!r} is running on this computer.",
                 hint="Nothing was sent. Wait until it has ended.",
                 run_id=run_id,
             ) from error

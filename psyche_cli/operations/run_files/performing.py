@@ -26,9 +26,6 @@ from psyche_cli.results import OperationResult
 from psyche_cli.run_config.load import RunConfig
 from psyche_cli.run_file.wanted import WantedRun
 
-TOP_UP: Final = "top up"
-"""The label of transfers to a vault in the journal."""
-
 
 def perform(
     session: SigningSession, wanted: WantedRun, actual: ActualRun, step: StepData, wait: PauseWait

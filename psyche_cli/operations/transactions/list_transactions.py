@@ -45,4 +45,5 @@ def list_transactions(
 
 def _rows(entry: JournalEntry) -> list[tuple[str, str]]:
     link = link_of_record(entry)
-    return [record_row(entry), *([] if link is None else [("explorer", link)])]
+    more = [("reason", entry.reason), ("explorer", link)]
+    return [record_row(entry), *((label, text) for label, text in more if text)]

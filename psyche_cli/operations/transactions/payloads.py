@@ -47,6 +47,7 @@ class TransactionRecord:
     slot: Annotated[Unsigned | None, "The slot in which it landed or failed."]
     error: Annotated[str | None, "The transaction error as JSON text, if it failed on-chain."]
     explorer: Annotated[str | None, "A link to the transaction in an explorer; null unless the cluster is public."]
+    reason: Annotated[str | None, "Why psyche-cli schedule sent it; null for any other transaction."]
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def record_data(entry: JournalEntry) -> TransactionRecord:
         slot=entry.slot,
         error=None if entry.error is None else json.dumps(entry.error),
         explorer=link_of_record(entry),
+        reason=entry.reason or None,
     )
 
 

@@ -42,6 +42,8 @@ def transaction_status(
     if error is not None:
         details.append(("error", error))
     details.append(("in the journal", "no record" if entry is None else record_row(entry)[1]))
+    if entry is not None and entry.reason:
+        details.append(("reason", entry.reason))
     link = explorer_link(str(signature), genesis, session.rpc.label) if entry is None else link_of_record(entry)
     if link is not None:
         details.append(("explorer", link))

@@ -24,8 +24,8 @@ from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew, Json
 from psyche_cli.sqlite_files import FileErrors, FileKind, all_or_nothing
 
 FILE_NAME: Final = "transactions.sqlite3"
-FORMAT: Final = 2
-"""Version of the tables, in SQLite's ``user_version``. Version 1 had no durable nonces."""
+FORMAT: Final = 3
+"""Version of the tables, in SQLite's ``user_version``. Version 1 had no durable nonces, and version 2 no reasons."""
 
 MOST_SETTLED: Final = 1000
 """The number of settled records to keep. The oldest others are removed whenever a transaction is recorded."""
@@ -55,7 +55,8 @@ CREATE TABLE IF NOT EXISTS transactions (
     slot INTEGER,
     error TEXT,
     settled_at INTEGER,
-    nonce_account TEXT
+    nonce_account TEXT,
+    reason TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID
 """
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS unsettled ON transactions (state) WHERE state = 'unsettled'"
@@ -96,7 +97,8 @@ class JournalEntry(NamedTuple):
     ``command`` is the verb. ``endpoint`` is the label of the endpoint. ``recorded_slot`` is a slot before the
     transaction was sent, and ``slot`` the one in which it landed or failed with ``error``. ``recorded_at`` and
     ``settled_at`` are in seconds since 1970. ``session`` identifies the process that recorded it. With a durable nonce,
-    ``nonce_account`` is its account, ``blockhash`` its value, and ``last_valid_block_height`` None.
+    ``nonce_account`` is its account, ``blockhash`` its value, and ``last_valid_block_height`` None. ``reason`` is
+    why it was sent, if psyche-cli decided that itself.
     """
 
     signature: str
@@ -119,6 +121,7 @@ class JournalEntry(NamedTuple):
     error: Json = None
     settled_at: int | None = None
     nonce_account: str | None = None
+    reason: str = ""
 
     @property
     def is_unsettled(self) -> bool:
@@ -256,11 +259,12 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
-    """Turn the tables of version 1 into those of today, in one transaction; another process may have done it."""
+    """Turn the tables of an earlier version into today's, in one transaction; another process may have done it."""
     connection.execute("BEGIN IMMEDIATE")
     [found] = connection.execute("PRAGMA user_version").fetchone()
     if found < FORMAT:
-        columns = ", ".join(field for field in _FIELDS if field != "nonce_account")
+        earlier = {name for _, name, *_ in connection.execute("PRAGMA table_info(transactions)")}
+        columns = ", ".join(field for field in _FIELDS if field in earlier)
         connection.execute("ALTER TABLE transactions RENAME TO earlier")
         connection.execute(_TABLE)
         connection.execute(f"INSERT INTO transactions ({columns}) SELECT {columns} FROM earlier")

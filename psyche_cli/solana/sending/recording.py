@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from solders.hash import Hash
@@ -50,6 +51,21 @@ class Recorder:
         self._redacted = redacted
         self._warn = warn
         self._after_output = after_output
+        self._reason = ""
+        self._before_record: Callable[[str], None] | None = None
+
+    @contextmanager
+    def because(self, reason: str, before_record: Callable[[str], None] | None = None) -> Iterator[None]:
+        """Record ``reason`` with the transactions in the block, in which nobody else decided about them.
+
+        ``before_record`` is called with the signature of each before it is recorded. If it raises an exception, nothing
+        is sent.
+        """
+        self._reason, self._before_record = reason, before_record
+        try:
+            yield
+        finally:
+            self._reason, self._before_record = "", None
 
     def record(
         self,
@@ -66,6 +82,8 @@ class Recorder:
         Returns False if an earlier command or another process has recorded the same bytes. Raises JournalError.
         """
         try:
+            if self._before_record is not None:
+                self._before_record(str(transaction.signature))
             return self._journal.record(
                 JournalEntry(
                     signature=str(transaction.signature),
@@ -84,6 +102,7 @@ class Recorder:
                     recorded_at=int(self._clock.unix_time()),
                     session=self._journal.session,
                     nonce_account=None if transaction.nonce is None else str(transaction.nonce.account),
+                    reason=self._reason,
                 )
             )
         except JournalError as error:
@@ -119,6 +138,19 @@ class Recorder:
         """The unsettled records of this wallet whose processes have ended, on any cluster. Raises JournalError."""
         entries = self._journal.entries(unsettled_only=True)
         return [entry for entry in entries if entry.wallet == self._wallet and self._journal.is_left_behind(entry)]
+
+    def entry(self, signature: str) -> JournalEntry | None:
+        """The record of a transaction, or None. Raises JournalError."""
+        return self._journal.entry(signature)
+
+    def unsettled(self, label: str, genesis_hash: str) -> list[JournalEntry]:
+        """The unsettled records with a label for the run of this session, of any wallet and process.
+
+        Raises JournalError.
+        """
+        entries = self._journal.entries(unsettled_only=True)
+        wanted = (label, genesis_hash, self._run_id)
+        return [entry for entry in entries if (entry.label, entry.genesis_hash, entry.run_id) == wanted]
 
     def landed(self, label: str) -> list[JournalEntry]:
         """The records of this wallet's transactions with a label that have landed, on any cluster, latest first.

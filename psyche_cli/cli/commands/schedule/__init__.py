@@ -1,0 +1,1 @@
+"""The commands of ``psyche-cli schedule``."""

@@ -1,0 +1,168 @@
+"""The record of scheduled acts: a SQLite file in the state folder that outlives the process.
+
+An act is recorded, and the record is on disk, before its transaction is recorded in the journal and sent. Until its
+outcome is known it counts as done, so no interruption makes an act happen twice or a limit be exceeded.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from psyche_cli.errors import JournalDamaged, JournalError, JournalTooNew
+from psyche_cli.sqlite_files import FileErrors, FileKind, SqliteFile
+
+FILE_NAME: Final = "schedule.sqlite3"
+FORMAT: Final = 1
+"""Version of the tables, in SQLite's ``user_version``."""
+
+DAY: Final = 86_400
+"""Seconds of the window of ``--per-day``."""
+
+_APPLICATION: Final = 0x50537944
+"""Marks the file as this record, in SQLite's ``application_id``."""
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS acts (
+    number INTEGER PRIMARY KEY,
+    genesis_hash TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    signature TEXT,
+    state TEXT NOT NULL,
+    cluster_time INTEGER NOT NULL,
+    slot INTEGER NOT NULL
+)
+"""
+_INDEX: Final = "CREATE INDEX IF NOT EXISTS of_runs ON acts (genesis_hash, run_id, kind)"
+
+Kind: TypeAlias = Literal["pause", "top-up"]
+
+
+class ActState(Enum):
+    """What is known about an act. All but OPEN are final."""
+
+    OPEN = "open"
+    """Its transaction may have been sent, and its outcome is not known."""
+    DONE = "done"
+    UNDONE = "undone"
+    """Its transaction has failed, has expired or was never sent."""
+
+
+class Act(NamedTuple):
+    """A recorded act.
+
+    ``subject`` distinguishes acts of the same kind that happen once each; empty for top-ups. ``amount`` is in base
+    units of the collateral. ``signature`` is None if the run was already as wanted. ``cluster_time`` is a time in
+    seconds since 1970, by the cluster's clock, at which the act was over if it is DONE, and before it otherwise.
+    ``slot`` is the one in which its transaction landed, 0 if that is not known.
+    """
+
+    number: int
+    kind: Kind
+    subject: str
+    amount: int
+    reason: str
+    signature: str | None
+    state: ActState
+    cluster_time: int
+    slot: int
+
+
+class Acts:
+    """The acts of one kind on one run of one cluster, in a file that the first of them creates.
+
+    Methods raise JournalError, JournalDamaged and JournalTooNew.
+    """
+
+    def __init__(self, file: SqliteFile, genesis_hash: str, run_id: str, kind: Kind) -> None:
+        self._file = file
+        self._owner = (genesis_hash, run_id, kind)
+
+    def begin(self, *, subject: str, amount: int, reason: str, signature: str, cluster_time: int) -> None:
+        """Record an act that is about to be sent. On return, it is on disk."""
+        self._add(subject, amount, reason, signature, ActState.OPEN, cluster_time)
+
+    def add_done(self, *, subject: str, reason: str, cluster_time: int) -> None:
+        """Record an act that needed no transaction, because the run was already as wanted."""
+        self._add(subject, 0, reason, None, ActState.DONE, cluster_time)
+
+    def end(self, signature: str, state: ActState, *, cluster_time: int, slot: int | None) -> None:
+        """Record the outcome of an open act, known at ``cluster_time``."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "UPDATE acts SET state = ?, cluster_time = ?, slot = ? WHERE genesis_hash = ? AND run_id = ? "
+                "AND kind = ? AND signature = ? AND state = 'open'",
+                (state.value, cluster_time, slot or 0, *self._owner, signature),
+            )
+
+    def all(self) -> list[Act]:
+        """All acts, oldest first. Creates nothing."""
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT number, kind, subject, amount, reason, signature, state, cluster_time, slot FROM acts "
+                "WHERE genesis_hash = ? AND run_id = ? AND kind = ? ORDER BY number",
+                self._owner,
+            ).fetchall()
+        return [Act(*row)._replace(amount=int(row[3]), state=ActState(row[6])) for row in rows]
+
+    def _add(
+        self, subject: str, amount: int, reason: str, signature: str | None, state: ActState, cluster_time: int
+    ) -> None:
+        columns = "genesis_hash, run_id, kind, subject, amount, reason, signature, state, cluster_time, slot"
+        # As text: an amount may exceed the integers of SQLite, which are signed.
+        values = (*self._owner, subject, str(amount), reason, signature, state.value, cluster_time, 0)
+        with self._file.writing() as connection:
+            connection.execute(f"INSERT INTO acts ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+
+
+def transferred(acts: list[Act], now: int) -> int:
+    """The base units that acts transferred in the 24 hours before ``now``, by the cluster's clock.
+
+    Includes open acts, and those after ``now``, because another endpoint may be ahead.
+    """
+    counted = [act for act in acts if act.state is ActState.OPEN or _is_recent(act, now)]
+    return sum(act.amount for act in counted)
+
+
+def free_at(acts: list[Act], now: int) -> int | None:
+    """When the oldest act of the last 24 hours no longer counts, by the cluster's clock; None if there is none."""
+    return min((act.cluster_time + DAY for act in acts if act.amount > 0 and _is_recent(act, now)), default=None)
+
+
+def _is_recent(act: Act, now: int) -> bool:
+    return act.state is ActState.DONE and act.cluster_time > now - DAY
+
+
+@contextmanager
+def acts_file(folder: Path) -> Iterator[SqliteFile]:
+    """The file in the state folder."""
+    with closing(SqliteFile(folder / FILE_NAME, _KIND)) as file:
+        yield file
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute(_TABLE)
+    connection.execute(_INDEX)
+
+
+_KIND: Final = FileKind(
+    _APPLICATION,
+    FORMAT,
+    _create,
+    FileErrors(
+        "The record of scheduled acts",
+        failed=JournalError,
+        damaged=JournalDamaged,
+        too_new=JournalTooNew,
+        if_damaged="Nothing was sent. Move the file away once --per-day may start again from zero.",
+        if_too_new="Update psyche-cli, or choose another folder with --state-dir. Nothing was sent.",
+    ),
+)

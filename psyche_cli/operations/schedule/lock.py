@@ -1,0 +1,43 @@
+"""A lock, so that no two processes on this computer carry out the same schedule of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from psyche_cli.errors import JournalError
+
+_FOLDER: Final = "scheduling"
+
+
+@contextmanager
+def sole(folder: Path, verb: str, run_id: str) -> Iterator[bool]:
+    """Hold the lock of a verb and a run in the state folder; False if another process holds it.
+
+    The operating system releases it when the process ends, in whatever way. Raises JournalError if the folder cannot be
+    used.
+    """
+    import fcntl
+
+    path = folder / _FOLDER / hashlib.sha256(f"{verb} {run_id}".encode()).hexdigest()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise JournalError(
+            f"Cannot use the state folder {folder}: {error.strerror or 'invalid path'}. Nothing was done.",
+            hint="Choose another folder with --state-dir.",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

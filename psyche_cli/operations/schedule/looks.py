@@ -1,0 +1,153 @@
+"""Checks of a run: one, or one after the other until nothing is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from psyche_cli.errors import (
+    ApplyRunning,
+    InsufficientFunds,
+    NetworkError,
+    ProgramRefused,
+    ScheduleRunning,
+    TransactionExpired,
+    TransactionUnknown,
+)
+from psyche_cli.operations.run_files.lock import applying
+from psyche_cli.operations.runs.find import Run
+from psyche_cli.operations.schedule.lock import sole
+from psyche_cli.operations.schedule.payloads import FundingData, ScheduledAct, ScheduledData
+from psyche_cli.operations.signing import SigningSession
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
+
+_PASSING: Final = (NetworkError, TransactionExpired, TransactionUnknown, ProgramRefused, InsufficientFunds)
+"""Errors after which a schedule that is followed is continued, because the next check may succeed."""
+
+
+class Request(NamedTuple):
+    """A scheduled operation: its verb, such as top-up, its run, and the state folder.
+
+    ``every`` is the number of seconds between checks; None for a single check.
+    """
+
+    verb: str
+    run_id: str
+    folder: Path
+    every: int | None
+
+
+class Look(NamedTuple):
+    """What a check led to.
+
+    ``run`` is the run as it was read last, None if it was not. ``waits_for`` is a clause, empty if nothing is left to
+    do. ``acts`` and ``receipts`` are what was done, or found to have been done by an interrupted attempt.
+    """
+
+    run: Run | None
+    waits_for: str
+    acts: tuple[ScheduledAct, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    funding: FundingData | None = None
+    warnings: tuple[str, ...] = ()
+    ended: str = ""
+    """Why nothing is left to do, as a clause."""
+    is_busy: bool = False
+
+
+def carry_out(session: SigningSession, request: Request, look: Callable[[], Look]) -> OperationResult[ScheduledData]:
+    """Call ``look`` once, or every ``request.every`` seconds until nothing is left to do.
+
+    While it is called, no apply and no other scheduled operation acts on the run. Raises ScheduleRunning if another
+    process follows the same schedule, and the errors of ``look``, except for passing ones if it is called again.
+    """
+    with sole(request.folder, request.verb, request.run_id) as is_sole:
+        if is_sole:
+            return _carry_out(session, request, look)
+    if request.every is None:
+        return _result(request, [_busy(f"another schedule {request.verb} of this run, which is running")], checks=0)
+    raise ScheduleRunning(
+        f"Another schedule {request.verb} of run {request.run_id!r} is running on this computer.",
+        hint="Nothing was sent. Stop it first, or let it continue.",
+        run_id=request.run_id,
+    )
+
+
+def _carry_out(session: SigningSession, request: Request, look: Callable[[], Look]) -> OperationResult[ScheduledData]:
+    if request.every is None:
+        return _result(request, [_locked(request, look)], checks=1)
+    looks: list[Look] = []
+    reported, checks = "", 0
+    with session.rpc.waits.showing(f"Watching run {request.run_id}") as wait:
+        while True:
+            try:
+                found = _locked(request, look)
+            except _PASSING as error:
+                found = Look(None, error.message.rstrip("."))
+            checks += 1
+            # Earlier checks that did nothing are not kept, because there may be any number of them.
+            looks = [*(one for one in looks if one.acts), found]
+            reported = _report(session, request, found, reported)
+            if not found.waits_for:
+                return _result(request, looks, checks=checks)
+            wait.now("next check in {} s", request.every)
+            session.rpc.waits.sleep(session.clock, request.every)
+            session.deadline.restart()
+
+
+def _locked(request: Request, look: Callable[[], Look]) -> Look:
+    try:
+        with applying(request.folder, request.run_id):
+            return look()
+    except ApplyRunning:
+        return _busy("another process, which is changing this run")
+
+
+def _busy(waits_for: str) -> Look:
+    return Look(None, waits_for, is_busy=True)
+
+
+def _report(session: SigningSession, request: Request, look: Look, reported: str) -> str:
+    """Report the acts and warnings of a check, and what it waits for unless that was ``reported`` before."""
+    for act in look.acts:
+        session.notify(f"{_done(request, act)}: {act.reason}.")
+    lines = (*(f"Warning: {warning}" for warning in look.warnings), f"Waiting for {look.waits_for}.")
+    text = "\n".join(lines if look.waits_for else lines[:-1])
+    if text and text != reported:
+        for line in text.split("\n"):
+            session.notify(line)
+    return text
+
+
+def _done(request: Request, act: ScheduledAct) -> str:
+    if act.transferred is not None:
+        return f"Transferred {act.transferred.amount.normalize():f} to the vault of run {request.run_id}"
+    what = {"pause": "Paused", "tick": "Ticked"}[request.verb]
+    return f"{what} run {request.run_id}" if act.signature else f"Run {request.run_id} was already paused"
+
+
+def _result(request: Request, looks: list[Look], *, checks: int) -> OperationResult[ScheduledData]:
+    last = looks[-1]
+    acts = [act for look in looks for act in look.acts]
+    receipts = tuple(receipt for look in looks for receipt in look.receipts)
+    account = None if last.run is None else last.run.account
+    waiting = f"Waiting for {last.waits_for}." if last.waits_for else f"Nothing is left to do: {last.ended}."
+    return OperationResult(
+        summary=f"{_done(request, acts[-1])}: {acts[-1].reason}." if acts else waiting,
+        data=ScheduledData(
+            run_id=request.run_id,
+            already_so=not receipts,
+            outcome="done" if acts else "busy" if last.is_busy else "waiting" if last.waits_for else "ended",
+            waits_for=last.waits_for or None,
+            acts=acts,
+            checks=checks,
+            state=None if account is None else account.run_state.text,
+            epoch=None if account is None else account.epoch,
+            step=None if account is None else account.step,
+            funding=last.funding,
+        ),
+        transactions=receipts,
+        warnings=last.warnings,
+    )

@@ -1,0 +1,54 @@
+"""Tick a run that no member ticks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from psyche_cli.durations import format_duration
+from psyche_cli.operations.runs.find import find_run
+from psyche_cli.operations.runs.payloads import TickData
+from psyche_cli.operations.runs.tick import tick
+from psyche_cli.operations.schedule.looks import Look, Request, carry_out
+from psyche_cli.operations.schedule.outcomes import recorder_of
+from psyche_cli.operations.schedule.payloads import ScheduledAct, ScheduledData
+from psyche_cli.operations.signing import SigningSession
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.receipts import Receipt
+from psyche_cli.results import OperationResult
+
+MOST_TICKS: Final = 16
+"""The maximum of one check, so that it ends. A run has eight states."""
+
+_REASON: Final = "a tick was due, and no member had sent it"
+
+
+def schedule_tick(
+    session: SigningSession, request: Request, *, while_overdue: bool = False
+) -> OperationResult[ScheduledData]:
+    """Send a tick if one is due; with ``while_overdue``, further ones until none is, at most MOST_TICKS per check.
+
+    Raises the errors of ``tick`` and of ``carry_out``.
+    """
+    return carry_out(session, request, lambda: _look(session, request, MOST_TICKS if while_overdue else 1))
+
+
+def _look(session: SigningSession, request: Request, most: int) -> Look:
+    receipts: list[Receipt] = []
+    with recorder_of(session).because(_REASON):
+        while True:
+            made = tick(session, run_id=request.run_id, count=1)
+            receipts += made.transactions
+            session.deadline.restart()
+            if not made.transactions or len(receipts) == most:
+                break
+    run = find_run(session, request.run_id)
+    acts = tuple(ScheduledAct(_REASON, receipt.signature, None) for receipt in receipts)
+    if run.account.run_state == RunState.FINISHED:
+        return Look(run, "", acts, tuple(receipts), ended="the run is Finished")
+    return Look(run, _waits_for(made.data), acts, tuple(receipts))
+
+
+def _waits_for(last: TickData) -> str:
+    if last.due_in_seconds is not None and last.due_in_seconds > 0:
+        return f"the end of {last.state}, in {format_duration(last.due_in_seconds)} unless members act before"
+    return f"the run to leave {last.state}, or for a tick to become due"

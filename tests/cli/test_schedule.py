@@ -1,0 +1,383 @@
+"""``schedule`` on a local validator: each operation acts when its moment has come, and the limits hold."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from psyche_cli.environment import SystemClock
+from psyche_cli.errors import ExitCode, Unreachable
+from psyche_cli.operations.schedule.acts import DAY, Acts, acts_file
+from psyche_cli.protocol.run_states import RunState
+from psyche_cli.transport import Transport
+from tests.cli.conftest import House
+from tests.cli.killing import killed
+from tests.cli.test_refusals import refused
+from tests.support.run_driver import RunDriver
+from tests.support.state_home import state_home
+
+RUN = ("--run-id", "test")
+LIMITS = ("--keep-epochs", "3", "--max", "20", "--per-day", "45")
+TOP_UP = ("schedule", "top-up", *RUN, *LIMITS)
+PAUSE = ("schedule", "pause", *RUN, "--at")
+TICK = ("schedule", "tick", *RUN)
+TOKEN = 10**6
+
+
+@dataclass
+class Jumping(SystemClock):
+    """A local clock that shows any time, and whose sleeps call a function of the test instead of waiting."""
+
+    chance: random.Random
+    on_sleep: Callable[[float], None] = lambda _: None
+    now: float = 0.0
+    sleeps: list[float] = field(default_factory=list)
+
+    def unix_time(self) -> float:
+        return self.chance.uniform(0, 4e9)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+        self.on_sleep(seconds)
+
+
+def vault(house: House) -> int:
+    """The balance of the vault in base units."""
+    held: int = house.cli.json("rewards", "list", *RUN)["vault_balance"]["base_units"]
+    return held
+
+
+def folder_of(house: House) -> Path:
+    """The state folder."""
+    return state_home(house.cli.home) / "psyche-cli"
+
+
+def warp(house: House, seconds: float) -> None:
+    house.cli.json("localnet", "warp", round(seconds))
+
+
+@pytest.fixture
+def paying(still_house: House) -> House:
+    """A house whose run will pay 30.5 tokens per epoch; its vault is empty."""
+    still_house.run(treasurer=True)
+    still_house.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", "30.5")
+    return still_house
+
+
+def amounts(data: Any) -> list[int]:
+    return [act["transferred"]["base_units"] for act in data["acts"]]
+
+
+# --- top-up -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_vault_is_funded_within_both_limits(paying: House) -> None:
+    found = [paying.cli.json(*TOP_UP) for _ in range(4)]
+    assert [amounts(data) for data in found] == [[20 * TOKEN], [20 * TOKEN], [5 * TOKEN], []]
+    assert [data["outcome"] for data in found] == ["done", "done", "done", "waiting"]
+    assert [data["already_so"] for data in found] == [False, False, False, True]
+    funding = found[-1]["funding"]
+    assert funding["missing"]["base_units"] == 3 * 30_500_000 - 45 * TOKEN
+    assert funding["left_of_day"]["base_units"] == 0
+    assert funding["transferred_in_24_hours"]["base_units"] == funding["vault_balance"]["base_units"] == 45 * TOKEN
+    assert "of which 45 is used, to allow more in 1d" in found[-1]["waits_for"]
+    warp(paying, DAY - 1)
+    assert amounts(paying.cli.json(*TOP_UP)) == []
+    warp(paying, 1)
+    after = [paying.cli.json(*TOP_UP) for _ in range(4)]
+    assert [amounts(data) for data in after] == [[20 * TOKEN], [20 * TOKEN], [5 * TOKEN], []]
+    warp(paying, DAY)
+    assert amounts(paying.cli.json(*TOP_UP)) == [1_500_000], "exactly what is missing"
+    sent = paying.chain.sent
+    last = paying.cli.json(*TOP_UP)
+    assert last["outcome"] == "waiting"
+    assert last["waits_for"] == "the vault to hold less than 91.5; it holds 91.5"
+    assert (vault(paying), paying.chain.sent) == (91_500_000, sent)
+
+
+def test_the_reason_is_in_the_journal(paying: House) -> None:
+    outcome = paying.cli(*TOP_UP, "--output", "json")
+    [act] = outcome.data["acts"]
+    assert act["reason"].startswith("the vault held 0, 91.5 less than needed for what is owed, the current epoch and 3")
+    assert act["signature"] == outcome.json["transactions"][0]["signature"]
+    status = paying.cli("tx", "status", act["signature"], "--output", "json").data
+    assert (status["record"]["reason"], status["record"]["state"]) == (act["reason"], "landed")
+    assert act["reason"] in paying.cli("tx", "list", "--all").stdout
+    records = paying.cli.json("tx", "list", "--all")["transactions"]
+    assert sum(record["reason"] is not None for record in records) == 1, "no other command decides by itself"
+
+
+def test_a_run_that_pays_nothing_needs_nothing(house: House) -> None:
+    house.run(treasurer=True)
+    sent = house.chain.sent
+    data = house.cli.json(*TOP_UP)
+    assert data["outcome"] == "waiting"
+    assert "an earning rate" in data["waits_for"]
+    assert house.chain.sent == sent
+
+
+def test_it_warns_before_the_money_runs_out(paying: House) -> None:
+    first = paying.cli(*TOP_UP, "--output", "json").json["warnings"]
+    assert any(line.startswith("The vault holds 20, 71.5 less than needed") for line in first)
+    assert any(line.startswith("--per-day 45 is less than members earn: at least ") for line in first)
+    assert not any(line.startswith("The wallet") for line in first)
+    paying.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", "200000")
+    ample = ("--keep-epochs", "4", "--max", "999999", "--per-day", "999999")
+    outcome = paying.cli("schedule", "top-up", *RUN, *ample, "--output", "json")
+    assert amounts(outcome.data) == [799_980 * TOKEN]
+    assert (
+        "The wallet holds 200000 of the collateral token, enough for 1 more epoch. Send more to it."
+        in (outcome.json["warnings"])
+    )
+
+
+def test_the_rest_of_a_wallet_is_transferred_and_an_empty_one_is_an_error(paying: House) -> None:
+    paying.cli.json("set-future-epoch-rates", *RUN, "--earning-rate", "2000000")
+    ample = ("schedule", "top-up", *RUN, "--keep-epochs", "1", "--max", "9999999", "--per-day", "9999999")
+    assert amounts(paying.cli.json(*ample)) == [1_000_000 * TOKEN]
+    message = refused(paying, ExitCode.REFUSED, *ample)
+    assert message.startswith("The wallet holds 0 of the collateral token")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--keep-epochs", "3", "--max", "0", "--per-day", "1"), "invalid_amount"),
+        (("--keep-epochs", "3", "--max", "1", "--per-day", "-1"), "invalid_amount"),
+        (("--keep-epochs", "3", "--max", "1", "--per-day", "1.0000001"), "invalid_amount"),
+        (("--keep-epochs", "3", "--max", "1"), "usage_error"),
+        (("--keep-epochs", "-1", "--max", "1", "--per-day", "1"), "usage_error"),
+        ((*LIMITS, "--interval", "5s"), "usage_error"),
+        ((*LIMITS, "--follow", "--interval", "0s"), "usage_error"),
+    ],
+)
+def test_limits_that_are_none_are_refused(paying: House, words: tuple[str, ...], code: str) -> None:
+    sent = paying.chain.sent
+    outcome = paying.cli("schedule", "top-up", *RUN, *words, "--output", "json")
+    assert outcome.json["error"]["code"] == code
+    assert paying.chain.sent == sent
+
+
+def test_the_local_clock_does_not_matter(paying: House, random_seed: int) -> None:
+    """Whatever it shows, at most 45 tokens are transferred in 24 hours of the cluster's clock."""
+    cli = replace(paying.cli, clock=Jumping(random.Random(random_seed)))
+    for _ in range(2):
+        before = vault(paying)
+        for _ in range(6):
+            cli.json(*TOP_UP)
+        assert vault(paying) - before == 45 * TOKEN
+        warp(paying, DAY)
+
+
+def test_a_cluster_whose_clock_is_behind_allows_nothing_more(paying: House) -> None:
+    """Another endpoint may lag: transfers that it places in the future count as well."""
+    for _ in range(3):
+        paying.cli.json(*TOP_UP)
+    with acts_file(folder_of(paying)) as file, file.writing() as connection:
+        connection.execute("UPDATE acts SET cluster_time = cluster_time + 3600")
+    assert amounts(paying.cli.json(*TOP_UP)) == []
+    warp(paying, DAY + 3599)
+    assert amounts(paying.cli.json(*TOP_UP)) == []
+    warp(paying, 1)
+    assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
+
+
+def cuts(house: House, *words: object) -> Iterator[str]:
+    """Kill a command at each of its requests, before and after it, each time from the same state. Yields where."""
+    bank = house.chain.dispatcher.context.bank
+    state = bank.save()
+    house.chain.requests.clear()
+    house.cli.json(*words)
+    requests = [names.split("+") for names in house.chain.requests]
+    for number, names in enumerate(requests):
+        nth = sum(names[0] in earlier for earlier in requests[: number + 1])
+        for executes in (False, True):
+            bank.restore(state)
+            shutil.rmtree(folder_of(house))
+            killed(house, names[0], *words, executes=executes, nth=nth)
+            yield f"{names[0]} {nth} {'after' if executes else 'before'}"
+
+
+def test_a_kill_at_any_request_exceeds_no_limit(paying: House) -> None:
+    """After each kill, what was transferred counts, and nothing is transferred twice."""
+    number = 0
+    for where in cuts(paying, *TOP_UP):
+        number += 1
+        held = vault(paying)
+        assert held in (0, 20 * TOKEN), where
+        found = [paying.cli.json(*TOP_UP) for _ in range(4)]
+        assert vault(paying) == 45 * TOKEN, where
+        reported = sum(sum(amounts(data)) for data in found)
+        assert reported in (45 * TOKEN, 45 * TOKEN - held), where
+        assert paying.cli.json("tx", "list")["transactions"] == [], where
+    assert number >= 10
+
+
+def test_a_payment_in_doubt_counts(paying: House) -> None:
+    """The process was killed between the record of the act and that of its transaction, or the journal was removed."""
+    genesis = str(paying.chain.rpc.genesis_hash())
+    with acts_file(folder_of(paying)) as file:
+        Acts(file, genesis, "test", "top-up").begin(
+            subject="", amount=40 * TOKEN, reason="killed", signature="5" * 88, cluster_time=0
+        )
+    data = paying.cli.json(*TOP_UP)
+    assert [act["reason"] for act in data["acts"]] == ["killed (by an interrupted attempt)"]
+    assert [amounts(paying.cli.json(*TOP_UP)) for _ in range(2)] == [[5 * TOKEN], []]
+    warp(paying, DAY)
+    assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
+
+
+def test_a_forgotten_payment_counts_and_an_expired_one_does_not(paying: House) -> None:
+    killed(paying, "sendTransaction", *TOP_UP, executes=False)
+    [record] = paying.cli.json("tx", "list")["transactions"]
+    assert paying.cli("tx", "forget", record["signature"], "--yes").code is ExitCode.OK
+    assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
+    assert vault(paying) == 0
+    killed(paying, "sendTransaction", *TOP_UP, executes=False)
+    paying.cli.json("localnet", "warp", "--slots", "400")
+    found = [amounts(paying.cli.json(*TOP_UP)) for _ in range(3)]
+    assert found == [[20 * TOKEN], [5 * TOKEN], []], "the expired one was never transferred"
+    assert vault(paying) == 25 * TOKEN
+
+
+def test_an_unsettled_transfer_of_another_command_is_waited_for(paying: House) -> None:
+    killed(paying, "sendTransaction", "treasurer-top-up-rewards", *RUN, "--collateral-amount", "7", executes=True)
+    data = paying.cli.json(*TOP_UP)
+    assert (data["outcome"], data["acts"]) == ("waiting", [])
+    assert "tx resume" in data["waits_for"]
+    paying.cli.json("tx", "resume")
+    assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
+    assert vault(paying) == 27 * TOKEN
+
+
+# --- pause ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_paused_once_at_each_moment(waiting_run: RunDriver, still_house: House) -> None:
+    now = waiting_run.now
+    assert still_house.cli.json(*PAUSE, "epoch:1")["waits_for"] == "epoch 1; the run is at epoch 0"
+    later = still_house.cli.json(*PAUSE, str(now + 3700))
+    assert later["waits_for"].endswith("in 1h1m40s by the cluster's clock")
+    data = still_house.cli.json(*PAUSE, "step:1")
+    assert (data["outcome"], data["state"]) == ("done", "Paused")
+    still_house.cli.json("set-paused", *RUN, "--resume")
+    sent = still_house.chain.sent
+    again = still_house.cli.json(*PAUSE, "step:1")
+    assert (again["outcome"], again["already_so"], again["waits_for"]) == ("ended", True, None)
+    assert still_house.chain.sent == sent
+    warp(still_house, 3700)
+    reason = still_house.cli.json(*PAUSE, str(now + 3700))["acts"][0]["reason"]
+    assert reason.startswith("the run had reached 2027-01-15T")
+    assert waiting_run.stage == RunState.PAUSED
+
+
+def test_a_killed_pause_is_not_repeated_after_a_resume(waiting_run: RunDriver, still_house: House) -> None:
+    for where in cuts(still_house, *PAUSE, "epoch:0"):
+        was_paused = waiting_run.stage == RunState.PAUSED
+        if was_paused:  # the owner resumes it before the next check
+            still_house.cli.json("set-paused", *RUN, "--resume")
+        still_house.cli.json(*PAUSE, "epoch:0")
+        assert waiting_run.stage == (RunState.WAITING_FOR_MEMBERS if was_paused else RunState.PAUSED), where
+
+
+def test_a_run_that_is_paused_when_the_moment_comes_is_not_paused_later(house: House) -> None:
+    house.run()
+    waiting = house.cli.json(*PAUSE, "epoch:0")
+    assert "it is Uninitialized" in waiting["waits_for"]
+    house.enter(RunState.ROUND_TRAIN, pending_pause=True)
+    data = house.cli.json(*PAUSE, "epoch:0")
+    assert (data["outcome"], data["already_so"]) == ("done", True)
+    house.enter(RunState.ROUND_TRAIN)
+    assert house.cli.json(*PAUSE, "epoch:0")["outcome"] == "ended"
+    house.enter(RunState.FINISHED)
+    assert house.cli.json(*PAUSE, "epoch:7")["outcome"] == "ended"
+
+
+def test_only_the_owner_schedules_a_pause(waiting_run: RunDriver, still_house: House) -> None:
+    """Refused at once, rather than when the moment has come."""
+    refused(still_house, ExitCode.REFUSED, *PAUSE, "epoch:9", "-w", still_house.stranger)
+
+
+@pytest.mark.parametrize("at", ["500", "step:", "step:-1", "step:4294967296", "epoch:65536", "soon", "99999999999"])
+def test_a_moment_that_never_comes_is_refused(house: House, at: str) -> None:
+    outcome = house.cli(*PAUSE, at)
+    assert outcome.code is ExitCode.USAGE
+    assert "--at" in outcome.stderr
+
+
+# --- tick -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_tick_is_sent_when_it_is_due(waiting_run: RunDriver, still_house: House) -> None:
+    waiting_run.join(0, 1, 2)
+    sent = still_house.chain.sent
+    data = still_house.cli.json(*TICK)
+    assert (data["outcome"], data["waits_for"]) == (
+        "waiting",
+        "the end of Waiting for members, in 5s unless members act before",
+    )
+    assert still_house.chain.sent == sent
+    warp(still_house, 5)
+    data = still_house.cli.json(*TICK, "--while-overdue")
+    assert (data["outcome"], data["state"], len(data["acts"])) == ("done", "Warmup", 1)
+    status = still_house.cli.json("tx", "status", data["acts"][0]["signature"])
+    assert status["record"]["reason"] == "a tick was due, and no member had sent it"
+
+
+# --- following --------------------------------------------------------------------------------------------------------
+
+
+def test_a_followed_pause_ends_when_it_has_paused(waiting_run: RunDriver, still_house: House) -> None:
+    clock = Jumping(random.Random(1), lambda seconds: waiting_run.wait(round(seconds)))
+    cli = replace(still_house.cli, clock=clock)
+    outcome = cli(*PAUSE, str(waiting_run.now + 100), "--follow", "--interval", "30s", "--output", "json")
+    assert (outcome.data["checks"], outcome.data["state"]) == (5, "Paused")
+    assert outcome.stderr.count("Waiting for ") == 4
+
+
+def test_a_followed_top_up_outlives_a_lost_connection_and_keeps_the_limit(paying: House, random_seed: int) -> None:
+    """It follows for three days, and ends when the run is Finished and everything owed is in the vault."""
+    broken = [False]
+    checks = [0]
+
+    class Failing:
+        def __init__(self, inner: Transport) -> None:
+            self.inner, self.label = inner, inner.label
+
+        def send(self, body: bytes, *, timeout: float) -> bytes:
+            if broken[0]:
+                raise Unreachable("The endpoint cannot be reached.")
+            return self.inner.send(body, timeout=timeout)
+
+        def close(self) -> None:
+            self.inner.close()
+
+    def sleep(seconds: float) -> None:
+        if seconds < 3600:
+            return  # between attempts of a request
+        checks[0] += 1
+        broken[0] = False
+        warp(paying, seconds)
+        broken[0] = checks[0] % 5 == 0
+        if checks[0] == 72:
+            paying.enter(RunState.FINISHED)
+            broken[0] = False
+
+    clock = Jumping(random.Random(random_seed), sleep)
+    cli = replace(paying.cli, clock=clock, open_transport=lambda url: Failing(paying.chain.transport(url)))
+    outcome = cli(*TOP_UP, "--follow", "--interval", "1h", "--output", "json")
+    assert (outcome.data["outcome"], outcome.data["waits_for"]) == ("done", None)
+    assert sum(amounts(outcome.data)) == vault(paying) == 91_500_000
+    assert outcome.data["checks"] == 73
+    assert "The endpoint cannot be reached" in outcome.stderr
+    assert paying.cli.json("tx", "list")["transactions"] == []
