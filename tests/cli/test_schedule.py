@@ -10,15 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode, Unreachable
+from psyche_cli.limits import U64_MAX
+from psyche_cli.operations.rewards.collateral import Obligations
 from psyche_cli.operations.schedule.acts import DAY, Acts, acts_file
+from psyche_cli.operations.schedule.transfer import Limits, Money
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.transport import Transport
 from tests.cli.conftest import House
 from tests.cli.killing import killed
 from tests.cli.test_refusals import refused
+from tests.cli.test_tick import warp
+from tests.support.counts import repetitions
 from tests.support.run_driver import RunDriver
 from tests.support.state_home import state_home
 
@@ -28,6 +35,7 @@ TOP_UP = ("schedule", "top-up", *RUN, *LIMITS)
 PAUSE = ("schedule", "pause", *RUN, "--at")
 TICK = ("schedule", "tick", *RUN)
 TOKEN = 10**6
+BASE_UNITS = st.integers(0, 10**9) | st.integers(0, U64_MAX)
 
 
 @dataclass
@@ -60,10 +68,6 @@ def vault(house: House) -> int:
 def folder_of(house: House) -> Path:
     """The state folder."""
     return state_home(house.cli.home) / "psyche-cli"
-
-
-def warp(house: House, seconds: float) -> None:
-    house.cli.json("localnet", "warp", round(seconds))
 
 
 @pytest.fixture
@@ -258,6 +262,39 @@ def test_an_unsettled_transfer_of_another_command_is_waited_for(paying: House) -
     paying.cli.json("tx", "resume")
     assert amounts(paying.cli.json(*TOP_UP)) == [20 * TOKEN]
     assert vault(paying) == 27 * TOKEN
+
+
+@settings(max_examples=repetitions(400))
+@given(
+    st.builds(
+        Obligations,
+        held=BASE_UNITS,
+        owed=BASE_UNITS,
+        current=BASE_UNITS,
+        future=BASE_UNITS,
+        decimals=st.just(6),
+        epoch_seconds=st.none() | st.integers(1, 10**7),
+    ),
+    BASE_UNITS,
+    BASE_UNITS,
+    st.integers(0, 10**6),
+    st.integers(1, U64_MAX),
+    st.integers(1, U64_MAX),
+)
+def test_no_money_leads_to_a_transfer_above_a_limit(
+    obligations: Obligations, wallet: int, transferred: int, keep_epochs: int, most: int, per_day: int
+) -> None:
+    money, limits = Money(obligations, wallet, transferred), Limits(keep_epochs, most, per_day)
+    amount = money.transfer(limits)
+    assert 0 <= amount <= most
+    assert amount == 0 or transferred + amount <= per_day
+    assert amount == 0 or wallet == 0 or amount <= wallet
+    after = money.after(amount)
+    assert after.missing(limits) == money.missing(limits) - amount, "never more than is missing"
+    left = after.transfer(limits)
+    assert left == 0 or wallet == 0 or most < money.missing(limits), "another one only because of --max"
+    missing = after.missing(limits) > 0
+    assert missing == any(line.startswith("The vault holds") for line in after.warnings(limits))
 
 
 # --- pause ------------------------------------------------------------------------------------------------------------

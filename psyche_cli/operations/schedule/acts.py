@@ -149,8 +149,8 @@ def acts_file(folder: Path) -> Iterator[SqliteFile]:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    connection.execute(_TABLE)
-    connection.execute(_INDEX)
+    for statement in (_TABLE, _INDEX):
+        connection.execute(statement)
 
 
 _KIND: Final = FileKind(

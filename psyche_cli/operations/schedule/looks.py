@@ -1,4 +1,4 @@
-"""Checks of a run: one, or one after the other until nothing is left to do."""
+"""Checks of a run: one, or further ones at an interval until nothing is left to do."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def settle_acts(session: SigningSession, acts: Acts) -> list[Found]:
         if act.state is ActState.OPEN and act.signature is not None:
             state, slot, receipt = _outcome(session, act.signature, receipts.get(act.signature))
             if state is None:
-                # It was not recorded in the journal, or the journal is gone. A payment in doubt counts as made.
+                # It was not recorded in the journal, or the journal is gone. A payment whose outcome is unknown counts.
                 state = ActState.DONE if act.amount > 0 else ActState.UNDONE
             acts.end(act.signature, state, cluster_time=cluster_time(session), slot=slot)
             if state is ActState.DONE:
@@ -89,6 +89,6 @@ def _outcome(
 
 
 def act_landed(session: SigningSession, acts: Acts, receipt: Receipt) -> None:
-    """Record that an act has landed. It then no longer matters whether the user was told: it will not be repeated."""
+    """Record that an act has landed, also if the user never sees it: a repeated command consults this record."""
     acts.end(receipt.signature, ActState.DONE, cluster_time=cluster_time(session), slot=receipt.slot)
     recorder_of(session).settle(receipt.signature, RecordState.LANDED, slot=receipt.slot)

@@ -113,7 +113,8 @@ def _waits_for(seen: _Seen, acts: Acts) -> str:
             return ""
         if money.needed(limits) == 0:
             return "an earning rate: nothing is owed, and nothing will be"
-        return f"the vault to hold less than {_text(seen, money.needed(limits))}; it holds {_text(seen, money.obligations.held)}"
+        needed, held = _text(seen, money.needed(limits)), _text(seen, money.obligations.held)
+        return f"the vault to hold less than {needed}; it holds {held}"
     if money.left_of_day(limits) > 0:
         return "the next check, because --max or the wallet limits each transfer"
     free = free_at(acts.all(), seen.now)
