@@ -64,8 +64,15 @@ def read_genesis(environment: Environment, texts: GenesisOptions) -> Genesis:
     faucet_lamports = parse_amount(texts.faucet_sol, SOL_DECIMALS, "--faucet-sol", allow_zero=True)
     programs = program_files(texts.programs)
     authorities = {}
+    given = {_program_address(name, "--bpf-program") for name, _ in texts.programs}
     for name, file, authority in texts.upgradeable_programs:
         address = _program_address(name, "--upgradeable-program")
+        if address in given:
+            raise UsageError(
+                f"The program {address} was given twice.",
+                hint="Use either --bpf-program or --upgradeable-program, once per program.",
+            )
+        given.add(address)
         programs[address] = Path(file)
         if authority != NO_AUTHORITY:
             authorities[address] = _authority(environment, authority)
