@@ -228,7 +228,7 @@ class Executor:
         after: dict[Pubkey, Account | None],
     ) -> None:
         """Pay the leader's share of the fee, and add its account to those ``before`` and ``after``."""
-        leader, share = self._accounts.get(IDENTITY), leader_share(transaction)
+        leader, share = self._accounts.get(IDENTITY), leader_share(record.fee, transaction)
         richer = paid(leader, share)
         if richer is not None:
             self._vm.set_account(IDENTITY, richer)

@@ -11,9 +11,9 @@ from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.solana.programs import SYSTEM_PROGRAM
 
 
-def leader_share(transaction: DecodedTransaction) -> int:
-    """What the leader earns by a transaction that pays its fee, in lamports."""
-    return transaction.base_fee - transaction.base_fee // 2 + transaction.priority_fee
+def leader_share(fee: int, transaction: DecodedTransaction) -> int:
+    """What the leader earns by a transaction that pays ``fee``, in lamports: all but half of the base fee."""
+    return fee - transaction.base_fee // 2
 
 
 def paid(leader: Account | None, lamports: int) -> Account | None:
