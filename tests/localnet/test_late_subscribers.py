@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from solders.pubkey import Pubkey
 from psyche_cli.localnet.chain.unseen_landings import SECONDS
 from psyche_cli.localnet.server.pubsub import PubSub
 from tests.localnet.harness import BASE64, SOL, Chain
-from tests.localnet.test_pubsub_as_a_node import Listener, listener, pubsub
+from tests.localnet.test_pubsub_as_a_node import Listener, listener, pubsub, request
 from tests.localnet.tokens import new_mint
 
 __all__ = ["listener", "pubsub"]
@@ -56,6 +57,29 @@ def test_several_changes_of_an_account_are_one(listener: Listener) -> None:
         listener.chain.result("requestAirdrop", to, SOL)
     identity = listener.subscribe("accountSubscribe", to, {"commitment": "confirmed"})
     assert [result["value"]["lamports"] for result in listener.results(identity)] == [3 * SOL]
+
+
+def test_a_batch_learns_of_the_past_in_parts_and_of_the_present_once(chain: Chain) -> None:
+    to, _ = airdropped(chain)
+    parts: list[Callable[[], None]] = []
+    listener = Listener(chain, PubSub(chain.dispatcher.context, parts.append))
+    other = str(Pubkey.new_unique())
+    asked = [
+        request("accountSubscribe", to),
+        request("programSubscribe", SYSTEM, BASE64),
+        request("accountSubscribe", other),
+    ]
+    assert [answer["result"] for answer in listener.ask(*asked)] == [0, 1, 2]
+    assert listener.results() == []
+    chain.result("requestAirdrop", other, SOL)
+    assert [result["value"]["lamports"] for result in listener.results(2)] == [SOL]
+    for part in parts:
+        part()
+    past = listener.results()
+    assert [result["value"]["lamports"] for result in past if "pubkey" not in result["value"]] == [SOL]
+    named = [result["value"]["pubkey"] for result in past if "pubkey" in result["value"]]
+    assert to in named
+    assert other not in named
 
 
 def nothing(_chain: Chain, _to: str, _signature: str) -> None:

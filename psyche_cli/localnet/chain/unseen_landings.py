@@ -106,32 +106,54 @@ class UnseenLandings:
         if self._landed and commitment is not Commitment.PROCESSED:
             self._programs.add(program, self._newest, commitment)
 
-    def records(self, commitment: Commitment, mentioned: Pubkey | None = None) -> list[TransactionRecord]:
+    @property
+    def newest(self) -> int:
+        """The number of the newest landing, with which later calls can leave out those after it."""
+        return self._newest
+
+    def records(
+        self, commitment: Commitment, mentioned: Pubkey | None = None, *, up_to: int | None = None
+    ) -> list[TransactionRecord]:
         """The landings that nobody has learned of at this commitment, oldest first.
 
         With ``mentioned``, only those that involve this account and after which nobody has read it.
         """
-        unknown = self._unknown(commitment)
+        unknown = self._unknown(commitment, up_to)
         if mentioned is not None:
             read = self._accounts.of(mentioned, commitment)
             unknown = [it for it in unknown if it.number > read and mentioned in it.record.keys]
         return [landing.record for landing in unknown]
 
-    def changed(self, commitment: Commitment, owner_of: Callable[[Pubkey], Pubkey | None]) -> dict[Pubkey, None]:
-        """The accounts that these landings have changed and that nobody has read since, by themselves or by owner."""
-        read, of_program = self._accounts.of, self._programs.of
+    def changed(
+        self,
+        commitment: Commitment,
+        about: Pubkey,
+        owner_of: Callable[[Pubkey], Pubkey | None],
+        *,
+        by_owner: bool,
+        up_to: int,
+    ) -> dict[Pubkey, None]:
+        """The accounts that these landings have changed and that nobody has read since, by themselves or by owner.
+
+        Only the account ``about`` or, ``by_owner``, those that it owns.
+        """
         found: dict[Pubkey, None] = {}
-        for landing in self._unknown(commitment):
+        for landing in self._unknown(commitment, up_to):
             for address in landing.record.changed:
+                if address in found or (not by_owner and address != about):
+                    continue
                 owner = owner_of(address)
-                by_owner = 0 if owner is None else of_program(owner, commitment)
-                if landing.number > max(read(address, commitment), by_owner):
+                if by_owner and owner != about:
+                    continue
+                owner_read = 0 if owner is None else self._programs.of(owner, commitment)
+                if landing.number > max(self._accounts.of(address, commitment), owner_read):
                     found[address] = None
         return found
 
-    def _unknown(self, commitment: Commitment) -> list[_Landing]:
+    def _unknown(self, commitment: Commitment, up_to: int | None) -> list[_Landing]:
         self._forget(self._clock.monotonic() - SECONDS)
-        return [landing for landing in self._landed.values() if landing.known < commitment]
+        last = self._newest if up_to is None else up_to
+        return [it for it in self._landed.values() if it.known < commitment and it.number <= last]
 
     def clear(self) -> None:
         """Forget all landings."""

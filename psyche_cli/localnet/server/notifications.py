@@ -44,8 +44,10 @@ class Notifications:
 
     # -- transactions and accounts
 
-    def _report_past(self, connection: Connection, subscription: Subscription, soon: Later) -> None:
+    def _report_past(self, connection: Connection, subscription: Subscription, soon: Later, up_to: int) -> None:
         """Report what landed before a connection has subscribed to it: a signature, or what nobody knows of yet.
+
+        ``up_to`` is the number of the newest landing then.
 
         With ``enableReceivedNotification``, a node also reports what it receives of other leaders. There are none.
         """
@@ -61,13 +63,13 @@ class Notifications:
             if self._context.bank.history.number_of(about) is not None:
                 soon(lambda: self._report_landed(connection, subscription, about))
         elif kind == "logs":
-            for record in unseen.records(interest.commitment, about):
+            for record in unseen.records(interest.commitment, about, up_to=up_to):
                 soon(partial(report, partial(self._logs, record)))
         elif kind in ("account", "program"):
-            owner_of = self._context.bank.accounts.index.owner_of
-            for address in unseen.changed(interest.commitment, owner_of):
-                if about == (address if kind == "account" else owner_of(address)):
-                    soon(partial(report, partial(self._account, interest, address)))
+            assert about is not None  # an account or a program
+            owner_of, by_owner = self._context.bank.accounts.index.owner_of, kind == "program"
+            for address in unseen.changed(interest.commitment, about, owner_of, by_owner=by_owner, up_to=up_to):
+                soon(partial(report, partial(self._account, interest, address)))
 
     def _report_landed(self, connection: Connection, subscription: Subscription, signature: Signature) -> None:
         record = self._context.bank.history.find(signature)
