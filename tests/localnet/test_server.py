@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import urllib.error
@@ -225,3 +226,27 @@ def test_good_program_is_loaded(tmp_path: Path) -> None:
         account = json.loads(post(validator.rpc_url, json.dumps(body).encode())[1])["result"]["value"]
     assert account["executable"] is True
     assert account["space"] == 36
+
+
+def test_messages_are_sent_without_waiting_for_acknowledgements() -> None:
+    """asyncio sets TCP_NODELAY only for sockets that name their protocol."""
+
+    async def options() -> list[int]:
+        loop, made = asyncio.get_running_loop(), asyncio.Queue[asyncio.Transport]()
+
+        class Kept(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                assert isinstance(transport, asyncio.Transport)
+                made.put_nowait(transport)
+
+        found = []
+        for bound in bind_pair(0):
+            server = await loop.create_server(Kept, sock=bound)
+            with socket.create_connection(bound.getsockname()):
+                transport = await made.get()
+                found.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+            server.close()
+        return found
+
+    assert all(asyncio.run(options()))
