@@ -365,6 +365,13 @@ async function accountsAndLogsAreWatched({ wallet, friend, mint, own }) {
   }
 }
 
+async function aLandedSignatureIsReported({ last }) {
+  for (const level of ['processed', 'confirmed', 'finalized']) {
+    const { value } = await told(rpcSubscriptions.signatureNotifications(last, { commitment: level }));
+    assert.deepEqual(value, { err: null });
+  }
+}
+
 async function slotsAndRootsAreWatched() {
   fits(await told(rpcSubscriptions.slotNotifications()), { parent: 'bigint', root: 'bigint', slot: 'bigint' });
   fits(await told(rpcSubscriptions.rootNotifications()), 'bigint');
@@ -406,6 +413,7 @@ await run(
     transactionsAreSimulatedAndSent,
     methodsThatNodesLackAreUnknown,
     accountsAndLogsAreWatched,
+    aLandedSignatureIsReported,
     slotsAndRootsAreWatched,
     blocksAreWatched,
     votesAreWatchedInVain,
