@@ -16,6 +16,7 @@ from tests.localnet.tokens import new_mint
 
 __all__ = ["listener", "pubsub"]
 
+Work = Callable[[], None]
 SYSTEM = "11111111111111111111111111111111"
 
 
@@ -206,3 +207,71 @@ def test_notifications_of_signatures_are_knowledge(listener: Listener, pubsub: P
     assert len(first.results()) == 1
     identity = listener.subscribe("accountSubscribe", str(to))
     assert len(listener.results(identity)) == count
+
+
+@pytest.fixture
+def due() -> list[Work]:
+    """What is due a moment after a subscription."""
+    return []
+
+
+@pytest.fixture
+def late(chain: Chain, due: list[Work]) -> Listener:
+    """A connection that gets notifications of the past only on request."""
+    return Listener(chain, PubSub(chain.dispatcher.context, soon=due.append))
+
+
+def run_all(due: list[Work]) -> None:
+    while due:
+        due.pop(0)()
+
+
+def landed(late: Listener) -> str:
+    return late.chain.send(late.chain.transfer(Pubkey.new_unique(), SOL))
+
+
+@pytest.mark.parametrize("commitment", ["processed", "confirmed", "finalized"])
+def test_a_landed_signature_is_reported_once_and_later(late: Listener, due: list[Work], commitment: str) -> None:
+    signature = landed(late)
+    identity = late.subscribe("signatureSubscribe", signature, {"commitment": commitment})
+    assert late.subscribe("signatureSubscribe", signature, {"commitment": commitment}) == identity
+    assert late.results() == []
+    run_all(due)
+    assert [result["value"] for result in late.results(identity)] == [{"err": None}]
+    assert late.subscribe("signatureSubscribe", signature, {"commitment": commitment}) != identity
+
+
+@pytest.mark.parametrize("ask", [asks_for_the_status, asks_for_the_transaction])
+@pytest.mark.parametrize("moment", [nothing, waits])
+def test_a_landed_signature_is_reported_before_somebody_asks_for_it(
+    late: Listener, due: list[Work], ask: Any, moment: Any
+) -> None:
+    signature, other = landed(late), landed(late)
+    moment(late.chain, "", signature)
+    identity = late.subscribe("signatureSubscribe", signature)
+    assert late.subscribe("signatureSubscribe", other) != identity
+    ask(late.chain, "", signature)
+    assert len(late.results(identity)) == 1
+    run_all(due)
+    assert len(late.results()) == 1
+    ask(late.chain, "", signature)
+    assert late.results() == []
+
+
+def test_what_lands_after_a_subscription_is_reported_at_once(late: Listener, due: list[Work]) -> None:
+    transaction = late.chain.transfer(to := Pubkey.new_unique(), SOL)
+    late.subscribe("signatureSubscribe", str(transaction.signatures[0]))
+    late.subscribe("accountSubscribe", str(to))
+    late.chain.send(transaction)
+    assert len(late.results()) == 2
+    assert due == []
+
+
+def test_an_ended_subscription_has_no_notifications(late: Listener, due: list[Work]) -> None:
+    signature = landed(late)
+    identity = late.subscribe("signatureSubscribe", signature)
+    assert late.ask(request("signatureUnsubscribe", identity))["result"] is True
+    late.subscribe("signatureSubscribe", landed(late))
+    late.disconnect()
+    run_all(due)
+    assert late.results() == []

@@ -31,6 +31,9 @@ class Listener:
     def push(self, text: str) -> None:
         pass
 
+    def flush(self) -> None:
+        pass
+
 
 def live(chain: Chain, pubsub: PubSub, bodies: Iterator[bytes], to: list[Pubkey]) -> None:
     """Transactions, subscriptions of clients that disconnect, and invalid requests. The blockhash window takes 8

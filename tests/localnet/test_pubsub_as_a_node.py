@@ -29,6 +29,12 @@ class Listener:
     def push(self, text: str) -> None:
         self._got.append(json.loads(text))
 
+    def flush(self) -> None:
+        """Messages are not collected."""
+
+    def disconnect(self) -> None:
+        self._pubsub.disconnect(self)
+
     def ask(self, *requests: Any) -> Any:
         """The answer to a request or a batch."""
         text = json.dumps(requests[0] if len(requests) == 1 else list(requests))

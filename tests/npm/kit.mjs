@@ -301,9 +301,11 @@ async function malformedParametersAreRefused() {
 
 // -- subscriptions
 
+// Each landing is confirmed. Otherwise, the next step would be notified of it, too.
+
 async function anAccountIsWatched({ friend }) {
   const request = rpcSubscriptions.accountNotifications(friend.address, { commitment, encoding: 'base64' });
-  const { context, value } = await told(request, async () => send(await signed(payment(2n * SOLS + 1n))));
+  const { context, value } = await told(request, () => settle(payment(2n * SOLS + 1n)));
   assert.equal(value.lamports, 6n * SOLS + 1n);
   assert.ok(context.slot > 0n);
 }
@@ -313,7 +315,7 @@ async function logsAreWatched({ friend }) {
   const request = rpcSubscriptions.logsNotifications({ mentions: [friend.address] }, { commitment });
   const { value } = await told(request, async () => {
     const memo = getAddMemoInstruction({ memo: 'hello' }, { programAddress: LEGACY_MEMO_PROGRAM_ADDRESS_V3 });
-    signature = await send(await signed(payment(2n), memo));
+    signature = await settle(payment(2n), memo);
     session.memo = signature;
   });
   assert.deepEqual([value.signature, value.err], [signature, null]);

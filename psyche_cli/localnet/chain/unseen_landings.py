@@ -66,6 +66,7 @@ class UnseenLandings:
         self._newest = 0
         self._accounts = _Reads()
         self._programs = _Reads()
+        self._due: dict[Signature, list[Callable[[], None]]] = {}
 
     def add(self, record: TransactionRecord) -> None:
         """Remember a landing."""
@@ -84,8 +85,8 @@ class UnseenLandings:
 
     @property
     def may_exist(self) -> bool:
-        """Whether anything has landed lately."""
-        return bool(self._landed)
+        """Whether anything has landed lately, or is about to be reported."""
+        return bool(self._landed or self._due)
 
     def seen(self, signature: Signature, commitment: Commitment = Commitment.FINALIZED) -> None:
         """A client has learned of a landing, by its status, its transaction, a list or its signature's notification.
@@ -95,6 +96,24 @@ class UnseenLandings:
         landing = self._landed.get(signature)
         if landing is not None:
             landing.known = max(landing.known, commitment)
+
+    def report_before_answers(self, signature: Signature, report: Callable[[], None]) -> None:
+        """Call ``report`` before the response to a client that asks for a landing, unless it is withdrawn by then."""
+        self._due.setdefault(signature, []).append(report)
+
+    def withdraw(self, signature: Signature, report: Callable[[], None]) -> None:
+        """Do not call ``report`` any more."""
+        reports = self._due.get(signature, [])
+        if report in reports:
+            reports.remove(report)
+            if not reports:
+                del self._due[signature]
+
+    def asked(self, signature: Signature, commitment: Commitment = Commitment.FINALIZED) -> None:
+        """A client has asked for a landing, and is about to get the response."""
+        for report in self._due.pop(signature, ()):
+            report()
+        self.seen(signature, commitment)
 
     def account_read(self, address: Pubkey, commitment: Commitment) -> None:
         """A client has read an account."""

@@ -33,12 +33,12 @@ def _token_accounts(bank: Bank, _params: list[Json], commitment: Commitment) -> 
 
 
 def _transaction(bank: Bank, params: list[Json], commitment: Commitment) -> None:
-    bank.unseen.seen(signature_of(params[0]), commitment)
+    bank.unseen.asked(signature_of(params[0]), commitment)
 
 
 def _statuses(bank: Bank, params: list[Json], _commitment: Commitment) -> None:
     for signature in params[0]:
-        bank.unseen.seen(signature_of(signature))  # each status is finalized
+        bank.unseen.asked(signature_of(signature))  # each status is finalized
 
 
 def _signatures(bank: Bank, params: list[Json], commitment: Commitment) -> None:

@@ -61,7 +61,7 @@ class Notifications:
 
         if isinstance(about, Signature):
             if self._context.bank.history.number_of(about) is not None:
-                soon(lambda: self._report_landed(connection, subscription, about))
+                self._report_soon(connection, subscription, about, soon)
         elif kind == "logs":
             for record in unseen.records(interest.commitment, about, up_to=up_to):
                 soon(partial(report, partial(self._logs, record)))
@@ -71,11 +71,29 @@ class Notifications:
             for address in unseen.changed(interest.commitment, about, owner_of, by_owner=by_owner, up_to=up_to):
                 soon(partial(report, partial(self._account, interest, address)))
 
+    def _report_soon(
+        self, connection: Connection, subscription: Subscription, signature: Signature, soon: Later
+    ) -> None:
+        """Report a landed signature soon, but before any response that contains its status, as a node does.
+
+        web3.js reports a failure in another way if it learns of it by a response first.
+        """
+        unseen = self._context.bank.unseen
+        report = partial(self._report_landed, connection, subscription, signature)
+
+        def report_unless_done() -> None:
+            unseen.withdraw(signature, report)
+            report()
+
+        unseen.report_before_answers(signature, report)
+        soon(report_unless_done)
+
     def _report_landed(self, connection: Connection, subscription: Subscription, signature: Signature) -> None:
         record = self._context.bank.history.find(signature)
         if record is not None and connection in subscription.connections:
             self._context.bank.unseen.seen(signature, subscription.interest.commitment)
             connection.push(subscription.text(_landed(record)))
+            connection.flush()
             self._subscriptions.remove(connection, subscription)
 
     def _logs(self, record: TransactionRecord) -> str:

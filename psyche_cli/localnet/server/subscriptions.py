@@ -34,6 +34,10 @@ class Connection(Protocol):
         """Send a message; a connection that does not keep up with its messages is closed."""
         ...
 
+    def flush(self) -> None:
+        """Send messages now, not together with those that follow."""
+        ...
+
 
 @dataclass(frozen=True)
 class Interest:

@@ -112,9 +112,9 @@ class WebSocketConnection(SlicedConnection):
         self._outgoing.append(payload)
         # Messages that are sent together take one system call.
         if len(self._outgoing) == 2:
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self.flush)
         elif self._queued > _MOST_TOGETHER:
-            self._flush()
+            self.flush()
 
     def _drop(self) -> None:
         self._is_open = False
@@ -122,7 +122,8 @@ class WebSocketConnection(SlicedConnection):
         self._pubsub.disconnect(self)
         self._transport.abort()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send the messages that wait for others to be sent with them."""
         self._queued = 0
         if self._outgoing:
             content = b"".join(self._outgoing)
@@ -148,10 +149,10 @@ class WebSocketConnection(SlicedConnection):
                 self._outgoing.append(data)
             else:
                 self._is_open = False
-                self._flush()
+                self.flush()
                 self._transport.write_eof()
                 self._later("close", _CLOSE_SECONDS, self._transport.abort)
-        self._flush()
+        self.flush()
 
     # -- messages from the client
 
