@@ -46,7 +46,7 @@ class Heard:
 def visible(life: Life) -> object:
     """The state visible to clients."""
     return (
-        life.bank.stored_accounts(),
+        life.bank.stored.all(),
         life.bank.history.records(),
         life.bank.history.total,
         life.bank.time,

@@ -8,14 +8,14 @@ is final; there are no forks.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Protocol
 
 from solders.account import Account
 from solders.pubkey import Pubkey
 
 from psyche_cli.localnet.chain.archive import Archive
+from psyche_cli.localnet.chain.bank_listener import BankListener
 from psyche_cli.localnet.chain.blockhashes import MAX_BLOCKS_AT_ONCE, Block, BlockChain
-from psyche_cli.localnet.chain.cluster_identity import IDENTITY, VOTE_ACCOUNT, vote_account
+from psyche_cli.localnet.chain.cluster_identity import IDENTITY
 from psyche_cli.localnet.chain.decoded_transaction import DecodedTransaction
 from psyche_cli.localnet.chain.executor import Executor
 from psyche_cli.localnet.chain.genesis import Genesis, create_vm, programs_last
@@ -26,10 +26,10 @@ from psyche_cli.localnet.chain.loaded_keys import LoadedKeys
 from psyche_cli.localnet.chain.simulation import Simulation
 from psyche_cli.localnet.chain.slot_ends import SOON_SECONDS, EarlySlotEnds, Urgency
 from psyche_cli.localnet.chain.snapshots import AccountSnapshots, Contents, Snapshot
+from psyche_cli.localnet.chain.stored_accounts import StoredAccounts
 from psyche_cli.localnet.chain.sysvars import TimeSysvars
 from psyche_cli.localnet.chain.timekeeping import Timekeeper
 from psyche_cli.localnet.chain.unseen_landings import UnseenLandings
-from psyche_cli.solana.programs import SYSVAR_OWNER
 
 
 class PreflightFailed(Exception):
@@ -38,26 +38,6 @@ class PreflightFailed(Exception):
     def __init__(self, record: TransactionRecord) -> None:
         super().__init__(str(record.error))
         self.record = record
-
-
-class BankListener(Protocol):
-    """Listener for bank events, called right after each event."""
-
-    def on_transaction(self, record: TransactionRecord) -> None:
-        """A transaction was executed."""
-        ...
-
-    def on_account(self, address: Pubkey) -> None:
-        """An account was written without a transaction, or is the leader's and has earned fees in a slot that ends."""
-        ...
-
-    def on_block(self, block: Block) -> None:
-        """A slot began."""
-        ...
-
-    def on_restore(self) -> None:
-        """An earlier state was restored; every changed account has already been reported."""
-        ...
 
 
 class Bank:
@@ -97,7 +77,7 @@ class Bank:
         self.unseen = UnseenLandings(timekeeper.clock)
         self._closed_slot = -1
         self._leader_earned = False
-        self._loaded_at_start = self._programs_at_genesis()
+        self.stored = StoredAccounts(self.accounts, genesis)
         self._account_snapshots = AccountSnapshots()
         self._snapshots: dict[int, Snapshot] = {}
         self.at_genesis = self.save()
@@ -244,31 +224,6 @@ class Bank:
         for listener in self.listeners:
             listener.on_account(address)
 
-    def _programs_at_genesis(self) -> dict[Pubkey, Account]:
-        existing = {address: self.accounts.get(address) for address in self.accounts.index.addresses()}
-        parts = self.genesis.program_addresses()
-        return {
-            address: account
-            for address, account in existing.items()
-            if account is not None
-            and (address in parts or (account.executable and address not in self.genesis.accounts))
-        }
-
-    def is_loaded_at_start(self, address: Pubkey) -> bool:
-        """Whether this is a part of a program that every start loads, so that a ledger stores it only if it changes."""
-        return address in self._loaded_at_start
-
-    def stored_accounts(self) -> Contents:
-        """All accounts that a ledger stores."""
-        stored: Contents = {}
-        for address in self.accounts.index.addresses():
-            account = self.accounts.get(address)
-            if address == VOTE_ACCOUNT and account is not None:
-                account = vote_account(account.lamports)  # its votes depend on the time
-            if account is not None and address not in TIME_SYSVARS and self._loaded_at_start.get(address) != account:
-                stored[address] = account
-        return stored
-
     def save(self) -> Snapshot:
         """Take a snapshot of the current state, for ``restore``."""
         number = self._account_snapshots.take()
@@ -329,16 +284,12 @@ class Bank:
         """
         self.timekeeper.unwarp_time(warped_seconds)
         self.timekeeper.warp_slots(1)
-        existing = {address: self.accounts.get(address) for address in self.accounts.index.addresses()}
-        absent: Contents = {
-            address: None
-            for address in existing
-            if address not in accounts
-            and self.accounts.index.owner_of(address) != SYSVAR_OWNER
-            and not self.is_loaded_at_start(address)
+        changed: Contents = {
+            address: account
+            for address, account in accounts.items()
+            if address not in TIME_SYSVARS and self.accounts.get(address) != account
         }
-        stored = {address: account for address, account in accounts.items() if address not in TIME_SYSVARS}
-        self._write({**absent, **{key: it for key, it in stored.items() if existing.get(key) != it}})
+        self._write({**self.stored.absent_from(accounts), **changed})
         self.catch_up(back_in_time=True)
 
     def execute(self, transaction: DecodedTransaction, *, preflight: bool = False) -> TransactionRecord:

@@ -162,7 +162,7 @@ class Ledger:
         try:
             if self._file is None:
                 header = LedgerHeader(bank.chain.genesis_hash, _ahead_of(bank.time))
-                accounts = bank.stored_accounts().items()
+                accounts = bank.stored.all().items()
                 state = self._folder.replace(lambda path: create_file(path, header, accounts))
                 self._file = self.archive.file = LedgerFile(self._folder.file, header, state)
             with self._file.change() as change:
@@ -246,7 +246,7 @@ class Ledger:
     def _put(self, change: Change, accounts: Mapping[Pubkey, Account | None]) -> None:
         bank = self._attached()
         for address, account in accounts.items():
-            change.put_account(address, account, keep_removal=bank.is_loaded_at_start(address))
+            change.put_account(address, account, keep_removal=bank.stored.is_loaded_at_start(address))
 
     @contextmanager
     def _writing(self, consequence: str) -> Iterator[Change]:
