@@ -107,9 +107,9 @@ def _rpc_error(error: Json, method: str, endpoint: str) -> RpcError | BadRpcResp
     code, message = error.get("code"), error.get("message")
     if type(code) is not int or not isinstance(message, str):
         return bad_response(method, endpoint, "its error has no code or message")
-    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
+    shown = message.removesuffix(".") if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
     return RpcError(
-        f"{endpoint} rejected {method}: {shown.rstrip('.')} ({code}).",
+        f"{endpoint} rejected {method}: {shown} ({code}).",
         hint=_HINTS.get(code, ""),
         rpc_code=code,
         rpc_data=error.get("data"),
