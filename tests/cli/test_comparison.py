@@ -57,7 +57,7 @@ def changes(account: dict[str, Any] | None, source: st.DataObject) -> dict[str, 
     kind = source.draw(st.sampled_from(["byte", "byte", "byte", "lamports", "owner", "executable", "size", "missing"]))
     place, mask, flag = source.draw(st.tuples(st.integers(0, 1 << 16), st.integers(1, 255), st.booleans()))
     change = source.draw(st.integers(-5000, 5000).filter(bool))
-    if account is None:
+    if account is None or not account["lamports"]:
         return {"lamports": 1, "owner": SYSTEM, "executable": False, "data": ["", "base64"]}
     data = data_of(account)
     if kind == "byte" and data:
