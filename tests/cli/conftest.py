@@ -122,10 +122,10 @@ class House:
 
         self.edit(change)
 
-    def driver(self, run_id: str = "test") -> RunDriver:
+    def driver(self, run_id: str = "test", *, in_step: bool = False) -> RunDriver:
         """A driver of a run of the owner, which may not exist yet."""
         owner = load_keypair_file(self.owner, lambda _: None, Redactor())
-        return RunDriver(self.chain.transport("http://127.0.0.1:1"), owner, run_id)
+        return RunDriver(self.chain.transport("http://127.0.0.1:1"), owner, run_id, in_step=in_step)
 
     def dump(self, run_id: str = "test") -> Any:
         """The JSON dump of a run."""

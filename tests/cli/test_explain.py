@@ -356,7 +356,8 @@ def test_a_lookup_table_that_does_not_exist_is_reported(house: House) -> None:
     outcome = house.cli("tx", "explain", in_base64(to_bytes_versioned(looking_up(house, Pubkey.new_unique()))))
     assert outcome.code is ExitCode.OK
     assert "Warning: A lookup table does not exist, or has too few addresses." in outcome.stderr
-    assert "Would fail now" in outcome.stdout
+    assert "could not be simulated" in outcome.stderr
+    assert "Transaction loads an address table account that doesn't exist" in outcome.stderr
 
 
 # --- forms of input ---------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def test_the_validator_does_what_was_predicted(part: int, still_house: House, lo
     ends = Counter[End]()
     for seed in range(part, loads.of(usual=24, ci=200), 4):
         scenario = random_scenario(seed, totals=(1, 2, 5, 9, 14), most_clients=12, older=False)
-        driver = still_house.driver(f"run-{seed}").create({**CONFIG, **scenario.config})
+        driver = still_house.driver(f"run-{seed}", in_step=True).create({**CONFIG, **scenario.config})
         driver.set_rates(scenario.earning_rate)
         count = scenario.clients + sum(change.joining for change in scenario.changes)
         members = driver.add_members(count)

@@ -33,6 +33,7 @@ from psyche_cli.run_config.load import load_run_config
 from psyche_cli.solana.cluster_clock import ClusterClock, decode_clock
 from psyche_cli.solana.programs import CLOCK_SYSVAR
 from psyche_cli.solana.rpc.client import RpcClient
+from psyche_cli.solana.rpc.types import Blockhash
 from psyche_cli.solana.wallet import Wallet
 from psyche_cli.transport import Transport
 from tests.programs.chain import discriminator
@@ -69,16 +70,37 @@ class Failed(AssertionError):
         self.code: int | None = getattr(error, "program_code", None)
 
 
+class WarpedClient(RpcClient):
+    """A client that takes a new blockhash only after it has warped the time.
+
+    The local validator ends a slot when it is asked for a blockhash after a landing, so that slots and time would not
+    keep step.
+    """
+
+    _blockhash: Blockhash | None = None
+
+    def latest_blockhash(self) -> Blockhash:
+        """The blockhash of the first request since the last warp."""
+        if self._blockhash is None:
+            self._blockhash = super().latest_blockhash()
+        return self._blockhash
+
+    def forget_blockhash(self) -> None:
+        """Note that the time was warped."""
+        self._blockhash = None
+
+
 class RunDriver(OwnedRun):
     """A run of ``owner`` on the local validator behind ``transport``, and the clock of that validator.
 
     Every method sends one transaction per wallet, and raises Failed if one fails; ``after_each`` is called after each.
     ``members`` are wallets with 1 SOL each; a member is given by its position in this list. The clock is exact only if
-    the validator's time moves by warping alone.
+    the validator's time moves by warping alone. With ``in_step``, so is the slot.
     """
 
-    def __init__(self, transport: Transport, owner: Wallet, run_id: str = "test") -> None:
-        super().__init__(RpcClient(transport, SystemClock()), owner, run_id, simulates=False)
+    def __init__(self, transport: Transport, owner: Wallet, run_id: str = "test", *, in_step: bool = False) -> None:
+        client = WarpedClient if in_step else RpcClient
+        super().__init__(client(transport, SystemClock()), owner, run_id, simulates=False)
         self.members: list[Wallet] = []
         self.after_each: Callable[[], None] = lambda: None
 
@@ -121,6 +143,8 @@ class RunDriver(OwnedRun):
     def wait(self, seconds: int) -> None:
         """Advance the cluster's clock."""
         self.rpc.call("localnet_warpSeconds", [seconds], lambda result: result)
+        if isinstance(self.rpc, WarpedClient):
+            self.rpc.forget_blockhash()
 
     # --- the owner -----------------------------------------------------------------------------------------------
 
