@@ -91,8 +91,8 @@ class Recording(TreasuryDriver):
 class RecordedRun(Recording, StillRun):
     """A run that the test drives."""
 
-    def __init__(self) -> None:
-        StillRun.__init__(self)
+    def __init__(self, *, in_step: bool = False) -> None:
+        StillRun.__init__(self, in_step=in_step)
         self.keeper = Keeper(self.bank)
 
 

@@ -30,8 +30,8 @@ class Story(TreasuryDriver):
     ``addresses`` are those of the run so far: all that a history must contain.
     """
 
-    def __init__(self, transport: Transport, owner: Wallet, run_id: str = "story") -> None:
-        super().__init__(transport, owner, run_id)
+    def __init__(self, transport: Transport, owner: Wallet, run_id: str = "story", *, in_step: bool = False) -> None:
+        super().__init__(transport, owner, run_id, in_step=in_step)
         self.addresses: set[Pubkey] = set()
 
     def tell(self, epochs: int = 1) -> None:
@@ -99,12 +99,12 @@ class Story(TreasuryDriver):
 class StillStory(Story):
     """A story at a validator of its own in this process, whose clock and slots only move by warps."""
 
-    def __init__(self, *, slot_seconds: float = 0, run_id: str = "story") -> None:
+    def __init__(self, *, slot_seconds: float = 0, run_id: str = "story", in_step: bool = False) -> None:
         owner = Wallet.generate()
         clock = Timekeeper(SystemClock(), slot_seconds=slot_seconds, mode=ClockMode("fixed", START))
         self.bank = Bank(Genesis(balances={owner.address: _LAMPORTS}), clock)
         self.dispatcher = Dispatcher(RpcContext(self.bank))
-        super().__init__(InProcessTransport(self.dispatcher), owner, run_id)
+        super().__init__(InProcessTransport(self.dispatcher), owner, run_id, in_step=in_step)
 
     @property
     def recorded(self) -> list[str]:

@@ -19,7 +19,7 @@ class Played:
     """A run of five members in which two epochs were trained, and everything that is known of it."""
 
     def __init__(self) -> None:
-        run = RecordedRun()
+        run = RecordedRun(in_step=True)
         run.create()
         run.set_rates(earning=500)
         run.resume()
@@ -158,6 +158,8 @@ def test_states_before_a_changed_time_are_said_to_be_revised(played: Played) -> 
     assert right.block_time is not None
     wrong = _with_time(played.transactions, right.slot, right.block_time + 1)
     replay, expected = Replay(played.addresses), Replay(played.addresses)
+    first = place - sum(one.slot == right.slot for one in played.transactions[:place])
+    assert first == place - 4  # the other reports are in the same slot
     revised = []
     for one, other in zip(wrong, played.transactions, strict=True):
         replay.add(one)
@@ -165,7 +167,7 @@ def test_states_before_a_changed_time_are_said_to_be_revised(played: Played) -> 
         if replay.revised is not None:
             revised.append(replay.revised)
             assert replay.times[right.slot].source == "searched"
-    assert revised == [place - sum(one.slot == right.slot for one in played.transactions[:place])]
+    assert revised == [first]
     assert replay.data == expected.data
     for count in range(0, len(wrong), 7):
         found = replay.state_at(count, lambda first, last: wrong[first:last])

@@ -142,7 +142,7 @@ def keys_of(story: StillStory, signature: str) -> tuple[Pubkey, ...]:
 
 def test_the_order_in_a_slot_is_that_of_the_block(reading: Reading) -> None:
     """Top-ups do not include the instance, so that no listing of one address has the whole order."""
-    story = StillStory()
+    story = StillStory(in_step=True)
     story.create_with_treasurer()
     story._remember()
     for _ in range(3):
@@ -156,18 +156,20 @@ def test_the_order_in_a_slot_is_that_of_the_block(reading: Reading) -> None:
     permit = authorization_address(story.owner.address, ANYONE)
     assert reader.signatures == [one for one in story.recorded if permit not in keys_of(story, one)]
     assert endpoint.methods["getBlock"] == 1
-    story.top_up(2)  # later, in the same slot
+    story.top_up(2)  # in a later slot, since the block was read
+    assert len({record.slot for record in story.bank.history.records()}) == 2
     reader.sync(story.transport())
     assert reader.signatures == [one for one in story.recorded if permit not in keys_of(story, one)]
 
 
 def test_an_order_that_is_guessed_is_corrected_later(reading: Reading) -> None:
-    story = StillStory()
+    story = StillStory(in_step=True)
     story.create_with_treasurer()
     story._remember()
     for _ in range(3):
         story.top_up(1)
         story.set_rates(earning=5)
+    assert len({record.slot for record in story.bank.history.records()}) == 1
 
     def hide(request: dict[str, Any], answer: dict[str, Any]) -> None:
         if request["method"] == "getBlock":

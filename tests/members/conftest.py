@@ -23,11 +23,11 @@ START = 1_800_000_000
 class StillRun(RunDriver):
     """A driver of a run on a validator of its own, whose owner has 100 SOL."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_step: bool = False) -> None:
         owner = Wallet.generate()
         clock = Timekeeper(SystemClock(), slot_seconds=0, mode=ClockMode("fixed", START))
         self.bank = Bank(Genesis(balances={owner.address: 10**11}), clock)
-        super().__init__(InProcessTransport(Dispatcher(RpcContext(self.bank))), owner)
+        super().__init__(InProcessTransport(Dispatcher(RpcContext(self.bank))), owner, in_step=in_step)
 
 
 @pytest.fixture
