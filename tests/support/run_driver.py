@@ -73,7 +73,7 @@ class Failed(AssertionError):
 class WarpedClient(RpcClient):
     """A client that takes a new blockhash only after it has warped the time.
 
-    The local validator ends a slot when it is asked for a blockhash after a landing, so that slots and time would not
+    The local validator ends a slot when a client requests a blockhash after a landing, so that slots and time would not
     keep step.
     """
 
