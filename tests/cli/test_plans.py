@@ -13,6 +13,7 @@ import pytest
 
 from psyche_cli.environment import SystemClock
 from psyche_cli.errors import ExitCode
+from psyche_cli.localnet.chain.timekeeping import DEFAULT_SLOT_SECONDS
 from psyche_cli.operations.run_files.lock import applying
 from psyche_cli.protocol.run_states import RunState
 from psyche_cli.run_file.wanted import WantedAuthorization, WantedFunding, WantedJoin, WantedRun, WantedTreasurer
@@ -528,7 +529,7 @@ def test_json_lines(house: House, base: WantedRun, tmp_path: Path) -> None:
 
 
 class NoEnd(SystemClock):
-    """A clock on which waits pass at once, and the epoch does not end until ``ends_after`` waits."""
+    """A clock on which waits pass at once, with their slots, and the epoch does not end until ``ends_after`` waits."""
 
     def __init__(self, house: House, ends_after: int | None = None) -> None:
         self._house, self._left, self._passed = house, ends_after, 0.0
@@ -537,7 +538,10 @@ class NoEnd(SystemClock):
         return super().monotonic() + self._passed
 
     def sleep(self, seconds: float) -> None:
+        slots_before = int(self._passed / DEFAULT_SLOT_SECONDS)
         self._passed += seconds
+        if slots := int(self._passed / DEFAULT_SLOT_SECONDS) - slots_before:
+            self._house.chain.dispatcher.context.bank.warp_slots(slots)
         if self._left is not None and self._house.driver().account.pending_pause:
             self._left -= 1
             if self._left == 0:
