@@ -125,7 +125,8 @@ async def clis_get_their_basics(session: Session) -> None:
     supply = (await client.get_supply()).value
     assert supply.total == supply.circulating + supply.non_circulating
     assert (await client.get_largest_accounts()).value
-    assert (await client.get_vote_accounts()).value.current == []
+    [validator] = (await client.get_vote_accounts()).value.current
+    assert validator.node_pubkey == (await client.get_identity()).value.identity
     assert len((await client.get_cluster_nodes()).value) == 1
     assert (await client.get_inflation_rate()).value.total == 0.08
     assert (await client.get_slot_leader()).value == (await client.get_identity()).value.identity
