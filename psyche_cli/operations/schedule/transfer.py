@@ -65,13 +65,13 @@ class Money(NamedTuple):
             )
         coming = max(limits.keep_epochs, 1) * obligations.future
         if self.wallet < missing + coming:
-            covered = max(self.wallet - missing, 0) // obligations.future if obligations.future else 0
+            covered = max(self.wallet - missing, 0) // obligations.future if obligations.future > 0 else 0
             found.append(
                 f"The wallet holds {format_amount(self.wallet, decimals)} of the collateral token, enough for "
                 f"{_more(covered)}. Send more to it."
             )
         seconds = obligations.epoch_seconds
-        if seconds:
+        if seconds is not None and seconds > 0:
             daily = obligations.future * (DAY // seconds)
             if daily > limits.per_day:
                 found.append(
