@@ -122,6 +122,44 @@ def test_what_landed_is_found_by_its_label_latest_first(stage: RecordedStage) ->
     assert stage.recorder.landed(record.label) == [later, record]
 
 
+def test_the_reason_is_recorded_and_its_callback_sees_each_signature_before(stage: RecordedStage) -> None:
+    seen: list[tuple[str, JournalEntry | None]] = []
+    with stage.recorder.because("the vault was low", lambda one: seen.append((one, stage.recorder.entry(one)))):
+        stage.send()
+    record = stage.record
+    assert record.reason == "the vault was low"
+    assert seen == [(record.signature, None)]
+    assert stage.recorder.entry(record.signature) == record
+    stage.clock.now += 1
+    stage.send()
+    assert sorted(entry.reason for entry in stage.journal.entries()) == ["", "the vault was low"]
+    assert len(seen) == 1
+
+
+def test_nothing_is_recorded_or_sent_if_the_callback_fails(stage: RecordedStage) -> None:
+    def refuse(signature: str) -> NoReturn:
+        raise ValueError(signature)
+
+    with pytest.raises(ValueError), stage.recorder.because("the vault was low", refuse):
+        stage.send()
+    assert stage.cluster.sent == []
+    assert stage.journal.entries() == []
+
+
+def test_what_is_unsettled_is_found_by_label_run_and_cluster(stage: RecordedStage) -> None:
+    stage.send()
+    settled = stage.record
+    wanted = settled._replace(signature="unsettled", wallet="other", state=RecordState.UNSETTLED)
+    for entry in (
+        wanted,
+        wanted._replace(signature="of another run", run_id="other"),
+        wanted._replace(signature="of another cluster", genesis_hash="other"),
+        wanted._replace(signature="with another label", label="other"),
+    ):
+        stage.journal.record(entry)
+    assert stage.recorder.unsettled(settled.label, GENESIS) == [wanted]
+
+
 def test_without_a_record_nothing_is_sent(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     stage = RecordedStage(tmp_path / "file" / "state")
