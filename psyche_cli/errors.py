@@ -125,13 +125,16 @@ _MOST_NAMED: Final = 5
 class ExitCode(IntEnum):
     """Exit codes of ``psyche-cli``, documented in ``docs/output.md``.
 
-    NO is the negative answer of a command that answers a question, as with ``diff`` and ``grep``.
+    NO is the negative answer of a command that answers a question, as with ``diff`` and ``grep``. DIFFERS is that of
+    a command that compares a run with its file, as with ``terraform plan -detailed-exitcode``; a usage error of such a
+    command exits with INTERNAL instead of USAGE.
     """
 
     OK = 0
     INTERNAL = 1
     NO = 1
     USAGE = 2
+    DIFFERS = 2
     CONFIGURATION = 3
     WALLET = 4
     NOT_FOUND = 5

@@ -93,7 +93,8 @@ def _show(outcome: Result | PsycheError | None, line: CommandLine | PlainLine, e
     """
     selected = line.output_format
     as_lines = environment.output.as_lines
-    as_json = selected != "human" or ((line.prints_document or as_lines) and isinstance(outcome, PsycheError))
+    prints_document = line.verb is not None and line.verb.prints_document
+    as_json = selected != "human" or ((prints_document or as_lines) and isinstance(outcome, PsycheError))
     compact = selected == "json-compact" or as_lines
     renderer = Renderer(environment, command=line.command, as_json=as_json, compact=compact)
     if outcome is not None and not isinstance(outcome, PsycheError):
@@ -104,9 +105,16 @@ def _show(outcome: Result | PsycheError | None, line: CommandLine | PlainLine, e
         except Exception as error:
             outcome = _bug(error, environment)
     if isinstance(outcome, PsycheError):
-        renderer.error(outcome)
-        return outcome.exit_code
+        exit_code = _exit_code(outcome, line)
+        renderer.error(outcome, exit_code)
+        return exit_code
     return outcome.exit_code if isinstance(outcome, OperationResult) else ExitCode.OK
+
+
+def _exit_code(error: PsycheError, line: CommandLine | PlainLine) -> ExitCode:
+    """The exit code of an error. A usage error must not look like the answer of a verb that compares."""
+    compares = line.verb is not None and line.verb.compares
+    return ExitCode.INTERNAL if compares and error.exit_code is ExitCode.USAGE else error.exit_code
 
 
 def _report_lost_output(

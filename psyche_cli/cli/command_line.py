@@ -49,11 +49,10 @@ class CommandLine:
         return _format_in(self._unread) or self._environment.output.format
 
     @property
-    def prints_document(self) -> bool:
-        """Whether the verb prints its own JSON document. If parsing failed, the first word that names a verb counts."""
+    def verb(self) -> Verb | None:
+        """The verb; None if there is none. If parsing failed, the first word that names a verb counts."""
         named = (verb for word in self._unread for verb in root_command().verbs if verb.name == word)
-        verb = self._verb or next(named, None)
-        return verb is not None and verb.prints_document
+        return self._verb or next(named, None)
 
     def read(self) -> None:
         """Parse the verb, its options and its arguments. Raises UsageError."""

@@ -36,7 +36,7 @@ class PlainLine:
 
     def __init__(self, verb: Verb, declaration: Declaration, call: Call, output: Mapping[str, Any]) -> None:
         self.command = verb.name
-        self.prints_document = verb.prints_document
+        self.verb = verb
         self.call = call
         self.declaration = declaration
         self._output = output

@@ -19,6 +19,7 @@ from psyche_cli.results import Document, JsonValue, Line, OperationResult, Plain
 if TYPE_CHECKING:
     from psyche_cli.cli.layout import Row
     from psyche_cli.environment import Environment
+    from psyche_cli.errors import ExitCode
     from psyche_cli.receipts import Receipt
 
 ENVELOPE_VERSION = 1
@@ -71,14 +72,14 @@ class Renderer:
         else:
             self._human(result)
 
-    def error(self, error: PsycheError) -> None:
+    def error(self, error: PsycheError, exit_code: ExitCode) -> None:
         """Print an error: message and hint on stderr, and with JSON output the envelope on stdout.
 
         stderr is written even if stdout cannot be written.
         """
         try:
             if self._as_json:
-                self._envelope({"error": _description(error)}, exit_code=int(error.exit_code))
+                self._envelope({"error": _description(error)}, exit_code=int(exit_code))
         finally:
             self._diagnostics.line(f"Error: {error.message}")
             for line in _more_lines(error):

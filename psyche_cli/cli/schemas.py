@@ -174,11 +174,12 @@ _EXIT_CODES: Final = {
     "can-join": (0, 1),
     "config diff": (0, 1),
     "monitor": (0, 1, 10),
-    "drift": (0, 1),
-    "plan": (0, 1),
+    "drift": (0, 2),
+    "plan": (0, 2),
     "rehearse": (0, 14, 15, 16),
 }
-"""The exit codes of verbs that have a result with others than 0, such as 1 if the answer to a question is no."""
+"""The exit codes of verbs that have a result with others than 0: 1 if the answer to a question is no, for example, and
+2 if a run differs from its file."""
 
 
 @dataclass(frozen=True)

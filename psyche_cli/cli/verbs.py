@@ -14,14 +14,16 @@ class Verb(NamedTuple):
 
     ``summary`` is its line in the list of commands: the first line of its help without the period. ``module`` is the
     module in ``cli.commands`` whose ``command`` is its declaration. With ``prints_document``, stdout of a successful
-    command is a JSON document without the envelope, regardless of ``--output``. ``verbs`` are the members of a group;
-    ``runs`` is False for a group that cannot be called without one of them.
+    command is a JSON document without the envelope, regardless of ``--output``. A verb that ``compares`` exits with
+    DIFFERS if there is something to change, and with INTERNAL after a usage error. ``verbs`` are the members of a
+    group; ``runs`` is False for a group that cannot be called without one of them.
     """
 
     name: str
     summary: str
     module: str
     prints_document: bool = False
+    compares: bool = False
     verbs: tuple[Verb, ...] = ()
     runs: bool = True
 
@@ -120,9 +122,9 @@ SECTIONS: Final = (
     Section(
         "Runs",
         (
-            Verb("plan", "Show what would make a run match its run file", "plan"),
+            Verb("plan", "Show what would make a run match its run file", "plan", compares=True),
             Verb("apply", "Make a run match its run file, or carry out a plan", "apply"),
-            Verb("drift", "Check whether runs match their run files", "drift"),
+            Verb("drift", "Check whether runs match their run files", "drift", compares=True),
             Verb("create-run", "Create a run", "create_run"),
             Verb("update-config", "Configure a run from a file or with options", "update_config"),
             Verb("set-paused", "Pause a run, or start or resume it with --resume", "set_paused"),

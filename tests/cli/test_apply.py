@@ -55,7 +55,7 @@ class Place:
 
     def plan(self, file: Path, *words: object) -> Any:
         outcome = self.house.cli("plan", file, "--output", "json", *words)
-        assert outcome.code in (ExitCode.OK, ExitCode.NO), outcome.stderr
+        assert outcome.code in (ExitCode.OK, ExitCode.DIFFERS), outcome.stderr
         return outcome.json
 
     def is_done(self, file: Path) -> bool:

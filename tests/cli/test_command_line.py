@@ -13,7 +13,7 @@ from psyche_cli.cli import other_verbs
 from psyche_cli.cli.schemas import verb_names
 from psyche_cli.cli.verbs import SECTIONS
 from psyche_cli.errors import ExitCode
-from tests.cli.conftest import House
+from tests.cli.conftest import RUN_FILE, House
 
 JSON = ("--output", "json")
 
@@ -54,6 +54,37 @@ def test_every_usage_error_exits_with_2(house: House, words: tuple[str, ...]) ->
     assert outcome.stdout == ""
     as_json = house.cli(*words, *JSON)
     assert as_json.json["exit_code"] == ExitCode.USAGE
+
+
+COMPARING = [name for name, verb in verb_names() if verb.compares]
+
+
+@pytest.mark.parametrize("verb", COMPARING)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("{}",),
+        ("{}", "--nonsense"),
+        ("{}", "--output", "xml"),
+        ("{}", "file", "--wallet"),
+        ("{}", RUN_FILE, "--timeout", "never"),
+        ("--nonsense", "{}", "file"),
+    ],
+    ids=lambda words: words[-1],
+)
+def test_a_usage_error_is_not_the_answer_of_a_verb_that_compares(
+    house: House, words: tuple[str | Path, ...], verb: str
+) -> None:
+    given = [str(word).format(verb) for word in words]
+    outcome = house.cli(*given)
+    assert (outcome.code, outcome.stdout) == (ExitCode.INTERNAL, ""), outcome.stderr
+    as_json = house.cli(*given, *JSON)
+    assert (as_json.code, as_json.json["exit_code"], as_json.json["ok"]) == (1, 1, False)
+    assert as_json.json["error"]["code"] == "usage_error"
+
+
+def test_the_verbs_that_compare() -> None:
+    assert {"plan", "drift"} <= {*COMPARING}
 
 
 def test_a_usage_error_is_reported_before_the_wallet_is_read(house: House) -> None:

@@ -33,7 +33,7 @@ def drift(house: House, *files: Path) -> Outcome:
 
 def different(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """The values of the only file that differ, by key."""
-    assert outcome.code is ExitCode.NO
+    assert outcome.code is ExitCode.DIFFERS
     [only] = outcome.json["data"]["files"]
     return {one["key"]: one for one in only["different"]}
 
@@ -47,7 +47,7 @@ def test_a_run_as_written(house: House, file: Path) -> None:
 
 def test_a_run_that_does_not_exist(house: House, file: Path) -> None:
     outcome = drift(house, file, RUN_FILE)
-    assert outcome.code is ExitCode.NO
+    assert outcome.code is ExitCode.DIFFERS
     first, second = outcome.json["data"]["files"]
     assert (first["as_written"], second["as_written"]) == (True, False)
     assert second["different"] == [{"key": "run", "run": None, "file": "my-run", "changed_by": None}]

@@ -160,11 +160,7 @@ def check_same(words: list[str], variables: dict[str, str]) -> bool:
     assert (plain.call.values, plain.call.typed) == (call.values, call.typed)
     assert plain.call.from_variables == call.from_variables
     assert vars(mine.output) == vars(other.output)
-    assert (plain.command, plain.output_format, plain.prints_document) == (
-        full.command,
-        full.output_format,
-        full.prints_document,
-    )
+    assert (plain.command, plain.output_format, plain.verb) == (full.command, full.output_format, full.verb)
     return True
 
 

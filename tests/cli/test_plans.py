@@ -43,7 +43,7 @@ def obstacles(house: House, run: WantedRun, path: Path, *words: object) -> dict[
     """The obstacles of a plan by key; apply must refuse them before it sends anything."""
     file = write_declared_run(run, path)
     planned = house.cli("plan", file, "--output", "json", *words)
-    assert planned.code is ExitCode.NO
+    assert planned.code is ExitCode.DIFFERS
     found = {one["key"]: one["message"] for one in planned.json["data"]["obstacles"]}
     sent = house.chain.sent
     refused = apply(house, file, *words)
@@ -51,6 +51,19 @@ def obstacles(house: House, run: WantedRun, path: Path, *words: object) -> dict[
     assert all(message in refused.json["error"]["message"] for message in found.values())
     assert refused.json["error"]["context"]["sent"] is False
     return found
+
+
+def test_an_error_of_plan_does_not_look_like_changes(house: House, base: WantedRun, tmp_path: Path) -> None:
+    """An amount that does not fit the token is a usage error, for which all other verbs exit with 2."""
+    file = write_declared_run(replace(base, funding=WantedFunding(keep_amount="0.0000001")), tmp_path / "a.toml")
+    assert base.treasurer is not None
+    house.cli.json("create-run", *RUN, "--treasurer-collateral-mint", base.treasurer.mint)
+    for verb in ("plan", "drift"):
+        failed = house.cli(verb, file, "--output", "json")
+        assert (failed.code, failed.json["exit_code"]) == (1, 1)
+        assert failed.json["error"]["code"] == "invalid_amount"
+        assert house.cli(verb, file).code == 1
+    assert apply(house, file).code is ExitCode.USAGE
 
 
 def test_what_was_chosen_at_the_creation_cannot_change(house: House, base: WantedRun, tmp_path: Path) -> None:
@@ -295,7 +308,7 @@ def test_a_plan_for_another_wallet_or_cluster(house: House, base: WantedRun, tmp
 def test_an_existing_plan_is_not_overwritten(house: House, base: WantedRun, tmp_path: Path) -> None:
     path = plan_file(house, base, tmp_path)
     before = path.read_text()
-    assert house.cli("plan", tmp_path / "planned.toml", "-o", path).code is ExitCode.USAGE
+    assert house.cli("plan", tmp_path / "planned.toml", "-o", path).code is ExitCode.INTERNAL
     assert path.read_text() == before
 
 

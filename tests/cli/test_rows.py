@@ -110,7 +110,7 @@ def test_errors_are_red_and_warnings_yellow_on_a_terminal() -> None:
     shell = environment(io.StringIO(), stderr, {"TERM": "xterm"})
     renderer = Renderer(shell, command="x", as_json=False)
     renderer.result(RESULT)
-    renderer.error(UsageError("No: really.", hint="Error: is only a word here."))
+    renderer.error(UsageError("No: really.", hint="Error: is only a word here."), ExitCode.USAGE)
     assert stderr.getvalue() == (
         "\x1b[33mWarning:\x1b[0m Careful: two of three.\n\x1b[31mError:\x1b[0m No: really.\n"
         "Hint: Error: is only a word here.\n"

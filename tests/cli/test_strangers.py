@@ -65,7 +65,7 @@ class Shown:
 
     def error(self, error: PsycheError) -> Any:
         """The same for an error."""
-        return self._print(lambda renderer: renderer.error(error))
+        return self._print(lambda renderer: renderer.error(error, error.exit_code))
 
     def _print(self, print_to: Callable[[Renderer], None]) -> Any:
         document = None

@@ -20,7 +20,7 @@ def command(
     """Check whether runs match their run files.
 
     Lists every value that differs and, if the history of the run was read before, the wallet and the transaction that
-    changed it last. For cron: exits with code 0 if all runs match, and 1 if any differs. Does not need a
+    changed it last. For cron: exits with code 0 if all runs match, and 2 if any differs. Does not need a
     wallet.
     """
     from psyche_cli.operations.observe.authority_check import wallet_if_any

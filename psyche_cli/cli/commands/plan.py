@@ -20,7 +20,7 @@ def command(
     """Show what would make a run match its run file.
 
     Lists the steps in their order, with every value that changes, what must be waited for, and the fees, rent and
-    collateral that they cost; and what cannot be changed, and why. Exits with code 0 if there is nothing to do, and 1
+    collateral that they cost; and what cannot be changed, and why. Exits with code 0 if there is nothing to do, and 2
     otherwise. With --output-file, writes the plan for apply. Sends nothing.
     """
     from psyche_cli.operations.observe.authority_check import wallet_if_any

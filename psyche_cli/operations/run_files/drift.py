@@ -32,8 +32,8 @@ def find_drift(
 ) -> OperationResult[DriftData]:
     """How runs differ from their files, and by whom, if the history of the run was read before.
 
-    The exit code of the result is NO if any differs. ``wallet`` is needed for nothing but the join authority of a run
-    that does not exist. Raises the errors of ``read_actual``.
+    The exit code of the result is DIFFERS if any differs. ``wallet`` is needed for nothing but the join authority of a
+    run that does not exist. Raises the errors of ``read_actual``.
     """
     genesis = str(session.rpc.genesis_hash())
     found, lines = [], list[str]()
@@ -53,7 +53,7 @@ def find_drift(
         summary=_summary(len(found), drifted),
         data=DriftData(tuple(found)),
         next_steps=tuple(session.given.command("plan", one.path) for one in found if not one.as_written),
-        exit_code=ExitCode.NO if drifted > 0 else ExitCode.OK,
+        exit_code=ExitCode.DIFFERS if drifted > 0 else ExitCode.OK,
         body=lambda _width, _utf8: lines,
     )
 

@@ -26,8 +26,9 @@ def plan_run(
 ) -> OperationResult[PlanData]:
     """What makes a run match its file, in order, as a document and, with ``output_file``, as a new plan file.
 
-    ``wallet`` is the key that would sign; None for the main authority of the run. The exit code of the result is NO if
-    there is anything to do. Takes three round trips. Raises the errors of ``read_actual``, InvalidAmount, UsageError.
+    ``wallet`` is the key that would sign; None for the main authority of the run. The exit code of the result is
+    DIFFERS if there is anything to do. Takes three round trips. Raises the errors of ``read_actual``, InvalidAmount,
+    UsageError.
     """
     if output_file is not None:
         require_new_file(output_file, what="the output file")
@@ -46,6 +47,6 @@ def plan_run(
         details=costs_of(data),
         warnings=plan.warnings,
         next_steps=(session.given.command("apply", *words),) if plan.steps and not plan.obstacles else (),
-        exit_code=ExitCode.OK if plan.changes_nothing else ExitCode.NO,
+        exit_code=ExitCode.OK if plan.changes_nothing else ExitCode.DIFFERS,
         body=(lambda _width, _utf8: lines) if lines else None,
     )
