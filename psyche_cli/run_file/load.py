@@ -95,6 +95,7 @@ class _FileReader(Reader):
             config=config,
             model=model,
             resets_checkpoint=top.get("reset_checkpoint", False),
+            start_step=top.get("start_step"),
             join=WantedJoin(
                 authority=join.get("authority"),
                 everyone=join.get("everyone"),

@@ -122,10 +122,14 @@ def _index(reader: Reader, value: Any, key: str) -> Any:
     return number
 
 
-def _epochs(reader: Reader, value: Any, key: str) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= U32_MAX:
-        return reader.note(key, "OutOfRange", f"{key} must be an integer from 0 to {U32_MAX}, got {described(value)}")
-    return value
+def _number_from(lowest: int) -> Read:
+    def read(reader: Reader, value: Any, key: str) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= U32_MAX:
+            message = f"{key} must be an integer from {lowest} to {U32_MAX}, got {described(value)}"
+            return reader.note(key, "OutOfRange", message)
+        return value
+
+    return read
 
 
 _PUBKEY: Final = "public key"
@@ -156,6 +160,12 @@ TOP: Final = (
         _of_type(Boolean()),
         "whether the checkpoint of a run that has started is set back to that of the configuration; false by default, "
         "because members save new checkpoints",
+    ),
+    Key(
+        "start_step",
+        "integer",
+        _number_from(1),
+        "step at which a run that was never started begins, to continue the training of another run; 1 by default",
     ),
 )
 """Keys outside of all tables."""
@@ -203,7 +213,12 @@ TABLES: Final[Mapping[str, tuple[Key, ...]]] = {
         Key("slashing_rate", _AMOUNT, _amount, "amount that an ejected member loses per epoch"),
     ),
     "funding": (
-        Key("keep_epochs", "integer", _epochs, "the vault pays for at least this many epochs, beyond what it owes"),
+        Key(
+            "keep_epochs",
+            "integer",
+            _number_from(0),
+            "the vault pays for at least this many epochs, beyond what it owes",
+        ),
         Key("keep_amount", _AMOUNT, _amount, "the vault holds at least this amount, beyond what it owes"),
         Key("max_per_top_up", _AMOUNT, _amount, "maximum that one apply transfers"),
         Key(

@@ -64,8 +64,9 @@ class WantedRun:
     """The content of a run file. None, or a missing key of ``metadata``, leaves a value of the run unchanged.
 
     ``config`` and ``model`` have the form used by ``run_config.load.RunConfig``; both are given or neither.
-    ``resets_checkpoint`` is whether the checkpoint of a run that has started is set back to that of ``model``. Rates
-    are exact decimals in whole tokens or, without a treasurer, points.
+    ``resets_checkpoint`` is whether the checkpoint of a run that has started is set back to that of ``model``.
+    ``start_step`` is the step at which a run that was never started begins; None for the first one. Rates are exact
+    decimals in whole tokens or, without a treasurer, points.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class WantedRun:
     config: Mapping[str, int] | None = None
     model: Mapping[str, Any] | None = None
     resets_checkpoint: bool = False
+    start_step: int | None = None
     join: WantedJoin = WantedJoin()
     treasurer: WantedTreasurer | None = None
     earning_rate: str | None = None

@@ -46,6 +46,8 @@ def _top(wanted: WantedRun, ascii_only: bool) -> Iterator[str]:
             yield f"{key} = {_value(value, ascii_only)}"
     if wanted.resets_checkpoint:
         yield "reset_checkpoint = true"
+    if wanted.start_step is not None:
+        yield f"start_step = {wanted.start_step}"
 
 
 def _tables(wanted: WantedRun) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -216,6 +216,7 @@ def wanted_runs(draw: st.DrawFn) -> WantedRun:
         config=read.get("config"),
         model=read.get("model"),
         resets_checkpoint=draw(st.booleans()),
+        start_step=draw(st.none() | st.integers(1, 2**32 - 1)),
         join=WantedJoin(
             draw(st.none() | _KEYS),
             draw(st.sampled_from([None, True, False])),

@@ -54,6 +54,7 @@ def command(
     from psyche_cli.operations.run_files.given import read_given
     from psyche_cli.operations.run_files.lock import applying
     from psyche_cli.operations.run_files.pause_wait import LONGEST, PauseWait
+    from psyche_cli.operations.run_files.target import Target
     from psyche_cli.solana.sending.recording import intent_text
 
     environment = call.environment
@@ -68,7 +69,7 @@ def command(
         if jsonl:
             print_line(environment, one_line_json("apply", result))
 
-    request = Applying(wanted, reviewed, PauseWait(seconds, on_timeout), again, show)
+    request = Applying(Target(wanted), reviewed, PauseWait(seconds, on_timeout), again, show)
 
     def write(session: SigningSession) -> Any:
         with applying(folder, run_id):

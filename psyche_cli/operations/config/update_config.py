@@ -111,7 +111,7 @@ def plan(run: Run, changes: ConfigChanges) -> tuple[Change, list[Difference]]:
         model = _switched_to_hub(model)
     progress = dict(account.progress)
     if changes.restart_from_step is not None:
-        progress |= _restart(run, changes.restart_from_step, config, model)
+        progress |= restart_progress(run, changes.restart_from_step, config, model)
     parts: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         "metadata": (account.metadata, metadata),
         "config": (account.config, config),
@@ -196,7 +196,11 @@ def _switched_to_hub(model: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"LLM": {**llm, "checkpoint": {origins.get(kind, kind): repository}}}
 
 
-def _restart(run: Run, step: int, config: Mapping[str, int], model: Mapping[str, Any]) -> dict[str, int]:
+def restart_progress(run: Run, step: int, config: Mapping[str, int], model: Mapping[str, Any]) -> dict[str, int]:
+    """The progress of a run that restarts from a step, except for its epoch.
+
+    Raises WrongRunState if no steps would be left, or without a configuration.
+    """
     if is_unset(config):
         raise WrongRunState(
             f"Run {run.run_id!r} has no configuration yet, so the data index of step {step} is unknown.",

@@ -9,30 +9,29 @@ from psyche_cli.amounts import format_amount, format_sol
 from psyche_cli.errors import NotReached, PsycheError, Refused, UsageError, WrongRunState
 from psyche_cli.json_values import to_json
 from psyche_cli.operations.rewards.treasurer_top_up_rewards import TOP_UP
-from psyche_cli.operations.run_files.actual import ActualRun, read_actual
+from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.pause_wait import PauseWait
 from psyche_cli.operations.run_files.payloads import AppliedData, DoneStep, ObstacleData, StepData
-from psyche_cli.operations.run_files.performing import perform
 from psyche_cli.operations.run_files.plan_file import ReviewedPlan
-from psyche_cli.operations.run_files.planning import Plan, make_plan
+from psyche_cli.operations.run_files.planning import Plan
 from psyche_cli.operations.run_files.review import refuse_stale, require_reviewed
+from psyche_cli.operations.run_files.target import Target
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
-from psyche_cli.run_file.wanted import WantedRun
 
 LAG_SECONDS: Final = 120
 """How long a node may lag: the run is read at a slot at least that of a transfer which landed within this time."""
 
 
 class Applying(NamedTuple):
-    """What is applied: the run file and, if a plan file was given, the plan in it.
+    """What is applied: the target and, if a plan file was given, the plan in it.
 
     ``again`` is the command line that continues after an interruption. ``report`` receives the result so far after each
     step but the last one.
     """
 
-    wanted: WantedRun
+    target: Target
     reviewed: ReviewedPlan | None
     wait: PauseWait
     again: str
@@ -50,22 +49,22 @@ def apply_run(session: SigningSession, applying: Applying) -> OperationResult[Ap
     so that something else is to be done; NotReached if a pause does not take effect in time; NotConfirmed; and the
     errors of the operations.
     """
-    wanted, reviewed = applying.wanted, applying.reviewed
+    target, reviewed = applying.target, applying.reviewed
     landed = [receipt for receipt in session.settled if receipt.label == TOP_UP]
     session.earlier = None  # the steps must not take it for theirs
     _see_recent_transfers(session)
     if reviewed is not None:
         _require_same_place(session, reviewed)
-    actual = read_actual(session, wanted, session.authority)
-    plan = make_plan(wanted, actual, most=0 if landed else None)
+    actual = target.read(session, session.authority)
+    plan = target.plan(actual, most=0 if landed else None)
     if reviewed is not None:
         refuse_stale(reviewed, actual, plan.values)
     budget = _Budget.of(reviewed, plan, actual)
-    plan = make_plan(wanted, actual, most=budget.left(actual))
+    plan = target.plan(actual, most=budget.left(actual))
     if plan.obstacles:
-        raise _refusal(wanted.run_id, plan.obstacles)
+        raise _refusal(target.run_id, plan.obstacles)
     if plan.steps:
-        session.confirm(_consequence(wanted.run_id, plan.steps, actual))
+        session.confirm(_consequence(target.run_id, plan.steps, actual) + target.losses(actual))
     work = _Work(session, applying, landed)
     return work.result(*work.perform_all(plan, actual, budget))
 
@@ -110,46 +109,46 @@ class _Work:
 
         Returns the first plan, and whether the vault still lacks something.
         """
-        session, wanted = self._session, self._applying.wanted
+        session, target = self._session, self._applying.target
         first = plan
         steps = _documents(plan) if self._applying.reviewed is None else self._applying.reviewed.steps
         while plan.steps:
             step = plan.steps[0]
-            require_reviewed(wanted.run_id, step, steps)
+            require_reviewed(target.run_id, step, steps)
             self._require_new(step)
             number, count = len(self._done) + 1, len(self._done) + len(plan.steps)
             session.notify(f"Step {number} of {count}: {step.title}.")
             session.deadline.restart()
             try:
-                made = perform(session, wanted, actual, step, self._applying.wait)
+                made = target.perform(session, actual, step, self._applying.wait)
                 budget.is_spent = budget.is_spent or step.kind == "top-up"
                 self._receipts += made
                 signatures = tuple(receipt.signature for receipt in made)
                 self._done.append(DoneStep(step.kind, step.title, step.subject, signatures))
                 session.deadline.restart()
-                actual = read_actual(session, wanted, session.authority)
-                plan = make_plan(wanted, actual, most=budget.left(actual))
+                actual = target.read(session, session.authority)
+                plan = target.plan(actual, most=budget.left(actual))
                 if plan.obstacles:
-                    raise _refusal(wanted.run_id, plan.obstacles)
+                    raise _refusal(target.run_id, plan.obstacles)
             except PsycheError as error:
                 if not isinstance(error, NotReached):
                     error.hint = f"{error.hint} To continue: {self._applying.again}".strip()
                 raise
             if plan.steps:
                 self._applying.report(self._so_far(count))
-        return first, any(step.kind == "top-up" for step in make_plan(wanted, actual).steps)
+        return first, any(step.kind == "top-up" for step in target.plan(actual).steps)
 
     def _require_new(self, step: StepData) -> None:
         """Raise WrongRunState for a step that was done before, so that no two processes revert each other forever."""
         if any((one.kind, one.subject) == (step.kind, step.subject) for one in self._done):
             raise WrongRunState(
-                f"The step {step.title!r} of run {self._applying.wanted.run_id!r} has not had the expected effect.",
+                f"The step {step.title!r} of run {self._applying.target.run_id!r} has not had the expected effect.",
                 hint="Another process may have reverted it. Show what is left: psyche-cli plan FILE",
             )
 
     def _so_far(self, count: int) -> OperationResult[AppliedData]:
         """The result after a step but the last one, of ``count`` steps."""
-        run_id = self._applying.wanted.run_id
+        run_id = self._applying.target.run_id
         return OperationResult(
             summary=f"Step {len(self._done)} of {count} of run {run_id} is done.",
             data=AppliedData(run_id=run_id, already_so=False, finished=False, steps=tuple(self._done)),
@@ -158,7 +157,7 @@ class _Work:
 
     def result(self, plan: Plan, is_short: bool) -> OperationResult[AppliedData]:
         """The result at the end. ``plan`` is the first one."""
-        run_id, done = self._applying.wanted.run_id, self._done
+        run_id, done = self._applying.target.run_id, self._done
         count = "1 step" if len(done) == 1 else f"{len(done)} steps"
         so = f"Run {run_id} matches its file{', except for its funding' if is_short else ''}"
         return OperationResult(

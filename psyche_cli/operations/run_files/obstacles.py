@@ -8,11 +8,11 @@ from psyche_cli.amounts import format_amount, format_sol
 from psyche_cli.operations.funds import first_short_balance
 from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.payloads import ObstacleData, StepData
-from psyche_cli.operations.run_files.values import Value
+from psyche_cli.operations.run_files.values import Value, first_step
 from psyche_cli.run_config.rules import check_run, has_steps_left, is_unset
 from psyche_cli.run_file.wanted import WantedRun
 
-_OF_OWNER = ("set-rates", "pause", "update", "resume")
+_OF_OWNER = ("set-rates", "pause", "update", "set-step", "resume")
 """Steps that the main authority of the run signs."""
 
 
@@ -65,7 +65,7 @@ def _of_state(wanted: WantedRun, actual: ActualRun, steps: Sequence[StepData]) -
     if "wait" in kinds and wanted.state is None:
         message = "the change needs a pause, so the file must say whether the run is running or paused afterwards"
         yield ObstacleData("state", message)
-    if "resume" in kinds:
+    if kinds & {"set-step", "resume"}:
         yield from _of_start(wanted, actual)
 
 
@@ -79,7 +79,7 @@ def _of_start(wanted: WantedRun, actual: ActualRun) -> Iterator[ObstacleData]:
         config = account.config
         problems = check_run(account.config, account.model)
         yield from (ObstacleData(one.key, f"the run cannot be resumed: {one.message}") for one in problems)
-    step = actual.run.next_step if actual.run else 1
+    step = first_step(wanted, actual)
     if not has_steps_left(step, config):
         message = f"the run has no steps left: it is at step {step}, and total_steps is {config['total_steps']}"
         yield ObstacleData("config.total_steps", message)

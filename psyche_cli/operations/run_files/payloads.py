@@ -10,7 +10,17 @@ from psyche_cli.operations.config.payloads import ChangedValue
 from psyche_cli.payload_types import Address, Unsigned
 
 StepKind: TypeAlias = Literal[
-    "create", "authorize", "deauthorize", "delegate", "top-up", "set-rates", "pause", "wait", "update", "resume"
+    "create",
+    "authorize",
+    "deauthorize",
+    "delegate",
+    "top-up",
+    "set-rates",
+    "pause",
+    "wait",
+    "update",
+    "set-step",
+    "resume",
 ]
 
 PLAN_FORMAT = 1

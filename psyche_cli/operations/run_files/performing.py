@@ -17,9 +17,10 @@ from psyche_cli.operations.rewards.treasurer_top_up_rewards import top_up_reward
 from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.pause_wait import PauseWait, wait_until_paused
 from psyche_cli.operations.run_files.payloads import StepData, StepKind
-from psyche_cli.operations.run_files.values import wanted_model
+from psyche_cli.operations.run_files.values import first_step, wanted_model
 from psyche_cli.operations.runs.create_run import RunRequest, create_run
 from psyche_cli.operations.runs.set_paused import set_paused
+from psyche_cli.operations.runs.set_step import set_first_step
 from psyche_cli.operations.signing import SigningSession
 from psyche_cli.receipts import Receipt
 from psyche_cli.results import OperationResult
@@ -113,6 +114,11 @@ def _update(session: SigningSession, wanted: WantedRun, actual: ActualRun, _: St
     return update_config(session, run_id=wanted.run_id, changes=changes, treasurer_index=_index(wanted, actual))
 
 
+def _set_step(session: SigningSession, wanted: WantedRun, actual: ActualRun, _: StepData) -> OperationResult[Any]:
+    step = first_step(wanted, actual)
+    return set_first_step(session, run_id=wanted.run_id, step=step, treasurer_index=_index(wanted, actual))
+
+
 _OPERATIONS: Final[
     Mapping[StepKind, Callable[[SigningSession, WantedRun, ActualRun, StepData], OperationResult[Any]]]
 ] = {
@@ -124,5 +130,6 @@ _OPERATIONS: Final[
     "set-rates": _set_rates,
     "pause": _pause,
     "update": _update,
+    "set-step": _set_step,
     "resume": _pause,
 }

@@ -15,7 +15,7 @@ from psyche_cli.operations.run_files.actual import ActualRun
 from psyche_cli.operations.run_files.funding import top_up_of
 from psyche_cli.operations.run_files.obstacles import obstacles_of
 from psyche_cli.operations.run_files.payloads import ObstacleData, StepData, StepKind
-from psyche_cli.operations.run_files.values import Value, values_of, wanted_model
+from psyche_cli.operations.run_files.values import Value, first_step, values_of, wanted_model
 from psyche_cli.protocol.addresses import ANYONE
 from psyche_cli.run_config.differences import differences
 from psyche_cli.run_config.rules import is_unset
@@ -187,9 +187,11 @@ def _around(wanted: WantedRun, actual: ActualRun, update: _Update | None) -> Ite
         with_treasurer = wanted.treasurer is not None if actual.run is None else actual.run.treasury is not None
         count = costs.update_transactions(update.change, actual, with_treasurer=with_treasurer)
         yield _step("update", "Update the run", update.changes, transactions=count)
+    is_new = state in ("absent", "unstarted")
+    halted = "unstarted" if is_new else "paused" if runs else state
+    if is_new and (step := first_step(wanted, actual)) > 1:
+        yield _step("set-step", f"Set the first step of the run to {step}", (ChangedValue("start_step", None, step),))
+        halted = "paused"
     if wanted.state == "running" and (not runs or needs_pause or state == "pausing"):
-        started = state in ("absent", "unstarted")
-        changes = (
-            ChangedValue("state", "unstarted" if state == "absent" else state if not runs else "paused", "running"),
-        )
-        yield _step("resume", "Start the run" if started else "Resume the run", changes)
+        title = "Start the run" if is_new else "Resume the run"
+        yield _step("resume", title, (ChangedValue("state", halted, "running"),))

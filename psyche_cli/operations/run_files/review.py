@@ -16,7 +16,13 @@ from psyche_cli.operations.run_files.values import Value
 
 _HINT: Final = "Nothing more was sent. Make a new plan: psyche-cli plan FILE"
 _MOST_NAMED: Final = 3
-_STATES: Final = {"create": ("unstarted",), "pause": ("pausing", "paused"), "wait": ("paused",), "resume": ("running",)}
+_STATES: Final = {
+    "create": ("unstarted",),
+    "pause": ("pausing", "paused"),
+    "wait": ("paused",),
+    "set-step": ("paused",),
+    "resume": ("running",),
+}
 """The states of a run during and after each kind of step that changes it."""
 
 

@@ -113,6 +113,14 @@ def wanted_model(wanted: WantedRun, actual: ActualRun) -> Mapping[str, Any] | No
     return wanted.model
 
 
+def first_step(wanted: WantedRun, actual: ActualRun) -> int:
+    """The step at which the run starts or is resumed."""
+    if actual.state in ("absent", "unstarted"):
+        return wanted.start_step or 1
+    assert actual.run is not None
+    return actual.run.next_step
+
+
 def _checkpoint(model: Mapping[str, Any]) -> Any:
     return model["LLM"]["checkpoint"]
 

@@ -1,0 +1,45 @@
+"""What ``apply`` works toward: a run as its file describes it."""
+
+from __future__ import annotations
+
+from solders.pubkey import Pubkey
+
+from psyche_cli.operations.run_files.actual import ActualRun, read_actual
+from psyche_cli.operations.run_files.pause_wait import PauseWait
+from psyche_cli.operations.run_files.payloads import StepData
+from psyche_cli.operations.run_files.performing import perform
+from psyche_cli.operations.run_files.planning import Plan, make_plan
+from psyche_cli.operations.sessions import Session
+from psyche_cli.operations.signing import SigningSession
+from psyche_cli.receipts import Receipt
+from psyche_cli.run_file.wanted import WantedRun
+
+
+class Target:
+    """A run as a file describes it. A migration extends it by the steps of the run that it replaces."""
+
+    def __init__(self, wanted: WantedRun) -> None:
+        self.wanted = wanted
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.wanted.run_id
+
+    def read(self, session: Session, wallet: Pubkey | None) -> ActualRun:
+        """Read everything that the plan depends on. Raises the errors of ``read_actual``."""
+        return read_actual(session, self.wanted, wallet)
+
+    def plan(self, actual: ActualRun, *, most: int | None = None) -> Plan:
+        """The plan for what was read. ``most`` is that of ``make_plan``. Raises InvalidAmount."""
+        return make_plan(self.wanted, actual, most=most)
+
+    def perform(
+        self, session: SigningSession, actual: ActualRun, step: StepData, wait: PauseWait
+    ) -> tuple[Receipt, ...]:
+        """Do a step that is due. Returns the receipts of its transactions. Raises the errors of its operation."""
+        return perform(session, self.wanted, actual, step, wait)
+
+    def losses(self, actual: ActualRun) -> str:  # noqa: ARG002 -- for migrations
+        """What is lost for good, as a sentence after the question before anything is sent; empty if nothing."""
+        return ""
