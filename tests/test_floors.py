@@ -18,27 +18,42 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "psyche_cli"
 MODULES = "the modules"
-"""Stands for the modules next to the packages; their entry in the document starts like this."""
+"""Stands for the modules next to the packages, and for packages that the document names after them; their entry in the
+document starts like this."""
 ENTRY = "__main__"
 
 
-def documented_layers(parent: str) -> dict[str, int]:
-    """Each package under ``parent`` with the number of its layer from the bottom, as the document's table says."""
+def documented_rows(parent: str) -> list[str]:
+    """The packages of each layer under ``parent``, from the bottom, as the document's table says."""
     page = (ROOT / "docs" / "how-it-is-built.md").read_text(encoding="utf-8")
     title = f"layer of `{parent}`" if parent else "layer"
     table = page.partition(f"\n| {title} | packages |\n|---|---|\n")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE)
     assert len(rows) == len(table.splitlines()) > 1
-    layers = {}
-    for number, packages in enumerate(reversed(rows)):
-        layers.update(
-            dict.fromkeys([MODULES] if packages.startswith(MODULES) else re.findall(r"`(\w+)`", packages), number)
-        )
-    return layers
+    return rows[::-1]
 
 
-LAYERS = {parent: documented_layers(parent) for parent in ("", "localnet")}
-"""By parent (empty: ``psyche_cli``): each package under it with its layer."""
+def named(packages: str) -> list[str]:
+    return re.findall(r"`(\w+)`", packages)
+
+
+ROWS = {parent: documented_rows(parent) for parent in ("", "localnet")}
+"""By parent (empty: ``psyche_cli``)."""
+
+WITH_MODULES = {
+    parent: {name for row in rows if row.startswith(MODULES) for name in named(row)} for parent, rows in ROWS.items()
+}
+"""By parent: the packages that are part of the layer of the modules."""
+
+LAYERS = {
+    parent: {
+        name: number
+        for number, row in enumerate(rows)
+        for name in ([MODULES] if row.startswith(MODULES) else named(row))
+    }
+    for parent, rows in ROWS.items()
+}
+"""By parent: each package under it with its layer."""
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -52,7 +67,7 @@ def package_of(module: str, parent: str) -> str | None:
     if parent and inside == module:
         return None
     first = inside.partition(".")[0]
-    return first if (PACKAGE / parent / first).is_dir() else MODULES
+    return first if (PACKAGE / parent / first).is_dir() and first not in WITH_MODULES[parent] else MODULES
 
 
 @cache
